@@ -1,0 +1,46 @@
+"""Every error this package raises on purpose.
+
+StylizeError                what every one of them is
+├── UsageError              the call is wrong: an option, a setting, a missing folder (exit status 2)
+│   └── WeightsError        a weights file is missing, truncated or of another network
+├── CannotContinueError     the run cannot go on: disk full, OUT not writable, OUT in use (exit status 1)
+└── ImageError              one input cannot be used; becomes a row, never ends a run
+    ├── CorruptImageError       status `corrupt`: not an image, cut short, unreadable
+    └── UnsupportedImageError   status `unsupported`: an image, but one we refuse (too big, too small, ...)
+"""
+
+from __future__ import annotations
+
+
+class StylizeError(Exception):
+    """What every error this package raises on purpose is."""
+
+
+class UsageError(StylizeError):
+    """The call is wrong; the message says what to do."""
+
+
+class WeightsError(UsageError):
+    """A weights file is missing, truncated or belongs to another network."""
+
+
+class CannotContinueError(StylizeError):
+    """The run cannot go on; what is already written stays valid."""
+
+
+class ImageError(StylizeError):
+    """One input cannot be used."""
+
+    status = "failed"
+
+
+class CorruptImageError(ImageError):
+    """Not an image, cut short, or unreadable."""
+
+    status = "corrupt"
+
+
+class UnsupportedImageError(ImageError):
+    """An image, but one that is refused: too many pixels, or too few for the method."""
+
+    status = "unsupported"

@@ -1,0 +1,98 @@
+"""The row: one a task, whatever happened. Names carry units; Arrow field metadata carries unit and meaning."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+SCHEMA_VERSION = "1"
+STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
+MEASURE_MODES = ("isolated", "throughput")
+
+
+class Column(NamedTuple):
+    """One column: its name, Arrow type, unit ("" where it has none) and meaning."""
+
+    name: str
+    type: pa.DataType
+    unit: str
+    meaning: str
+
+
+_text, _int, _float, _bool = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+COLUMNS: tuple[Column, ...] = (
+    Column("run_id", _text, "", "the run that made this row"),
+    Column("task_id", _text, "", "hash of both inputs' identity, method, settings and weights; the resume key"),
+    Column("attempt", _int, "", "1 for the first try"),
+    Column("content_uri", _text, "", "the photo"),
+    Column("style_uri", _text, "", "the artwork"),
+    Column("content_type", _text, "", "first folder below CONTENT, or the manifest's column"),
+    Column("style_type", _text, "", "first folder below STYLES, or the manifest's column"),
+    Column("content_sha256", _text, "", "of the photo's file"),
+    Column("style_sha256", _text, "", "of the artwork's file"),
+    Column("source_width_px", _int, "px", "the photo's width, upright"),
+    Column("source_height_px", _int, "px", "the photo's height, upright"),
+    Column("stylizer", _text, "", "the method's registered name"),
+    Column("backbone", _text, "", "the network features come from"),
+    Column("weights_sha256", _text, "", "of the weights; null for a method without any"),
+    Column("precision", _text, "", "fp32, bf16, fp16 or int8"),
+    Column("content_weight", _float, "", "of an optimisation's loss; null elsewhere"),
+    Column("style_weight", _float, "", "of an optimisation's loss; null elsewhere"),
+    Column("iterations", _int, "", "of an optimisation; null elsewhere"),
+    Column("alpha", _float, "", "0 keeps the content, 1 is the full style; null where it has no meaning"),
+    Column("seed", _int, "", "given to the method"),
+    Column("resolution_px", _int, "px", "long side asked for; null for the photo's own"),
+    Column("width_px", _int, "px", "the result's width"),
+    Column("height_px", _int, "px", "the result's height"),
+    Column("settings_json", _text, "", "every setting that decides the result, as JSON"),
+    Column("status", _text, "", "ok, or why there is no image: " + ", ".join(STATUSES[1:])),
+    Column("error", _text, "", "what went wrong, in a line; null when ok"),
+    Column("output_uri", _text, "", "the result; null unless ok"),
+    Column("output_sha256", _text, "", "of the result's file"),
+    Column("started_at", pa.timestamp("us", tz="UTC"), "", "when work on the task began"),
+    Column("read_s", _float, "s", "reading the photo's (and a new style's) bytes"),
+    Column("decode_s", _float, "s", "bytes to pixels at the working size"),
+    Column("style_s", _float, "s", "encoding the style; null when its code was kept from before"),
+    Column("stylize_s", _float, "s", "the stylizer's call, device synchronised at both ends"),
+    Column("score_s", _float, "s", "computing the quality columns"),
+    Column("encode_s", _float, "s", "pixels to file bytes"),
+    Column("write_s", _float, "s", "writing and renaming the file"),
+    Column("total_s", _float, "s", "from the start of reading to the end of writing, waits included"),
+    Column("warmup", _bool, "", "among the first images of a worker; summaries leave it out of times"),
+    Column("measure_mode", _text, "", "isolated (nothing else ran in the worker) or throughput (stages overlapped)"),
+    Column("batch_size", _int, "", "images that went through the stylizer in this call"),
+    Column("device_peak_allocated_bytes", _int, "bytes", "accelerator memory in tensors at its highest; null on a CPU"),
+    Column("device_peak_reserved_bytes", _int, "bytes", "accelerator memory held by the allocator; null on a CPU"),
+    Column("host_peak_rss_bytes", _int, "bytes", "the worker's resident memory at its highest during the image"),
+    Column("ssim", _float, "", "result against photo, 1 is identical (Wang et al. 2004)"),
+    Column("node", _text, "", "host name"),
+    Column("worker_id", _text, "", "which worker"),
+    Column("device", _text, "", "cpu or cuda:N"),
+    Column("device_name", _text, "", "the processor's or card's name"),
+    Column("threads", _int, "", "CPU threads an operation may use"),
+)  # fmt: skip
+
+SCHEMA = pa.schema(
+    [
+        pa.field(c.name, c.type, metadata={"unit": c.unit, "meaning": c.meaning})
+        for c in COLUMNS
+    ],
+    metadata={"schema_version": SCHEMA_VERSION},
+)
+
+Row = dict[str, Any]
+"""A row in Python: column name to value; a missing name is null."""
+
+
+def to_batch(rows: list[Row]) -> pa.RecordBatch:
+    """Rows as one Arrow batch of SCHEMA. Raises ValueError for a name that is no column."""
+    for row in rows:
+        unknown = row.keys() - _NAMES
+        if unknown:
+            raise ValueError(f"no such column: {', '.join(sorted(unknown))}")
+    return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+
+
+_NAMES = frozenset(SCHEMA.names)

@@ -1,0 +1,166 @@
+"""The network behind the bundled `compact` stylizer.
+
+A content path at one half, one quarter and one eighth of the image's size, whose normalisation layers take
+their scale and shift from a style code (conditional instance normalisation: Dumoulin et al. 2017, section 2.2; a code
+predicted from the style image: Ghiasi et al. 2017, section 2). The style image's code is made once a style.
+
+Where it departs from those papers, and why:
+
+- Space-to-depth in front, depth-to-space behind: no convolution ever runs at full size, where a CPU spends
+  its time moving memory.
+- The blocks at one eighth are depthwise 5x5 then pointwise (ConvNeXt, Liu et al. 2022): a wide view at few operations.
+- The style path pools means and standard deviations at every level (the statistics of AdaIN, Huang and Belongie 2017,
+  section 3) instead of running a large classifier.
+- The image is mirrored outwards once; inside, convolutions pad with zeros, which never reach the picture.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPS = 1e-5
+STRIDE = 8
+MARGIN = 12
+
+
+class ConditionalNorm(nn.Module):
+    """Instance normalisation of (N, C, H, W) with a scale and shift (N, C) taken from the style code."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Tensor, affine: Tensor) -> Tensor:
+        scale, shift = affine.chunk(2, dim=1)
+        # Statistics in fp32: a half-precision sum over a megapixel loses most of its digits.
+        var, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
+        gain = (1 + scale.float()) * torch.rsqrt(var + EPS)
+        bias = shift.float() - mean * gain
+        return torch.addcmul(
+            bias[:, :, None, None].to(x.dtype), x, gain[:, :, None, None].to(x.dtype)
+        )
+
+
+class Block(nn.Module):
+    """Depthwise 5x5, conditional norm, pointwise up, ReLU, pointwise down, added to its input."""
+
+    def __init__(self, channels: int, expand: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
+        self.norm = ConditionalNorm(channels)
+        self.up = nn.Conv2d(channels, channels * expand, 1)
+        self.down = nn.Conv2d(channels * expand, channels, 1)
+
+    def forward(self, x: Tensor, affine: Tensor) -> Tensor:
+        y = self.norm(self.depthwise(x), affine)
+        return x + self.down(F.relu(self.up(y)))
+
+
+class StyleEncoder(nn.Module):
+    """A style image (N, 3, H, W) in [0, 1] to a code (N, code)."""
+
+    def __init__(self, widths: tuple[int, ...], code: int) -> None:
+        super().__init__()
+        inputs = (12, *widths[:-1])
+        self.convs = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride=1 if i == 0 else 2, padding=1)
+            for i, (a, b) in enumerate(zip(inputs, widths, strict=True))
+        )
+        pooled = 2 * (3 + sum(widths))
+        self.norm = nn.LayerNorm(pooled)
+        self.head = nn.Sequential(nn.Linear(pooled, 2 * code), nn.ReLU(), nn.Linear(2 * code, code))
+
+    def forward(self, style: Tensor) -> Tensor:
+        stats = [*_mean_std(2 * style - 1)]
+        x = F.pixel_unshuffle(2 * style - 1, 2)
+        for conv in self.convs:
+            x = F.relu(conv(x))
+            stats += _mean_std(x)
+        code: Tensor = self.head(self.norm(torch.cat(stats, dim=1)))
+        return code
+
+
+class CompactNet(nn.Module):
+    """(N, 3, H, W) content in [0, 1] and a style code to (N, 3, H, W), about [0, 1] but not clamped."""
+
+    def __init__(
+        self,
+        widths: tuple[int, int, int] = (32, 64, 128),
+        blocks: int = 6,
+        expand: int = 2,
+        code: int = 128,
+        style_widths: tuple[int, ...] = (32, 64, 128, 160),
+    ) -> None:
+        super().__init__()
+        a, b, c = widths
+        self.down_half = nn.Conv2d(12, a, 3, padding=1)
+        self.down_quarter = nn.Conv2d(a, b, 3, stride=2, padding=1)
+        self.down_eighth = nn.Conv2d(b, c, 3, stride=2, padding=1)
+        self.enter = ConditionalNorm(c)
+        self.blocks = nn.ModuleList(Block(c, expand) for _ in range(blocks))
+        self.narrow_quarter = nn.Conv2d(c, b, 1)
+        self.skip_norm = ConditionalNorm(b)
+        self.up_quarter = nn.Conv2d(b, b, 3, padding=1)
+        self.norm_quarter = ConditionalNorm(b)
+        self.refine_quarter = nn.Conv2d(b, b, 3, padding=1)
+        self.norm_refine = ConditionalNorm(b)
+        self.narrow_half = nn.Conv2d(b, a, 1)
+        self.up_half = nn.Conv2d(a, a, 3, padding=1)
+        self.norm_half = ConditionalNorm(a)
+        self.out = nn.Conv2d(a, 12, 3, padding=1)
+        self.style = StyleEncoder(style_widths, code)
+        self.sizes = [2 * c] * (1 + blocks) + [2 * b, 2 * b, 2 * b, 2 * a]
+        self.to_affine = nn.Linear(code, sum(self.sizes))
+        _icnr(self.out)
+
+    def encode_style(self, style: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1], each side at least 16, to a code (N, code)."""
+        code: Tensor = self.style(style)
+        return code
+
+    def forward(self, content: Tensor, code: Tensor) -> Tensor:
+        height, width = content.shape[-2:]
+        x = _extend(2 * content - 1)
+        enter, *inner, affine_skip, affine_quarter, affine_refine, affine_half = self.to_affine(
+            code
+        ).split(self.sizes, dim=1)
+        x = F.relu(self.down_half(F.pixel_unshuffle(x, 2)))
+        skip = F.relu(self.down_quarter(x))
+        x = F.relu(self.enter(self.down_eighth(skip), enter))
+        for block, affine in zip(self.blocks, inner, strict=True):
+            x = block(x, affine)
+        x = F.interpolate(self.narrow_quarter(x), scale_factor=2, mode="nearest")
+        x = x + self.skip_norm(skip, affine_skip)
+        x = F.relu(self.norm_quarter(self.up_quarter(x), affine_quarter))
+        x = x + F.relu(self.norm_refine(self.refine_quarter(x), affine_refine))
+        x = F.interpolate(self.narrow_half(x), scale_factor=2, mode="nearest")
+        x = F.relu(self.norm_half(self.up_half(x), affine_half))
+        image = F.pixel_shuffle(self.out(x), 2)
+        image = image[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+        return image * 0.5 + 0.5
+
+
+def _extend(x: Tensor) -> Tensor:
+    """Mirror (N, C, H, W) outwards by MARGIN, and right and down to a multiple of STRIDE."""
+    height, width = x.shape[-2:]
+    right = MARGIN + -(width + 2 * MARGIN) % STRIDE
+    down = MARGIN + -(height + 2 * MARGIN) % STRIDE
+    # A mirror cannot reach further than the image; tiny images repeat their edge.
+    mode = "reflect" if min(height, width) > MARGIN + STRIDE else "replicate"
+    return F.pad(x, (MARGIN, right, MARGIN, down), mode=mode)
+
+
+def _mean_std(x: Tensor) -> tuple[Tensor, Tensor]:
+    var, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
+    return mean, (var + EPS).sqrt()
+
+
+def _icnr(conv: nn.Conv2d) -> None:
+    """Start the four sub-pixels of depth-to-space equal, so that training begins without a checkerboard."""
+    with torch.no_grad():
+        weight = conv.weight[::4].repeat_interleave(4, dim=0) * 0.5
+        conv.weight.copy_(weight)
+        if conv.bias is not None:
+            conv.bias.zero_()
