@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stylize.config import JobConfig
+from stylize.errors import UsageError
+from stylize.images import SUFFIXES
+from stylize.naming import output_name
+from stylize.storage import local_path, one_line
+
+LOOK_AHEAD = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +40,175 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A pair, its key, and where below OUT its image goes."""
+    """A pair, its key, and where below OUT/images its image goes."""
 
     task_id: str
     pair: Pair
     output_name: str
     attempt: int = 1
+
+
+def pairs(config: JobConfig) -> Iterator[Pair]:
+    """Every pair, lazily, those that share a style together.
+
+    Raises UsageError for a missing or empty folder, folders of different sizes under `zip`, or a bad manifest.
+    """
+    if config.manifest is not None:
+        return grouped_by_style(read_manifest(config.manifest))
+    content, styles = folder(config.content, "CONTENT"), folder(config.styles, "STYLES")
+    if config.pairing == "zip":
+        return _zipped(content, styles)
+    return (Pair(c, s) for s in images_in(styles) for c in images_in(content))
+
+
+def count(config: JobConfig) -> int:
+    """How many pairs there are, in one pass over the names. Raises as `pairs` does."""
+    if config.manifest is not None:
+        return sum(1 for _ in read_manifest(config.manifest))
+    content = count_images(folder(config.content, "CONTENT"))
+    styles = count_images(folder(config.styles, "STYLES"))
+    if config.pairing == "cross":
+        return content * styles
+    if content != styles:
+        raise UsageError(f"zip needs as many photos as artworks: CONTENT has {content}, STYLES has {styles}")
+    return content
+
+
+def count_images(root: Path) -> int:
+    """How many images lie below a folder. Raises UsageError if there is none."""
+    number = sum(1 for _ in images_in(root))
+    if number == 0:
+        kinds = ", ".join(sorted(SUFFIXES))
+        raise UsageError(f"{one_line(root)}: no images in this folder (looked for {kinds})")
+    return number
+
+
+def folder(uri: str | None, role: str) -> Path:
+    """The absolute path of an input folder. Raises UsageError if it is no folder or cannot be listed."""
+    path = Path(os.path.abspath(local_path(uri or ""))) if uri else None  # noqa: PTH100 - symlinks stay
+    if path is None or not path.is_dir():
+        raise UsageError(f"{role}: no such folder: {one_line(uri or '')}")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise UsageError(f"{role}: no permission to list {one_line(path)}")
+    return path
+
+
+def images_in(root: Path) -> Iterator[Input]:
+    """Every image below `root` by its suffix, in the order of names, one folder in memory at a time."""
+    yield from _walk(root, None)
+
+
+def _walk(here: Path, kind: str | None) -> Iterator[Input]:
+    try:
+        with os.scandir(here) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError:
+        return  # a folder that may not be listed holds nothing we can name
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), kind if kind is not None else entry.name)
+        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - hot
+            yield Input(_uri(entry.path), _identity(entry), kind)
+
+
+def _uri(path: str) -> str:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return Path(path).as_uri()  # a name that is no UTF-8 cannot stand in a row as it is
+    return path
+
+
+def _identity(entry: os.DirEntry[str] | Path) -> str:
+    try:
+        found = entry.stat()
+    except (OSError, ValueError):
+        return "missing"
+    return f"{found.st_size}:{found.st_mtime_ns}"
+
+
+def _zipped(content: Path, styles: Path) -> Iterator[Pair]:
+    for c, s in zip(images_in(content), images_in(styles), strict=True):
+        yield Pair(c, s)
+
+
+def read_manifest(uri: str) -> Iterator[Pair]:
+    """Pairs from a CSV or Parquet file; relative paths are taken from the manifest's folder.
+
+    Raises UsageError naming the file, the line and what is missing.
+    """
+    path = local_path(uri)
+    if not path.is_file():
+        raise UsageError(f"manifest: no such file: {one_line(uri)}")
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise UsageError(f"manifest {one_line(path)}: expected a .csv or .parquet file")
+    rows = _csv_rows(path) if suffix == ".csv" else _parquet_rows(path)
+    base = Path(os.path.abspath(path)).parent  # noqa: PTH100 - symlinks stay
+    for number, row in enumerate(rows, start=1):
+        for name in ("content_uri", "style_uri"):
+            if not row.get(name):
+                raise UsageError(f"manifest {one_line(path)}: row {number} has no {name}")
+        content, style = str(row["content_uri"]), str(row["style_uri"])
+        yield Pair(_listed(content, row.get("content_type"), base), _listed(style, row.get("style_type"), base))
+
+
+def _listed(uri: str, kind: Any, base: Path) -> Input:
+    path = base / local_path(uri)
+    text = uri if uri.startswith("file:") else str(path)
+    return Input(text, _identity(path), str(kind) if kind else None)
+
+
+def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            _check_columns(path, reader.fieldnames or ())
+            yield from reader
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"manifest {one_line(path)}: not a UTF-8 CSV file ({error})") from None
+
+
+def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    known = ("content_uri", "style_uri", "content_type", "style_type")
+    try:
+        file = pq.ParquetFile(path)
+        _check_columns(path, file.schema_arrow.names)
+        columns = [name for name in known if name in file.schema_arrow.names]
+        for batch in file.iter_batches(4096, columns=columns):
+            yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        line = str(error).splitlines()[0]
+        raise UsageError(f"manifest {one_line(path)}: not a Parquet file ({line})") from None
+
+
+def _check_columns(path: Path, names: Iterable[str]) -> None:
+    missing = {"content_uri", "style_uri"} - set(names)
+    if missing:
+        raise UsageError(f"manifest {one_line(path)}: no column {' and no column '.join(sorted(missing))}")
+
+
+def grouped_by_style(stream: Iterator[Pair]) -> Iterator[Pair]:
+    """The same pairs, those of one style together within every LOOK_AHEAD of them, so its code is kept."""
+    while chunk := list(itertools.islice(stream, LOOK_AHEAD)):
+        by_style: dict[str, list[Pair]] = {}
+        for pair in chunk:
+            by_style.setdefault(pair.style.uri, []).append(pair)
+        yield from itertools.chain.from_iterable(by_style.values())
+
+
+def tasks(stream: Iterable[Pair], settings: dict[str, Any], weights_sha256: str | None, suffix: str) -> Iterator[Task]:
+    """A task for every pair. Its key hashes both inputs' identity, the settings and the weights."""
+    shared = json.dumps([settings, weights_sha256], sort_keys=True).encode()
+    base = hashlib.sha256(shared)
+    for pair in stream:
+        digest = base.copy()
+        for one in (pair.content, pair.style):
+            digest.update(f"\0{one.uri}\0{one.identity}".encode())
+        task_id = digest.hexdigest()
+        yield Task(task_id, pair, output_name(pair.content.uri, pair.style.uri, task_id, suffix))

@@ -76,8 +76,7 @@ def load_vgg19(layers: Sequence[str], path: Path | None = None) -> VGG19Features
         net.load_state_dict({key: state[key].float() for key in wanted})
     except (KeyError, RuntimeError) as error:
         raise WeightsError(
-            f"{path}: not VGG19 features ({error}); expected torchvision's keys "
-            "features.0.weight, features.0.bias, ..."
+            f"{path}: not VGG19 features ({error}); expected torchvision's keys features.0.weight, features.0.bias, ..."
         ) from error
     return net
 
@@ -110,5 +109,3 @@ def _torchvision_state() -> Mapping[str, Tensor]:
             "give a file with --vgg PATH"
         ) from error
     return state
-
-

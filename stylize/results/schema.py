@@ -75,10 +75,7 @@ COLUMNS: tuple[Column, ...] = (
 )  # fmt: skip
 
 SCHEMA = pa.schema(
-    [
-        pa.field(c.name, c.type, metadata={"unit": c.unit, "meaning": c.meaning})
-        for c in COLUMNS
-    ],
+    [pa.field(c.name, c.type, metadata={"unit": c.unit, "meaning": c.meaning}) for c in COLUMNS],
     metadata={"schema_version": SCHEMA_VERSION},
 )
 

@@ -1,0 +1,79 @@
+"""The methods, one file each: a file `NAME.py` here that defines `STYLIZER` is the method `NAME`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stylize.errors import UsageError
+
+if TYPE_CHECKING:
+    from stylize.stylizers.base import Stylizer
+
+DEFAULT = "compact"
+
+
+def names() -> list[str]:
+    """The registered methods, sorted."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in found if name != "base" and not name.startswith("_"))
+
+
+def find(name: str) -> type[Stylizer]:
+    """The class of a registered method, or of `package.module:Class` for one of your own.
+
+    Raises UsageError naming the known ones.
+    """
+    if name in names():
+        module = importlib.import_module(f"{__name__}.{name}")
+        found: type[Stylizer] = module.STYLIZER
+        return found
+    if ":" in name:
+        return _own(name)
+    raise UsageError(f"unknown stylizer {name!r}; known: {', '.join(names())}, or package.module:Class for your own")
+
+
+def load(
+    name: str | None = None,
+    *,
+    device: str = "cpu",
+    precision: str = "fp32",
+    weights: str | Path | None = None,
+    **settings: Any,
+) -> Stylizer:
+    """A loaded stylizer; with no name the bundled model.
+
+    Call it on two PIL images or two (H, W, 3) uint8 arrays; it returns the kind of the first.
+    Raises UsageError for an unknown name, setting, device or precision, WeightsError for bad weights.
+    """
+    method = find(name or DEFAULT)
+    path = None if weights is None else Path(weights)
+    return method(check_settings(method, settings), device=device, precision=precision, weights=path)
+
+
+def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:
+    """The method's validated settings. Raises UsageError naming the wrong one and the known ones."""
+    from pydantic import ValidationError
+
+    try:
+        return method.settings_type(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(method.settings_type.model_fields) or "none"
+        raise UsageError(f"{method.name}: setting {where!r}: {first['msg']}; its settings: {known}") from None
+
+
+def _own(name: str) -> type[Stylizer]:
+    module_name, _, class_name = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"stylizer {name!r}: {error}") from None
+    from stylize.stylizers.base import Stylizer
+
+    if not (isinstance(found, type) and issubclass(found, Stylizer)):
+        raise UsageError(f"stylizer {name!r} is not a subclass of stylize.stylizers.base.Stylizer")
+    return found

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from stylize.stylizers.compact_net import CompactNet
+from stylize.stylizers._compact_net import CompactNet
 from stylize.training import losses
 from stylize.training.data import Crops, list_images
 from stylize.vgg import load_vgg19
@@ -37,7 +37,7 @@ class TrainConfig:
     crop_px: int = 128
     learning_rate: float = 1e-3
     decay_steps: int = 2000
-    """The last steps over which the rate falls to a hundredth; before them it is constant, so a run can be prolonged."""
+    """The last steps, over which the rate falls to a hundredth; before, it is constant: a run can be prolonged."""
     identity_share: float = 0.1
     """Share of steps whose style is the content itself; what makes alpha = 0 mean "unchanged"."""
     seed: int = 0
@@ -59,12 +59,10 @@ class Trainer:
         self.photos = list_images(config.photos)
         self.paintings = list_images(config.paintings)
         self.vgg = load_vgg19(losses.STYLE_LAYERS, config.vgg)
-        self.vgg = self.vgg.to(self.device, memory_format=torch.channels_last)
-        self.net = CompactNet().to(self.device, memory_format=torch.channels_last)
+        self.vgg = self.vgg.to(self.device).to(memory_format=torch.channels_last)
+        self.net = CompactNet().to(self.device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            self.net.parameters(), config.learning_rate, weight_decay=1e-4
-        )
+        self.optimizer = torch.optim.AdamW(self.net.parameters(), config.learning_rate, weight_decay=1e-4)
         self.step = 0
         self.resume()
         seed = config.seed * 1_000_003 + self.step
@@ -78,9 +76,7 @@ class Trainer:
 
     def _stream(self, files: list[Path], largest: float, seed: int) -> Any:
         crops = Crops(files, self.config.crop_px, largest, seed)
-        return iter(
-            DataLoader(crops, batch_size=self.config.batch, num_workers=self.config.loaders)
-        )
+        return iter(DataLoader(crops, batch_size=self.config.batch, num_workers=self.config.loaders))
 
     def _take(self, stream: Any) -> Tensor:
         batch: Tensor = next(stream)
@@ -116,7 +112,7 @@ class Trainer:
         if same:
             loss = loss + 50.0 * parts["identity"]
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
@@ -181,10 +177,7 @@ class Trainer:
         """Write the averaged weights as fp16 safetensors, with what made them as metadata."""
         from safetensors.torch import save_file
 
-        tensors = {
-            name: value.detach().half().cpu().contiguous()
-            for name, value in self.average.state_dict().items()
-        }
+        tensors = {name: value.detach().half().cpu().contiguous() for name, value in self.average.state_dict().items()}
         path = self.config.out / "compact.safetensors"
         temporary = path.with_suffix(".tmp")
         save_file(tensors, temporary, metadata=self.describe())
@@ -211,9 +204,7 @@ class Trainer:
         from torchvision.utils import save_image
 
         files = self.photos[:: len(self.photos) // 4][:4], self.paintings[:: len(self.paintings) // 4][:4]
-        contents, styles = (
-            torch.stack([next(iter(Crops([path], 256, 1.0, 0))) for path in part]) for part in files
-        )
+        contents, styles = (torch.stack([next(iter(Crops([path], 256, 1.0, 0))) for path in part]) for part in files)
         blank = torch.ones_like(contents[:1])
         rows = [torch.cat([blank, styles])]
         with torch.no_grad():
@@ -222,9 +213,7 @@ class Trainer:
                 batch = content.expand(len(styles), -1, -1, -1).to(self.device)
                 image = self.average(batch, codes).clamp(0, 1).cpu()
                 rows.append(torch.cat([content[None], image]))
-        save_image(
-            torch.cat(rows), self.config.out / f"sample_{self.step:06d}.jpg", nrow=len(styles) + 1
-        )
+        save_image(torch.cat(rows), self.config.out / f"sample_{self.step:06d}.jpg", nrow=len(styles) + 1)
 
 
 def _names_hash(files: list[Path]) -> str:

@@ -66,14 +66,10 @@ def terms(
         for a, b in zip(mean_std(ours), mean_std(theirs), strict=True):
             moments = moments + F.mse_loss(a, b)
         g, target = gram(ours), gram(theirs)
-        grams = grams + (
-            (g - target).square().sum((1, 2)) / target.square().sum((1, 2)).clamp_min(1e-6)
-        ).mean()
+        grams = grams + ((g - target).square().sum((1, 2)) / target.square().sum((1, 2)).clamp_min(1e-6)).mean()
     scale = scales[CONTENT_LAYER]
     return {
-        "content": F.mse_loss(
-            output[CONTENT_LAYER].float() / scale, content[CONTENT_LAYER].float() / scale
-        ),
+        "content": F.mse_loss(output[CONTENT_LAYER].float() / scale, content[CONTENT_LAYER].float() / scale),
         "moments": moments,
         "gram": grams,
         "variation": (image[..., 1:, :] - image[..., :-1, :]).square().mean()

@@ -11,7 +11,8 @@ Where it departs from those papers, and why:
 - The blocks at one eighth are depthwise 5x5 then pointwise (ConvNeXt, Liu et al. 2022): a wide view at few operations.
 - The style path pools means and standard deviations at every level (the statistics of AdaIN, Huang and Belongie 2017,
   section 3) instead of running a large classifier.
-- The image is mirrored outwards once; inside, convolutions pad with zeros, which never reach the picture.
+- The image is mirrored outwards once; convolutions at a half and a quarter then pad with zeros, whose reach stays
+  within that margin. At one eighth the view is wide, so those repeat the edge: zeros drew a frame around the picture.
 """
 
 from __future__ import annotations
@@ -38,9 +39,7 @@ class ConditionalNorm(nn.Module):
         var, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
         gain = (1 + scale.float()) * torch.rsqrt(var + EPS)
         bias = shift.float() - mean * gain
-        return torch.addcmul(
-            bias[:, :, None, None].to(x.dtype), x, gain[:, :, None, None].to(x.dtype)
-        )
+        return torch.addcmul(bias[:, :, None, None].to(x.dtype), x, gain[:, :, None, None].to(x.dtype))
 
 
 class Block(nn.Module):
@@ -48,14 +47,15 @@ class Block(nn.Module):
 
     def __init__(self, channels: int, expand: int) -> None:
         super().__init__()
-        self.depthwise = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
+        self.depthwise = nn.Conv2d(channels, channels, 5, padding=2, groups=channels, padding_mode="replicate")
         self.norm = ConditionalNorm(channels)
         self.up = nn.Conv2d(channels, channels * expand, 1)
         self.down = nn.Conv2d(channels * expand, channels, 1)
 
     def forward(self, x: Tensor, affine: Tensor) -> Tensor:
-        y = self.norm(self.depthwise(x), affine)
-        return x + self.down(F.relu(self.up(y)))
+        y: Tensor = self.norm(self.depthwise(x), affine)
+        y = self.down(F.relu(self.up(y)))
+        return x + y
 
 
 class StyleEncoder(nn.Module):
@@ -97,7 +97,7 @@ class CompactNet(nn.Module):
         a, b, c = widths
         self.down_half = nn.Conv2d(12, a, 3, padding=1)
         self.down_quarter = nn.Conv2d(a, b, 3, stride=2, padding=1)
-        self.down_eighth = nn.Conv2d(b, c, 3, stride=2, padding=1)
+        self.down_eighth = nn.Conv2d(b, c, 3, stride=2, padding=1, padding_mode="replicate")
         self.enter = ConditionalNorm(c)
         self.blocks = nn.ModuleList(Block(c, expand) for _ in range(blocks))
         self.narrow_quarter = nn.Conv2d(c, b, 1)
@@ -123,9 +123,9 @@ class CompactNet(nn.Module):
     def forward(self, content: Tensor, code: Tensor) -> Tensor:
         height, width = content.shape[-2:]
         x = _extend(2 * content - 1)
-        enter, *inner, affine_skip, affine_quarter, affine_refine, affine_half = self.to_affine(
-            code
-        ).split(self.sizes, dim=1)
+        enter, *inner, affine_skip, affine_quarter, affine_refine, affine_half = self.to_affine(code).split(
+            self.sizes, dim=1
+        )
         x = F.relu(self.down_half(F.pixel_unshuffle(x, 2)))
         skip = F.relu(self.down_quarter(x))
         x = F.relu(self.enter(self.down_eighth(skip), enter))

@@ -1,0 +1,99 @@
+"""What a person sees while a job runs: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+LINE_EVERY_S = 10.0
+
+
+class Reporter:
+    """Counts done and failed tasks and shows them, with images/s and the time left."""
+
+    def __init__(self, total: int, mode: str = "auto") -> None:
+        self.total = total
+        self.done = 0
+        self.failed = 0
+        if mode == "auto":
+            mode = "bar" if sys.stdout.isatty() else "plain"
+        self._mode = mode
+        self._start = self._line_at = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Reporter:
+        if self._mode == "bar":
+            self._bar = Progress(
+                TextColumn("stylize"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("[red]{task.fields[failed]}"),
+                TextColumn("{task.fields[rate]}"),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[left]}"),
+                console=Console(),
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=self.total, failed="", rate="", left="")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._show_bar()
+            self._bar.stop()
+        elif self._mode == "plain":
+            print(self.line(), flush=True)
+
+    def add(self, done: int, failed: int) -> None:
+        """Count finished tasks, `failed` of them not ok; shown when it is time."""
+        self.done += done
+        self.failed += failed
+        self.tick()
+
+    def tick(self) -> None:
+        """Show where things stand, if it is time."""
+        if self._bar is not None:
+            self._show_bar()
+        elif self._mode == "plain" and time.monotonic() - self._line_at >= LINE_EVERY_S:
+            self._line_at = time.monotonic()
+            print(self.line(), flush=True)
+
+    def note(self, text: str) -> None:
+        """A line of its own, above the bar if there is one."""
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False)
+        elif self._mode != "off":
+            print(text, flush=True)
+
+    def line(self) -> str:
+        """`12 of 48 done, 1 failed, 3.4 images/s, 11 s left`."""
+        parts = [f"{self.done} of {self.total} done", f"{self.failed} failed", self._rate()]
+        return ", ".join(part for part in (*parts, self._left()) if part)
+
+    def _show_bar(self) -> None:
+        assert self._bar is not None
+        failed = f"{self.failed} failed" if self.failed else ""
+        self._bar.update(self._task, completed=self.done, failed=failed, rate=self._rate(), left=self._left())
+
+    def _per_second(self) -> float:
+        return self.done / max(1e-9, time.monotonic() - self._start)
+
+    def _rate(self) -> str:
+        return f"{self._per_second():.1f} images/s" if self.done else "starting"
+
+    def _left(self) -> str:
+        if not self.done or self.done >= self.total:
+            return ""
+        return f"{duration((self.total - self.done) / self._per_second())} left"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,343 @@
+"""The main job: `python -m jobs.stylize_folder CONTENT STYLES OUT`, also under `ray job submit`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from jobs import cli
+from jobs.progress import Reporter
+from stylize import config as configs
+from stylize import pairs
+from stylize.config import JobConfig
+from stylize.errors import CannotContinueError, UsageError
+from stylize.pairs import Task
+from stylize.results.lock import OutLock
+from stylize.results.read import write_json_atomic
+from stylize.results.schema import to_batch
+from stylize.results.store import RowStore
+from stylize.storage import local_path, one_line, writing
+
+log = logging.getLogger(__name__)
+SUMMARY_ROW_LIMIT = 2_000_000
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the job; returns the exit status: 0 all ok, 3 some rows are not."""
+    flags = _parse(argv)
+    dry, retry_failed = flags.pop("dry_run"), flags.pop("retry_failed")
+    config = absolute(configs.build(flags))
+    if dry:
+        return dry_run(config, retry_failed)
+    with OutLock(Path(config.out)) as lock:
+        return _locked(config, retry_failed, lock.token, argv)
+
+
+def _parse(argv: Sequence[str]) -> dict[str, Any]:
+    parser = cli.Parser(
+        prog="stylize_folder",
+        description="Restyle every photo of CONTENT with the artworks of STYLES into OUT.",
+        epilog="exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on",
+    )
+    parser.add_argument("paths", nargs="*", metavar="CONTENT STYLES OUT", help="or, with --manifest, only OUT")
+    parser.add_argument("--config", metavar="FILE", help="YAML with the same settings by name; flags win")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, how many and how big")
+    parser.add_argument("--retry-failed", action="store_true", help="do tasks again whose rows are not ok")
+    cli.add_model(parser, JobConfig, skip=("content", "styles", "out"))
+    given = vars(parser.parse_args(argv))
+    paths, file = given.pop("paths"), given.pop("config")
+    values = configs.read_yaml(Path(file)) if file else {}
+    if "settings" in given:
+        own = values.get("settings")
+        given["settings"] = (own if isinstance(own, dict) else {}) | cli.pairs_to_dict(given["settings"])
+    values |= given
+    names = {0: (), 1: ("out",), 3: ("content", "styles", "out")}.get(len(paths))
+    if names is None:
+        raise UsageError(f"expected CONTENT STYLES OUT, or --manifest FILE and OUT, got {len(paths)} paths")
+    values |= dict(zip(names, paths, strict=True))
+    if "out" not in values:
+        raise UsageError("no OUT given: expected CONTENT STYLES OUT, or --manifest FILE and OUT")
+    return values
+
+
+def absolute(config: JobConfig) -> JobConfig:
+    """The same with an absolute OUT. Raises UsageError for a relative one inside a submitted job's own copy."""
+    out = local_path(config.out)
+    if (not out.is_absolute() and os.environ.get("RAY_JOB_ID")) or (_submitted() and not out.is_absolute()):
+        raise UsageError(
+            f"OUT {one_line(config.out)!r} is relative: a submitted job runs in a temporary copy of the working "
+            "folder, and its results would be lost with it; give an absolute path"
+        )
+    return config.model_copy(update={"out": os.path.abspath(out)})  # noqa: PTH100 - symlinks stay
+
+
+def _submitted() -> bool:
+    # Where Ray unpacks a job's working folder.
+    return "runtime_resources" in Path.cwd().parts
+
+
+def dry_run(config: JobConfig, retry_failed: bool) -> int:
+    """Print what a run would do; nothing is written."""
+    from stylize.stylizers import check_settings, find
+
+    check_settings(find(config.stylizer), config.settings)
+    total = pairs.count(config)
+    size = 0
+    seen_contents: set[str] = set()
+    shown: list[str] = []
+    for pair in pairs.pairs(config):
+        if len(shown) < 5:
+            shown.append(f"  {one_line(pair.content.uri)}  x  {one_line(pair.style.uri)}")
+        if len(seen_contents) < 10_000 and pair.content.uri not in seen_contents:
+            seen_contents.add(pair.content.uri)
+            size += int(pair.content.identity.split(":")[0]) if ":" in pair.content.identity else 0
+        elif config.manifest is None or len(seen_contents) >= 10_000:
+            break
+    done = _done_in(Path(config.out), retry_failed)
+    print(f"would restyle {total} pairs with {config.stylizer} in {config.precision} on {config.device_name()}:")
+    print("\n".join(shown + (["  ..."] if total > len(shown) else [])))
+    print(f"{len(seen_contents)} photos, {size / 1e6:.1f} MB; long side {config.resolution_px or 'as it is'} px")
+    print(f"into {config.out} ({done} rows are there and would be kept); nothing was written")
+    return cli.EXIT_OK
+
+
+def _done_in(out: Path, retry_failed: bool) -> int:
+    from stylize.results.read import read_rows
+
+    if not (out / "rows").is_dir():
+        return 0
+    statuses = read_rows(out, ["status"]).column("status").to_pylist()
+    return sum(1 for status in statuses if status == "ok" or not retry_failed)
+
+
+def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[str]) -> int:
+    total = pairs.count(config)
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    with RowStore.open(Path(config.out), run_id=run_id) as store:
+        before = store.failed()
+        done = store.finished(retry_failed)
+        weights = weights_sha256(config)
+        record = describe_run(config, run_id, argv, retry_failed)
+        _write_record(config, record)
+        counter = _Counter(done, {} if retry_failed else before)
+        stream = pairs.pairs(config)
+        tasks = pairs.tasks(stream, config.result_settings(), weights, config.format)
+        todo = counter.new(tasks, unique=config.manifest is not None)
+        first = next(todo, None)
+        if first is None:
+            print(f"nothing to do: all {counter.kept} tasks have their rows already", flush=True)
+        else:
+            _work(config, run_id, token, store, _chain(first, todo), total, counter)
+    record["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    record["counts"] = dict(counter.counts)
+    _write_record(config, record)
+    return finish(config, counter)
+
+
+class _Counter:
+    """Which tasks are new, and how those of this call ended, earlier ones included."""
+
+    def __init__(self, done: set[bytes], failed: dict[bytes, str]) -> None:
+        self._done = done
+        self._failed = failed
+        self.kept = 0
+        self.doubles = 0
+        self.counts: dict[str, int] = {}
+
+    def new(self, tasks: Iterator[Task], unique: bool) -> Iterator[Task]:
+        """The tasks without a row. `unique` also drops a pair that a manifest lists twice."""
+        for task in tasks:
+            key = bytes.fromhex(task.task_id)[:16]
+            if key in self._done:
+                self.kept += 1
+                self.count(self._failed.get(key, "ok"))
+                continue
+            if unique:
+                self._done.add(key)
+            yield task
+
+    def count(self, status: str) -> None:
+        """One more task that ended so."""
+        self.counts[status] = self.counts.get(status, 0) + 1
+
+
+def _chain(first: Task, rest: Iterator[Task]) -> Iterator[Task]:
+    yield first
+    yield from rest
+
+
+def _work(
+    config: JobConfig, run_id: str, token: str, store: RowStore, todo: Iterator[Task], total: int, counter: _Counter
+) -> None:
+    from jobs import fanout
+    from stylize.runner import lost_row
+
+    options = fanout.Options(
+        actors=None if config.actors == "auto" else config.actors,
+        cpus=config.cpus_per_actor,
+        gpus=config.gpus_per_actor,
+        timeout_s=config.timeout_s,
+        retries=config.retries,
+        window=1 if config.measure_mode == "isolated" else fanout.WINDOW,
+    )
+    start_ray(config, options)
+    with Reporter(total, config.progress) as shown:
+        if counter.kept:
+            shown.note(f"resuming: {counter.kept} tasks have rows already")
+
+        def lost(task: Task, status: str, error: str) -> pa.RecordBatch:
+            return to_batch([lost_row(config, run_id, task, status, error)])
+
+        fan = fanout.FanOut(MakeRunner(config, run_id, token), lost, options, notify=shown.note)
+        skipped = 0
+        for batch in fan.results(todo):
+            store.tick()
+            if batch is not None:
+                store.add(batch)
+                statuses = batch.column("status").to_pylist()
+                for status in statuses:
+                    counter.count(status)
+                shown.add(len(statuses), sum(status != "ok" for status in statuses))
+            shown.add(counter.kept - skipped, 0)
+            skipped = counter.kept
+
+
+class MakeRunner:
+    """What an actor is sent: settings only. The stylizer is loaded inside the actor."""
+
+    def __init__(self, config: JobConfig, run_id: str, token: str | None) -> None:
+        self.config, self.run_id, self.token = config, run_id, token
+
+    def __call__(self, worker_id: str) -> Any:
+        """A loaded Runner with as many threads as the actor has CPUs."""
+        import torch
+
+        from stylize.runner import Runner
+
+        torch.set_num_threads(max(1, int(self.config.cpus_per_actor)))
+        return Runner(
+            self.config, load_stylizer(self.config), run_id=self.run_id, worker_id=worker_id, token=self.token
+        )
+
+
+def load_stylizer(config: JobConfig) -> Any:
+    """The stylizer a config asks for. Raises UsageError or WeightsError."""
+    from stylize.stylizers import find, load
+
+    method = find(config.stylizer)
+    settings = dict(config.settings)
+    if "seed" in method.settings_type.model_fields:
+        settings.setdefault("seed", config.seed)
+    device = config.device_name()
+    return load(config.stylizer, device=device, precision=config.precision, weights=config.weights, **settings)
+
+
+def weights_sha256(config: JobConfig) -> str | None:
+    """The weights' hash, by loading the method once on the CPU: a wrong setting is found before Ray starts."""
+    precision = config.precision if config.precision != "fp16" else "fp32"
+    found: str | None = load_stylizer(
+        config.model_copy(update={"device": "cpu", "precision": precision})
+    ).weights_sha256
+    return found
+
+
+def start_ray(config: JobConfig, options: Any) -> None:
+    """Connect to the cluster that `address`, RAY_ADDRESS or a submitted job names, else start a local one."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    from jobs import fanout
+
+    address = config.address or os.environ.get("RAY_ADDRESS")
+    try:
+        if not ray.is_initialized():
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False if address is None else None,
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = f"the Ray cluster at {address}" if address else "a local Ray"
+        raise CannotContinueError(
+            f"{where} cannot be reached or started: {' '.join(str(error).split())[:300]}"
+        ) from None
+    if address is None:
+        fanout.check_fits(options)
+
+
+def describe_run(config: JobConfig, run_id: str, argv: Sequence[str], retry_failed: bool) -> dict[str, Any]:
+    """What run.json says of a run: settings, command, versions, hardware, commit."""
+    from stylize.measure.hardware import describe, git_commit
+
+    return {
+        "run_id": run_id,
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", "-m", "jobs.stylize_folder", *argv]),
+        "retry_failed": retry_failed,
+        "config": config.model_dump(),
+        "git_commit": git_commit(),
+        "environment": describe(),
+    }
+
+
+def _write_record(config: JobConfig, record: dict[str, Any]) -> None:
+    """run.json: this run, and the earlier ones of the same OUT below it."""
+    import json
+
+    path = Path(config.out) / "run.json"
+    earlier: list[Any] = []
+    try:
+        old = json.loads(path.read_text(encoding="utf-8"))
+        earlier = old.pop("earlier_runs", [])
+        if old.get("run_id") != record["run_id"]:
+            earlier.append(old)
+    except (OSError, ValueError, AttributeError):
+        pass
+    with writing(path):
+        write_json_atomic(path, record | {"earlier_runs": earlier})
+
+
+def finish(config: JobConfig, counter: _Counter) -> int:
+    """Print tables, places and counts; returns the exit status."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from stylize.report import summary
+
+    out = Path(config.out)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    frame = summary.load(out)
+    for table in summary.tables(frame):
+        grid = Table(title=table.title, title_justify="left")
+        for i, name in enumerate(table.header):
+            grid.add_column(name, justify="left" if i == 0 else "right")
+        for row in table.rows:
+            grid.add_row(*map(Text, row))
+        console.print(grid)
+    text = summary.markdown(frame, f"Summary of {out.name}")
+    with writing(out / "summary.md"):
+        (out / "summary.md").write_text(text, encoding="utf-8")
+    print(f"images:  {one_line(out / 'images')}")
+    print(f"rows:    {one_line(out / 'rows')}   pandas.read_parquet({str(out / 'rows')!r})")
+    print(f"summary: {one_line(out / 'summary.md')}")
+    ok = counter.counts.get("ok", 0)
+    bad = {status: n for status, n in sorted(counter.counts.items()) if status != "ok"}
+    print(f"{ok} ok, {sum(bad.values())} not ok")
+    for status, n in bad.items():
+        print(f"  {status}: {n}")
+    return cli.EXIT_NOT_ALL_OK if bad else cli.EXIT_OK
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,114 @@
+"""The main job's settings: one typed, validated model behind YAML, flags and the record in run.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from stylize.errors import UsageError
+
+
+class JobConfig(BaseModel):
+    """What to restyle, with what, to where. Frozen; an unknown name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    content: str | None = Field(None, description="folder of photos; subfolders are content types")
+    styles: str | None = Field(None, description="folder of artworks; subfolders are style types")
+    out: str = Field(description="folder for images/, rows/, run.json and summary.md")
+    manifest: str | None = Field(
+        None, description="CSV or Parquet with content_uri, style_uri and optional content_type, style_type"
+    )
+    pairing: Literal["cross", "zip"] = Field(
+        "cross", description="cross: every photo with every artwork; zip: first with first, and so on"
+    )
+
+    stylizer: str = Field("compact", description="method: a registered name, or package.module:Class")
+    weights: str | None = Field(None, description="weights file or folder; none means the method's own")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="a setting of the method, as name=value; may be repeated"
+    )
+    precision: Literal["fp32", "bf16", "fp16", "int8"] = Field("fp32", description="number format of the network")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: cuda if an actor is given a GPU, else cpu"
+    )
+    seed: int = Field(0, ge=0, description="for methods that draw random numbers")
+    resolution_px: int | None = Field(
+        None, ge=1, le=32768, description="long side of the result; none: the photo's own"
+    )
+    style_resolution_px: int | None = Field(
+        512, ge=1, le=32768, description="long side at which an artwork is looked at; none: its own"
+    )
+    max_pixels: int = Field(100_000_000, ge=1, le=178_000_000, description="larger images become `unsupported` rows")
+
+    format: Literal["jpg", "png", "webp"] = Field("jpg", description="of the results")
+    quality: int = Field(95, ge=1, le=100, description="of jpg and webp")
+
+    actors: int | Literal["auto"] = Field("auto", description="workers; auto fills the cluster")
+    cpus_per_actor: float = Field(1, gt=0, description="CPUs a worker takes; also its threads")
+    gpus_per_actor: float = Field(0, ge=0, description="GPUs a worker takes; a fraction shares one")
+    io_threads: int = Field(2, ge=1, le=64, description="threads a worker reads with, and scores and writes with")
+    timeout_s: float = Field(600, gt=0, description="an image that takes longer becomes a `timeout` row")
+    retries: int = Field(1, ge=1, le=10, description="how often a task whose worker died is tried again, alone")
+    measure_mode: Literal["throughput", "isolated"] = Field(
+        "throughput", description="isolated: nothing else runs in a worker while an image is measured"
+    )
+    warmup_images: int = Field(1, ge=0, description="first images of a worker that are marked `warmup`")
+    address: str | None = Field(None, description="Ray cluster to use; none: RAY_ADDRESS, else a local one")
+    progress: Literal["auto", "bar", "plain", "off"] = Field("auto", description="auto: a bar on a terminal")
+
+    @model_validator(mode="after")
+    def _inputs(self) -> JobConfig:
+        if isinstance(self.actors, int) and self.actors < 1:
+            raise ValueError("actors: 1 or more, or auto")
+        if self.manifest is None and (self.content is None or self.styles is None):
+            raise ValueError("give CONTENT STYLES OUT, or --manifest FILE and OUT")
+        if self.manifest is not None and (self.content is not None or self.styles is not None):
+            raise ValueError("give CONTENT and STYLES, or --manifest FILE, not both")
+        return self
+
+    def result_settings(self) -> dict[str, Any]:
+        """What decides the result's pixels and bytes, and so belongs to a task's identity."""
+        names = (
+            "stylizer", "precision", "seed", "resolution_px", "style_resolution_px", "format", "quality",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names} | {"settings": self.settings}
+
+    def device_name(self) -> str:
+        """cpu or cuda."""
+        if self.device != "auto":
+            return self.device
+        return "cuda" if self.gpus_per_actor > 0 else "cpu"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Settings from a YAML file. Raises UsageError for a missing file, bad YAML or anything but a mapping."""
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise UsageError(f"{path}: expected `name: value` lines, got a {type(loaded).__name__}")
+    return loaded
+
+
+def build(values: dict[str, Any]) -> JobConfig:
+    """A validated config. Raises UsageError: one line that names the setting, what is wrong and what is known."""
+    try:
+        return JobConfig(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = str(first["loc"][0]) if first["loc"] else ""
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            raise UsageError(f"unknown setting {where!r}; known: {', '.join(JobConfig.model_fields)}") from None
+        given = f" (got {first['input']!r})" if where and first["type"] != "missing" else ""
+        raise UsageError(f"{where}: {message}{given}" if where else message) from None

@@ -1,0 +1,214 @@
+"""Image files to pixels and back: (H, W, 3) uint8 RGB, upright, in sRGB, on white."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
+
+from stylize.errors import CorruptImageError, UnsupportedImageError
+
+log = logging.getLogger(__name__)
+
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+
+FORMATS = ("jpg", "png", "webp")
+SUFFIXES = frozenset(
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".tga",
+    )
+)
+MAX_PIXELS = 100_000_000
+_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+
+# The size is checked from the header against `max_pixels`, a limit of the run's own; Pillow's, a warning from any
+# thread that cannot be caught without touching the others, would come on top of it.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Pixels (H, W, 3) uint8 at the working size, and the upright size of the file they came from."""
+
+    pixels: Pixels
+    source_width_px: int
+    source_height_px: int
+
+
+def decode(data: bytes, *, long_side_px: int | None = None, max_pixels: int = MAX_PIXELS) -> Decoded:
+    """A file's bytes to pixels whose long side is `long_side_px` (None: as they are).
+
+    Raises CorruptImageError for what is no whole image, UnsupportedImageError for one of more than `max_pixels`
+    or of a kind that has no sensible 8-bit form. The first frame of an animation counts.
+    """
+    image = _open(data)
+    width, height = image.size
+    if width * height > max_pixels:
+        raise UnsupportedImageError(
+            f"{width} x {height} px is over the limit of {max_pixels} pixels; raise max_pixels to allow it"
+        )
+    turned = _orientation(image)
+    _draft(image, long_side_px)
+    try:
+        image.load()
+        rgb = _to_srgb(_apply(image, turned))
+    except UnsupportedImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise UnsupportedImageError(f"refused: {error}") from None
+    # Pillow's plugins raise almost anything on a damaged file.
+    except (OSError, SyntaxError, ValueError, IndexError, KeyError, EOFError, TypeError) as error:
+        raise CorruptImageError(f"damaged or cut short: {_line(error)}") from None
+    if turned in (5, 6, 7, 8):
+        width, height = height, width
+    size = working_size(width, height, long_side_px)
+    if rgb.size != size:
+        rgb = _resized(rgb, size)
+    return Decoded(np.array(rgb), width, height)
+
+
+def working_size(width: int, height: int, long_side_px: int | None) -> tuple[int, int]:
+    """(width, height) in pixels with the long side as asked, the ratio kept, no side under 1."""
+    if long_side_px is None or max(width, height) == long_side_px:
+        return width, height
+    scale = long_side_px / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def encode(pixels: Pixels, format: str, quality: int) -> bytes:
+    """(H, W, 3) uint8 to a file's bytes. `quality` (1 to 100) is for jpg and webp. Raises ValueError.
+
+    Raises UnsupportedImageError where the format cannot hold so long a side.
+    """
+    image = Image.fromarray(pixels)
+    buffer = io.BytesIO()
+    if format == "jpg":
+        limit, options = 65_500, {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
+    elif format == "png":
+        # Level 1: over twice as fast as the default for files about a tenth larger.
+        limit, options = 2**31 - 1, {"compress_level": 1}
+    elif format == "webp":
+        limit, options = 16_383, {"quality": quality, "method": 2}
+    else:
+        raise ValueError(f"unknown format {format!r}; known: {', '.join(FORMATS)}")
+    if max(pixels.shape[:2]) > limit:
+        raise UnsupportedImageError(f"{format} holds at most {limit} px a side; choose png")
+    image.save(buffer, {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[format], **options)
+    return buffer.getvalue()
+
+
+def resize(pixels: Pixels, width_px: int, height_px: int) -> Pixels:
+    """(H, W, 3) uint8 to the given size, with the filter that `decode` uses."""
+    image = Image.fromarray(pixels)
+    if image.size == (width_px, height_px):
+        return pixels
+    return np.array(_resized(image, (width_px, height_px)))
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _open(data: bytes) -> Image.Image:
+    if not data:
+        raise CorruptImageError("an empty file")
+    try:
+        return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        raise CorruptImageError("not an image that Pillow can read") from None
+    except Image.DecompressionBombError as error:
+        raise UnsupportedImageError(f"refused: {error}") from None
+    except (OSError, SyntaxError, ValueError, IndexError, KeyError, EOFError, TypeError) as error:
+        raise CorruptImageError(f"damaged: {_line(error)}") from None
+
+
+def _orientation(image: Image.Image) -> int:
+    # A damaged EXIF block says nothing about the pixels, so it never costs the image.
+    try:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:
+        log.debug("EXIF not readable", exc_info=True)
+        return 1
+    return turned if turned in range(1, 9) else 1
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _apply(image: Image.Image, turned: int) -> Image.Image:
+    return image.transpose(_TURNS[turned]) if turned in _TURNS else image
+
+
+def _draft(image: Image.Image, long_side_px: int | None) -> None:
+    """Let the JPEG decoder scale down by a power of two, to no less than twice what is wanted."""
+    if long_side_px is None or not isinstance(image, ImageFile.ImageFile) or image.format != "JPEG":
+        return
+    width, height = working_size(*image.size, long_side_px)
+    image.draft(None, (2 * width, 2 * height))
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    image = _eight_bit(image)
+    if image.has_transparency_data or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, rgba).convert("RGB")
+    converted = _through_profile(image, profile) if profile else None
+    return converted if converted is not None else image.convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    if image.mode in _SIXTEEN_BIT:
+        values = np.asarray(image).astype(np.float64)
+        # Mode "I" holds 16-bit files, too; 257 maps 65535 to 255.
+        if values.min() < 0 or values.max() > 65_535:
+            raise UnsupportedImageError("32-bit grey values have no 8-bit form; convert the file first")
+        return Image.fromarray((values / 257 + 0.5).astype(np.uint8))
+    if image.mode == "F":
+        floats = np.asarray(image)
+        if not np.isfinite(floats).all() or floats.min() < 0 or floats.max() > 1:
+            raise UnsupportedImageError("float values outside [0, 1] have no 8-bit form; convert the file first")
+        return Image.fromarray((floats * 255 + 0.5).astype(np.uint8))
+    return image
+
+
+def _through_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """The image in sRGB, None where it is so already or the profile is unusable."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return None
+        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text[:200] or type(error).__name__

@@ -1,0 +1,170 @@
+"""What the work ran on, for the rows and run.json. Nothing here raises: what cannot be found out is None.
+
+Loads no torch and starts no accelerator of its own accord, so a driver can call `describe` cheaply.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_log = logging.getLogger(__name__)
+
+_CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "ray",
+    "pyarrow",
+    "pillow",
+    "scikit-image",
+    "pandas",
+    "numpy",
+)
+_CUDA_PROBE_TIMEOUT_S = 15
+_GIT_TIMEOUT_S = 15
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def node_name() -> str:
+    """The host's name."""
+    return platform.node() or "unknown"
+
+
+def device_name(device: str) -> str:
+    """The processor's or the card's name for "cpu", "cuda" or "cuda:N"; `device` itself where it has none."""
+    if not device.startswith("cuda"):
+        return (_cpu_model() or device) if device == "cpu" else device
+    try:
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    except (ImportError, RuntimeError, AssertionError, ValueError) as error:  # torch without CUDA asserts
+        _log.debug("no name for %s: %s", device, error)
+        return device
+
+
+def describe() -> dict[str, Any]:
+    """Processor, memory, accelerators, system and versions of this machine, for JSON; sizes in bytes."""
+    return {
+        "node": node_name(),
+        "cpu_model": _cpu_model(),
+        "cpu_count": os.cpu_count(),
+        "cpu_usable": usable_cores(),
+        "cpu_flags": [flag for flag in _CPU_FLAGS if flag in _cpuinfo("flags", "Features").split()],
+        "memory_bytes": _memory_bytes(),
+        "gpus": _gpus(),
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def usable_cores() -> int:
+    """Cores this process may use: its affinity, and a container's quota rounded up; at least 1."""
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    quota, _, period = (_read(Path("/sys/fs/cgroup/cpu.max")) or "").strip().partition(" ")
+    if quota.isdigit() and period.isdigit() and int(period) > 0:
+        cores = min(cores, -(-int(quota) // int(period)))
+    return max(1, cores)
+
+
+def git_commit(folder: Path = _PACKAGE) -> str | None:
+    """Commit hash of the checkout `folder` (the package) is part of, "-dirty" added if tracked files changed.
+
+    None without git, outside a checkout, and where the checkout does not track `folder`: a package installed
+    in a virtual environment inside somebody's repository is not of that repository's commit.
+    """
+    tracked = _git(folder, "ls-files", "--", ".")
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    if not tracked or not commit or changes is None:
+        return None
+    return commit.strip() + ("-dirty" if changes.strip() else "")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # A hook's GIT_DIR would point at another repository; status must not take the index's lock.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
+    return _output(command, _GIT_TIMEOUT_S, environment)
+
+
+def _output(command: list[str], timeout_s: float, environment: dict[str, str] | None = None) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, env=environment, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        _log.debug("%s: %s", command[0], error)
+        return None
+    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+
+def _cpu_model() -> str | None:
+    return _cpuinfo("model name") or platform.processor() or platform.machine() or None
+
+
+@cache
+def _cpuinfo(*keys: str) -> str:
+    """The first value in /proc/cpuinfo under one of `keys`; empty where there is none."""
+    for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in keys:
+            return value.strip()
+    return ""
+
+
+def _memory_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _gpus() -> list[dict[str, Any]]:
+    """Name and memory of each NVIDIA card: from torch where it is already loaded, else from nvidia-smi."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        try:
+            if torch.cuda.is_available():
+                cards = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+                return [{"name": card.name, "memory_bytes": card.total_memory} for card in cards]
+        except (RuntimeError, AssertionError, AttributeError) as error:
+            _log.debug("torch names no cards: %s", error)
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    query = [tool, "--query-gpu=memory.total,name", "--format=csv,noheader,nounits"]
+    return _parse_cards(_output(query, _CUDA_PROBE_TIMEOUT_S) or "")
+
+
+def _parse_cards(table: str) -> list[dict[str, Any]]:
+    """nvidia-smi's "MiB, name" lines; memory is None where the card does not say ("[N/A]")."""
+    cards = []
+    for line in filter(str.strip, table.splitlines()):
+        memory, _, name = (part.strip() for part in line.partition(","))
+        cards.append({"name": name, "memory_bytes": int(memory) * 2**20 if memory.isdigit() else None})
+    return cards
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return None

@@ -1,0 +1,114 @@
+"""A run's rows as a table a person takes in at a glance, for the terminal and for summary.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stylize.results.read import read_rows
+from stylize.storage import one_line
+
+_COLUMNS = [
+    "status", "content_type", "style_type", "style_uri", "stylizer", "precision", "stylize_s", "total_s", "ssim",
+    "host_peak_rss_bytes", "device_peak_allocated_bytes", "warmup", "width_px", "height_px", "measure_mode",
+]  # fmt: skip
+MAX_ROWS = 15
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table of text cells."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def load(out: Path) -> pd.DataFrame:
+    """The columns of OUT's rows that a summary needs, one row a task."""
+    frame: pd.DataFrame = read_rows(out, _COLUMNS).to_pandas()
+    return frame
+
+
+def tables(frame: pd.DataFrame) -> list[Table]:
+    """By method, by content type and by style. Times leave warm-up rows out; only `ok` rows count for them."""
+    frame = frame.assign(style=frame["style_uri"].map(lambda uri: str(uri).rsplit("/", 1)[-1].rsplit(".", 1)[0]))
+    method = frame["stylizer"].fillna("?") + " " + frame["precision"].fillna("?")
+    found = [
+        _table("By method", "method", frame.assign(method=method)),
+        _table("By content type", "content_type", frame),
+        _table("By style", "style", frame),
+    ]
+    return [table for table in found if table.rows]
+
+
+def _table(title: str, key: str, frame: pd.DataFrame) -> Table:
+    header = (
+        key.replace("_", " "), "images", "not ok",
+        "stylize p50", "stylize p95", "whole p50", "SSIM mean", "peak memory",
+    )  # fmt: skip
+    groups = list(frame.groupby(frame[key].fillna("(none)"), sort=True))
+    rows = [_line(str(name), part) for name, part in groups[:MAX_ROWS]]
+    if len(groups) > MAX_ROWS:
+        rows.append((f"... and {len(groups) - MAX_ROWS} more", *[""] * (len(header) - 1)))
+    return Table(title, header, rows)
+
+
+def _line(name: str, part: pd.DataFrame) -> tuple[str, ...]:
+    ok = part[part["status"] == "ok"]
+    clean = ok[ok["warmup"] != True]  # noqa: E712 - the column may hold nulls
+    memory = ok["device_peak_allocated_bytes"].fillna(ok["host_peak_rss_bytes"])
+    return (
+        one_line(name),
+        str(len(part)),
+        str(len(part) - len(ok)),
+        _seconds(clean["stylize_s"].quantile(0.5)),
+        _seconds(clean["stylize_s"].quantile(0.95)),
+        _seconds(clean["total_s"].quantile(0.5)),
+        _plain(ok["ssim"].mean(), "{:.3f}"),
+        _plain(memory.max() / 1e6, "{:.0f} MB"),
+    )
+
+
+def failures(frame: pd.DataFrame) -> dict[str, int]:
+    """How many rows of each status but `ok`."""
+    counts = frame["status"].value_counts()
+    return {str(status): int(n) for status, n in counts.items() if status != "ok"}
+
+
+def markdown(frame: pd.DataFrame, heading: str) -> str:
+    """The summary as Markdown. Names from files cannot break the tables."""
+    lines = [f"# {heading}", ""]
+    ok = int((frame["status"] == "ok").sum())
+    lines += [f"{len(frame)} tasks, {ok} ok.", ""]
+    if bad := failures(frame):
+        lines += ["Not ok: " + ", ".join(f"{n} {status}" for status, n in bad.items()) + ".", ""]
+    mode = ", ".join(sorted(frame["measure_mode"].dropna().unique()))
+    lines += [
+        f"Measured in {mode or 'no'} mode. `stylize` is the stylizer's call alone, `whole` from reading to writing "
+        "with waits; warm-up images are left out of times. Peak memory is the worker process's, weights included.",
+        "",
+    ]
+    for table in tables(frame):
+        lines += [f"## {table.title}", "", _cells(table.header), _cells(["---"] * len(table.header))]
+        lines += [_cells(row) for row in table.rows] + [""]
+    return "\n".join(lines)
+
+
+def _cells(cells: Sequence[str]) -> str:
+    safe = (cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;") for cell in cells)
+    return "| " + " | ".join(safe) + " |"
+
+
+def _seconds(value: Any) -> str:
+    if pd.isna(value):
+        return "-"
+    return f"{value * 1000:.0f} ms" if value < 10 else f"{value:.1f} s"
+
+
+def _plain(value: Any, form: str) -> str:
+    return "-" if pd.isna(value) else form.format(value)

@@ -1,0 +1,206 @@
+"""Part files: Parquet files of SCHEMA, the keys of their rows, and which rows a newer one replaces."""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stylize.errors import CannotContinueError
+from stylize.results.schema import SCHEMA, SCHEMA_VERSION
+from stylize.storage import is_temporary, one_line, writing
+
+KEY_BYTES = 16
+MERGED_ROWS = 100_000
+_DIGEST_BYTES = 32
+# Small, as whole rows of these many are in the driver's memory while parts are merged.
+_BATCH_ROWS = 8_192
+_GROUP_ROWS = 10_000
+_EARLIEST = np.iinfo(np.int64).min
+# A dictionary only pays where values repeat; for these it would be a second copy of the column.
+_UNIQUE = {"task_id", "output_uri", "output_sha256"}
+_DICTIONARY = [f.name for f in SCHEMA if pa.types.is_string(f.type) and f.name not in _UNIQUE]
+
+Indices = npt.NDArray[np.int64]
+Digests = npt.NDArray[np.uint8]
+
+
+def part_paths(rows: Path) -> list[Path]:
+    """The part files of a rows folder, oldest first: what `pd.read_parquet` reads of it."""
+    return sorted(p for p in rows.iterdir() if not p.name.startswith((".", "_")) and p.is_file())
+
+
+def count_rows(path: Path) -> int:
+    """How many rows a part file has. Raises CannotContinueError if it is damaged or of another schema."""
+    with _reading(path), pq.ParquetFile(path) as file:
+        schema, rows = file.schema_arrow, int(file.metadata.num_rows)
+    if not schema.equals(SCHEMA):
+        version = ((schema.metadata or {}).get(b"schema_version") or b"unknown").decode()
+        raise CannotContinueError(
+            f"{one_line(path)} holds rows of schema version {version}, not this program's {SCHEMA_VERSION}: "
+            "give another OUT, or move the file away"
+        )
+    return rows
+
+
+def iter_part(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """A part file's batches, some thousand rows each. Raises CannotContinueError if it is damaged."""
+    wanted = None if columns is None else list(columns)
+    with _reading(path), pq.ParquetFile(path) as file:
+        # one thread: faster here, and a merge's peak memory is half as much
+        yield from file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False)
+
+
+def digests(task_ids: pa.Array) -> Digests:
+    """`(N, 32)` bytes, 0 to 255, of N task ids. Raises ValueError if one is not 64 hexadecimal digits."""
+    if len(task_ids) == 0:
+        return np.empty((0, _DIGEST_BYTES), np.uint8)
+    _, offset_buffer, text = task_ids.buffers()
+    offsets = np.frombuffer(offset_buffer, np.int32)[task_ids.offset : task_ids.offset + len(task_ids) + 1]
+    if task_ids.null_count or (np.diff(offsets) != 2 * _DIGEST_BYTES).any():
+        raise ValueError("a task_id is a SHA-256 as 64 hexadecimal digits")
+    # one call for all of them: a million ids take milliseconds
+    raw = binascii.unhexlify(memoryview(text)[offsets[0] : offsets[-1]])
+    return np.frombuffer(raw, np.uint8).reshape(-1, _DIGEST_BYTES)
+
+
+def keys(task_ids: pa.Array) -> list[bytes]:
+    """The first 16 bytes of each task id, which tell tasks apart. Raises ValueError as `digests` does."""
+    raw = digests(task_ids)[:, :KEY_BYTES].tobytes()
+    return [raw[i : i + KEY_BYTES] for i in range(0, len(raw), KEY_BYTES)]
+
+
+def older_rows(paths: Sequence[Path]) -> dict[Path, Indices]:
+    """Of each part, the rows that a newer row of the same task replaces; parts without any are left out.
+
+    Newer is the later `started_at`, then the later part, then the later row. Where no task has two rows,
+    which is nearly always, only the `task_id` column is read, and 8 bytes a row are held.
+    """
+    heads = [_heads(path) for path in paths]
+    ordered = np.sort(np.concatenate(heads)) if heads else np.empty(0, np.uint64)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(twice):
+        return {}
+    newest: dict[bytes, tuple[int, int, int]] = {}
+    older: dict[Path, list[int]] = {}
+    for number, path in enumerate(paths):
+        suspects = np.flatnonzero(np.isin(heads[number], twice))
+        for key, rank in _ranked(path, number, suspects):
+            kept = newest.setdefault(key, rank)
+            if kept == rank:
+                continue
+            newest[key], (_, part, row) = max(kept, rank), min(kept, rank)
+            older.setdefault(paths[part], []).append(row)
+    return {path: np.sort(np.array(rows, np.int64)) for path, rows in older.items()}
+
+
+def keep_rows(batches: Iterator[pa.RecordBatch], drop: Indices) -> Iterator[pa.RecordBatch]:
+    """The batches without the rows of these numbers, counted over all of them."""
+    start = 0
+    for batch in batches:
+        mask = ~np.isin(np.arange(start, start + len(batch)), drop)
+        start += len(batch)
+        yield batch if mask.all() else batch.filter(pa.array(mask))
+
+
+def encode(batches: Iterable[pa.RecordBatch]) -> pa.Buffer:
+    """A Parquet file of SCHEMA in memory, in row groups of some 10,000 rows."""
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, SCHEMA, compression="zstd", use_dictionary=_DICTIONARY) as writer:
+        for table in _regroup(batches):
+            writer.write_table(table, row_group_size=2 * _GROUP_ROWS)
+    return sink.getvalue()
+
+
+def groups(parts: list[tuple[str, int]]) -> Iterator[list[str]]:
+    """Neighbours to merge: together at most 100,000 rows, and never one alone."""
+    group: list[str] = []
+    total = 0
+    for name, rows in parts:
+        if total + rows > MERGED_ROWS:
+            if len(group) > 1:
+                yield group
+            group, total = [], 0
+        group.append(name)
+        total += rows
+    if len(group) > 1:
+        yield group
+
+
+def remove_temporary(out: Path) -> None:
+    """Remove what killed writers left: only files named exactly so, and only where they write."""
+    for folder in (out, out / "rows", out / "images"):
+        for where, below, names in os.walk(folder):
+            if folder == out:
+                below.clear()
+            for name in filter(is_temporary, names):
+                with writing(Path(where, name)):
+                    Path(where, name).unlink(missing_ok=True)
+
+
+def _heads(path: Path) -> npt.NDArray[np.uint64]:
+    """The first 8 bytes of each task id: enough to find the few tasks worth a closer look."""
+    found = [
+        np.ascontiguousarray(_digests_in(path, batch)[:, :8]).view(np.uint64)[:, 0]
+        for batch in iter_part(path, ["task_id"])
+    ]
+    return np.concatenate(found) if found else np.empty(0, np.uint64)
+
+
+def _digests_in(path: Path, batch: pa.RecordBatch) -> Digests:
+    try:
+        return digests(batch.column("task_id"))
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def _ranked(path: Path, part: int, rows: Indices) -> Iterator[tuple[bytes, tuple[int, int, int]]]:
+    """Key and (started_at, part, row) of these rows of a part."""
+    if not len(rows):
+        return
+    table = pa.Table.from_batches(list(iter_part(path, ["task_id", "started_at"])))
+    picked = table.take(pa.array(rows)).combine_chunks()
+    started = picked["started_at"].cast(pa.int64()).fill_null(_EARLIEST).to_pylist()
+    for key, when, row in zip(keys(picked["task_id"].chunk(0)), started, rows.tolist(), strict=True):
+        yield key, (when, part, row)
+
+
+def _regroup(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Tables of 10,000 rows or a little more."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += len(batch)
+        if rows >= _GROUP_ROWS:
+            yield _joined(waiting)
+            waiting, rows = [], 0
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.Table:
+    # one chunk a column: Parquet encodes thousands of tiny ones many times slower
+    return pa.Table.from_batches(batches, SCHEMA).combine_chunks()
+
+
+def _damaged(path: Path, error: Exception) -> CannotContinueError:
+    reason = " ".join(str(error).split())[:200]
+    return CannotContinueError(
+        f"{one_line(path)} cannot be read ({reason}): restore it, or move it away to do its tasks again"
+    )
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error

@@ -1,0 +1,83 @@
+"""Reading a run's rows back: always one a task."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stylize.errors import CannotContinueError, UsageError
+from stylize.results.parts import iter_part, keep_rows, older_rows, part_paths
+from stylize.results.schema import SCHEMA
+from stylize.storage import one_line, write_atomic
+
+_TRIES = 8
+_Version = tuple[int, int, int]
+
+
+def read_rows(out: Path, columns: list[str] | None = None) -> pa.Table:
+    """The rows of a run, one a task, the newest; field metadata holds unit and meaning.
+
+    `columns` picks some, in that order. May be called while a run is going on. Raises UsageError where OUT
+    holds no rows folder or a column is unknown, CannotContinueError where a part file is damaged.
+    """
+    names = list(SCHEMA.names) if columns is None else columns
+    if unknown := [name for name in names if name not in SCHEMA.names]:
+        known = ", ".join(SCHEMA.names)
+        raise UsageError(f"no such column: {', '.join(unknown)}; the known ones: {known}")
+    rows = out / "rows"
+    if not rows.is_dir():
+        raise UsageError(f"{one_line(out)} holds no rows folder: give the OUT of a run")
+    schema = pa.schema([SCHEMA.field(name) for name in names], metadata=SCHEMA.metadata)
+    for attempt in range(_TRIES):
+        # A driver may merge or rewrite parts meanwhile: what was read counts only if none of them changed.
+        before = _snapshot(rows)
+        try:
+            table = _read(sorted(before), schema)
+        except CannotContinueError:
+            if _unchanged(before, rows):
+                raise
+        else:
+            if _unchanged(before, rows):
+                return table
+        time.sleep(0.02 * 2**attempt)
+    raise CannotContinueError(f"{one_line(rows)} kept changing while it was read: try again in a moment")
+
+
+def write_json_atomic(path: Path, obj: Any) -> None:
+    """Write `obj` as indented UTF-8 JSON, whole or not at all. Raises as `write_atomic` does."""
+    text = json.dumps(obj, indent=2, ensure_ascii=False) + "\n"
+    # a lone surrogate (a file name that is no UTF-8) becomes \udcXX, which is JSON's own escape for it
+    write_atomic(path, text.encode("utf-8", "backslashreplace"))
+
+
+def _read(paths: list[Path], schema: pa.Schema) -> pa.Table:
+    older = older_rows(paths)
+    nothing = np.empty(0, np.int64)
+    batches = [batch for path in paths for batch in keep_rows(iter_part(path, schema.names), older.get(path, nothing))]
+    # the order of columns in a part is SCHEMA's, and one asked for twice comes once
+    return pa.Table.from_batches(
+        [pa.RecordBatch.from_arrays([b.column(n) for n in schema.names], schema=schema) for b in batches],
+        schema,
+    )
+
+
+def _snapshot(rows: Path) -> dict[Path, _Version]:
+    """What tells one version of each part from another. A part removed meanwhile is simply not in it."""
+    found = {}
+    for path in part_paths(rows):
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            found[path] = (status.st_ino, status.st_mtime_ns, status.st_size)
+    return found
+
+
+def _unchanged(before: dict[Path, _Version], rows: Path) -> bool:
+    """Whether all parts seen before are still the same; parts added since do no harm."""
+    now = _snapshot(rows)
+    return all(now.get(path) == version for path, version in before.items())

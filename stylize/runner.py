@@ -1,0 +1,338 @@
+"""One task to one row: read, decode, stylize, score, encode, write. The same inline, in a notebook, in an actor."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from stylize.config import JobConfig
+from stylize.errors import CannotContinueError, ImageError, StylizeError, UnsupportedImageError
+from stylize.images import Pixels, decode, encode
+from stylize.measure.clock import timed
+from stylize.measure.hardware import device_name, node_name
+from stylize.measure.memory import PeakMemory
+from stylize.measure.ssim import ssim
+from stylize.pairs import Input, Task
+from stylize.results.lock import still_current
+from stylize.results.schema import Row, to_batch
+from stylize.storage import read_bytes, write_atomic
+from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
+
+log = logging.getLogger(__name__)
+
+KEPT_STYLES = 8
+AHEAD = 2
+"""Images read before the device is free for them: enough to hide reading, few enough to bound memory."""
+
+
+class NotFiniteError(StylizeError):
+    """The stylizer's result has NaN or infinity in it."""
+
+
+@dataclass(slots=True)
+class _Style:
+    """One artwork in a worker: read once, encoded once, or broken for all its pairs."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    loaded: bool = False
+    pixels: Pixels | None = None
+    sha256: str | None = None
+    error: Exception | None = None
+    code: Any = None
+    encoded: bool = False
+
+
+@dataclass(slots=True)
+class _Work:
+    """A task on its way through the stages."""
+
+    task: Task
+    row: Row
+    begin: float
+    style: _Style | None = None
+    pixels: Pixels | None = None
+    result: Pixels | None = None
+    failed: bool = False
+
+
+class Runner:
+    """A loaded stylizer and the settings of a run. `run_one` does a task inline; `run` overlaps several.
+
+    `token` is the run's fence: once another driver holds OUT, results are no longer put in place.
+    """
+
+    def __init__(
+        self, config: JobConfig, stylizer: Stylizer, *, run_id: str, worker_id: str, token: str | None
+    ) -> None:
+        self.config = config
+        self.stylizer = stylizer
+        self.out = Path(config.out)
+        self.token = token
+        self.device = str(stylizer.device)
+        self._styles: OrderedDict[tuple[str, str], _Style] = OrderedDict()
+        self._styles_lock = threading.Lock()
+        self._peak = PeakMemory(self.device)
+        self._done = 0
+        self._room = threading.Semaphore(AHEAD + config.io_threads)
+        self._fatal: CannotContinueError | None = None
+        self._constant: Row = {
+            "run_id": run_id,
+            "worker_id": worker_id,
+            "node": node_name(),
+            "device": self.device,
+            "device_name": device_name(self.device),
+            "threads": torch.get_num_threads(),
+            "measure_mode": config.measure_mode,
+            "batch_size": 1,
+            "seed": config.seed,
+            "resolution_px": config.resolution_px,
+            "settings_json": json.dumps(
+                config.result_settings() | {"stylizer_settings": stylizer.settings.model_dump()}, sort_keys=True
+            ),
+            **stylizer.columns(),
+        }
+        threads = config.io_threads
+        self._readers = ThreadPoolExecutor(threads, "read")
+        self._stage = ThreadPoolExecutor(1, "stylize")
+        self._finishers = ThreadPoolExecutor(threads, "finish")
+
+    def run(self, tasks: list[Task]) -> pa.RecordBatch:
+        """Tasks to a batch of as many rows, in order; stages overlap unless `measure_mode` is isolated.
+
+        May be called from several threads at once: their tasks share the stages. Raises CannotContinueError
+        when results can no longer be written.
+        """
+        if self.config.measure_mode == "isolated":
+            rows = [self.run_one(task) for task in tasks]
+        else:
+            rows = [future.result() for future in [self._submit(task) for task in tasks]]
+        if self._fatal is not None:
+            raise self._fatal
+        return to_batch(rows)
+
+    def run_one(self, task: Task) -> Row:
+        """One task, one row, nothing overlapping."""
+        return self._finish(self._stylize(self._read(task)))
+
+    def close(self) -> None:
+        """End the worker's threads."""
+        for pool in (self._readers, self._stage, self._finishers):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, task: Task) -> Future[Row]:
+        self._room.acquire()
+        read = self._readers.submit(self._read, task)
+        styled = self._stage.submit(lambda: self._stylize(read.result()))
+        done = self._finishers.submit(lambda: self._finish(styled.result()))
+        done.add_done_callback(lambda _: self._room.release())
+        return done
+
+    def _read(self, task: Task) -> _Work:
+        begin = time.perf_counter()
+        pair = task.pair
+        row: Row = {
+            **self._constant,
+            "task_id": task.task_id,
+            "attempt": task.attempt,
+            "content_uri": pair.content.uri,
+            "style_uri": pair.style.uri,
+            "content_type": pair.content.type,
+            "style_type": pair.style.type,
+            "started_at": datetime.now(UTC),
+            "status": "ok",
+        }
+        work = _Work(task, row, begin)
+        with self._outcome(work):
+            start = time.perf_counter()
+            data = read_bytes(pair.content.uri)
+            row["content_sha256"] = hashlib.sha256(data).hexdigest()
+            work.style = self._style(pair.style)
+            row["read_s"] = time.perf_counter() - start
+            row["style_sha256"] = work.style.sha256
+            if work.style.error is not None:
+                raise work.style.error.with_traceback(None)
+            start = time.perf_counter()
+            decoded = decode(data, long_side_px=self.config.resolution_px, max_pixels=self.config.max_pixels)
+            row["decode_s"] = time.perf_counter() - start
+            row["source_width_px"], row["source_height_px"] = decoded.source_width_px, decoded.source_height_px
+            work.pixels = decoded.pixels
+        return work
+
+    def _style(self, wanted: Input) -> _Style:
+        key = (wanted.uri, wanted.identity)
+        with self._styles_lock:
+            style = self._styles.setdefault(key, _Style())
+            self._styles.move_to_end(key)
+            while len(self._styles) > KEPT_STYLES:
+                self._styles.popitem(last=False)
+        with style.lock:
+            if not style.loaded:
+                self._load_style(style, wanted)
+        return style
+
+    def _load_style(self, style: _Style, wanted: Input) -> None:
+        try:
+            data = read_bytes(wanted.uri)
+            style.sha256 = hashlib.sha256(data).hexdigest()
+            side, limit = self.config.style_resolution_px, self.config.max_pixels
+            style.pixels = decode(data, long_side_px=side, max_pixels=limit).pixels
+        except ImageError as error:
+            # Kept, so that a broken artwork is read once and not once a photo.
+            style.error = type(error)(f"style: {error}")
+        style.loaded = True
+
+    def _stylize(self, work: _Work) -> _Work:
+        if work.failed:
+            return work
+        row = work.row
+        with self._outcome(work), torch.inference_mode():
+            assert work.pixels is not None
+            assert work.style is not None
+            height, width = work.pixels.shape[:2]
+            if min(height, width) < self.stylizer.least_px:
+                raise UnsupportedImageError(
+                    f"{width} x {height} px: {self.stylizer.name} needs {self.stylizer.least_px} px a side"
+                )
+            row["warmup"] = self._done < self.config.warmup_images
+            self._done += 1
+            code = self._code(work.style, row)
+            content = to_tensor(work.pixels, self.stylizer.device)
+            self._peak.start()
+            with timed(self.device) as clock:
+                image = self.stylizer.stylize(content, code)
+            row["stylize_s"] = clock.seconds
+            row.update(vars_of(self._peak.stop()))
+            # A sum is finite only if every value is: one pass, no mask in memory.
+            if not torch.isfinite(image.sum()):
+                raise NotFiniteError("the result has NaN or infinity in it; try precision fp32 or other settings")
+            work.result = to_pixels(image)
+            row["height_px"], row["width_px"] = work.result.shape[:2]
+        return work
+
+    def _code(self, style: _Style, row: Row) -> Any:
+        if not style.encoded:
+            assert style.pixels is not None
+            with timed(self.device) as clock:
+                style.code = self.stylizer.encode_style(to_tensor(style.pixels, self.stylizer.device))
+            row["style_s"] = clock.seconds
+            style.encoded, style.pixels = True, None
+        return style.code
+
+    def _finish(self, work: _Work) -> Row:
+        row = work.row
+        if not work.failed:
+            with self._outcome(work):
+                self._score_and_write(work)
+        row["total_s"] = time.perf_counter() - work.begin
+        if work.failed:
+            row.update(output_uri=None, output_sha256=None)
+        work.pixels = work.result = None
+        return row
+
+    def _score_and_write(self, work: _Work) -> None:
+        row, result = work.row, work.result
+        assert result is not None
+        assert work.pixels is not None
+        start = time.perf_counter()
+        if work.pixels.shape == result.shape and self.stylizer.weights_sha256 != "random":
+            row["ssim"] = ssim(work.pixels, result)
+        row["score_s"] = time.perf_counter() - start
+        start = time.perf_counter()
+        data = encode(result, self.config.format, self.config.quality)
+        row["encode_s"] = time.perf_counter() - start
+        start = time.perf_counter()
+        path = self.out / "images" / work.task.output_name
+        write_atomic(path, data, guard=self._fence)
+        row["write_s"] = time.perf_counter() - start
+        row["output_uri"] = str(path)
+        row["output_sha256"] = hashlib.sha256(data).hexdigest()
+
+    def _fence(self) -> None:
+        if self.token is not None and not still_current(self.out, self.token):
+            raise CannotContinueError(f"{self.out} was taken over by another run; this one's result was dropped")
+
+    @contextlib.contextmanager
+    def _outcome(self, work: _Work) -> Iterator[None]:
+        """The one place that catches broadly: whatever a task raises becomes its row's status and error."""
+        try:
+            yield
+        except CannotContinueError as error:
+            self._fatal = self._fatal or error
+            self._fail(work, "failed", error)
+        except ImageError as error:
+            self._fail(work, error.status, error)
+        except NotFiniteError as error:
+            self._fail(work, "nan", error)
+        except Exception as error:
+            if out_of_memory(error):
+                self._fail(work, "oom", error)
+                free_memory(self.device)
+            else:
+                log.warning("task %s failed", work.task.task_id, exc_info=True)
+                self._fail(work, "failed", error)
+
+    @staticmethod
+    def _fail(work: _Work, status: str, error: Exception) -> None:
+        text = " ".join(str(error).split())
+        known = isinstance(error, StylizeError)
+        work.row["status"] = status
+        work.row["error"] = (text if known else f"{type(error).__name__}: {text}")[:1000]
+        work.failed = True
+        work.pixels = work.result = None
+
+
+def vars_of(peak: Any) -> dict[str, Any]:
+    """A Peak's fields as columns."""
+    return {name: getattr(peak, name) for name in peak.__dataclass_fields__}
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory ran out, on the device or the host."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # torch's CPU allocator raises a plain RuntimeError.
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def free_memory(device: str) -> None:
+    """Give cached device memory back after an out-of-memory error, so that the next image has it."""
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+
+
+def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str) -> Row:
+    """The row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`."""
+    pair = task.pair
+    return {
+        "run_id": run_id,
+        "task_id": task.task_id,
+        "attempt": task.attempt,
+        "content_uri": pair.content.uri,
+        "style_uri": pair.style.uri,
+        "content_type": pair.content.type,
+        "style_type": pair.style.type,
+        "stylizer": config.stylizer,
+        "precision": config.precision,
+        "seed": config.seed,
+        "resolution_px": config.resolution_px,
+        "settings_json": json.dumps(config.result_settings(), sort_keys=True),
+        "status": status,
+        "error": error,
+        "started_at": datetime.now(UTC),
+        "measure_mode": config.measure_mode,
+        "batch_size": 1,
+    }

@@ -1,0 +1,147 @@
+"""Bytes in and out of files, so that a reader of a file sees all of it or none. Local files only, for now."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import stat
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+from stylize.errors import CannotContinueError, CorruptImageError, UsageError
+
+_TEMP_PREFIX = ".tmp-"
+_TEMP_NAME = re.compile(r"\.tmp-[0-9a-f]{32}")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NOT_A_FOLDER = {errno.EEXIST, errno.ENOTDIR}
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+def one_line(text: object) -> str:
+    """A path or name fit for a one-line message: as it is, or quoted where it holds a newline or the like."""
+    plain = str(text)
+    return plain if plain.isprintable() else repr(plain)
+
+
+def local_path(uri: str) -> Path:
+    """The path behind a plain path or a percent-encoded `file://` URI. Raises UsageError for others."""
+    if uri[:5].lower() == "file:" and uri[5:6] == "/":
+        host, slash, rest = uri[7:].partition("/") if uri[5:7] == "//" else ("", "/", uri[6:])
+        if host not in ("", "localhost") or not slash:
+            raise UsageError(f"{one_line(uri)}: a file:// URI names this machine only: file:///folder/name")
+        # surrogateescape: a name that is no UTF-8 is still the name of a file
+        return Path("/" + unquote(rest, errors="surrogateescape"))
+    if scheme := _SCHEME.match(uri):
+        known = "plain paths and file:// URIs"
+        raise UsageError(f"{one_line(uri)}: {scheme[1]}:// is not supported; what is: {known}")
+    return Path(uri)
+
+
+def read_bytes(uri: str) -> bytes:
+    """All bytes of a file named by a plain path or a `file://` URI.
+
+    Raises CorruptImageError for one that is not there, may not be read or is no file, and UsageError for an
+    unsupported scheme. Other failures (a broken disk, too many open files) say nothing about the image and
+    stay an OSError.
+    """
+    path, name = local_path(uri), one_line(uri)
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise CorruptImageError(f"no such file: {name}") from None
+    except PermissionError:
+        raise CorruptImageError(f"no permission to read: {name}") from None
+    except ValueError:  # a NUL in the name
+        raise CorruptImageError(f"not a file name: {name}") from None
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise CorruptImageError(f"not a file name ({error.strerror}): {name}") from None
+        raise
+    # a pipe or a device is not opened: it could block for ever
+    raise CorruptImageError(f"a folder, not a file: {name}" if stat.S_ISDIR(mode) else f"not a file: {name}")
+
+
+def write_atomic(
+    path: Path,
+    data: bytes | memoryview,
+    *,
+    guard: Callable[[], None] | None = None,
+    durable: bool = False,
+) -> None:
+    """Write a file whole or not at all: to a temporary name in the same folder, then renamed over `path`.
+
+    Missing folders are made. `guard` is called just before the rename and may raise to prevent it. `durable`
+    syncs to disk first; an image does without, as its row is written only after the rename, and so a killed
+    process loses nothing (a power cut is another matter, and out of scope). Raises CannotContinueError when
+    the disk is full or the folder may not be written, OSError for what concerns this one name.
+    """
+    temp = path.with_name(_TEMP_PREFIX + uuid.uuid4().hex)
+    try:
+        try:
+            file = temp.open("xb")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = temp.open("xb")
+        try:
+            with file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            if guard is not None:
+                guard()
+            temp.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temp.unlink()
+            raise
+    except OSError as error:
+        if error.errno in _FULL | _REFUSED | {errno.EIO}:
+            raise cannot_write(path, error) from error
+        raise
+    if durable:
+        sync_folder(path.parent)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether `write_atomic` writes under such a name: a file left there by a kill may be removed."""
+    return _TEMP_NAME.fullmatch(name) is not None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder as durable as their files, where the filesystem can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def cannot_write(path: Path, error: OSError) -> CannotContinueError:
+    """One line for a failed write: what stopped it and what to do."""
+    name, reason = one_line(path), error.strerror or str(error)
+    again = "then run the same command again: it resumes"
+    if error.errno in _FULL:
+        return CannotContinueError(f"no space left to write {name} ({reason}): free space, {again}")
+    if error.errno in _REFUSED:
+        return CannotContinueError(f"{name} may not be written ({reason}): make it writable, {again}")
+    if error.errno in _NOT_A_FOLDER:
+        return CannotContinueError(f"{name} is not a folder, or lies below something that is none: give another OUT")
+    return CannotContinueError(f"{name} could not be written ({reason}): put that right, {again}")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Within it, any OSError becomes a CannotContinueError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from stylize.measure import hardware
+from stylize.measure.hardware import describe, device_name, git_commit, node_name, usable_cores
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(folder), *who, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q")
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "code.py").write_text("x = 1\n")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "one")
+    return package
+
+
+def test_description_is_json_and_names_this_machine() -> None:
+    found = json.loads(json.dumps(describe()))
+    assert found["node"] == node_name() == platform.node()
+    assert found["python"] == platform.python_version()
+    assert found["memory_bytes"] > 100_000_000
+    assert 1 <= found["cpu_usable"] <= found["cpu_count"]
+    assert found["cpu_model"] == device_name("cpu")
+    assert set(found["cpu_flags"]) <= {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}
+
+
+def test_versions_are_those_installed() -> None:
+    versions = describe()["versions"]
+    assert versions["numpy"] == metadata.version("numpy")
+    assert versions["torch"] == metadata.version("torch")
+    assert set(versions) >= {"torchvision", "ray", "pyarrow", "pillow", "scikit-image", "pandas"}
+
+
+def test_a_package_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "_PACKAGES", ("no-such-package-anywhere",))
+    assert describe()["versions"] == {"no-such-package-anywhere": None}
+
+
+def test_an_unknown_device_is_its_own_name() -> None:
+    assert device_name("cuda:99") == "cuda:99"
+    assert device_name("abacus") == "abacus"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="affinity is Linux's")
+def test_usable_cores_follow_the_affinity() -> None:
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", 64), ("", 64)])
+def test_usable_cores_follow_a_containers_quota(monkeypatch: pytest.MonkeyPatch, quota: str, cores: int) -> None:
+    monkeypatch.setattr(hardware, "_read", lambda path: quota)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
+    assert usable_cores() == cores
+
+
+def test_cards_are_read_from_the_vendors_tool() -> None:
+    cards = hardware._parse_cards("81559, NVIDIA H100 80GB HBM3\n[N/A], Some, Card\n\n")
+    assert cards == [
+        {"name": "NVIDIA H100 80GB HBM3", "memory_bytes": 81559 * 2**20},
+        {"name": "Some, Card", "memory_bytes": None},
+    ]
+
+
+def test_a_clean_checkout_is_its_commit(checkout: Path) -> None:
+    assert git_commit(checkout) == git(checkout, "rev-parse", "HEAD")
+
+
+def test_a_changed_file_makes_the_checkout_dirty(checkout: Path) -> None:
+    (checkout / "code.py").write_text("x = 2\n")
+    assert git_commit(checkout) == git(checkout, "rev-parse", "HEAD") + "-dirty"
+
+
+def test_an_untracked_file_does_not_make_the_checkout_dirty(checkout: Path) -> None:
+    (checkout / "output.png").write_text("")
+    assert git_commit(checkout) == git(checkout, "rev-parse", "HEAD")
+
+
+def test_a_package_installed_inside_someone_elses_repository_has_no_commit(checkout: Path) -> None:
+    installed = checkout / ".venv" / "package"
+    installed.mkdir(parents=True)
+    (installed / "code.py").write_text("")
+    assert git_commit(installed) is None
+
+
+def test_no_repository_and_no_git_are_no_commit(
+    tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert git_commit(tmp_path / "nowhere") is None
+    monkeypatch.setenv("PATH", "")
+    assert git_commit(checkout) is None

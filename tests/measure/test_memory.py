@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stylize.measure import memory
+from stylize.measure.memory import PeakMemory
+
+MB = 1_000_000
+BLOCK_BYTES = 200 * MB
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the host's peak is read from Linux's /proc")
+
+
+def touch_and_free() -> None:
+    np.ones(BLOCK_BYTES, np.uint8)
+
+
+def host_peak(meter: PeakMemory) -> int:
+    peak = meter.stop().host_peak_rss_bytes
+    if peak is None:
+        pytest.skip("this kernel does not let a process reset its peak")
+    return peak
+
+
+@linux
+def test_memory_that_was_freed_again_is_in_the_peak() -> None:
+    meter = PeakMemory()
+    meter.start()
+    idle = host_peak(meter)
+    touch_and_free()
+    assert 0.95 * BLOCK_BYTES < host_peak(meter) - idle < 1.2 * BLOCK_BYTES
+
+
+@linux
+def test_an_earlier_peak_is_forgotten_at_the_start() -> None:
+    meter = PeakMemory()
+    meter.start()
+    touch_and_free()
+    high = host_peak(meter)
+    meter.start()
+    assert host_peak(meter) < high - 0.9 * BLOCK_BYTES
+
+
+@linux
+def test_memory_of_another_thread_is_in_the_peak() -> None:
+    meter = PeakMemory()
+    meter.start()
+    idle = host_peak(meter)
+    thread = threading.Thread(target=touch_and_free)
+    thread.start()
+    thread.join()
+    assert host_peak(meter) - idle > 0.95 * BLOCK_BYTES
+
+
+def test_a_cpu_has_no_device_peak() -> None:
+    meter = PeakMemory("cpu")
+    meter.start()
+    peak = meter.stop()
+    assert peak.device_peak_allocated_bytes is None
+    assert peak.device_peak_reserved_bytes is None
+
+
+def test_a_peak_that_cannot_be_reset_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(memory, "_CLEAR_REFS", tmp_path / "missing" / "clear_refs")
+    memory._host_peak_can_be_reset.cache_clear()
+    try:
+        meter = PeakMemory()
+        meter.start()
+        assert meter.stop().host_peak_rss_bytes is None
+    finally:
+        memory._host_peak_can_be_reset.cache_clear()
+
+
+def test_a_tensor_that_was_freed_again_is_in_the_device_peak() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    meter = PeakMemory("cuda")
+    meter.start()
+    before = meter.stop().device_peak_allocated_bytes or 0
+    torch.ones(BLOCK_BYTES, dtype=torch.uint8, device="cuda")
+    peak = meter.stop()
+    assert peak.device_peak_allocated_bytes is not None
+    assert peak.device_peak_reserved_bytes is not None
+    assert 0.95 * BLOCK_BYTES < peak.device_peak_allocated_bytes - before < 1.2 * BLOCK_BYTES
+    assert peak.device_peak_reserved_bytes >= peak.device_peak_allocated_bytes

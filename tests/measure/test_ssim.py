@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+from skimage.data import astronaut
+
+from stylize.measure.speed import reference_ssim
+from stylize.measure.ssim import Image, ssim
+
+PHOTO: Image = astronaut()
+RNG = np.random.default_rng(7)
+
+
+def flat(*colour: int, shape: tuple[int, int] = (40, 50)) -> Image:
+    return np.broadcast_to(np.array(colour, np.uint8), (*shape, 3)).copy()
+
+
+def noise(height: int, width: int) -> Image:
+    return RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def noisy(image: Image, sigma: float) -> Image:
+    return np.clip(image + RNG.normal(0, sigma, image.shape), 0, 255).astype(np.uint8)
+
+
+def checker(block: int, one: int, other: int) -> Image:
+    y, x = np.mgrid[:256, :384]
+    chosen = (y // block + x // block) % 2 == 0
+    return np.where(chosen[..., None], one, other).astype(np.uint8).repeat(3, axis=2)
+
+
+def agree(a: Image, b: Image) -> None:
+    measured = ssim(a, b)
+    assert measured is not None
+    assert measured == pytest.approx(reference_ssim(a, b), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        noisy(PHOTO, 5),
+        noisy(PHOTO, 60),
+        (PHOTO * 0.4 + 90).astype(np.uint8),
+        255 - PHOTO,
+        np.roll(PHOTO, 2, axis=0),
+        PHOTO[:, ::-1],
+        PHOTO[..., ::-1],
+        np.where(PHOTO > 127, 255, 0).astype(np.uint8),
+        noise(512, 512),
+    ],
+    ids=["grain", "noise", "contrast", "negative", "shifted", "mirrored", "bgr", "posterised", "unrelated"],
+)
+def test_photos_agree_with_scikit_image(changed: Image) -> None:
+    agree(PHOTO, changed)
+
+
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [
+        (11, 11), (11, 12), (12, 11), (13, 300), (300, 13), (26, 27), (77, 301), (301, 77), (257, 511),
+        (600, 267), (40, 1034), (40, 1035), (20, 2500), (2500, 20),
+    ],
+)  # fmt: skip
+def test_any_size_agrees_with_scikit_image(height: int, width: int) -> None:
+    a = noise(height, width)
+    agree(a, noisy(a, 25))
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (flat(255, 255, 255), flat(254, 254, 254)),
+        (flat(255, 255, 255), flat(92, 92, 92)),
+        (flat(255, 255, 255), flat(0, 0, 0)),
+        (flat(0, 0, 0), flat(1, 1, 1)),
+        (flat(255, 0, 0), flat(90, 255, 40)),
+        (flat(250, 250, 250), noisy(flat(250, 250, 250), 1.0)),
+        (flat(0, 0, 0), noise(40, 50)),
+    ],
+)
+def test_flat_images_agree_with_scikit_image(a: Image, b: Image) -> None:
+    agree(a, b)
+
+
+@pytest.mark.parametrize("block", [1, 12, 24, 32, 64, 100])
+@pytest.mark.parametrize(("one", "other"), [(255, 0), (255, 80), (255, 92)])
+def test_swapped_checkers_agree_with_scikit_image(block: int, one: int, other: int) -> None:
+    """The worst case for single precision: flat areas far from their neighbourhood's mean."""
+    agree(checker(block, one, other), checker(block, other, one))
+
+
+@pytest.mark.parametrize("image", [PHOTO, flat(255, 255, 255), flat(0, 0, 0), noise(77, 133)])
+def test_identical_images_are_exactly_one(image: Image) -> None:
+    assert ssim(image, image.copy()) == 1.0
+
+
+def test_a_view_that_is_not_contiguous_is_measured_as_its_copy() -> None:
+    a, b = PHOTO[::2, ::-1], noisy(PHOTO, 20)[::2, ::-1]
+    assert ssim(a, b) == ssim(np.ascontiguousarray(a), np.ascontiguousarray(b))
+
+
+@pytest.mark.parametrize("shape", [(10, 200), (200, 10), (1, 1), (1, 20000)])
+def test_no_window_fits_below_eleven_pixels(shape: tuple[int, int]) -> None:
+    assert ssim(flat(1, 2, 3, shape=shape), flat(1, 2, 3, shape=shape)) is None
+
+
+def test_different_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="one size"):
+        ssim(flat(0, 0, 0, shape=(20, 30)), flat(0, 0, 0, shape=(30, 20)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((20, 20), np.uint8), np.zeros((20, 20, 4), np.uint8), np.zeros((20, 20, 3))]
+)
+def test_anything_but_rgb_bytes_is_refused(wrong: Image) -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        ssim(wrong, wrong)
+
+
+def test_neither_autocast_nor_a_default_dtype_changes_the_result() -> None:
+    changed = noisy(PHOTO, 20)
+    plain = ssim(PHOTO, changed)
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert ssim(PHOTO, changed) == plain
+    finally:
+        torch.set_default_dtype(default)
+
+
+def test_threads_that_measure_at_once_agree_and_keep_their_thread_counts() -> None:
+    changed = noisy(PHOTO, 20)
+    before, expected = torch.get_num_threads(), ssim(PHOTO, changed)
+    results: list[float | None] = []
+    counts: list[int] = []
+
+    def work() -> None:
+        for _ in range(3):
+            results.append(ssim(PHOTO, changed))
+        counts.append(torch.get_num_threads())
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [expected] * 9
+    assert counts == [before] * 3
+    assert torch.get_num_threads() == before
+
+
+def test_gradients_still_work_after_measuring() -> None:
+    ssim(PHOTO, noisy(PHOTO, 20))
+    x = torch.ones(3, requires_grad=True)
+    (gradient,) = torch.autograd.grad((x * 2).sum(), x)
+    assert gradient.tolist() == [2.0, 2.0, 2.0]

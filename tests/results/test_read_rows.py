@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from stylize.errors import CannotContinueError, UsageError
+from stylize.results.parts import digests, keys, older_rows, part_paths
+from stylize.results.read import read_rows, write_json_atomic
+from stylize.results.schema import SCHEMA, to_batch
+from stylize.results.store import RowStore
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def row(number: int, status: str = "ok", minute: int = 0) -> dict[str, object]:
+    name = hashlib.sha256(str(number).encode()).hexdigest()
+    return {
+        "task_id": name,
+        "status": status,
+        "seed": number,
+        "started_at": START + timedelta(minutes=minute),
+    }
+
+
+def duplicated(out: Path) -> RowStore:
+    """Five tasks, of which two have a newer row in a second part."""
+    store = RowStore.open(out)
+    store.add(to_batch([row(n, "failed") for n in range(5)]))
+    store.flush()
+    store.add(to_batch([row(n, minute=1) for n in (1, 3)]))
+    store.flush()
+    return store
+
+
+def test_one_row_a_task_is_read_even_from_an_unmended_folder(tmp_path: Path) -> None:
+    duplicated(tmp_path)
+    table = read_rows(tmp_path)
+    assert table.schema.equals(SCHEMA, check_metadata=True)
+    found = dict(zip(table["seed"].to_pylist(), table["status"].to_pylist(), strict=True))
+    assert table.num_rows == 5
+    assert found == {0: "failed", 1: "ok", 2: "failed", 3: "ok", 4: "failed"}
+
+
+def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
+    duplicated(tmp_path)
+    table = read_rows(tmp_path, ["status", "seed"])
+    assert table.column_names == ["status", "seed"]
+    assert sorted(table["seed"].to_pylist()) == [0, 1, 2, 3, 4]
+
+
+def test_an_unknown_column_and_a_folder_that_is_no_run_are_usage_errors(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no rows folder"):
+        read_rows(tmp_path)
+    RowStore.open(tmp_path)
+    with pytest.raises(UsageError, match=r"no such column: time; the known ones: run_id, task_id"):
+        read_rows(tmp_path, ["seed", "time"])
+    assert read_rows(tmp_path).num_rows == 0
+
+
+def test_a_damaged_part_is_named(tmp_path: Path) -> None:
+    duplicated(tmp_path)
+    (tmp_path / "rows" / "x.parquet").write_bytes(b"PAR1")
+    with pytest.raises(CannotContinueError, match=r"x\.parquet cannot be read"):
+        read_rows(tmp_path)
+
+
+def test_rows_are_whole_while_a_driver_merges_and_replaces_them(tmp_path: Path) -> None:
+    with RowStore.open(tmp_path) as store:
+        store.add(to_batch([row(n, "failed") for n in range(40)]))
+    stop = threading.Event()
+
+    def drive() -> None:
+        minute = 1
+        while not stop.is_set():
+            with RowStore.open(tmp_path, part_rows=10) as store:
+                store.finished(retry_failed=True)
+                for n in range(0, 40, 10):
+                    store.add(to_batch([row(k, "failed", minute) for k in range(n, n + 10)]))
+                store.compact()
+            minute += 1
+            stop.wait(0.02)
+
+    driver = threading.Thread(target=drive)
+    driver.start()
+    try:
+        for _ in range(40):
+            assert sorted(read_rows(tmp_path, ["seed"])["seed"].to_pylist()) == list(range(40))
+    finally:
+        stop.set()
+        driver.join()
+
+
+def test_older_rows_agree_with_a_plain_search(tmp_path: Path) -> None:
+    draw = random.Random(0)
+    for trial in range(5):
+        out = tmp_path / str(trial)
+        store = RowStore.open(out)
+        best: dict[int, tuple[int, int, int]] = {}
+        for part in range(4):
+            batch = [(draw.randrange(12), draw.randrange(4)) for _ in range(draw.randrange(1, 8))]
+            for place, (number, minute) in enumerate(batch):
+                best[number] = max(best.get(number, (-1, 0, 0)), (minute, part, place))
+            store.add(to_batch([row(number, minute=minute) for number, minute in batch]))
+            store.flush()
+        paths = part_paths(out / "rows")
+        older = older_rows(paths)
+        kept = {
+            (part, place)
+            for part, path in enumerate(paths)
+            for place in range(store._parts[path.name])
+            if place not in older.get(path, ())
+        }
+        assert kept == {(part, place) for _, part, place in best.values()}
+
+
+def test_keys_are_the_first_half_of_each_task_id_also_in_a_slice() -> None:
+    names = [hashlib.sha256(bytes([n])).hexdigest() for n in range(10)]
+    assert keys(pa.array(names)[3:7]) == [bytes.fromhex(name)[:16] for name in names[3:7]]
+    assert keys(pa.array([], pa.string())) == []
+    for bad in ([names[0], None], ["ab"], [names[0] + "00"], ["x" * 64]):
+        with pytest.raises(ValueError, match=r"task_id|[Nn]on-hex"):
+            digests(pa.array(bad, pa.string()))
+
+
+def test_json_is_whole_utf8_and_keeps_a_name_that_is_no_utf8(tmp_path: Path) -> None:
+    settings = {"command": ["фото", "caf\udce9"], "seed": 1}
+    for _ in range(2):
+        write_json_atomic(tmp_path / "run.json", settings)
+    assert json.loads((tmp_path / "run.json").read_text("utf-8")) == settings
+    assert "фото" in (tmp_path / "run.json").read_text("utf-8")
+    assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
