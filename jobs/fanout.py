@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 import ray
-from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError, RayTaskError
 
 from stylize.errors import CannotContinueError, StylizeError, UsageError
 from stylize.pairs import Task
@@ -55,6 +55,8 @@ class Options:
     timeout_s: float = 600
     retries: int = 1
     window: int = WINDOW
+    env: dict[str, str] = field(default_factory=dict)
+    """Environment variables of the workers."""
 
 
 class Worker:
@@ -103,7 +105,7 @@ class _Seat:
 
 
 class FanOut:
-    """One run of tasks over Ray actors; Ray is up already.
+    """Tasks over Ray actors: `with FanOut(...) as fan: for batch in fan.results(tasks): ...`; Ray is up already.
 
     `make(worker_id)` builds a worker's work inside the actor. `lost(task, status, error)` makes the row of a task
     whose worker cannot. `notify` gets plain lines about workers that died, hung or are waited for.
@@ -137,22 +139,27 @@ class FanOut:
         workers keep dying before they have loaded.
         """
         source = _Source(tasks)
-        try:
-            while True:
-                self._fill_cluster()
-                self._feed(source)
-                if source.empty and not self._busy():
-                    return
-                self._wait()
-                self._expire()
-                yield None
-                while self._out:
-                    yield self._out.popleft()
-                if self._problem is not None:
-                    raise self._problem
-        finally:
-            for seat in self._seats:
-                ray.kill(seat.actor)
+        while True:
+            self._fill_cluster()
+            self._feed(source)
+            if source.empty and not self._busy():
+                return
+            self._wait()
+            self._expire()
+            yield None
+            while self._out:
+                yield self._out.popleft()
+            if self._problem is not None:
+                raise self._problem
+
+    def __enter__(self) -> FanOut:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the workers; between two calls of `results` they stay loaded."""
+        for seat in self._seats:
+            ray.kill(seat.actor)
+        self._seats.clear()
 
     @property
     def workers(self) -> int:
@@ -198,6 +205,7 @@ class FanOut:
                 num_gpus=self.options.gpus,
                 max_concurrency=self.options.window + 1,
                 max_restarts=0,
+                runtime_env={"env_vars": self.options.env} if self.options.env else None,
             )
             .remote(self._make, f"worker-{self._numbers}")
         )
@@ -266,8 +274,11 @@ class FanOut:
             try:
                 self._take(batch, ray.get(batch.ref))
             except RayTaskError as error:
-                # Not the worker's end but a fault in its own code: these tasks are lost, no others.
-                self._end(batch.tasks, "failed", _reason(error))
+                # Not the worker's end but a fault in its own code: which task's is found one by one.
+                if len(batch.tasks) == 1:
+                    self._end(batch.tasks, "failed", _reason(error))
+                else:
+                    self._suspects.extend(map(_next_attempt, batch.tasks))
             except RayError as error:
                 self._died(seat, error)
                 return
@@ -287,7 +298,8 @@ class FanOut:
     def _died(self, seat: _Seat, error: RayError) -> None:
         """The worker is gone: keep what it had returned, suspect what it held, put another in its place."""
         reason = _reason(error)
-        memory = "out of memory" in reason.lower() or "oom" in reason.lower()
+        # By its type: the text of any death names the OOM killer among the common causes.
+        memory = isinstance(error, OutOfMemoryError)
         alone = seat.solo
         left = self._left(seat)
         held = sum(len(batch.tasks) for batch in left)
@@ -373,7 +385,8 @@ def _reason(error: BaseException) -> str:
         return f"{type(cause).__name__}: {' '.join(str(cause).split())}"[:300]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if any(w in line for w in ("exit", "killed", "memory", "died", "signal"))]
-    return " ".join((telling or lines or [type(error).__name__])[-1].split())[:300]
+    line = (telling or lines or [type(error).__name__])[-1].split(". Some common causes")[0]
+    return " ".join(line.split())[:300]
 
 
 def _totals() -> str:

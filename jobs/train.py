@@ -1,47 +1,33 @@
-"""Train the bundled arbitrary-style network: `python -m jobs.train PHOTOS PAINTINGS OUT`."""
+"""Make the bundled model's weights: `python -m jobs.train PHOTOS PAINTINGS OUT`; the same command again resumes."""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Sequence
 
-import typer
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+from jobs import cli
+from stylize.errors import UsageError
 
 
-@app.command()
-def train(
-    photos: Annotated[Path, typer.Argument(help="A folder of photos.")],
-    paintings: Annotated[Path, typer.Argument(help="A folder of artworks.")],
-    out: Annotated[Path, typer.Argument(help="Where checkpoints, samples and weights go.")],
-    vgg: Annotated[Path | None, typer.Option(help="VGG19 weights; else torchvision's.")] = None,
-    steps: Annotated[int, typer.Option(min=1)] = 8000,
-    decay_steps: Annotated[int, typer.Option(min=0)] = 2000,
-    batch: Annotated[int, typer.Option(min=1)] = 4,
-    crop_px: Annotated[int, typer.Option(min=64)] = 128,
-    learning_rate: Annotated[float, typer.Option(min=0)] = 1e-3,
-    seed: Annotated[int, typer.Option()] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-) -> None:
-    """Train for `--steps` steps; the same command again goes on where it stopped."""
-    from stylize.errors import StylizeError
+def main(argv: Sequence[str]) -> int:
+    """Train to the last step; returns 0."""
+    from pydantic import ValidationError
+
     from stylize.training.loop import TrainConfig, Trainer
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    config = TrainConfig(
-        photos, paintings, out, vgg,
-        steps=steps, decay_steps=decay_steps, batch=batch, crop_px=crop_px,
-        learning_rate=learning_rate, seed=seed, device=device,
-    )  # fmt: skip
+    parser = cli.Parser(prog="train", description="Train the bundled arbitrary-style network.")
+    for name in ("photos", "paintings", "out"):
+        parser.add_argument(name, metavar=name.upper(), help=TrainConfig.model_fields[name].description)
+    cli.add_model(parser, TrainConfig, skip=("photos", "paintings", "out"))
     try:
-        path = Trainer(config).run()
-    except StylizeError as error:
-        typer.echo(f"train: {error}", err=True)
-        raise typer.Exit(2) from None
-    typer.echo(f"weights: {path}")
+        config = TrainConfig(**vars(parser.parse_args(argv)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{first['loc'][0]}: {first['msg']} (got {first['input']!r})") from None
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    print(f"weights: {Trainer(config).run()}")
+    return cli.EXIT_OK
 
 
 if __name__ == "__main__":
-    app()
+    cli.run(main)

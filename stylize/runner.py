@@ -88,6 +88,7 @@ class Runner:
         self._peak = PeakMemory(self.device)
         self._done = 0
         self._room = threading.Semaphore(AHEAD + config.io_threads)
+        self._turn = threading.Lock()
         self._fatal: CannotContinueError | None = None
         self._constant: Row = {
             "run_id": run_id,
@@ -119,7 +120,10 @@ class Runner:
         if self.config.measure_mode == "isolated":
             rows = [self.run_one(task) for task in tasks]
         else:
-            rows = [future.result() for future in [self._submit(task) for task in tasks]]
+            # One call's tasks all go before the next one's: a task that hangs holds up nothing that came earlier.
+            with self._turn:
+                futures = [self._submit(task) for task in tasks]
+            rows = [future.result() for future in futures]
         if self._fatal is not None:
             raise self._fatal
         return to_batch(rows)

@@ -48,23 +48,28 @@ class Compact(base.Stylizer):
             line = str(error).splitlines()[-1].strip()
             raise WeightsError(f"{path}: not weights of the compact network: {line}") from None
         net.requires_grad_(False).eval()
-        self.net = net.to(self.device, self.dtype).to(memory_format=torch.channels_last)
+        net = net.to(self.device, self.dtype).to(memory_format=torch.channels_last)
+        # The style's path stays in fp32: it runs once a style, and its sums over the whole image need the digits.
+        net.style.float()
+        net.to_affine.float()
+        self.net = net
 
     def encode_style(self, style: Tensor) -> Tensor:
         """(3, H, W) in [0, 1] to a code (1, C)."""
-        return self.net.encode_style(self._batch(_at_least(style, LEAST_STYLE_PX)))
+        return self.net.encode_style(_batch(_at_least(style, LEAST_STYLE_PX), torch.float32))
 
     def stylize(self, content: Tensor, code: Tensor) -> Tensor:
         """(3, H, W) in [0, 1] and a code to (3, H, W) in [0, 1]."""
-        batch = self._batch(content)
+        batch = _batch(content, self.dtype)
         alpha = self.settings.alpha
         if alpha < 1:
             code = torch.lerp(self.encode_style(content), code, alpha)
         image: Tensor = self.net(batch, code)
         return image[0].float().clamp_(0, 1)
 
-    def _batch(self, image: Tensor) -> Tensor:
-        return image[None].to(self.dtype, memory_format=torch.channels_last)
+
+def _batch(image: Tensor, dtype: torch.dtype) -> Tensor:
+    return image[None].to(dtype, memory_format=torch.channels_last)
 
 
 def _at_least(image: Tensor, side: int) -> Tensor:

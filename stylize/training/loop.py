@@ -7,11 +7,11 @@ import hashlib
 import json
 import logging
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -22,30 +22,42 @@ from stylize.vgg import load_vgg19
 
 log = logging.getLogger(__name__)
 AVERAGE_DECAY = 0.998
+IDENTITY_WEIGHT = 50.0
 
 
-@dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(BaseModel):
     """What a training run is made of; all of it ends up in the weights' metadata."""
 
-    photos: Path
-    paintings: Path
-    out: Path
-    vgg: Path | None = None
-    steps: int = 8000
-    batch: int = 4
-    crop_px: int = 128
-    learning_rate: float = 1e-3
-    decay_steps: int = 2000
-    """The last steps, over which the rate falls to a hundredth; before, it is constant: a run can be prolonged."""
-    identity_share: float = 0.1
-    """Share of steps whose style is the content itself; what makes alpha = 0 mean "unchanged"."""
-    seed: int = 0
-    device: str = "cpu"
-    checkpoint_every: int = 100
-    sample_every: int = 500
-    loaders: int = 1
-    weights: losses.Weights = field(default_factory=losses.Weights)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    photos: Path = Field(description="folder of photos")
+    paintings: Path = Field(description="folder of artworks")
+    out: Path = Field(description="folder for the checkpoint, samples, losses and weights")
+    vgg: Path | None = Field(None, description="VGG19 weights; none: torchvision's")
+    steps: int = Field(14_000, ge=1, description="steps in all")
+    decay_steps: int = Field(
+        4_000, ge=0, description="the last steps, over which the rate falls; before, it is constant"
+    )
+    batch: int = Field(4, ge=1, description="photos, and artworks, a step")
+    crop_px: int = Field(128, ge=64, description="side of the square crops")
+    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, at its highest")
+    identity_share: float = Field(
+        0.1, ge=0, le=1, description="share of steps whose style is the photo itself: what alpha = 0 is to mean"
+    )
+    seed: int = Field(0, ge=0, description="of weights and crops")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where to train")
+    checkpoint_every: int = Field(100, ge=1, description="steps between checkpoints")
+    sample_every: int = Field(500, ge=1, description="steps between sample sheets")
+    loaders: int = Field(1, ge=0, description="processes that read images")
+    content_weight: float = Field(1.0, ge=0, description="of the content's features")
+    moments_weight: float = Field(5.0, ge=0, description="of the style features' means and deviations")
+    gram_weight: float = Field(5.0, ge=0, description="of the style features' Gram matrices")
+    variation_weight: float = Field(2.0, ge=0, description="of the result's total variation")
+    range_weight: float = Field(20.0, ge=0, description="of values outside [0, 1]")
+
+    def weights(self) -> dict[str, float]:
+        """Each loss term's weight by its name."""
+        return {name.removesuffix("_weight"): value for name, value in self if name.endswith("_weight")}
 
 
 class Trainer:
@@ -107,10 +119,7 @@ class Trainer:
         parts = losses.terms(seen, seen_content, seen_style, self.scales, image.float())
         if same:
             parts["identity"] = (image.float() - content).square().mean()
-        weights = self.config.weights
-        loss = losses.total({k: v for k, v in parts.items() if k != "identity"}, weights)
-        if same:
-            loss = loss + 50.0 * parts["identity"]
+        loss = losses.total(parts, self.config.weights() | {"identity": IDENTITY_WEIGHT})
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
@@ -186,9 +195,7 @@ class Trainer:
 
     def describe(self) -> dict[str, str]:
         """Settings, versions and data hashes, as strings."""
-        config = asdict(self.config)
-        for name in ("photos", "paintings", "out", "vgg", "device"):
-            config.pop(name)
+        config = self.config.model_dump(exclude={"photos", "paintings", "out", "vgg", "device"})
         return {
             "format": "stylize-compact-1",
             "step": str(self.step),

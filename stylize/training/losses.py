@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,17 +10,6 @@ from stylize.vgg import VGG19Features
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu4_1"
-
-
-@dataclass(frozen=True)
-class Weights:
-    """How much each term counts in the sum."""
-
-    content: float = 1.0
-    moments: float = 5.0
-    gram: float = 5.0
-    variation: float = 2.0
-    range: float = 20.0
 
 
 def mean_std(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,6 +65,6 @@ def terms(
     }
 
 
-def total(parts: dict[str, Tensor], weights: Weights) -> Tensor:
-    """The weighted sum."""
-    return torch.stack([getattr(weights, name) * value for name, value in parts.items()]).sum()
+def total(parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
+    """The terms' weighted sum."""
+    return torch.stack([weights[name] * value for name, value in parts.items()]).sum()

@@ -1,0 +1,29 @@
+# Two commands: `make demo` shows what it does, `make test` checks it. Both install into .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench clean
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "needs Python 3.11 to 3.13: make PYTHON=python3.12 ...")'
+	@echo "installing into .venv (torch is large: some minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[jobs,test]'
+	@touch $@
+
+demo: .venv/installed
+	$(BIN)/python -m jobs.demo
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -q
+
+bench: .venv/installed
+	$(BIN)/python -m jobs.overhead
+
+clean:
+	rm -rf .venv demo build *.egg-info

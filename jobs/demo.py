@@ -1,0 +1,43 @@
+"""`make demo`: the main job on real photos and the project's own artworks, on a local Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs import cli, stylize_folder
+from stylize.gallery import styles_folder
+from stylize.gallery.photos import write_demo_photos
+from stylize.report.sheet import write_sheet
+from stylize.storage import one_line, write_atomic
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write the inputs to `demo/`, restyle them, draw a sheet of the results; returns the job's exit status."""
+    parser = cli.Parser(prog="demo", description="Restyle scikit-image's photos with the project's own artworks.")
+    parser.add_argument("folder", nargs="?", default="demo", help="where inputs and results go (default demo)")
+    root = Path(parser.parse_args(argv).folder)
+    photos = write_demo_photos(root / "content")
+    styles = write_styles(root / "styles")
+    out = root / "out"
+    print(f"{len(photos)} photos x {len(styles)} artworks, long side 512 px, on a local Ray", flush=True)
+    status = stylize_folder.main([str(root / "content"), str(root / "styles"), str(out), "--resolution-px", "512"])
+    sheet = write_sheet(out, out / "sheet.jpg")
+    if sheet is not None:
+        print(f"sheet:   {one_line(sheet.resolve())}")
+    return status
+
+
+def write_styles(folder: Path) -> list[Path]:
+    """The shipped artworks, copied so that a user can look at them and add more; what is there stays."""
+    found = []
+    for source in sorted(styles_folder().rglob("*.jpg")):
+        path = folder / source.relative_to(styles_folder())
+        if not path.exists() or path.read_bytes() != source.read_bytes():
+            write_atomic(path, source.read_bytes())
+        found.append(path)
+    return found
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,63 @@
+"""A contact sheet: photos down, artworks across, results between. Looking is a metric, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageOps
+
+from stylize import images
+from stylize.errors import ImageError
+from stylize.results.read import read_rows
+from stylize.storage import read_bytes, write_atomic
+
+CELL_PX = (240, 180)
+GAP_PX = 6
+
+
+def write_sheet(out: Path, path: Path, photos: int = 6, artworks: int = 6) -> Path | None:
+    """Draw the sheet of a run's folder as JPEG: one photo of each content type before a second of any.
+
+    Only photos and artworks with an `ok` row are taken. Returns the path, None if there is none.
+    """
+    frame = read_rows(out, ["status", "content_uri", "style_uri", "content_type", "output_uri"]).to_pandas()
+    frame = frame[frame["status"] == "ok"]
+    if frame.empty:
+        return None
+    contents = _spread(frame, photos)
+    styles = list(dict.fromkeys(sorted(frame["style_uri"])))
+    step = max(1, len(styles) // artworks)
+    styles = styles[::step][:artworks]
+    made = {(row.content_uri, row.style_uri): row.output_uri for row in frame.itertuples()}
+    size = (_offset(0, len(styles) + 1) + GAP_PX, _offset(1, len(contents) + 1) + GAP_PX)
+    sheet = Image.new("RGB", size, "white")
+    for column, style in enumerate(styles, start=1):
+        _paste(sheet, style, column, 0)
+    for line, content in enumerate(contents, start=1):
+        _paste(sheet, content, 0, line)
+        for column, style in enumerate(styles, start=1):
+            if (uri := made.get((content, style))) is not None:
+                _paste(sheet, uri, column, line)
+    write_atomic(path, images.encode(np.asarray(sheet), "jpg", 88))
+    return path
+
+
+def _spread(frame: pd.DataFrame, wanted: int) -> list[str]:
+    first = frame.drop_duplicates("content_uri").sort_values("content_uri")
+    rank = first.groupby(first["content_type"].fillna("")).cumcount()
+    return [str(uri) for uri in first.assign(rank=rank).sort_values(["rank", "content_uri"])["content_uri"][:wanted]]
+
+
+def _offset(axis: int, index: int) -> int:
+    return GAP_PX + index * (CELL_PX[axis] + GAP_PX)
+
+
+def _paste(sheet: Image.Image, uri: str, column: int, line: int) -> None:
+    try:
+        pixels = images.decode(read_bytes(uri), long_side_px=2 * CELL_PX[0]).pixels
+    except ImageError:
+        return  # moved or deleted since: its cell stays empty
+    cell = ImageOps.fit(Image.fromarray(pixels), CELL_PX, Image.Resampling.LANCZOS)
+    sheet.paste(cell, (_offset(0, column), _offset(1, line)))

@@ -1,0 +1,40 @@
+"""Images and folders that several tests use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stylize import images
+
+
+def picture(seed: int, width: int = 64, height: int = 48) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """(H, W, 3) uint8: smooth colour with some noise, different for every seed."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width] / max(width, height)
+    base = [np.sin(6 * (x * rng.uniform(-1, 1) + y * rng.uniform(-1, 1)) + c) * 90 + 120 for c in range(3)]
+    pixels = np.stack(base, axis=2) + rng.normal(0, 8, (height, width, 3))
+    return pixels.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """CONTENT with two types of two photos each, STYLES with two types of one artwork each."""
+    names = ("content/day/a.jpg", "content/day/b.png", "content/night/a.jpg", "content/night/c d.jpg")
+    for seed, name in enumerate((*names, "styles/ink/wash.jpg", "styles/oil/sea.jpg")):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(images.encode(picture(seed), path.suffix[1:], 95))
+    return tmp_path / "content", tmp_path / "styles"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real photos and weights that some checks need; skips where there is none."""
+    found = os.environ.get("STYLIZE_TEST_DATA")
+    if not found or not Path(found).is_dir():
+        pytest.skip("STYLIZE_TEST_DATA names no folder with real photos and weights")
+    return Path(found)

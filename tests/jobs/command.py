@@ -1,0 +1,95 @@
+"""The main job as a person runs it, and what it left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from tests.jobs.conftest import ROOT
+
+LIMIT_S = 240
+ENVIRONMENT = {**os.environ, "PYTHONWARNINGS": "ignore"}
+
+
+def command(*words: object) -> list[str]:
+    """The command line of the main job."""
+    return [sys.executable, "-m", "jobs.stylize_folder", *map(str, words)]
+
+
+def job(*words: object, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run the main job to its end."""
+    return subprocess.run(
+        [*prefix, *command(*words)], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=LIMIT_S
+    )
+
+
+def start(*words: object) -> subprocess.Popen[str]:
+    """Start the main job."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command(*words), cwd=ROOT, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True)
+
+
+def rows(out: Path) -> pd.DataFrame:
+    """All rows, read the way the README says."""
+    frame = pd.read_parquet(out / "rows")
+    assert frame["task_id"].is_unique
+    return frame
+
+
+def by_name(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Rows by the photo's file name."""
+    return {Path(row["content_uri"]).name: row for row in frame.to_dict("records")}
+
+
+def plain(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (64, 64)) -> None:
+    """An image of one colour."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+
+
+def stamps(out: Path) -> dict[str, tuple[int, int]]:
+    """What changes when an image is written again: its inode and time."""
+    found = {}
+    for path in (out / "images").rglob("*"):
+        if path.is_file() and not path.name.startswith("."):
+            found[str(path)] = (path.stat().st_ino, path.stat().st_mtime_ns)
+    return found
+
+
+def without_root() -> tuple[str, ...] | None:
+    """What to put before a command so that file permissions count, also for root; None where that cannot be had."""
+    if os.geteuid() != 0:
+        return ()
+    if shutil.which("setpriv") is None:
+        return None
+    caps = "-dac_override,-dac_read_search"
+    words = ("setpriv", f"--bounding-set={caps}", f"--inh-caps={caps}")
+    return words if subprocess.run([*words, "true"], capture_output=True).returncode == 0 else None
+
+
+def descendants(pid: int) -> Iterator[tuple[int, str]]:
+    """Process ids and titles of all processes below `pid`."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            children.setdefault(parent, []).append(int(entry.name))
+    waiting = list(children.get(pid, ()))
+    while waiting:
+        one = waiting.pop()
+        waiting += children.get(one, ())
+        try:
+            yield one, Path(f"/proc/{one}/cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue

@@ -1,0 +1,62 @@
+"""Stylizers that misbehave, by the colour of the photo; else they are `identity`."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stylize.stylizers.base import Settings
+from stylize.stylizers.identity import Identity
+
+HANG, EXIT, RAISE, NAN, MEMORY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255)
+
+
+def _is(content: Tensor, colour: tuple[int, int, int]) -> bool:
+    wanted = torch.tensor(colour, dtype=content.dtype) / 255
+    return bool(torch.equal(content[:, 0, 0], wanted))
+
+
+class Faulty(Identity):
+    """Hangs, ends its process, raises, returns NaN or runs out of memory on photos of these plain colours."""
+
+    name = "faulty"
+
+    def stylize(self, content: Tensor, code: Any) -> Tensor:
+        """(3, H, W) in [0, 1] to the same, or trouble."""
+        if _is(content, HANG):
+            time.sleep(600)
+        if _is(content, EXIT):
+            os._exit(1)
+        if _is(content, RAISE):
+            raise RuntimeError("this one\nis refused")
+        if _is(content, MEMORY):
+            raise MemoryError("no room")
+        return torch.full_like(content, float("nan")) if _is(content, NAN) else content
+
+
+class SlowSettings(Settings):
+    """seconds: how long an image takes. gate: while this file is there, no image is done."""
+
+    seconds: float = 0.03
+    gate: str | None = None
+
+
+class Slow(Identity):
+    """Takes its time."""
+
+    name = "slow"
+    settings_type = SlowSettings
+
+    def stylize(self, content: Tensor, code: Any) -> Tensor:
+        """(3, H, W) in [0, 1] to the same, later."""
+        settings = self.settings
+        assert isinstance(settings, SlowSettings)
+        time.sleep(settings.seconds)
+        while settings.gate is not None and Path(settings.gate).exists():
+            time.sleep(0.01)
+        return content

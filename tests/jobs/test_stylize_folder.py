@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from jobs import cli
+from jobs.stylize_folder import main
+from stylize.results.schema import SCHEMA
+from tests.jobs.command import by_name, job, plain, rows, stamps
+from tests.jobs.faulty import EXIT, HANG, MEMORY, NAN, RAISE
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Four photos in two types, two artworks in two types."""
+    root = tmp_path_factory.mktemp("in")
+    for number in range(4):
+        plain(root / "content" / ("cats", "dogs")[number % 2] / f"{number}.png", (number * 50, 100, 30))
+    plain(root / "styles" / "ink" / "a.png", (10, 10, 10))
+    plain(root / "styles" / "oil" / "b.png", (200, 10, 10))
+    return root / "content", root / "styles"
+
+
+@pytest.fixture(scope="module")
+def first_run(
+    folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A run on its own local Ray."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    return out, job(*folders, out, "--stylizer", "identity", "--format", "png")
+
+
+def test_a_run_makes_images_and_rows_that_pandas_reads(
+    first_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    out, done = first_run
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    frame = rows(out)
+    assert list(frame.columns) == SCHEMA.names
+    assert len(frame) == 8
+    assert set(frame["status"]) == {"ok"}
+    assert set(zip(frame["content_type"], frame["style_type"], strict=True)) == {
+        (c, s) for c in ("cats", "dogs") for s in ("ink", "oil")
+    }
+    assert all(Path(uri).is_file() for uri in frame["output_uri"])
+    assert len(stamps(out)) == 8
+    assert (frame["ssim"] == 1).all()
+    assert done.stdout.splitlines()[-1] == "8 ok, 0 not ok"
+    assert "8 of 8 done, 0 failed" in done.stdout
+    for path in (out / "images", out / "rows", out / "summary.md"):
+        assert str(path) in done.stdout
+        assert path.exists()
+
+
+def test_run_json_says_what_was_done(first_run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, _ = first_run
+    record = json.loads((out / "run.json").read_text())
+    assert record["config"]["stylizer"] == "identity"
+    assert record["config"]["out"] == str(out)
+    assert record["counts"] == {"ok": 8}
+    assert "jobs.stylize_folder" in record["command"]
+    assert {"environment", "git_commit", "started_at", "finished_at"} <= record.keys()
+
+
+def test_a_second_run_does_nothing_and_says_so(
+    folders: tuple[Path, Path], first_run: tuple[Path, subprocess.CompletedProcess[str]]
+) -> None:
+    out, _ = first_run
+    images, before = stamps(out), rows(out)
+    done = job(*folders, out, "--stylizer", "identity", "--format", "png")
+    assert done.returncode == 0, done.stderr
+    assert "nothing to do: all 8 tasks have their rows already" in done.stdout
+    assert done.stdout.splitlines()[-1] == "8 ok, 0 not ok"
+    assert stamps(out) == images
+    assert rows(out).equals(before)
+
+
+def test_dry_run_says_what_it_would_do_and_writes_nothing(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*map(str, folders), str(tmp_path / "out"), "--dry-run"]) == 0
+    assert list(tmp_path.iterdir()) == []
+    told = capsys.readouterr().out
+    assert "would restyle 8 pairs with compact" in told
+    assert "4 photos" in told
+
+
+def test_misbehaving_photos_cost_their_own_rows_only(tmp_path: Path) -> None:
+    bad = {"hang": HANG, "exit": EXIT, "raise": RAISE, "nan": NAN, "memory": MEMORY}
+    for name, colour in bad.items():
+        plain(tmp_path / "content" / f"{name}.png", colour)
+    for number in range(20):
+        plain(tmp_path / "content" / f"{chr(97 + number)}-good.png", (number, 90, 90))
+    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
+    out = tmp_path / "out"
+    done = job(
+        tmp_path / "content", tmp_path / "styles", out,
+        "--stylizer", "tests.jobs.faulty:Faulty", "--timeout-s", 4, "--actors", 2,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    found = by_name(rows(out))
+    assert len(found) == 25
+    wrong = {name.removesuffix(".png"): row["status"] for name, row in found.items() if row["status"] != "ok"}
+    assert wrong == {"hang": "timeout", "exit": "crashed", "raise": "failed", "nan": "nan", "memory": "oom"}
+    assert found["raise.png"]["error"] == "RuntimeError: this one is refused"
+    for name in wrong:
+        assert pd.isna(found[f"{name}.png"]["output_uri"])
+    assert done.stdout.splitlines()[-6:] == [
+        "20 ok, 5 not ok", "  crashed: 1", "  failed: 1", "  nan: 1", "  oom: 1", "  timeout: 1",
+    ]  # fmt: skip
+    assert len(stamps(out)) == 20
+
+
+def test_yaml_gives_settings_flags_win_and_the_manifest_says_what_to_do(local_ray: str, tmp_path: Path) -> None:
+    for name in ("a", "b", "s"):
+        plain(tmp_path / f"{name}.png", (ord(name), 20, 20), (96, 48))
+    (tmp_path / "pairs.csv").write_text(
+        "content_uri,style_uri,content_type,style_type\na.png,s.png,tree,ink\nb.png,s.png,,\na.png,s.png,tree,ink\n"
+    )
+    (tmp_path / "job.yaml").write_text(
+        f"manifest: {tmp_path}/pairs.csv\nout: {tmp_path}/out\nstylizer: tests.jobs.faulty:Slow\n"
+        "settings: {seconds: 0.02}\nresolution_px: 64\nformat: webp\nactors: 1\n"
+    )
+    done = job("--config", tmp_path / "job.yaml", "--address", local_ray, "--format", "png", "--resolution-px", 48,
+               "--set", "seconds=0.01")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    config = json.loads((tmp_path / "out" / "run.json").read_text())["config"]
+    assert (config["format"], config["resolution_px"], config["actors"]) == ("png", 48, 1)
+    assert config["settings"] == {"seconds": 0.01}
+    found = by_name(rows(tmp_path / "out"))
+    assert found.keys() == {"a.png", "b.png"}
+    assert (found["a.png"]["content_type"], found["a.png"]["style_type"]) == ("tree", "ink")
+    assert pd.isna(found["b.png"]["content_type"])
+    assert (found["a.png"]["width_px"], found["a.png"]["height_px"]) == (48, 24)
+    assert found["a.png"]["output_uri"].endswith(".png")
+
+
+def test_zip_pairs_first_with_first(local_ray: str, tmp_path: Path) -> None:
+    for name in ("1", "2", "3"):
+        plain(tmp_path / "content" / f"c{name}.png", (int(name), 0, 0))
+        plain(tmp_path / "styles" / f"s{name}.png", (int(name), 9, 0))
+    done = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out",
+               "--pairing", "zip", "--stylizer", "identity", "--address", local_ray)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    frame = rows(tmp_path / "out")
+    assert {(Path(c).name, Path(s).name) for c, s in zip(frame["content_uri"], frame["style_uri"], strict=True)} == {
+        ("c1.png", "s1.png"), ("c2.png", "s2.png"), ("c3.png", "s3.png"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["IN/none", "IN/styles", "OUT"], "CONTENT: no such folder: "),
+        (["IN/content", "IN/none", "OUT"], "STYLES: no such folder: "),
+        (["IN/empty", "IN/styles", "OUT"], "no images in this folder"),
+        (["IN/content", "IN/empty", "OUT"], "no images in this folder"),
+        (["IN/content", "IN/styles", "OUT", "--styliser", "identity"], "unrecognized arguments: --styliser"),
+        (["IN/content", "IN/styles", "OUT", "--stylizer", "nope"], "unknown stylizer 'nope'; known: "),
+        (["IN/content", "IN/styles", "OUT", "--stylizer", "no.such:Class"], "No module named 'no'"),
+        (["IN/content", "IN/styles", "OUT", "--stylizer", "identity", "--set", "x=1"], "identity: setting 'x'"),
+        (["IN/content", "IN/styles", "OUT", "--set", "alpha"], "expected NAME=VALUE"),
+        (["IN/content", "IN/styles", "OUT", "--format", "bmp"], "choose from"),
+        (["IN/content", "IN/styles", "OUT", "--quality", "0"], "quality: "),
+        (["IN/content", "IN/styles", "OUT", "--actors", "many"], "actors: "),
+        (["IN/content", "IN/styles", "OUT", "--pairing", "zip"], "zip needs as many photos as artworks"),
+        (["IN/content", "IN/styles", "OUT", "--config", "IN/none.yaml"], "No such file"),
+        (["IN/content", "IN/styles", "OUT", "--manifest", "IN/none.csv"], "not both"),
+        (["OUT", "--manifest", "IN/none.csv"], "manifest: no such file"),
+        (["IN/content", "OUT"], "got 2 paths"),
+        ([], "no OUT given"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(
+    words: list[str],
+    said: str,
+    folders: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inputs = folders[0].parent
+    (inputs / "empty").mkdir(exist_ok=True)
+    plain(inputs / "content" / "cats" / "0.png", (0, 100, 30))
+    given = [w.replace("IN/", f"{inputs}/").replace("OUT", str(tmp_path / "out")) for w in words]
+    monkeypatch.setattr(sys, "argv", ["stylize_folder", *given])
+    with pytest.raises(SystemExit) as caught:
+        cli.run(main)
+    told = capsys.readouterr()
+    assert caught.value.code == 2
+    assert said in told.err
+    assert len(told.err.splitlines()) == 1
+    assert told.out == ""
+
+
+@pytest.mark.parametrize("missing", [True, False], ids=["missing", "empty"])
+def test_the_command_itself_ends_so_too(missing: bool, tmp_path: Path) -> None:
+    if not missing:
+        (tmp_path / "content").mkdir()
+    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
+    done = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""

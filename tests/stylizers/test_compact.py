@@ -1,0 +1,97 @@
+"""The bundled model: ships whole, is loaded safely, and does visibly what it is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import stylize
+from stylize import images
+from stylize.errors import UsageError, WeightsError
+from stylize.measure.ssim import ssim
+from stylize.stylizers.compact import BUNDLED
+from tests.conftest import picture
+
+
+def test_bundled_weights_are_at_most_four_megabytes() -> None:
+    assert 1_000_000 < BUNDLED.stat().st_size <= 4_000_000
+
+
+def test_no_name_loads_the_bundled_model() -> None:
+    assert stylize.load().name == "compact"
+
+
+def test_alpha_goes_from_the_contents_look_to_the_full_style() -> None:
+    content, style = picture(1, 128, 96), picture(9, 96, 96)
+    full, half, none = (stylize.load(alpha=alpha)(content, style).astype(float) for alpha in (1.0, 0.5, 0.0))
+    assert np.abs(full - half).mean() > 1
+    assert np.abs(none - content).mean() < np.abs(full - content).mean()
+
+
+@pytest.mark.parametrize("alpha", [-0.1, 1.1, "much", float("nan")])
+def test_alpha_outside_its_range_is_refused(alpha: object) -> None:
+    with pytest.raises(UsageError, match="alpha"):
+        stylize.load("compact", alpha=alpha)
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"gone\.safetensors"):
+        stylize.load("compact", weights=tmp_path / "gone.safetensors")
+
+
+def test_truncated_weights_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(BUNDLED.read_bytes()[:100_000])
+    with pytest.raises(WeightsError, match=r"cut\.safetensors"):
+        stylize.load("compact", weights=path)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"layer.weight": torch.zeros(3)}, path)
+    with pytest.raises(WeightsError, match=r"other\.safetensors: not weights of the compact network"):
+        stylize.load("compact", weights=path)
+
+
+def test_a_style_never_seen_changes_the_picture_towards_it(real_data: Path) -> None:
+    def read(name: str) -> images.Pixels:
+        return images.decode((real_data / "images" / name).read_bytes(), long_side_px=384).pixels
+
+    content, starry = read("content/cities/golden_gate2.jpg"), read("style/van_gogh/vg_starry_night.jpg")
+    mosaic = read("style/pattern/red_texture_sq.jpg")
+    restyle = stylize.load()
+    results = {"starry": restyle(content, starry), "mosaic": restyle(content, mosaic)}
+
+    def far(a: images.Pixels, b: images.Pixels) -> float:
+        """Distance of the mean colours."""
+        return float(np.abs(a.mean((0, 1)) - b.mean((0, 1))).sum())
+
+    assert far(results["starry"], starry) < far(results["starry"], mosaic)
+    assert far(results["mosaic"], mosaic) < far(results["mosaic"], starry)
+    kept = ssim(content, results["starry"])
+    assert kept is not None
+    assert 0.1 < kept < 0.9
+
+
+def test_bf16_stays_close_to_fp32(real_data: Path) -> None:
+    path = real_data / "images" / "content" / "cities" / "golden_gate2.jpg"
+    content = images.decode(path.read_bytes(), long_side_px=384).pixels
+    style = picture(5, 256, 256)
+    agreement = ssim(stylize.load()(content, style), stylize.load(precision="bf16")(content, style))
+    assert agreement is not None
+    assert agreement > 0.9
+
+
+def test_the_picture_has_no_frame(real_data: Path) -> None:
+    """Zero padding once drew one: the rim must not differ from what is just inside more than the photo's own does."""
+    path = real_data / "images" / "content" / "landscapes" / "dipping_sun.jpg"
+    content = images.decode(path.read_bytes(), long_side_px=384).pixels
+    result = stylize.load()(content, picture(5, 256, 256)).astype(float)
+    height = result.shape[0]
+    inside = np.abs(result[height // 4 : -height // 4, 1:] - result[height // 4 : -height // 4, :-1]).mean((0, 2))
+    assert inside[:8].mean() < 4 * inside[8:-8].mean()
+    assert inside[-8:].mean() < 4 * inside[8:-8].mean()

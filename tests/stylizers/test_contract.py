@@ -1,0 +1,105 @@
+"""What every registered stylizer keeps; a new file in stylize/stylizers is tested without a line here."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from PIL import Image
+
+import stylize
+from stylize.errors import UsageError
+from stylize.stylizers import find
+from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
+from tests.conftest import picture
+
+NAMES = stylize.names()
+PAIRS = [(name, precision) for name in NAMES for precision in find(name).precisions if precision != "fp16"]
+
+
+@pytest.fixture(params=PAIRS, ids=lambda pair: f"{pair[0]}-{pair[1]}")
+def stylizer(request: pytest.FixtureRequest) -> Stylizer:
+    name, precision = request.param
+    return stylize.load(name, precision=precision)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (1, 1), (3, 200), (65, 33)])
+def test_result_has_the_contents_size_and_range(stylizer: Stylizer, size: tuple[int, int]) -> None:
+    if min(size) < stylizer.least_px:
+        pytest.skip(f"{stylizer.name} says it needs {stylizer.least_px} px")
+    with torch.inference_mode():
+        code = stylizer.encode_style(torch.rand(3, 40, 56))
+        result = stylizer.stylize(torch.rand(3, *size), code)
+    assert result.shape == (3, *size)
+    assert result.dtype == torch.float32
+    assert 0 <= float(result.min()) <= float(result.max()) <= 1
+
+
+def test_same_inputs_give_the_same_image(stylizer: Stylizer) -> None:
+    first, second = (stylizer(picture(1), picture(2)) for _ in range(2))
+    assert (first == second).all()
+
+
+def test_inputs_are_left_as_they_were(stylizer: Stylizer) -> None:
+    content, style = torch.rand(3, 32, 32), torch.rand(3, 32, 32)
+    before = content.clone(), style.clone()
+    with torch.inference_mode():
+        stylizer.stylize(content, stylizer.encode_style(style))
+    assert torch.equal(content, before[0])
+    assert torch.equal(style, before[1])
+
+
+def test_a_kept_code_serves_several_contents(stylizer: Stylizer) -> None:
+    a, b, style = torch.rand(3, 32, 32), torch.rand(3, 48, 32), torch.rand(3, 32, 32)
+    with torch.inference_mode():
+        code = stylizer.encode_style(style)
+        stylizer.stylize(b, code)
+        assert torch.equal(stylizer.stylize(a, code), stylizer.stylize(a, stylizer.encode_style(style)))
+
+
+def test_pil_gives_pil_and_array_gives_array(stylizer: Stylizer) -> None:
+    content, style = picture(1), picture(2)
+    array = stylizer(content, Image.fromarray(style))
+    image = stylizer(Image.fromarray(content), style)
+    assert isinstance(image, Image.Image)
+    assert image.size == (content.shape[1], content.shape[0])
+    assert (array == image).all()
+
+
+def test_nan_in_the_content_comes_out_as_nan_not_as_black(stylizer: Stylizer) -> None:
+    content = torch.full((3, 32, 32), float("nan"))
+    with torch.inference_mode():
+        result = stylizer.stylize(content, stylizer.encode_style(torch.rand(3, 32, 32)))
+    assert not torch.isfinite(result.sum())
+
+
+def test_torch_settings_are_left_alone(stylizer: Stylizer) -> None:
+    before = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
+    stylizer(picture(1), picture(2))
+    assert before == (torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_setting_names_the_known_ones(name: str) -> None:
+    with pytest.raises(UsageError, match=r"'wings'.*its settings"):
+        stylize.load(name, wings=2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_precision_and_device_are_refused_by_name(name: str) -> None:
+    with pytest.raises(UsageError, match="fp32"):
+        stylize.load(name, precision="fp12")
+    with pytest.raises(UsageError, match="cuda"):
+        stylize.load(name, device="abacus")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_name_is_the_file_and_it_says_what_it_is(name: str) -> None:
+    method = find(name)
+    assert method.name == name
+    assert method.summary
+    assert (method.__doc__ or "").strip()
+
+
+def test_pixels_survive_the_way_to_a_tensor_and_back() -> None:
+    pixels = picture(3)
+    assert (to_pixels(to_tensor(pixels, torch.device("cpu"))) == pixels).all()
