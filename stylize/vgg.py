@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -91,8 +92,9 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file") from None
-    except (SafetensorError, RuntimeError, ValueError, EOFError, OSError) as error:
-        raise WeightsError(f"{path}: cannot be read as VGG19 weights ({error})") from error
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise WeightsError(f"{path}: cannot be read as VGG19 weights ({line})") from error
     if not isinstance(loaded, dict):
         raise WeightsError(f"{path}: holds {type(loaded).__name__}, expected a state dict")
     return loaded

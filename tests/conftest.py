@@ -38,3 +38,17 @@ def real_data() -> Path:
     if not found or not Path(found).is_dir():
         pytest.skip("STYLIZE_TEST_DATA names no folder with real photos and weights")
     return Path(found)
+
+
+def finished_run(content: Path, styles: Path, out: Path) -> None:
+    """Rows and images of a whole small run, made inline: no Ray."""
+    from stylize import config as configs
+    from stylize import load, pairs
+    from stylize.results.store import RowStore
+    from stylize.runner import Runner
+
+    config = configs.build({"content": str(content), "styles": str(styles), "out": str(out), "stylizer": "identity"})
+    runner = Runner(config, load("identity"), run_id="test", worker_id="w", token=None)
+    tasks = list(pairs.tasks(pairs.pairs(config), config.result_settings(), None, config.format))
+    with RowStore.open(out) as store:
+        store.add(runner.run(tasks))

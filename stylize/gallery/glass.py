@@ -44,10 +44,10 @@ def _sheet(rng: Rng, x: Array, y: Array, pane: Array, points: Array, colours: Ar
     streaks = np.stack([noise(rng, 26, 2.6, (5, 1)), noise(rng, 26, 2.6, (1, 5)), noise(rng, 30, 2.4)])
     rows, columns = np.indices(pane.shape)
     streak = streaks[rng.integers(0, 3, count)[pane], rows, columns]
-    tone = 1.0 + rng.normal(0, 0.1, count)[pane] + slope[pane] * across + 0.17 * streak
+    tone = 1.0 + rng.normal(0, 0.1, count)[pane] + slope[pane] * across + 0.2 * streak
     hue = colours[pane] + 0.05 * noise(rng, 45, 3)[..., None] * np.array([1.0, 0.5, -1.0])
     # Old glass is uneven: its waves bend the light, its seeds are small lenses.
-    waves, gleam = relief(blur(noise(rng, 9, 2.6), 1.0), 0.55, 0.3)
+    waves, gleam = relief(blur(noise(rng, 14, 3), 1.0), 0.5, 0.25)
     seeds = smooth(3.1, 3.6, blur(rng.standard_normal(pane.shape), 1.0) * 3.545)
     glass = hue * (tone * waves)[..., None]
     glass = mix(glass, np.clip(hue * 1.25 + 0.25, 0, 1), np.clip(gleam + 0.6 * seeds, 0, 1))
@@ -70,7 +70,7 @@ def draw(rng: Rng) -> Array:
     glass *= (0.5 + 0.5 * smooth(1.5, 13, edge + 1.5 * noise(rng, 8, 2)))[..., None]
     middle = np.hypot(x - WIDTH_PX * 0.47, y - HEIGHT_PX * 0.42) / WIDTH_PX
     glass *= ramp(middle / 0.65, np.array([[1.28, 1.25, 1.15], [1.05, 1.04, 1.0], [0.72, 0.74, 0.82]]))
-    width = 2.9 + 0.5 * noise(rng, 40, 2.5) + 1.6 * (np.abs(edge - 3) < 3) * (edges[1] < 5)
+    width = 2.5 + 0.5 * noise(rng, 40, 2.5) + 1.6 * (np.abs(edge - 3) < 3) * (edges[1] < 5)
     lead = smooth(0.7, -0.7, edge - width)
     profile = np.sqrt(np.clip(1 - (edge / (width + 0.5)) ** 2, 0, 1)) * 3 + 0.25 * noise(rng, 4, 2)
     lit, shine = relief(blur(profile, 0.6), 0.5, 0.5)

@@ -85,7 +85,7 @@ def _cut(rng: Rng, stones: Array) -> Array:
     sheet = Image.new("I", (WIDTH_PX * SCALE, HEIGHT_PX * SCALE), 0)
     pen = ImageDraw.Draw(sheet)
     corners = np.array([[-1, -1], [0.1, -1.08], [1, -1], [1, 1], [-0.1, 1.08], [-1, 1]])
-    half = STONE_PX / 2 * rng.uniform(0.86, 1.0, (len(stones), 1, 2)) * (1.0, 0.93)
+    half = STONE_PX / 2 * rng.uniform(0.92, 1.05, (len(stones), 1, 2)) * (1.0, 0.93)
     shape = corners * half + rng.normal(0, 0.38, (len(stones), 6, 2))
     c, s = np.cos(stones[:, 2])[:, None], np.sin(stones[:, 2])[:, None]
     px = stones[:, :1] + shape[..., 0] * c - shape[..., 1] * s
@@ -104,7 +104,7 @@ def draw(rng: Rng) -> Array:
     label = _cut(rng, stones)
     count = len(stones)
     colours = sample(scene, stones[:, 0], stones[:, 1])
-    colours = colours * rng.normal(1, 0.12, (count, 1)) + rng.normal(0, 0.035, (count, 3))
+    colours = colours * rng.normal(1.1, 0.12, (count, 1)) + rng.normal(0, 0.035, (count, 3))
     gold = rng.random(count) < 0.03
     colours[gold] = rgb("f0c850")[0] * rng.uniform(0.85, 1.15, (int(gold.sum()), 1))
     colours = np.concatenate([rgb("6e6256"), colours])
@@ -118,8 +118,8 @@ def draw(rng: Rng) -> Array:
     plane = shrink((tilt[0][label] + tilt[1][label]).astype(np.float32), SCALE)
     face = shrink(colours[label].astype(np.float32), SCALE)
     vein = 0.05 * noise(rng, 5, 2) + 0.035 * noise(rng, 1.2, 1)
-    lit, gleam = relief(shrink(lift.astype(np.float32), SCALE), 0.5, 0.3)
+    lit, gleam = relief(shrink(lift.astype(np.float32), SCALE), 0.4, 0.3)
     stone = face * (lit * (1 + plane * 2 + vein))[..., None]
-    mortar = rgb("5c5148")[0] * (0.85 + 0.12 * noise(rng, 2, 1.5))[..., None]
+    mortar = rgb("6a5f54")[0] * (0.85 + 0.12 * noise(rng, 2, 1.5))[..., None]
     stone = mix(mortar, stone, cover)
     return np.asarray(mix(stone, np.ones(3, np.float32), gleam * cover), dtype=np.float32).reshape(*SHAPE, 3)

@@ -31,7 +31,7 @@ def write_sheet(out: Path, path: Path, photos: int = 6, artworks: int = 6) -> Pa
     step = max(1, len(styles) // artworks)
     styles = styles[::step][:artworks]
     made = {(row.content_uri, row.style_uri): row.output_uri for row in frame.itertuples()}
-    size = (_offset(0, len(styles) + 1) + GAP_PX, _offset(1, len(contents) + 1) + GAP_PX)
+    size = (_offset(0, len(styles) + 1), _offset(1, len(contents) + 1))
     sheet = Image.new("RGB", size, "white")
     for column, style in enumerate(styles, start=1):
         _paste(sheet, style, column, 0)
