@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
@@ -150,7 +151,6 @@ class _Counter:
         self._done = done
         self._failed = failed
         self.kept = 0
-        self.doubles = 0
         self.counts: dict[str, int] = {}
 
     def new(self, tasks: Iterator[Task], unique: bool) -> Iterator[Task]:
@@ -181,8 +181,7 @@ def _work(
     from stylize.runner import lost_row
 
     options = fan_options(config)
-    start_ray(config, options)
-    with Reporter(total, config.progress) as shown:
+    with local_or_cluster(config, options), Reporter(total, config.progress) as shown:
         if counter.kept:
             shown.note(f"resuming: {counter.kept} tasks have rows already")
 
@@ -194,9 +193,14 @@ def _work(
             collect(fan.results(todo), store, counter, shown)
 
 
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
-"""glibc's: freed memory stays in the worker. Every image needs as much again, and getting it anew from the kernel,
-page by page, took a tenth of its time."""
+WORKER_ENV = {
+    # glibc: freed memory stays in the worker. Every image needs as much again, and getting it anew from the kernel, page
+    # by page, took a tenth of its time.
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "4294967296",
+    # OpenMP: a thread that waits for its team sleeps, so that reading and scoring get the core.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 
 
 def fan_options(config: JobConfig) -> fanout.Options:
@@ -210,7 +214,7 @@ def fan_options(config: JobConfig) -> fanout.Options:
         retries=config.retries,
         window=1 if isolated else fanout.WINDOW,
         # Kept memory would be in the next image's peak, which isolated mode is there to measure.
-        env={} if isolated else KEEP_MEMORY,
+        env={} if isolated else WORKER_ENV,
     )
 
 
@@ -268,6 +272,20 @@ def weights_sha256(config: JobConfig) -> str | None:
     return found
 
 
+@contextlib.contextmanager
+def local_or_cluster(config: JobConfig, options: fanout.Options) -> Iterator[None]:
+    """Ray for as long as there is work: what it still has to print comes before this job's last lines."""
+    import ray
+
+    ours = not ray.is_initialized()
+    start_ray(config, options)
+    try:
+        yield
+    finally:
+        if ours:
+            ray.shutdown()
+
+
 def start_ray(config: JobConfig, options: fanout.Options) -> None:
     """Connect to the cluster that `address`, RAY_ADDRESS or a submitted job names, else start a local one."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -277,7 +295,7 @@ def start_ray(config: JobConfig, options: fanout.Options) -> None:
     try:
         if not ray.is_initialized():
             ray.init(
-                address=address,
+                address=address or "local",
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 include_dashboard=False if address is None else None,

@@ -6,7 +6,20 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from stylize.gallery.canvas import (
-    HEIGHT_PX, WIDTH_PX, Array, Rng, blur, grid, mix, noise, paper, rgb, shrink, smooth, warp, wave,
+    HEIGHT_PX,
+    WIDTH_PX,
+    Array,
+    Rng,
+    blur,
+    grid,
+    mix,
+    noise,
+    paper,
+    rgb,
+    shrink,
+    smooth,
+    warp,
+    wave,
 )  # fmt: skip
 
 SCALE = 2
@@ -61,7 +74,12 @@ def draw(rng: Rng) -> Array:
     """The picture, (H, W, 3) float in [0, 1]."""
     x, y = grid()
     ink = np.zeros_like(x)
-    for line, tall, fade, dark in ((0.42, 120, 60, 0.42), (0.58, 190, 80, 0.72), (0.78, 120, 70, 0.95), (0.98, 90, 60, 1.2)):
+    for line, tall, fade, dark in (
+        (0.42, 120, 60, 0.42),
+        (0.58, 190, 80, 0.72),
+        (0.78, 120, 70, 0.95),
+        (0.98, 90, 60, 1.2),
+    ):
         mist = smooth(-25, 70, y - line * HEIGHT_PX + 28 * noise(rng, 80, 3, (3, 1)))
         ink = ink * (1 - 0.75 * mist) + _ridge(rng, x, y, line * HEIGHT_PX, tall, fade, dark)
     ink = ink + 0.35 * smooth(0.7, 2.0, noise(rng, 40, 2.6, (6, 1))) * smooth(0.78, 0.95, y / HEIGHT_PX)

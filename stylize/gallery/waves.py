@@ -60,7 +60,7 @@ def _foam(rng: Rng, pen: ImageDraw.ImageDraw, crest: Array, swell: Array, size_p
 
 def _mountain(pen: ImageDraw.ImageDraw) -> None:
     """The far snow-capped cone."""
-    foot, top, middle = HEIGHT_PX * 0.63, HEIGHT_PX * 0.33, WIDTH_PX * 0.60
+    foot, top, middle = HEIGHT_PX * 0.69, HEIGHT_PX * 0.33, WIDTH_PX * 0.60
     t = np.linspace(-1, 1, 80)
     side = np.stack([middle + 210 * t, top + (foot - top) * np.clip(np.abs(t) - 0.05, 0, 1) ** 0.72], -1)
     pen.polygon((side * SCALE).ravel().tolist(), fill=(84, 110, 146))
@@ -83,7 +83,7 @@ def draw(rng: Rng) -> Array:
     pen = ImageDraw.Draw(sheet)
     _mountain(pen)
     for base, tall, period, lean, size in (
-        (0.70, 46, 210, 0.35, 9), (0.82, 120, 400, 0.55, 17), (0.94, 95, 300, 0.5, 15), (1.10, 125, 350, 0.55, 19),
+        (0.655, 40, 210, 0.35, 9), (0.82, 120, 400, 0.55, 17), (0.94, 95, 300, 0.5, 15), (1.10, 125, 350, 0.55, 19),
     ):  # fmt: skip
         crest, swell = _crest(rng, base * HEIGHT_PX, tall, period, lean)
         _body(pen, crest, swell)

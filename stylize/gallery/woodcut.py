@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from stylize.gallery.canvas import (
-    HEIGHT_PX, WIDTH_PX, Array, Rng, grid, mix, noise, paper, ramp, rgb, shrink, smooth, wave,
+    HEIGHT_PX,
+    WIDTH_PX,
+    Array,
+    Rng,
+    grid,
+    mix,
+    noise,
+    paper,
+    ramp,
+    rgb,
+    shrink,
+    smooth,
+    wave,
 )  # fmt: skip
 
 SCALE = 2
@@ -36,7 +48,9 @@ def _scene(rng: Rng, x: Array, y: Array) -> tuple[Array, Array, Array]:
         # Lines run down the slopes, bent by folds of the ground.
         run = (x * 0.8 + below * (0.55 - 0.5 * i) + 9 * np.sin(below / 26 + x / 60)) / 6.0
         phase = np.where(inside, run, phase)
-        tint = ramp(np.clip(below / 150, 0, 1), rgb(*(("b8695a", "6a5a78"), ("8a9a5a", "3f6a62"), ("c9a24a", "5a7048"))[i]))
+        tint = ramp(
+            np.clip(below / 150, 0, 1), rgb(*(("b8695a", "6a5a78"), ("8a9a5a", "3f6a62"), ("c9a24a", "5a7048"))[i])
+        )
         colour = np.where(inside[..., None], tint, colour)
     shore = HEIGHT_PX * 0.80 + 5 * wave(rng, x, 240, 3)
     water = y > shore

@@ -16,7 +16,6 @@ from PIL import Image
 from tests.jobs.conftest import ROOT
 
 LIMIT_S = 240
-ENVIRONMENT = {**os.environ, "PYTHONWARNINGS": "ignore"}
 
 
 def command(*words: object) -> list[str]:
@@ -24,17 +23,22 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "jobs.stylize_folder", *map(str, words)]
 
 
+def environment() -> dict[str, str]:
+    """This process's, as it is now: a Ray started here has put its authentication mode into it."""
+    return {**os.environ, "PYTHONWARNINGS": "ignore"}
+
+
 def job(*words: object, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run the main job to its end."""
     return subprocess.run(
-        [*prefix, *command(*words)], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=LIMIT_S
+        [*prefix, *command(*words)], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT_S
     )
 
 
 def start(*words: object) -> subprocess.Popen[str]:
     """Start the main job."""
     pipe = subprocess.PIPE
-    return subprocess.Popen(command(*words), cwd=ROOT, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(command(*words), cwd=ROOT, env=environment(), stdout=pipe, stderr=pipe, text=True)
 
 
 def rows(out: Path) -> pd.DataFrame:

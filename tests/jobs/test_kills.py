@@ -61,12 +61,17 @@ def test_a_worker_killed_in_mid_task_costs_nothing_and_a_second_run_is_refused(t
     assert frame["attempt"].max() == 2
 
 
-def test_a_killed_driver_leaves_no_process_of_its_ray_behind(tmp_path: Path) -> None:
+def test_a_killed_driver_leaves_no_worker_of_its_own_ray_behind(tmp_path: Path) -> None:
     folders, out = inputs(tmp_path, 30), tmp_path / "out"
     driver = start(*folders, out, *SLOW, "--set", "seconds=600")
     wait_for(lambda: bool(workers_of(driver)), driver)
-    family = dict(descendants(driver.pid))
-    assert any("raylet" in title for title in family.values())
+    # Ray's own agents take some minutes to notice.
+    family = {
+        pid: title
+        for pid, title in descendants(driver.pid)
+        if title.startswith("ray::Worker") or Path(title.partition("\0")[0]).name in ("raylet", "gcs_server")
+    }
+    assert len(family) >= 3
     driver.kill()
     driver.communicate()
     deadline = time.monotonic() + 60
@@ -85,7 +90,7 @@ def _runs(pid: int) -> bool:
 def test_a_driver_killed_ten_times_ends_with_one_ok_row_a_task_and_writes_nothing_twice(
     local_ray: str, tmp_path: Path
 ) -> None:
-    photos = 300
+    photos = 500
     folders, out = inputs(tmp_path, photos), tmp_path / "out"
     words = (*folders, out, *SLOW, "--address", local_ray, "--progress", "off")
     seed = random.randrange(1 << 32)
@@ -119,7 +124,7 @@ def test_a_driver_killed_ten_times_ends_with_one_ok_row_a_task_and_writes_nothin
     assert frame["content_uri"].is_unique
     found = stamps(out)
     assert set(found) == set(frame["output_uri"])
-    assert not [path for path in out.rglob(".tmp-*")]
+    assert not list(out.rglob(".tmp-*"))
 
 
 def _settled(out: Path, before: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:

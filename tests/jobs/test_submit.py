@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.jobs.command import plain, rows
+from tests.jobs.conftest import ROOT
+
+RAY = (sys.executable, "-m", "ray.scripts.scripts")
+
+
+@dataclass(frozen=True)
+class Head:
+    """A running head: where jobs go, and the environment of whoever may use it."""
+
+    url: str
+    environment: dict[str, str]
+
+    def submit(self, *words: object) -> subprocess.CompletedProcess[str]:
+        """`ray job submit` of the main job from this checkout."""
+        job = ("python", "-m", "jobs.stylize_folder", *map(str, words))
+        for _ in range(30):
+            done = subprocess.run(
+                [*RAY, "job", "submit", "--address", self.url, "--working-dir", ".", "--", *job],
+                cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=240,
+            )  # fmt: skip
+            if "No available agent to submit job" not in done.stderr:
+                break
+            time.sleep(1)  # the head is up, but its agent has not yet said so
+        return done
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+    """A head of two CPUs with token authentication, in a home and a session of its own."""
+    home = tmp_path_factory.mktemp("home")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | {
+        "HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "RAY_AUTH_MODE": "token",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "PYTHONWARNINGS": "ignore",
+    }
+    subprocess.run([*RAY, "get-auth-token", "--generate"], env=environment, check=True, capture_output=True)
+    port, dashboard, client, agent = _free_ports(4)
+    # Sockets have short names, so pytest's long temporary path will not do.
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as session:
+        log = (home / "head.log").open("wb")
+        started = subprocess.Popen(
+            [*RAY, "start", "--head", "--block", "--num-cpus", "2", "--port", str(port), "--temp-dir", session,
+             "--dashboard-port", str(dashboard), "--ray-client-server-port", str(client),
+             "--dashboard-agent-listen-port", str(agent), "--disable-usage-stats"],
+            cwd=home, env=environment, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        try:
+            for one in (dashboard, agent):  # the agent, which starts jobs, comes last
+                _wait_for(one, started, home / "head.log")
+            yield Head(f"http://127.0.0.1:{dashboard}", environment)
+        finally:
+            # Not `ray stop`, which ends every Ray on the machine.
+            _end(started, session)
+            log.close()
+
+
+def _free_ports(count: int) -> list[int]:
+    open_ones = [socket.socket() for _ in range(count)]
+    try:
+        for one in open_ones:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in open_ones]
+    finally:
+        for one in open_ones:
+            one.close()
+
+
+def _wait_for(port: int, started: subprocess.Popen[bytes], log: Path, limit_s: float = 120) -> None:
+    deadline = time.monotonic() + limit_s
+    while True:
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert started.poll() is None, log.read_text()[-2000:]
+        assert time.monotonic() < deadline, log.read_text()[-2000:]
+        time.sleep(0.2)
+
+
+def _end(started: subprocess.Popen[bytes], session: str) -> None:
+    """End the head and all that names its session folder."""
+    started.terminate()
+    try:
+        started.wait(20)
+    except subprocess.TimeoutExpired:
+        started.kill()
+        started.wait()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                ours = session in (entry / "cmdline").read_text(errors="replace")
+            except OSError:
+                continue
+            if ours:
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
+def test_a_submitted_job_runs_on_the_cluster(head: Head, tmp_path: Path) -> None:
+    for number in range(6):
+        plain(tmp_path / "content" / f"{number}.png", (number, 100, 30))
+    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
+    done = head.submit(tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--stylizer", "identity")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "succeeded" in done.stdout + done.stderr
+    assert "6 ok, 0 not ok" in done.stdout + done.stderr
+    frame = rows(tmp_path / "out")
+    assert len(frame) == 6
+    assert set(frame["status"]) == {"ok"}
+
+
+def test_a_submitted_job_refuses_a_relative_out(head: Head, tmp_path: Path) -> None:
+    plain(tmp_path / "content" / "c.png", (1, 2, 3))
+    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
+    done = head.submit(tmp_path / "content", tmp_path / "styles", "out", "--stylizer", "identity")
+    assert done.returncode != 0
+    assert "OUT 'out' is relative: a submitted job runs in a temporary copy" in done.stdout + done.stderr
