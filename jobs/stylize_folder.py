@@ -194,8 +194,8 @@ def _work(
 
 
 WORKER_ENV = {
-    # glibc: freed memory stays in the worker. Every image needs as much again, and getting it anew from the kernel, page
-    # by page, took a tenth of its time.
+    # glibc: freed memory stays in the worker. Every image needs as much again, and getting it anew from the kernel,
+    # page by page, took up to a tenth of its time.
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
     # OpenMP: a thread that waits for its team sleeps, so that reading and scoring get the core.

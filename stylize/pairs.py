@@ -95,20 +95,25 @@ def folder(uri: str | None, role: str) -> Path:
 
 def images_in(root: Path) -> Iterator[Input]:
     """Every image below `root` by its suffix, in the order of names, one folder in memory at a time."""
-    yield from _walk(root, None)
+    yield from _walk(root, None, frozenset())
 
 
-def _walk(here: Path, kind: str | None) -> Iterator[Input]:
+def _walk(here: Path, kind: str | None, above: frozenset[tuple[int, int]]) -> Iterator[Input]:
     try:
+        inode = here.stat()
         with os.scandir(here) as found:
             entries = sorted(found, key=lambda entry: entry.name)
     except OSError:
         return  # a folder that may not be listed holds nothing we can name
+    me = (inode.st_dev, inode.st_ino)
+    if me in above:
+        return  # a link back to a folder that is being listed
+    above |= {me}
     for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _walk(Path(entry.path), kind if kind is not None else entry.name)
+            yield from _walk(Path(entry.path), kind if kind is not None else entry.name, above)
         elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - hot
             yield Input(_uri(entry.path), _identity(entry), kind)
 

@@ -29,8 +29,8 @@ def test_counts_say_what_is_not_ok(out: Path) -> None:
 
 def test_warmup_is_left_out_of_times() -> None:
     rows = {"status": ["ok"] * 3, "warmup": [True, False, False], "stylize_s": [100.0, 1.0, 3.0]}
-    blank = dict.fromkeys(set(summary._COLUMNS) - rows.keys(), [None] * 3)
-    frame = pd.DataFrame(rows | blank | {"stylizer": ["x"] * 3, "precision": ["fp32"] * 3})
+    columns: dict[str, list[object]] = {name: [None] * 3 for name in summary._COLUMNS}
+    frame = pd.DataFrame(columns | rows | {"stylizer": ["x"] * 3, "precision": ["fp32"] * 3})
     (method, *_) = summary.tables(frame)
     assert method.rows[0][3] == "2000 ms"
 
@@ -45,7 +45,7 @@ def test_markdown_says_the_failures_and_no_name_breaks_its_tables(out: Path) -> 
 
 
 def test_many_styles_are_cut_short_and_said_so() -> None:
-    columns = {name: [None] * 40 for name in summary._COLUMNS}
+    columns: dict[str, list[object]] = {name: [None] * 40 for name in summary._COLUMNS}
     columns |= {"status": ["ok"] * 40, "style_uri": [f"/s/{n}.jpg" for n in range(40)]}
     styles = summary.tables(pd.DataFrame(columns))[-1]
     assert styles.rows[-1][0] == "... and 25 more"

@@ -1,0 +1,79 @@
+"""One model behind YAML and flags; what is wrong is said in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stylize.config import JobConfig, build, read_yaml
+from stylize.errors import UsageError
+
+PATHS = {"content": "c", "styles": "s", "out": "o"}
+
+
+def test_defaults_make_a_whole_config() -> None:
+    config = build(PATHS)
+    assert (config.stylizer, config.precision, config.format, config.actors) == ("compact", "fp32", "jpg", "auto")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"colour": "red"}, "unknown setting 'colour'; known: content"),
+        ({"precision": "fp7"}, "precision"),
+        ({"quality": 0}, "quality"),
+        ({"resolution_px": "wide"}, r"resolution_px.*got 'wide'"),
+        ({"actors": 0}, "actors"),
+        ({"timeout_s": float("nan")}, "timeout_s"),
+        ({"retries": 0}, "retries"),
+        ({"manifest": "m.csv"}, "not both"),
+        ({"content": None}, "CONTENT STYLES OUT"),
+    ],
+)
+def test_wrong_values_are_named_in_one_line(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as raised:
+        build(PATHS | values)
+    assert "\n" not in str(raised.value)
+
+
+def test_strings_from_flags_become_numbers() -> None:
+    config = build(PATHS | {"resolution_px": "768", "actors": "3", "timeout_s": "2.5"})
+    assert (config.resolution_px, config.actors, config.timeout_s) == (768, 3, 2.5)
+
+
+def test_yaml_gives_the_same_settings(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("resolution_px: 512\nsettings: {alpha: 0.5}\n")
+    config = build(PATHS | read_yaml(path))
+    assert (config.resolution_px, config.settings) == (512, {"alpha": 0.5})
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [", "not YAML"), ("- 1\n- 2\n", "expected `name: value`")])
+def test_bad_yaml_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message) as raised:
+        read_yaml(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_empty_yaml_means_no_settings(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("")
+    assert read_yaml(tmp_path / "run.yaml") == {}
+
+
+def test_missing_yaml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"gone\.yaml"):
+        read_yaml(tmp_path / "gone.yaml")
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    assert all(field.description for field in JobConfig.model_fields.values())
+
+
+def test_device_follows_the_gpus() -> None:
+    assert build(PATHS).device_name() == "cpu"
+    assert build(PATHS | {"gpus_per_actor": 0.5}).device_name() == "cuda"
+    assert build(PATHS | {"gpus_per_actor": 1, "device": "cpu"}).device_name() == "cpu"

@@ -1,0 +1,167 @@
+"""Folders and manifests to pairs and tasks."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from stylize import config as configs
+from stylize import pairs
+from stylize.config import JobConfig
+from stylize.errors import UsageError
+from stylize.pairs import Input, Pair
+
+
+def config(folders: tuple[Path, Path], **values: Any) -> JobConfig:
+    return configs.build({"content": str(folders[0]), "styles": str(folders[1]), "out": "/out"} | values)
+
+
+def names(found: list[Pair]) -> list[tuple[str, str]]:
+    return [(Path(p.content.uri).name, Path(p.style.uri).name) for p in found]
+
+
+def test_cross_pairs_every_photo_with_every_artwork_styles_together(folders: tuple[Path, Path]) -> None:
+    found = list(pairs.pairs(config(folders)))
+    assert len(found) == pairs.count(config(folders)) == 8
+    assert [style for style, _ in itertools.groupby(p.style.uri for p in found)] == sorted({p.style.uri for p in found})
+
+
+def test_types_are_the_first_folder_below_the_root(folders: tuple[Path, Path]) -> None:
+    deep = folders[0] / "day" / "inner" / "deep.jpg"
+    deep.parent.mkdir()
+    deep.write_bytes(b"x")
+    (folders[0] / "loose.jpg").write_bytes(b"x")
+    types = {Path(i.uri).name: i.type for i in pairs.images_in(folders[0])}
+    assert types["deep.jpg"] == "day"
+    assert types["c d.jpg"] == "night"
+    assert types["loose.jpg"] is None
+
+
+def test_zip_pairs_in_order_and_wants_equal_counts(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(UsageError, match="CONTENT has 4, STYLES has 2"):
+        pairs.count(config(folders, pairing="zip"))
+    for path in (folders[0] / "night").iterdir():
+        path.unlink()
+    assert names(list(pairs.pairs(config(folders, pairing="zip")))) == [("a.jpg", "wash.jpg"), ("b.png", "sea.jpg")]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_manifest_gives_its_pairs_with_types_and_paths_from_its_own_folder(
+    folders: tuple[Path, Path], tmp_path: Path, suffix: str
+) -> None:
+    table = pd.DataFrame(
+        {
+            "content_uri": ["content/day/a.jpg", str(folders[0] / "night" / "c d.jpg")],
+            "style_uri": ["styles/ink/wash.jpg"] * 2,
+            "content_type": ["sunny", None],
+        }
+    )
+    path = tmp_path / f"list.{suffix}"
+    table.to_csv(path, index=False, encoding="utf-8-sig") if suffix == "csv" else table.to_parquet(path)
+    given = configs.build({"manifest": str(path), "out": "/out"})
+    found = list(pairs.pairs(given))
+    assert pairs.count(given) == 2
+    assert [p.content.type for p in found] == ["sunny", None]
+    assert all(Path(p.content.uri).is_file() and p.content.identity != "missing" for p in found)
+
+
+def test_manifest_keeps_a_missing_file_as_a_pair(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("content_uri,style_uri\ngone.jpg,gone.png\n")
+    (pair,) = pairs.pairs(configs.build({"manifest": str(path), "out": "/out"}))
+    assert pair.content.identity == "missing"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("content_uri,other\na,b\n", "no column style_uri"),
+        ("content_uri,style_uri\na,\n", "row 1 has no style_uri"),
+        ("", "no column"),
+    ],
+)
+def test_bad_manifest_says_what_is_missing(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        list(pairs.pairs(configs.build({"manifest": str(path), "out": "/out"})))
+
+
+def test_a_parquet_manifest_that_is_none_is_a_wrong_call(tmp_path: Path) -> None:
+    (tmp_path / "list.parquet").write_bytes(b"PAR1 not")
+    with pytest.raises(UsageError, match="not a Parquet file"):
+        list(pairs.pairs(configs.build({"manifest": str(tmp_path / "list.parquet"), "out": "/out"})))
+
+
+def test_empty_and_missing_folders_are_wrong_calls(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no images"):
+        pairs.count(config((tmp_path / "empty", folders[1])))
+    with pytest.raises(UsageError, match="STYLES: no such folder"):
+        pairs.count(config((folders[0], tmp_path / "gone")))
+
+
+def test_odd_names_are_listed(tmp_path: Path) -> None:
+    odd = ["a b.jpg", "quote'\".JPG", "new\nline.png", "富士.webp", ".hidden.jpg", "text.txt"]
+    for name in odd:
+        (tmp_path / name).write_bytes(b"x")
+    with open(os.path.join(os.fsencode(tmp_path), b"\xff\xfe.jpg"), "wb") as file:  # noqa: PTH118, PTH123 - bytes path
+        file.write(b"x")
+    found = [i.uri for i in pairs.images_in(tmp_path)]
+    assert {Path(uri).name for uri in found if not uri.startswith("file:")} == set(odd[:4])
+    assert [uri for uri in found if uri.startswith("file:")] == [found_one for found_one in found if "%FF" in found_one]
+    assert len(found) == 5
+
+
+def test_a_loop_of_links_ends(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.jpg").write_bytes(b"x")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    assert [Path(i.uri).name for i in pairs.images_in(tmp_path)] == ["x.jpg"]
+
+
+def test_listing_is_lazy(folders: tuple[Path, Path]) -> None:
+    stream = pairs.pairs(config(folders))
+    first = next(stream)
+    (folders[0] / "night" / "z.jpg").write_bytes(b"new")
+    assert Path(first.content.uri).name == "a.jpg"
+    assert any(p.content.uri.endswith("z.jpg") for p in stream)
+
+
+def test_grouping_by_style_loses_and_doubles_nothing() -> None:
+    stream = [Pair(Input(str(n), "1", None), Input(str(n % 7), "1", None)) for n in range(5000)]
+    grouped = list(pairs.grouped_by_style(iter(stream)))
+    assert Counter(grouped) == Counter(stream)
+    changes = sum(a.style != b.style for a, b in itertools.pairwise(grouped))
+    assert changes < 50
+
+
+def key(folders: tuple[Path, Path], weights: str | None = "w", **values: Any) -> str:
+    made = config(folders, **values)
+    return next(pairs.tasks(pairs.pairs(made), made.result_settings(), weights, made.format)).task_id
+
+
+def test_a_task_is_the_same_for_the_same_inputs_settings_and_weights(folders: tuple[Path, Path]) -> None:
+    first = key(folders)
+    assert len(first) == 64
+    assert key(folders) == key(folders, actors=7, timeout_s=9, progress="off") == first
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"precision": "bf16"}, {"settings": {"alpha": 0.5}}, {"quality": 80}])
+def test_a_setting_that_decides_the_result_makes_another_task(
+    folders: tuple[Path, Path], change: dict[str, Any]
+) -> None:
+    assert key(folders, **change) != key(folders)
+
+
+def test_changed_file_or_weights_make_another_task(folders: tuple[Path, Path]) -> None:
+    first = key(folders)
+    assert key(folders, weights="v") != first
+    (folders[0] / "day" / "a.jpg").write_bytes(b"another photo")
+    assert key(folders) != first
