@@ -1,4 +1,4 @@
-"""The driver's loop and the worker actor: a lazy stream of tasks in, Arrow batches of rows out, one row a task.
+"""The driver's loop: a lazy stream of tasks in, Arrow batches of rows out, one row a task.
 
 The actors are managed by hand on Ray Core because the driver must know which task each one holds: to time it out,
 to blame the right image when a worker dies, to try a batch again one by one.
@@ -17,13 +17,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import ray
 from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError, RayTaskError
 
-from stylize.errors import CannotContinueError, StylizeError, UsageError
+from jobs.cluster import totals
+from jobs.worker import Work, Worker
+from stylize.errors import CannotContinueError, StylizeError
 from stylize.pairs import Task
 
 log = logging.getLogger(__name__)
@@ -35,13 +37,6 @@ MAX_BATCH = 256
 POLL_S = 0.25
 FIT_EVERY_S = 5.0
 MAX_FAILED_STARTS = 3
-
-
-class Work(Protocol):
-    """What runs inside a worker."""
-
-    def run(self, tasks: list[Task]) -> pa.RecordBatch:
-        """Tasks to as many rows. An exception of its own ends the run if it is a StylizeError."""
 
 
 @dataclass(frozen=True)
@@ -57,31 +52,6 @@ class Options:
     window: int = WINDOW
     env: dict[str, str] = field(default_factory=dict)
     """Environment variables of the workers."""
-
-
-class Worker:
-    """The actor: makes its work once, then runs batches; several calls overlap inside it."""
-
-    def __init__(self, make: Callable[[str], Work], worker_id: str) -> None:
-        self._make = make
-        self._worker_id = worker_id
-        self._work: Work | None = None
-
-    def start(self) -> StylizeError | None:
-        """Load; what the caller did wrong comes back as a value, so that it is no actor's death."""
-        try:
-            self._work = self._make(self._worker_id)
-        except StylizeError as error:
-            return error
-        return None
-
-    def run(self, tasks: list[Task]) -> pa.RecordBatch | StylizeError:
-        """A batch of tasks to a batch of rows."""
-        assert self._work is not None
-        try:
-            return self._work.run(tasks)
-        except StylizeError as error:
-            return error
 
 
 @dataclass(slots=True)
@@ -181,7 +151,7 @@ class FanOut:
             self._wait_notice_at = now + 60
             self._notify(
                 f"waiting for {self.options.cpus:g} CPU and {self.options.gpus:g} GPU for a worker; "
-                f"the cluster has {_totals()}"
+                f"the cluster has {totals()}"
             )
 
     def _fitting(self) -> int:
@@ -387,18 +357,3 @@ def _reason(error: BaseException) -> str:
     telling = [line for line in lines if any(w in line for w in ("exit", "killed", "memory", "died", "signal"))]
     line = (telling or lines or [type(error).__name__])[-1].split(". Some common causes")[0]
     return " ".join(line.split())[:300]
-
-
-def _totals() -> str:
-    have = ray.cluster_resources()
-    return f"{have.get('CPU', 0):g} CPU and {have.get('GPU', 0):g} GPU"
-
-
-def check_fits(options: Options) -> None:
-    """Raises UsageError if no node of a cluster that cannot grow has room for a worker."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if not any(n.get("CPU", 0) >= options.cpus and n.get("GPU", 0) >= options.gpus for n in nodes):
-        raise UsageError(
-            f"no machine here has {options.cpus:g} CPU and {options.gpus:g} GPU for a worker (there are {_totals()}); "
-            "lower cpus_per_actor or gpus_per_actor"
-        )

@@ -25,7 +25,9 @@ import numpy as np
 import pyarrow as pa
 
 from jobs import cli, fanout
-from jobs.stylize_folder import MakeRunner, fan_options, load_stylizer, start_ray
+from jobs.cluster import start_ray
+from jobs.stylize_folder import fan_options
+from jobs.worker import MakeRunner, load_stylizer
 from stylize import config as configs
 from stylize import images, pairs
 from stylize.config import JobConfig
@@ -36,6 +38,7 @@ from stylize.results.store import RowStore
 WIDTH_PX, HEIGHT_PX = 768, 512
 IMAGES = 64
 REPEATS = 5
+CORES = 2
 WORKERS = 2
 PARTS = ("job", "ssim", "tasks", "memory")
 
@@ -45,8 +48,6 @@ def main(argv: Sequence[str]) -> int:
     parser = cli.Parser(prog="overhead", description="What the tool itself costs on this machine.")
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)}; none means all")
     parser.add_argument("--precision", default="fp32", help="of the job's stylizer (default fp32)")
-    parser.add_argument("--workers", type=int, default=2, help="of `job` (default 2)")
-    parser.add_argument("--threads", type=int, default=1, help="of each of them (default 1)")
     parser.add_argument("--many-tasks", type=int, default=1_000_000, help="the larger count of `memory`")
     parser.add_argument("--count-tasks", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
@@ -59,7 +60,8 @@ def main(argv: Sequence[str]) -> int:
     if "ssim" in chosen:
         show_ssim()
     if "job" in chosen:
-        show_job(given.precision, given.workers, given.threads)
+        for workers, threads in ((1, CORES), (CORES, 1)):
+            show_job(given.precision, workers, threads)
     if "tasks" in chosen or "memory" in chosen:
         show_tasks(10_000, given.many_tasks if "memory" in chosen else 100_000, memory="memory" in chosen)
     return cli.EXIT_OK
@@ -97,7 +99,7 @@ def show_job(precision: str, workers: int, threads: int) -> None:
                 "cpus_per_actor": threads,
             }
         )
-        start_ray(config, fan_options(config))
+        start_ray(config)
         bare = _Bare(config, photos, style, threads=workers * threads)
         job_s, bare_s = [], []
         with _job(config) as fan, RowStore.open(root / "out") as store:
@@ -252,7 +254,7 @@ def run_null_tasks(count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         config = configs.build({"content": folder, "styles": folder, "out": folder})
         options = fanout.Options(actors=WORKERS)
-        start_ray(config, options)
+        start_ray(config)
         tasks = pairs.tasks(null_pairs(count), {}, hashlib.sha256().hexdigest(), "jpg")
         first_at = rows = 0.0
         fan = fanout.FanOut(make_null, lambda t, s, e: to_batch([_null_row(t) | {"status": s, "error": e}]), options)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
+import json
 import os
 import secrets
 import shlex
@@ -16,20 +15,19 @@ from typing import Any
 import pyarrow as pa
 
 from jobs import cli, fanout
+from jobs.cluster import local_or_cluster
 from jobs.progress import Reporter
+from jobs.worker import WORKER_ENV, MakeRunner, load_stylizer
 from stylize import config as configs
 from stylize import pairs
 from stylize.config import JobConfig
-from stylize.errors import CannotContinueError, UsageError
+from stylize.errors import UsageError
 from stylize.pairs import Task
 from stylize.results.lock import OutLock
 from stylize.results.read import write_json_atomic
 from stylize.results.schema import to_batch
-from stylize.results.store import RowStore
+from stylize.results.store import Failed, RowStore
 from stylize.storage import local_path, one_line, writing
-
-log = logging.getLogger(__name__)
-SUMMARY_ROW_LIMIT = 2_000_000
 
 
 def main(argv: Sequence[str]) -> int:
@@ -124,12 +122,12 @@ def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[st
     total = pairs.count(config)
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     with RowStore.open(Path(config.out), run_id=run_id) as store:
-        before = store.failed()
+        failed = list(store.failed())
         done = store.finished(retry_failed)
         weights = weights_sha256(config)
         record = describe_run(config, run_id, argv, retry_failed)
         _write_record(config, record)
-        counter = _Counter(done, {} if retry_failed else before)
+        counter = _Counter(config, done, failed)
         stream = pairs.pairs(config)
         tasks = pairs.tasks(stream, config.result_settings(), weights, config.format)
         todo = counter.new(tasks, unique=config.manifest is not None)
@@ -147,9 +145,13 @@ def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[st
 class _Counter:
     """Which tasks are new, and how those of this call ended, earlier ones included."""
 
-    def __init__(self, done: set[bytes], failed: dict[bytes, str]) -> None:
+    def __init__(self, config: JobConfig, done: set[bytes], failed: list[Failed]) -> None:
         self._done = done
-        self._failed = failed
+        self._failed = {row.key: row.status for row in failed}
+        ours = config.result_settings()
+        self._stale = {
+            (row.content_uri, row.style_uri): row.key for row in failed if _result_settings(row.settings_json) == ours
+        }
         self.kept = 0
         self.counts: dict[str, int] = {}
 
@@ -165,9 +167,20 @@ class _Counter:
                 self._done.add(key)
             yield task
 
+    def stale(self, task_id: str, content_uri: str, style_uri: str) -> bytes | None:
+        """The key of an older, failed row of the same pair and settings: its file was replaced since."""
+        key = self._stale.pop((content_uri, style_uri), None)
+        return None if key == bytes.fromhex(task_id)[:16] else key
+
     def count(self, status: str) -> None:
         """One more task that ended so."""
         self.counts[status] = self.counts.get(status, 0) + 1
+
+
+def _result_settings(settings_json: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(settings_json or "{}")
+    found.pop("stylizer_settings", None)
+    return found
 
 
 def _chain(first: Task, rest: Iterator[Task]) -> Iterator[Task]:
@@ -178,10 +191,10 @@ def _chain(first: Task, rest: Iterator[Task]) -> Iterator[Task]:
 def _work(
     config: JobConfig, run_id: str, token: str, store: RowStore, todo: Iterator[Task], total: int, counter: _Counter
 ) -> None:
-    from stylize.runner import lost_row
+    from stylize.outcomes import lost_row
 
     options = fan_options(config)
-    with local_or_cluster(config, options), Reporter(total, config.progress) as shown:
+    with local_or_cluster(config), Reporter(total, config.progress) as shown:
         if counter.kept:
             shown.note(f"resuming: {counter.kept} tasks have rows already")
 
@@ -191,16 +204,6 @@ def _work(
         make = MakeRunner(config, run_id, token)
         with fanout.FanOut(make, lost, options, notify=shown.note) as fan:
             collect(fan.results(todo), store, counter, shown)
-
-
-WORKER_ENV = {
-    # glibc: freed memory stays in the worker. Every image needs as much again, and getting it anew from the kernel,
-    # page by page, took up to a tenth of its time.
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "4294967296",
-    # OpenMP: a thread that waits for its team sleeps, so that reading and scoring get the core.
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
 
 
 def fan_options(config: JobConfig) -> fanout.Options:
@@ -224,6 +227,9 @@ def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: 
     for batch in batches:
         store.tick()
         if batch is not None:
+            keys = (batch.column(name).to_pylist() for name in ("task_id", "content_uri", "style_uri"))
+            for key in filter(None, map(counter.stale, *keys)):
+                store.retire(key)
             store.add(batch)
             statuses = batch.column("status").to_pylist()
             for status in statuses:
@@ -233,36 +239,6 @@ def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: 
         skipped = counter.kept
 
 
-class MakeRunner:
-    """What an actor is sent: settings only. The stylizer is loaded inside the actor."""
-
-    def __init__(self, config: JobConfig, run_id: str, token: str | None) -> None:
-        self.config, self.run_id, self.token = config, run_id, token
-
-    def __call__(self, worker_id: str) -> Any:
-        """A loaded Runner with as many threads as the actor has CPUs."""
-        import torch
-
-        from stylize.runner import Runner
-
-        torch.set_num_threads(max(1, int(self.config.cpus_per_actor)))
-        return Runner(
-            self.config, load_stylizer(self.config), run_id=self.run_id, worker_id=worker_id, token=self.token
-        )
-
-
-def load_stylizer(config: JobConfig) -> Any:
-    """The stylizer a config asks for. Raises UsageError or WeightsError."""
-    from stylize.stylizers import find, load
-
-    method = find(config.stylizer)
-    settings = dict(config.settings)
-    if "seed" in method.settings_type.model_fields:
-        settings.setdefault("seed", config.seed)
-    device = config.device_name()
-    return load(config.stylizer, device=device, precision=config.precision, weights=config.weights, **settings)
-
-
 def weights_sha256(config: JobConfig) -> str | None:
     """The weights' hash, by loading the method once on the CPU: a wrong setting is found before Ray starts."""
     precision = config.precision if config.precision != "fp16" else "fp32"
@@ -270,43 +246,6 @@ def weights_sha256(config: JobConfig) -> str | None:
         config.model_copy(update={"device": "cpu", "precision": precision})
     ).weights_sha256
     return found
-
-
-@contextlib.contextmanager
-def local_or_cluster(config: JobConfig, options: fanout.Options) -> Iterator[None]:
-    """Ray for as long as there is work: what it still has to print comes before this job's last lines."""
-    import ray
-
-    ours = not ray.is_initialized()
-    start_ray(config, options)
-    try:
-        yield
-    finally:
-        if ours:
-            ray.shutdown()
-
-
-def start_ray(config: JobConfig, options: fanout.Options) -> None:
-    """Connect to the cluster that `address`, RAY_ADDRESS or a submitted job names, else start a local one."""
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
-
-    address = config.address or os.environ.get("RAY_ADDRESS")
-    try:
-        if not ray.is_initialized():
-            ray.init(
-                address=address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                include_dashboard=False if address is None else None,
-            )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = f"the Ray cluster at {address}" if address else "a local Ray"
-        raise CannotContinueError(
-            f"{where} cannot be reached or started: {' '.join(str(error).split())[:300]}"
-        ) from None
-    if address is None:
-        fanout.check_fits(options)
 
 
 def describe_run(config: JobConfig, run_id: str, argv: Sequence[str], retry_failed: bool) -> dict[str, Any]:
@@ -326,8 +265,6 @@ def describe_run(config: JobConfig, run_id: str, argv: Sequence[str], retry_fail
 
 def _write_record(config: JobConfig, record: dict[str, Any]) -> None:
     """run.json: this run, and the earlier ones of the same OUT below it."""
-    import json
-
     path = Path(config.out) / "run.json"
     earlier: list[Any] = []
     try:

@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from stylize.measure.clock import timed
 from stylize.measure.hardware import device_name, node_name
 from stylize.measure.memory import PeakMemory
 from stylize.measure.ssim import ssim
+from stylize.outcomes import free_memory, out_of_memory
 from stylize.pairs import Input, Task
 from stylize.results.lock import still_current
 from stylize.results.schema import Row, to_batch
@@ -219,7 +220,7 @@ class Runner:
             with timed(self.device) as clock:
                 image = self.stylizer.stylize(content, code)
             row["stylize_s"] = clock.seconds
-            row.update(vars_of(self._peak.stop()))
+            row.update(asdict(self._peak.stop()))
             # A sum is finite only if every value is: one pass, no mask in memory.
             if not torch.isfinite(image.sum()):
                 raise NotFiniteError("the result has NaN or infinity in it; try precision fp32 or other settings")
@@ -297,46 +298,3 @@ class Runner:
         work.row["error"] = (text if known else f"{type(error).__name__}: {text}")[:1000]
         work.failed = True
         work.pixels = work.result = None
-
-
-def vars_of(peak: Any) -> dict[str, Any]:
-    """A Peak's fields as columns."""
-    return {name: getattr(peak, name) for name in peak.__dataclass_fields__}
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an exception means that memory ran out, on the device or the host."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    # torch's CPU allocator raises a plain RuntimeError.
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-
-
-def free_memory(device: str) -> None:
-    """Give cached device memory back after an out-of-memory error, so that the next image has it."""
-    if device.startswith("cuda"):
-        torch.cuda.empty_cache()
-
-
-def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str) -> Row:
-    """The row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`."""
-    pair = task.pair
-    return {
-        "run_id": run_id,
-        "task_id": task.task_id,
-        "attempt": task.attempt,
-        "content_uri": pair.content.uri,
-        "style_uri": pair.style.uri,
-        "content_type": pair.content.type,
-        "style_type": pair.style.type,
-        "stylizer": config.stylizer,
-        "precision": config.precision,
-        "seed": config.seed,
-        "resolution_px": config.resolution_px,
-        "settings_json": json.dumps(config.result_settings(), sort_keys=True),
-        "status": status,
-        "error": error,
-        "started_at": datetime.now(UTC),
-        "measure_mode": config.measure_mode,
-        "batch_size": 1,
-    }

@@ -15,8 +15,9 @@ from stylize import config as configs
 from stylize import images, pairs
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError
+from stylize.outcomes import lost_row, out_of_memory
 from stylize.results.schema import SCHEMA
-from stylize.runner import Runner, lost_row, out_of_memory
+from stylize.runner import Runner
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
 

@@ -46,7 +46,8 @@ ALLOWED = {
     "results": {"errors", "storage"},
     "gallery": {"errors", "storage"},
     "training": {"errors", "vgg", "stylizers"},
-    "runner": {"errors", "config", "images", "measure", "pairs", "results", "storage", "stylizers"},
+    "outcomes": {"config", "pairs", "results"},
+    "runner": {"outcomes", "errors", "config", "images", "measure", "pairs", "results", "storage", "stylizers"},
     "report": {"errors", "images", "results", "storage"},
 }
 

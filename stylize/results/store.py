@@ -10,9 +10,11 @@ import re
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +41,16 @@ class _Buffer:
     rows: int = 0
 
 
+class Failed(NamedTuple):
+    """A task whose row is not `ok`: its 16-byte key and what tells which pair and settings it was."""
+
+    key: bytes
+    status: str
+    content_uri: str
+    style_uri: str
+    settings_json: str | None
+
+
 class RowStore:
     """The rows of OUT, for the one driver that holds its lock (`OutLock`): nobody else may write there.
 
@@ -55,6 +67,7 @@ class RowStore:
         self._buffer: _Buffer | None = None
         self._older: dict[bytes, str] = {}
         """Key of a task being retried -> the part with its older row."""
+        self._retired: set[bytes] = set()
         self._superseded: dict[str, set[bytes]] = {}
         """Part -> keys of its rows that a newer, visible part has replaced."""
         self._rewrite_at_s = 0.0
@@ -103,7 +116,6 @@ class RowStore:
         """
         self.flush()
         done: set[bytes] = set()
-        self._older = {}
         for name in self._parts:
             for batch in parts.iter_part(self._rows / name, ["task_id", "status"]):
                 found = parts.keys(batch.column("task_id"))
@@ -115,15 +127,21 @@ class RowStore:
                 self._older.update((key, name) for key, good in zip(found, ok, strict=True) if not good)
         return done
 
-    def failed(self) -> dict[bytes, str]:
-        """16-byte keys of tasks whose row is not `ok`, and its status."""
+    def failed(self) -> Iterator[Failed]:
+        """The tasks whose row is not `ok`; from here on, a new row of theirs, or `retire`, replaces that row."""
         self.flush()
-        found: dict[bytes, str] = {}
+        columns = ["task_id", "status", "content_uri", "style_uri", "settings_json"]
         for name in self._parts:
-            for batch in parts.iter_part(self._rows / name, ["task_id", "status"]):
+            for batch in parts.iter_part(self._rows / name, columns):
                 bad = batch.filter(pc.not_equal(batch.column("status"), "ok"))
-                found.update(zip(parts.keys(bad.column("task_id")), bad.column("status").to_pylist(), strict=True))
-        return found
+                for key, row in zip(parts.keys(bad.column("task_id")), bad.to_pylist(), strict=True):
+                    self._older[key] = name
+                    row.pop("task_id")
+                    yield Failed(key, **row)
+
+    def retire(self, key: bytes) -> None:
+        """Drop the row of a task that `failed` gave, once the rows added so far are on disk."""
+        self._retired.add(key)
 
     def count_by_status(self) -> dict[str, int]:
         """Rows by status, in the order of STATUSES, without zeros. Flushes first; raises as `flush` does."""
@@ -168,9 +186,11 @@ class RowStore:
         self._parts[waiting.name] = waiting.rows
         self._buffer = None
         if self._older:
-            for key in chain.from_iterable(parts.keys(batch.column("task_id")) for batch in waiting.batches):
+            added = chain.from_iterable(parts.keys(batch.column("task_id")) for batch in waiting.batches)
+            for key in chain(added, self._retired):
                 if (part := self._older.pop(key, None)) is not None:
                     self._superseded.setdefault(part, set()).add(key)
+            self._retired.clear()
             self._replace_older()
         # A slow run writes a small part every few seconds for days; one that is fast never gets here.
         self._merge(below_rows=self._part_rows, at_least=MANY_PARTS)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from jobs.fanout import MAX_BATCH, WINDOW, FanOut, Options, check_fits
+from jobs.cluster import check_fits
+from jobs.fanout import MAX_BATCH, WINDOW, FanOut, Options
 from stylize.errors import CannotContinueError, UsageError
 from stylize.pairs import Task
 from tests.jobs.conftest import ROOT
@@ -186,7 +187,7 @@ def test_auto_fills_the_cluster() -> None:
 
 def test_a_worker_that_fits_nowhere_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match=r"no machine here has 64 CPU and 0 GPU .* lower cpus_per_actor"):
-        check_fits(Options(cpus=64))
+        check_fits(64, 0)
 
 
 GROW = """

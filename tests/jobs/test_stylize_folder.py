@@ -154,6 +154,28 @@ def test_zip_pairs_first_with_first(local_ray: str, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_photo_put_right_takes_the_place_of_its_failed_row(local_ray: str, tmp_path: Path) -> None:
+    plain(tmp_path / "content" / "good.png", (1, 2, 3))
+    (tmp_path / "content" / "bad.png").write_bytes(b"broken")
+    plain(tmp_path / "styles" / "s.png", (9, 9, 9))
+    words = (
+        tmp_path / "content",
+        tmp_path / "styles",
+        tmp_path / "out",
+        "--stylizer",
+        "identity",
+        "--address",
+        local_ray,
+    )
+    assert job(*words).returncode == 3
+    assert job(*words).returncode == 3
+    assert set(rows(tmp_path / "out")["status"]) == {"ok", "corrupt"}
+    plain(tmp_path / "content" / "bad.png", (4, 5, 6))
+    assert job(*words, "--retry-failed").returncode == 0
+    assert by_name(rows(tmp_path / "out"))["bad.png"]["status"] == "ok"
+    assert len(rows(tmp_path / "out")) == 2
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

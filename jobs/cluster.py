@@ -1,0 +1,62 @@
+"""Ray, for as long as there is work: a cluster that is there, or a local one of this job's own."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from stylize.config import JobConfig
+from stylize.errors import CannotContinueError, UsageError
+
+
+@contextmanager
+def local_or_cluster(config: JobConfig) -> Iterator[None]:
+    """Ray for as long as there is work: what it still has to print comes before this job's last lines."""
+    ours = not ray.is_initialized()
+    start_ray(config)
+    try:
+        yield
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def start_ray(config: JobConfig) -> None:
+    """Connect to the cluster that `address`, RAY_ADDRESS or a submitted job names, else start a local one."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    address = config.address or os.environ.get("RAY_ADDRESS")
+    try:
+        if not ray.is_initialized():
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False if address is None else None,
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = f"the Ray cluster at {address}" if address else "a local Ray"
+        raise CannotContinueError(
+            f"{where} cannot be reached or started: {' '.join(str(error).split())[:300]}"
+        ) from None
+    if address is None:
+        check_fits(config.cpus_per_actor, config.gpus_per_actor)
+
+
+def totals() -> str:
+    """What the cluster has, for a message."""
+    have = ray.cluster_resources()
+    return f"{have.get('CPU', 0):g} CPU and {have.get('GPU', 0):g} GPU"
+
+
+def check_fits(cpus: float, gpus: float) -> None:
+    """Raises UsageError if no node of a cluster that cannot grow has room for a worker."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(n.get("CPU", 0) >= cpus and n.get("GPU", 0) >= gpus for n in nodes):
+        raise UsageError(
+            f"no machine here has {cpus:g} CPU and {gpus:g} GPU for a worker (there are {totals()}); "
+            "lower cpus_per_actor or gpus_per_actor"
+        )

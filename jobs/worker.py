@@ -1,0 +1,83 @@
+"""What runs in an actor: a stylizer loaded once, batches of tasks in, Arrow batches of rows out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from stylize.config import JobConfig
+from stylize.errors import StylizeError
+from stylize.pairs import Task
+
+WORKER_ENV = {
+    # glibc: freed memory stays in the worker. Every image needs as much again, and getting it anew from the kernel,
+    # page by page, took up to a tenth of its time.
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "4294967296",
+    # OpenMP: a thread that waits for its team sleeps, so that reading and scoring get the core.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
+class Work(Protocol):
+    """What runs inside a worker."""
+
+    def run(self, tasks: list[Task]) -> pa.RecordBatch:
+        """Tasks to as many rows. An exception of its own ends the run if it is a StylizeError."""
+
+
+class Worker:
+    """The actor: makes its work once, then runs batches; several calls overlap inside it."""
+
+    def __init__(self, make: Callable[[str], Work], worker_id: str) -> None:
+        self._make = make
+        self._worker_id = worker_id
+        self._work: Work | None = None
+
+    def start(self) -> StylizeError | None:
+        """Load; what the caller did wrong comes back as a value, so that it is no actor's death."""
+        try:
+            self._work = self._make(self._worker_id)
+        except StylizeError as error:
+            return error
+        return None
+
+    def run(self, tasks: list[Task]) -> pa.RecordBatch | StylizeError:
+        """A batch of tasks to a batch of rows."""
+        assert self._work is not None
+        try:
+            return self._work.run(tasks)
+        except StylizeError as error:
+            return error
+
+
+class MakeRunner:
+    """What an actor is sent: settings only. The stylizer is loaded inside the actor."""
+
+    def __init__(self, config: JobConfig, run_id: str, token: str | None) -> None:
+        self.config, self.run_id, self.token = config, run_id, token
+
+    def __call__(self, worker_id: str) -> Any:
+        """A loaded Runner with as many threads as the actor has CPUs."""
+        import torch
+
+        from stylize.runner import Runner
+
+        torch.set_num_threads(max(1, int(self.config.cpus_per_actor)))
+        return Runner(
+            self.config, load_stylizer(self.config), run_id=self.run_id, worker_id=worker_id, token=self.token
+        )
+
+
+def load_stylizer(config: JobConfig) -> Any:
+    """The stylizer a config asks for. Raises UsageError or WeightsError."""
+    from stylize.stylizers import find, load
+
+    method = find(config.stylizer)
+    settings = dict(config.settings)
+    if "seed" in method.settings_type.model_fields:
+        settings.setdefault("seed", config.seed)
+    device = config.device_name()
+    return load(config.stylizer, device=device, precision=config.precision, weights=config.weights, **settings)

@@ -1,0 +1,50 @@
+"""What becomes of a task that does not end well: which exceptions mean what, and the row of a task that is lost."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import torch
+
+from stylize.config import JobConfig
+from stylize.pairs import Task
+from stylize.results.schema import Row
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory ran out, on the device or the host."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # torch's CPU allocator raises a plain RuntimeError.
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def free_memory(device: str) -> None:
+    """Give cached device memory back after an out-of-memory error, so that the next image has it."""
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+
+
+def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str) -> Row:
+    """The row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`."""
+    pair = task.pair
+    return {
+        "run_id": run_id,
+        "task_id": task.task_id,
+        "attempt": task.attempt,
+        "content_uri": pair.content.uri,
+        "style_uri": pair.style.uri,
+        "content_type": pair.content.type,
+        "style_type": pair.style.type,
+        "stylizer": config.stylizer,
+        "precision": config.precision,
+        "seed": config.seed,
+        "resolution_px": config.resolution_px,
+        "settings_json": json.dumps(config.result_settings(), sort_keys=True),
+        "status": status,
+        "error": error,
+        "started_at": datetime.now(UTC),
+        "measure_mode": config.measure_mode,
+        "batch_size": 1,
+    }
