@@ -205,25 +205,25 @@ class FanOut:
         seat.held.append(_Batch(tasks, seat.actor.run.remote(tasks)))
 
     def _wait(self) -> None:
-        refs = [seat.starting for seat in self._seats if seat.starting is not None]
-        fronts = {seat.held[0].ref: seat for seat in self._seats if seat.held}
-        refs += fronts
+        # Only the oldest call of each worker, so that what is left is what it is busy with.
+        refs = {
+            seat.starting if seat.starting is not None else seat.held[0].ref: seat
+            for seat in self._seats
+            if seat.starting is not None or seat.held
+        }
         if not refs:
             time.sleep(POLL_S)
             return
-        ready, _ = ray.wait(refs, num_returns=1, timeout=POLL_S, fetch_local=False)
-        if not ready:
+        if not ray.wait(list(refs), num_returns=1, timeout=POLL_S, fetch_local=False)[0]:
             return
-        # In order of age within a worker, so that what is left is what it is busy with.
-        for seat in list(self._seats):
+        ready, _ = ray.wait(list(refs), num_returns=len(refs), timeout=0, fetch_local=False)
+        for seat in [refs[ref] for ref in ready]:
             if seat.starting is not None:
                 self._started(seat)
-            elif seat.held and _is_done(seat.held[0].ref):
+            else:
                 self._collect(seat)
 
     def _started(self, seat: _Seat) -> None:
-        if not _is_done(seat.starting):
-            return
         try:
             problem = ray.get(seat.starting)
         except RayError as error:

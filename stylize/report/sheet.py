@@ -40,7 +40,7 @@ def write_sheet(out: Path, path: Path, photos: int = 6, artworks: int = 6) -> Pa
         for column, style in enumerate(styles, start=1):
             if (uri := made.get((content, style))) is not None:
                 _paste(sheet, uri, column, line)
-    write_atomic(path, images.encode(np.asarray(sheet), "jpg", 88))
+    write_atomic(path, images.encode(np.asarray(sheet), "jpg", 80))
     return path
 
 
