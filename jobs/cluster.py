@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,8 @@ import ray
 
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, UsageError
+
+CONNECT_S = 10
 
 
 @contextmanager
@@ -31,19 +34,27 @@ def start_ray(config: JobConfig) -> None:
     address = config.address or os.environ.get("RAY_ADDRESS")
     try:
         if not ray.is_initialized():
+            _check_reachable(address)
             ray.init(
                 address=address or "local",
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 include_dashboard=False if address is None else None,
             )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         where = f"the Ray cluster at {address}" if address else "a local Ray"
         raise CannotContinueError(
             f"{where} cannot be reached or started: {' '.join(str(error).split())[:300]}"
         ) from None
     if address is None:
         check_fits(config.cpus_per_actor, config.gpus_per_actor)
+
+
+def _check_reachable(address: str | None) -> None:
+    """Raises OSError if nothing answers at HOST:PORT within CONNECT_S: Ray itself would try for many minutes."""
+    host, colon, port = (address or "").rpartition(":")
+    if colon and host and "/" not in host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
 
 
 def totals() -> str:

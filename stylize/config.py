@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stylize.errors import UsageError
 
@@ -17,7 +18,7 @@ class JobConfig(BaseModel):
 
     content: str | None = Field(None, description="folder of photos; subfolders are content types")
     styles: str | None = Field(None, description="folder of artworks; subfolders are style types")
-    out: str = Field(description="folder for images/, rows/, run.json and summary.md")
+    out: str = Field(min_length=1, description="folder for images/, rows/, run.json and summary.md")
     manifest: str | None = Field(
         None, description="CSV or Parquet with content_uri, style_uri and optional content_type, style_type"
     )
@@ -34,7 +35,7 @@ class JobConfig(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto: cuda if an actor is given a GPU, else cpu"
     )
-    seed: int = Field(0, ge=0, description="for methods that draw random numbers")
+    seed: int = Field(0, ge=0, lt=2**63, description="for methods that draw random numbers")
     resolution_px: int | None = Field(
         None, ge=1, le=32768, description="long side of the result; none: the photo's own"
     )
@@ -58,6 +59,14 @@ class JobConfig(BaseModel):
     warmup_images: int = Field(1, ge=0, description="first images of a worker that are marked `warmup`")
     address: str | None = Field(None, description="Ray cluster to use; none: RAY_ADDRESS, else a local one")
     progress: Literal["auto", "bar", "plain", "off"] = Field("auto", description="auto: a bar on a terminal")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switches(cls, value: Any) -> Any:
+        # YAML's `yes` and `true` would pass for the number 1.
+        if isinstance(value, bool):
+            raise ValueError("not a yes-or-no setting")
+        return value
 
     @model_validator(mode="after")
     def _inputs(self) -> JobConfig:
@@ -91,7 +100,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if loaded is None:
         return {}
@@ -103,12 +112,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def build(values: dict[str, Any]) -> JobConfig:
     """A validated config. Raises UsageError: one line that names the setting, what is wrong and what is known."""
     try:
-        return JobConfig(**values)
+        return JobConfig.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        errors = error.errors()
+        first = errors[0]
         where = str(first["loc"][0]) if first["loc"] else ""
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
+        # A setting of two kinds (a number or auto) has an error for each.
+        same = [one["msg"].removeprefix("Value error, ") for one in errors if one["loc"][:1] == first["loc"][:1]]
+        message = "; or: ".join(dict.fromkeys(same))
+        if first["type"] in ("extra_forbidden", "invalid_key"):
             raise UsageError(f"unknown setting {where!r}; known: {', '.join(JobConfig.model_fields)}") from None
-        given = f" (got {first['input']!r})" if where and first["type"] != "missing" else ""
+        given = f" (got {reprlib.repr(first['input'])})" if where and first["type"] != "missing" else ""
         raise UsageError(f"{where}: {message}{given}" if where else message) from None

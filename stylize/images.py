@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import io
 import logging
+import struct
 import warnings
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,30 +22,29 @@ log = logging.getLogger(__name__)
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
+_Box = tuple[int, int, float, float]
+
 FORMATS = ("jpg", "png", "webp")
-SUFFIXES = frozenset(
-    (
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".ppm",
-        ".pgm",
-        ".tga",
-    )
-)
+SUFFIXES = frozenset((
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".tga",
+    ".avif",
+))  # fmt: skip
 MAX_PIXELS = 100_000_000
-_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+# Pillow knows more, but of those some start other programs (EPS runs Ghostscript) and few are ever photos.
+_KINDS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "TGA", "AVIF")
+# 257 maps 65535 to 255.
+_SIXTEEN_TO_EIGHT = ((np.arange(65_536) + 128) // 257).astype(np.uint8)
+# What Pillow's plugins raise on damaged files. MemoryError is not among them: it says nothing about the file.
+_DAMAGE = (
+    OSError, SyntaxError, ValueError, LookupError, EOFError, TypeError, ArithmeticError, AssertionError,
+    AttributeError, RuntimeError, struct.error, zlib.error, Warning,
+)  # fmt: skip
 
 # The size is checked from the header against `max_pixels`, a limit of the run's own; Pillow's, a warning from any
 # thread that cannot be caught without touching the others, would come on top of it.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Its complaints about metadata would, under `-W error`, cost an image whose pixels are whole.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,39 +68,38 @@ def decode(data: bytes, *, long_side_px: int | None = None, max_pixels: int = MA
         raise UnsupportedImageError(
             f"{width} x {height} px is over the limit of {max_pixels} pixels; raise max_pixels to allow it"
         )
-    turned = _orientation(image)
-    _draft(image, long_side_px)
-    try:
+    with _damage_is_corrupt():
+        box = _draft(image, long_side_px)
         image.load()
-        rgb = _to_srgb(_apply(image, turned))
-    except UnsupportedImageError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise UnsupportedImageError(f"refused: {error}") from None
-    # Pillow's plugins raise almost anything on a damaged file.
-    except (OSError, SyntaxError, ValueError, IndexError, KeyError, EOFError, TypeError) as error:
-        raise CorruptImageError(f"damaged or cut short: {_line(error)}") from None
-    if turned in (5, 6, 7, 8):
-        width, height = height, width
+        # Only now: asked before, a PNG loads itself and hides its damage, and a TIFF is turned by Pillow as it loads.
+        turned = _orientation(image)
+        rgb = _to_srgb(image)
+    # Before it is turned: `box` is in the file's own orientation.
     size = working_size(width, height, long_side_px)
     if rgb.size != size:
-        rgb = _resized(rgb, size)
-    return Decoded(np.array(rgb), width, height)
+        rgb = _resized(rgb, size, box)
+    if turned in (5, 6, 7, 8):
+        width, height = height, width
+    return Decoded(np.array(_apply(rgb, turned)), width, height)
 
 
 def working_size(width: int, height: int, long_side_px: int | None) -> tuple[int, int]:
     """(width, height) in pixels with the long side as asked, the ratio kept, no side under 1."""
     if long_side_px is None or max(width, height) == long_side_px:
         return width, height
+    if long_side_px < 1:
+        raise ValueError(f"long_side_px is {long_side_px}; give 1 or more, or None for the image's own size")
     scale = long_side_px / max(width, height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def encode(pixels: Pixels, format: str, quality: int) -> bytes:
-    """(H, W, 3) uint8 to a file's bytes. `quality` (1 to 100) is for jpg and webp. Raises ValueError.
+    """(H, W, 3) uint8 to a file's bytes. `quality` (1 to 100) is for jpg and webp.
 
-    Raises UnsupportedImageError where the format cannot hold so long a side.
+    Raises ValueError for another format or quality, UnsupportedImageError where the format cannot hold so long a side.
     """
+    if format != "png" and not 1 <= quality <= 100:
+        raise ValueError(f"quality is {quality}; give 1 to 100")
     image = Image.fromarray(pixels)
     buffer = io.BytesIO()
     if format == "jpg":
@@ -122,28 +125,34 @@ def resize(pixels: Pixels, width_px: int, height_px: int) -> Pixels:
     return np.array(_resized(image, (width_px, height_px)))
 
 
-def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+def _resized(image: Image.Image, size: tuple[int, int], box: _Box | None = None) -> Image.Image:
+    return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=3.0)
 
 
 def _open(data: bytes) -> Image.Image:
     if not data:
         raise CorruptImageError("an empty file")
+    with _damage_is_corrupt():
+        return Image.open(io.BytesIO(data), formats=_KINDS)
+
+
+@contextlib.contextmanager
+def _damage_is_corrupt() -> Iterator[None]:
     try:
-        return Image.open(io.BytesIO(data))
+        yield
     except UnidentifiedImageError:
         raise CorruptImageError("not an image that Pillow can read") from None
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnsupportedImageError(f"refused: {error}") from None
-    except (OSError, SyntaxError, ValueError, IndexError, KeyError, EOFError, TypeError) as error:
-        raise CorruptImageError(f"damaged: {_line(error)}") from None
+    except _DAMAGE as error:
+        raise CorruptImageError(f"damaged or cut short: {_line(error)}") from None
 
 
 def _orientation(image: Image.Image) -> int:
     # A damaged EXIF block says nothing about the pixels, so it never costs the image.
     try:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:
+    except _DAMAGE:
         log.debug("EXIF not readable", exc_info=True)
         return 1
     return turned if turned in range(1, 9) else 1
@@ -164,32 +173,45 @@ def _apply(image: Image.Image, turned: int) -> Image.Image:
     return image.transpose(_TURNS[turned]) if turned in _TURNS else image
 
 
-def _draft(image: Image.Image, long_side_px: int | None) -> None:
-    """Let the JPEG decoder scale down by a power of two, to no less than twice what is wanted."""
-    if long_side_px is None or not isinstance(image, ImageFile.ImageFile) or image.format != "JPEG":
-        return
+def _draft(image: Image.Image, long_side_px: int | None) -> _Box | None:
+    """Let the JPEG decoder scale down by a power of two, to no less than twice what is wanted.
+
+    Returns the part of what it will give that is the image: its last column and row may be so in part only.
+    """
+    # MPO is what many phones write: a JPEG with more pictures behind the first.
+    if long_side_px is None or not isinstance(image, ImageFile.ImageFile) or image.format not in ("JPEG", "MPO"):
+        return None
     width, height = working_size(*image.size, long_side_px)
-    image.draft(None, (2 * width, 2 * height))
+    drafted = image.draft(None, (2 * width, 2 * height))
+    return drafted[1] if drafted else None
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     image = _eight_bit(image)
-    if image.has_transparency_data or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+    grey = image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, rgba).convert("RGB")
+        image = Image.alpha_composite(white, rgba)
+    if image.mode in ("1", "P", "RGBA", "YCbCr"):
+        # To what a colour profile can be for.
+        image = image.convert("L" if grey else "RGB")
     converted = _through_profile(image, profile) if profile else None
     return converted if converted is not None else image.convert("RGB")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    if image.mode in _SIXTEEN_BIT:
-        values = np.asarray(image).astype(np.float64)
-        # Mode "I" holds 16-bit files, too; 257 maps 65535 to 255.
-        if values.min() < 0 or values.max() > 65_535:
-            raise UnsupportedImageError("32-bit grey values have no 8-bit form; convert the file first")
-        return Image.fromarray((values / 257 + 0.5).astype(np.uint8))
+    if image.mode.startswith("I"):
+        # Mode "I" holds 16-bit values if it comes from these; elsewhere its range is anybody's guess.
+        if image.mode == "I" and image.format not in ("PNG", "PPM"):
+            raise UnsupportedImageError("signed or 32-bit grey values have no 8-bit form; convert the file first")
+        values = np.asarray(image)
+        eight = Image.fromarray(_SIXTEEN_TO_EIGHT[values])
+        if image.info.get("transparency") is None:
+            return eight
+        # One grey of the sixteen bits is transparent, not all that become the same eight.
+        return Image.merge("LA", (eight, Image.fromarray((values != image.info["transparency"]) * np.uint8(255))))
     if image.mode == "F":
         floats = np.asarray(image)
         if not np.isfinite(floats).all() or floats.min() < 0 or floats.max() > 1:
@@ -201,12 +223,25 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 def _through_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
     """The image in sRGB, None where it is so already or the profile is unusable."""
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
+        if image.mode == "RGB" and _is_srgb(profile):
             return None
-        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        return ImageCms.applyTransform(image, _transform(profile, image.mode))
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
+
+
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+
+
+@functools.lru_cache(maxsize=32)
+def _is_srgb(profile: bytes) -> bool:
+    """By what it does and not by its name: there is a "linear sRGB", and many an sRGB of another name."""
+    steps = np.arange(0, 256, 51, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    after = np.asarray(ImageCms.applyTransform(Image.fromarray(cube), _transform(profile, "RGB")))
+    return bool(np.abs(after.astype(int) - cube).max() <= 2)
 
 
 def _line(error: BaseException) -> str:

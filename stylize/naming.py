@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from urllib.parse import unquote
 
 MAX_STEM_BYTES = 80
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{n}" for p in ("com", "lpt") for n in range(10))}
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{n}" for p in ("com", "lpt") for n in "0123456789¹²³")}
 
 
 def output_name(content_uri: str, style_uri: str, task_id: str, suffix: str) -> str:
@@ -26,8 +25,20 @@ def stem(uri: str) -> str:
     if "." in last.strip("."):
         last = last.rsplit(".", 1)[0]
     last = unicodedata.normalize("NFC", last.encode("utf-8", "replace").decode())
-    plain = re.sub(r"[^\w]+", "-", last).strip("-_")
+    plain = _words(last).strip("-_")
     short = plain.encode()[:MAX_STEM_BYTES].decode(errors="ignore").strip("-_")
     if not short:
         return "image"
     return f"_{short}" if short.lower() in _RESERVED else short
+
+
+def _words(text: str) -> str:
+    kept = ""
+    for character in text:
+        # Letters, marks, numbers. A mark (many vowels of Hindi or Thai) is part of the letter before it.
+        kind = unicodedata.category(character)[0]
+        if kind in "LN" or character == "_" or (kind == "M" and kept[-1:] not in ("", "-")):
+            kept += character
+        elif kept[-1:] != "-":
+            kept += "-"
+    return kept

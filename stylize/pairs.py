@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import itertools
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from stylize.errors import UsageError
 from stylize.images import SUFFIXES
 from stylize.naming import output_name
 from stylize.storage import local_path, one_line
+
+log = logging.getLogger(__name__)
 
 LOOK_AHEAD = 1024
 
@@ -51,11 +55,15 @@ class Task:
 def pairs(config: JobConfig) -> Iterator[Pair]:
     """Every pair, lazily, those that share a style together.
 
-    Raises UsageError for a missing or empty folder, folders of different sizes under `zip`, or a bad manifest.
+    Raises UsageError for a missing or empty folder and for one that OUT lies in; while it is read, for folders of
+    different sizes under `zip` and a bad manifest.
     """
     if config.manifest is not None:
         return grouped_by_style(read_manifest(config.manifest))
-    content, styles = folder(config.content, "CONTENT"), folder(config.styles, "STYLES")
+    content, styles = _folders(config)
+    for root in (content, styles):
+        if next(images_in(root), None) is None:
+            raise _no_images(root)
     if config.pairing == "zip":
         return _zipped(content, styles)
     return (Pair(c, s) for s in images_in(styles) for c in images_in(content))
@@ -65,8 +73,7 @@ def count(config: JobConfig) -> int:
     """How many pairs there are, in one pass over the names. Raises as `pairs` does."""
     if config.manifest is not None:
         return sum(1 for _ in read_manifest(config.manifest))
-    content = count_images(folder(config.content, "CONTENT"))
-    styles = count_images(folder(config.styles, "STYLES"))
+    content, styles = map(count_images, _folders(config))
     if config.pairing == "cross":
         return content * styles
     if content != styles:
@@ -78,9 +85,22 @@ def count_images(root: Path) -> int:
     """How many images lie below a folder. Raises UsageError if there is none."""
     number = sum(1 for _ in images_in(root))
     if number == 0:
-        kinds = ", ".join(sorted(SUFFIXES))
-        raise UsageError(f"{one_line(root)}: no images in this folder (looked for {kinds})")
+        raise _no_images(root)
     return number
+
+
+def _no_images(root: Path) -> UsageError:
+    kinds = ", ".join(sorted(SUFFIXES))
+    return UsageError(f"{one_line(root)}: no images in this folder (looked for {kinds})")
+
+
+def _folders(config: JobConfig) -> tuple[Path, Path]:
+    content, styles = folder(config.content, "CONTENT"), folder(config.styles, "STYLES")
+    out = local_path(config.out).resolve()
+    for root, role in ((content, "CONTENT"), (styles, "STYLES")):
+        if out.is_relative_to(root.resolve()):
+            raise UsageError(f"OUT lies in {role}, so results would be taken for inputs; give an OUT outside of it")
+    return content, styles
 
 
 def folder(uri: str | None, role: str) -> Path:
@@ -103,8 +123,9 @@ def _walk(here: Path, kind: str | None, above: frozenset[tuple[int, int]]) -> It
         inode = here.stat()
         with os.scandir(here) as found:
             entries = sorted(found, key=lambda entry: entry.name)
-    except OSError:
-        return  # a folder that may not be listed holds nothing we can name
+    except OSError as error:
+        _skipped(here, error.strerror)
+        return
     me = (inode.st_dev, inode.st_ino)
     if me in above:
         return  # a link back to a folder that is being listed
@@ -112,10 +133,27 @@ def _walk(here: Path, kind: str | None, above: frozenset[tuple[int, int]]) -> It
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), kind if kind is not None else entry.name, above)
+        if _is_folder(entry):
+            yield from _walk(Path(entry.path), kind if kind is not None else _readable(entry.name), above)
         elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - hot
             yield Input(_uri(entry.path), _identity(entry), kind)
+
+
+@functools.cache
+def _skipped(here: Path, reason: str | None) -> None:
+    # Once a folder, although `cross` lists it once for every artwork.
+    log.warning("%s: skipped, it cannot be listed: %s", one_line(here), reason)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _readable(name: str) -> str:
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _uri(path: str) -> str:
@@ -135,7 +173,9 @@ def _identity(entry: os.DirEntry[str] | Path) -> str:
 
 
 def _zipped(content: Path, styles: Path) -> Iterator[Pair]:
-    for c, s in zip(images_in(content), images_in(styles), strict=True):
+    for c, s in itertools.zip_longest(images_in(content), images_in(styles)):
+        if c is None or s is None:
+            raise UsageError(f"zip needs as many photos as artworks: there are fewer {'photos' if s else 'artworks'}")
         yield Pair(c, s)
 
 
@@ -152,17 +192,20 @@ def read_manifest(uri: str) -> Iterator[Pair]:
         raise UsageError(f"manifest {one_line(path)}: expected a .csv or .parquet file")
     rows = _csv_rows(path) if suffix == ".csv" else _parquet_rows(path)
     base = Path(os.path.abspath(path)).parent  # noqa: PTH100 - symlinks stay
+    number = 0
     for number, row in enumerate(rows, start=1):
         for name in ("content_uri", "style_uri"):
             if not row.get(name):
                 raise UsageError(f"manifest {one_line(path)}: row {number} has no {name}")
         content, style = str(row["content_uri"]), str(row["style_uri"])
         yield Pair(_listed(content, row.get("content_type"), base), _listed(style, row.get("style_type"), base))
+    if number == 0:
+        raise UsageError(f"manifest {one_line(path)}: no rows below its header")
 
 
 def _listed(uri: str, kind: Any, base: Path) -> Input:
     path = base / local_path(uri)
-    text = uri if uri.startswith("file:") else str(path)
+    text = uri if uri[:6].lower() == "file:/" else _uri(str(path))
     return Input(text, _identity(path), str(kind) if kind else None)
 
 
@@ -174,6 +217,8 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
             yield from reader
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"manifest {one_line(path)}: not a UTF-8 CSV file ({error})") from None
+    except OSError as error:
+        raise UsageError(f"manifest {one_line(path)}: {error.strerror}") from None
 
 
 def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -182,13 +227,13 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
 
     known = ("content_uri", "style_uri", "content_type", "style_type")
     try:
-        file = pq.ParquetFile(path)
-        _check_columns(path, file.schema_arrow.names)
-        columns = [name for name in known if name in file.schema_arrow.names]
-        for batch in file.iter_batches(4096, columns=columns):
-            yield from batch.to_pylist()
+        with pq.ParquetFile(path) as file:
+            _check_columns(path, file.schema_arrow.names)
+            columns = [name for name in known if name in file.schema_arrow.names]
+            for batch in file.iter_batches(4096, columns=columns):
+                yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
-        line = str(error).splitlines()[0]
+        line = " ".join(str(error).split())
         raise UsageError(f"manifest {one_line(path)}: not a Parquet file ({line})") from None
 
 

@@ -28,6 +28,21 @@ def test_defaults_make_a_whole_config() -> None:
         ({"actors": 0}, "actors"),
         ({"timeout_s": float("nan")}, "timeout_s"),
         ({"retries": 0}, "retries"),
+        ({"actors": "all"}, r"actors.*integer.*'auto'.*got 'all'"),
+        ({"actors": -1}, "actors"),
+        ({"resolution_px": True}, "resolution_px: not a yes-or-no"),
+        ({"resolution_px": 1.5}, "resolution_px"),
+        ({"resolution_px": 40_000}, "32768"),
+        ({"max_pixels": 10**9}, "max_pixels"),
+        ({"cpus_per_actor": 0}, "cpus_per_actor"),
+        ({"timeout_s": float("inf")}, "timeout_s"),
+        ({"seed": 2**63}, "seed"),
+        ({"out": ""}, "out"),
+        ({"content": 5}, "content.*string"),
+        ({"format": "gif"}, "'jpg', 'png' or 'webp'"),
+        ({"settings": "alpha"}, "settings"),
+        ({1: 2}, "unknown setting '1'"),
+        ({"stylizer": ["x\n" * 1000]}, "stylizer"),
         ({"manifest": "m.csv"}, "not both"),
         ({"content": None}, "CONTENT STYLES OUT"),
     ],
@@ -36,6 +51,16 @@ def test_wrong_values_are_named_in_one_line(values: dict[str, Any], message: str
     with pytest.raises(UsageError, match=message) as raised:
         build(PATHS | values)
     assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 600
+
+
+def test_no_out_is_named() -> None:
+    with pytest.raises(UsageError, match="out: Field required"):
+        build({"content": "c", "styles": "s"})
+
+
+def test_settings_of_a_method_may_be_switches() -> None:
+    assert build(PATHS | {"settings": {"keep_colour": True}}).settings == {"keep_colour": True}
 
 
 def test_strings_from_flags_become_numbers() -> None:
@@ -50,7 +75,10 @@ def test_yaml_gives_the_same_settings(tmp_path: Path) -> None:
     assert (config.resolution_px, config.settings) == (512, {"alpha": 0.5})
 
 
-@pytest.mark.parametrize(("text", "message"), [("a: [", "not YAML"), ("- 1\n- 2\n", "expected `name: value`")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a: [", "not YAML"), ("a: 2020-13-45", "not YAML"), ("\0", "not YAML"), ("- 1\n- 2\n", "expected `name: value`")],
+)
 def test_bad_yaml_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "run.yaml"
     path.write_text(text)

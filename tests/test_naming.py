@@ -21,10 +21,18 @@ KEY = "0123456789abcdef" * 4
         ("/p/line\nbreak \"quoted\" 'x'.png", "line-break-quoted-x"),
         ("/p/Größe_1.jpg", "Größe_1"),
         ("/p/富士山.jpg", "富士山"),
+        ("/p/हिन्दी चित्र.jpg", "हिन्दी-चित्र"),
+        ("/p/ที่นี่.jpg", "ที่นี่"),
+        ("/p/Cafe\u0301.jpg", "Café"),
+        ("/p/❤️.jpg", "image"),
+        ("/p/..", "image"),
+        ("/p/\udcff.jpg", "image"),
+        ("file:///p/..%2F..%2Fetc.jpg", "etc"),
         ("file:///p/a%20b.jpg", "a-b"),
         ("/p/...jpg", "jpg"),
         ("/p/!!!.jpg", "image"),
         ("/p/CON.jpg", "_CON"),
+        ("/p/com¹.jpg", "_com¹"),
         ("/p/.hidden", "hidden"),
     ],
 )
@@ -36,7 +44,14 @@ def test_two_files_of_one_stem_differ_by_their_key() -> None:
     assert output_name("/a.jpg", "/s.jpg", KEY, "jpg") != output_name("/a.png", "/s.jpg", KEY[1:] + "0", "jpg")
 
 
-@given(st.text(), st.text())
+def test_a_long_name_is_cut_between_letters() -> None:
+    for letter in "aé富😀𐍈":
+        short = stem(letter * 300)
+        assert len(short.encode()) <= 80
+        assert set(short) <= {letter, *"image"}
+
+
+@given(st.text(st.characters()) | st.text("./\\:%~-_ \0\n\ud800e\u0301Ж富"), st.text(st.characters()))
 def test_any_two_strings_give_a_safe_relative_path(content: str, style: str) -> None:
     name = output_name(content, style, KEY, "jpg")
     path = PurePosixPath(name)

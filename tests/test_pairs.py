@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import os
 from collections import Counter
@@ -16,6 +17,7 @@ from stylize import pairs
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.pairs import Input, Pair
+from stylize.storage import read_bytes
 
 
 def config(folders: tuple[Path, Path], **values: Any) -> JobConfig:
@@ -84,13 +86,42 @@ def test_manifest_keeps_a_missing_file_as_a_pair(tmp_path: Path) -> None:
         ("content_uri,other\na,b\n", "no column style_uri"),
         ("content_uri,style_uri\na,\n", "row 1 has no style_uri"),
         ("", "no column"),
+        ("content_uri,style_uri\n", "no rows"),
+        ("content_uri,style_uri\na\n", "row 1 has no style_uri"),
+        ("content_uri,style_uri\ns3://b/a.jpg,b\n", "s3"),
+        ("content_uri,style_uri\n\udcff,b\n", "not a UTF-8 CSV"),
     ],
 )
 def test_bad_manifest_says_what_is_missing(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "list.csv"
-    path.write_text(text)
-    with pytest.raises(UsageError, match=message):
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(UsageError, match=message) as raised:
         list(pairs.pairs(configs.build({"manifest": str(path), "out": "/out"})))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_manifest_keeps_odd_names_and_file_uris(tmp_path: Path) -> None:
+    here = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    here.mkdir()
+    odd = ["a b.jpg", "quote'\".jpg", "new\nline.jpg", "富士, two.jpg"]
+    for name in odd:
+        (here / name).write_bytes(name.encode())
+    with (here / "list.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerows([("content_uri", "style_uri"), *((name, (here / name).as_uri()) for name in odd)])
+    found = list(pairs.read_manifest(str(here / "list.csv")))
+    for pair, name in zip(found, odd, strict=True):
+        assert read_bytes(pair.content.uri) == read_bytes(pair.style.uri) == name.encode()
+        assert pair.content.uri.encode()
+        assert pair.style.uri == (here / name).as_uri()
+
+
+@pytest.mark.parametrize("name", ["gone.csv", "list.txt", "folder.csv"])
+def test_a_manifest_that_is_no_such_file_is_a_wrong_call(tmp_path: Path, name: str) -> None:
+    (tmp_path / "list.txt").touch()
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(UsageError, match="manifest"):
+        pairs.count(configs.build({"manifest": str(tmp_path / name), "out": "/out"}))
 
 
 def test_a_parquet_manifest_that_is_none_is_a_wrong_call(tmp_path: Path) -> None:
@@ -105,6 +136,51 @@ def test_empty_and_missing_folders_are_wrong_calls(folders: tuple[Path, Path], t
         pairs.count(config((tmp_path / "empty", folders[1])))
     with pytest.raises(UsageError, match="STYLES: no such folder"):
         pairs.count(config((folders[0], tmp_path / "gone")))
+
+
+def test_pairs_of_an_empty_folder_are_a_wrong_call_without_a_count_before(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for pairing in ("cross", "zip"):
+        with pytest.raises(UsageError, match="no images"):
+            pairs.pairs(config((folders[0], tmp_path / "empty"), pairing=pairing))
+
+
+@pytest.mark.parametrize("inside", ["content", "content/out", "styles/a/b"])
+def test_an_out_inside_an_input_folder_is_a_wrong_call(folders: tuple[Path, Path], tmp_path: Path, inside: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    for out in (tmp_path / inside, tmp_path / "link" / inside):
+        for call in (pairs.count, pairs.pairs):
+            with pytest.raises(UsageError, match="OUT lies in"):
+                call(config(folders, out=str(out)))
+    assert pairs.count(config(folders, out=str(tmp_path / "content-out"))) == 8
+
+
+def test_uneven_folders_under_zip_are_a_wrong_call_while_reading_too(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(UsageError, match="fewer artworks"):
+        list(pairs.pairs(config(folders, pairing="zip")))
+
+
+def test_a_type_of_a_name_that_is_no_utf8_can_stand_in_a_row(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"x")
+    (one,) = pairs.images_in(tmp_path)
+    assert one.type == "caf\ufffd"
+    assert read_bytes(one.uri) == b"x"
+    assert (one.uri + one.type).encode()
+
+
+def test_a_folder_that_cannot_be_listed_is_skipped_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    for _ in range(2):
+        assert [Path(i.uri).name for i in pairs.images_in(tmp_path)] == ["a.jpg"]
+        assert list(pairs.images_in(tmp_path / "gone")) == []
+    assert len(caplog.records) == 1
+    assert "skipped" in caplog.text
 
 
 def test_odd_names_are_listed(tmp_path: Path) -> None:
@@ -124,6 +200,32 @@ def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     (tmp_path / "a" / "x.jpg").write_bytes(b"x")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     assert [Path(i.uri).name for i in pairs.images_in(tmp_path)] == ["x.jpg"]
+
+
+def test_links_to_themselves_and_to_nothing_do_not_stop_the_listing(tmp_path: Path) -> None:
+    (tmp_path / "me").symlink_to("me")
+    (tmp_path / "nothing.jpg").symlink_to("gone.jpg")
+    (tmp_path / "x.jpg").write_bytes(b"x")
+    found = [(Path(i.uri).name, i.identity == "missing") for i in pairs.images_in(tmp_path)]
+    assert found == [("nothing.jpg", True), ("x.jpg", False)]
+
+
+def test_ten_pairs_of_a_huge_cross_list_only_what_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("content", "styles"):
+        for number in range(60):
+            path = tmp_path / name / f"{number:02}" / "a.jpg"
+            path.parent.mkdir(parents=True)
+            path.touch()
+    listed: list[object] = []
+    scandir = os.scandir
+
+    def noted(path: Any) -> Any:
+        listed.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", noted)
+    assert len(list(itertools.islice(pairs.pairs(config((tmp_path / "content", tmp_path / "styles"))), 10))) == 10
+    assert len(listed) < 20
 
 
 def test_listing_is_lazy(folders: tuple[Path, Path]) -> None:

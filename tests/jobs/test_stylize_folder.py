@@ -141,6 +141,15 @@ def test_yaml_gives_settings_flags_win_and_the_manifest_says_what_to_do(local_ra
     assert found["a.png"]["output_uri"].endswith(".png")
 
 
+def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    plain(tmp_path / "content" / "c.png", (1, 2, 3))
+    folders = (tmp_path / "content", tmp_path / "content", tmp_path / "out")
+    done = job(*folders, "--stylizer", "identity", "--address", "127.0.0.1:1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("cannot go on: the Ray cluster at 127.0.0.1:1 cannot be reached")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_zip_pairs_first_with_first(local_ray: str, tmp_path: Path) -> None:
     for name in ("1", "2", "3"):
         plain(tmp_path / "content" / f"c{name}.png", (int(name), 0, 0))
