@@ -26,17 +26,24 @@ def free_memory(device: str) -> None:
         torch.cuda.empty_cache()
 
 
-def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str) -> Row:
-    """The row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`."""
+def task_columns(task: Task) -> Row:
+    """The columns that say which task a row is of."""
     pair = task.pair
     return {
-        "run_id": run_id,
         "task_id": task.task_id,
         "attempt": task.attempt,
         "content_uri": pair.content.uri,
         "style_uri": pair.style.uri,
         "content_type": pair.content.type,
         "style_type": pair.style.type,
+    }
+
+
+def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str) -> Row:
+    """The row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`."""
+    return {
+        "run_id": run_id,
+        **task_columns(task),
         "stylizer": config.stylizer,
         "precision": config.precision,
         "seed": config.seed,

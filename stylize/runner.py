@@ -26,7 +26,7 @@ from stylize.measure.clock import timed
 from stylize.measure.hardware import device_name, node_name
 from stylize.measure.memory import PeakMemory
 from stylize.measure.ssim import ssim
-from stylize.outcomes import free_memory, out_of_memory
+from stylize.outcomes import free_memory, out_of_memory, task_columns
 from stylize.pairs import Input, Task
 from stylize.results.lock import still_current
 from stylize.results.schema import Row, to_batch
@@ -151,12 +151,7 @@ class Runner:
         pair = task.pair
         row: Row = {
             **self._constant,
-            "task_id": task.task_id,
-            "attempt": task.attempt,
-            "content_uri": pair.content.uri,
-            "style_uri": pair.style.uri,
-            "content_type": pair.content.type,
-            "style_type": pair.style.type,
+            **task_columns(task),
             "started_at": datetime.now(UTC),
             "status": "ok",
         }
