@@ -24,7 +24,8 @@ from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.pairs import Task
 from stylize.results.lock import OutLock
-from stylize.results.read import write_json_atomic
+from stylize.results.parts import keys
+from stylize.results.read import read_rows, write_json_atomic
 from stylize.results.schema import to_batch
 from stylize.results.store import Failed, RowStore
 from stylize.storage import local_path, one_line, writing
@@ -86,9 +87,7 @@ def _submitted() -> bool:
 
 def dry_run(config: JobConfig, retry_failed: bool) -> int:
     """Print what a run would do; nothing is written."""
-    from stylize.stylizers import check_settings, find
-
-    check_settings(find(config.stylizer), config.settings)
+    weights = weights_sha256(config)
     total = pairs.count(config)
     size = 0
     seen_contents: set[str] = set()
@@ -102,20 +101,24 @@ def dry_run(config: JobConfig, retry_failed: bool) -> int:
         elif config.manifest is None or len(seen_contents) >= 10_000:
             break
     done = _done_in(Path(config.out), retry_failed)
-    print(f"would restyle {total} pairs with {config.stylizer} in {config.precision} on {config.device_name()}:")
+    stream = pairs.tasks(pairs.pairs(config), config.result_settings(), weights, config.format) if done else ()
+    left = total - sum(bytes.fromhex(task.task_id)[:16] in done for task in stream)
+    print(
+        f"would restyle {left} of {total} pairs with {config.stylizer} in {config.precision} on {config.device_name()}:"
+    )
     print("\n".join(shown + (["  ..."] if total > len(shown) else [])))
-    print(f"{len(seen_contents)} photos, {size / 1e6:.1f} MB; long side {config.resolution_px or 'as it is'} px")
-    print(f"into {config.out} ({done} rows are there and would be kept); nothing was written")
+    side = f"{config.resolution_px} px" if config.resolution_px else "as it is"
+    print(f"{len(seen_contents)} photos, {size / 1e6:.1f} MB; long side {side}")
+    print(f"into {config.out}, where {total - left} have rows that would be kept; nothing was written")
     return cli.EXIT_OK
 
 
-def _done_in(out: Path, retry_failed: bool) -> int:
-    from stylize.results.read import read_rows
-
+def _done_in(out: Path, retry_failed: bool) -> set[bytes]:
     if not (out / "rows").is_dir():
-        return 0
-    statuses = read_rows(out, ["status"]).column("status").to_pylist()
-    return sum(1 for status in statuses if status == "ok" or not retry_failed)
+        return set()
+    table = read_rows(out, ["task_id", "status"])
+    rows = zip(keys(table.column("task_id").combine_chunks()), table.column("status").to_pylist(), strict=True)
+    return {key for key, status in rows if status == "ok" or not retry_failed}
 
 
 def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[str]) -> int:
@@ -196,7 +199,7 @@ def _work(
     options = fan_options(config)
     with local_or_cluster(config), Reporter(total, config.progress) as shown:
         if counter.kept:
-            shown.note(f"resuming: {counter.kept} tasks have rows already")
+            shown.note("resuming: tasks that have rows already are not done again")
 
         def lost(task: Task, status: str, error: str) -> pa.RecordBatch:
             return to_batch([lost_row(config, run_id, task, status, error)])
@@ -227,15 +230,16 @@ def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: 
     for batch in batches:
         store.tick()
         if batch is not None:
-            keys = (batch.column(name).to_pylist() for name in ("task_id", "content_uri", "style_uri"))
-            for key in filter(None, map(counter.stale, *keys)):
+            columns = (batch.column(name).to_pylist() for name in ("task_id", "content_uri", "style_uri"))
+            for key in filter(None, map(counter.stale, *columns)):
                 store.retire(key)
             store.add(batch)
             statuses = batch.column("status").to_pylist()
             for status in statuses:
                 counter.count(status)
             shown.add(len(statuses), sum(status != "ok" for status in statuses))
-        shown.add(counter.kept - skipped, 0)
+        shown.keep(counter.kept - skipped)
+        shown.tick()
         skipped = counter.kept
 
 

@@ -45,7 +45,17 @@ def test_every_column_and_status_is_listed() -> None:
 
 def test_every_option_that_is_shown_exists() -> None:
     known = {"--" + name.replace("_", "-") for name in JobConfig.model_fields}
-    known |= {"--set", "--config", "--dry-run", "--retry-failed", "--help", "--head", "--working-dir", "--generate"}
+    known |= {
+        "--set",
+        "--config",
+        "--dry-run",
+        "--retry-failed",
+        "--help",
+        "--head",
+        "--working-dir",
+        "--generate",
+        "--address",
+    }
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) <= known
 
 

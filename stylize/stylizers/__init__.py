@@ -63,7 +63,8 @@ def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         known = ", ".join(method.settings_type.model_fields) or "none"
-        raise UsageError(f"{method.name}: setting {where!r}: {first['msg']}; its settings: {known}") from None
+        problem = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise UsageError(f"{method.name}: setting {where!r}: {problem}; its settings: {known}") from None
 
 
 def _own(name: str) -> type[Stylizer]:

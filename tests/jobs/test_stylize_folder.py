@@ -10,6 +10,7 @@ import pytest
 
 from jobs import cli
 from jobs.stylize_folder import main
+from stylize.errors import UsageError
 from stylize.results.schema import SCHEMA
 from tests.jobs.command import by_name, job, plain, rows, stamps
 from tests.jobs.faulty import EXIT, HANG, MEMORY, NAN, RAISE
@@ -87,8 +88,20 @@ def test_dry_run_says_what_it_would_do_and_writes_nothing(
     assert main([*map(str, folders), str(tmp_path / "out"), "--dry-run"]) == 0
     assert list(tmp_path.iterdir()) == []
     told = capsys.readouterr().out
-    assert "would restyle 8 pairs with compact" in told
+    assert "would restyle 8 of 8 pairs with compact" in told
     assert "4 photos" in told
+
+
+def test_dry_run_counts_what_is_left_and_refuses_what_a_run_would(
+    folders: tuple[Path, Path],
+    first_run: tuple[Path, subprocess.CompletedProcess[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [*map(str, folders), str(first_run[0]), "--stylizer", "identity", "--format", "png", "--dry-run"]
+    assert main(words) == 0
+    assert "would restyle 0 of 8 pairs" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="int8"):
+        main([*words, "--precision", "int8"])
 
 
 def test_misbehaving_photos_cost_their_own_rows_only(tmp_path: Path) -> None:
