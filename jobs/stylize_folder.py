@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import secrets
@@ -72,7 +73,7 @@ def _parse(argv: Sequence[str]) -> dict[str, Any]:
 def absolute(config: JobConfig) -> JobConfig:
     """The same with an absolute OUT. Raises UsageError for a relative one inside a submitted job's own copy."""
     out = local_path(config.out)
-    if (not out.is_absolute() and os.environ.get("RAY_JOB_ID")) or (_submitted() and not out.is_absolute()):
+    if not out.is_absolute() and _submitted():
         raise UsageError(
             f"OUT {one_line(config.out)!r} is relative: a submitted job runs in a temporary copy of the working "
             "folder, and its results would be lost with it; give an absolute path"
@@ -138,7 +139,7 @@ def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[st
         if first is None:
             print(f"nothing to do: all {counter.kept} tasks have their rows already", flush=True)
         else:
-            _work(config, run_id, token, store, _chain(first, todo), total, counter)
+            _work(config, run_id, token, store, itertools.chain([first], todo), total, counter)
     record["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     record["counts"] = dict(counter.counts)
     _write_record(config, record)
@@ -184,11 +185,6 @@ def _result_settings(settings_json: str | None) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(settings_json or "{}")
     found.pop("stylizer_settings", None)
     return found
-
-
-def _chain(first: Task, rest: Iterator[Task]) -> Iterator[Task]:
-    yield first
-    yield from rest
 
 
 def _work(

@@ -8,7 +8,6 @@ import pyarrow as pa
 
 SCHEMA_VERSION = "1"
 STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
-MEASURE_MODES = ("isolated", "throughput")
 
 
 class Column(NamedTuple):
