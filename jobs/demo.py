@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobs import cli, stylize_folder
+from jobs import stylize_folder
+from stylize import cli
 from stylize.gallery import styles_folder
 from stylize.gallery.photos import write_demo_photos
 from stylize.report.sheet import write_sheet

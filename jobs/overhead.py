@@ -24,12 +24,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from jobs import cli, fanout
+from jobs import fanout
 from jobs.cluster import start_ray
 from jobs.stylize_folder import fan_options
 from jobs.worker import MakeRunner, load_stylizer
+from stylize import cli, images, pairs
 from stylize import config as configs
-from stylize import images, pairs
 from stylize.config import JobConfig
 from stylize.pairs import Input, Pair, Task
 from stylize.results.schema import Row, to_batch

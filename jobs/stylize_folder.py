@@ -8,19 +8,19 @@ import os
 import secrets
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from jobs import cli, fanout
+from jobs import fanout
 from jobs.cluster import local_or_cluster
 from jobs.progress import Reporter
 from jobs.worker import WORKER_ENV, MakeRunner, load_stylizer
+from stylize import cli, pairs
 from stylize import config as configs
-from stylize import pairs
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.pairs import Task
@@ -31,12 +31,14 @@ from stylize.results.schema import to_batch
 from stylize.results.store import Failed, RowStore
 from stylize.storage import local_path, one_line, writing
 
+RANDOM = "random"
+
 
 def main(argv: Sequence[str]) -> int:
     """Run the job; returns the exit status: 0 all ok, 3 some rows are not."""
     flags = _parse(argv)
     dry, retry_failed = flags.pop("dry_run"), flags.pop("retry_failed")
-    config = absolute(configs.build(flags))
+    config = styles_from_weights(absolute(configs.build(flags)))
     if dry:
         return dry_run(config, retry_failed)
     with OutLock(Path(config.out)) as lock:
@@ -61,6 +63,8 @@ def _parse(argv: Sequence[str]) -> dict[str, Any]:
         own = values.get("settings")
         given["settings"] = (own if isinstance(own, dict) else {}) | cli.pairs_to_dict(given["settings"])
     values |= given
+    if len(paths) == 2 and values.get("weights") and _find(values.get("stylizer")).styles_are_weights:
+        paths.insert(1, values["weights"])
     names = {0: (), 1: ("out",), 3: ("content", "styles", "out")}.get(len(paths))
     if names is None:
         raise UsageError(f"expected CONTENT STYLES OUT, or --manifest FILE and OUT, got {len(paths)} paths")
@@ -71,14 +75,17 @@ def _parse(argv: Sequence[str]) -> dict[str, Any]:
 
 
 def absolute(config: JobConfig) -> JobConfig:
-    """The same with an absolute OUT. Raises UsageError for a relative one inside a submitted job's own copy."""
+    """The same with absolute OUT and weights. Raises UsageError for a relative OUT in a submitted job's copy."""
     out = local_path(config.out)
     if not out.is_absolute() and _submitted():
         raise UsageError(
             f"OUT {one_line(config.out)!r} is relative: a submitted job runs in a temporary copy of the working "
             "folder, and its results would be lost with it; give an absolute path"
         )
-    return config.model_copy(update={"out": os.path.abspath(out)})  # noqa: PTH100 - symlinks stay
+    update = {"out": os.path.abspath(out)}  # noqa: PTH100 - symlinks stay
+    if config.weights is not None and config.weights != RANDOM:
+        update["weights"] = os.path.abspath(local_path(config.weights))  # noqa: PTH100 - a worker has its own folder
+    return config.model_copy(update=update)
 
 
 def _submitted() -> bool:
@@ -86,14 +93,43 @@ def _submitted() -> bool:
     return "runtime_resources" in Path.cwd().parts
 
 
+def styles_from_weights(config: JobConfig) -> JobConfig:
+    """The same with STYLES for weights, for a method whose styles are weights. Raises UsageError for a manifest."""
+    if not _styles_are_weights(config) or config.weights is None:
+        return config
+    if config.manifest is not None:
+        raise UsageError(f"{config.stylizer}: a manifest's style_uri names the checkpoint; leave --weights out")
+    if config.styles != config.weights:
+        print(f"{config.stylizer}'s styles are its checkpoints, {config.weights}: {config.styles} is not used")
+    return config.model_copy(update={"styles": config.weights, "weights": None})
+
+
+def _styles_are_weights(config: JobConfig) -> bool:
+    return config.weights != RANDOM and _find(config.stylizer).styles_are_weights
+
+
+def _find(name: str | None) -> Any:
+    from stylize.stylizers import DEFAULT, find
+
+    return find(name or DEFAULT)
+
+
+def style_kinds(config: JobConfig) -> Collection[str]:
+    """The suffixes of what serves as a style."""
+    from stylize import images, weights
+
+    return weights.SUFFIXES if _styles_are_weights(config) else images.SUFFIXES
+
+
 def dry_run(config: JobConfig, retry_failed: bool) -> int:
     """Print what a run would do; nothing is written."""
     weights = weights_sha256(config)
-    total = pairs.count(config)
+    kinds = style_kinds(config)
+    total = pairs.count(config, kinds)
     size = 0
     seen_contents: set[str] = set()
     shown: list[str] = []
-    for pair in pairs.pairs(config):
+    for pair in pairs.pairs(config, kinds):
         if len(shown) < 5:
             shown.append(f"  {one_line(pair.content.uri)}  x  {one_line(pair.style.uri)}")
         if len(seen_contents) < 10_000 and pair.content.uri not in seen_contents:
@@ -102,7 +138,7 @@ def dry_run(config: JobConfig, retry_failed: bool) -> int:
         elif config.manifest is None or len(seen_contents) >= 10_000:
             break
     done = _done_in(Path(config.out), retry_failed)
-    stream = pairs.tasks(pairs.pairs(config), config.result_settings(), weights, config.format) if done else ()
+    stream = pairs.tasks(pairs.pairs(config, kinds), config.result_settings(), weights, config.format) if done else ()
     left = total - sum(bytes.fromhex(task.task_id)[:16] in done for task in stream)
     print(
         f"would restyle {left} of {total} pairs with {config.stylizer} in {config.precision} on {config.device_name()}:"
@@ -123,7 +159,8 @@ def _done_in(out: Path, retry_failed: bool) -> set[bytes]:
 
 
 def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[str]) -> int:
-    total = pairs.count(config)
+    kinds = style_kinds(config)
+    total = pairs.count(config, kinds)
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     with RowStore.open(Path(config.out), run_id=run_id) as store:
         failed = list(store.failed())
@@ -132,7 +169,7 @@ def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[st
         record = describe_run(config, run_id, argv, retry_failed)
         _write_record(config, record)
         counter = _Counter(config, done, failed)
-        stream = pairs.pairs(config)
+        stream = pairs.pairs(config, kinds)
         tasks = pairs.tasks(stream, config.result_settings(), weights, config.format)
         todo = counter.new(tasks, unique=config.manifest is not None)
         first = next(todo, None)
@@ -183,7 +220,8 @@ class _Counter:
 
 def _result_settings(settings_json: str | None) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(settings_json or "{}")
-    found.pop("stylizer_settings", None)
+    for told in ("stylizer_settings", "weights_files"):
+        found.pop(told, None)
     return found
 
 
@@ -241,10 +279,10 @@ def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: 
 
 def weights_sha256(config: JobConfig) -> str | None:
     """The weights' hash, by loading the method once on the CPU: a wrong setting is found before Ray starts."""
-    precision = config.precision if config.precision != "fp16" else "fp32"
-    found: str | None = load_stylizer(
-        config.model_copy(update={"device": "cpu", "precision": precision})
-    ).weights_sha256
+    # fp16 and a GPU's default need a GPU, which the driver's machine may not have; the weights are the same.
+    precision = "fp32" if config.precision in ("fp16", "auto") else config.precision
+    checked = config.model_copy(update={"device": "cpu", "precision": precision})
+    found: str | None = load_stylizer(checked).weights_sha256
     return found
 
 

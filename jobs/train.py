@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from jobs import cli
+from stylize import cli
 from stylize.errors import UsageError
 
 

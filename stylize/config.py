@@ -27,11 +27,15 @@ class JobConfig(BaseModel):
     )
 
     stylizer: str = Field("compact", description="method: a registered name, or package.module:Class")
-    weights: str | None = Field(None, description="weights file or folder; none means the method's own")
+    weights: str | None = Field(
+        None, description="weights file or folder; none means the method's own, random untrained ones for timing"
+    )
     settings: dict[str, Any] = Field(
         default_factory=dict, description="a setting of the method, as name=value; may be repeated"
     )
-    precision: Literal["fp32", "bf16", "fp16", "int8"] = Field("fp32", description="number format of the network")
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
+        "auto", description="number format of the network; auto: the device's fastest that keeps the fp32 result"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto: cuda if an actor is given a GPU, else cpu"
     )
@@ -51,6 +55,9 @@ class JobConfig(BaseModel):
     cpus_per_actor: float = Field(1, gt=0, description="CPUs a worker takes; also its threads")
     gpus_per_actor: float = Field(0, ge=0, description="GPUs a worker takes; a fraction shares one")
     io_threads: int = Field(2, ge=1, le=64, description="threads a worker reads with, and scores and writes with")
+    batch_size: int | Literal["auto"] = Field(
+        "auto", description="images of one size and style that go through together; auto: where that is faster"
+    )
     timeout_s: float = Field(600, gt=0, description="an image that takes longer becomes a `timeout` row")
     retries: int = Field(1, ge=1, le=10, description="how often a task whose worker died is tried again, alone")
     measure_mode: Literal["throughput", "isolated"] = Field(
@@ -72,6 +79,8 @@ class JobConfig(BaseModel):
     def _inputs(self) -> JobConfig:
         if isinstance(self.actors, int) and self.actors < 1:
             raise ValueError("actors: 1 or more, or auto")
+        if isinstance(self.batch_size, int) and self.batch_size < 1:
+            raise ValueError("batch_size: 1 or more, or auto")
         if self.manifest is None and (self.content is None or self.styles is None):
             raise ValueError("give CONTENT STYLES OUT, or --manifest FILE and OUT")
         if self.manifest is not None and (self.content is not None or self.styles is not None):

@@ -45,7 +45,8 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
         "run_id": run_id,
         **task_columns(task),
         "stylizer": config.stylizer,
-        "precision": config.precision,
+        # The worker would have said what `auto` means on its machine.
+        "precision": None if config.precision == "auto" else config.precision,
         "seed": config.seed,
         "resolution_px": config.resolution_px,
         "settings_json": json.dumps(config.result_settings(), sort_keys=True),

@@ -9,7 +9,7 @@ import itertools
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,28 +52,30 @@ class Task:
     attempt: int = 1
 
 
-def pairs(config: JobConfig) -> Iterator[Pair]:
+def pairs(config: JobConfig, kinds: Collection[str] = SUFFIXES) -> Iterator[Pair]:
     """Every pair, lazily, those that share a style together.
 
+    `kinds` are the suffixes of what serves as a style.
     Raises UsageError for a missing or empty folder and for one that OUT lies in; while it is read, for folders of
     different sizes under `zip` and a bad manifest.
     """
     if config.manifest is not None:
         return grouped_by_style(read_manifest(config.manifest))
-    content, styles = _folders(config)
-    for root in (content, styles):
-        if next(images_in(root), None) is None:
-            raise _no_images(root)
+    content, styles = _folders(config, kinds)
+    for root, found in ((content, SUFFIXES), (styles, kinds)):
+        if next(images_in(root, found), None) is None:
+            raise _no_images(root, found)
     if config.pairing == "zip":
-        return _zipped(content, styles)
-    return (Pair(c, s) for s in images_in(styles) for c in images_in(content))
+        return _zipped(content, styles, kinds)
+    return (Pair(c, s) for s in images_in(styles, kinds) for c in images_in(content))
 
 
-def count(config: JobConfig) -> int:
+def count(config: JobConfig, kinds: Collection[str] = SUFFIXES) -> int:
     """How many pairs there are, in one pass over the names. Raises as `pairs` does."""
     if config.manifest is not None:
         return sum(1 for _ in read_manifest(config.manifest))
-    content, styles = map(count_images, _folders(config))
+    roots = _folders(config, kinds)
+    content, styles = count_images(roots[0]), count_images(roots[1], kinds)
     if config.pairing == "cross":
         return content * styles
     if content != styles:
@@ -81,21 +83,23 @@ def count(config: JobConfig) -> int:
     return content
 
 
-def count_images(root: Path) -> int:
+def count_images(root: Path, kinds: Collection[str] = SUFFIXES) -> int:
     """How many images lie below a folder. Raises UsageError if there is none."""
-    number = sum(1 for _ in images_in(root))
+    number = sum(1 for _ in images_in(root, kinds))
     if number == 0:
-        raise _no_images(root)
+        raise _no_images(root, kinds)
     return number
 
 
-def _no_images(root: Path) -> UsageError:
-    kinds = ", ".join(sorted(SUFFIXES))
-    return UsageError(f"{one_line(root)}: no images in this folder (looked for {kinds})")
+def _no_images(root: Path, kinds: Collection[str]) -> UsageError:
+    what = "images" if kinds is SUFFIXES else "checkpoints"
+    return UsageError(f"{one_line(root)}: no {what} in this folder (looked for {', '.join(sorted(kinds))})")
 
 
-def _folders(config: JobConfig) -> tuple[Path, Path]:
-    content, styles = folder(config.content, "CONTENT"), folder(config.styles, "STYLES")
+def _folders(config: JobConfig, kinds: Collection[str]) -> tuple[Path, Path]:
+    content = folder(config.content, "CONTENT")
+    single = Path(os.path.abspath(local_path(config.styles or "")))  # noqa: PTH100 - symlinks stay
+    styles = single if kinds is not SUFFIXES and single.is_file() else folder(config.styles, "STYLES")
     out = local_path(config.out).resolve()
     for root, role in ((content, "CONTENT"), (styles, "STYLES")):
         if out.is_relative_to(root.resolve()):
@@ -113,12 +117,18 @@ def folder(uri: str | None, role: str) -> Path:
     return path
 
 
-def images_in(root: Path) -> Iterator[Input]:
-    """Every image below `root` by its suffix, in the order of names, one folder in memory at a time."""
-    yield from _walk(root, None, frozenset())
+def images_in(root: Path, kinds: Collection[str] = SUFFIXES) -> Iterator[Input]:
+    """Every image below `root` by its suffix, in the order of names, one folder in memory at a time.
+
+    With other `kinds`, every file of those; `root` may then be a single file.
+    """
+    if kinds is not SUFFIXES and root.is_file():
+        yield Input(_uri(str(root)), _identity(root), None)
+    else:
+        yield from _walk(root, None, frozenset(), kinds)
 
 
-def _walk(here: Path, kind: str | None, above: frozenset[tuple[int, int]]) -> Iterator[Input]:
+def _walk(here: Path, kind: str | None, above: frozenset[tuple[int, int]], kinds: Collection[str]) -> Iterator[Input]:
     try:
         inode = here.stat()
         with os.scandir(here) as found:
@@ -134,8 +144,8 @@ def _walk(here: Path, kind: str | None, above: frozenset[tuple[int, int]]) -> It
         if entry.name.startswith("."):
             continue
         if _is_folder(entry):
-            yield from _walk(Path(entry.path), kind if kind is not None else _readable(entry.name), above)
-        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - hot
+            yield from _walk(Path(entry.path), kind if kind is not None else _readable(entry.name), above, kinds)
+        elif os.path.splitext(entry.name)[1].lower() in kinds:  # noqa: PTH122 - hot
             yield Input(_uri(entry.path), _identity(entry), kind)
 
 
@@ -172,8 +182,8 @@ def _identity(entry: os.DirEntry[str] | Path) -> str:
     return f"{found.st_size}:{found.st_mtime_ns}"
 
 
-def _zipped(content: Path, styles: Path) -> Iterator[Pair]:
-    for c, s in itertools.zip_longest(images_in(content), images_in(styles)):
+def _zipped(content: Path, styles: Path, kinds: Collection[str]) -> Iterator[Pair]:
+    for c, s in itertools.zip_longest(images_in(content), images_in(styles, kinds)):
         if c is None or s is None:
             raise UsageError(f"zip needs as many photos as artworks: there are fewer {'photos' if s else 'artworks'}")
         yield Pair(c, s)

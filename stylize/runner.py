@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import logging
 import threading
@@ -18,9 +19,10 @@ from typing import Any
 
 import pyarrow as pa
 import torch
+from torch import Tensor
 
 from stylize.config import JobConfig
-from stylize.errors import CannotContinueError, ImageError, StylizeError, UnsupportedImageError
+from stylize.errors import CannotContinueError, ImageError, StylizeError, UnsupportedImageError, WeightsError
 from stylize.images import Pixels, decode, encode
 from stylize.measure.clock import timed
 from stylize.measure.hardware import device_name, node_name
@@ -51,6 +53,7 @@ class _Style:
     lock: threading.Lock = field(default_factory=threading.Lock)
     loaded: bool = False
     pixels: Pixels | None = None
+    weights: tuple[bytes, Path] | None = None
     sha256: str | None = None
     error: Exception | None = None
     code: Any = None
@@ -88,7 +91,9 @@ class Runner:
         self._styles_lock = threading.Lock()
         self._peak = PeakMemory(self.device)
         self._done = 0
-        self._room = threading.Semaphore(AHEAD + config.io_threads)
+        self._styles_are_weights = stylizer.styles_are_weights and stylizer.weights_sha256 is None
+        self._batch = self._batch_size()
+        self._room = threading.Semaphore(AHEAD + config.io_threads + self._batch)
         self._turn = threading.Lock()
         self._fatal: CannotContinueError | None = None
         self._constant: Row = {
@@ -103,7 +108,9 @@ class Runner:
             "seed": config.seed,
             "resolution_px": config.resolution_px,
             "settings_json": json.dumps(
-                config.result_settings() | {"stylizer_settings": stylizer.settings.model_dump()}, sort_keys=True
+                config.result_settings()
+                | {"stylizer_settings": stylizer.settings.model_dump(), "weights_files": stylizer.weights_files},
+                sort_keys=True,
             ),
             **stylizer.columns(),
         }
@@ -111,6 +118,14 @@ class Runner:
         self._readers = ThreadPoolExecutor(threads, "read")
         self._stage = ThreadPoolExecutor(1, "stylize")
         self._finishers = ThreadPoolExecutor(threads, "finish")
+
+    def _batch_size(self) -> int:
+        if self.config.measure_mode == "isolated":
+            return 1
+        if isinstance(self.config.batch_size, int):
+            return self.config.batch_size
+        side = self.config.resolution_px
+        return self.stylizer.worth_batching(side * side) if side else 1
 
     def run(self, tasks: list[Task]) -> pa.RecordBatch:
         """Tasks to a batch of as many rows, in order; stages overlap unless `measure_mode` is isolated.
@@ -123,7 +138,7 @@ class Runner:
         else:
             # One call's tasks all go before the next one's: a task that hangs holds up nothing that came earlier.
             with self._turn:
-                futures = [self._submit(task) for task in tasks]
+                futures = [future for group in self._groups(tasks) for future in self._submit(group)]
             rows = [future.result() for future in futures]
         if self._fatal is not None:
             raise self._fatal
@@ -131,20 +146,33 @@ class Runner:
 
     def run_one(self, task: Task) -> Row:
         """One task, one row, nothing overlapping."""
-        return self._finish(self._stylize(self._read(task)))
+        work = self._read(task)
+        self._stylize([work])
+        return self._finish(work)
 
     def close(self) -> None:
         """End the worker's threads."""
         for pool in (self._readers, self._stage, self._finishers):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _submit(self, task: Task) -> Future[Row]:
-        self._room.acquire()
-        read = self._readers.submit(self._read, task)
-        styled = self._stage.submit(lambda: self._stylize(read.result()))
-        done = self._finishers.submit(lambda: self._finish(styled.result()))
+    def _submit(self, tasks: list[Task]) -> list[Future[Row]]:
+        """Put tasks that may share a call of the stylizer through the stages."""
+        for _ in tasks:
+            self._room.acquire()
+        reads = [self._readers.submit(self._read, task) for task in tasks]
+        styled = self._stage.submit(self._stylize_read, reads)
+        return [self._submit_finish(styled, i) for i in range(len(tasks))]
+
+    def _submit_finish(self, styled: Future[list[_Work]], index: int) -> Future[Row]:
+        done = self._finishers.submit(lambda: self._finish(styled.result()[index]))
         done.add_done_callback(lambda _: self._room.release())
         return done
+
+    def _groups(self, tasks: list[Task]) -> Iterator[list[Task]]:
+        """Neighbours of one style, at most a batch of them."""
+        for _, same in itertools.groupby(tasks, key=lambda task: task.pair.style):
+            while group := list(itertools.islice(same, self._batch)):
+                yield group
 
     def _read(self, task: Task) -> _Work:
         begin = time.perf_counter()
@@ -163,6 +191,8 @@ class Runner:
             work.style = self._style(pair.style)
             row["read_s"] = time.perf_counter() - start
             row["style_sha256"] = work.style.sha256
+            if self._styles_are_weights:
+                row["weights_sha256"] = work.style.sha256
             if work.style.error is not None:
                 raise work.style.error.with_traceback(None)
             start = time.perf_counter()
@@ -188,6 +218,10 @@ class Runner:
         try:
             data = read_bytes(wanted.uri)
             style.sha256 = hashlib.sha256(data).hexdigest()
+            if self._styles_are_weights:
+                style.weights = data, Path(wanted.uri)
+                style.loaded = True
+                return
             side, limit = self.config.style_resolution_px, self.config.max_pixels
             style.pixels = decode(data, long_side_px=side, max_pixels=limit).pixels
         except ImageError as error:
@@ -195,41 +229,73 @@ class Runner:
             style.error = type(error)(f"style: {error}")
         style.loaded = True
 
-    def _stylize(self, work: _Work) -> _Work:
-        if work.failed:
-            return work
-        row = work.row
-        with self._outcome(work), torch.inference_mode():
-            assert work.pixels is not None
-            assert work.style is not None
-            height, width = work.pixels.shape[:2]
-            if min(height, width) < self.stylizer.least_px:
-                raise UnsupportedImageError(
-                    f"{width} x {height} px: {self.stylizer.name} needs {self.stylizer.least_px} px a side"
-                )
-            row["warmup"] = self._done < self.config.warmup_images
-            self._done += 1
-            code = self._code(work.style, row)
-            content = to_tensor(work.pixels, self.stylizer.device)
+    def _stylize_read(self, reads: list[Future[_Work]]) -> list[_Work]:
+        """Stylize what was read, those of one size together."""
+        works = [read.result() for read in reads]
+        ready = [work for work in works if work.pixels is not None]
+        for _, same in itertools.groupby(ready, key=lambda work: work.pixels.shape if work.pixels is not None else ()):
+            self._stylize(list(same))
+        return works
+
+    def _stylize(self, works: list[_Work]) -> None:
+        """Works of one style and size through the stylizer; together if there are several and that goes well."""
+        if len(works) > 1:
+            try:
+                self._call(works)
+            except Exception:
+                # Which one it was, and whether a single one fits, shows one by one.
+                free_memory(self.device)
+            else:
+                return
+        for work in works:
+            if not work.failed:
+                with self._outcome(work):
+                    self._call([work])
+
+    def _call(self, works: list[_Work]) -> None:
+        first = works[0]
+        assert first.pixels is not None
+        assert first.style is not None
+        height, width = first.pixels.shape[:2]
+        if min(height, width) < self.stylizer.least_px:
+            raise UnsupportedImageError(
+                f"{width} x {height} px: {self.stylizer.name} needs {self.stylizer.least_px} px a side"
+            )
+        warmup = self._done < self.config.warmup_images
+        self._done += len(works)
+        with torch.inference_mode():
+            code = self._code(first.style, first.row)
+            contents = [to_tensor(work.pixels, self.stylizer.device) for work in works if work.pixels is not None]
             self._peak.start()
             with timed(self.device) as clock:
-                image = self.stylizer.stylize(content, code)
-            row["stylize_s"] = clock.seconds
-            row.update(asdict(self._peak.stop()))
-            # A sum is finite only if every value is: one pass, no mask in memory.
-            if not torch.isfinite(image.sum()):
-                raise NotFiniteError("the result has NaN or infinity in it; try precision fp32 or other settings")
-            work.result = to_pixels(image)
-            row["height_px"], row["width_px"] = work.result.shape[:2]
-        return work
+                if len(works) == 1:
+                    images = [self.stylizer.stylize(contents[0], code)]
+                else:
+                    images = list(self.stylizer.stylize_batch(torch.stack(contents), code))
+            peak = asdict(self._peak.stop())
+            for work, image in zip(works, images, strict=True):
+                work.row.update(peak, **self.stylizer.outcome())
+                work.row.update(warmup=warmup, stylize_s=clock.seconds / len(works), batch_size=len(works))
+                with self._outcome(work):
+                    self._take(work, image)
+
+    def _take(self, work: _Work, image: Tensor) -> None:
+        # A sum is finite only if every value is: one pass, no mask in memory.
+        if not torch.isfinite(image.sum()):
+            raise NotFiniteError("the result has NaN or infinity in it; try precision fp32 or other settings")
+        work.result = to_pixels(image)
+        work.row["height_px"], work.row["width_px"] = work.result.shape[:2]
 
     def _code(self, style: _Style, row: Row) -> Any:
         if not style.encoded:
-            assert style.pixels is not None
             with timed(self.device) as clock:
-                style.code = self.stylizer.encode_style(to_tensor(style.pixels, self.stylizer.device))
+                if style.weights is not None:
+                    style.code = self.stylizer.read_style(*style.weights)
+                else:
+                    assert style.pixels is not None
+                    style.code = self.stylizer.encode_style(to_tensor(style.pixels, self.stylizer.device))
             row["style_s"] = clock.seconds
-            style.encoded, style.pixels = True, None
+            style.encoded, style.pixels, style.weights = True, None, None
         return style.code
 
     def _finish(self, work: _Work) -> Row:
@@ -275,6 +341,8 @@ class Runner:
             self._fail(work, "failed", error)
         except ImageError as error:
             self._fail(work, error.status, error)
+        except WeightsError as error:  # of a style that is a checkpoint
+            self._fail(work, "corrupt", error)
         except NotFiniteError as error:
             self._fail(work, "nan", error)
         except Exception as error:

@@ -15,7 +15,7 @@ PATHS = {"content": "c", "styles": "s", "out": "o"}
 
 def test_defaults_make_a_whole_config() -> None:
     config = build(PATHS)
-    assert (config.stylizer, config.precision, config.format, config.actors) == ("compact", "fp32", "jpg", "auto")
+    assert (config.stylizer, config.precision, config.format, config.actors) == ("compact", "auto", "jpg", "auto")
 
 
 @pytest.mark.parametrize(

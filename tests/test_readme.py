@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import stylize
+from stylize.commands.call import Options
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.results.schema import COLUMNS, STATUSES
@@ -44,7 +45,7 @@ def test_every_column_and_status_is_listed() -> None:
 
 
 def test_every_option_that_is_shown_exists() -> None:
-    known = {"--" + name.replace("_", "-") for name in JobConfig.model_fields}
+    known = {"--" + name.replace("_", "-") for name in (*JobConfig.model_fields, *Options.model_fields)}
     known |= {
         "--set",
         "--config",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
 
 
@@ -35,7 +35,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("source_height_px", _int, "px", "the photo's height, upright"),
     Column("stylizer", _text, "", "the method's registered name"),
     Column("backbone", _text, "", "the network features come from"),
-    Column("weights_sha256", _text, "", "of the weights; null for a method without any"),
+    Column("weights_sha256", _text, "", "of the weights; random for untrained ones, null for a method without any"),
     Column("precision", _text, "", "fp32, bf16, fp16 or int8"),
     Column("content_weight", _float, "", "of an optimisation's loss; null elsewhere"),
     Column("style_weight", _float, "", "of an optimisation's loss; null elsewhere"),
@@ -54,7 +54,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("read_s", _float, "s", "reading the photo's (and a new style's) bytes"),
     Column("decode_s", _float, "s", "bytes to pixels at the working size"),
     Column("style_s", _float, "s", "encoding the style; null when its code was kept from before"),
-    Column("stylize_s", _float, "s", "the stylizer's call, device synchronised at both ends"),
+    Column("stylize_s", _float, "s", "the stylizer's call, device synchronised; over batch_size"),
     Column("score_s", _float, "s", "computing the quality columns"),
     Column("encode_s", _float, "s", "pixels to file bytes"),
     Column("write_s", _float, "s", "writing and renaming the file"),
@@ -66,6 +66,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("device_peak_reserved_bytes", _int, "bytes", "accelerator memory held by the allocator; null on a CPU"),
     Column("host_peak_rss_bytes", _int, "bytes", "the worker's resident memory at its highest during the image"),
     Column("ssim", _float, "", "result against photo, 1 is identical (Wang et al. 2004)"),
+    Column("content_loss", _float, "", "of an optimisation's result, unweighted; null elsewhere"),
+    Column("style_loss", _float, "", "of an optimisation's result, unweighted; null elsewhere"),
+    Column("variation_loss", _float, "", "total variation of an optimisation's result, unweighted; null elsewhere"),
     Column("node", _text, "", "host name"),
     Column("worker_id", _text, "", "which worker"),
     Column("device", _text, "", "cpu or cuda:N"),

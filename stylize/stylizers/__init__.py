@@ -39,7 +39,7 @@ def load(
     name: str | None = None,
     *,
     device: str = "cpu",
-    precision: str = "fp32",
+    precision: str = "auto",
     weights: str | Path | None = None,
     **settings: Any,
 ) -> Stylizer:
@@ -49,8 +49,7 @@ def load(
     Raises UsageError for an unknown name, setting, device or precision, WeightsError for bad weights.
     """
     method = find(name or DEFAULT)
-    path = None if weights is None else Path(weights)
-    return method(check_settings(method, settings), device=device, precision=precision, weights=path)
+    return method(check_settings(method, settings), device=device, precision=precision, weights=weights)
 
 
 def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:

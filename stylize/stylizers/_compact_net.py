@@ -21,25 +21,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-EPS = 1e-5
+from stylize.stylizers._layers import mean_std, normalize
+
 STRIDE = 8
 MARGIN = 12
 
 
-class ConditionalNorm(nn.Module):
-    """Instance normalisation of (N, C, H, W) with a scale and shift (N, C) taken from the style code."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.channels = channels
-
-    def forward(self, x: Tensor, affine: Tensor) -> Tensor:
-        scale, shift = affine.chunk(2, dim=1)
-        # Statistics in fp32: a half-precision sum over a megapixel loses most of its digits.
-        var, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
-        gain = (1 + scale.float()) * torch.rsqrt(var + EPS)
-        bias = shift.float() - mean * gain
-        return torch.addcmul(bias[:, :, None, None].to(x.dtype), x, gain[:, :, None, None].to(x.dtype))
+def conditional_norm(x: Tensor, affine: Tensor) -> Tensor:
+    """Instance normalisation of (N, C, H, W) with a scale and shift (N, 2 C) taken from the style code."""
+    scale, shift = affine.float()[:, :, None, None].chunk(2, dim=1)
+    return normalize(x, 1 + scale, shift)
 
 
 class Block(nn.Module):
@@ -48,12 +39,11 @@ class Block(nn.Module):
     def __init__(self, channels: int, expand: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, 5, padding=2, groups=channels, padding_mode="replicate")
-        self.norm = ConditionalNorm(channels)
         self.up = nn.Conv2d(channels, channels * expand, 1)
         self.down = nn.Conv2d(channels * expand, channels, 1)
 
     def forward(self, x: Tensor, affine: Tensor) -> Tensor:
-        y: Tensor = self.norm(self.depthwise(x), affine)
+        y: Tensor = conditional_norm(self.depthwise(x), affine)
         y = self.down(F.relu(self.up(y)))
         return x + y
 
@@ -73,11 +63,11 @@ class StyleEncoder(nn.Module):
         self.head = nn.Sequential(nn.Linear(pooled, 2 * code), nn.ReLU(), nn.Linear(2 * code, code))
 
     def forward(self, style: Tensor) -> Tensor:
-        stats = [*_mean_std(2 * style - 1)]
+        stats = _pooled(2 * style - 1)
         x = F.pixel_unshuffle(2 * style - 1, 2)
         for conv in self.convs:
             x = F.relu(conv(x))
-            stats += _mean_std(x)
+            stats += _pooled(x)
         code: Tensor = self.head(self.norm(torch.cat(stats, dim=1)))
         return code
 
@@ -98,17 +88,12 @@ class CompactNet(nn.Module):
         self.down_half = nn.Conv2d(12, a, 3, padding=1)
         self.down_quarter = nn.Conv2d(a, b, 3, stride=2, padding=1)
         self.down_eighth = nn.Conv2d(b, c, 3, stride=2, padding=1, padding_mode="replicate")
-        self.enter = ConditionalNorm(c)
         self.blocks = nn.ModuleList(Block(c, expand) for _ in range(blocks))
         self.narrow_quarter = nn.Conv2d(c, b, 1)
-        self.skip_norm = ConditionalNorm(b)
         self.up_quarter = nn.Conv2d(b, b, 3, padding=1)
-        self.norm_quarter = ConditionalNorm(b)
         self.refine_quarter = nn.Conv2d(b, b, 3, padding=1)
-        self.norm_refine = ConditionalNorm(b)
         self.narrow_half = nn.Conv2d(b, a, 1)
         self.up_half = nn.Conv2d(a, a, 3, padding=1)
-        self.norm_half = ConditionalNorm(a)
         self.out = nn.Conv2d(a, 12, 3, padding=1)
         self.style = StyleEncoder(style_widths, code)
         self.sizes = [2 * c] * (1 + blocks) + [2 * b, 2 * b, 2 * b, 2 * a]
@@ -128,15 +113,15 @@ class CompactNet(nn.Module):
         )
         x = F.relu(self.down_half(F.pixel_unshuffle(x, 2)))
         skip = F.relu(self.down_quarter(x))
-        x = F.relu(self.enter(self.down_eighth(skip), enter))
+        x = F.relu(conditional_norm(self.down_eighth(skip), enter))
         for block, affine in zip(self.blocks, inner, strict=True):
             x = block(x, affine)
         x = F.interpolate(self.narrow_quarter(x), scale_factor=2, mode="nearest")
-        x = x + self.skip_norm(skip, affine_skip)
-        x = F.relu(self.norm_quarter(self.up_quarter(x), affine_quarter))
-        x = x + F.relu(self.norm_refine(self.refine_quarter(x), affine_refine))
+        x = x + conditional_norm(skip, affine_skip)
+        x = F.relu(conditional_norm(self.up_quarter(x), affine_quarter))
+        x = x + F.relu(conditional_norm(self.refine_quarter(x), affine_refine))
         x = F.interpolate(self.narrow_half(x), scale_factor=2, mode="nearest")
-        x = F.relu(self.norm_half(self.up_half(x), affine_half))
+        x = F.relu(conditional_norm(self.up_half(x), affine_half))
         image = F.pixel_shuffle(self.out(x), 2)
         image = image[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
         return image * 0.5 + 0.5
@@ -152,9 +137,8 @@ def _extend(x: Tensor) -> Tensor:
     return F.pad(x, (MARGIN, right, MARGIN, down), mode=mode)
 
 
-def _mean_std(x: Tensor) -> tuple[Tensor, Tensor]:
-    var, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
-    return mean, (var + EPS).sqrt()
+def _pooled(x: Tensor) -> list[Tensor]:
+    return [value.flatten(1) for value in mean_std(x, correction=0)]
 
 
 def _icnr(conv: nn.Conv2d) -> None:

@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from stylize.backbones import load_backbone
 from stylize.stylizers._compact_net import CompactNet
 from stylize.training import losses
 from stylize.training.data import Crops, list_images
-from stylize.vgg import load_vgg19
 
 log = logging.getLogger(__name__)
 AVERAGE_DECAY = 0.998
@@ -70,7 +70,8 @@ class Trainer:
         self.device = torch.device(config.device)
         self.photos = list_images(config.photos)
         self.paintings = list_images(config.paintings)
-        self.vgg = load_vgg19(losses.STYLE_LAYERS, config.vgg)
+        self.vgg, vgg = load_backbone("vgg19", losses.STYLE_LAYERS, config.vgg)
+        self.vgg_sha256 = vgg.sha256
         self.vgg = self.vgg.to(self.device).to(memory_format=torch.channels_last)
         self.net = CompactNet().to(self.device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).requires_grad_(False)
@@ -201,6 +202,7 @@ class Trainer:
             "step": str(self.step),
             "settings": json.dumps(config),
             "torch": torch.__version__,
+            "vgg_sha256": self.vgg_sha256,
             "photos": f"{len(self.photos)} files, {_names_hash(self.photos)}",
             "paintings": f"{len(self.paintings)} files, {_names_hash(self.paintings)}",
             "layer_scales": json.dumps(self.scales),

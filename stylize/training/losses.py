@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylize.vgg import VGG19Features
+from stylize.backbones import Features
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu4_1"
@@ -24,7 +24,7 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
-def layer_scales(vgg: VGG19Features, batches: list[Tensor]) -> dict[str, float]:
+def layer_scales(vgg: Features, batches: list[Tensor]) -> dict[str, float]:
     """The mean activation of each layer over (N, 3, H, W) images: what one unit of a layer's distance is."""
     sums = dict.fromkeys(vgg.layers, 0.0)
     with torch.no_grad():

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from jobs import cli
 from jobs.stylize_folder import main
+from stylize import cli
 from stylize.errors import UsageError
 from stylize.results.schema import SCHEMA
 from tests.jobs.command import by_name, job, plain, rows, stamps
@@ -252,3 +252,41 @@ def test_the_command_itself_ends_so_too(missing: bool, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_a_folder_of_checkpoints_is_a_folder_of_styles(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    import torch
+
+    from stylize.stylizers.johnson import TransformerNet
+
+    checkpoints = tmp_path / "checkpoints"
+    for style in ("one", "two"):
+        (checkpoints / style).mkdir(parents=True)
+        torch.save(TransformerNet().state_dict(), checkpoints / style / f"{style}.pth")
+    flags = ("--stylizer", "johnson", "--weights", checkpoints)
+    done = job(folders[0], tmp_path / "out", *flags)
+    assert done.returncode == 0, done.stderr
+    frame = rows(tmp_path / "out")
+    assert len(frame) == 8
+    assert set(frame["style_type"]) == {"one", "two"}
+    assert frame["weights_sha256"].nunique() == 2
+    again = job(folders[0], checkpoints, tmp_path / "out", "--stylizer", "johnson")
+    assert "nothing to do" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--stylizer", "microast"), "microast needs weights: give a folder with"),
+        (("--stylizer", "microast", "--weights", "nowhere"), "nowhere: no such folder"),
+        (("--stylizer", "johnson"), "no checkpoints in this folder"),
+        (("--stylizer", "gatys", "--set", "backbone=vgg11"), "unknown backbone 'vgg11'; known: vgg19"),
+    ],
+)
+def test_missing_weights_are_one_line_before_ray_starts(
+    folders: tuple[Path, Path], tmp_path: Path, flags: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        main([str(folders[0]), str(folders[1]), str(tmp_path / "out"), *flags])
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)

@@ -12,11 +12,11 @@ from safetensors import safe_open
 
 import stylize
 from stylize import images
+from stylize.backbones import load_backbone
 from stylize.errors import UsageError, WeightsError
 from stylize.training import losses
 from stylize.training.data import Crops, list_images
 from stylize.training.loop import TrainConfig, Trainer
-from stylize.vgg import load_vgg19
 from tests.conftest import picture
 
 
@@ -56,14 +56,14 @@ def test_wrong_vgg_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "vgg.pth"
     torch.save({"features.0.weight": torch.zeros(1)}, path)
     with pytest.raises(WeightsError, match=r"vgg\.pth"):
-        load_vgg19(["relu1_1"], path)
+        load_backbone("vgg19", ["relu1_1"], path)
 
 
 def test_weights_that_carry_code_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "vgg.pth"
     torch.save(Path, path)
     with pytest.raises(WeightsError, match=r"vgg\.pth"):
-        load_vgg19(["relu1_1"], path)
+        load_backbone("vgg19", ["relu1_1"], path)
 
 
 def test_a_killed_run_goes_on_and_its_weights_load(photos: Path, tmp_path: Path, real_data: Path) -> None:

@@ -1,0 +1,205 @@
+"""Classification networks as feature extractors: torchvision's ImageNet weights, cut after the layers asked for.
+
+VGG (Simonyan and Zisserman 2015), MobileNet (Sandler et al. 2018; Howard et al. 2019), ResNet (He et al. 2016),
+SqueezeNet (Iandola et al. 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.error import URLError
+
+import torch
+from torch import Tensor, nn
+
+from stylize import weights as files
+from stylize.errors import UsageError, WeightsError
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+_VGG = {
+    "vgg16": ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)),
+    "vgg19": ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4),
+}
+Pooling = Literal["max", "average"]
+Built = tuple[nn.Module, list[tuple[str, nn.Module]]]
+"""A network with torchvision's names, and its layers in order, by the names they go by here."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """How to build one, and which layers say what is in a picture and how it is painted."""
+
+    weights: str
+    content: tuple[str, ...]
+    style: tuple[str, ...]
+    build: Callable[[], Built]
+
+
+def _vgg(name: str) -> Built:
+    # torchvision would make the classifier, too: half a gigabyte that nothing uses.
+    steps: list[tuple[str, nn.Module]] = []
+    channels = 3
+    for block, widths in enumerate(_VGG[name], start=1):
+        for i, width in enumerate(widths, start=1):
+            steps.append((f"conv{block}_{i}", nn.Conv2d(channels, width, 3, padding=1)))
+            steps.append((f"relu{block}_{i}", nn.ReLU(inplace=True)))
+            channels = width
+        steps.append((f"pool{block}", nn.MaxPool2d(2)))
+    trunk = nn.Module()
+    trunk.features = nn.Sequential(*(module for _, module in steps))
+    return trunk, steps
+
+
+def _sequential(name: str) -> Built:
+    import torchvision.models
+
+    trunk = nn.Module()
+    features: nn.Sequential = getattr(torchvision.models, name)(weights=None).features
+    trunk.features = features
+    return trunk, [(f"features.{i}", module) for i, module in enumerate(features)]
+
+
+def _resnet(name: str) -> Built:
+    import torchvision.models
+
+    trunk = getattr(torchvision.models, name)(weights=None)
+    del trunk.fc, trunk.avgpool
+    steps = [(part, getattr(trunk, part)) for part in ("conv1", "bn1", "relu", "maxpool")]
+    for layer in ("layer1", "layer2", "layer3", "layer4"):
+        steps += [(f"{layer}.{i}", block) for i, block in enumerate(getattr(trunk, layer))]
+    return trunk, steps
+
+
+_RELUS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+BACKBONES: dict[str, Backbone] = {
+    "vgg19": Backbone("VGG19_Weights.IMAGENET1K_V1", ("relu4_2",), _RELUS, lambda: _vgg("vgg19")),
+    "vgg16": Backbone("VGG16_Weights.IMAGENET1K_V1", ("relu4_2",), _RELUS, lambda: _vgg("vgg16")),
+    "mobilenet_v2": Backbone(
+        "MobileNet_V2_Weights.IMAGENET1K_V1",
+        ("features.6",),
+        ("features.1", "features.3", "features.6", "features.10", "features.13"),
+        lambda: _sequential("mobilenet_v2"),
+    ),
+    "mobilenet_v3": Backbone(
+        "MobileNet_V3_Large_Weights.IMAGENET1K_V1",
+        ("features.6",),
+        ("features.1", "features.3", "features.6", "features.10", "features.12"),
+        lambda: _sequential("mobilenet_v3_large"),
+    ),
+    "resnet50": Backbone(
+        "ResNet50_Weights.IMAGENET1K_V1",
+        ("layer2.3",),
+        ("relu", "layer1.2", "layer2.3", "layer3.5"),
+        lambda: _resnet("resnet50"),
+    ),
+    "squeezenet1_1": Backbone(
+        "SqueezeNet1_1_Weights.IMAGENET1K_V1",
+        ("features.7",),
+        ("features.1", "features.4", "features.7", "features.10", "features.12"),
+        lambda: _sequential("squeezenet1_1"),
+    ),
+}
+
+
+class Features(nn.Module):
+    """(N, 3, H, W) RGB in [0, 1] to a dict of the named layers' outputs; frozen. Layers after the last are left out."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, layers: Sequence[str], pooling: Pooling = "max") -> None:
+        """Untrained. Raises UsageError for an unknown backbone or layer, naming the known ones."""
+        super().__init__()
+        if name not in BACKBONES:
+            raise UsageError(f"unknown backbone {name!r}; known: {', '.join(BACKBONES)}")
+        self.trunk, steps = BACKBONES[name].build()
+        known = [step for step, _ in steps]
+        for layer in layers:
+            if layer not in known:
+                raise UsageError(f"{name} has no layer {layer!r}; its layers: {', '.join(known)}")
+        self.layers = tuple(layers)
+        last = max(known.index(layer) for layer in layers)
+        for _, unused in steps[last + 1 :]:
+            _drop(self.trunk, unused)
+        # Not registered a second time: the trunk owns them.
+        self._steps = [(step, _pool(module, pooling)) for step, module in steps[: last + 1]]
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False).eval()
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        x = ((image - self.mean) / self.std).to(next(self.trunk.parameters()).dtype)
+        for index, (name, module) in enumerate(self._steps):
+            x = module(x)
+            if name in self.layers:
+                following = self._steps[index + 1][1] if index + 1 < len(self._steps) else None
+                # An in-place ReLU would change what is kept here.
+                found[name] = x.clone() if getattr(following, "inplace", False) else x
+        return found
+
+
+def load_backbone(
+    name: str, layers: Sequence[str], weights: Path | None = None, pooling: Pooling = "max"
+) -> tuple[Features, files.State]:
+    """A backbone with ImageNet weights from a file, or torchvision's cache or download; and that file.
+
+    weights: safetensors or a state dict with torchvision's names; what lies behind the last layer may be missing.
+    Raises UsageError for an unknown name or layer, WeightsError naming the file and what was expected.
+    """
+    net = Features(name, layers, pooling)
+    expected = f"torchvision's weights of {name}"
+    state = files.read(weights, expected) if weights is not None else _from_torchvision(name, expected)
+    own = net.trunk.state_dict()
+    counters = {key: value for key, value in own.items() if key.endswith("num_batches_tracked")}
+    used = {key: value for key, value in state.tensors.items() if key in own}
+    files.fill(net.trunk, files.State(state.path, counters | used, state.sha256), expected)
+    return net, state
+
+
+def cache_folder() -> Path:
+    """Where torchvision downloads weights to."""
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def cached_file(name: str) -> Path:
+    """Where torchvision keeps a backbone's weights once they are downloaded. Raises ImportError without torchvision."""
+    return cache_folder() / Path(_published(name).url).name
+
+
+def _published(name: str) -> Any:
+    import torchvision.models
+
+    kind, member = BACKBONES[name].weights.split(".")
+    return getattr(torchvision.models, kind)[member]
+
+
+def _from_torchvision(name: str, expected: str) -> files.State:
+    path = cached_file(name)
+    if not path.exists():
+        try:
+            _published(name).get_state_dict(progress=False)
+        except (OSError, URLError, RuntimeError) as error:
+            why = " ".join(str(error).split())
+            raise WeightsError(
+                f"{name}: its weights are neither in torchvision's cache ({path}) nor to be downloaded ({why}); "
+                f"put {path.name} there, or give a file with --weights PATH"
+            ) from None
+    return files.read(path, expected)
+
+
+def _pool(module: nn.Module, pooling: str) -> nn.Module:
+    if pooling == "average" and isinstance(module, nn.MaxPool2d):
+        return nn.AvgPool2d(module.kernel_size, module.stride, module.padding, module.ceil_mode)
+    return module
+
+
+def _drop(trunk: nn.Module, unused: nn.Module) -> None:
+    for parent in trunk.modules():
+        for name, child in list(parent.named_children()):
+            if child is unused:
+                delattr(parent, name)

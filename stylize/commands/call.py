@@ -1,0 +1,111 @@
+"""The command line of one picture: which files, which method, how; checked before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stylize import cli, stylizers
+from stylize.errors import UsageError
+from stylize.images import MAX_PIXELS
+from stylize.storage import local_path, one_line, writing
+
+FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
+"""A result's suffix to its format."""
+EXPECTED = "expected PHOTO ARTWORK [ARTWORK ...] RESULT"
+EPILOG = (
+    "also: `list` shows the methods, `list NAME` the settings of one, `doctor` what this machine runs. "
+    "Exit status: 0 done, 2 a wrong call or an input that cannot be used, 1 could not go on."
+)
+
+
+class Options(BaseModel):
+    """The flags. Sizes in pixels; `style_weights` is one number of 0 or more an artwork, with commas."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    stylizer: str = Field(stylizers.DEFAULT, description="method: a name that `list` shows, or package.module:Class")
+    weights: str | None = Field(None, description="weights file or folder, or `random`; none: the method's own")
+    settings: dict[str, Any] = Field(default_factory=dict, description="a setting of the method; may be repeated")
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field("auto", description="of the network")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
+    resolution_px: int | None = Field(None, ge=1, le=32768, description="long side of the result; none: the photo's")
+    style_resolution_px: int | None = Field(
+        512, ge=1, le=32768, description="long side at which an artwork is looked at; none: its own"
+    )
+    style_weights: str | None = Field(None, description="share of each artwork, such as 1,2; none: equal parts")
+    max_pixels: int = Field(MAX_PIXELS, ge=1, le=178_000_000, description="larger images are refused")
+    quality: int = Field(95, ge=1, le=100, description="of jpg and webp")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A whole command line: what to read, where to write, how; `shares` are the artworks' weights where given."""
+
+    photo: str
+    artworks: list[str]
+    result: Path
+    options: Options
+    shares: list[float] | None
+
+
+def parse(argv: Sequence[str]) -> Call:
+    """The checked command line. Raises UsageError for paths and flags that cannot be."""
+    parser = cli.Parser(
+        prog="stylize",
+        usage="stylize PHOTO ARTWORK [ARTWORK ...] RESULT [options]",
+        description="Restyle PHOTO in the style of ARTWORK into RESULT (.jpg, .png or .webp).",
+        epilog=EPILOG,
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="the photo, the artworks and, last, the result")
+    cli.add_model(parser, Options)
+    given = vars(parser.parse_intermixed_args(argv))
+    paths = given.pop("paths")
+    if "settings" in given:
+        given["settings"] = cli.pairs_to_dict(given["settings"])
+    if len(paths) < 3:
+        raise UsageError(f"{EXPECTED}, got {len(paths)} of them (--help lists the options)")
+    try:
+        options = Options.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = "--" + str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"{flag}: {first['msg']} (got {str(first['input'])!r:.80})") from None
+    photo, *artworks, result = paths
+    with writing(local_path(result)):
+        path = _result_path(result, [photo, *artworks])
+    return Call(photo, artworks, path, options, _shares(options.style_weights, len(artworks)))
+
+
+def _result_path(result: str, inputs: list[str]) -> Path:
+    """RESULT as a path that can be written. Found out now, not after minutes of work."""
+    path, name = local_path(result), one_line(result)
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(f"RESULT {name}: its suffix says the format; give one of {', '.join(FORMATS)}")
+    if path.is_dir():
+        raise UsageError(f"RESULT {name} is a folder; give a file name")
+    if path.resolve() in [local_path(one).resolve() for one in inputs]:
+        raise UsageError(f"RESULT {name} is one of the inputs; give another name")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise UsageError(f"RESULT {name}: {one_line(above)} is no folder that may be written to; give another place")
+    return path
+
+
+def _shares(text: str | None, artworks: int) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        shares = [float(word) for word in text.split(",")]
+    except ValueError:
+        shares = []
+    if not shares or min(shares) < 0 or not 0 < sum(shares) < float("inf"):
+        raise UsageError(f"--style-weights {text}: expected numbers of 0 or more, not all 0, such as 1,2")
+    if len(shares) != artworks:
+        raise UsageError(f"--style-weights {text}: {len(shares)} for {artworks} artworks; give one for each")
+    return shares

@@ -1,0 +1,220 @@
+"""`python -m stylize doctor`: what this machine can run, a line a fact, and what to do about what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from stylize import cli, stylizers
+from stylize.errors import StylizeError
+from stylize.measure import hardware
+
+LEAST_TORCH = (2, 11)
+SIDE_PX = 256
+PATIENCE_S, LEAST_RUNS = 0.5, 4
+FREE_BYTES = 2 * 2**30
+"""Below this a download of VGG's weights, over half a gigabyte, may fail or leave no room for results."""
+
+Line = tuple[str, str]
+"""What it is (ok, warn: it runs without, no: it does not run), and the text."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the lines; the exit status is 0 if the bundled model runs, else 1."""
+    cli.Parser(prog="stylize doctor", description="What this machine can run.").parse_args(argv)
+    runs = False
+    for check in (_versions, _machine, _cuda, _bundled, _precisions, _compiler, _cached, _disk):
+        for status, text in _lines(check):
+            print(f"{status:<5} {text}", flush=True)
+            runs |= check is _bundled and status == "ok"
+    return cli.EXIT_OK if runs else cli.EXIT_CANNOT_CONTINUE
+
+
+def _lines(check: Callable[[], Iterator[Line]]) -> Iterator[Line]:
+    """A check's lines; whatever breaks in it is a line, too, as finding that out is what this is for."""
+    try:
+        yield from check()
+    except Exception as error:
+        yield "no", f"{check.__name__.strip('_')}: {_why(error)}"
+
+
+def _why(error: Exception) -> str:
+    text = " ".join(str(error).split())[:300]
+    return text if isinstance(error, StylizeError) else f"{type(error).__name__}: {text}"
+
+
+def _versions() -> Iterator[Line]:
+    yield "ok", f"Python {sys.version.split()[0]}"
+    yield _torch()
+    yield _torchvision()
+    ray = importlib.util.find_spec("ray") is not None
+    if ray:
+        yield "ok", f"ray {_version('ray') or '(unknown version)'}: folders of images run, too"
+    else:
+        yield "warn", "ray is missing; only the jobs for folders need it: pip install 'stylize[jobs]'"
+
+
+def _torch() -> Line:
+    wanted = f"torch>={'.'.join(map(str, LEAST_TORCH))}"
+    try:
+        import torch
+    except Exception as error:  # a library of the system's that is missing, or half an installation
+        return "no", f"torch does not import ({_why(error)}): install {wanted}"
+    version = str(torch.__version__)
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < LEAST_TORCH:
+        return "no", f"torch {version} is too old: install {wanted}"
+    return "ok", f"torch {version}"
+
+
+def _torchvision() -> Line:
+    try:
+        import torchvision.models  # noqa: F401
+    except Exception as error:  # built for another torch, it raises anything
+        return "warn", f"torchvision does not import ({_why(error)}); gatys needs the release made for this torch"
+    return "ok", f"torchvision {_version('torchvision')}"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _machine() -> Iterator[Line]:
+    found = hardware.describe()
+    cores = found["cpu_usable"]
+    yield "ok", f"{found['cpu_model'] or 'unknown processor'}: {cores} of {found['cpu_count']} cores usable"
+    memory = found["memory_bytes"]
+    yield ("warn", "memory: unknown") if memory is None else ("ok", f"memory: {_gib(memory)}")
+    import torch
+
+    from stylize.stylizers.base import fast_bf16
+
+    yield "ok", f"torch uses {torch.backends.cpu.get_cpu_capability()} and {torch.get_num_threads()} threads"
+    flags: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    has = [flag for flag in ("avx512_bf16", "amx_tile", "avx512_vnni") if flags.get(flag)]
+    listed = f"instructions for 16 and 8 bits: {', '.join(has) or 'none'}"
+    yield ("ok", listed) if fast_bf16() else ("warn", f"{listed}; bf16 is slower than fp32 here")
+
+
+def _cuda() -> Iterator[Line]:
+    import torch
+
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            card = torch.cuda.get_device_properties(index)
+            yield "ok", f"cuda:{index}: {card.name}, {_gib(card.total_memory)}, capability {card.major}.{card.minor}"
+        return
+    cards = hardware.describe()["gpus"]
+    if cards:
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+        yield (
+            "warn",
+            f"torch ({built}) cannot use the {cards[0]['name']}: install a torch for this driver, or a newer one",
+        )
+    else:
+        yield "warn", "no CUDA device: everything runs on the CPU"
+
+
+def _bundled() -> Iterator[Line]:
+    """The one line that the exit status hangs on."""
+    try:
+        model = stylizers.load()
+        milliseconds = _restyled(model)
+    except Exception as error:
+        yield "no", f"the bundled model does not run: {_why(error)}; mend what is said above, or install stylize again"
+        return
+    took = f"{milliseconds:.0f} ms for {SIDE_PX} x {SIDE_PX} px on cpu in {model.precision}"
+    yield "ok", f"{model.name}, the bundled model: {took}"
+
+
+def _restyled(model: Any) -> float:
+    """Milliseconds for a small image of noise, at best. Raises RuntimeError if the result is not finite."""
+    import torch
+
+    from stylize.measure.clock import timed
+
+    device = str(model.device)
+    noise = torch.rand(2, 3, SIDE_PX, SIDE_PX, generator=torch.Generator().manual_seed(0)).to(device)
+    best, begin, runs = math.inf, time.monotonic(), 0
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")
+        code = model.encode_style(noise[0])
+        while runs < LEAST_RUNS or time.monotonic() - begin < PATIENCE_S:
+            runs += 1
+            with timed(device) as watch:
+                result = model.stylize(noise[1], code)
+            best = min(best, watch.seconds)
+    if not torch.isfinite(result.sum()):
+        raise RuntimeError("the result has NaN or infinity in it")
+    return best * 1000
+
+
+def _precisions() -> Iterator[Line]:
+    """Each precision is tried with the bundled model."""
+    import torch
+
+    method = stylizers.find(stylizers.DEFAULT)
+    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        default = method.default_precision(torch.device(device))
+        for precision in method.precisions:
+            note = " (default)" if precision == default else ""
+            try:
+                milliseconds = _restyled(stylizers.load(device=device, precision=precision))
+            except Exception as error:
+                yield "no", f"{precision} on {device}{note}: {_why(error)}"
+            else:
+                yield "ok", f"{precision} on {device}{note}: {milliseconds:.0f} ms"
+
+
+def _compiler() -> Iterator[Line]:
+    import torch
+
+    from stylize.stylizers._feedforward import check_compiler
+
+    try:
+        check_compiler(torch.device("cpu"))
+    except StylizeError as error:
+        yield "warn", _why(error)
+    else:
+        yield "ok", "a C++ compiler and Python.h: --set compile=true can work"
+
+
+def _cached() -> Iterator[Line]:
+    from stylize.backbones import BACKBONES, cached_file
+
+    for name in BACKBONES:
+        path = cached_file(name)
+        if path.exists():
+            yield "ok", f"weights of {name} for gatys: {path}"
+        else:
+            yield "warn", f"no weights of {name} for gatys: downloaded when first used, or put there by you: {path}"
+
+
+def _disk() -> Iterator[Line]:
+    from stylize.backbones import cache_folder
+
+    for folder, use in ((cache_folder(), "downloaded weights"), (Path(tempfile.gettempdir()), "temporary files")):
+        there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+        free = shutil.disk_usage(there).free
+        writable = os.access(there, os.W_OK)
+        status = "ok" if free >= FREE_BYTES and writable else "warn"
+        todo = "" if writable else ", but it may not be written to: make it writable"
+        todo = todo or ("" if status == "ok" else f": free some, {_gib(FREE_BYTES)} is safe")
+        yield status, f"{_gib(free)} free for {use} in {folder}{todo}"
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.1f} GiB"

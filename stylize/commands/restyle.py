@@ -1,0 +1,168 @@
+"""One photo, one or more artworks, one result: `python -m stylize PHOTO ARTWORK [ARTWORK ...] RESULT`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stylize import cli, stylizers
+from stylize.commands.call import FORMATS, Call, Options, parse
+from stylize.errors import CannotContinueError, ImageError, UnsupportedImageError, UsageError
+from stylize.images import Pixels, decode, encode
+from stylize.storage import local_path, one_line, read_bytes, write_atomic, writing
+
+if TYPE_CHECKING:
+    from stylize.stylizers.base import Stylizer
+
+
+def main(argv: Sequence[str]) -> int:
+    """Restyle one image and say where it is; returns the exit status."""
+    call = parse(argv)
+    with _memory():
+        _restyle(call)
+    return cli.EXIT_OK
+
+
+def _restyle(call: Call) -> None:
+    options = call.options
+    method = stylizers.find(options.stylizer)
+    _check_artworks(method, call)
+    photo = _read(call.photo, options.resolution_px, options)
+    height, width = photo.shape[:2]
+    if min(height, width) < method.least_px:
+        raise UnsupportedImageError(f"{width} x {height} px: {method.name} needs {method.least_px} px a side")
+    pictures = [] if method.styles_are_weights else [
+        _read(artwork, options.style_resolution_px, options) for artwork in call.artworks
+    ]  # fmt: skip
+    with _status(f"loading {method.name}"):
+        stylizer = stylizers.load(
+            options.stylizer,
+            device=_device(options.device),
+            precision=options.precision,
+            weights=options.weights,
+            **options.settings,
+        )
+        code = _code(stylizer, call, pictures)
+    result, seconds = _stylized(stylizer, photo, code)
+    with writing(call.result):
+        write_atomic(call.result, encode(result, FORMATS[call.result.suffix.lower()], options.quality))
+    _report(call.result, stylizer, photo, result, seconds)
+
+
+def _check_artworks(method: type[Stylizer], call: Call) -> None:
+    """Several artworks and their shares are for methods that mix; what they are is said before anything is loaded."""
+    from stylize.stylizers._arbitrary import ArbitraryStyle
+
+    mixes = issubclass(method, ArbitraryStyle)
+    if not mixes and (len(call.artworks) > 1 or call.shares):
+        able = [name for name in stylizers.names() if issubclass(stylizers.find(name), ArbitraryStyle)]
+        raise UsageError(f"{method.name} takes one ARTWORK and no --style-weights; methods that mix: {', '.join(able)}")
+
+
+def _read(uri: str, long_side_px: int | None, options: Options) -> Pixels:
+    data = read_bytes(uri)
+    try:
+        return decode(data, long_side_px=long_side_px, max_pixels=options.max_pixels).pixels
+    except ImageError as error:
+        raise type(error)(f"{one_line(uri)}: {error}") from None
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def _code(stylizer: Stylizer, call: Call, pictures: list[Pixels]) -> Any:
+    """The code of the artworks; for a method whose styles are weights, of a file, or of a name in `--weights`."""
+    import torch
+
+    from stylize.stylizers._arbitrary import ArbitraryStyle
+    from stylize.stylizers.base import RANDOM
+
+    artwork, weights = call.artworks[0], call.options.weights
+    with torch.inference_mode():
+        if stylizer.styles_are_weights and weights is None:
+            return stylizer.read_style(read_bytes(artwork), local_path(artwork))
+        if stylizer.styles_are_weights:
+            return stylizer.code(RANDOM if weights == RANDOM else artwork)
+        if isinstance(stylizer, ArbitraryStyle):
+            return stylizer.code(pictures, call.shares)
+        return stylizer.code(pictures[0])
+
+
+def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, float]:
+    """The result, (H, W, 3) uint8 like the photo, and the seconds it took."""
+    import torch
+
+    from stylize.measure.clock import timed
+    from stylize.stylizers.base import to_pixels, to_tensor
+
+    device = str(stylizer.device)
+    with torch.inference_mode(), _steps(stylizer):
+        content = to_tensor(photo, stylizer.device)
+        with timed(device) as watch:
+            image = stylizer.stylize(content, code)
+        if not torch.isfinite(image.sum()):
+            raise CannotContinueError("the result has NaN or infinity in it; try --precision fp32 or other settings")
+        return to_pixels(image), watch.seconds
+
+
+@contextlib.contextmanager
+def _steps(stylizer: Stylizer) -> Iterator[None]:
+    """A bar of the steps of a method that has them, on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not hasattr(stylizer, "on_step") or not console.is_terminal:
+        yield
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(TextColumn(stylizer.name), *columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        stylizer.on_step = lambda step, total, terms: progress.update(task, completed=step, total=total)
+        yield
+
+
+def _status(text: str) -> contextlib.AbstractContextManager[Any]:
+    """`text` on a terminal for as long as it lasts: weights may be downloaded."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console.status(text) if console.is_terminal else contextlib.nullcontext()
+
+
+def _report(path: Path, stylizer: Stylizer, photo: Pixels, result: Pixels, seconds: float) -> None:
+    from stylize.measure.hardware import device_name
+    from stylize.measure.ssim import ssim
+    from stylize.stylizers.base import RANDOM
+
+    height, width = result.shape[:2]
+    device = str(stylizer.device)
+    if stylizer.weights_sha256 == RANDOM:
+        kept = ", untrained weights"
+    else:
+        score = ssim(photo, result)
+        kept = "" if score is None else f", SSIM {score:.3f} against the photo"
+    print(f"{one_line(path)}: {width} x {height} px")
+    print(f"{stylizer.name}, {stylizer.precision} on {device} ({device_name(device)}): {seconds:.2f} s{kept}")
+    if losses := stylizer.outcome():
+        print(", ".join(f"{name} {value:.4g}" for name, value in losses.items()))
+
+
+@contextlib.contextmanager
+def _memory() -> Iterator[None]:
+    """Memory that runs out becomes one line."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        from stylize.outcomes import out_of_memory
+
+        if not out_of_memory(error):
+            raise
+        raise CannotContinueError("memory ran out; give a smaller --resolution-px") from None

@@ -1,0 +1,85 @@
+"""What the methods that take any style share: how much of it, several at once, and the photo's own colours."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from stylize.errors import UsageError
+from stylize.stylizers import _feedforward, base
+from stylize.stylizers._color import match_colors
+
+
+class Settings(_feedforward.Settings):
+    """alpha in [0, 1]: 0 keeps the content's own look, 1 is the full style. preserve_color: keep its colours, too."""
+
+    alpha: float = Field(1.0, ge=0, le=1, description="how much style, 0 to 1")
+    preserve_color: bool = Field(False, description="give the artwork the photo's colours first")
+
+
+class _Pictures:
+    """A style kept as pictures, because its code depends on each photo's colours."""
+
+    def __init__(self, pictures: list[tuple[Tensor, float]]) -> None:
+        self.pictures = pictures
+
+
+class ArbitraryStyle(_feedforward.FeedForward):
+    """A feed-forward method that takes any picture as a style. Subclasses define `encode`, `mix_codes`, `forward`."""
+
+    settings_type: ClassVar[type[base.Settings]] = Settings
+
+    @abstractmethod
+    def encode(self, style: Tensor) -> Any:
+        """(3, H, W) in [0, 1] to the network's code, tensors in fp32."""
+
+    def encode_style(self, style: Tensor) -> Any:
+        """(3, H, W) in [0, 1] to a code; with `preserve_color` the style itself."""
+        return _Pictures([(style, 1.0)]) if self.settings.preserve_color else self.encode(style)
+
+    def mix(self, codes: Sequence[Any], weights: Sequence[float]) -> Any:
+        """One code between several; weights are scaled to sum to 1. Raises UsageError for weights that cannot be."""
+        if len(codes) != len(weights) or not codes or not (min(weights) >= 0 and 0 < sum(weights) < float("inf")):
+            raise UsageError(f"{self.name}: {len(codes)} styles need as many weights of 0 or more, not all 0")
+        shares = [weight / sum(weights) for weight in weights]
+        if isinstance(codes[0], _Pictures):
+            return _Pictures(
+                [(p, w * share) for code, share in zip(codes, shares, strict=True) for p, w in code.pictures]
+            )
+        return _weighted(codes, shares)
+
+    def code(self, style: Any, style_weights: Sequence[float] | None = None) -> Any:
+        """The code of a PIL image or an (H, W, 3) uint8 array, or of a list of them with their weights."""
+        if not isinstance(style, list | tuple):
+            return super().code(style)
+        return self.mix([super(ArbitraryStyle, self).code(one) for one in style], style_weights or [1.0] * len(style))
+
+    def __call__(self, content: Any, style: Any, style_weights: Sequence[float] | None = None) -> Any:
+        """As for every stylizer; `style` may be a list, with `style_weights` or in equal parts."""
+        with torch.inference_mode():
+            return self.apply(content, self.code(style, style_weights))
+
+    def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
+        """(N, 3, H, W) in [0, 1] and a code to (N, 3, H, W) in [0, 1]."""
+        if not isinstance(code, _Pictures):
+            return super().stylize_batch(contents, code)
+        plain = super().stylize_batch
+        return torch.cat([plain(one[None], self._matched(code, one)) for one in contents])
+
+    def _matched(self, code: _Pictures, content: Tensor) -> Any:
+        pictures, shares = zip(*code.pictures, strict=True)
+        return _weighted([self.encode(match_colors(picture, content)) for picture in pictures], shares)
+
+
+def _weighted(codes: Sequence[Any], shares: Sequence[float]) -> Any:
+    """The weighted sum of codes: tensors, or tuples of codes."""
+    if isinstance(codes[0], Tensor):
+        return torch.stack([code * share for code, share in zip(codes, shares, strict=True)]).sum(0)
+    parts = [_weighted(part, shares) for part in zip(*codes, strict=True)]
+    kind = type(codes[0])
+    return kind(*parts) if hasattr(kind, "_fields") else tuple(parts)

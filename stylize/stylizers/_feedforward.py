@@ -1,0 +1,101 @@
+"""What every feed-forward method shares: one network pass in a precision and a memory layout, compiled on request."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+import sysconfig
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from stylize.errors import UsageError
+from stylize.stylizers import base
+from stylize.stylizers._int8 import quantize
+
+TOGETHER_PX = {"cpu": 4 * 128 * 128, "cuda": 2**20}
+"""Pixels in a batch up to which it is faster than its images one by one. The CPU's is measured, the GPU's is not."""
+MOST_BATCHED = 8
+
+
+class Settings(base.Settings):
+    """channels_last: activations with channels innermost. compile: torch.compile the network at its first image."""
+
+    channels_last: bool = Field(True, description="activations with channels innermost")
+    compile: bool = Field(False, description="compile the network at the first image of a size")
+
+
+class FoldedSettings(Settings):
+    """folded: run the layers behind an upsampling at the smaller size; the same sums in fewer passes."""
+
+    folded: bool = Field(True, description="fold upsampling into the convolution behind it")
+
+
+class FeedForward(base.Stylizer):
+    """A method whose `stylize` is one pass of a network. Subclasses call `prepare` on what they load."""
+
+    precisions: ClassVar[tuple[str, ...]] = ("fp32", "bf16", "fp16", "int8")
+    settings_type: ClassVar[type[base.Settings]] = Settings
+    settings: Any
+
+    def prepare(self, net: nn.Module, *, keep: Sequence[nn.Module] = ()) -> Any:
+        """The network ready to run: frozen, in this stylizer's precision and layout; `keep` stays in fp32."""
+        net.requires_grad_(False).eval()
+        if self.precision == "int8":
+            quantize(net, keep)
+        net = net.to(self.device, self.dtype)
+        for part in keep:
+            part.float()
+        if self.settings.channels_last:
+            net = net.to(memory_format=torch.channels_last)
+        if self.settings.compile:
+            check_compiler(self.device)
+            return torch.compile(net)
+        return net
+
+    def in_fp32(self, part: nn.Module) -> Any:
+        """A frozen copy in fp32, for the style: it is encoded once, and its statistics need the digits."""
+        return copy.deepcopy(part).requires_grad_(False).eval().to(self.device)
+
+    def batch(self, images: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """(3, H, W) or (N, 3, H, W) to a batch in this stylizer's layout and precision."""
+        images = images if images.dim() == 4 else images[None]
+        layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
+        return images.to(dtype or self.dtype, memory_format=layout)
+
+    def worth_batching(self, pixels: int) -> int:
+        """How many images of this many pixels go faster together than one by one (docs/decisions.md)."""
+        return max(1, min(MOST_BATCHED, TOGETHER_PX[self.device.type] // pixels))
+
+    def stylize(self, content: Tensor, code: Any) -> Tensor:
+        """(3, H, W) in [0, 1] and a code to (3, H, W) in [0, 1]."""
+        return self.stylize_batch(content[None], code)[0]
+
+    def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
+        """(N, 3, H, W) in [0, 1] and a code to (N, 3, H, W) in [0, 1]."""
+        height, width = contents.shape[-2:]
+        image = self.forward(self.batch(contents), code)
+        # The networks round a side up to a multiple of their stride.
+        return image[..., :height, :width].float().clamp_(0, 1)
+
+    @abstractmethod
+    def forward(self, contents: Tensor, code: Any) -> Tensor:
+        """(N, 3, H, W) in [0, 1] in this precision to (N, 3, H', W'), about [0, 1]; H' and W' no less than H and W."""
+
+
+def check_compiler(device: torch.device) -> None:
+    """Raises UsageError if `compile` lacks what it needs on a CPU, naming it."""
+    if device.type != "cpu":
+        return
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++"]
+    if not any(map(shutil.which, names)):
+        raise UsageError("compile needs a C++ compiler (g++, clang++, or CXX naming one): install one or leave it out")
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    if not header.exists():
+        raise UsageError(f"compile needs {header}: install this Python's development files, or leave it out")

@@ -1,0 +1,99 @@
+"""What the feed-forward networks share: channel statistics in fp32, and one-pass modulation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPS = 1e-5
+
+
+def conv(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """A convolution that mirrors the image at its border."""
+    pad = size // 2
+    mode: Literal["reflect", "zeros"] = "reflect" if pad else "zeros"
+    return nn.Conv2d(inputs, outputs, size, stride, padding=pad, groups=groups, padding_mode=mode)
+
+
+def mean_std(x: Tensor, correction: int = 1) -> tuple[Tensor, Tensor]:
+    """(N, C, H, W) to two (N, C, 1, 1) in fp32: Huang and Belongie 2017, equations 5 and 6."""
+    _, mean, var = _centred(x, correction)
+    return mean, (var + EPS).sqrt()
+
+
+def normalize(x: Tensor, gain: Tensor, shift: Tensor, correction: int = 0, phases: int = 1) -> Tensor:
+    """Instance normalisation of (N, C, H, W), then scaled and shifted by (N or 1, C, 1, 1); statistics in fp32.
+
+    phases: this many neighbouring channels share their statistics.
+    """
+    if x.dtype != torch.float32:
+        return _normalize_half(x, gain, shift, correction, phases)
+    centred, _, var = _centred(x, correction, phases)
+    return torch.addcmul(shift, centred, gain * torch.rsqrt(var + EPS))
+
+
+def _normalize_half(x: Tensor, gain: Tensor, shift: Tensor, correction: int, phases: int) -> Tensor:
+    # batch_norm's kernel reads half precision and sums in fp32, three times as fast as the passes below; the digits it
+    # loses do not show in half precision. For one image at a time it is instance normalisation.
+    if len(x) > 1:
+        affine = [value.expand(len(x), -1, -1, -1) for value in (gain, shift)]
+        parts = zip(*(value.chunk(len(x)) for value in (x, *affine)), strict=True)
+        return torch.cat([_normalize_half(x, gain, shift, correction, phases) for x, gain, shift in parts])
+    pixels = phases * x.shape[2] * x.shape[3]
+    unbias = pixels / max(1, pixels - correction)
+    if phases == 1:
+        scale, eps = gain.flatten() / unbias**0.5, EPS / unbias
+        return F.batch_norm(x, None, None, scale, shift.flatten(), training=True, eps=eps)
+    own, mean, inverse = torch.native_batch_norm(x, None, None, None, None, True, 0.0, EPS)
+    mean, inverse = (value.view(1, -1, 1, 1) for value in (mean, inverse))
+    common = _shared(mean, phases)
+    var = _shared(inverse**-2 - EPS + (mean - common) ** 2, phases) * unbias
+    gain = gain * torch.rsqrt(var + EPS)
+    return torch.addcmul((shift + (mean - common) * gain).to(x.dtype), own, (gain / inverse).to(x.dtype))
+
+
+def _centred(x: Tensor, correction: int, phases: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+    """x minus its channels' means, those means, and the variances, in fp32.
+
+    In two passes of plain sums: with channels innermost `torch.var_mean` takes 12 times as long on a CPU, and
+    batch_norm and group_norm, as fast as this, lose one digit and more (docs/decisions.md).
+    """
+    x = x.float()
+    count = phases * x.shape[2] * x.shape[3]
+    mean = _shared(x.mean((2, 3), keepdim=True), phases)
+    centred = x - mean
+    var = _shared(centred.square().mean((2, 3), keepdim=True), phases)
+    return centred, mean, var * (count / max(1, count - correction))
+
+
+def _shared(statistic: Tensor, phases: int) -> Tensor:
+    if phases == 1:
+        return statistic
+    count, channels = statistic.shape[:2]
+    mean = statistic.reshape(count, channels // phases, phases, 1, 1).mean(2)
+    return mean.repeat_interleave(phases, dim=1)
+
+
+def adain(x: Tensor, mean: Tensor, std: Tensor, alpha: float = 1.0) -> Tensor:
+    """Adaptive instance normalisation (Huang and Belongie 2017, equation 8), `alpha` of the way.
+
+    x: (N, C, H, W). mean, std: (1, C, 1, 1) in fp32.
+    """
+    result = normalize(x, std, mean, correction=1)
+    return result if alpha == 1 else torch.lerp(x, result, alpha)
+
+
+def modulate(x: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
+    """gain * x + shift by channel, in the dtype of x."""
+    return torch.addcmul(shift.to(x.dtype), x, gain.to(x.dtype))
+
+
+def at_least(image: Tensor, side: int, size: tuple[int, int] | None = None) -> Tensor:
+    """(3, H, W) enlarged so that both sides reach `side`, and to `size` (height, width) if that is larger."""
+    height, width = (max(side, n) for n in size or image.shape[-2:])
+    if (height, width) == tuple(image.shape[-2:]):
+        return image
+    return F.interpolate(image[None], (height, width), mode="bilinear")[0]

@@ -1,0 +1,99 @@
+"""`adain`: adaptive instance normalisation (Huang and Belongie 2017, sections 5 and 6).
+
+Encoder and decoder in the layout of the PyTorch port pytorch-AdaIN: `vgg_normalised.pth` (its 1x1 convolution takes RGB
+in [0, 1]) up to relu4_1, and `decoder.pth`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from stylize.stylizers import _arbitrary
+from stylize.stylizers._layers import adain, at_least, conv, mean_std
+
+ENCODER, DECODER = "vgg_normalised.pth", "decoder.pth"
+_WIDTHS = (64, 64, "pool", 128, 128, "pool", 256, 256, 256, 256, "pool", 512)
+_DECODER = (
+    (512, 256),
+    "up",
+    (256, 256),
+    (256, 256),
+    (256, 256),
+    (256, 128),
+    "up",
+    (128, 128),
+    (128, 64),
+    "up",
+    (64, 64),
+)
+
+
+def encoder() -> nn.Sequential:
+    """(N, 3, H, W) in [0, 1] to relu4_1, (N, 512, H/8, W/8) rounded up, numbered as the published state dict."""
+    layers: list[nn.Module] = [conv(3, 3, 1)]
+    channels = 3
+    for width in _WIDTHS:
+        if isinstance(width, str):
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+        else:
+            # The published padding layer has a number of its own; here the convolution pads.
+            layers += [nn.Identity(), conv(channels, width, 3), nn.ReLU()]
+            channels = width
+    return nn.Sequential(*layers)
+
+
+def decoder() -> nn.Sequential:
+    """relu4_1 features (N, 512, H, W) to (N, 3, 8 H, 8 W), numbered as the published state dict."""
+    layers: list[nn.Module] = []
+    for step in _DECODER:
+        if isinstance(step, str):
+            layers.append(nn.UpsamplingNearest2d(scale_factor=2))
+        else:
+            layers += [nn.Identity(), conv(*step, 3), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Identity(), conv(64, 3, 3))
+
+
+class Restyler(nn.Module):
+    """The part that runs once an image."""
+
+    def __init__(self, encoder: nn.Sequential, decoder: nn.Sequential) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+
+    def forward(self, content: Tensor, mean: Tensor, std: Tensor, alpha: float) -> Tensor:
+        image: Tensor = self.decoder(adain(self.encoder(content), mean, std, alpha))
+        return image
+
+
+class AdaIN(_arbitrary.ArbitraryStyle):
+    """Arbitrary style by matching channel statistics of VGG19's relu4_1."""
+
+    name = "adain"
+    summary = "any style, one pass (Huang and Belongie 2017); --weights FOLDER with the PyTorch port's two files"
+    needs = f"a folder with {ENCODER} and {DECODER}"
+    backbone = "vgg19"
+    least_px = 16
+
+    def load(self, weights: Path | str | None) -> None:
+        """Load the two files of a folder."""
+        net = Restyler(encoder(), decoder())
+        used = set(net.encoder.state_dict()) | set(net.decoder.state_dict())
+        # The published encoder goes on to relu5_4, which nothing uses.
+        self.fill(weights, {ENCODER: net.encoder, DECODER: net.decoder}, lambda name: name if name in used else None)
+        self.style_encoder = self.in_fp32(net.encoder)
+        self.net = self.prepare(net)
+
+    def encode(self, style: Tensor) -> tuple[Tensor, Tensor]:
+        """(3, H, W) in [0, 1] to the mean and deviation of relu4_1, (1, 512, 1, 1) each."""
+        return mean_std(self.style_encoder(self.batch(at_least(style, 16), torch.float32)))
+
+    def forward(self, contents: Tensor, code: tuple[Tensor, Tensor]) -> Tensor:
+        """(N, 3, H, W) in [0, 1] to (N, 3, H', W') of multiples of 8."""
+        image: Tensor = self.net(contents, *code, self.settings.alpha)
+        return image
+
+
+STYLIZER = AdaIN

@@ -1,0 +1,247 @@
+"""`gatys`: the picture itself is optimised (Gatys, Ecker, Bethge 2016, section 2).
+
+Where it departs from the paper, and why: each layer's terms are relative to their target's own size, so that one pair
+of weights serves every backbone; it works coarse to fine (Gatys et al. 2017, section 6), which makes larger strokes and
+needs fewer steps at full size; a little total variation (Johnson et al. 2016, section 3.2) takes the noise off.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from stylize.backbones import BACKBONES, Features, load_backbone
+from stylize.errors import UsageError
+from stylize.stylizers import base
+from stylize.stylizers._color import luminance_only
+from stylize.stylizers._descent import LBFGS, Adam, Descent
+from stylize.stylizers._losses import ContentTerm, StyleTerm, gram, total_variation
+
+log = logging.getLogger(__name__)
+
+LEAST_PX = 32
+COARSEST_PX = 128
+RANGE_WEIGHT = 100.0
+"""Of values outside [0, 1]: clamping them at the end would undo part of the style."""
+HISTORY = 10
+"""Steps L-BFGS looks back on; each holds two images in memory, and more made no difference."""
+
+
+class Settings(base.Settings):
+    """What the loss is made of and how it is brought down."""
+
+    backbone: str = Field("vgg19", description="network the features come from: " + ", ".join(BACKBONES))
+    content_layers: tuple[str, ...] | None = Field(None, description="layers compared with the photo's; none: its own")
+    style_layers: tuple[str, ...] | None = Field(None, description="layers compared with the artwork's; none: its own")
+    content_weight: float = Field(1.0, ge=0, description="of the photo's features")
+    style_weight: float = Field(10.0, ge=0, description="of the artwork's Gram matrices")
+    variation_weight: float = Field(1.0, ge=0, description="of the total variation: higher is smoother")
+    optimizer: Literal["lbfgs", "adam"] = Field("lbfgs", description="lbfgs needs fewer steps, adam less memory")
+    learning_rate: float | None = Field(None, gt=0, description="none: 1 for lbfgs, 0.02 for adam")
+    iterations: int = Field(150, ge=1, le=100_000, description="steps, over all scales")
+    scales: int = Field(3, ge=1, le=8, description="sizes to work at, each half the next; 1: full size alone")
+    start: Literal["content", "noise"] = Field("content", description="what the picture starts as")
+    pooling: Literal["max", "average"] = Field("max", description="average is the paper's; max is what was trained")
+    preserve_color: bool = Field(False, description="keep the photo's colours: take the result's luminance alone")
+    channels_last: bool = Field(True, description="activations with channels innermost")
+    seed: int = Field(0, ge=0, lt=2**63, description="of the noise")
+
+
+@dataclass
+class Code:
+    """A style: its picture (3, H, W), and its Gram matrices at each scale it was needed at."""
+
+    picture: Tensor
+    grams: dict[float, dict[str, Tensor]] = field(default_factory=dict)
+
+
+class Gatys(base.Stylizer):
+    """Optimises the picture until its features look like the photo's and the artwork's. Slow, and the yardstick."""
+
+    name = "gatys"
+    summary = "optimises every picture anew (Gatys et al. 2016): slow, the classic look; several backbones"
+    needs = "ImageNet weights of its backbone: torchvision's (its cache or download), or a file with its names"
+    precisions: ClassVar[tuple[str, ...]] = ("fp32", "bf16", "fp16")
+    least_px = LEAST_PX
+    settings_type: ClassVar[type[base.Settings]] = Settings
+    settings: Settings
+
+    on_step: Callable[[int, int, dict[str, float]], None] | None = None
+    """Called after every step with its number, how many there are, and the loss terms."""
+
+    def load(self, weights: Path | str | None) -> None:
+        """Load the backbone up to the last layer in use."""
+        settings = self.settings
+        if settings.backbone not in BACKBONES:
+            raise UsageError(f"unknown backbone {settings.backbone!r}; known: {', '.join(BACKBONES)}")
+        kind = BACKBONES[settings.backbone]
+        self.backbone = settings.backbone
+        self.content_layers = settings.content_layers or kind.content
+        self.style_layers = settings.style_layers or kind.style
+        layers = tuple(dict.fromkeys(self.content_layers + self.style_layers))
+        if weights == base.RANDOM:
+            net, self.weights_sha256 = Features(settings.backbone, layers, settings.pooling), base.RANDOM
+        else:
+            path = None if weights is None else Path(weights)
+            net, state = load_backbone(settings.backbone, layers, path, settings.pooling)
+            self.note([state])
+        layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+        net.trunk.to(self.dtype)
+        self.net = net.to(self.device).to(memory_format=layout)
+        self.layout = layout
+        self._last: dict[str, float] = {}
+
+    def encode_style(self, style: Tensor) -> Code:
+        """(3, H, W) in [0, 1] to a code; its Gram matrices are made at the first photo of a size, and kept."""
+        side = max(LEAST_PX / min(style.shape[-2:]), 1.0)
+        return Code(_resized(style[None], side)[0])
+
+    def stylize(self, content: Tensor, code: Code) -> Tensor:
+        """(3, H, W) in [0, 1] and a code to (3, H, W) in [0, 1]."""
+        with torch.inference_mode(False), torch.enable_grad():
+            # Tensors made in inference mode cannot be part of a gradient.
+            result = self._optimize(content.detach().clone()[None], code)
+        return luminance_only(result[0], content) if self.settings.preserve_color else result[0]
+
+    def outcome(self) -> dict[str, Any]:
+        """The last picture's final loss terms, unweighted."""
+        return dict(self._last)
+
+    def _optimize(self, content: Tensor, code: Code) -> Tensor:
+        factors = self._factors(content)[-self.settings.iterations :]
+        descent = self._descent()
+        image = self._first(content, factors[0])
+        done = 0
+        for factor, count in zip(factors, _split(self.settings.iterations, len(factors)), strict=True):
+            goal = _resized(content, factor)
+            if image.shape != goal.shape:
+                image = _grown(image, goal)
+                descent.grow(goal.shape[-2:])
+            loss = _Loss(self, goal, self._grams(code, factor))
+            image = self._descend(image, loss, descent, count, done)
+            done += count
+        image = image.clamp(0, 1)
+        with torch.no_grad():
+            self._last = {name: float(value) for name, value in loss.terms(image).items()}
+        # clamp keeps NaN, and a NaN loss means that the picture is not to be trusted either.
+        return image if all(map(_finite, self._last.values())) else torch.full_like(image, float("nan"))
+
+    def _factors(self, content: Tensor) -> list[float]:
+        """Sizes relative to the full one, coarse to fine; none has a side below what the network takes."""
+        height, width = content.shape[-2:]
+        factors = [0.5**k for k in reversed(range(self.settings.scales))]
+        enough = max(COARSEST_PX / max(height, width), LEAST_PX / min(height, width))
+        return [factor for factor in factors if factor == 1 or factor >= enough]
+
+    def _first(self, content: Tensor, factor: float) -> Tensor:
+        small = _resized(content, factor)
+        if self.settings.start == "content":
+            return small
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        return torch.rand(small.shape, generator=generator).to(content.device)
+
+    def _grams(self, code: Code, factor: float) -> dict[str, Tensor]:
+        if factor not in code.grams:
+            with torch.no_grad():
+                picture = code.picture.detach().clone()[None]
+                least = LEAST_PX / min(picture.shape[-2:])
+                features = self._features(_resized(picture, max(factor, least)))
+                code.grams[factor] = {name: gram(features[name]) for name in self.style_layers}
+        return code.grams[factor]
+
+    def _features(self, image: Tensor) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = self.net(image.contiguous(memory_format=self.layout))
+        return found
+
+    def _descend(self, image: Tensor, loss: _Loss, descent: Descent, count: int, done: int) -> Tensor:
+        image = image.detach().clone(memory_format=torch.contiguous_format)
+        for step in range(done + 1, done + count + 1):
+            leaf = image.detach().requires_grad_(True)
+            terms = loss.terms(leaf)
+            value = loss.total(terms, leaf)
+            # A mean's gradient falls with the pixels and would vanish in fp16 on its way back.
+            scale = leaf.numel() / 256
+            (gradient,) = torch.autograd.grad(value * scale, leaf)
+            gradient /= scale
+            if not _finite(float(value.detach())):
+                break
+            descent.step(image, gradient)
+            if self.on_step is not None:
+                self.on_step(
+                    step, self.settings.iterations, {name: float(term.detach()) for name, term in terms.items()}
+                )
+        return image
+
+    def _descent(self) -> Descent:
+        rate = self.settings.learning_rate
+        if self.settings.optimizer == "adam":
+            return Adam(rate or 0.02)
+        return LBFGS(rate or 1.0, HISTORY)
+
+
+class _Loss:
+    """The loss at one scale."""
+
+    def __init__(self, method: Gatys, content: Tensor, grams: dict[str, Tensor]) -> None:
+        self.method = method
+        self.grams = grams
+        with torch.no_grad():
+            features = method._features(content)
+            self.content = {name: features[name] for name in method.content_layers}
+
+    def terms(self, image: Tensor) -> dict[str, Tensor]:
+        """Each term, unweighted."""
+        features = self.method._features(image)
+        style = [StyleTerm.apply(features[name], target) for name, target in self.grams.items()]
+        content = [ContentTerm.apply(features[name], target) for name, target in self.content.items()]
+        return {
+            "content_loss": torch.stack(content).mean(),
+            "style_loss": torch.stack(style).mean(),
+            "variation_loss": total_variation(image),
+        }
+
+    def total(self, terms: dict[str, Tensor], image: Tensor) -> Tensor:
+        """The weighted sum."""
+        settings = self.method.settings
+        return (
+            settings.content_weight * terms["content_loss"]
+            + settings.style_weight * terms["style_loss"]
+            + settings.variation_weight * terms["variation_loss"]
+            + RANGE_WEIGHT * (image - image.clamp(0, 1)).square().mean()
+        )
+
+
+def _split(iterations: int, scales: int) -> list[int]:
+    """Steps for each scale, coarse to fine, as 3 to 2 to 1: a step costs four times as much at the next."""
+    whole = scales * (scales + 1) // 2
+    steps = [max(1, iterations * share // whole) for share in range(scales, 0, -1)]
+    return [max(1, steps[0] + iterations - sum(steps)), *steps[1:]]
+
+
+def _resized(image: Tensor, factor: float) -> Tensor:
+    if factor == 1:
+        return image
+    size = [max(1, round(side * factor)) for side in image.shape[-2:]]
+    return F.interpolate(image, size, mode="bicubic", antialias=factor < 1).clamp(0, 1)
+
+
+def _grown(image: Tensor, content: Tensor) -> Tensor:
+    """The picture of the scale before at the content's size, with the content's detail that no coarser size has."""
+    size = content.shape[-2:]
+    blurred = F.interpolate(_resized(content, image.shape[-1] / size[1]), size, mode="bicubic")
+    return F.interpolate(image.clamp(0, 1), size, mode="bicubic") + content - blurred
+
+
+def _finite(value: float) -> bool:
+    return abs(value) < float("inf")
+
+
+STYLIZER = Gatys

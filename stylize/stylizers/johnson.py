@@ -1,0 +1,176 @@
+"""`johnson`: one network a style (Johnson, Alahi, Fei-Fei 2016, section 3.1), with instance normalisation.
+
+The network is that of the PyTorch examples (fast_neural_style): its state dicts load as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stylize import weights as files
+from stylize.errors import UsageError, WeightsError
+from stylize.stylizers import _feedforward, base
+from stylize.stylizers._folded import Conv9, UpConv
+from stylize.stylizers._layers import conv, normalize
+
+RUNNING = re.compile(r"in\d+\.(running_(mean|var)|num_batches_tracked)$")
+"""Statistics that torch < 0.4 saved with a checkpoint and nothing ever used."""
+
+
+class Norm(nn.Module):
+    """Instance normalisation with a learnt scale and shift; of an image's four phases together where they are given."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(Tensor(channels).fill_(1))
+        self.bias = nn.Parameter(Tensor(channels).zero_())
+
+    def forward(self, x: Tensor) -> Tensor:
+        phases = x.shape[1] // self.weight.shape[0]
+        gain, shift = (p.float().repeat_interleave(phases).view(1, -1, 1, 1) for p in (self.weight, self.bias))
+        return normalize(x, gain, shift, phases=phases)
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions with normalisation, added to their input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1, self.in1 = conv(channels, channels, 3), Norm(channels)
+        self.conv2, self.in2 = conv(channels, channels, 3), Norm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = x + self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
+        return y
+
+
+class TransformerNet(nn.Module):
+    """(N, 3, H, W) in [0, 255] to (N, 3, H', W'), about [0, 255], H' and W' rounded up to multiples of 4."""
+
+    deconv1: nn.Module
+    deconv2: nn.Module
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.in1 = conv(3, 32, 9), Norm(32)
+        self.conv2, self.in2 = conv(32, 64, 3, stride=2), Norm(64)
+        self.conv3, self.in3 = conv(64, 128, 3, stride=2), Norm(128)
+        for i in range(1, 6):
+            setattr(self, f"res{i}", Residual(128))
+        self.deconv1, self.in4 = conv(128, 64, 3), Norm(64)
+        self.deconv2, self.in5 = conv(64, 32, 3), Norm(32)
+        self.deconv3: nn.Module = conv(32, 3, 9)
+        self.folded = False
+
+    def fold(self) -> None:
+        """Run the layers behind the upsamplings at the smaller size."""
+        self.deconv1, self.deconv2 = UpConv(self.deconv1, "nearest"), UpConv(self.deconv2, "nearest")
+        self.deconv3 = Conv9(self.deconv3)
+        self.folded = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.in1(self.conv1(x)))
+        x = F.relu(self.in2(self.conv2(x)))
+        x = F.relu(self.in3(self.conv3(x)))
+        for i in range(1, 6):
+            x = getattr(self, f"res{i}")(x)
+        if self.folded:
+            x = F.pixel_shuffle(F.relu(self.in4(self.deconv1(x))), 2)
+            x = F.relu(self.in5(self.deconv2(x)))
+            return F.pixel_shuffle(self.deconv3(x), 2)
+        x = F.relu(self.in4(self.deconv1(F.interpolate(x, scale_factor=2, mode="nearest"))))
+        x = F.relu(self.in5(self.deconv2(F.interpolate(x, scale_factor=2, mode="nearest"))))
+        result: Tensor = self.deconv3(x)
+        return result
+
+
+class Johnson(_feedforward.FeedForward):
+    """One small network a style: the fastest of the classics. A style is a checkpoint, not a picture.
+
+    From Python, `weights` is one checkpoint or a folder of them, and a style is a checkpoint's name without suffix:
+    `stylize.load("johnson", weights="styles/")(photo, "mosaic")`.
+    """
+
+    name = "johnson"
+    summary = "one network a style, one fast pass (Johnson et al. 2016); a folder of checkpoints is a folder of styles"
+    needs = "a state dict of the PyTorch examples' TransformerNet (.pth, .model, .safetensors), or a folder of them"
+    styles_are_weights = True
+    least_px = 16
+    settings_type: ClassVar[type[base.Settings]] = _feedforward.FoldedSettings
+
+    def load(self, weights: Path | str | None) -> None:
+        """Read a checkpoint or a folder of them; None leaves it to `read_style`."""
+        self._styles: dict[str, Any] = {}
+        if weights == base.RANDOM:
+            self.weights_sha256 = base.RANDOM
+            self._styles[base.RANDOM] = self._ready(TransformerNet())
+        elif weights is not None:
+            states = [files.read(path, self.needs or "") for path in _checkpoints(Path(weights))]
+            self._styles = {_style_name(state.path): self._network(state) for state in states}
+            if len(self._styles) < len(states):
+                raise UsageError(f"{weights}: two checkpoints of one name, which is what a style is called; rename one")
+            self.note(states)
+
+    def read_style(self, data: bytes, path: Path) -> nn.Module:
+        """A checkpoint's bytes to its network."""
+        return self._network(files.parse(data, path, self.needs or ""))
+
+    def code(self, style: Any = None) -> Any:
+        """The network of a style's name; with one checkpoint, of anything."""
+        if len(self._styles) == 1 and not isinstance(style, str):
+            return next(iter(self._styles.values()))
+        if isinstance(style, str) and style in self._styles:
+            return self._styles[style]
+        known = ", ".join(sorted(self._styles)) or "none; give weights"
+        raise UsageError(f"johnson: a style is a checkpoint's name, not {style!r:.80}; its styles: {known}")
+
+    def encode_style(self, style: Tensor) -> nn.Module:
+        """The one network there is: a picture says nothing here. Raises UsageError if there are several."""
+        network: nn.Module = self.code()
+        return network
+
+    def __call__(self, content: Any, style: Any = None) -> Any:
+        """A PIL image or an (H, W, 3) uint8 array and a style's name to the first one's kind and size."""
+        return super().__call__(content, style)
+
+    def forward(self, contents: Tensor, code: nn.Module) -> Tensor:
+        """(N, 3, H, W) in [0, 1] to (N, 3, H', W') of multiples of 4."""
+        image: Tensor = code(contents * 255)
+        return image.float() / 255
+
+    def _network(self, state: files.State) -> nn.Module:
+        net = TransformerNet()
+        files.fill(net, state.renamed(_plain_name), self.needs or "")
+        return self._ready(net)
+
+    def _ready(self, net: TransformerNet) -> nn.Module:
+        if self.settings.folded:
+            net.fold()
+        ready: nn.Module = self.prepare(net)
+        return ready
+
+
+def _plain_name(name: str) -> str | None:
+    return None if RUNNING.search(name) else name.removeprefix("module.").replace(".conv2d.", ".")
+
+
+def _style_name(path: Path) -> str:
+    return path.name.removesuffix(".tar").rsplit(".", 1)[0]
+
+
+def _checkpoints(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(p for p in path.iterdir() if p.suffix.lower() in files.SUFFIXES)
+    if not found:
+        kinds = ", ".join(files.SUFFIXES)
+        raise WeightsError(f"{path}: no checkpoints in this folder (looked for {kinds}); expected {Johnson.needs}")
+    return found
+
+
+STYLIZER = Johnson

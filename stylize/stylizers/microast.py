@@ -1,0 +1,187 @@
+"""`microast`: micro encoders and a micro decoder with dual modulation (Wang et al. 2023, "MicroAST", section 3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stylize.stylizers import _arbitrary, _feedforward, base
+from stylize.stylizers._folded import Conv9, Pointwise, UpConv
+from stylize.stylizers._layers import adain, at_least, conv, mean_std
+
+WIDTH = 64
+FILES = {
+    "content_encoder": "content_encoder_iter_160000.pth.tar",
+    "style_encoder": "style_encoder_iter_160000.pth.tar",
+    "modulator": "modulator_iter_160000.pth.tar",
+    "decoder": "decoder_iter_160000.pth.tar",
+}
+"""The published names."""
+
+
+class Code(NamedTuple):
+    """A style: for the deep and the shallow layer mean and deviation, filter gain and filter bias, (1, 64, 1, 1)."""
+
+    deep: tuple[Tensor, Tensor, Tensor, Tensor]
+    shallow: tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+class Settings(_arbitrary.Settings, _feedforward.FoldedSettings):
+    """alpha goes from the content's own statistics (0) to the style's (1); the filters follow the style at any."""
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions added to their input; with filter modulation when given a gain and a bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = conv(WIDTH, WIDTH, 3)
+        self.conv2 = conv(WIDTH, WIDTH, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = x + self.conv2(F.relu(self.conv1(x)))
+        return y
+
+    def modulated(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+        """Section 3.3: each convolution's filters scaled by `gain`, plus its input scaled by `bias`."""
+        gain, bias = gain.to(x.dtype), bias.to(x.dtype)
+        inner = F.relu(torch.addcmul(bias * x, gain, self.conv1(x)))
+        return torch.addcmul(torch.addcmul(x, bias, inner), gain, self.conv2(inner))
+
+
+class Encoder(nn.Module):
+    """(N, 3, H, W) to two (N, 64, H/4, W/4): shallow and deep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enc1 = nn.Sequential(
+            conv(3, 16, 9), nn.ReLU(),
+            conv(16, 32, 3, stride=2, groups=16), nn.ReLU(),
+            conv(32, 32, 1), nn.ReLU(),
+            conv(32, WIDTH, 3, stride=2, groups=32), nn.ReLU(),
+            conv(WIDTH, WIDTH, 1), nn.ReLU(),
+            Residual(),
+        )  # fmt: skip
+        self.enc2 = nn.Sequential(Residual())
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        shallow = self.enc1(x)
+        return shallow, self.enc2(shallow)
+
+
+class Modulator(nn.Module):
+    """The style's features to each layer's filter gain and bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight1, self.bias1, self.weight2, self.bias2 = (
+            nn.Sequential(conv(WIDTH, WIDTH, 3, groups=WIDTH), nn.AdaptiveAvgPool2d(1)) for _ in range(4)
+        )
+
+    def forward(self, shallow: Tensor, deep: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        return (self.weight1(shallow), self.bias1(shallow)), (self.weight2(deep), self.bias2(deep))
+
+
+class Decoder(nn.Module):
+    """The content's deep features (N, 64, H/4, W/4) and a code to (N, 3, H, W)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dec1 = Residual()
+        self.dec2 = Residual()
+        self.dec3: nn.Module = nn.Sequential(
+            nn.Upsample(scale_factor=2, mode="bilinear"),
+            conv(WIDTH, 32, 3, groups=32), nn.ReLU(),
+            conv(32, 32, 1), nn.ReLU(),
+            nn.Upsample(scale_factor=2, mode="bilinear"),
+            conv(32, 16, 3, groups=16), nn.ReLU(),
+            conv(16, 16, 1), nn.ReLU(),
+            conv(16, 3, 9),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor, code: Code, alpha: float) -> Tensor:
+        dtype = x.dtype
+        # Its output's mean is far from 0, so the next normalisation would enlarge the rounding of half precision.
+        x = x.to(self.dec1.conv1.weight.dtype)
+        for layer, (mean, std, gain, bias) in ((self.dec1, code.deep), (self.dec2, code.shallow)):
+            x = layer.modulated(adain(x, mean, std, alpha), gain, bias)
+            x = x.to(dtype)
+        image: Tensor = self.dec3(x)
+        return image
+
+
+class FoldedTail(nn.Module):
+    """The decoder's last part on phases: the same result with no convolution at full size."""
+
+    def __init__(self, plain: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(plain, nn.Sequential)
+        _, conv1, _, point1, _, _, conv2, _, point2, _, last = plain
+        self.up1, self.point1 = UpConv(conv1, "bilinear"), Pointwise(point1)
+        self.up2, self.point2 = UpConv(conv2, "bilinear"), Pointwise(point2)
+        self.last = Conv9(last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pixel_shuffle(F.relu(self.point1(F.relu(self.up1(x)))), 2)
+        return F.pixel_shuffle(self.last(F.relu(self.point2(F.relu(self.up2(x))))), 2)
+
+
+class Restyler(nn.Module):
+    """The part that runs once an image: content encoder and decoder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.content_encoder = Encoder()
+        self.decoder = Decoder()
+
+    def forward(self, content: Tensor, code: Code, alpha: float) -> Tensor:
+        image: Tensor = self.decoder(self.content_encoder(content)[1], code, alpha)
+        return image
+
+
+class MicroAST(_arbitrary.ArbitraryStyle):
+    """Arbitrary style in 0.5 million weights; brings the published checkpoints' look."""
+
+    name = "microast"
+    summary = "any style, one fast pass (Wang et al. 2023); --weights FOLDER with its four published files"
+    needs = f"a folder with {', '.join(FILES.values())}"
+    least_px = 8
+    settings_type: ClassVar[type[base.Settings]] = Settings
+
+    def load(self, weights: Path | str | None) -> None:
+        """Load the four checkpoints of a folder."""
+        net = Restyler()
+        style_encoder, modulator = Encoder(), Modulator()
+        parts = {
+            "content_encoder": net.content_encoder,
+            "style_encoder": style_encoder,
+            "modulator": modulator,
+            "decoder": net.decoder,
+        }
+        self.fill(weights, {FILES[name]: part for name, part in parts.items()}, _plain_name)
+        self.style_encoder, self.modulator = self.in_fp32(style_encoder), self.in_fp32(modulator)
+        if self.settings.folded:
+            net.decoder.dec3 = FoldedTail(net.decoder.dec3)
+        self.net = self.prepare(net, keep=[net.decoder.dec1])
+
+    def encode(self, style: Tensor) -> Code:
+        """(3, H, W) in [0, 1] to a code of eight (1, 64, 1, 1) tensors in fp32."""
+        shallow, deep = self.style_encoder(at_least(style, 8)[None])
+        for_shallow, for_deep = self.modulator(shallow, deep)
+        return Code((*mean_std(deep), *for_deep), (*mean_std(shallow), *for_shallow))
+
+    def forward(self, contents: Tensor, code: Code) -> Tensor:
+        """(N, 3, H, W) in [0, 1] to (N, 3, H', W') of multiples of 4."""
+        image: Tensor = self.net(contents, code, self.settings.alpha)
+        return image
+
+
+def _plain_name(name: str) -> str:
+    return name.replace(".conv_layer.", ".")
+
+
+STYLIZER = MicroAST

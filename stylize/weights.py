@@ -1,0 +1,120 @@
+"""Weights from files of unknown origin: safetensors, or state dicts read with `weights_only=True`; never code."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from stylize.errors import WeightsError
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".model", ".tar", ".ckpt")
+"""What weights files are called; `.model` and `.pth.tar` are what the published ones use."""
+
+Rename = Callable[[str], str | None]
+"""A tensor's name in a file to its name in a network; None leaves it out."""
+
+
+@dataclass(frozen=True)
+class State:
+    """One file's tensors by name, its SHA-256 and where it came from."""
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    sha256: str
+
+    def renamed(self, rename: Rename) -> State:
+        """The same with other names; a name that becomes None is left out."""
+        named = ((rename(name), value) for name, value in self.tensors.items())
+        return State(self.path, {name: value for name, value in named if name is not None}, self.sha256)
+
+
+def read(path: Path, expected: str) -> State:
+    """The state dict in a file, on the CPU. `expected` says in a few words what should be in it.
+
+    Raises WeightsError naming the file and what was expected.
+    """
+    try:
+        data = path.read_bytes()
+    except IsADirectoryError:
+        raise WeightsError(f"{path}: is a folder; expected a file with {expected}") from None
+    except OSError as error:
+        raise WeightsError(f"{path}: {(error.strerror or str(error)).lower()}; expected {expected}") from None
+    return parse(data, path, expected)
+
+
+def parse(data: bytes, path: Path, expected: str) -> State:
+    """As `read`, of bytes that came from `path`."""
+    tensors = (
+        _safetensors(data, path, expected) if path.suffix.lower() == ".safetensors" else _pickle(data, path, expected)
+    )
+    return State(path, tensors, hashlib.sha256(data).hexdigest())
+
+
+def fill(net: nn.Module, state: State, expected: str) -> None:
+    """Copy a state's tensors into a network of exactly these names and shapes.
+
+    Raises WeightsError naming the file, the first tensor that does not fit, and what was expected.
+    """
+    wanted = net.state_dict()
+    for name, target in wanted.items():
+        if name not in state.tensors:
+            raise WeightsError(f"{state.path}: holds no {name}; expected {expected}")
+        got = state.tensors[name]
+        if got.shape != target.shape:
+            shapes = f"{name} is {tuple(got.shape)}, not {tuple(target.shape)}"
+            raise WeightsError(f"{state.path}: {shapes}; expected {expected}")
+        if not torch.isfinite(got.float()).all():
+            raise WeightsError(f"{state.path}: {name} holds NaN or infinity; expected {expected}")
+    extra = next((name for name in state.tensors if name not in wanted), None)
+    if extra is not None:
+        raise WeightsError(f"{state.path}: holds {extra}, which is not part of it; expected {expected}")
+    net.load_state_dict(dict(state.tensors))
+
+
+def together(states: list[State]) -> str:
+    """One SHA-256 for several files: of the lines that `sha256sum` prints for their names in sorted order."""
+    if len(states) == 1:
+        return states[0].sha256
+    lines = (f"{state.sha256}  {state.path.name}\n" for state in sorted(states, key=lambda state: state.path.name))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _safetensors(data: bytes, path: Path, expected: str) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise WeightsError(f"{path}: not a whole safetensors file ({_line(error)}); expected {expected}") from None
+
+
+def _pickle(data: bytes, path: Path, expected: str) -> dict[str, Tensor]:
+    try:
+        loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # Torch's own text advises to load it without the guard; nobody should.
+        unsafe = "Unsupported" in str(error) and zipfile.is_zipfile(io.BytesIO(data))
+        why = "holds more than tensors and is not read, as it could run code" if unsafe else "not a weights file"
+        raise WeightsError(f"{path}: {why}; expected {expected}") from None
+    except Exception as error:  # torch raises whatever the damage happens to hit
+        raise WeightsError(f"{path}: damaged or no weights file ({_line(error)}); expected {expected}") from None
+    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
+        loaded = loaded["state_dict"]
+    if not isinstance(loaded, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
+    ):
+        raise WeightsError(f"{path}: holds no plain state dict; expected {expected}")
+    return loaded
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]

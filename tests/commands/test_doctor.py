@@ -1,0 +1,76 @@
+"""`python -m stylize doctor`."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stylize.__main__ import main
+from stylize.commands import doctor
+from stylize.errors import WeightsError
+from stylize.stylizers.compact import Compact
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PATIENCE_S", 0)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What was printed; each line says how it stands."""
+    printed = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in printed} <= {"ok", "warn", "no"}
+    return printed
+
+
+def test_it_says_that_the_bundled_model_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    printed = lines(capsys)
+    assert any(line.startswith("ok    compact, the bundled model") for line in printed)
+    assert any(line.startswith("ok    fp32 on cpu") for line in printed)
+    assert any("(default)" in line for line in printed)
+    assert any("weights of vgg19" in line for line in printed)
+
+
+def test_a_bundled_model_that_is_gone_is_exit_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(self: Compact, weights: Any) -> None:
+        raise WeightsError("compact.safetensors: no such file")
+
+    monkeypatch.setattr(Compact, "load", load)
+    assert main(["doctor"]) == 1
+    assert any(line.startswith("no    the bundled model does not run: compact.safetensors") for line in lines(capsys))
+
+
+def test_what_is_missing_is_said_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else found(name))
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(doctor, "_precisions", lambda: iter([]))
+    monkeypatch.setattr(doctor, "FREE_BYTES", 2**60)
+    assert main(["doctor"]) == 0
+    text = "\n".join(lines(capsys))
+    assert "warn  ray is missing; only the jobs for folders need it: pip install" in text
+    assert "warn  torchvision does not import" in text
+    assert "install this Python's development files" in text or "compile needs a C++ compiler" in text
+    assert "free some" in text
+
+
+def test_without_torch_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(doctor, "_bundled", lambda: iter([("no", "")]))
+    for name in ("_machine", "_cuda", "_precisions", "_compiler", "_cached", "_disk"):
+        monkeypatch.setattr(doctor, name, lambda: iter([]))
+    assert main(["doctor"]) == 1
+    assert any(line.startswith("no    torch does not import") and "torch>=2.11" in line for line in lines(capsys))

@@ -1,0 +1,222 @@
+"""`python -m stylize PHOTO ARTWORK RESULT`."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import stylize
+from stylize import images
+from stylize.__main__ import main
+from stylize.errors import CannotContinueError, CorruptImageError, StylizeError, UnsupportedImageError, UsageError
+from stylize.stylizers import identity
+from stylize.stylizers.johnson import TransformerNet
+from tests.conftest import picture
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> list[str]:
+    """A photo of 64 x 48 px and an artwork."""
+    paths = [tmp_path / "photo.png", tmp_path / "artwork.png"]
+    for seed, path in enumerate(paths):
+        path.write_bytes(images.encode(picture(seed), "png", 95))
+    return list(map(str, paths))
+
+
+def refused(argv: list[str], kind: type[StylizeError] = UsageError) -> str:
+    """The one line that a call is refused with."""
+    with pytest.raises(kind) as error:
+        main(argv)
+    line = str(error.value)
+    assert "\n" not in line
+    return line
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("jpeg", "JPEG"), ("PNG", "PNG"), ("webp", "WEBP")])
+def test_the_suffix_says_the_format(
+    pair: list[str], tmp_path: Path, suffix: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = tmp_path / "new folder" / f"result.{suffix}"
+    assert main([*pair, str(result), "--stylizer", "identity"]) == 0
+    with Image.open(result) as image:
+        assert image.format == kind
+        assert image.size == (64, 48)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{result}: 64 x 48 px"
+    assert lines[1].startswith("identity, fp32 on cpu")
+    assert lines[1].endswith("SSIM 1.000 against the photo")
+    assert len(lines) == 2
+
+
+def test_flags_may_stand_anywhere_and_an_existing_result_is_overwritten(pair: list[str], tmp_path: Path) -> None:
+    result = tmp_path / "r.png"
+    result.write_bytes(b"old")
+    assert main([pair[0], "--resolution-px", "32", pair[1], "--set", "alpha=0.5", str(result)]) == 0
+    with Image.open(result) as image:
+        assert image.size == (32, 24)
+
+
+def test_the_command_does_what_the_library_does(pair: list[str], tmp_path: Path) -> None:
+    main([*pair, str(tmp_path / "r.png"), "--precision", "fp32", "--style-resolution-px", "none"])
+    with Image.open(tmp_path / "r.png") as image:
+        expected = stylize.load(precision="fp32")(picture(0), picture(1))
+        assert image.tobytes() == expected.tobytes()
+
+
+def test_shares_of_several_artworks_count(pair: list[str], tmp_path: Path) -> None:
+    photo, artwork = pair
+    made = []
+    for artworks, more in (
+        ([artwork], []),
+        ([artwork, photo], ["--style-weights", "1,0"]),
+        ([artwork, photo], ["--style-weights", "1,3"]),
+        ([artwork, photo], []),
+    ):
+        assert main([photo, *artworks, str(tmp_path / "r.png"), *more]) == 0
+        made.append((tmp_path / "r.png").read_bytes())
+    assert made[0] == made[1]
+    assert len(set(made)) == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--stylizer", "nosuch"], "known: adain, compact"),
+        (["--stylizer", "microast"], "microast needs weights"),
+        (["--stylizer", "adain", "--weights", "nowhere"], "nowhere: no such folder"),
+        (["--set", "wings=2"], "its settings: "),
+        (["--set", "wings"], "expected NAME=VALUE"),
+        (["--set", "alpha=7"], "'alpha'"),
+        (["--quality", "0"], "--quality"),
+        (["--resolution-px", "wide"], "--resolution-px"),
+        (["--style-weights", "1,2"], "2 for 1 artworks"),
+        (["--style-weights", "one"], "such as 1,2"),
+        (["--style-weights", "-1"], "such as 1,2"),
+        (["--style-weights", "1", "--stylizer", "identity"], "methods that mix: adain, compact"),
+        (["--precision", "bf16", "--stylizer", "identity"], "choose one of: fp32"),
+    ],
+)
+def test_a_wrong_flag_is_refused_in_one_line(pair: list[str], tmp_path: Path, more: list[str], said: str) -> None:
+    more = [f"{more[0]}={more[1]}", *more[2:]]  # a value may begin with a dash
+    assert said in refused([*pair, str(tmp_path / "r.png"), *more])
+    assert not (tmp_path / "r.png").exists()
+
+
+def test_wrong_paths_are_refused_in_one_line(pair: list[str], tmp_path: Path) -> None:
+    result = str(tmp_path / "r.png")
+    assert "got 2 of them" in refused(pair)
+    assert "one of .jpg" in refused([*pair, str(tmp_path / "r.gif")])
+    assert "one of the inputs" in refused([*pair, pair[0]])
+    (tmp_path / "link.png").symlink_to(pair[1])
+    assert "one of the inputs" in refused([*pair, str(tmp_path / "link.png")])
+    (tmp_path / "folder.png").mkdir()
+    assert "is a folder" in refused([*pair, str(tmp_path / "folder.png")])
+    assert "photo.png is no folder" in refused([*pair, f"{pair[0]}/r.png"])
+    assert "no such file" in refused(["nowhere.jpg", pair[1], result], CorruptImageError)
+    assert "http:// is not supported" in refused(["http://a/b.jpg", pair[1], result])
+    assert "takes one ARTWORK" in refused([*pair, pair[1], result, "--stylizer", "identity"])
+
+
+def test_a_file_that_is_no_image_is_named(pair: list[str], tmp_path: Path) -> None:
+    (tmp_path / "notes.jpg").write_text("no image")
+    said = refused([pair[0], str(tmp_path / "notes.jpg"), str(tmp_path / "r.png")], CorruptImageError)
+    assert said == f"{tmp_path / 'notes.jpg'}: not an image that Pillow can read"
+    assert "raise max_pixels" in refused([*pair, str(tmp_path / "r.png"), "--max-pixels", "9"], UnsupportedImageError)
+
+
+def test_a_photo_too_small_for_the_method_is_refused(pair: list[str], tmp_path: Path) -> None:
+    argv = [*pair, str(tmp_path / "r.png"), "--stylizer", "adain", "--weights", "random", "--resolution-px", "8"]
+    assert "adain needs 16 px a side" in refused(argv, UnsupportedImageError)
+
+
+def test_nan_is_one_line_and_no_result(pair: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: identity.Identity, content: Tensor, code: None) -> Tensor:
+        return content * float("nan")
+
+    monkeypatch.setattr(identity.Identity, "stylize", broken)
+    assert "NaN" in refused([*pair, str(tmp_path / "r.png"), "--stylizer", "identity"], CannotContinueError)
+    assert not (tmp_path / "r.png").exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_memory_that_runs_out_is_one_line(
+    pair: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def greedy(self: identity.Identity, content: Tensor, code: None) -> Tensor:
+        raise error
+
+    monkeypatch.setattr(identity.Identity, "stylize", greedy)
+    said = refused([*pair, str(tmp_path / "r.png"), "--stylizer", "identity"], CannotContinueError)
+    assert "smaller --resolution-px" in said
+
+
+def test_ctrl_c_says_that_nothing_was_written(
+    pair: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(self: identity.Identity, content: Tensor, code: None) -> Tensor:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(identity.Identity, "stylize", stopped)
+    assert main([*pair, str(tmp_path / "r.png"), "--stylizer", "identity"]) == 130
+    assert capsys.readouterr().err == "interrupted: nothing was written\n"
+
+
+def test_a_johnson_style_is_a_checkpoint_or_its_name(pair: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "styles"
+    folder.mkdir()
+    torch.manual_seed(1)
+    state = io.BytesIO()
+    torch.save(TransformerNet().state_dict(), state)
+    (folder / "mosaic.pth").write_bytes(state.getvalue())
+    flags = ["--stylizer", "johnson", "--precision", "fp32"]
+    by_file, by_name = tmp_path / "file.png", tmp_path / "name.png"
+    assert main([pair[0], str(folder / "mosaic.pth"), str(by_file), *flags]) == 0
+    assert main([pair[0], "mosaic", str(by_name), *flags, "--weights", str(folder)]) == 0
+    assert by_file.read_bytes() == by_name.read_bytes()
+    assert "its styles: mosaic" in refused([pair[0], "wave", str(by_name), *flags, "--weights", str(folder)])
+    assert "not a weights file" in refused([*pair, str(by_name), *flags])
+
+
+def test_random_weights_are_called_so(pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([pair[0], "any", str(tmp_path / "r.png"), "--stylizer", "johnson", "--weights", "random"]) == 0
+    assert "untrained weights" in capsys.readouterr().out
+
+
+def test_gatys_prints_its_losses_and_no_bar_off_a_terminal(
+    pair: list[str], tmp_path: Path, real_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = str(real_data / "weights" / "vgg19_features_fp16.safetensors")
+    flags = ["--stylizer", "gatys", "--weights", weights, "--set", "iterations=2", "--precision", "fp32"]
+    assert main([*pair, str(tmp_path / "r.png"), *flags]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.splitlines()[2].startswith("content_loss ")
+
+
+def test_microast_restyles_with_the_published_weights(pair: list[str], tmp_path: Path, real_data: Path) -> None:
+    weights = str(real_data / "weights" / "microast")
+    assert main([*pair, str(tmp_path / "r.jpg"), "--stylizer", "microast", "--weights", weights]) == 0
+
+
+def test_a_wrong_call_exits_with_2_and_no_traceback() -> None:
+    call = [sys.executable, "-m", "stylize", "nowhere.jpg", "nowhere.jpg", "r.jpg"]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: no such file: nowhere.jpg\n"
+
+
+def test_help_loads_no_torch() -> None:
+    code = (
+        "import sys\nfrom stylize.__main__ import main\n"
+        "try: main(['--help'])\nexcept SystemExit: sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "PHOTO ARTWORK [ARTWORK ...] RESULT" in done.stdout

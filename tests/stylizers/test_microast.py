@@ -1,0 +1,155 @@
+"""MicroAST: the published checkpoints give the published network's result, and nothing else is taken for them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import stylize
+from jobs import published
+from stylize.errors import WeightsError
+from stylize.measure.ssim import ssim
+from stylize.stylizers.base import to_pixels, to_tensor
+from stylize.stylizers.microast import FILES
+from tests.conftest import picture
+
+CPU = torch.device("cpu")
+PARTS = ("content_encoder", "style_encoder", "modulator", "decoder")
+
+
+@pytest.fixture(scope="module")
+def folder(real_data: Path) -> Path:
+    return real_data / "weights" / "microast"
+
+
+@pytest.fixture(scope="module")
+def reference(folder: Path) -> published.MicroAST:
+    net = published.MicroAST().eval().requires_grad_(False)
+    for name in PARTS:
+        path = folder / f"{name}_iter_160000.pth.tar"
+        getattr(net, name).load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return net
+
+
+def run(
+    folder: Path | str, content: torch.Tensor, style: torch.Tensor, precision: str = "fp32", **settings: Any
+) -> torch.Tensor:
+    stylizer = stylize.load("microast", weights=folder, precision=precision, **settings)
+    with torch.inference_mode():
+        return stylizer.stylize(content, stylizer.encode_style(style))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("size", [(48, 64), (45, 67), (9, 50)])
+def test_result_is_the_published_networks(
+    folder: Path, reference: published.MicroAST, size: tuple[int, int], alpha: float
+) -> None:
+    height, width = size
+    content, style = to_tensor(picture(1, width, height), CPU), to_tensor(picture(2, 71, 53), CPU)
+    with torch.inference_mode():
+        expected = reference(content[None], style[None], alpha)[0, :, :height, :width].clamp(0, 1)
+    assert expected.std() > 0.02
+    torch.testing.assert_close(run(folder, content, style, alpha=alpha), expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("setting", ["folded", "channels_last"])
+def test_settings_that_only_save_time_leave_the_result(folder: Path, setting: str) -> None:
+    content, style = to_tensor(picture(1, 61, 47), CPU), to_tensor(picture(2), CPU)
+    choices: list[dict[str, Any]] = [{setting: value} for value in (False, True)]
+    plain, fast = (run(folder, content, style, **choice) for choice in choices)
+    torch.testing.assert_close(plain, fast, atol=1e-4, rtol=0)
+
+
+def test_bf16_stays_close_to_fp32(folder: Path) -> None:
+    content, style = to_tensor(picture(1, 96, 80), CPU), to_tensor(picture(2, 80, 80), CPU)
+    full, half = (to_pixels(run(folder, content, style, precision=precision)) for precision in ("fp32", "bf16"))
+    assert (ssim(full, half) or 0) >= 0.95
+
+
+def test_int8_stays_close_to_fp32(folder: Path) -> None:
+    content, style = to_tensor(picture(1, 96, 80), CPU), to_tensor(picture(2, 80, 80), CPU)
+    full, small = (to_pixels(run(folder, content, style, precision=precision)) for precision in ("fp32", "int8"))
+    assert (ssim(full, small) or 0) >= 0.8
+
+
+def test_the_four_files_are_recorded_with_their_hashes(folder: Path) -> None:
+    stylizer = stylize.load("microast", weights=folder)
+    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES.values()}
+    assert stylizer.weights_files == hashes
+    printed = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))  # as sha256sum prints them
+    assert stylizer.weights_sha256 == hashlib.sha256(printed.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", FILES.values())
+def test_missing_file_is_named(folder: Path, tmp_path: Path, name: str) -> None:
+    for other in FILES.values():
+        if other != name:
+            shutil.copy(folder / other, tmp_path)
+    _refused(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", FILES.values())
+def test_truncated_file_is_named(folder: Path, tmp_path: Path, name: str) -> None:
+    for other in FILES.values():
+        shutil.copy(folder / other, tmp_path)
+    whole = (folder / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    _refused(tmp_path, name)
+
+
+def test_checkpoint_of_another_part_is_named(folder: Path, tmp_path: Path) -> None:
+    for name in FILES.values():
+        shutil.copy(folder / name, tmp_path)
+    shutil.copy(folder / FILES["modulator"], tmp_path / FILES["decoder"])
+    _refused(tmp_path, FILES["decoder"])
+
+
+def test_folder_that_is_not_there_is_named_with_the_expected_files(tmp_path: Path) -> None:
+    assert FILES["modulator"] in _refused(tmp_path / "gone", "gone")
+
+
+def test_without_weights_it_says_which_files_it_wants() -> None:
+    with pytest.raises(WeightsError, match=FILES["style_encoder"]) as caught:
+        stylize.load("microast")
+    assert "\n" not in str(caught.value)
+
+
+def test_random_weights_are_the_same_every_time() -> None:
+    first, second = (stylize.load("microast", weights="random") for _ in range(2))
+    assert first.weights_sha256 == "random"
+    assert (first(picture(1), picture(2)) == second(picture(1), picture(2))).all()
+
+
+def test_random_weights_leave_the_callers_random_numbers() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    stylize.load("microast", weights="random")
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+def test_batch_is_its_images_one_by_one(precision: str) -> None:
+    stylizer = stylize.load("microast", weights="random", precision=precision)
+    contents = torch.stack([to_tensor(picture(seed, 41, 38), CPU) for seed in (1, 2)])
+    with torch.inference_mode():
+        code = stylizer.encode_style(to_tensor(picture(3), CPU))
+        together = stylizer.stylize_batch(contents, code)
+        alone = torch.stack([stylizer.stylize(content, code) for content in contents])
+    torch.testing.assert_close(together, alone, atol=1e-4 if precision == "fp32" else 0.1, rtol=0)
+
+
+def _refused(weights: Path, named: str) -> str:
+    """The one line with which a folder is refused."""
+    with pytest.raises(WeightsError) as caught:
+        stylize.load("microast", weights=weights)
+    line = str(caught.value)
+    assert named in line
+    assert "expected" in line
+    assert "\n" not in line
+    return line

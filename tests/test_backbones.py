@@ -1,0 +1,198 @@
+"""Backbones give torchvision's own features, at any of their layers, from torchvision's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+import torch
+import torchvision.models
+from torch import Tensor, nn
+
+from stylize.backbones import BACKBONES, MEAN, STD, Features, load_backbone
+from stylize.errors import UsageError, WeightsError
+
+
+def image() -> Tensor:
+    return torch.rand(1, 3, 45, 52, generator=torch.Generator().manual_seed(0))
+
+
+def normalized(x: Tensor) -> Tensor:
+    return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+
+
+def untrained(name: str) -> Any:
+    """torchvision's network with random weights, its running statistics too."""
+    torch.manual_seed(0)
+    net = getattr(torchvision.models, name)(weights=None).eval().requires_grad_(False)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+    return net
+
+
+def heard(net: nn.Module, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    """What torchvision's network computes at its parts of these names."""
+    found: dict[str, Tensor] = {}
+
+    def listen(layer: str) -> None:
+        def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            found[layer] = output.clone()
+
+        net.get_submodule(layer).register_forward_hook(keep)
+
+    for layer in layers:
+        listen(layer)
+    net(normalized(image()))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("squeezenet1_1", ("features.0", "features.1", "features.2", "features.7", "features.12")),
+        ("mobilenet_v2", ("features.0", "features.3", "features.13")),
+        ("mobilenet_v3", ("features.1", "features.6", "features.12")),
+        ("resnet50", ("conv1", "bn1", "relu", "maxpool", "layer1.0", "layer2.3", "layer3.5")),
+    ],
+)
+def test_features_are_torchvisions_own(name: str, layers: tuple[str, ...], tmp_path: Path) -> None:
+    net = untrained({"mobilenet_v3": "mobilenet_v3_large"}.get(name, name))
+    path = tmp_path / "whole.pth"
+    torch.save(net.state_dict(), path)
+    own, _ = load_backbone(name, layers, path)
+    found, expected = own(image()), heard(net, layers)
+    assert list(found) == list(layers)
+    for layer in layers:
+        torch.testing.assert_close(found[layer], expected[layer], msg=f"{layer} differs")
+
+
+@pytest.mark.parametrize(("name", "last"), [("vgg16", "relu5_1"), ("vgg19", "pool5")])
+def test_vgg_has_torchvisions_layers_under_the_papers_names(name: str, last: str) -> None:
+    own = Features(name, ["relu1_1", "conv3_2", "pool4", last])
+    with torch.device("meta"):
+        theirs = getattr(torchvision.models, name)(weights=None).features
+    kinds = {"conv": nn.Conv2d, "relu": nn.ReLU, "pool": nn.MaxPool2d}
+    steps = own._steps
+    assert [kinds[step[:4]] for step, _ in steps] == [type(module) for module in theirs[: len(steps)]]
+    shapes = {key: value.shape for key, value in theirs[: len(steps)].state_dict(prefix="features.").items()}
+    assert {key: value.shape for key, value in own.trunk.state_dict().items()} == shapes
+    with torch.no_grad():
+        x = normalized(image())
+        for _, module in steps:
+            x = module(x)
+        assert torch.equal(own(image())[last], x)
+
+
+def test_layer_kept_before_an_in_place_relu_keeps_its_negative_values() -> None:
+    both = Features("vgg19", ["conv1_2", "relu1_2"])
+    found = both(image())
+    assert (found["conv1_2"] < 0).any()
+    assert torch.equal(found["conv1_2"].relu(), found["relu1_2"])
+
+
+def test_trunk_ends_at_the_last_layer_asked_for() -> None:
+    assert Features("squeezenet1_1", ["features.4"]).trunk.state_dict().keys() == {
+        key
+        for key in untrained("squeezenet1_1").state_dict()
+        if key.startswith(tuple(f"features.{i}." for i in range(5)))
+    }
+    assert not any(
+        key.startswith(("layer2", "layer3", "layer4")) for key in Features("resnet50", ["layer1.2"]).state_dict()
+    )
+
+
+def test_average_pooling_takes_the_place_of_max_pooling() -> None:
+    torch.manual_seed(0)
+    average = Features("vgg19", ["relu1_2", "pool1"], "average")(image())
+    torch.testing.assert_close(average["pool1"], nn.functional.avg_pool2d(average["relu1_2"], 2))
+
+
+def test_weights_get_no_gradient_and_the_image_does() -> None:
+    net = Features("squeezenet1_1", ["features.4"])
+    x = image().requires_grad_(True)
+    net(x)["features.4"].sum().backward()
+    assert x.grad is not None
+    assert x.grad.abs().sum() > 0
+    assert not any(p.requires_grad for p in net.parameters())
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_default_layers_are_layers_of_the_backbone(name: str) -> None:
+    kind = BACKBONES[name]
+    with torch.device("meta"):
+        known = [layer for layer, _ in kind.build()[1]]
+    assert set(kind.content) | set(kind.style) <= set(known)
+
+
+def test_unknown_backbone_and_layer_name_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"'vgg20'.*vgg19.*squeezenet1_1"):
+        Features("vgg20", ["relu1_1"])
+    with pytest.raises(UsageError, match=r"vgg19 has no layer 'relu9_1'.*conv1_1, relu1_1"):
+        Features("vgg19", ["relu1_1", "relu9_1"])
+
+
+def test_weights_without_what_lies_behind_the_last_layer_are_enough(tmp_path: Path) -> None:
+    state = untrained("squeezenet1_1").state_dict()
+    torch.save({key: value for key, value in state.items() if int(key.split(".")[1]) < 5}, tmp_path / "short.pth")
+    load_backbone("squeezenet1_1", ["features.4"], tmp_path / "short.pth")
+    with pytest.raises(
+        WeightsError, match=r"short\.pth: holds no features\.6.*expected torchvision's weights of squee"
+    ):
+        load_backbone("squeezenet1_1", ["features.7"], tmp_path / "short.pth")
+
+
+def test_weights_of_another_backbone_are_refused(tmp_path: Path) -> None:
+    torch.save(untrained("squeezenet1_1").state_dict(), tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match=r"other\.pth: .*expected torchvision's weights of mobilenet_v2"):
+        load_backbone("mobilenet_v2", ["features.3"], tmp_path / "other.pth")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """torchvision's cache, empty, with no network behind it."""
+
+    def refuse(url: str, *_args: object, **_kwargs: object) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    return tmp_path / "hub" / "checkpoints"
+
+
+def test_file_in_torchvisions_cache_is_used(cache: Path) -> None:
+    import hashlib
+
+    path = cache / Path(torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url).name
+    cache.mkdir(parents=True)
+    state = untrained("squeezenet1_1").state_dict()
+    torch.save(state, path)
+    net, kept = load_backbone("squeezenet1_1", ["features.4"])
+    assert kept.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert torch.equal(net.trunk.state_dict()["features.0.weight"], state["features.0.weight"])
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_missing_weights_are_told_where_to_lie(cache: Path, name: str) -> None:
+    with pytest.raises(WeightsError) as caught:
+        load_backbone(name, BACKBONES[name].style)
+    kind, member = BACKBONES[name].weights.split(".")
+    url = getattr(torchvision.models, kind)[member].url
+    line = str(caught.value)
+    assert str(cache / Path(url).name) in line
+    assert "--weights" in line
+    assert "no network" in line
+    assert "\n" not in line
+
+
+def test_damaged_file_in_the_cache_is_named(cache: Path) -> None:
+    path = cache / Path(torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url).name
+    cache.mkdir(parents=True)
+    path.write_bytes(b"half a download")
+    with pytest.raises(WeightsError, match=path.name):
+        load_backbone("squeezenet1_1", ["features.4"])

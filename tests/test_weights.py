@@ -1,0 +1,145 @@
+"""Weights from files of unknown origin: read whole, told apart, never run."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from stylize import weights
+from stylize.errors import WeightsError
+
+EXPECTED = "weights of the tiny network"
+TENSORS = {"0.weight": torch.arange(6.0).view(2, 3), "0.bias": torch.ones(2)}
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(3, 2))
+
+
+def state(tensors: dict[str, Tensor]) -> weights.State:
+    return weights.State(Path("tiny.pth"), tensors, "0" * 64)
+
+
+def line(call: Callable[[], object], named: str) -> str:
+    """The one line of the error that a call raises, which names the file and what was expected."""
+    with pytest.raises(WeightsError) as caught:
+        call()
+    message = str(caught.value)
+    assert named in message
+    assert message.endswith(f"; expected {EXPECTED}") or message.endswith(f"; expected a file with {EXPECTED}")
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.pt", "a.model", "a.pth.tar", "a.ckpt", "a.safetensors", "A.SAFETENSORS"])
+def test_tensors_and_hash_of_a_file_are_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    save_file(TENSORS, path) if path.suffix.lower() == ".safetensors" else torch.save(TENSORS, path)
+    found = weights.read(path, EXPECTED)
+    assert found.path == path
+    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found.tensors.keys() == TENSORS.keys()
+    assert all(torch.equal(found.tensors[key], TENSORS[key]) for key in TENSORS)
+
+
+def test_bytes_are_read_as_the_file_they_came_from(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save(TENSORS, path)
+    data = path.read_bytes()
+    path.unlink()
+    assert weights.parse(data, path, EXPECTED).tensors.keys() == TENSORS.keys()
+
+
+def test_state_dict_of_a_training_checkpoint_is_found(tmp_path: Path) -> None:
+    torch.save({"epoch": 3, "state_dict": TENSORS}, tmp_path / "a.pth")
+    assert weights.read(tmp_path / "a.pth", EXPECTED).tensors.keys() == TENSORS.keys()
+
+
+def test_files_of_before_the_zip_format_are_read(tmp_path: Path) -> None:
+    torch.save(TENSORS, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
+    assert torch.equal(weights.read(tmp_path / "a.pth", EXPECTED).tensors["0.bias"], TENSORS["0.bias"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [[torch.ones(1)], torch.ones(1), {"0.weight": 3}, {"model": TENSORS}, {0: torch.ones(1)}, None],
+    ids=["list", "tensor", "numbers", "nested", "numbered", "none"],
+)
+def test_what_is_no_plain_state_dict_is_refused(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "a.pth"
+    torch.save(content, path)
+    assert "no plain state dict" in line(lambda: weights.read(path, EXPECTED), "a.pth")
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+@pytest.mark.parametrize("data", [b"", b"\0", b"<!DOCTYPE html>\n<html>\n", b"PK\x03\x04", bytes(range(256)) * 9])
+def test_what_is_no_weights_file_is_refused(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    line(lambda: weights.read(tmp_path / name, EXPECTED), name)
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_every_truncation_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    save_file(TENSORS, path) if path.suffix == ".safetensors" else torch.save(TENSORS, path)
+    data = path.read_bytes()
+    for end in range(0, len(data), 23):
+        line(lambda end=end: weights.parse(data[:end], path, EXPECTED), name)  # type: ignore[misc]
+
+
+def test_missing_file_and_folder_are_told_apart(tmp_path: Path) -> None:
+    assert "no such file" in line(lambda: weights.read(tmp_path / "gone.pth", EXPECTED), "gone.pth")
+    assert "is a folder" in line(lambda: weights.read(tmp_path, EXPECTED), tmp_path.name)
+
+
+def test_name_renamed_to_none_is_left_out() -> None:
+    renamed = state(TENSORS).renamed(lambda name: name.replace("0.", "net.") if "weight" in name else None)
+    assert list(renamed.tensors) == ["net.weight"]
+
+
+def test_network_is_filled_whatever_the_files_precision() -> None:
+    tiny = net()
+    weights.fill(tiny, state({key: value.half() for key, value in TENSORS.items()}), EXPECTED)
+    assert all(torch.equal(value, TENSORS[key]) for key, value in tiny.state_dict().items())
+    assert tiny[0].weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"0.bias": None}, "holds no 0.bias"),
+        ({"0.bias": torch.ones(3)}, "0.bias is (3,), not (2,)"),
+        ({"0.weight": torch.ones(3, 2)}, "0.weight is (3, 2), not (2, 3)"),
+        ({"0.bias": torch.tensor([1, float("nan")])}, "0.bias holds NaN or infinity"),
+        ({"0.bias": torch.tensor([1, float("inf")])}, "0.bias holds NaN or infinity"),
+        ({"1.bias": torch.ones(2)}, "1.bias, which is not part of it"),
+    ],
+)
+def test_tensor_that_does_not_fit_is_named_and_nothing_filled(change: dict[str, Tensor | None], named: str) -> None:
+    tiny = net()
+    before = {key: value.clone() for key, value in tiny.state_dict().items()}
+    tensors = {key: value for key, value in (TENSORS | change).items() if value is not None}
+    message = line(lambda: weights.fill(tiny, state(tensors), EXPECTED), "tiny.pth")
+    assert named in message
+    assert all(torch.equal(value, before[key]) for key, value in tiny.state_dict().items())
+
+
+def test_hash_of_several_files_is_that_of_what_sha256sum_prints() -> None:
+    states = [weights.State(Path("in") / name, {}, digit * 64) for name, digit in (("b.pth", "1"), ("a.pth", "2"))]
+    printed = f"{'2' * 64}  a.pth\n{'1' * 64}  b.pth\n"
+    assert weights.together(states) == hashlib.sha256(printed.encode()).hexdigest()
+    assert weights.together(states) == weights.together(states[::-1])
+
+
+def test_hash_of_one_file_is_its_own() -> None:
+    buffer = io.BytesIO()
+    torch.save(TENSORS, buffer)
+    one = weights.parse(buffer.getvalue(), Path("a.pth"), EXPECTED)
+    assert weights.together([one]) == hashlib.sha256(buffer.getvalue()).hexdigest()
