@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from types import UnionType
@@ -68,6 +69,10 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     except StylizeError as error:
         status = EXIT_USAGE
         print(f"error: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; Python would complain once more as it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_CANNOT_CONTINUE)
     except KeyboardInterrupt:
         status = 130
         print("interrupted: what is done is kept; the same command resumes", file=sys.stderr)

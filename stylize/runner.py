@@ -9,13 +9,11 @@ import json
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import torch
@@ -29,15 +27,15 @@ from stylize.measure.hardware import device_name, node_name
 from stylize.measure.memory import PeakMemory
 from stylize.measure.ssim import ssim
 from stylize.outcomes import free_memory, out_of_memory, task_columns
-from stylize.pairs import Input, Task
+from stylize.pairs import Task
 from stylize.results.lock import still_current
 from stylize.results.schema import Row, to_batch
 from stylize.storage import read_bytes, write_atomic
+from stylize.styles import Style, Styles
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
 
 log = logging.getLogger(__name__)
 
-KEPT_STYLES = 8
 AHEAD = 2
 """Images read before the device is free for them: enough to hide reading, few enough to bound memory."""
 
@@ -47,27 +45,13 @@ class NotFiniteError(StylizeError):
 
 
 @dataclass(slots=True)
-class _Style:
-    """One artwork in a worker: read once, encoded once, or broken for all its pairs."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    loaded: bool = False
-    pixels: Pixels | None = None
-    weights: tuple[bytes, Path] | None = None
-    sha256: str | None = None
-    error: Exception | None = None
-    code: Any = None
-    encoded: bool = False
-
-
-@dataclass(slots=True)
 class _Work:
     """A task on its way through the stages."""
 
     task: Task
     row: Row
     begin: float
-    style: _Style | None = None
+    style: Style | None = None
     pixels: Pixels | None = None
     result: Pixels | None = None
     failed: bool = False
@@ -87,11 +71,9 @@ class Runner:
         self.out = Path(config.out)
         self.token = token
         self.device = str(stylizer.device)
-        self._styles: OrderedDict[tuple[str, str], _Style] = OrderedDict()
-        self._styles_lock = threading.Lock()
+        self._styles = Styles(config, stylizer)
         self._peak = PeakMemory(self.device)
         self._done = 0
-        self._styles_are_weights = stylizer.styles_are_weights and stylizer.weights_sha256 is None
         self._batch = self._batch_size()
         self._room = threading.Semaphore(AHEAD + config.io_threads + self._batch)
         self._turn = threading.Lock()
@@ -188,10 +170,10 @@ class Runner:
             start = time.perf_counter()
             data = read_bytes(pair.content.uri)
             row["content_sha256"] = hashlib.sha256(data).hexdigest()
-            work.style = self._style(pair.style)
+            work.style = self._styles.get(pair.style)
             row["read_s"] = time.perf_counter() - start
             row["style_sha256"] = work.style.sha256
-            if self._styles_are_weights:
+            if self._styles.are_weights:
                 row["weights_sha256"] = work.style.sha256
             if work.style.error is not None:
                 raise work.style.error.with_traceback(None)
@@ -201,33 +183,6 @@ class Runner:
             row["source_width_px"], row["source_height_px"] = decoded.source_width_px, decoded.source_height_px
             work.pixels = decoded.pixels
         return work
-
-    def _style(self, wanted: Input) -> _Style:
-        key = (wanted.uri, wanted.identity)
-        with self._styles_lock:
-            style = self._styles.setdefault(key, _Style())
-            self._styles.move_to_end(key)
-            while len(self._styles) > KEPT_STYLES:
-                self._styles.popitem(last=False)
-        with style.lock:
-            if not style.loaded:
-                self._load_style(style, wanted)
-        return style
-
-    def _load_style(self, style: _Style, wanted: Input) -> None:
-        try:
-            data = read_bytes(wanted.uri)
-            style.sha256 = hashlib.sha256(data).hexdigest()
-            if self._styles_are_weights:
-                style.weights = data, Path(wanted.uri)
-                style.loaded = True
-                return
-            side, limit = self.config.style_resolution_px, self.config.max_pixels
-            style.pixels = decode(data, long_side_px=side, max_pixels=limit).pixels
-        except ImageError as error:
-            # Kept, so that a broken artwork is read once and not once a photo.
-            style.error = type(error)(f"style: {error}")
-        style.loaded = True
 
     def _stylize_read(self, reads: list[Future[_Work]]) -> list[_Work]:
         """Stylize what was read, those of one size together."""
@@ -264,7 +219,7 @@ class Runner:
         warmup = self._done < self.config.warmup_images
         self._done += len(works)
         with torch.inference_mode():
-            code = self._code(first.style, first.row)
+            code, first.row["style_s"] = self._styles.code(first.style)
             contents = [to_tensor(work.pixels, self.stylizer.device) for work in works if work.pixels is not None]
             self._peak.start()
             with timed(self.device) as clock:
@@ -285,18 +240,6 @@ class Runner:
             raise NotFiniteError("the result has NaN or infinity in it; try precision fp32 or other settings")
         work.result = to_pixels(image)
         work.row["height_px"], work.row["width_px"] = work.result.shape[:2]
-
-    def _code(self, style: _Style, row: Row) -> Any:
-        if not style.encoded:
-            with timed(self.device) as clock:
-                if style.weights is not None:
-                    style.code = self.stylizer.read_style(*style.weights)
-                else:
-                    assert style.pixels is not None
-                    style.code = self.stylizer.encode_style(to_tensor(style.pixels, self.stylizer.device))
-            row["style_s"] = clock.seconds
-            style.encoded, style.pixels, style.weights = True, None, None
-        return style.code
 
     def _finish(self, work: _Work) -> Row:
         row = work.row

@@ -49,11 +49,14 @@ ALLOWED = {
     "gallery": {"errors", "storage"},
     "training": {"errors", "backbones", "stylizers"},
     "outcomes": {"config", "pairs", "results"},
-    "runner": {"outcomes", "errors", "config", "images", "measure", "pairs", "results", "storage", "stylizers"},
+    "styles": {"config", "errors", "images", "measure", "pairs", "storage", "stylizers"},
+    "runner": {
+        "styles", "outcomes", "errors", "config", "images", "measure", "pairs", "results", "storage", "stylizers",
+    },
     "report": {"errors", "images", "results", "storage"},
     "commands": {"errors", "cli", "backbones", "images", "measure", "outcomes", "storage", "stylizers"},
     "__main__": {"cli", "commands"},
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.parent != ROOT or p.stem != "__init__"],

@@ -178,7 +178,7 @@ def fast_bf16() -> bool:
 
 def to_tensor(pixels: np.ndarray[Any, Any], device: torch.device) -> Tensor:
     """(H, W, 3) uint8 to (3, H, W) float32 in [0, 1] on `device`."""
-    moved = torch.from_numpy(pixels).to(device)
+    moved = torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).to(device)
     return moved.permute(2, 0, 1).to(torch.float32).div_(255)
 
 
