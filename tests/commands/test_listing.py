@@ -42,7 +42,7 @@ def test_backbones_say_whether_the_cache_has_their_weights(cache: Path, capsys: 
 def test_settings_have_defaults_and_layers(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "gatys"]) == 0
     out = capsys.readouterr().out
-    assert "│ iterations       │ 150 " in out
+    assert "│ iterations       │ 120 " in out
     assert "lbfgs or adam" in out
     assert "layer2.3" in out
     assert main(["list", "identity"]) == 0
