@@ -5,6 +5,7 @@ Names of parts are those of the published state dicts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylize.stylizers import load
+from stylize.stylizers.johnson import plain_name
 from stylize.weights import SUFFIXES, read
 
 
@@ -313,10 +315,16 @@ def _transformer(path: Path | None, artworks: list[Tensor]) -> Any:
     net = TransformerNet().eval()
     if path is not None:
         file = path if path.is_file() else sorted(p for p in path.iterdir() if p.suffix in SUFFIXES)[0]
-        kept = read(file, "TransformerNet").renamed(lambda name: None if ".running_" in name else name)
+        kept = read(file, "TransformerNet").renamed(_wrapped_name)
         net.load_state_dict(kept.tensors)
     net.to(artworks[0].device)
     return lambda photo, _: net(photo * 255) / 255, [None]
+
+
+def _wrapped_name(name: str) -> str | None:
+    # The published network wraps each convolution in a layer of its own.
+    plain = plain_name(name)
+    return plain and re.sub(r"(conv\d)\.", r"\1.conv2d.", plain)
 
 
 def _adain(folder: Path | None, artworks: list[Tensor]) -> Any:

@@ -145,7 +145,7 @@ class Johnson(_feedforward.FeedForward):
 
     def _network(self, state: files.State) -> nn.Module:
         net = TransformerNet()
-        files.fill(net, state.renamed(_plain_name), self.needs or "")
+        files.fill(net, state.renamed(plain_name), self.needs or "")
         return self._ready(net)
 
     def _ready(self, net: TransformerNet) -> nn.Module:
@@ -155,7 +155,8 @@ class Johnson(_feedforward.FeedForward):
         return ready
 
 
-def _plain_name(name: str) -> str | None:
+def plain_name(name: str) -> str | None:
+    """A published state dict's name to TransformerNet's own; None for what nothing uses."""
     return None if RUNNING.search(name) else name.removeprefix("module.").replace(".conv2d.", ".")
 
 
