@@ -10,17 +10,16 @@ from contextlib import contextmanager
 
 import ray
 
-from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, UsageError
 
 CONNECT_S = 10
 
 
 @contextmanager
-def local_or_cluster(config: JobConfig) -> Iterator[None]:
+def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> Iterator[None]:
     """Ray for as long as there is work: what it still has to print comes before this job's last lines."""
     ours = not ray.is_initialized()
-    start_ray(config)
+    start_ray(address, cpus, gpus)
     try:
         yield
     finally:
@@ -28,10 +27,13 @@ def local_or_cluster(config: JobConfig) -> Iterator[None]:
             ray.shutdown()
 
 
-def start_ray(config: JobConfig) -> None:
-    """Connect to the cluster that `address`, RAY_ADDRESS or a submitted job names, else start a local one."""
+def start_ray(address: str | None, cpus: float = 0, gpus: float = 0) -> None:
+    """Connect to the cluster that `address`, RAY_ADDRESS or a submitted job names, else start a local one.
+
+    cpus, gpus: what a worker takes; UsageError if a local Ray has no room for one, as that cannot grow.
+    """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    address = config.address or os.environ.get("RAY_ADDRESS")
+    address = address or os.environ.get("RAY_ADDRESS")
     try:
         if not ray.is_initialized():
             _check_reachable(address)
@@ -47,7 +49,7 @@ def start_ray(config: JobConfig) -> None:
             f"{where} cannot be reached or started: {' '.join(str(error).split())[:300]}"
         ) from None
     if address is None:
-        check_fits(config.cpus_per_actor, config.gpus_per_actor)
+        check_fits(cpus, gpus)
 
 
 def _check_reachable(address: str | None) -> None:

@@ -99,7 +99,7 @@ def show_job(precision: str, workers: int, threads: int) -> None:
                 "cpus_per_actor": threads,
             }
         )
-        start_ray(config)
+        start_ray(config.address, config.cpus_per_actor)
         bare = _Bare(config, photos, style, threads=workers * threads)
         job_s, bare_s = [], []
         with _job(config) as fan, RowStore.open(root / "out") as store:
@@ -254,7 +254,7 @@ def run_null_tasks(count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         config = configs.build({"content": folder, "styles": folder, "out": folder})
         options = fanout.Options(actors=WORKERS)
-        start_ray(config)
+        start_ray(config.address)
         tasks = pairs.tasks(null_pairs(count), {}, hashlib.sha256().hexdigest(), "jpg")
         first_at = rows = 0.0
         fan = fanout.FanOut(make_null, lambda t, s, e: to_batch([_null_row(t) | {"status": s, "error": e}]), options)

@@ -15,6 +15,8 @@ LINE_EVERY_S = 10.0
 class Reporter:
     """Counts done and failed tasks and shows them, with images/s and the time left."""
 
+    verb = "stylize"
+
     def __init__(self, total: int, mode: str = "auto") -> None:
         self.total = total
         self.done = 0
@@ -29,7 +31,7 @@ class Reporter:
     def __enter__(self) -> Reporter:
         if self._mode == "bar":
             self._bar = Progress(
-                TextColumn("stylize"),
+                TextColumn(self.verb),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TextColumn("[red]{task.fields[failed]}"),
@@ -95,6 +97,31 @@ class Reporter:
         if self.done == self._earlier or self.done >= self.total:
             return ""
         return f"{duration((self.total - self.done) / self._per_second())} left"
+
+
+class TrainingReporter(Reporter):
+    """The same for steps of training, with the loss and what the device waited for."""
+
+    verb = "train"
+
+    def __init__(self, total: int, mode: str = "auto") -> None:
+        super().__init__(total, mode)
+        self._text = ""
+
+    def at(self, step: int, text: str) -> None:
+        """Training stands at `step`; `text` says how it goes."""
+        if not self._text:
+            self.keep(step - self.done)
+            self._start = time.monotonic()  # what came before was no training
+        self.done, self._text = step, text
+        self.tick()
+
+    def line(self) -> str:
+        """`step 120 of 2000, 8.1 images/s, 1 % of the time waiting for images, loss 7.31, 12 min left`."""
+        return ", ".join(part for part in (f"step {self.done} of {self.total}", self._rate(), self._left()) if part)
+
+    def _rate(self) -> str:
+        return self._text or "starting"
 
 
 def duration(seconds: float) -> str:

@@ -231,7 +231,8 @@ def _work(
     from stylize.outcomes import lost_row
 
     options = fan_options(config)
-    with local_or_cluster(config), Reporter(total, config.progress) as shown:
+    ray = local_or_cluster(config.address, config.cpus_per_actor, config.gpus_per_actor)
+    with ray, Reporter(total, config.progress) as shown:
         if counter.kept:
             shown.note("resuming: tasks that have rows already are not done again")
 

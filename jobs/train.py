@@ -1,33 +1,290 @@
-"""Make the bundled model's weights: `python -m jobs.train PHOTOS PAINTINGS OUT`; the same command again resumes."""
+"""Train the bundled network, or one for a style of your own, on Ray Train:
+
+    python -m jobs.train PHOTOS ARTWORKS OUT     any style, as the bundled model
+    python -m jobs.train PHOTOS STYLE.jpg OUT    that style alone, for `--stylizer johnson`
+
+The same command resumes from the last checkpoint, also after `kill -9`; with more `--steps` it trains on.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Sequence
+import math
+import shlex
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import ray
+
+from jobs.cluster import local_or_cluster
+from jobs.progress import TrainingReporter
 from stylize import cli
-from stylize.errors import UsageError
+from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.measure import hardware
+from stylize.results.lock import OutLock
+from stylize.storage import one_line, write_atomic
+
+if TYPE_CHECKING:
+    from stylize.training.config import TrainConfig
+    from stylize.training.data import Folder
+    from stylize.training.loop import Standing
+
+CHECKPOINTS = "checkpoints"
+RESTARTS = 3
 
 
 def main(argv: Sequence[str]) -> int:
     """Train to the last step; returns 0."""
-    from pydantic import ValidationError
+    from stylize.training.config import TrainConfig, configure
 
-    from stylize.training.loop import TrainConfig, Trainer
-
-    parser = cli.Parser(prog="train", description="Train the bundled arbitrary-style network.")
-    for name in ("photos", "paintings", "out"):
+    positional = ("photos", "styles", "out")
+    parser = cli.Parser(
+        prog="train",
+        description="Train a network that restyles photos. The same command resumes.",
+        epilog="STYLES decides the method: a folder of artworks, any style (compact); one image, that style (johnson).",
+    )
+    for name in positional:
         parser.add_argument(name, metavar=name.upper(), help=TrainConfig.model_fields[name].description)
-    cli.add_model(parser, TrainConfig, skip=("photos", "paintings", "out"))
-    try:
-        config = TrainConfig(**vars(parser.parse_args(argv)))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"{first['loc'][0]}: {first['msg']} (got {first['input']!r})") from None
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    print(f"weights: {Trainer(config).run()}")
+    cli.add_model(parser, TrainConfig, skip=positional)
+    config = _absolute(configure(vars(parser.parse_args(argv))))
+    for role, path in (("PHOTOS", config.photos), ("STYLES", config.styles)):
+        if config.out.is_relative_to(path):
+            raise UsageError(f"OUT lies in {role}, so its samples would be learnt from; give an OUT outside of it")
+    with OutLock(config.out):
+        return _locked(config, argv)
+
+
+def _absolute(config: TrainConfig) -> TrainConfig:
+    paths = {name: value.resolve() for name, value in config if isinstance(value, Path)}
+    return config.model_copy(update=paths)
+
+
+def _locked(config: TrainConfig, argv: Sequence[str]) -> int:
+    from stylize.training.data import read_folder
+
+    shown = TrainingReporter(config.steps, config.progress)
+    photos, artworks = read_folder(config.photos), read_folder(config.styles)
+    _check_same_run(config, artworks)
+    weights = config.out / "weights" / f"{config.weights_name}.safetensors"
+    if _steps_done(weights) >= config.steps:
+        shown.note(f"already trained to step {_steps_done(weights)}: {weights}; more --steps train on")
+        return cli.EXIT_OK
+    _check_weights(config)
+    for folder, path in ((photos, config.photos), (artworks, config.styles)):
+        if folder.unreadable:
+            few = ", ".join(p.name for p in folder.unreadable[:5])
+            shown.note(f"{path}: {len(folder.unreadable)} images cannot be read and are left out: {few}")
+    gpus = config.device == "cuda"
+    with local_or_cluster(config.address, config.cpus_per_worker or 1, int(gpus)):
+        scaling = _scaling(config)
+        shown.note(
+            f"training {config.method} on {len(photos.files)} photos: {config.workers} workers of "
+            f"{scaling['resources_per_worker']['CPU']} CPU{' and a GPU' if scaling['use_gpu'] else ''}"
+        )
+        _train(config, photos, artworks, _origin(argv), scaling, shown)
+    print(f"weights: {weights}\ncard: {weights.with_suffix('.md')}\nlosses: {config.out / 'losses'}")
     return cli.EXIT_OK
 
 
+def _check_same_run(config: TrainConfig, artworks: Folder) -> None:
+    """Raises UsageError where OUT holds the checkpoints of other weights: they would be trained on as these."""
+    now = {"method": config.method, "name": config.weights_name}
+    if config.method == "johnson":
+        now["style_sha256"] = artworks.sha256
+    path = config.out / "run.json"
+    try:
+        before = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        write_atomic(path, json.dumps(now, indent=1).encode())
+        return
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: not readable as JSON ({one_line(error)}); give another OUT") from None
+    if before != now:
+        raise UsageError(
+            f"{config.out} holds the training of {before.get('name')!r}, of another style; give another OUT"
+        )
+
+
+def _check_weights(config: TrainConfig) -> None:
+    """Raises WeightsError or UsageError here, in one line, rather than in every worker."""
+    from stylize.backbones import load_backbone
+    from stylize.measure.perceptual import STYLE_LAYERS
+    from stylize.training.subjects import subject
+
+    load_backbone("vgg19", STYLE_LAYERS, config.vgg)
+    if config.start_from:
+        subject(config).start_from(config.start_from)
+
+
+def _steps_done(weights: Path) -> int:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, "pt") as file:
+            return int((file.metadata() or {})["step"])
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return 0
+
+
+def _origin(argv: Sequence[str]) -> dict[str, str]:
+    machine = hardware.describe()
+    return {
+        "command": shlex.join(["python", "-m", "jobs.train", *argv]),
+        "versions": json.dumps(machine["versions"]),
+        "git_commit": str(hardware.git_commit()),
+    }
+
+
+def _scaling(config: TrainConfig) -> dict[str, Any]:
+    """What ScalingConfig takes. Raises UsageError for what the cluster cannot hold."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cards = int(sum(node.get("GPU", 0) for node in nodes))
+    use_gpu = config.device == "cuda" or (config.device == "auto" and cards > 0)
+    if use_gpu and config.workers > cards:
+        raise UsageError(
+            f"{config.workers} workers need as many GPUs; there are {cards}: lower workers or set --device cpu"
+        )
+    key = "GPU" if use_gpu else "CPU"
+    biggest = max(nodes, key=lambda node: (node.get(key, 0), node.get("CPU", 0)))
+    shared_by = int(biggest["GPU"]) if use_gpu else math.ceil(config.workers / len(nodes))
+    cpus = config.cpus_per_worker or max(1, int(biggest.get("CPU", 1)) // max(1, shared_by))
+    if not use_gpu and sum(int(node.get("CPU", 0)) // cpus for node in nodes) < config.workers:
+        raise UsageError(
+            f"there is no room for {config.workers} workers of {cpus} CPU; lower workers or cpus_per_worker"
+        )
+    return {"num_workers": config.workers, "use_gpu": use_gpu, "resources_per_worker": {"CPU": cpus}}
+
+
+class Board:
+    """Where rank 0 writes how far it is, for the driver to read."""
+
+    def __init__(self) -> None:
+        self._standing: Standing | None = None
+
+    def write(self, standing: Standing) -> None:
+        """Replace what stands there."""
+        self._standing = standing
+
+    def read(self) -> Standing | None:
+        """What stands there."""
+        return self._standing
+
+
+def _train(
+    config: TrainConfig, photos: Folder, artworks: Folder, origin: dict[str, str], scaling: dict[str, Any],
+    shown: TrainingReporter,
+) -> None:  # fmt: skip
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    # Its own lines would tear the bar apart; what matters of them comes back as the error.
+    logging.getLogger("ray.train").setLevel(logging.ERROR)
+    board = ray.remote(Board).options(num_cpus=0).remote()
+    trainer = TorchTrainer(
+        _work,
+        train_loop_config={
+            "config": config, "photos": photos, "artworks": artworks, "origin": origin, "board": board,
+        },
+        scaling_config=ScalingConfig(**scaling),
+        run_config=RunConfig(
+            name=CHECKPOINTS,
+            storage_path=str(config.out),
+            checkpoint_config=CheckpointConfig(num_to_keep=2),
+            failure_config=FailureConfig(max_failures=RESTARTS),
+        ),
+    )  # fmt: skip
+    before = signal.getsignal(signal.SIGINT)
+    with shown, _watching(board, shown):
+        try:
+            trainer.fit()
+        except SystemExit:  # what Ray Train makes of Ctrl-C
+            raise KeyboardInterrupt from None
+        except Exception as error:
+            raise _plain(error) from None
+        finally:
+            signal.signal(signal.SIGINT, before)
+    logging.getLogger("ray.train").setLevel(logging.NOTSET)
+
+
+def _plain(error: Exception) -> StylizeError:
+    """What Ray Train raised as one line of ours: the first worker's own error if it is one."""
+    causes: list[BaseException] = list(getattr(error, "worker_failures", {}).values()) or [error]
+    for cause in causes:
+        while cause is not None:
+            if isinstance(cause, StylizeError):
+                return cause
+            cause = cause.__cause__ or getattr(cause, "cause", None)  # type: ignore[assignment]
+    return CannotContinueError(f"training stopped: {one_line(causes[0])}; the same command resumes")
+
+
+@contextmanager
+def _watching(board: Any, shown: TrainingReporter) -> Iterator[None]:
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.5):
+            _show(board, shown)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        _show(board, shown)
+
+
+def _show(board: Any, shown: TrainingReporter) -> None:
+    try:
+        now: Standing | None = ray.get(board.read.remote(), timeout=5)
+    except (ray.exceptions.RayError, ray.exceptions.GetTimeoutError):
+        return
+    if now is not None:
+        waiting = f"{now.wait_share:.0%} of the time waiting for images"
+        shown.at(now.step, f"{now.images_per_s:.1f} images/s, {waiting}, loss {now.loss:.4g}")
+
+
+def _work(given: dict[str, Any]) -> None:
+    """One worker of Ray Train."""
+    import torch
+    from ray import train
+    from ray.train.torch import get_device, prepare_model
+
+    from stylize.training.loop import Place, Trainer
+
+    context = train.get_context()
+    device = get_device()
+    assert isinstance(device, torch.device)
+    wrap: Callable[[torch.nn.Module], torch.nn.Module] = lambda module: prepare_model(module, move_to_device=False)  # noqa: E731
+    place = Place(context.get_world_rank(), context.get_world_size(), device, wrap)
+    origin = given["origin"] | {"hardware": f"{place.workers} x {hardware.device_name(device.type)}"}
+    trainer = Trainer(given["config"], given["photos"], given["artworks"], origin, place)
+    checkpoint = train.get_checkpoint()
+    if checkpoint is not None:
+        with checkpoint.as_directory() as folder:
+            trainer.resume(Path(folder) / "state.pt")
+
+    def save(path: Path | None) -> None:
+        state = train.Checkpoint.from_directory(path.parent) if path else None
+        if state is not None:
+            state.set_metadata(trainer.metadata())
+        train.report({"step": trainer.step}, checkpoint=state)
+
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer.run(save, lambda now: given["board"].write.remote(now), Path(scratch))
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    # Ray's workers know this module by its own name, not as the script that was started.
+    from jobs.train import main as entry
+
+    sys.argv[0] = "train"
+    cli.run(entry)

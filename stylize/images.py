@@ -83,6 +83,11 @@ def decode(data: bytes, *, long_side_px: int | None = None, max_pixels: int = MA
     return Decoded(np.array(_apply(rgb, turned)), width, height)
 
 
+def header_size(data: bytes) -> tuple[int, int]:
+    """(width, height) in pixels as the header says, before any turning. Raises CorruptImageError."""
+    return _open(data).size
+
+
 def working_size(width: int, height: int, long_side_px: int | None) -> tuple[int, int]:
     """(width, height) in pixels with the long side as asked, the ratio kept, no side under 1."""
     if long_side_px is None or max(width, height) == long_side_px:

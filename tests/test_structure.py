@@ -43,11 +43,11 @@ ALLOWED = {
     "weights": {"errors"},
     "backbones": {"errors", "weights"},
     "pairs": {"errors", "config", "images", "naming", "storage"},
-    "measure": {"errors"},
+    "measure": {"errors", "backbones"},
     "stylizers": {"errors", "weights", "backbones"},
     "results": {"errors", "storage"},
     "gallery": {"errors", "storage"},
-    "training": {"errors", "backbones", "stylizers"},
+    "training": {"errors", "backbones", "images", "measure", "stylizers", "weights"},
     "outcomes": {"config", "pairs", "results"},
     "styles": {"config", "errors", "images", "measure", "pairs", "storage", "stylizers"},
     "runner": {

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from stylize.stylizers._layers import mean_std, normalize
 
 STRIDE = 8
-MARGIN = 12
+MARGIN = 16
 
 
 def conditional_norm(x: Tensor, affine: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class CompactNet(nn.Module):
     def __init__(
         self,
         widths: tuple[int, int, int] = (32, 64, 128),
-        blocks: int = 6,
+        blocks: int = 8,
         expand: int = 2,
         code: int = 128,
         style_widths: tuple[int, ...] = (32, 64, 128, 160),
@@ -94,7 +94,7 @@ class CompactNet(nn.Module):
         self.refine_quarter = nn.Conv2d(b, b, 3, padding=1)
         self.narrow_half = nn.Conv2d(b, a, 1)
         self.up_half = nn.Conv2d(a, a, 3, padding=1)
-        self.out = nn.Conv2d(a, 12, 3, padding=1)
+        self.out = nn.Conv2d(a, 12, 5, padding=2)
         self.style = StyleEncoder(style_widths, code)
         self.sizes = [2 * c] * (1 + blocks) + [2 * b, 2 * b, 2 * b, 2 * a]
         self.to_affine = nn.Linear(code, sum(self.sizes))

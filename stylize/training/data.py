@@ -2,68 +2,102 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import random
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
 
-from stylize.errors import UsageError
+from stylize import images
+from stylize.errors import CannotContinueError, StylizeError, UsageError
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+BROKEN_IN_A_ROW = 200
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Every image below `folder`, sorted. Raises UsageError if there is none."""
-    if not folder.is_dir():
+@dataclass(frozen=True)
+class Folder:
+    """Images found below a folder, and one SHA-256 over their names and contents."""
+
+    files: tuple[Path, ...]
+    sha256: str
+    unreadable: tuple[Path, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{len(self.files)} images, sha256 {self.sha256}"
+
+
+def read_folder(folder: Path) -> Folder:
+    """Every image below `folder`, sorted, each looked at once. Raises UsageError if there is none that can be read."""
+    if folder.is_file():
+        found = [folder]
+    elif folder.is_dir():
+        found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in images.SUFFIXES and p.is_file())
+    else:
         raise UsageError(f"{folder}: no such folder")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not found:
-        raise UsageError(f"{folder}: holds no images ({', '.join(sorted(SUFFIXES))})")
-    return found
+        raise UsageError(f"{folder}: holds no images ({', '.join(sorted(images.SUFFIXES))})")
+    with ThreadPoolExecutor(8) as pool:
+        hashes = list(pool.map(_sha256, found))
+    digest = hashlib.sha256()
+    good: list[Path] = []
+    bad: list[Path] = []
+    for path, one in zip(found, hashes, strict=True):
+        (bad if one is None else good).append(path)
+        if one is not None:
+            digest.update(f"{one}  {path.name}\n".encode())
+    if not good:
+        raise UsageError(f"{folder}: none of its {len(found)} images can be read")
+    return Folder(tuple(good), digest.hexdigest(), tuple(bad))
 
 
-class Crops(IterableDataset[Tensor]):
-    """An endless stream of (3, size, size) crops in [0, 1] at random scale, mirrored half of the time."""
+def _sha256(path: Path) -> str | None:
+    try:
+        data = path.read_bytes()
+        images.header_size(data)
+    except (OSError, StylizeError):
+        return None
+    return hashlib.sha256(data).hexdigest()
 
-    def __init__(self, files: list[Path], size: int, largest: float, seed: int) -> None:
-        super().__init__()
+
+class Crops:
+    """Batches of square crops at random scale, mirrored half of the time. A batch depends on `seed` and its key alone.
+
+    A file that turns out to be broken costs a draw; CannotContinueError after BROKEN_IN_A_ROW such.
+    """
+
+    def __init__(self, files: tuple[Path, ...], size: int, largest: float, seed: str) -> None:
         self.files = files
         self.size = size
         self.largest = largest
         self.seed = seed
 
-    def __iter__(self) -> Iterator[Tensor]:
-        worker = get_worker_info()
-        rng = random.Random(f"{self.seed}/{worker.id if worker else 0}")
-        while True:
+    def batch(self, key: int, count: int) -> Tensor:
+        """(count, 3, size, size) in [0, 1]."""
+        rng = random.Random(f"{self.seed}/{key}")
+        return torch.stack([self._draw(rng) for _ in range(count)])
+
+    def _draw(self, rng: random.Random) -> Tensor:
+        for _ in range(BROKEN_IN_A_ROW):
             path = rng.choice(self.files)
             try:
-                yield self._crop(path, rng)
-            except OSError:
-                continue  # a broken file costs a draw, not the run
+                return self._crop(path.read_bytes(), rng)
+            except (OSError, StylizeError) as error:
+                reason = f"{path}: {error}"
+        raise CannotContinueError(f"{BROKEN_IN_A_ROW} images in a row are broken, such as {reason}")
 
-    def _crop(self, path: Path, rng: random.Random) -> Tensor:
-        with Image.open(path) as opened:
-            image = ImageOps.exif_transpose(opened.convert("RGB"))
-        short = min(image.size)
-        scaled = max(self.size, round(self.size * rng.uniform(1.0, self.largest)))
-        scaled = min(scaled, max(short, self.size))
-        width, height = (max(self.size, round(side * scaled / short)) for side in image.size)
-        left, top = rng.randint(0, width - self.size), rng.randint(0, height - self.size)
-        # Resize only what is kept.
-        ratio_x, ratio_y = image.width / width, image.height / height
-        box = (
-            left * ratio_x,
-            top * ratio_y,
-            (left + self.size) * ratio_x,
-            (top + self.size) * ratio_y,
-        )
-        crop = image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
+    def _crop(self, data: bytes, rng: random.Random) -> Tensor:
+        width, height = images.header_size(data)
+        short = min(width, height)
+        wanted = min(self.size * rng.uniform(1.0, self.largest), max(short, self.size))
+        # Decoded at the size it is needed in: JPEG does most of the shrinking as it decodes.
+        pixels = images.decode(data, long_side_px=math.ceil(wanted * max(width, height) / short)).pixels
+        left, top = (rng.randint(0, pixels.shape[axis] - self.size) for axis in (1, 0))
+        crop = pixels[top : top + self.size, left : left + self.size]
         if rng.random() < 0.5:
-            crop = ImageOps.mirror(crop)
-        pixels = torch.frombuffer(bytearray(crop.tobytes()), dtype=torch.uint8)
-        return pixels.view(self.size, self.size, 3).permute(2, 0, 1).float() / 255
+            crop = crop[:, ::-1]
+        return torch.from_numpy(np.ascontiguousarray(crop)).permute(2, 0, 1).float() / 255

@@ -1,232 +1,260 @@
-"""The training loop of the bundled arbitrary-style network."""
+"""The training loop of one worker, and what it needs to go on after a kill."""
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
-import logging
+import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
 
-from stylize.backbones import load_backbone
-from stylize.stylizers._compact_net import CompactNet
-from stylize.training import losses
-from stylize.training.data import Crops, list_images
+from stylize.errors import CannotContinueError
+from stylize.stylizers.base import fast_bf16
+from stylize.training import losses, record
+from stylize.training.config import TrainConfig
+from stylize.training.data import Crops, Folder
+from stylize.training.judge import Judge
+from stylize.training.subjects import subject
+from stylize.training.supply import Batches
 
-log = logging.getLogger(__name__)
 AVERAGE_DECAY = 0.998
-IDENTITY_WEIGHT = 50.0
+WARM_UP_STEPS = 100
+SETTLE_EVERY = 10
+SAMPLE_PX = 256
+CPU = torch.device("cpu")
 
 
-class TrainConfig(BaseModel):
-    """What a training run is made of; all of it ends up in the weights' metadata."""
+@dataclass(frozen=True)
+class Place:
+    """Where a worker stands among the others, and on what device."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    rank: int = 0
+    workers: int = 1
+    device: torch.device = CPU
+    wrap: Callable[[nn.Module], nn.Module] = lambda module: module
+    """Makes gradients common to all workers."""
 
-    photos: Path = Field(description="folder of photos")
-    paintings: Path = Field(description="folder of artworks")
-    out: Path = Field(description="folder for the checkpoint, samples, losses and weights")
-    vgg: Path | None = Field(None, description="VGG19 weights; none: torchvision's")
-    steps: int = Field(14_000, ge=1, description="steps in all")
-    decay_steps: int = Field(
-        4_000, ge=0, description="the last steps, over which the rate falls; before, it is constant"
-    )
-    batch: int = Field(4, ge=1, description="photos, and artworks, a step")
-    crop_px: int = Field(128, ge=64, description="side of the square crops")
-    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, at its highest")
-    identity_share: float = Field(
-        0.1, ge=0, le=1, description="share of steps whose style is the photo itself: what alpha = 0 is to mean"
-    )
-    seed: int = Field(0, ge=0, description="of weights and crops")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where to train")
-    checkpoint_every: int = Field(100, ge=1, description="steps between checkpoints")
-    sample_every: int = Field(500, ge=1, description="steps between sample sheets")
-    loaders: int = Field(1, ge=0, description="processes that read images")
-    content_weight: float = Field(1.0, ge=0, description="of the content's features")
-    moments_weight: float = Field(5.0, ge=0, description="of the style features' means and deviations")
-    gram_weight: float = Field(5.0, ge=0, description="of the style features' Gram matrices")
-    variation_weight: float = Field(2.0, ge=0, description="of the result's total variation")
-    range_weight: float = Field(20.0, ge=0, description="of values outside [0, 1]")
 
-    def weights(self) -> dict[str, float]:
-        """Each loss term's weight by its name."""
-        return {name.removesuffix("_weight"): value for name, value in self if name.endswith("_weight")}
+@dataclass(frozen=True)
+class Standing:
+    """How far a run is: for a progress bar."""
+
+    step: int
+    images_per_s: float
+    wait_share: float
+    loss: float
 
 
 class Trainer:
-    """One run: resumes from `out/checkpoint.pt` if it is there."""
+    """One worker's part of a run. Rank 0 writes losses, samples and weights into `config.out`."""
 
-    def __init__(self, config: TrainConfig) -> None:
-        self.config = config
-        config.out.mkdir(parents=True, exist_ok=True)
+    def __init__(
+        self, config: TrainConfig, photos: Folder, artworks: Folder, origin: dict[str, str], place: Place
+    ) -> None:
+        """Raises WeightsError or UsageError for weights that are not there or not what they should be.
+
+        origin: facts for the weights' metadata, such as versions and hardware.
+        """
+        self.config, self.photos, self.artworks, self.place = config, photos, artworks, place
         torch.manual_seed(config.seed)
-        self.device = torch.device(config.device)
-        self.photos = list_images(config.photos)
-        self.paintings = list_images(config.paintings)
-        self.vgg, vgg = load_backbone("vgg19", losses.STYLE_LAYERS, config.vgg)
-        self.vgg_sha256 = vgg.sha256
-        self.vgg = self.vgg.to(self.device).to(memory_format=torch.channels_last)
-        self.net = CompactNet().to(self.device).to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.net).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(self.net.parameters(), config.learning_rate, weight_decay=1e-4)
         self.step = 0
-        self.resume()
-        seed = config.seed * 1_000_003 + self.step
-        # Paintings and photos both serve as styles: two thousand paintings alone are few.
-        self.contents = self._stream(self.photos, 2.0, seed)
-        self.styles = self._stream(self.paintings + self.photos[::8], 1.8, seed + 1)
-        with self._autocast():
-            self.scales = losses.layer_scales(
-                self.vgg, [self._take(self._stream(self.photos, 2.0, 1)) for _ in range(8)]
-            )
+        self.judge = Judge(config.vgg, place.device, half_precision(config, place.device))
+        self.origin = origin | {"vgg_sha256": self.judge.sha256}
+        model = subject(config)
+        started = model.start_from(config.start_from) if config.start_from else None
+        self.history: list[dict[str, Any]] = [{"step": 0, "start_from": started, **self._facts()}]
+        self.model = model.to(place.device).to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.parallel = place.wrap(self.model)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), config.learning_rate, weight_decay=1e-4)
+        self.batches: Batches | None = None
+        torch.backends.cudnn.benchmark = True  # every crop has one size
 
-    def _stream(self, files: list[Path], largest: float, seed: int) -> Any:
-        crops = Crops(files, self.config.crop_px, largest, seed)
-        return iter(DataLoader(crops, batch_size=self.config.batch, num_workers=self.config.loaders))
+    def run(self, save: Callable[[Path | None], None], show: Callable[[Standing], None], scratch: Path) -> None:
+        """Train to the last step. `save` is called by every worker at each checkpoint, by rank 0 with its file.
 
-    def _take(self, stream: Any) -> Tensor:
-        batch: Tensor = next(stream)
-        return batch.to(self.device, memory_format=torch.channels_last)
+        Raises CannotContinueError when the loss is no longer finite.
+        """
+        self.open()
+        try:
+            self._train(save, show, scratch)
+        finally:
+            self.close()
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+    def _train(self, save: Callable[[Path | None], None], show: Callable[[Standing], None], scratch: Path) -> None:
+        config = self.config
+        book = record.Losses(config.out, self.step) if self.place.rank == 0 else None
+        pending: list[tuple[dict[str, float], dict[str, Tensor]]] = []
+        while self.step < config.steps:
+            pending.append(self._timed_step())
+            last = self.step == config.steps
+            due = last or self.step % config.checkpoint_every == 0
+            if due or len(pending) == SETTLE_EVERY:
+                # Only now: asking for a value makes the host wait for the device.
+                rows = [facts | {name: value.item() for name, value in parts.items()} for facts, parts in pending]
+                pending = []
+                _check_finite(rows)
+                if book is not None:
+                    book.add(rows)
+                    show(_standing(rows))
+            if book is not None and (last or self.step % config.sample_every == 0):
+                self.sample()
+            if due:
+                if book is not None:
+                    book.flush()
+                    self.export()
+                save(self._checkpoint(scratch) if book is not None else None)
+
+    def open(self) -> None:
+        """Begin to read images."""
+        place = self.place
+        self.batches = Batches(self.config, self.photos, self.artworks, self.judge, place.rank, place.device)
+
+    def close(self) -> None:
+        """Stop reading images."""
+        if self.batches is not None:
+            self.batches.close()
 
     def rate(self) -> float:
         """The learning rate of this step: warm-up, constant, then a linear fall."""
         config = self.config
-        left = (config.steps - self.step) / max(1, config.decay_steps)
-        return config.learning_rate * min(1.0, (self.step + 1) / 100, max(0.01, left))
+        left = (config.steps - self.step) / max(1.0, config.steps * config.decay_share)
+        return config.learning_rate * min(1.0, (self.step + 1) / WARM_UP_STEPS, max(0.01, left))
 
-    def one_step(self) -> dict[str, float]:
-        """One batch forwards and backwards; the terms of its loss."""
-        content, style = self._take(self.contents), self._take(self.styles)
-        same = torch.rand(()).item() < self.config.identity_share
-        if same:
-            style = content
+    def _timed_step(self) -> tuple[dict[str, float], dict[str, Tensor]]:
+        start, waited = time.perf_counter(), self._wait_s()
+        rate = self.rate()
+        parts = self.one_step(rate)
+        return {
+            "step": self.step,
+            "learning_rate": rate,
+            "images": self.config.batch * self.place.workers,
+            "step_s": time.perf_counter() - start,
+            "wait_s": self._wait_s() - waited,
+        }, parts
+
+    def _wait_s(self) -> float:
+        return self.batches.wait_s if self.batches is not None else 0.0
+
+    def one_step(self, rate: float) -> dict[str, Tensor]:
+        """One batch forwards and backwards; the terms of its loss, detached."""
+        assert self.batches is not None, "open() comes first"
+        content, style = self.batches.at(self.step)
+        photos = content.image.float()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
-        with self._autocast():
-            with torch.no_grad():
-                seen_content, seen_style = self.vgg(content), self.vgg(style)
-            image = self.net(content, self.net.encode_style(style))
-            seen = self.vgg(image)
-        parts = losses.terms(seen, seen_content, seen_style, self.scales, image.float())
-        if same:
-            parts["identity"] = (image.float() - content).square().mean()
-        loss = losses.total(parts, self.config.weights() | {"identity": IDENTITY_WEIGHT})
+            group["lr"] = rate
+        with self.judge.autocast():
+            result = self.parallel(photos, style.image.float()).float()
+        parts = losses.terms(self.judge.features(result), content.features, style.target, result)
+        if style.image is content.image:
+            parts["identity"] = (result - photos).square().mean()
+        loss = losses.total(parts, self.config.terms())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
         self._follow()
-        return {name: value.item() for name, value in {"loss": loss, **parts}.items()}
+        return {name: value.detach() for name, value in {"loss": loss, **parts}.items()}
 
     def _follow(self) -> None:
+        # What is saved is an average of the last few hundred steps: steadier than any one of them.
         decay = min(AVERAGE_DECAY, self.step / (self.step + 10))
         with torch.no_grad():
-            for mean, now in zip(self.average.parameters(), self.net.parameters(), strict=True):
-                mean.lerp_(now, 1 - decay)
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
 
-    def run(self) -> Path:
-        """Train to the last step; returns the path of the weights."""
-        config = self.config
-        start, first = time.perf_counter(), self.step
-        recent: dict[str, float] = {}
-        with (config.out / "losses.jsonl").open("a", encoding="utf-8") as record:
-            while self.step < config.steps:
-                parts = self.one_step()
-                record.write(json.dumps({"step": self.step, **parts}) + "\n")
-                for name, value in parts.items():
-                    recent[name] = 0.98 * recent.get(name, value) + 0.02 * value
-                if self.step % 50 == 0:
-                    record.flush()
-                    pace = (time.perf_counter() - start) / (self.step - first)
-                    shown = " ".join(f"{name} {value:.4f}" for name, value in recent.items())
-                    log.info("step %d of %d, %.2f s a step: %s", self.step, config.steps, pace, shown)
-                if self.step % config.checkpoint_every == 0:
-                    self.save()
-                if self.step % config.sample_every == 0:
-                    self.sample()
-        self.save()
-        return self.export()
-
-    def save(self) -> None:
-        """Write a checkpoint; a kill at any moment leaves the one before it."""
+    def _checkpoint(self, scratch: Path) -> Path:
+        path = scratch / "state.pt"
         state = {
             "step": self.step,
-            "net": self.net.state_dict(),
+            "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "scales": self.judge.scales,
+            "history": json.dumps(self.history),
         }
-        temporary = self.config.out / "checkpoint.tmp"
-        torch.save(state, temporary)
-        temporary.replace(self.config.out / "checkpoint.pt")
-        self.export()
-
-    def resume(self) -> None:
-        """Take up the run at `out/checkpoint.pt`, if there is one."""
-        path = self.config.out / "checkpoint.pt"
-        if not path.exists():
-            return
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.step = state["step"]
-        self.net.load_state_dict(state["net"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        log.info("resumed at step %d", self.step)
-
-    def export(self) -> Path:
-        """Write the averaged weights as fp16 safetensors, with what made them as metadata."""
-        from safetensors.torch import save_file
-
-        tensors = {name: value.detach().half().cpu().contiguous() for name, value in self.average.state_dict().items()}
-        path = self.config.out / "compact.safetensors"
-        temporary = path.with_suffix(".tmp")
-        save_file(tensors, temporary, metadata=self.describe())
-        temporary.replace(path)
+        torch.save(state, path)
         return path
 
-    def describe(self) -> dict[str, str]:
+    def resume(self, path: Path) -> None:
+        """Take up the run of a checkpoint that `run` gave to `save`, as if it had never stopped."""
+        state = torch.load(path, map_location=self.place.device, weights_only=True)
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.judge.scales = state["scales"]
+        self.history = json.loads(state["history"])
+        facts = self._facts()
+        if any(self.history[-1][name] != value for name, value in facts.items()):
+            self.history.append({"step": self.step, "start_from": None, **facts})
+
+    def _facts(self) -> dict[str, Any]:
+        """What the weights depend on and a resumed run may have changed."""
+        return {"settings": self.config.shaping(), "photos": self.photos.sha256, "styles": self.artworks.sha256}
+
+    def metadata(self) -> dict[str, str]:
         """Settings, versions and data hashes, as strings."""
-        config = self.config.model_dump(exclude={"photos", "paintings", "out", "vgg", "device"})
-        return {
-            "format": "stylize-compact-1",
+        return self.origin | {
+            "format": self.average.format,
             "step": str(self.step),
-            "settings": json.dumps(config),
-            "torch": torch.__version__,
-            "vgg_sha256": self.vgg_sha256,
-            "photos": f"{len(self.photos)} files, {_names_hash(self.photos)}",
-            "paintings": f"{len(self.paintings)} files, {_names_hash(self.paintings)}",
-            "layer_scales": json.dumps(self.scales),
+            "photos": str(self.photos),
+            "styles": str(self.artworks),
+            "history": json.dumps(self.history),
+            "layer_scales": json.dumps(self.judge.scales),
         }
 
+    def export(self) -> None:
+        """Write the averaged weights and their card to `out/weights`."""
+        path = self.config.out / "weights" / f"{self.config.weights_name}.safetensors"
+        metadata = self.metadata()
+        record.save_weights(path, self.average.tensors(), metadata)
+        text = record.card(self.config, metadata, self.config.out / "losses")
+        path.with_suffix(".md").write_text(text, encoding="utf-8")
+
     def sample(self) -> None:
-        """A sheet of four contents by four styles: what the averaged network makes now."""
-        from torchvision.utils import save_image
-
-        files = self.photos[:: len(self.photos) // 4][:4], self.paintings[:: len(self.paintings) // 4][:4]
-        contents, styles = (torch.stack([next(iter(Crops([path], 256, 1.0, 0))) for path in part]) for part in files)
-        blank = torch.ones_like(contents[:1])
-        rows = [torch.cat([blank, styles])]
+        """A sheet of what the averaged network makes now: photos down, styles across."""
+        photos = [self._square(path) for path in self.photos.files[:: max(1, len(self.photos.files) // 4)][:4]]
+        files = self.artworks.files
+        artworks = [self._square(path) for path in files[:: max(1, len(files) // 4)][:4]]
+        rows = [[torch.ones_like(photos[0]), *artworks]]
         with torch.no_grad():
-            codes = self.average.encode_style(styles.to(self.device))
-            for content in contents:
-                batch = content.expand(len(styles), -1, -1, -1).to(self.device)
-                image = self.average(batch, codes).clamp(0, 1).cpu()
-                rows.append(torch.cat([content[None], image]))
-        save_image(torch.cat(rows), self.config.out / f"sample_{self.step:06d}.jpg", nrow=len(styles) + 1)
+            for photo in photos:
+                rows.append([photo, *(self.average(photo[None], artwork[None])[0] for artwork in artworks)])
+        record.save_sheet(self.config.out / "samples" / f"step_{self.step:06d}.jpg", rows)
+
+    def _square(self, path: Path) -> Tensor:
+        return Crops((path,), SAMPLE_PX, 1.0, "").batch(0, 1)[0].to(self.place.device)
 
 
-def _names_hash(files: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-    return f"sha256 of names and sizes {digest.hexdigest()[:16]}"
+def half_precision(config: TrainConfig, device: torch.device) -> bool:
+    """Whether the networks run in bf16."""
+    if config.precision != "auto":
+        return config.precision == "bf16"
+    return torch.cuda.is_bf16_supported() if device.type == "cuda" else fast_bf16()
+
+
+def _check_finite(rows: list[dict[str, float]]) -> None:
+    for row in rows:
+        if not math.isfinite(row["loss"]):
+            raise CannotContinueError(
+                f"the loss of step {row['step']:.0f} is {row['loss']}; "
+                "the same command goes on from the last checkpoint: give it a lower learning_rate"
+            )
+
+
+def _standing(rows: list[dict[str, float]]) -> Standing:
+    seconds = sum(row["step_s"] for row in rows)
+    return Standing(
+        step=int(rows[-1]["step"]),
+        images_per_s=sum(row["images"] for row in rows) / seconds,
+        wait_share=sum(row["wait_s"] for row in rows) / seconds,
+        loss=float(np.mean([row["loss"] for row in rows])),
+    )

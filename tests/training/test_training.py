@@ -1,99 +1,151 @@
-"""Training: crops, losses, and a run that is killed and goes on."""
+"""The loop of one worker: that it learns, and that a run in pieces equals a whole one."""
 
 from __future__ import annotations
 
 import json
-from itertools import islice
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 import stylize
-from stylize import images
-from stylize.backbones import load_backbone
-from stylize.errors import UsageError, WeightsError
-from stylize.training import losses
-from stylize.training.data import Crops, list_images
-from stylize.training.loop import TrainConfig, Trainer
-from tests.conftest import picture
+from stylize.errors import CannotContinueError, WeightsError
+from stylize.images import decode
+from stylize.training.config import TrainConfig, configure
+from stylize.training.data import read_folder
+from stylize.training.loop import Place, Trainer
+
+ORIGIN = {"versions": "{}", "hardware": "1 x test", "command": "", "git_commit": ""}
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for seed in range(4):
-        (folder / f"{seed}.jpg").write_bytes(images.encode(picture(seed, 160, 120), "jpg", 90))
-    return folder
+def config(photos: Path, styles: Path, out: Path, vgg: Path, **changes: object) -> TrainConfig:
+    small = {"batch": 1, "crop_px": 64, "loaders": 1, "checkpoint_every": 2, "sample_every": 3, "steps": 4}
+    return configure({"photos": photos, "styles": styles, "out": out, "vgg": vgg, **small, **changes})
 
 
-def test_crops_are_square_in_range_and_repeatable(photos: Path) -> None:
-    first, again = (list(islice(Crops(list_images(photos), 64, 2.0, seed=3), 6)) for _ in range(2))
-    assert all(crop.shape == (3, 64, 64) and 0 <= crop.min() <= crop.max() <= 1 for crop in first)
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not torch.equal(first[0], first[1])
+def trainer(of: TrainConfig) -> Trainer:
+    return Trainer(of, read_folder(of.photos), read_folder(of.styles), ORIGIN, Place())
 
 
-def test_a_broken_photo_costs_a_draw_not_the_run(photos: Path) -> None:
-    (photos / "0.jpg").write_bytes(b"broken")
-    assert len(list(islice(Crops(list_images(photos), 64, 2.0, seed=0), 20))) == 20
+def run(of: TrainConfig, state: Path | None, scratch: Path) -> Path:
+    """Train to the last step, from a checkpoint if one is given; returns the last checkpoint."""
+    scratch.mkdir()
+    one = trainer(of)
+    if state:
+        one.resume(state)
+    saved: list[Path | None] = []
+    one.run(saved.append, lambda now: None, scratch)
+    last = saved[-1]
+    assert last is not None
+    return last
 
 
-def test_empty_folder_is_a_wrong_call(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no images"):
-        list_images(tmp_path)
+@pytest.mark.parametrize("reuse", [0, 2])
+def test_a_run_in_two_pieces_gives_the_weights_of_a_whole_one(
+    photos: Path, vgg: Path, tmp_path: Path, reuse: int
+) -> None:
+    both = {"reuse": reuse, "identity_share": 0.4, "decay_share": 0.0, "precision": "fp32"}
+    whole = config(photos, photos, tmp_path / "whole", vgg, steps=6, **both)
+    run(whole, None, tmp_path / "a")
+    half = config(photos, photos, tmp_path / "halves", vgg, steps=4, **both)
+    state = run(half, None, tmp_path / "b")
+    run(config(photos, photos, tmp_path / "halves", vgg, steps=6, **both), state, tmp_path / "c")
+    one, two = (load_file(tmp_path / name / "weights" / "compact.safetensors") for name in ("whole", "halves"))
+    assert all(torch.allclose(one[name].float(), two[name].float(), atol=2e-3) for name in one)
+    losses = [pd.read_parquet(tmp_path / name / "losses") for name in ("whole", "halves")]
+    assert losses[1]["step"].tolist() == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_allclose(losses[0]["loss"], losses[1]["loss"], rtol=1e-3)
 
 
-def test_gram_is_the_mean_outer_product() -> None:
-    features = torch.rand(2, 3, 4, 5)
-    expected = torch.einsum("nchw,ndhw->ncd", features, features) / 20
-    assert torch.allclose(losses.gram(features), expected, atol=1e-6)
+def test_steps_after_the_last_checkpoint_are_not_counted_twice(photos: Path, vgg: Path, tmp_path: Path) -> None:
+    first = config(photos, photos, tmp_path / "out", vgg, steps=4)
+    kept: list[Path] = []
+
+    def keep_the_first(path: Path | None) -> None:
+        if path and not kept:
+            kept.append(path.rename(tmp_path / "state.pt"))
+
+    (tmp_path / "s").mkdir()
+    trainer(first).run(keep_the_first, lambda now: None, tmp_path / "s")
+    run(first, kept[0], tmp_path / "t")
+    assert pd.read_parquet(tmp_path / "out" / "losses")["step"].tolist() == [1, 2, 3, 4]
 
 
-def test_wrong_vgg_file_is_named(tmp_path: Path) -> None:
+def test_weights_carry_their_origin_and_their_card_says_it(photos: Path, vgg: Path, tmp_path: Path) -> None:
+    state = run(config(photos, photos, tmp_path / "out", vgg), None, tmp_path / "a")
+    earlier = read_folder(photos).sha256
+    (photos / "3.jpg").unlink()
+    run(config(photos, photos, tmp_path / "out", vgg, steps=5, seed=7), state, tmp_path / "b")
+    path = tmp_path / "out" / "weights" / "compact.safetensors"
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    assert metadata["step"] == "5"
+    assert read_folder(photos).sha256 in metadata["photos"]
+    history = json.loads(metadata["history"])
+    assert [(part["step"], part["settings"]["seed"]) for part in history] == [(0, 0), (4, 7)]
+    card = path.with_suffix(".md").read_text()
+    facts = (metadata["photos"], metadata["vgg_sha256"], "| 4 |", "seed 7", "1 x test", f"photos of sha256 {earlier}")
+    assert all(fact in card for fact in facts)
+    assert stylize.load("compact", weights=path).weights_sha256
+    sheet = decode((tmp_path / "out" / "samples" / "step_000003.jpg").read_bytes())
+    assert sheet.pixels.std() > 10
+
+
+def test_a_style_of_ones_own_loads_as_johnson(photos: Path, artwork: Path, vgg: Path, tmp_path: Path) -> None:
+    run(config(photos, artwork, tmp_path / "out", vgg), None, tmp_path / "a")
+    path = tmp_path / "out" / "weights" / "night sky.safetensors"
+    # The PyTorch examples' names, so that other programs can load it.
+    assert {"conv1.conv2d.weight", "res1.conv1.conv2d.weight", "deconv1.conv2d.bias"} <= load_file(path).keys()
+    painter = stylize.load("johnson", weights=path, precision="fp32")
+    content = decode((photos / "0.jpg").read_bytes()).pixels
+    assert painter(content, "night sky").shape == content.shape
+
+
+@pytest.mark.parametrize("kind", ["compact", "johnson"])
+def test_training_moves_towards_the_style(photos: Path, artwork: Path, vgg: Path, tmp_path: Path, kind: str) -> None:
+    for path in sorted(photos.iterdir())[1:]:
+        path.unlink()
+    styles = photos if kind == "compact" else artwork
+    rate = {"compact": 1e-2, "johnson": 3e-3}[kind]
+    one = trainer(config(photos, styles, tmp_path, vgg, learning_rate=rate, **_plain(kind)))
+    one.open()
+    seen = [float(one.one_step(rate)["loss"]) for _ in range(14)]
+    one.close()
+    assert sum(seen[-4:]) < 0.8 * sum(seen[:4])
+
+
+def _plain(kind: str) -> dict[str, float]:
+    return {"identity_share": 0.0} if kind == "compact" else {}
+
+
+def test_training_can_begin_with_weights(photos: Path, vgg: Path, tmp_path: Path) -> None:
+    run(config(photos, photos, tmp_path / "a", vgg), None, tmp_path / "s")
+    path = tmp_path / "a" / "weights" / "compact.safetensors"
+    second = trainer(config(photos, photos, tmp_path / "b", vgg, start_from=path))
+    ours, theirs = second.average.tensors(), load_file(path)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert len(second.history[0]["start_from"]) == 64
+
+
+def test_a_loss_that_is_no_number_ends_the_run(photos: Path, vgg: Path, tmp_path: Path) -> None:
+    of = config(photos, photos, tmp_path / "out", vgg, content_weight=1e38, learning_rate=1.0)
+    with pytest.raises(CannotContinueError, match=r"learning_rate"):
+        run(of, None, tmp_path / "s")
+
+
+def test_wrong_vgg_file_is_named(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "vgg.pth"
     torch.save({"features.0.weight": torch.zeros(1)}, path)
     with pytest.raises(WeightsError, match=r"vgg\.pth"):
-        load_backbone("vgg19", ["relu1_1"], path)
+        trainer(config(photos, photos, tmp_path / "out", path))
 
 
-def test_weights_that_carry_code_are_refused(tmp_path: Path) -> None:
+def test_weights_that_carry_code_are_refused(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "vgg.pth"
     torch.save(Path, path)
     with pytest.raises(WeightsError, match=r"vgg\.pth"):
-        load_backbone("vgg19", ["relu1_1"], path)
-
-
-def test_a_killed_run_goes_on_and_its_weights_load(photos: Path, tmp_path: Path, real_data: Path) -> None:
-    vgg = real_data / "weights" / "vgg19_features_fp16.safetensors"
-    config = TrainConfig(
-        photos=photos, paintings=photos, out=tmp_path / "out", vgg=vgg, steps=2, batch=1, crop_px=64, loaders=0,
-        checkpoint_every=1, sample_every=2,
-    )  # fmt: skip
-    first = Trainer(config)
-    parts = first.one_step()
-    first.save()
-    assert {"loss", "content", "moments", "gram"} <= parts.keys()
-    second = Trainer(config)
-    assert second.step == 1
-    path = second.run()
-    with safe_open(path, "pt") as file:
-        assert file.metadata()["step"] == "2"
-        assert json.loads(file.metadata()["settings"])["crop_px"] == 64
-    assert stylize.load("compact", weights=path).weights_sha256
-    assert (tmp_path / "out" / "sample_000002.jpg").exists()
-
-
-def test_training_moves_towards_the_style(photos: Path, tmp_path: Path, real_data: Path) -> None:
-    for path in sorted(photos.iterdir())[1:]:
-        path.unlink()
-    vgg = real_data / "weights" / "vgg19_features_fp16.safetensors"
-    config = TrainConfig(
-        photos=photos, paintings=photos, out=tmp_path, vgg=vgg, batch=1, crop_px=64, loaders=0,
-        identity_share=0, learning_rate=1e-2,
-    )  # fmt: skip
-    trainer = Trainer(config)
-    seen = [trainer.one_step()["loss"] for _ in range(14)]
-    assert sum(seen[-4:]) < 0.8 * sum(seen[:4])
+        trainer(config(photos, photos, tmp_path / "out", path))

@@ -1,0 +1,78 @@
+"""Distances over VGG19's features: how much of the content is kept, how close the look is to the style's.
+
+They are in units of the judging weights' own features, so only distances by the same file compare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stylize.backbones import load_backbone
+
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+CONTENT_LAYER = "relu4_1"
+
+
+def mean_std(features: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, C, H, W) to two (N, C): the mean and standard deviation of each channel, in fp32."""
+    var, mean = torch.var_mean(features.float(), dim=(2, 3), correction=0)
+    return mean, (var + 1e-5).sqrt()
+
+
+def gram(features: Tensor) -> Tensor:
+    """(N, C, H, W) to (N, C, C): channel inner products over H x W, in fp32 (Gatys et al. 2016, section 2.2)."""
+    flat = features.float().flatten(2)
+    return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What features are like at each of STYLE_LAYERS: means and deviations (N, C), and Gram matrices (N, C, C)."""
+
+    moments: dict[str, tuple[Tensor, Tensor]]
+    grams: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, features: dict[str, Tensor]) -> Look:
+        """From features (N, C, H, W) by layer."""
+        layers = {name: features[name] for name in STYLE_LAYERS}
+        return cls({name: mean_std(x) for name, x in layers.items()}, {name: gram(x) for name, x in layers.items()})
+
+    def moments_distance(self, other: Look) -> dict[str, float]:
+        """By layer, mean square differences of means and of deviations (Huang and Belongie 2017, equation 13)."""
+        found = {}
+        for name, ours in self.moments.items():
+            pairs = zip(ours, other.moments[name], strict=True)
+            found[name] = sum(float((a - b).square().mean()) for a, b in pairs)
+        return found
+
+    def gram_distance(self, other: Look) -> dict[str, float]:
+        """By layer, the mean square difference of Gram matrices (Johnson et al. 2016, equation 4, times C squared)."""
+        return {name: float((ours - other.grams[name]).square().mean()) for name, ours in self.grams.items()}
+
+
+class Perceptual:
+    """VGG19 as a judge of pictures (3, H, W) in [0, 1], any size from 32 px; in fp32."""
+
+    def __init__(self, path: Path | None = None, device: torch.device | str = "cpu") -> None:
+        """path: VGG19's weights; none: torchvision's own. Raises WeightsError."""
+        vgg, state = load_backbone("vgg19", STYLE_LAYERS, path)
+        self.sha256 = state.sha256
+        self._vgg = vgg.to(device).to(memory_format=torch.channels_last)
+        self._device = torch.device(device)
+
+    def see(self, image: Tensor) -> tuple[Tensor, Look]:
+        """Features at CONTENT_LAYER, (1, 512, H / 8, W / 8), and what the picture looks like."""
+        with torch.inference_mode():
+            batch = image[None].to(self._device, memory_format=torch.channels_last)
+            features = self._vgg(batch)
+            return features[CONTENT_LAYER], Look.of(features)
+
+
+def content_distance(ours: Tensor, theirs: Tensor) -> float:
+    """Mean square difference of features of one shape (Johnson et al. 2016, equation 2)."""
+    return float((ours - theirs).square().mean())

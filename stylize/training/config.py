@@ -1,0 +1,122 @@
+"""What a training run is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stylize.errors import UsageError
+
+
+class TrainConfig(BaseModel):
+    """Settings of a run. Those that shape the weights end up in the weights' metadata and card."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    method: ClassVar[str]
+
+    photos: Path = Field(description="folder of photos to learn from")
+    styles: Path = Field(description="a folder of artworks: any style (compact); one image: that style alone (johnson)")
+    out: Path = Field(description="folder for weights, checkpoints, losses and samples; the same command resumes")
+    name: str | None = Field(
+        None, pattern=r"^[\w.-]+$", description="of the weights file; none: compact, or the style image's name"
+    )
+    vgg: Path | None = Field(None, description="VGG19 weights that judge; none: torchvision's")
+    start_from: Path | None = Field(
+        None, description="weights to begin with, such as an earlier run's; none: random ones"
+    )
+    steps: int = Field(12_000, ge=1, description="steps in all; johnson: 2000")
+    decay_share: float = Field(
+        0.4, ge=0, le=1, description="share of the steps, the last, in which the learning rate falls"
+    )
+    batch: int = Field(4, ge=1, description="photos a step and worker")
+    crop_px: int = Field(192, ge=64, multiple_of=4, description="side of the square crops")
+    learning_rate: float = Field(6e-4, gt=0, description="of AdamW, at its highest; johnson: 1e-3")
+    reuse: int = Field(
+        0,
+        ge=0,
+        description="keep the VGG features of this many batches in memory and draw from them; 0: new ones always",
+    )
+    content_weight: float = Field(1.6, ge=0, description="of the content's features; johnson: 1")
+    moments_weight: float = Field(5.0, ge=0, description="of the style features' means and deviations")
+    gram_weight: float = Field(5.0, ge=0, description="of the style features' Gram matrices; johnson: 8")
+    variation_weight: float = Field(2.0, ge=0, description="of the result's total variation")
+    range_weight: float = Field(20.0, ge=0, description="of values outside [0, 1]")
+    identity_weight: float = Field(50.0, ge=0, description="compact: of the photo's pixels where it is its own style")
+    identity_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="compact: share of steps whose style is the photo itself: what alpha = 0 is to mean",
+    )
+    style_px: int = Field(384, ge=64, description="johnson: long side of the style image")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="of the networks; auto: bf16 where the device has instructions for it"
+    )
+    seed: int = Field(0, ge=0, description="of weights and crops")
+    workers: int = Field(1, ge=1, description="processes that train together, each on a batch of its own")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
+    cpus_per_worker: int | None = Field(None, ge=1, description="none: an even share of the biggest machine's")
+    loaders: int | None = Field(None, ge=1, description="threads a worker that read photos, and artworks; none: chosen")
+    checkpoint_every: int = Field(100, ge=1, description="steps between checkpoints")
+    sample_every: int = Field(500, ge=1, description="steps between sample sheets")
+    address: str | None = Field(None, description="Ray cluster; none: RAY_ADDRESS, else a Ray of its own")
+    progress: Literal["auto", "bar", "plain", "off"] = Field("auto", description="auto: a bar on a terminal")
+
+    @property
+    def weights_name(self) -> str:
+        """Name of the weights file without suffix."""
+        raise NotImplementedError
+
+    def terms(self) -> dict[str, float]:
+        """Each loss term's weight by its name."""
+        return {name.removesuffix("_weight"): value for name, value in self if name.endswith("_weight")}
+
+    def shaping(self) -> dict[str, Any]:
+        """The settings that shape the weights: not where, by whom or how they are reported."""
+        elsewhere = {
+            "photos", "styles", "out", "name", "vgg", "start_from", "device", "cpus_per_worker", "loaders",
+            "checkpoint_every", "sample_every", "address", "progress",
+        }  # fmt: skip
+        return self.model_dump(exclude=elsewhere)
+
+
+class CompactConfig(TrainConfig):
+    """The bundled arbitrary-style network, from a folder of artworks."""
+
+    method: ClassVar[str] = "compact"
+
+    @property
+    def weights_name(self) -> str:
+        """`compact` unless a name was given."""
+        return self.name or "compact"
+
+
+class JohnsonConfig(TrainConfig):
+    """One network for one style image (Johnson et al. 2016)."""
+
+    method: ClassVar[str] = "johnson"
+
+    steps: int = Field(2_000, ge=1, description="steps in all")
+    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, at its highest")
+    content_weight: float = Field(1.0, ge=0, description="of the content's features")
+    gram_weight: float = Field(8.0, ge=0, description="of the style features' Gram matrices")
+
+    @property
+    def weights_name(self) -> str:
+        """The style image's name unless another was given."""
+        return self.name or self.styles.stem
+
+
+def configure(given: dict[str, Any]) -> TrainConfig:
+    """Settings by name to a run's configuration; what STYLES is decides the method. Raises UsageError."""
+    styles = Path(given["styles"])
+    if not styles.exists():
+        raise UsageError(f"{styles}: no such file or folder; give a folder of artworks, or one image")
+    kind = CompactConfig if styles.is_dir() else JohnsonConfig
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{first['loc'][0]}: {first['msg']} (got {first['input']!r})") from None

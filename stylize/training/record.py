@@ -1,0 +1,118 @@
+"""What a run leaves behind: losses as Parquet, sample sheets, weights with their origin, and a model card."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from stylize.training.config import TrainConfig
+
+TERMS = ("content", "moments", "gram", "variation", "range", "identity")
+LOSSES = pa.schema(
+    [
+        pa.field("step", pa.int64(), metadata={"unit": "1", "meaning": "1 is the first"}),
+        pa.field("loss", pa.float64(), metadata={"meaning": "weighted sum of the terms"}),
+        *(pa.field(name, pa.float64(), metadata={"meaning": f"{name} term, unweighted"}) for name in TERMS),
+        pa.field("learning_rate", pa.float64()),
+        pa.field("images", pa.int64(), metadata={"unit": "1", "meaning": "photos in the step, over all workers"}),
+        pa.field("step_s", pa.float64(), metadata={"unit": "s", "meaning": "host clock; on a GPU only sums mean much"}),
+        pa.field("wait_s", pa.float64(), metadata={"unit": "s", "meaning": "of it, waiting for images"}),
+    ]
+)
+_PART = re.compile(r"steps-(\d+)-\d+\.parquet")
+
+
+class Losses:
+    """`out/losses`: one row a step. Parts end at checkpoints, so that a resumed run repeats no row."""
+
+    def __init__(self, out: Path, step: int) -> None:
+        self._folder = out / "losses"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._rows: list[dict[str, float]] = []
+        for path in self._folder.glob("*.parquet"):
+            part = _PART.fullmatch(path.name)
+            if part and int(part[1]) > step:
+                path.unlink()
+
+    def add(self, rows: list[dict[str, float]]) -> None:
+        """One row a step; absent terms are null."""
+        self._rows += rows
+
+    def flush(self) -> None:
+        """Write the rows since the last flush as one part."""
+        if not self._rows:
+            return
+        table = pa.Table.from_pylist(self._rows, schema=LOSSES)
+        name = f"steps-{self._rows[0]['step']:08d}-{self._rows[-1]['step']:08d}.parquet"
+        temporary = self._folder / f".{name}.tmp"
+        pq.write_table(table, temporary)
+        temporary.replace(self._folder / name)
+        self._rows = []
+
+
+def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Safetensors, whole or not at all."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, metadata)
+    temporary.replace(path)
+
+
+def save_sheet(path: Path, rows: list[list[Tensor]]) -> None:
+    """Pictures (3, S, S) in [0, 1] in rows of one length."""
+    from torchvision.utils import save_image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flat = torch.stack([picture.float().cpu().clamp(0, 1) for row in rows for picture in row])
+    temporary = path.with_name(f".{path.name}")
+    save_image(flat, temporary, nrow=len(rows[0]))
+    temporary.replace(path)
+
+
+def card(config: TrainConfig, metadata: dict[str, str], losses: Path) -> str:
+    """A model card in Markdown: what the weights are, what made them, how far training went."""
+    name, method = config.weights_name, config.method
+    seen = pd.read_parquet(losses) if any(losses.glob("*.parquet")) else pd.DataFrame()
+    facts = {
+        "method": f"`{method}`",
+        "trained on photos": metadata["photos"],
+        "trained on styles" if method == "compact" else "style image": metadata["styles"],
+        "judged by": f"VGG19, sha256 {metadata['vgg_sha256']}",
+        "steps": metadata["step"],
+        "versions": ", ".join(f"{key} {value}" for key, value in json.loads(metadata["versions"]).items()),
+        "hardware": metadata["hardware"],
+    }
+    lines = [f"# Model card: {name}", "", "| | |", "|---|---|"]
+    lines += [f"| {key} | {value} |" for key, value in facts.items()]
+    lines += ["", "## Settings", "", "| from step | settings |", "|---|---|"]
+    history = json.loads(metadata["history"])
+    lines += [f"| {part['step']} | {_settings(part, history[-1])} |" for part in history]
+    if len(seen):
+        last = seen.tail(200)
+        terms = [term for term in ("loss", *TERMS) if last[term].notna().any()]
+        pace, wait = seen.images.sum() / seen.step_s.sum(), seen.wait_s.sum() / seen.step_s.sum()
+        lines += ["", f"## Loss, mean of the last {len(last)} steps", ""]
+        lines += [f"| {' | '.join(terms)} |", "|---" * len(terms) + "|"]
+        lines += [f"| {' | '.join(f'{last[c].mean():.4g}' for c in terms)} |"]
+        lines += ["", f"{pace:.3g} images/s over the whole run, {wait:.1%} of the time spent waiting for images."]
+    styles = "PHOTOS ARTWORKS OUT" if method == "compact" else "PHOTOS OUT"
+    lines += ["", "## Use", "", "```bash"]
+    lines += [f"python -m jobs.stylize_folder {styles} --stylizer {method} --weights {name}.safetensors", "```", ""]
+    return "\n".join(lines)
+
+
+def _settings(part: dict[str, Any], last: dict[str, Any]) -> str:
+    facts = [f"{key} {value}" for key, value in part["settings"].items()]
+    facts += [f"{data} of sha256 {part[data]}" for data in ("photos", "styles") if part[data] != last[data]]
+    return (f"begun with {part['start_from']}; " if part["start_from"] else "") + ", ".join(facts)

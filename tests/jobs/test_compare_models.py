@@ -1,0 +1,87 @@
+"""`python -m jobs.compare_models`: what it measures of two models, and wrong calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+from jobs.compare_models import flicker, main
+from stylize import images, load
+from stylize.errors import UsageError, WeightsError
+from stylize.measure.ssim import ssim
+
+
+def given(folders: tuple[Path, Path], out: Path, data: Path, *more: str) -> list[str]:
+    microast = f"microast={data / 'weights' / 'microast'}"
+    vgg = str(data / "weights" / "vgg19_features_fp16.safetensors")
+    return [*map(str, (*folders, out)), "--baseline", microast, "--vgg", vgg, "--turns", "1", "--size", "64", *more]
+
+
+def test_a_row_a_model_and_pair_a_table_and_sheets(
+    folders: tuple[Path, Path], real_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(given(folders, out, real_data)) == 0
+    rows = pd.read_parquet(out / "rows.parquet")
+    assert rows.groupby("model").size().to_dict() == {"compact": 8, "microast": 8}
+    assert set(rows["content"]) == {"day/a.jpg", "day/b.png", "night/a.jpg", "night/c d.jpg"}
+    layers = [c for c in rows.columns if c.startswith("gram_")]
+    assert len(layers) == 4
+    np.testing.assert_allclose(rows["gram"], rows[layers].sum(axis=1))
+    one = rows[(rows["model"] == "compact") & (rows["content"] == "day/b.png") & (rows["style_type"] == "oil")].iloc[0]
+    photo = images.decode((folders[0] / "day" / "b.png").read_bytes(), long_side_px=64).pixels
+    artwork = images.decode((folders[1] / "oil" / "sea.jpg").read_bytes(), long_side_px=64).pixels
+    expected = ssim(photo, load("compact", precision="fp32")(photo, artwork))
+    assert expected is not None
+    assert abs(one["ssim"] - expected) < 1e-6
+    table = (out / "table.md").read_text()
+    assert table.strip() in capsys.readouterr().out
+    means = rows.groupby("model")["content_loss"].mean()
+    assert f"| {means['compact'] / means['microast']:.3f} |" in table
+    assert "microast, as published" in table
+    for name in ("sheet.jpg", "details.jpg"):
+        assert images.decode((out / name).read_bytes()).pixels.std() > 10
+
+
+def test_flicker_is_nothing_for_a_network_that_moves_along_and_something_for_a_grid() -> None:
+    photo = torch.rand(3, 96, 128)
+    assert flicker(lambda x: x * 0.5, photo, photo * 0.5) == 0
+
+    def gridded(x: Tensor) -> Tensor:
+        grid = torch.arange(x.shape[2]) % 2
+        return x * 0 + grid
+
+    assert abs(flicker(gridded, photo, gridded(photo)) - 255) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("more", "error", "told"),
+    [
+        (("--baseline", "gatys"), UsageError, "METHOD one of"),
+        (("--baseline", "nothing"), UsageError, "METHOD one of"),
+        (("--model", "compact=/nowhere"), WeightsError, "/nowhere"),
+        (("--vgg", "/nowhere"), WeightsError, "/nowhere"),
+        (("--size", "8"), UsageError, "--size"),
+    ],
+)
+def test_wrong_calls_are_told(
+    folders: tuple[Path, Path],
+    real_data: Path,
+    tmp_path: Path,
+    more: tuple[str, ...],
+    error: type[Exception],
+    told: str,
+) -> None:
+    with pytest.raises(error, match=told):
+        main([*given(folders, tmp_path / "out", real_data), *more])
+
+
+def test_a_broken_photo_is_named(folders: tuple[Path, Path], real_data: Path, tmp_path: Path) -> None:
+    (folders[0] / "day" / "a.jpg").write_bytes(b"broken")
+    with pytest.raises(UsageError, match=r"day/a\.jpg"):
+        main(given(folders, tmp_path / "out", real_data))

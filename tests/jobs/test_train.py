@@ -1,0 +1,141 @@
+"""`python -m jobs.train` as a person runs it: trained, killed, resumed, used; and called wrongly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors import safe_open
+
+from stylize import images
+from tests.conftest import picture
+from tests.jobs.command import descendants, environment, job, rows
+from tests.jobs.conftest import ROOT
+from tests.jobs.test_kills import wait_for
+from tests.training.conftest import artwork, photos, vgg
+
+__all__ = ["artwork", "photos", "vgg"]
+SMALL = ("--batch", 1, "--crop-px", 64, "--checkpoint-every", 2, "--sample-every", 4, "--device", "cpu")
+
+
+def words(*given: object) -> list[str]:
+    return [sys.executable, "-m", "jobs.train", *map(str, given)]
+
+
+def train(*given: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words(*given), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def start(*given: object) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words(*given), cwd=ROOT, env=environment(), stdout=pipe, stderr=pipe, text=True)
+
+
+def steps(out: Path) -> list[int]:
+    return list(pd.read_parquet(out / "losses")["step"])
+
+
+def test_two_workers_train_a_style_that_the_main_job_uses_with_no_further_step(
+    photos: Path, artwork: Path, vgg: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    given = (photos, artwork, out, "--vgg", vgg, "--workers", 2, "--cpus-per-worker", 1, *SMALL, "--steps", 4)
+    done = train(*given)
+    assert done.returncode == 0, done.stderr
+    weights = out / "weights" / "night sky.safetensors"
+    assert str(weights) in done.stdout
+    losses = pd.read_parquet(out / "losses")
+    assert losses["step"].tolist() == [1, 2, 3, 4]
+    assert losses["images"].tolist() == [2, 2, 2, 2]
+    assert (losses["wait_s"] <= losses["step_s"]).all()
+    again = train(*given)
+    assert again.returncode == 0
+    assert "already trained to step 4" in again.stdout + again.stderr
+    state = max(path.parent for path in (out / "checkpoints").rglob("state.pt"))
+    facts = json.loads((state / ".metadata.json").read_text())
+    assert facts["step"] == "4"
+    assert facts["photos"].startswith("4 images, sha256")
+    other = train(photos, photos / "0.jpg", out, "--vgg", vgg, *SMALL)
+    assert other.returncode == 2
+    assert "'night sky'" in other.stderr
+    assert "give another OUT" in other.stderr
+    used = job(photos, tmp_path / "used", "--stylizer", "johnson", "--weights", weights)
+    assert used.returncode == 0, used.stderr
+    assert rows(tmp_path / "used")["status"].tolist() == ["ok"] * 4
+
+
+def test_killed_worker_killed_driver_and_ctrl_c_lose_and_double_no_step(
+    photos: Path, vgg: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    given = (photos, photos, out, "--vgg", vgg, *SMALL)
+    driver = start(*given, "--steps", 100_000)
+    try:
+        wait_for(lambda: _parts(out) >= 1, driver)
+        workers = [pid for pid, title in descendants(driver.pid) if "RayTrainWorker" in title]
+        assert workers
+        os.kill(workers[0], signal.SIGKILL)
+        seen = _parts(out)
+        wait_for(lambda: _parts(out) >= seen + 2, driver)
+        assert driver.poll() is None
+    finally:
+        driver.kill()
+        driver.wait()
+    seen = _parts(out)
+    driver = start(*given, "--steps", 100_000)
+    wait_for(lambda: _parts(out) > seen, driver)
+    driver.send_signal(signal.SIGINT)
+    _, complaint = driver.communicate(timeout=60)
+    assert driver.returncode == 130
+    assert complaint == "interrupted: what is done is kept; the same command resumes\n"
+    done = train(*given, "--steps", max(steps(out)) + 3)
+    assert done.returncode == 0, done.stderr
+    assert steps(out) == list(range(1, len(steps(out)) + 1))
+    with safe_open(out / "weights" / "compact.safetensors", "pt") as file:
+        assert int(file.metadata()["step"]) == len(steps(out))
+    assert list((out / "samples").glob("step_*.jpg"))
+
+
+def _parts(out: Path) -> int:
+    return len(list((out / "losses").glob("*.parquet")))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"photos": "nowhere"}, "nowhere"),
+        ({"styles": "nowhere.jpg"}, "nowhere.jpg"),
+        ({"styles": "broken.jpg"}, "broken.jpg"),
+        ({"vgg": "broken.jpg"}, "broken.jpg"),
+        ({"out": "photos/out"}, "OUT lies in PHOTOS"),
+        ({"more": ("--start-from", "broken.jpg")}, "broken.jpg"),
+        ({"more": ("--steps", "few")}, "steps"),
+        ({"more": ("--crop-px", 65)}, "crop_px"),
+        ({"more": ("--stepps", 3)}, "--stepps"),
+        ({"more": ("--workers", 50)}, "lower workers"),
+    ],
+    ids=lambda value: " ".join(str(v) for v in value.values()) if isinstance(value, dict) else "",
+)
+def test_a_wrong_call_is_one_line_and_status_2(
+    photos: Path, vgg: Path, tmp_path: Path, change: dict[str, object], told: str
+) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no image")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "a.png").write_bytes(images.encode(picture(1), "png", 90))
+    paths = {"photos": photos, "styles": tmp_path / "a", "out": tmp_path / "out", "vgg": vgg}
+    paths |= {name: tmp_path / str(value) for name, value in change.items() if name in paths}
+    more = change.get("more", ())
+    assert isinstance(more, tuple)
+    more = tuple(str(tmp_path / word) if word == "broken.jpg" else word for word in more)
+    done = train(paths["photos"], paths["styles"], paths["out"], "--vgg", paths["vgg"], *SMALL, *more)
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert told in done.stderr

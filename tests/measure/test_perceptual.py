@@ -1,0 +1,51 @@
+"""Perceptual distances against their formulas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from stylize.measure.perceptual import STYLE_LAYERS, Look, Perceptual, content_distance, gram
+
+
+def features(seed: int) -> dict[str, torch.Tensor]:
+    rng = torch.Generator().manual_seed(seed)
+    return {name: torch.rand(1, 3 + i, 8, 6, generator=rng) for i, name in enumerate(STYLE_LAYERS)}
+
+
+def test_gram_is_the_mean_outer_product() -> None:
+    x = torch.rand(2, 3, 4, 5)
+    assert torch.allclose(gram(x), torch.einsum("nchw,ndhw->ncd", x, x) / 20, atol=1e-6)
+
+
+def test_statistics_of_bf16_features_are_taken_in_fp32() -> None:
+    x = torch.full((1, 2, 64, 64), 300.0, dtype=torch.bfloat16)
+    assert gram(x).dtype == torch.float32
+    assert torch.allclose(gram(x), torch.full((1, 2, 2), 90_000.0))
+
+
+def test_distances_follow_their_formulas_by_layer() -> None:
+    one, two = features(0), features(1)
+    moments, grams = Look.of(one).moments_distance(Look.of(two)), Look.of(one).gram_distance(Look.of(two))
+    assert list(moments) == list(grams) == list(STYLE_LAYERS)
+    for name in STYLE_LAYERS:
+        a, b = (x[name][0].flatten(1) for x in (one, two))
+        means = (a.mean(1) - b.mean(1)).square().mean()
+        deviations = (a.std(1, correction=0) - b.std(1, correction=0)).square().mean()
+        assert abs(moments[name] - float(means + deviations)) < 1e-5
+        assert abs(grams[name] - float((a @ a.T / 48 - b @ b.T / 48).square().mean())) < 1e-5
+
+
+def test_a_picture_is_nearest_itself_and_noise_is_far(real_data: Path) -> None:
+    judge = Perceptual(real_data / "weights" / "vgg19_features_fp16.safetensors")
+    y, x = torch.meshgrid(torch.linspace(0, 1, 48), torch.linspace(0, 1, 64), indexing="ij")
+    picture = torch.stack([x, y, x * y])
+    noisy = (picture + 0.1 * torch.randn(3, 48, 64, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    content, look = judge.see(picture)
+    assert content.shape == (1, 512, 6, 8)
+    again, same = judge.see(picture)
+    other, far = judge.see(noisy)
+    assert content_distance(content, again) == 0 < content_distance(content, other)
+    assert sum(look.gram_distance(same).values()) == 0 < sum(look.gram_distance(far).values())
+    assert sum(look.moments_distance(same).values()) == 0 < sum(look.moments_distance(far).values())

@@ -1,0 +1,34 @@
+"""Folders to learn from, and the VGG19 that judges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stylize import images
+from tests.conftest import picture
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of four photos of 160 x 120."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(4):
+        (folder / f"{seed}.jpg").write_bytes(images.encode(picture(seed, 160, 120), "jpg", 90))
+    return folder
+
+
+@pytest.fixture
+def artwork(tmp_path: Path) -> Path:
+    """One picture to learn the style of."""
+    path = tmp_path / "night sky.png"
+    path.write_bytes(images.encode(picture(9, 120, 100), "png", 90))
+    return path
+
+
+@pytest.fixture
+def vgg(real_data: Path) -> Path:
+    """Trained VGG19 features."""
+    return real_data / "weights" / "vgg19_features_fp16.safetensors"

@@ -1,0 +1,68 @@
+"""Folders and crops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from stylize.errors import CannotContinueError, UsageError
+from stylize.training.data import Crops, read_folder
+
+
+def test_crops_are_square_in_range_and_depend_on_seed_and_key_alone(photos: Path) -> None:
+    files = read_folder(photos).files
+    crops = Crops(files, 64, 2.0, "3")
+    batch = crops.batch(0, 6)
+    assert batch.shape == (6, 3, 64, 64)
+    assert 0 <= batch.min() <= batch.max() <= 1
+    crops.batch(1, 6)
+    assert torch.equal(Crops(files, 64, 2.0, "3").batch(0, 6), batch)
+    assert not torch.equal(crops.batch(1, 6), batch)
+    assert not torch.equal(Crops(files, 64, 2.0, "4").batch(0, 6), batch)
+
+
+def test_a_photo_smaller_than_the_crop_is_enlarged(photos: Path) -> None:
+    assert Crops(read_folder(photos).files, 256, 1.0, "0").batch(0, 1).shape == (1, 3, 256, 256)
+
+
+def test_a_photo_that_breaks_in_mid_run_costs_a_draw(photos: Path) -> None:
+    files = read_folder(photos).files
+    (photos / "0.jpg").write_bytes(b"broken")
+    assert len(Crops(files, 64, 2.0, "0").batch(0, 20)) == 20
+
+
+def test_a_folder_that_goes_away_in_mid_run_ends_it_with_a_line(photos: Path) -> None:
+    files = read_folder(photos).files
+    for path in files:
+        path.unlink()
+    with pytest.raises(CannotContinueError, match=r"in a row .*\.jpg"):
+        Crops(files, 64, 2.0, "0").batch(0, 1)
+
+
+def test_a_folder_is_known_by_names_and_contents(photos: Path) -> None:
+    before = read_folder(photos)
+    assert [p.name for p in before.files] == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
+    assert read_folder(photos).sha256 == before.sha256
+    (photos / "0.jpg").write_bytes((photos / "1.jpg").read_bytes())
+    assert read_folder(photos).sha256 != before.sha256
+
+
+def test_unreadable_images_are_told_apart(photos: Path) -> None:
+    (photos / "4.jpg").write_bytes(b"broken")
+    (photos / "notes.txt").write_text("no image")
+    folder = read_folder(photos)
+    assert len(folder.files) == 4
+    assert [p.name for p in folder.unreadable] == ["4.jpg"]
+
+
+@pytest.mark.parametrize("make", ["nothing", "empty", "broken"])
+def test_a_folder_without_images_is_a_wrong_call(tmp_path: Path, make: str) -> None:
+    folder = tmp_path / "f"
+    if make != "nothing":
+        folder.mkdir()
+    if make == "broken":
+        (folder / "a.png").write_bytes(b"x")
+    with pytest.raises(UsageError, match=str(folder)):
+        read_folder(folder)

@@ -1,0 +1,47 @@
+"""Loss terms against their formulas."""
+
+from __future__ import annotations
+
+import torch
+
+from stylize.measure.perceptual import CONTENT_LAYER, STYLE_LAYERS, Look
+from stylize.training import losses
+
+
+def features(seed: int) -> losses.Features:
+    rng = torch.Generator().manual_seed(seed)
+    return {name: torch.rand(2, 3 + i, 8, 8, generator=rng) for i, name in enumerate(STYLE_LAYERS)}
+
+
+def test_terms_follow_their_formulas() -> None:
+    ours, theirs, content = features(0), features(1), features(2)[CONTENT_LAYER]
+    image = torch.rand(2, 3, 16, 16) * 1.2 - 0.1
+    parts = losses.terms(ours, content, Look.of(theirs), image)
+    moments = grams = 0.0
+    for name in STYLE_LAYERS:
+        a, b = ours[name], theirs[name]
+        moments += float((a.mean((2, 3)) - b.mean((2, 3))).square().mean())
+        moments += float((a.std((2, 3), correction=0) - b.std((2, 3), correction=0)).square().mean())
+        for one, other in zip(a, b, strict=True):
+            g, h = (x.flatten(1) @ x.flatten(1).T / 64 for x in (one, other))
+            grams += float(((g - h) ** 2).sum() / (h**2).sum()) / 2
+    assert abs(float(parts["moments"]) - moments) < 1e-4
+    assert abs(float(parts["gram"]) - grams) < 1e-4
+    assert abs(float(parts["content"]) - float((ours[CONTENT_LAYER] - content).square().mean())) < 1e-6
+    outside = (image - 1).clamp_min(0).square() + image.clamp_max(0).square()
+    assert abs(float(parts["range"]) - float(outside.mean())) < 1e-6
+
+
+def test_one_style_serves_a_whole_batch() -> None:
+    ours, one = features(0), {name: value[:1] for name, value in features(1).items()}
+    both = {name: torch.cat([value, value]) for name, value in one.items()}
+    image, content = torch.rand(2, 3, 16, 16), ours[CONTENT_LAYER]
+    got, expected = (losses.terms(ours, content, Look.of(s), image) for s in (one, both))
+    assert all(torch.allclose(got[name], expected[name]) for name in expected)
+
+
+def test_a_picture_is_at_no_distance_from_itself() -> None:
+    ours = features(0)
+    flat = torch.full((2, 3, 16, 16), 0.5)
+    parts = losses.terms(ours, ours[CONTENT_LAYER], Look.of(ours), flat)
+    assert all(float(value) < 1e-8 for value in parts.values())
