@@ -263,6 +263,7 @@ def _work(given: dict[str, Any]) -> None:
     context = train.get_context()
     device = get_device()
     assert isinstance(device, torch.device)
+    torch.backends.cudnn.benchmark = True  # every crop has one size
     wrap: Callable[[torch.nn.Module], torch.nn.Module] = lambda module: prepare_model(module, move_to_device=False)  # noqa: E731
     place = Place(context.get_world_rank(), context.get_world_size(), device, wrap)
     origin = given["origin"] | {"hardware": f"{place.workers} x {hardware.device_name(device.type)}"}

@@ -63,11 +63,12 @@ class Trainer:
         origin: facts for the weights' metadata, such as versions and hardware.
         """
         self.config, self.photos, self.artworks, self.place = config, photos, artworks, place
-        torch.manual_seed(config.seed)
         self.step = 0
         self.judge = Judge(config.vgg, place.device, half_precision(config, place.device))
         self.origin = origin | {"vgg_sha256": self.judge.sha256}
-        model = subject(config)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            model = subject(config)
         started = model.start_from(config.start_from) if config.start_from else None
         self.history: list[dict[str, Any]] = [{"step": 0, "start_from": started, **self._facts()}]
         self.model = model.to(place.device).to(memory_format=torch.channels_last)
@@ -75,7 +76,6 @@ class Trainer:
         self.parallel = place.wrap(self.model)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), config.learning_rate, weight_decay=1e-4)
         self.batches: Batches | None = None
-        torch.backends.cudnn.benchmark = True  # every crop has one size
 
     def run(self, save: Callable[[Path | None], None], show: Callable[[Standing], None], scratch: Path) -> None:
         """Train to the last step. `save` is called by every worker at each checkpoint, by rank 0 with its file.
