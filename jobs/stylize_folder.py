@@ -281,7 +281,8 @@ def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: 
 def weights_sha256(config: JobConfig) -> str | None:
     """The weights' hash, by loading the method once on the CPU: a wrong setting is found before Ray starts."""
     # fp16 and a GPU's default need a GPU, which the driver's machine may not have; the weights are the same.
-    precision = "fp32" if config.precision in ("fp16", "auto") else config.precision
+    away = config.precision == "auto" or (config.precision == "fp16" and config.device_name() != "cpu")
+    precision = "fp32" if away else config.precision
     checked = config.model_copy(update={"device": "cpu", "precision": precision})
     found: str | None = load_stylizer(checked).weights_sha256
     return found

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import shlex
 import signal
 import sys
@@ -29,7 +30,8 @@ from stylize import cli
 from stylize.errors import CannotContinueError, StylizeError, UsageError
 from stylize.measure import hardware
 from stylize.results.lock import OutLock
-from stylize.storage import one_line, write_atomic
+from stylize.results.read import write_json_atomic
+from stylize.storage import one_line, writing
 
 if TYPE_CHECKING:
     from stylize.training.config import TrainConfig
@@ -37,12 +39,18 @@ if TYPE_CHECKING:
     from stylize.training.loop import Standing
 
 CHECKPOINTS = "checkpoints"
+RUN_FILE = "train.json"
 RESTARTS = 3
 
 
 def main(argv: Sequence[str]) -> int:
     """Train to the last step; returns 0."""
+    import torch
+
+    from stylize.backbones import load_backbone
+    from stylize.measure.perceptual import STYLE_LAYERS
     from stylize.training.config import TrainConfig, configure
+    from stylize.training.data import read_folder
 
     positional = ("photos", "styles", "out")
     parser = cli.Parser(
@@ -57,8 +65,20 @@ def main(argv: Sequence[str]) -> int:
     for role, path in (("PHOTOS", config.photos), ("STYLES", config.styles)):
         if config.out.is_relative_to(path):
             raise UsageError(f"OUT lies in {role}, so its samples would be learnt from; give an OUT outside of it")
+    if (config.out / "rows").exists():
+        raise UsageError(f"{config.out} holds the rows of a run; give another OUT")
+    photos, artworks = read_folder(config.photos), read_folder(config.styles)
+    began = _began(config, artworks)
+    _check_same_run(config, began)
+    if _already_trained(config):
+        return cli.EXIT_OK
+    if config.device == "cuda" and not (config.address or os.environ.get("RAY_ADDRESS") or torch.cuda.is_available()):
+        raise UsageError("torch sees no CUDA device here; use --device cpu, or --address of a cluster with GPUs")
+    load_backbone("vgg19", STYLE_LAYERS, config.vgg, option="--vgg")
     with OutLock(config.out):
-        return _locked(config, argv)
+        with writing(config.out / RUN_FILE):
+            write_json_atomic(config.out / RUN_FILE, began)
+        return _locked(config, photos, artworks, argv)
 
 
 def _absolute(config: TrainConfig) -> TrainConfig:
@@ -66,71 +86,87 @@ def _absolute(config: TrainConfig) -> TrainConfig:
     return config.model_copy(update=paths)
 
 
-def _locked(config: TrainConfig, argv: Sequence[str]) -> int:
-    from stylize.training.data import read_folder
+def _began(config: TrainConfig, artworks: Folder) -> dict[str, Any]:
+    """What a training is of and begins with. Raises WeightsError for weights that do not fit."""
+    from stylize.training.subjects import subject
 
+    facts: dict[str, Any] = {"method": config.method, "name": config.weights_name}
+    if config.method == "johnson":
+        facts["style_sha256"] = artworks.sha256
+    facts["start_from"] = subject(config).start_from(config.start_from) if config.start_from else None
+    return facts
+
+
+def _check_same_run(config: TrainConfig, now: dict[str, Any]) -> None:
+    """Raises UsageError where OUT holds the checkpoints of other weights: they would be trained on as these."""
+    path = config.out / RUN_FILE
+    try:
+        before = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: not readable as JSON ({one_line(error)}); give another OUT") from None
+    if before.get("start_from") != now["start_from"] and now["start_from"] is None:
+        now["start_from"] = before.get("start_from")  # what it began with stays true when it is trained on
+    for name, value in now.items():
+        if before.get(name) != value:
+            raise UsageError(
+                f"{config.out} holds another training: {name} {before.get(name)}, here {value}; give another OUT"
+            )
+
+
+def _already_trained(config: TrainConfig) -> bool:
+    """Whether the weights are there. Raises UsageError if they are, by other settings than these."""
+    weights = _weights_path(config)
+    metadata = _metadata(weights)
+    done = int(metadata.get("step", 0))
+    if done < config.steps:
+        return False
+    before, now = json.loads(metadata["history"])[-1]["settings"], config.shaping()
+    changed = [
+        f"{name} {before.get(name)}"
+        for name in now
+        if name not in ("steps", "workers") and before.get(name) != now[name]
+    ]
+    if changed:
+        raise UsageError(
+            f"{weights} is trained to step {done} with {', '.join(changed)}; give another OUT to begin anew, "
+            "or more --steps to train on with the new settings"
+        )
+    print(f"already trained to step {done}: {weights}; more --steps train on")
+    return True
+
+
+def _weights_path(config: TrainConfig) -> Path:
+    return config.out / "weights" / f"{config.weights_name}.safetensors"
+
+
+def _metadata(weights: Path) -> dict[str, str]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, "pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError):
+        return {}
+
+
+def _locked(config: TrainConfig, photos: Folder, artworks: Folder, argv: Sequence[str]) -> int:
     shown = TrainingReporter(config.steps, config.progress)
-    photos, artworks = read_folder(config.photos), read_folder(config.styles)
-    _check_same_run(config, artworks)
-    weights = config.out / "weights" / f"{config.weights_name}.safetensors"
-    if _steps_done(weights) >= config.steps:
-        shown.note(f"already trained to step {_steps_done(weights)}: {weights}; more --steps train on")
-        return cli.EXIT_OK
-    _check_weights(config)
     for folder, path in ((photos, config.photos), (artworks, config.styles)):
         if folder.unreadable:
             few = ", ".join(p.name for p in folder.unreadable[:5])
             shown.note(f"{path}: {len(folder.unreadable)} images cannot be read and are left out: {few}")
-    gpus = config.device == "cuda"
-    with local_or_cluster(config.address, config.cpus_per_worker or 1, int(gpus)):
+    with local_or_cluster(config.address):
         scaling = _scaling(config)
         shown.note(
             f"training {config.method} on {len(photos.files)} photos: {config.workers} workers of "
             f"{scaling['resources_per_worker']['CPU']} CPU{' and a GPU' if scaling['use_gpu'] else ''}"
         )
         _train(config, photos, artworks, _origin(argv), scaling, shown)
+    weights = _weights_path(config)
     print(f"weights: {weights}\ncard: {weights.with_suffix('.md')}\nlosses: {config.out / 'losses'}")
     return cli.EXIT_OK
-
-
-def _check_same_run(config: TrainConfig, artworks: Folder) -> None:
-    """Raises UsageError where OUT holds the checkpoints of other weights: they would be trained on as these."""
-    now = {"method": config.method, "name": config.weights_name}
-    if config.method == "johnson":
-        now["style_sha256"] = artworks.sha256
-    path = config.out / "run.json"
-    try:
-        before = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        write_atomic(path, json.dumps(now, indent=1).encode())
-        return
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: not readable as JSON ({one_line(error)}); give another OUT") from None
-    if before != now:
-        raise UsageError(
-            f"{config.out} holds the training of {before.get('name')!r}, of another style; give another OUT"
-        )
-
-
-def _check_weights(config: TrainConfig) -> None:
-    """Raises WeightsError or UsageError here, in one line, rather than in every worker."""
-    from stylize.backbones import load_backbone
-    from stylize.measure.perceptual import STYLE_LAYERS
-    from stylize.training.subjects import subject
-
-    load_backbone("vgg19", STYLE_LAYERS, config.vgg)
-    if config.start_from:
-        subject(config).start_from(config.start_from)
-
-
-def _steps_done(weights: Path) -> int:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(weights, "pt") as file:
-            return int((file.metadata() or {})["step"])
-    except (OSError, SafetensorError, KeyError, ValueError):
-        return 0
 
 
 def _origin(argv: Sequence[str]) -> dict[str, str]:

@@ -144,16 +144,21 @@ class Features(nn.Module):
 
 
 def load_backbone(
-    name: str, layers: Sequence[str], weights: Path | None = None, pooling: Pooling = "max"
+    name: str,
+    layers: Sequence[str],
+    weights: Path | None = None,
+    pooling: Pooling = "max",
+    option: str = "--weights",
 ) -> tuple[Features, files.State]:
     """A backbone with ImageNet weights from a file, or torchvision's cache or download; and that file.
 
     weights: safetensors or a state dict with torchvision's names; what lies behind the last layer may be missing.
+    option: what gives such a file on the command line, for messages.
     Raises UsageError for an unknown name or layer, WeightsError naming the file and what was expected.
     """
     net = Features(name, layers, pooling)
     expected = f"torchvision's weights of {name}"
-    state = files.read(weights, expected) if weights is not None else _from_torchvision(name, expected)
+    state = files.read(weights, expected) if weights is not None else _from_torchvision(name, expected, option)
     own = net.trunk.state_dict()
     counters = {key: value for key, value in own.items() if key.endswith("num_batches_tracked")}
     used = {key: value for key, value in state.tensors.items() if key in own}
@@ -178,7 +183,7 @@ def _published(name: str) -> Any:
     return getattr(torchvision.models, kind)[member]
 
 
-def _from_torchvision(name: str, expected: str) -> files.State:
+def _from_torchvision(name: str, expected: str, option: str) -> files.State:
     path = cached_file(name)
     if not path.exists():
         try:
@@ -187,7 +192,7 @@ def _from_torchvision(name: str, expected: str) -> files.State:
             why = " ".join(str(error).split())
             raise WeightsError(
                 f"{name}: its weights are neither in torchvision's cache ({path}) nor to be downloaded ({why}); "
-                f"put {path.name} there, or give a file with --weights PATH"
+                f"put {path.name} there, or give a file with {option} PATH"
             ) from None
     return files.read(path, expected)
 

@@ -28,7 +28,7 @@ class JobConfig(BaseModel):
 
     stylizer: str = Field("compact", description="method: a registered name, or package.module:Class")
     weights: str | None = Field(
-        None, description="weights file or folder; none means the method's own, random untrained ones for timing"
+        None, description="weights file or folder; `random`: untrained ones, for timing; none: the method's own"
     )
     settings: dict[str, Any] = Field(
         default_factory=dict, description="a setting of the method, as name=value; may be repeated"

@@ -117,4 +117,5 @@ def _pickle(data: bytes, path: Path, expected: str) -> dict[str, Tensor]:
 
 
 def _line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return line.partition(". ")[0][:200]

@@ -15,12 +15,14 @@ from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.results.schema import COLUMNS, STATUSES
 from stylize.stylizers import find
+from stylize.training.config import TrainConfig
 from tests.conftest import finished_run, picture
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
 QUERIES = [block for block in BLOCKS if "read_parquet" in block]
+MODELS = (JobConfig, Options, TrainConfig)
 
 
 def test_there_are_three_queries() -> None:
@@ -45,7 +47,7 @@ def test_every_column_and_status_is_listed() -> None:
 
 
 def test_every_option_that_is_shown_exists() -> None:
-    known = {"--" + name.replace("_", "-") for name in (*JobConfig.model_fields, *Options.model_fields)}
+    known = {"--" + name.replace("_", "-") for model in MODELS for name in model.model_fields}
     known |= {
         "--set",
         "--config",
@@ -56,6 +58,7 @@ def test_every_option_that_is_shown_exists() -> None:
         "--working-dir",
         "--generate",
         "--address",
+        "--baseline",
     }
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) <= known
 

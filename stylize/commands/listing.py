@@ -117,7 +117,7 @@ def _default(field: FieldInfo) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     if get_origin(field.annotation) is Literal:
-        return " or ".join([str(default), *(str(one) for one in get_args(field.annotation) if one != default)])
+        return f"{default} (or {', '.join(str(one) for one in get_args(field.annotation) if one != default)})"
     return "none" if default is None else str(default)
 
 

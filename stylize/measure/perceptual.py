@@ -60,7 +60,7 @@ class Perceptual:
 
     def __init__(self, path: Path | None = None, device: torch.device | str = "cpu") -> None:
         """path: VGG19's weights; none: torchvision's own. Raises WeightsError."""
-        vgg, state = load_backbone("vgg19", STYLE_LAYERS, path)
+        vgg, state = load_backbone("vgg19", STYLE_LAYERS, path, option="--vgg")
         self.sha256 = state.sha256
         self._vgg = vgg.to(device).to(memory_format=torch.channels_last)
         self._device = torch.device(device)

@@ -18,7 +18,9 @@ from stylize.stylizers._color import match_colors
 class Settings(_feedforward.Settings):
     """alpha in [0, 1]: 0 keeps the content's own look, 1 is the full style. preserve_color: keep its colours, too."""
 
-    alpha: float = Field(1.0, ge=0, le=1, description="how much style, 0 to 1")
+    alpha: float = Field(
+        1.0, ge=0, le=1, description="how much style: 1 all, 0 near the photo (it still passes the network)"
+    )
     preserve_color: bool = Field(False, description="give the artwork the photo's colours first")
 
 
@@ -71,9 +73,22 @@ class ArbitraryStyle(_feedforward.FeedForward):
         plain = super().stylize_batch
         return torch.cat([plain(one[None], self._matched(code, one)) for one in contents])
 
+    def toward(self, contents: Tensor, code: Any, alpha: float) -> Any:
+        """A code for each of (N, 3, H, W) between the photo's own, its look kept (alpha 0), and `code` (alpha 1)."""
+        own = [self.encode(one.float()) for one in contents]
+        return _lerp(own, code, alpha)
+
     def _matched(self, code: _Pictures, content: Tensor) -> Any:
         pictures, shares = zip(*code.pictures, strict=True)
         return _weighted([self.encode(match_colors(picture, content)) for picture in pictures], shares)
+
+
+def _lerp(own: Sequence[Any], code: Any, alpha: float) -> Any:
+    if isinstance(code, Tensor):
+        return torch.lerp(torch.cat(list(own)), code, alpha)
+    parts = [_lerp(mine, part, alpha) for mine, part in zip(zip(*own, strict=True), code, strict=True)]
+    kind = type(code)
+    return kind(*parts) if hasattr(kind, "_fields") else tuple(parts)
 
 
 def _weighted(codes: Sequence[Any], shares: Sequence[float]) -> Any:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from stylize import weights as files
-from stylize.errors import UsageError, WeightsError
+from stylize.errors import UnsupportedImageError, UsageError, WeightsError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 """What activations are held in; int8 is a matter of the multiplications alone."""
@@ -161,12 +161,18 @@ class Stylizer(ABC):
 
     def apply(self, content: Any, code: Any) -> Any:
         """A PIL image or an (H, W, 3) uint8 array and a code to the same kind and size."""
+        pixels = _pixels(content)
+        height, width = pixels.shape[:2]
+        if min(height, width) < self.least_px:
+            raise UnsupportedImageError(f"{width} x {height} px: {self.name} needs {self.least_px} px a side")
         with torch.inference_mode():
-            result = to_pixels(self.stylize(to_tensor(_pixels(content), self.device), code))
+            result = to_pixels(self.stylize(to_tensor(pixels, self.device), code))
         return Image.fromarray(result) if isinstance(content, Image.Image) else result
 
     def code(self, style: Any) -> Any:
         """The code of a PIL image or an (H, W, 3) uint8 array, to call `stylize` with."""
+        if isinstance(style, list | tuple):
+            raise UsageError(f"{self.name} takes one style, not a list of them")
         return self.encode_style(to_tensor(_pixels(style), self.device))
 
 

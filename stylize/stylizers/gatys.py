@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from stylize.backbones import BACKBONES, Features, load_backbone
@@ -53,6 +53,11 @@ class Settings(base.Settings):
     preserve_color: bool = Field(False, description="keep the photo's colours: take the result's luminance alone")
     channels_last: bool = Field(True, description="activations with channels innermost")
     seed: int = Field(0, ge=0, lt=2**63, description="of the noise")
+
+    @field_validator("content_layers", "style_layers", mode="before")
+    @classmethod
+    def _by_commas(cls, value: Any) -> Any:
+        return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
 
 
 @dataclass

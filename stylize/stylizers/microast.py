@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from stylize.stylizers import _arbitrary, _feedforward, base
@@ -31,7 +32,11 @@ class Code(NamedTuple):
 
 
 class Settings(_arbitrary.Settings, _feedforward.FoldedSettings):
-    """alpha goes from the content's own statistics (0) to the style's (1); the filters follow the style at any."""
+    """alpha goes from the content's own code (0) to the style's (1)."""
+
+    blend: Literal["codes", "features"] = Field(
+        "codes", description="what alpha mixes; features: as the published program, whose weights were not made for it"
+    )
 
 
 class Residual(nn.Module):
@@ -151,6 +156,7 @@ class MicroAST(_arbitrary.ArbitraryStyle):
     needs = f"a folder with {', '.join(FILES.values())}"
     least_px = 8
     settings_type: ClassVar[type[base.Settings]] = Settings
+    settings: Settings
 
     def load(self, weights: Path | str | None) -> None:
         """Load the four checkpoints of a folder."""
@@ -176,7 +182,10 @@ class MicroAST(_arbitrary.ArbitraryStyle):
 
     def forward(self, contents: Tensor, code: Code) -> Tensor:
         """(N, 3, H, W) in [0, 1] to (N, 3, H', W') of multiples of 4."""
-        image: Tensor = self.net(contents, code, self.settings.alpha)
+        alpha = self.settings.alpha
+        if alpha < 1 and self.settings.blend == "codes":
+            code, alpha = self.toward(contents, code, alpha), 1.0
+        image: Tensor = self.net(contents, code, alpha)
         return image
 
 

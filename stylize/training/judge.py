@@ -18,7 +18,7 @@ class Judge:
 
     def __init__(self, path: Path | None, device: torch.device, half: bool) -> None:
         """half: run in bf16. Raises WeightsError."""
-        vgg, state = load_backbone("vgg19", STYLE_LAYERS, path)
+        vgg, state = load_backbone("vgg19", STYLE_LAYERS, path, option="--vgg")
         self.sha256 = state.sha256
         self.scales: dict[str, float] = {}
         self._vgg = vgg.to(device).to(memory_format=torch.channels_last)

@@ -97,9 +97,11 @@ def card(config: TrainConfig, metadata: dict[str, str], losses: Path) -> str:
     lines += [f"| {key} | {value} |" for key, value in facts.items()]
     lines += ["", "## Settings", "", "| from step | settings |", "|---|---|"]
     history = json.loads(metadata["history"])
+    if method == "johnson":
+        history = [part | {"settings": _without_identity(part["settings"])} for part in history]
     lines += [f"| {part['step']} | {_settings(part, history[-1])} |" for part in history]
     if len(seen):
-        last = seen.tail(200)
+        last = seen.tail(min(200, max(1, len(seen) // 10)))
         terms = [term for term in ("loss", *TERMS) if last[term].notna().any()]
         pace, wait = seen.images.sum() / seen.step_s.sum(), seen.wait_s.sum() / seen.step_s.sum()
         lines += ["", f"## Loss, mean of the last {len(last)} steps", ""]
@@ -107,9 +109,13 @@ def card(config: TrainConfig, metadata: dict[str, str], losses: Path) -> str:
         lines += [f"| {' | '.join(f'{last[c].mean():.4g}' for c in terms)} |"]
         lines += ["", f"{pace:.3g} images/s over the whole run, {wait:.1%} of the time spent waiting for images."]
     styles = "PHOTOS ARTWORKS OUT" if method == "compact" else "PHOTOS OUT"
-    lines += ["", "## Use", "", "```bash"]
+    lines += ["", "## Use", "", "In this folder:", "", "```bash"]
     lines += [f"python -m jobs.stylize_folder {styles} --stylizer {method} --weights {name}.safetensors", "```", ""]
     return "\n".join(lines)
+
+
+def _without_identity(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if not name.startswith("identity")}
 
 
 def _settings(part: dict[str, Any], last: dict[str, Any]) -> str:

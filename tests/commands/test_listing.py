@@ -43,7 +43,7 @@ def test_settings_have_defaults_and_layers(capsys: pytest.CaptureFixture[str]) -
     assert main(["list", "gatys"]) == 0
     out = capsys.readouterr().out
     assert "│ iterations       │ 120 " in out
-    assert "lbfgs or adam" in out
+    assert "lbfgs (or adam)" in out
     assert "layer2.3" in out
     assert main(["list", "identity"]) == 0
     assert "no settings" in capsys.readouterr().out

@@ -65,7 +65,13 @@ def test_two_workers_train_a_style_that_the_main_job_uses_with_no_further_step(
     assert facts["photos"].startswith("4 images, sha256")
     other = train(photos, photos / "0.jpg", out, "--vgg", vgg, *SMALL)
     assert other.returncode == 2
-    assert "'night sky'" in other.stderr
+    assert "name night sky, here 0" in other.stderr
+    changed = train(*given, "--seed", 5)
+    assert changed.returncode == 2
+    assert "trained to step 4 with seed 0" in changed.stderr
+    begun = train(*given[:-1], 9, "--start-from", weights)
+    assert begun.returncode == 2
+    assert "start_from None, here" in begun.stderr
     assert "give another OUT" in other.stderr
     used = job(photos, tmp_path / "used", "--stylizer", "johnson", "--weights", weights)
     assert used.returncode == 0, used.stderr
@@ -116,6 +122,7 @@ def _parts(out: Path) -> int:
         ({"styles": "broken.jpg"}, "broken.jpg"),
         ({"vgg": "broken.jpg"}, "broken.jpg"),
         ({"out": "photos/out"}, "OUT lies in PHOTOS"),
+        ({"out": "used"}, "holds the rows of a run"),
         ({"more": ("--start-from", "broken.jpg")}, "broken.jpg"),
         ({"more": ("--steps", "few")}, "steps"),
         ({"more": ("--crop-px", 65)}, "crop_px"),
@@ -129,6 +136,7 @@ def test_a_wrong_call_is_one_line_and_status_2(
 ) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     (tmp_path / "a").mkdir()
+    (tmp_path / "used" / "rows").mkdir(parents=True)
     (tmp_path / "a" / "a.png").write_bytes(images.encode(picture(1), "png", 90))
     paths = {"photos": photos, "styles": tmp_path / "a", "out": tmp_path / "out", "vgg": vgg}
     paths |= {name: tmp_path / str(value) for name, value in change.items() if name in paths}
@@ -139,3 +147,5 @@ def test_a_wrong_call_is_one_line_and_status_2(
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert told in done.stderr
+    if "--workers" not in more:
+        assert not (tmp_path / "out").exists()

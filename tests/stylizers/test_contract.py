@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import stylize
-from stylize.errors import UsageError
+from stylize.errors import UnsupportedImageError, UsageError
 from stylize.stylizers import find
 from stylize.stylizers._feedforward import FeedForward
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
@@ -78,6 +78,14 @@ def test_pil_gives_pil_and_array_gives_array(stylizer: Stylizer) -> None:
     assert isinstance(image, Image.Image)
     assert image.size == (content.shape[1], content.shape[0])
     assert (array == image).all()
+
+
+def test_a_photo_too_small_is_refused_in_words(stylizer: Stylizer) -> None:
+    if stylizer.least_px == 1:
+        pytest.skip(f"{stylizer.name} takes any size")
+    photo = picture(1, 64, stylizer.least_px - 1)
+    with pytest.raises(UnsupportedImageError, match=f"{stylizer.least_px} px a side"):
+        stylizer.apply(photo, None)
 
 
 def test_nan_in_the_content_comes_out_as_nan_not_as_black(stylizer: Stylizer) -> None:

@@ -145,6 +145,16 @@ def test_average_pooling_changes_the_result() -> None:
     assert (first != second).any()
 
 
+def test_layers_can_be_given_by_commas_as_the_list_shows_them() -> None:
+    layers = ("features.1", "features.4")
+    assert load(style_layers="features.1, features.4").style_layers == load(style_layers=layers).style_layers == layers
+
+
+def test_a_list_of_styles_is_refused_in_words() -> None:
+    with pytest.raises(UsageError, match="gatys takes one style"):
+        load()(picture(1), [picture(2), picture(3)])
+
+
 def test_unknown_backbone_and_layer_name_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"'vgg20'.*vgg19.*squeezenet1_1"):
         load(backbone="vgg20")

@@ -12,6 +12,7 @@ import torch
 
 import stylize
 from jobs import published
+from stylize import images
 from stylize.errors import WeightsError
 from stylize.measure.ssim import ssim
 from stylize.stylizers.base import to_pixels, to_tensor
@@ -54,7 +55,31 @@ def test_result_is_the_published_networks(
     with torch.inference_mode():
         expected = reference(content[None], style[None], alpha)[0, :, :height, :width].clamp(0, 1)
     assert expected.std() > 0.02
-    torch.testing.assert_close(run(folder, content, style, alpha=alpha), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(run(folder, content, style, alpha=alpha, blend="features"), expected, atol=1e-4, rtol=0)
+    if alpha == 1:
+        torch.testing.assert_close(run(folder, content, style), expected, atol=1e-4, rtol=0)
+
+
+def test_less_alpha_keeps_more_of_the_photo(folder: Path, real_data: Path) -> None:
+    photo, artwork = (
+        images.decode(next((real_data / "images" / name).rglob("*.jpg")).read_bytes(), long_side_px=192).pixels
+        for name in ("content/portraits", "style/van_gogh")
+    )
+    content, style = to_tensor(photo, CPU), to_tensor(artwork, CPU)
+    kept = [ssim(photo, to_pixels(run(folder, content, style, alpha=alpha))) or 0 for alpha in (1.0, 0.5, 0.0)]
+    assert kept[0] + 0.03 < kept[1] < kept[2] - 0.03
+    off = to_pixels(run(folder, content, style, alpha=0.0)).mean((0, 1)) - photo.mean((0, 1))
+    assert abs(off).max() < 40
+
+
+def test_alpha_is_each_photos_own_in_a_batch(folder: Path) -> None:
+    stylizer = stylize.load("microast", weights=folder, precision="fp32", alpha=0.4)
+    photos = torch.stack([to_tensor(picture(seed), CPU) for seed in (1, 2)])
+    with torch.inference_mode():
+        code = stylizer.encode_style(to_tensor(picture(3), CPU))
+        together = stylizer.stylize_batch(photos, code)
+        alone = torch.stack([stylizer.stylize(photo, code) for photo in photos])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("setting", ["folded", "channels_last"])
