@@ -41,8 +41,11 @@ def main(argv: Sequence[str]) -> int:
     config = styles_from_weights(absolute(configs.build(flags)))
     if dry:
         return dry_run(config, retry_failed)
+    # What the caller got wrong is said before OUT is made.
+    pairs.pairs(config, style_kinds(config))
+    weights = weights_sha256(config)
     with OutLock(Path(config.out)) as lock:
-        return _locked(config, retry_failed, lock.token, argv)
+        return _locked(config, retry_failed, lock.token, argv, weights)
 
 
 def _parse(argv: Sequence[str]) -> dict[str, Any]:
@@ -158,14 +161,13 @@ def _done_in(out: Path, retry_failed: bool) -> set[bytes]:
     return {key for key, status in rows if status == "ok" or not retry_failed}
 
 
-def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[str]) -> int:
+def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[str], weights: str | None) -> int:
     kinds = style_kinds(config)
     total = pairs.count(config, kinds)
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     with RowStore.open(Path(config.out), run_id=run_id) as store:
         failed = list(store.failed())
         done = store.finished(retry_failed)
-        weights = weights_sha256(config)
         record = describe_run(config, run_id, argv, retry_failed)
         _write_record(config, record)
         counter = _Counter(config, done, failed)

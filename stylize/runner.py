@@ -32,7 +32,7 @@ from stylize.results.lock import still_current
 from stylize.results.schema import Row, to_batch
 from stylize.storage import read_bytes, write_atomic
 from stylize.styles import Style, Styles
-from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
+from stylize.stylizers.base import RANDOM, Stylizer, to_pixels, to_tensor
 
 log = logging.getLogger(__name__)
 
@@ -229,7 +229,9 @@ class Runner:
                     images = list(self.stylizer.stylize_batch(torch.stack(contents), code))
             peak = asdict(self._peak.stop())
             for work, image in zip(works, images, strict=True):
-                work.row.update(peak, **self.stylizer.outcome())
+                work.row.update(peak)
+                if self.stylizer.weights_sha256 != RANDOM:
+                    work.row.update(self.stylizer.outcome())
                 work.row.update(warmup=warmup, stylize_s=clock.seconds / len(works), batch_size=len(works))
                 with self._outcome(work):
                     self._take(work, image)
@@ -257,7 +259,7 @@ class Runner:
         assert result is not None
         assert work.pixels is not None
         start = time.perf_counter()
-        if work.pixels.shape == result.shape and self.stylizer.weights_sha256 != "random":
+        if work.pixels.shape == result.shape and self.stylizer.weights_sha256 != RANDOM:
             row["ssim"] = ssim(work.pixels, result)
         row["score_s"] = time.perf_counter() - start
         start = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -99,7 +100,10 @@ def _safetensors(data: bytes, path: Path, expected: str) -> dict[str, Tensor]:
 
 def _pickle(data: bytes, path: Path, expected: str) -> dict[str, Tensor]:
     try:
-        loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of an old pickle's protocol; what it is refused for is said below.
+            warnings.simplefilter("ignore")
+            loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # Torch's own text advises to load it without the guard; nobody should.
         unsafe = "Unsupported" in str(error) and zipfile.is_zipfile(io.BytesIO(data))

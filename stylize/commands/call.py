@@ -69,7 +69,8 @@ def parse(argv: Sequence[str]) -> Call:
     if "settings" in given:
         given["settings"] = cli.pairs_to_dict(given["settings"])
     if len(paths) < 3:
-        raise UsageError(f"{EXPECTED}, got {len(paths)} of them (--help lists the options)")
+        own = "; johnson's ARTWORK is a checkpoint, or one's name in --weights FOLDER" if len(paths) == 2 else ""
+        raise UsageError(f"{EXPECTED}, got {len(paths)} of them{own} (--help lists the options)")
     try:
         options = Options.model_validate(given)
     except ValidationError as error:

@@ -151,7 +151,7 @@ def _report(path: Path, stylizer: Stylizer, photo: Pixels, result: Pixels, secon
         kept = "" if score is None else f", SSIM {score:.3f} against the photo"
     print(f"{one_line(path)}: {width} x {height} px")
     print(f"{stylizer.name}, {stylizer.precision} on {device} ({device_name(device)}): {seconds:.2f} s{kept}")
-    if losses := stylizer.outcome():
+    if stylizer.weights_sha256 != RANDOM and (losses := stylizer.outcome()):
         print(", ".join(f"{name} {value:.4g}" for name, value in losses.items()))
 
 

@@ -46,7 +46,9 @@ class ArbitraryStyle(_feedforward.FeedForward):
 
     def mix(self, codes: Sequence[Any], weights: Sequence[float]) -> Any:
         """One code between several; weights are scaled to sum to 1. Raises UsageError for weights that cannot be."""
-        if len(codes) != len(weights) or not codes or not (min(weights) >= 0 and 0 < sum(weights) < float("inf")):
+        if not codes:
+            raise UsageError(f"{self.name}: the list of styles is empty; give at least one")
+        if len(codes) != len(weights) or not (min(weights) >= 0 and 0 < sum(weights) < float("inf")):
             raise UsageError(f"{self.name}: {len(codes)} styles need as many weights of 0 or more, not all 0")
         shares = [weight / sum(weights) for weight in weights]
         if isinstance(codes[0], _Pictures):

@@ -78,14 +78,17 @@ class Stylizer(ABC):
 
     def _check_precision(self) -> None:
         if self.precision not in self.precisions:
-            known = ", ".join(self.precisions)
+            known = self._but(*(["fp16"] if self.device.type == "cpu" else []))
             raise UsageError(f"{self.name} does not run in {self.precision!r}; choose one of: {known}")
         if self.precision == "fp16" and self.device.type == "cpu":
-            raise UsageError("fp16 needs an accelerator; on a CPU choose fp32, bf16 or int8")
+            raise UsageError(f"fp16 needs an accelerator; on a CPU choose one of: {self._but('fp16')}")
         if self.precision == "int8" and (
             self.device.type != "cpu" or "onednn" not in torch.backends.quantized.supported_engines
         ):
-            raise UsageError("int8 runs on x86 CPUs alone; choose fp32, bf16 or fp16")
+            raise UsageError(f"int8 runs on x86 CPUs alone; choose one of: {self._but('int8')}")
+
+    def _but(self, *without: str) -> str:
+        return ", ".join(name for name in self.precisions if name not in without)
 
     def load(self, weights: Path | str | None) -> None:
         """Build and load what the method needs; None means its own weights. See `fill`."""
@@ -105,7 +108,8 @@ class Stylizer(ABC):
             raise WeightsError(f"{self.name} needs weights: give {self.needs}, or `random` to time it untrained")
         folder = Path(weights)
         if not folder.is_dir():
-            raise WeightsError(f"{folder}: no such folder; expected {self.needs}")
+            what = "is a file" if folder.exists() else "no such folder"
+            raise WeightsError(f"{folder}: {what}; expected {self.needs}")
         states = []
         for file, part in parts.items():
             expected = f"{self.name}'s {file}"
