@@ -12,7 +12,7 @@ import itertools
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Model:
-    """A method with its weights."""
+    """A method with its weights; `name` tells it from the other, which may be the same method."""
 
     name: str
+    method: str
     weights: str | None
     stylizer: ArbitraryStyle
 
@@ -79,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
     given = parser.parse_args(argv)
     if given.size < 64 or given.turns < 1:
         raise UsageError("--size must be 64 or more, --turns 1 or more")
-    models = [_model(given.model), _model(given.baseline)]
+    models = _models([given.model, given.baseline])
     judge = Perceptual(Path(given.vgg) if given.vgg else None)
     photos, artworks = (
         list(_pictures(path, role, given.size)) for path, role in ((given.content, "CONTENT"), (given.styles, "STYLES"))
@@ -106,6 +107,16 @@ def main(argv: Sequence[str]) -> int:
     return cli.EXIT_OK
 
 
+def _models(words: list[str]) -> list[Model]:
+    """Named by their methods, or as they were given where both are of one. Raises UsageError if they are the same."""
+    if words[0] == words[1]:
+        raise UsageError(f"{words[0]} against itself; give one of them other weights, as METHOD=PATH")
+    found = [_model(word) for word in words]
+    if found[0].method == found[1].method:
+        found = [replace(model, name=word) for model, word in zip(found, words, strict=True)]
+    return found
+
+
 def _model(word: str) -> Model:
     name, _, path = word.partition("=")
     if name not in names() or not issubclass(find(name), ArbitraryStyle):
@@ -113,7 +124,7 @@ def _model(word: str) -> Model:
         raise UsageError(f"{word}: expected METHOD or METHOD=PATH, METHOD one of {', '.join(known)}")
     stylizer = load(name, weights=path or None, precision="fp32")
     assert isinstance(stylizer, ArbitraryStyle)
-    return Model(name, path or None, stylizer)
+    return Model(name, name, path or None, stylizer)
 
 
 def _pictures(path: str, role: str, size: int) -> Iterator[Picture]:
@@ -193,8 +204,8 @@ def _times(models: list[Model], photos: list[Picture], artworks: list[Picture], 
     calls: dict[str, Callable[[], Tensor]] = {}
     for model in models:
         calls[model.name] = partial(model.stylizer.stylize, photo, model.stylizer.encode_style(artwork))
-        if model.name in published.NETWORKS and model is not models[0]:
-            (calls[f"{model.name}, as published"],) = published.calls(model.name, model.weights, [photo], [artwork])
+        if model.method in published.NETWORKS and model is not models[0]:
+            (calls[f"{model.name}, as published"],) = published.calls(model.method, model.weights, [photo], [artwork])
     times: dict[str, list[float]] = {name: [] for name in calls}
     with torch.inference_mode():
         for turn in range(-2, turns):

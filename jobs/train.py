@@ -120,7 +120,7 @@ def _already_trained(config: TrainConfig) -> bool:
     weights = _weights_path(config)
     metadata = _metadata(weights)
     done = int(metadata.get("step", 0))
-    if done < config.steps:
+    if done < config.steps or "history" not in metadata:
         return False
     before, now = json.loads(metadata["history"])[-1]["settings"], config.shaping()
     changed = [
@@ -246,7 +246,6 @@ def _train(
             raise _plain(error) from None
         finally:
             signal.signal(signal.SIGINT, before)
-    logging.getLogger("ray.train").setLevel(logging.NOTSET)
 
 
 def _plain(error: Exception) -> StylizeError:

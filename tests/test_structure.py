@@ -47,7 +47,7 @@ ALLOWED = {
     "stylizers": {"errors", "weights", "backbones"},
     "results": {"errors", "storage"},
     "gallery": {"errors", "storage"},
-    "training": {"errors", "backbones", "images", "measure", "stylizers", "weights"},
+    "training": {"errors", "backbones", "images", "measure", "pairs", "storage", "stylizers", "weights"},
     "outcomes": {"config", "pairs", "results"},
     "styles": {"config", "errors", "images", "measure", "pairs", "storage", "stylizers"},
     "runner": {

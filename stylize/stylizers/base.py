@@ -77,18 +77,17 @@ class Stylizer(ABC):
         return wanted if wanted in cls.precisions else "fp32"
 
     def _check_precision(self) -> None:
-        if self.precision not in self.precisions:
-            known = self._but(*(["fp16"] if self.device.type == "cpu" else []))
-            raise UsageError(f"{self.name} does not run in {self.precision!r}; choose one of: {known}")
-        if self.precision == "fp16" and self.device.type == "cpu":
-            raise UsageError(f"fp16 needs an accelerator; on a CPU choose one of: {self._but('fp16')}")
-        if self.precision == "int8" and (
-            self.device.type != "cpu" or "onednn" not in torch.backends.quantized.supported_engines
-        ):
-            raise UsageError(f"int8 runs on x86 CPUs alone; choose one of: {self._but('int8')}")
-
-    def _but(self, *without: str) -> str:
-        return ", ".join(name for name in self.precisions if name not in without)
+        on_cpu = self.device.type == "cpu"
+        reasons = {}
+        if on_cpu:
+            reasons["fp16"] = "fp16 needs an accelerator"
+        if not on_cpu or "onednn" not in torch.backends.quantized.supported_engines:
+            reasons["int8"] = "int8 runs on x86 CPUs alone"
+        usable = [name for name in self.precisions if name not in reasons]
+        if self.precision not in usable:
+            why = reasons.get(self.precision) if self.precision in self.precisions else None
+            why = why or f"{self.name} does not run in {self.precision!r}"
+            raise UsageError(f"{why}; choose one of: {', '.join(usable)}")
 
     def load(self, weights: Path | str | None) -> None:
         """Build and load what the method needs; None means its own weights. See `fill`."""

@@ -67,7 +67,7 @@ class TrainConfig(BaseModel):
     @property
     def weights_name(self) -> str:
         """Name of the weights file without suffix."""
-        raise NotImplementedError
+        return self.name or (self.styles.stem if self.method == "johnson" else self.method)
 
     def terms(self) -> dict[str, float]:
         """Each loss term's weight by its name."""
@@ -87,11 +87,6 @@ class CompactConfig(TrainConfig):
 
     method: ClassVar[str] = "compact"
 
-    @property
-    def weights_name(self) -> str:
-        """`compact` unless a name was given."""
-        return self.name or "compact"
-
 
 class JohnsonConfig(TrainConfig):
     """One network for one style image (Johnson et al. 2016)."""
@@ -102,11 +97,6 @@ class JohnsonConfig(TrainConfig):
     learning_rate: float = Field(1e-3, gt=0, description="of AdamW, at its highest")
     content_weight: float = Field(1.0, ge=0, description="of the content's features")
     gram_weight: float = Field(8.0, ge=0, description="of the style features' Gram matrices")
-
-    @property
-    def weights_name(self) -> str:
-        """The style image's name unless another was given."""
-        return self.name or self.styles.stem
 
 
 def configure(given: dict[str, Any]) -> TrainConfig:

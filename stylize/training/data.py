@@ -15,6 +15,8 @@ from torch import Tensor
 
 from stylize import images
 from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.pairs import images_in
+from stylize.storage import local_path
 
 BROKEN_IN_A_ROW = 200
 
@@ -32,11 +34,11 @@ class Folder:
 
 
 def read_folder(folder: Path) -> Folder:
-    """Every image below `folder`, sorted, each looked at once. Raises UsageError if there is none that can be read."""
+    """Every image below `folder`, by name, each looked at once. Raises UsageError if there is none that can be read."""
     if folder.is_file():
         found = [folder]
     elif folder.is_dir():
-        found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in images.SUFFIXES and p.is_file())
+        found = [local_path(one.uri) for one in images_in(folder)]
     else:
         raise UsageError(f"{folder}: no such folder")
     if not found:

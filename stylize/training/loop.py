@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from stylize.errors import CannotContinueError
+from stylize.storage import write_atomic
 from stylize.stylizers.base import fast_bf16
 from stylize.training import losses, record
 from stylize.training.config import TrainConfig
@@ -217,7 +218,7 @@ class Trainer:
         metadata = self.metadata()
         record.save_weights(path, self.average.tensors(), metadata)
         text = record.card(self.config, metadata, self.config.out / "losses")
-        path.with_suffix(".md").write_text(text, encoding="utf-8")
+        write_atomic(path.with_suffix(".md"), text.encode())
 
     def sample(self) -> None:
         """A sheet of what the averaged network makes now: photos down, styles across."""

@@ -14,6 +14,9 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from stylize import images
+from stylize.storage import write_atomic
+from stylize.stylizers.base import to_pixels
 from stylize.training.config import TrainConfig
 
 TERMS = ("content", "moments", "gram", "variation", "range", "identity")
@@ -53,31 +56,26 @@ class Losses:
             return
         table = pa.Table.from_pylist(self._rows, schema=LOSSES)
         name = f"steps-{self._rows[0]['step']:08d}-{self._rows[-1]['step']:08d}.parquet"
-        temporary = self._folder / f".{name}.tmp"
-        pq.write_table(table, temporary)
-        temporary.replace(self._folder / name)
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        write_atomic(self._folder / name, memoryview(sink.getvalue()))
         self._rows = []
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Safetensors, whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, metadata)
-    temporary.replace(path)
+    data = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, metadata)
+    write_atomic(path, data)
 
 
 def save_sheet(path: Path, rows: list[list[Tensor]]) -> None:
     """Pictures (3, S, S) in [0, 1] in rows of one length."""
-    from torchvision.utils import save_image
+    from torchvision.utils import make_grid
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    flat = torch.stack([picture.float().cpu().clamp(0, 1) for row in rows for picture in row])
-    temporary = path.with_name(f".{path.name}")
-    save_image(flat, temporary, nrow=len(rows[0]))
-    temporary.replace(path)
+    flat = torch.stack([picture.float().cpu() for row in rows for picture in row])
+    write_atomic(path, images.encode(to_pixels(make_grid(flat, nrow=len(rows[0]))), "jpg", 90))
 
 
 def card(config: TrainConfig, metadata: dict[str, str], losses: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
@@ -14,16 +15,16 @@ from stylize.stylizers.johnson import TransformerNet, plain_name
 from stylize.training.config import JohnsonConfig, TrainConfig
 
 
-class Subject(nn.Module):
+class Subject(nn.Module, ABC):
     """A network in training. (N, 3, H, W) content and style in [0, 1] to (N, 3, H, W), about [0, 1]."""
 
     format: str
     expected: str
     net: nn.Module
 
+    @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
         """The weights as they are saved."""
-        raise NotImplementedError
 
     def start_from(self, path: Path) -> str:
         """Take weights from a file; returns its SHA-256. Raises WeightsError."""

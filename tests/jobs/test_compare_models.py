@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from jobs.compare_models import flicker, main
 from stylize import images, load
 from stylize.errors import UsageError, WeightsError
 from stylize.measure.ssim import ssim
+from stylize.stylizers.compact import BUNDLED
 
 
 def given(folders: tuple[Path, Path], out: Path, data: Path, *more: str) -> list[str]:
@@ -48,6 +50,16 @@ def test_a_row_a_model_and_pair_a_table_and_sheets(
         assert images.decode((out / name).read_bytes()).pixels.std() > 10
 
 
+def test_two_weights_of_one_method_are_told_apart(folders: tuple[Path, Path], real_data: Path, tmp_path: Path) -> None:
+    data = {name: value * 1.1 for name, value in load_file(BUNDLED).items()}
+    save_file(data, tmp_path / "new.safetensors")
+    out, new = tmp_path / "out", f"compact={tmp_path / 'new.safetensors'}"
+    assert main([*given(folders, out, real_data), "--model", new, "--baseline", "compact"]) == 0
+    losses = pd.read_parquet(out / "rows.parquet").groupby("model")["content_loss"].mean()
+    assert set(losses.index) == {new, "compact"}
+    assert f"| {losses[new] / losses['compact']:.3f} |" in (out / "table.md").read_text()
+
+
 def test_flicker_is_nothing_for_a_network_that_moves_along_and_something_for_a_grid() -> None:
     photo = torch.rand(3, 96, 128)
     assert flicker(lambda x: x * 0.5, photo, photo * 0.5) == 0
@@ -64,6 +76,7 @@ def test_flicker_is_nothing_for_a_network_that_moves_along_and_something_for_a_g
     [
         (("--baseline", "gatys"), UsageError, "METHOD one of"),
         (("--baseline", "nothing"), UsageError, "METHOD one of"),
+        (("--baseline", "compact"), UsageError, "against itself"),
         (("--model", "compact=/nowhere"), WeightsError, "/nowhere"),
         (("--vgg", "/nowhere"), WeightsError, "/nowhere"),
         (("--size", "8"), UsageError, "--size"),
