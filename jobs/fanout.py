@@ -71,6 +71,7 @@ class _Seat:
     ready: bool = False
     solo: bool = False
     since: float = 0.0
+    sent: int = 0
     seconds_a_task: float = 0.0
 
 
@@ -202,7 +203,8 @@ class FanOut:
         if not seat.held:
             seat.since = time.monotonic()
         seat.solo = solo
-        seat.held.append(_Batch(tasks, seat.actor.run.remote(tasks)))
+        seat.held.append(_Batch(tasks, seat.actor.run.remote(seat.sent, tasks)))
+        seat.sent += 1
 
     def _wait(self) -> None:
         # Only the oldest call of each worker, so that what is left is what it is busy with.
@@ -285,7 +287,8 @@ class FanOut:
     def _expire(self) -> None:
         now = time.monotonic()
         for seat in list(self._seats):
-            if seat.held and now - seat.since > self.options.timeout_s:
+            # What is done was only not looked at: this loop may have been busy with another worker's end.
+            if seat.held and now - seat.since > self.options.timeout_s and not _is_done(seat.held[0].ref):
                 self._hung(seat)
 
     def _hung(self, seat: _Seat) -> None:

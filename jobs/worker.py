@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -27,17 +28,23 @@ WORKER_ENV = {
 class Work(Protocol):
     """What runs inside a worker."""
 
-    def run(self, tasks: list[Task]) -> pa.RecordBatch:
-        """Tasks to as many rows. An exception of its own ends the run if it is a StylizeError."""
+    def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
+        """Take tasks on; what is returned waits for their rows. A StylizeError from either ends the run."""
 
 
 class Worker:
-    """The actor: makes its work once, then runs batches; several calls overlap inside it."""
+    """The actor: makes its work once, then runs batches; several calls overlap inside it.
+
+    Ray starts overlapping calls in any order. The driver blames the oldest batch it waits for when a worker hangs,
+    so batches are numbered and taken on in that order.
+    """
 
     def __init__(self, make: Callable[[str], Work], worker_id: str) -> None:
         self._make = make
         self._worker_id = worker_id
         self._work: Work | None = None
+        self._turn = threading.Condition()
+        self._next = 0
 
     def start(self) -> StylizeError | None:
         """Load; what the caller did wrong comes back as a value, so that it is no actor's death."""
@@ -47,11 +54,18 @@ class Worker:
             return error
         return None
 
-    def run(self, tasks: list[Task]) -> pa.RecordBatch | StylizeError:
-        """A batch of tasks to a batch of rows."""
+    def run(self, number: int, tasks: list[Task]) -> pa.RecordBatch | StylizeError:
+        """This worker's batch `number`, counted from 0, to a batch of rows."""
         assert self._work is not None
         try:
-            return self._work.run(tasks)
+            with self._turn:
+                self._turn.wait_for(lambda: self._next == number)
+                try:
+                    wait = self._work.submit(tasks)
+                finally:
+                    self._next += 1
+                    self._turn.notify_all()
+            return wait()
         except StylizeError as error:
             return error
 

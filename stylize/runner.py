@@ -9,7 +9,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -76,7 +76,6 @@ class Runner:
         self._done = 0
         self._batch = self._batch_size()
         self._room = threading.Semaphore(AHEAD + config.io_threads + self._batch)
-        self._turn = threading.Lock()
         self._fatal: CannotContinueError | None = None
         self._constant: Row = {
             "run_id": run_id,
@@ -112,16 +111,22 @@ class Runner:
     def run(self, tasks: list[Task]) -> pa.RecordBatch:
         """Tasks to a batch of as many rows, in order; stages overlap unless `measure_mode` is isolated.
 
-        May be called from several threads at once: their tasks share the stages. Raises CannotContinueError
-        when results can no longer be written.
+        Raises CannotContinueError when results can no longer be written.
+        """
+        return self.submit(tasks)()
+
+    def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
+        """As `run`, but the rows are waited for by the call that is returned, so that batches overlap.
+
+        Tasks go through the stages in the order they are submitted in: one that hangs holds up no earlier one.
         """
         if self.config.measure_mode == "isolated":
             rows = [self.run_one(task) for task in tasks]
-        else:
-            # One call's tasks all go before the next one's: a task that hangs holds up nothing that came earlier.
-            with self._turn:
-                futures = [future for group in self._groups(tasks) for future in self._submit(group)]
-            rows = [future.result() for future in futures]
+            return lambda: self._batch_of(rows)
+        futures = [future for group in self._groups(tasks) for future in self._submit(group)]
+        return lambda: self._batch_of([future.result() for future in futures])
+
+    def _batch_of(self, rows: list[Row]) -> pa.RecordBatch:
         if self._fatal is not None:
             raise self._fatal
         return to_batch(rows)
