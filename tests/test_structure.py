@@ -50,8 +50,10 @@ ALLOWED = {
     "training": {"errors", "backbones", "images", "measure", "stylizers", "weights"},
     "outcomes": {"config", "pairs", "results"},
     "styles": {"config", "errors", "images", "measure", "pairs", "storage", "stylizers"},
+    "scores": {"config", "errors", "images", "measure", "results", "stylizers"},
     "runner": {
-        "styles", "outcomes", "errors", "config", "images", "measure", "pairs", "results", "storage", "stylizers",
+        "scores", "styles",
+        "outcomes", "errors", "config", "images", "measure", "pairs", "results", "storage", "stylizers",
     },
     "report": {"errors", "images", "results", "storage"},
     "commands": {"errors", "cli", "backbones", "images", "measure", "outcomes", "storage", "stylizers"},
