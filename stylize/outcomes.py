@@ -32,6 +32,8 @@ def task_columns(task: Task) -> Row:
     return {
         "task_id": task.task_id,
         "attempt": task.attempt,
+        "variant": task.variant,
+        "repeat": task.repeat,
         "content_uri": pair.content.uri,
         "style_uri": pair.style.uri,
         "content_type": pair.content.type,

@@ -96,6 +96,7 @@ class Runner:
             "threads": torch.get_num_threads(),
             "measure_mode": config.measure_mode,
             "batch_size": 1,
+            "workers": None if config.actors == "auto" else config.actors,
             "model_host_bytes": model_bytes[0],
             "model_device_bytes": model_bytes[1],
             "seed": config.seed,
