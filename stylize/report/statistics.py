@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
+Values = Sequence[float] | Numbers
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 
@@ -39,7 +40,7 @@ class Interval:
     high: float
 
 
-def power_law(x: Sequence[float], y: Sequence[float]) -> PowerLaw | None:
+def power_law(x: Values, y: Values) -> PowerLaw | None:
     """Fit positive numbers; None for fewer than three of them or of a single x."""
     from scipy import stats
 
@@ -54,14 +55,15 @@ def power_law(x: Sequence[float], y: Sequence[float]) -> PowerLaw | None:
     return PowerLaw(slope, slope - half, slope + half, float(np.exp(line.intercept)), len(a))
 
 
-def median_ratio(a: Sequence[float], b: Sequence[float], seed: int = 0) -> Interval:
+def median_ratio(a: Values, b: Values, seed: int = 0) -> Interval:
     """The median of a / b over pairs, with its interval by bootstrap over the pairs.
 
     a, b: positive, of one length. Raises ValueError otherwise.
     """
-    ratios = np.asarray(a, float) / np.asarray(b, float)
-    if not len(ratios) or not (np.isfinite(ratios) & (ratios > 0)).all():
+    above, below = np.asarray(a, float), np.asarray(b, float)
+    if not len(above) or not (np.isfinite(above) & np.isfinite(below) & (above > 0) & (below > 0)).all():
         raise ValueError("a ratio needs pairs of positive numbers")
+    ratios = above / below
     rng = np.random.default_rng(seed)
     picks = rng.integers(0, len(ratios), (RESAMPLES, len(ratios)))
     medians = np.median(ratios[picks], axis=1)
