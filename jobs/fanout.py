@@ -16,7 +16,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -344,7 +344,7 @@ class _Source:
 
 
 def _next_attempt(task: Task) -> Task:
-    return Task(task.task_id, task.pair, task.output_name, task.attempt + 1)
+    return replace(task, attempt=task.attempt + 1)
 
 
 def _is_done(ref: Any) -> bool:

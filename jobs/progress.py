@@ -16,6 +16,7 @@ class Reporter:
     """Counts done and failed tasks and shows them, with images/s and the time left."""
 
     verb = "stylize"
+    now = ""
 
     def __init__(self, total: int, mode: str = "auto") -> None:
         self.total = total

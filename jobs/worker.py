@@ -80,11 +80,24 @@ class MakeRunner:
         """A loaded Runner with as many threads as the actor has CPUs."""
         import torch
 
+        from stylize.measure.memory import held
         from stylize.runner import Runner
 
         torch.set_num_threads(max(1, int(self.config.cpus_per_actor)))
+        device = self.config.device_name()
+        before = held(device)
+        stylizer = load_stylizer(self.config)
+        taken = (
+            now - then if now is not None and then is not None else None
+            for now, then in zip(held(device), before, strict=True)
+        )
         return Runner(
-            self.config, load_stylizer(self.config), run_id=self.run_id, worker_id=worker_id, token=self.token
+            self.config,
+            stylizer,
+            run_id=self.run_id,
+            worker_id=worker_id,
+            token=self.token,
+            model_bytes=(next(taken), next(taken)),
         )
 
 

@@ -64,6 +64,12 @@ class JobConfig(BaseModel):
         "throughput", description="isolated: nothing else runs in a worker while an image is measured"
     )
     warmup_images: int = Field(1, ge=0, description="first images of a worker that are marked `warmup`")
+    perceptual: str | None = Field(
+        None, description="VGG19 weights for the distance columns, or `torchvision` for its own; none: not measured"
+    )
+    lpips: Literal["none", "alex", "vgg", "squeeze"] = Field(
+        "none", description="backbone of the lpips column; needs torchmetrics and torchvision's weights"
+    )
     address: str | None = Field(None, description="Ray cluster to use; none: RAY_ADDRESS, else a local one")
     progress: Literal["auto", "bar", "plain", "off"] = Field("auto", description="auto: a bar on a terminal")
 

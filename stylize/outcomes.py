@@ -32,6 +32,8 @@ def task_columns(task: Task) -> Row:
     return {
         "task_id": task.task_id,
         "attempt": task.attempt,
+        "variant": task.variant,
+        "repeat": task.repeat,
         "content_uri": pair.content.uri,
         "style_uri": pair.style.uri,
         "content_type": pair.content.type,
@@ -55,4 +57,5 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
         "started_at": datetime.now(UTC),
         "measure_mode": config.measure_mode,
         "batch_size": 1,
+        "workers": None if config.actors == "auto" else config.actors,
     }

@@ -50,6 +50,9 @@ class Task:
     pair: Pair
     output_name: str
     attempt: int = 1
+    variant: str | None = None
+    """What a sweep calls its method and settings."""
+    repeat: int | None = None
 
 
 def pairs(config: JobConfig, kinds: Collection[str] = SUFFIXES) -> Iterator[Pair]:

@@ -24,12 +24,12 @@ from stylize.errors import CannotContinueError, ImageError, StylizeError, Unsupp
 from stylize.images import Pixels, decode, encode
 from stylize.measure.clock import timed
 from stylize.measure.hardware import device_name, node_name
-from stylize.measure.memory import PeakMemory
-from stylize.measure.ssim import ssim
+from stylize.measure.memory import PeakMemory, give_back
 from stylize.outcomes import free_memory, out_of_memory, task_columns
 from stylize.pairs import Task
 from stylize.results.lock import still_current
 from stylize.results.schema import Row, to_batch
+from stylize.scores import Scorer
 from stylize.storage import read_bytes, write_atomic
 from stylize.styles import Style, Styles
 from stylize.stylizers.base import RANDOM, Stylizer, to_pixels, to_tensor
@@ -60,18 +60,27 @@ class _Work:
 class Runner:
     """A loaded stylizer and the settings of a run. `run_one` does a task inline; `run` overlaps several.
 
-    `token` is the run's fence: once another driver holds OUT, results are no longer put in place.
+    `token` is the run's fence: once another driver holds OUT, results are no longer put in place. `model_bytes` is
+    what loading the stylizer took, on the host and on the accelerator.
     """
 
     def __init__(
-        self, config: JobConfig, stylizer: Stylizer, *, run_id: str, worker_id: str, token: str | None
+        self,
+        config: JobConfig,
+        stylizer: Stylizer,
+        *,
+        run_id: str,
+        worker_id: str,
+        token: str | None,
+        model_bytes: tuple[int | None, int | None] = (None, None),
     ) -> None:
         self.config = config
         self.stylizer = stylizer
         self.out = Path(config.out)
         self.token = token
         self.device = str(stylizer.device)
-        self._styles = Styles(config, stylizer)
+        self._scorer = Scorer(config, self.device)
+        self._styles = Styles(config, stylizer, self._scorer.look)
         self._peak = PeakMemory(self.device)
         self._done = 0
         self._batch = self._batch_size()
@@ -86,6 +95,9 @@ class Runner:
             "threads": torch.get_num_threads(),
             "measure_mode": config.measure_mode,
             "batch_size": 1,
+            "workers": None if config.actors == "auto" else config.actors,
+            "model_host_bytes": model_bytes[0],
+            "model_device_bytes": model_bytes[1],
             "seed": config.seed,
             "resolution_px": config.resolution_px,
             "settings_json": json.dumps(
@@ -226,6 +238,8 @@ class Runner:
         with torch.inference_mode():
             code, first.row["style_s"] = self._styles.code(first.style)
             contents = [to_tensor(work.pixels, self.stylizer.device) for work in works if work.pixels is not None]
+            if self.config.measure_mode == "isolated":
+                give_back()
             self._peak.start()
             with timed(self.device) as clock:
                 if len(works) == 1:
@@ -264,8 +278,9 @@ class Runner:
         assert result is not None
         assert work.pixels is not None
         start = time.perf_counter()
-        if work.pixels.shape == result.shape and self.stylizer.weights_sha256 != RANDOM:
-            row["ssim"] = ssim(work.pixels, result)
+        if self.stylizer.weights_sha256 != RANDOM:
+            assert work.style is not None
+            row |= self._scorer.score(work.pixels, row["content_sha256"], result, work.style.look)
         row["score_s"] = time.perf_counter() - start
         start = time.perf_counter()
         data = encode(result, self.config.format, self.config.quality)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from stylize.config import JobConfig
 from stylize.errors import ImageError
 from stylize.images import Pixels, decode
 from stylize.measure.clock import timed
+from stylize.measure.perceptual import Look
 from stylize.pairs import Input
 from stylize.storage import read_bytes
 from stylize.stylizers.base import Stylizer, to_tensor
@@ -32,13 +34,15 @@ class Style:
     error: Exception | None = None
     code: Any = None
     encoded: bool = False
+    look: Look | None = None
+    """What it is judged by."""
 
 
 class Styles:
     """The last few artworks. `get` may be called from several threads, `code` from one."""
 
-    def __init__(self, config: JobConfig, stylizer: Stylizer) -> None:
-        self.config, self.stylizer = config, stylizer
+    def __init__(self, config: JobConfig, stylizer: Stylizer, look: Callable[[Pixels], Look | None]) -> None:
+        self.config, self.stylizer, self._look = config, stylizer, look
         self.are_weights = stylizer.styles_are_weights and stylizer.weights_sha256 is None
         self._kept: OrderedDict[tuple[str, str], Style] = OrderedDict()
         self._lock = threading.Lock()
@@ -81,5 +85,7 @@ class Styles:
             else:
                 assert style.pixels is not None
                 style.code = self.stylizer.encode_style(to_tensor(style.pixels, device))
+        if style.pixels is not None:
+            style.look = self._look(style.pixels)
         style.encoded, style.pixels, style.weights = True, None, None
         return style.code, clock.seconds

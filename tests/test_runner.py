@@ -57,6 +57,9 @@ def test_every_column_that_can_be_known_is_filled(folders: tuple[Path, Path], tm
     assert unknown == {
         "backbone", "weights_sha256", "content_weight", "style_weight", "iterations", "alpha", "error",
         "device_peak_allocated_bytes", "device_peak_reserved_bytes", "content_loss", "style_loss", "variation_loss",
+        "image_device_bytes", "model_device_bytes", "model_host_bytes", "lpips", "lpips_variant",
+        "content_distance", "gram_distance", "moments_distance", "perceptual_variant",
+        "variant", "repeat", "workers",
     }  # fmt: skip
     assert (row["width_px"], row["height_px"], row["source_width_px"]) == (32, 24, 64)
     assert json.loads(row["settings_json"])["resolution_px"] == 32

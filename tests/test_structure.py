@@ -50,10 +50,13 @@ ALLOWED = {
     "training": {"errors", "backbones", "images", "measure", "pairs", "storage", "stylizers", "weights"},
     "outcomes": {"config", "pairs", "results"},
     "styles": {"config", "errors", "images", "measure", "pairs", "storage", "stylizers"},
+    "scores": {"config", "errors", "images", "measure", "results", "stylizers"},
     "runner": {
-        "styles", "outcomes", "errors", "config", "images", "measure", "pairs", "results", "storage", "stylizers",
+        "scores", "styles",
+        "outcomes", "errors", "config", "images", "measure", "pairs", "results", "storage", "stylizers",
     },
     "report": {"errors", "images", "results", "storage"},
+    "sweep": {"config", "errors", "naming", "pairs"},
     "commands": {"errors", "cli", "backbones", "images", "measure", "outcomes", "storage", "stylizers"},
     "__main__": {"cli", "commands"},
 }  # fmt: skip

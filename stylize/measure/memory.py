@@ -5,6 +5,8 @@ Both peaks belong to the whole process: work that other threads do in the meanti
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,10 @@ class Peak:
     host_peak_rss_bytes: int | None
     device_peak_allocated_bytes: int | None
     device_peak_reserved_bytes: int | None
+    image_host_bytes: int | None
+    """The host's peak above what was held at the start."""
+    image_device_bytes: int | None
+    """The accelerator's allocated peak above what was held at the start."""
 
 
 class PeakMemory:
@@ -31,6 +37,7 @@ class PeakMemory:
     def __init__(self, device: str = "cpu") -> None:
         self._device = device
         self._on_cuda = device.startswith("cuda")
+        self._held: tuple[int | None, int | None] = (None, None)
 
     def start(self) -> None:
         """Forget earlier peaks: from here on the peak begins at what is held now."""
@@ -39,24 +46,48 @@ class PeakMemory:
             import torch
 
             torch.cuda.reset_peak_memory_stats(self._device)
+        self._held = held(self._device)
 
     def stop(self) -> Peak:
         """The peaks since `start()`; measuring goes on, so it may be called again."""
-        if not self._on_cuda:
-            return Peak(_host_peak_rss_bytes(), None, None)
+        host, device, reserved = _host_peak_rss_bytes(), None, None
+        if self._on_cuda:
+            import torch
+
+            device = torch.cuda.max_memory_allocated(self._device)
+            reserved = torch.cuda.max_memory_reserved(self._device)
+        return Peak(host, device, reserved, *map(_above, (host, device), self._held))
+
+
+def give_back() -> None:
+    """Return memory that was freed to the system, so that what is held is what is in use: glibc keeps some of it."""
+    with contextlib.suppress(OSError, AttributeError):
+        _libc().malloc_trim(0)
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL("libc.so.6")
+
+
+def held(device: str = "cpu") -> tuple[int | None, int | None]:
+    """(resident, allocated on the accelerator) in bytes now; None for what this machine has not."""
+    allocated = None
+    if device.startswith("cuda"):
         import torch
 
-        return Peak(
-            _host_peak_rss_bytes(),
-            torch.cuda.max_memory_allocated(self._device),
-            torch.cuda.max_memory_reserved(self._device),
-        )
+        allocated = torch.cuda.memory_allocated(device)
+    return _status_bytes(b"VmRSS:"), allocated
+
+
+def _above(peak: int | None, held: int | None) -> int | None:
+    return None if peak is None or held is None else max(0, peak - held)
 
 
 @cache
 def _host_peak_can_be_reset() -> bool:
     """Decided once a process: some kernels and sandboxes have no clear_refs or forbid it."""
-    return _try_reset() and _read_peak() is not None
+    return _try_reset() and _status_bytes(b"VmHWM:") is not None
 
 
 def _reset_host_peak() -> None:
@@ -66,7 +97,7 @@ def _reset_host_peak() -> None:
 
 def _host_peak_rss_bytes() -> int | None:
     # A peak that was never reset is the process's, not the image's: better none than that one.
-    return _read_peak() if _host_peak_can_be_reset() else None
+    return _status_bytes(b"VmHWM:") if _host_peak_can_be_reset() else None
 
 
 def _try_reset() -> bool:
@@ -77,12 +108,12 @@ def _try_reset() -> bool:
     return True
 
 
-def _read_peak() -> int | None:
+def _status_bytes(name: bytes) -> int | None:
     try:
         status = _STATUS.read_bytes()
     except OSError:
         return None
     for line in status.splitlines():
-        if line.startswith(b"VmHWM:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
     return None

@@ -62,9 +62,16 @@ def _read(paths: list[Path], schema: pa.Schema) -> pa.Table:
     batches = [batch for path in paths for batch in keep_rows(iter_part(path, schema.names), older.get(path, nothing))]
     # the order of columns in a part is SCHEMA's, and one asked for twice comes once
     return pa.Table.from_batches(
-        [pa.RecordBatch.from_arrays([b.column(n) for n in schema.names], schema=schema) for b in batches],
+        [pa.RecordBatch.from_arrays([_column(b, field) for field in schema], schema=schema) for b in batches],
         schema,
     )
+
+
+def _column(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
+    """A batch's column; nulls where an older program, which had no such column, wrote it."""
+    if field.name in batch.schema.names:
+        return batch.column(field.name)
+    return pa.nulls(len(batch), field.type)
 
 
 def _snapshot(rows: Path) -> dict[Path, _Version]:

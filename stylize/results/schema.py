@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
 
 
@@ -25,6 +25,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("run_id", _text, "", "the run that made this row"),
     Column("task_id", _text, "", "hash of both inputs' identity, method, settings and weights; the resume key"),
     Column("attempt", _int, "", "1 for the first try"),
+    Column("variant", _text, "", "what a sweep calls the method with all that was set; null outside of sweeps"),
+    Column("repeat", _int, "", "which time a sweep did this, from 1; null outside of sweeps"),
     Column("content_uri", _text, "", "the photo"),
     Column("style_uri", _text, "", "the artwork"),
     Column("content_type", _text, "", "first folder below CONTENT, or the manifest's column"),
@@ -65,10 +67,27 @@ COLUMNS: tuple[Column, ...] = (
     Column("device_peak_allocated_bytes", _int, "bytes", "accelerator memory in tensors at its highest; null on a CPU"),
     Column("device_peak_reserved_bytes", _int, "bytes", "accelerator memory held by the allocator; null on a CPU"),
     Column("host_peak_rss_bytes", _int, "bytes", "the worker's resident memory at its highest during the image"),
+    Column("model_host_bytes", _int, "bytes", "resident memory that loading the method took"),
+    Column("model_device_bytes", _int, "bytes", "accelerator memory that loading the method took; null on a CPU"),
+    Column("image_host_bytes", _int, "bytes", "the host's peak above what the worker held just before: one more image"),
+    Column("image_device_bytes", _int, "bytes", "the accelerator's peak above what it held just before; null on a CPU"),
     Column("ssim", _float, "", "result against photo, 1 is identical (Wang et al. 2004)"),
+    Column("content_distance", _float, "", "mean square distance of relu4_1 features from the photo's, 512 px at most"),
+    Column("gram_distance", _float, "", "of Gram matrices from the artwork's, relu1_1 to relu4_1 summed, 512 px too"),
+    Column("moments_distance", _float, "", "of feature means and deviations from the artwork's, same layers and size"),
+    Column("perceptual_variant", _text, "", "whose features the three above are: network and weights' sha256"),
+    Column("lpips", _float, "", "distance from the photo at 512 px at most, 0 is identical (Zhang et al. 2018)"),
+    Column("lpips_variant", _text, "", "backbone and program behind lpips"),
+    Column("content_edge_density", _float, "", "share of the photo's pixels on an edge, at a long side of 256 px"),
+    Column("content_colourfulness", _float, "", "of the photo (Hasler and Suesstrunk 2003): 0 is grey"),
+    Column("content_entropy_bits", _float, "bits", "of the photo's brightness levels, 0 to 8"),
+    Column("output_edge_density", _float, "", "as content_edge_density, of the result"),
+    Column("output_colourfulness", _float, "", "as content_colourfulness, of the result"),
+    Column("output_entropy_bits", _float, "bits", "as content_entropy_bits, of the result"),
     Column("content_loss", _float, "", "of an optimisation's result, unweighted; null elsewhere"),
     Column("style_loss", _float, "", "of an optimisation's result, unweighted; null elsewhere"),
     Column("variation_loss", _float, "", "total variation of an optimisation's result, unweighted; null elsewhere"),
+    Column("workers", _int, "", "workers of the run, where their number was given"),
     Column("node", _text, "", "host name"),
     Column("worker_id", _text, "", "which worker"),
     Column("device", _text, "", "cpu or cuda:N"),

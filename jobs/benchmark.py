@@ -1,0 +1,270 @@
+"""A sweep over methods, settings, precisions, resolutions and workers, measured so that numbers compare:
+
+    python -m jobs.benchmark SWEEP OUT
+
+SWEEP is a YAML file or the name of a shipped one. Blocks (one repeat of one combination) run one at a time, in a seeded
+random order, so that slow drift of the machine falls on all alike. The same command resumes. What a method cannot do
+leaves an `oom`, `timeout` or `unsupported` row: limits are results.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from jobs import fanout
+from jobs.cluster import local_or_cluster
+from jobs.progress import Reporter
+from jobs.sweep_worker import MakeSweeper
+from jobs.worker import WORKER_ENV, load_stylizer
+from stylize import cli, pairs, sweep
+from stylize.config import JobConfig
+from stylize.errors import StylizeError, UsageError
+from stylize.gallery import styles_folder, write_demo_photos
+from stylize.measure import hardware
+from stylize.report import claims, frame
+from stylize.report.estimate import Wanted, told
+from stylize.results.lock import OutLock
+from stylize.results.read import read_rows, write_json_atomic
+from stylize.results.schema import to_batch
+from stylize.results.store import RowStore
+from stylize.storage import local_path, one_line, write_atomic, writing
+from stylize.sweep import Block, Sweep
+
+SHIPPED = Path(__file__).parent / "sweeps"
+Inputs = list[pairs.Pair]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the sweep; returns the exit status: 0 all ok, 3 some rows are not."""
+    given = _parser().parse_args(argv)
+    path = _sweep_path(given.sweep)
+    changes = {
+        name: getattr(given, name) for name in ("content", "styles", "perceptual", "device") if getattr(given, name)
+    }
+    plan = sweep.read(path, changes)
+    plan = plan.model_copy(update={"methods": _with_weights(plan.methods, given.weights)})
+    out = Path(given.out).absolute()
+    if given.dry_run:
+        return _dry_run(plan, out, given.rows_from)
+    with OutLock(out) as lock:
+        return _locked(plan, out, lock.token, argv, given)
+
+
+def _parser() -> cli.Parser:
+    shipped = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
+    parser = cli.Parser(prog="benchmark", description="Measure a sweep over methods and settings.")
+    parser.add_argument("sweep", metavar="SWEEP", help=f"a YAML file, or one of: {shipped}")
+    parser.add_argument("out", metavar="OUT", help="folder for rows/, images/, run.json")
+    parser.add_argument("--weights", action="append", default=[], metavar="METHOD=PATH", help="weights of a method")
+    parser.add_argument("--content", metavar="FOLDER", help="photos, instead of the sweep's")
+    parser.add_argument("--styles", metavar="FOLDER", help="artworks, instead of the sweep's")
+    parser.add_argument("--perceptual", metavar="PATH", help="VGG19 weights for the distance columns")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], help="instead of the sweep's")
+    parser.add_argument("--retry-failed", action="store_true", help="do tasks again whose rows are not ok")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would run, with time and memory from rows in OUT"
+    )
+    parser.add_argument("--from", dest="rows_from", metavar="RUN", help="with --dry-run: rows of another run")
+    parser.add_argument("--address", metavar="HOST:PORT", help="Ray cluster; none: RAY_ADDRESS, else a local Ray")
+    parser.add_argument("--progress", choices=["auto", "bar", "plain", "off"], default="auto", help="default auto")
+    return parser
+
+
+def _sweep_path(word: str) -> Path:
+    path = Path(word)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        return path
+    if (shipped := SHIPPED / f"{word}.yaml").is_file():
+        return shipped
+    known = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.yaml")))
+    raise UsageError(f"{word}: no such sweep; give a YAML file, or one of: {known}")
+
+
+def _with_weights(methods: list[sweep.Method], given: list[str]) -> list[sweep.Method]:
+    """The methods with the weights that the command line names; a name that the sweep has not is a wrong call."""
+    found = dict(word.partition("=")[::2] for word in given)
+    known = {method.name for method in methods}
+    for name, path in found.items():
+        if name not in known or not path:
+            raise UsageError(f"--weights {name}={path}: expected METHOD=PATH, METHOD one of {', '.join(sorted(known))}")
+    absolute = {name: path if path == "random" else str(Path(path).absolute()) for name, path in found.items()}
+    return [m.model_copy(update={"weights": absolute.get(m.name, m.weights)}) for m in methods]
+
+
+def _inputs(plan: Sweep, own: Path) -> Inputs:
+    """Photos of each type and artworks, paired: every photo with every artwork. own: where the project's own go."""
+    if plan.content is None:
+        write_demo_photos(own)
+    photos = list(pairs.images_in(pairs.folder(plan.content or str(own), "CONTENT")))
+    artworks = list(pairs.images_in(pairs.folder(plan.styles or str(styles_folder()), "STYLES")))
+    if not photos or not artworks:
+        raise UsageError(f"no images in {plan.styles if photos else plan.content}")
+    if plan.photos_per_type is not None:
+        types = dict.fromkeys(photo.type for photo in photos)
+        photos = [p for kind in types for p in [q for q in photos if q.type == kind][: plan.photos_per_type]]
+    if plan.artworks is not None:
+        artworks = artworks[:: math.ceil(len(artworks) / plan.artworks)]
+    return [pairs.Pair(photo, artwork) for artwork in artworks for photo in photos]
+
+
+class _Run:
+    """A sweep under way."""
+
+    def __init__(self, plan: Sweep, out: Path, run_id: str, own: Path | None = None) -> None:
+        self.plan, self.run_id = plan, run_id
+        self.inputs = _inputs(plan, own or out / "inputs")
+        self.blocks = sweep.plan(plan)
+        self.cpus = plan.cpus_per_actor or max(1, hardware.usable_cores() // max(plan.workers))
+        self.configs = {variant.name: variant.config(plan, out, self.cpus) for variant in sweep.variants(plan)}
+        self.weights = {name: _weights_sha256(config) for name, config in self.configs.items()}
+
+    def tasks(self, block: Block) -> list[pairs.Task]:
+        """A block's tasks."""
+        name = block.variant.name
+        return list(sweep.tasks(block, self.inputs, self.configs[name], self.weights[name]))
+
+    def lost(self, task: pairs.Task, status: str, error: str) -> pa.RecordBatch:
+        """The row of a task whose worker cannot make it."""
+        from stylize.outcomes import lost_row
+
+        return to_batch([lost_row(self.configs[task.variant or ""], self.run_id, task, status, error)])
+
+
+def _weights_sha256(config: JobConfig) -> str | None:
+    """None where the method cannot be loaded: its rows will say why."""
+    checked = config.model_copy(update={"device": "cpu", "precision": "fp32"})
+    try:
+        found: str | None = load_stylizer(checked).weights_sha256
+    except UsageError:
+        raise
+    except StylizeError:
+        return None
+    return found
+
+
+def _locked(plan: Sweep, out: Path, token: str, argv: Sequence[str], given: Any) -> int:
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    run = _Run(plan, out, run_id)
+    with RowStore.open(out, run_id=run_id) as store:
+        done = store.finished(given.retry_failed)
+        _write_record(out, plan, run, argv)
+        todo = [
+            (block, [t for t in run.tasks(block) if bytes.fromhex(t.task_id)[:16] not in done]) for block in run.blocks
+        ]
+        total = sum(len(run.tasks(block)) for block in run.blocks)
+        left = [(block, tasks) for block, tasks in todo if tasks]
+        if not left:
+            print(f"nothing to do: all {total} tasks have their rows already", flush=True)
+        else:
+            most = max(plan.workers)
+            with (
+                local_or_cluster(given.address, run.cpus * most, plan.gpus_per_actor * most),
+                Reporter(total, given.progress) as shown,
+            ):
+                shown.note(f"{len(run.blocks)} blocks, {total} images, {run.cpus:g} CPU a worker, {plan.mode}")
+                if kept := total - sum(len(tasks) for _, tasks in left):
+                    shown.keep(kept)
+                    shown.note(f"resuming: {kept} have rows already")
+                _measure(run, left, store, token, shown)
+        counts = store.count_by_status()
+    if plan.claims:
+        for claim in claims.check(frame.load([out])):
+            print(f"claim:   {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
+    print(f"rows:    {one_line(out / 'rows')}")
+    print(f"report:  python -m jobs.summarize {shlex.quote(str(out))} --out REPORT")
+    print(", ".join(f"{n} {status}" for status, n in counts.items()))
+    return cli.EXIT_OK if set(counts) <= {"ok"} else cli.EXIT_NOT_ALL_OK
+
+
+def _measure(
+    run: _Run, left: Iterable[tuple[Block, list[pairs.Task]]], store: RowStore, token: str, shown: Reporter
+) -> None:
+    fan: fanout.FanOut | None = None
+    workers = 0
+    try:
+        for block, tasks in left:
+            if fan is None or block.variant.workers != workers:
+                if fan is not None:
+                    fan.__exit__()
+                workers = block.variant.workers
+                fan = _fan(run, workers, token, shown)
+            shown.now = block.variant.name
+            for batch in fan.results(iter(tasks)):
+                store.tick()
+                if batch is not None:
+                    store.add(batch)
+                    statuses = batch.column("status").to_pylist()
+                    shown.add(len(statuses), sum(status != "ok" for status in statuses))
+                shown.tick()
+    finally:
+        if fan is not None:
+            fan.__exit__()
+
+
+def _fan(run: _Run, workers: int, token: str, shown: Reporter) -> fanout.FanOut:
+    isolated = run.plan.mode == "isolated"
+    options = fanout.Options(
+        actors=workers, cpus=run.cpus, gpus=run.plan.gpus_per_actor, timeout_s=run.plan.timeout_s,
+        window=1 if isolated else fanout.WINDOW, env={} if isolated else WORKER_ENV,
+    )  # fmt: skip
+    return fanout.FanOut(MakeSweeper(run.configs, run.run_id, token), run.lost, options, notify=shown.note)
+
+
+def _write_record(out: Path, plan: Sweep, run: _Run, argv: Sequence[str]) -> None:
+    """run.json and the sweep as it was run, so that one command makes it again."""
+    import yaml
+
+    record = {
+        "run_id": run.run_id,
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["python", "-m", "jobs.benchmark", *argv]),
+        "title": plan.title,
+        "claims": plan.claims,
+        "git_commit": hardware.git_commit(),
+        "environment": hardware.describe(),
+        "variants": {name: config.model_dump() for name, config in run.configs.items()},
+    }
+    with writing(out / "run.json"):
+        write_json_atomic(out / "run.json", record)
+        text = yaml.safe_dump(plan.model_dump(exclude_defaults=True), sort_keys=False, allow_unicode=True)
+        write_atomic(out / "sweep.yaml", text.encode())
+
+
+def _dry_run(plan: Sweep, out: Path, other: str | None) -> int:
+    """What is left to do, and what rows of OUT, or of another run, say it will take."""
+    with tempfile.TemporaryDirectory() as passing:
+        # Nothing is written beside rows that are not there yet.
+        run = _Run(plan, out, "dry", None if (out / "inputs").is_dir() else Path(passing))
+    rows = _rows_of(local_path(other) if other else out)
+    done = set(rows.loc[rows["ok"], "task_id"]) if rows is not None and not other else set()
+    wanted, total = [], 0
+    for variant in sweep.variants(plan):
+        tasks = [task for block in run.blocks if block.variant == variant for task in run.tasks(block)]
+        left = [task for task in tasks if task.task_id not in done]
+        total += len(tasks)
+        method = variant.method.title()
+        wanted.append(Wanted(method, variant.precision, variant.resolution_px, variant.workers, len(left)))
+    print(f"{len(run.blocks)} blocks, {total} images, {sum(one.images for one in wanted)} of them still to do")
+    print(f"{run.cpus:g} CPU a worker, {plan.mode}; nothing was written")
+    print("\n".join(told(rows, wanted)))
+    return cli.EXIT_OK
+
+
+def _rows_of(out: Path) -> pd.DataFrame | None:
+    return frame.load([out]) if (out / "rows").is_dir() and read_rows(out, ["status"]).num_rows else None
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "benchmark"
+    cli.run(main)

@@ -1,0 +1,205 @@
+"""Make one row again from what is recorded, and say whether image and scores agree:
+
+    python -m jobs.replay OUT TASK_ID
+
+OUT is a run's folder; the first digits of a task_id will do. Where the two differ, what differs in inputs, weights and
+environment is printed. Exit status: 0 they agree, 3 they do not, 2 a wrong call.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jobs.worker import load_stylizer
+from stylize import cli, images
+from stylize import config as configs
+from stylize.config import JobConfig
+from stylize.errors import StylizeError, UsageError
+from stylize.measure import hardware
+from stylize.pairs import Input, Pair, Task
+from stylize.results.read import read_rows
+from stylize.storage import local_path, one_line, read_bytes
+
+SCORES = (
+    "ssim", "content_distance", "gram_distance", "moments_distance", "lpips", "content_loss", "style_loss",
+    "variation_loss", "output_edge_density", "output_colourfulness", "output_entropy_bits",
+)  # fmt: skip
+ROOM = 1e-3
+"""Scores that differ by less, relative to the recorded one, agree: another processor sums in another order."""
+_OF_RESULT = ("perceptual", "lpips", "max_pixels", "cpus_per_actor")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Replay one task; returns the exit status."""
+    parser = cli.Parser(prog="replay", description="Make one row again and say whether image and scores agree.")
+    parser.add_argument("out", metavar="OUT", help="folder of the run")
+    parser.add_argument("task_id", metavar="TASK_ID", help="of the row; its first digits will do")
+    parser.add_argument("--weights", metavar="PATH", help="where the weights are now, if they have moved")
+    parser.add_argument("--content", metavar="PATH", help="where the photo is now, if it has moved")
+    parser.add_argument("--style", metavar="PATH", help="where the artwork is now, if it has moved")
+    given = parser.parse_args(argv)
+    out = local_path(given.out)
+    out = out.parent if out.name == "rows" and not (out / "rows").is_dir() else out
+    row = _row(out, given.task_id)
+    record = _record(out, row["run_id"])
+    told = _replay(row, record, given)
+    for line in told.lines:
+        print(line)
+    return cli.EXIT_OK if told.agrees else cli.EXIT_NOT_ALL_OK
+
+
+def _row(out: Path, task_id: str) -> dict[str, Any]:
+    import pyarrow.compute as pc
+
+    table = read_rows(out)
+    found = table.filter(pc.starts_with(table.column("task_id"), task_id.lower()))
+    if len(found) != 1:
+        what = "no row" if len(found) == 0 else f"{len(found)} rows, give more digits"
+        raise UsageError(f"{one_line(out)} has {what} of task_id {task_id!r}")
+    row: dict[str, Any] = found.to_pylist()[0]
+    return row
+
+
+def _record(out: Path, run_id: str) -> dict[str, Any]:
+    """What run.json says of the run that made the row; empty if it says nothing."""
+    try:
+        newest = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    runs = [newest, *newest.get("earlier_runs", [])]
+    return next((run for run in runs if run.get("run_id") == run_id), {})
+
+
+@dataclass
+class _Told:
+    """What is to be said, and whether the rows agree."""
+
+    lines: list[str] = field(default_factory=list)
+    agrees: bool = True
+
+    def say(self, what: str, same: bool, detail: str = "") -> None:
+        """One line about one thing."""
+        self.agrees &= same
+        self.lines.append(f"{'same' if same else 'DIFFERS':<8}{what}{': ' + detail if detail else ''}")
+
+
+def _replay(row: dict[str, Any], record: dict[str, Any], given: Any) -> _Told:
+    import torch
+
+    if row["threads"]:
+        torch.set_num_threads(int(row["threads"]))
+    with tempfile.TemporaryDirectory() as folder:
+        config = _config(row, record, given, folder)
+        new, pixels = _made_again(config, row, given)
+        told = _Told()
+        if new["status"] != row["status"]:
+            told.say("status", False, f"{row['status']} then, {new['status']} now: {one_line(str(new.get('error')))}")
+        elif row["status"] == "ok":
+            _compare_images(told, row, new, pixels)
+            _compare_scores(told, row, new)
+        else:
+            told.say(f"status {row['status']}", True, one_line(str(row["error"])))
+        told.lines += list(_differences(row, new, record)) if not told.agrees else []
+    seconds = f"stylize_s {row['stylize_s']:.4f} then, {new['stylize_s']:.4f} now" if new.get("stylize_s") else ""
+    told.lines += [line for line in (seconds if row.get("stylize_s") else "",) if line]
+    told.lines.append("the row was made again" if told.agrees else "the row was not made again")
+    return told
+
+
+def _config(row: dict[str, Any], record: dict[str, Any], given: Any, folder: str) -> JobConfig:
+    settings = json.loads(row["settings_json"])
+    then = record.get("config", {})
+    known = {name: settings[name] for name in settings if name in JobConfig.model_fields}
+    values: dict[str, Any] = {name: then[name] for name in _OF_RESULT if name in then} | known
+    # Where the whole settings of the method are known, defaults that have changed since do not matter.
+    values["settings"] = settings.get("stylizer_settings") or settings.get("settings", {})
+    values |= {
+        "content": folder, "styles": folder, "out": folder, "measure_mode": "isolated", "warmup_images": 0,
+        "precision": row["precision"] or settings["precision"],
+        "weights": given.weights or then.get("weights"),
+        "device": "cuda" if str(row["device"]).startswith("cuda") else "cpu",
+    }  # fmt: skip
+    return configs.build(values)
+
+
+def _made_again(config: JobConfig, row: dict[str, Any], given: Any) -> tuple[dict[str, Any], Any]:
+    from stylize.runner import Runner
+
+    inputs = (Input(given.content or row["content_uri"], "", row["content_type"]),
+              Input(given.style or row["style_uri"], "", row["style_type"]))  # fmt: skip
+    task = Task(row["task_id"], Pair(*inputs), f"again.{config.format}")
+    runner = Runner(config, load_stylizer(config), run_id="replay", worker_id="replay", token=None)
+    try:
+        # Once before, as the recorded one was not a worker's first either, unless it was.
+        if not row["warmup"]:
+            runner.run_one(task)
+        new = runner.run_one(task)
+    finally:
+        runner.close()
+    pixels = images.decode(read_bytes(new["output_uri"])).pixels if new["status"] == "ok" else None
+    return new, pixels
+
+
+def _compare_images(told: _Told, row: dict[str, Any], new: dict[str, Any], pixels: Any) -> None:
+    if new["output_sha256"] == row["output_sha256"]:
+        told.say("image", True, "the same bytes")
+        return
+    try:
+        old = images.decode(read_bytes(row["output_uri"])).pixels
+    except StylizeError as error:
+        told.say("image", False, f"other bytes, and the recorded one cannot be read: {error}")
+        return
+    if old.shape != pixels.shape:
+        told.say("image", False, f"{old.shape[1]} x {old.shape[0]} px then, {pixels.shape[1]} x {pixels.shape[0]} now")
+        return
+    off = np.abs(old.astype(int) - pixels.astype(int))
+    told.say("image", False, f"other bytes; values differ by {off.mean():.3f} levels on average, {off.max()} at most")
+
+
+def _compare_scores(told: _Told, row: dict[str, Any], new: dict[str, Any]) -> None:
+    for name in SCORES:
+        then, now = row.get(name), new.get(name)
+        if then is None:
+            continue
+        if now is None:
+            told.say(name, False, f"{then:.6g} then, not measured now")
+        else:
+            told.say(name, math.isclose(then, now, rel_tol=ROOM, abs_tol=1e-6), f"{then:.6g} then, {now:.6g} now")
+
+
+def _differences(row: dict[str, Any], new: dict[str, Any], record: dict[str, Any]) -> Iterator[str]:
+    """What may be why."""
+    for name in ("content_sha256", "style_sha256", "weights_sha256", "precision", "device_name", "threads",
+                 "batch_size", "perceptual_variant", "lpips_variant"):  # fmt: skip
+        if row.get(name) != new.get(name):
+            yield f"        {name}: {row.get(name)} then, {new.get(name)} now"
+    then, now = record.get("environment"), hardware.describe()
+    if then is None:
+        yield "        run.json says nothing of the environment then"
+        return
+    for name, value in _flat(then).items():
+        if (other := _flat(now).get(name)) != value:
+            yield f"        {name}: {value} then, {other} now"
+    if (commit := hardware.git_commit()) != record.get("git_commit"):
+        yield f"        git_commit: {record.get('git_commit')} then, {commit} now"
+
+
+def _flat(facts: dict[str, Any], above: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in facts.items():
+        found |= _flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
+    return found
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "replay"
+    cli.run(main)

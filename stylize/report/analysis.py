@@ -1,0 +1,203 @@
+"""Rows to the tables a report is made of, as data frames. Times and memory come from clean rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stylize.report.frame import KEY
+from stylize.report.statistics import median_ratio, pareto, power_law
+
+STAGES = ("read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s")
+SCORES = ("ssim", "gram_distance", "moments_distance", "content_distance", "lpips")
+STATISTICS = {"content_edge_density": "edges", "content_colourfulness": "colour", "content_entropy_bits": "entropy"}
+SAME_TASK = [*KEY, "content_uri", "style_uri", "repeat"]
+FLOOR = "identity"
+"""Does nothing: it is shown, but it wins nothing."""
+
+
+def measures(rows: pd.DataFrame, by: Sequence[str] = KEY) -> pd.DataFrame:
+    """One line for each group: counts, failures by reason, p50 and p95, memory and mean scores."""
+    groups = rows.groupby(list(by), dropna=False, sort=True)
+    lines = [dict(zip(by, _keys(key), strict=True)) | _measured(part) for key, part in groups]
+    return pd.DataFrame(lines)
+
+
+def _keys(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
+
+
+def _measured(part: pd.DataFrame) -> dict[str, Any]:
+    clean, ok = part[part["clean"]], part[part["ok"]]
+    reasons = part.loc[~part["ok"], "status"].value_counts()
+    found: dict[str, Any] = {
+        "n": len(clean),
+        "not_ok": int(reasons.sum()),
+        "reasons": ", ".join(f"{count} {status}" for status, count in reasons.items()),
+        "megapixels": clean["megapixels"].median(),
+        "stylize_p50_s": clean["stylize_s"].quantile(0.5),
+        "stylize_p95_s": clean["stylize_s"].quantile(0.95),
+        "total_p50_s": clean["total_s"].quantile(0.5),
+        "memory_p50_bytes": clean["memory_bytes"].quantile(0.5),
+        "memory_p95_bytes": clean["memory_bytes"].quantile(0.95),
+        "model_bytes": ok["model_bytes"].median(),
+    }
+    return found | {f"{name}_mean": ok[name].mean() for name in SCORES}
+
+
+def growth(rows: pd.DataFrame) -> pd.DataFrame:
+    """For each method and precision: exponents of time and memory over megapixels, with 95 % intervals.
+
+    Of the fewest workers measured, so that workers do not stand in each other's way.
+    """
+    lines = []
+    clean = rows[rows["clean"]]
+    for key, part in clean.groupby(["setup", "method", "precision"], dropna=False):
+        part = part[part["workers"].isna() | (part["workers"] == part["workers"].min())]
+        line: dict[str, Any] = dict(zip(("setup", "method", "precision"), key, strict=True))
+        line |= {
+            "n": len(part),
+            "least_megapixels": part["megapixels"].min(),
+            "most_megapixels": part["megapixels"].max(),
+        }
+        for name, column in (("time", "stylize_s"), ("memory", "memory_bytes")):
+            law = power_law(part["megapixels"].to_numpy(float), part[column].to_numpy(float))
+            found = (law.exponent, law.low, law.high, law.scale) if law else (np.nan,) * 4
+            line |= dict(
+                zip((f"{name}_exponent", f"{name}_low", f"{name}_high", f"{name}_at_1_mp"), found, strict=True)
+            )
+        lines.append(line)
+    found_lines = pd.DataFrame(lines)
+    return found_lines[found_lines["least_megapixels"] < found_lines["most_megapixels"]] if lines else found_lines
+
+
+def stages(rows: pd.DataFrame) -> pd.DataFrame:
+    """Median seconds of each stage."""
+    groups = rows[rows["clean"]].groupby(KEY, dropna=False)
+    return groups[list(STAGES)].median().assign(n=groups.size()).reset_index()
+
+
+def precisions(rows: pd.DataFrame) -> pd.DataFrame:
+    """Each reduced precision against fp32 over the same tasks: how many times as fast, memory, score deltas."""
+    clean = rows[rows["clean"]]
+    keys = [name for name in SAME_TASK if name != "precision"]
+    columns = [*keys, "stylize_s", "memory_bytes", *SCORES]
+    base = clean.loc[clean["precision"] == "fp32", columns]
+    lines = []
+    by = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
+    for key, part in clean[clean["precision"] != "fp32"].groupby(by, dropna=False):
+        both = part[columns].merge(base, on=keys, suffixes=("", "_fp32"))
+        both = both[both["stylize_s"] > 0]
+        if both.empty:
+            continue
+        speed = median_ratio(both["stylize_s_fp32"].to_numpy(float), both["stylize_s"].to_numpy(float))
+        memory = (both["memory_bytes"] / both["memory_bytes_fp32"].where(both["memory_bytes_fp32"] > 0)).median()
+        lines.append(
+            dict(zip(by, key, strict=True))
+            | {"n": len(both), "speed": speed.value, "speed_low": speed.low, "speed_high": speed.high, "memory": memory}
+            | {f"{name}_delta": (both[name] - both[f"{name}_fp32"]).mean() for name in SCORES}
+        )
+    return pd.DataFrame(lines)
+
+
+def scaling(rows: pd.DataFrame) -> pd.DataFrame:
+    """Images a second over workers, and efficiency: the rate over that of the fewest workers, a worker each.
+
+    A rate is the sum of the workers' own rates, each from its first counted image to its last, so that loading and a
+    worker that ends a moment before the other do not count. strong: the same images for any number of workers; weak:
+    as many more as there are workers.
+    """
+    clean = rows[rows["clean"] & rows["workers"].notna()]
+    base = ["setup", "method", "precision", "resolution_px", "scaling"]
+    lines = []
+    for key, part in clean.groupby(base, dropna=False):
+        if part["workers"].nunique() < 2:
+            continue
+        found = {workers: _rates(some) for workers, some in part.groupby("workers")}
+        least = min(found)
+        first = np.median(found[least]) / least
+        lines += [
+            dict(zip(base, key, strict=True))
+            | {
+                "workers": workers,
+                "n": int((part["workers"] == workers).sum()),
+                "images_per_s": float(np.median(rates)),
+                "low": float(min(rates)),
+                "high": float(max(rates)),
+                "efficiency": float(np.median(rates) / workers / first),
+            }
+            for workers, rates in sorted(found.items())
+        ]
+    return pd.DataFrame(lines)
+
+
+def _rates(part: pd.DataFrame) -> list[float]:
+    """Images a second in each repeat."""
+    found = []
+    for _, one in part.groupby("repeat", dropna=False):
+        begin = pd.to_datetime(one["started_at"], utc=True)
+        end = begin + pd.to_timedelta(one["total_s"], unit="s")
+        rate = 0.0
+        for _, times in pd.DataFrame({"begin": begin, "end": end}).groupby(one["worker_id"]):
+            rate += len(times) / max(1e-9, (times["end"].max() - times["begin"].min()).total_seconds())
+        found.append(rate)
+    return found
+
+
+def breakdown(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Measures for each method and kind of content or style; give it rows of one resolution."""
+    known = rows[rows[by].notna()]
+    if known[by].nunique() < 2:
+        return pd.DataFrame()
+    return measures(known, ["setup", "method", "precision", by])
+
+
+def thirds(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Each row's third of its photo's statistic: low, middle or high; null where it has none."""
+    photos = rows.drop_duplicates("content_uri").set_index("content_uri")[column].dropna()
+    if photos.nunique() < 3:
+        return pd.Series(None, rows.index, dtype=object)
+    thirds_of = pd.qcut(photos.rank(method="first"), 3, labels=["low", "middle", "high"]).astype(object)
+    return rows["content_uri"].map(thirds_of)
+
+
+def failures(rows: pd.DataFrame) -> pd.DataFrame:
+    """What is not ok, by reason, with one of its errors."""
+    bad = rows[~rows["ok"]]
+    if bad.empty:
+        return pd.DataFrame()
+    keys = ["method", "precision", "resolution_px", "status"]
+    groups = bad.groupby(keys, dropna=False)
+    return groups["error"].agg(n="size", error="first").reset_index()
+
+
+def tradeoff(measured: pd.DataFrame, resolution_px: float | None) -> pd.DataFrame:
+    """Methods at one resolution by time, style distance and SSIM, with `pareto`: nothing beats it in all of them.
+
+    The floor is left out. Without style distances, time and SSIM decide.
+    """
+    same = measured["resolution_px"].isna() if resolution_px is None else measured["resolution_px"] == resolution_px
+    found = measured[same & (measured["method"] != FLOOR) & measured["ssim_mean"].notna() & (measured["n"] > 0)]
+    if found.empty:
+        return found.assign(pareto=pd.Series(dtype=bool))
+    with_style = bool(found["gram_distance_mean"].notna().any())
+    if with_style:
+        found = found[found["gram_distance_mean"].notna()]
+    marks = pd.Series(False, found.index)
+    for _, part in found.groupby("setup"):
+        costs = [part["stylize_p50_s"], -part["ssim_mean"]] + ([part["gram_distance_mean"]] if with_style else [])
+        marks[part.index] = pareto(np.column_stack(costs).tolist())
+    return found.assign(pareto=marks)
+
+
+def main_resolution(rows: pd.DataFrame) -> float | None:
+    """The resolution at which most methods were measured; of equals the one nearest 512 px; None for own sizes."""
+    known = rows[rows["clean"] & rows["resolution_px"].notna()]
+    if known.empty:
+        return None
+    counts = known.groupby("resolution_px")["method"].nunique()
+    best = [float(side) for side in counts[counts == counts.max()].index]
+    return min(best, key=lambda side: abs(np.log(side / 512)))

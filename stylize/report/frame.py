@@ -1,0 +1,133 @@
+"""Rows of one or many runs as one table for reports."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stylize.errors import UsageError
+from stylize.results.read import read_rows
+from stylize.storage import one_line
+
+KEY = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
+"""What rows of a report have in common when they are put together."""
+VARIANT = re.compile(r"^(?P<method>.*) (?P<asked>\w+) (?P<px>\d+) px x(?P<workers>\d+)(?P<weak> each)?$", re.DOTALL)
+"""A sweep's name of a variant, as stylize.sweep makes it."""
+
+
+def load(outs: Sequence[Path]) -> pd.DataFrame:
+    """Every row of the runs, and what reports derive from them.
+
+    run: the folder's name. setup: machine and measure_mode, which are never mixed. method: a sweep's label, or the
+    stylizer, told apart by what differs. clean: counts for times, as it is ok and no warm-up. memory_bytes: what one
+    more image took, on the accelerator where there is one. Raises UsageError where a folder holds no rows.
+    """
+    frames = []
+    for out in outs:
+        frame: pd.DataFrame = read_rows(out).to_pandas()
+        frames.append(frame.assign(run=_name(out, outs)))
+    frames = [frame for frame in frames if len(frame)]
+    if not frames:
+        raise UsageError(f"no rows in {', '.join(one_line(out) for out in outs)}")
+    rows = pd.concat([frame.astype(object) for frame in frames], ignore_index=True).infer_objects()
+    return derive(rows)
+
+
+def derive(rows: pd.DataFrame) -> pd.DataFrame:
+    """The derived columns of `load`."""
+    for name in _NUMBERS:
+        rows[name] = pd.to_numeric(rows[name])
+    parts = rows["variant"].astype("string").str.extract(VARIANT)
+    rows["method"] = parts["method"].astype(object).where(parts["method"].notna(), _methods(rows))
+    rows["asked_precision"] = parts["asked"].astype(object).where(parts["asked"].notna(), rows["precision"])
+    rows["scaling"] = ["weak" if isinstance(word, str) and word else "strong" for word in parts["weak"]]
+    rows["precision"] = rows["precision"].fillna(rows["asked_precision"])
+    rows["megapixels"] = rows["width_px"] * rows["height_px"] / 1e6
+    rows["ok"] = rows["status"] == "ok"
+    rows["clean"] = rows["ok"] & (rows["warmup"] != True)  # noqa: E712 - the column may hold nulls
+    rows["memory_bytes"] = rows["image_device_bytes"].fillna(rows["image_host_bytes"])
+    rows["model_bytes"] = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
+    rows["style"] = [Path(str(uri)).stem for uri in rows["style_uri"]]
+    rows["content"] = [Path(str(uri)).stem for uri in rows["content_uri"]]
+    rows["setup"] = _setups(rows)
+    return rows
+
+
+_NUMBERS = (
+    "resolution_px", "width_px", "height_px", "workers", "repeat", "threads", "ssim", "content_distance",
+    "gram_distance", "moments_distance", "lpips", "content_edge_density", "content_colourfulness",
+    "content_entropy_bits", "read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s", "total_s",
+    "image_host_bytes", "image_device_bytes", "model_host_bytes", "model_device_bytes", "host_peak_rss_bytes",
+)  # fmt: skip
+
+
+def _setups(rows: pd.DataFrame) -> pd.Series:
+    """Machine, threads and mode. A row that no worker lived to fill in has its run's only setup, if there is one."""
+    known = rows["device_name"].notna() & rows["measure_mode"].notna()
+    told = pd.Series(
+        [
+            f"{name}, {mode}" if str(device).startswith("cuda") else f"{name}, {threads:.0f} threads, {mode}"
+            for name, device, threads, mode in zip(
+                rows["device_name"], rows["device"], rows["threads"], rows["measure_mode"], strict=True
+            )
+        ],
+        rows.index,
+        dtype=object,
+    ).where(known)
+    # By variant first, as the number of workers decides how many threads each has.
+    for keys in (["run", "variant"], ["run", "workers"], ["run"]):
+        groups = told.groupby([rows[key].astype(object) for key in keys], dropna=False)
+        only = groups.transform(lambda found: found.dropna().iloc[0] if found.nunique() == 1 else None)
+        told = told.where(told.notna(), only)
+    return told.fillna("unknown")
+
+
+def _methods(rows: pd.DataFrame) -> pd.Series:
+    """Names for rows of no sweep: the stylizer and its backbone, with the settings that differ among its rows."""
+    names = rows["stylizer"].fillna("?").astype(str)
+    names = names.where(rows["backbone"].isna(), names + " " + rows["backbone"].astype(str))
+    alone = rows["variant"].isna()
+    for name in names[alone].unique():
+        mine = alone & (names == name)
+        settings = {text: _settings(text) for text in rows.loc[mine, "settings_json"].unique()}
+        differing = sorted(
+            key
+            for key in set().union(*settings.values())
+            if len({json.dumps(one.get(key)) for one in settings.values()}) > 1
+        )
+        if differing:
+            told = {
+                text: f"{name} ({', '.join(f'{key}={one.get(key)}' for key in differing)})"
+                for text, one in settings.items()
+            }
+            names = names.where(~mine, rows["settings_json"].map(told))
+    return names
+
+
+def _settings(text: Any) -> dict[str, Any]:
+    """The method's own settings of a row."""
+    try:
+        found: dict[str, Any] = json.loads(text)["stylizer_settings"]
+    except (TypeError, KeyError, ValueError):
+        return {}
+    return found
+
+
+def _name(out: Path, outs: Sequence[Path]) -> str:
+    """The folder's name; with its parent's where two are called the same."""
+    same = [other for other in outs if other.name == out.name]
+    return out.name if len(same) == 1 else f"{out.parent.name}/{out.name}"
+
+
+def record(out: Path) -> dict[str, Any]:
+    """A run's run.json; empty where there is none that can be read."""
+    try:
+        found: dict[str, Any] = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found

@@ -1,0 +1,146 @@
+"""A report's folder: index.html that needs nothing else, summary.md, plots/ and tables.parquet."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stylize.report import pictures, plots, tables, words
+from stylize.report.claims import Claim
+from stylize.report.frame import record
+from stylize.storage import write_atomic
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run behind a report: its name and (what, value) facts from run.json."""
+
+    name: str
+    facts: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot on the page."""
+
+    caption: str
+    uri: str
+
+
+@dataclass
+class Report:
+    """All that a report says, ready to be written in any form."""
+
+    title: str
+    facts: list[str]
+    words: list[str]
+    tables: list[tables.Table]
+    plots: list[tuple[str, str, str]]
+    sheets: list[pictures.Sheet]
+    runs: list[Run]
+    claims: list[Claim] = field(default_factory=list)
+
+
+def build(rows: pd.DataFrame, outs: Sequence[Path], *, title: str, claims: list[Claim], most_pictures: int) -> Report:
+    """A report of rows that `frame.load` read from `outs`."""
+    ok = int(rows["ok"].sum())
+    facts = [f"{len(rows)} rows, {ok} ok", *sorted(setup for setup in rows["setup"].unique() if setup != "unknown")]
+    if (untrained := rows["weights_sha256"] == "random").any():
+        names = ", ".join(sorted(rows.loc[untrained, "method"].unique()))
+        facts.append(f"untrained weights, timed only: {names}")
+    return Report(
+        title, facts, words.summary(rows), tables.all_tables(rows), plots.all_plots(rows),
+        pictures.sheets(rows, most_pictures), [_run(out) for out in outs], claims,
+    )  # fmt: skip
+
+
+def _run(out: Path) -> Run:
+    found = record(out)
+    machine = found.get("environment", {})
+    cards = ", ".join(str(card.get("name")) for card in machine.get("gpus") or [])
+    versions = machine.get("versions", {})
+    facts = {
+        "command": found.get("command"),
+        "begun": found.get("started_at"),
+        "program": found.get("git_commit"),
+        "processor": f"{machine.get('cpu_model')}, {machine.get('cpu_usable')} cores" if machine else None,
+        "accelerators": cards,
+        "system": machine.get("os"),
+        "python": machine.get("python"),
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version),
+    }
+    return Run(out.name, [(key, str(value)) for key, value in facts.items() if value])
+
+
+def write(report: Report, folder: Path) -> list[Path]:
+    """Write everything; index.html comes last. Returns the paths. Raises OSError where the folder cannot be written."""
+    files: dict[str, bytes] = {f"plots/{name}": svg.encode() for name, _, svg in report.plots}
+    files["tables.parquet"] = _parquet(report)
+    files["summary.md"] = markdown(report).encode()
+    files["index.html"] = html(report).encode()
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, data)
+    wanted = {folder / name for name in files}
+    for old in set((folder / "plots").glob("*.svg")) - wanted:
+        old.unlink()  # of an earlier report in the same folder
+    return sorted(wanted)
+
+
+def _parquet(report: Report) -> bytes:
+    data = io.BytesIO()
+    tables.as_parquet(report.tables).to_parquet(data, index=False)
+    return data.getvalue()
+
+
+def html(report: Report) -> str:
+    """The page. Every name is escaped, and only the page's own script may run."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    shown = [Plot(caption, _data_uri(svg)) for _, caption, svg in report.plots]
+    values: dict[str, Any] = vars(report) | {
+        "plots": shown,
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        "long_side_px": pictures.LONG_SIDE_PX,
+    }
+    return environment.get_template("report.html.j2").render(values)
+
+
+def _data_uri(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def markdown(report: Report) -> str:
+    """The same without pictures, for a terminal or a repository's page."""
+    lines = [f"# {tables.escaped(report.title)}", "", *(f"- {tables.escaped(fact)}" for fact in report.facts), ""]
+    lines += ["## In short", "", *(f"- {tables.escaped(line)}" for line in report.words), ""]
+    if report.claims:
+        lines += ["## What is often claimed, and what was measured here", "", "| Claim | Measured | Verdict |"]
+        lines.append("| --- | --- | --- |")
+        for claim in report.claims:
+            lines.append(f"| {' | '.join(map(tables.escaped, (claim.text, claim.measured, claim.verdict)))} |")
+        lines.append("")
+    for name, caption, _ in report.plots:
+        lines += [f"![{tables.escaped(caption)}](plots/{name})", ""]
+    lines += [tables.markdown(table) for table in report.tables]
+    lines += ["## How it was made", ""]
+    for run in report.runs:
+        lines += [f"- {tables.escaped(run.name)}: " + "; ".join(f"{k} {tables.escaped(v)}" for k, v in run.facts)]
+    return "\n".join([*lines, ""])

@@ -1,0 +1,110 @@
+"""The pictures of a report: photo, artwork and results side by side. Looking is a metric, too."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from stylize import images
+from stylize.errors import ImageError
+from stylize.report.units import score, seconds, side
+from stylize.storage import read_bytes
+
+LONG_SIDE_PX = 560
+QUALITY = 78
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture as a data URI, with what stands under it."""
+
+    title: str
+    caption: str
+    uri: str
+    width_px: int
+    height_px: int
+
+
+@dataclass
+class Sheet:
+    """One photo in one artwork's style, by every method: lines of pictures under a heading each."""
+
+    title: str
+    inputs: list[Picture]
+    lines: list[tuple[str, list[Picture]]] = field(default_factory=list)
+
+
+def sheets(rows: pd.DataFrame, most: int) -> list[Sheet]:
+    """Contact sheets of at most `most` pictures in all; what has been moved or deleted is left out.
+
+    One photo of each content type comes before a second of any, each with another artwork.
+    """
+    found: list[Sheet] = []
+    left = most
+    for content, style in _pairs(rows):
+        part = rows[rows["ok"] & (rows["content_uri"] == content) & (rows["style_uri"] == style)]
+        variants = part.drop_duplicates(["setup", "method", "precision", "resolution_px", "stylizer"])
+        if left < 3 or (found and len(variants) + 2 > left):
+            break
+        inputs = [one for one in (_input(content, "photo"), _input(style, "artwork")) if one is not None]
+        left -= len(inputs)
+        sheet = Sheet(f"{part['content'].iloc[0]} in the style of {part['style'].iloc[0]}", inputs)
+        for (method, precision), some in variants.groupby(["method", "precision"], sort=True):
+            pictures = [_result(row) for _, row in some.sort_values("resolution_px").head(left).iterrows()]
+            if kept := [one for one in pictures if one is not None]:
+                sheet.lines.append((f"{method} {precision}", kept))
+                left -= len(kept)
+        if sheet.lines:
+            found.append(sheet)
+    return found
+
+
+def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """Pairs in the order they are worth showing: those made in most ways first, then the most unlike ones."""
+    ok = rows[rows["ok"] & rows["output_uri"].notna()]
+    if ok.empty:
+        return []
+    keys = ["content_uri", "style_uri"]
+    ways = (
+        ok.assign(way=ok["method"] + ok["precision"] + ok["resolution_px"].astype(str)).groupby(keys)["way"].nunique()
+    )
+    pairs = ok.drop_duplicates(keys).merge(ways.rename("ways").reset_index(), on=keys).sort_values(keys)
+    pairs = pairs[pairs["ways"] == pairs["ways"].max()].copy()
+    kinds = pairs["content_type"].astype(object).fillna("").astype(str)
+    styles = {uri: number for number, uri in enumerate(sorted(pairs["style_uri"].unique()))}
+    photos = {uri: number for number, uri in enumerate(pairs["content_uri"].unique())}
+    # Photo k goes first with artwork k, so that neither repeats before it must.
+    turn = [
+        (styles[style] - photos[photo]) % len(styles)
+        for photo, style in zip(pairs["content_uri"], pairs["style_uri"], strict=True)
+    ]
+    pairs = pairs.assign(turn=turn, kind=kinds)
+    pairs["rank"] = pairs.groupby(["turn", "kind"]).cumcount()
+    ordered = pairs.sort_values(["turn", "rank", "kind", "content_uri"])
+    return list(zip(ordered["content_uri"], ordered["style_uri"], strict=True))
+
+
+def _input(uri: str, word: str) -> Picture | None:
+    return _picture(uri, word, "")
+
+
+def _result(row: pd.Series) -> Picture | None:
+    time = "warm-up" if not row["clean"] else seconds(row["stylize_s"])
+    caption = f"{time}, SSIM {score(row['ssim'])}"
+    return _picture(str(row["output_uri"]), side(row["resolution_px"]), caption)
+
+
+def _picture(uri: str, title: str, caption: str) -> Picture | None:
+    try:
+        pixels = images.decode(read_bytes(uri)).pixels
+    except ImageError:
+        return None
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX), Image.Resampling.LANCZOS)
+    data = images.encode(np.asarray(picture), "jpg", QUALITY)
+    text = base64.b64encode(data).decode()
+    return Picture(title, caption, f"data:image/jpeg;base64,{text}", *picture.size)

@@ -1,0 +1,221 @@
+"""The tables of a report as text cells, each with the value it sorts by; Markdown of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from stylize.report import analysis, units
+
+Format = Callable[[Any], str]
+Columns = dict[str, tuple[str, Format]]
+"""Column of a data frame -> its heading and how its values are written."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its text, and the number or word it sorts by."""
+
+    text: str
+    sort: float | str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table. `name` is its anchor and its `table` in tables.parquet."""
+
+    name: str
+    title: str
+    note: str
+    header: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: list[tuple[Cell, ...]]
+    frame: pd.DataFrame
+
+
+_WHAT: Columns = {
+    "setup": ("machine", units.text),
+    "method": ("method", units.text),
+    "precision": ("precision", units.text),
+    "resolution_px": ("long side", units.side),
+    "workers": ("workers", units.count),
+    "scaling": ("scaling", units.text),
+}
+_COST: Columns = {
+    "n": ("n", units.count),
+    "not_ok": ("not ok", units.count),
+    "reasons": ("why", units.text),
+    "stylize_p50_s": ("stylize p50", units.seconds),
+    "stylize_p95_s": ("p95", units.seconds),
+    "total_p50_s": ("whole p50", units.seconds),
+    "memory_p50_bytes": ("one more image", units.size),
+    "memory_p95_bytes": ("p95", units.size),
+    "model_bytes": ("the model", units.size),
+}
+_QUALITY: Columns = {
+    "ssim_mean": ("SSIM", units.score),
+    "gram_distance_mean": ("Gram distance", units.digits),
+    "content_distance_mean": ("content distance", units.digits),
+    "lpips_mean": ("LPIPS", units.score),
+}
+
+
+def all_tables(rows: pd.DataFrame) -> list[Table]:
+    """Every table that the rows can fill, in the order a report shows them."""
+    measured = analysis.measures(rows)
+    side_px = analysis.main_resolution(rows)
+    same = rows["resolution_px"].isna() if side_px is None else rows["resolution_px"] == side_px
+    here = rows[same]
+    at = f" at {units.side(side_px)}"
+    found = [
+        _table(
+            "measures", "All measurements",
+            "p50 and p95 leave warm-up images out; n is how many images count. one more image: memory at its peak "
+            "above what the worker held before. the model: what loading it took. whole: from reading to writing, waits "
+            "included.",
+            measured, _WHAT | _COST | _QUALITY,
+        ),
+        _table(
+            "tradeoff", f"Speed, structure and style{at}",
+            "Best marks what nothing else beats in time, SSIM and style distance together (the Pareto set).",
+            analysis.tradeoff(measured, side_px).sort_values("stylize_p50_s"),
+            _WHAT | {"pareto": ("best", lambda yes: "best" if yes else ""), "n": ("n", units.count),
+                     "stylize_p50_s": ("stylize p50", units.seconds), "stylize_p95_s": ("p95", units.seconds)}
+            | _QUALITY,
+        ),
+        _growth(analysis.growth(rows)),
+        _table(
+            "precision", "Precisions beside fp32",
+            "The same tasks in both. speed: how many times as fast, with its 95 % interval by bootstrap over tasks. "
+            "memory: of one more image, over fp32's. Deltas are means over tasks.",
+            analysis.precisions(rows),
+            _WHAT | {"n": ("n", units.count), "speed": ("speed", units.times), "speed_low": ("from", units.times),
+                     "speed_high": ("to", units.times), "memory": ("memory", units.times),
+                     "ssim_delta": ("SSIM", units.signed), "gram_distance_delta": ("Gram distance", units.digits),
+                     "content_distance_delta": ("content distance", units.digits)},
+        ),
+        _table(
+            "workers", "Scaling over workers",
+            "strong: the same images for any number of workers; weak: as many more as there are workers. efficiency: "
+            "the rate over that of the fewest workers, each counted. low and high are of repeats.",
+            analysis.scaling(rows),
+            _WHAT | {"n": ("n", units.count), "images_per_s": ("images/s", units.digits), "low": ("low", units.digits),
+                     "high": ("high", units.digits), "efficiency": ("efficiency", units.percent)},
+        ),
+        _table(
+            "stages", "Where the time goes",
+            "Medians. style is the encoding of a new artwork; a dash where it was kept.",
+            analysis.stages(rows),
+            _WHAT | {name: (name.removesuffix("_s"), units.seconds) for name in analysis.STAGES}
+            | {"n": ("n", units.count)},
+        ),
+    ]  # fmt: skip
+    kinds = {"content_type": "content type", "style_type": "style type", "style": "artwork"}
+    for column, word in kinds.items():
+        found.append(_breakdown(here, column, f"By {word}{at}", word))
+    for column, word in analysis.STATISTICS.items():
+        split = here.assign(**{word: analysis.thirds(here, column)})
+        title = {"edges": "edge density", "colour": "colourfulness", "entropy": "entropy"}[word]
+        found.append(_breakdown(split, word, f"By the photo's {title}{at}", f"{title} (third)"))
+    found.append(
+        _table(
+            "failures", "What is not ok", "A limit is a result: which method stops where, and why.",
+            analysis.failures(rows),
+            {name: _WHAT[name] for name in ("method", "precision", "resolution_px")}
+            | {"status": ("status", units.text), "n": ("n", units.count), "error": ("for instance", units.text)},
+        )
+    )  # fmt: skip
+    return [table for table in found if table.rows]
+
+
+def _breakdown(rows: pd.DataFrame, column: str, title: str, word: str) -> Table:
+    columns = {name: _WHAT[name] for name in ("setup", "method", "precision")} | {column: (word, units.text)}
+    cost = {name: _COST[name] for name in ("n", "not_ok", "reasons", "stylize_p50_s", "stylize_p95_s")}
+    frame = analysis.breakdown(rows, column)
+    return _table(f"by_{column}", title, "", frame, columns | cost | _QUALITY)
+
+
+def _growth(frame: pd.DataFrame) -> Table:
+    columns = {name: _WHAT[name] for name in ("setup", "method", "precision")} | {
+        "n": ("n", units.count),
+        "least_megapixels": ("from MP", units.digits),
+        "most_megapixels": ("to MP", units.digits),
+    }
+    for name, unit in (("time", units.seconds), ("memory", units.size)):
+        columns |= {
+            f"{name}_exponent": (f"{name} exponent", units.score),
+            f"{name}_low": ("low", units.score),
+            f"{name}_high": ("high", units.score),
+            f"{name}_at_1_mp": (f"{name} at 1 MP", unit),
+        }
+    note = (
+        "Fits of time and memory = a x megapixels ^ exponent, least squares on logarithms; low and high are the "
+        "exponent's 95 % interval (Student's t). 1 is in proportion to pixels."
+    )
+    return _table("growth", "Growth with megapixels", note, frame, columns)
+
+
+def _table(name: str, title: str, note: str, frame: pd.DataFrame, columns: Columns) -> Table:
+    """Columns that are empty, or say the same of every row and no more, are left out."""
+    kept = {
+        key: shape for key, shape in columns.items()
+        if key in frame and _tells(key, frame[key])
+    }  # fmt: skip
+    rows = [
+        tuple(
+            Cell(form(value), _sort(value, form(value))) for value, (_, form) in zip(line, kept.values(), strict=True)
+        )
+        for line in frame[list(kept)].itertuples(index=False, name=None)
+    ]
+    numeric = tuple(pd.api.types.is_numeric_dtype(frame[key]) and frame[key].dtype != bool for key in kept)
+    return Table(name, title, note, tuple(head for head, _ in kept.values()), numeric, rows, frame)
+
+
+def _tells(key: str, values: pd.Series) -> bool:
+    if key in ("setup", "workers", "scaling"):
+        return bool(values.nunique(dropna=False) > 1)
+    if key == "not_ok":
+        return bool((values > 0).any())
+    return bool(values.notna().any() and (values != "").any())
+
+
+def _sort(value: Any, text: str) -> float | str:
+    if isinstance(value, str):
+        return text
+    number = float(value) if not pd.isna(value) else math.nan
+    return number if math.isfinite(number) else ""
+
+
+def markdown(table: Table, most: int = 200) -> str:
+    """A table as Markdown; names from files cannot break it."""
+    lines = [f"## {table.title}", ""]
+    if table.note:
+        lines += [table.note, ""]
+    lines += [_cells(table.header), _cells(["---"] * len(table.header))]
+    lines += [_cells([cell.text for cell in row]) for row in table.rows[:most]]
+    if len(table.rows) > most:
+        lines.append(_cells([f"... and {len(table.rows) - most} more", *[""] * (len(table.header) - 1)]))
+    return "\n".join([*lines, ""])
+
+
+def _cells(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(map(escaped, cells)) + " |"
+
+
+def escaped(text: str) -> str:
+    """A text within Markdown: on one line, nothing in it is markup."""
+    for sign in ("\\", "|", "`", "*", "_", "[", "]"):
+        text = text.replace(sign, f"\\{sign}")
+    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split())
+
+
+def as_parquet(tables: Iterable[Table]) -> pd.DataFrame:
+    """All tables in one: their columns side by side, `table` saying which."""
+    frames = [table.frame.assign(table=table.name).astype(object) for table in tables]
+    whole = pd.concat(frames, ignore_index=True).infer_objects()
+    whole.insert(0, "table", whole.pop("table"))
+    return whole

@@ -1,0 +1,68 @@
+"""Numbers as a reader wants them: three digits, a unit, and a dash for what was not measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+DASH = "-"
+
+
+def seconds(value: Any) -> str:
+    """0.0364 -> 36.4 ms; 12.34 -> 12.3 s; 754 -> 12.6 min."""
+    if pd.isna(value):
+        return DASH
+    if value >= 600:
+        return f"{value / 60:.3g} min" if value < 36_000 else f"{value / 3600:.3g} h"
+    return f"{digits(value * 1000)} ms" if value < 1 else f"{digits(value)} s"
+
+
+def size(value: Any) -> str:
+    """Bytes: 123456789 -> 123 MB; 1234567890 -> 1.23 GB."""
+    if pd.isna(value):
+        return DASH
+    return f"{digits(value / 1e9)} GB" if abs(value) >= 1e9 else f"{digits(value / 1e6)} MB"
+
+
+def digits(value: Any) -> str:
+    """Three significant digits, never as a power of ten below a million."""
+    if pd.isna(value):
+        return DASH
+    text = f"{value:.3g}"
+    return f"{value:.0f}" if "e+" in text else text
+
+
+def score(value: Any) -> str:
+    """Three decimals, as of SSIM."""
+    return DASH if pd.isna(value) else f"{value:.3f}"
+
+
+def signed(value: Any) -> str:
+    """Three decimals with a sign."""
+    return DASH if pd.isna(value) else f"{value:+.3f}"
+
+
+def times(value: Any) -> str:
+    """A ratio."""
+    return DASH if pd.isna(value) else f"{digits(value)}x"
+
+
+def percent(value: Any) -> str:
+    """A share of 1."""
+    return DASH if pd.isna(value) else f"{value * 100:.0f} %"
+
+
+def count(value: Any) -> str:
+    """A whole number."""
+    return DASH if pd.isna(value) else f"{int(value)}"
+
+
+def side(value: Any) -> str:
+    """A long side in px; null is the photo's own."""
+    return "own size" if pd.isna(value) else f"{int(value)} px"
+
+
+def text(value: Any) -> str:
+    """A word; a dash for none."""
+    return DASH if pd.isna(value) or value == "" else str(value)

@@ -1,0 +1,94 @@
+"""`python -m jobs.replay`: a row made again, and what is said where it is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.replay import main
+from stylize import config as configs
+from stylize import images, load, pairs
+from stylize.errors import UsageError
+from stylize.measure.hardware import describe
+from stylize.results.read import read_rows
+from stylize.results.store import RowStore
+from stylize.runner import Runner
+from tests.conftest import picture
+
+
+@pytest.fixture
+def out(folders: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A run with a setting, one photo of which is broken, made inline."""
+    (folders[0] / "day" / "a.jpg").write_bytes(b"broken")
+    values = {"content": str(folders[0]), "styles": str(folders[1]), "out": str(tmp_path / "out")}
+    config = configs.build(values | {"settings": {"alpha": 0.5}, "resolution_px": 48, "precision": "fp32"})
+    stylizer = load("compact", precision="fp32", alpha=0.5)
+    runner = Runner(config, stylizer, run_id="first", worker_id="w", token=None)
+    tasks = list(pairs.tasks(pairs.pairs(config), config.result_settings(), None, config.format))
+    with RowStore.open(tmp_path / "out") as store:
+        store.add(runner.run(tasks))
+    record = {"run_id": "first", "config": config.model_dump(), "environment": describe(), "git_commit": None}
+    (tmp_path / "out" / "run.json").write_text(json.dumps({"run_id": "second", "earlier_runs": [record]}))
+    return tmp_path / "out"
+
+
+def a_row(out: Path, status: str = "ok") -> dict[str, str]:
+    return next(row for row in read_rows(out).to_pylist() if row["status"] == status)
+
+
+def test_a_row_is_made_again_to_the_byte(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(out), a_row(out)["task_id"]]) == 0
+    told = capsys.readouterr().out
+    assert "image: the same bytes" in told
+    assert "same    ssim" in told
+    assert "DIFFERS" not in told
+    assert main([str(out / "rows"), a_row(out)["task_id"][:12]]) == 0
+
+
+def test_a_failure_fails_again(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(out), a_row(out, "corrupt")["task_id"]]) == 0
+    assert "same    status corrupt" in capsys.readouterr().out
+
+
+def test_a_changed_photo_is_said_to_be_why(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = a_row(out)
+    Path(row["content_uri"]).write_bytes(images.encode(picture(77), "png", 90))
+    assert main([str(out), row["task_id"]]) == 3
+    told = capsys.readouterr().out
+    assert "DIFFERS image: other bytes" in told
+    assert f"content_sha256: {row['content_sha256']} then" in told
+
+
+def test_another_environment_is_named(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = json.loads((out / "run.json").read_text())
+    record["earlier_runs"][0]["environment"]["versions"]["torch"] = "1.0"
+    (out / "run.json").write_text(json.dumps(record))
+    row = a_row(out)
+    # Only a row that is not made again asks why.
+    rows = read_rows(out).to_pylist()
+    changed = [one | {"ssim": 0.1} if one["task_id"] == row["task_id"] else one for one in rows]
+    (part,) = (out / "rows").glob("*.parquet")
+    table = pq.read_table(part)
+    pq.write_table(table.from_pylist(changed, schema=table.schema), part)
+    assert main([str(out), row["task_id"]]) == 3
+    told = capsys.readouterr().out
+    assert "DIFFERS ssim: 0.1 then" in told
+    assert "versions.torch: 1.0 then" in told
+
+
+def test_a_photo_that_has_moved_can_be_given(out: Path, tmp_path: Path) -> None:
+    row = a_row(out)
+    moved = Path(row["content_uri"]).rename(tmp_path / "moved.png")
+    assert main([str(out), row["task_id"], "--content", str(moved)]) == 0
+
+
+def test_an_unknown_task_or_folder_is_a_wrong_call(out: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no row of task_id 'abcdef'"):
+        main([str(out), "abcdef"])
+    with pytest.raises(UsageError, match="give more digits"):
+        main([str(out), ""])
+    with pytest.raises(UsageError, match="no rows folder"):
+        main([str(tmp_path), "abc"])

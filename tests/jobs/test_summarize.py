@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.summarize import main
+from stylize.errors import UsageError
+from tests.conftest import finished_run
+from tests.jobs.conftest import ROOT
+from tests.report.made import row, written
+
+
+@pytest.fixture
+def out(folders: tuple[Path, Path], tmp_path: Path) -> Path:
+    finished_run(*folders, tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_a_run_of_the_main_job_becomes_a_report(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(out), "--out", str(tmp_path / "report"), "--title", "Mine & yours"]) == 0
+    told = capsys.readouterr().out
+    assert "All 8 rows are ok." in told
+    assert told.splitlines()[-1] == f"report: {tmp_path / 'report' / 'index.html'}"
+    text = (tmp_path / "report" / "index.html").read_text()
+    assert "Mine &amp; yours" in text
+    assert text.count("data:image/jpeg") >= 8
+
+
+def test_several_runs_become_one_report(tmp_path: Path) -> None:
+    outs = [written(tmp_path / name, [row(1), row(2)]) for name in ("a", "b")]
+    assert main([*map(str, outs), str(outs[0]), "--out", str(tmp_path / "report")]) == 0
+    assert "4 rows, 4 ok" in (tmp_path / "report" / "summary.md").read_text()
+
+
+def test_a_run_of_nothing_but_failures_still_has_a_report(tmp_path: Path) -> None:
+    made = [
+        row(n, status="crashed", error="its worker died", stylize_s=None, width_px=None, height_px=None)
+        for n in range(3)
+    ]
+    out = written(tmp_path / "out", made)
+    assert main([str(out), "--out", str(tmp_path / "report")]) == 0
+    text = (tmp_path / "report" / "summary.md").read_text()
+    assert "3 of 3 rows are not ok: 3 crashed." in text
+    assert "its worker died" in text
+
+
+def test_compare_prints_a_verdict_and_its_exit_status_says_it_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a = written(tmp_path / "a", [row(n) for n in range(10)])
+    b = written(tmp_path / "b", [row(n, stylize_s=0.2) for n in range(10)])
+    assert main(["--compare", str(a), str(b)]) == 3
+    assert "stylize time" in (told := capsys.readouterr().out)
+    assert told.splitlines()[-1] == "verdict: worse"
+    assert main(["--compare", str(b), str(a), "--out", str(tmp_path / "c")]) == 0
+    assert capsys.readouterr().out == (tmp_path / "c" / "compare.txt").read_text()
+    assert main(["--compare", str(a), str(b / "rows"), "--tolerance", "0.99"]) == 3  # twice as slow is beyond that, too
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "give the folder of a run"),
+        (["OUT"], "--out REPORT says where"),
+        (["/nowhere", "--out", "r"], "holds no rows folder"),
+        (["OUT", "--out", "OUT"], "is a run's folder"),
+        (["OUT", "--out", "r", "--pictures", "-1"], "0 or more"),
+        (["--compare", "OUT", "OUT", "--tolerance", "7"], "a share from 0 to 1"),
+        (["--compare", "OUT", "OUT", "OUT"], "takes two runs and no others"),
+        (["s3://bucket/out", "--out", "r"], "s3://"),
+    ],
+)
+def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: str) -> None:
+    out = written(tmp_path / "out", [row(n) for n in range(6)])
+    with pytest.raises(UsageError, match=said):
+        main([str(out) if word == "OUT" else word for word in words])
+
+
+def test_a_wrong_call_is_one_line_and_exit_status_2(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.summarize", str(tmp_path), "--out", str(tmp_path / "r")],
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,60 @@
+"""Image statistics on pictures whose values are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage.filters import sobel
+from skimage.measure import shannon_entropy
+
+from stylize.measure.statistics import EDGE, statistics
+from tests.conftest import picture
+
+
+def flat(colour: tuple[int, int, int], size: tuple[int, int] = (64, 96)) -> np.ndarray:
+    return np.full((*size, 3), colour, np.uint8)
+
+
+def test_a_flat_grey_picture_has_nothing_to_tell() -> None:
+    assert statistics(flat((90, 90, 90))) == (0.0, 0.0, 0.0)
+
+
+def test_two_equal_halves_are_one_bit_and_one_edge() -> None:
+    halves = flat((0, 0, 0))
+    halves[:, 48:] = 255
+    found = statistics(halves)
+    assert found.entropy_bits == pytest.approx(1.0)
+    assert found.edge_density == pytest.approx(2 / 96)
+
+
+def test_edges_are_scikit_images() -> None:
+    pixels = picture(3, 120, 90)
+    luma = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255
+    # Its kernel has other norms: half the sum of absolute weights of ours in each direction, over sqrt(2).
+    expected = (sobel(luma, mode="nearest") * np.sqrt(2) / 2 > EDGE).mean()
+    assert statistics(pixels).edge_density == pytest.approx(expected, abs=1e-3)
+
+
+def test_entropy_is_scikit_images() -> None:
+    pixels = picture(4, 120, 90)
+    luma = (pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).round()
+    assert statistics(pixels).entropy_bits == pytest.approx(shannon_entropy(luma, base=2), abs=1e-6)
+
+
+def test_colourfulness_follows_the_paper() -> None:
+    # One colour: no deviation, so 0.3 of the mean opponent vector's length.
+    assert statistics(flat((200, 100, 50))).colourfulness == pytest.approx(0.3 * np.hypot(100, 100), rel=1e-4)
+
+
+def test_they_compare_across_resolutions() -> None:
+    large = picture(5, 1024, 768)
+    small = large.reshape(192, 4, 256, 4, 3).mean((1, 3)).round().astype(np.uint8)
+    one, two = statistics(large), statistics(small)
+    assert one.edge_density == pytest.approx(two.edge_density, abs=0.01)
+    assert one.colourfulness == pytest.approx(two.colourfulness, rel=0.01)
+    assert one.entropy_bits == pytest.approx(two.entropy_bits, rel=0.01)
+
+
+def test_other_arrays_are_refused() -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        statistics(np.zeros((4, 4), np.uint8))

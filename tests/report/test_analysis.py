@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stylize.report import analysis
+from tests.report.made import BEGIN, of_sweep, row, rows
+
+
+def test_percentiles_leave_warmup_and_failures_out_and_failures_stand_beside_them() -> None:
+    times = [row(n, stylize_s=float(n)) for n in range(1, 21)]
+    bad = [row(30, warmup=True, stylize_s=500.0), row(31, status="oom", stylize_s=None), row(32, status="nan")]
+    (line,) = analysis.measures(rows(times + bad)).to_dict("records")
+    assert (line["n"], line["not_ok"]) == (20, 2)
+    assert line["reasons"] in ("1 oom, 1 nan", "1 nan, 1 oom")
+    assert line["stylize_p50_s"] == pytest.approx(10.5)
+    assert line["stylize_p95_s"] == pytest.approx(19.05)
+
+
+def test_growth_finds_the_exponents_of_time_and_memory() -> None:
+    made = [
+        of_sweep(n, "m", "fp32", px, stylize_s=0.3 * (px * (px * 2 // 3) / 1e6) ** 1.2)
+        for n, px in enumerate([300, 300, 600, 600, 1200, 1200])
+    ]
+    (line,) = analysis.growth(rows(made)).to_dict("records")
+    assert line["time_exponent"] == pytest.approx(1.2)
+    assert line["time_at_1_mp"] == pytest.approx(0.3)
+    assert line["memory_exponent"] == pytest.approx(1, abs=1e-6)
+    assert line["memory_at_1_mp"] == pytest.approx(2e8, rel=1e-4)
+
+
+def test_growth_says_nothing_of_a_single_size() -> None:
+    assert analysis.growth(rows([row(n) for n in range(5)])).empty
+
+
+def test_precisions_pair_the_same_tasks() -> None:
+    base = [of_sweep(n, "m", "fp32", 300, stylize_s=0.1 * (n + 1), ssim=0.5) for n in range(7)]
+    less = [of_sweep(n + 10, "m", "bf16", 300, stylize_s=0.05 * (n + 1), ssim=0.48, image_host_bytes=6_000_000,
+                     content_uri=f"/photos/day/{n}.jpg") for n in range(7)]  # fmt: skip
+    alone = [of_sweep(20, "m", "bf16", 600)]
+    (line,) = analysis.precisions(rows(base + less + alone)).to_dict("records")
+    assert (line["precision"], line["n"]) == ("bf16", 7)
+    assert line["speed"] == pytest.approx(2)
+    assert line["memory"] == pytest.approx(0.5)
+    assert line["ssim_delta"] == pytest.approx(-0.02)
+
+
+def scaled(seconds: float, workers: int, each: str = "") -> list[dict[str, object]]:
+    """12 images a worker, one behind the other, each worker from its own beginning."""
+    found = []
+    for worker in range(workers):
+        for turn in range(12):
+            found.append(of_sweep(
+                1000 * workers + 100 * worker + turn + 50 * bool(each), "m", "fp32", 300, workers, each,
+                stylize_s=seconds, total_s=seconds, worker_id=f"worker-{worker}",
+                started_at=BEGIN + timedelta(seconds=5 * worker + turn * seconds),
+            ))  # fmt: skip
+    return found
+
+
+def test_efficiency_is_the_rate_a_worker_over_that_of_one_and_loading_does_not_count() -> None:
+    found = analysis.scaling(rows(scaled(0.1, 1) + scaled(0.125, 2))).set_index("workers")
+    assert found.loc[1, "images_per_s"] == pytest.approx(10)
+    assert found.loc[2, "images_per_s"] == pytest.approx(16)
+    assert found.loc[2, "efficiency"] == pytest.approx(0.8)
+
+
+def test_strong_and_weak_scaling_are_apart() -> None:
+    made = [*scaled(0.1, 1), *scaled(0.2, 2), *scaled(0.1, 1, " each"), *scaled(0.1, 2, " each")]
+    found = analysis.scaling(rows(made)).set_index(["scaling", "workers"])["efficiency"]
+    assert found[("strong", 2)] == pytest.approx(0.5)
+    assert found[("weak", 2)] == pytest.approx(1)
+
+
+def test_scaling_says_nothing_of_one_number_of_workers() -> None:
+    assert analysis.scaling(rows(scaled(0.1, 2))).empty
+
+
+def test_thirds_are_of_photos_not_of_rows() -> None:
+    made = [row(n, content_uri=f"/p/{n % 6}.jpg", content_edge_density=(n % 6) / 10) for n in range(60)]
+    found = analysis.thirds(rows(made), "content_edge_density")
+    assert found.value_counts().to_dict() == {"low": 20, "middle": 20, "high": 20}
+    assert analysis.thirds(rows([row(1), row(2)]), "content_edge_density").isna().all()
+
+
+def test_the_pareto_set_is_of_time_structure_and_style_and_the_floor_wins_nothing() -> None:
+    made = [
+        row(1, stylizer="fast", stylize_s=0.01, ssim=0.3, gram_distance=9.0),
+        row(2, stylizer="near", stylize_s=1.0, ssim=0.3, gram_distance=1.0),
+        row(3, stylizer="poor", stylize_s=1.1, ssim=0.2, gram_distance=2.0),
+        row(4, stylizer="identity", stylize_s=1e-6, ssim=1.0, gram_distance=20.0),
+    ]
+    found = analysis.tradeoff(analysis.measures(rows(made)), 512).set_index("method")["pareto"]
+    assert found.to_dict() == {"fast": True, "near": True, "poor": False}
+
+
+def test_the_main_resolution_is_where_most_methods_meet() -> None:
+    made = [of_sweep(1, "a", "fp32", 256), of_sweep(2, "a", "fp32", 768), of_sweep(3, "b", "fp32", 768)]
+    assert analysis.main_resolution(rows(made)) == 768
+    assert analysis.main_resolution(rows([row(1, resolution_px=None)])) is None
+
+
+def test_failures_are_counted_by_reason_with_an_error() -> None:
+    made = [row(1), row(2, status="oom", error="no room"), row(3, status="oom", error="no room")]
+    (line,) = analysis.failures(rows(made)).to_dict("records")
+    assert (line["status"], line["n"], line["error"]) == ("oom", 2, "no room")
+
+
+def test_stages_are_medians_and_a_kept_style_has_none() -> None:
+    (line,) = analysis.stages(rows([row(1), row(2, decode_s=0.03), row(3, decode_s=0.02)])).to_dict("records")
+    assert line["decode_s"] == pytest.approx(0.02)
+    assert np.isnan(line["style_s"])
+
+
+def test_nothing_is_made_of_rows_that_all_failed() -> None:
+    made = rows([row(n, status="crashed", stylize_s=None, width_px=None, height_px=None) for n in range(3)])
+    assert analysis.growth(made).empty
+    assert analysis.scaling(made).empty
+    assert analysis.precisions(made).empty
+    measured = analysis.measures(made)
+    assert pd.isna(measured["stylize_p50_s"]).all()
+    assert analysis.tradeoff(measured, 512).empty

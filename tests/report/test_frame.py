@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stylize.errors import UsageError
+from stylize.report.frame import load
+from tests.report.made import of_sweep, row, rows, written
+
+
+def test_a_sweeps_variant_is_taken_apart_whatever_its_label() -> None:
+    frame = rows(
+        [of_sweep(1, "my x2 label 3 px", "auto", 768, 2, " each", precision="bf16"), of_sweep(2, "a", "fp32", 64)]
+    )
+    assert list(frame["method"]) == ["my x2 label 3 px", "a"]
+    assert list(frame["asked_precision"]) == ["auto", "fp32"]
+    assert list(frame["precision"]) == ["bf16", "fp32"]
+    assert list(frame["scaling"]) == ["weak", "strong"]
+
+
+def test_runs_of_one_method_in_other_settings_are_told_apart_by_what_differs() -> None:
+    texts = [json.dumps({"stylizer_settings": {"alpha": alpha, "compile": False}}) for alpha in (0.5, 1.0)]
+    frame = rows([row(1, settings_json=texts[0]), row(2, settings_json=texts[1]), row(3, stylizer="identity")])
+    assert list(frame["method"]) == ["compact (alpha=0.5)", "compact (alpha=1.0)", "identity"]
+
+
+def test_a_backbone_is_part_of_the_name() -> None:
+    assert list(rows([row(1, stylizer="gatys", backbone="vgg19")])["method"]) == ["gatys vgg19"]
+
+
+def test_warmup_and_failed_rows_are_not_clean() -> None:
+    frame = rows([row(1), row(2, warmup=True), row(3, status="oom", warmup=None), row(4, warmup=None)])
+    assert list(frame["clean"]) == [True, False, False, True]
+
+
+def test_modes_and_machines_are_never_mixed() -> None:
+    frame = rows([row(1), row(2, measure_mode="throughput"), row(3, device_name="Another"), row(4, threads=1)])
+    assert frame["setup"].nunique() == 4
+
+
+def test_a_card_is_named_without_the_processors_threads() -> None:
+    (setup,) = rows([row(1, device="cuda:0", device_name="A card")])["setup"]
+    assert setup == "A card, isolated"
+
+
+def test_a_row_that_no_worker_filled_in_belongs_to_its_runs_machine() -> None:
+    lost = row(2, status="timeout", device_name=None, threads=None, warmup=None)
+    assert rows([row(1), lost])["setup"].nunique() == 1
+    assert list(rows([lost])["setup"]) == ["unknown"]
+
+
+def test_an_accelerators_memory_counts_where_there_is_one() -> None:
+    assert list(rows([row(1), row(2, image_device_bytes=7)])["memory_bytes"]) == [100_000_000, 7]
+
+
+def test_runs_of_one_name_are_told_apart_by_their_parents(tmp_path: Path) -> None:
+    outs = [written(tmp_path / name / "out", [row(1)]) for name in ("a", "b")]
+    assert list(load(outs)["run"]) == ["a/out", "b/out"]
+
+
+def test_a_folder_without_rows_is_a_wrong_call(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no rows folder"):
+        load([tmp_path])
+    (tmp_path / "rows").mkdir()
+    with pytest.raises(UsageError, match="no rows in"):
+        load([tmp_path])

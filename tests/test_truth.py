@@ -1,0 +1,111 @@
+"""Numbers in rows against what is known from outside: durations, memory, scikit-image, a profiler, the same bytes."""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import stylize
+from stylize import config as configs
+from stylize import images, pairs
+from stylize.measure.speed import reference_ssim
+from stylize.runner import Runner
+from stylize.stylizers.base import Settings
+from stylize.stylizers.identity import Identity
+
+BLOCK_BYTES = 150_000_000
+
+
+class Slow(Identity):
+    """Takes a known time."""
+
+    seconds = 0.2
+
+    def stylize(self, content: Tensor, code: Any) -> Tensor:
+        time.sleep(self.seconds)
+        return content
+
+
+class Hungry(Identity):
+    """Takes a known amount of memory for a moment."""
+
+    def stylize(self, content: Tensor, code: Any) -> Tensor:
+        block = np.ones(BLOCK_BYTES, np.uint8)
+        return content * float(block[0])
+
+
+def rows(folders: tuple[Path, Path], out: Path, loaded: Any, **settings: Any) -> list[dict[str, Any]]:
+    values = {"content": str(folders[0]), "styles": str(folders[1]), "out": str(out), "stylizer": loaded.name}
+    config = configs.build(values | {"format": "png", "measure_mode": "isolated"} | settings)
+    runner = Runner(config, loaded, run_id="r", worker_id="w", token=None)
+    found = pairs.tasks(pairs.pairs(config), config.result_settings(), None, config.format)
+    return [runner.run_one(task) for task in found]
+
+
+@pytest.mark.parametrize("mode", ["isolated", "throughput"])
+def test_a_known_duration_is_in_stylize_s_and_nothing_else_is(
+    folders: tuple[Path, Path], tmp_path: Path, mode: str
+) -> None:
+    for row in rows(folders, tmp_path, Slow(Settings()), measure_mode=mode):
+        # A sleep is never shorter; how much longer is the machine's affair.
+        assert 0.2 <= row["stylize_s"] < 0.3
+        assert row["stylize_s"] < row["total_s"]
+        others = sum(row[name] or 0 for name in ("read_s", "decode_s", "style_s", "score_s", "encode_s", "write_s"))
+        assert others < 0.2
+        assert row["stylize_s"] + others <= row["total_s"] * 1.001
+
+
+def test_a_profiler_outside_agrees_on_stylize_s(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    stylizer = stylize.load("compact", precision="fp32")
+    profile = cProfile.Profile()
+    profile.enable()
+    found = rows(folders, tmp_path, stylizer, resolution_px=256)
+    profile.disable()
+    calls = pstats.Stats(profile).get_stats_profile().func_profiles["stylize"]
+    ours = sum(row["stylize_s"] for row in found)
+    assert calls.ncalls == str(len(found))
+    assert calls.cumtime == pytest.approx(ours, rel=0.02)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the host's peak is read from Linux's /proc")
+def test_a_known_amount_of_memory_is_in_the_columns(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    for row in rows(folders, tmp_path, Hungry(Settings())):
+        if row["image_host_bytes"] is None:
+            pytest.skip("this kernel does not let a process reset its peak")
+        assert 0.95 * BLOCK_BYTES < row["image_host_bytes"] < 1.1 * BLOCK_BYTES
+        assert row["host_peak_rss_bytes"] > row["image_host_bytes"]
+
+
+def test_ssim_of_real_results_is_scikit_images(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    for row in rows(folders, tmp_path, stylize.load("compact")):
+        photo, result = (images.decode(Path(row[name]).read_bytes()).pixels for name in ("content_uri", "output_uri"))
+        assert row["ssim"] == pytest.approx(reference_ssim(photo, result), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["compact", "gatys"])
+def test_two_runs_of_one_seed_give_the_same_bytes(folders: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+    made = []
+    for run in ("one", "two"):
+        settings: dict[str, Any] = (
+            {"iterations": 3, "scales": 1, "start": "noise", "seed": 5} if name == "gatys" else {}
+        )
+        stylizer = stylize.load(name, weights="random" if name == "gatys" else None, **settings)
+        found = rows(folders, tmp_path / run, stylizer, resolution_px=64)
+        made.append([row["output_sha256"] for row in found])
+    assert made[0] == made[1]
+    assert len(set(made[0])) > 1
+
+
+def test_torch_is_left_as_it_was(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    before = torch.get_num_threads(), torch.initial_seed(), torch.is_grad_enabled()
+    rows(folders, tmp_path, stylize.load("compact"))
+    assert (torch.get_num_threads(), torch.initial_seed(), torch.is_grad_enabled()) == before
