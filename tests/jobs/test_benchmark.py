@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from jobs.benchmark import main
+from stylize.errors import UsageError
+from stylize.results.read import read_rows
+from tests.conftest import picture
+from tests.jobs.conftest import ROOT
+
+SWEEP: dict[str, Any] = {
+    "title": "Two methods",
+    "methods": [
+        {"name": "compact"},
+        {"name": "identity", "precisions": ["fp32"]},
+        {"name": "compact", "label": "none such", "precisions": ["fp16"]},
+        {"name": "tests.jobs.faulty:Slow", "label": "slow", "precisions": ["fp32"], "settings": {"seconds": 0.03},
+         "repeats": 1},
+        {"name": "tests.jobs.faulty:Slow", "label": "hangs", "precisions": ["fp32"], "settings": {"seconds": 60},
+         "repeats": 1, "photos": 1, "warmup": False, "resolutions_px": [48]},
+    ],
+    "precisions": ["fp32"], "resolutions_px": [48, 96], "repeats": 2, "device": "cpu", "cpus_per_actor": 1,
+    "timeout_s": 5,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """content/ with two types of one photo each, styles/ with one artwork, sweep.yaml."""
+    from stylize import images
+
+    folder = tmp_path_factory.mktemp("sweep")
+    for seed, name in enumerate(("content/day/a.jpg", "content/night/b.jpg", "styles/s.jpg")):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(images.encode(picture(seed, 96, 64), "jpg", 95))
+    text = yaml.safe_dump(SWEEP | {"content": str(folder / "content"), "styles": str(folder / "styles")})
+    (folder / "sweep.yaml").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(inputs: Path) -> subprocess.CompletedProcess[str]:
+    """The sweep, run as a user does."""
+    return run(inputs / "sweep.yaml", inputs / "out")
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "jobs.benchmark", *map(str, words), "--progress", "plain"],
+        cwd=ROOT, capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def rows(inputs: Path, done: subprocess.CompletedProcess[str]) -> pd.DataFrame:
+    """Its rows."""
+    assert done.returncode == 3, done.stderr
+    frame: pd.DataFrame = read_rows(inputs / "out").to_pandas()
+    return frame
+
+
+def test_every_variant_and_repeat_has_its_images_and_limits_are_rows(rows: pd.DataFrame) -> None:
+    counts = rows.groupby(["variant", "status"]).size().to_dict()
+    per_size = {
+        ("compact fp32 {} px x1", "ok"): 6, ("identity fp32 {} px x1", "ok"): 6,
+        ("none such fp16 {} px x1", "unsupported"): 6, ("slow fp32 {} px x1", "ok"): 3,
+    }  # fmt: skip
+    wanted = {(name.format(px), status): n for (name, status), n in per_size.items() for px in (48, 96)}
+    assert counts == wanted | {("hangs fp32 48 px x1", "timeout"): 1}
+    (error,) = rows.loc[rows["status"] == "unsupported", "error"].unique()
+    assert "fp16" in error
+
+
+def test_each_block_begins_with_one_warmup_image(rows: pd.DataFrame) -> None:
+    ok = rows[(rows["status"] == "ok")].sort_values("started_at")
+    blocks = ok.groupby(["variant", "repeat"])["warmup"].agg(list)
+    assert all(found == [True, False, False] for found in blocks)
+
+
+def test_blocks_do_not_overlap_and_repeats_follow_each_other(rows: pd.DataFrame) -> None:
+    ok = rows[rows["status"] == "ok"]
+    blocks = ok.groupby(["repeat", "variant"])["started_at"].agg(["min", "max"]).sort_values("min")
+    assert (blocks["max"].iloc[:-1].to_numpy() <= blocks["min"].iloc[1:].to_numpy()).all()
+    assert blocks.index.get_level_values("repeat").is_monotonic_increasing
+
+
+def test_rows_say_the_mode_workers_memory_and_statistics(rows: pd.DataFrame) -> None:
+    ok = rows[rows["status"] == "ok"]
+    assert set(ok["measure_mode"]) == {"isolated"}
+    assert set(rows["workers"]) == {1}
+    assert (ok["image_host_bytes"] >= 0).all()
+    assert ok["content_edge_density"].notna().all()
+    assert (ok.loc[ok["stylizer"] == "slow", "stylize_s"] >= 0.03).all()
+
+
+def test_the_same_command_does_nothing_again_and_the_sweep_is_kept(
+    inputs: Path, rows: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(inputs / "sweep.yaml"), str(inputs / "out")]) == 3
+    told = capsys.readouterr().out
+    assert f"nothing to do: all {len(rows)} tasks have their rows already" in told
+    assert yaml.safe_load((inputs / "out" / "sweep.yaml").read_text())["title"] == "Two methods"
+    record = json.loads((inputs / "out" / "run.json").read_text())
+    assert "compact fp32 48 px x1" in record["variants"]
+    assert "jobs.benchmark" in record["command"]
+
+
+def test_a_dry_run_estimates_from_rows_and_writes_nothing(
+    inputs: Path, rows: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(inputs / "sweep.yaml"), str(tmp_path / "new"), "--dry-run", "--from", str(inputs / "out")]) == 0
+    told = capsys.readouterr().out
+    assert f"{len(rows)} images, {len(rows)} of them still to do" in told
+    assert "time:   about" in told
+    assert "not known, as no row is like it: none such fp16 48 px" in told
+    assert list(tmp_path.iterdir()) == []
+    assert main([str(inputs / "sweep.yaml"), str(inputs / "out"), "--dry-run"]) == 0
+    assert f"{len(rows)} images, 13 of them still to do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["nonesuch"],
+            "one of: claims, gpu, precision, quick, scalability, workers",
+        ),
+        (["quick", "--weights", "microast"], "expected METHOD=PATH"),
+        (["quick", "--weights", "nobody=x"], "METHOD one of compact, gatys"),
+        (["quick", "--content", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        main([words[0], str(tmp_path / "out"), *words[1:]])
+
+
+def test_two_workers_measure_strong_and_weak_scaling(inputs: Path, tmp_path: Path) -> None:
+    sweep = SWEEP | {
+        "methods": [{"name": "identity", "precisions": ["fp32"]}], "workers": [1, 2], "scaling": ["strong", "weak"],
+        "mode": "throughput", "resolutions_px": [48], "repeats": 1,
+        "content": str(inputs / "content"), "styles": str(inputs / "styles"),
+    }  # fmt: skip
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
+    done = run(tmp_path / "sweep.yaml", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    frame = read_rows(tmp_path / "out", ["variant", "workers"]).to_pandas()
+    counts = frame.groupby("variant").size().to_dict()
+    each = "identity fp32 48 px x{} each"
+    assert counts == {each[:-5].format(1): 3, each[:-5].format(2): 4, each.format(1): 3, each.format(2): 6}
