@@ -28,7 +28,7 @@ from jobs.progress import Reporter
 from jobs.sweep_worker import MakeSweeper
 from jobs.worker import WORKER_ENV, load_stylizer
 from stylize import cli, pairs, sweep
-from stylize.config import JobConfig
+from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import StylizeError, UsageError
 from stylize.gallery import styles_folder, write_demo_photos
 from stylize.measure import hardware
@@ -47,13 +47,15 @@ Inputs = list[pairs.Pair]
 
 def main(argv: Sequence[str]) -> int:
     """Run the sweep; returns the exit status: 0 all ok, 3 some rows are not."""
-    given = _parser().parse_args(argv)
+    given = parser().parse_args(argv)
     path = _sweep_path(given.sweep)
     changes = {
         name: getattr(given, name) for name in ("content", "styles", "perceptual", "device") if getattr(given, name)
     }
     plan = sweep.read(path, changes)
     plan = plan.model_copy(update={"methods": _with_weights(plan.methods, given.weights)})
+    if plan.perceptual is not None and plan.perceptual != TORCHVISION:
+        plan = plan.model_copy(update={"perceptual": str(Path(plan.perceptual).absolute())})
     out = Path(given.out).absolute()
     if given.dry_run:
         return _dry_run(plan, out, given.rows_from)
@@ -61,7 +63,8 @@ def main(argv: Sequence[str]) -> int:
         return _locked(plan, out, lock.token, argv, given)
 
 
-def _parser() -> cli.Parser:
+def parser() -> cli.Parser:
+    """The command line."""
     shipped = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
     parser = cli.Parser(prog="benchmark", description="Measure a sweep over methods and settings.")
     parser.add_argument("sweep", metavar="SWEEP", help=f"a YAML file, or one of: {shipped}")

@@ -21,8 +21,9 @@ from jobs.progress import Reporter
 from jobs.worker import WORKER_ENV, MakeRunner, load_stylizer
 from stylize import cli, pairs
 from stylize import config as configs
-from stylize.config import JobConfig
+from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError
+from stylize.measure import hardware
 from stylize.pairs import Task
 from stylize.results.lock import OutLock
 from stylize.results.parts import keys
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the job; returns the exit status: 0 all ok, 3 some rows are not."""
     flags = _parse(argv)
     dry, retry_failed = flags.pop("dry_run"), flags.pop("retry_failed")
-    config = styles_from_weights(absolute(configs.build(flags)))
+    config = one_a_device(styles_from_weights(absolute(configs.build(flags))))
     if dry:
         return dry_run(config, retry_failed)
     # What the caller got wrong is said before OUT is made.
@@ -88,7 +89,22 @@ def absolute(config: JobConfig) -> JobConfig:
     update = {"out": os.path.abspath(out)}  # noqa: PTH100 - symlinks stay
     if config.weights is not None and config.weights != RANDOM:
         update["weights"] = os.path.abspath(local_path(config.weights))  # noqa: PTH100 - a worker has its own folder
+    if config.perceptual is not None and config.perceptual != TORCHVISION:
+        update["perceptual"] = os.path.abspath(local_path(config.perceptual))  # noqa: PTH100
     return config.model_copy(update=update)
+
+
+def one_a_device(config: JobConfig) -> JobConfig:
+    """In isolated mode a worker takes a whole card, or all of this machine's CPUs unless some were asked for."""
+    if config.measure_mode != "isolated":
+        return config
+    if config.gpus_per_actor % 1:
+        raise UsageError(
+            f"gpus_per_actor {config.gpus_per_actor:g} shares a card, which isolated mode rules out: give 1"
+        )
+    if config.gpus_per_actor or "cpus_per_actor" in config.model_fields_set:
+        return config
+    return config.model_copy(update={"cpus_per_actor": float(hardware.usable_cores())})
 
 
 def _submitted() -> bool:

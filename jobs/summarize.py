@@ -24,7 +24,7 @@ PICTURES = 60
 
 def main(argv: Sequence[str]) -> int:
     """Write the report, or compare; returns the exit status."""
-    given = _parser().parse_args(argv)
+    given = parser().parse_args(argv)
     if given.compare:
         if given.outs:
             raise UsageError("--compare takes two runs and no others")
@@ -36,7 +36,8 @@ def main(argv: Sequence[str]) -> int:
     return _report(given)
 
 
-def _parser() -> cli.Parser:
+def parser() -> cli.Parser:
+    """The command line."""
     parser = cli.Parser(prog="summarize", description="Rows of runs to a report, or to a verdict between two runs.")
     parser.add_argument("outs", nargs="*", metavar="OUT", help="folders of runs")
     parser.add_argument(

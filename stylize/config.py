@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from stylize.errors import UsageError
 
+TORCHVISION = "torchvision"
+"""As a `perceptual` setting: torchvision's own weights, from its cache or downloaded."""
+
 
 class JobConfig(BaseModel):
     """What to restyle, with what, to where. Frozen; an unknown name is an error."""
@@ -61,7 +64,8 @@ class JobConfig(BaseModel):
     timeout_s: float = Field(600, gt=0, description="an image that takes longer becomes a `timeout` row")
     retries: int = Field(1, ge=1, le=10, description="how often a task whose worker died is tried again, alone")
     measure_mode: Literal["throughput", "isolated"] = Field(
-        "throughput", description="isolated: nothing else runs in a worker while an image is measured"
+        "throughput",
+        description="isolated: one worker a device, and nothing else runs in it while an image is measured",
     )
     warmup_images: int = Field(1, ge=0, description="first images of a worker that are marked `warmup`")
     perceptual: str | None = Field(

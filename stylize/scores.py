@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylize.config import JobConfig
+from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError, WeightsError
 from stylize.images import Pixels
 from stylize.measure.perceptual import Look, Perceptual, content_distance
@@ -23,7 +23,6 @@ from stylize.measure.statistics import Statistics, statistics
 from stylize.results.schema import Row
 from stylize.stylizers.base import to_tensor
 
-TORCHVISION = "torchvision"
 LEAST_PX = 32
 LONG_SIDE_PX = 512
 """Networks look at no more: what they see depends on scale, and a 4K picture would take them 10 GB."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import stylize
+from jobs import benchmark, summarize
 from stylize.commands.call import Options
 from stylize.config import JobConfig
 from stylize.errors import UsageError
@@ -48,6 +49,8 @@ def test_every_column_and_status_is_listed() -> None:
 
 def test_every_option_that_is_shown_exists() -> None:
     known = {"--" + name.replace("_", "-") for model in MODELS for name in model.model_fields}
+    for parser in (benchmark.parser(), summarize.parser()):
+        known |= {flag for action in parser._actions for flag in action.option_strings}
     known |= {
         "--set",
         "--config",

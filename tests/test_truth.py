@@ -22,24 +22,26 @@ from stylize.runner import Runner
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
 
-BLOCK_BYTES = 150_000_000
-
 
 class Slow(Identity):
-    """Takes a known time."""
+    """Takes a known time, and notes how long it really was."""
 
-    seconds = 0.2
+    taken_s: list[float]
 
     def stylize(self, content: Tensor, code: Any) -> Tensor:
-        time.sleep(self.seconds)
+        begin = time.perf_counter()
+        time.sleep(0.2)
+        self.taken_s.append(time.perf_counter() - begin)
         return content
 
 
 class Hungry(Identity):
     """Takes a known amount of memory for a moment."""
 
+    block_bytes: int
+
     def stylize(self, content: Tensor, code: Any) -> Tensor:
-        block = np.ones(BLOCK_BYTES, np.uint8)
+        block = np.ones(self.block_bytes, np.uint8)
         return content * float(block[0])
 
 
@@ -55,12 +57,14 @@ def rows(folders: tuple[Path, Path], out: Path, loaded: Any, **settings: Any) ->
 def test_a_known_duration_is_in_stylize_s_and_nothing_else_is(
     folders: tuple[Path, Path], tmp_path: Path, mode: str
 ) -> None:
-    for row in rows(folders, tmp_path, Slow(Settings()), measure_mode=mode):
-        # A sleep is never shorter; how much longer is the machine's affair.
-        assert 0.2 <= row["stylize_s"] < 0.3
-        assert row["stylize_s"] < row["total_s"]
+    slow = Slow(Settings())
+    slow.taken_s = []
+    found = rows(folders, tmp_path, slow, measure_mode=mode)
+    # Isolated, each image is made once before, for its memory.
+    taken_s = slow.taken_s[1::2] if mode == "isolated" else slow.taken_s
+    assert [row["stylize_s"] for row in found] == pytest.approx(taken_s, rel=0.05)
+    for row in found:
         others = sum(row[name] or 0 for name in ("read_s", "decode_s", "style_s", "score_s", "encode_s", "write_s"))
-        assert others < 0.2
         assert row["stylize_s"] + others <= row["total_s"] * 1.001
 
 
@@ -68,7 +72,7 @@ def test_a_profiler_outside_agrees_on_stylize_s(folders: tuple[Path, Path], tmp_
     stylizer = stylize.load("compact", precision="fp32")
     profile = cProfile.Profile()
     profile.enable()
-    found = rows(folders, tmp_path, stylizer, resolution_px=256)
+    found = rows(folders, tmp_path, stylizer, resolution_px=256, measure_mode="throughput")
     profile.disable()
     calls = pstats.Stats(profile).get_stats_profile().func_profiles["stylize"]
     ours = sum(row["stylize_s"] for row in found)
@@ -77,11 +81,17 @@ def test_a_profiler_outside_agrees_on_stylize_s(folders: tuple[Path, Path], tmp_
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the host's peak is read from Linux's /proc")
-def test_a_known_amount_of_memory_is_in_the_columns(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    for row in rows(folders, tmp_path, Hungry(Settings())):
+@pytest.mark.parametrize("block_bytes", [4_000_000, 150_000_000])
+def test_a_known_amount_of_memory_is_in_every_images_columns(
+    folders: tuple[Path, Path], tmp_path: Path, block_bytes: int
+) -> None:
+    # The small one stays with the allocator when it is freed: the next image would take it from there unseen.
+    hungry = Hungry(Settings())
+    hungry.block_bytes = block_bytes
+    for row in rows(folders, tmp_path, hungry):
         if row["image_host_bytes"] is None:
             pytest.skip("this kernel does not let a process reset its peak")
-        assert 0.95 * BLOCK_BYTES < row["image_host_bytes"] < 1.1 * BLOCK_BYTES
+        assert 0.95 * block_bytes < row["image_host_bytes"] < 1.1 * block_bytes + 1_000_000
         assert row["host_peak_rss_bytes"] > row["image_host_bytes"]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -63,6 +64,33 @@ def give_back() -> None:
     """Return memory that was freed to the system, so that what is held is what is in use: glibc keeps some of it."""
     with contextlib.suppress(OSError, AttributeError):
         _libc().malloc_trim(0)
+
+
+@contextlib.contextmanager
+def exact_peaks() -> Iterator[None]:
+    """Within it a peak is what is in use: glibc takes every larger block from the system and gives it back when freed.
+
+    Else it serves them from a heap that it keeps, in which freed blocks leave holes: up to twice the memory for small
+    pictures, none for large ones, so that nothing could be said of how memory grows. It is slow (a time of its own is
+    worth nothing); afterwards the heap keeps what it gets, as in a worker that is not being measured.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        _libc().mallopt(_MMAP_THRESHOLD, _LEAST_BLOCK_BYTES)
+    give_back()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, AttributeError):
+            _libc().mallopt(_MMAP_THRESHOLD, _MOST_BLOCK_BYTES)
+            _libc().mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+# mallopt(3)
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_LEAST_BLOCK_BYTES = 64 * 1024
+_MOST_BLOCK_BYTES = 32 * 1024 * 1024
+"""glibc's own limit."""
+_KEPT_BYTES = 2**31 - 1
 
 
 @cache

@@ -50,10 +50,10 @@ _COST: Columns = {
     "not_ok": ("not ok", units.count),
     "reasons": ("why", units.text),
     "stylize_p50_s": ("stylize p50", units.seconds),
-    "stylize_p95_s": ("p95", units.seconds),
+    "stylize_p95_s": ("stylize p95", units.seconds),
     "total_p50_s": ("whole p50", units.seconds),
     "memory_p50_bytes": ("one more image", units.size),
-    "memory_p95_bytes": ("p95", units.size),
+    "memory_p95_bytes": ("its p95", units.size),
     "model_bytes": ("the model", units.size),
 }
 _QUALITY: Columns = {

@@ -26,11 +26,13 @@ def size(value: Any) -> str:
 
 
 def digits(value: Any) -> str:
-    """Three significant digits, never as a power of ten below a million."""
+    """Three significant digits, as a power of ten from a million on: 0.0364, 706000, 5.64e10."""
     if pd.isna(value):
         return DASH
-    text = f"{value:.3g}"
-    return f"{value:.0f}" if "e+" in text else text
+    mantissa, exponent, power = f"{value:.3g}".partition("e+")
+    if not exponent:
+        return mantissa
+    return f"{float(f'{value:.3g}'):.0f}" if abs(value) < 1e6 else f"{mantissa}e{int(power)}"
 
 
 def score(value: Any) -> str:

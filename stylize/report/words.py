@@ -12,7 +12,7 @@ from stylize.report.units import digits, score, seconds, side, size
 STYLE_ROOM = 1.1
 """A style distance up to this many times the best one counts as the same quality."""
 KEPT_SSIM = 0.5
-MEMORIES = (500e6, 1e9, 2e9, 4e9, 8e9)
+MEMORIES = (1e9, 4e9)
 REACH = 4
 """A fit is asked no further than this many times the largest picture measured."""
 FIT_ROOM = 0.1

@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from jobs.stylize_folder import main
+from jobs.stylize_folder import main, one_a_device
 from stylize import cli
+from stylize import config as configs
 from stylize.errors import UsageError
+from stylize.measure import hardware
 from stylize.results.schema import SCHEMA
 from tests.jobs.command import by_name, job, plain, rows, stamps
 from tests.jobs.faulty import EXIT, HANG, MEMORY, NAN, RAISE
@@ -102,6 +104,17 @@ def test_dry_run_counts_what_is_left_and_refuses_what_a_run_would(
     assert "would restyle 0 of 8 pairs" in capsys.readouterr().out
     with pytest.raises(UsageError, match="int8"):
         main([*words, "--precision", "int8"])
+
+
+def test_isolated_mode_gives_a_worker_the_whole_device() -> None:
+    given = {"content": "c", "styles": "s", "out": "o", "measure_mode": "isolated"}
+    cores = hardware.usable_cores()
+    assert one_a_device(configs.build(given)).cpus_per_actor == cores
+    assert one_a_device(configs.build(given | {"cpus_per_actor": 1})).cpus_per_actor == 1
+    assert one_a_device(configs.build(given | {"gpus_per_actor": 1})).cpus_per_actor == 1
+    assert one_a_device(configs.build(given | {"measure_mode": "throughput"})).cpus_per_actor == 1
+    with pytest.raises(UsageError, match=r"gpus_per_actor 0\.5 shares a card"):
+        one_a_device(configs.build(given | {"gpus_per_actor": 0.5}))
 
 
 def test_misbehaving_photos_cost_their_own_rows_only(tmp_path: Path) -> None:
