@@ -10,20 +10,20 @@ leaves an `oom`, `timeout` or `unsupported` row: limits are results.
 from __future__ import annotations
 
 import math
-import secrets
 import shlex
 import sys
 import tempfile
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from jobs import fanout
 from jobs.cluster import local_or_cluster
+from jobs.out import absolute_out, new_run_id, write_record
 from jobs.progress import Reporter
 from jobs.sweep_worker import MakeSweeper
 from jobs.worker import WORKER_ENV, load_stylizer
@@ -35,7 +35,7 @@ from stylize.measure import hardware
 from stylize.report import claims, frame
 from stylize.report.estimate import Wanted, told
 from stylize.results.lock import OutLock
-from stylize.results.read import read_rows, write_json_atomic
+from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
 from stylize.storage import local_path, one_line, write_atomic, writing
@@ -56,9 +56,9 @@ def main(argv: Sequence[str]) -> int:
     plan = plan.model_copy(update={"methods": _with_weights(plan.methods, given.weights)})
     if plan.perceptual is not None and plan.perceptual != TORCHVISION:
         plan = plan.model_copy(update={"perceptual": str(Path(plan.perceptual).absolute())})
-    out = Path(given.out).absolute()
+    out = absolute_out(given.out)
     if given.dry_run:
-        return _dry_run(plan, out, given.rows_from)
+        return _dry_run(plan, out, given)
     with OutLock(out) as lock:
         return _locked(plan, out, lock.token, argv, given)
 
@@ -156,8 +156,8 @@ def _weights_sha256(config: JobConfig) -> str | None:
     return found
 
 
-def _locked(plan: Sweep, out: Path, token: str, argv: Sequence[str], given: Any) -> int:
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+def _locked(plan: Sweep, out: Path, token: str, argv: Sequence[str], given: Namespace) -> int:
+    run_id = new_run_id()
     run = _Run(plan, out, run_id)
     with RowStore.open(out, run_id=run_id) as store:
         done = store.finished(given.retry_failed)
@@ -238,19 +238,20 @@ def _write_record(out: Path, plan: Sweep, run: _Run, argv: Sequence[str]) -> Non
         "environment": hardware.describe(),
         "variants": {name: config.model_dump() for name, config in run.configs.items()},
     }
-    with writing(out / "run.json"):
-        write_json_atomic(out / "run.json", record)
+    write_record(out, record)
+    with writing(out / "sweep.yaml"):
         text = yaml.safe_dump(plan.model_dump(exclude_defaults=True), sort_keys=False, allow_unicode=True)
         write_atomic(out / "sweep.yaml", text.encode())
 
 
-def _dry_run(plan: Sweep, out: Path, other: str | None) -> int:
+def _dry_run(plan: Sweep, out: Path, given: Namespace) -> int:
     """What is left to do, and what rows of OUT, or of another run, say it will take."""
     with tempfile.TemporaryDirectory() as passing:
         # Nothing is written beside rows that are not there yet.
         run = _Run(plan, out, "dry", None if (out / "inputs").is_dir() else Path(passing))
-    rows = _rows_of(local_path(other) if other else out)
-    done = set(rows.loc[rows["ok"], "task_id"]) if rows is not None and not other else set()
+    own = _rows_of(out)
+    rows = _rows_of(local_path(given.rows_from)) if given.rows_from else own
+    done = set() if own is None else set(own.loc[own["ok"] | (not given.retry_failed), "task_id"])
     wanted, total = [], 0
     for variant in sweep.variants(plan):
         tasks = [task for block in run.blocks if block.variant == variant for task in run.tasks(block)]

@@ -117,7 +117,7 @@ def _replay(row: dict[str, Any], record: dict[str, Any], given: Any) -> _Told:
 
 def _config(row: dict[str, Any], record: dict[str, Any], given: Any, folder: str) -> JobConfig:
     settings = json.loads(row["settings_json"])
-    then = record.get("config", {})
+    then = record.get("config") or record.get("variants", {}).get(row["variant"], {})
     known = {name: settings[name] for name in settings if name in JobConfig.model_fields}
     values: dict[str, Any] = {name: then[name] for name in _OF_RESULT if name in then} | known
     # Where the whole settings of the method are known, defaults that have changed since do not matter.

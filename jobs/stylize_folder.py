@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import secrets
 import shlex
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from jobs import fanout
 from jobs.cluster import local_or_cluster
+from jobs.out import absolute_out, new_run_id, write_record
 from jobs.progress import Reporter
 from jobs.worker import WORKER_ENV, MakeRunner, load_stylizer
 from stylize import cli, pairs
@@ -27,7 +27,7 @@ from stylize.measure import hardware
 from stylize.pairs import Task
 from stylize.results.lock import OutLock
 from stylize.results.parts import keys
-from stylize.results.read import read_rows, write_json_atomic
+from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
 from stylize.results.store import Failed, RowStore
 from stylize.storage import local_path, one_line, writing
@@ -80,13 +80,7 @@ def _parse(argv: Sequence[str]) -> dict[str, Any]:
 
 def absolute(config: JobConfig) -> JobConfig:
     """The same with absolute OUT and weights. Raises UsageError for a relative OUT in a submitted job's copy."""
-    out = local_path(config.out)
-    if not out.is_absolute() and _submitted():
-        raise UsageError(
-            f"OUT {one_line(config.out)!r} is relative: a submitted job runs in a temporary copy of the working "
-            "folder, and its results would be lost with it; give an absolute path"
-        )
-    update = {"out": os.path.abspath(out)}  # noqa: PTH100 - symlinks stay
+    update = {"out": str(absolute_out(config.out))}
     if config.weights is not None and config.weights != RANDOM:
         update["weights"] = os.path.abspath(local_path(config.weights))  # noqa: PTH100 - a worker has its own folder
     if config.perceptual is not None and config.perceptual != TORCHVISION:
@@ -105,11 +99,6 @@ def one_a_device(config: JobConfig) -> JobConfig:
     if config.gpus_per_actor or "cpus_per_actor" in config.model_fields_set:
         return config
     return config.model_copy(update={"cpus_per_actor": float(hardware.usable_cores())})
-
-
-def _submitted() -> bool:
-    # Where Ray unpacks a job's working folder.
-    return "runtime_resources" in Path.cwd().parts
 
 
 def styles_from_weights(config: JobConfig) -> JobConfig:
@@ -180,12 +169,12 @@ def _done_in(out: Path, retry_failed: bool) -> set[bytes]:
 def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[str], weights: str | None) -> int:
     kinds = style_kinds(config)
     total = pairs.count(config, kinds)
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    run_id = new_run_id()
     with RowStore.open(Path(config.out), run_id=run_id) as store:
         failed = list(store.failed())
         done = store.finished(retry_failed)
         record = describe_run(config, run_id, argv, retry_failed)
-        _write_record(config, record)
+        write_record(Path(config.out), record)
         counter = _Counter(config, done, failed)
         stream = pairs.pairs(config, kinds)
         tasks = pairs.tasks(stream, config.result_settings(), weights, config.format)
@@ -197,7 +186,7 @@ def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[st
             _work(config, run_id, token, store, itertools.chain([first], todo), total, counter)
     record["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     record["counts"] = dict(counter.counts)
-    _write_record(config, record)
+    write_record(Path(config.out), record)
     return finish(config, counter)
 
 
@@ -319,21 +308,6 @@ def describe_run(config: JobConfig, run_id: str, argv: Sequence[str], retry_fail
         "git_commit": git_commit(),
         "environment": describe(),
     }
-
-
-def _write_record(config: JobConfig, record: dict[str, Any]) -> None:
-    """run.json: this run, and the earlier ones of the same OUT below it."""
-    path = Path(config.out) / "run.json"
-    earlier: list[Any] = []
-    try:
-        old = json.loads(path.read_text(encoding="utf-8"))
-        earlier = old.pop("earlier_runs", [])
-        if old.get("run_id") != record["run_id"]:
-            earlier.append(old)
-    except (OSError, ValueError, AttributeError):
-        pass
-    with writing(path):
-        write_json_atomic(path, record | {"earlier_runs": earlier})
 
 
 def finish(config: JobConfig, counter: _Counter) -> int:

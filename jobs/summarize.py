@@ -14,6 +14,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobs.out import absolute_out
 from stylize import cli
 from stylize.errors import UsageError
 from stylize.report import claims, compare, frame, page
@@ -62,7 +63,7 @@ def _run_folder(word: str) -> Path:
 
 def _report(given: Namespace) -> int:
     outs = list(dict.fromkeys(_run_folder(word).absolute() for word in given.outs))
-    folder, pictures = local_path(given.out), given.pictures
+    folder, pictures = absolute_out(given.out), given.pictures
     if pictures < 0:
         raise UsageError("--pictures: give 0 or more")
     if any((folder / name).exists() for name in ("rows", "run.json")) and not (folder / "index.html").exists():
@@ -91,7 +92,7 @@ def _compare(given: Namespace) -> int:
     found = compare.compare(rows_a, rows_b, tolerance)
     text = "\n".join(compare.told(found, a, b))
     if (out := given.out) is not None:
-        folder = local_path(out)
+        folder = absolute_out(out)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             write_atomic(folder / "compare.txt", f"{text}\n".encode())

@@ -239,7 +239,11 @@ class Runner:
         with torch.inference_mode():
             code, first.row["style_s"] = self._styles.code(first.style)
             contents = [to_tensor(work.pixels, self.stylizer.device) for work in works if work.pixels is not None]
-            alone = self._peak_alone(contents[0], code) if self.config.measure_mode == "isolated" else None
+            alone = None
+            if self.config.measure_mode == "isolated":
+                # In a thread of its own, whose heap has no holes left by other work, and whose OpenMP threads end with it.
+                with ThreadPoolExecutor(1, "memory") as own:
+                    alone = own.submit(self._peak_alone, contents[0], code).result()
             self._peak.start()
             with timed(self.device) as clock:
                 if len(works) == 1:
@@ -260,7 +264,7 @@ class Runner:
 
         The timed call that follows finds caches and threads as in the middle of a run, not as after a pause.
         """
-        with exact_peaks():
+        with torch.inference_mode(), exact_peaks():
             self._peak.start()
             self.stylizer.stylize(content, code)
             return asdict(self._peak.stop())

@@ -12,6 +12,7 @@ import pandas as pd
 
 from stylize.errors import UsageError
 from stylize.results.read import read_rows
+from stylize.results.schema import SCHEMA
 from stylize.storage import one_line
 
 KEY = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
@@ -29,13 +30,21 @@ def load(outs: Sequence[Path]) -> pd.DataFrame:
     """
     frames = []
     for out in outs:
-        frame: pd.DataFrame = read_rows(out).to_pandas()
+        frame: pd.DataFrame = read_rows(out, _READ).to_pandas()
         frames.append(frame.assign(run=_name(out, outs)))
     frames = [frame for frame in frames if len(frame)]
     if not frames:
         raise UsageError(f"no rows in {', '.join(one_line(out) for out in outs)}")
     rows = pd.concat([frame.astype(object) for frame in frames], ignore_index=True).infer_objects()
     return derive(rows)
+
+
+# What no report looks at is a third of a long run's memory.
+_NOT_READ = {
+    "run_id", "attempt", "content_sha256", "style_sha256", "output_sha256", "source_width_px", "source_height_px",
+    "content_weight", "style_weight", "seed", "batch_size", "perceptual_variant", "lpips_variant",
+}  # fmt: skip
+_READ = [name for name in SCHEMA.names if name not in _NOT_READ]
 
 
 def derive(rows: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from jobs.benchmark import main
+from jobs.replay import main as replay
 from stylize.errors import UsageError
 from stylize.results.read import read_rows
 from tests.conftest import picture
@@ -124,7 +125,16 @@ def test_a_dry_run_estimates_from_rows_and_writes_nothing(
     assert "not known, as no row is like it: none such fp16 48 px" in told
     assert list(tmp_path.iterdir()) == []
     assert main([str(inputs / "sweep.yaml"), str(inputs / "out"), "--dry-run"]) == 0
+    assert f"{len(rows)} images, 0 of them still to do" in (told := capsys.readouterr().out)
+    assert "nothing is left to do" in told
+    assert main([str(inputs / "sweep.yaml"), str(inputs / "out"), "--dry-run", "--retry-failed"]) == 0
     assert f"{len(rows)} images, 13 of them still to do" in capsys.readouterr().out
+
+
+def test_a_sweeps_row_can_be_made_again(inputs: Path, rows: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+    row = rows[(rows["variant"] == "slow fp32 96 px x1") & (rows["warmup"] == False)].iloc[0]  # noqa: E712
+    assert replay([str(inputs / "out"), row["task_id"]]) == 0
+    assert "the row was made again" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
