@@ -241,7 +241,7 @@ class Runner:
             contents = [to_tensor(work.pixels, self.stylizer.device) for work in works if work.pixels is not None]
             alone = None
             if self.config.measure_mode == "isolated":
-                # In a thread of its own, whose heap has no holes that other work left and whose OpenMP threads end with it.
+                # In a thread of its own: no holes of other work in its heap, and its OpenMP threads end with it.
                 with ThreadPoolExecutor(1, "memory") as own:
                     alone = own.submit(self._peak_alone, contents[0], code).result()
             self._peak.start()
