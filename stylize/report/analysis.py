@@ -15,6 +15,10 @@ STAGES = ("read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "
 SCORES = ("ssim", "gram_distance", "moments_distance", "content_distance", "lpips")
 STATISTICS = {"content_edge_density": "edges", "content_colourfulness": "colour", "content_entropy_bits": "entropy"}
 SAME_TASK = [*KEY, "content_uri", "style_uri", "repeat"]
+LEAST_RANGE = 2
+"""Pictures whose sizes differ by less say nothing of growth."""
+LEAST_PHOTOS = 6
+"""Fewer are not split into thirds."""
 FLOOR = "identity"
 """Does nothing: it is shown, but it wins nothing."""
 
@@ -65,13 +69,13 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
         }
         for name, column in (("time", "stylize_s"), ("memory", "memory_bytes")):
             law = power_law(part["megapixels"].to_numpy(float), part[column].to_numpy(float))
-            found = (law.exponent, law.low, law.high, law.scale) if law else (np.nan,) * 4
+            numbers = (law.exponent, law.low, law.high, law.scale) if law else (np.nan,) * 4
             line |= dict(
-                zip((f"{name}_exponent", f"{name}_low", f"{name}_high", f"{name}_at_1_mp"), found, strict=True)
+                zip((f"{name}_exponent", f"{name}_low", f"{name}_high", f"{name}_at_1_mp"), numbers, strict=True)
             )
         lines.append(line)
-    found_lines = pd.DataFrame(lines)
-    return found_lines[found_lines["least_megapixels"] < found_lines["most_megapixels"]] if lines else found_lines
+    found = pd.DataFrame(lines)
+    return found[found["most_megapixels"] >= LEAST_RANGE * found["least_megapixels"]] if lines else found
 
 
 def stages(rows: pd.DataFrame) -> pd.DataFrame:
@@ -156,9 +160,9 @@ def breakdown(rows: pd.DataFrame, by: str) -> pd.DataFrame:
 
 
 def thirds(rows: pd.DataFrame, column: str) -> pd.Series:
-    """Each row's third of its photo's statistic: low, middle or high; null where it has none."""
+    """Each row's third of its photo's statistic: low, middle or high; null where it has none, or photos are few."""
     photos = rows.drop_duplicates("content_uri").set_index("content_uri")[column].dropna()
-    if photos.nunique() < 3:
+    if photos.nunique() < LEAST_PHOTOS:
         return pd.Series(None, rows.index, dtype=object)
     thirds_of = pd.qcut(photos.rank(method="first"), 3, labels=["low", "middle", "high"]).astype(object)
     return rows["content_uri"].map(thirds_of)

@@ -37,6 +37,14 @@ class Sheet:
     inputs: list[Picture]
     lines: list[tuple[str, list[Picture]]] = field(default_factory=list)
 
+    @property
+    def rows(self) -> list[tuple[str, list[Picture]]]:
+        """Photo and artwork on a line of their own; beside the results where these are one line only."""
+        if len(self.lines) == 1:
+            ((heading, pictures),) = self.lines
+            return [(heading, self.inputs + pictures)]
+        return [("", self.inputs), *self.lines]
+
 
 def sheets(rows: pd.DataFrame, most: int) -> list[Sheet]:
     """Contact sheets of at most `most` pictures in all; what has been moved or deleted is left out.

@@ -86,7 +86,8 @@ def _against_pixels(column: str, what: str, scale: float, word: str) -> Callable
         drawn = False
         for number, name, part in _series(rows):
             values = part[part[column] > 0].groupby("megapixels")[column]
-            if values.ngroups < 2:
+            sizes = list(values.groups)
+            if len(sizes) < 2 or max(sizes) < analysis.LEAST_RANGE * min(sizes):
                 continue
             drawn = True
             middle, low, high = (values.quantile(q) / scale for q in (0.5, 0.05, 0.95))

@@ -76,7 +76,7 @@ def all_tables(rows: pd.DataFrame) -> list[Table]:
             "measures", "All measurements",
             "p50 and p95 leave warm-up images out; n is how many images count. one more image: memory at its peak "
             "above what the worker held before. the model: what loading it took. whole: from reading to writing, waits "
-            "included.",
+            "included. In throughput mode an image's neighbours are in its time and memory, too.",
             measured, _WHAT | _COST | _QUALITY,
         ),
         _table(

@@ -48,10 +48,13 @@ def _fastest(measured: pd.DataFrame, side_px: float | None) -> Iterator[str]:
         return
     at = f"At {side(side_px)}" if side_px is not None else "At the photos' own size"
     fastest = here.loc[here["stylize_p50_s"].idxmin()]
+    verb = "is the fastest:" if len(here) > 1 else "takes"
     yield (
-        f"{at}, {_name(fastest)} is the fastest: {seconds(fastest['stylize_p50_s'])} an image (p95 "
+        f"{at}, {_name(fastest)} {verb} {seconds(fastest['stylize_p50_s'])} an image (p95 "
         f"{seconds(fastest['stylize_p95_s'])}, {fastest['n']} images), mean SSIM {score(fastest['ssim_mean'])}."
     )
+    if len(here) == 1:
+        return
     if here["gram_distance_mean"].notna().any():
         best = here.loc[here["gram_distance_mean"].idxmin()]
         close = here[here["gram_distance_mean"] <= STYLE_ROOM * best["gram_distance_mean"]]
