@@ -5,6 +5,7 @@ from __future__ import annotations
 import cProfile
 import pstats
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor
 import stylize
 from stylize import config as configs
 from stylize import images, pairs
+from stylize.measure.memory import exact_peaks
 from stylize.measure.speed import reference_ssim
 from stylize.runner import Runner
 from stylize.stylizers.base import Settings
@@ -88,11 +90,29 @@ def test_a_known_amount_of_memory_is_in_every_images_columns(
     # The small one stays with the allocator when it is freed: the next image would take it from there unseen.
     hungry = Hungry(Settings())
     hungry.block_bytes = block_bytes
+    end_threads_that_freed_much()
     for row in rows(folders, tmp_path, hungry):
         if row["image_host_bytes"] is None:
             pytest.skip("this kernel does not let a process reset its peak")
-        assert 0.95 * block_bytes < row["image_host_bytes"] < 1.1 * block_bytes + 1_000_000
+        # The kernel counts a process's pages in batches, one a processor: some 100 kB either way.
+        assert block_bytes - 500_000 < row["image_host_bytes"] < 1.1 * block_bytes + 1_000_000
         assert row["host_peak_rss_bytes"] > row["image_host_bytes"]
+
+
+def end_threads_that_freed_much() -> None:
+    """Leave heaps with freed memory in them, which threads to come inherit."""
+
+    def fill() -> None:
+        blocks = [np.ones(6_000_000, np.uint8) for _ in range(4)]
+        del blocks
+
+    with exact_peaks():
+        pass  # from here on heaps keep what is freed
+    threads = [threading.Thread(target=fill) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def test_ssim_of_real_results_is_scikit_images(folders: tuple[Path, Path], tmp_path: Path) -> None:

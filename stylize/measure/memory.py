@@ -75,6 +75,7 @@ def exact_peaks() -> Iterator[None]:
     worth nothing); afterwards the heap keeps what it gets, as in a worker that is not being measured.
     """
     with contextlib.suppress(OSError, AttributeError):
+        _empty_this_threads_heap()
         _libc().mallopt(_MMAP_THRESHOLD, _LEAST_BLOCK_BYTES)
     give_back()
     try:
@@ -83,6 +84,20 @@ def exact_peaks() -> Iterator[None]:
         with contextlib.suppress(OSError, AttributeError):
             _libc().mallopt(_MMAP_THRESHOLD, _MOST_BLOCK_BYTES)
             _libc().mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def _empty_this_threads_heap() -> None:
+    """Give back the end of the calling thread's heap, which `malloc_trim` leaves alone in all but the main thread's.
+
+    A new thread inherits the heap of one that ended, and a block of several MB would come from there unseen.
+    Freeing a block next to that end trims it; blocks this large come from there, not from a hole.
+    """
+    libc = _libc()
+    libc.mallopt(_MMAP_THRESHOLD, _MOST_BLOCK_BYTES)
+    libc.mallopt(_TRIM_THRESHOLD, _LEAST_BLOCK_BYTES)
+    blocks = [libc.malloc(_MOST_BLOCK_BYTES - _LEAST_BLOCK_BYTES) for _ in range(2)]
+    for block in reversed(blocks):
+        libc.free(block)
 
 
 # mallopt(3)
@@ -95,7 +110,10 @@ _KEPT_BYTES = 2**31 - 1
 
 @cache
 def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL("libc.so.6")
+    libc = ctypes.CDLL("libc.so.6")
+    libc.malloc.argtypes, libc.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+    libc.free.argtypes, libc.free.restype = [ctypes.c_void_p], None
+    return libc
 
 
 def held(device: str = "cpu") -> tuple[int | None, int | None]:
