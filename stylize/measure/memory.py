@@ -68,20 +68,25 @@ def give_back() -> None:
 
 @contextlib.contextmanager
 def exact_peaks() -> Iterator[None]:
-    """Within it a peak is what is in use: glibc takes every larger block from the system and gives it back when freed.
+    """Within it a peak is what the calling thread has in use: each larger block is the system's, and goes back to it.
 
-    Else it serves them from a heap that it keeps, in which freed blocks leave holes: up to twice the memory for small
-    pictures, none for large ones, so that nothing could be said of how memory grows. It is slow (a time of its own is
-    worth nothing); afterwards the heap keeps what it gets, as in a worker that is not being measured.
+    Else glibc serves them from a heap that it keeps, in which freed blocks leave holes: up to twice the memory for
+    small pictures, none for large ones, so that nothing could be said of how memory grows. It is slow (a time of its
+    own is worth nothing); afterwards the heap keeps what it gets, as in a worker that is not being measured.
     """
+    held: list[int] = []
     with contextlib.suppress(OSError, AttributeError):
         _empty_this_threads_heap()
         _libc().mallopt(_MMAP_THRESHOLD, _LEAST_BLOCK_BYTES)
-    give_back()
+        _libc().mallopt(_MMAP_MAX, _MOST_BLOCKS)
+        give_back()
+        held = _holes_of_this_threads_heap()
     try:
         yield
     finally:
         with contextlib.suppress(OSError, AttributeError):
+            for block in held:
+                _libc().free(block)
             _libc().mallopt(_MMAP_THRESHOLD, _MOST_BLOCK_BYTES)
             _libc().mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
 
@@ -100,11 +105,30 @@ def _empty_this_threads_heap() -> None:
         libc.free(block)
 
 
+def _holes_of_this_threads_heap() -> list[int]:
+    """Take all that is free in the calling thread's heap, so that nothing else does; its pages stay untouched."""
+    libc, taken = _libc(), []
+    size = _MOST_BLOCK_BYTES
+    while size >= _LEAST_BLOCK_BYTES:
+        block = libc.malloc(size)
+        if block is None:
+            break
+        if ctypes.c_size_t.from_address(block - ctypes.sizeof(ctypes.c_size_t)).value & _IS_MMAPPED:
+            libc.free(block)  # no hole is this large any more
+            size //= 2
+        else:
+            taken.append(block)
+    return taken
+
+
 # mallopt(3)
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _LEAST_BLOCK_BYTES = 64 * 1024
 _MOST_BLOCK_BYTES = 32 * 1024 * 1024
 """glibc's own limit."""
+_IS_MMAPPED = 2
+"""The bit that glibc sets in the size before a block which it took from the system."""
+_MOST_BLOCKS = 65536
 _KEPT_BYTES = 2**31 - 1
 
 
