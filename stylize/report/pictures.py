@@ -47,10 +47,11 @@ class Sheet:
 
 
 def sheets(rows: pd.DataFrame, most: int) -> list[Sheet]:
-    """Contact sheets of at most `most` pictures in all; what has been moved or deleted is left out.
+    """Contact sheets of at most `most` pictures in all; what has been moved or deleted, or is untrained, is left out.
 
     One photo of each content type comes before a second of any, each with another artwork.
     """
+    rows = rows[rows["weights_sha256"] != "random"]
     found: list[Sheet] = []
     left = most
     for content, style in _pairs(rows):

@@ -26,6 +26,9 @@ _RC = {
 _MARKERS = "osD^vP*Xd<>ph"
 
 
+_LABEL_POINTS = 7
+
+
 def all_plots(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
     """(file name, caption, SVG text) of every plot that the rows can fill."""
     import matplotlib as mpl
@@ -159,9 +162,6 @@ def _tradeoff(figure: Any, rows: pd.DataFrame) -> bool:
         across, found["ssim_mean"], c=np.log10(found["stylize_p50_s"].clip(1e-5)), cmap="viridis_r", s=70, zorder=3,
         edgecolors=["black" if best else "none" for best in found["pareto"]], linewidths=1.8,
     )  # fmt: skip
-    for x, line in zip(across, found.itertuples(), strict=True):
-        text = _label(f"{line.method} {line.precision}") + f"\n{seconds(line.stylize_p50_s)}"
-        axes.annotate(text, (x, line.ssim_mean), xytext=(7, 3), textcoords="offset points", fontsize=7)
     axes.set(
         ylabel="SSIM against the photo, more keeps more of it",
         xlabel="Gram distance from the artwork, less is nearer" if with_style else "seconds an image",
@@ -169,10 +169,35 @@ def _tradeoff(figure: Any, rows: pd.DataFrame) -> bool:
         ylim=(max(0, found["ssim_mean"].min() - 0.05), min(1, found["ssim_mean"].max() + 0.05)),
         xlim=(across.min() / 1.15, across.max() * 1.45),
     )
+    texts = [
+        _label(f"{line.method} {line.precision}") + f"\n{seconds(line.stylize_p50_s)}" for line in found.itertuples()
+    ]
     _plain_ticks(axes.xaxis)
     bar = figure.colorbar(shown, ax=axes, label="time an image")
     bar.ax.yaxis.set_major_formatter(lambda value, _: seconds(10**value))
+    figure.draw_without_rendering()  # only now are the axes where they stay
+    _put_labels(axes, list(zip(across, found["ssim_mean"], strict=True)), texts)
     return True
+
+
+def _put_labels(axes: Any, points: list[tuple[float, float]], texts: list[str]) -> None:
+    """A label beside each point, in the first place around it that no other label or point takes."""
+    height = 2 * _LABEL_POINTS * 1.25
+    scale = 72 / axes.figure.dpi
+    centres = [axes.transData.transform(point) * scale for point in points]
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in centres]
+    for (x, y), point, text in zip(centres, points, texts, strict=True):
+        width = 0.6 * _LABEL_POINTS * max(map(len, text.splitlines()))
+        places = [(dx, dy) for dy in (-2, -height - 2, height, -2 * height, 2 * height) for dx in (7, -7 - width)]
+        boxes = [(x + dx, y + dy, x + dx + width, y + dy + height) for dx, dy in places]
+        free = [number for number, box in enumerate(boxes) if not any(_overlap(box, other) for other in taken)]
+        best = free[0] if free else 0
+        taken.append(boxes[best])
+        axes.annotate(text, point, xytext=places[best], textcoords="offset points", fontsize=_LABEL_POINTS)
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _workers(figure: Any, rows: pd.DataFrame) -> bool:
