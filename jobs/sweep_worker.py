@@ -61,7 +61,7 @@ class Sweeper:
 
     def _load(self, config: JobConfig) -> None:
         if self._runner is not None:
-            self._runner.close()
+            self._runner.close(wait=True)  # its last image would be in the next one's baseline
         self._runner, self._problem = None, None
         _give_back()
         try:

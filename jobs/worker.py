@@ -88,7 +88,8 @@ class MakeRunner:
         before = held(device)
         stylizer = load_stylizer(self.config)
         taken = (
-            now - then if now is not None and then is not None else None
+            # Less than before: something else was freed meanwhile, and what the model took is not known.
+            now - then if now is not None and then is not None and now >= then else None
             for now, then in zip(held(device), before, strict=True)
         )
         return Runner(

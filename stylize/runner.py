@@ -153,10 +153,10 @@ class Runner:
         self._stylize([work])
         return self._finish(work)
 
-    def close(self) -> None:
-        """End the worker's threads."""
+    def close(self, wait: bool = False) -> None:
+        """End the worker's threads; `wait` for what they still hold to be freed."""
         for pool in (self._readers, self._stage, self._finishers):
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=wait, cancel_futures=True)
 
     def _submit(self, tasks: list[Task]) -> list[Future[Row]]:
         """Put tasks that may share a call of the stylizer through the stages."""

@@ -60,7 +60,9 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["ok"] = rows["status"] == "ok"
     rows["clean"] = rows["ok"] & (rows["warmup"] != True)  # noqa: E712 - the column may hold nulls
     rows["memory_bytes"] = rows["image_device_bytes"].fillna(rows["image_host_bytes"])
-    rows["model_bytes"] = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
+    model_bytes = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
+    # Older rows have a negative one where something else was freed while the model was loaded.
+    rows["model_bytes"] = model_bytes.where(model_bytes >= 0)
     rows["style"] = [Path(str(uri)).stem for uri in rows["style_uri"]]
     rows["content"] = [Path(str(uri)).stem for uri in rows["content_uri"]]
     rows["setup"] = _setups(rows)
