@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from stylize.report import analysis
-from stylize.report.units import digits, seconds, size, times
+from stylize.report.units import digits, seconds, size
 
 HOLDS, PARTLY, FAILS, UNKNOWN = "holds here", "holds in part", "does not hold here", "not measured"
 SIDE_PX = 768
@@ -139,14 +140,19 @@ def _against(text: str, ours: pd.DataFrame, others: pd.DataFrame, better: np.ufu
     return Claim(text, "; ".join(told), _judge(outcomes))
 
 
+def _range(values: pd.Series, form: Callable[[Any], str] = digits) -> str:
+    low, high = form(values.min()), form(values.max())
+    return low if low == high else f"{low} to {high}"
+
+
 def _precision(rows: pd.DataFrame, names: tuple[str, ...], text: str) -> Claim:
     found = analysis.precisions(rows)
     if found.empty:
         return Claim(text, "", UNKNOWN)
     here = found[found["precision"].isin(names) & found["memory"].notna() & (found["method"] != analysis.FLOOR)]
     told = "; ".join(
-        f"{line['method']} {line['precision']} {line['resolution_px']:.0f} px {times(line['memory'])} of fp32's, "
-        f"{digits(line['speed'])}x as fast"
-        for _, line in here.iterrows()
+        f"{method} {precision} {_range(part['memory'])}x of fp32's, {_range(part['speed'])}x as fast"
+        f" ({_range(part['resolution_px'], '{:.0f}'.format)} px)"
+        for (method, precision), part in here.groupby(["method", "precision"])
     )
     return Claim(text, told, _judge(here["memory"] < 0.95))
