@@ -13,7 +13,6 @@ import logging
 import math
 import os
 import shlex
-import signal
 import sys
 import tempfile
 import threading
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 CHECKPOINTS = "checkpoints"
 RUN_FILE = "train.json"
 RESTARTS = 3
+POLL_S = 0.5
 
 
 def main(argv: Sequence[str]) -> int:
@@ -223,7 +223,7 @@ def _train(
     # Its own lines would tear the bar apart; what matters of them comes back as the error.
     logging.getLogger("ray.train").setLevel(logging.ERROR)
     board = ray.remote(Board).options(num_cpus=0).remote()
-    trainer = TorchTrainer(
+    trainer: Any = TorchTrainer(
         _work,
         train_loop_config={
             "config": config, "photos": photos, "artworks": artworks, "origin": origin, "board": board,
@@ -236,16 +236,14 @@ def _train(
             failure_config=FailureConfig(max_failures=RESTARTS),
         ),
     )  # fmt: skip
-    before = signal.getsignal(signal.SIGINT)
+    # Else Ray Train asks its controller to abort, and now and then waits for the answer for ever. Nothing needs that:
+    # killed workers lose no step.
+    trainer._register_sigint_handler = lambda controller: None
     with shown, _watching(board, shown):
         try:
             trainer.fit()
-        except SystemExit:  # what Ray Train makes of Ctrl-C
-            raise KeyboardInterrupt from None
         except Exception as error:
             raise _plain(error) from None
-        finally:
-            signal.signal(signal.SIGINT, before)
 
 
 def _plain(error: Exception) -> StylizeError:
@@ -264,7 +262,7 @@ def _watching(board: Any, shown: TrainingReporter) -> Iterator[None]:
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.5):
+        while not over.wait(POLL_S):
             _show(board, shown)
 
     thread = threading.Thread(target=watch, daemon=True)
@@ -273,7 +271,7 @@ def _watching(board: Any, shown: TrainingReporter) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join()
+        thread.join()  # a question to Ray after its shutdown ends the process
         _show(board, shown)
 
 
