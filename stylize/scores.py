@@ -99,7 +99,7 @@ def _lpips(backbone: Literal["alex", "vgg", "squeeze"]) -> Any:
     try:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
     except ImportError:
-        raise UsageError("lpips needs torchmetrics and torchvision: pip install 'stylize[lpips]'") from None
+        raise UsageError("lpips needs torchmetrics and torchvision: pip install torchmetrics") from None
     try:
         return LearnedPerceptualImagePatchSimilarity(backbone, normalize=True).eval()
     except (OSError, RuntimeError) as error:

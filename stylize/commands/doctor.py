@@ -62,7 +62,7 @@ def _versions() -> Iterator[Line]:
     if ray:
         yield "ok", f"ray {_version('ray') or '(unknown version)'}: folders of images run, too"
     else:
-        yield "warn", "ray is missing; only the jobs for folders need it: pip install 'stylize[jobs]'"
+        yield "warn", "ray is missing; only the jobs for folders need it: pip install 'ray[default]' jinja2 matplotlib"
 
 
 def _torch() -> Line:
