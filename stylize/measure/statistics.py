@@ -1,7 +1,7 @@
 """What a picture is like, without any weights: how busy, how colourful, how much there is to tell.
 
 All three are taken at a long side of 256 px (smaller pictures as they are), so that they compare across resolutions and
-cost under a millisecond.
+cost about 2 ms at 768x512.
 """
 
 from __future__ import annotations
