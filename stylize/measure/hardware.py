@@ -18,7 +18,7 @@ from typing import Any
 
 _log = logging.getLogger(__name__)
 
-_CPU_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+_CPU_FLAGS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 _PACKAGES = (
     "torch",
     "torchvision",

@@ -7,11 +7,29 @@ the normalisations' statistics would not survive 8 bits.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+@functools.cache
+def largest_activation() -> int:
+    """255, or 127 on a processor that adds pairs of 8-bit products in 16 bits (x86 without VNNI): more would overflow.
+
+    Found by a sum that overflows there, as which kernel runs depends on more than the processor's flags.
+    """
+    channels, shape = 16, [1, 1]
+    most = torch.full((1, channels, 8, 8), 255, dtype=torch.uint8)
+    ones, zeros = torch.ones(channels), torch.zeros(channels, dtype=torch.int32)
+    weight = torch.full((channels, channels, 1, 1), 127, dtype=torch.int8)
+    packed = torch.ops.onednn.qconv_prepack(weight, ones, 1.0, 0, shape, [0, 0], shape, 1, None)
+    sums = torch.ops.onednn.qconv2d_pointwise(
+        most, 1.0, 0, packed, ones, zeros, None, shape, [0, 0], shape, 1, 1.0, 0, torch.float32, "none", [], "",
+    )  # fmt: skip
+    return 255 if bool((sums == 255 * 127 * channels).all()) else 127
 
 
 class Int8Conv2d(nn.Module):
@@ -44,8 +62,8 @@ class Int8Conv2d(nn.Module):
             # 8 bits have no NaN: what is not finite must stay so, or it would come out as a grey picture.
             nothing = x.new_full((self.outputs, self.inputs // self.groups, *self.kernel), float("nan"))
             return F.conv2d(F.pad(x, self.pad), nothing, None, self.stride, 0, self.dilation, self.groups)
-        step = max((high - low) / 255, 1e-12)
-        # Rounded down, so that neither end leaves 0 to 255; the conversion cuts off, hence the half.
+        step = max((high - low) / largest_activation(), 1e-12)
+        # Rounded down, so that neither end leaves the range; the conversion cuts off, hence the half.
         zero = int(-low / step)
         quantized = torch.add(x.new_tensor(zero + 0.5), x, alpha=1 / step).to(torch.uint8)
         if self.mode != "zeros" and any(self.pad):

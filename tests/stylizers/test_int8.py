@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stylize.stylizers._int8 import Int8Conv2d, quantize
+from stylize.stylizers._int8 import Int8Conv2d, largest_activation, quantize
 
 pytestmark = pytest.mark.skipif(
     "onednn" not in torch.backends.quantized.supported_engines, reason="this torch has no 8-bit kernels"
@@ -40,6 +40,19 @@ def test_result_is_near_the_plain_convolutions(
     result = Int8Conv2d(conv)(x)
     assert result.shape == expected.shape
     assert 0 < distance(result, expected) < 0.02
+
+
+@pytest.mark.parametrize("largest", [127, 255])
+def test_seven_bits_of_activations_are_near_too_and_eight_only_where_sums_do_not_overflow(
+    largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if largest > largest_activation():
+        pytest.skip("this processor adds pairs of 8-bit products in 16 bits")
+    monkeypatch.setattr("stylize.stylizers._int8.largest_activation", lambda: largest)
+    conv = nn.Conv2d(16, 8, 3)
+    conv.weight.abs_()  # the largest sums there are: nothing cancels
+    x = torch.rand(1, 16, 12, 12) + 0.5
+    assert distance(Int8Conv2d(conv)(x), conv(x)) < 0.01
 
 
 def test_channels_innermost_and_no_bias_change_nothing() -> None:
