@@ -23,13 +23,13 @@ import pyarrow as pa
 
 from jobs import fanout
 from jobs.cluster import local_or_cluster
-from jobs.out import absolute_out, new_run_id, write_record
+from jobs.out import absolute_out, new_run_id, run_folders, write_record
 from jobs.progress import Reporter
 from jobs.sweep_worker import MakeSweeper
 from jobs.worker import WORKER_ENV, load_stylizer
 from stylize import cli, pairs, sweep
 from stylize.config import TORCHVISION, JobConfig
-from stylize.errors import StylizeError, UsageError
+from stylize.errors import StylizeError, UsageError, one_line
 from stylize.gallery import styles_folder, write_demo_photos
 from stylize.measure import hardware
 from stylize.report import claims, frame
@@ -38,7 +38,7 @@ from stylize.results.lock import OutLock
 from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
-from stylize.storage import local_path, one_line, write_atomic, writing
+from stylize.storage import write_atomic, writing
 from stylize.sweep import Block, Sweep
 
 SHIPPED = Path(__file__).parent / "sweeps"
@@ -250,7 +250,10 @@ def _dry_run(plan: Sweep, out: Path, given: Namespace) -> int:
         # Nothing is written beside rows that are not there yet.
         run = _Run(plan, out, "dry", None if (out / "inputs").is_dir() else Path(passing))
     own = _rows_of(out)
-    rows = _rows_of(local_path(given.rows_from)) if given.rows_from else own
+    rows = own
+    if given.rows_from:
+        with run_folders([given.rows_from]) as (other,):
+            rows = _rows_of(other)
     done = set() if own is None else set(own.loc[own["ok"] | (not given.retry_failed), "task_id"])
     wanted, total = [], 0
     for variant in sweep.variants(plan):

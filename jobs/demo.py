@@ -7,10 +7,11 @@ from pathlib import Path
 
 from jobs import stylize_folder
 from stylize import cli
+from stylize.errors import one_line
 from stylize.gallery import styles_folder
 from stylize.gallery.photos import write_demo_photos
 from stylize.report.sheet import write_sheet
-from stylize.storage import one_line, write_atomic
+from stylize.storage import write_atomic
 
 
 def main(argv: Sequence[str]) -> int:

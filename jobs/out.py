@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import secrets
+import tempfile
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stylize.errors import UsageError
+from stylize.errors import UsageError, one_line
+from stylize.objects import copy_run, is_object
 from stylize.results.read import write_json_atomic
-from stylize.storage import local_path, one_line, writing
+from stylize.storage import local_path, writing
 
 
 def absolute_out(uri: str) -> Path:
@@ -23,6 +28,28 @@ def absolute_out(uri: str) -> Path:
             "folder, and its results would be lost with it; give an absolute path"
         )
     return Path(os.path.abspath(out))  # noqa: PTH100 - symlinks stay
+
+
+@contextlib.contextmanager
+def run_folders(words: Sequence[str]) -> Iterator[list[Path]]:
+    """The folders of finished runs, each once. `words`: a run's folder or its rows', here or in an object store.
+
+    Of one in an object store, rows and run.json are copied for as long as this lasts. Raises UsageError.
+    """
+    with tempfile.TemporaryDirectory() as copies:
+        yield list(dict.fromkeys(_run_folder(word, Path(copies)) for word in words))
+
+
+def _run_folder(word: str, copies: Path) -> Path:
+    if not is_object(word):
+        path = Path(os.path.abspath(local_path(word)))  # noqa: PTH100 - symlinks stay
+        return path.parent if path.name == "rows" and not (path / "rows").is_dir() else path
+    uri = word.rstrip("/").removesuffix("/rows")
+    # Under its own name and its parent's, which reports call it by.
+    folder = copies.joinpath(hashlib.sha256(uri.encode()).hexdigest()[:16], *uri.split("/")[-2:])
+    if not folder.exists():
+        copy_run(uri, folder)
+    return folder
 
 
 def _submitted() -> bool:

@@ -19,15 +19,16 @@ from typing import Any
 
 import numpy as np
 
+from jobs.out import run_folders
 from jobs.worker import load_stylizer
 from stylize import cli, images
 from stylize import config as configs
 from stylize.config import JobConfig
-from stylize.errors import StylizeError, UsageError
+from stylize.errors import StylizeError, UsageError, one_line
 from stylize.measure import hardware
 from stylize.pairs import Input, Pair, Task
 from stylize.results.read import read_rows
-from stylize.storage import local_path, one_line, read_bytes
+from stylize.storage import read_bytes
 
 SCORES = (
     "ssim", "content_distance", "gram_distance", "moments_distance", "lpips", "content_loss", "style_loss",
@@ -41,16 +42,15 @@ _OF_RESULT = ("perceptual", "lpips", "max_pixels", "cpus_per_actor")
 def main(argv: Sequence[str]) -> int:
     """Replay one task; returns the exit status."""
     parser = cli.Parser(prog="replay", description="Make one row again and say whether image and scores agree.")
-    parser.add_argument("out", metavar="OUT", help="folder of the run")
+    parser.add_argument("out", metavar="OUT", help="folder of the run; s3:// and gs://, too")
     parser.add_argument("task_id", metavar="TASK_ID", help="of the row; its first digits will do")
     parser.add_argument("--weights", metavar="PATH", help="where the weights are now, if they have moved")
     parser.add_argument("--content", metavar="PATH", help="where the photo is now, if it has moved")
     parser.add_argument("--style", metavar="PATH", help="where the artwork is now, if it has moved")
     given = parser.parse_args(argv)
-    out = local_path(given.out)
-    out = out.parent if out.name == "rows" and not (out / "rows").is_dir() else out
-    row = _row(out, given.task_id)
-    record = _record(out, row["run_id"])
+    with run_folders([given.out]) as (out,):
+        row = _row(out, given.task_id)
+        record = _record(out, row["run_id"])
     told = _replay(row, record, given)
     for line in told.lines:
         print(line)

@@ -22,7 +22,7 @@ from jobs.worker import WORKER_ENV, MakeRunner, load_stylizer
 from stylize import cli, pairs
 from stylize import config as configs
 from stylize.config import TORCHVISION, JobConfig
-from stylize.errors import UsageError
+from stylize.errors import UsageError, one_line
 from stylize.measure import hardware
 from stylize.pairs import Task
 from stylize.results.lock import OutLock
@@ -30,7 +30,7 @@ from stylize.results.parts import keys
 from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
 from stylize.results.store import Failed, RowStore
-from stylize.storage import local_path, one_line, writing
+from stylize.storage import local_path, writing
 
 RANDOM = "random"
 

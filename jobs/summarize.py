@@ -14,11 +14,13 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobs.out import absolute_out
+import pandas as pd
+
+from jobs.out import absolute_out, run_folders
 from stylize import cli
-from stylize.errors import UsageError
+from stylize.errors import UsageError, one_line
 from stylize.report import claims, compare, frame, page
-from stylize.storage import local_path, one_line, write_atomic, writing
+from stylize.storage import write_atomic, writing
 
 PICTURES = 60
 
@@ -34,13 +36,14 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("give the folder of a run: python -m jobs.summarize OUT --out REPORT")
     if given.out is None:
         raise UsageError("--out REPORT says where the report goes")
-    return _report(given)
+    with run_folders(given.outs) as outs:
+        return _report(given, outs)
 
 
 def parser() -> cli.Parser:
     """The command line."""
     parser = cli.Parser(prog="summarize", description="Rows of runs to a report, or to a verdict between two runs.")
-    parser.add_argument("outs", nargs="*", metavar="OUT", help="folders of runs")
+    parser.add_argument("outs", nargs="*", metavar="OUT", help="folders of runs; s3:// and gs://, too")
     parser.add_argument(
         "--out", metavar="REPORT", help="folder of the report; what it holds of an older one is replaced"
     )
@@ -55,14 +58,7 @@ def parser() -> cli.Parser:
     return parser
 
 
-def _run_folder(word: str) -> Path:
-    """A run's folder from it or from its rows'."""
-    path = local_path(word)
-    return path.parent if path.name == "rows" and not (path / "rows").is_dir() else path
-
-
-def _report(given: Namespace) -> int:
-    outs = list(dict.fromkeys(_run_folder(word).absolute() for word in given.outs))
+def _report(given: Namespace, outs: list[Path]) -> int:
     folder, pictures = absolute_out(given.out), given.pictures
     if pictures < 0:
         raise UsageError("--pictures: give 0 or more")
@@ -83,12 +79,17 @@ def _report(given: Namespace) -> int:
     return cli.EXIT_OK
 
 
+def _rows(word: str) -> pd.DataFrame:
+    with run_folders([word]) as outs:
+        return frame.load(outs)
+
+
 def _compare(given: Namespace) -> int:
     a, b = given.compare
     tolerance = given.tolerance
     if not 0 <= tolerance < 1:
         raise UsageError("--tolerance: give a share from 0 to 1, such as 0.05")
-    rows_a, rows_b = (frame.load([_run_folder(word)]) for word in (a, b))
+    rows_a, rows_b = (_rows(word) for word in (a, b))
     found = compare.compare(rows_a, rows_b, tolerance)
     text = "\n".join(compare.told(found, a, b))
     if (out := given.out) is not None:

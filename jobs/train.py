@@ -26,11 +26,11 @@ import ray
 from jobs.cluster import local_or_cluster
 from jobs.progress import TrainingReporter
 from stylize import cli
-from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
 from stylize.measure import hardware
 from stylize.results.lock import OutLock
 from stylize.results.read import write_json_atomic
-from stylize.storage import one_line, writing
+from stylize.storage import writing
 
 if TYPE_CHECKING:
     from stylize.training.config import TrainConfig

@@ -1,4 +1,4 @@
-"""Every error this package raises on purpose.
+"""Every error this package raises on purpose, and how names stand in their messages.
 
 StylizeError                what every one of them is
 ├── UsageError              the call is wrong: an option, a setting, a missing folder (exit status 2)
@@ -44,3 +44,9 @@ class UnsupportedImageError(ImageError):
     """An image, but one that is refused: too many pixels, or too few for the method."""
 
     status = "unsupported"
+
+
+def one_line(text: object) -> str:
+    """A path or name fit for a one-line message: as it is, or quoted where it holds a newline or the like."""
+    plain = str(text)
+    return plain if plain.isprintable() else repr(plain)

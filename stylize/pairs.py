@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from stylize.config import JobConfig
-from stylize.errors import UsageError
+from stylize.errors import UsageError, one_line
 from stylize.images import SUFFIXES
 from stylize.naming import output_name
-from stylize.storage import local_path, one_line
+from stylize.storage import local_path
 
 log = logging.getLogger(__name__)
 

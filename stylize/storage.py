@@ -1,4 +1,4 @@
-"""Bytes in and out of files, so that a reader of a file sees all of it or none. Local files only, for now."""
+"""Bytes in and out of files, so that a reader of a file sees all of it or none. Objects of a store can be read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from stylize.errors import CannotContinueError, CorruptImageError, UsageError
+from stylize import objects
+from stylize.errors import CannotContinueError, CorruptImageError, UsageError, one_line
 
 _TEMP_PREFIX = ".tmp-"
 _TEMP_NAME = re.compile(r"\.tmp-[0-9a-f]{32}")
@@ -20,12 +21,6 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NOT_A_FOLDER = {errno.EEXIST, errno.ENOTDIR}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-
-
-def one_line(text: object) -> str:
-    """A path or name fit for a one-line message: as it is, or quoted where it holds a newline or the like."""
-    plain = str(text)
-    return plain if plain.isprintable() else repr(plain)
 
 
 def local_path(uri: str) -> Path:
@@ -43,12 +38,14 @@ def local_path(uri: str) -> Path:
 
 
 def read_bytes(uri: str) -> bytes:
-    """All bytes of a file named by a plain path or a `file://` URI.
+    """All bytes of a file named by a plain path, a `file://` URI, or `s3://` and `gs://` ones of an object store.
 
     Raises CorruptImageError for one that is not there, may not be read or is no file, and UsageError for an
-    unsupported scheme. Other failures (a broken disk, too many open files) say nothing about the image and
-    stay an OSError.
+    unsupported scheme. Other failures (a broken disk, a store that does not answer) say nothing about the image
+    and stay an OSError.
     """
+    if objects.is_object(uri):
+        return _read_object(uri)
     path, name = local_path(uri), one_line(uri)
     try:
         mode = path.stat().st_mode
@@ -66,6 +63,15 @@ def read_bytes(uri: str) -> bytes:
         raise
     # a pipe or a device is not opened: it could block for ever
     raise CorruptImageError(f"a folder, not a file: {name}" if stat.S_ISDIR(mode) else f"not a file: {name}")
+
+
+def _read_object(uri: str) -> bytes:
+    try:
+        return objects.read(uri)
+    except FileNotFoundError:
+        raise CorruptImageError(f"no such file: {one_line(uri)}") from None
+    except objects.RefusedError as error:
+        raise CorruptImageError(f"no permission to read: {error}") from None
 
 
 def write_atomic(

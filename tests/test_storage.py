@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from stylize.errors import CannotContinueError, CorruptImageError, StylizeError, UsageError
-from stylize.storage import is_temporary, local_path, one_line, read_bytes, write_atomic
+from stylize.errors import CannotContinueError, CorruptImageError, StylizeError, UsageError, one_line
+from stylize.storage import is_temporary, local_path, read_bytes, write_atomic
 
 NAMES = ["plain.jpg", "with space.jpg", "quo\"te's.jpg", "new\nline.jpg", "фото-写真.jpg", "50%20#1?.jpg"]
 
@@ -58,7 +58,7 @@ def test_a_plain_path_is_not_decoded() -> None:
     assert local_path("a/b%20c?d#e") == Path("a/b%20c?d#e")
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/a.jpg", "https://host/a.jpg", "file://server/share/a.jpg"])
+@pytest.mark.parametrize("uri", ["ftp://host/a.jpg", "https://host/a.jpg", "file://server/share/a.jpg"])
 def test_other_schemes_and_hosts_are_usage_errors_that_name_what_is_supported(uri: str) -> None:
     with pytest.raises(UsageError, match="file://"):
         read_bytes(uri)

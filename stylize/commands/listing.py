@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from stylize import cli, stylizers
-from stylize.errors import StylizeError, UsageError
-from stylize.storage import local_path, one_line
+from stylize.errors import StylizeError, UsageError, one_line
+from stylize.storage import local_path
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

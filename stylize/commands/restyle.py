@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from stylize import cli, stylizers
 from stylize.commands.call import FORMATS, Call, Options, parse
-from stylize.errors import CannotContinueError, ImageError, UnsupportedImageError, UsageError
+from stylize.errors import CannotContinueError, ImageError, UnsupportedImageError, UsageError, one_line
 from stylize.images import Pixels, decode, encode
-from stylize.storage import local_path, one_line, read_bytes, write_atomic, writing
+from stylize.storage import local_path, read_bytes, write_atomic, writing
 
 if TYPE_CHECKING:
     from stylize.stylizers.base import Stylizer

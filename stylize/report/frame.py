@@ -10,10 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from stylize.errors import UsageError
+from stylize.errors import UsageError, one_line
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA
-from stylize.storage import one_line
 
 KEY = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
 """What rows of a report have in common when they are put together."""

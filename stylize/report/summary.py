@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from stylize.errors import one_line
 from stylize.results.read import read_rows
-from stylize.storage import one_line
 
 _COLUMNS = [
     "status", "content_type", "style_type", "style_uri", "stylizer", "precision", "stylize_s", "total_s", "ssim",

@@ -12,8 +12,8 @@ import time
 import weakref
 from pathlib import Path
 
-from stylize.errors import CannotContinueError
-from stylize.storage import cannot_write, one_line, write_atomic, writing
+from stylize.errors import CannotContinueError, one_line
+from stylize.storage import cannot_write, write_atomic, writing
 
 _LOCK, _TOKEN = ".lock", ".run"
 # A child that a killed driver was just starting holds the lock until it execs: wait a moment before refusing.

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stylize.errors import CannotContinueError
+from stylize.errors import CannotContinueError, one_line
 from stylize.results.schema import SCHEMA, SCHEMA_VERSION
-from stylize.storage import is_temporary, one_line, writing
+from stylize.storage import is_temporary, writing
 
 KEY_BYTES = 16
 MERGED_ROWS = 100_000

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stylize.errors import CannotContinueError, UsageError
+from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.results.parts import iter_part, keep_rows, older_rows, part_paths
 from stylize.results.schema import SCHEMA
-from stylize.storage import one_line, write_atomic
+from stylize.storage import write_atomic
 
 _TRIES = 8
 _Version = tuple[int, int, int]

@@ -21,13 +21,13 @@ def largest_activation() -> int:
 
     Found by a sum that overflows there, as which kernel runs depends on more than the processor's flags.
     """
-    channels, shape = 16, [1, 1]
+    channels, steps = 16, [1, 1]
     most = torch.full((1, channels, 8, 8), 255, dtype=torch.uint8)
     ones, zeros = torch.ones(channels), torch.zeros(channels, dtype=torch.int32)
     weight = torch.full((channels, channels, 1, 1), 127, dtype=torch.int8)
-    packed = torch.ops.onednn.qconv_prepack(weight, ones, 1.0, 0, shape, [0, 0], shape, 1, None)
+    packed = torch.ops.onednn.qconv_prepack(weight, ones, 1.0, 0, steps, [0, 0], steps, 1, None)
     sums = torch.ops.onednn.qconv2d_pointwise(
-        most, 1.0, 0, packed, ones, zeros, None, shape, [0, 0], shape, 1, 1.0, 0, torch.float32, "none", [], "",
+        most, 1.0, 0, packed, ones, zeros, None, steps, [0, 0], steps, 1, 1.0, 0, torch.float32, "none", [], "",
     )  # fmt: skip
     return 255 if bool((sums == 255 * 127 * channels).all()) else 127
 
@@ -45,6 +45,7 @@ class Int8Conv2d(nn.Module):
         sides = [int(side) for side in conv.padding]
         self.pad = [side for side in reversed(sides) for _ in range(2)]
         self.padding = sides if self.mode == "zeros" else [0, 0]
+        self.largest = largest_activation()
         self.weight_bytes = quantized.numel()
         self.outputs, self.inputs, self.kernel = conv.out_channels, conv.in_channels, conv.kernel_size
         self.register_buffer("scale", scale, persistent=False)
@@ -62,7 +63,7 @@ class Int8Conv2d(nn.Module):
             # 8 bits have no NaN: what is not finite must stay so, or it would come out as a grey picture.
             nothing = x.new_full((self.outputs, self.inputs // self.groups, *self.kernel), float("nan"))
             return F.conv2d(F.pad(x, self.pad), nothing, None, self.stride, 0, self.dilation, self.groups)
-        step = max((high - low) / largest_activation(), 1e-12)
+        step = max((high - low) / self.largest, 1e-12)
         # Rounded down, so that neither end leaves the range; the conversion cuts off, hence the half.
         zero = int(-low / step)
         quantized = torch.add(x.new_tensor(zero + 0.5), x, alpha=1 / step).to(torch.uint8)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from jobs.summarize import main
+from stylize import images
 from stylize.errors import UsageError
-from tests.conftest import finished_run
+from tests.conftest import finished_run, picture
 from tests.jobs.conftest import ROOT
 from tests.report.made import row, written
+from tests.s3 import bucket
 
 
 @pytest.fixture
@@ -33,6 +36,31 @@ def test_several_runs_become_one_report(tmp_path: Path) -> None:
     outs = [written(tmp_path / name, [row(1), row(2)]) for name in ("a", "b")]
     assert main([*map(str, outs), str(outs[0]), "--out", str(tmp_path / "report")]) == 0
     assert "4 rows, 4 ok" in (tmp_path / "report" / "summary.md").read_text()
+
+
+def test_a_run_in_an_object_store_becomes_the_same_report(
+    folders: tuple[Path, Path], out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with bucket() as s3:
+        uri = s3.upload(out, "runs/out")
+        assert main([str(out), "--out", str(tmp_path / "here")]) == 0
+        shutil.rmtree(out)
+        assert main([uri, f"{uri}/rows/", "--out", str(tmp_path / "there")]) == 0
+        assert main(["--compare", uri, uri]) == 0
+        here, there = ((tmp_path / name / "summary.md").read_text() for name in ("here", "there"))
+        assert here == there
+        with pytest.raises(UsageError, match="s3://pictures/no holds no rows"):
+            main(["s3://pictures/no", "--out", str(tmp_path / "none")])
+    assert "KEY" not in capsys.readouterr().out
+
+
+def test_pictures_in_an_object_store_are_in_the_report(tmp_path: Path) -> None:
+    with bucket() as s3:
+        uris = [s3.put(f"{n}.png", images.encode(picture(n), "png", 95)) for n in range(3)]
+        made = [row(1, content_uri=uris[0], style_uri=uris[1], output_uri=uris[2])]
+        uri = s3.upload(written(tmp_path / "out", made), "run")
+        assert main([uri, "--out", str(tmp_path / "report")]) == 0
+    assert (tmp_path / "report" / "index.html").read_text().count("data:image/jpeg") >= 3
 
 
 def test_a_run_of_nothing_but_failures_still_has_a_report(tmp_path: Path) -> None:

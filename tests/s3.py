@@ -1,0 +1,119 @@
+"""An S3 server on the loopback address, and a proxy before it that puts faults in between."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REFUSED = b"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>KEY-ID-HERE</AWSAccessKeyId></Error>"
+
+
+class FaultyS3:
+    """`url` leads to the server through the proxy. `faults` are used up a request each: a status, or "cut" a body."""
+
+    def __init__(self, target: int) -> None:
+        self.faults: list[int | str] = []
+        self.requests = 0
+        self.authorizations: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                outer.requests += 1
+                outer.authorizations.append(self.headers.get("Authorization") or "")
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                fault = outer.faults.pop(0) if outer.faults else None
+                if isinstance(fault, int):
+                    self.reply(fault, [], REFUSED)
+                    return
+                with_server = http.client.HTTPConnection("127.0.0.1", target, timeout=30)
+                with_server.request(self.command, self.path, body, dict(self.headers))
+                answer = with_server.getresponse()
+                headers = [
+                    (k, v) for k, v in answer.getheaders() if k.lower() not in ("transfer-encoding", "connection")
+                ]
+                self.reply(answer.status, headers, answer.read(), cut=fault == "cut")
+                with_server.close()
+
+            def reply(self, status: int, headers: list[tuple[str, str]], body: bytes, cut: bool = False) -> None:
+                self.send_response_only(status)
+                for name, value in headers:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) // 2] if cut else body)
+                self.close_connection = cut
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        for verb in ("GET", "PUT", "POST", "HEAD", "DELETE"):
+            setattr(Handler, f"do_{verb}", Handler.answer)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Bucket:
+    """A bucket of its own on the server, seen by this process as AWS's environment variables say."""
+
+    name = "pictures"
+
+    def __init__(self, s3: FaultyS3, client: Any) -> None:
+        self.s3 = s3
+        self.client = client
+
+    def upload(self, folder: Path, prefix: str) -> str:
+        """All files below `folder`; returns the URI."""
+        for path in folder.rglob("*"):
+            if path.is_file():
+                self.put(f"{prefix}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+        return f"s3://{self.name}/{prefix}"
+
+    def put(self, key: str, data: bytes) -> str:
+        """One object; returns its URI."""
+        self.client.put_object(Bucket=self.name, Key=key, Body=data)
+        return f"s3://{self.name}/{key}"
+
+
+@contextmanager
+def bucket() -> Iterator[Bucket]:
+    """A server with an empty bucket; the environment names it meanwhile."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    from stylize import objects
+
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    faulty = FaultyS3(server.get_host_and_port()[1])
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_ACCESS_KEY_ID", "KEY-ID-HERE")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET-HERE")
+        patch.setenv("AWS_ENDPOINT_URL", faulty.url)
+        objects._store.cache_clear()
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=Bucket.name)
+        faulty.requests = 0
+        try:
+            yield Bucket(faulty, client)
+        finally:
+            objects._store.cache_clear()
+            faulty.close()
+            server.stop()
