@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,11 +46,13 @@ def test_endless_faults_end(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None
     objects._store.cache_clear()
     uri = s3.put("a.jpg", b"pixels" * 100_000)
     s3.s3.faults, s3.s3.requests = [503] * 50, 0
-    with pytest.raises(OSError, match=r"s3://pictures/a\.jpg could not be read \(SignatureDoesNotMatch\)"):
+    with pytest.raises(
+        OSError, match=r"s3://pictures/a\.jpg could not be read, although tried again \(SignatureDoesNotMatch\)"
+    ):
         objects.read(uri)
     assert s3.s3.requests == 3
     s3.s3.faults = ["cut"] * 50
-    with pytest.raises(OSError, match="broke off while it was read"):
+    with pytest.raises(OSError, match="could not be read, although tried again"):
         objects.read(uri)
 
 
@@ -124,3 +127,11 @@ def test_profiles_of_aws_s_own_files_are_used(s3: Bucket, tmp_path: Path, monkey
     objects._store.cache_clear()
     assert objects.read(uri) == b"x"
     assert "Credential=FROM-FILE/" in s3.s3.authorizations[-1]
+
+
+def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    objects._store.cache_clear()
+    with pytest.raises(UsageError, match="pip install obstore"):
+        read_bytes("s3://bucket/a.jpg")
