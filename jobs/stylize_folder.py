@@ -143,13 +143,15 @@ def dry_run(config: JobConfig, retry_failed: bool) -> int:
         if len(seen_contents) < 10_000 and pair.content.uri not in seen_contents:
             seen_contents.add(pair.content.uri)
             size += int(pair.content.identity.split(":")[0]) if ":" in pair.content.identity else 0
-        elif config.manifest is None or len(seen_contents) >= 10_000:
-            break
+        elif (config.manifest is None and config.shard is None) or len(seen_contents) >= 10_000:
+            break  # one artwork's pairs have every photo, but not those of one shard
     done = _done_in(Path(config.out), retry_failed)
     stream = pairs.tasks(pairs.pairs(config, kinds), config.result_settings(), weights, config.format) if done else ()
     left = total - sum(bytes.fromhex(task.task_id)[:16] in done for task in stream)
+    share = f"pairs of shard {config.shard}" if config.shard else "pairs"
     print(
-        f"would restyle {left} of {total} pairs with {config.stylizer} in {config.precision} on {config.device_name()}:"
+        f"would restyle {left} of {total} {share} with {config.stylizer} in {config.precision} "
+        f"on {config.device_name()}:"
     )
     print("\n".join(shown + (["  ..."] if total > len(shown) else [])))
     side = f"{config.resolution_px} px" if config.resolution_px else "as it is"

@@ -28,6 +28,9 @@ class JobConfig(BaseModel):
     pairing: Literal["cross", "zip"] = Field(
         "cross", description="cross: every photo with every artwork; zip: first with first, and so on"
     )
+    shard: str | None = Field(
+        None, description="K/N: only the K-th of N shares of the pairs, for N jobs that each have an OUT of their own"
+    )
 
     stylizer: str = Field("compact", description="method: a registered name, or package.module:Class")
     weights: str | None = Field(
@@ -83,6 +86,15 @@ class JobConfig(BaseModel):
         # YAML's `yes` and `true` would pass for the number 1.
         if isinstance(value, bool):
             raise ValueError("not a yes-or-no setting")
+        return value
+
+    @field_validator("shard")
+    @classmethod
+    def _one_of(cls, value: str | None) -> str | None:
+        own, slash, shards = ("1/1" if value is None else value).partition("/")
+        numbers = slash and own.isdecimal() and shards.isdecimal() and len(shards) < 10
+        if not numbers or not 1 <= int(own) <= int(shards):
+            raise ValueError("give K/N with 1 <= K <= N, such as 2/4 for the second of four shares")
         return value
 
     @model_validator(mode="after")

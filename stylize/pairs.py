@@ -56,34 +56,50 @@ class Task:
 
 
 def pairs(config: JobConfig, kinds: Collection[str] = SUFFIXES) -> Iterator[Pair]:
-    """Every pair, lazily, those that share a style together.
+    """Every pair of the config's shard, lazily, those that share a style together.
 
     `kinds` are the suffixes of what serves as a style.
     Raises UsageError for a missing or empty folder and for one that OUT lies in; while it is read, for folders of
     different sizes under `zip` and a bad manifest.
     """
     if config.manifest is not None:
-        return grouped_by_style(read_manifest(config.manifest))
+        return grouped_by_style(in_shard(read_manifest(config.manifest), config.shard))
     content, styles = _folders(config, kinds)
     for root, found in ((content, SUFFIXES), (styles, kinds)):
         if next(images_in(root, found), None) is None:
             raise _no_images(root, found)
     if config.pairing == "zip":
-        return _zipped(content, styles, kinds)
-    return (Pair(c, s) for s in images_in(styles, kinds) for c in images_in(content))
+        return in_shard(_zipped(content, styles, kinds), config.shard)
+    return in_shard((Pair(c, s) for s in images_in(styles, kinds) for c in images_in(content)), config.shard)
+
+
+def in_shard(stream: Iterator[Pair], shard: str | None) -> Iterator[Pair]:
+    """The pairs of shard "K/N", every one of them for None. N shards share out all pairs, each to exactly one.
+
+    By a hash of both URIs: neither other files nor a newer version of its own move a pair to another shard.
+    """
+    if shard is None:
+        return stream
+    own, shards = map(int, shard.split("/"))
+    return (pair for pair in stream if _place(pair) % shards == own - 1)
+
+
+def _place(pair: Pair) -> int:
+    both = f"{pair.content.uri}\0{pair.style.uri}".encode()
+    return int.from_bytes(hashlib.blake2b(both, digest_size=8).digest(), "big")
 
 
 def count(config: JobConfig, kinds: Collection[str] = SUFFIXES) -> int:
-    """How many pairs there are, in one pass over the names. Raises as `pairs` does."""
+    """How many pairs there are, in one pass over the names (a shard's: over the pairs). Raises as `pairs` does."""
     if config.manifest is not None:
-        return sum(1 for _ in read_manifest(config.manifest))
+        return sum(1 for _ in in_shard(read_manifest(config.manifest), config.shard))
     roots = _folders(config, kinds)
     content, styles = count_images(roots[0]), count_images(roots[1], kinds)
-    if config.pairing == "cross":
-        return content * styles
-    if content != styles:
+    if config.pairing == "zip" and content != styles:
         raise UsageError(f"zip needs as many photos as artworks: CONTENT has {content}, STYLES has {styles}")
-    return content
+    if config.shard is not None:
+        return sum(1 for _ in pairs(config, kinds))
+    return content * styles if config.pairing == "cross" else content
 
 
 def count_images(root: Path, kinds: Collection[str] = SUFFIXES) -> int:

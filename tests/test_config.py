@@ -45,6 +45,15 @@ def test_defaults_make_a_whole_config() -> None:
         ({"stylizer": ["x\n" * 1000]}, "stylizer"),
         ({"manifest": "m.csv"}, "not both"),
         ({"content": None}, "CONTENT STYLES OUT"),
+        ({"shard": "0/4"}, r"shard: give K/N with 1 <= K <= N, such as 2/4.*got '0/4'"),
+        ({"shard": "5/4"}, "K/N"),
+        ({"shard": "1"}, "K/N"),
+        ({"shard": "/2"}, "K/N"),
+        ({"shard": "-1/2"}, "K/N"),
+        ({"shard": "1/2/3"}, "K/N"),
+        ({"shard": "1.0/2"}, "K/N"),
+        ({"shard": ""}, "K/N"),
+        ({"shard": 2}, "shard"),
     ],
 )
 def test_wrong_values_are_named_in_one_line(values: dict[str, Any], message: str) -> None:
