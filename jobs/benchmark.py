@@ -31,6 +31,7 @@ from stylize import cli, pairs, sweep
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import StylizeError, UsageError, one_line
 from stylize.gallery import styles_folder, write_demo_photos
+from stylize.inputs import Pair, folder, images_in
 from stylize.measure import hardware
 from stylize.report import claims, frame
 from stylize.report.estimate import Wanted, told
@@ -42,7 +43,7 @@ from stylize.storage import write_atomic, writing
 from stylize.sweep import Block, Sweep
 
 SHIPPED = Path(__file__).parent / "sweeps"
-Inputs = list[pairs.Pair]
+Inputs = list[Pair]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -109,8 +110,8 @@ def _inputs(plan: Sweep, own: Path) -> Inputs:
     """Photos of each type and artworks, paired: every photo with every artwork. own: where the project's own go."""
     if plan.content is None:
         write_demo_photos(own)
-    photos = list(pairs.images_in(pairs.folder(plan.content or str(own), "CONTENT")))
-    artworks = list(pairs.images_in(pairs.folder(plan.styles or str(styles_folder()), "STYLES")))
+    photos = list(images_in(folder(plan.content or str(own), "CONTENT")))
+    artworks = list(images_in(folder(plan.styles or str(styles_folder()), "STYLES")))
     if not photos or not artworks:
         raise UsageError(f"no images in {plan.styles if photos else plan.content}")
     if plan.photos_per_type is not None:
@@ -118,7 +119,7 @@ def _inputs(plan: Sweep, own: Path) -> Inputs:
         photos = [p for kind in types for p in [q for q in photos if q.type == kind][: plan.photos_per_type]]
     if plan.artworks is not None:
         artworks = artworks[:: math.ceil(len(artworks) / plan.artworks)]
-    return [pairs.Pair(photo, artwork) for artwork in artworks for photo in photos]
+    return [Pair(photo, artwork) for artwork in artworks for photo in photos]
 
 
 class _Run:

@@ -28,11 +28,11 @@ from jobs import model_sheets, published
 from jobs.progress import Reporter
 from stylize import cli, images
 from stylize.errors import ImageError, UsageError
+from stylize.inputs import folder, images_in
 from stylize.measure import hardware
 from stylize.measure.clock import timed
 from stylize.measure.perceptual import STYLE_LAYERS, Look, Perceptual, content_distance
 from stylize.measure.ssim import ssim
-from stylize.pairs import folder, images_in
 from stylize.storage import local_path, read_bytes
 from stylize.stylizers import find, load, names
 from stylize.stylizers._arbitrary import ArbitraryStyle

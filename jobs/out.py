@@ -1,4 +1,4 @@
-"""OUT, for every job that writes one: where it is, and what its run.json says."""
+"""OUT, for every job that writes one: where it is, who holds it, and what its run.json says."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stylize.errors import UsageError, one_line
-from stylize.objects import copy_run, is_object
+from stylize.objects import is_object
+from stylize.results.lease import OutLease
+from stylize.results.lock import OutLock
+from stylize.results.mirror import Mirror, copy_run
 from stylize.results.read import write_json_atomic
-from stylize.storage import local_path, writing
+from stylize.storage import Folder, local_path, writing
 
 
 def absolute_out(uri: str) -> Path:
@@ -28,6 +31,57 @@ def absolute_out(uri: str) -> Path:
             "folder, and its results would be lost with it; give an absolute path"
         )
     return Path(os.path.abspath(out))  # noqa: PTH100 - symlinks stay
+
+
+def absolute_uri(uri: str) -> str:
+    """As `absolute_out`; OUT may be in an object store, too."""
+    return uri.rstrip("/") if is_object(uri) else str(absolute_out(uri))
+
+
+class Out:
+    """An OUT that this driver holds. `folder`: where its rows are at hand, which is a copy of one in an object store.
+
+    `token` is for the workers' `Fence`; `mirror` for a RowStore of `folder`.
+    """
+
+    def __init__(self, uri: str, folder: Path, token: str, mirror: Mirror | None = None) -> None:
+        self.folder, self.token, self.mirror = folder, token, mirror
+        self._place = Folder(uri)
+
+    def at(self, name: str) -> str:
+        """The path or URI of something in it."""
+        return self._place.at(name)
+
+    def publish(self, name: str) -> None:
+        """Put a file that was written to `folder` into OUT. Raises CannotContinueError."""
+        if self._place.is_object:
+            self._place.write(name, (self.folder / name).read_bytes())
+
+
+@contextlib.contextmanager
+def held(uri: str, note: Callable[[str], None]) -> Iterator[Out]:
+    """OUT, by its absolute URI, for this driver alone. `note` gets a line if there is something to wait for.
+
+    Raises CannotContinueError if another driver holds it or it may not be written.
+    """
+    if not is_object(uri):
+        with OutLock(Path(uri)) as lock:
+            yield Out(uri, Path(uri), lock.token)
+        return
+    with tempfile.TemporaryDirectory(prefix="stylize-rows-") as copy, OutLease(uri, note) as lease:
+        copy_run(uri, Path(copy), empty=True)
+        yield Out(uri, Path(copy), lease.token, Mirror(f"{uri}/rows", lease.check))
+
+
+@contextlib.contextmanager
+def rows_at_hand(uri: str) -> Iterator[Path]:
+    """A folder with the rows of an OUT that may not have any yet."""
+    if not is_object(uri):
+        yield Path(uri)
+        return
+    with tempfile.TemporaryDirectory(prefix="stylize-rows-") as copy:
+        copy_run(uri, Path(copy), empty=True)
+        yield Path(copy)
 
 
 @contextlib.contextmanager

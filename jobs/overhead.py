@@ -31,7 +31,8 @@ from jobs.worker import MakeRunner, load_stylizer
 from stylize import cli, images, pairs
 from stylize import config as configs
 from stylize.config import JobConfig
-from stylize.pairs import Input, Pair, Task
+from stylize.inputs import Input, Pair
+from stylize.pairs import Task
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
 

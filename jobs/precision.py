@@ -304,8 +304,8 @@ def _pictures(photos: str | None, artworks: str | None, size: tuple[int, int]) -
 def _spread(folder: Path, count: int, size: tuple[int, int]) -> list[Pixels]:
     from PIL import Image
 
-    from stylize.pairs import folder as checked
-    from stylize.pairs import images_in
+    from stylize.inputs import folder as checked
+    from stylize.inputs import images_in
 
     paths = [Path(one.uri) for one in images_in(checked(str(folder), "a folder of images"))]
     if not paths:

@@ -25,8 +25,9 @@ from stylize import cli, images
 from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import StylizeError, UsageError, one_line
+from stylize.inputs import Input, Pair
 from stylize.measure import hardware
-from stylize.pairs import Input, Pair, Task
+from stylize.pairs import Task
 from stylize.results.read import read_rows
 from stylize.storage import read_bytes
 

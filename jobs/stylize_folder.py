@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from jobs import fanout
 from jobs.cluster import local_or_cluster
-from jobs.out import absolute_out, new_run_id, write_record
+from jobs.out import Out, absolute_uri, held, new_run_id, rows_at_hand, write_record
 from jobs.progress import Reporter
 from jobs.worker import WORKER_ENV, MakeRunner, load_stylizer
 from stylize import cli, pairs
@@ -24,8 +24,8 @@ from stylize import config as configs
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError, one_line
 from stylize.measure import hardware
+from stylize.objects import is_object
 from stylize.pairs import Task
-from stylize.results.lock import OutLock
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
@@ -45,8 +45,8 @@ def main(argv: Sequence[str]) -> int:
     # What the caller got wrong is said before OUT is made.
     pairs.pairs(config, style_kinds(config))
     weights = weights_sha256(config)
-    with OutLock(Path(config.out)) as lock:
-        return _locked(config, retry_failed, lock.token, argv, weights)
+    with held(config.out, note=lambda text: print(text, flush=True)) as out:
+        return _locked(config, retry_failed, out, argv, weights)
 
 
 def _parse(argv: Sequence[str]) -> dict[str, Any]:
@@ -80,11 +80,11 @@ def _parse(argv: Sequence[str]) -> dict[str, Any]:
 
 def absolute(config: JobConfig) -> JobConfig:
     """The same with absolute OUT and weights. Raises UsageError for a relative OUT in a submitted job's copy."""
-    update = {"out": str(absolute_out(config.out))}
-    if config.weights is not None and config.weights != RANDOM:
-        update["weights"] = os.path.abspath(local_path(config.weights))  # noqa: PTH100 - a worker has its own folder
-    if config.perceptual is not None and config.perceptual != TORCHVISION:
-        update["perceptual"] = os.path.abspath(local_path(config.perceptual))  # noqa: PTH100
+    update = {"out": absolute_uri(config.out)}
+    for name, word in (("weights", RANDOM), ("perceptual", TORCHVISION)):
+        path = getattr(config, name)
+        if path is not None and path != word and not is_object(path):
+            update[name] = os.path.abspath(local_path(path))  # noqa: PTH100 - a worker has its own folder
     return config.model_copy(update=update)
 
 
@@ -145,7 +145,8 @@ def dry_run(config: JobConfig, retry_failed: bool) -> int:
             size += int(pair.content.identity.split(":")[0]) if ":" in pair.content.identity else 0
         elif (config.manifest is None and config.shard is None) or len(seen_contents) >= 10_000:
             break  # one artwork's pairs have every photo, but not those of one shard
-    done = _done_in(Path(config.out), retry_failed)
+    with rows_at_hand(config.out) as folder:
+        done = _done_in(folder, retry_failed)
     stream = pairs.tasks(pairs.pairs(config, kinds), config.result_settings(), weights, config.format) if done else ()
     left = total - sum(bytes.fromhex(task.task_id)[:16] in done for task in stream)
     share = f"pairs of shard {config.shard}" if config.shard else "pairs"
@@ -168,15 +169,16 @@ def _done_in(out: Path, retry_failed: bool) -> set[bytes]:
     return {key for key, status in rows if status == "ok" or not retry_failed}
 
 
-def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[str], weights: str | None) -> int:
+def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str], weights: str | None) -> int:
     kinds = style_kinds(config)
     total = pairs.count(config, kinds)
     run_id = new_run_id()
-    with RowStore.open(Path(config.out), run_id=run_id) as store:
+    with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
         failed = list(store.failed())
         done = store.finished(retry_failed)
         record = describe_run(config, run_id, argv, retry_failed)
-        write_record(Path(config.out), record)
+        write_record(out.folder, record)
+        out.publish("run.json")
         counter = _Counter(config, done, failed)
         stream = pairs.pairs(config, kinds)
         tasks = pairs.tasks(stream, config.result_settings(), weights, config.format)
@@ -185,11 +187,12 @@ def _locked(config: JobConfig, retry_failed: bool, token: str, argv: Sequence[st
         if first is None:
             print(f"nothing to do: all {counter.kept} tasks have their rows already", flush=True)
         else:
-            _work(config, run_id, token, store, itertools.chain([first], todo), total, counter)
+            _work(config, run_id, out.token, store, itertools.chain([first], todo), total, counter)
     record["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     record["counts"] = dict(counter.counts)
-    write_record(Path(config.out), record)
-    return finish(config, counter)
+    write_record(out.folder, record)
+    out.publish("run.json")
+    return finish(config, out, counter)
 
 
 class _Counter:
@@ -312,7 +315,7 @@ def describe_run(config: JobConfig, run_id: str, argv: Sequence[str], retry_fail
     }
 
 
-def finish(config: JobConfig, counter: _Counter) -> int:
+def finish(config: JobConfig, out: Out, counter: _Counter) -> int:
     """Print tables, places and counts; returns the exit status."""
     from rich.console import Console
     from rich.table import Table
@@ -320,9 +323,8 @@ def finish(config: JobConfig, counter: _Counter) -> int:
 
     from stylize.report import summary
 
-    out = Path(config.out)
     console = Console(width=None if sys.stdout.isatty() else 140)
-    frame = summary.load(out)
+    frame = summary.load(out.folder)
     for table in summary.tables(frame):
         grid = Table(title=table.title, title_justify="left")
         for i, name in enumerate(table.header):
@@ -330,12 +332,13 @@ def finish(config: JobConfig, counter: _Counter) -> int:
         for row in table.rows:
             grid.add_row(*map(Text, row))
         console.print(grid)
-    text = summary.markdown(frame, f"Summary of {out.name}")
-    with writing(out / "summary.md"):
-        (out / "summary.md").write_text(text, encoding="utf-8")
-    print(f"images:  {one_line(out / 'images')}")
-    print(f"rows:    {one_line(out / 'rows')}   pandas.read_parquet({str(out / 'rows')!r})")
-    print(f"summary: {one_line(out / 'summary.md')}")
+    text = summary.markdown(frame, f"Summary of {config.out.rpartition('/')[2]}")
+    with writing(out.folder / "summary.md"):
+        (out.folder / "summary.md").write_text(text, encoding="utf-8")
+    out.publish("summary.md")
+    print(f"images:  {one_line(out.at('images'))}")
+    print(f"rows:    {one_line(out.at('rows'))}   pandas.read_parquet({out.at('rows')!r})")
+    print(f"summary: {one_line(out.at('summary.md'))}")
     ok = counter.counts.get("ok", 0)
     bad = {status: n for status, n in sorted(counter.counts.items()) if status != "ok"}
     print(f"{ok} ok, {sum(bad.values())} not ok")

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from stylize.config import JobConfig
-from stylize.errors import StylizeError
+from stylize.errors import StylizeError, WeightsError
+from stylize.objects import is_object
 from stylize.pairs import Task
+from stylize.storage import at_hand
 
 WORKER_ENV = {
     # glibc: freed memory stays in the worker. Every image needs as much again, and getting it anew from the kernel,
@@ -110,5 +112,11 @@ def load_stylizer(config: JobConfig) -> Any:
     settings = dict(config.settings)
     if "seed" in method.settings_type.model_fields:
         settings.setdefault("seed", config.seed)
-    device = config.device_name()
-    return load(config.stylizer, device=device, precision=config.precision, weights=config.weights, **settings)
+    kept = config.weights
+    if kept is not None and is_object(kept):
+        kept = str(at_hand(kept))
+    try:
+        return load(config.stylizer, device=config.device_name(), precision=config.precision, weights=kept, **settings)
+    except WeightsError as error:
+        # A copy's path tells nobody which file is meant.
+        raise WeightsError(str(error).replace(kept or "", config.weights or "")) from None

@@ -1,4 +1,4 @@
-"""Object stores, `s3://bucket/key` and `gs://bucket/key`: whole objects in, with bounded retries.
+"""Object stores, `s3://bucket/key` and `gs://bucket/key`: whole objects in and out, with bounded retries.
 
 Credentials are the store's usual chain: environment variables, a role of the machine or pod and, for S3 with boto3
 installed, the profiles in ~/.aws. Requests that are throttled, fail with 5xx or break off are tried again with growing,
@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stylize.errors import CannotContinueError, UsageError, one_line
+from stylize.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -27,8 +26,6 @@ RETRIES = 6
 RETRY_FOR_S = 60
 TIMEOUT_S = 60
 CONNECT_S = 5
-_AT_ONCE = 8
-_COPIES = 5
 _URI = re.compile(r"(s3|gs)://([^/]+)/*(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -51,61 +48,96 @@ def read(uri: str) -> bytes:
         return bytes(obstore.get(store, key).bytes())
 
 
-def names(uri: str) -> Iterator[tuple[str, str]]:
-    """(name, version) of every object below the folder `uri`, lazily, names relative to it. Raises as `read` does."""
+def read_version(uri: str) -> tuple[bytes, dict[str, str]]:
+    """As `read`, and the version that was read, for `put` to write over."""
+    store, key = _place(uri)
+    import obstore
+
+    with _told(uri):
+        found = obstore.get(store, key)
+        return bytes(found.bytes()), _known(found.meta)
+
+
+class Found(NamedTuple):
+    """An object below a folder: its name relative to that, its size, and what tells its versions apart."""
+
+    name: str
+    size_bytes: int
+    version: str
+
+
+def names(uri: str) -> Iterator[Found]:
+    """Every object below the folder `uri`, lazily, in the order of keys. Raises as `read` does."""
     store, key = _place(uri)
     import obstore
 
     with _told(uri):
         for chunk in obstore.list(store, prefix=key or None):
             for found in chunk:
-                version = str(found.get("e_tag") or found["last_modified"])
-                yield found["path"].removeprefix(key).lstrip("/"), version
+                yield Found(found["path"].removeprefix(key).lstrip("/"), found["size"], _version(found))
 
 
-def copy_run(uri: str, folder: Path) -> None:
-    """A run's rows and run.json into a local folder. Raises UsageError where there are no rows.
+def head(uri: str) -> Found | None:
+    """What is known of one object without its bytes; None where there is none. Raises as `read` does."""
+    store, key = _place(uri)
+    import obstore
 
-    A driver may be merging parts meanwhile: a copy counts only if no part changed while it was made.
-    """
-    _place(uri)
-    (folder / "rows").mkdir(parents=True, exist_ok=True)
     try:
-        for _ in range(_COPIES):
-            parts = _parts(uri)
-            if not parts:
-                raise UsageError(f"{one_line(uri)} holds no rows: give the OUT of a run")
-            if _copied(uri, parts, folder) and parts.items() <= _parts(uri).items():
-                return
-    except RefusedError as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        raise CannotContinueError(str(error)) from None
-    raise CannotContinueError(f"{one_line(uri)}/rows kept changing while it was read: try again in a moment")
-
-
-def _parts(uri: str) -> dict[str, str]:
-    # What pandas and pyarrow read of a folder of rows.
-    return {
-        name: version for name, version in names(f"{uri}/rows") if "/" not in name and not name.startswith((".", "_"))
-    }
-
-
-def _copied(uri: str, parts: dict[str, str], folder: Path) -> bool:
-    """Whether every one was still there."""
-    for old in (folder / "rows").iterdir():
-        old.unlink()
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        try:
-            for name, data in zip(parts, pool.map(lambda name: read(f"{uri}/rows/{name}"), parts), strict=True):
-                (folder / "rows" / name).write_bytes(data)
-        except FileNotFoundError:
-            return False
-    try:
-        (folder / "run.json").write_bytes(read(f"{uri}/run.json"))
+        with _told(uri):
+            found = obstore.head(store, key)
     except FileNotFoundError:
-        (folder / "run.json").unlink(missing_ok=True)
-    return True
+        return None
+    return Found(key.rpartition("/")[2], found["size"], _version(found))
+
+
+def fetch(uri: str, path: Path) -> None:
+    """An object into a local file, in pieces as they come. Raises as `read` does."""
+    store, key = _place(uri)
+    import obstore
+
+    with _told(uri), path.open("wb") as file:
+        for piece in obstore.get(store, key).stream():
+            file.write(piece)
+
+
+class Conflict(Exception):  # noqa: N818 - it is an answer, not a fault
+    """Another writer was first."""
+
+
+def put(uri: str, data: bytes | memoryview, only_over: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Write an object, complete or not at all; a large one goes in several parts. Returns its version.
+
+    `only_over`: write only over that version, or with an empty one only where there is no object; Conflict is raised
+    otherwise. Raises RefusedError, OSError when retries are used up, UsageError.
+    """
+    store, key = _place(uri)
+    import obstore
+    from obstore import exceptions
+
+    mode: Any = "overwrite" if only_over is None else (dict(only_over) or "create")
+    try:
+        with _told(uri, "written"):
+            # Only a plain write may go in parts: a condition holds for one request.
+            return _known(obstore.put(store, key, data, mode=mode, use_multipart=None if only_over is None else False))
+    except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
+        raise Conflict(one_line(uri)) from None
+
+
+def remove(uri: str) -> None:
+    """Delete an object, if it is there. Raises as `put` does."""
+    store, key = _place(uri)
+    import obstore
+
+    with contextlib.suppress(FileNotFoundError), _told(uri, "deleted"):
+        obstore.delete(store, key)
+
+
+def _known(version: Any) -> dict[str, str]:
+    return {name: version[name] for name in ("e_tag", "version") if version.get(name)}
+
+
+def _version(found: Any) -> str:
+    return str(found.get("e_tag") or found["last_modified"])
 
 
 def _place(uri: str) -> tuple[ObjectStore, str]:
@@ -113,6 +145,9 @@ def _place(uri: str) -> tuple[ObjectStore, str]:
     if found is None:
         raise UsageError(f"{one_line(uri)}: expected s3://BUCKET/KEY or gs://BUCKET/KEY")
     scheme, bucket, key = found.groups()
+    if "@" in bucket:
+        # Not repeated: what stands before the @ would be a password, and a URI is in every row.
+        raise UsageError(f"{scheme}://: no credentials in a URI; leave them to the environment or the machine's role")
     return _store(scheme.lower(), bucket), key.rstrip("/")
 
 
@@ -150,22 +185,24 @@ def _profile() -> Any:
 
 
 @contextlib.contextmanager
-def _told(uri: str) -> Iterator[None]:
+def _told(uri: str, done: str = "read") -> Iterator[None]:
     """Within it, a store's errors become those that files have, in one line that names `uri`."""
     from obstore import exceptions
 
     try:
         yield
     except FileNotFoundError:
-        raise FileNotFoundError(f"no such object: {one_line(uri)}") from None
+        raise FileNotFoundError(f"no such {'object' if done == 'read' else 'bucket'}: {one_line(uri)}") from None
+    except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
+        raise
     except exceptions.InvalidPathError as error:
-        raise UsageError(f"{one_line(uri)}: no key that can be read ({_reason(error)})") from None
+        raise UsageError(f"{one_line(uri)}: no key that can be {done} ({_reason(error)})") from None
     except exceptions.BaseError as error:
         # By its status, as a refused listing has no class of its own.
         if re.search(r"status code: 40[13]\b", str(error)):
-            why = f"the store refuses to give it ({_reason(error)}): check the credentials"
+            why = f"the store refuses to let it be {done} ({_reason(error)}): check the credentials"
             raise RefusedError(f"{one_line(uri)}: {why}") from None
-        raise OSError(f"{one_line(uri)} could not be read, although tried again ({_reason(error)})") from None
+        raise OSError(f"{one_line(uri)} could not be {done}, although tried again ({_reason(error)})") from None
 
 
 def _reason(error: BaseException) -> str:

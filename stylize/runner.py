@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -28,10 +27,10 @@ from stylize.measure.hardware import device_name, node_name
 from stylize.measure.memory import PeakMemory, exact_peaks
 from stylize.outcomes import free_memory, out_of_memory, task_columns
 from stylize.pairs import Task
-from stylize.results.lock import still_current
+from stylize.results.lock import Fence
 from stylize.results.schema import Row, to_batch
 from stylize.scores import Scorer
-from stylize.storage import read_bytes, write_atomic
+from stylize.storage import Folder, read_bytes
 from stylize.styles import Style, Styles
 from stylize.stylizers.base import RANDOM, Stylizer, to_pixels, to_tensor
 
@@ -80,8 +79,8 @@ class Runner:
     ) -> None:
         self.config = config
         self.stylizer = stylizer
-        self.out = Path(config.out)
-        self.token = token
+        self.out = Folder(config.out)
+        self._fence = None if token is None else Fence(self.out, token)
         self.device = str(stylizer.device)
         self._scorer = Scorer(config, self.device)
         self._styles = Styles(config, stylizer, self._scorer.look)
@@ -308,15 +307,11 @@ class Runner:
         data = encode(result, self.config.format, self.config.quality)
         row["encode_s"] = time.perf_counter() - start
         start = time.perf_counter()
-        path = self.out / "images" / work.task.output_name
-        write_atomic(path, data, guard=self._fence)
+        name = f"images/{work.task.output_name}"
+        self.out.write(name, data, guard=self._fence)
         row["write_s"] = time.perf_counter() - start
-        row["output_uri"] = str(path)
+        row["output_uri"] = self.out.at(name)
         row["output_sha256"] = hashlib.sha256(data).hexdigest()
-
-    def _fence(self) -> None:
-        if self.token is not None and not still_current(self.out, self.token):
-            raise CannotContinueError(f"{self.out} was taken over by another run; this one's result was dropped")
 
     @contextlib.contextmanager
     def _outcome(self, work: _Work) -> Iterator[None]:

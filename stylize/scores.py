@@ -21,6 +21,7 @@ from stylize.measure.perceptual import Look, Perceptual, content_distance
 from stylize.measure.ssim import ssim
 from stylize.measure.statistics import Statistics, statistics
 from stylize.results.schema import Row
+from stylize.storage import at_hand
 from stylize.stylizers.base import to_tensor
 
 LEAST_PX = 32
@@ -39,7 +40,7 @@ class Scorer:
         self._lpips: Any = None
         self._columns: Row = {}
         if config.perceptual is not None:
-            path = None if config.perceptual == TORCHVISION else Path(config.perceptual)
+            path = None if config.perceptual == TORCHVISION else at_hand(config.perceptual)
             self._judge = Perceptual(path, self._device)
             self._columns["perceptual_variant"] = f"vgg19 {self._judge.sha256}"
         if config.lpips != "none":

@@ -1,12 +1,14 @@
-"""Bytes in and out of files, so that a reader of a file sees all of it or none. Objects of a store can be read."""
+"""Bytes in and out of files and objects, so that a reader sees all of one or none."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import stat
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,7 +34,9 @@ def local_path(uri: str) -> Path:
         # surrogateescape: a name that is no UTF-8 is still the name of a file
         return Path("/" + unquote(rest, errors="surrogateescape"))
     if scheme := _SCHEME.match(uri):
-        known = "plain paths and file:// URIs"
+        if objects.is_object(uri):
+            raise UsageError(f"{one_line(uri)}: no object store will do here; give a folder or file of this machine")
+        known = "plain paths, file://, s3:// and gs:// URIs"
         raise UsageError(f"{one_line(uri)}: {scheme[1]}:// is not supported; what is: {known}")
     return Path(uri)
 
@@ -151,3 +155,87 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+@contextlib.contextmanager
+def writing_object(uri: str) -> Iterator[None]:
+    """Within it, what a store says against a write becomes a CannotContinueError that names `uri`."""
+    again = "then run the same command again: it resumes"
+    try:
+        yield
+    except objects.RefusedError as error:
+        raise CannotContinueError(f"{error}, {again}") from error
+    except FileNotFoundError:
+        raise CannotContinueError(f"{one_line(uri)} cannot be written: no such bucket; make it first") from None
+    except OSError as error:
+        raise CannotContinueError(f"{error}: put that right, {again}") from error
+
+
+def at_hand(uri: str) -> Path:
+    """The path of a file or folder of weights; of one in an object store, that of a copy which is kept.
+
+    The copy is made anew when a version in the store has changed. Raises UsageError where there is nothing.
+    """
+    if not objects.is_object(uri):
+        return local_path(uri)
+    uri = uri.rstrip("/")
+    try:
+        single = objects.head(uri)
+        found = [single] if single else sorted(objects.names(uri))
+        if not found:
+            raise UsageError(f"{one_line(uri)}: there is no such file or folder")
+        version = hashlib.sha256(repr((uri, found)).encode()).hexdigest()[:32]
+        place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "stylize", version)
+        path = place / uri.rpartition("/")[2]
+        if not place.is_dir():
+            _copy(uri, [] if single else [one.name for one in found if ".." not in one.name.split("/")], path)
+    except OSError as error:
+        raise UsageError(str(error)) from None
+    return path
+
+
+def _copy(uri: str, names: list[str], path: Path) -> None:
+    """An object, or those of a folder, to `path`, whose own folder appears when all is there."""
+    path.parent.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=_TEMP_PREFIX, dir=path.parent.parent) as temp:
+        made = Path(temp, "copy", path.name)
+        for name in names or [""]:
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            objects.fetch(f"{uri}/{name}" if name else uri, made / name if name else made)
+        try:
+            made.parent.rename(path.parent)
+        except OSError:
+            if not path.parent.is_dir():  # another worker was first
+                raise
+
+
+class Folder:
+    """A folder that files are written to by name, here or in an object store, each whole or not at all."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri.rstrip("/") if objects.is_object(uri) else str(local_path(uri))
+        self.is_object = objects.is_object(uri)
+
+    def __str__(self) -> str:
+        return one_line(self.uri)
+
+    def at(self, name: str) -> str:
+        """The path or URI of a file in it."""
+        return f"{self.uri}/{name}" if self.is_object else str(Path(self.uri, name))
+
+    def write(self, name: str, data: bytes | memoryview, guard: Callable[[], None] | None = None) -> None:
+        """As `write_atomic`; to an object store, `guard` is called just before the upload."""
+        if not self.is_object:
+            write_atomic(Path(self.uri, name), data, guard=guard)
+            return
+        if guard is not None:
+            guard()
+        with writing_object(self.at(name)):
+            objects.put(self.at(name), data)
+
+    def read(self, name: str) -> bytes | None:
+        """A file's bytes; None if it is not there. Raises OSError."""
+        try:
+            return objects.read(self.at(name)) if self.is_object else Path(self.uri, name).read_bytes()
+        except FileNotFoundError:
+            return None

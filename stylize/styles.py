@@ -13,9 +13,9 @@ from typing import Any
 from stylize.config import JobConfig
 from stylize.errors import ImageError
 from stylize.images import Pixels, decode
+from stylize.inputs import Input
 from stylize.measure.clock import timed
 from stylize.measure.perceptual import Look
-from stylize.pairs import Input
 from stylize.storage import read_bytes
 from stylize.stylizers.base import Stylizer, to_tensor
 

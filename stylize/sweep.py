@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import UsageError
+from stylize.inputs import Pair
 from stylize.naming import output_name
-from stylize.pairs import Pair, Task
+from stylize.pairs import Task
 
 PRECISIONS = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 

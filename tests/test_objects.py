@@ -11,6 +11,7 @@ import pytest
 
 from stylize import objects
 from stylize.errors import CannotContinueError, CorruptImageError, UsageError
+from stylize.results.mirror import copy_run
 from stylize.storage import read_bytes
 from tests.s3 import Bucket, bucket
 
@@ -69,12 +70,12 @@ def test_what_is_not_there_or_refused_says_so_without_the_key_id(s3: Bucket) -> 
 def test_names_come_lazily_and_only_from_below_the_folder(s3: Bucket) -> None:
     for key in ("in/a.jpg", "in/deep/b.jpg", "inside/c.jpg", "d.jpg"):
         s3.put(key, b"x")
-    assert [name for name, _ in objects.names("s3://pictures/in/")] == ["a.jpg", "deep/b.jpg"]
+    assert [found.name for found in objects.names("s3://pictures/in/")] == ["a.jpg", "deep/b.jpg"]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: s3.put(f"many/{number:04}", b""), range(1010)))
     s3.s3.requests = 0
     listing = objects.names("s3://pictures/many")
-    assert next(listing)[0] == "0000"
+    assert next(listing).name == "0000"
     assert s3.s3.requests == 1
     assert len(list(listing)) == 1009
 
@@ -85,33 +86,33 @@ def test_run_that_changes_while_it_is_copied_is_copied_again(
     for name in ("part-1", "part-2"):
         s3.put(f"out/rows/{name}.parquet", name.encode())
     s3.put("out/run.json", b"{}")
-    real = objects.read
+    real = objects.fetch
     merged: list[str] = []
 
-    def merging(uri: str) -> bytes:
+    def merging(uri: str, path: Path) -> None:
         if not merged:  # a driver puts both parts into one just after they were listed
             merged.append(s3.put("out/rows/part-3.parquet", b"both"))
             for old in ("part-1", "part-2"):
                 s3.client.delete_object(Bucket="pictures", Key=f"out/rows/{old}.parquet")
-        return real(uri)
+        real(uri, path)
 
-    monkeypatch.setattr(objects, "read", merging)
-    objects.copy_run("s3://pictures/out", tmp_path / "copy")
+    monkeypatch.setattr(objects, "fetch", merging)
+    copy_run("s3://pictures/out", tmp_path / "copy")
     assert [path.name for path in (tmp_path / "copy/rows").iterdir()] == ["part-3.parquet"]
     assert (tmp_path / "copy/run.json").read_bytes() == b"{}"
 
 
 def test_no_rows_and_no_store_are_one_clear_line(s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="s3://pictures/none holds no rows: give the OUT of a run"):
-        objects.copy_run("s3://pictures/none", tmp_path / "a")
+        copy_run("s3://pictures/none", tmp_path / "a")
     s3.s3.faults = [403]
     with pytest.raises(UsageError, match="check the credentials"):
-        objects.copy_run("s3://pictures/none", tmp_path / "b")
+        copy_run("s3://pictures/none", tmp_path / "b")
     monkeypatch.setattr(objects, "RETRIES", 1)
     objects._store.cache_clear()
     s3.s3.faults = [500] * 9
     with pytest.raises(CannotContinueError, match="could not be read"):
-        objects.copy_run("s3://pictures/none", tmp_path / "c")
+        copy_run("s3://pictures/none", tmp_path / "c")
     with pytest.raises(UsageError, match="expected s3://BUCKET/KEY"):
         objects.read("s3://")
 

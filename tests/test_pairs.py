@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from stylize import config as configs
-from stylize import pairs
+from stylize import inputs, manifest, pairs
 from stylize.config import JobConfig
 from stylize.errors import UsageError
-from stylize.pairs import Input, Pair
+from stylize.inputs import Input, Pair
 from stylize.storage import read_bytes
 
 
@@ -39,7 +39,7 @@ def test_types_are_the_first_folder_below_the_root(folders: tuple[Path, Path]) -
     deep.parent.mkdir()
     deep.write_bytes(b"x")
     (folders[0] / "loose.jpg").write_bytes(b"x")
-    types = {Path(i.uri).name: i.type for i in pairs.images_in(folders[0])}
+    types = {Path(i.uri).name: i.type for i in inputs.images_in(folders[0])}
     assert types["deep.jpg"] == "day"
     assert types["c d.jpg"] == "night"
     assert types["loose.jpg"] is None
@@ -88,7 +88,7 @@ def test_manifest_keeps_a_missing_file_as_a_pair(tmp_path: Path) -> None:
         ("", "no column"),
         ("content_uri,style_uri\n", "no rows"),
         ("content_uri,style_uri\na\n", "row 1 has no style_uri"),
-        ("content_uri,style_uri\ns3://b/a.jpg,b\n", "s3"),
+        ("content_uri,style_uri\nhttp://b/a.jpg,b\n", "http:// is not supported"),
         ("content_uri,style_uri\n\udcff,b\n", "not a UTF-8 CSV"),
     ],
 )
@@ -109,7 +109,7 @@ def test_a_manifest_keeps_odd_names_and_file_uris(tmp_path: Path) -> None:
     with (here / "list.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerows([("content_uri", "style_uri"), *((name, (here / name).as_uri()) for name in odd)])
-    found = list(pairs.read_manifest(str(here / "list.csv")))
+    found = list(manifest.read(str(here / "list.csv")))
     for pair, name in zip(found, odd, strict=True):
         assert read_bytes(pair.content.uri) == read_bytes(pair.style.uri) == name.encode()
         assert pair.content.uri.encode()
@@ -166,7 +166,7 @@ def test_a_type_of_a_name_that_is_no_utf8_can_stand_in_a_row(tmp_path: Path) -> 
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     folder.mkdir()
     (folder / "a.jpg").write_bytes(b"x")
-    (one,) = pairs.images_in(tmp_path)
+    (one,) = inputs.images_in(tmp_path)
     assert one.type == "caf\ufffd"
     assert read_bytes(one.uri) == b"x"
     assert (one.uri + one.type).encode()
@@ -177,8 +177,8 @@ def test_a_folder_that_cannot_be_listed_is_skipped_and_told_once(
 ) -> None:
     (tmp_path / "a.jpg").write_bytes(b"x")
     for _ in range(2):
-        assert [Path(i.uri).name for i in pairs.images_in(tmp_path)] == ["a.jpg"]
-        assert list(pairs.images_in(tmp_path / "gone")) == []
+        assert [Path(i.uri).name for i in inputs.images_in(tmp_path)] == ["a.jpg"]
+        assert list(inputs.images_in(tmp_path / "gone")) == []
     assert len(caplog.records) == 1
     assert "skipped" in caplog.text
 
@@ -189,7 +189,7 @@ def test_odd_names_are_listed(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     with open(os.path.join(os.fsencode(tmp_path), b"\xff\xfe.jpg"), "wb") as file:  # noqa: PTH118, PTH123 - bytes path
         file.write(b"x")
-    found = [i.uri for i in pairs.images_in(tmp_path)]
+    found = [i.uri for i in inputs.images_in(tmp_path)]
     assert {Path(uri).name for uri in found if not uri.startswith("file:")} == set(odd[:4])
     assert [uri for uri in found if uri.startswith("file:")] == [found_one for found_one in found if "%FF" in found_one]
     assert len(found) == 5
@@ -199,14 +199,14 @@ def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.jpg").write_bytes(b"x")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    assert [Path(i.uri).name for i in pairs.images_in(tmp_path)] == ["x.jpg"]
+    assert [Path(i.uri).name for i in inputs.images_in(tmp_path)] == ["x.jpg"]
 
 
 def test_links_to_themselves_and_to_nothing_do_not_stop_the_listing(tmp_path: Path) -> None:
     (tmp_path / "me").symlink_to("me")
     (tmp_path / "nothing.jpg").symlink_to("gone.jpg")
     (tmp_path / "x.jpg").write_bytes(b"x")
-    found = [(Path(i.uri).name, i.identity == "missing") for i in pairs.images_in(tmp_path)]
+    found = [(Path(i.uri).name, i.identity == "missing") for i in inputs.images_in(tmp_path)]
     assert found == [("nothing.jpg", True), ("x.jpg", False)]
 
 

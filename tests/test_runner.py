@@ -16,8 +16,10 @@ from stylize import images, pairs
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError
 from stylize.outcomes import lost_row, out_of_memory
+from stylize.results.lock import Fence
 from stylize.results.schema import SCHEMA
 from stylize.runner import Runner
+from stylize.storage import Folder
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
 
@@ -141,7 +143,7 @@ def test_a_file_gone_since_listing_is_a_row(folders: tuple[Path, Path], tmp_path
 def test_results_of_a_fenced_off_run_are_dropped(folders: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     runner, tasks = make(folders, out)
-    runner.token = "mine"
+    runner._fence = Fence(Folder(str(out)), "mine")
     (out).mkdir()
     (out / ".run").write_text("another's")
     with pytest.raises(CannotContinueError, match="another run"):

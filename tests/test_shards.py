@@ -14,7 +14,7 @@ from stylize import config as configs
 from stylize import pairs
 from stylize.config import JobConfig
 from stylize.errors import UsageError
-from stylize.pairs import Input, Pair
+from stylize.inputs import Input, Pair
 
 SHARDS = ("1/3", "2/3", "3/3")
 

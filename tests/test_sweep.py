@@ -7,7 +7,7 @@ import pytest
 
 from stylize import sweep
 from stylize.errors import UsageError
-from stylize.pairs import Input, Pair
+from stylize.inputs import Input, Pair
 from stylize.sweep import Block, Method, Sweep
 
 SHIPPED = Path(__file__).parents[1] / "jobs" / "sweeps"

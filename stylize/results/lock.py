@@ -13,9 +13,10 @@ import weakref
 from pathlib import Path
 
 from stylize.errors import CannotContinueError, one_line
-from stylize.storage import cannot_write, write_atomic, writing
+from stylize.storage import Folder, cannot_write, write_atomic, writing
 
-_LOCK, _TOKEN = ".lock", ".run"
+_LOCK, TOKEN = ".lock", ".run"
+FENCE_S = 5.0
 # A child that a killed driver was just starting holds the lock until it execs: wait a moment before refusing.
 _GRACE_S = 0.5
 
@@ -24,7 +25,7 @@ class OutLock:
     """Holds OUT for one driver: `with OutLock(out) as lock: ...`.
 
     The kernel releases it when the process ends, however it ends. `token` is fresh each time: pass it to
-    the workers, which call `still_current` before they put a file in place, as those of a killed driver may
+    the workers, which ask a `Fence` before they put a file in place, as those of a killed driver may
     live on for some seconds. Entering makes OUT if need be, and raises CannotContinueError when another
     driver holds it or it may not be written.
     """
@@ -44,8 +45,8 @@ class OutLock:
         try:
             self._lock(self._descriptor)
             token = secrets.token_hex(16)
-            with writing(self.out / _TOKEN):
-                write_atomic(self.out / _TOKEN, token.encode())
+            with writing(self.out / TOKEN):
+                write_atomic(self.out / TOKEN, token.encode())
         except BaseException:
             self.release()
             raise
@@ -82,17 +83,28 @@ class OutLock:
             raise cannot_write(self.out / _LOCK, error) from error
 
 
-def current_token(out: Path) -> str | None:
-    """The token of the driver that last took OUT; None where none ever did."""
-    try:
-        return (out / _TOKEN).read_text()
-    except FileNotFoundError:
-        return None
+class Fence:
+    """Raises CannotContinueError, when called, once another driver has taken OUT since the one of `token`.
 
+    In an object store it looks every FENCE_S only, as each look is a request: nobody else can have an OUT there
+    sooner than a lease lasts.
+    """
 
-def still_current(out: Path, token: str) -> bool:
-    """Whether no other driver has taken OUT since the one that was given `token`."""
-    return current_token(out) == token
+    def __init__(self, out: Folder, token: str) -> None:
+        self._out, self._token = out, token
+        self._looked_s = -FENCE_S
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if self._out.is_object and now - self._looked_s < FENCE_S:
+            return
+        try:
+            found = self._out.read(TOKEN)
+        except OSError as error:
+            raise CannotContinueError(f"{error}: run the same command again, it resumes") from error
+        if found != self._token.encode():
+            raise CannotContinueError(f"{self._out} was taken over by another run; this one's result was dropped")
+        self._looked_s = now
 
 
 def _taken(descriptor: int) -> bool:

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from stylize.errors import CannotContinueError
 from stylize.results import parts
+from stylize.results.mirror import Mirror
 from stylize.results.schema import SCHEMA, STATUSES
 from stylize.storage import write_atomic, writing
 
@@ -59,8 +60,11 @@ class RowStore:
     says what to do; the rows concerned stay in memory, and what is on disk stays valid.
     """
 
-    def __init__(self, rows: Path, *, run_id: str, part_rows: int, flush_s: float) -> None:
+    def __init__(
+        self, rows: Path, *, run_id: str, part_rows: int, flush_s: float, mirror: Mirror | None = None
+    ) -> None:
         self._rows = rows
+        self._mirror = mirror
         self._run_id = re.sub(r"[^A-Za-z0-9]+", "", run_id)[:40] or uuid.uuid4().hex[:12]
         self._part_rows, self._flush_s = part_rows, flush_s
         self._sequence = 0
@@ -75,8 +79,12 @@ class RowStore:
         """Part -> its number of rows."""
 
     @classmethod
-    def open(cls, out: Path, *, run_id: str = "", part_rows: int = 5000, flush_s: float = 2.0) -> RowStore:
+    def open(
+        cls, out: Path, *, run_id: str = "", part_rows: int = 5000, flush_s: float = 2.0, mirror: Mirror | None = None
+    ) -> RowStore:
         """Make OUT or take up what is there: temporary files go, and of two rows of a task the older one.
+
+        With a `mirror`, `out` is a copy of an OUT in an object store, where every part is written, too.
 
         Raises CannotContinueError if OUT may not be written, or a part file is damaged or of another schema.
         """
@@ -88,7 +96,7 @@ class RowStore:
                     # found now, not after the first hours of work
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         parts.remove_temporary(out)
-        store = cls(rows, run_id=run_id, part_rows=part_rows, flush_s=flush_s)
+        store = cls(rows, run_id=run_id, part_rows=part_rows, flush_s=flush_s, mirror=mirror)
         store._parts = {path.name: parts.count_rows(path) for path in parts.part_paths(rows)}
         for path, drop in parts.older_rows([rows / name for name in store._parts]).items():
             store._drop(path.name, drop)
@@ -255,9 +263,13 @@ class RowStore:
     def _put(self, name: str, data: pa.Buffer) -> None:
         # Encoded in memory (tens of MB at most), so that the disk sees one plain write that works or fails.
         with writing(self._rows / name):
-            write_atomic(self._rows / name, memoryview(data), durable=True)
+            write_atomic(self._rows / name, memoryview(data), durable=self._mirror is None)
+        if self._mirror is not None:
+            self._mirror.put(name, memoryview(data))
 
     def _remove(self, name: str) -> None:
+        if self._mirror is not None:
+            self._mirror.remove(name)
         with writing(self._rows / name):
             (self._rows / name).unlink(missing_ok=True)
         del self._parts[name]

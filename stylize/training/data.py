@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stylize import images
 from stylize.errors import CannotContinueError, StylizeError, UsageError
-from stylize.pairs import images_in
+from stylize.inputs import images_in
 from stylize.storage import local_path
 
 BROKEN_IN_A_ROW = 200

@@ -13,7 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from stylize.errors import UsageError
-from stylize.pairs import Input, Pair, Task
+from stylize.inputs import Input, Pair
+from stylize.pairs import Task
 from stylize.results.schema import Row, to_batch
 
 STYLE = Input("style", "1:1", None)

@@ -1,0 +1,86 @@
+"""A run's rows in an object store: worked on in a local copy, and every part uploaded whole before it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from stylize import objects
+from stylize.errors import CannotContinueError, UsageError, one_line
+from stylize.storage import writing_object
+
+_AT_ONCE = 8
+_COPIES = 5
+
+
+class Mirror:
+    """The folder `uri` of an object store that a local folder of rows is kept the same as.
+
+    `check` is called before every change and may raise to prevent it. Both raise CannotContinueError.
+    """
+
+    def __init__(self, uri: str, check: Callable[[], None]) -> None:
+        self.uri = uri
+        self._check = check
+
+    def put(self, name: str, data: bytes | memoryview) -> None:
+        """Write one part."""
+        self._check()
+        with writing_object(f"{self.uri}/{name}"):
+            objects.put(f"{self.uri}/{name}", data)
+
+    def remove(self, name: str) -> None:
+        """Delete one part."""
+        self._check()
+        with writing_object(f"{self.uri}/{name}"):
+            objects.remove(f"{self.uri}/{name}")
+
+
+def copy_run(uri: str, folder: Path, *, empty: bool = False) -> None:
+    """A run's rows and run.json into a local folder. Raises UsageError where there are none, unless `empty`.
+
+    A driver may be merging parts meanwhile: a copy counts only if no part changed while it was made.
+    """
+    (folder / "rows").mkdir(parents=True, exist_ok=True)
+    try:
+        for _ in range(_COPIES):
+            parts = _parts(uri)
+            if not parts and not empty:
+                raise UsageError(f"{one_line(uri)} holds no rows: give the OUT of a run")
+            if _copied(uri, parts, folder) and parts.items() <= _parts(uri).items():
+                return
+    except objects.RefusedError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise CannotContinueError(str(error)) from None
+    raise CannotContinueError(f"{one_line(uri)}/rows kept changing while it was read: try again in a moment")
+
+
+def _parts(uri: str) -> dict[str, str]:
+    # What pandas and pyarrow read of a folder of rows.
+    return {
+        found.name: found.version
+        for found in objects.names(f"{uri}/rows")
+        if "/" not in found.name and not found.name.startswith((".", "_"))
+    }
+
+
+def _copied(uri: str, parts: dict[str, str], folder: Path) -> bool:
+    """Whether every one was still there."""
+    for old in (folder / "rows").iterdir():
+        old.unlink()
+
+    def one(name: str) -> None:
+        objects.fetch(f"{uri}/rows/{name}", folder / "rows" / name)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            list(pool.map(one, parts))
+        except FileNotFoundError:
+            return False
+    try:
+        objects.fetch(f"{uri}/run.json", folder / "run.json")
+    except FileNotFoundError:
+        (folder / "run.json").unlink(missing_ok=True)
+    return True
