@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from stylize.errors import UsageError, one_line
 
@@ -43,9 +45,7 @@ def read(uri: str) -> bytes:
     store, key = _place(uri)
     import obstore
 
-    with _told(uri):
-        # A body that breaks off is taken on where it did.
-        return bytes(obstore.get(store, key).bytes())
+    return _tried(uri, "read", lambda: bytes(obstore.get(store, key).bytes()))
 
 
 def read_version(uri: str) -> tuple[bytes, dict[str, str]]:
@@ -53,9 +53,11 @@ def read_version(uri: str) -> tuple[bytes, dict[str, str]]:
     store, key = _place(uri)
     import obstore
 
-    with _told(uri):
+    def get() -> tuple[bytes, dict[str, str]]:
         found = obstore.get(store, key)
         return bytes(found.bytes()), _known(found.meta)
+
+    return _tried(uri, "read", get)
 
 
 class Found(NamedTuple):
@@ -70,11 +72,22 @@ def names(uri: str) -> Iterator[Found]:
     """Every object below the folder `uri`, lazily, in the order of keys. Raises as `read` does."""
     store, key = _place(uri)
     import obstore
+    from obstore import exceptions
 
-    with _told(uri):
-        for chunk in obstore.list(store, prefix=key or None):
-            for found in chunk:
-                yield Found(found["path"].removeprefix(key).lstrip("/"), found["size"], _version(found))
+    last: str | None = None
+    broken = 0
+    with _told(uri, "read"):
+        while True:
+            try:
+                for chunk in obstore.list(store, prefix=key or None, offset=last):
+                    for found in chunk:
+                        last = found["path"]
+                        yield Found(last.removeprefix(key).lstrip("/"), found["size"], _version(found))
+                    broken = 0
+                return
+            except exceptions.GenericError as error:
+                broken += 1
+                _pause(broken, error)
 
 
 def head(uri: str) -> Found | None:
@@ -83,8 +96,7 @@ def head(uri: str) -> Found | None:
     import obstore
 
     try:
-        with _told(uri):
-            found = obstore.head(store, key)
+        found = _tried(uri, "read", lambda: obstore.head(store, key))
     except FileNotFoundError:
         return None
     return Found(key.rpartition("/")[2], found["size"], _version(found))
@@ -95,9 +107,12 @@ def fetch(uri: str, path: Path) -> None:
     store, key = _place(uri)
     import obstore
 
-    with _told(uri), path.open("wb") as file:
-        for piece in obstore.get(store, key).stream():
-            file.write(piece)
+    def get() -> None:
+        with path.open("wb") as file:
+            for piece in obstore.get(store, key).stream():
+                file.write(piece)
+
+    _tried(uri, "read", get)
 
 
 class Conflict(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -116,9 +131,11 @@ def put(uri: str, data: bytes | memoryview, only_over: Mapping[str, str] | None 
 
     mode: Any = "overwrite" if only_over is None else (dict(only_over) or "create")
     try:
-        with _told(uri, "written"):
-            # Only a plain write may go in parts: a condition holds for one request.
-            return _known(obstore.put(store, key, data, mode=mode, use_multipart=None if only_over is None else False))
+        # Only a plain write may go in parts: a condition holds for one request.
+        parts = None if only_over is None else False
+        return _known(
+            _tried(uri, "written", lambda: obstore.put(store, key, bytes(data), mode=mode, use_multipart=parts))
+        )
     except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
         raise Conflict(one_line(uri)) from None
 
@@ -128,8 +145,8 @@ def remove(uri: str) -> None:
     store, key = _place(uri)
     import obstore
 
-    with contextlib.suppress(FileNotFoundError), _told(uri, "deleted"):
-        obstore.delete(store, key)
+    with contextlib.suppress(FileNotFoundError):
+        _tried(uri, "deleted", lambda: obstore.delete(store, key))
 
 
 def _known(version: Any) -> dict[str, str]:
@@ -184,8 +201,32 @@ def _profile() -> Any:
     return Boto3CredentialProvider()
 
 
+_Got = TypeVar("_Got")
+
+
+def _tried(uri: str, done: str, call: Callable[[], _Got]) -> _Got:
+    """What `call` returns. An answer that breaks off is asked for again, as obstore does for bytes only."""
+    from obstore import exceptions
+
+    broken = 0
+    with _told(uri, done):
+        while True:
+            try:
+                return call()
+            except exceptions.GenericError as error:
+                broken += 1
+                _pause(broken, error)
+
+
+def _pause(broken: int, error: Exception) -> None:
+    """Wait before another try, longer each time; raises `error` if there is not to be one."""
+    if "or response body error" not in str(error) or broken > RETRIES:
+        raise error
+    time.sleep(random.uniform(0.05, 0.1) * 2**broken)
+
+
 @contextlib.contextmanager
-def _told(uri: str, done: str = "read") -> Iterator[None]:
+def _told(uri: str, done: str) -> Iterator[None]:
     """Within it, a store's errors become those that files have, in one line that names `uri`."""
     from obstore import exceptions
 
@@ -202,6 +243,8 @@ def _told(uri: str, done: str = "read") -> Iterator[None]:
         if re.search(r"status code: 40[13]\b", str(error)):
             why = f"the store refuses to let it be {done} ({_reason(error)}): check the credentials"
             raise RefusedError(f"{one_line(uri)}: {why}") from None
+        if "<Code>NoSuchBucket<" in str(error):
+            raise FileNotFoundError(f"no such bucket: {one_line(uri)}") from None
         raise OSError(f"{one_line(uri)} could not be {done}, although tried again ({_reason(error)})") from None
 
 

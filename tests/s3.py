@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,10 +18,13 @@ REFUSED = b"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>KEY-ID-HERE
 
 
 class FaultyS3:
-    """`url` leads to the server through the proxy. `faults` are used up a request each: a status, or "cut" a body."""
+    """`url` leads to the server through the proxy.
+
+    `faults` are used up a request each: a status, seconds to wait, "cut" a body, or None.
+    """
 
     def __init__(self, target: int) -> None:
-        self.faults: list[int | str] = []
+        self.faults: list[int | float | str | None] = []
         self.requests = 0
         self.authorizations: list[str] = []
         outer = self
@@ -33,6 +37,8 @@ class FaultyS3:
                 outer.authorizations.append(self.headers.get("Authorization") or "")
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 fault = outer.faults.pop(0) if outer.faults else None
+                if isinstance(fault, float):
+                    time.sleep(fault)
                 if isinstance(fault, int):
                     self.reply(fault, [], REFUSED)
                     return

@@ -1,0 +1,134 @@
+"""The main job with everything in an object store, a real S3 server, and faults in between."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import stylize
+from stylize import objects
+from stylize.gallery import styles_folder
+from tests.jobs.command import job, plain, start
+from tests.s3 import Bucket, bucket
+
+SMALL = ("--resolution-px", "64", "--actors", "1")
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    folder = tmp_path_factory.mktemp("inputs")
+    for number in range(12):
+        plain(folder / "content" / f"kind{number % 2}" / f"{number:02}.png", (number * 20, 5, 77))
+    plain(folder / "styles" / "s.png", (200, 2, 3))
+    with bucket() as made:
+        made.upload(folder / "content", "content")
+        made.upload(folder / "styles", "styles")
+        made.put("content/.hidden/x.png", b"not looked at")
+        made.put("content/kind0/notes.txt", b"not an image")
+        yield made
+
+
+def rows(out: str) -> pd.DataFrame:
+    frame = pd.read_parquet(f"{out}/rows")
+    assert frame["task_id"].is_unique
+    return frame
+
+
+def test_whole_job_in_a_bucket_survives_throttling_and_cut_connections(s3: Bucket) -> None:
+    chance = random.Random(7)
+    s3.s3.faults = [chance.choice([None, None, None, 503, 500, 429, "cut", 0.5]) for _ in range(300)]
+    words = ("s3://pictures/content", "s3://pictures/styles", "s3://pictures/out", *SMALL)
+    done = job(*words)
+    assert done.returncode == 0, done.stderr
+    s3.s3.faults = []
+    frame = rows("s3://pictures/out")
+    assert list(frame["status"].unique()) == ["ok"]
+    assert sorted(frame["content_uri"]) == sorted(f"s3://pictures/content/kind{n % 2}/{n:02}.png" for n in range(12))
+    assert set(frame["content_type"]) == {"kind0", "kind1"}
+    assert all(objects.read(uri)[:2] == b"\xff\xd8" for uri in frame["output_uri"])
+    again = job(*words)
+    assert again.returncode == 0
+    assert "nothing to do: all 12 tasks have their rows already" in again.stdout
+    record = json.loads(objects.read("s3://pictures/out/run.json"))
+    assert [run["counts"] for run in record["earlier_runs"]] == [{"ok": 12}]
+
+
+def test_credentials_stand_nowhere(s3: Bucket) -> None:
+    done = job("s3://pictures/content", "s3://pictures/styles", "s3://pictures/secret", *SMALL, "--actors", "2")
+    written = done.stdout + done.stderr
+    for found in objects.names("s3://pictures/secret"):
+        if not found.name.startswith("images/"):
+            written += objects.read(f"s3://pictures/secret/{found.name}").decode(errors="replace")
+    written += rows("s3://pictures/secret").to_csv()
+    assert done.returncode == 0
+    assert "KEY-ID-HERE" not in written
+    assert "SECRET-HERE" not in written
+
+
+def test_killed_driver_is_resumed_and_no_row_is_doubled(s3: Bucket, tmp_path: Path) -> None:
+    words = (
+        "s3://pictures/content", "s3://pictures/styles", "s3://pictures/killed", *SMALL,
+        "--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=0.5",
+    )  # fmt: skip
+    driver = start(*words)
+    deadline = time.monotonic() + 90
+    while not list(objects.names("s3://pictures/killed/rows")):
+        assert driver.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    before = rows("s3://pictures/killed")
+    resumed = job(*words)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "waiting 30 s to see whether it still is" in resumed.stdout
+    frame = rows("s3://pictures/killed")
+    assert 0 < len(before) < len(frame) == 12
+    assert set(before["run_id"]) < set(frame["run_id"])
+    assert set(frame["status"]) == {"ok"}
+
+
+def test_manifest_and_weights_may_be_in_a_bucket(s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    artwork = sorted(styles_folder().rglob("*.jpg"))[0]
+    s3.put("styles/other.jpg", artwork.read_bytes())
+    pairs = (
+        "content_uri,style_uri",
+        "content/kind0/00.png,s3://pictures/styles/other.jpg",
+        "content/none.png,styles/s.png",
+    )
+    s3.put("list.csv", "\n".join(pairs).encode())
+    package = Path(stylize.__file__).parent / "stylizers/weights"
+    weights = s3.put("weights/own.safetensors", next(package.glob("*.safetensors")).read_bytes())
+    done = job("--manifest", "s3://pictures/list.csv", "s3://pictures/listed", "--weights", weights, *SMALL)
+    assert done.returncode == 3, done.stderr
+    by_uri = rows("s3://pictures/listed").set_index("content_uri")
+    assert by_uri.loc["s3://pictures/content/kind0/00.png", "status"] == "ok"
+    assert by_uri.loc["s3://pictures/content/none.png", "status"] == "corrupt"
+    s3.put("weights/own.safetensors", b"broken")
+    broken = job("--manifest", "s3://pictures/list.csv", "s3://pictures/listed", "--weights", weights, *SMALL)
+    assert broken.returncode == 2
+    assert "s3://pictures/weights/own.safetensors: not a whole safetensors file" in broken.stderr
+
+
+def test_what_cannot_be_is_one_clear_line(s3: Bucket) -> None:
+    folders = ("s3://pictures/content", "s3://pictures/styles")
+    for words, status, line in (
+        ((*folders, "s3://none/out"), 1, "cannot go on: s3://none/out/.lock cannot be written: no such bucket"),
+        ((*folders, "s3://pictures/content/out"), 2, "error: OUT lies in CONTENT"),
+        (("s3://none/c", folders[1], "s3://pictures/o"), 2, "error: no such bucket: s3://none/c"),
+        (("s3://pictures/empty", folders[1], "s3://pictures/o"), 2, "s3://pictures/empty: no images in this folder"),
+        ((*folders, "s3://KEY:SECRET@pictures/out"), 2, "error: s3://: no credentials in a URI"),
+        ((*folders, "ftp://host/out"), 2, "ftp:// is not supported; what is: plain paths, file://, s3://"),
+    ):  # fmt: skip
+        done = job(*words)
+        assert (done.returncode, len(done.stderr.splitlines())) == (status, 1), done.stderr
+        assert line in done.stderr
+        assert "SECRET@" not in done.stderr
