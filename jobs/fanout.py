@@ -137,6 +137,11 @@ class FanOut:
         """How many workers are loaded."""
         return sum(seat.ready for seat in self._seats)
 
+    @property
+    def queued(self) -> int:
+        """How many tasks workers hold: given to them and not back."""
+        return sum(len(batch.tasks) for seat in self._seats for batch in seat.held)
+
     def _busy(self) -> bool:
         return bool(self._suspects or self._again or self._out or any(seat.held for seat in self._seats))
 

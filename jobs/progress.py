@@ -1,15 +1,25 @@
-"""What a person sees while a job runs: a bar on a terminal, plain lines elsewhere."""
+"""What is seen while a job runs: a bar on a terminal, plain lines elsewhere, JSON lines for scripts."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from jobs import events
+from jobs.tally import Numbers, Tally
+
+if TYPE_CHECKING:  # both bring Ray, which a tool that only shows a bar does not need
+    from jobs.fanout import FanOut
+    from jobs.metrics import Metrics
+
 LINE_EVERY_S = 10.0
+EVENT_EVERY_S = 5.0
 
 
 class Reporter:
@@ -28,8 +38,13 @@ class Reporter:
         self._mode = mode
         self._start = self._line_at = time.monotonic()
         self._bar: Progress | None = None
+        self.tally = Tally()
+        self._fan: FanOut | None = None
+        self._metrics: Metrics | None = None
 
     def __enter__(self) -> Reporter:
+        if self._mode == "json":
+            events.progress(self.numbers())
         if self._mode == "bar":
             self._bar = Progress(
                 TextColumn(self.verb),
@@ -46,11 +61,42 @@ class Reporter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._metrics is not None:
+            self._metrics.record(self.numbers())
         if self._bar is not None:
             self._show_bar()
             self._bar.stop()
         elif self._mode == "plain":
             print(self.line(), flush=True)
+        elif self._mode == "json":
+            events.progress(self.numbers())
+
+    def watch(self, fan: FanOut, metrics: Metrics | None = None) -> None:
+        """Workers and what they hold are `fan`'s from now on; `metrics` gets all numbers."""
+        self._fan, self._metrics = fan, metrics
+
+    def rows(self, batch: pa.RecordBatch) -> None:
+        """Count a batch of rows, as `add` does, and what they say of times and memory."""
+        times = self.tally.add(batch)
+        if self._metrics is not None:
+            self._metrics.observe(times)
+        self.add(batch.num_rows, sum(self.tally.failed.values()) - self.failed)
+
+    def numbers(self) -> Numbers:
+        """Where the run stands, of what came through `rows`."""
+        rate = self.tally.images_per_s()
+        return Numbers(
+            total=self.total,
+            done=self.done,
+            kept=self._earlier,
+            failed=dict(self.tally.failed),
+            images_per_s=rate,
+            left_s=(self.total - self.done) / rate if rate else None,
+            stylize_s=self.tally.quantiles(),
+            device_peak_bytes=self.tally.device_peak_bytes,
+            queued=None if self._fan is None else self._fan.queued,
+            workers=None if self._fan is None else self._fan.workers,
+        )
 
     def add(self, done: int, failed: int) -> None:
         """Count finished tasks, `failed` of them not ok; shown when it is time."""
@@ -65,16 +111,23 @@ class Reporter:
 
     def tick(self) -> None:
         """Show where things stand, if it is time."""
+        if self._metrics is not None and self._metrics.due:
+            self._metrics.record(self.numbers())
         if self._bar is not None:
             self._show_bar()
         elif self._mode == "plain" and time.monotonic() - self._line_at >= LINE_EVERY_S:
             self._line_at = time.monotonic()
             print(self.line(), flush=True)
+        elif self._mode == "json" and time.monotonic() - self._line_at >= EVENT_EVERY_S:
+            self._line_at = time.monotonic()
+            events.progress(self.numbers())
 
     def note(self, text: str) -> None:
         """A line of its own, above the bar if there is one."""
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False)
+        elif self._mode == "json":
+            events.emit("note", text=text)
         elif self._mode != "off":
             print(text, flush=True)
 

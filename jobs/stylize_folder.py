@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs import fanout
+from jobs import events, fanout, logs
 from jobs.cluster import local_or_cluster
 from jobs.out import Out, absolute_uri, held, new_run_id, rows_at_hand, write_record
 from jobs.progress import Reporter
@@ -38,6 +38,11 @@ RANDOM = "random"
 def main(argv: Sequence[str]) -> int:
     """Run the job; returns the exit status: 0 all ok, 3 some rows are not."""
     flags = _parse(argv)
+    with events.apart(flags.get("progress")):
+        return _call(flags, argv)
+
+
+def _call(flags: dict[str, Any], argv: Sequence[str]) -> int:
     dry, retry_failed = flags.pop("dry_run"), flags.pop("retry_failed")
     config = one_a_device(styles_from_weights(absolute(configs.build(flags))))
     if dry:
@@ -192,7 +197,7 @@ def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str]
     record["counts"] = dict(counter.counts)
     write_record(out.folder, record)
     out.publish("run.json")
-    return finish(config, out, counter)
+    return events.finished(config.progress, config.out, counter.counts, finish(config, out, counter))
 
 
 class _Counter:
@@ -240,11 +245,12 @@ def _result_settings(settings_json: str | None) -> dict[str, Any]:
 def _work(
     config: JobConfig, run_id: str, token: str, store: RowStore, todo: Iterator[Task], total: int, counter: _Counter
 ) -> None:
+    from jobs.metrics import Metrics
     from stylize.outcomes import lost_row
 
     options = fan_options(config)
     ray = local_or_cluster(config.address, config.cpus_per_actor, config.gpus_per_actor)
-    with ray, Reporter(total, config.progress) as shown:
+    with ray, logs.among_rays(run_id), Reporter(total, config.progress) as shown:
         if counter.kept:
             shown.note("resuming: tasks that have rows already are not done again")
 
@@ -253,6 +259,7 @@ def _work(
 
         make = MakeRunner(config, run_id, token)
         with fanout.FanOut(make, lost, options, notify=shown.note) as fan:
+            shown.watch(fan, Metrics(config.stylizer, run_id))
             collect(fan.results(todo), store, counter, shown)
 
 
@@ -281,10 +288,9 @@ def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: 
             for key in filter(None, map(counter.stale, *columns)):
                 store.retire(key)
             store.add(batch)
-            statuses = batch.column("status").to_pylist()
-            for status in statuses:
+            for status in batch.column("status").to_pylist():
                 counter.count(status)
-            shown.add(len(statuses), sum(status != "ok" for status in statuses))
+            shown.rows(batch)
         shown.keep(counter.kept - skipped)
         shown.tick()
         skipped = counter.kept
@@ -348,4 +354,5 @@ def finish(config: JobConfig, out: Out, counter: _Counter) -> int:
 
 
 if __name__ == "__main__":
+    logs.configure(logs.DRIVER)
     cli.run(main)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from jobs import logs
 from stylize.config import JobConfig
 from stylize.errors import StylizeError, WeightsError
 from stylize.objects import is_object
@@ -50,6 +51,7 @@ class Worker:
 
     def start(self) -> StylizeError | None:
         """Load; what the caller did wrong comes back as a value, so that it is no actor's death."""
+        logs.configure(self._worker_id)
         try:
             self._work = self._make(self._worker_id)
         except StylizeError as error:

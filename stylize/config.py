@@ -78,7 +78,9 @@ class JobConfig(BaseModel):
         "none", description="backbone of the lpips column; needs torchmetrics and torchvision's weights"
     )
     address: str | None = Field(None, description="Ray cluster to use; none: RAY_ADDRESS, else a local one")
-    progress: Literal["auto", "bar", "plain", "off"] = Field("auto", description="auto: a bar on a terminal")
+    progress: Literal["auto", "bar", "plain", "json", "off"] = Field(
+        "auto", description="auto: a bar on a terminal, else lines; json: one JSON object a line, for scripts"
+    )
 
     @field_validator("*", mode="before")
     @classmethod

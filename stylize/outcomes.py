@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime
 
 import torch
@@ -10,6 +11,9 @@ import torch
 from stylize.config import JobConfig
 from stylize.pairs import Task
 from stylize.results.schema import Row
+from stylize.tasklog import at_task
+
+log = logging.getLogger(__name__)
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -42,7 +46,9 @@ def task_columns(task: Task) -> Row:
 
 
 def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str) -> Row:
-    """The row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`."""
+    """The row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`. Logs its error."""
+    with at_task(task.task_id):
+        log.warning("%s: %s", status, error)
     return {
         "run_id": run_id,
         **task_columns(task),

@@ -33,6 +33,7 @@ from stylize.scores import Scorer
 from stylize.storage import Folder, read_bytes
 from stylize.styles import Style, Styles
 from stylize.stylizers.base import RANDOM, Stylizer, to_pixels, to_tensor
+from stylize.tasklog import at_task
 
 log = logging.getLogger(__name__)
 
@@ -316,6 +317,11 @@ class Runner:
     @contextlib.contextmanager
     def _outcome(self, work: _Work) -> Iterator[None]:
         """The one place that catches broadly: whatever a task raises becomes its row's status and error."""
+        with at_task(work.task.task_id), self._caught(work):
+            yield
+
+    @contextlib.contextmanager
+    def _caught(self, work: _Work) -> Iterator[None]:
         try:
             yield
         except CannotContinueError as error:
@@ -332,14 +338,14 @@ class Runner:
                 self._fail(work, "oom", error)
                 free_memory(self.device)
             else:
-                log.warning("task %s failed", work.task.task_id, exc_info=True)
-                self._fail(work, "failed", error)
+                self._fail(work, "failed", error, unexpected=not isinstance(error, StylizeError))
 
     @staticmethod
-    def _fail(work: _Work, status: str, error: Exception) -> None:
+    def _fail(work: _Work, status: str, error: Exception, unexpected: bool = False) -> None:
         text = " ".join(str(error).split())
         known = isinstance(error, StylizeError)
         work.row["status"] = status
         work.row["error"] = (text if known else f"{type(error).__name__}: {text}")[:1000]
+        log.warning("%s: %s", status, work.row["error"], exc_info=error if unexpected else None)
         work.failed = True
         work.pixels = work.result = None

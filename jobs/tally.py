@@ -1,0 +1,109 @@
+"""What is known of a run so far, from its rows as they come: counts, pace, times, memory."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+RECENT_S = 60.0
+"""What pace is measured over, longer where fewer than RECENT_ROWS came."""
+RECENT_ROWS = 20
+KEPT_TIMES = 10_000
+"""Latest values of `stylize_s` that quantiles are of."""
+
+Times = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Where a run stands. None is what is not known."""
+
+    total: int
+    done: int
+    """Tasks with a row, those of earlier runs included."""
+    kept: int
+    """Of them, those of earlier runs."""
+    failed: dict[str, int]
+    """This run's rows that are not ok, by status."""
+    images_per_s: float | None
+    left_s: float | None
+    stylize_s: dict[str, float | None]
+    device_peak_bytes: int | None
+    queued: int | None
+    workers: int | None
+
+
+class Tally:
+    """This run's rows, added up; a few Arrow calls a batch, whatever its length."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.done = 0
+        self.failed: dict[str, int] = {}
+        self.device_peak_bytes: int | None = None
+        self._clock = clock
+        self._since = clock()
+        self._came: deque[tuple[float, int]] = deque()
+        self._in_window = 0
+        self._times: deque[Times] = deque()
+        self._kept_times = 0
+
+    def add(self, batch: pa.RecordBatch) -> Times:
+        """Count a batch of rows; returns its `stylize_s` (s) of ok rows that are no warm-up."""
+        status = batch.column("status")
+        for entry in pc.value_counts(status).to_pylist():
+            if entry["values"] != "ok":
+                self.failed[entry["values"]] = self.failed.get(entry["values"], 0) + entry["counts"]
+        self.done += batch.num_rows
+        self._note_pace(batch.num_rows)
+        peak = pc.max(batch.column("device_peak_allocated_bytes")).as_py()
+        if peak is not None:
+            self.device_peak_bytes = max(peak, self.device_peak_bytes or 0)
+        return self._note_times(batch, status)
+
+    def images_per_s(self) -> float | None:
+        """Rows of the last RECENT_S a second; None before the first."""
+        if not self.done:
+            return None
+        now = self._clock()
+        self._forget(now)
+        return self._in_window / max(1e-9, now - self._since)
+
+    def quantiles(self) -> dict[str, float | None]:
+        """p50 and p95 of the latest `stylize_s`, in s; None before the first."""
+        if not self._times:
+            return {"p50": None, "p95": None}
+        p50, p95 = np.quantile(np.concatenate(list(self._times)), [0.5, 0.95])
+        return {"p50": float(p50), "p95": float(p95)}
+
+    def _note_pace(self, rows: int) -> None:
+        now = self._clock()
+        if self._came and int(self._came[-1][0]) == int(now):
+            rows_so_far = self._came.pop()[1]
+            self._came.append((now, rows_so_far + rows))
+        else:
+            self._came.append((now, rows))
+        self._in_window += rows
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        while self._came and self._came[0][0] < now - RECENT_S and self._in_window - self._came[0][1] >= RECENT_ROWS:
+            self._since, rows = self._came.popleft()
+            self._in_window -= rows
+
+    def _note_times(self, batch: pa.RecordBatch, status: Any) -> Times:
+        clean = pc.and_(pc.equal(status, "ok"), pc.invert(pc.fill_null(batch.column("warmup"), False)))
+        found = pc.drop_null(pc.filter(batch.column("stylize_s"), clean))
+        times: Times = found.to_numpy(zero_copy_only=False)
+        if len(times):
+            self._times.append(times)
+            self._kept_times += len(times)
+            while self._kept_times - len(self._times[0]) >= KEPT_TIMES:
+                self._kept_times -= len(self._times.popleft())
+        return times
