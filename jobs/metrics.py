@@ -56,8 +56,7 @@ class Metrics:
 
     def observe(self, times: Times) -> None:
         """Keep `stylize_s` values (s) for the next record."""
-        if len(times):
-            self._times.append(times)
+        self._times.append(times)
 
     def record(self, numbers: Numbers) -> None:
         """Give Ray the numbers as they are now."""

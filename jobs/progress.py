@@ -7,7 +7,6 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -74,16 +73,10 @@ class Reporter:
     def watch(self, fan: FanOut, metrics: Metrics | None = None) -> None:
         """Workers and what they hold are `fan`'s from now on; `metrics` gets all numbers."""
         self._fan, self._metrics = fan, metrics
-
-    def rows(self, batch: pa.RecordBatch) -> None:
-        """Count a batch of rows, as `add` does, and what they say of times and memory."""
-        times = self.tally.add(batch)
-        if self._metrics is not None:
-            self._metrics.observe(times)
-        self.add(batch.num_rows, sum(self.tally.failed.values()) - self.failed)
+        self.tally.observe = metrics.observe if metrics is not None else None
 
     def numbers(self) -> Numbers:
-        """Where the run stands, of what came through `rows`."""
+        """Where the run stands; what `tally` was not given is null."""
         rate = self.tally.images_per_s()
         return Numbers(
             total=self.total,

@@ -288,9 +288,11 @@ def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: 
             for key in filter(None, map(counter.stale, *columns)):
                 store.retire(key)
             store.add(batch)
-            for status in batch.column("status").to_pylist():
+            statuses = batch.column("status").to_pylist()
+            for status in statuses:
                 counter.count(status)
-            shown.rows(batch)
+            shown.tally.add(batch)
+            shown.add(len(statuses), sum(status != "ok" for status in statuses))
         shown.keep(counter.kept - skipped)
         shown.tick()
         skipped = counter.kept

@@ -18,6 +18,10 @@ RECENT_ROWS = 20
 KEPT_TIMES = 10_000
 """Latest values of `stylize_s` that quantiles are of."""
 
+COLUMNS = ("status", "stylize_s", "warmup", "device_peak_allocated_bytes")
+BATCHES = 64
+"""Looked at together, or what there is when somebody asks."""
+
 Times = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
@@ -41,31 +45,40 @@ class Numbers:
 
 
 class Tally:
-    """This run's rows, added up; a few Arrow calls a batch, whatever its length."""
+    """This run's rows, added up. Batches are looked at BATCHES together: a few Arrow calls a second, no call a row."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.done = 0
-        self.failed: dict[str, int] = {}
-        self.device_peak_bytes: int | None = None
+        self.observe: Callable[[Times], None] | None = None
+        """Called with every `stylize_s` (s) of an ok row that is no warm-up."""
+        self._failed: dict[str, int] = {}
+        self._device_peak_bytes: int | None = None
+        self._pending: list[list[Any]] = []
         self._clock = clock
         self._since = clock()
         self._came: deque[tuple[float, int]] = deque()
         self._in_window = 0
-        self._times: deque[Times] = deque()
-        self._kept_times = 0
+        self._recent: Times = np.empty(0)
 
-    def add(self, batch: pa.RecordBatch) -> Times:
-        """Count a batch of rows; returns its `stylize_s` (s) of ok rows that are no warm-up."""
-        status = batch.column("status")
-        for entry in pc.value_counts(status).to_pylist():
-            if entry["values"] != "ok":
-                self.failed[entry["values"]] = self.failed.get(entry["values"], 0) + entry["counts"]
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count a batch of rows."""
         self.done += batch.num_rows
         self._note_pace(batch.num_rows)
-        peak = pc.max(batch.column("device_peak_allocated_bytes")).as_py()
-        if peak is not None:
-            self.device_peak_bytes = max(peak, self.device_peak_bytes or 0)
-        return self._note_times(batch, status)
+        self._pending.append([batch.column(name) for name in COLUMNS])
+        if len(self._pending) >= BATCHES:
+            self._look()
+
+    @property
+    def failed(self) -> dict[str, int]:
+        """How many rows are not ok, by status."""
+        self._look()
+        return self._failed
+
+    @property
+    def device_peak_bytes(self) -> int | None:
+        """The most of any row; None where none says."""
+        self._look()
+        return self._device_peak_bytes
 
     def images_per_s(self) -> float | None:
         """Rows of the last RECENT_S a second; None before the first."""
@@ -77,9 +90,10 @@ class Tally:
 
     def quantiles(self) -> dict[str, float | None]:
         """p50 and p95 of the latest `stylize_s`, in s; None before the first."""
-        if not self._times:
+        self._look()
+        if not len(self._recent):
             return {"p50": None, "p95": None}
-        p50, p95 = np.quantile(np.concatenate(list(self._times)), [0.5, 0.95])
+        p50, p95 = np.quantile(self._recent, [0.5, 0.95])
         return {"p50": float(p50), "p95": float(p95)}
 
     def _note_pace(self, rows: int) -> None:
@@ -97,13 +111,19 @@ class Tally:
             self._since, rows = self._came.popleft()
             self._in_window -= rows
 
-    def _note_times(self, batch: pa.RecordBatch, status: Any) -> Times:
-        clean = pc.and_(pc.equal(status, "ok"), pc.invert(pc.fill_null(batch.column("warmup"), False)))
-        found = pc.drop_null(pc.filter(batch.column("stylize_s"), clean))
-        times: Times = found.to_numpy(zero_copy_only=False)
-        if len(times):
-            self._times.append(times)
-            self._kept_times += len(times)
-            while self._kept_times - len(self._times[0]) >= KEPT_TIMES:
-                self._kept_times -= len(self._times.popleft())
-        return times
+    def _look(self) -> None:
+        if not self._pending:
+            return
+        status, seconds, warmup, peaks = (pa.chunked_array(arrays) for arrays in zip(*self._pending, strict=True))
+        self._pending.clear()
+        for entry in pc.value_counts(status).to_pylist():
+            if entry["values"] != "ok":
+                self._failed[entry["values"]] = self._failed.get(entry["values"], 0) + entry["counts"]
+        peak = pc.max(peaks).as_py()
+        if peak is not None:
+            self._device_peak_bytes = max(peak, self._device_peak_bytes or 0)
+        clean = pc.and_(pc.equal(status, "ok"), pc.invert(pc.fill_null(warmup, False)))
+        times = pc.drop_null(pc.filter(seconds, clean)).to_numpy()
+        self._recent = np.concatenate([self._recent, times])[-KEPT_TIMES:]
+        if self.observe is not None and len(times):
+            self.observe(times)

@@ -1,0 +1,115 @@
+"""`--progress json`, as a script reads it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.jobs.command import job, plain, rows
+from tests.jobs.faulty import EXIT, RAISE
+
+Event = dict[str, Any]
+NUMBERS = {
+    "event", "time", "total", "done", "kept", "failed", "images_per_s", "left_s", "stylize_s", "device_peak_bytes",
+    "queued", "workers",
+}  # fmt: skip
+
+
+def events(done: subprocess.CompletedProcess[str]) -> list[Event]:
+    """Every line of standard output."""
+    return [json.loads(line, parse_constant=_refuse) for line in done.stdout.splitlines()]
+
+
+def _refuse(word: str) -> None:
+    raise AssertionError(f"{word} is no JSON")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Event]]:
+    """OUT and the events of a run with a slow start, a failure and a worker that dies."""
+    root = tmp_path_factory.mktemp("json")
+    for number in range(4):
+        plain(root / "content" / f"{number}.png", (number * 40, 100, 30))
+    plain(root / "content" / "y.png", RAISE)
+    plain(root / "content" / "z.png", EXIT)
+    plain(root / "styles" / "a.png", (10, 10, 10))
+    return root, events(_job(root, "tests.jobs.faulty:Faulty"))
+
+
+def _job(root: Path, stylizer: str, *words: object) -> subprocess.CompletedProcess[str]:
+    first = (root / "content", root / "styles", root / "out", "--stylizer", stylizer, "--progress", "json")
+    return job(*first, "--actors", 1, *words)
+
+
+def of(kind: str, found: list[Event]) -> list[Event]:
+    """Events of one kind."""
+    return [one for one in found if one["event"] == kind]
+
+
+def test_progress_has_the_same_fields_from_first_to_last(run: tuple[Path, list[Event]]) -> None:
+    progress = of("progress", run[1])
+    assert all(set(one) == NUMBERS for one in progress)
+    assert run[1][0] == progress[0]
+    assert run[1][-2] == progress[-1]
+    assert datetime.fromisoformat(progress[0]["time"]).utcoffset() is not None
+
+
+def test_what_is_not_known_yet_is_null(run: tuple[Path, list[Event]]) -> None:
+    first = run[1][0]
+    assert (first["total"], first["done"], first["kept"], first["failed"]) == (6, 0, 0, {})
+    assert [first[name] for name in ("images_per_s", "left_s", "device_peak_bytes", "queued", "workers")] == [None] * 5
+    assert first["stylize_s"] == {"p50": None, "p95": None}
+
+
+def test_the_last_progress_has_all_tasks(run: tuple[Path, list[Event]]) -> None:
+    last = of("progress", run[1])[-1]
+    assert (last["total"], last["done"], last["failed"]) == (6, 6, {"failed": 1, "crashed": 1})
+    assert last["images_per_s"] > 0
+    assert last["left_s"] == 0
+    assert 0 < last["stylize_s"]["p50"] <= last["stylize_s"]["p95"]
+
+
+def test_a_worker_that_died_is_a_note(run: tuple[Path, list[Event]]) -> None:
+    assert any("worker-1 died" in one["text"] for one in of("note", run[1]))
+
+
+def test_the_end_says_how_it_went_and_where_things_are(run: tuple[Path, list[Event]]) -> None:
+    root, found = run
+    end = found[-1]
+    assert (end["event"], end["status"], end["counts"]) == ("finished", 3, {"ok": 4, "failed": 1, "crashed": 1})
+    assert Path(end["images"]).is_dir()
+    assert Path(end["summary"]).is_file()
+    assert len(rows(Path(end["rows"]).parent)) == 6
+    assert end["rows"] == str(root / "out" / "rows")
+
+
+def test_a_run_with_nothing_left_to_do_is_finished_in_one_line(run: tuple[Path, list[Event]]) -> None:
+    done = _job(run[0], "tests.jobs.faulty:Faulty")
+    assert [one["event"] for one in events(done)] == ["finished"]
+    assert "nothing to do" in done.stderr
+
+
+def test_a_wrong_call_is_one_line_of_json_too(tmp_path: Path) -> None:
+    done = _job(tmp_path, "no-such-method")
+    (only,) = events(done)
+    assert (only["event"], only["status"]) == ("stopped", done.returncode)
+    assert only["error"] in done.stderr
+    assert "known" in only["error"] or "registered" in only["error"]
+
+
+def test_progress_comes_while_work_is_slow(tmp_path: Path) -> None:
+    for number in range(7):
+        plain(tmp_path / "content" / f"{number}.png", (number * 30, 100, 30))
+    plain(tmp_path / "styles" / "a.png", (10, 10, 10))
+    found = events(_job(tmp_path, "tests.jobs.faulty:Slow", "--set", "seconds=1.2"))
+    midway = [one for one in of("progress", found) if 0 < one["done"] < 7]
+    assert midway
+    assert midway[-1]["workers"] == 1
+    assert midway[-1]["queued"] >= 1
+    assert midway[-1]["left_s"] > 0
+    assert midway[-1]["stylize_s"]["p50"] == pytest.approx(1.2, rel=0.2)
