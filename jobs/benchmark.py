@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from jobs import fanout
+from jobs import fanout, logs
 from jobs.cluster import local_or_cluster
 from jobs.out import absolute_out, new_run_id, run_folders, write_record
 from jobs.progress import Reporter
@@ -174,6 +174,7 @@ def _locked(plan: Sweep, out: Path, token: str, argv: Sequence[str], given: Name
             most = max(plan.workers)
             with (
                 local_or_cluster(given.address, run.cpus * most, plan.gpus_per_actor * most),
+                logs.among_rays(run_id),
                 Reporter(total, given.progress) as shown,
             ):
                 shown.note(f"{len(run.blocks)} blocks, {total} images, {run.cpus:g} CPU a worker, {plan.mode}")
@@ -274,5 +275,6 @@ def _rows_of(out: Path) -> pd.DataFrame | None:
 
 
 if __name__ == "__main__":
+    logs.configure(logs.DRIVER)
     sys.argv[0] = "benchmark"
     cli.run(main)
