@@ -31,6 +31,11 @@ def test_every_metric_of_a_run_is_shown() -> None:
     assert {f"ray_{one.name}" for one in METRICS} <= asked(QUERIES)
 
 
+def test_the_guide_names_every_metric() -> None:
+    guide = (ROOT / "docs" / "monitoring.md").read_text()
+    assert all(f"ray_{one.name}" in guide for one in METRICS)
+
+
 def test_every_metric_that_is_asked_for_is_made() -> None:
     spec = importlib.util.find_spec("ray.dashboard.modules.reporter.reporter_agent")
     assert spec is not None

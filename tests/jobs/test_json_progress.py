@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.jobs.command import job, plain, rows
+from tests.jobs.command import job, plain, rows, start
 from tests.jobs.faulty import EXIT, RAISE
 
 Event = dict[str, Any]
@@ -100,6 +101,20 @@ def test_a_wrong_call_is_one_line_of_json_too(tmp_path: Path) -> None:
     assert (only["event"], only["status"]) == ("stopped", done.returncode)
     assert only["error"] in done.stderr
     assert "known" in only["error"] or "registered" in only["error"]
+
+
+def test_an_interrupted_run_ends_with_a_line_that_says_so(tmp_path: Path) -> None:
+    for number in range(30):
+        plain(tmp_path / "content" / f"{number}.png", (number * 8, 100, 30))
+    plain(tmp_path / "styles" / "a.png", (10, 10, 10))
+    places = (tmp_path / "content", tmp_path / "styles", tmp_path / "out")
+    process = start(*places, "--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=2", "--progress", "json")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["event"] == "progress"
+    process.send_signal(signal.SIGINT)
+    left, _ = process.communicate(timeout=60)
+    last = json.loads(left.splitlines()[-1])
+    assert (last["event"], last["status"], last["error"]) == ("stopped", process.returncode, "interrupted")
 
 
 def test_progress_comes_while_work_is_slow(tmp_path: Path) -> None:
