@@ -50,6 +50,8 @@ class Options:
     timeout_s: float = 600
     retries: int = 1
     window: int = WINDOW
+    max_batch: int = MAX_BATCH
+    """Tasks a call at most."""
     env: dict[str, str] = field(default_factory=dict)
     """Environment variables of the workers."""
 
@@ -197,12 +199,18 @@ class FanOut:
                     self._send(seat, [self._suspects.popleft()], solo=True)
                 continue
             while len(seat.held) < self.options.window:
-                size = min(MAX_BATCH, max(1, int(BATCH_S / seat.seconds_a_task))) if seat.seconds_a_task else 1
+                size = self._size(seat)
                 batch = [self._again.popleft() for _ in range(min(size, len(self._again)))]
                 batch += source.take(size - len(batch))
                 if not batch:
                     break
                 self._send(seat, batch)
+
+    def _size(self, seat: _Seat) -> int:
+        """Tasks in the next call: about BATCH_S of work, one while nothing is known of the worker's pace."""
+        if not seat.seconds_a_task:
+            return 1
+        return min(self.options.max_batch, max(1, int(BATCH_S / seat.seconds_a_task)))
 
     def _send(self, seat: _Seat, tasks: list[Task], solo: bool = False) -> None:
         if not seat.held:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import resource
@@ -18,22 +17,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from jobs import fanout
 from jobs.cluster import start_ray
+from jobs.simulated import MakeSimulated, drive, lost, null_pairs, null_tasks
 from jobs.stylize_folder import fan_options
 from jobs.worker import MakeRunner, load_stylizer
 from stylize import cli, images, pairs
 from stylize import config as configs
 from stylize.config import JobConfig
-from stylize.inputs import Input, Pair
-from stylize.pairs import Task
-from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
 
 WIDTH_PX, HEIGHT_PX = 768, 512
@@ -171,9 +167,6 @@ class _Bare:
 
 
 def _job(config: JobConfig) -> fanout.FanOut:
-    def lost(task: Task, status: str, error: str) -> pa.RecordBatch:
-        raise RuntimeError(f"a worker was lost: {status}: {error}")
-
     return fanout.FanOut(MakeRunner(config, "overhead", None), lost, fan_options(config))
 
 
@@ -197,7 +190,7 @@ def _run_job(fan: fanout.FanOut, store: RowStore, config: JobConfig, label: str)
 
 def show_tasks(few: int, many: int, memory: bool) -> None:
     """Tasks/s and the driver's peak memory, each count in a fresh process."""
-    small, large = (_in_own_process(count) for count in (few, many))
+    small, large = (in_own_process(count) for count in (few, many))
     print(f"{many} tasks that do nothing, driver and {WORKERS} workers: {large['tasks_per_s']:.0f} tasks/s", flush=True)
     if memory:
         peaks = [small["peak_bytes"] / 1e6, large["peak_bytes"] / 1e6]
@@ -208,65 +201,21 @@ def show_tasks(few: int, many: int, memory: bool) -> None:
         )
 
 
-def _in_own_process(count: int) -> dict[str, float]:
+def in_own_process(count: int) -> dict[str, float]:
+    """What `run_null_tasks` finds in a process that has done nothing before."""
     command = [sys.executable, "-m", "jobs.overhead", "--count-tasks", str(count)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
     found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
 
-class NullWork:
-    """Rows at once, no image work."""
-
-    def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
-        """A row a task, with the columns any task has."""
-        return lambda: to_batch([_null_row(task) for task in tasks])
-
-
-def make_null(worker_id: str) -> NullWork:
-    """What an actor runs."""
-    return NullWork()
-
-
-def _null_row(task: Task) -> Row:
-    pair = task.pair
-    return {
-        "run_id": "overhead",
-        "task_id": task.task_id,
-        "attempt": task.attempt,
-        "content_uri": pair.content.uri,
-        "style_uri": pair.style.uri,
-        "stylizer": "null",
-        "status": "ok",
-    }
-
-
-def null_pairs(count: int) -> Iterator[Pair]:
-    """`count` pairs of names that stand for no files, a thousand a style."""
-    for number in range(count):
-        yield Pair(
-            Input(f"/photos/{number % 1000:04d}.jpg", "1:1", "photos"),
-            Input(f"/styles/{number // 1000:04d}.jpg", "1:1", "styles"),
-        )
-
-
 def run_null_tasks(count: int) -> dict[str, float]:
     """Through the real driver: keys, fan-out, rows to Parquet. Counts time from the first row to the last."""
     with tempfile.TemporaryDirectory() as folder:
-        config = configs.build({"content": folder, "styles": folder, "out": folder})
-        options = fanout.Options(actors=WORKERS)
-        start_ray(config.address)
-        tasks = pairs.tasks(null_pairs(count), {}, hashlib.sha256().hexdigest(), "jpg")
-        first_at = rows = 0.0
-        fan = fanout.FanOut(make_null, lambda t, s, e: to_batch([_null_row(t) | {"status": s, "error": e}]), options)
+        start_ray(None)
+        fan = fanout.FanOut(MakeSimulated(), lost, fanout.Options(actors=WORKERS))
         with fan, RowStore.open(Path(folder)) as store:
-            for batch in fan.results(tasks):
-                store.tick()
-                if batch is not None:
-                    first_at = first_at or time.perf_counter()
-                    rows += batch.num_rows
-                    store.add(batch)
-            store.flush()
+            rows, first_at = drive(fan, null_tasks(null_pairs(count)), store)
             seconds = time.perf_counter() - first_at
         if rows != count:
             raise RuntimeError(f"{rows} rows for {count} tasks")
