@@ -24,7 +24,7 @@ import ray
 from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError, RayTaskError
 
 from jobs.cluster import totals
-from jobs.worker import Work, Worker
+from jobs.worker import Work, Worker, unpack
 from stylize.errors import CannotContinueError, StylizeError
 from stylize.pairs import Task
 
@@ -274,11 +274,11 @@ class FanOut:
             self._failed_starts = 0
             seat.held.popleft()
 
-    def _take(self, batch: _Batch, result: pa.RecordBatch | StylizeError) -> None:
+    def _take(self, batch: _Batch, result: bytes | StylizeError) -> None:
         if isinstance(result, StylizeError):
             self._problem = result
         else:
-            self._out.append(result)
+            self._out.append(unpack(result))
 
     def _died(self, seat: _Seat, error: RayError) -> None:
         """The worker is gone: keep what it had returned, suspect what it held, put another in its place."""

@@ -4,11 +4,12 @@ import threading
 from collections.abc import Callable
 
 import pyarrow as pa
+import pytest
 
-from jobs.worker import Worker
+from jobs.worker import Worker, pack, unpack
 from stylize.errors import StylizeError
 from stylize.pairs import Task
-from stylize.results.schema import to_batch
+from stylize.results.schema import SCHEMA, to_batch
 from tests.jobs.works import row, task
 
 
@@ -46,4 +47,17 @@ def test_a_batch_that_is_refused_does_not_hold_up_the_next() -> None:
     assert isinstance(worker.run(0, [task(0, "refuse")]), StylizeError)
     result = worker.run(1, [task(1)])
     assert not isinstance(result, StylizeError)
-    assert result.column("status").to_pylist() == ["ok"]
+    assert unpack(result).column("status").to_pylist() == ["ok"]
+
+
+def test_a_batch_comes_out_of_its_packing_as_it_went_in() -> None:
+    batch = to_batch([row(task(number), "ok") for number in range(3)])
+    for one in (batch, batch.slice(1, 1), batch.slice(0, 0)):
+        found = unpack(pack(one))
+        assert found.equals(one)
+        assert found.schema.equals(SCHEMA, check_metadata=True)
+
+
+def test_rows_of_another_schema_are_not_packed() -> None:
+    with pytest.raises(ValueError, match="to_batch"):
+        pack(pa.RecordBatch.from_pylist([{"task_id": "a"}]))
