@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import numpy as np
 
 from jobs import fanout
 from jobs.cluster import start_ray
-from jobs.simulated import MakeSimulated, drive, lost, null_pairs, null_tasks
+from jobs.simulated import MakeSimulated, drive, lost, null_pairs, null_tasks, peak_rss_bytes
 from jobs.stylize_folder import fan_options
 from jobs.worker import MakeRunner, load_stylizer
 from stylize import cli, images, pairs
@@ -219,8 +218,7 @@ def run_null_tasks(count: int) -> dict[str, float]:
             seconds = time.perf_counter() - first_at
         if rows != count:
             raise RuntimeError(f"{rows} rows for {count} tasks")
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"tasks_per_s": count / seconds, "peak_bytes": float(peak_bytes)}
+    return {"tasks_per_s": count / seconds, "peak_bytes": peak_rss_bytes()}
 
 
 if __name__ == "__main__":

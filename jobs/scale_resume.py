@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import resource
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs import stylize_folder
-from jobs.simulated import null_row
+from jobs.simulated import null_row, peak_rss_bytes
 from stylize import cli, pairs
 from stylize import config as configs
 from stylize.config import JobConfig
@@ -79,8 +78,7 @@ def resume(root: Path) -> dict[str, float]:
         times.append(time.perf_counter())
     names = ("open_s", "finished_s", "pass_s")
     spent = {name: b - a for name, (a, b) in zip(names, itertools.pairwise(times), strict=True)}
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return spent | {"left": left, "kept": counter.kept, "peak_bytes": float(peak_bytes)}
+    return spent | {"left": left, "kept": counter.kept, "peak_bytes": peak_rss_bytes()}
 
 
 def _tasks(made: JobConfig) -> Iterator[Task]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -109,3 +111,12 @@ def drive(fan: FanOut, tasks: Iterator[Task], store: RowStore) -> tuple[int, flo
             store.add(batch)
     store.flush()
     return rows, first_at
+
+
+def peak_rss_bytes() -> float:
+    """This process's resident memory at its highest; ru_maxrss would begin with its parent's, from before exec."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # macOS: in bytes
+    return float(status.partition("VmHWM:")[2].split()[0]) * 1024

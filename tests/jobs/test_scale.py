@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from jobs import scale, scale_resume
-from jobs.simulated import MakeSimulated, SimulatedWork, null_pairs, null_tasks
+from jobs.simulated import MakeSimulated, SimulatedWork, null_pairs, null_tasks, peak_rss_bytes
 from stylize import cli, pairs
 from stylize.inputs import Pair
 from stylize.results.read import read_rows
@@ -69,6 +69,13 @@ def test_calls_of_one_task_are_counted_with_the_drivers_time() -> None:
     assert line["calls_per_s"] > 0
     assert 0 < line["main_thread_s_per_call"] <= line["process_s_per_call"] * 1.1
     assert line["main_thread_s_per_call"] * line["calls_per_s"] <= 1.001
+
+
+def test_a_peak_of_memory_is_the_processs_own_not_its_parents() -> None:
+    held = b"x" * 400_000_000
+    command = [sys.executable, "-c", "from jobs.simulated import peak_rss_bytes; print(peak_rss_bytes())"]
+    child = float(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    assert 10_000_000 < child < len(held) < peak_rss_bytes()
 
 
 def test_inputs_of_a_resume_are_at_least_as_many_pairs_as_asked(tmp_path: Path) -> None:
