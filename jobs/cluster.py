@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import os
+import signal
 import socket
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,16 +20,73 @@ from stylize.errors import CannotContinueError, UsageError
 CONNECT_S = 10
 
 
+HEAD_S = 20.0
+"""How long the head may be out of reach. Ray itself would end this process after 60 s, without a line."""
+PROBE_S = 2.0
+END_S = 10.0
+
+
 @contextmanager
-def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> Iterator[None]:
-    """Ray for as long as there is work: what it still has to print comes before this job's last lines."""
+def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> Iterator[bool]:
+    """Ray for as long as there is work: what it still has to print comes before this job's last lines.
+
+    Yields whether it is a cluster that was there before. If its head is lost, SIGTERM's handler is called.
+    """
     ours = not ray.is_initialized()
     start_ray(address, cpus, gpus)
+    shared = bool(address or os.environ.get("RAY_ADDRESS"))
+    watch = _HeadWatch(ray.get_runtime_context().gcs_address) if shared and ours else None
     try:
-        yield
+        yield shared
     finally:
-        if ours:
-            ray.shutdown()
+        if head_lost() is None:
+            if watch is not None:
+                watch.over.set()
+            if ours:
+                ray.shutdown()
+
+
+def head_lost() -> str | None:
+    """The line that says so, once the cluster's head does not answer any more; then Ray must not be called again."""
+    return _lost[0] if _lost else None
+
+
+_lost: list[str] = []
+told = threading.Event()
+"""Set by who passes that line on."""
+
+
+class _HeadWatch:
+    """A thread that ends the run when the head is gone: calls of Ray would hang for a minute, then end the process."""
+
+    def __init__(self, address: str) -> None:
+        self.over = threading.Event()
+        host, _, port = address.rpartition(":")
+        self._place = host.strip("[]"), int(port)
+        threading.Thread(target=self._watch, name="head-watch", daemon=True).start()
+
+    def _watch(self) -> None:
+        heard = time.monotonic()
+        while not self.over.wait(PROBE_S):
+            try:
+                socket.create_connection(self._place, timeout=PROBE_S).close()
+                heard = time.monotonic()
+            except OSError:
+                if time.monotonic() - heard > HEAD_S:
+                    break
+        else:
+            return
+        where = f"{self._place[0]}:{self._place[1]}"
+        _lost.append(
+            f"Ray's head at {where} has not answered for {HEAD_S:.0f} s: start the cluster again, then run the same "
+            "command again: it resumes"
+        )
+        _thread.interrupt_main(signal.SIGTERM)
+        if not self.over.wait(END_S):
+            # The main thread hangs in a call of Ray, or has said its last line and hangs in Ray's own end.
+            if not told.is_set():
+                print(f"cannot go on: {_lost[0]}", file=sys.stderr, flush=True)
+            os._exit(1)
 
 
 def start_ray(address: str | None, cpus: float = 0, gpus: float = 0) -> None:

@@ -6,6 +6,7 @@ to blame the right image when a worker dies, to try a batch again one by one.
 - Each seat (a worker's place) has a bounded window of batches in flight; a batch holds about BATCH_S of work.
 - A worker that dies is replaced. All it held become suspects, tried one by one, each alone in a worker; one that
   kills its worker again, more than `retries` times, is a `crashed` row (`oom` where the system killed it for memory).
+- A worker whose node is lost is no suspect: its tasks go back into the queue (`jobs.loss`).
 - A worker that returns nothing for `timeout_s` is killed. A single task in front is a `timeout` row; a batch
   in front becomes suspects, and what waited behind it goes back into the queue.
 """
@@ -16,15 +17,17 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import ray
 from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError, RayTaskError
 
-from jobs.cluster import totals
-from jobs.worker import Work, Worker, unpack
+from jobs.cluster import head_lost, totals
+from jobs.loss import Losses, is_out_of_reach
+from jobs.seats import Batch, Seat, Source, is_done, next_attempt, reason_of
+from jobs.worker import Place, UnfitNodeError, Work, Worker, unpack
 from stylize.errors import CannotContinueError, StylizeError
 from stylize.pairs import Task
 
@@ -37,6 +40,9 @@ MAX_BATCH = 256
 POLL_S = 0.25
 FIT_EVERY_S = 5.0
 MAX_FAILED_STARTS = 3
+GET_S = 30.0
+"""For the rows of a call that has ended: they are small, and come from a node that may be out of reach by now."""
+LEFT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -56,25 +62,16 @@ class Options:
     """Environment variables of the workers."""
 
 
-@dataclass(slots=True)
-class _Batch:
-    tasks: list[Task]
-    ref: Any
-
-
-@dataclass(slots=True)
-class _Seat:
-    """A worker's place and what it holds, oldest first."""
-
-    number: int
-    actor: Any
-    starting: Any
-    held: deque[_Batch] = field(default_factory=deque)
-    ready: bool = False
-    solo: bool = False
-    since: float = 0.0
-    sent: int = 0
-    seconds_a_task: float = 0.0
+def room(node: dict[str, Any], cpus: float, gpus: float) -> int:
+    """How many workers, that take so much each, fit on a node of `ray.nodes()`; none on one that lacks a kind."""
+    have = node["Resources"]
+    fits = have.get("CPU", 0) / cpus
+    if gpus >= 1:
+        fits = min(fits, have.get("GPU", 0) // gpus)
+    elif gpus:
+        # A worker's share is of one card: three of 0.4 do not fit on a card and what is left of another.
+        fits = min(fits, have.get("GPU", 0) * (1 / gpus // 1))
+    return int(fits + 1e-9)
 
 
 class FanOut:
@@ -95,13 +92,16 @@ class FanOut:
         self._make = ray.put(make)
         self._lost = lost
         self._notify = notify
-        self._seats: list[_Seat] = []
+        self._seats: list[Seat] = []
         self._suspects: deque[Task] = deque()
         self._again: deque[Task] = deque()
         self._out: deque[pa.RecordBatch] = deque()
         self._problem: StylizeError | None = None
         self._numbers = 0
         self._failed_starts = 0
+        self._losses = Losses(notify)
+        self.places: dict[str, Place] = {}
+        """Where each worker ran that was loaded."""
         self._fit_at = 0.0
         self._wait_notice_at = time.monotonic() + 30
 
@@ -111,7 +111,7 @@ class FanOut:
         Raises what a worker said when it could not load or write (a StylizeError), or CannotContinueError when
         workers keep dying before they have loaded.
         """
-        source = _Source(tasks)
+        source = Source(tasks)
         while True:
             self._fill_cluster()
             self._feed(source)
@@ -119,6 +119,7 @@ class FanOut:
                 return
             self._wait()
             self._expire()
+            self._settle_silent()
             yield None
             while self._out:
                 yield self._out.popleft()
@@ -130,8 +131,9 @@ class FanOut:
 
     def __exit__(self, *_: object) -> None:
         """End the workers; between two calls of `results` they stay loaded."""
-        for seat in self._seats:
-            ray.kill(seat.actor)
+        if head_lost() is None:
+            for seat in self._seats:
+                ray.kill(seat.actor)
         self._seats.clear()
 
     @property
@@ -164,17 +166,9 @@ class FanOut:
 
     def _fitting(self) -> int:
         # Node by node: an actor cannot straddle two.
-        count = 0
-        for node in ray.nodes():
-            if node["Alive"]:
-                have = node["Resources"]
-                fits = [have.get("CPU", 0) / self.options.cpus]
-                if self.options.gpus:
-                    fits.append(have.get("GPU", 0) / self.options.gpus)
-                count += int(min(fits) + 1e-9)
-        return count
+        return sum(room(node, self.options.cpus, self.options.gpus) for node in ray.nodes() if node["Alive"])
 
-    def _seat(self) -> _Seat:
+    def _seat(self) -> Seat:
         self._numbers += 1
         actor: Any = (
             ray.remote(Worker)
@@ -187,11 +181,11 @@ class FanOut:
             )
             .remote(self._make, f"worker-{self._numbers}")
         )
-        return _Seat(self._numbers, actor, actor.start.remote())
+        return Seat(self._numbers, actor, actor.start.remote())
 
-    def _feed(self, source: _Source) -> None:
+    def _feed(self, source: Source) -> None:
         for seat in self._seats:
-            if not seat.ready or seat.solo:
+            if not seat.ready or seat.solo or seat.silent_since is not None:
                 continue
             if self._suspects:
                 # Nothing new is given out until every suspect has had its turn, alone in a worker.
@@ -206,17 +200,17 @@ class FanOut:
                     break
                 self._send(seat, batch)
 
-    def _size(self, seat: _Seat) -> int:
+    def _size(self, seat: Seat) -> int:
         """Tasks in the next call: about BATCH_S of work, one while nothing is known of the worker's pace."""
         if not seat.seconds_a_task:
             return 1
         return min(self.options.max_batch, max(1, int(BATCH_S / seat.seconds_a_task)))
 
-    def _send(self, seat: _Seat, tasks: list[Task], solo: bool = False) -> None:
+    def _send(self, seat: Seat, tasks: list[Task], solo: bool = False) -> None:
         if not seat.held:
             seat.since = time.monotonic()
         seat.solo = solo
-        seat.held.append(_Batch(tasks, seat.actor.run.remote(seat.sent, tasks)))
+        seat.held.append(Batch(tasks, seat.actor.run.remote(seat.sent, tasks)))
         seat.sent += 1
 
     def _wait(self) -> None:
@@ -224,7 +218,7 @@ class FanOut:
         refs = {
             seat.starting if seat.starting is not None else seat.held[0].ref: seat
             for seat in self._seats
-            if seat.starting is not None or seat.held
+            if seat.starting is not None or seat.at_work
         }
         if not refs:
             time.sleep(POLL_S)
@@ -238,34 +232,50 @@ class FanOut:
             else:
                 self._collect(seat)
 
-    def _started(self, seat: _Seat) -> None:
+    def _started(self, seat: Seat) -> None:
         try:
-            problem = ray.get(seat.starting)
+            seat.place, problem = ray.get(seat.starting, timeout=GET_S)
         except RayError as error:
-            self._failed_starts += 1
+            # A node that is lost says nothing about the stylizer.
+            self._failed_starts += not is_out_of_reach(error)
             if self._failed_starts >= MAX_FAILED_STARTS:
                 raise CannotContinueError(
-                    f"{self._failed_starts} workers died while they loaded the stylizer: {_reason(error)}"
+                    f"{self._failed_starts} workers died while they loaded the stylizer: {reason_of(error)}"
                 ) from None
             self._replace(seat)
             return
+        seat.starting = None
+        if isinstance(problem, UnfitNodeError):
+            self._unfit(seat, problem)
+            return
         if problem is not None:
             self._problem = problem
-        seat.starting, seat.ready = None, True
+        self.places[f"worker-{seat.number}"] = seat.place
+        seat.ready = True
 
-    def _collect(self, seat: _Seat) -> None:
-        while seat.held and _is_done(seat.held[0].ref):
+    def _unfit(self, seat: Seat, problem: UnfitNodeError) -> None:
+        """Go on without this node, unless no other is left."""
+        seat.useless = True
+        self._notify(f"{problem}; going on without this node")
+        if all(one.useless for one in self._seats):
+            self._problem = CannotContinueError(str(problem))
+
+    def _collect(self, seat: Seat) -> None:
+        while seat.held and is_done(seat.held[0].ref):
             batch = seat.held[0]
             try:
-                self._take(batch, ray.get(batch.ref))
+                self._take(batch, ray.get(batch.ref, timeout=GET_S))
             except RayTaskError as error:
                 # Not the worker's end but a fault in its own code: which task's is found one by one.
                 if len(batch.tasks) == 1:
-                    self._end(batch.tasks, "failed", _reason(error))
+                    self._end(batch.tasks, "failed", reason_of(error))
                 else:
-                    self._suspects.extend(map(_next_attempt, batch.tasks))
+                    self._suspects.extend(map(next_attempt, batch.tasks))
             except RayError as error:
-                self._died(seat, error)
+                if is_out_of_reach(error):
+                    self._losses.fell_silent(seat)
+                else:
+                    self._died(seat, error)
                 return
             now = time.monotonic()
             spent = (now - seat.since) / len(batch.tasks)
@@ -274,15 +284,18 @@ class FanOut:
             self._failed_starts = 0
             seat.held.popleft()
 
-    def _take(self, batch: _Batch, result: bytes | StylizeError) -> None:
+    def _take(self, batch: Batch, result: bytes | StylizeError) -> None:
         if isinstance(result, StylizeError):
             self._problem = result
         else:
             self._out.append(unpack(result))
 
-    def _died(self, seat: _Seat, error: RayError) -> None:
+    def _died(self, seat: Seat, error: RayError) -> None:
         """The worker is gone: keep what it had returned, suspect what it held, put another in its place."""
-        reason = _reason(error)
+        if self._losses.node_is_gone(seat):
+            self._lost_with_node(seat)
+            return
+        reason = reason_of(error)
         # By its type: the text of any death names the OOM killer among the common causes.
         memory = isinstance(error, OutOfMemoryError)
         alone = seat.solo
@@ -294,17 +307,39 @@ class FanOut:
                 if alone and task.attempt > self.options.retries:
                     self._end([task], "oom" if memory else "crashed", f"its worker died: {reason}")
                 else:
-                    self._suspects.append(_next_attempt(task))
+                    self._suspects.append(next_attempt(task))
+        self._replace(seat)
+
+    def _settle_silent(self) -> None:
+        for seat in [seat for seat in self._seats if seat.silent_since is not None]:
+            verdict = self._losses.verdict(seat)
+            if isinstance(verdict, RayError):
+                seat.silent_since = None
+                self._died(seat, verdict)
+            elif verdict:
+                self._lost_with_node(seat)
+
+    def _lost_with_node(self, seat: Seat) -> None:
+        """Its node is lost, not its tasks' fault: they go to other workers."""
+        alone = seat.solo
+        for batch in self._left(seat, wait_s=0 if seat.silent_since is not None else LEFT_S):
+            for task in batch.tasks:
+                if not self._losses.is_too_often(task):
+                    (self._suspects if alone else self._again).append(next_attempt(task))
+                elif alone:
+                    self._end([task], "crashed", f"its machine was lost {self._losses.MOST} times while it ran")
+                else:
+                    self._suspects.append(next_attempt(task))
         self._replace(seat)
 
     def _expire(self) -> None:
         now = time.monotonic()
         for seat in list(self._seats):
             # What is done was only not looked at: this loop may have been busy with another worker's end.
-            if seat.held and now - seat.since > self.options.timeout_s and not _is_done(seat.held[0].ref):
+            if seat.at_work and now - seat.since > self.options.timeout_s and not is_done(seat.held[0].ref):
                 self._hung(seat)
 
-    def _hung(self, seat: _Seat) -> None:
+    def _hung(self, seat: Seat) -> None:
         ray.kill(seat.actor)
         left = self._left(seat)
         if left:
@@ -314,17 +349,21 @@ class FanOut:
                 self._end(first.tasks, "timeout", f"took longer than timeout_s = {self.options.timeout_s:g}")
             else:
                 # Which of them hangs is not known yet.
-                self._suspects.extend(_next_attempt(task) for task in first.tasks)
+                self._suspects.extend(next_attempt(task) for task in first.tasks)
             self._again.extend(task for batch in behind for task in batch.tasks)
         self._replace(seat)
 
-    def _left(self, seat: _Seat) -> list[_Batch]:
+    def _left(self, seat: Seat, wait_s: float = LEFT_S) -> list[Batch]:
         """What a dead worker had not returned; what it had is kept."""
+        refs = [batch.ref for batch in seat.held]
+        there = set(ray.wait(refs, num_returns=len(refs), timeout=wait_s, fetch_local=False)[0]) if refs else set()
         left = []
         for batch in seat.held:
             try:
-                self._take(batch, ray.get(batch.ref, timeout=5))
-            except (RayError, GetTimeoutError):
+                if batch.ref not in there:
+                    raise GetTimeoutError
+                self._take(batch, ray.get(batch.ref, timeout=LEFT_S))
+            except RayError:
                 left.append(batch)
         seat.held.clear()
         return left
@@ -332,44 +371,6 @@ class FanOut:
     def _end(self, tasks: list[Task], status: str, error: str) -> None:
         self._out.extend(self._lost(task, status, error) for task in tasks)
 
-    def _replace(self, seat: _Seat) -> None:
+    def _replace(self, seat: Seat) -> None:
         ray.kill(seat.actor)
         self._seats[self._seats.index(seat)] = self._seat()
-
-
-class _Source:
-    """The stream of tasks, with a look at whether it has ended."""
-
-    def __init__(self, tasks: Iterator[Task]) -> None:
-        self._tasks = tasks
-        self.empty = False
-
-    def take(self, count: int) -> list[Task]:
-        """Up to `count` tasks."""
-        taken: list[Task] = []
-        while len(taken) < count and not self.empty:
-            task = next(self._tasks, None)
-            if task is None:
-                self.empty = True
-            else:
-                taken.append(task)
-        return taken
-
-
-def _next_attempt(task: Task) -> Task:
-    return replace(task, attempt=task.attempt + 1)
-
-
-def _is_done(ref: Any) -> bool:
-    return bool(ray.wait([ref], timeout=0, fetch_local=False)[0])
-
-
-def _reason(error: BaseException) -> str:
-    """Ray's many lines in one that says why."""
-    if isinstance(error, RayTaskError):
-        cause = getattr(error, "cause", error)
-        return f"{type(cause).__name__}: {' '.join(str(cause).split())}"[:300]
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if any(w in line for w in ("exit", "killed", "memory", "died", "signal"))]
-    line = (telling or lines or [type(error).__name__])[-1].split(". Some common causes")[0]
-    return " ".join(line.split())[:300]

@@ -52,6 +52,11 @@ class Out:
         """The path or URI of something in it."""
         return self._place.at(name)
 
+    def record(self, record: dict[str, Any]) -> None:
+        """Write run.json."""
+        write_record(self.folder, record)
+        self.publish("run.json")
+
     def publish(self, name: str) -> None:
         """Put a file that was written to `folder` into OUT. Raises CannotContinueError."""
         if self._place.is_object:

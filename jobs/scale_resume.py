@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jobs import stylize_folder
+from jobs.counter import TaskCounter
 from jobs.simulated import null_row, peak_rss_bytes
 from stylize import cli, pairs
 from stylize import config as configs
@@ -73,7 +73,7 @@ def resume(root: Path) -> dict[str, float]:
         times.append(time.perf_counter())
         failed, done = list(store.failed()), store.finished(False)
         times.append(time.perf_counter())
-        counter = stylize_folder._Counter(made, done, failed)
+        counter = TaskCounter(made, done, failed)
         left = sum(1 for _ in counter.new(_tasks(made), unique=False))
         times.append(time.perf_counter())
     names = ("open_s", "finished_s", "pass_s")

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import json
 import os
 import shlex
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from jobs import events, fanout, logs
+from jobs import events, fanout, logs, stop
 from jobs.cluster import local_or_cluster
-from jobs.out import Out, absolute_uri, held, new_run_id, rows_at_hand, write_record
+from jobs.counter import TaskCounter
+from jobs.dry_run import dry_run
+from jobs.out import Out, absolute_uri, held, new_run_id
 from jobs.progress import Reporter
 from jobs.worker import WORKER_ENV, MakeRunner, load_stylizer
 from stylize import cli, pairs
 from stylize import config as configs
 from stylize.config import TORCHVISION, JobConfig
-from stylize.errors import UsageError, one_line
+from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.measure import hardware
 from stylize.objects import is_object
 from stylize.pairs import Task
-from stylize.results.parts import keys
-from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
-from stylize.results.store import Failed, RowStore
+from stylize.results.store import RowStore
 from stylize.storage import local_path, writing
 
 RANDOM = "random"
@@ -46,11 +47,11 @@ def _call(flags: dict[str, Any], argv: Sequence[str]) -> int:
     dry, retry_failed = flags.pop("dry_run"), flags.pop("retry_failed")
     config = one_a_device(styles_from_weights(absolute(configs.build(flags))))
     if dry:
-        return dry_run(config, retry_failed)
+        return dry_run(config, retry_failed, weights_sha256(config), style_kinds(config))
     # What the caller got wrong is said before OUT is made.
     pairs.pairs(config, style_kinds(config))
     weights = weights_sha256(config)
-    with held(config.out, note=lambda text: print(text, flush=True)) as out:
+    with held(config.out, note=lambda text: print(text, flush=True)) as out, stop.on_sigterm():
         return _locked(config, retry_failed, out, argv, weights)
 
 
@@ -134,46 +135,6 @@ def style_kinds(config: JobConfig) -> Collection[str]:
     return weights.SUFFIXES if _styles_are_weights(config) else images.SUFFIXES
 
 
-def dry_run(config: JobConfig, retry_failed: bool) -> int:
-    """Print what a run would do; nothing is written."""
-    weights = weights_sha256(config)
-    kinds = style_kinds(config)
-    total = pairs.count(config, kinds)
-    size = 0
-    seen_contents: set[str] = set()
-    shown: list[str] = []
-    for pair in pairs.pairs(config, kinds):
-        if len(shown) < 5:
-            shown.append(f"  {one_line(pair.content.uri)}  x  {one_line(pair.style.uri)}")
-        if len(seen_contents) < 10_000 and pair.content.uri not in seen_contents:
-            seen_contents.add(pair.content.uri)
-            size += int(pair.content.identity.split(":")[0]) if ":" in pair.content.identity else 0
-        elif (config.manifest is None and config.shard is None) or len(seen_contents) >= 10_000:
-            break  # one artwork's pairs have every photo, but not those of one shard
-    with rows_at_hand(config.out) as folder:
-        done = _done_in(folder, retry_failed)
-    stream = pairs.tasks(pairs.pairs(config, kinds), config.result_settings(), weights, config.format) if done else ()
-    left = total - sum(bytes.fromhex(task.task_id)[:16] in done for task in stream)
-    share = f"pairs of shard {config.shard}" if config.shard else "pairs"
-    print(
-        f"would restyle {left} of {total} {share} with {config.stylizer} in {config.precision} "
-        f"on {config.device_name()}:"
-    )
-    print("\n".join(shown + (["  ..."] if total > len(shown) else [])))
-    side = f"{config.resolution_px} px" if config.resolution_px else "as it is"
-    print(f"{len(seen_contents)} photos, {size / 1e6:.1f} MB; long side {side}")
-    print(f"into {config.out}, where {total - left} have rows that would be kept; nothing was written")
-    return cli.EXIT_OK
-
-
-def _done_in(out: Path, retry_failed: bool) -> set[bytes]:
-    if not (out / "rows").is_dir():
-        return set()
-    table = read_rows(out, ["task_id", "status"])
-    rows = zip(keys(table.column("task_id").combine_chunks()), table.column("status").to_pylist(), strict=True)
-    return {key for key, status in rows if status == "ok" or not retry_failed}
-
-
 def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str], weights: str | None) -> int:
     kinds = style_kinds(config)
     total = pairs.count(config, kinds)
@@ -182,9 +143,8 @@ def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str]
         failed = list(store.failed())
         done = store.finished(retry_failed)
         record = describe_run(config, run_id, argv, retry_failed)
-        write_record(out.folder, record)
-        out.publish("run.json")
-        counter = _Counter(config, done, failed)
+        out.record(record)
+        counter = TaskCounter(config, done, failed)
         stream = pairs.pairs(config, kinds)
         tasks = pairs.tasks(stream, config.result_settings(), weights, config.format)
         todo = counter.new(tasks, unique=config.manifest is not None)
@@ -192,75 +152,51 @@ def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str]
         if first is None:
             print(f"nothing to do: all {counter.kept} tasks have their rows already", flush=True)
         else:
-            _work(config, run_id, out.token, store, itertools.chain([first], todo), total, counter)
+            _work(config, out, record, store, first, todo, total, counter)
     record["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     record["counts"] = dict(counter.counts)
-    write_record(out.folder, record)
-    out.publish("run.json")
+    out.record(record)
     return events.finished(config.progress, config.out, counter.counts, finish(config, out, counter))
 
 
-class _Counter:
-    """Which tasks are new, and how those of this call ended, earlier ones included."""
-
-    def __init__(self, config: JobConfig, done: set[bytes], failed: list[Failed]) -> None:
-        self._done = done
-        self._failed = {row.key: row.status for row in failed}
-        ours = config.result_settings()
-        self._stale = {
-            (row.content_uri, row.style_uri): row.key for row in failed if _result_settings(row.settings_json) == ours
-        }
-        self.kept = 0
-        self.counts: dict[str, int] = {}
-
-    def new(self, tasks: Iterator[Task], unique: bool) -> Iterator[Task]:
-        """The tasks without a row. `unique` also drops a pair that a manifest lists twice."""
-        for task in tasks:
-            key = bytes.fromhex(task.task_id)[:16]
-            if key in self._done:
-                self.kept += 1
-                self.count(self._failed.get(key, "ok"))
-                continue
-            if unique:
-                self._done.add(key)
-            yield task
-
-    def stale(self, task_id: str, content_uri: str, style_uri: str) -> bytes | None:
-        """The key of an older, failed row of the same pair and settings: its file was replaced since."""
-        key = self._stale.pop((content_uri, style_uri), None)
-        return None if key == bytes.fromhex(task_id)[:16] else key
-
-    def count(self, status: str) -> None:
-        """One more task that ended so."""
-        self.counts[status] = self.counts.get(status, 0) + 1
-
-
-def _result_settings(settings_json: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(settings_json or "{}")
-    for told in ("stylizer_settings", "weights_files"):
-        found.pop(told, None)
-    return found
-
-
 def _work(
-    config: JobConfig, run_id: str, token: str, store: RowStore, todo: Iterator[Task], total: int, counter: _Counter
+    config: JobConfig,
+    out: Out,
+    record: dict[str, Any],
+    store: RowStore,
+    first: Task,
+    todo: Iterator[Task],
+    total: int,
+    counter: TaskCounter,
 ) -> None:
+    from jobs import nodes
     from jobs.metrics import Metrics
     from stylize.outcomes import lost_row
 
-    options = fan_options(config)
+    options, run_id = fan_options(config), record["run_id"]
     ray = local_or_cluster(config.address, config.cpus_per_actor, config.gpus_per_actor)
-    with ray, logs.among_rays(run_id), Reporter(total, config.progress) as shown:
+    with ray as shared, stop.on_sigterm(), logs.among_rays(run_id), Reporter(total, config.progress) as shown:
         if counter.kept:
             shown.note("resuming: tasks that have rows already are not done again")
+        make = MakeRunner(config, run_id, out.token)
+        if shared:
+            wanted = nodes.needs(config, first.pair, out.token)
+            record["nodes"] = nodes.survey(options, wanted, shown.note)
+            out.record(record)
+            make.check = wanted.check
 
         def lost(task: Task, status: str, error: str) -> pa.RecordBatch:
             return to_batch([lost_row(config, run_id, task, status, error)])
 
-        make = MakeRunner(config, run_id, token)
         with fanout.FanOut(make, lost, options, notify=shown.note) as fan:
             shown.watch(fan, Metrics(config.stylizer, run_id))
-            collect(fan.results(todo), store, counter, shown)
+            try:
+                collect(fan.results(itertools.chain([first], todo)), store, counter, shown)
+            finally:
+                # Who sends SIGTERM may not wait for Ray to end.
+                with contextlib.suppress(CannotContinueError):
+                    store.flush()
+                record["workers"] = {name: asdict(place) for name, place in fan.places.items()}
 
 
 def fan_options(config: JobConfig) -> fanout.Options:
@@ -278,7 +214,7 @@ def fan_options(config: JobConfig) -> fanout.Options:
     )
 
 
-def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: _Counter, shown: Reporter) -> None:
+def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: TaskCounter, shown: Reporter) -> None:
     """Every batch of rows into the store, its statuses counted and shown."""
     skipped = 0
     for batch in batches:
@@ -323,7 +259,7 @@ def describe_run(config: JobConfig, run_id: str, argv: Sequence[str], retry_fail
     }
 
 
-def finish(config: JobConfig, out: Out, counter: _Counter) -> int:
+def finish(config: JobConfig, out: Out, counter: TaskCounter) -> int:
     """Print tables, places and counts; returns the exit status."""
     from rich.console import Console
     from rich.table import Table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow as pa
 from jobs import logs
 from stylize.config import JobConfig
 from stylize.errors import StylizeError, WeightsError
+from stylize.measure.hardware import node_name
 from stylize.objects import is_object
 from stylize.pairs import Task
 from stylize.results.schema import SCHEMA
@@ -27,6 +29,19 @@ WORKER_ENV = {
     # OpenMP: a thread that waits for its team sleeps, so that reading and scoring get the core.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+
+
+class UnfitNodeError(StylizeError):
+    """This node cannot do the work: it does not see a folder, say. Others may."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker runs: Ray's id of the node, its name, and the cards it was given."""
+
+    node_id: str
+    node: str
+    gpu_ids: tuple[str, ...] = ()
 
 
 class Work(Protocol):
@@ -50,14 +65,17 @@ class Worker:
         self._turn = threading.Condition()
         self._next = 0
 
-    def start(self) -> StylizeError | None:
+    def start(self) -> tuple[Place, StylizeError | None]:
         """Load; what the caller did wrong comes back as a value, so that it is no actor's death."""
         logs.configure(self._worker_id)
         try:
             self._work = self._make(self._worker_id)
         except StylizeError as error:
-            return error
-        return None
+            return _here(), error
+        return _here(), None
+
+    def ping(self) -> None:
+        """Answer."""
 
     def run(self, number: int, tasks: list[Task]) -> bytes | StylizeError:
         """This worker's batch `number`, counted from 0, to a batch of rows, packed."""
@@ -73,6 +91,16 @@ class Worker:
             return pack(wait())
         except StylizeError as error:
             return error
+
+
+def _here() -> Place:
+    import ray
+
+    if not ray.is_initialized():  # a worker made in this very process, as tests do
+        return Place("", node_name())
+    context = ray.get_runtime_context()
+    gpus = context.get_accelerator_ids().get("GPU", [])
+    return Place(context.get_node_id(), node_name(), tuple(map(str, gpus)))
 
 
 def pack(rows: pa.RecordBatch) -> bytes:
@@ -91,10 +119,14 @@ def unpack(packed: bytes) -> pa.RecordBatch:
 
 
 class MakeRunner:
-    """What an actor is sent: settings only. The stylizer is loaded inside the actor."""
+    """What an actor is sent: settings only. The stylizer is loaded inside the actor.
+
+    `check` is called there first, and raises UnfitNodeError where the work cannot be done.
+    """
 
     def __init__(self, config: JobConfig, run_id: str, token: str | None) -> None:
         self.config, self.run_id, self.token = config, run_id, token
+        self.check: Callable[[], None] | None = None
 
     def __call__(self, worker_id: str) -> Any:
         """A loaded Runner with as many threads as the actor has CPUs."""
@@ -103,6 +135,8 @@ class MakeRunner:
         from stylize.measure.memory import held
         from stylize.runner import Runner
 
+        if self.check is not None:
+            self.check()
         torch.set_num_threads(max(1, int(self.config.cpus_per_actor)))
         device = self.config.device_name()
         before = held(device)

@@ -30,7 +30,7 @@ class Recording:
 def test_batches_are_taken_on_in_the_order_of_their_numbers_whatever_order_the_calls_start_in() -> None:
     work = Recording("")
     worker = Worker(lambda _: work, "worker-1")
-    assert worker.start() is None
+    assert worker.start()[1] is None
     late = [threading.Thread(target=worker.run, args=(number, [task(number)])) for number in (2, 1)]
     for thread in late:
         thread.start()

@@ -1,0 +1,183 @@
+"""The nodes of a cluster, asked before work starts: what they have, what they see of inputs and OUT, who runs where."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from jobs.fanout import Options, room
+from jobs.worker import UnfitNodeError
+from stylize import objects
+from stylize.config import JobConfig
+from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
+from stylize.inputs import Pair
+from stylize.measure.hardware import node_name
+from stylize.results.lock import Fence
+from stylize.storage import Folder, local_path
+
+ASK_S = 120.0
+"""How long nodes have for an answer: each starts a Python process for it."""
+COMPARED = ("torch", "torchvision", "numpy", "pillow", "scikit-image", "pyarrow", "stylize")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a node must see to do this run's work."""
+
+    inputs: tuple[tuple[str, str], ...]
+    """(role, URI) of files or folders that must be there."""
+    out: str
+    token: str
+
+    def missing(self) -> str | None:
+        """The first thing this machine does not see, in a line that names it; None if all is there."""
+        for role, uri in self.inputs:
+            if (why := _unseen(uri)) is not None:
+                return f"{node_name()} does not see {role} {one_line(uri)} ({why})"
+        try:
+            Fence(Folder(self.out), self.token)()
+            _try_writing(Folder(self.out))
+        except (OSError, StylizeError) as error:
+            return f"{node_name()} does not see or may not write OUT {one_line(self.out)} ({error})"
+        return None
+
+    def check(self) -> None:
+        """Raises UnfitNodeError if something is missing here."""
+        if (line := self.missing()) is not None:
+            raise UnfitNodeError(line)
+
+
+def needs(config: JobConfig, first: Pair, token: str) -> Needs:
+    """What nodes must see: the first pair's files stand for their folders, which every node must have alike."""
+    inputs = [("CONTENT's", first.content.uri), ("STYLES'", first.style.uri)]
+    # What is not even here costs its own rows, and is no node's fault.
+    inputs = [(role, uri) for role, uri in inputs if _unseen(uri) is None]
+    named = (("weights", config.weights, "random"), ("perceptual weights", config.perceptual, "torchvision"))
+    inputs += [(role, uri) for role, uri, word in named if uri is not None and uri != word]
+    return Needs(tuple(inputs), config.out, token)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node and the workers that fit there. `versions` are empty for one that was not asked."""
+
+    name: str
+    cpus: float
+    gpus: float
+    card: str | None
+    workers: int
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """`gpu-1: 8 CPU, 2 GPU (L4): 4 workers`."""
+        cards = f", {self.gpus:g} GPU" + (f" ({self.card})" if self.card else "") if self.gpus else ""
+        return f"{self.name}: {self.cpus:g} CPU{cards}: {self.workers or 'no'} worker{'' if self.workers == 1 else 's'}"
+
+
+def survey(options: Options, wanted: Needs, note: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Ask every node where a worker fits; says who runs where, and what differs. Returns the nodes for run.json.
+
+    Raises UsageError naming each node that lacks something, CannotContinueError for one that does not answer.
+    """
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    fits = {node["NodeID"]: room(node, options.cpus, options.gpus) for node in alive}
+    answers = _answers([node for node in alive if fits[node["NodeID"]]], wanted)
+    bad = [missing for missing, _ in answers.values() if missing is not None]
+    if bad:
+        raise UsageError("; ".join(bad) + ": make it visible there under the same path, or leave that node out")
+    left = options.actors if options.actors is not None else sum(fits.values())
+    found = []
+    for node in alive:
+        have = node["Resources"]
+        card = next((name.partition(":")[2] for name in have if name.startswith("accelerator_type:")), None)
+        name, node_id = node["NodeManagerHostname"], node["NodeID"]
+        versions = answers[node_id][1] if node_id in answers else {}
+        found.append(Node(name, have.get("CPU", 0), have.get("GPU", 0), card, fits[node_id], versions))
+    for one in found:
+        note(f"  {one.line()}")
+    takes = f"{options.cpus:g} CPU" + (f" and {options.gpus:g} GPU" if options.gpus else "")
+    note(f"{min(left, sum(fits.values()))} workers of {takes} each; nodes that join later are used, too")
+    for line in _differences(found):
+        note(line)
+    return [asdict(one) for one in found]
+
+
+def _answers(nodes: list[dict[str, Any]], wanted: Needs) -> dict[str, tuple[str | None, dict[str, str]]]:
+    asked = {}
+    for node in nodes:
+        # It takes no CPU, so that it need not wait for other people's work.
+        where = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        asked[node["NodeID"]] = _probe.options(num_cpus=0, scheduling_strategy=where).remote(wanted)
+    names = {node["NodeID"]: node["NodeManagerHostname"] for node in nodes}
+    answers = {}
+    refs = list(asked.values())
+    if refs:
+        ray.wait(refs, num_returns=len(refs), timeout=ASK_S)
+    for node_id, ref in asked.items():
+        try:
+            answers[node_id] = ray.get(ref, timeout=1)
+        except GetTimeoutError:
+            line = f"{names[node_id]} did not answer within {ASK_S:.0f} s: end it or mend it"
+            raise CannotContinueError(line) from None
+        except RayError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CannotContinueError(f"{names[node_id]} could not be asked ({reason}): end it or mend it") from None
+    return answers
+
+
+@ray.remote(max_retries=1)
+def _probe(wanted: Needs) -> tuple[str | None, dict[str, str]]:
+    return wanted.missing(), versions()
+
+
+def versions() -> dict[str, str]:
+    """What is installed here that results depend on."""
+    found = {"python": platform.python_version()}
+    for name in COMPARED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _differences(nodes: list[Node]) -> Iterator[str]:
+    here = versions()
+    for name in ("python", *COMPARED):
+        has = {one.name: one.versions.get(name) for one in nodes if one.versions}
+        other = {node: version for node, version in has.items() if version and version != here.get(name)}
+        if other and name in here:
+            listed = ", ".join(f"{node} has {version}" for node, version in other.items())
+            yield f"versions differ: {name} {here[name]} here, {listed}; times and pixels may differ, too"
+
+
+def _unseen(uri: str) -> str | None:
+    """Why a file or folder cannot be seen from here; None if it can."""
+    try:
+        if objects.is_object(uri):
+            there = objects.head(uri) is not None or next(objects.names(uri), None) is not None
+            return None if there else "no such object"
+        path = local_path(uri)
+        return None if os.access(path, os.R_OK) else "no permission" if path.exists() else "no such file"
+    except (OSError, StylizeError, ValueError) as error:
+        return " ".join(str(error).split())
+
+
+def _try_writing(out: Folder) -> None:
+    """Raises OSError or CannotContinueError where nothing can be written."""
+    name = f"images/.probe-{uuid.uuid4().hex}"
+    out.write(name, b"")
+    if out.is_object:
+        objects.remove(out.at(name))
+    else:
+        Path(out.at(name)).unlink(missing_ok=True)
