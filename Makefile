@@ -1,8 +1,8 @@
-# Two commands: `make demo` shows what it does, `make test` checks it. Both install into .venv first.
+# `make demo` shows what it does, `make test` checks it; `make test-cluster` brings up clusters. All install into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-cluster lint bench clean
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "needs Python 3.11 to 3.13: make PYTHON=python3.12 ...")'
@@ -20,7 +20,11 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not cluster"
+
+# Hosts in namespaces, sshd in each: needs root, iproute2, openssh-server and rsync, else the tests skip and say so.
+test-cluster: .venv/installed
+	$(BIN)/python -m pytest -q -rs -m cluster --timeout 600
 
 bench: .venv/installed
 	$(BIN)/python -m jobs.overhead
