@@ -20,7 +20,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HOME = "/run/root"
-NEEDED = {"ip": "iproute2", "sshd": "openssh-server", "ssh-keygen": "openssh-client", "unshare": "util-linux"}
+NEEDED = {
+    "ip": "iproute2",
+    "sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
+    "rsync": "rsync",
+    "unshare": "util-linux",
+}
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Runs as process 1 of a host's own process space, and ends as its sshd, which reaps what its sessions leave behind.
@@ -115,7 +121,7 @@ class Host:
         return [line.strip() for line in listing.stdout.splitlines() if word in line and "/proc/[0-9]" not in line]
 
     def kill(self) -> None:
-        """End every process at once, as a power cut would; the host does not come back."""
+        """End every process at once, as when a cloud takes a machine back; the host does not return."""
         with contextlib.suppress(OSError, IndexError):
             os.kill(self.pid, signal.SIGKILL)
         self._outer.wait(30)
