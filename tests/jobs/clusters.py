@@ -38,18 +38,21 @@ class Cluster:
     url: str
     environment: dict[str, str]
 
-    def submit(self, *words: object) -> subprocess.CompletedProcess[str]:
-        """`ray job submit` of the main job from this checkout, to its end."""
+    def submit(self, log: Path, *words: object) -> subprocess.Popen[bytes]:
+        """`ray job submit` of the main job from this checkout, once it is under way; it follows the job to its end."""
         job = ("python", "-m", "jobs.stylize_folder", *map(str, words))
         for _ in range(30):
-            done = subprocess.run(
-                [RAY, "job", "submit", "--address", self.url, "--working-dir", ".", "--", *job],
-                cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=240,
-            )  # fmt: skip
-            if "No available agent to submit job" not in done.stderr:
+            with log.open("wb") as out:
+                started = subprocess.Popen(
+                    [RAY, "job", "submit", "--address", self.url, "--working-dir", ".", "--", *job],
+                    cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                )  # fmt: skip
+            while started.poll() is None and b"submitted successfully" not in log.read_bytes():
+                time.sleep(0.2)
+            if b"No available agent to submit job" not in log.read_bytes():
                 break
             time.sleep(1)  # the head is up, but its agent has not yet said so
-        return done
+        return started
 
 
 def user(folder: Path) -> dict[str, str]:
