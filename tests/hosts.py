@@ -143,7 +143,8 @@ def hosts(names: Sequence[str], folder: Path, shared: Sequence[Path] = ()) -> It
     """
     _sweep()
     bridge = f"hosts-{os.getpid()}"
-    network = _free_network()
+    # One network for each process, so that two that test at once do not pick the same one.
+    network = f"10.77.{os.getpid() % 255}"
     addresses = [f"{network}.{11 + i}" for i in range(len(names))]
     _prepare(folder, dict(zip(names, addresses, strict=True)))
     made: list[Host] = []
@@ -227,17 +228,6 @@ def _wait_for_ssh(host: Host, folder: Path, limit_s: float = 30) -> None:
         assert host._outer.poll() is None, f"{host.name} ended: {log}"
         assert time.monotonic() < deadline, f"{host.name} lets nobody in: {log}"
         time.sleep(0.1)
-
-
-def _free_network() -> str:
-    """The first three numbers of a network that no interface here has."""
-    for third in range(255):
-        network = f"10.77.{third}"
-        if not subprocess.run(
-            ["ip", "-o", "address", "show", "to", f"{network}.0/24"], capture_output=True, text=True, check=True
-        ).stdout.strip():
-            return network
-    raise AssertionError("no 10.77.x.0/24 is free")
 
 
 def _sweep() -> None:
