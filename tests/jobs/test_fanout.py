@@ -233,3 +233,39 @@ def test_machines_that_join_later_are_used() -> None:
 def test_counts_add_up_when_workers_die_all_the_time() -> None:
     found = statuses(run(tasks("exit" if n % 7 == 0 else "ok" for n in range(30))))
     assert Counter({k: len(v) for k, v in found.items()}) == {"crashed": 5, "ok": 25}
+
+
+LOSE = """
+import sys, time
+import ray
+from ray.cluster_utils import Cluster
+from jobs.fanout import FanOut, Options
+from tests.jobs.works import Scripted, lost, tasks
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+second = cluster.add_node(num_cpus=1)
+ray.init(address=cluster.address, log_to_driver=False)
+notes, rows, gone = [], [], False
+with FanOut(Scripted, lost, Options(), notify=notes.append) as fan:
+    for batch in fan.results(tasks("sleep 0.3" for _ in range(60))):
+        if batch is not None:
+            rows += batch.to_pylist()
+        if fan.workers == 2 and len(rows) > 4 and not gone:
+            gone = cluster.remove_node(second, allow_graceful=False) or True
+print("rows:", len(rows), len({row["task_id"] for row in rows}), {row["status"] for row in rows})
+print("attempts:", max(row["attempt"] for row in rows))
+print("notes:", notes)
+ray.shutdown()
+cluster.shutdown()
+"""
+
+
+def test_a_lost_node_makes_no_task_a_suspect() -> None:
+    environment = {**os.environ, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOSE], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250
+    )
+    told = done.stdout.splitlines()[-3:]
+    assert told[:2] == ["rows: 60 60 {'ok'}", "attempts: 2"], done.stdout + done.stderr[-2000:]
+    assert "is lost with its node; its tasks go to other workers" in told[2]
+    assert "one by one" not in told[2]
