@@ -26,12 +26,20 @@ class Head:
     url: str
     environment: dict[str, str]
 
-    def submit(self, *words: object) -> subprocess.CompletedProcess[str]:
+    def job(self, command: str, *words: object) -> str:
+        """What another `ray job` command prints."""
+        done = subprocess.run(
+            [*RAY, "job", command, "--address", self.url, *map(str, words)],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=100,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    def submit(self, *words: object, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """`ray job submit` of the main job from this checkout."""
         job = ("python", "-m", "jobs.stylize_folder", *map(str, words))
         for _ in range(30):
             done = subprocess.run(
-                [*RAY, "job", "submit", "--address", self.url, "--working-dir", ".", "--", *job],
+                [*RAY, "job", "submit", "--address", self.url, "--working-dir", ".", *options, "--", *job],
                 cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=240,
             )  # fmt: skip
             if "No available agent to submit job" not in done.stderr:
@@ -131,3 +139,26 @@ def test_a_submitted_job_refuses_a_relative_out(head: Head, tmp_path: Path) -> N
     done = head.submit(tmp_path / "content", tmp_path / "styles", "out", "--stylizer", "identity")
     assert done.returncode != 0
     assert "OUT 'out' is relative: a submitted job runs in a temporary copy" in done.stdout + done.stderr
+
+
+def test_ray_job_stop_keeps_what_is_done_and_says_how_to_resume(head: Head, tmp_path: Path) -> None:
+    for number in range(12):
+        plain(tmp_path / "content" / f"{number}.png", (number, 100, 30))
+    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
+    slow = ("--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=1.5")
+    words = (tmp_path / "content", tmp_path / "styles", tmp_path / "out", *slow)
+    head.submit(*words, options=("--submission-id", "to-stop", "--no-wait"))
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "out").glob("rows/*.parquet")):
+        assert time.monotonic() < deadline, head.job("logs", "to-stop")
+        time.sleep(0.1)
+    stopped = head.job("stop", "to-stop")
+    assert "was stopped" in stopped
+    before = rows(tmp_path / "out")
+    assert 0 < len(before) < 12
+    told = head.job("logs", "to-stop")
+    assert "interrupted: what is done is kept; the same command resumes" in told
+    assert "Traceback" not in told
+    done = head.submit(*words)
+    assert "12 ok, 0 not ok" in done.stdout + done.stderr
+    assert len(rows(tmp_path / "out")) == 12
