@@ -34,10 +34,12 @@ def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> I
     """
     ours = not ray.is_initialized()
     start_ray(address, cpus, gpus)
-    shared = bool(address or os.environ.get("RAY_ADDRESS"))
-    watch = _HeadWatch(ray.get_runtime_context().gcs_address) if shared and ours else None
+    shared = address or os.environ.get("RAY_ADDRESS")
+    # A Ray Client (ray://) sees the head's port for clients only.
+    watched = ours and shared and not shared.startswith("ray://")
+    watch = _HeadWatch(ray.get_runtime_context().gcs_address) if watched else None
     try:
-        yield shared
+        yield bool(shared)
     finally:
         if head_lost() is None:
             if watch is not None:

@@ -12,7 +12,7 @@ import pytest
 from stylize import objects
 from stylize.errors import CannotContinueError, CorruptImageError, UsageError
 from stylize.results.mirror import copy_run
-from stylize.storage import read_bytes
+from stylize.storage import at_hand, read_bytes
 from tests.s3 import Bucket, bucket
 
 
@@ -136,3 +136,70 @@ def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.Mon
     objects._store.cache_clear()
     with pytest.raises(UsageError, match="pip install obstore"):
         read_bytes("s3://bucket/a.jpg")
+
+
+def test_large_object_is_complete_or_absent_whatever_breaks(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytes(range(256)) * 60_000  # 15 MB: several parts
+    s3.s3.faults = [None, 503, "cut", 500, None, "cut"]
+    s3.s3.requests = 0
+    objects.put("s3://pictures/big", data)
+    assert s3.s3.requests > 6
+    assert objects.read("s3://pictures/big") == data
+    monkeypatch.setattr(objects, "RETRIES", 1)
+    objects._store.cache_clear()
+    s3.s3.faults = [None, None, *[500] * 30]
+    with pytest.raises(OSError, match="s3://pictures/none could not be written, although tried again"):
+        objects.put("s3://pictures/none", data)
+    s3.s3.faults = []
+    assert objects.head("s3://pictures/none") is None
+
+
+def test_conditional_write_says_who_was_first(s3: Bucket) -> None:
+    uri = "s3://pictures/lock"
+    first = objects.put(uri, b"1", {})
+    with pytest.raises(objects.Conflict):
+        objects.put(uri, b"2", {})
+    objects.put(uri, b"3", first)
+    with pytest.raises(objects.Conflict):
+        objects.put(uri, b"4", first)
+    assert objects.read(uri) == b"3"
+
+
+def test_listing_that_breaks_off_goes_on_where_it_was(s3: Bucket) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: s3.put(f"many/{number:04}", b""), range(1010)))
+    s3.s3.faults = ["cut", None, "cut", "cut"]
+    assert [found.name for found in objects.names("s3://pictures/many")] == [f"{n:04}" for n in range(1010)]
+    assert s3.s3.faults == []
+
+
+def test_removing_what_is_not_there_is_no_error(s3: Bucket) -> None:
+    uri = s3.put("x", b"1")
+    objects.remove(uri)
+    objects.remove(uri)
+    assert objects.head(uri) is None
+
+
+def test_password_in_a_uri_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UsageError, match="no credentials in a URI") as refused:
+        objects.read("s3://KEY:SECRET@bucket/x")
+    assert "SECRET" not in str(refused.value)
+
+
+def test_weights_are_copied_once_and_again_when_they_change(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    s3.put("w/a.pth", b"1")
+    s3.put("w/deep/b.pth", b"2")
+    folder = at_hand("s3://pictures/w/")
+    assert (folder.name, (folder / "a.pth").read_bytes(), (folder / "deep/b.pth").read_bytes()) == ("w", b"1", b"2")
+    s3.s3.requests = 0
+    assert at_hand("s3://pictures/w") == folder
+    assert s3.s3.requests == 2  # to see that nothing changed
+    s3.put("w/a.pth", b"3")
+    assert (at_hand("s3://pictures/w") / "a.pth").read_bytes() == b"3"
+    assert at_hand("s3://pictures/w/a.pth").read_bytes() == b"3"
+    with pytest.raises(UsageError, match="s3://pictures/none: there is no such file or folder"):
+        at_hand("s3://pictures/none")
+    assert at_hand(str(tmp_path)) == tmp_path
