@@ -304,7 +304,7 @@ class FanOut:
         self._notify(f"worker-{seat.number} died with {held} tasks in hand, trying them one by one: {reason}")
         for batch in left:
             for task in batch.tasks:
-                if alone and task.attempt > self.options.retries:
+                if alone and task.attempt - self._losses.times(task) > self.options.retries:
                     self._end([task], "oom" if memory else "crashed", f"its worker died: {reason}")
                 else:
                     self._suspects.append(next_attempt(task))

@@ -80,6 +80,10 @@ class Losses:
         self._times[task.task_id] += 1
         return self._times[task.task_id] >= self.MOST
 
+    def times(self, task: Task) -> int:
+        """How many of a task's attempts ended with its node."""
+        return self._times[task.task_id]
+
     def _tell(self, seat: Seat, what: str, once: bool = True) -> None:
         assert seat.place is not None
         if once and seat.place.node_id in self._told:
