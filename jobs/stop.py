@@ -1,4 +1,4 @@
-"""SIGTERM, which `ray job stop` and machines that are taken back send, ends a run as Ctrl-C does: rows are kept."""
+"""Ctrl-C, and SIGTERM, which `ray job stop` and machines that are taken back send: a run ends with its rows written."""
 
 from __future__ import annotations
 
@@ -11,23 +11,37 @@ from types import FrameType
 from jobs.cluster import head_lost, told
 from stylize.errors import CannotContinueError
 
+_asked: list[int] = []
+
 
 @contextlib.contextmanager
-def on_sigterm() -> Iterator[None]:
-    """Within it, SIGTERM raises KeyboardInterrupt; enter it again after `ray.init`, which has a handler of its own."""
+def on_signals() -> Iterator[None]:
+    """Within it, both raise KeyboardInterrupt; enter it again after `ray.init`, which has a handler of its own."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _end)
+    before = [(number, signal.signal(number, _end)) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def check() -> None:
+    """Raises KeyboardInterrupt if it was asked for and lost: Python drops what is raised while an object is deleted."""
+    if _asked:
+        _raise()
 
 
 def _end(number: int, frame: FrameType | None) -> None:
+    _asked.append(number)
     # Once is enough: a second one must not keep the rows from being written.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _raise()
+
+
+def _raise() -> None:
     if (line := head_lost()) is not None:
         told.set()
         raise CannotContinueError(line)

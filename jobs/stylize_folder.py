@@ -51,7 +51,7 @@ def _call(flags: dict[str, Any], argv: Sequence[str]) -> int:
     # What the caller got wrong is said before OUT is made.
     pairs.pairs(config, style_kinds(config))
     weights = weights_sha256(config)
-    with held(config.out, note=lambda text: print(text, flush=True)) as out, stop.on_sigterm():
+    with held(config.out, note=lambda text: print(text, flush=True)) as out, stop.on_signals():
         return _locked(config, retry_failed, out, argv, weights)
 
 
@@ -175,7 +175,7 @@ def _work(
 
     options, run_id = fan_options(config), record["run_id"]
     ray = local_or_cluster(config.address, config.cpus_per_actor, config.gpus_per_actor)
-    with ray as shared, stop.on_sigterm(), logs.among_rays(run_id), Reporter(total, config.progress) as shown:
+    with ray as shared, stop.on_signals(), logs.among_rays(run_id), Reporter(total, config.progress) as shown:
         if counter.kept:
             shown.note("resuming: tasks that have rows already are not done again")
         make = MakeRunner(config, run_id, out.token)
@@ -218,6 +218,7 @@ def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: 
     """Every batch of rows into the store, its statuses counted and shown."""
     skipped = 0
     for batch in batches:
+        stop.check()
         store.tick()
         if batch is not None:
             columns = (batch.column(name).to_pylist() for name in ("task_id", "content_uri", "style_uri"))

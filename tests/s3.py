@@ -106,7 +106,13 @@ def bucket() -> Iterator[Bucket]:
 
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
-    faulty = FaultyS3(server.get_host_and_port()[1])
+    port = server.get_host_and_port()[1]
+    # What it holds is the process's, not the server's: another test's bucket would be there.
+    reset = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    reset.request("POST", "/moto-api/reset")
+    assert reset.getresponse().status == 200
+    reset.close()
+    faulty = FaultyS3(port)
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
