@@ -20,7 +20,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -q -m "not cluster" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -m "not cluster" -n 3 --dist loadfile
 
 # Hosts in namespaces, sshd in each: needs root, iproute2, openssh-server and rsync, else the tests skip and say so.
 test-cluster: .venv/installed
