@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -21,13 +19,13 @@ from stylize import objects
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
 from stylize.inputs import Pair
+from stylize.measure import hardware
 from stylize.measure.hardware import node_name
 from stylize.results.lock import Fence
 from stylize.storage import Folder, local_path
 
 ASK_S = 120.0
 """How long nodes have for an answer: each starts a Python process for it."""
-COMPARED = ("torch", "torchvision", "numpy", "pillow", "scikit-image", "pyarrow", "stylize")
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Node:
     gpus: float
     card: str | None
     workers: int
-    versions: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str | None] = field(default_factory=dict)
 
     def line(self) -> str:
         """`gpu-1: 8 CPU, 2 GPU (L4): 4 workers`."""
@@ -87,15 +85,17 @@ class Node:
 def survey(options: Options, wanted: Needs, note: Callable[[str], None]) -> list[dict[str, Any]]:
     """Ask every node where a worker fits; says who runs where, and what differs. Returns the nodes for run.json.
 
-    Raises UsageError naming each node that lacks something, CannotContinueError for one that does not answer.
+    One that is lost meanwhile is left out. Raises UsageError naming each node that lacks something, CannotContinueError
+    for one that does not answer.
     """
     alive = [node for node in ray.nodes() if node["Alive"]]
     fits = {node["NodeID"]: room(node, options.cpus, options.gpus) for node in alive}
     answers = _answers([node for node in alive if fits[node["NodeID"]]], wanted)
+    # One that was lost meanwhile is nobody's mistake.
+    alive = [node for node in alive if node["NodeID"] in answers or not fits[node["NodeID"]]]
     bad = [missing for missing, _ in answers.values() if missing is not None]
     if bad:
         raise UsageError("; ".join(bad) + ": make it visible there under the same path, or leave that node out")
-    left = options.actors if options.actors is not None else sum(fits.values())
     found = []
     for node in alive:
         have = node["Resources"]
@@ -106,13 +106,14 @@ def survey(options: Options, wanted: Needs, note: Callable[[str], None]) -> list
     for one in found:
         note(f"  {one.line()}")
     takes = f"{options.cpus:g} CPU" + (f" and {options.gpus:g} GPU" if options.gpus else "")
-    note(f"{min(left, sum(fits.values()))} workers of {takes} each; nodes that join later are used, too")
+    most = sum(one.workers for one in found)
+    note(f"{min(most, options.actors or most)} workers of {takes} each; nodes that join later are used, too")
     for line in _differences(found):
         note(line)
     return [asdict(one) for one in found]
 
 
-def _answers(nodes: list[dict[str, Any]], wanted: Needs) -> dict[str, tuple[str | None, dict[str, str]]]:
+def _answers(nodes: list[dict[str, Any]], wanted: Needs) -> dict[str, tuple[str | None, dict[str, str | None]]]:
     asked = {}
     for node in nodes:
         # It takes no CPU, so that it need not wait for other people's work.
@@ -126,39 +127,37 @@ def _answers(nodes: list[dict[str, Any]], wanted: Needs) -> dict[str, tuple[str 
     for node_id, ref in asked.items():
         try:
             answers[node_id] = ray.get(ref, timeout=1)
-        except GetTimeoutError:
+        except RayError as error:
+            if node_id not in {node["NodeID"] for node in ray.nodes() if node["Alive"]}:
+                continue
+            if not isinstance(error, GetTimeoutError):
+                reason = " ".join(str(error).split())[:200]
+                line = f"{names[node_id]} could not be asked ({reason}): end it or mend it"
+                raise CannotContinueError(line) from None
             line = f"{names[node_id]} did not answer within {ASK_S:.0f} s: end it or mend it"
             raise CannotContinueError(line) from None
-        except RayError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise CannotContinueError(f"{names[node_id]} could not be asked ({reason}): end it or mend it") from None
     return answers
 
 
 @ray.remote(max_retries=1)
-def _probe(wanted: Needs) -> tuple[str | None, dict[str, str]]:
+def _probe(wanted: Needs) -> tuple[str | None, dict[str, str | None]]:
     return wanted.missing(), versions()
 
 
-def versions() -> dict[str, str]:
-    """What is installed here that results depend on."""
-    found = {"python": platform.python_version()}
-    for name in COMPARED:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+def versions() -> dict[str, str | None]:
+    """Of Python and what results depend on, here."""
+    return {"python": platform.python_version()} | hardware.versions()
 
 
 def _differences(nodes: list[Node]) -> Iterator[str]:
     here = versions()
-    for name in ("python", *COMPARED):
+    for name in here:
         has = {one.name: one.versions.get(name) for one in nodes if one.versions}
         other = {node: version for node, version in has.items() if version and version != here.get(name)}
-        if other and name in here:
+        if other:
             listed = ", ".join(f"{node} has {version}" for node, version in other.items())
-            yield f"versions differ: {name} {here[name]} here, {listed}; times and pixels may differ, too"
+            own = here[name] or "is not installed"
+            yield f"versions differ: {name} {own} here, {listed}; times and pixels may differ, too"
 
 
 def _unseen(uri: str) -> str | None:
@@ -177,7 +176,4 @@ def _try_writing(out: Folder) -> None:
     """Raises OSError or CannotContinueError where nothing can be written."""
     name = f"images/.probe-{uuid.uuid4().hex}"
     out.write(name, b"")
-    if out.is_object:
-        objects.remove(out.at(name))
-    else:
-        Path(out.at(name)).unlink(missing_ok=True)
+    out.remove(name)

@@ -59,8 +59,8 @@ class Out:
 
     def publish(self, name: str) -> None:
         """Put a file that was written to `folder` into OUT. Raises CannotContinueError."""
-        if self._place.is_object:
-            self._place.write(name, (self.folder / name).read_bytes())
+        if self.mirror is not None:
+            self._place.write(name, (self.folder / name).read_bytes(), guard=self.mirror.check)
 
 
 @contextlib.contextmanager

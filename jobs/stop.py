@@ -26,6 +26,7 @@ def on_signals() -> Iterator[None]:
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+        _asked.clear()
 
 
 def check() -> None:

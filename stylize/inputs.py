@@ -86,7 +86,7 @@ def _objects(root: str, kinds: Collection[str]) -> Iterator[Input]:
         if kinds is not SUFFIXES and _suffix(root) in kinds and (single := objects.head(root)) is not None:
             yield Input(root, version_of(single), None)
         for found in objects.names(root):
-            if _suffix(found.name) in kinds and not f"/{found.name}".count("/."):
+            if _suffix(found.name) in kinds and "/." not in f"/{found.name}":
                 kind = found.name.split("/", 1)[0] if "/" in found.name else None
                 yield Input(f"{root}/{found.name}", version_of(found), kind)
 

@@ -85,15 +85,11 @@ def _version(uri: str) -> str:
 
 def _listed(uri: str, kind: Any, base: Root) -> Input:
     kind = str(kind) if kind else None
+    if isinstance(base, str) and "://" not in uri and not uri.startswith(("/", "file:/")):
+        uri = f"{base}/{uri}"
     if objects.is_object(uri):
         return Input(uri, "", kind)
-    if isinstance(base, str):
-        if uri.startswith("/") or "://" in uri:
-            path = local_path(uri)
-        else:
-            return Input(f"{base}/{uri}", "", kind)
-    else:
-        path = base / local_path(uri)
+    path = Path(base) / local_path(uri)  # which is absolute where `base` is in an object store
     text = uri if uri[:6].lower() == "file:/" else uri_of(str(path))
     return Input(text, identity_of(path), kind)
 

@@ -233,6 +233,15 @@ class Folder:
         with writing_object(self.at(name)):
             objects.put(self.at(name), data)
 
+    def remove(self, name: str) -> None:
+        """Delete a file, if it is there. Raises CannotContinueError."""
+        if self.is_object:
+            with writing_object(self.at(name)):
+                objects.remove(self.at(name))
+        else:
+            with writing(Path(self.uri, name)):
+                Path(self.uri, name).unlink(missing_ok=True)
+
     def read(self, name: str) -> bytes | None:
         """A file's bytes; None if it is not there. Raises OSError."""
         try:

@@ -64,8 +64,13 @@ def describe() -> dict[str, Any]:
         "gpus": _gpus(),
         "os": platform.platform(),
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in _PACKAGES},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of the packages that results depend on; None for one that is not installed."""
+    return {name: _version(name) for name in _PACKAGES}
 
 
 def usable_cores() -> int:

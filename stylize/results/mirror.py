@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stylize import objects
 from stylize.errors import CannotContinueError, UsageError, one_line
-from stylize.storage import writing_object
+from stylize.storage import Folder
 
 _AT_ONCE = 8
 _COPIES = 5
@@ -21,20 +21,17 @@ class Mirror:
     """
 
     def __init__(self, uri: str, check: Callable[[], None]) -> None:
-        self.uri = uri
-        self._check = check
+        self.check = check
+        self._rows = Folder(uri)
 
     def put(self, name: str, data: bytes | memoryview) -> None:
         """Write one part."""
-        self._check()
-        with writing_object(f"{self.uri}/{name}"):
-            objects.put(f"{self.uri}/{name}", data)
+        self._rows.write(name, data, guard=self.check)
 
     def remove(self, name: str) -> None:
         """Delete one part."""
-        self._check()
-        with writing_object(f"{self.uri}/{name}"):
-            objects.remove(f"{self.uri}/{name}")
+        self.check()
+        self._rows.remove(name)
 
 
 def copy_run(uri: str, folder: Path, *, empty: bool = False) -> None:

@@ -222,11 +222,16 @@ cluster.shutdown()
 """
 
 
-def test_machines_that_join_later_are_used() -> None:
+def in_a_cluster(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script that makes a cluster of its own."""
     environment = {**os.environ, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run(
-        [sys.executable, "-c", GROW], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250
     )
+
+
+def test_machines_that_join_later_are_used() -> None:
+    done = in_a_cluster(GROW)
     assert done.stdout.splitlines()[-1:] == ["workers: worker-1 worker-2"], done.stderr[-2000:]
 
 
@@ -261,10 +266,7 @@ cluster.shutdown()
 
 
 def test_a_lost_node_makes_no_task_a_suspect() -> None:
-    environment = {**os.environ, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run(
-        [sys.executable, "-c", LOSE], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250
-    )
+    done = in_a_cluster(LOSE)
     told = done.stdout.splitlines()[-3:]
     assert told[:2] == ["rows: 60 60 {'ok'}", "attempts: 2"], done.stdout + done.stderr[-2000:]
     assert "is lost with its node; its tasks go to other workers" in told[2]
