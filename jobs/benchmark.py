@@ -37,7 +37,7 @@ from stylize.report import claims, frame
 from stylize.report.estimate import Wanted, told
 from stylize.results.lock import OutLock
 from stylize.results.read import read_rows
-from stylize.results.schema import to_batch
+from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
 from stylize.storage import write_atomic, writing
 from stylize.sweep import Block, Sweep
@@ -138,11 +138,11 @@ class _Run:
         name = block.variant.name
         return list(sweep.tasks(block, self.inputs, self.configs[name], self.weights[name]))
 
-    def lost(self, task: pairs.Task, status: str, error: str) -> pa.RecordBatch:
+    def lost(self, task: pairs.Task, status: str, error: str, where: Row) -> pa.RecordBatch:
         """The row of a task whose worker cannot make it."""
         from stylize.outcomes import lost_row
 
-        return to_batch([lost_row(self.configs[task.variant or ""], self.run_id, task, status, error)])
+        return to_batch([lost_row(self.configs[task.variant or ""], self.run_id, task, status, error, where)])
 
 
 def _weights_sha256(config: JobConfig) -> str | None:

@@ -30,6 +30,7 @@ from jobs.seats import Batch, Seat, Source, is_done, next_attempt, reason_of
 from jobs.worker import Place, UnfitNodeError, Work, Worker, unpack
 from stylize.errors import CannotContinueError, StylizeError
 from stylize.pairs import Task
+from stylize.results.schema import Row
 
 log = logging.getLogger(__name__)
 
@@ -77,14 +78,15 @@ def room(node: dict[str, Any], cpus: float, gpus: float) -> int:
 class FanOut:
     """Tasks over Ray actors: `with FanOut(...) as fan: for batch in fan.results(tasks): ...`; Ray is up already.
 
-    `make(worker_id)` builds a worker's work inside the actor. `lost(task, status, error)` makes the row of a task
-    whose worker cannot. `notify` gets plain lines about workers that died, hung or are waited for.
+    `make(worker_id)` builds a worker's work inside the actor. `lost(task, status, error, where)` makes the row of a
+    task whose worker cannot; `where` holds the columns that say which worker that was. `notify` gets plain
+    lines about workers that died, hung or are waited for.
     """
 
     def __init__(
         self,
         make: Callable[[str], Work],
-        lost: Callable[[Task, str, str], pa.RecordBatch],
+        lost: Callable[[Task, str, str, Row], pa.RecordBatch],
         options: Options,
         notify: Callable[[str], None] = log.warning,
     ) -> None:
@@ -250,7 +252,7 @@ class FanOut:
             return
         if problem is not None:
             self._problem = problem
-        self.places[f"worker-{seat.number}"] = seat.place
+        self.places[seat.name] = seat.place
         seat.ready = True
 
     def _unfit(self, seat: Seat, problem: UnfitNodeError) -> None:
@@ -268,7 +270,7 @@ class FanOut:
             except RayTaskError as error:
                 # Not the worker's end but a fault in its own code: which task's is found one by one.
                 if len(batch.tasks) == 1:
-                    self._end(batch.tasks, "failed", reason_of(error))
+                    self._end(seat, batch.tasks, "failed", reason_of(error))
                 else:
                     self._suspects.extend(map(next_attempt, batch.tasks))
             except RayError as error:
@@ -301,11 +303,11 @@ class FanOut:
         alone = seat.solo
         left = self._left(seat)
         held = sum(len(batch.tasks) for batch in left)
-        self._notify(f"worker-{seat.number} died with {held} tasks in hand, trying them one by one: {reason}")
+        self._notify(f"{seat.name} died with {held} tasks in hand, trying them one by one: {reason}")
         for batch in left:
             for task in batch.tasks:
                 if alone and task.attempt - self._losses.times(task) > self.options.retries:
-                    self._end([task], "oom" if memory else "crashed", f"its worker died: {reason}")
+                    self._end(seat, [task], "oom" if memory else "crashed", f"its worker died: {reason}")
                 else:
                     self._suspects.append(next_attempt(task))
         self._replace(seat)
@@ -327,7 +329,7 @@ class FanOut:
                 if not self._losses.is_too_often(task):
                     (self._suspects if alone else self._again).append(next_attempt(task))
                 elif alone:
-                    self._end([task], "crashed", f"its machine was lost {self._losses.MOST} times while it ran")
+                    self._end(seat, [task], "crashed", f"its machine was lost {self._losses.MOST} times while it ran")
                 else:
                     self._suspects.append(next_attempt(task))
         self._replace(seat)
@@ -345,8 +347,8 @@ class FanOut:
         if left:
             first, *behind = left
             if len(first.tasks) == 1:
-                self._notify(f"worker-{seat.number} was replaced: {first.tasks[0].pair.content.uri!r} timed out")
-                self._end(first.tasks, "timeout", f"took longer than timeout_s = {self.options.timeout_s:g}")
+                self._notify(f"{seat.name} was replaced: {first.tasks[0].pair.content.uri!r} timed out")
+                self._end(seat, first.tasks, "timeout", f"took longer than timeout_s = {self.options.timeout_s:g}")
             else:
                 # Which of them hangs is not known yet.
                 self._suspects.extend(next_attempt(task) for task in first.tasks)
@@ -368,8 +370,8 @@ class FanOut:
         seat.held.clear()
         return left
 
-    def _end(self, tasks: list[Task], status: str, error: str) -> None:
-        self._out.extend(self._lost(task, status, error) for task in tasks)
+    def _end(self, seat: Seat, tasks: list[Task], status: str, error: str) -> None:
+        self._out.extend(self._lost(task, status, error, seat.where) for task in tasks)
 
     def _replace(self, seat: Seat) -> None:
         ray.kill(seat.actor)

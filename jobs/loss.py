@@ -89,7 +89,7 @@ class Losses:
         if once and seat.place.node_id in self._told:
             return
         self._told.add(seat.place.node_id)
-        self._notify(f"worker-{seat.number} on {seat.place.node} {what}")
+        self._notify(f"{seat.name} on {seat.place.node} {what}")
 
 
 def is_out_of_reach(error: Any) -> bool:

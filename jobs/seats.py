@@ -12,6 +12,7 @@ from ray.exceptions import RayTaskError
 
 from jobs.worker import Place
 from stylize.pairs import Task
+from stylize.results.schema import Row
 
 
 @dataclass(slots=True)
@@ -42,6 +43,17 @@ class Seat:
     silent_since: float | None = None
     """When it stopped answering, though nobody knows yet that it is dead."""
     ping: Any = None
+
+    @property
+    def name(self) -> str:
+        """The column `worker_id`."""
+        return f"worker-{self.number}"
+
+    @property
+    def where(self) -> Row:
+        """The columns that say which worker this is and where it runs."""
+        place = self.place
+        return {"worker_id": self.name} | ({} if place is None else {"node": place.node, "gpu_ids": place.cards})
 
     @property
     def at_work(self) -> bool:

@@ -81,7 +81,7 @@ def null_row(task: Task) -> Row:
     }
 
 
-def lost(task: Task, status: str, error: str) -> pa.RecordBatch:
+def lost(task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
     """A simulated worker is never lost, so one that is ends the measurement."""
     raise RuntimeError(f"a worker was lost: {status}: {error}")
 

@@ -29,7 +29,7 @@ from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.measure import hardware
 from stylize.objects import is_object
 from stylize.pairs import Task
-from stylize.results.schema import to_batch
+from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
 from stylize.storage import local_path, writing
 
@@ -185,8 +185,8 @@ def _work(
             out.record(record)
             make.check = wanted.check
 
-        def lost(task: Task, status: str, error: str) -> pa.RecordBatch:
-            return to_batch([lost_row(config, run_id, task, status, error)])
+        def lost(task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
+            return to_batch([lost_row(config, run_id, task, status, error, where)])
 
         with fanout.FanOut(make, lost, options, notify=shown.note) as fan:
             shown.watch(fan, Metrics(config.stylizer, run_id))

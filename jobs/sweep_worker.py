@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.worker import MakeRunner
+from jobs.worker import MakeRunner, here
 from stylize.config import JobConfig
 from stylize.errors import StylizeError
 from stylize.measure.memory import give_back
@@ -27,7 +27,9 @@ class MakeSweeper:
         self.configs, self.run_id, self.token = configs, run_id, token
 
     def __call__(self, worker_id: str) -> Any:
-        """The work of one worker; nothing is loaded yet."""
+        """The work of one worker. No method is loaded yet, but what all need is: time for that is no image's."""
+        import stylize.runner  # noqa: F401 - torch with it
+
         return Sweeper(self.configs, self.run_id, self.token, worker_id)
 
 
@@ -40,6 +42,8 @@ class Sweeper:
 
     def __init__(self, configs: dict[str, JobConfig], run_id: str, token: str | None, worker_id: str) -> None:
         self._configs, self._run_id, self._token, self._worker_id = configs, run_id, token, worker_id
+        place = here()
+        self._where = {"worker_id": worker_id, "node": place.node, "gpu_ids": place.cards}
         self._block: tuple[str | None, int | None] | None = None
         self._runner: Any = None
         self._problem: StylizeError | None = None
@@ -54,7 +58,7 @@ class Sweeper:
             self._load(config)
         if self._problem is not None:
             reason = str(self._problem)
-            rows = [lost_row(config, self._run_id, task, "unsupported", reason) for task in tasks]
+            rows = [lost_row(config, self._run_id, task, "unsupported", reason, self._where) for task in tasks]
             return lambda: to_batch(rows)
         wait: Callable[[], pa.RecordBatch] = self._runner.submit(tasks)
         return wait

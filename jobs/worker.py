@@ -43,6 +43,11 @@ class Place:
     node: str
     gpu_ids: tuple[str, ...] = ()
 
+    @property
+    def cards(self) -> str | None:
+        """The column `gpu_ids`: `0,1` for two."""
+        return ",".join(self.gpu_ids) or None
+
 
 class Work(Protocol):
     """What runs inside a worker."""
@@ -71,8 +76,8 @@ class Worker:
         try:
             self._work = self._make(self._worker_id)
         except StylizeError as error:
-            return _here(), error
-        return _here(), None
+            return here(), error
+        return here(), None
 
     def ping(self) -> None:
         """Answer."""
@@ -93,7 +98,8 @@ class Worker:
             return error
 
 
-def _here() -> Place:
+def here() -> Place:
+    """Of this process."""
     import ray
 
     if not ray.is_initialized():  # a worker made in this very process, as tests do
@@ -152,6 +158,7 @@ class MakeRunner:
             run_id=self.run_id,
             worker_id=worker_id,
             token=self.token,
+            gpu_ids=here().cards,
             model_bytes=(next(taken), next(taken)),
         )
 

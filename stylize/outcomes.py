@@ -45,8 +45,11 @@ def task_columns(task: Task) -> Row:
     }
 
 
-def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str) -> Row:
-    """The row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`. Logs its error."""
+def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str, where: Row) -> Row:
+    """The row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`. Logs its error.
+
+    `where` holds what is known of the worker: `worker_id`, `node`, `gpu_ids`.
+    """
     with at_task(task.task_id):
         log.warning("%s: %s", status, error)
     return {
@@ -64,4 +67,5 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
         "measure_mode": config.measure_mode,
         "batch_size": 1,
         "workers": None if config.actors == "auto" else config.actors,
+        **where,
     }

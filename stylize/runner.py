@@ -64,8 +64,9 @@ class _Work:
 class Runner:
     """A loaded stylizer and the settings of a run. `run_one` does a task inline; `run` overlaps several.
 
-    `token` is the run's fence: once another driver holds OUT, results are no longer put in place. `model_bytes` is
-    what loading the stylizer took, on the host and on the accelerator.
+    `token` is the run's fence: once another driver holds OUT, results are no longer put in place. `gpu_ids` names
+    the node's cards that this worker was given. `model_bytes` is what loading the stylizer took, on the host and on the
+    accelerator.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Runner:
         run_id: str,
         worker_id: str,
         token: str | None,
+        gpu_ids: str | None = None,
         model_bytes: tuple[int | None, int | None] = (None, None),
     ) -> None:
         self.config = config
@@ -95,6 +97,7 @@ class Runner:
             "worker_id": worker_id,
             "node": node_name(),
             "device": self.device,
+            "gpu_ids": gpu_ids,
             "device_name": device_name(self.device),
             "threads": torch.get_num_threads(),
             "measure_mode": config.measure_mode,

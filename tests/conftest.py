@@ -10,6 +10,10 @@ import pytest
 
 from stylize import images
 
+# Ray's workers have niceness 15, a thirtieth of the time of what runs beside them: with three files of tests at once on
+# two cores, a task of a tenth of a second took longer than limits of several.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 
 def picture(seed: int, width: int = 64, height: int = 48) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """(H, W, 3) uint8: smooth colour with some noise, different for every seed."""

@@ -154,6 +154,8 @@ def test_results_of_a_fenced_off_run_are_dropped(folders: tuple[Path, Path], tmp
 def test_lost_row_has_only_known_columns(folders: tuple[Path, Path], tmp_path: Path) -> None:
     _, tasks = make(folders, tmp_path / "out")
     config = JobConfig(content="c", styles="s", out="o")
-    row = lost_row(config, "r", tasks[0], "timeout", "too slow")
+    where = {"worker_id": "worker-1", "node": "n", "gpu_ids": "1"}
+    row = lost_row(config, "r", tasks[0], "timeout", "too slow", where)
     assert row.keys() <= set(SCHEMA.names)
     assert row["status"] == "timeout"
+    assert where.items() <= row.items()

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
 
 
@@ -90,7 +90,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("workers", _int, "", "workers of the run, where their number was given"),
     Column("node", _text, "", "host name"),
     Column("worker_id", _text, "", "which worker"),
-    Column("device", _text, "", "cpu or cuda:N"),
+    Column("device", _text, "", "cpu or cuda:N, counted among the cards that the worker sees"),
+    Column("gpu_ids", _text, "", "the node's cards that the worker was given, 0,1 for two; null for none"),
     Column("device_name", _text, "", "the processor's or card's name"),
     Column("threads", _int, "", "CPU threads an operation may use"),
 )  # fmt: skip

@@ -29,7 +29,7 @@ SWEEP: dict[str, Any] = {
          "repeats": 1, "photos": 1, "warmup": False, "resolutions_px": [48]},
     ],
     "precisions": ["fp32"], "resolutions_px": [48, 96], "repeats": 2, "device": "cpu", "cpus_per_actor": 1,
-    "timeout_s": 5,
+    "timeout_s": 20,
 }  # fmt: skip
 
 

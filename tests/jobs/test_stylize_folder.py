@@ -127,7 +127,7 @@ def test_misbehaving_photos_cost_their_own_rows_only(tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = job(
         tmp_path / "content", tmp_path / "styles", out,
-        "--stylizer", "tests.jobs.faulty:Faulty", "--timeout-s", 8, "--actors", 2,
+        "--stylizer", "tests.jobs.faulty:Faulty", "--timeout-s", 20, "--actors", 2,
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     found = by_name(rows(out))

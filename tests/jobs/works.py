@@ -44,9 +44,9 @@ def row(task: Task, status: str, error: str | None = None, worker: str | None = 
     }
 
 
-def lost(task: Task, status: str, error: str) -> pa.RecordBatch:
+def lost(task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
     """The row of a task whose worker cannot speak for it."""
-    return to_batch([row(task, status, error)])
+    return to_batch([row(task, status, error) | where])
 
 
 class Scripted:
