@@ -4,49 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import stat
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import unquote
 
 from stylize import objects
-from stylize.errors import CannotContinueError, CorruptImageError, UsageError, one_line
+from stylize.errors import CannotContinueError, CorruptImageError, one_line
+from stylize.kept import at_hand as at_hand
+from stylize.stores import BadKeyError, canonical
+from stylize.stores import local_path as local_path
 
 _TEMP_PREFIX = ".tmp-"
 _TEMP_NAME = re.compile(r"\.tmp-[0-9a-f]{32}")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NOT_A_FOLDER = {errno.EEXIST, errno.ENOTDIR}
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-
-
-def local_path(uri: str) -> Path:
-    """The path behind a plain path or a percent-encoded `file://` URI. Raises UsageError for others."""
-    if uri[:5].lower() == "file:" and uri[5:6] == "/":
-        host, slash, rest = uri[7:].partition("/") if uri[5:7] == "//" else ("", "/", uri[6:])
-        if host not in ("", "localhost") or not slash:
-            raise UsageError(f"{one_line(uri)}: a file:// URI names this machine only: file:///folder/name")
-        # surrogateescape: a name that is no UTF-8 is still the name of a file
-        return Path("/" + unquote(rest, errors="surrogateescape"))
-    if scheme := _SCHEME.match(uri):
-        if objects.is_object(uri):
-            raise UsageError(f"{one_line(uri)}: no object store will do here; give a folder or file of this machine")
-        known = "plain paths, file://, s3:// and gs:// URIs"
-        raise UsageError(f"{one_line(uri)}: {scheme[1]}:// is not supported; what is: {known}")
-    return Path(uri)
 
 
 def read_bytes(uri: str) -> bytes:
     """All bytes of a file named by a plain path, a `file://` URI, or `s3://` and `gs://` ones of an object store.
 
     Raises CorruptImageError for one that is not there, may not be read or is no file, and UsageError for an
-    unsupported scheme. Other failures (a broken disk, a store that does not answer) say nothing about the image
-    and stay an OSError.
+    unsupported scheme. Other failures (a broken disk, an object that the store fails to give) say nothing about the
+    image and stay an OSError; a store that answers nothing at all is a CannotContinueError.
     """
     if objects.is_object(uri):
         return _read_object(uri)
@@ -76,6 +59,14 @@ def _read_object(uri: str) -> bytes:
         raise CorruptImageError(f"no such file: {one_line(uri)}") from None
     except objects.RefusedError as error:
         raise CorruptImageError(f"no permission to read: {error}") from None
+    except BadKeyError as error:
+        raise CorruptImageError(str(error)) from None
+    except OSError as error:
+        if objects.answers(uri):
+            raise
+        # Else an outage of minutes would turn every task of that time into a row that stays.
+        again = "nor does the store answer otherwise: run the same command again, it resumes"
+        raise CannotContinueError(f"{error}, {again}") from None
 
 
 def write_atomic(
@@ -171,49 +162,11 @@ def writing_object(uri: str) -> Iterator[None]:
         raise CannotContinueError(f"{error}: put that right, {again}") from error
 
 
-def at_hand(uri: str) -> Path:
-    """The path of a file or folder of weights; of one in an object store, that of a copy which is kept.
-
-    The copy is made anew when a version in the store has changed. Raises UsageError where there is nothing.
-    """
-    if not objects.is_object(uri):
-        return local_path(uri)
-    uri = uri.rstrip("/")
-    try:
-        single = objects.head(uri)
-        found = [single] if single else sorted(objects.names(uri))
-        if not found:
-            raise UsageError(f"{one_line(uri)}: there is no such file or folder")
-        version = hashlib.sha256(repr((uri, found)).encode()).hexdigest()[:32]
-        place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "stylize", version)
-        path = place / uri.rpartition("/")[2]
-        if not place.is_dir():
-            _copy(uri, [] if single else [one.name for one in found if ".." not in one.name.split("/")], path)
-    except OSError as error:
-        raise UsageError(str(error)) from None
-    return path
-
-
-def _copy(uri: str, names: list[str], path: Path) -> None:
-    """An object, or those of a folder, to `path`, whose own folder appears when all is there."""
-    path.parent.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=_TEMP_PREFIX, dir=path.parent.parent) as temp:
-        made = Path(temp, "copy", path.name)
-        for name in names or [""]:
-            (made / name).parent.mkdir(parents=True, exist_ok=True)
-            objects.fetch(f"{uri}/{name}" if name else uri, made / name if name else made)
-        try:
-            made.parent.rename(path.parent)
-        except OSError:
-            if not path.parent.is_dir():  # another worker was first
-                raise
-
-
 class Folder:
     """A folder that files are written to by name, here or in an object store, each whole or not at all."""
 
     def __init__(self, uri: str) -> None:
-        self.uri = uri.rstrip("/") if objects.is_object(uri) else str(local_path(uri))
+        self.uri = canonical(uri) if objects.is_object(uri) else str(local_path(uri))
         self.is_object = objects.is_object(uri)
 
     def __str__(self) -> str:
@@ -224,20 +177,18 @@ class Folder:
         return f"{self.uri}/{name}" if self.is_object else str(Path(self.uri, name))
 
     def write(self, name: str, data: bytes | memoryview, guard: Callable[[], None] | None = None) -> None:
-        """As `write_atomic`; to an object store, `guard` is called just before the upload."""
+        """As `write_atomic`; to an object store, `guard` is called just before every try to upload."""
         if not self.is_object:
             write_atomic(Path(self.uri, name), data, guard=guard)
             return
-        if guard is not None:
-            guard()
         with writing_object(self.at(name)):
-            objects.put(self.at(name), data)
+            objects.put(self.at(name), data, guard=guard)
 
-    def remove(self, name: str) -> None:
-        """Delete a file, if it is there. Raises CannotContinueError."""
+    def remove(self, name: str, guard: Callable[[], None] | None = None) -> None:
+        """Delete a file, if it is there. In an object store, `guard` as for `write`. Raises CannotContinueError."""
         if self.is_object:
             with writing_object(self.at(name)):
-                objects.remove(self.at(name))
+                objects.remove(self.at(name), guard)
         else:
             with writing(Path(self.uri, name)):
                 Path(self.uri, name).unlink(missing_ok=True)

@@ -14,17 +14,24 @@ from typing import Any
 
 import pytest
 
+from stylize import stores
+from stylize.stores import Patience
+
+QUICK = Patience(retries=6, first_s=0.02, most_s=0.1, for_s=60, request_s=60)
+"""What this process waits with meanwhile; jobs that it starts wait as they always do."""
 REFUSED = b"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>KEY-ID-HERE</AWSAccessKeyId></Error>"
 
 
 class FaultyS3:
     """`url` leads to the server through the proxy.
 
-    `faults` are used up a request each: a status, seconds to wait, "cut" a body, or None.
+    `faults` are used up a request each: a status, seconds to wait, "cut" a body, "lose" the answer, or None. All
+    requests whose verb and path hold `failing` get a 503.
     """
 
     def __init__(self, target: int) -> None:
         self.faults: list[int | float | str | None] = []
+        self.failing: str | None = None
         self.requests = 0
         self.authorizations: list[str] = []
         outer = self
@@ -37,6 +44,8 @@ class FaultyS3:
                 outer.authorizations.append(self.headers.get("Authorization") or "")
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 fault = outer.faults.pop(0) if outer.faults else None
+                if outer.failing is not None and outer.failing in f"{self.command} {self.path}":
+                    fault = 503
                 if isinstance(fault, float):
                     time.sleep(fault)
                 if isinstance(fault, int):
@@ -48,6 +57,10 @@ class FaultyS3:
                 headers = [
                     (k, v) for k, v in answer.getheaders() if k.lower() not in ("transfer-encoding", "connection")
                 ]
+                if fault == "lose":
+                    answer.read()
+                    self.reply(503, [], b"")
+                    return
                 self.reply(answer.status, headers, answer.read(), cut=fault == "cut")
                 with_server.close()
 
@@ -102,8 +115,6 @@ def bucket() -> Iterator[Bucket]:
     import boto3
     from moto.server import ThreadedMotoServer
 
-    from stylize import objects
-
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     port = server.get_host_and_port()[1]
@@ -119,13 +130,14 @@ def bucket() -> Iterator[Bucket]:
         patch.setenv("AWS_ACCESS_KEY_ID", "KEY-ID-HERE")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET-HERE")
         patch.setenv("AWS_ENDPOINT_URL", faulty.url)
-        objects._store.cache_clear()
+        patch.setattr(stores, "USUAL", QUICK)
+        stores.store.cache_clear()
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=Bucket.name)
         faulty.requests = 0
         try:
             yield Bucket(faulty, client)
         finally:
-            objects._store.cache_clear()
+            stores.store.cache_clear()
             faulty.close()
             server.stop()

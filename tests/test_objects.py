@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from stylize import objects
-from stylize.errors import CannotContinueError, CorruptImageError, UsageError
+from stylize import kept, objects, stores
+from stylize.errors import CannotContinueError, CorruptImageError, UsageError, one_line
 from stylize.results.mirror import copy_run
 from stylize.storage import at_hand, read_bytes
-from tests.s3 import Bucket, bucket
+from tests.s3 import QUICK, Bucket, bucket
+
+USUAL = stores.USUAL
 
 
 @pytest.fixture
@@ -43,8 +45,7 @@ def test_a_body_that_breaks_off_is_read_again(s3: Bucket) -> None:
 
 
 def test_endless_faults_end(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "RETRIES", 2)
-    objects._store.cache_clear()
+    monkeypatch.setattr(stores, "USUAL", QUICK._replace(retries=2))
     uri = s3.put("a.jpg", b"pixels" * 100_000)
     s3.s3.faults, s3.s3.requests = [503] * 50, 0
     with pytest.raises(
@@ -108,34 +109,12 @@ def test_no_rows_and_no_store_are_one_clear_line(s3: Bucket, tmp_path: Path, mon
     s3.s3.faults = [403]
     with pytest.raises(UsageError, match="check the credentials"):
         copy_run("s3://pictures/none", tmp_path / "b")
-    monkeypatch.setattr(objects, "RETRIES", 1)
-    objects._store.cache_clear()
+    monkeypatch.setattr(stores, "USUAL", QUICK._replace(retries=1))
     s3.s3.faults = [500] * 9
     with pytest.raises(CannotContinueError, match="could not be read"):
         copy_run("s3://pictures/none", tmp_path / "c")
     with pytest.raises(UsageError, match="expected s3://BUCKET/KEY"):
         objects.read("s3://")
-
-
-def test_profiles_of_aws_s_own_files_are_used(s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    uri = s3.put("a.jpg", b"x")
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    credentials = tmp_path / "credentials"
-    credentials.write_text("[mine]\naws_access_key_id = FROM-FILE\naws_secret_access_key = S\n")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
-    monkeypatch.setenv("AWS_PROFILE", "mine")
-    objects._store.cache_clear()
-    assert objects.read(uri) == b"x"
-    assert "Credential=FROM-FILE/" in s3.s3.authorizations[-1]
-
-
-def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "obstore", None)
-    monkeypatch.setitem(sys.modules, "obstore.store", None)
-    objects._store.cache_clear()
-    with pytest.raises(UsageError, match="pip install obstore"):
-        read_bytes("s3://bucket/a.jpg")
 
 
 def test_large_object_is_complete_or_absent_whatever_breaks(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,8 +124,7 @@ def test_large_object_is_complete_or_absent_whatever_breaks(s3: Bucket, monkeypa
     objects.put("s3://pictures/big", data)
     assert s3.s3.requests > 6
     assert objects.read("s3://pictures/big") == data
-    monkeypatch.setattr(objects, "RETRIES", 1)
-    objects._store.cache_clear()
+    monkeypatch.setattr(stores, "USUAL", QUICK._replace(retries=1))
     s3.s3.faults = [None, None, *[500] * 30]
     with pytest.raises(OSError, match="s3://pictures/none could not be written, although tried again"):
         objects.put("s3://pictures/none", data)
@@ -180,10 +158,79 @@ def test_removing_what_is_not_there_is_no_error(s3: Bucket) -> None:
     assert objects.head(uri) is None
 
 
-def test_password_in_a_uri_is_refused_and_not_repeated() -> None:
-    with pytest.raises(UsageError, match="no credentials in a URI") as refused:
-        objects.read("s3://KEY:SECRET@bucket/x")
-    assert "SECRET" not in str(refused.value)
+def test_throttling_of_seconds_is_outlasted(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "USUAL", USUAL)
+    uri = s3.put("a.jpg", b"x")
+    s3.s3.failing = "/"
+    threading.Timer(3, lambda: setattr(s3.s3, "failing", None)).start()
+    assert objects.read(uri) == b"x"
+
+
+def test_store_that_does_not_answer_ends_the_run_and_one_object_s_trouble_does_not(
+    s3: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "USUAL", QUICK._replace(retries=2))
+    uri = s3.put("a.jpg", b"x")
+    s3.s3.failing = "a.jpg"
+    with pytest.raises(OSError, match=r"a\.jpg could not be read, although tried again"):
+        read_bytes(uri)
+    s3.s3.failing = "/"
+    with pytest.raises(CannotContinueError, match="run the same command again, it resumes"):
+        read_bytes(uri)
+
+
+def test_store_that_refuses_a_listing_answers(s3: Bucket) -> None:
+    s3.s3.faults = [403]
+    assert objects.answers("s3://pictures/a.jpg")
+    assert objects.answers("s3://no-such-bucket/a.jpg")
+    s3.s3.failing = "/"
+    assert not objects.answers("s3://pictures/a.jpg")
+
+
+def test_guard_is_asked_before_every_try_to_write(s3: Bucket) -> None:
+    asked: list[int] = []
+    s3.s3.faults = [503] * 7  # three requests a try
+    objects.put("s3://pictures/x", b"1", guard=lambda: asked.append(s3.s3.requests))
+    assert asked == [0, 3, 6]
+    s3.s3.faults, s3.s3.requests = [503] * 50, 0
+
+    def lost() -> None:
+        if s3.s3.requests:
+            raise CannotContinueError("another run has it")
+
+    for call in (
+        lambda: objects.put("s3://pictures/x", b"2", guard=lost),
+        lambda: objects.remove("s3://pictures/x", lost),
+    ):
+        s3.s3.requests = 0
+        with pytest.raises(CannotContinueError, match="another run has it"):
+            call()
+        assert s3.s3.requests == 3
+    s3.s3.faults = []
+    assert objects.read("s3://pictures/x") == b"1"
+
+
+@pytest.mark.parametrize("key", ["in/a//b.jpg", "in/../b.jpg", "in/./b.jpg", "in/a\x01b.jpg"])
+def test_listing_that_one_key_spoils_names_it(s3: Bucket, key: str) -> None:
+    s3.put("in/a.jpg", b"x")
+    s3.put(key, b"x")
+    with pytest.raises(UsageError, match="rename it, or list the photos in a --manifest") as refused:
+        list(objects.names("s3://pictures/in"))
+    assert one_line(key) in str(refused.value)
+
+
+def test_objects_that_stand_for_folders_are_neither_names_weights_nor_rows(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for marker in ("w/", "w/deep/", "w/empty.pth", "out/", "out/rows/", "out/rows/deep/"):
+        s3.put(marker, b"")
+    s3.put("w/a.pth", b"1")
+    s3.put("out/rows/part-1.parquet", b"rows")
+    assert "" not in [found.name for found in objects.names("s3://pictures/w")]
+    assert [path.name for path in at_hand("s3://pictures/w").rglob("*")] == ["a.pth"]
+    copy_run("s3://pictures/out", tmp_path / "copy")
+    assert [path.name for path in (tmp_path / "copy/rows").iterdir()] == ["part-1.parquet"]
 
 
 def test_weights_are_copied_once_and_again_when_they_change(
@@ -200,6 +247,35 @@ def test_weights_are_copied_once_and_again_when_they_change(
     s3.put("w/a.pth", b"3")
     assert (at_hand("s3://pictures/w") / "a.pth").read_bytes() == b"3"
     assert at_hand("s3://pictures/w/a.pth").read_bytes() == b"3"
-    with pytest.raises(UsageError, match="s3://pictures/none: there is no such file or folder"):
+    with pytest.raises(UsageError, match="s3://pictures/none: there is no such file, nor a folder with weights"):
         at_hand("s3://pictures/none")
     assert at_hand(str(tmp_path)) == tmp_path
+
+
+def test_of_a_folder_of_weights_only_weights_are_copied_and_not_any_number(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(kept, "MOST_FILES", 2)
+    for name in ("a.pth", "b.SAFETENSORS", "photo.jpg", "readme.md"):
+        s3.put(f"w/{name}", b"1")
+    assert {path.name for path in at_hand("s3://pictures/w").iterdir()} == {"a.pth", "b.SAFETENSORS"}
+    s3.put("w/c.ckpt", b"1")
+    with pytest.raises(UsageError, match="more than 2 weights files"):
+        at_hand("s3://pictures/w")
+
+
+def test_weights_that_cannot_be_had_for_now_end_the_run_and_are_no_wrong_call(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    uri = s3.put("w/a.pth", b"1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(CannotContinueError, match=r"no copy of s3://pictures/w/a\.pth can be kept .*file"):
+        at_hand(uri)
+    s3.s3.faults = [403]
+    with pytest.raises(UsageError, match="check the credentials"):
+        at_hand(uri)
+    s3.s3.failing = "/"
+    with pytest.raises(CannotContinueError, match="could not be read, although tried again"):
+        at_hand(uri)
