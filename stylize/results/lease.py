@@ -1,7 +1,8 @@
 """One driver per OUT in an object store: a lock that its holder renews, and that another may take once it is not.
 
 No clock of another machine is trusted: who wants the lock watches it for as long as a lease lasts, by its own clock,
-and takes it only if it did not change, with a write that fails if it does meanwhile.
+and takes it only if it did not change, with a write that fails if it does meanwhile. It then waits until the workers
+of the one before have looked at the new token.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ import threading
 import time
 from collections.abc import Callable
 
-from stylize import objects
+from stylize import objects, stores
 from stylize.errors import CannotContinueError, one_line
-from stylize.results.lock import TOKEN
+from stylize.results.lock import FENCE_S, TOKEN, now_s
 from stylize.storage import writing_object
 
 LEASE_S = 30.0
 RENEW_S = 8.0
+_AGAIN_S = 1.0
 _LOCK = ".lock"
+_WRITES = 3
 
 
 class OutLease:
@@ -47,9 +50,16 @@ class OutLease:
     def __enter__(self) -> OutLease:
         self.token = secrets.token_hex(16)
         with writing_object(self._lock):
-            self._take()
-            objects.put(f"{self.uri}/{TOKEN}", self.token.encode())
+            from_the_dead = self._take()
         self._thread.start()
+        try:
+            with writing_object(self._lock):
+                objects.put(f"{self.uri}/{TOKEN}", self.token.encode(), guard=self.check)
+            if from_the_dead:
+                time.sleep(FENCE_S)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,34 +68,37 @@ class OutLease:
         self._thread.join(timeout=RENEW_S)
         with contextlib.suppress(objects.Conflict, OSError):
             if not self._lost:
-                objects.put(self._lock, self._holder(free=True), self._version)
+                objects.put(self._lock, self._holder(free=True), self._version, patience=stores.PROMPT)
 
     def check(self) -> None:
         """Raises CannotContinueError if another run has taken OUT, or may have: renewing failed for too long."""
         if self._lost:
             raise CannotContinueError(f"{one_line(self.uri)} was taken over by another run; this one ends")
         # Earlier than others may take it, so that what is under way is over by then.
-        if time.monotonic() - self._renewed_s > LEASE_S * 0.75:
+        if now_s() - self._renewed_s > LEASE_S * 0.75:
             raise CannotContinueError(
                 f"{one_line(self.uri)}: its lock could not be renewed for {LEASE_S * 0.75:.0f} s, so another run may "
                 "have it: run the same command again, it resumes"
             )
 
-    def _take(self) -> None:
+    def _take(self) -> bool:
+        """Get the lock; whether it was that of a driver which did not give it back."""
         found = self._look()
-        if found is not None and not found[1].get("free"):
+        held = found is not None and not found[1].get("free")
+        if found is not None and held:
             whose = f"{one_line(self.uri)} was in use by {_described(found[1])}"
             self._note(f"{whose}: waiting {LEASE_S:.0f} s to see whether it still is")
             self._watch(*found)
         try:
-            self._write({} if found is None else found[0])
+            objects.patiently(lambda: self._write({} if found is None else found[0]))
         except objects.Conflict:
             now = self._look()
             raise self._in_use(now[1] if now else {}) from None
+        return held
 
     def _watch(self, version: dict[str, str], holder: dict[str, str]) -> None:
-        until_s = time.monotonic() + LEASE_S
-        while time.monotonic() < until_s:
+        until_s = now_s() + LEASE_S
+        while now_s() < until_s:
             time.sleep(min(2.0, LEASE_S / 10))
             now = self._look()
             if now is None or now[1].get("free"):
@@ -97,9 +110,9 @@ class OutLease:
         advice = "wait for it, stop it, or give another OUT"
         return CannotContinueError(f"{one_line(self.uri)} is in use by {_described(holder)}: {advice}")
 
-    def _look(self) -> tuple[dict[str, str], dict[str, str]] | None:
+    def _look(self, patience: stores.Patience | None = None) -> tuple[dict[str, str], dict[str, str]] | None:
         try:
-            data, version = objects.read_version(self._lock)
+            data, version = objects.read_version(self._lock, patience)
         except FileNotFoundError:
             return None
         try:
@@ -114,26 +127,32 @@ class OutLease:
         return json.dumps(told).encode()
 
     def _write(self, over: dict[str, str]) -> None:
-        begun_s = time.monotonic()
-        try:
-            self._version = objects.put(self._lock, self._holder(), over)
-        except objects.Conflict:
-            # A write whose answer was lost, tried again, meets its own first one.
-            now = self._look()
-            if now is None or now[1].get("token") != self.token:
-                raise
-            self._version = now[0]
-        self._renewed_s = begun_s
+        for _ in range(_WRITES):
+            begun_s = now_s()
+            try:
+                self._version = objects.put(self._lock, self._holder(), over, patience=stores.PROMPT)
+            except objects.Conflict:
+                # A write whose answer was lost, tried again, meets its own first one, which is of some time ago.
+                now = self._look(stores.PROMPT)
+                if now is None or now[1].get("token") != self.token:
+                    raise
+                self._version = over = now[0]
+            else:
+                self._renewed_s = begun_s
+                return
+        raise OSError(f"{one_line(self._lock)} could not be renewed: the answers to {_WRITES} writes were lost")
 
     def _keep(self) -> None:
-        while not self._stop.wait(RENEW_S):
+        pause_s = RENEW_S
+        while not self._stop.wait(pause_s):
             try:
                 self._write(self._version)
+                pause_s = RENEW_S
             except objects.Conflict:
                 self._lost = True
                 return
             except OSError:
-                continue  # tried again in a moment; `check` says when it has been too long
+                pause_s = min(_AGAIN_S, RENEW_S)  # `check` says when it has been too long
 
 
 def _described(holder: dict[str, str]) -> str:

@@ -19,6 +19,13 @@ _LOCK, TOKEN = ".lock", ".run"
 FENCE_S = 5.0
 # A child that a killed driver was just starting holds the lock until it execs: wait a moment before refusing.
 _GRACE_S = 0.5
+# It goes on while the machine is suspended, when others' leases run out and CLOCK_MONOTONIC stands still.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def now_s() -> float:
+    """Seconds since some moment, those in which the machine was suspended included, where the system counts them."""
+    return time.clock_gettime(_CLOCK)
 
 
 class OutLock:
@@ -86,8 +93,8 @@ class OutLock:
 class Fence:
     """Raises CannotContinueError, when called, once another driver has taken OUT since the one of `token`.
 
-    In an object store it looks every FENCE_S only, as each look is a request: nobody else can have an OUT there
-    sooner than a lease lasts.
+    In an object store it looks every FENCE_S only, as each look is a request: who takes OUT over from a dead driver
+    waits as long, after the new token is there, before it goes on.
     """
 
     def __init__(self, out: Folder, token: str) -> None:
@@ -95,7 +102,7 @@ class Fence:
         self._looked_s = -FENCE_S
 
     def __call__(self) -> None:
-        now = time.monotonic()
+        now = now_s()
         if self._out.is_object and now - self._looked_s < FENCE_S:
             return
         try:

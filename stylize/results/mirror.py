@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,21 +18,27 @@ _COPIES = 5
 class Mirror:
     """The folder `uri` of an object store that a local folder of rows is kept the same as.
 
-    `check` is called before every change and may raise to prevent it. Both raise CannotContinueError.
+    `check` is called before every try of a change and may raise to prevent it. All raise CannotContinueError.
     """
 
     def __init__(self, uri: str, check: Callable[[], None]) -> None:
         self.check = check
         self._rows = Folder(uri)
 
-    def put(self, name: str, data: bytes | memoryview) -> None:
-        """Write one part."""
+    def put(self, name: str, data: bytes | memoryview, *, new: bool) -> None:
+        """Write one part; a `new` one goes again if OUT was lost meanwhile, as its tasks are another driver's now."""
         self._rows.write(name, data, guard=self.check)
+        try:
+            self.check()
+        except CannotContinueError:
+            if new:
+                with contextlib.suppress(CannotContinueError):
+                    self._rows.remove(name)
+            raise
 
     def remove(self, name: str) -> None:
         """Delete one part."""
-        self.check()
-        self._rows.remove(name)
+        self._rows.remove(name, guard=self.check)
 
 
 def copy_run(uri: str, folder: Path, *, empty: bool = False) -> None:
@@ -59,7 +66,7 @@ def _parts(uri: str) -> dict[str, str]:
     return {
         found.name: found.version
         for found in objects.names(f"{uri}/rows")
-        if "/" not in found.name and not found.name.startswith((".", "_"))
+        if "/" not in found.name and not found.name.startswith((".", "_")) and found.size_bytes
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import errno
 import logging
@@ -77,6 +78,8 @@ class RowStore:
         self._rewrite_at_s = 0.0
         self._parts: dict[str, int] = {}
         """Part -> its number of rows."""
+        self._merging: tuple[str, list[str]] | None = None
+        """The part that others are being merged into, and those."""
 
     @classmethod
     def open(
@@ -111,11 +114,11 @@ class RowStore:
         if kind is None:
             self.close()
             return
-        try:  # the error under way is the one to be told; what was done is saved if it can be
-            self.flush()
-            self._replace_older(now=True)
-        except CannotContinueError as error:
-            log.info("while ending: %s", error)
+        for save in (self._end_merge, self.flush, lambda: self._replace_older(now=True)):
+            try:  # the error under way is the one to be told; what was done is saved if it can be
+                save()
+            except CannotContinueError as error:
+                log.info("while ending: %s", error)
 
     def finished(self, retry_failed: bool) -> set[bytes]:
         """16-byte keys of tasks not to be done again: with a row, or if `retry_failed`, with an `ok` one.
@@ -190,7 +193,7 @@ class RowStore:
         waiting = self._buffer
         if waiting is None:
             return
-        self._put(waiting.name, parts.encode(waiting.batches))
+        self._put(waiting.name, parts.encode(waiting.batches), new=True)
         self._parts[waiting.name] = waiting.rows
         self._buffer = None
         if self._older:
@@ -205,6 +208,7 @@ class RowStore:
 
     def close(self) -> None:
         """Write what waits and leave one row a task. May be called twice, and again after an error."""
+        self._end_merge()
         self.flush()
         self._replace_older(now=True)
         self._older = {}
@@ -212,7 +216,7 @@ class RowStore:
             self.compact()
         if not self._parts:  # so that a run of no tasks can be read, too, and has columns
             name = self._new_name()
-            self._put(name, parts.encode([]))
+            self._put(name, parts.encode([]), new=True)
             self._parts[name] = 0
 
     def compact(self) -> None:
@@ -220,6 +224,7 @@ class RowStore:
         self._merge(below_rows=parts.MERGED_ROWS // 2, at_least=2)
 
     def _merge(self, below_rows: int, at_least: int) -> None:
+        self._end_merge()
         held = set(self._older.values()) | self._superseded.keys()
         small = [name for name, rows in sorted(self._parts.items()) if rows < below_rows and name not in held]
         if len(small) < at_least:
@@ -227,14 +232,30 @@ class RowStore:
         for group in parts.groups([(name, self._parts[name]) for name in small]):
             merged = self._new_name()
             data = parts.encode(chain.from_iterable(parts.iter_part(self._rows / name) for name in group))
+            self._merging = merged, group
             try:
-                self._put(merged, data)
+                self._put(merged, data, new=True)
             except CannotContinueError as error:
                 log.warning("small part files were not merged: %s", error)  # no row depends on it
+                self._end_merge()
                 return
             self._parts[merged] = sum(self._parts[name] for name in group)
-            for name in group:
+            self._end_merge()
+
+    def _end_merge(self) -> None:
+        """Remove what a merge has made superfluous, also one that was broken off: else rows would be there twice."""
+        if self._merging is None:
+            return
+        merged, group = self._merging
+        if merged in self._parts:
+            for name in filter(self._parts.__contains__, group):
                 self._remove(name)
+        else:
+            # A write that seemed to fail, or that was interrupted, may have been one all the same.
+            for unlink in (self._unlink_mirrored, self._unlink_here):
+                with contextlib.suppress(CannotContinueError):
+                    unlink(merged)
+        self._merging = None
 
     def _replace_older(self, now: bool = False) -> None:
         """Rewrite parts without the rows that newer ones replaced.
@@ -257,22 +278,28 @@ class RowStore:
         if len(drop) >= self._parts[name]:
             self._remove(name)
             return
-        self._put(name, parts.encode(parts.keep_rows(parts.iter_part(self._rows / name), drop)))
+        self._put(name, parts.encode(parts.keep_rows(parts.iter_part(self._rows / name), drop)), new=False)
         self._parts[name] -= len(drop)
 
-    def _put(self, name: str, data: pa.Buffer) -> None:
+    def _put(self, name: str, data: pa.Buffer, *, new: bool) -> None:
         # Encoded in memory (tens of MB at most), so that the disk sees one plain write that works or fails.
         with writing(self._rows / name):
             write_atomic(self._rows / name, memoryview(data), durable=self._mirror is None)
         if self._mirror is not None:
-            self._mirror.put(name, memoryview(data))
+            self._mirror.put(name, memoryview(data), new=new)
 
     def _remove(self, name: str) -> None:
+        self._unlink_mirrored(name)
+        self._unlink_here(name)
+        del self._parts[name]
+
+    def _unlink_mirrored(self, name: str) -> None:
         if self._mirror is not None:
             self._mirror.remove(name)
+
+    def _unlink_here(self, name: str) -> None:
         with writing(self._rows / name):
             (self._rows / name).unlink(missing_ok=True)
-        del self._parts[name]
 
     def _new_name(self) -> str:
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")

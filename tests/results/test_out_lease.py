@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from stylize import objects
+from stylize import objects, stores
 from stylize.errors import CannotContinueError
 from stylize.results import lease as leases
+from stylize.results import lock as locks
 from stylize.results.lease import OutLease
 from stylize.results.lock import Fence
+from stylize.results.mirror import Mirror
 from stylize.storage import Folder
 from tests.s3 import Bucket, bucket
 
@@ -24,6 +26,7 @@ OUT = "s3://pictures/out"
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     monkeypatch.setattr(leases, "LEASE_S", 2.0)
     monkeypatch.setattr(leases, "RENEW_S", 0.4)
+    monkeypatch.setattr(leases, "FENCE_S", 0.3)
     with bucket() as made:
         yield made
 
@@ -62,7 +65,7 @@ def test_killed_driver_s_out_is_taken_after_a_lease_and_its_workers_are_fenced_o
     dead(first)
     began = time.monotonic()
     with OutLease(OUT, silent) as second:
-        assert time.monotonic() - began >= 2
+        assert time.monotonic() - began >= 2.3
         with pytest.raises(CannotContinueError, match="taken over by another run"):
             Fence(Folder(OUT), first.token)()
         Fence(Folder(OUT), second.token)()
@@ -100,6 +103,83 @@ def test_renewal_whose_answer_was_lost_is_no_conflict(s3: Bucket) -> None:
         s3.s3.faults = ["cut"]
         held._write(held._version)
         held._write(held._version)
+
+
+def test_a_write_of_some_time_ago_that_is_found_is_no_renewal(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    with OutLease(OUT, silent) as held:
+        held._stop.set()
+        held._thread.join()
+        older = held._version
+        time.sleep(1.1)  # what a lock says, and so its version, changes every second
+        held._write(older)
+        held._version = older  # as if the answer had been lost
+        clock_s = held._renewed_s
+        monkeypatch.setattr(leases, "now_s", lambda: clock_s + 1.4)
+        s3.s3.requests, s3.s3.faults = 0, [None, None, 503, 503, 503]
+        with pytest.raises(OSError, match="could not be written"):
+            held._write(held._version)  # a conflict, a look, and a write that fails
+        assert s3.s3.requests == 5
+        assert held._renewed_s == clock_s
+        s3.s3.faults = []
+        held._write(older)
+        assert held._renewed_s == clock_s + 1.4
+
+
+def test_one_stalled_renewal_does_not_lose_out(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "PROMPT", stores.PROMPT._replace(request_s=0.3, for_s=0.2))
+    with OutLease(OUT, silent) as held:
+        s3.s3.faults = [30.0]
+        time.sleep(2)
+        assert s3.s3.faults == []
+        held.check()
+
+
+def test_failed_renewal_is_tried_again_soon(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "_AGAIN_S", 0.05)
+    tried: list[dict[str, str]] = []
+
+    def fails(over: dict[str, str]) -> None:
+        tried.append(over)
+        raise OSError("no answer")
+
+    with OutLease(OUT, silent) as held:
+        monkeypatch.setattr(held, "_write", fails)
+        time.sleep(1)
+    assert len(tried) > 5
+
+
+def test_time_in_which_the_machine_is_suspended_counts(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert locks._CLOCK == time.CLOCK_BOOTTIME
+    with OutLease(OUT, silent) as held:
+        fence = Fence(Folder(OUT), held.token)
+        fence()
+        held._stop.set()
+        held._thread.join()
+        ahead_s = time.clock_gettime(time.CLOCK_BOOTTIME) + 60
+        monkeypatch.setattr(time, "clock_gettime", lambda _: ahead_s)
+        with pytest.raises(CannotContinueError, match="could not be renewed"):
+            held.check()
+        s3.s3.requests = 0
+        fence()
+        assert s3.s3.requests == 1
+
+
+def test_part_that_was_written_while_out_was_lost_is_taken_back(s3: Bucket) -> None:
+    lost: list[str] = []
+
+    def check() -> None:
+        if s3.s3.requests:
+            lost.append("once")
+            raise CannotContinueError("another run has it")
+
+    mirror = Mirror(f"{OUT}/rows", check)
+    s3.put("out/rows/part-0", b"rewritten")
+    for name, new in (("part-0", False), ("part-1", True)):
+        s3.s3.requests = 0
+        with pytest.raises(CannotContinueError, match="another run has it"):
+            mirror.put(name, b"rows", new=new)
+    assert [found.name for found in objects.names(f"{OUT}/rows")] == ["part-0"]
+    assert len(lost) == 2
 
 
 def test_lock_says_nothing_of_credentials(s3: Bucket) -> None:

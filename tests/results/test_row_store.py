@@ -12,12 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stylize import storage
+from stylize import objects, storage
 from stylize.errors import CannotContinueError
 from stylize.results import parts as part_module
 from stylize.results import store as store_module
+from stylize.results.mirror import Mirror
 from stylize.results.schema import SCHEMA, SCHEMA_VERSION, to_batch
 from stylize.results.store import RowStore
+from tests.s3 import bucket
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -271,3 +273,43 @@ def test_an_interrupt_right_after_a_write_adds_no_row_twice(tmp_path: Path, monk
     monkeypatch.undo()
     store.close()
     assert len(seen(tmp_path)) == 3
+
+
+@pytest.mark.parametrize(("step", "calls", "left"), [("_put", 1, 5), ("_unlink_here", 2, 1)])
+def test_an_interrupt_in_a_merge_leaves_no_row_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, calls: int, left: int
+) -> None:
+    real = getattr(RowStore, step)
+    done: list[str] = []
+
+    def interrupted(self: RowStore, name: str, *args: Any, **more: Any) -> None:
+        real(self, name, *args, **more)
+        done.append(name)
+        if len(done) == calls:
+            raise KeyboardInterrupt
+
+    def work() -> None:
+        with RowStore.open(tmp_path, part_rows=2) as store:
+            for n in range(0, 10, 2):
+                store.add(rows(range(n, n + 2)))
+            monkeypatch.setattr(RowStore, step, interrupted)
+            store.compact()
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert len(seen(tmp_path)) == 10
+    assert len(parts(tmp_path)) == left
+
+
+def test_a_merge_that_only_seemed_to_fail_leaves_no_row_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with bucket() as s3:
+        store = RowStore.open(tmp_path, part_rows=2, mirror=Mirror("s3://pictures/out/rows", lambda: None))
+        for n in range(0, 10, 2):
+            store.add(rows(range(n, n + 2)))
+        s3.s3.faults = ["lose"] * 21  # every try of the merged part is written, and its answer lost
+        store.compact()
+        assert s3.s3.faults == []
+        assert "were not merged" in caplog.text
+        there = [found.name for found in objects.names("s3://pictures/out/rows")]
+        assert there == [part.name for part in parts(tmp_path)]
+        assert len(there) == 5
