@@ -6,10 +6,13 @@ import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from stylize.errors import UsageError
+from stylize.stores import canonical, check_key, is_object
 
+LEAST_SHARE = 1e-4
+"""Of a CPU or GPU; Ray counts in these."""
 TORCHVISION = "torchvision"
 """As a `perceptual` setting: torchvision's own weights, from its cache or downloaded."""
 
@@ -58,7 +61,7 @@ class JobConfig(BaseModel):
     quality: int = Field(95, ge=1, le=100, description="of jpg and webp")
 
     actors: int | Literal["auto"] = Field("auto", description="workers; auto fills the cluster")
-    cpus_per_actor: float = Field(1, gt=0, description="CPUs a worker takes; also its threads")
+    cpus_per_actor: float = Field(1, ge=LEAST_SHARE, description="CPUs a worker takes; also its threads")
     gpus_per_actor: float = Field(0, ge=0, description="GPUs a worker takes; a fraction shares one")
     io_threads: int = Field(2, ge=1, le=64, description="threads a worker reads with, and scores and writes with")
     batch_size: int | Literal["auto"] = Field(
@@ -88,6 +91,24 @@ class JobConfig(BaseModel):
         # YAML's `yes` and `true` would pass for the number 1.
         if isinstance(value, bool):
             raise ValueError("not a yes-or-no setting")
+        return value
+
+    @field_validator("content", "styles", "out", "manifest", "weights", "perceptual")
+    @classmethod
+    def _places(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """In their one form. Not a ValueError, whose message would repeat what may hold a password."""
+        try:
+            if value is not None and is_object(value):
+                check_key(value)
+            return None if value is None else canonical(value)
+        except UsageError as error:
+            raise UsageError(f"{info.field_name}: {error}") from None
+
+    @field_validator("gpus_per_actor")
+    @classmethod
+    def _cards(cls, value: float) -> float:
+        if 0 < value < LEAST_SHARE or (value > 1 and value % 1):
+            raise ValueError(f"give 0, a fraction of at least {LEAST_SHARE:g} and below 1, or a whole number")
         return value
 
     @field_validator("shard")
@@ -155,5 +176,7 @@ def build(values: dict[str, Any]) -> JobConfig:
         message = "; or: ".join(dict.fromkeys(same))
         if first["type"] in ("extra_forbidden", "invalid_key"):
             raise UsageError(f"unknown setting {where!r}; known: {', '.join(JobConfig.model_fields)}") from None
-        given = f" (got {reprlib.repr(first['input'])})" if where and first["type"] != "missing" else ""
+        # Not what may be a URI: a password may be in it.
+        shown = where and first["type"] != "missing" and "://" not in str(first["input"])
+        given = f" (got {reprlib.repr(first['input'])})" if shown else ""
         raise UsageError(f"{where}: {message}{given}" if where else message) from None

@@ -14,6 +14,7 @@ from stylize import objects
 from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.images import SUFFIXES
 from stylize.storage import local_path
+from stylize.stores import canonical
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def folder(uri: str | None, role: str) -> Path:
 
 def root_of(uri: str | None, role: str) -> Root:
     """An input folder here, as `folder` gives it, or the URI of one in an object store. Raises UsageError."""
-    return uri.rstrip("/") if uri and objects.is_object(uri) else folder(uri, role)
+    return canonical(uri) if uri and objects.is_object(uri) else folder(uri, role)
 
 
 def images_in(root: Root, kinds: Collection[str] = SUFFIXES) -> Iterator[Input]:

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import itertools
 import os
+import posixpath
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from stylize import objects
 from stylize.errors import UsageError, one_line
 from stylize.inputs import Input, Pair, Root, identity_of, reading_inputs, uri_of, version_of
 from stylize.storage import local_path
+from stylize.stores import BadKeyError, canonical
 
 LOOK_AHEAD = 1024
 _AT_ONCE = 32
@@ -31,8 +33,9 @@ def _at_hand(uri: str) -> Iterator[tuple[Path, Root]]:
             raise UsageError(f"manifest: no such file: {one_line(uri)}")
         yield path, Path(os.path.abspath(path)).parent  # noqa: PTH100 - symlinks stay
         return
+    uri = canonical(uri)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, uri.rpartition("/")[2])
+        path = Path(folder, "manifest" + posixpath.splitext(uri)[1])
         with reading_inputs():
             objects.fetch(uri, path)
         yield path, uri.rpartition("/")[0]
@@ -54,8 +57,12 @@ def read(uri: str) -> Iterator[Pair]:
             for name in ("content_uri", "style_uri"):
                 if not row.get(name):
                     raise UsageError(f"manifest {one_line(uri)}: row {number} has no {name}")
-            content, style = str(row["content_uri"]), str(row["style_uri"])
-            yield Pair(_listed(content, row.get("content_type"), base), _listed(style, row.get("style_type"), base))
+            try:
+                content = _listed(str(row["content_uri"]), row.get("content_type"), base)
+                style = _listed(str(row["style_uri"]), row.get("style_type"), base)
+            except UsageError as error:
+                raise UsageError(f"manifest {one_line(uri)}: row {number}: {error}") from None
+            yield Pair(content, style)
         if number == 0:
             raise UsageError(f"manifest {one_line(uri)}: no rows below its header")
 
@@ -78,7 +85,7 @@ def _version(uri: str) -> str:
     with reading_inputs():
         try:
             found = objects.head(uri)
-        except (objects.RefusedError, UsageError):
+        except (objects.RefusedError, BadKeyError):
             return "unknown"  # its row will say why
     return "missing" if found is None else version_of(found)
 
@@ -86,9 +93,11 @@ def _version(uri: str) -> str:
 def _listed(uri: str, kind: Any, base: Root) -> Input:
     kind = str(kind) if kind else None
     if isinstance(base, str) and "://" not in uri and not uri.startswith(("/", "file:/")):
-        uri = f"{base}/{uri}"
+        scheme, _, place = base.partition("://")
+        bucket, _, folder = place.partition("/")
+        uri = f"{scheme}://{bucket}/{posixpath.normpath(posixpath.join(folder, uri))}"
     if objects.is_object(uri):
-        return Input(uri, "", kind)
+        return Input(canonical(uri), "", kind)
     path = Path(base) / local_path(uri)  # which is absolute where `base` is in an object store
     text = uri if uri[:6].lower() == "file:/" else uri_of(str(path))
     return Input(text, identity_of(path), kind)

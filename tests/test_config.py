@@ -54,6 +54,13 @@ def test_defaults_make_a_whole_config() -> None:
         ({"shard": "1.0/2"}, "K/N"),
         ({"shard": ""}, "K/N"),
         ({"shard": 2}, "shard"),
+        ({"gpus_per_actor": 1.5}, r"gpus_per_actor: give 0, a fraction .* or a whole number \(got 1.5\)"),
+        ({"gpus_per_actor": 0.00001}, "gpus_per_actor: give 0, a fraction of at least 0.0001"),
+        ({"gpus_per_actor": -1}, "gpus_per_actor"),
+        ({"cpus_per_actor": 0.00001}, "cpus_per_actor.*0.0001"),
+        ({"content": "s3://b/a//b"}, "content: s3://b/a//b: no key that can be used"),
+        ({"weights": "s3://b?x/k"}, "weights: s3://: expected s3://BUCKET/KEY"),
+        ({"perceptual": "ftp://host/vgg"}, "perceptual: ftp:// is not supported; what is: plain paths"),
     ],
 )
 def test_wrong_values_are_named_in_one_line(values: dict[str, Any], message: str) -> None:
@@ -61,6 +68,27 @@ def test_wrong_values_are_named_in_one_line(values: dict[str, Any], message: str
         build(PATHS | values)
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 600
+
+
+@pytest.mark.parametrize("name", ["content", "styles", "out", "manifest", "weights", "perceptual"])
+@pytest.mark.parametrize(
+    "uri",
+    ["s3://KEY:SECRET@b/vgg", "s3a://KEY:SECRET@b/x", "https://b/x?X-Amz-Signature=SECRET", ["s3://KEY:SECRET@b/x"]],
+)
+def test_no_setting_repeats_what_may_be_a_password(name: str, uri: object) -> None:
+    with pytest.raises(UsageError, match=name) as refused:
+        build(PATHS | {name: uri})
+    assert "SECRET" not in str(refused.value)
+
+
+def test_places_in_buckets_are_kept_in_one_form() -> None:
+    config = build({"content": "S3://b//photos/", "styles": "gs://c/", "out": "o/", "weights": "random"})
+    assert (config.content, config.styles, config.out, config.weights) == ("s3://b/photos", "gs://c", "o/", "random")
+
+
+@pytest.mark.parametrize("gpus", [0, 0.0001, 0.5, 1, 2.0])
+def test_shares_of_a_card_and_whole_cards_are_taken(gpus: float) -> None:
+    assert build(PATHS | {"gpus_per_actor": gpus}).gpus_per_actor == gpus
 
 
 def test_no_out_is_named() -> None:

@@ -15,9 +15,10 @@ import pytest
 from stylize import config as configs
 from stylize import inputs, manifest, pairs
 from stylize.config import JobConfig
-from stylize.errors import UsageError
+from stylize.errors import CorruptImageError, UsageError
 from stylize.inputs import Input, Pair
 from stylize.storage import read_bytes
+from tests.s3 import bucket
 
 
 def config(folders: tuple[Path, Path], **values: Any) -> JobConfig:
@@ -98,6 +99,52 @@ def test_bad_manifest_says_what_is_missing(tmp_path: Path, text: str, message: s
     with pytest.raises(UsageError, match=message) as raised:
         list(pairs.pairs(configs.build({"manifest": str(path), "out": "/out"})))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://KEY:SECRET@b/x.jpg", "s3://b?SECRET/x.jpg", "https://b/x?X-Amz-Signature=SECRET"]
+)
+@pytest.mark.parametrize("column", [0, 1])
+def test_manifest_s_row_that_may_hold_a_password_is_named_by_its_number(tmp_path: Path, uri: str, column: int) -> None:
+    path = tmp_path / "list.csv"
+    row = ["a.jpg", "b.jpg"]
+    row[column] = uri
+    path.write_text(f"content_uri,style_uri\na.jpg,b.jpg\n{','.join(row)}\n")
+    with pytest.raises(UsageError, match=rf"manifest {path}: row 2: (s3|https)://") as refused:
+        list(pairs.pairs(configs.build({"manifest": str(path), "out": "/out"})))
+    assert "SECRET" not in str(refused.value)
+
+
+def test_manifest_in_a_bucket_has_keys_from_its_own_folder_and_bad_ones_cost_their_rows() -> None:
+    with bucket() as s3:
+        s3.put("photos/a.jpg", b"x")
+        listed = (
+            "../photos/a.jpg",
+            "S3://pictures//photos/a.jpg",
+            "./../photos//a.jpg",
+            "s3://pictures/a//b.jpg",
+            "../../a",
+        )
+        s3.put(
+            "lists/my list.csv",
+            b"content_uri,style_uri\n" + "".join(f"{one},s.jpg\n" for one in listed).encode(),
+        )
+        found = list(pairs.pairs(configs.build({"manifest": "s3://pictures//lists/my list.csv", "out": "/out"})))
+        contents = {pair.content.uri: pair.content.identity for pair in found}
+        assert list(contents) == ["s3://pictures/photos/a.jpg", "s3://pictures/a//b.jpg", "s3://pictures/../a"]
+        assert {pair.style.uri for pair in found} == {"s3://pictures/lists/s.jpg"}
+        assert list(contents.values())[1:] == ["unknown"] * 2
+        for uri in list(contents)[1:]:
+            with pytest.raises(CorruptImageError, match="no key that can be used"):
+                read_bytes(uri)
+
+
+@pytest.mark.parametrize("content", ["s3://pictures//photos", "S3://pictures/photos/", "s3://pictures"])
+@pytest.mark.parametrize("out", ["s3://pictures/photos/out", "s3://pictures//photos//", "S3://pictures/photos/out"])
+def test_an_out_inside_an_input_s_prefix_is_a_wrong_call_however_it_is_spelt(content: str, out: str) -> None:
+    given = configs.build({"content": content, "styles": "s3://pictures/styles", "out": out})
+    with pytest.raises(UsageError, match="OUT lies in CONTENT"):
+        pairs.pairs(given)
 
 
 def test_a_manifest_keeps_odd_names_and_file_uris(tmp_path: Path) -> None:
