@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stylize.errors import UsageError, one_line
-from stylize.objects import is_object
+from stylize import objects
+from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
 from stylize.results.lease import OutLease
 from stylize.results.lock import OutLock
 from stylize.results.mirror import Mirror, copy_run
 from stylize.results.read import write_json_atomic
 from stylize.storage import Folder, local_path, writing
+from stylize.stores import canonical, check_key, is_object, place
+
+_COPY, _IN_USE = "stylize-rows-", ".in-use"
 
 
 def absolute_out(uri: str) -> Path:
@@ -35,7 +40,7 @@ def absolute_out(uri: str) -> Path:
 
 def absolute_uri(uri: str) -> str:
     """As `absolute_out`; OUT may be in an object store, too."""
-    return uri.rstrip("/") if is_object(uri) else str(absolute_out(uri))
+    return canonical(uri) if is_object(uri) else str(absolute_out(uri))
 
 
 class Out:
@@ -73,9 +78,10 @@ def held(uri: str, note: Callable[[str], None]) -> Iterator[Out]:
         with OutLock(Path(uri)) as lock:
             yield Out(uri, Path(uri), lock.token)
         return
-    with tempfile.TemporaryDirectory(prefix="stylize-rows-") as copy, OutLease(uri, note) as lease:
-        copy_run(uri, Path(copy), empty=True)
-        yield Out(uri, Path(copy), lease.token, Mirror(f"{uri}/rows", lease.check))
+    uri = canonical(uri)
+    with _copies() as copy, _called({copy: uri}), OutLease(uri, note) as lease:
+        copy_run(uri, copy, empty=True)
+        yield Out(uri, copy, lease.token, Mirror(f"{uri}/rows", lease.check))
 
 
 @contextlib.contextmanager
@@ -84,9 +90,10 @@ def rows_at_hand(uri: str) -> Iterator[Path]:
     if not is_object(uri):
         yield Path(uri)
         return
-    with tempfile.TemporaryDirectory(prefix="stylize-rows-") as copy:
-        copy_run(uri, Path(copy), empty=True)
-        yield Path(copy)
+    uri = canonical(uri)
+    with _copies() as copy, _called({copy: uri}):
+        copy_run(uri, copy, empty=True)
+        yield copy
 
 
 @contextlib.contextmanager
@@ -95,20 +102,71 @@ def run_folders(words: Sequence[str]) -> Iterator[list[Path]]:
 
     Of one in an object store, rows and run.json are copied for as long as this lasts. Raises UsageError.
     """
-    with tempfile.TemporaryDirectory() as copies:
-        yield list(dict.fromkeys(_run_folder(word, Path(copies)) for word in words))
+    called: dict[Path, str] = {}
+    with _copies() as copies, _called(called):
+        yield list(dict.fromkeys(_run_folder(word, copies, called) for word in words))
 
 
-def _run_folder(word: str, copies: Path) -> Path:
+def _run_folder(word: str, copies: Path, called: dict[Path, str]) -> Path:
     if not is_object(word):
         path = Path(os.path.abspath(local_path(word)))  # noqa: PTH100 - symlinks stay
         return path.parent if path.name == "rows" and not (path / "rows").is_dir() else path
-    uri = word.rstrip("/").removesuffix("/rows")
+    uri = canonical(word)
+    check_key(uri)
+    if place(uri).key.rpartition("/")[2] == "rows" and not _any_below(f"{uri}/rows"):
+        uri = uri.removesuffix("/rows")
     # Under its own name and its parent's, which reports call it by.
     folder = copies.joinpath(hashlib.sha256(uri.encode()).hexdigest()[:16], *uri.split("/")[-2:])
     if not folder.exists():
+        called[folder] = uri
         copy_run(uri, folder)
     return folder
+
+
+def _any_below(uri: str) -> bool:
+    try:
+        return next(objects.names(uri), None) is not None
+    except (objects.RefusedError, FileNotFoundError) as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise CannotContinueError(str(error)) from None
+
+
+@contextlib.contextmanager
+def _called(called: dict[Path, str]) -> Iterator[None]:
+    """Within it, errors say an OUT's own name, not its copy's; of a full or read-only disk, where that is."""
+    try:
+        yield
+    except StylizeError as error:
+        text = str(error)
+        for copy, uri in called.items():
+            text = text.replace(str(copy), one_line(uri))
+        if text == str(error) or getattr(error.__cause__, "errno", None):
+            raise
+        raise type(error)(text) from error.__cause__
+
+
+@contextlib.contextmanager
+def _copies() -> Iterator[Path]:
+    """A temporary folder, locked while it is in use; those that killed runs of this user left are removed."""
+    _remove_left()
+    with tempfile.TemporaryDirectory(prefix=_COPY) as name, Path(name, ".new").open("w") as lock:
+        with contextlib.suppress(OSError):  # a disk without locks: nobody gets one there, and nothing is removed
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Under its name only once it is locked: nobody finds it without.
+        Path(lock.name).rename(Path(name, _IN_USE))
+        yield Path(name)
+
+
+def _remove_left() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{_COPY}*"):
+        # One without its file is just being made, or is something else.
+        with contextlib.suppress(OSError):
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            with (folder / _IN_USE).open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _submitted() -> bool:

@@ -156,8 +156,8 @@ def _compare_images(told: _Told, row: dict[str, Any], new: dict[str, Any], pixel
         return
     try:
         old = images.decode(read_bytes(row["output_uri"])).pixels
-    except StylizeError as error:
-        told.say("image", False, f"other bytes, and the recorded one cannot be read: {error}")
+    except (StylizeError, OSError) as error:
+        told.say("image", False, f"other bytes, and the recorded one cannot be read: {one_line(error)}")
         return
     if old.shape != pixels.shape:
         told.say("image", False, f"{old.shape[1]} x {old.shape[0]} px then, {pixels.shape[1]} x {pixels.shape[0]} now")

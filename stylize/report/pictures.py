@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,9 +11,11 @@ import pandas as pd
 from PIL import Image
 
 from stylize import images
-from stylize.errors import ImageError
+from stylize.errors import CannotContinueError, StylizeError
 from stylize.report.units import score, seconds, side
 from stylize.storage import read_bytes
+
+log = logging.getLogger(__name__)
 
 LONG_SIDE_PX = 560
 QUALITY = 78
@@ -49,8 +52,17 @@ class Sheet:
 def sheets(rows: pd.DataFrame, most: int) -> list[Sheet]:
     """Contact sheets of at most `most` pictures in all; what has been moved or deleted, or is untrained, is left out.
 
-    One photo of each content type comes before a second of any, each with another artwork.
+    One photo of each content type comes before a second of any, each with another artwork. There are none of a store
+    that does not answer: asking for each of the others would take minutes.
     """
+    try:
+        return _sheets(rows, most)
+    except CannotContinueError as error:
+        log.warning("no pictures: %s", error)
+        return []
+
+
+def _sheets(rows: pd.DataFrame, most: int) -> list[Sheet]:
     rows = rows[rows["weights_sha256"] != "random"]
     found: list[Sheet] = []
     left = most
@@ -111,7 +123,9 @@ def _result(row: pd.Series) -> Picture | None:
 def _picture(uri: str, title: str, caption: str) -> Picture | None:
     try:
         pixels = images.decode(read_bytes(uri)).pixels
-    except ImageError:
+    except CannotContinueError:
+        raise
+    except (StylizeError, OSError):
         return None
     picture = Image.fromarray(pixels)
     picture.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX), Image.Resampling.LANCZOS)

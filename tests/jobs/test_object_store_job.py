@@ -125,10 +125,12 @@ def test_what_cannot_be_is_one_clear_line(s3: Bucket) -> None:
         ((*folders, "s3://pictures/content/out"), 2, "error: OUT lies in CONTENT"),
         (("s3://none/c", folders[1], "s3://pictures/o"), 2, "error: no such bucket: s3://none/c"),
         (("s3://pictures/empty", folders[1], "s3://pictures/o"), 2, "s3://pictures/empty: no images in this folder"),
-        ((*folders, "s3://KEY:SECRET@pictures/out"), 2, "error: s3://: no credentials in a URI"),
+        ((*folders, "s3://KEY:SEC/SECRET@pictures/out"), 2, "error: out: s3://: expected s3://BUCKET/KEY"),
+        ((*folders, "s3://pictures/o", "--perceptual", "s3a://KEY:SECRET@b/vgg"), 2, "error: perceptual: s3a:// is"),
         ((*folders, "ftp://host/out"), 2, "ftp:// is not supported; what is: plain paths, file://, s3://"),
     ):  # fmt: skip
         done = job(*words)
         assert (done.returncode, len(done.stderr.splitlines())) == (status, 1), done.stderr
         assert line in done.stderr
-        assert "SECRET@" not in done.stderr
+        assert "SECRET" not in done.stderr
+    assert list(objects.names("s3://pictures/o")) == []

@@ -17,6 +17,7 @@ from stylize.results.read import read_rows
 from stylize.results.store import RowStore
 from stylize.runner import Runner
 from tests.conftest import picture
+from tests.s3 import bucket
 
 
 @pytest.fixture
@@ -83,6 +84,28 @@ def test_a_photo_that_has_moved_can_be_given(out: Path, tmp_path: Path) -> None:
     row = a_row(out)
     moved = Path(row["content_uri"]).rename(tmp_path / "moved.png")
     assert main([str(out), row["task_id"], "--content", str(moved)]) == 0
+
+
+def test_recorded_image_that_its_store_does_not_give_is_said(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = a_row(out)
+    with bucket() as s3:
+        rows = [
+            one | {"output_uri": "s3://pictures/gone.jpg", "output_sha256": "other"}
+            if one["task_id"] == row["task_id"]
+            else one
+            for one in read_rows(out).to_pylist()
+        ]
+        (part,) = (out / "rows").glob("*.parquet")
+        table = pq.read_table(part)
+        pq.write_table(table.from_pylist(rows, schema=table.schema), part)
+        for failing, said in (
+            ("gone.jpg", "could not be read, although tried again"),
+            ("/", "nor does the store answer"),
+        ):
+            s3.s3.failing = failing
+            assert main([str(out), row["task_id"]]) == 3
+            assert "the recorded one cannot be read: s3://pictures/gone.jpg" in (told := capsys.readouterr().out)
+            assert said in told
 
 
 def test_an_unknown_task_or_folder_is_a_wrong_call(out: Path, tmp_path: Path) -> None:
