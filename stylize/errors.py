@@ -2,7 +2,8 @@
 
 StylizeError                what every one of them is
 ├── UsageError              the call is wrong: an option, a setting, a missing folder (exit status 2)
-│   └── WeightsError        a weights file is missing, truncated or of another network
+│   ├── WeightsError        a weights file is missing, truncated or of another network
+│   └── BadKeyError         no object of a store can be called so
 ├── CannotContinueError     the run cannot go on: disk full, OUT not writable, OUT in use (exit status 1)
 └── ImageError              one input cannot be used; becomes a row, never ends a run
     ├── CorruptImageError       status `corrupt`: not an image, cut short, unreadable
@@ -22,6 +23,10 @@ class UsageError(StylizeError):
 
 class WeightsError(UsageError):
     """A weights file is missing, truncated or belongs to another network."""
+
+
+class BadKeyError(UsageError):
+    """No object of a store can be read or written under such a key."""
 
 
 class CannotContinueError(StylizeError):

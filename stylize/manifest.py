@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from stylize import objects
-from stylize.errors import UsageError, one_line
+from stylize.errors import BadKeyError, UsageError, one_line
 from stylize.inputs import Input, Pair, Root, identity_of, reading_inputs, uri_of, version_of
 from stylize.storage import local_path
-from stylize.stores import BadKeyError, canonical
+from stylize.stores import canonical
 
 LOOK_AHEAD = 1024
 _AT_ONCE = 32

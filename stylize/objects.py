@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from stylize import stores
-from stylize.errors import UsageError, one_line
-from stylize.stores import BadKeyError, Patience
+from stylize.errors import BadKeyError, UsageError, one_line
+from stylize.stores import Patience
 from stylize.stores import is_object as is_object
 
 _PARTS_AT_ONCE = 4

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stylize import objects
-from stylize.errors import CannotContinueError, CorruptImageError, one_line
+from stylize.errors import BadKeyError, CannotContinueError, CorruptImageError, one_line
 from stylize.kept import at_hand as at_hand
-from stylize.stores import BadKeyError, canonical
+from stylize.stores import canonical
 from stylize.stores import local_path as local_path
 
 _TEMP_PREFIX = ".tmp-"

@@ -16,14 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
-from stylize.errors import UsageError, one_line
+from stylize.errors import BadKeyError, UsageError, one_line
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
-
-
-class BadKeyError(UsageError):
-    """No object can be read or written under such a key."""
 
 
 class Patience(NamedTuple):

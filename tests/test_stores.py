@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stylize import objects, stores
-from stylize.errors import UsageError
+from stylize.errors import BadKeyError, UsageError
 from stylize.storage import Folder, read_bytes
 from tests.s3 import Bucket, bucket
 
@@ -63,7 +63,7 @@ def test_a_place_in_a_bucket_has_one_form_and_a_path_stays(uri: str, form: str) 
 @pytest.mark.parametrize("key", ["a//b.jpg", "a/../b.jpg", "./a.jpg", "a\nb.jpg", "a\x7f.jpg", "\udcff.jpg"])
 def test_what_can_be_no_key_says_so_in_one_line_without_a_request(s3: Bucket, key: str) -> None:
     for call in (objects.read, objects.head, lambda uri: list(objects.names(uri)), lambda uri: objects.put(uri, b"")):
-        with pytest.raises(stores.BadKeyError, match="no key") as refused:
+        with pytest.raises(BadKeyError, match="no key") as refused:
             call(f"s3://pictures/{key}")
         assert str(refused.value).isprintable()
     assert s3.s3.requests == 0

@@ -43,7 +43,7 @@ def rows(out: str) -> pd.DataFrame:
 
 def test_whole_job_in_a_bucket_survives_throttling_and_cut_connections(s3: Bucket) -> None:
     chance = random.Random(7)
-    s3.s3.faults = [chance.choice([None, None, None, 503, 500, 429, "cut", 0.5]) for _ in range(300)]
+    s3.s3.faults = [chance.choice([*[None] * 6, 503, 500, 429, "cut", 0.5]) for _ in range(300)]
     words = ("s3://pictures/content", "s3://pictures/styles", "s3://pictures/out", *SMALL)
     done = job(*words)
     assert done.returncode == 0, done.stderr
