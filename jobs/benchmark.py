@@ -14,15 +14,17 @@ import shlex
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
-from jobs import fanout, logs
-from jobs.cluster import local_or_cluster
+from jobs import logs, nodes, stop
+from jobs.cluster import address_of, local_or_cluster
+from jobs.crew import WINDOW, Options
+from jobs.fanout import FanOut
 from jobs.out import absolute_out, new_run_id, run_folders, write_record
 from jobs.progress import Reporter
 from jobs.sweep_worker import MakeSweeper
@@ -60,7 +62,9 @@ def main(argv: Sequence[str]) -> int:
     out = absolute_out(given.out)
     if given.dry_run:
         return _dry_run(plan, out, given)
-    with OutLock(out) as lock:
+    if address_of(given.address) and plan.cpus_per_actor is None and not plan.gpus_per_actor:
+        raise UsageError(f"{given.sweep}: on a cluster a sweep says what a worker takes: add cpus_per_actor to it")
+    with stop.on_signals(), OutLock(out) as lock:
         return _locked(plan, out, lock.token, argv, given)
 
 
@@ -138,6 +142,21 @@ class _Run:
         name = block.variant.name
         return list(sweep.tasks(block, self.inputs, self.configs[name], self.weights[name]))
 
+    def options(self, workers: int) -> Options:
+        """The fan-out's part of the sweep."""
+        isolated = self.plan.mode == "isolated"
+        return Options(
+            actors=workers, cpus=self.cpus, gpus=self.plan.gpus_per_actor, timeout_s=self.plan.timeout_s,
+            window=1 if isolated else WINDOW, env={} if isolated else WORKER_ENV,
+        )  # fmt: skip
+
+    def asked(self, token: str, note: Callable[[str], None]) -> Callable[[], None]:
+        """Ask a cluster's nodes whether they see what the sweep needs; returns the check for those that join later."""
+        first, *others = self.configs.values()
+        wanted = nodes.needs(first, self.inputs[0], token, others)
+        nodes.survey(self.options(max(self.plan.workers)), wanted, note)
+        return wanted.check
+
     def lost(self, task: pairs.Task, status: str, error: str, where: Row) -> pa.RecordBatch:
         """The row of a task whose worker cannot make it."""
         from stylize.outcomes import lost_row
@@ -173,7 +192,7 @@ def _locked(plan: Sweep, out: Path, token: str, argv: Sequence[str], given: Name
         else:
             most = max(plan.workers)
             with (
-                local_or_cluster(given.address, run.cpus * most, plan.gpus_per_actor * most),
+                local_or_cluster(given.address, run.cpus * most, plan.gpus_per_actor * most) as shared,
                 logs.among_rays(run_id),
                 Reporter(total, given.progress) as shown,
             ):
@@ -181,7 +200,10 @@ def _locked(plan: Sweep, out: Path, token: str, argv: Sequence[str], given: Name
                 if kept := total - sum(len(tasks) for _, tasks in left):
                     shown.keep(kept)
                     shown.note(f"resuming: {kept} have rows already")
-                _measure(run, left, store, token, shown)
+                make = MakeSweeper(run.configs, run_id, token)
+                if shared:
+                    make.check = run.asked(token, shown.note)
+                _measure(run, left, store, make, shown)
         counts = store.count_by_status()
     if plan.claims:
         for claim in claims.check(frame.load([out])):
@@ -193,9 +215,9 @@ def _locked(plan: Sweep, out: Path, token: str, argv: Sequence[str], given: Name
 
 
 def _measure(
-    run: _Run, left: Iterable[tuple[Block, list[pairs.Task]]], store: RowStore, token: str, shown: Reporter
+    run: _Run, left: Iterable[tuple[Block, list[pairs.Task]]], store: RowStore, make: MakeSweeper, shown: Reporter
 ) -> None:
-    fan: fanout.FanOut | None = None
+    fan: FanOut | None = None
     workers = 0
     try:
         for block, tasks in left:
@@ -203,11 +225,13 @@ def _measure(
                 if fan is not None:
                     fan.__exit__()
                 workers = block.variant.workers
-                fan = _fan(run, workers, token, shown)
+                fan = _fan(run, workers, make, shown)
             shown.now = block.variant.name
             for batch in fan.results(iter(tasks)):
                 store.tick()
-                if batch is not None:
+                if batch is None:
+                    stop.check()
+                else:
                     store.add(batch)
                     statuses = batch.column("status").to_pylist()
                     shown.add(len(statuses), sum(status != "ok" for status in statuses))
@@ -217,13 +241,8 @@ def _measure(
             fan.__exit__()
 
 
-def _fan(run: _Run, workers: int, token: str, shown: Reporter) -> fanout.FanOut:
-    isolated = run.plan.mode == "isolated"
-    options = fanout.Options(
-        actors=workers, cpus=run.cpus, gpus=run.plan.gpus_per_actor, timeout_s=run.plan.timeout_s,
-        window=1 if isolated else fanout.WINDOW, env={} if isolated else WORKER_ENV,
-    )  # fmt: skip
-    return fanout.FanOut(MakeSweeper(run.configs, run.run_id, token), run.lost, options, notify=shown.note)
+def _fan(run: _Run, workers: int, make: MakeSweeper, shown: Reporter) -> FanOut:
+    return FanOut(make, run.lost, run.options(workers), notify=shown.note)
 
 
 def _write_record(out: Path, plan: Sweep, run: _Run, argv: Sequence[str]) -> None:
@@ -277,4 +296,4 @@ def _rows_of(out: Path) -> pd.DataFrame | None:
 if __name__ == "__main__":
     logs.configure(logs.DRIVER)
     sys.argv[0] = "benchmark"
-    cli.run(main)
+    stop.run(main)

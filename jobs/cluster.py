@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
+from ray.exceptions import RayError
 
 from stylize.errors import CannotContinueError, UsageError
 
@@ -34,18 +35,27 @@ def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> I
     """
     ours = not ray.is_initialized()
     start_ray(address, cpus, gpus)
-    shared = address or os.environ.get("RAY_ADDRESS")
+    shared = address_of(address)
     # A Ray Client (ray://) sees the head's port for clients only.
     watched = ours and shared and not shared.startswith("ray://")
     watch = _HeadWatch(ray.get_runtime_context().gcs_address) if watched else None
     try:
         yield bool(shared)
+    except RayError as error:
+        raise CannotContinueError(
+            f"Ray stopped working ({_first_line(error)}): run the same command again, it resumes"
+        ) from error
     finally:
         if head_lost() is None:
             if watch is not None:
                 watch.over.set()
             if ours:
                 ray.shutdown()
+
+
+def address_of(given: str | None) -> str | None:
+    """The address of a cluster that is there: what was given, else what RAY_ADDRESS or a submitted job names."""
+    return given or os.environ.get("RAY_ADDRESS") or None
 
 
 def head_lost() -> str | None:
@@ -97,23 +107,42 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0) -> None:
     cpus, gpus: what a worker takes; UsageError if a local Ray has no room for one, as that cannot grow.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    address = address or os.environ.get("RAY_ADDRESS")
+    address = address_of(address)
     try:
         if not ray.is_initialized():
             _check_reachable(address)
-            ray.init(
-                address=address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                include_dashboard=False if address is None else None,
-            )
-    except (OSError, RuntimeError, ValueError) as error:
+            with _own_sigterm():
+                ray.init(
+                    address=address or "local",
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    include_dashboard=False if address is None else None,
+                )
+    except (OSError, RuntimeError, ValueError, RayError) as error:
         where = f"the Ray cluster at {address}" if address else "a local Ray"
-        raise CannotContinueError(
-            f"{where} cannot be reached or started: {' '.join(str(error).split())[:300]}"
-        ) from None
+        raise CannotContinueError(f"{where} cannot be reached or started: {_first_line(error)}") from None
     if address is None:
         check_fits(cpus, gpus)
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """SIGTERM stays whose it was: `ray.init` turns it into `sys.exit(15)`, from its first second on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SystemExit:
+        signal.signal(signal.SIGTERM, before)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check_reachable(address: str | None) -> None:

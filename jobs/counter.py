@@ -22,18 +22,24 @@ class TaskCounter:
             (row.content_uri, row.style_uri): row.key for row in failed if result_settings(row.settings_json) == ours
         }
         self.kept = 0
+        self.repeated = 0
+        """Pairs that were listed before and have no row of an earlier run."""
         self.counts: dict[str, int] = {}
 
     def new(self, tasks: Iterator[Task], unique: bool) -> Iterator[Task]:
         """The tasks without a row. `unique` also drops a pair that a manifest lists twice."""
+        listed: set[bytes] = set()
         for task in tasks:
             key = bytes.fromhex(task.task_id)[:16]
+            if key in listed:
+                self.repeated += 1
+                continue
+            if unique:
+                listed.add(key)
             if key in self._done:
                 self.kept += 1
                 self.count(self._failed.get(key, "ok"))
                 continue
-            if unique:
-                self._done.add(key)
             yield task
 
     def stale(self, task_id: str, content_uri: str, style_uri: str) -> bytes | None:

@@ -29,8 +29,13 @@ def dry_run(config: JobConfig, retry_failed: bool, weights: str | None, kinds: C
             break  # one artwork's pairs have every photo, but not those of one shard
     with rows_at_hand(config.out) as folder:
         done = _done_in(folder, retry_failed)
-    stream = pairs.tasks(pairs.pairs(config, kinds), config.result_settings(), weights, config.format) if done else ()
-    left = total - sum(bytes.fromhex(task.task_id)[:16] in done for task in stream)
+    stream = pairs.tasks(pairs.pairs(config, kinds), config.result_settings(), weights, config.format)
+    found = (bytes.fromhex(task.task_id)[:16] for task in stream)
+    if config.manifest is not None:
+        listed = set(found)  # a pair that is listed twice is done once
+        total, left = len(listed), len(listed - done)
+    else:
+        left = total - (sum(key in done for key in found) if done else 0)
     share = f"pairs of shard {config.shard}" if config.shard else "pairs"
     print(
         f"would restyle {left} of {total} {share} with {config.stylizer} in {config.precision} "

@@ -70,9 +70,16 @@ class Losses:
         if time.monotonic() - self._asked_at > ASK_EVERY_S:
             self._alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
             self._asked_at = time.monotonic()
-        if seat.place.node_id in self._alive:
+        if seat.node_id in self._alive:
             return False
         self._tell(seat, "is lost with its node; its tasks go to other workers")
+        return True
+
+    def was_told_to_end(self, seat: Seat, error: RayError) -> bool:
+        """Whether a worker was sent SIGTERM: by a machine that shuts down and has not yet said so, perhaps."""
+        if "process receives a SIGTERM" not in str(error):
+            return False
+        self._notify(f"{seat.name} was told to end; its tasks go to other workers")
         return True
 
     def is_too_often(self, task: Task) -> bool:

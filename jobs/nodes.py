@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from jobs.fanout import Options, room
+from jobs.crew import Options, room
 from jobs.worker import UnfitNodeError
 from stylize import objects
 from stylize.config import JobConfig
@@ -55,14 +55,32 @@ class Needs:
             raise UnfitNodeError(line)
 
 
-def needs(config: JobConfig, first: Pair, token: str) -> Needs:
-    """What nodes must see: the first pair's files stand for their folders, which every node must have alike."""
+def needs(config: JobConfig, first: Pair, token: str, others: Iterable[JobConfig] = ()) -> Needs:
+    """What nodes must see: the first pair's files stand for their folders, which every node must have alike.
+
+    `others` may name more weights.
+    """
     inputs = [("CONTENT's", first.content.uri), ("STYLES'", first.style.uri)]
+    for one in (config, *others):
+        named = (("weights", one.weights, "random"), ("perceptual weights", one.perceptual, "torchvision"))
+        inputs += [(role, uri) for role, uri, word in named if uri is not None and uri != word]
     # What is not even here costs its own rows, and is no node's fault.
-    inputs = [(role, uri) for role, uri in inputs if _unseen(uri) is None]
-    named = (("weights", config.weights, "random"), ("perceptual weights", config.perceptual, "torchvision"))
-    inputs += [(role, uri) for role, uri, word in named if uri is not None and uri != word]
-    return Needs(tuple(inputs), config.out, token)
+    seen = [(role, uri) for role, uri in dict.fromkeys(inputs) if _unseen(uri) is None]
+    return Needs(tuple(seen), config.out, token)
+
+
+def one_a_node(config: JobConfig) -> JobConfig:
+    """In isolated mode on CPUs, a worker that takes all of a machine's, unless their number was given.
+
+    Raises UsageError where machines differ: a worker on one would be another's neighbour or find no room.
+    """
+    if config.measure_mode != "isolated" or config.gpus_per_actor or "cpus_per_actor" in config.model_fields_set:
+        return config
+    sizes = {node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]} - {0.0}
+    if len(sizes) != 1:
+        found = " and ".join(f"{size:g}" for size in sorted(sizes)) or "no"
+        raise UsageError(f"isolated mode: this cluster has machines of {found} CPUs; give --cpus-per-actor")
+    return config.model_copy(update={"cpus_per_actor": sizes.pop()})
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ import numpy as np
 
 from jobs import fanout
 from jobs.cluster import start_ray
+from jobs.crew import Options
 from jobs.simulated import MakeSimulated, drive, lost, null_pairs, null_tasks, peak_rss_bytes
 from jobs.stylize_folder import fan_options
 from jobs.worker import MakeRunner, load_stylizer
@@ -212,7 +213,7 @@ def run_null_tasks(count: int) -> dict[str, float]:
     """Through the real driver: keys, fan-out, rows to Parquet. Counts time from the first row to the last."""
     with tempfile.TemporaryDirectory() as folder:
         start_ray(None)
-        fan = fanout.FanOut(MakeSimulated(), lost, fanout.Options(actors=WORKERS))
+        fan = fanout.FanOut(MakeSimulated(), lost, Options(actors=WORKERS))
         with fan, RowStore.open(Path(folder)) as store:
             rows, first_at = drive(fan, null_tasks(null_pairs(count)), store)
             seconds = time.perf_counter() - first_at

@@ -31,7 +31,7 @@ class Reporter:
         self.total = total
         self.done = 0
         self.failed = 0
-        self._earlier = 0
+        self.earlier = 0
         if mode == "auto":
             mode = "bar" if sys.stdout.isatty() else "plain"
         self._mode = mode
@@ -81,7 +81,7 @@ class Reporter:
         return Numbers(
             total=self.total,
             done=self.done,
-            kept=self._earlier,
+            kept=self.earlier,
             failed=dict(self.tally.failed),
             images_per_s=rate,
             left_s=(self.total - self.done) / rate if rate else None,
@@ -100,7 +100,7 @@ class Reporter:
     def keep(self, tasks: int) -> None:
         """Count tasks that an earlier run finished: done, but no part of this run's pace."""
         self.done += tasks
-        self._earlier += tasks
+        self.earlier += tasks
 
     def tick(self) -> None:
         """Show where things stand, if it is time."""
@@ -135,13 +135,13 @@ class Reporter:
         self._bar.update(self._task, completed=self.done, failed=failed, rate=self._rate(), left=self._left())
 
     def _per_second(self) -> float:
-        return (self.done - self._earlier) / max(1e-9, time.monotonic() - self._start)
+        return (self.done - self.earlier) / max(1e-9, time.monotonic() - self._start)
 
     def _rate(self) -> str:
-        return f"{self._per_second():.1f} images/s" if self.done > self._earlier else "starting"
+        return f"{self._per_second():.1f} images/s" if self.done > self.earlier else "starting"
 
     def _left(self) -> str:
-        if self.done == self._earlier or self.done >= self.total:
+        if self.done == self.earlier or self.done >= self.total:
             return ""
         return f"{duration((self.total - self.done) / self._per_second())} left"
 

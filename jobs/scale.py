@@ -24,7 +24,8 @@ import pyarrow.compute as pc
 
 from jobs import scale_resume
 from jobs.cluster import local_or_cluster
-from jobs.fanout import MAX_BATCH, FanOut, Options
+from jobs.crew import MAX_BATCH, Options
+from jobs.fanout import FanOut
 from jobs.out import absolute_out
 from jobs.overhead import in_own_process
 from jobs.simulated import MakeSimulated, drive, lost, null_pairs, null_tasks

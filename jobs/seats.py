@@ -43,6 +43,13 @@ class Seat:
     silent_since: float | None = None
     """When it stopped answering, though nobody knows yet that it is dead."""
     ping: Any = None
+    placed_at: float | None = None
+    """When it was first seen to have a place on some node, while it loads."""
+
+    @property
+    def node_id(self) -> str | None:
+        """Ray's id of its node, once that is known."""
+        return None if self.place is None else self.place.node_id
 
     @property
     def name(self) -> str:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 from jobs.cluster import head_lost, told
+from stylize import cli
 from stylize.errors import CannotContinueError
 
 _asked: list[int] = []
 
 
+def run(main: Callable[[Sequence[str]], int]) -> None:
+    """As `cli.run`; both signals interrupt from the first moment to the last line."""
+    with on_signals():
+        cli.run(main)
+
+
 @contextlib.contextmanager
 def on_signals() -> Iterator[None]:
-    """Within it, both raise KeyboardInterrupt; enter it again after `ray.init`, which has a handler of its own."""
+    """Within it, both raise KeyboardInterrupt. One may be within another."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -24,9 +31,13 @@ def on_signals() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before:
-            signal.signal(number, handler)
-        _asked.clear()
+        within = any(handler is _end for _, handler in before)
+        # Once asked, a second SIGTERM must not keep those further out from ending well.
+        if not (within and _asked):
+            for number, handler in before:
+                signal.signal(number, handler)
+        if not within:
+            _asked.clear()
 
 
 def check() -> None:

@@ -16,8 +16,9 @@ from typing import Any
 import pyarrow as pa
 
 from jobs import events, fanout, logs, stop
-from jobs.cluster import local_or_cluster
+from jobs.cluster import address_of, local_or_cluster
 from jobs.counter import TaskCounter
+from jobs.crew import WINDOW, Options
 from jobs.dry_run import dry_run
 from jobs.out import Out, absolute_uri, held, new_run_id
 from jobs.progress import Reporter
@@ -45,14 +46,18 @@ def main(argv: Sequence[str]) -> int:
 
 def _call(flags: dict[str, Any], argv: Sequence[str]) -> int:
     dry, retry_failed = flags.pop("dry_run"), flags.pop("retry_failed")
+    allowed = flags.pop("allow_failed")
     config = one_a_device(styles_from_weights(absolute(configs.build(flags))))
     if dry:
         return dry_run(config, retry_failed, weights_sha256(config), style_kinds(config))
     # What the caller got wrong is said before OUT is made.
     pairs.pairs(config, style_kinds(config))
     weights = weights_sha256(config)
-    with held(config.out, note=lambda text: print(text, flush=True)) as out, stop.on_signals():
-        return _locked(config, retry_failed, out, argv, weights)
+    with stop.on_signals(), held(config.out, note=lambda text: print(text, flush=True)) as out:
+        counter = _locked(config, retry_failed, out, argv, weights)
+        status = finish(config, out, counter)
+        status = cli.EXIT_OK if allowed and status == cli.EXIT_NOT_ALL_OK else status
+        return events.finished(config.progress, config.out, counter.counts, status)
 
 
 def _parse(argv: Sequence[str]) -> dict[str, Any]:
@@ -65,6 +70,7 @@ def _parse(argv: Sequence[str]) -> dict[str, Any]:
     parser.add_argument("--config", metavar="FILE", help="YAML with the same settings by name; flags win")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, how many and how big")
     parser.add_argument("--retry-failed", action="store_true", help="do tasks again whose rows are not ok")
+    parser.add_argument("--allow-failed", action="store_true", help="exit status 0 also when rows are not ok")
     cli.add_model(parser, JobConfig, skip=("content", "styles", "out"))
     given = vars(parser.parse_args(argv))
     paths, file = given.pop("paths"), given.pop("config")
@@ -95,14 +101,17 @@ def absolute(config: JobConfig) -> JobConfig:
 
 
 def one_a_device(config: JobConfig) -> JobConfig:
-    """In isolated mode a worker takes a whole card, or all of this machine's CPUs unless some were asked for."""
+    """In isolated mode a worker takes a whole card, or all of this machine's CPUs unless some were asked for.
+
+    On a cluster that is there, its machines' CPUs count: see `nodes.one_a_node`.
+    """
     if config.measure_mode != "isolated":
         return config
     if config.gpus_per_actor % 1:
         raise UsageError(
             f"gpus_per_actor {config.gpus_per_actor:g} shares a card, which isolated mode rules out: give 1"
         )
-    if config.gpus_per_actor or "cpus_per_actor" in config.model_fields_set:
+    if config.gpus_per_actor or "cpus_per_actor" in config.model_fields_set or address_of(config.address):
         return config
     return config.model_copy(update={"cpus_per_actor": float(hardware.usable_cores())})
 
@@ -135,7 +144,7 @@ def style_kinds(config: JobConfig) -> Collection[str]:
     return weights.SUFFIXES if _styles_are_weights(config) else images.SUFFIXES
 
 
-def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str], weights: str | None) -> int:
+def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str], weights: str | None) -> TaskCounter:
     kinds = style_kinds(config)
     total = pairs.count(config, kinds)
     run_id = new_run_id()
@@ -156,7 +165,7 @@ def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str]
     record["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     record["counts"] = dict(counter.counts)
     out.record(record)
-    return events.finished(config.progress, config.out, counter.counts, finish(config, out, counter))
+    return counter
 
 
 def _work(
@@ -173,12 +182,15 @@ def _work(
     from jobs.metrics import Metrics
     from stylize.outcomes import lost_row
 
-    options, run_id = fan_options(config), record["run_id"]
+    run_id = record["run_id"]
     ray = local_or_cluster(config.address, config.cpus_per_actor, config.gpus_per_actor)
-    with ray as shared, stop.on_signals(), logs.among_rays(run_id), Reporter(total, config.progress) as shown:
+    with ray as shared, logs.among_rays(run_id), Reporter(total, config.progress) as shown:
         if counter.kept:
             shown.note("resuming: tasks that have rows already are not done again")
-        make = MakeRunner(config, run_id, out.token)
+        if shared:
+            config = nodes.one_a_node(config)
+            record["config"] = config.model_dump()
+        options, make = fan_options(config), MakeRunner(config, run_id, out.token)
         if shared:
             wanted = nodes.needs(config, first.pair, out.token)
             record["nodes"] = nodes.survey(options, wanted, shown.note)
@@ -195,20 +207,22 @@ def _work(
             finally:
                 # Who sends SIGTERM may not wait for Ray to end.
                 with contextlib.suppress(CannotContinueError):
+                    collect(fan.done(), store, counter, shown)
                     store.flush()
-                record["workers"] = {name: asdict(place) for name, place in fan.places.items()}
+                    record["workers"] = {name: asdict(place) for name, place in fan.places.items()}
+                    out.record(record)
 
 
-def fan_options(config: JobConfig) -> fanout.Options:
+def fan_options(config: JobConfig) -> Options:
     """The fan-out's part of the settings."""
     isolated = config.measure_mode == "isolated"
-    return fanout.Options(
+    return Options(
         actors=None if config.actors == "auto" else config.actors,
         cpus=config.cpus_per_actor,
         gpus=config.gpus_per_actor,
         timeout_s=config.timeout_s,
         retries=config.retries,
-        window=1 if isolated else fanout.WINDOW,
+        window=1 if isolated else WINDOW,
         # Kept memory would be in the next image's peak, which isolated mode is there to measure.
         env={} if isolated else WORKER_ENV,
     )
@@ -216,9 +230,9 @@ def fan_options(config: JobConfig) -> fanout.Options:
 
 def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: TaskCounter, shown: Reporter) -> None:
     """Every batch of rows into the store, its statuses counted and shown."""
-    skipped = 0
     for batch in batches:
-        stop.check()
+        if batch is None:
+            stop.check()
         store.tick()
         if batch is not None:
             columns = (batch.column(name).to_pylist() for name in ("task_id", "content_uri", "style_uri"))
@@ -230,9 +244,16 @@ def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: 
                 counter.count(status)
             shown.tally.add(batch)
             shown.add(len(statuses), sum(status != "ok" for status in statuses))
-        shown.keep(counter.kept - skipped)
-        shown.tick()
-        skipped = counter.kept
+        _keep(counter, shown)
+    _keep(counter, shown)
+
+
+def _keep(counter: TaskCounter, shown: Reporter) -> None:
+    """Show what needed no work: tasks of earlier runs; pairs that a manifest lists twice are none."""
+    shown.keep(counter.kept - shown.earlier)
+    shown.total -= counter.repeated
+    counter.repeated = 0
+    shown.tick()
 
 
 def weights_sha256(config: JobConfig) -> str | None:
@@ -294,4 +315,4 @@ def finish(config: JobConfig, out: Out, counter: TaskCounter) -> int:
 
 if __name__ == "__main__":
     logs.configure(logs.DRIVER)
-    cli.run(main)
+    stop.run(main)

@@ -13,7 +13,7 @@ from jobs.worker import MakeRunner, here
 from stylize.config import JobConfig
 from stylize.errors import StylizeError
 from stylize.measure.memory import give_back
-from stylize.outcomes import lost_row
+from stylize.outcomes import lost_row, out_of_memory
 from stylize.pairs import Task
 from stylize.results.schema import to_batch
 
@@ -25,11 +25,15 @@ class MakeSweeper:
 
     def __init__(self, configs: dict[str, JobConfig], run_id: str, token: str | None) -> None:
         self.configs, self.run_id, self.token = configs, run_id, token
+        self.check: Callable[[], None] | None = None
+        """As of MakeRunner."""
 
     def __call__(self, worker_id: str) -> Any:
         """The work of one worker. No method is loaded yet, but what all need is: time for that is no image's."""
         import stylize.runner  # noqa: F401 - torch with it
 
+        if self.check is not None:
+            self.check()
         return Sweeper(self.configs, self.run_id, self.token, worker_id)
 
 
@@ -46,7 +50,8 @@ class Sweeper:
         self._where = {"worker_id": worker_id, "node": place.node, "gpu_ids": place.cards}
         self._block: tuple[str | None, int | None] | None = None
         self._runner: Any = None
-        self._problem: StylizeError | None = None
+        self._problem: tuple[str, str] | None = None
+        """Status and error of the block's rows, where its method could not be loaded."""
 
     def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
         """Tasks of one block; what is returned waits for their rows."""
@@ -57,8 +62,7 @@ class Sweeper:
             self._block = first.variant, first.repeat
             self._load(config)
         if self._problem is not None:
-            reason = str(self._problem)
-            rows = [lost_row(config, self._run_id, task, "unsupported", reason, self._where) for task in tasks]
+            rows = [lost_row(config, self._run_id, task, *self._problem, self._where) for task in tasks]
             return lambda: to_batch(rows)
         wait: Callable[[], pa.RecordBatch] = self._runner.submit(tasks)
         return wait
@@ -71,7 +75,11 @@ class Sweeper:
         try:
             self._runner = MakeRunner(config, self._run_id, self._token)(self._worker_id)
         except StylizeError as error:
-            self._problem = error
+            self._problem = "unsupported", str(error)
+        except Exception as error:
+            log.exception("the method was not loaded")
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:1000]
+            self._problem = "oom" if out_of_memory(error) else "failed", reason
 
 
 def _give_back() -> None:

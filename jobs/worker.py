@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from stylize.pairs import Task
 from stylize.results.schema import SCHEMA
 from stylize.storage import at_hand
 
+log = logging.getLogger(__name__)
+
 WORKER_ENV = {
     # glibc: freed memory stays in the worker. Every image needs as much again, and getting it anew from the kernel,
     # page by page, took up to a tenth of its time.
@@ -29,6 +32,10 @@ WORKER_ENV = {
     # OpenMP: a thread that waits for its team sleeps, so that reading and scoring get the core.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+
+
+class LoadError(StylizeError):
+    """This worker could not load, perhaps for its machine's sake: a broken driver, a package that is not there."""
 
 
 class UnfitNodeError(StylizeError):
@@ -71,12 +78,15 @@ class Worker:
         self._next = 0
 
     def start(self) -> tuple[Place, StylizeError | None]:
-        """Load; what the caller did wrong comes back as a value, so that it is no actor's death."""
+        """Load; what goes wrong comes back as a value, with the place it went wrong at, and is no actor's death."""
         logs.configure(self._worker_id)
         try:
             self._work = self._make(self._worker_id)
         except StylizeError as error:
             return here(), error
+        except Exception as error:
+            log.exception("the stylizer was not loaded")
+            return here(), LoadError(" ".join(f"{type(error).__name__}: {error}".split())[:300])
         return here(), None
 
     def ping(self) -> None:

@@ -39,6 +39,15 @@ class Faulty(Identity):
         return torch.full_like(content, float("nan")) if _is(content, NAN) else content
 
 
+class Unloadable(Identity):
+    """Takes more memory than there is, or meets a broken driver, before it has seen an image."""
+
+    name = "unloadable"
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        raise MemoryError("no room for it")
+
+
 class SlowSettings(Settings):
     """seconds: how long an image takes. gate: while this file is there, no image is done."""
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,14 @@ import yaml
 
 from jobs.benchmark import main
 from jobs.replay import main as replay
+from jobs.sweep_worker import MakeSweeper
+from stylize.config import JobConfig
 from stylize.errors import UsageError
+from stylize.measure.hardware import node_name
 from stylize.results.read import read_rows
 from tests.conftest import picture
 from tests.jobs.conftest import ROOT
+from tests.jobs.works import task
 
 SWEEP: dict[str, Any] = {
     "title": "Two methods",
@@ -137,6 +143,36 @@ def test_a_sweeps_row_can_be_made_again(inputs: Path, rows: pd.DataFrame, capsys
     assert "the row was made again" in capsys.readouterr().out
 
 
+def test_a_method_that_cannot_be_loaded_gives_every_task_its_reason(inputs: Path, tmp_path: Path) -> None:
+    config = JobConfig(
+        content=str(inputs / "content"), styles=str(inputs / "styles"), out=str(tmp_path),
+        stylizer="tests.jobs.faulty:Unloadable", measure_mode="isolated",
+    )  # fmt: skip
+    sweeper = MakeSweeper({"v": config}, "run", None)("worker-7")
+    batches = [[replace(task(n), variant="v", repeat=1) for n in numbers] for numbers in ((0, 1), (2,))]
+    rows = [row for batch in batches for row in sweeper.submit(batch)().to_pylist()]
+    assert [(row["status"], row["error"]) for row in rows] == [("oom", "MemoryError: no room for it")] * 3
+    assert {(row["worker_id"], row["node"]) for row in rows} == {("worker-7", node_name())}
+
+
+def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path, tmp_path: Path) -> None:
+    slow = {"name": "tests.jobs.faulty:Slow", "label": "slow", "settings": {"seconds": 0.5}, "precisions": ["fp32"]}
+    sweep = SWEEP | {"methods": [slow], "content": str(inputs / "content"), "styles": str(inputs / "styles")}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
+    words = [sys.executable, "-m", "jobs.benchmark", tmp_path / "sweep.yaml", tmp_path / "out", "--progress", "plain"]
+    pipe = subprocess.PIPE
+    sweeping = subprocess.Popen(list(map(str, words)), cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "out").glob("rows/*.parquet")):
+        assert sweeping.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    sweeping.terminate()
+    told = sweeping.communicate(timeout=60)[1].splitlines()[-1]
+    assert (sweeping.returncode, told) == (130, "interrupted: what is done is kept; the same command resumes")
+    assert 0 < read_rows(tmp_path / "out", ["status"]).num_rows < 12
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -147,6 +183,10 @@ def test_a_sweeps_row_can_be_made_again(inputs: Path, rows: pd.DataFrame, capsys
         (["quick", "--weights", "microast"], "expected METHOD=PATH"),
         (["quick", "--weights", "nobody=x"], "METHOD one of compact, gatys"),
         (["quick", "--content", "/nowhere"], "/nowhere"),
+        (
+            ["quick", "--address", "127.0.0.1:1"],
+            "on a cluster a sweep says what a worker takes: add cpus_per_actor",
+        ),
     ],
 )
 def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -14,12 +15,23 @@ from typing import Any
 import pytest
 
 from jobs.cluster import check_fits
-from jobs.fanout import MAX_BATCH, WINDOW, FanOut, Options
+from jobs.crew import MAX_BATCH, WINDOW, Options
+from jobs.fanout import FanOut
 from stylize.errors import CannotContinueError, UsageError
 from stylize.measure.hardware import node_name
 from stylize.pairs import Task
 from tests.jobs.conftest import ROOT
-from tests.jobs.works import ExitOnFirstLoads, Scripted, exit_on_load, lost, refuse, tasks
+from tests.jobs.works import (
+    ExitOnFirstLoads,
+    Scripted,
+    exit_on_load,
+    lost,
+    only_the_first_loads,
+    raise_on_load,
+    refuse,
+    tasks,
+    the_first_hangs,
+)
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 Rows = list[dict[str, Any]]
@@ -41,6 +53,11 @@ def run(
                 ).to_pylist()
             watch(len(rows))
     return rows
+
+
+def rows_of(fan: FanOut, stream: Iterator[Task]) -> Rows:
+    """All rows of one stream."""
+    return [row for batch in fan.results(stream) if batch is not None for row in batch.to_pylist()]
 
 
 def statuses(rows: Rows) -> dict[str, list[int]]:
@@ -146,6 +163,33 @@ def test_two_crashes_and_a_hang_side_by_side_are_told_apart() -> None:
     assert found == {"crashed": [4, 6], "timeout": [5], "ok": [n for n in range(60) if n not in actions]}
 
 
+def test_a_suspect_is_alone_on_its_node(tmp_path: Path) -> None:
+    actions = dict.fromkeys((3, 4, 11, 12, 13), f"alone {tmp_path}")
+    found = statuses(run(tasks(actions.get(n, f"beside {tmp_path}") for n in range(30))))
+    assert found == {"ok": list(range(30))}
+
+
+def test_workers_that_died_while_idle_are_no_task_s_fault(tmp_path: Path) -> None:
+    with FanOut(Scripted, lost, Options(actors=2), notify=lambda line: None) as fan:
+        signed = [rows_of(fan, tasks([f"sign {tmp_path}", "sleep 0.2"] * 10))]
+        for mark in tmp_path.iterdir():
+            os.kill(int(mark.name), signal.SIGKILL)
+        time.sleep(3)  # longer than an answer counts
+        signed.append(rows_of(fan, tasks(["ok"])))
+    assert len(list(tmp_path.iterdir())) == 2
+    assert [statuses(rows) for rows in signed] == [{"ok": list(range(20))}, {"ok": [0]}]
+
+
+def test_what_workers_have_ready_is_kept_when_the_run_ends_early() -> None:
+    with FanOut(Scripted, lost, Options(actors=1, max_batch=1), notify=lambda line: None) as fan:
+        stream = fan.results(tasks(["sleep 1", "sleep 1", "hang"]))
+        while not fan.queued:
+            next(stream)
+        time.sleep(4)  # nobody looks meanwhile, as when the run is interrupted
+        rows = [row for batch in fan.done() for row in batch.to_pylist()]
+    assert statuses(rows) == {"ok": [0, 1]}
+
+
 def test_a_stream_of_nothing_but_crashes_ends() -> None:
     assert statuses(run(tasks(["exit"] * 4))) == {"crashed": [0, 1, 2, 3]}
 
@@ -163,9 +207,32 @@ def test_what_the_caller_did_wrong_comes_out_as_it_is() -> None:
 
 
 def test_workers_that_keep_dying_while_they_load_end_the_run() -> None:
-    with pytest.raises(CannotContinueError, match="3 workers died while they loaded the stylizer") as caught:
+    with pytest.raises(
+        CannotContinueError, match="3 workers failed while they loaded the stylizer; the last one died"
+    ) as caught:
         run(tasks(["ok"]), exit_on_load)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_machine_that_cannot_load_the_stylizer_is_named() -> None:
+    line = rf"the last one failed on {node_name()} \(RuntimeError: no kernel image is available\)"
+    with pytest.raises(CannotContinueError, match=f"3 workers failed while they loaded the stylizer; {line}"):
+        run(tasks(["ok"]), raise_on_load)
+
+
+def test_the_others_go_on_beside_a_machine_that_cannot_load_the_stylizer() -> None:
+    notes: list[str] = []
+    with FanOut(only_the_first_loads, lost, Options(actors=2), notify=notes.append) as fan:
+        rows = rows_of(fan, tasks(["sleep 0.5"] * 40))
+    assert statuses(rows) == {"ok": list(range(40))}
+    assert {row["worker_id"] for row in rows} == {"worker-1"}
+    assert "while it loaded the stylizer; going on with the others" in notes[0]
+    assert len(notes) <= 3  # each try comes later than the one before
+
+
+def test_a_worker_that_loads_for_too_long_is_replaced() -> None:
+    rows = run(tasks(["ok"] * 5), the_first_hangs, actors=1, load_s=3)
+    assert {row["worker_id"] for row in rows} == {"worker-2"}
 
 
 def test_a_worker_that_dies_once_while_it_loads_is_replaced(tmp_path: Path) -> None:
@@ -176,10 +243,7 @@ def test_a_worker_that_dies_once_while_it_loads_is_replaced(tmp_path: Path) -> N
 
 def test_workers_stay_loaded_between_two_streams_and_end_with_the_block() -> None:
     with FanOut(Scripted, lost, Options(actors=2), notify=lambda line: None) as fan:
-        first, second = (
-            [row for batch in fan.results(tasks(["ok"] * 200)) if batch is not None for row in batch.to_pylist()]
-            for _ in range(2)
-        )
+        first, second = (rows_of(fan, tasks(["ok"] * 200)) for _ in range(2))
         assert fan.workers >= 1
     assert len(first) == len(second) == 200
     assert {row["worker_id"] for row in second} <= {"worker-1", "worker-2"}
@@ -199,7 +263,8 @@ GROW = """
 import time
 import ray
 from ray.cluster_utils import Cluster
-from jobs.fanout import FanOut, Options
+from jobs.crew import Options
+from jobs.fanout import FanOut
 from tests.jobs.works import Scripted, lost, tasks
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -249,7 +314,8 @@ LOSE = """
 import sys, time
 import ray
 from ray.cluster_utils import Cluster
-from jobs.fanout import FanOut, Options
+from jobs.crew import Options
+from jobs.fanout import FanOut
 from tests.jobs.works import Scripted, lost, tasks
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -276,3 +342,49 @@ def test_a_lost_node_makes_no_task_a_suspect() -> None:
     assert told[:2] == ["rows: 60 60 {'ok'}", "attempts: 2"], done.stdout + done.stderr[-2000:]
     assert "is lost with its node; its tasks go to other workers" in told[2]
     assert "one by one" not in told[2]
+
+
+USELESS = """
+import time
+import ray
+from ray.cluster_utils import Cluster
+from jobs.crew import Options
+from jobs.fanout import FanOut
+from tests.jobs.works import Unfit, lost, tasks
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+ray.init(address=cluster.address, log_to_driver=False)
+bad = cluster.add_node(num_cpus=1)
+open(FILE, "w").write(bad.node_id)
+seen, notes, third, more = set(), [], None, True
+
+def stream():
+    for task in tasks("sleep 0.05" for _ in range(100_000)):
+        if not more:
+            return
+        yield task
+
+deadline = time.monotonic() + 150
+with FanOut(Unfit(FILE), lost, Options(actors=ACTORS), notify=notes.append) as fan:
+    for batch in fan.results(stream()):
+        if batch is not None:
+            seen.update(batch.column("worker_id").to_pylist())
+        if seen and notes and third is None:
+            if ACTORS is None:
+                cluster.remove_node(bad)
+            third = cluster.add_node(num_cpus=1)
+        more = len(seen) < 2 and time.monotonic() < deadline
+nodes = {fan.places[name].node_id for name in seen}
+print("workers:", len(seen), "on the good ones:", nodes == {cluster.head_node.node_id, third.node_id})
+print("notes:", notes[0])
+ray.shutdown()
+cluster.shutdown()
+"""
+
+
+@pytest.mark.parametrize("actors", [None, 2])
+def test_a_node_that_cannot_do_the_work_takes_no_good_node_s_place(actors: int | None, tmp_path: Path) -> None:
+    done = in_a_cluster(f"FILE, ACTORS = {str(tmp_path / 'bad')!r}, {actors}\n{USELESS}")
+    told = done.stdout.splitlines()[-2:]
+    assert told[0] == "workers: 2 on the good ones: True", done.stdout + done.stderr[-2000:]
+    assert told[1] == "notes: this node does not see CONTENT's photo.jpg; going on without this node"

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 
-from jobs.fanout import room
-from jobs.nodes import Needs, Node, _differences, needs, versions
+from jobs.crew import room
+from jobs.nodes import Needs, Node, _differences, needs, one_a_node, versions
 from jobs.worker import UnfitNodeError
 from stylize.config import JobConfig
+from stylize.errors import UsageError
 from stylize.inputs import Input, Pair
 from stylize.measure.hardware import node_name
 from tests.jobs.command import plain
@@ -69,9 +72,36 @@ def test_an_out_of_another_disk_at_the_same_path_is_found_out(wanted: Needs, tmp
 
 
 def test_input_that_is_not_there_at_all_is_its_row_s_matter_and_no_node_s(tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_bytes(b"")
     config = JobConfig(content="c", styles="s", out=str(tmp_path), weights=str(tmp_path / "w.pth"))
     gone = Input(str(tmp_path / "gone.png"), "missing", None)
-    assert [role for role, _ in needs(config, Pair(gone, gone), "t").inputs] == ["weights"]
+    other = config.model_copy(update={"weights": str(tmp_path / "gone.pth"), "perceptual": str(tmp_path / "w.pth")})
+    found = needs(config, Pair(gone, gone), "t", [other])
+    assert found.inputs == (("weights", config.weights), ("perceptual weights", config.weights))
+
+
+@pytest.mark.parametrize(
+    ("given", "machines", "cpus"),
+    [
+        ({}, [0, 8, 8], 8),
+        ({"cpus_per_actor": 2}, [0, 8, 16], 2),
+        ({"gpus_per_actor": 1}, [8, 16], 1),
+        ({"measure_mode": "throughput"}, [8, 16], 1),
+    ],
+)
+def test_isolated_worker_takes_all_cpus_of_a_machine(
+    given: dict[str, Any], machines: list[float], cpus: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, **node(size)} for size in machines])
+    config = JobConfig(**{"content": "c", "styles": "s", "out": "o", "measure_mode": "isolated"} | given)
+    assert one_a_node(config).cpus_per_actor == cpus
+
+
+def test_isolated_mode_on_unlike_machines_asks_for_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, **node(size)} for size in (8, 16)])
+    config = JobConfig(content="c", styles="s", out="o", measure_mode="isolated")
+    with pytest.raises(UsageError, match="machines of 8 and 16 CPUs; give --cpus-per-actor"):
+        one_a_node(config)
 
 
 def test_node_says_what_it_has_and_holds() -> None:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 import pytest
 
 from jobs import stop
+from jobs.cluster import _own_sigterm
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +33,38 @@ def test_an_interrupt_that_python_dropped_is_raised_again() -> None:
         Deleted()
         with pytest.raises(KeyboardInterrupt):
             stop.check()
+
+
+def test_once_asked_a_second_sigterm_does_not_keep_the_outer_part_from_ending_well() -> None:
+    ended = []
+
+    def outer() -> None:
+        try:
+            with stop.on_signals():
+                os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            ended.append("well")
+
+    with pytest.raises(KeyboardInterrupt), stop.on_signals():
+        outer()
+    assert ended == ["well"]
+
+
+@pytest.mark.parametrize("comes", ["while Ray starts", "after it"])
+def test_sigterm_is_an_interrupt_although_ray_takes_it_for_itself(comes: str) -> None:
+    def rays(number: int, frame: object) -> None:
+        sys.exit(number)
+
+    def started() -> None:
+        with _own_sigterm():
+            signal.signal(signal.SIGTERM, rays)
+            if comes == "while Ray starts":
+                os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt), stop.on_signals():
+        started()
 
 
 def test_nothing_is_raised_unasked() -> None:

@@ -141,6 +141,10 @@ def test_misbehaving_photos_cost_their_own_rows_only(tmp_path: Path) -> None:
         "20 ok, 5 not ok", "  crashed: 1", "  failed: 1", "  nan: 1", "  oom: 1", "  timeout: 1",
     ]  # fmt: skip
     assert len(stamps(out)) == 20
+    again = job(
+        tmp_path / "content", tmp_path / "styles", out, "--stylizer", "tests.jobs.faulty:Faulty", "--allow-failed"
+    )
+    assert (again.returncode, "20 ok, 5 not ok" in again.stdout) == (0, True)
 
 
 def test_yaml_gives_settings_flags_win_and_the_manifest_says_what_to_do(local_ray: str, tmp_path: Path) -> None:

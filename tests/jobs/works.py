@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from jobs.worker import UnfitNodeError
 from stylize.errors import UsageError
 from stylize.inputs import Input, Pair
 from stylize.pairs import Task
@@ -21,7 +23,11 @@ STYLE = Input("style", "1:1", None)
 
 
 def task(number: int, action: str = "ok") -> Task:
-    """A task that does `action`: ok, exit, hang, raise, or wait until a file is there."""
+    """A task that does `action`: ok, exit, hang, raise, sleep, wait for a file, or one of those with a folder below.
+
+    beside FOLDER: leaves a file there for as long as it runs. alone FOLDER: ends its worker unless it is the only one.
+    sign FOLDER: leaves a file named after its process.
+    """
     uri = f"{number}:{action}"
     return Task(hashlib.sha256(uri.encode()).hexdigest(), Pair(Input(uri, "1:1", None), STYLE), f"{number}.jpg")
 
@@ -77,6 +83,17 @@ class Scripted:
         elif word == "wait":
             while not Path(value).exists():
                 time.sleep(0.01)
+        elif word == "beside":
+            with tempfile.NamedTemporaryFile(dir=value, prefix=f"{os.getpid()}-"):
+                time.sleep(0.3)
+        elif word == "alone":
+            for _ in range(20):
+                # Those that died with their worker left their files.
+                if any(Path("/proc", mark.name.partition("-")[0]).exists() for mark in Path(value).iterdir()):
+                    os._exit(1)
+                time.sleep(0.02)
+        elif word == "sign":
+            Path(value, str(os.getpid())).touch()
 
 
 def refuse(worker_id: str) -> Scripted:
@@ -87,6 +104,37 @@ def refuse(worker_id: str) -> Scripted:
 def exit_on_load(worker_id: str) -> Scripted:
     """A stylizer whose loading ends the process."""
     os._exit(1)
+
+
+def raise_on_load(worker_id: str) -> Scripted:
+    """A stylizer that this machine cannot load."""
+    raise RuntimeError("no kernel image\nis available")
+
+
+def only_the_first_loads(worker_id: str) -> Scripted:
+    """All workers but the first are on a machine with a broken driver."""
+    return Scripted(worker_id) if worker_id == "worker-1" else raise_on_load(worker_id)
+
+
+def the_first_hangs(worker_id: str) -> Scripted:
+    """The first worker never has its weights."""
+    time.sleep(600 if worker_id == "worker-1" else 0)
+    return Scripted(worker_id)
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """Refuses to work on the node whose id is in `file`."""
+
+    file: str
+
+    def __call__(self, worker_id: str) -> Scripted:
+        """Scripted, elsewhere."""
+        import ray
+
+        if ray.get_runtime_context().get_node_id() in Path(self.file).read_text():
+            raise UnfitNodeError("this node does not see CONTENT's photo.jpg")
+        return Scripted(worker_id)
 
 
 @dataclass(frozen=True)
