@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from stylize import kept, objects, stores
+from stylize import config as configs
+from stylize import images, kept, load, objects, pairs, stores
 from stylize.errors import CannotContinueError, CorruptImageError, UsageError, one_line
 from stylize.results.mirror import copy_run
+from stylize.runner import Runner
 from stylize.storage import at_hand, read_bytes
+from tests.conftest import picture
 from tests.s3 import QUICK, Bucket, bucket
 
 USUAL = stores.USUAL
@@ -177,6 +180,24 @@ def test_store_that_does_not_answer_ends_the_run_and_one_object_s_trouble_does_n
     s3.s3.failing = "/"
     with pytest.raises(CannotContinueError, match="run the same command again, it resumes"):
         read_bytes(uri)
+
+
+@pytest.mark.parametrize("failing", ["/", "a.png"])
+def test_outage_ends_a_batch_and_leaves_no_row(s3: Bucket, tmp_path: Path, failing: str) -> None:
+    photo, style = (s3.put(f"{name}.png", images.encode(picture(1), "png", 90)) for name in "as")
+    listed = s3.put("list.csv", f"content_uri,style_uri\n{photo},{style}\n".encode())
+    config = configs.build({"manifest": listed, "out": str(tmp_path), "stylizer": "identity"})
+    tasks = list(pairs.tasks(pairs.pairs(config), config.result_settings(), None, config.format))
+    runner = Runner(config, load("identity"), run_id="test", worker_id="w", token=None)
+    s3.s3.failing = failing
+    if failing == "/":
+        with pytest.raises(CannotContinueError, match="it resumes"):
+            runner.run(tasks)
+    else:
+        (row,) = runner.run(tasks).to_pylist()
+        assert row["status"] == "failed"
+        assert row["error"].startswith("OSError: s3://pictures/a.png could not be read, although tried again")
+    runner.close()
 
 
 def test_store_that_refuses_a_listing_answers(s3: Bucket) -> None:
