@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import logging
 import os
 import signal
@@ -11,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import ray
 from ray.exceptions import RayError
@@ -19,15 +19,13 @@ from ray.exceptions import RayError
 from stylize.errors import CannotContinueError, UsageError
 
 CONNECT_S = 10
-
-
 HEAD_S = 20.0
 """How long the head may be out of reach. Ray itself would end this process after 60 s, without a line."""
 PROBE_S = 2.0
 END_S = 10.0
 
 
-@contextmanager
+@contextlib.contextmanager
 def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> Iterator[bool]:
     """Ray for as long as there is work: what it still has to print comes before this job's last lines.
 
@@ -78,19 +76,11 @@ class _HeadWatch:
         threading.Thread(target=self._watch, name="head-watch", daemon=True).start()
 
     def _watch(self) -> None:
-        heard = time.monotonic()
-        while not self.over.wait(PROBE_S):
-            try:
-                socket.create_connection(self._place, timeout=PROBE_S).close()
-                heard = time.monotonic()
-            except OSError:
-                if time.monotonic() - heard > HEAD_S:
-                    break
-        else:
+        how = self._end()
+        if how is None:
             return
-        where = f"{self._place[0]}:{self._place[1]}"
         _lost.append(
-            f"Ray's head at {where} has not answered for {HEAD_S:.0f} s: start the cluster again, then run the same "
+            f"Ray's head at {self._place[0]}:{self._place[1]} {how}: start the cluster again, then run the same "
             "command again: it resumes"
         )
         _thread.interrupt_main(signal.SIGTERM)
@@ -99,6 +89,28 @@ class _HeadWatch:
             if not told.is_set():
                 print(f"cannot go on: {_lost[0]}", file=sys.stderr, flush=True)
             os._exit(1)
+
+    def _end(self) -> str | None:
+        """Wait for the head's end, and say how it came; None once nobody wants to know.
+
+        A head that was started again is another one, and Ray ends a process that asks it as if it were the old one: so
+        the end of its process, which ends connections and refuses new ones, counts at once.
+        """
+        heard = time.monotonic()
+        while not self.over.is_set():
+            try:
+                with socket.create_connection(self._place, timeout=PROBE_S) as connection:
+                    heard = time.monotonic()
+                    with contextlib.suppress(OSError):  # a time-out: all is well
+                        while connection.recv(4096):
+                            pass
+            except ConnectionRefusedError:
+                return "has ended"
+            except OSError:
+                if time.monotonic() - heard > HEAD_S:
+                    return f"has not answered for {HEAD_S:.0f} s"
+                self.over.wait(PROBE_S / 4)
+        return None
 
 
 def start_ray(address: str | None, cpus: float = 0, gpus: float = 0) -> None:
@@ -129,7 +141,7 @@ def _first_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
-@contextmanager
+@contextlib.contextmanager
 def _own_sigterm() -> Iterator[None]:
     """SIGTERM stays whose it was: `ray.init` turns it into `sys.exit(15)`, from its first second on."""
     if threading.current_thread() is not threading.main_thread():

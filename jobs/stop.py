@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
@@ -18,18 +20,36 @@ _asked: list[int] = []
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """As `cli.run`; both signals interrupt from the first moment to the last line."""
     with on_signals():
-        cli.run(main)
+        try:
+            cli.run(main)
+        except SystemExit as done:
+            if head_lost() is not None:
+                # Ray's own end would ask the head, and wait for it.
+                sys.stdout.flush()
+                os._exit(int(done.code or 0))
+            raise
 
 
 @contextlib.contextmanager
 def on_signals() -> Iterator[None]:
-    """Within it, both raise KeyboardInterrupt. One may be within another."""
+    """Within it, both raise KeyboardInterrupt. One may be within another.
+
+    A lost head, which calls SIGTERM's handler, comes out of it as CannotContinueError.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = [(number, signal.signal(number, _end)) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
         yield
+    except (KeyboardInterrupt, SystemError):
+        # SystemError: what Ray's compiled code makes of an exception that comes while it waits.
+        if not _asked:
+            raise
+        if (line := head_lost()) is not None:
+            told.set()
+            raise CannotContinueError(line) from None
+        raise KeyboardInterrupt from None
     finally:
         within = any(handler is _end for _, handler in before)
         # Once asked, a second SIGTERM must not keep those further out from ending well.
@@ -43,18 +63,11 @@ def on_signals() -> Iterator[None]:
 def check() -> None:
     """Raises KeyboardInterrupt if it was asked for and lost: Python drops what is raised while an object is deleted."""
     if _asked:
-        _raise()
+        raise KeyboardInterrupt
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     _asked.append(number)
     # Once is enough: a second one must not keep the rows from being written.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _raise()
-
-
-def _raise() -> None:
-    if (line := head_lost()) is not None:
-        told.set()
-        raise CannotContinueError(line)
     raise KeyboardInterrupt

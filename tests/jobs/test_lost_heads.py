@@ -49,6 +49,7 @@ def test_a_lost_head_ends_the_run_with_a_line_and_another_head_resumes_it(trio: 
     log = tmp_path / "driver.log"
     south.run(f"({command(tmp_path, north, *slow)}; echo ended $?) > {log} 2>&1 < /dev/null &")
     wait_until(lambda: list((tmp_path / "out").glob("rows/*.parquet")), 90, lambda: log.read_text())
+    north.cut()  # as a power cut does: nothing says that connections have ended
     north.kill()
     wait_until(lambda: "ended" in log.read_text(), 60, lambda: log.read_text())
     told = log.read_text().splitlines()
@@ -63,6 +64,31 @@ def test_a_lost_head_ends_the_run_with_a_line_and_another_head_resumes_it(trio: 
     frame = rows(tmp_path / "out")
     assert 0 < len(before) < len(frame) == 30
     assert set(frame["status"]) == {"ok"}
+
+
+def test_a_head_restarted_within_seconds_ends_the_run_with_a_line_and_resumes_it(
+    trio: list[Host], tmp_path: Path
+) -> None:
+    north, south, _ = trio
+    environment = user(tmp_path)
+    start_head(north, environment)
+    join(south, north, environment)
+    inputs(tmp_path, 30)
+    slow = ("--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=1")
+    log = tmp_path / "driver.log"
+    south.run(f"({command(tmp_path, north, *slow)}; echo ended $?) > {log} 2>&1 < /dev/null &")
+    wait_until(lambda: list((tmp_path / "out").glob("rows/*.parquet")), 90, lambda: log.read_text())
+    north.run("pkill -KILL -f 'gcs_server|raylet'; sleep 1; rm -rf /tmp/ray", check=False)
+    start_head(north, environment)
+    wait_until(lambda: "ended" in log.read_text(), 60, lambda: log.read_text())
+    told = log.read_text().splitlines()
+    assert told[-1] == "ended 1", log.read_text()
+    assert told[-2].startswith(f"cannot go on: Ray's head at {north.address}:6379 has ended: start"), log.read_text()
+    assert "Traceback" not in log.read_text()
+    join(south, north, environment)
+    done = south.run(command(tmp_path, north, *slow), timeout_s=300)
+    assert "resuming" in done.stdout
+    assert len(rows(tmp_path / "out")) == 30
 
 
 def test_a_host_that_does_not_see_content_is_named_before_work_starts(trio: list[Host], tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
+import time
 
 import pytest
 
 from jobs import stop
 from jobs.cluster import _own_sigterm
+from stylize.errors import CannotContinueError
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +68,30 @@ def test_sigterm_is_an_interrupt_although_ray_takes_it_for_itself(comes: str) ->
 
     with pytest.raises(KeyboardInterrupt), stop.on_signals():
         started()
+
+
+def test_an_interrupt_that_compiled_code_turned_into_something_else_is_one_still() -> None:
+    def waits() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt as error:
+            raise SystemError("returned a result with an exception set") from error
+
+    with pytest.raises(KeyboardInterrupt), stop.on_signals():
+        waits()
+    with pytest.raises(SystemError), stop.on_signals():
+        raise SystemError("of another kind")
+
+
+def test_a_lost_head_comes_out_as_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stop, "head_lost", lambda: "Ray's head has ended")
+
+    def waits() -> None:
+        _thread.interrupt_main(signal.SIGTERM)
+        time.sleep(5)
+
+    with pytest.raises(CannotContinueError, match="Ray's head has ended"), stop.on_signals():
+        waits()
 
 
 def test_nothing_is_raised_unasked() -> None:
