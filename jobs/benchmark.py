@@ -25,7 +25,7 @@ from jobs import logs, nodes, stop
 from jobs.cluster import address_of, local_or_cluster
 from jobs.crew import WINDOW, Options
 from jobs.fanout import FanOut
-from jobs.out import absolute_out, new_run_id, run_folders, write_record
+from jobs.out import absolute_input, absolute_out, new_run_id, run_folders, write_record
 from jobs.progress import Reporter
 from jobs.sweep_worker import MakeSweeper
 from jobs.worker import WORKER_ENV, load_stylizer
@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     plan = sweep.read(path, changes)
     plan = plan.model_copy(update={"methods": _with_weights(plan.methods, given.weights)})
     if plan.perceptual is not None and plan.perceptual != TORCHVISION:
-        plan = plan.model_copy(update={"perceptual": str(Path(plan.perceptual).absolute())})
+        plan = plan.model_copy(update={"perceptual": absolute_input(plan.perceptual)})
     out = absolute_out(given.out)
     if given.dry_run:
         return _dry_run(plan, out, given)
@@ -106,7 +106,7 @@ def _with_weights(methods: list[sweep.Method], given: list[str]) -> list[sweep.M
     for name, path in found.items():
         if name not in known or not path:
             raise UsageError(f"--weights {name}={path}: expected METHOD=PATH, METHOD one of {', '.join(sorted(known))}")
-    absolute = {name: path if path == "random" else str(Path(path).absolute()) for name, path in found.items()}
+    absolute = {name: path if path == "random" else absolute_input(path) for name, path in found.items()}
     return [m.model_copy(update={"weights": absolute.get(m.name, m.weights)}) for m in methods]
 
 

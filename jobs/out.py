@@ -43,6 +43,11 @@ def absolute_uri(uri: str) -> str:
     return canonical(uri) if is_object(uri) else str(absolute_out(uri))
 
 
+def absolute_input(uri: str) -> str:
+    """A file or folder of weights as workers must be told it: they run in a folder of their own. Raises UsageError."""
+    return canonical(uri) if is_object(uri) else os.path.abspath(local_path(uri))  # noqa: PTH100 - symlinks stay
+
+
 class Out:
     """An OUT that this driver holds. `folder`: where its rows are at hand, which is a copy of one in an object store.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import shlex
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from jobs.cluster import address_of, local_or_cluster
 from jobs.counter import TaskCounter
 from jobs.crew import WINDOW, Options
 from jobs.dry_run import dry_run
-from jobs.out import Out, absolute_uri, held, new_run_id
+from jobs.out import Out, absolute_input, absolute_uri, held, new_run_id
 from jobs.progress import Reporter
 from jobs.worker import WORKER_ENV, MakeRunner, load_stylizer
 from stylize import cli, pairs
@@ -28,11 +27,10 @@ from stylize import config as configs
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.measure import hardware
-from stylize.objects import is_object
 from stylize.pairs import Task
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
-from stylize.storage import local_path, writing
+from stylize.storage import writing
 
 RANDOM = "random"
 
@@ -95,8 +93,8 @@ def absolute(config: JobConfig) -> JobConfig:
     update = {"out": absolute_uri(config.out)}
     for name, word in (("weights", RANDOM), ("perceptual", TORCHVISION)):
         path = getattr(config, name)
-        if path is not None and path != word and not is_object(path):
-            update[name] = os.path.abspath(local_path(path))  # noqa: PTH100 - a worker has its own folder
+        if path is not None and path != word:
+            update[name] = absolute_input(path)
     return config.model_copy(update=update)
 
 

@@ -56,6 +56,7 @@ def test_every_option_that_is_shown_exists() -> None:
         "--config",
         "--dry-run",
         "--retry-failed",
+        "--allow-failed",
         "--help",
         "--head",
         "--working-dir",

@@ -184,6 +184,10 @@ def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path
         (["quick", "--weights", "nobody=x"], "METHOD one of compact, gatys"),
         (["quick", "--content", "/nowhere"], "/nowhere"),
         (
+            ["quick", "--perceptual", "s3://KEY:SECRET@b/vgg"],
+            r"^s3://: expected s3://BUCKET/KEY.*no credentials in a URI",
+        ),
+        (
             ["quick", "--address", "127.0.0.1:1"],
             "on a cluster a sweep says what a worker takes: add cpus_per_actor",
         ),
