@@ -14,6 +14,7 @@ from jobs.cluster import head_lost, told
 from stylize import cli
 from stylize.errors import CannotContinueError
 
+INSIST_S = 2.0
 _asked: list[int] = []
 
 
@@ -64,6 +65,27 @@ def check() -> None:
     """Raises KeyboardInterrupt if it was asked for and lost: Python drops what is raised while an object is deleted."""
     if _asked:
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def insisting() -> Iterator[None]:
+    """Within it, an interrupt that was asked for comes again every INSIST_S: for a wait that nothing else would end.
+
+    As `check`, where there is no loop to call it in.
+    """
+    over, main_thread = threading.Event(), threading.main_thread().ident
+    assert main_thread is not None
+
+    def insist() -> None:
+        while not over.wait(INSIST_S):
+            if _asked:
+                signal.pthread_kill(main_thread, signal.SIGINT)  # a real one: it also ends a system call
+
+    threading.Thread(target=insist, name="insist", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _end(number: int, frame: FrameType | None) -> None:

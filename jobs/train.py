@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
+from jobs import stop
 from jobs.cluster import local_or_cluster
 from jobs.progress import TrainingReporter
 from stylize import cli
@@ -75,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     if config.device == "cuda" and not (config.address or os.environ.get("RAY_ADDRESS") or torch.cuda.is_available()):
         raise UsageError("torch sees no CUDA device here; use --device cpu, or --address of a cluster with GPUs")
     load_backbone("vgg19", STYLE_LAYERS, config.vgg, option="--vgg")
-    with OutLock(config.out):
+    with stop.on_signals(), OutLock(config.out):
         with writing(config.out / RUN_FILE):
             write_json_atomic(config.out / RUN_FILE, began)
         return _locked(config, photos, artworks, argv)
@@ -241,7 +242,8 @@ def _train(
     trainer._register_sigint_handler = lambda controller: None
     with shown, _watching(board, shown):
         try:
-            trainer.fit()
+            with stop.insisting():
+                trainer.fit()
         except Exception as error:
             raise _plain(error) from None
 
@@ -321,4 +323,4 @@ if __name__ == "__main__":
     from jobs.train import main as entry
 
     sys.argv[0] = "train"
-    cli.run(entry)
+    stop.run(entry)

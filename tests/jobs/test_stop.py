@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import signal
 import sys
@@ -92,6 +93,22 @@ def test_a_lost_head_comes_out_as_its_line(monkeypatch: pytest.MonkeyPatch) -> N
 
     with pytest.raises(CannotContinueError, match="Ray's head has ended"), stop.on_signals():
         waits()
+
+
+def test_an_interrupt_that_was_dropped_comes_again_while_it_is_insisted_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stop, "INSIST_S", 0.1)
+    dropped = []
+
+    def waits() -> None:
+        with stop.insisting():
+            with contextlib.suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+            dropped.append(True)
+            time.sleep(60)
+
+    with pytest.raises(KeyboardInterrupt), stop.on_signals():
+        waits()
+    assert dropped
 
 
 def test_nothing_is_raised_unasked() -> None:
