@@ -121,15 +121,18 @@ class FanOut:
         return bool(self._suspects or self._again or self._out or any(seat.held for seat in self._crew.seats))
 
     def _feed(self, source: Source) -> None:
+        on_trial = {seat.node_id for seat in self._crew.seats if seat.solo}
         for seat in list(self._crew.seats):
-            if not seat.ready or seat.solo or seat.silent_since is not None:
+            if not seat.ready or seat.silent_since is not None:
+                continue
+            if seat.node_id in on_trial:
+                seat.ping = None  # an answer from before the trial says nothing of after it
                 continue
             if self._suspects:
                 # Nothing new is given out until every suspect has had its turn.
                 if not seat.held and not self._at_work_beside(seat) and self._is_alive(seat):
                     self._send(seat, [self._suspects.popleft()], solo=True)
-                continue
-            if any(other.solo for other in self._beside(seat)):
+                    on_trial.add(seat.node_id)
                 continue
             while len(seat.held) < self.options.window:
                 size = self._size(seat)
@@ -139,13 +142,9 @@ class FanOut:
                     break
                 self._send(seat, batch)
 
-    def _beside(self, seat: Seat) -> Iterator[Seat]:
-        """The other workers on its node."""
-        return (other for other in self._crew.seats if other is not seat and other.node_id == seat.node_id)
-
     def _at_work_beside(self, seat: Seat) -> bool:
         # A suspect has its node for itself: where memory runs out, Ray ends the youngest worker, whoever took it.
-        return any(other.held for other in self._beside(seat))
+        return any(other.held and other.node_id == seat.node_id for other in self._crew.seats if other is not seat)
 
     def _is_alive(self, seat: Seat) -> bool:
         """Whether a worker has just answered: one that died while it was idle is no suspect's fault."""
