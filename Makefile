@@ -19,8 +19,9 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# In the order they stand in: the slow ones, of jobs, first, so that no worker is left alone with them.
 test: lint
-	$(BIN)/python -m pytest -q -m "not cluster" -n 3 --dist loadfile
+	$(BIN)/python -m pytest -q -m "not cluster" -n 3 --dist loadfile --no-loadscope-reorder
 
 # Hosts in namespaces, sshd in each: needs root, iproute2, openssh-server and rsync, else the tests skip and say so.
 test-cluster: .venv/installed

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.jobs.conftest import ROOT
 
-LIMIT_S = 240
+LIMIT_S = 400
 
 
 def command(*words: object) -> list[str]:

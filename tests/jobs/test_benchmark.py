@@ -63,7 +63,7 @@ def done(inputs: Path) -> subprocess.CompletedProcess[str]:
 def run(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "jobs.benchmark", *map(str, words), "--progress", "plain"],
-        cwd=ROOT, capture_output=True, text=True, timeout=280,
+        cwd=ROOT, capture_output=True, text=True, timeout=400,
     )  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path
         assert time.monotonic() < deadline
         time.sleep(0.1)
     sweeping.terminate()
-    told = sweeping.communicate(timeout=60)[1].splitlines()[-1]
+    told = sweeping.communicate(timeout=120)[1].splitlines()[-1]
     assert (sweeping.returncode, told) == (130, "interrupted: what is done is kept; the same command resumes")
     assert 0 < read_rows(tmp_path / "out", ["status"]).num_rows < 12
 

@@ -28,7 +28,7 @@ def workers_of(driver: subprocess.Popen[str]) -> list[int]:
     return [pid for pid, title in descendants(driver.pid) if title.startswith("ray::Worker")]
 
 
-def wait_for(ready: object, driver: subprocess.Popen[str], limit_s: float = 120) -> None:
+def wait_for(ready: object, driver: subprocess.Popen[str], limit_s: float = 240) -> None:
     """Until `ready()`, as long as the driver lives."""
     assert callable(ready)
     deadline = time.monotonic() + limit_s

@@ -40,7 +40,7 @@ class Head:
         for _ in range(30):
             done = subprocess.run(
                 [*RAY, "job", "submit", "--address", self.url, "--working-dir", ".", *options, "--", *job],
-                cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=240,
+                cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=400,
             )  # fmt: skip
             if "No available agent to submit job" not in done.stderr:
                 break

@@ -30,7 +30,7 @@ def words(*given: object) -> list[str]:
 
 def train(*given: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        words(*given), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240, check=False
+        words(*given), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400, check=False
     )
 
 
@@ -99,7 +99,7 @@ def test_killed_worker_killed_driver_and_ctrl_c_lose_and_double_no_step(
     driver = start(*given, "--steps", 100_000)
     wait_for(lambda: _parts(out) > seen, driver)
     driver.send_signal(signal.SIGINT)
-    _, complaint = driver.communicate(timeout=60)
+    _, complaint = driver.communicate(timeout=120)
     assert driver.returncode == 130
     assert complaint == "interrupted: what is done is kept; the same command resumes\n"
     done = train(*given, "--steps", max(steps(out)) + 3)
