@@ -256,6 +256,7 @@ def _write_record(out: Path, plan: Sweep, run: _Run, argv: Sequence[str]) -> Non
         "title": plan.title,
         "claims": plan.claims,
         "git_commit": hardware.git_commit(),
+        "code_sha256": hardware.code_sha256(),
         "environment": hardware.describe(),
         "variants": {name: config.model_dump() for name, config in run.configs.items()},
     }

@@ -132,7 +132,9 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0) -> None:
                 )
     except (OSError, RuntimeError, ValueError, RayError) as error:
         where = f"the Ray cluster at {address}" if address else "a local Ray"
-        raise CannotContinueError(f"{where} cannot be reached or started: {_first_line(error)}") from None
+        asks = address and os.environ.get("RAY_AUTH_MODE") != "token"
+        hint = "; if it asks for a token, set RAY_AUTH_MODE=token" if asks else ""
+        raise CannotContinueError(f"{where} cannot be reached or started: {_first_line(error)}{hint}") from None
     if address is None:
         check_fits(cpus, gpus)
 

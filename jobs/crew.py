@@ -93,6 +93,9 @@ class Crew:
         alive = [node for node in ray.nodes() if node["Alive"]]
         ids = {node["NodeID"] for node in alive}
         self.seats = [seat for seat in self.seats if not (seat.useless and seat.node_id not in ids)]
+        fits = sum(self._room(node) for node in alive)
+        if not self._numbers and self._options.actors is not None and fits < self._options.actors:
+            self._notify(f"{self._options.actors} workers were asked for; there is room for {fits} now")
         for _ in range(self._missing(alive)):
             self.seats.append(self._seat())
         if not self.loaded and now > self._wait_notice_at:

@@ -29,7 +29,10 @@ _COPY, _IN_USE = "stylize-rows-", ".in-use"
 
 def absolute_out(uri: str) -> Path:
     """OUT as an absolute path. Raises UsageError for a relative one in a submitted job's copy."""
-    out = local_path(uri)
+    try:
+        out = local_path(uri)
+    except UsageError as error:
+        raise UsageError(f"OUT: {error}") from None
     if not out.is_absolute() and _submitted():
         raise UsageError(
             f"OUT {one_line(uri)!r} is relative: a submitted job runs in a temporary copy of the working "
@@ -182,6 +185,15 @@ def _submitted() -> bool:
 def new_run_id() -> str:
     """Sorts by time, and no two are the same."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def earlier_runs(out: Path) -> list[dict[str, Any]]:
+    """What run.json says of the runs of an OUT, the newest first; none where there is no such file."""
+    try:
+        record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [record, *reversed(record.get("earlier_runs", []))] if isinstance(record, dict) else []
 
 
 def write_record(out: Path, record: dict[str, Any]) -> None:

@@ -190,6 +190,8 @@ def _differences(row: dict[str, Any], new: dict[str, Any], record: dict[str, Any
     for name, value in _flat(then).items():
         if (other := _flat(now).get(name)) != value:
             yield f"        {name}: {value} then, {other} now"
+    if (code := record.get("code_sha256")) and code == hardware.code_sha256():
+        return
     if (commit := hardware.git_commit()) != record.get("git_commit"):
         yield f"        git_commit: {record.get('git_commit')} then, {commit} now"
 

@@ -82,7 +82,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = cli.Parser(prog="scale", description="How far one driver goes, by simulated workers.")
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)}; none means all")
     parser.add_argument("--seconds", type=float, default=12, help="of work in a line of `efficiency` (default 12)")
-    parser.add_argument("--tasks", type=int, default=1_000_000, help="most tasks, and rows of `resume`")
+    parser.add_argument(
+        "--tasks", type=int, default=1_000_000, help="most tasks of `memory`, rows of `resume`; `tasks` takes a tenth"
+    )
     parser.add_argument("--json", metavar="FILE", help="the same numbers, with the machine and versions")
     given = parser.parse_args(argv)
     if unknown := [part for part in given.parts if part not in PARTS]:

@@ -19,7 +19,7 @@ from jobs.cluster import address_of, local_or_cluster
 from jobs.counter import TaskCounter
 from jobs.crew import WINDOW, Options
 from jobs.dry_run import dry_run
-from jobs.out import Out, absolute_input, absolute_uri, held, new_run_id
+from jobs.out import Out, absolute_input, absolute_uri, earlier_runs, held, new_run_id
 from jobs.progress import Reporter
 from jobs.worker import WORKER_ENV, MakeRunner, load_stylizer
 from stylize import cli, pairs
@@ -62,7 +62,8 @@ def _parse(argv: Sequence[str]) -> dict[str, Any]:
     parser = cli.Parser(
         prog="stylize_folder",
         description="Restyle every photo of CONTENT with the artworks of STYLES into OUT.",
-        epilog="exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on",
+        epilog="exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on, "
+        "130 interrupted",
     )
     parser.add_argument("paths", nargs="*", metavar="CONTENT STYLES OUT", help="or, with --manifest, only OUT")
     parser.add_argument("--config", metavar="FILE", help="YAML with the same settings by name; flags win")
@@ -89,9 +90,10 @@ def _parse(argv: Sequence[str]) -> dict[str, Any]:
 
 
 def absolute(config: JobConfig) -> JobConfig:
-    """The same with absolute OUT and weights. Raises UsageError for a relative OUT in a submitted job's copy."""
+    """The same with absolute paths. Raises UsageError for a relative OUT in a submitted job's copy."""
     update = {"out": absolute_uri(config.out)}
-    for name, word in (("weights", RANDOM), ("perceptual", TORCHVISION)):
+    words = {"content": None, "styles": None, "manifest": None, "weights": RANDOM, "perceptual": TORCHVISION}
+    for name, word in words.items():
         path = getattr(config, name)
         if path is not None and path != word:
             update[name] = absolute_input(path)
@@ -147,6 +149,7 @@ def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str]
     total = pairs.count(config, kinds)
     run_id = new_run_id()
     with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
+        _check_shard(config, out)
         failed = list(store.failed())
         done = store.finished(retry_failed)
         record = describe_run(config, run_id, argv, retry_failed)
@@ -164,6 +167,17 @@ def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str]
     record["counts"] = dict(counter.counts)
     out.record(record)
     return counter
+
+
+def _check_shard(config: JobConfig, out: Out) -> None:
+    """Raises UsageError if OUT holds another share of the same pairs: two OUTs would have rows of one task."""
+    own = config.model_dump()
+    for run in earlier_runs(out.folder):
+        then = run.get("config", {})
+        shards = {then.get("shard"), config.shard}
+        same = all(then.get(name) == own[name] for name in ("content", "styles", "manifest"))
+        if run.get("counts") and same and None not in shards and len(shards) > 1:
+            raise UsageError(f"OUT holds shard {then['shard']} of these pairs: go on with that, or give another OUT")
 
 
 def _work(
@@ -208,6 +222,9 @@ def _work(
                     collect(fan.done(), store, counter, shown)
                     store.flush()
                     record["workers"] = {name: asdict(place) for name, place in fan.places.items()}
+                    # If it ends here, finished_at is not to come.
+                    record["counts"] = dict(counter.counts)
+                    record["last_row_at"] = datetime.now(UTC).isoformat(timespec="seconds")
                     out.record(record)
 
 
@@ -266,7 +283,7 @@ def weights_sha256(config: JobConfig) -> str | None:
 
 def describe_run(config: JobConfig, run_id: str, argv: Sequence[str], retry_failed: bool) -> dict[str, Any]:
     """What run.json says of a run: settings, command, versions, hardware, commit."""
-    from stylize.measure.hardware import describe, git_commit
+    from stylize.measure.hardware import code_sha256, describe, git_commit
 
     return {
         "run_id": run_id,
@@ -275,6 +292,7 @@ def describe_run(config: JobConfig, run_id: str, argv: Sequence[str], retry_fail
         "retry_failed": retry_failed,
         "config": config.model_dump(),
         "git_commit": git_commit(),
+        "code_sha256": code_sha256(),
         "environment": describe(),
     }
 

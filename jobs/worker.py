@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from jobs import logs
 from stylize.config import JobConfig
-from stylize.errors import StylizeError, WeightsError
+from stylize.errors import StylizeError, UsageError, WeightsError
 from stylize.measure.hardware import node_name
 from stylize.objects import is_object
 from stylize.pairs import Task
@@ -179,6 +179,11 @@ def load_stylizer(config: JobConfig) -> Any:
 
     method = find(config.stylizer)
     settings = dict(config.settings)
+    for name in ("weights", "device", "precision"):
+        if name in settings:
+            raise UsageError(f"setting {name!r}: it is an option of its own; give --{name}")
+    if "name" in settings:
+        raise UsageError("setting 'name': there is no such setting; --stylizer names the method")
     if "seed" in method.settings_type.model_fields:
         settings.setdefault("seed", config.seed)
     kept = config.weights

@@ -57,7 +57,10 @@ def folder(uri: str | None, role: str) -> Path:
     """The absolute path of an input folder. Raises UsageError if it is no folder or cannot be listed."""
     path = Path(os.path.abspath(local_path(uri or ""))) if uri else None  # noqa: PTH100 - symlinks stay
     if path is None or not path.is_dir():
-        raise UsageError(f"{role}: no such folder: {one_line(uri or '')}")
+        why = "not a folder" if path is not None and path.exists() else "no such folder"
+        # Of a job that is submitted to a cluster, that is a temporary copy.
+        seen = "" if path is None or str(path) == uri else f" (in {one_line(Path.cwd())})"
+        raise UsageError(f"{role}: {why}: {one_line(uri or '')}{seen}")
     if not os.access(path, os.R_OK | os.X_OK):
         raise UsageError(f"{role}: no permission to list {one_line(path)}")
     return path

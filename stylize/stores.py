@@ -204,5 +204,8 @@ def reason(error: BaseException) -> str:
     text = str(error).partition("\n\nDebug source")[0]
     if code := re.search(r"<Code>(\w{1,80})</Code>", text):
         return code[1]
+    if "error sending request" in text:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT"))
+        return f"{endpoint or 'the store'} cannot be reached, or breaks connections off"
     plain = text.partition("<")[0]
     return " ".join((plain.partition(" - ")[2] or plain).split())[:200] or type(error).__name__

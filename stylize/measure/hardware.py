@@ -5,6 +5,7 @@ Loads no torch and starts no accelerator of its own accord, so a driver can call
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import platform
@@ -96,6 +97,16 @@ def git_commit(folder: Path = _PACKAGE) -> str | None:
     if not tracked or not commit or changes is None:
         return None
     return commit.strip() + ("-dirty" if changes.strip() else "")
+
+
+def code_sha256(folder: Path = _PACKAGE) -> str:
+    """Of the names and contents of a package's Python files: which code it was where there is no checkout to ask."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(
+            f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+        )
+    return digest.hexdigest()
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

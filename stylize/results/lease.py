@@ -44,6 +44,7 @@ class OutLease:
         self._version: dict[str, str] = {}
         self._renewed_s = 0.0
         self._lost = False
+        self._why = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
@@ -78,7 +79,7 @@ class OutLease:
         if now_s() - self._renewed_s > LEASE_S * 0.75:
             raise CannotContinueError(
                 f"{one_line(self.uri)}: its lock could not be renewed for {LEASE_S * 0.75:.0f} s, so another run may "
-                "have it: run the same command again, it resumes"
+                f"have it{self._why}: run the same command again, it resumes"
             )
 
     def _take(self) -> bool:
@@ -151,7 +152,8 @@ class OutLease:
             except objects.Conflict:
                 self._lost = True
                 return
-            except OSError:
+            except OSError as error:
+                self._why = f" ({error})"
                 pause_s = min(_AGAIN_S, RENEW_S)  # `check` says when it has been too long
 
 

@@ -109,6 +109,8 @@ class Fence:
             found = self._out.read(TOKEN)
         except OSError as error:
             raise CannotContinueError(f"{error}: run the same command again, it resumes") from error
+        if found is None:
+            raise CannotContinueError(f"{self._out} is gone, or is another one here: it has no lock of this run")
         if found != self._token.encode():
             raise CannotContinueError(f"{self._out} was taken over by another run; this one's result was dropped")
         self._looked_s = now

@@ -250,6 +250,13 @@ def test_workers_stay_loaded_between_two_streams_and_end_with_the_block() -> Non
     assert fan.workers == 0
 
 
+def test_more_workers_than_fit_are_told_once() -> None:
+    notes: list[str] = []
+    with FanOut(Scripted, lost, Options(actors=50), notify=notes.append) as fan:
+        rows_of(fan, tasks(["sleep 0.05"] * 20))
+    assert notes == ["50 workers were asked for; there is room for 2 now"]
+
+
 def test_auto_fills_the_cluster() -> None:
     assert len({row["worker_id"] for row in run(tasks(["sleep 0.05"] * 200), actors=None)}) == 2
 

@@ -69,6 +69,7 @@ def test_what_a_node_does_not_see_is_named_with_the_node(wanted: Needs, tmp_path
 def test_an_out_of_another_disk_at_the_same_path_is_found_out(wanted: Needs, tmp_path: Path) -> None:
     (tmp_path / "out" / ".run").unlink()
     assert "does not see or may not write OUT" in str(wanted.missing())
+    assert "is another one here: it has no lock of this run" in str(wanted.missing())
 
 
 def test_input_that_is_not_there_at_all_is_its_row_s_matter_and_no_node_s(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from jobs import stylize_folder, summarize
+from stylize.errors import UsageError
 from stylize.results.schema import SCHEMA
 from tests.jobs.command import job, plain
 
@@ -75,6 +76,13 @@ def test_dry_run_counts_the_pairs_and_photos_of_its_shard(
     told = capsys.readouterr().out
     assert f"would restyle 0 of {len(rows)} pairs of shard 1/2 with identity" in told
     assert f"{rows['content_uri'].nunique()} photos" in told
+
+
+def test_another_share_of_the_same_pairs_needs_another_out(inputs: tuple[Path, Path], outs: list[Path]) -> None:
+    words = [*map(str, inputs), str(outs[0]), *map(str, WORDS)]
+    with pytest.raises(UsageError, match="OUT holds shard 1/2 of these pairs: go on with that, or give another OUT"):
+        stylize_folder.main([*words, "--shard", "1/3"])
+    assert stylize_folder.main([*words, "--shard", "1/2"]) == 0
 
 
 def test_a_shard_without_a_pair_ends_well(inputs: tuple[Path, Path], tmp_path: Path) -> None:

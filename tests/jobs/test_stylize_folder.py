@@ -69,6 +69,7 @@ def test_run_json_says_what_was_done(first_run: tuple[Path, subprocess.Completed
     assert record["counts"] == {"ok": 8}
     assert "jobs.stylize_folder" in record["command"]
     assert {"environment", "git_commit", "started_at", "finished_at"} <= record.keys()
+    assert record["code_sha256"] == hardware.code_sha256()
 
 
 def test_a_second_run_does_nothing_and_says_so(
@@ -227,6 +228,12 @@ def test_a_photo_put_right_takes_the_place_of_its_failed_row(local_ray: str, tmp
         (["IN/content", "IN/styles", "OUT", "--stylizer", "no.such:Class"], "No module named 'no'"),
         (["IN/content", "IN/styles", "OUT", "--stylizer", "identity", "--set", "x=1"], "identity: setting 'x'"),
         (["IN/content", "IN/styles", "OUT", "--set", "alpha"], "expected NAME=VALUE"),
+        (
+            ["IN/content", "IN/styles", "OUT", "--set", "weights=/x"],
+            "'weights': it is an option of its own; give --weights",
+        ),
+        (["IN/content", "IN/styles", "OUT", "--set", "name=x"], "setting 'name': there is no such setting"),
+        (["IN/content/cats/0.png", "IN/styles", "OUT"], "CONTENT: not a folder: "),
         (["IN/content", "IN/styles", "OUT", "--format", "bmp"], "choose from"),
         (["IN/content", "IN/styles", "OUT", "--quality", "0"], "quality: "),
         (["IN/content", "IN/styles", "OUT", "--actors", "many"], "actors: "),

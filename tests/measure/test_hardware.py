@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stylize.measure import hardware
-from stylize.measure.hardware import describe, device_name, git_commit, node_name, usable_cores
+from stylize.measure.hardware import code_sha256, describe, device_name, git_commit, node_name, usable_cores
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -111,3 +111,13 @@ def test_no_repository_and_no_git_are_no_commit(
     assert git_commit(tmp_path / "nowhere") is None
     monkeypatch.setenv("PATH", "")
     assert git_commit(checkout) is None
+
+
+def test_code_is_known_by_its_files_wherever_they_lie(tmp_path: Path) -> None:
+    for copy in ("a", "b"):
+        (tmp_path / copy / "deep").mkdir(parents=True)
+        (tmp_path / copy / "deep" / "one.py").write_text("x = 1\n")
+    assert code_sha256(tmp_path / "a") == code_sha256(tmp_path / "b")
+    (tmp_path / "b" / "deep" / "one.py").rename(tmp_path / "b" / "one.py")
+    assert code_sha256(tmp_path / "a") != code_sha256(tmp_path / "b")
+    assert len(code_sha256()) == 64

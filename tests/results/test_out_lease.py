@@ -73,6 +73,21 @@ def test_killed_driver_s_out_is_taken_after_a_lease_and_its_workers_are_fenced_o
             first.check()
 
 
+def test_store_that_is_gone_is_named_and_not_another_run_alone(s3: Bucket) -> None:
+    with OutLease(OUT, silent) as held:
+        s3.s3.faults = [500] * 500
+        deadline = time.monotonic() + 20
+        while held._why == "":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        held._renewed_s -= 10
+        with pytest.raises(
+            CannotContinueError, match=r"so another run may have it \(s3://pictures/out/.lock could not be"
+        ):
+            held.check()
+        s3.s3.faults = []
+
+
 def test_of_two_that_wait_for_a_dead_lock_one_gets_it(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     dead(OutLease(OUT, silent))
     version = leases.OutLease(OUT, silent)._look()
