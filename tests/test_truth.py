@@ -99,6 +99,42 @@ def test_a_known_amount_of_memory_is_in_every_images_columns(
         assert row["host_peak_rss_bytes"] > row["image_host_bytes"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the host's peak is read from Linux's /proc")
+def test_what_another_thread_kept_of_its_heap_is_not_taken_from_an_images_memory(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    # A thread that gave back 24 MB at its next free, in the middle of an image, hid as much of the image's own.
+    begin, go, done = threading.Event(), threading.Event(), threading.Event()
+
+    def live_on() -> None:
+        blocks = [np.ones(6_000_000, np.uint8) for _ in range(4)]
+        del blocks
+        begin.set()
+        go.wait(60)
+        small = np.ones(60_000, np.uint8)
+        del small
+        done.set()
+
+    class Disturbed(Hungry):
+        def stylize(self, content: Tensor, code: Any) -> Tensor:
+            go.set()
+            assert done.wait(60)
+            return super().stylize(content, code)
+
+    with exact_peaks():
+        pass  # from here on heaps keep what is freed
+    other = threading.Thread(target=live_on)
+    other.start()
+    assert begin.wait(60)
+    hungry = Disturbed(Settings())
+    hungry.block_bytes = 150_000_000
+    row = rows(folders, tmp_path, hungry)[0]
+    other.join()
+    if row["image_host_bytes"] is None:
+        pytest.skip("this kernel does not let a process reset its peak")
+    assert row["image_host_bytes"] > hungry.block_bytes - 500_000
+
+
 def end_threads_that_freed_much() -> None:
     """Leave heaps with freed memory in them, which threads to come inherit."""
 

@@ -77,6 +77,8 @@ def exact_peaks() -> Iterator[None]:
     held: list[int] = []
     with contextlib.suppress(OSError, AttributeError):
         _empty_this_threads_heap()
+        # From here on no thread's heap shrinks: what another one gave back would be missing from this one's peak.
+        _libc().mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
         _libc().mallopt(_MMAP_THRESHOLD, _LEAST_BLOCK_BYTES)
         _libc().mallopt(_MMAP_MAX, _MOST_BLOCKS)
         give_back()
@@ -88,7 +90,6 @@ def exact_peaks() -> Iterator[None]:
             for block in held:
                 _libc().free(block)
             _libc().mallopt(_MMAP_THRESHOLD, _MOST_BLOCK_BYTES)
-            _libc().mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _empty_this_threads_heap() -> None:
