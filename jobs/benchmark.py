@@ -9,10 +9,8 @@ leaves an `oom`, `timeout` or `unsupported` row: limits are results.
 
 from __future__ import annotations
 
-import math
 import shlex
 import sys
-import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -25,19 +23,17 @@ from jobs import logs, nodes, stop
 from jobs.cluster import address_of, local_or_cluster
 from jobs.crew import WINDOW, Options
 from jobs.fanout import FanOut
-from jobs.out import absolute_input, absolute_out, new_run_id, run_folders, write_record
+from jobs.out import Out, absolute_input, absolute_uri, held, new_run_id, rows_at_hand, run_folders
 from jobs.progress import Reporter
+from jobs.sweep_inputs import inputs, own_photos, own_photos_for_now
 from jobs.sweep_worker import MakeSweeper
 from jobs.worker import WORKER_ENV, load_stylizer
 from stylize import cli, pairs, sweep
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import StylizeError, UsageError, one_line
-from stylize.gallery import styles_folder, write_demo_photos
-from stylize.inputs import Pair, folder, images_in
 from stylize.measure import hardware
 from stylize.report import claims, frame
 from stylize.report.estimate import Wanted, told
-from stylize.results.lock import OutLock
 from stylize.results.read import read_rows
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
@@ -45,7 +41,6 @@ from stylize.storage import write_atomic, writing
 from stylize.sweep import Block, Sweep
 
 SHIPPED = Path(__file__).parent / "sweeps"
-Inputs = list[Pair]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -59,13 +54,13 @@ def main(argv: Sequence[str]) -> int:
     plan = plan.model_copy(update={"methods": _with_weights(plan.methods, given.weights)})
     if plan.perceptual is not None and plan.perceptual != TORCHVISION:
         plan = plan.model_copy(update={"perceptual": absolute_input(plan.perceptual)})
-    out = absolute_out(given.out)
+    out = absolute_uri(given.out)
     if given.dry_run:
         return _dry_run(plan, out, given)
     if address_of(given.address) and plan.cpus_per_actor is None and not plan.gpus_per_actor:
         raise UsageError(f"{given.sweep}: on a cluster a sweep says what a worker takes: add cpus_per_actor to it")
-    with stop.on_signals(), OutLock(out) as lock:
-        return _locked(plan, out, lock.token, argv, given)
+    with stop.on_signals(), held(out, note=lambda text: print(text, flush=True)) as place:
+        return _locked(plan, place, argv, given)
 
 
 def parser() -> cli.Parser:
@@ -73,7 +68,7 @@ def parser() -> cli.Parser:
     shipped = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
     parser = cli.Parser(prog="benchmark", description="Measure a sweep over methods and settings.")
     parser.add_argument("sweep", metavar="SWEEP", help=f"a YAML file, or one of: {shipped}")
-    parser.add_argument("out", metavar="OUT", help="folder for rows/, images/, run.json")
+    parser.add_argument("out", metavar="OUT", help="folder for rows/, images/, run.json; s3:// and gs://, too")
     parser.add_argument("--weights", action="append", default=[], metavar="METHOD=PATH", help="weights of a method")
     parser.add_argument("--content", metavar="FOLDER", help="photos, instead of the sweep's")
     parser.add_argument("--styles", metavar="FOLDER", help="artworks, instead of the sweep's")
@@ -110,28 +105,12 @@ def _with_weights(methods: list[sweep.Method], given: list[str]) -> list[sweep.M
     return [m.model_copy(update={"weights": absolute.get(m.name, m.weights)}) for m in methods]
 
 
-def _inputs(plan: Sweep, own: Path) -> Inputs:
-    """Photos of each type and artworks, paired: every photo with every artwork. own: where the project's own go."""
-    if plan.content is None:
-        write_demo_photos(own)
-    photos = list(images_in(folder(plan.content or str(own), "CONTENT")))
-    artworks = list(images_in(folder(plan.styles or str(styles_folder()), "STYLES")))
-    if not photos or not artworks:
-        raise UsageError(f"no images in {plan.styles if photos else plan.content}")
-    if plan.photos_per_type is not None:
-        types = dict.fromkeys(photo.type for photo in photos)
-        photos = [p for kind in types for p in [q for q in photos if q.type == kind][: plan.photos_per_type]]
-    if plan.artworks is not None:
-        artworks = artworks[:: math.ceil(len(artworks) / plan.artworks)]
-    return [Pair(photo, artwork) for artwork in artworks for photo in photos]
-
-
 class _Run:
-    """A sweep under way."""
+    """A sweep under way, or about to be. out: where its images go; own: the project's own photos."""
 
-    def __init__(self, plan: Sweep, out: Path, run_id: str, own: Path | None = None) -> None:
+    def __init__(self, plan: Sweep, out: str, run_id: str, own: str) -> None:
         self.plan, self.run_id = plan, run_id
-        self.inputs = _inputs(plan, own or out / "inputs")
+        self.inputs = inputs(plan, own)
         self.blocks = sweep.plan(plan)
         self.cpus = plan.cpus_per_actor or max(1, hardware.usable_cores() // max(plan.workers))
         self.configs = {variant.name: variant.config(plan, out, self.cpus) for variant in sweep.variants(plan)}
@@ -176,10 +155,10 @@ def _weights_sha256(config: JobConfig) -> str | None:
     return found
 
 
-def _locked(plan: Sweep, out: Path, token: str, argv: Sequence[str], given: Namespace) -> int:
+def _locked(plan: Sweep, out: Out, argv: Sequence[str], given: Namespace) -> int:
     run_id = new_run_id()
-    run = _Run(plan, out, run_id)
-    with RowStore.open(out, run_id=run_id) as store:
+    run = _Run(plan, out.uri, run_id, own_photos(plan, out))
+    with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
         done = store.finished(given.retry_failed)
         _write_record(out, plan, run, argv)
         todo = [
@@ -200,16 +179,16 @@ def _locked(plan: Sweep, out: Path, token: str, argv: Sequence[str], given: Name
                 if kept := total - sum(len(tasks) for _, tasks in left):
                     shown.keep(kept)
                     shown.note(f"resuming: {kept} have rows already")
-                make = MakeSweeper(run.configs, run_id, token)
+                make = MakeSweeper(run.configs, run_id, out.token)
                 if shared:
-                    make.check = run.asked(token, shown.note)
+                    make.check = run.asked(out.token, shown.note)
                 _measure(run, left, store, make, shown)
         counts = store.count_by_status()
     if plan.claims:
-        for claim in claims.check(frame.load([out])):
+        for claim in claims.check(frame.load([out.folder])):
             print(f"claim:   {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
-    print(f"rows:    {one_line(out / 'rows')}")
-    print(f"report:  python -m jobs.summarize {shlex.quote(str(out))} --out REPORT")
+    print(f"rows:    {one_line(out.at('rows'))}")
+    print(f"report:  python -m jobs.summarize {shlex.quote(out.uri)} --out REPORT")
     print(", ".join(f"{n} {status}" for status, n in counts.items()))
     return cli.EXIT_OK if set(counts) <= {"ok"} else cli.EXIT_NOT_ALL_OK
 
@@ -245,7 +224,7 @@ def _fan(run: _Run, workers: int, make: MakeSweeper, shown: Reporter) -> FanOut:
     return FanOut(make, run.lost, run.options(workers), notify=shown.note)
 
 
-def _write_record(out: Path, plan: Sweep, run: _Run, argv: Sequence[str]) -> None:
+def _write_record(out: Out, plan: Sweep, run: _Run, argv: Sequence[str]) -> None:
     """run.json and the sweep as it was run, so that one command makes it again."""
     import yaml
 
@@ -260,18 +239,19 @@ def _write_record(out: Path, plan: Sweep, run: _Run, argv: Sequence[str]) -> Non
         "environment": hardware.describe(),
         "variants": {name: config.model_dump() for name, config in run.configs.items()},
     }
-    write_record(out, record)
-    with writing(out / "sweep.yaml"):
+    out.record(record)
+    kept = out.folder / "sweep.yaml"
+    with writing(kept):
         text = yaml.safe_dump(plan.model_dump(exclude_defaults=True), sort_keys=False, allow_unicode=True)
-        write_atomic(out / "sweep.yaml", text.encode())
+        write_atomic(kept, text.encode())
+    out.publish("sweep.yaml")
 
 
-def _dry_run(plan: Sweep, out: Path, given: Namespace) -> int:
+def _dry_run(plan: Sweep, out: str, given: Namespace) -> int:
     """What is left to do, and what rows of OUT, or of another run, say it will take."""
-    with tempfile.TemporaryDirectory() as passing:
-        # Nothing is written beside rows that are not there yet.
-        run = _Run(plan, out, "dry", None if (out / "inputs").is_dir() else Path(passing))
-    own = _rows_of(out)
+    with own_photos_for_now(plan, out) as photos, rows_at_hand(out) as at_hand:
+        run = _Run(plan, out, "dry", photos)
+        own = _rows_of(at_hand)
     rows = own
     if given.rows_from:
         with run_folders([given.rows_from]) as (other,):

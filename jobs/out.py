@@ -58,7 +58,7 @@ class Out:
     """
 
     def __init__(self, uri: str, folder: Path, token: str, mirror: Mirror | None = None) -> None:
-        self.folder, self.token, self.mirror = folder, token, mirror
+        self.uri, self.folder, self.token, self.mirror = uri, folder, token, mirror
         self._place = Folder(uri)
 
     def at(self, name: str) -> str:
@@ -121,7 +121,7 @@ def _run_folder(word: str, copies: Path, called: dict[Path, str]) -> Path:
         return path.parent if path.name == "rows" and not (path / "rows").is_dir() else path
     uri = canonical(word)
     check_key(uri)
-    if place(uri).key.rpartition("/")[2] == "rows" and not _any_below(f"{uri}/rows"):
+    if place(uri).key.rpartition("/")[2] == "rows" and not any_below(f"{uri}/rows"):
         uri = uri.removesuffix("/rows")
     # Under its own name and its parent's, which reports call it by.
     folder = copies.joinpath(hashlib.sha256(uri.encode()).hexdigest()[:16], *uri.split("/")[-2:])
@@ -131,7 +131,8 @@ def _run_folder(word: str, copies: Path, called: dict[Path, str]) -> Path:
     return folder
 
 
-def _any_below(uri: str) -> bool:
+def any_below(uri: str) -> bool:
+    """Whether a folder of an object store holds anything. Raises UsageError, CannotContinueError."""
     try:
         return next(objects.names(uri), None) is not None
     except (objects.RefusedError, FileNotFoundError) as error:

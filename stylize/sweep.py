@@ -92,12 +92,11 @@ class Variant:
     workers: int
     scaling: str = "strong"
 
-    def config(self, sweep: Sweep, out: Path, cpus: float) -> JobConfig:
+    def config(self, sweep: Sweep, out: str, cpus: float) -> JobConfig:
         """The main job's settings for it. Raises UsageError."""
-        folder = str(out)
         return configs.build(
             {
-                "content": folder, "styles": folder, "out": folder, "stylizer": self.method.name,
+                "content": out, "styles": out, "out": out, "stylizer": self.method.name,
                 "weights": self.method.weights, "settings": self.method.settings, "precision": self.precision,
                 "resolution_px": self.resolution_px, "seed": 0, "device": sweep.device,
                 "actors": self.workers, "cpus_per_actor": cpus, "gpus_per_actor": sweep.gpus_per_actor,

@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 import stylize
+from jobs.benchmark import main as benchmark
+from jobs.replay import main as replay
+from jobs.summarize import main as summarize
 from stylize import objects
 from stylize.gallery import styles_folder
-from tests.jobs.command import job, plain, start
+from stylize.gallery.photos import PHOTOS
+from tests.jobs.command import environment, job, plain, start
+from tests.jobs.conftest import ROOT
 from tests.s3 import Bucket, bucket
 
 SMALL = ("--resolution-px", "64", "--actors", "1")
@@ -116,6 +124,44 @@ def test_manifest_and_weights_may_be_in_a_bucket(s3: Bucket, tmp_path: Path, mon
     broken = job("--manifest", "s3://pictures/list.csv", "s3://pictures/listed", "--weights", weights, *SMALL)
     assert broken.returncode == 2
     assert "s3://pictures/weights/own.safetensors: not a whole safetensors file" in broken.stderr
+
+
+def test_a_sweep_is_measured_into_a_bucket_and_read_from_there(
+    s3: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Without CONTENT: the project's own photos go to OUT, where every machine's workers see them.
+    methods = [{"name": "identity", "precisions": ["fp32"]}]
+    plan = {"title": "In a bucket", "methods": methods, "resolutions_px": [48], "repeats": 1, "artworks": 1}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(plan | {"cpus_per_actor": 1, "device": "cpu"}))
+    words, out = (str(tmp_path / "sweep.yaml"), "s3://pictures/swept"), "s3://pictures/swept"
+    assert benchmark([*words, "--dry-run"]) == 0
+    wanted = len(PHOTOS) + 1
+    assert f"{wanted} images, {wanted} of them still to do" in capsys.readouterr().out
+    assert not list(objects.names(out))
+    done = swept(*words)
+    assert done.returncode == 0, done.stderr
+    assert f"report:  python -m jobs.summarize {out} --out REPORT" in done.stdout
+    frame = rows(out)
+    assert set(frame["content_uri"]) == {f"{out}/inputs/{name}" for name in PHOTOS}
+    assert all(objects.read(uri)[:2] == b"\xff\xd8" for uri in frame["output_uri"])
+    assert objects.read(f"{out}/sweep.yaml").startswith(b"title: In a bucket")
+    again = swept(*words)
+    assert again.returncode == 0
+    assert f"nothing to do: all {wanted} tasks have their rows already" in again.stdout
+    capsys.readouterr()
+    assert benchmark([*words, "--dry-run"]) == 0
+    assert f"{wanted} images, 0 of them still to do" in capsys.readouterr().out
+    assert summarize([out, "--out", str(tmp_path / "report")]) == 0
+    assert "In a bucket" in (tmp_path / "report" / "index.html").read_text()
+    assert replay([out, frame["task_id"][0]]) == 0
+    own = swept(*words, "--content", "s3://pictures/content", "--styles", "s3://pictures/styles")
+    assert own.returncode == 0, own.stderr
+    assert sum(uri.startswith("s3://pictures/content/") for uri in rows(out)["content_uri"]) == 13
+
+
+def swept(*words: str) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-m", "jobs.benchmark", *words, "--progress", "plain"]
+    return subprocess.run(call, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)
 
 
 def test_what_cannot_be_is_one_clear_line(s3: Bucket) -> None:
