@@ -222,6 +222,7 @@ def _told(uri: str, done: str) -> Iterator[None]:
     """Within it, a store's errors become those that files have, in one line that names `uri`."""
     from obstore import exceptions
 
+    scheme = stores.place(uri).scheme
     try:
         yield
     except FileNotFoundError:
@@ -233,11 +234,13 @@ def _told(uri: str, done: str) -> Iterator[None]:
     except exceptions.BaseError as error:
         # By its status, as a refused listing has no class of its own.
         if re.search(r"status code: 40[13]\b", str(error)):
-            why = f"the store refuses to let it be {done} ({stores.reason(error)}): check the credentials"
+            why = f"the store refuses to let it be {done} ({stores.reason(error, scheme)}): check the credentials"
             raise RefusedError(f"{one_line(uri)}: {why}") from None
         if "<Code>NoSuchBucket<" in str(error):
             raise FileNotFoundError(f"no such bucket: {one_line(uri)}") from None
-        raise OSError(f"{one_line(uri)} could not be {done}, although tried again ({stores.reason(error)})") from None
+        raise OSError(
+            f"{one_line(uri)} could not be {done}, although tried again ({stores.reason(error, uri[:2].lower())})"
+        ) from None
     except ValueError as error:  # obstore's own check of a key, should it know more than ours
         raise BadKeyError(f"{one_line(uri)}: no key that can be {done} ({one_line(error)})") from None
 

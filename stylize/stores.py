@@ -141,7 +141,9 @@ def store(scheme: str, bucket: str, patience: Patience) -> ObjectStore:
         },
     }
     client: ClientConfig = {"timeout": f"{patience.request_s}s", "connect_timeout": f"{CONNECT_S}s"}
-    more = _for_s3(client) if scheme == "s3" else {}
+    if (_endpoint(scheme) or "").startswith("http://"):
+        client["allow_http"] = True
+    more = _profile() if scheme == "s3" and _has_profile() else {}
     try:
         return from_url(f"{scheme}://{bucket}", client_options=client, retry_config=retry, **more)
     except (ValueError, exceptions.BaseError) as error:
@@ -151,14 +153,13 @@ def store(scheme: str, bucket: str, patience: Patience) -> ObjectStore:
         raise UsageError(f"{scheme}://{bucket}: {one_line(why)}") from None
 
 
-def _for_s3(client: ClientConfig) -> dict[str, Any]:
-    """What S3 takes besides; `client` is told whether the endpoint is plain HTTP."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", ""))
+def _endpoint(scheme: str) -> str | None:
+    """Where the environment says that stores are, if it does. Raises UsageError, without repeating what is wrong."""
+    names = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT") if scheme == "s3" else ("GOOGLE_BASE_URL",)
+    endpoint = next((os.environ[name] for name in names if name in os.environ), None)
     if endpoint and not _ENDPOINT.fullmatch(endpoint):
-        raise UsageError("AWS_ENDPOINT_URL: expected http://HOST or https://HOST, without credentials")
-    if endpoint.startswith("http://"):
-        client["allow_http"] = True
-    return _profile() if _has_profile() else {}
+        raise UsageError(f"{names[0]}: expected http://HOST or https://HOST, without credentials")
+    return endpoint
 
 
 def _has_profile() -> bool:
@@ -199,13 +200,12 @@ def _profile() -> dict[str, Any]:
     return {"credential_provider": credentials} | ({"region": session.region_name} if session.region_name else {})
 
 
-def reason(error: BaseException) -> str:
+def reason(error: BaseException, scheme: str) -> str:
     """What a store said, without its answer's body: that of a refused request repeats the access key."""
     text = str(error).partition("\n\nDebug source")[0]
     if code := re.search(r"<Code>(\w{1,80})</Code>", text):
         return code[1]
     if "error sending request" in text:
-        endpoint = os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT"))
-        return f"{endpoint or 'the store'} cannot be reached, or breaks connections off"
+        return f"{_endpoint(scheme) or 'the store'} cannot be reached, or breaks connections off"
     plain = text.partition("<")[0]
     return " ".join((plain.partition(" - ")[2] or plain).split())[:200] or type(error).__name__
