@@ -126,6 +126,8 @@ def survey(options: Options, wanted: Needs, note: Callable[[str], None]) -> list
     takes = f"{options.cpus:g} CPU" + (f" and {options.gpus:g} GPU" if options.gpus else "")
     most = sum(one.workers for one in found)
     note(f"{min(most, options.actors or most)} workers of {takes} each; nodes that join later are used, too")
+    if not most and options.actors is None:
+        note("no machine has room for one, and one is asked for: --actors N asks for N, which makes a cluster grow")
     for line in _differences(found):
         note(line)
     return [asdict(one) for one in found]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import ray
 
-from jobs.crew import room
-from jobs.nodes import Needs, Node, _differences, needs, one_a_node, versions
+from jobs.crew import Options, room
+from jobs.nodes import Needs, Node, _differences, needs, one_a_node, survey, versions
 from jobs.worker import UnfitNodeError
 from stylize.config import JobConfig
 from stylize.errors import UsageError
@@ -119,3 +119,15 @@ def test_versions_that_differ_are_named_with_their_node() -> None:
     assert list(_differences([same, other, unasked])) == [
         f"versions differ: torch {here['torch']} here, b has 1.0; times and pixels may differ, too"
     ]
+
+
+@pytest.mark.parametrize(("actors", "told"), [(None, True), (8, False)])
+def test_a_cluster_without_room_is_told_what_makes_it_grow(
+    wanted: Needs, monkeypatch: pytest.MonkeyPatch, actors: int | None, told: bool
+) -> None:
+    head = node(0) | {"NodeID": "h", "NodeManagerHostname": "head", "Alive": True}
+    monkeypatch.setattr(ray, "nodes", lambda: [head])
+    notes: list[str] = []
+    survey(Options(actors=actors, cpus=1, gpus=1), wanted, notes.append)
+    assert notes[0] == "  head: 0 CPU: no workers"
+    assert any("--actors N" in note for note in notes) == told
