@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -123,8 +124,45 @@ def tunnel(file: Path, environment: dict[str, str], log: Path) -> Iterator[Clust
 def start_head(host: Host, environment: dict[str, str]) -> Cluster:
     """Ray's head on a host, one CPU; its dashboard listens on the host's address."""
     options = f"--head --port 6379 --dashboard-host {host.address}"
-    settings = " ".join(f"{name}={value}" for name, value in SOON.items())
-    _start(host, environment, options, settings)
+    _start(host, environment, options, SOON)
+    wait_until(lambda: _answers(host.address, 8265), 60, lambda: f"{host.name} has no dashboard")
+    return Cluster(f"http://{host.address}:8265", environment)
+
+
+def start_growing_head(host: Host, environment: dict[str, str], folder: Path, most: int) -> Cluster:
+    """Ray's head on a host, without CPUs, whose autoscaler starts up to `most` nodes of one CPU beside it.
+
+    Ray's own provider for trials: the nodes are Ray processes of the same host, the autoscaler is the real one.
+    """
+    config: dict[str, Any] = {
+        "cluster_name": "growing",
+        "max_workers": most,
+        "idle_timeout_minutes": 0.1,
+        "upscaling_speed": 1.0,
+        "provider": {
+            "type": "fake_multinode",
+            "gcs_address": f"{host.address}:6379",
+            "launch_multiple": True,
+            "use_node_id_as_ip": True,
+            "disable_node_updaters": True,
+            "disable_launch_config_check": True,
+        },
+        "head_node_type": "ray.head.default",
+        "available_node_types": {
+            "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "min_workers": 0, "max_workers": 0},
+            "worker": {"resources": {"CPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": most},
+        },
+        "file_mounts_sync_continuously": False,
+    }
+    # What Ray's schema wants of every file.
+    steps = ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray")
+    empty = [*(f"{step}_commands" for step in steps), "cluster_synced_files", "rsync_exclude", "rsync_filter"]
+    config |= {key: {} for key in ("auth", "docker", "file_mounts")} | {key: [] for key in empty}
+    file = folder / "growing.yaml"
+    file.write_text(yaml.safe_dump(config))
+    options = f"--head --port 6379 --dashboard-host {host.address} --autoscaling-config={file}"
+    own = {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1", "RAY_enable_autoscaler_v2": "0"}
+    _start(host, environment, options, SOON | own, cpus=0)
     wait_until(lambda: _answers(host.address, 8265), 60, lambda: f"{host.name} has no dashboard")
     return Cluster(f"http://{host.address}:8265", environment)
 
@@ -134,13 +172,20 @@ def join(host: Host, head: Host, environment: dict[str, str]) -> None:
     _start(host, environment, f"--address {head.address}:6379")
 
 
-def _start(host: Host, environment: dict[str, str], options: str, settings: str = "") -> None:
+def _start(
+    host: Host,
+    environment: dict[str, str],
+    options: str,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    cpus: int = 1,
+) -> None:
+    words = " ".join(f"{name}={value}" for name, value in settings.items())
     token = Path(environment["HOME"]) / ".ray" / "auth_token"
     host.run(f"mkdir -p ~/.ray && cp {token} ~/.ray/")
     host.run(
-        f"cd / && export PATH={BIN}:$PATH RAY_AUTH_MODE=token RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO=0 {settings} && "
-        f"ulimit -n 65536; ray start {options} --num-cpus 1 --disable-usage-stats > /tmp/start.log 2>&1 < /dev/null "
-        "|| (cat /tmp/start.log; false)"
+        f"cd / && export PATH={BIN}:$PATH RAY_AUTH_MODE=token RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO=0 {words} && "
+        f"ulimit -n 65536; ray start {options} --num-cpus {cpus} --disable-usage-stats > /tmp/start.log 2>&1 "
+        "< /dev/null || (cat /tmp/start.log; false)"
     )
 
 
