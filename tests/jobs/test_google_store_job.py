@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 
+from jobs.stylize_folder import main as stylize_folder
 from stylize import objects, stores
 from stylize.errors import CannotContinueError, UsageError
 from stylize.results.lease import OutLease
@@ -67,12 +68,13 @@ def test_one_driver_holds_an_out(google: Google) -> None:
         pass
 
 
-def test_whole_job_in_a_bucket(google: Google) -> None:
+def test_whole_job_in_a_bucket(google: Google, capsys: pytest.CaptureFixture[str]) -> None:
     made, proxy = google
     chance = random.Random(7)
-    made.s3.faults = [chance.choice([*[None] * 6, 503, 500, 429, "cut"]) for _ in range(200)]
-    words = ("gs://pictures/content", "gs://pictures/styles", "gs://pictures/out", "--resolution-px", "64")
-    done = job(*words, "--actors", "1")
+    made.s3.faults = [chance.choice([*[None] * 6, 503, 500, 429, "cut"]) for _ in range(60)]
+    folders = ("gs://pictures/content", "gs://pictures/styles", "gs://pictures/out")
+    words = [*folders, "--resolution-px", "64", "--actors", "1"]
+    done = job(*words)
     made.s3.faults = []
     assert done.returncode == 0, done.stderr
     keys = [found.name for found in objects.names("gs://pictures/out/rows")]
@@ -81,8 +83,8 @@ def test_whole_job_in_a_bucket(google: Google) -> None:
     assert sorted(frame["content_uri"]) == sorted(f"gs://pictures/content/kind{n % 2}/{n:02}.png" for n in range(8))
     assert set(frame["status"]) == {"ok"}
     assert all(objects.read(uri)[:2] == b"\xff\xd8" for uri in frame["output_uri"])
-    again = job(*words, "--actors", "1")
-    assert "nothing to do: all 8 tasks have their rows already" in again.stdout, again.stderr
+    assert stylize_folder(words) == 0
+    assert "nothing to do: all 8 tasks have their rows already" in capsys.readouterr().out
     record = json.loads(objects.read("gs://pictures/out/run.json"))
     assert [run["counts"] for run in record["earlier_runs"]] == [{"ok": 8}]
     assert proxy.authorizations - {""} == {"Bearer SECRET-HERE"}
