@@ -15,22 +15,23 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from jobs import logs, nodes, stop
+from jobs import logs, nodes, stop, sweep_inputs
 from jobs.cluster import address_of, local_or_cluster
 from jobs.crew import WINDOW, Options
 from jobs.fanout import FanOut
 from jobs.out import Out, absolute_input, absolute_uri, held, new_run_id, rows_at_hand, run_folders
 from jobs.progress import Reporter
-from jobs.sweep_inputs import inputs, own_photos, own_photos_for_now
 from jobs.sweep_worker import MakeSweeper
 from jobs.worker import WORKER_ENV, load_stylizer
 from stylize import cli, pairs, sweep
 from stylize.config import TORCHVISION, JobConfig
-from stylize.errors import StylizeError, UsageError, one_line
+from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
+from stylize.inputs import Pair
 from stylize.measure import hardware
 from stylize.report import claims, frame
 from stylize.report.estimate import Wanted, told
@@ -38,6 +39,7 @@ from stylize.results.read import read_rows
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
 from stylize.storage import write_atomic, writing
+from stylize.stores import is_object
 from stylize.sweep import Block, Sweep
 
 SHIPPED = Path(__file__).parent / "sweeps"
@@ -59,8 +61,12 @@ def main(argv: Sequence[str]) -> int:
         return _dry_run(plan, out, given)
     if address_of(given.address) and plan.cpus_per_actor is None and not plan.gpus_per_actor:
         raise UsageError(f"{given.sweep}: on a cluster a sweep says what a worker takes: add cpus_per_actor to it")
+    # What the caller got wrong is said before OUT is made.
+    sweep_inputs.check(plan, out)
+    run = _Run(plan, out, new_run_id())
     with stop.on_signals(), held(out, note=lambda text: print(text, flush=True)) as place:
-        return _locked(plan, place, argv, given)
+        run.inputs = sweep_inputs.inputs(plan, sweep_inputs.put_own(plan, place))
+        return _locked(run, place, argv, given)
 
 
 def parser() -> cli.Parser:
@@ -85,6 +91,8 @@ def parser() -> cli.Parser:
 
 
 def _sweep_path(word: str) -> Path:
+    if is_object(word):
+        raise UsageError("SWEEP: a file of this machine or the name of a shipped one; no object store will do here")
     path = Path(word)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
@@ -100,17 +108,18 @@ def _with_weights(methods: list[sweep.Method], given: list[str]) -> list[sweep.M
     known = {method.name for method in methods}
     for name, path in found.items():
         if name not in known or not path:
-            raise UsageError(f"--weights {name}={path}: expected METHOD=PATH, METHOD one of {', '.join(sorted(known))}")
+            # The word itself is not repeated, as a URI may hold a password.
+            raise UsageError(f"--weights: expected METHOD=PATH, METHOD one of {', '.join(sorted(known))}")
     absolute = {name: path if path == "random" else absolute_input(path) for name, path in found.items()}
     return [m.model_copy(update={"weights": absolute.get(m.name, m.weights)}) for m in methods]
 
 
 class _Run:
-    """A sweep under way, or about to be. out: where its images go; own: the project's own photos."""
+    """A sweep under way, or about to be. out: where its images go."""
 
-    def __init__(self, plan: Sweep, out: str, run_id: str, own: str) -> None:
+    def __init__(self, plan: Sweep, out: str, run_id: str, inputs: Sequence[Pair] = ()) -> None:
         self.plan, self.run_id = plan, run_id
-        self.inputs = inputs(plan, own)
+        self.inputs = inputs
         self.blocks = sweep.plan(plan)
         self.cpus = plan.cpus_per_actor or max(1, hardware.usable_cores() // max(plan.workers))
         self.configs = {variant.name: variant.config(plan, out, self.cpus) for variant in sweep.variants(plan)}
@@ -129,12 +138,11 @@ class _Run:
             window=1 if isolated else WINDOW, env={} if isolated else WORKER_ENV,
         )  # fmt: skip
 
-    def asked(self, token: str, note: Callable[[str], None]) -> Callable[[], None]:
-        """Ask a cluster's nodes whether they see what the sweep needs; returns the check for those that join later."""
+    def survey(self, token: str, note: Callable[[str], None]) -> tuple[list[dict[str, Any]], Callable[[], None]]:
+        """Ask a cluster's nodes whether they see what the sweep needs: what they have, and the check for later ones."""
         first, *others = self.configs.values()
         wanted = nodes.needs(first, self.inputs[0], token, others)
-        nodes.survey(self.options(max(self.plan.workers)), wanted, note)
-        return wanted.check
+        return nodes.survey(self.options(max(self.plan.workers)), wanted, note), wanted.check
 
     def lost(self, task: pairs.Task, status: str, error: str, where: Row) -> pa.RecordBatch:
         """The row of a task whose worker cannot make it."""
@@ -144,23 +152,22 @@ class _Run:
 
 
 def _weights_sha256(config: JobConfig) -> str | None:
-    """None where the method cannot be loaded: its rows will say why."""
+    """None where the method cannot be loaded: its rows will say why. Raises UsageError, CannotContinueError."""
     checked = config.model_copy(update={"device": "cpu", "precision": "fp32"})
     try:
         found: str | None = load_stylizer(checked).weights_sha256
-    except UsageError:
+    except (UsageError, CannotContinueError):
         raise
     except StylizeError:
         return None
     return found
 
 
-def _locked(plan: Sweep, out: Out, argv: Sequence[str], given: Namespace) -> int:
-    run_id = new_run_id()
-    run = _Run(plan, out.uri, run_id, own_photos(plan, out))
+def _locked(run: _Run, out: Out, argv: Sequence[str], given: Namespace) -> int:
+    plan, run_id = run.plan, run.run_id
     with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
         done = store.finished(given.retry_failed)
-        _write_record(out, plan, run, argv)
+        record = _write_record(out, plan, run, argv)
         todo = [
             (block, [t for t in run.tasks(block) if bytes.fromhex(t.task_id)[:16] not in done]) for block in run.blocks
         ]
@@ -181,7 +188,8 @@ def _locked(plan: Sweep, out: Out, argv: Sequence[str], given: Namespace) -> int
                     shown.note(f"resuming: {kept} have rows already")
                 make = MakeSweeper(run.configs, run_id, out.token)
                 if shared:
-                    make.check = run.asked(out.token, shown.note)
+                    record["nodes"], make.check = run.survey(out.token, shown.note)
+                    out.record(record)
                 _measure(run, left, store, make, shown)
         counts = store.count_by_status()
     if plan.claims:
@@ -224,11 +232,11 @@ def _fan(run: _Run, workers: int, make: MakeSweeper, shown: Reporter) -> FanOut:
     return FanOut(make, run.lost, run.options(workers), notify=shown.note)
 
 
-def _write_record(out: Out, plan: Sweep, run: _Run, argv: Sequence[str]) -> None:
+def _write_record(out: Out, plan: Sweep, run: _Run, argv: Sequence[str]) -> dict[str, Any]:
     """run.json and the sweep as it was run, so that one command makes it again."""
     import yaml
 
-    record = {
+    record: dict[str, Any] = {
         "run_id": run.run_id,
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", "-m", "jobs.benchmark", *argv]),
@@ -245,12 +253,14 @@ def _write_record(out: Out, plan: Sweep, run: _Run, argv: Sequence[str]) -> None
         text = yaml.safe_dump(plan.model_dump(exclude_defaults=True), sort_keys=False, allow_unicode=True)
         write_atomic(kept, text.encode())
     out.publish("sweep.yaml")
+    return record
 
 
 def _dry_run(plan: Sweep, out: str, given: Namespace) -> int:
     """What is left to do, and what rows of OUT, or of another run, say it will take."""
-    with own_photos_for_now(plan, out) as photos, rows_at_hand(out) as at_hand:
-        run = _Run(plan, out, "dry", photos)
+    sweep_inputs.check(plan, out)
+    with rows_at_hand(out) as at_hand, sweep_inputs.own_for_now(plan, out) as own_images:
+        run = _Run(plan, out, "dry", sweep_inputs.inputs(plan, own_images))
         own = _rows_of(at_hand)
     rows = own
     if given.rows_from:

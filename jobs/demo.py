@@ -8,10 +8,8 @@ from pathlib import Path
 from jobs import stylize_folder
 from stylize import cli
 from stylize.errors import one_line
-from stylize.gallery import styles_folder
-from stylize.gallery.photos import write_demo_photos
+from stylize.gallery import write_demo_photos, write_demo_styles
 from stylize.report.sheet import write_sheet
-from stylize.storage import write_atomic
 
 
 def main(argv: Sequence[str]) -> int:
@@ -20,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("folder", nargs="?", default="demo", help="where inputs and results go (default demo)")
     root = Path(parser.parse_args(argv).folder)
     photos = write_demo_photos(root / "content")
-    styles = write_styles(root / "styles")
+    styles = write_demo_styles(root / "styles")
     out = root / "out"
     print(f"{len(photos)} photos x {len(styles)} artworks, long side 512 px, on a local Ray", flush=True)
     status = stylize_folder.main([str(root / "content"), str(root / "styles"), str(out), "--resolution-px", "512"])
@@ -28,17 +26,6 @@ def main(argv: Sequence[str]) -> int:
     if sheet is not None:
         print(f"sheet:   {one_line(sheet.resolve())}")
     return status
-
-
-def write_styles(folder: Path) -> list[Path]:
-    """The shipped artworks, copied so that a user can look at them and add more; what is there stays."""
-    found = []
-    for source in sorted(styles_folder().rglob("*.jpg")):
-        path = folder / source.relative_to(styles_folder())
-        if not path.exists() or path.read_bytes() != source.read_bytes():
-            write_atomic(path, source.read_bytes())
-        found.append(path)
-    return found
 
 
 if __name__ == "__main__":

@@ -87,6 +87,7 @@ def held(uri: str, note: Callable[[str], None]) -> Iterator[Out]:
             yield Out(uri, Path(uri), lock.token)
         return
     uri = canonical(uri)
+    any_below(uri)  # what is wrong with the call is said as such, not as a lock that cannot be written
     with _copies() as copy, _called({copy: uri}), OutLease(uri, note) as lease:
         copy_run(uri, copy, empty=True)
         yield Out(uri, copy, lease.token, Mirror(f"{uri}/rows", lease.check))
@@ -133,8 +134,20 @@ def _run_folder(word: str, copies: Path, called: dict[Path, str]) -> Path:
 
 def any_below(uri: str) -> bool:
     """Whether a folder of an object store holds anything. Raises UsageError, CannotContinueError."""
-    try:
+    with _asking():
         return next(objects.names(uri), None) is not None
+
+
+def sizes_below(uri: str) -> dict[str, int]:
+    """The names of all objects below a folder, and their sizes in bytes. Raises UsageError, CannotContinueError."""
+    with _asking():
+        return {found.name: found.size_bytes for found in objects.names(uri)}
+
+
+@contextlib.contextmanager
+def _asking() -> Iterator[None]:
+    try:
+        yield
     except (objects.RefusedError, FileNotFoundError) as error:
         raise UsageError(str(error)) from None
     except OSError as error:

@@ -5,30 +5,44 @@ from __future__ import annotations
 import contextlib
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from jobs.out import Out, any_below
-from stylize import objects
-from stylize.errors import UsageError
-from stylize.gallery import styles_folder, write_demo_photos
+from jobs.out import Out, sizes_below
+from stylize.errors import UsageError, one_line
+from stylize.gallery import write_demo_photos, write_demo_styles
 from stylize.inputs import Pair, images_in, root_of
-from stylize.storage import Folder, writing, writing_object
+from stylize.pairs import refuse_out_inside
+from stylize.storage import Folder, writing
 from stylize.stores import is_object
 from stylize.sweep import Sweep
 
-_OWN = "inputs"
+
+class Own(NamedTuple):
+    """Folders of the project's own photos and artworks, for a sweep that names none."""
+
+    photos: str
+    artworks: str
 
 
-def inputs(plan: Sweep, own: str) -> list[Pair]:
-    """Photos of each type and artworks, paired: every photo with every artwork. own: where the project's own are.
+_WRITE: dict[str, Callable[[Path], list[Path]]] = {"photos": write_demo_photos, "artworks": write_demo_styles}
 
-    Raises UsageError where there are none.
-    """
-    photos = list(images_in(root_of(plan.content or own, "CONTENT")))
-    artworks = list(images_in(root_of(plan.styles or str(styles_folder()), "STYLES")))
-    if not photos or not artworks:
-        raise UsageError(f"no images in {plan.styles if photos else plan.content}")
+
+def check(plan: Sweep, out: str) -> None:
+    """Raises UsageError for inputs that are not there, hold no image, or that OUT lies in."""
+    for uri, role in ((plan.content, "CONTENT"), (plan.styles, "STYLES")):
+        if uri is not None:
+            root = root_of(uri, role)
+            refuse_out_inside(root, role, out)
+            if next(images_in(root), None) is None:
+                raise UsageError(f"{role}: no images in {one_line(uri)}")
+
+
+def inputs(plan: Sweep, own: Own) -> list[Pair]:
+    """Photos of each type and artworks, paired: every photo with every artwork."""
+    photos = list(images_in(root_of(plan.content or own.photos, "CONTENT")))
+    artworks = list(images_in(root_of(plan.styles or own.artworks, "STYLES")))
     if plan.photos_per_type is not None:
         types = dict.fromkeys(photo.type for photo in photos)
         photos = [p for kind in types for p in [q for q in photos if q.type == kind][: plan.photos_per_type]]
@@ -37,31 +51,47 @@ def inputs(plan: Sweep, own: str) -> list[Pair]:
     return [Pair(photo, artwork) for artwork in artworks for photo in photos]
 
 
-def own_photos(plan: Sweep, out: Out) -> str:
-    """Where in OUT the project's own photos are, which are put there if the sweep needs them."""
-    place = out.at(_OWN)
-    if plan.content is None:
-        here = out.folder / _OWN
+def put_own(plan: Sweep, out: Out) -> Own:
+    """Put what the sweep needs of the project's own images into OUT.
+
+    There they keep their names and times, which tasks go by: a job that is submitted again runs in another folder.
+    """
+    own = _in(out.at)
+    for name, place in _needed(plan, own):
+        here = out.folder / "inputs" / name
         with writing(here):
-            names = [path.relative_to(here).as_posix() for path in write_demo_photos(here)]
+            files = _WRITE[name](here)
         if is_object(place):
-            with writing_object(place):
-                there = {one.name for one in objects.names(place)}
-            # One that is written again may pass for another photo, whose rows are not there yet.
-            for name in names:
-                if name not in there:
-                    out.publish(f"{_OWN}/{name}")
-    return place
+            there = sizes_below(place)
+            for path in files:
+                # One that is written again may pass for another image.
+                if there.get(path.relative_to(here).as_posix()) != path.stat().st_size:
+                    out.publish(path.relative_to(out.folder).as_posix())
+    return own
 
 
 @contextlib.contextmanager
-def own_photos_for_now(plan: Sweep, out: str) -> Iterator[str]:
-    """As `own_photos`, but nothing is written to OUT, which need not be there yet."""
-    place = Folder(out).at(_OWN)
-    there = plan.content is not None or (any_below(place) if is_object(place) else Path(place).is_dir())
-    if there:
-        yield place
-        return
+def own_for_now(plan: Sweep, out: str) -> Iterator[Own]:
+    """As `put_own`, but nothing is written to OUT, which need not be there yet."""
     with tempfile.TemporaryDirectory() as passing:
-        write_demo_photos(Path(passing))
-        yield passing
+        own = _in(Folder(out).at)
+        for name, place in _needed(plan, own):
+            here = Path(passing, name)
+            files = {path.relative_to(here).as_posix(): path.stat().st_size for path in _WRITE[name](here)}
+            there = sizes_below(place) if is_object(place) else _sizes(Path(place))
+            if not files.items() <= there.items():
+                own = own._replace(**{name: str(here)})
+        yield own
+
+
+def _in(at: Callable[[str], str]) -> Own:
+    return Own(*(at(f"inputs/{name}") for name in Own._fields))
+
+
+def _needed(plan: Sweep, own: Own) -> Iterator[tuple[str, str]]:
+    given = Own(plan.content or "", plan.styles or "")
+    return ((name, place) for name, place, uri in zip(Own._fields, own, given, strict=True) if not uri)
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}

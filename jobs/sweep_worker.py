@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from jobs.worker import MakeRunner, here
 from stylize.config import JobConfig
-from stylize.errors import StylizeError
+from stylize.errors import CannotContinueError, StylizeError
 from stylize.measure.memory import give_back
 from stylize.outcomes import lost_row, out_of_memory
 from stylize.pairs import Task
@@ -74,6 +74,8 @@ class Sweeper:
         _give_back()
         try:
             self._runner = MakeRunner(config, self._run_id, self._token)(self._worker_id)
+        except CannotContinueError:
+            raise  # a store that does not answer is no trait of the method
         except StylizeError as error:
             self._problem = "unsupported", str(error)
         except Exception as error:

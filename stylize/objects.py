@@ -239,7 +239,7 @@ def _told(uri: str, done: str) -> Iterator[None]:
         if "<Code>NoSuchBucket<" in str(error):
             raise FileNotFoundError(f"no such bucket: {one_line(uri)}") from None
         raise OSError(
-            f"{one_line(uri)} could not be {done}, although tried again ({stores.reason(error, uri[:2].lower())})"
+            f"{one_line(uri)} could not be {done}, although tried again ({stores.reason(error, scheme)})"
         ) from None
     except ValueError as error:  # obstore's own check of a key, should it know more than ours
         raise BadKeyError(f"{one_line(uri)}: no key that can be {done} ({one_line(error)})") from None

@@ -87,8 +87,7 @@ def _folders(config: JobConfig, kinds: Collection[str]) -> tuple[Root, Root]:
     single = _single(config.styles or "") if kinds is not SUFFIXES else None
     styles = single or root_of(config.styles, "STYLES")
     for root, role in ((content, "CONTENT"), (styles, "STYLES")):
-        if _lies_in(config.out, root):
-            raise UsageError(f"OUT lies in {role}, so results would be taken for inputs; give an OUT outside of it")
+        refuse_out_inside(root, role, config.out)
     return content, styles
 
 
@@ -100,10 +99,14 @@ def _single(uri: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _lies_in(out: str, root: Root) -> bool:
+def refuse_out_inside(root: Root, role: str, out: str) -> None:
+    """Raises UsageError where OUT lies in an input folder."""
     if isinstance(root, str):
-        return is_object(out) and f"{out}/".startswith(f"{root}/")
-    return not is_object(out) and local_path(out).resolve().is_relative_to(root.resolve())
+        inside = is_object(out) and f"{out}/".startswith(f"{root}/")
+    else:
+        inside = not is_object(out) and local_path(out).resolve().is_relative_to(root.resolve())
+    if inside:
+        raise UsageError(f"OUT lies in {role}, so results would be taken for inputs; give an OUT outside of it")
 
 
 def _zipped(content: Root, styles: Root, kinds: Collection[str]) -> Iterator[Pair]:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize.errors import UsageError
-from stylize.gallery.photos import write_demo_photos
+from stylize.gallery.photos import copied, write_demo_photos
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["NAMES", "draw", "style_path", "styles_folder", "write_demo_photos"]
+__all__ = ["NAMES", "draw", "style_path", "styles_folder", "write_demo_photos", "write_demo_styles"]
 
 # Each style's type (the folder it ships in) and the module that draws it.
 _STYLES = {
@@ -59,3 +59,12 @@ def style_path(name: str) -> Path:
 def styles_folder() -> Path:
     """The folder of shipped style images, one folder a type inside."""
     return Path(__file__).parent / "styles"
+
+
+def write_demo_styles(folder: Path) -> list[Path]:
+    """Copy the shipped style images to `folder` as `<type>/<name>.jpg`; their paths, sorted.
+
+    One that is there already with the same bytes is left alone. A folder that cannot be written to raises the OSError.
+    """
+    shipped = styles_folder()
+    return [copied(path, folder / path.relative_to(shipped)) for path in sorted(shipped.rglob("*.jpg"))]

@@ -39,12 +39,17 @@ def write_demo_photos(folder: Path) -> list[Path]:
         )
     written = []
     for place, name in sorted(PHOTOS.items()):
-        target, data = folder / place, (source / name).read_bytes()
-        if not target.is_file() or target.read_bytes() != data:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-        written.append(target)
+        written.append(copied(source / name, folder / place))
     return written
+
+
+def copied(source: Path, target: Path) -> Path:
+    """A copy of a file; one with the same bytes is left alone, so its time of change stays."""
+    data = source.read_bytes()
+    if not target.is_file() or target.read_bytes() != data:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    return target
 
 
 def _wheel_folder() -> Path:

@@ -54,7 +54,7 @@ def copy_run(uri: str, folder: Path, *, empty: bool = False) -> None:
                 raise UsageError(f"{one_line(uri)} holds no rows: give the OUT of a run")
             if _copied(uri, parts, folder) and parts.items() <= _parts(uri).items():
                 return
-    except objects.RefusedError as error:
+    except (objects.RefusedError, FileNotFoundError) as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         raise CannotContinueError(str(error)) from None

@@ -15,8 +15,11 @@ import yaml
 from jobs.benchmark import main
 from jobs.replay import main as replay
 from jobs.sweep_worker import MakeSweeper
+from jobs.worker import MakeRunner
 from stylize.config import JobConfig
-from stylize.errors import UsageError
+from stylize.errors import CannotContinueError, UsageError
+from stylize.gallery import NAMES
+from stylize.gallery.photos import PHOTOS
 from stylize.measure.hardware import node_name
 from stylize.results.read import read_rows
 from tests.conftest import picture
@@ -155,6 +158,37 @@ def test_a_method_that_cannot_be_loaded_gives_every_task_its_reason(inputs: Path
     assert {(row["worker_id"], row["node"]) for row in rows} == {("worker-7", node_name())}
 
 
+def test_a_store_that_does_not_answer_ends_the_run_and_is_no_trait_of_the_method(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: MakeRunner, worker_id: str) -> None:
+        raise CannotContinueError("s3://b/w could not be read, although tried again")
+
+    monkeypatch.setattr(MakeRunner, "__call__", fails)
+    config = JobConfig(content=str(tmp_path), styles=str(tmp_path), out=str(tmp_path))
+    with pytest.raises(CannotContinueError, match="s3://b/w"):
+        MakeSweeper({"v": config}, "run", None)("worker-7").submit([replace(task(0), variant="v", repeat=1)])
+
+
+@pytest.mark.parametrize("there", [[], ["photos/animals/cat.png"], ["photos/README.txt"]])
+def test_a_dry_run_counts_the_project_s_own_images_however_many_are_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], there: list[str]
+) -> None:
+    for name in there:
+        (tmp_path / "out" / "inputs" / name).parent.mkdir(parents=True)
+        (tmp_path / "out" / "inputs" / name).write_bytes(b"x")
+    plan = {"title": "t", "methods": [{"name": "identity"}], "repeats": 1, "cpus_per_actor": 1, "device": "cpu"}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(plan))
+    assert main([str(tmp_path / "sweep.yaml"), str(tmp_path / "out"), "--dry-run"]) == 0
+    wanted = len(PHOTOS) * len(NAMES) + 1
+    assert f"{wanted} images, {wanted} of them still to do" in capsys.readouterr().out
+
+
+def test_an_out_inside_content_is_refused(inputs: Path) -> None:
+    with pytest.raises(UsageError, match="OUT lies in CONTENT"):
+        main([str(inputs / "sweep.yaml"), str(inputs / "content" / "out")])
+
+
 def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path, tmp_path: Path) -> None:
     slow = {"name": "tests.jobs.faulty:Slow", "label": "slow", "settings": {"seconds": 0.5}, "precisions": ["fp32"]}
     sweep = SWEEP | {"methods": [slow], "content": str(inputs / "content"), "styles": str(inputs / "styles")}
@@ -181,7 +215,14 @@ def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path
             "one of: claims, gpu, precision, quick, scalability, workers",
         ),
         (["quick", "--weights", "microast"], "expected METHOD=PATH"),
-        (["quick", "--weights", "nobody=x"], "METHOD one of compact, gatys"),
+        (
+            ["quick", "--weights", "nobody=s3://KEY:SECRET@b/x"],
+            "^--weights: expected METHOD=PATH, METHOD one of ",
+        ),
+        (
+            ["s3://KEY:SECRET@b/sweep.yaml"],
+            "^SWEEP: a file of this machine or the name of a shipped",
+        ),
         (["quick", "--content", "/nowhere"], "/nowhere"),
         (
             ["quick", "--perceptual", "s3://KEY:SECRET@b/vgg"],
@@ -194,8 +235,10 @@ def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path
     ],
 )
 def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=said) as refused:
         main([words[0], str(tmp_path / "out"), *words[1:]])
+    assert "SECRET" not in str(refused.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_workers_measure_strong_and_weak_scaling(inputs: Path, tmp_path: Path) -> None:

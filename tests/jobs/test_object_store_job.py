@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from jobs.benchmark import main as benchmark
 from jobs.replay import main as replay
 from jobs.summarize import main as summarize
 from stylize import objects
+from stylize.errors import CannotContinueError, UsageError
 from stylize.gallery import styles_folder
 from stylize.gallery.photos import PHOTOS
 from tests.jobs.command import environment, job, plain, start
@@ -142,13 +144,17 @@ def test_a_sweep_is_measured_into_a_bucket_and_read_from_there(
     assert done.returncode == 0, done.stderr
     assert f"report:  python -m jobs.summarize {out} --out REPORT" in done.stdout
     frame = rows(out)
-    assert set(frame["content_uri"]) == {f"{out}/inputs/{name}" for name in PHOTOS}
+    assert set(frame["content_uri"]) == {f"{out}/inputs/photos/{name}" for name in PHOTOS}
+    assert all(uri.startswith(f"{out}/inputs/artworks/") for uri in frame["style_uri"])
     assert all(objects.read(uri)[:2] == b"\xff\xd8" for uri in frame["output_uri"])
     assert objects.read(f"{out}/sweep.yaml").startswith(b"title: In a bucket")
     assert benchmark([*words]) == 0
     assert f"nothing to do: all {wanted} tasks have their rows already" in capsys.readouterr().out
-    assert benchmark([*words, "--dry-run"]) == 0
-    assert f"{wanted} images, 0 of them still to do" in capsys.readouterr().out
+    # A job that is submitted again runs in another copy of the project.
+    for package in ("jobs", "stylize"):
+        shutil.copytree(ROOT / package, tmp_path / package, copy_function=shutil.copyfile)
+    elsewhere = swept(*words, "--dry-run", cwd=tmp_path)
+    assert f"{wanted} images, 0 of them still to do" in elsewhere.stdout, elsewhere.stderr
     assert summarize([out, "--out", str(tmp_path / "report")]) == 0
     assert "In a bucket" in (tmp_path / "report" / "index.html").read_text()
     assert replay([out, frame["task_id"][0]]) == 0
@@ -157,15 +163,35 @@ def test_a_sweep_is_measured_into_a_bucket_and_read_from_there(
     assert sum(uri.startswith("s3://pictures/content/") for uri in rows(out)["content_uri"]) == 13
 
 
-def swept(*words: str) -> subprocess.CompletedProcess[str]:
+def swept(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     call = [sys.executable, "-m", "jobs.benchmark", *words, "--progress", "plain"]
-    return subprocess.run(call, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)
+    return subprocess.run(call, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=300)
+
+
+def test_what_is_wrong_with_a_sweep_is_said_before_anything_is_put_into_the_bucket(s3: Bucket, tmp_path: Path) -> None:
+    own = s3.put("sweep-weights/own.safetensors", b"whatever")
+    plan = {"title": "t", "methods": [{"name": "compact", "weights": own}], "cpus_per_actor": 1, "device": "cpu"}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(plan))
+    words = [str(tmp_path / "sweep.yaml"), "s3://pictures/wrong"]
+    with pytest.raises(UsageError, match="STYLES: no images in s3://pictures/nothing"):
+        benchmark([*words, "--styles", "s3://pictures/nothing"])
+    with pytest.raises(UsageError, match="OUT lies in CONTENT"):
+        benchmark([words[0], "s3://pictures/content/out", "--content", "s3://pictures/content"])
+    with pytest.raises(UsageError, match=r"own\.safetensors: not a whole safetensors file"):
+        benchmark(words)
+    s3.put("sweep-weights/own.safetensors", b"something else")
+    s3.s3.failing = "/sweep-weights/own"
+    # Not rows that say the method cannot do it: they would stay.
+    with pytest.raises(CannotContinueError, match=r"own\.safetensors could not be read"):
+        benchmark(words)
+    s3.s3.failing = None
+    assert not list(objects.names("s3://pictures/wrong"))
 
 
 def test_what_cannot_be_is_one_clear_line(s3: Bucket) -> None:
     folders = ("s3://pictures/content", "s3://pictures/styles")
     for words, status, line in (
-        ((*folders, "s3://none/out"), 1, "cannot go on: s3://none/out/.lock cannot be written: no such bucket"),
+        ((*folders, "s3://none/out"), 2, "error: no such bucket: s3://none/out"),
         ((*folders, "s3://pictures/content/out"), 2, "error: OUT lies in CONTENT"),
         (("s3://none/c", folders[1], "s3://pictures/o"), 2, "error: no such bucket: s3://none/c"),
         (("s3://pictures/empty", folders[1], "s3://pictures/o"), 2, "s3://pictures/empty: no images in this folder"),
