@@ -56,18 +56,17 @@ def put_own(plan: Sweep, out: Out) -> Own:
 
     There they keep their names and times, which tasks go by: a job that is submitted again runs in another folder.
     """
-    own = _in(out.at)
-    for name, place in _needed(plan, own):
+    for name in _needed(plan):
         here = out.folder / "inputs" / name
         with writing(here):
             files = _WRITE[name](here)
-        if is_object(place):
-            there = sizes_below(place)
+        if out.mirror is not None:
+            there = sizes_below(out.at(f"inputs/{name}"))
             for path in files:
                 # One that is written again may pass for another image.
                 if there.get(path.relative_to(here).as_posix()) != path.stat().st_size:
                     out.publish(path.relative_to(out.folder).as_posix())
-    return own
+    return _in(out.at)
 
 
 @contextlib.contextmanager
@@ -75,8 +74,8 @@ def own_for_now(plan: Sweep, out: str) -> Iterator[Own]:
     """As `put_own`, but nothing is written to OUT, which need not be there yet."""
     with tempfile.TemporaryDirectory() as passing:
         own = _in(Folder(out).at)
-        for name, place in _needed(plan, own):
-            here = Path(passing, name)
+        for name in _needed(plan):
+            here, place = Path(passing, name), getattr(own, name)
             files = {path.relative_to(here).as_posix(): path.stat().st_size for path in _WRITE[name](here)}
             there = sizes_below(place) if is_object(place) else _sizes(Path(place))
             if not files.items() <= there.items():
@@ -88,9 +87,8 @@ def _in(at: Callable[[str], str]) -> Own:
     return Own(*(at(f"inputs/{name}") for name in Own._fields))
 
 
-def _needed(plan: Sweep, own: Own) -> Iterator[tuple[str, str]]:
-    given = Own(plan.content or "", plan.styles or "")
-    return ((name, place) for name, place, uri in zip(Own._fields, own, given, strict=True) if not uri)
+def _needed(plan: Sweep) -> list[str]:
+    return [name for name, given in zip(Own._fields, (plan.content, plan.styles), strict=True) if given is None]
 
 
 def _sizes(folder: Path) -> dict[str, int]:

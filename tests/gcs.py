@@ -12,22 +12,20 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from stylize import stores
-from tests.s3 import Bucket, bucket
+from tests.s3 import Answering, Bucket, Proxy, bucket
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 """The server behind looks whether requests are signed, not how."""
 CONDITION = "x-goog-if-generation-match"
 
 
-class Generations:
-    """The proxy; `url` leads to the server behind it."""
+class Generations(Proxy):
+    """The proxy before the server at `target`."""
 
     def __init__(self, target: str) -> None:
         numbers = itertools.count(1)
@@ -37,9 +35,7 @@ class Generations:
         self.authorizations: set[str] = set()
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(Answering):
             def ask(self, verb: str, body: bytes | None = None) -> tuple[int, list[tuple[str, str]], bytes]:
                 left_out = ("host", "authorization", "content-length")
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in left_out}
@@ -76,31 +72,7 @@ class Generations:
                     headers.append(("x-goog-generation", str(of.setdefault(path, next(numbers)))))
                 return status, headers, data
 
-            def reply(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-                self.send_response_only(status)
-                length = str(len(body))
-                for name, value in headers:
-                    if name.lower() == "content-length":
-                        length = value if self.command == "HEAD" else length
-                    elif name.lower() not in ("transfer-encoding", "connection"):
-                        self.send_header(name, value)
-                self.send_header("Content-Length", length)
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        for verb in ("GET", "PUT", "POST", "HEAD", "DELETE"):
-            setattr(Handler, f"do_{verb}", Handler.answer)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 @contextmanager

@@ -22,7 +22,51 @@ QUICK = Patience(retries=6, first_s=0.02, most_s=0.1, for_s=60, request_s=60)
 REFUSED = b"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>KEY-ID-HERE</AWSAccessKeyId></Error>"
 
 
-class FaultyS3:
+class Answering(BaseHTTPRequestHandler):
+    """One connection of a `Proxy`."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        """Answer a request of any verb."""
+        raise NotImplementedError
+
+    def reply(self, status: int, headers: list[tuple[str, str]], body: bytes, cut: bool = False) -> None:
+        """Send an answer, or with `cut` half of its body. To HEAD goes no body: it would pass for the next answer."""
+        self.send_response_only(status)
+        length = str(len(body))
+        for name, value in headers:
+            if name.lower() == "content-length":
+                length = value if self.command == "HEAD" else length
+            elif name.lower() not in ("transfer-encoding", "connection"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+        self.close_connection = cut
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = lambda self: self.answer()  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on the terminal."""
+
+
+class Proxy:
+    """A server on the loopback address, in threads of this process; `url` leads to it."""
+
+    def __init__(self, handler: type[Answering]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """End it."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class FaultyS3(Proxy):
     """`url` leads to the server through the proxy.
 
     `faults` are used up a request each: a status, seconds to wait, "cut" a body, "lose" the answer, or None. All
@@ -36,9 +80,7 @@ class FaultyS3:
         self.authorizations: list[str] = []
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(Answering):
             def answer(self) -> None:
                 outer.requests += 1
                 outer.authorizations.append(self.headers.get("Authorization") or "")
@@ -54,37 +96,14 @@ class FaultyS3:
                 with_server = http.client.HTTPConnection("127.0.0.1", target, timeout=30)
                 with_server.request(self.command, self.path, body, dict(self.headers))
                 answer = with_server.getresponse()
-                headers = [
-                    (k, v) for k, v in answer.getheaders() if k.lower() not in ("transfer-encoding", "connection")
-                ]
                 if fault == "lose":
                     answer.read()
                     self.reply(503, [], b"")
                     return
-                self.reply(answer.status, headers, answer.read(), cut=fault == "cut")
+                self.reply(answer.status, answer.getheaders(), answer.read(), cut=fault == "cut")
                 with_server.close()
 
-            def reply(self, status: int, headers: list[tuple[str, str]], body: bytes, cut: bool = False) -> None:
-                self.send_response_only(status)
-                for name, value in headers:
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body[: len(body) // 2] if cut else body)
-                self.close_connection = cut
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        for verb in ("GET", "PUT", "POST", "HEAD", "DELETE"):
-            setattr(Handler, f"do_{verb}", Handler.answer)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 class Bucket:

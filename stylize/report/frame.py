@@ -81,7 +81,9 @@ def _setups(rows: pd.DataFrame) -> pd.Series:
     known = rows["device_name"].notna() & rows["measure_mode"].notna()
     told = pd.Series(
         [
-            f"{name}, {mode}" if str(device).startswith("cuda") else f"{name}, {threads:.0f} threads, {mode}"
+            f"{name}, {mode}"
+            if str(device).startswith("cuda")
+            else f"{name}, {threads:.0f} thread{'s' * (threads != 1)}, {mode}"
             for name, device, threads, mode in zip(
                 rows["device_name"], rows["device"], rows["threads"], rows["measure_mode"], strict=True
             )

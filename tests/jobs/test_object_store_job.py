@@ -168,7 +168,10 @@ def swept(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(call, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=300)
 
 
-def test_what_is_wrong_with_a_sweep_is_said_before_anything_is_put_into_the_bucket(s3: Bucket, tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_sweep_is_said_before_anything_is_put_into_the_bucket(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     own = s3.put("sweep-weights/own.safetensors", b"whatever")
     plan = {"title": "t", "methods": [{"name": "compact", "weights": own}], "cpus_per_actor": 1, "device": "cpu"}
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(plan))
