@@ -118,13 +118,13 @@ def test_an_interrupted_run_ends_with_a_line_that_says_so(tmp_path: Path) -> Non
 
 
 def test_progress_comes_while_work_is_slow(tmp_path: Path) -> None:
-    for number in range(7):
-        plain(tmp_path / "content" / f"{number}.png", (number * 30, 100, 30))
+    for number in range(10):
+        plain(tmp_path / "content" / f"{number}.png", (number * 25, 100, 30))
     plain(tmp_path / "styles" / "a.png", (10, 10, 10))
     found = events(_job(tmp_path, "tests.jobs.faulty:Slow", "--set", "seconds=1.2"))
-    midway = [one for one in of("progress", found) if 0 < one["done"] < 7]
-    assert midway
-    assert midway[-1]["workers"] == 1
-    assert midway[-1]["queued"] >= 1
-    assert midway[-1]["left_s"] > 0
-    assert midway[-1]["stylize_s"]["p50"] == pytest.approx(1.2, rel=0.2)
+    # The first of them past the warm-up: a late one may fall between the last return and its being counted.
+    midway = next(one for one in of("progress", found) if 1 < one["done"] < 10)
+    assert midway["workers"] == 1
+    assert midway["queued"] >= 1
+    assert midway["left_s"] > 0
+    assert 1.2 <= midway["stylize_s"]["p50"] < 3
