@@ -190,7 +190,8 @@ def test_an_out_inside_content_is_refused(inputs: Path) -> None:
 
 
 def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path, tmp_path: Path) -> None:
-    slow = {"name": "tests.jobs.faulty:Slow", "label": "slow", "settings": {"seconds": 0.5}, "precisions": ["fp32"]}
+    settings = {"seconds": 0.5, "gate": str(tmp_path / "gate")}
+    slow = {"name": "tests.jobs.faulty:Slow", "label": "slow", "settings": settings, "precisions": ["fp32"]}
     sweep = SWEEP | {"methods": [slow], "content": str(inputs / "content"), "styles": str(inputs / "styles")}
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
     words = [sys.executable, "-m", "jobs.benchmark", tmp_path / "sweep.yaml", tmp_path / "out", "--progress", "plain"]
@@ -201,6 +202,7 @@ def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path
         assert sweeping.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    (tmp_path / "gate").touch()
     sweeping.terminate()
     told = sweeping.communicate(timeout=120)[1].splitlines()[-1]
     assert (sweeping.returncode, told) == (130, "interrupted: what is done is kept; the same command resumes")

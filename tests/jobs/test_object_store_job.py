@@ -85,7 +85,7 @@ def test_credentials_stand_nowhere(s3: Bucket) -> None:
 def test_killed_driver_is_resumed_and_no_row_is_doubled(s3: Bucket, tmp_path: Path) -> None:
     words = (
         "s3://pictures/content", "s3://pictures/styles", "s3://pictures/killed", *SMALL,
-        "--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=0.5",
+        "--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=1",
     )  # fmt: skip
     driver = start(*words)
     deadline = time.monotonic() + 90

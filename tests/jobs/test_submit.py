@@ -145,14 +145,17 @@ def test_ray_job_stop_keeps_what_is_done_and_says_how_to_resume(head: Head, tmp_
     for number in range(12):
         plain(tmp_path / "content" / f"{number}.png", (number, 100, 30))
     plain(tmp_path / "styles" / "s.png", (1, 2, 3))
-    slow = ("--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=1.5")
+    gate = tmp_path / "gate"
+    slow = ("--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=1.5", "--set", f"gate={gate}")
     words = (tmp_path / "content", tmp_path / "styles", tmp_path / "out", *slow)
     head.submit(*words, options=("--submission-id", "to-stop", "--no-wait"))
     deadline = time.monotonic() + 120
     while not list((tmp_path / "out").glob("rows/*.parquet")):
         assert time.monotonic() < deadline, head.job("logs", "to-stop")
         time.sleep(0.1)
+    gate.touch()  # the command that stops it may take longer than the rest would
     stopped = head.job("stop", "to-stop")
+    gate.unlink()
     assert "was stopped" in stopped
     before = rows(tmp_path / "out")
     assert 0 < len(before) < 12

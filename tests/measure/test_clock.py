@@ -20,8 +20,8 @@ def test_time_after_the_block_is_not_counted() -> None:
     with timed("cpu") as watch:
         pass
     seconds = watch.seconds
-    time.sleep(0.02)
-    assert watch.seconds == seconds < 0.02
+    time.sleep(0.5)
+    assert watch.seconds == seconds < 0.5
 
 
 def test_a_block_that_raises_has_no_time() -> None:
