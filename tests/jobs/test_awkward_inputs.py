@@ -166,7 +166,7 @@ def test_retry_failed_puts_the_newer_outcome_in_the_older_ones_place(
     root, _ = awkward
     before, images = rows(root / "out"), stamps(root / "out")
     (root / "content" / "locked.png").chmod(0o644)
-    done = job(*_words(root), "--retry-failed")
+    done = job(*_words(root), "--retry-failed", "--actors", 1)
     assert done.returncode == 3, done.stderr
     after = rows(root / "out")
     assert set(after["task_id"]) == set(before["task_id"])

@@ -44,7 +44,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_resumes(local_ray: str, tm
         with Image.open(row["output_uri"]) as image:
             image.load()
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    again = job(*words)
+    again = job(*words, "--actors", 1)
     assert again.returncode == 0, again.stderr
     frame = rows(out)
     assert len(frame) == 60

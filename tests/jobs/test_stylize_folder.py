@@ -186,7 +186,7 @@ def test_zip_pairs_first_with_first(local_ray: str, tmp_path: Path) -> None:
         plain(tmp_path / "content" / f"c{name}.png", (int(name), 0, 0))
         plain(tmp_path / "styles" / f"s{name}.png", (int(name), 9, 0))
     done = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out",
-               "--pairing", "zip", "--stylizer", "identity", "--address", local_ray)  # fmt: skip
+               "--pairing", "zip", "--stylizer", "identity", "--address", local_ray, "--actors", 1)  # fmt: skip
     assert done.returncode == 0, done.stderr
     frame = rows(tmp_path / "out")
     assert {(Path(c).name, Path(s).name) for c, s in zip(frame["content_uri"], frame["style_uri"], strict=True)} == {
@@ -206,6 +206,8 @@ def test_a_photo_put_right_takes_the_place_of_its_failed_row(local_ray: str, tmp
         "identity",
         "--address",
         local_ray,
+        "--actors",
+        1,
     )
     assert job(*words).returncode == 3
     assert job(*words).returncode == 3
@@ -287,7 +289,7 @@ def test_a_folder_of_checkpoints_is_a_folder_of_styles(folders: tuple[Path, Path
     for style in ("one", "two"):
         (checkpoints / style).mkdir(parents=True)
         torch.save(TransformerNet().state_dict(), checkpoints / style / f"{style}.pth")
-    flags = ("--stylizer", "johnson", "--weights", checkpoints)
+    flags = ("--stylizer", "johnson", "--weights", checkpoints, "--actors", 1)
     done = job(folders[0], tmp_path / "out", *flags)
     assert done.returncode == 0, done.stderr
     frame = rows(tmp_path / "out")

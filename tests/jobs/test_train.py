@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -13,7 +15,8 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
-from stylize import images
+from jobs.train import main
+from stylize import cli, images
 from tests.conftest import picture
 from tests.jobs.command import descendants, environment, job, rows
 from tests.jobs.conftest import ROOT
@@ -32,6 +35,17 @@ def train(*given: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         words(*given), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400, check=False
     )
+
+
+def wrong(*given: object) -> str:
+    """What a wrong call says, in this process: one that ends before Ray starts."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(said):
+        patch.setattr(sys, "argv", ["train", *map(str, given)])
+        with pytest.raises(SystemExit) as end:
+            cli.run(main)
+    assert end.value.code == 2, said.getvalue()
+    return said.getvalue()
 
 
 def start(*given: object) -> subprocess.Popen[str]:
@@ -63,16 +77,11 @@ def test_two_workers_train_a_style_that_the_main_job_uses_with_no_further_step(
     facts = json.loads((state / ".metadata.json").read_text())
     assert facts["step"] == "4"
     assert facts["photos"].startswith("4 images, sha256")
-    other = train(photos, photos / "0.jpg", out, "--vgg", vgg, *SMALL)
-    assert other.returncode == 2
-    assert "name night sky, here 0" in other.stderr
-    changed = train(*given, "--seed", 5)
-    assert changed.returncode == 2
-    assert "trained to step 4 with seed 0" in changed.stderr
-    begun = train(*given[:-1], 9, "--start-from", weights)
-    assert begun.returncode == 2
-    assert "start_from None, here" in begun.stderr
-    assert "give another OUT" in other.stderr
+    other = wrong(photos, photos / "0.jpg", out, "--vgg", vgg, *SMALL)
+    assert "name night sky, here 0" in other
+    assert "give another OUT" in other
+    assert "trained to step 4 with seed 0" in wrong(*given, "--seed", 5)
+    assert "start_from None, here" in wrong(*given[:-1], 9, "--start-from", weights)
     used = job(photos, tmp_path / "used", "--stylizer", "johnson", "--weights", weights)
     assert used.returncode == 0, used.stderr
     assert rows(tmp_path / "used")["status"].tolist() == ["ok"] * 4
@@ -127,7 +136,6 @@ def _parts(out: Path) -> int:
         ({"more": ("--steps", "few")}, "steps"),
         ({"more": ("--crop-px", 65)}, "crop_px"),
         ({"more": ("--stepps", 3)}, "--stepps"),
-        ({"more": ("--workers", 50)}, "lower workers"),
     ],
     ids=lambda value: " ".join(str(v) for v in value.values()) if isinstance(value, dict) else "",
 )
@@ -143,9 +151,14 @@ def test_a_wrong_call_is_one_line_and_status_2(
     more = change.get("more", ())
     assert isinstance(more, tuple)
     more = tuple(str(tmp_path / word) if word == "broken.jpg" else word for word in more)
-    done = train(paths["photos"], paths["styles"], paths["out"], "--vgg", paths["vgg"], *SMALL, *more)
+    said = wrong(paths["photos"], paths["styles"], paths["out"], "--vgg", paths["vgg"], *SMALL, *more)
+    assert len(said.splitlines()) == 1, said
+    assert told in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_more_workers_than_there_is_room_for_is_one_line_and_status_2(photos: Path, vgg: Path, tmp_path: Path) -> None:
+    done = train(photos, photos, tmp_path / "out", "--vgg", vgg, *SMALL, "--workers", 50)
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert told in done.stderr
-    if "--workers" not in more:
-        assert not (tmp_path / "out").exists()
+    assert "lower workers" in done.stderr
