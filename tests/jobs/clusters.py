@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -40,6 +41,8 @@ class Cluster:
 
     url: str
     environment: dict[str, str]
+    code: tuple[str, ...] = ("--working-dir", ".")
+    """Options by which its machines get the project."""
 
     def submit(self, log: Path, *words: object) -> subprocess.Popen[bytes]:
         """`ray job submit` of the main job from this checkout, once it is under way; it follows the job to its end."""
@@ -47,7 +50,7 @@ class Cluster:
         for _ in range(30):
             with log.open("wb") as out:
                 started = subprocess.Popen(
-                    [RAY, "job", "submit", "--address", self.url, "--working-dir", ".", "--", *job],
+                    [RAY, "job", "submit", "--address", self.url, *self.code, "--", *job],
                     cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 )  # fmt: skip
             while started.poll() is None and b"submitted successfully" not in log.read_bytes():
@@ -164,7 +167,9 @@ def start_growing_head(host: Host, environment: dict[str, str], folder: Path, mo
     own = {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1", "RAY_enable_autoscaler_v2": "0"}
     _start(host, environment, options, SOON | own, cpus=0)
     wait_until(lambda: _answers(host.address, 8265), 60, lambda: f"{host.name} has no dashboard")
-    return Cluster(f"http://{host.address}:8265", environment)
+    # Each node that comes unpacks the working directory anew, and here all have one: the others' workers lost theirs.
+    seen = json.dumps({"env_vars": {"PYTHONPATH": str(ROOT)}})
+    return Cluster(f"http://{host.address}:8265", environment, ("--runtime-env-json", seen))
 
 
 def join(host: Host, head: Host, environment: dict[str, str]) -> None:
