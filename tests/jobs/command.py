@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from PIL import Image
 
+from stylize import cli
 from tests.jobs.conftest import ROOT
 
 LIMIT_S = 400
@@ -33,6 +37,18 @@ def job(*words: object, prefix: tuple[str, ...] = ()) -> subprocess.CompletedPro
     return subprocess.run(
         [*prefix, *command(*words)], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT_S
     )
+
+
+def refused(main: Callable[[Sequence[str]], int], *words: object) -> str:
+    """The one line that a wrong call of a command ends with, in this process: a call that ends before Ray starts."""
+    told, complaint = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(told), redirect_stderr(complaint):
+        patch.setattr(sys, "argv", ["command", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cli.run(main)
+    said = complaint.getvalue()
+    assert (end.value.code, len(said.splitlines()), told.getvalue()) == (2, 1, ""), said
+    return said
 
 
 def start(*words: object) -> subprocess.Popen[str]:

@@ -2,19 +2,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from jobs.stylize_folder import main, one_a_device
-from stylize import cli
 from stylize import config as configs
 from stylize.errors import UsageError
 from stylize.measure import hardware
 from stylize.results.schema import SCHEMA
-from tests.jobs.command import by_name, job, plain, rows, stamps
+from tests.jobs.command import by_name, job, plain, refused, rows, stamps
 from tests.jobs.faulty import EXIT, HANG, MEMORY, NAN, RAISE
 
 
@@ -252,21 +250,12 @@ def test_a_wrong_call_is_one_line_and_status_2(
     said: str,
     folders: tuple[Path, Path],
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     inputs = folders[0].parent
     (inputs / "empty").mkdir(exist_ok=True)
     plain(inputs / "content" / "cats" / "0.png", (0, 100, 30))
     given = [w.replace("IN/", f"{inputs}/").replace("OUT", str(tmp_path / "out")) for w in words]
-    monkeypatch.setattr(sys, "argv", ["stylize_folder", *given])
-    with pytest.raises(SystemExit) as caught:
-        cli.run(main)
-    told = capsys.readouterr()
-    assert caught.value.code == 2
-    assert said in told.err
-    assert len(told.err.splitlines()) == 1
-    assert told.out == ""
+    assert said in refused(main, *given)
 
 
 @pytest.mark.parametrize("missing", [True, False], ids=["missing", "empty"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import signal
@@ -16,9 +14,9 @@ import pytest
 from safetensors import safe_open
 
 from jobs.train import main
-from stylize import cli, images
+from stylize import images
 from tests.conftest import picture
-from tests.jobs.command import descendants, environment, job, rows
+from tests.jobs.command import descendants, environment, job, refused, rows
 from tests.jobs.conftest import ROOT
 from tests.jobs.test_kills import wait_for
 from tests.training.conftest import artwork, photos, vgg
@@ -35,17 +33,6 @@ def train(*given: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         words(*given), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400, check=False
     )
-
-
-def wrong(*given: object) -> str:
-    """What a wrong call says, in this process: one that ends before Ray starts."""
-    said = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(said):
-        patch.setattr(sys, "argv", ["train", *map(str, given)])
-        with pytest.raises(SystemExit) as end:
-            cli.run(main)
-    assert end.value.code == 2, said.getvalue()
-    return said.getvalue()
 
 
 def start(*given: object) -> subprocess.Popen[str]:
@@ -77,11 +64,11 @@ def test_two_workers_train_a_style_that_the_main_job_uses_with_no_further_step(
     facts = json.loads((state / ".metadata.json").read_text())
     assert facts["step"] == "4"
     assert facts["photos"].startswith("4 images, sha256")
-    other = wrong(photos, photos / "0.jpg", out, "--vgg", vgg, *SMALL)
+    other = refused(main, photos, photos / "0.jpg", out, "--vgg", vgg, *SMALL)
     assert "name night sky, here 0" in other
     assert "give another OUT" in other
-    assert "trained to step 4 with seed 0" in wrong(*given, "--seed", 5)
-    assert "start_from None, here" in wrong(*given[:-1], 9, "--start-from", weights)
+    assert "trained to step 4 with seed 0" in refused(main, *given, "--seed", 5)
+    assert "start_from None, here" in refused(main, *given[:-1], 9, "--start-from", weights)
     used = job(photos, tmp_path / "used", "--stylizer", "johnson", "--weights", weights)
     assert used.returncode == 0, used.stderr
     assert rows(tmp_path / "used")["status"].tolist() == ["ok"] * 4
@@ -151,9 +138,8 @@ def test_a_wrong_call_is_one_line_and_status_2(
     more = change.get("more", ())
     assert isinstance(more, tuple)
     more = tuple(str(tmp_path / word) if word == "broken.jpg" else word for word in more)
-    said = wrong(paths["photos"], paths["styles"], paths["out"], "--vgg", paths["vgg"], *SMALL, *more)
-    assert len(said.splitlines()) == 1, said
-    assert told in said
+    given = (paths["photos"], paths["styles"], paths["out"], "--vgg", paths["vgg"], *SMALL, *more)
+    assert told in refused(main, *given)
     assert not (tmp_path / "out").exists()
 
 
