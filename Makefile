@@ -28,7 +28,7 @@ test-cluster: .venv/installed
 	$(BIN)/python -m pytest -q -rs -m cluster --timeout 600
 
 bench: .venv/installed
-	$(BIN)/python -m jobs.overhead
+	$(BIN)/python -m tools.bench.overhead
 
 clean:
 	rm -rf .venv demo build *.egg-info

@@ -20,29 +20,41 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from jobs import logs, nodes, stop, sweep_inputs
-from jobs.cluster import address_of, local_or_cluster
-from jobs.crew import WINDOW, Options
-from jobs.fanout import FanOut
-from jobs.out import Out, absolute_input, absolute_uri, held, new_run_id, rows_at_hand, run_folders
-from jobs.progress import Reporter
-from jobs.sweep_worker import MakeSweeper
-from jobs.worker import WORKER_ENV, load_stylizer
-from stylize import cli, pairs, sweep
+from jobs.progress import log_format
+from jobs.progress.reporter import Reporter
+from jobs.run import signals
+from jobs.run.output_dir import (
+    OutputDir,
+    absolute_input,
+    absolute_uri,
+    new_run_id,
+    open_output,
+    rows_at_hand,
+    run_folders,
+)
+from jobs.scheduler import preflight
+from jobs.scheduler.ray_runtime import address_of, local_or_cluster
+from jobs.scheduler.scheduler import Scheduler
+from jobs.scheduler.worker import WORKER_ENV, load_stylizer
+from jobs.scheduler.worker_pool import WINDOW, Options
+from jobs.sweep import inputs
+from jobs.sweep.worker import MakeSweeper
+from stylize import cli
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
-from stylize.inputs import Pair
+from stylize.io.files import write_atomic, writing
+from stylize.io.location import is_object
 from stylize.measure import hardware
 from stylize.report import claims, frame
 from stylize.report.estimate import Wanted, told
 from stylize.results.read import read_rows
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
-from stylize.storage import write_atomic, writing
-from stylize.stores import is_object
-from stylize.sweep import Block, Sweep
+from stylize.tasks import pairing, sweep
+from stylize.tasks.listing import Pair
+from stylize.tasks.sweep import Block, Sweep
 
-SHIPPED = Path(__file__).parent / "sweeps"
+SHIPPED = Path(__file__).parent / "sweep"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -62,10 +74,10 @@ def main(argv: Sequence[str]) -> int:
     if address_of(given.address) and plan.cpus_per_actor is None and not plan.gpus_per_actor:
         raise UsageError(f"{given.sweep}: on a cluster a sweep says what a worker takes: add cpus_per_actor to it")
     # What the caller got wrong is said before OUT is made.
-    sweep_inputs.check(plan, out)
+    inputs.check(plan, out)
     run = _Run(plan, out, new_run_id())
-    with stop.on_signals(), held(out, note=lambda text: print(text, flush=True)) as place:
-        run.inputs = sweep_inputs.inputs(plan, sweep_inputs.put_own(plan, place))
+    with signals.on_signals(), open_output(out, note=lambda text: print(text, flush=True)) as place:
+        run.inputs = inputs.inputs(plan, inputs.put_own(plan, place))
         return _locked(run, place, argv, given)
 
 
@@ -125,7 +137,7 @@ class _Run:
         self.configs = {variant.name: variant.config(plan, out, self.cpus) for variant in sweep.variants(plan)}
         self.weights = {name: _weights_sha256(config) for name, config in self.configs.items()}
 
-    def tasks(self, block: Block) -> list[pairs.Task]:
+    def tasks(self, block: Block) -> list[pairing.Task]:
         """A block's tasks."""
         name = block.variant.name
         return list(sweep.tasks(block, self.inputs, self.configs[name], self.weights[name]))
@@ -138,15 +150,15 @@ class _Run:
             window=1 if isolated else WINDOW, env={} if isolated else WORKER_ENV,
         )  # fmt: skip
 
-    def survey(self, token: str, note: Callable[[str], None]) -> tuple[list[dict[str, Any]], Callable[[], None]]:
+    def check_nodes(self, token: str, note: Callable[[str], None]) -> tuple[list[dict[str, Any]], Callable[[], None]]:
         """Ask a cluster's nodes whether they see what the sweep needs: what they have, and the check for later ones."""
         first, *others = self.configs.values()
-        wanted = nodes.needs(first, self.inputs[0], token, others)
-        return nodes.survey(self.options(max(self.plan.workers)), wanted, note), wanted.check
+        wanted = preflight.needs(first, self.inputs[0], token, others)
+        return preflight.check_nodes(self.options(max(self.plan.workers)), wanted, note), wanted.check
 
-    def lost(self, task: pairs.Task, status: str, error: str, where: Row) -> pa.RecordBatch:
+    def lost(self, task: pairing.Task, status: str, error: str, where: Row) -> pa.RecordBatch:
         """The row of a task whose worker cannot make it."""
-        from stylize.outcomes import lost_row
+        from stylize.pipeline.failures import lost_row
 
         return to_batch([lost_row(self.configs[task.variant or ""], self.run_id, task, status, error, where)])
 
@@ -163,7 +175,7 @@ def _weights_sha256(config: JobConfig) -> str | None:
     return found
 
 
-def _locked(run: _Run, out: Out, argv: Sequence[str], given: Namespace) -> int:
+def _locked(run: _Run, out: OutputDir, argv: Sequence[str], given: Namespace) -> int:
     plan, run_id = run.plan, run.run_id
     with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
         done = store.finished(given.retry_failed)
@@ -179,7 +191,7 @@ def _locked(run: _Run, out: Out, argv: Sequence[str], given: Namespace) -> int:
             most = max(plan.workers)
             with (
                 local_or_cluster(given.address, run.cpus * most, plan.gpus_per_actor * most) as shared,
-                logs.among_rays(run_id),
+                log_format.among_rays(run_id),
                 Reporter(total, given.progress) as shown,
             ):
                 shown.note(f"{len(run.blocks)} blocks, {total} images, {run.cpus:g} CPU a worker, {plan.mode}")
@@ -188,7 +200,7 @@ def _locked(run: _Run, out: Out, argv: Sequence[str], given: Namespace) -> int:
                     shown.note(f"resuming: {kept} have rows already")
                 make = MakeSweeper(run.configs, run_id, out.token)
                 if shared:
-                    record["nodes"], make.check = run.survey(out.token, shown.note)
+                    record["nodes"], make.check = run.check_nodes(out.token, shown.note)
                     out.record(record)
                 _measure(run, left, store, make, shown)
         counts = store.count_by_status()
@@ -202,9 +214,9 @@ def _locked(run: _Run, out: Out, argv: Sequence[str], given: Namespace) -> int:
 
 
 def _measure(
-    run: _Run, left: Iterable[tuple[Block, list[pairs.Task]]], store: RowStore, make: MakeSweeper, shown: Reporter
+    run: _Run, left: Iterable[tuple[Block, list[pairing.Task]]], store: RowStore, make: MakeSweeper, shown: Reporter
 ) -> None:
-    fan: FanOut | None = None
+    fan: Scheduler | None = None
     workers = 0
     try:
         for block, tasks in left:
@@ -217,7 +229,7 @@ def _measure(
             for batch in fan.results(iter(tasks)):
                 store.tick()
                 if batch is None:
-                    stop.check()
+                    signals.check()
                 else:
                     store.add(batch)
                     statuses = batch.column("status").to_pylist()
@@ -228,11 +240,11 @@ def _measure(
             fan.__exit__()
 
 
-def _fan(run: _Run, workers: int, make: MakeSweeper, shown: Reporter) -> FanOut:
-    return FanOut(make, run.lost, run.options(workers), notify=shown.note)
+def _fan(run: _Run, workers: int, make: MakeSweeper, shown: Reporter) -> Scheduler:
+    return Scheduler(make, run.lost, run.options(workers), notify=shown.note)
 
 
-def _write_record(out: Out, plan: Sweep, run: _Run, argv: Sequence[str]) -> dict[str, Any]:
+def _write_record(out: OutputDir, plan: Sweep, run: _Run, argv: Sequence[str]) -> dict[str, Any]:
     """run.json and the sweep as it was run, so that one command makes it again."""
     import yaml
 
@@ -258,9 +270,9 @@ def _write_record(out: Out, plan: Sweep, run: _Run, argv: Sequence[str]) -> dict
 
 def _dry_run(plan: Sweep, out: str, given: Namespace) -> int:
     """What is left to do, and what rows of OUT, or of another run, say it will take."""
-    sweep_inputs.check(plan, out)
-    with rows_at_hand(out) as at_hand, sweep_inputs.own_for_now(plan, out) as own_images:
-        run = _Run(plan, out, "dry", sweep_inputs.inputs(plan, own_images))
+    inputs.check(plan, out)
+    with rows_at_hand(out) as at_hand, inputs.own_for_now(plan, out) as own_images:
+        run = _Run(plan, out, "dry", inputs.inputs(plan, own_images))
         own = _rows_of(at_hand)
     rows = own
     if given.rows_from:
@@ -285,6 +297,6 @@ def _rows_of(out: Path) -> pd.DataFrame | None:
 
 
 if __name__ == "__main__":
-    logs.configure(logs.DRIVER)
+    log_format.configure(log_format.DRIVER)
     sys.argv[0] = "benchmark"
-    stop.run(main)
+    signals.run(main)

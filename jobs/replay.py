@@ -19,17 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from jobs.out import run_folders
-from jobs.worker import load_stylizer
+from jobs.run.output_dir import run_folders
+from jobs.scheduler.worker import load_stylizer
 from stylize import cli, images
 from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import StylizeError, UsageError, one_line
-from stylize.inputs import Input, Pair
+from stylize.io.files import read_bytes
 from stylize.measure import hardware
-from stylize.pairs import Task
 from stylize.results.read import read_rows
-from stylize.storage import read_bytes
+from stylize.tasks.listing import Input, Pair
+from stylize.tasks.pairing import Task
 
 SCORES = (
     "ssim", "content_distance", "gram_distance", "moments_distance", "lpips", "content_loss", "style_loss",
@@ -133,7 +133,7 @@ def _config(row: dict[str, Any], record: dict[str, Any], given: Any, folder: str
 
 
 def _made_again(config: JobConfig, row: dict[str, Any], given: Any) -> tuple[dict[str, Any], Any]:
-    from stylize.runner import Runner
+    from stylize.pipeline.runner import Runner
 
     inputs = (Input(given.content or row["content_uri"], "", row["content_type"]),
               Input(given.style or row["style_uri"], "", row["style_type"]))  # fmt: skip

@@ -14,23 +14,26 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs import events, fanout, logs, stop
-from jobs.cluster import address_of, local_or_cluster
-from jobs.counter import TaskCounter
-from jobs.crew import WINDOW, Options
-from jobs.dry_run import dry_run
-from jobs.out import Out, absolute_input, absolute_uri, earlier_runs, held, new_run_id
-from jobs.progress import Reporter
-from jobs.worker import WORKER_ENV, MakeRunner, load_stylizer
-from stylize import cli, pairs
+from jobs.progress import json_lines, log_format
+from jobs.progress.reporter import Reporter
+from jobs.run import signals
+from jobs.run.dry_run import dry_run
+from jobs.run.output_dir import OutputDir, absolute_input, absolute_uri, earlier_runs, new_run_id, open_output
+from jobs.run.resume import TaskCounter
+from jobs.scheduler import scheduler
+from jobs.scheduler.ray_runtime import address_of, local_or_cluster
+from jobs.scheduler.worker import WORKER_ENV, MakeRunner, load_stylizer
+from jobs.scheduler.worker_pool import WINDOW, Options
+from stylize import cli
 from stylize import config as configs
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, UsageError, one_line
+from stylize.io.files import writing
 from stylize.measure import hardware
-from stylize.pairs import Task
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
-from stylize.storage import writing
+from stylize.tasks import pairing
+from stylize.tasks.pairing import Task
 
 RANDOM = "random"
 
@@ -38,7 +41,7 @@ RANDOM = "random"
 def main(argv: Sequence[str]) -> int:
     """Run the job; returns the exit status: 0 all ok, 3 some rows are not."""
     flags = _parse(argv)
-    with events.apart(flags.get("progress")):
+    with json_lines.apart(flags.get("progress")):
         return _call(flags, argv)
 
 
@@ -49,13 +52,13 @@ def _call(flags: dict[str, Any], argv: Sequence[str]) -> int:
     if dry:
         return dry_run(config, retry_failed, weights_sha256(config), style_kinds(config))
     # What the caller got wrong is said before OUT is made.
-    pairs.pairs(config, style_kinds(config))
+    pairing.pairs(config, style_kinds(config))
     weights = weights_sha256(config)
-    with stop.on_signals(), held(config.out, note=lambda text: print(text, flush=True)) as out:
+    with signals.on_signals(), open_output(config.out, note=lambda text: print(text, flush=True)) as out:
         counter = _locked(config, retry_failed, out, argv, weights)
         status = finish(config, out, counter)
         status = cli.EXIT_OK if allowed and status == cli.EXIT_NOT_ALL_OK else status
-        return events.finished(config.progress, config.out, counter.counts, status)
+        return json_lines.finished(config.progress, config.out, counter.counts, status)
 
 
 def _parse(argv: Sequence[str]) -> dict[str, Any]:
@@ -144,9 +147,11 @@ def style_kinds(config: JobConfig) -> Collection[str]:
     return weights.SUFFIXES if _styles_are_weights(config) else images.SUFFIXES
 
 
-def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str], weights: str | None) -> TaskCounter:
+def _locked(
+    config: JobConfig, retry_failed: bool, out: OutputDir, argv: Sequence[str], weights: str | None
+) -> TaskCounter:
     kinds = style_kinds(config)
-    total = pairs.count(config, kinds)
+    total = pairing.count(config, kinds)
     run_id = new_run_id()
     with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
         _check_shard(config, out)
@@ -155,8 +160,8 @@ def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str]
         record = describe_run(config, run_id, argv, retry_failed)
         out.record(record)
         counter = TaskCounter(config, done, failed)
-        stream = pairs.pairs(config, kinds)
-        tasks = pairs.tasks(stream, config.result_settings(), weights, config.format)
+        stream = pairing.pairs(config, kinds)
+        tasks = pairing.tasks(stream, config.result_settings(), weights, config.format)
         todo = counter.new(tasks, unique=config.manifest is not None)
         first = next(todo, None)
         if first is None:
@@ -169,7 +174,7 @@ def _locked(config: JobConfig, retry_failed: bool, out: Out, argv: Sequence[str]
     return counter
 
 
-def _check_shard(config: JobConfig, out: Out) -> None:
+def _check_shard(config: JobConfig, out: OutputDir) -> None:
     """Raises UsageError if OUT holds another share of the same pairs: two OUTs would have rows of one task."""
     own = config.model_dump()
     for run in earlier_runs(out.folder):
@@ -182,7 +187,7 @@ def _check_shard(config: JobConfig, out: Out) -> None:
 
 def _work(
     config: JobConfig,
-    out: Out,
+    out: OutputDir,
     record: dict[str, Any],
     store: RowStore,
     first: Task,
@@ -190,29 +195,29 @@ def _work(
     total: int,
     counter: TaskCounter,
 ) -> None:
-    from jobs import nodes
-    from jobs.metrics import Metrics
-    from stylize.outcomes import lost_row
+    from jobs.progress.prometheus import Metrics
+    from jobs.scheduler import preflight
+    from stylize.pipeline.failures import lost_row
 
     run_id = record["run_id"]
     ray = local_or_cluster(config.address, config.cpus_per_actor, config.gpus_per_actor)
-    with ray as shared, logs.among_rays(run_id), Reporter(total, config.progress) as shown:
+    with ray as shared, log_format.among_rays(run_id), Reporter(total, config.progress) as shown:
         if counter.kept:
             shown.note("resuming: tasks that have rows already are not done again")
         if shared:
-            config = nodes.one_a_node(config)
+            config = preflight.one_a_node(config)
             record["config"] = config.model_dump()
         options, make = fan_options(config), MakeRunner(config, run_id, out.token)
         if shared:
-            wanted = nodes.needs(config, first.pair, out.token)
-            record["nodes"] = nodes.survey(options, wanted, shown.note)
+            wanted = preflight.needs(config, first.pair, out.token)
+            record["nodes"] = preflight.check_nodes(options, wanted, shown.note)
             out.record(record)
             make.check = wanted.check
 
         def lost(task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
             return to_batch([lost_row(config, run_id, task, status, error, where)])
 
-        with fanout.FanOut(make, lost, options, notify=shown.note) as fan:
+        with scheduler.Scheduler(make, lost, options, notify=shown.note) as fan:
             shown.watch(fan, Metrics(config.stylizer, run_id))
             try:
                 collect(fan.results(itertools.chain([first], todo)), store, counter, shown)
@@ -247,7 +252,7 @@ def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: 
     """Every batch of rows into the store, its statuses counted and shown."""
     for batch in batches:
         if batch is None:
-            stop.check()
+            signals.check()
         store.tick()
         if batch is not None:
             columns = (batch.column(name).to_pylist() for name in ("task_id", "content_uri", "style_uri"))
@@ -297,7 +302,7 @@ def describe_run(config: JobConfig, run_id: str, argv: Sequence[str], retry_fail
     }
 
 
-def finish(config: JobConfig, out: Out, counter: TaskCounter) -> int:
+def finish(config: JobConfig, out: OutputDir, counter: TaskCounter) -> int:
     """Print tables, places and counts; returns the exit status."""
     from rich.console import Console
     from rich.table import Table
@@ -330,5 +335,5 @@ def finish(config: JobConfig, out: Out, counter: TaskCounter) -> int:
 
 
 if __name__ == "__main__":
-    logs.configure(logs.DRIVER)
-    stop.run(main)
+    log_format.configure(log_format.DRIVER)
+    signals.run(main)

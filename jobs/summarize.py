@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from jobs.out import absolute_out, run_folders
+from jobs.run.output_dir import absolute_out, run_folders
 from stylize import cli
 from stylize.errors import UsageError, one_line
+from stylize.io.files import write_atomic, writing
 from stylize.report import claims, compare, frame, page
-from stylize.storage import write_atomic, writing
 
 PICTURES = 60
 

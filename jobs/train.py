@@ -23,20 +23,20 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from jobs import stop
-from jobs.cluster import local_or_cluster
-from jobs.progress import TrainingReporter
+from jobs.progress.reporter import TrainingReporter
+from jobs.run import signals
+from jobs.scheduler.ray_runtime import local_or_cluster
 from stylize import cli
 from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
+from stylize.io.files import writing
 from stylize.measure import hardware
-from stylize.results.lock import OutLock
+from stylize.results.output_lock import OutLock
 from stylize.results.read import write_json_atomic
-from stylize.storage import writing
 
 if TYPE_CHECKING:
     from stylize.training.config import TrainConfig
     from stylize.training.data import Folder
-    from stylize.training.loop import Standing
+    from stylize.training.loop import TrainStatus
 
 CHECKPOINTS = "checkpoints"
 RUN_FILE = "train.json"
@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     if config.device == "cuda" and not (config.address or os.environ.get("RAY_ADDRESS") or torch.cuda.is_available()):
         raise UsageError("torch sees no CUDA device here; use --device cpu, or --address of a cluster with GPUs")
     load_backbone("vgg19", STYLE_LAYERS, config.vgg, option="--vgg")
-    with stop.on_signals(), OutLock(config.out):
+    with signals.on_signals(), OutLock(config.out):
         with writing(config.out / RUN_FILE):
             write_json_atomic(config.out / RUN_FILE, began)
         return _locked(config, photos, artworks, argv)
@@ -89,12 +89,12 @@ def _absolute(config: TrainConfig) -> TrainConfig:
 
 def _began(config: TrainConfig, artworks: Folder) -> dict[str, Any]:
     """What a training is of and begins with. Raises WeightsError for weights that do not fit."""
-    from stylize.training.subjects import subject
+    from stylize.training.trainable_model import trainable_model
 
     facts: dict[str, Any] = {"method": config.method, "name": config.weights_name}
     if config.method == "johnson":
         facts["style_sha256"] = artworks.sha256
-    facts["start_from"] = subject(config).start_from(config.start_from) if config.start_from else None
+    facts["start_from"] = trainable_model(config).start_from(config.start_from) if config.start_from else None
     return facts
 
 
@@ -199,17 +199,17 @@ def _scaling(config: TrainConfig) -> dict[str, Any]:
     return {"num_workers": config.workers, "use_gpu": use_gpu, "resources_per_worker": {"CPU": cpus}}
 
 
-class Board:
+class StatusActor:
     """Where rank 0 writes how far it is, for the driver to read."""
 
     def __init__(self) -> None:
-        self._standing: Standing | None = None
+        self._standing: TrainStatus | None = None
 
-    def write(self, standing: Standing) -> None:
+    def write(self, standing: TrainStatus) -> None:
         """Replace what stands there."""
         self._standing = standing
 
-    def read(self) -> Standing | None:
+    def read(self) -> TrainStatus | None:
         """What stands there."""
         return self._standing
 
@@ -223,7 +223,7 @@ def _train(
 
     # Its own lines would tear the bar apart; what matters of them comes back as the error.
     logging.getLogger("ray.train").setLevel(logging.ERROR)
-    board = ray.remote(Board).options(num_cpus=0).remote()
+    board = ray.remote(StatusActor).options(num_cpus=0).remote()
     trainer: Any = TorchTrainer(
         _work,
         train_loop_config={
@@ -242,7 +242,7 @@ def _train(
     trainer._register_sigint_handler = lambda controller: None
     with shown, _watching(board, shown):
         try:
-            with stop.insisting():
+            with signals.insisting():
                 trainer.fit()
         except Exception as error:
             raise _plain(error) from None
@@ -279,7 +279,7 @@ def _watching(board: Any, shown: TrainingReporter) -> Iterator[None]:
 
 def _show(board: Any, shown: TrainingReporter) -> None:
     try:
-        now: Standing | None = ray.get(board.read.remote(), timeout=5)
+        now: TrainStatus | None = ray.get(board.read.remote(), timeout=5)
     except (ray.exceptions.RayError, ray.exceptions.GetTimeoutError):
         return
     if now is not None:
@@ -323,4 +323,4 @@ if __name__ == "__main__":
     from jobs.train import main as entry
 
     sys.argv[0] = "train"
-    stop.run(entry)
+    signals.run(entry)

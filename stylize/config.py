@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from stylize.errors import UsageError
-from stylize.stores import canonical, check_key, is_object
+from stylize.io.location import canonical, check_key, is_object
 
 LEAST_SHARE = 1e-4
 """Of a CPU or GPU; Ray counts in these."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,10 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 # OpenMP's threads spin while they wait for each other, and with three files at once for one that has no core: tests
 # of stylizers took 92 to 100 s, and 31 to 33 s when they sleep instead. To be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+ROOT = Path(__file__).parents[1]
+"""The checkout."""
 
 
 def picture(seed: int, width: int = 64, height: int = 48) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -39,6 +45,17 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
+def local_ray() -> Iterator[str]:
+    """A Ray of two CPUs for the whole session; its address."""
+    import ray
+
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    yield ray.get_runtime_context().gcs_address
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real photos and weights that some checks need; skips where there is none."""
     found = os.environ.get("STYLIZE_TEST_DATA")
@@ -50,12 +67,13 @@ def real_data() -> Path:
 def finished_run(content: Path, styles: Path, out: Path) -> None:
     """Rows and images of a whole small run, made inline: no Ray."""
     from stylize import config as configs
-    from stylize import load, pairs
+    from stylize import load
+    from stylize.pipeline.runner import Runner
     from stylize.results.store import RowStore
-    from stylize.runner import Runner
+    from stylize.tasks import pairing
 
     config = configs.build({"content": str(content), "styles": str(styles), "out": str(out), "stylizer": "identity"})
     runner = Runner(config, load("identity"), run_id="test", worker_id="w", token=None)
-    tasks = list(pairs.tasks(pairs.pairs(config), config.result_settings(), None, config.format))
+    tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
     with RowStore.open(out) as store:
         store.add(runner.run(tasks))

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from stylize import stores
-from stylize.stores import Patience
+from stylize.io import location
+from stylize.io.location import Patience
 
 QUICK = Patience(retries=6, first_s=0.02, most_s=0.1, for_s=60, request_s=60)
 """What this process waits with meanwhile; jobs that it starts wait as they always do."""
@@ -149,14 +149,14 @@ def bucket() -> Iterator[Bucket]:
         patch.setenv("AWS_ACCESS_KEY_ID", "KEY-ID-HERE")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET-HERE")
         patch.setenv("AWS_ENDPOINT_URL", faulty.url)
-        patch.setattr(stores, "USUAL", QUICK)
-        stores.store.cache_clear()
+        patch.setattr(location, "USUAL", QUICK)
+        location.store.cache_clear()
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=Bucket.name)
         faulty.requests = 0
         try:
             yield Bucket(faulty, client)
         finally:
-            stores.store.cache_clear()
+            location.store.cache_clear()
             faulty.close()
             server.stop()

@@ -17,12 +17,13 @@ from torch import Tensor
 
 import stylize
 from stylize import config as configs
-from stylize import images, pairs
+from stylize import images
 from stylize.measure.memory import exact_peaks
-from stylize.measure.speed import reference_ssim
-from stylize.runner import Runner
+from stylize.pipeline.runner import Runner
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
+from stylize.tasks import pairing
+from tools.bench.ssim_speed import reference_ssim
 
 
 class Slow(Identity):
@@ -51,7 +52,7 @@ def rows(folders: tuple[Path, Path], out: Path, loaded: Any, **settings: Any) ->
     values = {"content": str(folders[0]), "styles": str(folders[1]), "out": str(out), "stylizer": loaded.name}
     config = configs.build(values | {"format": "png", "measure_mode": "isolated"} | settings)
     runner = Runner(config, loaded, run_id="r", worker_id="w", token=None)
-    found = pairs.tasks(pairs.pairs(config), config.result_settings(), None, config.format)
+    found = pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format)
     return [runner.run_one(task) for task in found]
 
 

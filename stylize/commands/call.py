@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from stylize import cli, stylizers
 from stylize.errors import UsageError, one_line
 from stylize.images import MAX_PIXELS
-from stylize.storage import local_path, writing
+from stylize.io.files import local_path, writing
 
 FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 """A result's suffix to its format."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from stylize import cli, stylizers
 from stylize.errors import StylizeError, UsageError, one_line
-from stylize.storage import local_path
+from stylize.io.files import local_path
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -11,7 +11,7 @@ from stylize import cli, stylizers
 from stylize.commands.call import FORMATS, Call, Options, parse
 from stylize.errors import CannotContinueError, ImageError, UnsupportedImageError, UsageError, one_line
 from stylize.images import Pixels, decode, encode
-from stylize.storage import local_path, read_bytes, write_atomic, writing
+from stylize.io.files import local_path, read_bytes, write_atomic, writing
 
 if TYPE_CHECKING:
     from stylize.stylizers.base import Stylizer
@@ -161,7 +161,7 @@ def _memory() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        from stylize.outcomes import out_of_memory
+        from stylize.pipeline.failures import out_of_memory
 
         if not out_of_memory(error):
             raise

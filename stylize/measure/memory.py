@@ -47,7 +47,7 @@ class PeakMemory:
             import torch
 
             torch.cuda.reset_peak_memory_stats(self._device)
-        self._held = held(self._device)
+        self._held = held_bytes(self._device)
 
     def stop(self) -> Peak:
         """The peaks since `start()`; measuring goes on, so it may be called again."""
@@ -74,7 +74,7 @@ def exact_peaks() -> Iterator[None]:
     small pictures, none for large ones, so that nothing could be said of how memory grows. It is slow (a time of its
     own is worth nothing); afterwards the heap keeps what it gets, as in a worker that is not being measured.
     """
-    held: list[int] = []
+    held_bytes: list[int] = []
     with contextlib.suppress(OSError, AttributeError):
         _empty_this_threads_heap()
         # From here on no thread's heap shrinks: what another one gave back would be missing from this one's peak.
@@ -82,12 +82,12 @@ def exact_peaks() -> Iterator[None]:
         _libc().mallopt(_MMAP_THRESHOLD, _LEAST_BLOCK_BYTES)
         _libc().mallopt(_MMAP_MAX, _MOST_BLOCKS)
         give_back()
-        held = _holes_of_this_threads_heap()
+        held_bytes = _holes_of_this_threads_heap()
     try:
         yield
     finally:
         with contextlib.suppress(OSError, AttributeError):
-            for block in held:
+            for block in held_bytes:
                 _libc().free(block)
             _libc().mallopt(_MMAP_THRESHOLD, _MOST_BLOCK_BYTES)
 
@@ -141,7 +141,7 @@ def _libc() -> ctypes.CDLL:
     return libc
 
 
-def held(device: str = "cpu") -> tuple[int | None, int | None]:
+def held_bytes(device: str = "cpu") -> tuple[int | None, int | None]:
     """(resident, allocated on the accelerator) in bytes now; None for what this machine has not."""
     allocated = None
     if device.startswith("cuda"):
@@ -151,8 +151,8 @@ def held(device: str = "cpu") -> tuple[int | None, int | None]:
     return _status_bytes(b"VmRSS:"), allocated
 
 
-def _above(peak: int | None, held: int | None) -> int | None:
-    return None if peak is None or held is None else max(0, peak - held)
+def _above(peak: int | None, held_bytes: int | None) -> int | None:
+    return None if peak is None or held_bytes is None else max(0, peak - held_bytes)
 
 
 @cache

@@ -30,19 +30,19 @@ def gram(features: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Look:
+class StyleFeatures:
     """What features are like at each of STYLE_LAYERS: means and deviations (N, C), and Gram matrices (N, C, C)."""
 
     moments: dict[str, tuple[Tensor, Tensor]]
     grams: dict[str, Tensor]
 
     @classmethod
-    def of(cls, features: dict[str, Tensor]) -> Look:
+    def of(cls, features: dict[str, Tensor]) -> StyleFeatures:
         """From features (N, C, H, W) by layer."""
         layers = {name: features[name] for name in STYLE_LAYERS}
         return cls({name: mean_std(x) for name, x in layers.items()}, {name: gram(x) for name, x in layers.items()})
 
-    def moments_distance(self, other: Look) -> dict[str, float]:
+    def moments_distance(self, other: StyleFeatures) -> dict[str, float]:
         """By layer, mean square differences of means and of deviations (Huang and Belongie 2017, equation 13)."""
         found = {}
         for name, ours in self.moments.items():
@@ -50,7 +50,7 @@ class Look:
             found[name] = sum(float((a - b).square().mean()) for a, b in pairs)
         return found
 
-    def gram_distance(self, other: Look) -> dict[str, float]:
+    def gram_distance(self, other: StyleFeatures) -> dict[str, float]:
         """By layer, the mean square difference of Gram matrices (Johnson et al. 2016, equation 4, times C squared)."""
         return {name: float((ours - other.grams[name]).square().mean()) for name, ours in self.grams.items()}
 
@@ -65,12 +65,12 @@ class Perceptual:
         self._vgg = vgg.to(device).to(memory_format=torch.channels_last)
         self._device = torch.device(device)
 
-    def see(self, image: Tensor) -> tuple[Tensor, Look]:
+    def see(self, image: Tensor) -> tuple[Tensor, StyleFeatures]:
         """Features at CONTENT_LAYER, (1, 512, H / 8, W / 8), and what the picture looks like."""
         with torch.inference_mode():
             batch = image[None].to(self._device, memory_format=torch.channels_last)
             features = self._vgg(batch)
-            return features[CONTENT_LAYER], Look.of(features)
+            return features[CONTENT_LAYER], StyleFeatures.of(features)
 
 
 def content_distance(ours: Tensor, theirs: Tensor) -> float:

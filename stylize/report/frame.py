@@ -17,7 +17,7 @@ from stylize.results.schema import SCHEMA
 KEY = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
 """What rows of a report have in common when they are put together."""
 VARIANT = re.compile(r"^(?P<method>.*) (?P<asked>\w+) (?P<px>\d+) px x(?P<workers>\d+)(?P<weak> each)?$", re.DOTALL)
-"""A sweep's name of a variant, as stylize.sweep makes it."""
+"""A sweep's name of a variant, as stylize.tasks.sweep makes it."""
 
 
 def load(outs: Sequence[Path]) -> pd.DataFrame:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
+from stylize.io.files import write_atomic
 from stylize.report import pictures, plots, tables, words
 from stylize.report.claims import Claim
 from stylize.report.frame import record
-from stylize.storage import write_atomic
 
 TEMPLATES = Path(__file__).parent / "templates"
 

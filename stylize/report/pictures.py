@@ -12,8 +12,8 @@ from PIL import Image
 
 from stylize import images
 from stylize.errors import CannotContinueError, StylizeError
+from stylize.io.files import read_bytes
 from stylize.report.units import score, seconds, side
-from stylize.storage import read_bytes
 
 log = logging.getLogger(__name__)
 

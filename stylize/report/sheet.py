@@ -10,8 +10,8 @@ from PIL import Image, ImageOps
 
 from stylize import images
 from stylize.errors import ImageError
+from stylize.io.files import read_bytes, write_atomic
 from stylize.results.read import read_rows
-from stylize.storage import read_bytes, write_atomic
 
 CELL_PX = (240, 180)
 GAP_PX = 6

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stylize.errors import CannotContinueError, one_line
+from stylize.io.files import is_temporary, writing
 from stylize.results.schema import SCHEMA, SCHEMA_VERSION
-from stylize.storage import is_temporary, writing
 
 KEY_BYTES = 16
 MERGED_ROWS = 100_000

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from stylize.errors import CannotContinueError, UsageError, one_line
+from stylize.io.files import write_atomic
 from stylize.results.parts import iter_part, keep_rows, older_rows, part_paths
 from stylize.results.schema import SCHEMA
-from stylize.storage import write_atomic
 
 _TRIES = 8
 _Version = tuple[int, int, int]

@@ -22,10 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stylize.errors import CannotContinueError
+from stylize.io.files import write_atomic, writing
 from stylize.results import parts
-from stylize.results.mirror import Mirror
+from stylize.results.remote_parts import Mirror
 from stylize.results.schema import SCHEMA, STATUSES
-from stylize.storage import write_atomic, writing
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from stylize import images
 from stylize.errors import CannotContinueError, StylizeError, UsageError
-from stylize.inputs import images_in
-from stylize.storage import local_path
+from stylize.io.files import local_path
+from stylize.tasks.listing import images_in
 
 BROKEN_IN_A_ROW = 200
 

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from stylize.errors import CannotContinueError
-from stylize.storage import write_atomic
+from stylize.io.files import write_atomic
 from stylize.stylizers.base import fast_bf16
 from stylize.training import losses, record
+from stylize.training.batch_loader import Batches
 from stylize.training.config import TrainConfig
 from stylize.training.data import Crops, Folder
 from stylize.training.judge import Judge
-from stylize.training.subjects import subject
-from stylize.training.supply import Batches
+from stylize.training.trainable_model import trainable_model
 
 AVERAGE_DECAY = 0.998
 WARM_UP_STEPS = 100
@@ -44,7 +44,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrainStatus:
     """How far a run is: for a progress bar."""
 
     step: int
@@ -69,7 +69,7 @@ class Trainer:
         self.origin = origin | {"vgg_sha256": self.judge.sha256}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            model = subject(config)
+            model = trainable_model(config)
         started = model.start_from(config.start_from) if config.start_from else None
         self.history: list[dict[str, Any]] = [{"step": 0, "start_from": started, **self._facts()}]
         self.model = model.to(place.device).to(memory_format=torch.channels_last)
@@ -78,7 +78,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(self.model.parameters(), config.learning_rate, weight_decay=1e-4)
         self.batches: Batches | None = None
 
-    def run(self, save: Callable[[Path | None], None], show: Callable[[Standing], None], scratch: Path) -> None:
+    def run(self, save: Callable[[Path | None], None], show: Callable[[TrainStatus], None], scratch: Path) -> None:
         """Train to the last step. `save` is called by every worker at each checkpoint, by rank 0 with its file.
 
         Raises CannotContinueError when the loss is no longer finite.
@@ -89,7 +89,7 @@ class Trainer:
         finally:
             self.close()
 
-    def _train(self, save: Callable[[Path | None], None], show: Callable[[Standing], None], scratch: Path) -> None:
+    def _train(self, save: Callable[[Path | None], None], show: Callable[[TrainStatus], None], scratch: Path) -> None:
         config = self.config
         book = record.Losses(config.out, self.step) if self.place.rank == 0 else None
         pending: list[tuple[dict[str, float], dict[str, Tensor]]] = []
@@ -251,9 +251,9 @@ def _check_finite(rows: list[dict[str, float]]) -> None:
             )
 
 
-def _standing(rows: list[dict[str, float]]) -> Standing:
+def _standing(rows: list[dict[str, float]]) -> TrainStatus:
     seconds = sum(row["step_s"] for row in rows)
-    return Standing(
+    return TrainStatus(
         step=int(rows[-1]["step"]),
         images_per_s=sum(row["images"] for row in rows) / seconds,
         wait_share=sum(row["wait_s"] for row in rows) / seconds,

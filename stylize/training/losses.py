@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylize.measure.perceptual import CONTENT_LAYER, STYLE_LAYERS, Look, gram, mean_std
+from stylize.measure.perceptual import CONTENT_LAYER, STYLE_LAYERS, StyleFeatures, gram, mean_std
 
 Features = dict[str, Tensor]
 
 
-def terms(output: Features, content: Tensor, style: Look, image: Tensor) -> dict[str, Tensor]:
+def terms(output: Features, content: Tensor, style: StyleFeatures, image: Tensor) -> dict[str, Tensor]:
     """Each term of the loss, unweighted: content, moments, gram, variation, range.
 
     output: scaled features of `image` (N, 3, H, W) in about [0, 1]; content: the photo's at CONTENT_LAYER.

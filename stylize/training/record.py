@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from stylize import images
-from stylize.storage import write_atomic
+from stylize.io.files import write_atomic
 from stylize.stylizers.base import to_pixels
 from stylize.training.config import TrainConfig
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from stylize import cli
-from tests.jobs.conftest import ROOT
+from tests.conftest import ROOT
 
 LIMIT_S = 400
 

@@ -14,17 +14,16 @@ import yaml
 
 from jobs.benchmark import main
 from jobs.replay import main as replay
-from jobs.sweep_worker import MakeSweeper
-from jobs.worker import MakeRunner
+from jobs.scheduler.worker import MakeRunner
+from jobs.sweep.worker import MakeSweeper
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, UsageError
-from stylize.gallery import NAMES
 from stylize.gallery.photos import PHOTOS
 from stylize.measure.hardware import node_name
 from stylize.results.read import read_rows
-from tests.conftest import picture
-from tests.jobs.conftest import ROOT
-from tests.jobs.works import task
+from tests.conftest import ROOT, picture
+from tests.jobs.scheduler.works import task
+from tools.draw_styles import NAMES
 
 SWEEP: dict[str, Any] = {
     "title": "Two methods",

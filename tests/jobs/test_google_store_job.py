@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from jobs.stylize_folder import main as stylize_folder
-from stylize import objects, stores
 from stylize.errors import CannotContinueError, UsageError
-from stylize.results.lease import OutLease
+from stylize.io import location, object_store
+from stylize.results.output_lease import OutLease
 from tests.gcs import Generations, google_bucket
 from tests.jobs.command import job, plain
 from tests.s3 import Bucket
@@ -35,28 +35,30 @@ def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Google]:
 
 def test_conditional_write_says_who_was_first(google: Google) -> None:
     uri = "gs://pictures/lock"
-    first = objects.put(uri, b"1", {})
-    with pytest.raises(objects.Conflict):
-        objects.put(uri, b"2", {})
-    second = objects.put(uri, b"3", first)
-    with pytest.raises(objects.Conflict):
-        objects.put(uri, b"4", first)
-    assert objects.read_version(uri) == (b"3", second)
+    first = object_store.put(uri, b"1", {})
+    with pytest.raises(object_store.Conflict):
+        object_store.put(uri, b"2", {})
+    second = object_store.put(uri, b"3", first)
+    with pytest.raises(object_store.Conflict):
+        object_store.put(uri, b"4", first)
+    assert object_store.read_version(uri) == (b"3", second)
     assert google[1].conditions[0] == "0"
 
 
 def test_objects_are_written_whole_listed_and_removed(google: Google) -> None:
     data = bytes(range(256)) * 60_000  # 15 MB: several parts
     google[0].s3.faults = [None, 503, "cut", 500, None, "cut"]
-    objects.put("gs://pictures/large/big", data)
-    assert objects.read("gs://pictures/large/big") == data
+    object_store.put("gs://pictures/large/big", data)
+    assert object_store.read("gs://pictures/large/big") == data
     google[0].s3.faults = []
-    assert [(found.name, found.size_bytes) for found in objects.names("gs://pictures/large")] == [("big", len(data))]
+    assert [(found.name, found.size_bytes) for found in object_store.names("gs://pictures/large")] == [
+        ("big", len(data))
+    ]
     for _ in range(2):
-        objects.remove("gs://pictures/large/big")
-    assert objects.head("gs://pictures/large/big") is None
+        object_store.remove("gs://pictures/large/big")
+    assert object_store.head("gs://pictures/large/big") is None
     with pytest.raises(FileNotFoundError, match="no such object: gs://pictures/none"):
-        objects.read("gs://pictures/none")
+        object_store.read("gs://pictures/none")
 
 
 def test_one_driver_holds_an_out(google: Google) -> None:
@@ -77,15 +79,15 @@ def test_whole_job_in_a_bucket(google: Google, capsys: pytest.CaptureFixture[str
     done = job(*words)
     made.s3.faults = []
     assert done.returncode == 0, done.stderr
-    keys = [found.name for found in objects.names("gs://pictures/out/rows")]
-    frame = pd.concat([pd.read_parquet(io.BytesIO(objects.read(f"gs://pictures/out/rows/{key}"))) for key in keys])
+    keys = [found.name for found in object_store.names("gs://pictures/out/rows")]
+    frame = pd.concat([pd.read_parquet(io.BytesIO(object_store.read(f"gs://pictures/out/rows/{key}"))) for key in keys])
     assert frame["task_id"].is_unique
     assert sorted(frame["content_uri"]) == sorted(f"gs://pictures/content/kind{n % 2}/{n:02}.png" for n in range(8))
     assert set(frame["status"]) == {"ok"}
-    assert all(objects.read(uri)[:2] == b"\xff\xd8" for uri in frame["output_uri"])
+    assert all(object_store.read(uri)[:2] == b"\xff\xd8" for uri in frame["output_uri"])
     assert stylize_folder(words) == 0
     assert "nothing to do: all 8 tasks have their rows already" in capsys.readouterr().out
-    record = json.loads(objects.read("gs://pictures/out/run.json"))
+    record = json.loads(object_store.read("gs://pictures/out/run.json"))
     assert [run["counts"] for run in record["earlier_runs"]] == [{"ok": 8}]
     assert proxy.authorizations - {""} == {"Bearer SECRET-HERE"}
     assert "SECRET-HERE" not in done.stdout + done.stderr + json.dumps(record) + frame.to_csv()
@@ -93,8 +95,8 @@ def test_whole_job_in_a_bucket(google: Google, capsys: pytest.CaptureFixture[str
 
 def test_a_base_url_that_is_none_is_one_line(google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_BASE_URL", "http://KEY:SECRET@host")
-    stores.store.cache_clear()
+    location.store.cache_clear()
     with pytest.raises(UsageError, match="GOOGLE_BASE_URL: expected http://HOST") as refused:
-        objects.read("gs://pictures/a.jpg")
+        object_store.read("gs://pictures/a.jpg")
     assert "SECRET" not in str(refused.value)
-    stores.store.cache_clear()
+    location.store.cache_clear()

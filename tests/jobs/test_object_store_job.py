@@ -20,12 +20,12 @@ import stylize
 from jobs.benchmark import main as benchmark
 from jobs.replay import main as replay
 from jobs.summarize import main as summarize
-from stylize import objects
 from stylize.errors import CannotContinueError, UsageError
 from stylize.gallery import styles_folder
 from stylize.gallery.photos import PHOTOS
+from stylize.io import object_store
+from tests.conftest import ROOT
 from tests.jobs.command import environment, job, plain, start
-from tests.jobs.conftest import ROOT
 from tests.s3 import Bucket, bucket
 
 SMALL = ("--resolution-px", "64", "--actors", "1")
@@ -62,20 +62,20 @@ def test_whole_job_in_a_bucket_survives_throttling_and_cut_connections(s3: Bucke
     assert list(frame["status"].unique()) == ["ok"]
     assert sorted(frame["content_uri"]) == sorted(f"s3://pictures/content/kind{n % 2}/{n:02}.png" for n in range(12))
     assert set(frame["content_type"]) == {"kind0", "kind1"}
-    assert all(objects.read(uri)[:2] == b"\xff\xd8" for uri in frame["output_uri"])
+    assert all(object_store.read(uri)[:2] == b"\xff\xd8" for uri in frame["output_uri"])
     again = job(*words)
     assert again.returncode == 0
     assert "nothing to do: all 12 tasks have their rows already" in again.stdout
-    record = json.loads(objects.read("s3://pictures/out/run.json"))
+    record = json.loads(object_store.read("s3://pictures/out/run.json"))
     assert [run["counts"] for run in record["earlier_runs"]] == [{"ok": 12}]
 
 
 def test_credentials_stand_nowhere(s3: Bucket) -> None:
     done = job("s3://pictures/content", "s3://pictures/styles", "s3://pictures/secret", *SMALL, "--actors", "2")
     written = done.stdout + done.stderr
-    for found in objects.names("s3://pictures/secret"):
+    for found in object_store.names("s3://pictures/secret"):
         if not found.name.startswith("images/"):
-            written += objects.read(f"s3://pictures/secret/{found.name}").decode(errors="replace")
+            written += object_store.read(f"s3://pictures/secret/{found.name}").decode(errors="replace")
     written += rows("s3://pictures/secret").to_csv()
     assert done.returncode == 0
     assert "KEY-ID-HERE" not in written
@@ -89,7 +89,7 @@ def test_killed_driver_is_resumed_and_no_row_is_doubled(s3: Bucket, tmp_path: Pa
     )  # fmt: skip
     driver = start(*words)
     deadline = time.monotonic() + 90
-    while not list(objects.names("s3://pictures/killed/rows")):
+    while not list(object_store.names("s3://pictures/killed/rows")):
         assert driver.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -139,15 +139,15 @@ def test_a_sweep_is_measured_into_a_bucket_and_read_from_there(
     assert benchmark([*words, "--dry-run"]) == 0
     wanted = len(PHOTOS) + 1
     assert f"{wanted} images, {wanted} of them still to do" in capsys.readouterr().out
-    assert not list(objects.names(out))
+    assert not list(object_store.names(out))
     done = swept(*words)
     assert done.returncode == 0, done.stderr
     assert f"report:  python -m jobs.summarize {out} --out REPORT" in done.stdout
     frame = rows(out)
     assert set(frame["content_uri"]) == {f"{out}/inputs/photos/{name}" for name in PHOTOS}
     assert all(uri.startswith(f"{out}/inputs/artworks/") for uri in frame["style_uri"])
-    assert all(objects.read(uri)[:2] == b"\xff\xd8" for uri in frame["output_uri"])
-    assert objects.read(f"{out}/sweep.yaml").startswith(b"title: In a bucket")
+    assert all(object_store.read(uri)[:2] == b"\xff\xd8" for uri in frame["output_uri"])
+    assert object_store.read(f"{out}/sweep.yaml").startswith(b"title: In a bucket")
     assert benchmark([*words]) == 0
     assert f"nothing to do: all {wanted} tasks have their rows already" in capsys.readouterr().out
     # A job that is submitted again runs in another copy of the project.
@@ -188,7 +188,7 @@ def test_what_is_wrong_with_a_sweep_is_said_before_anything_is_put_into_the_buck
     with pytest.raises(CannotContinueError, match=r"own\.safetensors could not be read"):
         benchmark(words)
     s3.s3.failing = None
-    assert not list(objects.names("s3://pictures/wrong"))
+    assert not list(object_store.names("s3://pictures/wrong"))
 
 
 def test_what_cannot_be_is_one_clear_line(s3: Bucket) -> None:
@@ -206,4 +206,4 @@ def test_what_cannot_be_is_one_clear_line(s3: Bucket) -> None:
         assert (done.returncode, len(done.stderr.splitlines())) == (status, 1), done.stderr
         assert line in done.stderr
         assert "SECRET" not in done.stderr
-    assert list(objects.names("s3://pictures/o")) == []
+    assert list(object_store.names("s3://pictures/o")) == []

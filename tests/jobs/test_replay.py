@@ -10,12 +10,13 @@ import pytest
 
 from jobs.replay import main
 from stylize import config as configs
-from stylize import images, load, pairs
+from stylize import images, load
 from stylize.errors import UsageError
 from stylize.measure.hardware import describe
+from stylize.pipeline.runner import Runner
 from stylize.results.read import read_rows
 from stylize.results.store import RowStore
-from stylize.runner import Runner
+from stylize.tasks import pairing
 from tests.conftest import picture
 from tests.s3 import bucket
 
@@ -28,7 +29,7 @@ def out(folders: tuple[Path, Path], tmp_path: Path) -> Path:
     config = configs.build(values | {"settings": {"alpha": 0.5}, "resolution_px": 48, "precision": "fp32"})
     stylizer = load("compact", precision="fp32", alpha=0.5)
     runner = Runner(config, stylizer, run_id="first", worker_id="w", token=None)
-    tasks = list(pairs.tasks(pairs.pairs(config), config.result_settings(), None, config.format))
+    tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
     with RowStore.open(tmp_path / "out") as store:
         store.add(runner.run(tasks))
     record = {"run_id": "first", "config": config.model_dump(), "environment": describe(), "git_commit": None}

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.jobs.command import plain, rows
-from tests.jobs.conftest import ROOT
 
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
 

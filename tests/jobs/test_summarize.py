@@ -10,8 +10,7 @@ import pytest
 from jobs.summarize import main
 from stylize import images
 from stylize.errors import UsageError
-from tests.conftest import finished_run, picture
-from tests.jobs.conftest import ROOT
+from tests.conftest import ROOT, finished_run, picture
 from tests.report.made import row, written
 from tests.s3 import bucket
 

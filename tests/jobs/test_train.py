@@ -15,10 +15,9 @@ from safetensors import safe_open
 
 from jobs.train import main
 from stylize import images
-from tests.conftest import picture
+from tests.conftest import ROOT, picture
 from tests.jobs.command import descendants, environment, job, refused, rows
-from tests.jobs.conftest import ROOT
-from tests.jobs.test_kills import wait_for
+from tests.jobs.run.test_kills import wait_for
 from tests.training.conftest import artwork, photos, vgg
 
 __all__ = ["artwork", "photos", "vgg"]

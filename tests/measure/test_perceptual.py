@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from stylize.measure.perceptual import STYLE_LAYERS, Look, Perceptual, content_distance, gram
+from stylize.measure.perceptual import STYLE_LAYERS, Perceptual, StyleFeatures, content_distance, gram
 
 
 def features(seed: int) -> dict[str, torch.Tensor]:
@@ -27,7 +27,10 @@ def test_statistics_of_bf16_features_are_taken_in_fp32() -> None:
 
 def test_distances_follow_their_formulas_by_layer() -> None:
     one, two = features(0), features(1)
-    moments, grams = Look.of(one).moments_distance(Look.of(two)), Look.of(one).gram_distance(Look.of(two))
+    moments, grams = (
+        StyleFeatures.of(one).moments_distance(StyleFeatures.of(two)),
+        StyleFeatures.of(one).gram_distance(StyleFeatures.of(two)),
+    )
     assert list(moments) == list(grams) == list(STYLE_LAYERS)
     for name in STYLE_LAYERS:
         a, b = (x[name][0].flatten(1) for x in (one, two))

@@ -7,8 +7,8 @@ import pytest
 import torch
 from skimage.data import astronaut
 
-from stylize.measure.speed import reference_ssim
 from stylize.measure.ssim import Image, ssim
+from tools.bench.ssim_speed import reference_ssim
 
 PHOTO: Image = astronaut()
 RNG = np.random.default_rng(7)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from stylize.errors import CannotContinueError
-from stylize.results.lock import OutLock
+from stylize.results.output_lock import OutLock
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
 
@@ -28,7 +28,7 @@ import hashlib, os, sys
 from datetime import datetime, timezone
 from pathlib import Path
 from stylize.results import store as module
-from stylize.results.lock import OutLock
+from stylize.results.output_lock import OutLock
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
 

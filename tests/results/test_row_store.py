@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stylize import objects, storage
 from stylize.errors import CannotContinueError
+from stylize.io import files, object_store
 from stylize.results import parts as part_module
 from stylize.results import store as store_module
-from stylize.results.mirror import Mirror
+from stylize.results.remote_parts import Mirror
 from stylize.results.schema import SCHEMA, SCHEMA_VERSION, to_batch
 from stylize.results.store import RowStore
 from tests.s3 import bucket
@@ -260,7 +260,7 @@ def test_an_error_on_the_way_does_not_lose_the_rows_that_wait(tmp_path: Path) ->
 
 def test_an_interrupt_right_after_a_write_adds_no_row_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RowStore.open(tmp_path)
-    write = storage.write_atomic
+    write = files.write_atomic
 
     def interrupted(*args: Any, **more: Any) -> None:
         write(*args, **more)
@@ -310,6 +310,6 @@ def test_a_merge_that_only_seemed_to_fail_leaves_no_row_twice(tmp_path: Path, ca
         store.compact()
         assert s3.s3.faults == []
         assert "were not merged" in caplog.text
-        there = [found.name for found in objects.names("s3://pictures/out/rows")]
+        there = [found.name for found in object_store.names("s3://pictures/out/rows")]
         assert there == [part.name for part in parts(tmp_path)]
         assert len(there) == 5

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 import stylize
-from jobs import published
 from stylize.errors import UsageError, WeightsError
 from stylize.measure.ssim import ssim
 from stylize.stylizers.base import to_pixels, to_tensor
 from tests.conftest import picture
+from tools.bench import reference_models
 
 CPU = torch.device("cpu")
 Nets = tuple[nn.Sequential, nn.Sequential]
@@ -24,7 +24,7 @@ Nets = tuple[nn.Sequential, nn.Sequential]
 @pytest.fixture(scope="module")
 def nets() -> Nets:
     torch.manual_seed(1)
-    return published.adain_encoder(), published.adain_decoder()
+    return reference_models.adain_encoder(), reference_models.adain_decoder()
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def cut(result: Tensor, like: Tensor) -> Tensor:
 @pytest.mark.parametrize("size", [(48, 64), (45, 67), (16, 57)])
 def test_result_is_the_ports(nets: Nets, folder: Path, size: tuple[int, int], alpha: float) -> None:
     content, style = image(1, size), image(2, (53, 39))
-    expected = cut(published.adain_transfer(*nets, content, [style], alpha), content)
+    expected = cut(reference_models.adain_transfer(*nets, content, [style], alpha), content)
     torch.testing.assert_close(run(folder, content, style, alpha=alpha), expected, atol=1e-5, rtol=0)
 
 
@@ -70,7 +70,7 @@ def test_styles_are_mixed_as_the_port_interpolates(nets: Nets, folder: Path, alp
     stylizer = stylize.load("adain", weights=folder, precision="fp32", alpha=alpha)
     pixels = [to_pixels(one) for one in (content, *styles)]
     result = stylizer(pixels[0], pixels[1:], style_weights=[1, 3])  # type: ignore[call-arg]
-    expected = cut(published.adain_transfer(*nets, content, styles, alpha, weights=[0.25, 0.75]), content)
+    expected = cut(reference_models.adain_transfer(*nets, content, styles, alpha, weights=[0.25, 0.75]), content)
     torch.testing.assert_close(to_tensor(result, CPU), expected, atol=0.51 / 255, rtol=0)
 
 
@@ -89,7 +89,7 @@ def test_weights_that_cannot_be_are_refused(folder: Path, weights: list[float]) 
 
 def test_preserve_color_encodes_the_recoloured_style(nets: Nets, folder: Path) -> None:
     content, style = image(1), image(2)
-    expected = cut(published.adain_transfer(*nets, content, [published.coral(style, content)]), content)
+    expected = cut(reference_models.adain_transfer(*nets, content, [reference_models.coral(style, content)]), content)
     result = run(folder, content, style, preserve_color=True)
     torch.testing.assert_close(result, expected, atol=1e-3, rtol=0)
     assert (result - run(folder, content, style)).abs().mean() > 0.005
@@ -126,7 +126,7 @@ def test_settings_that_only_save_time_leave_the_look(folder: Path, settings: dic
 
 
 def test_missing_decoder_is_named(nets: Nets, tmp_path: Path) -> None:
-    torch.save(nets[0][: published.RELU4_1].state_dict(), tmp_path / "vgg_normalised.pth")
+    torch.save(nets[0][: reference_models.RELU4_1].state_dict(), tmp_path / "vgg_normalised.pth")
     with pytest.raises(WeightsError, match=r"decoder\.pth: .*expected adain's decoder\.pth$"):
         stylize.load("adain", weights=tmp_path)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from jobs import published
 from stylize.stylizers._color import luminance_only, match_colors
+from tools.bench import reference_models
 
 
 def image(seed: int, height: int = 30, width: int = 40) -> Tensor:
@@ -34,7 +34,9 @@ def test_matched_colours_vary_together_as_the_targets_do() -> None:
 
 
 def test_at_one_size_matching_is_the_ports() -> None:
-    torch.testing.assert_close(match_colors(image(1), image(2)), published.coral(image(1), image(2)), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        match_colors(image(1), image(2)), reference_models.coral(image(1), image(2)), atol=1e-3, rtol=0
+    )
 
 
 def test_image_of_one_colour_can_be_source_or_target() -> None:

@@ -13,25 +13,25 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import stylize
-from jobs import published
 from stylize.errors import UsageError, WeightsError
 from stylize.measure.ssim import ssim
 from stylize.stylizers.base import to_pixels, to_tensor
 from tests.conftest import picture
+from tools.bench import reference_models
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def net() -> published.TransformerNet:
-    return published.transformer_net(1)
+def net() -> reference_models.TransformerNet:
+    return reference_models.transformer_net(1)
 
 
 def content(size: tuple[int, int] = (48, 64)) -> Tensor:
     return to_tensor(picture(1, size[1], size[0]), CPU)
 
 
-def expected(net: published.TransformerNet, image: Tensor) -> Tensor:
+def expected(net: reference_models.TransformerNet, image: Tensor) -> Tensor:
     height, width = image.shape[1:]
     with torch.inference_mode():
         result: Tensor = (net(image[None] * 255) / 255)[0, :, :height, :width].clamp(0, 1)
@@ -51,13 +51,13 @@ def saved(path: Path, state: Mapping[str, Any]) -> Path:
 
 
 @pytest.mark.parametrize("size", [(48, 64), (45, 67), (16, 33)])
-def test_result_is_the_examples(net: published.TransformerNet, tmp_path: Path, size: tuple[int, int]) -> None:
+def test_result_is_the_examples(net: reference_models.TransformerNet, tmp_path: Path, size: tuple[int, int]) -> None:
     result = run(saved(tmp_path / "a.pth", net.state_dict()), content(size))
     torch.testing.assert_close(result, expected(net, content(size)), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["a.pth", "a.model", "a.pth.tar", "a.safetensors"])
-def test_every_usual_file_type_is_read(net: published.TransformerNet, tmp_path: Path, name: str) -> None:
+def test_every_usual_file_type_is_read(net: reference_models.TransformerNet, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     if path.suffix == ".safetensors":
         save_file(net.state_dict(), path)
@@ -66,13 +66,13 @@ def test_every_usual_file_type_is_read(net: published.TransformerNet, tmp_path: 
     torch.testing.assert_close(run(path, content()), expected(net, content()), atol=1e-5, rtol=0)
 
 
-def test_statistics_that_old_torch_saved_are_ignored(net: published.TransformerNet, tmp_path: Path) -> None:
+def test_statistics_that_old_torch_saved_are_ignored(net: reference_models.TransformerNet, tmp_path: Path) -> None:
     unused = {f"{norm}.running_{kind}": torch.rand(128) for norm in ("in3", "res1.in2") for kind in ("mean", "var")}
     path = saved(tmp_path / "old.model", net.state_dict() | unused | {"in3.num_batches_tracked": torch.tensor(3)})
     torch.testing.assert_close(run(path, content()), expected(net, content()), atol=1e-5, rtol=0)
 
 
-def test_prefix_of_data_parallel_is_taken_off(net: published.TransformerNet, tmp_path: Path) -> None:
+def test_prefix_of_data_parallel_is_taken_off(net: reference_models.TransformerNet, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.pth", {f"module.{name}": value for name, value in net.state_dict().items()})
     torch.testing.assert_close(run(path, content()), expected(net, content()), atol=1e-5, rtol=0)
 
@@ -90,7 +90,7 @@ def test_prefix_of_data_parallel_is_taken_off(net: published.TransformerNet, tmp
     ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else None,
 )
 def test_settings_that_only_save_time_leave_the_look(
-    net: published.TransformerNet, tmp_path: Path, settings: dict[str, Any], least: float
+    net: reference_models.TransformerNet, tmp_path: Path, settings: dict[str, Any], least: float
 ) -> None:
     image = content((90, 71))
     result = run(saved(tmp_path / "a.pth", net.state_dict()), image, **settings)
@@ -99,12 +99,12 @@ def test_settings_that_only_save_time_leave_the_look(
 
 def test_folder_of_checkpoints_is_a_folder_of_styles(tmp_path: Path) -> None:
     for seed, name in enumerate(("a.pth", "b.model")):
-        saved(tmp_path / name, published.transformer_net(seed).state_dict())
+        saved(tmp_path / name, reference_models.transformer_net(seed).state_dict())
     (tmp_path / "LICENSE").write_text("words")
     stylizer = stylize.load("johnson", weights=tmp_path, precision="fp32")
     results = {name: to_tensor(stylizer(picture(1), name), CPU) for name in ("a", "b")}
     for seed, name in enumerate(("a", "b")):
-        wanted = expected(published.transformer_net(seed), content())
+        wanted = expected(reference_models.transformer_net(seed), content())
         torch.testing.assert_close(results[name], wanted, atol=0.51 / 255, rtol=0)
     assert (results["a"] - results["b"]).abs().mean() > 0.02
     assert sorted(stylizer.weights_files) == ["a.pth", "b.model"]
@@ -112,12 +112,12 @@ def test_folder_of_checkpoints_is_a_folder_of_styles(tmp_path: Path) -> None:
 
 def test_unknown_style_names_the_known_ones(tmp_path: Path) -> None:
     for name in ("mosaic.pth", "wave.pth.tar"):
-        saved(tmp_path / name, published.transformer_net(0).state_dict())
+        saved(tmp_path / name, reference_models.transformer_net(0).state_dict())
     with pytest.raises(UsageError, match=r"'candy'.*mosaic, wave$"):
         stylize.load("johnson", weights=tmp_path)(picture(1), "candy")
 
 
-def test_a_style_is_read_from_bytes(net: published.TransformerNet, tmp_path: Path) -> None:
+def test_a_style_is_read_from_bytes(net: reference_models.TransformerNet, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.pth", net.state_dict())
     stylizer = stylize.load("johnson", precision="fp32")
     with torch.inference_mode():
@@ -142,10 +142,10 @@ def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
-    assert "other.pth" in refused(saved(tmp_path / "other.pth", published.MicroEncoder().state_dict()))
+    assert "other.pth" in refused(saved(tmp_path / "other.pth", reference_models.MicroEncoder().state_dict()))
 
 
-def test_checkpoint_with_more_than_the_network_is_refused(net: published.TransformerNet, tmp_path: Path) -> None:
+def test_checkpoint_with_more_than_the_network_is_refused(net: reference_models.TransformerNet, tmp_path: Path) -> None:
     path = saved(tmp_path / "more.pth", net.state_dict() | {"res6.conv1.conv2d.bias": torch.zeros(128)})
     assert "res6" in refused(path)
 
@@ -153,7 +153,7 @@ def test_checkpoint_with_more_than_the_network_is_refused(net: published.Transfo
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.999])
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_truncated_checkpoint_is_named(
-    net: published.TransformerNet, tmp_path: Path, suffix: str, share: float
+    net: reference_models.TransformerNet, tmp_path: Path, suffix: str, share: float
 ) -> None:
     whole = tmp_path / f"whole{suffix}"
     save_file(net.state_dict(), whole) if suffix == ".safetensors" else torch.save(net.state_dict(), whole)
@@ -184,7 +184,7 @@ def test_checkpoint_that_would_run_code_is_refused_and_does_not_run(tmp_path: Pa
 
 def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "whole.model"
-    torch.save(published.MicroDecoder(), path)
+    torch.save(reference_models.MicroDecoder(), path)
     assert "whole.model" in refused(path)
 
 
@@ -195,7 +195,7 @@ def test_random_weights_are_the_same_every_time_and_serve_any_style() -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_batch_is_its_images_one_by_one(net: published.TransformerNet, tmp_path: Path, precision: str) -> None:
+def test_batch_is_its_images_one_by_one(net: reference_models.TransformerNet, tmp_path: Path, precision: str) -> None:
     path = saved(tmp_path / "a.pth", net.state_dict())
     stylizer = stylize.load("johnson", weights=path, precision=precision)
     contents = torch.stack([to_tensor(picture(seed, 41, 38), CPU) for seed in (1, 2)])

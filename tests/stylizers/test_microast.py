@@ -11,13 +11,13 @@ import pytest
 import torch
 
 import stylize
-from jobs import published
 from stylize import images
 from stylize.errors import WeightsError
 from stylize.measure.ssim import ssim
 from stylize.stylizers.base import to_pixels, to_tensor
 from stylize.stylizers.microast import FILES
 from tests.conftest import picture
+from tools.bench import reference_models
 
 CPU = torch.device("cpu")
 PARTS = ("content_encoder", "style_encoder", "modulator", "decoder")
@@ -29,8 +29,8 @@ def folder(real_data: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def reference(folder: Path) -> published.MicroAST:
-    net = published.MicroAST().eval().requires_grad_(False)
+def reference(folder: Path) -> reference_models.MicroAST:
+    net = reference_models.MicroAST().eval().requires_grad_(False)
     for name in PARTS:
         path = folder / f"{name}_iter_160000.pth.tar"
         getattr(net, name).load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -48,7 +48,7 @@ def run(
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("size", [(48, 64), (45, 67), (9, 50)])
 def test_result_is_the_published_networks(
-    folder: Path, reference: published.MicroAST, size: tuple[int, int], alpha: float
+    folder: Path, reference: reference_models.MicroAST, size: tuple[int, int], alpha: float
 ) -> None:
     height, width = size
     content, style = to_tensor(picture(1, width, height), CPU), to_tensor(picture(2, 71, 53), CPU)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from stylize.measure.perceptual import CONTENT_LAYER, STYLE_LAYERS, Look
+from stylize.measure.perceptual import CONTENT_LAYER, STYLE_LAYERS, StyleFeatures
 from stylize.training import losses
 
 
@@ -16,7 +16,7 @@ def features(seed: int) -> losses.Features:
 def test_terms_follow_their_formulas() -> None:
     ours, theirs, content = features(0), features(1), features(2)[CONTENT_LAYER]
     image = torch.rand(2, 3, 16, 16) * 1.2 - 0.1
-    parts = losses.terms(ours, content, Look.of(theirs), image)
+    parts = losses.terms(ours, content, StyleFeatures.of(theirs), image)
     moments = grams = 0.0
     for name in STYLE_LAYERS:
         a, b = ours[name], theirs[name]
@@ -36,12 +36,12 @@ def test_one_style_serves_a_whole_batch() -> None:
     ours, one = features(0), {name: value[:1] for name, value in features(1).items()}
     both = {name: torch.cat([value, value]) for name, value in one.items()}
     image, content = torch.rand(2, 3, 16, 16), ours[CONTENT_LAYER]
-    got, expected = (losses.terms(ours, content, Look.of(s), image) for s in (one, both))
+    got, expected = (losses.terms(ours, content, StyleFeatures.of(s), image) for s in (one, both))
     assert all(torch.allclose(got[name], expected[name]) for name in expected)
 
 
 def test_a_picture_is_at_no_distance_from_itself() -> None:
     ours = features(0)
     flat = torch.full((2, 3, 16, 16), 0.5)
-    parts = losses.terms(ours, ours[CONTENT_LAYER], Look.of(ours), flat)
+    parts = losses.terms(ours, ours[CONTENT_LAYER], StyleFeatures.of(ours), flat)
     assert all(float(value) < 1e-8 for value in parts.values())

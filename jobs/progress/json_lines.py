@@ -1,0 +1,87 @@
+"""`--progress json`: one JSON object a line on standard output, and nothing else there.
+
+event       fields
+progress    time, total, done, kept, failed, images_per_s, left_s, stylize_s, device_peak_bytes, queued, workers
+note        time, text: a worker that died, what is waited for, ...
+finished    time, status (exit status), counts (rows by status), images, rows, summary (paths)
+stopped     time, status (exit status), error: the run could not go on; no `finished` comes
+
+`null` is what is not known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from jobs.progress.stats import Snapshot
+from stylize import cli
+from stylize.errors import CannotContinueError, StylizeError
+
+_stream: ContextVar[TextIO | None] = ContextVar("stream", default=None)
+
+
+@contextlib.contextmanager
+def apart(mode: str | None) -> Iterator[None]:
+    """In mode `json` standard output is the events' alone, and what else is printed goes to standard error."""
+    if mode != "json":
+        yield
+        return
+    token = _stream.set(sys.stdout)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except BrokenPipeError:
+        raise
+    except BaseException as error:
+        emit("stopped", status=_status(error), error=_text(error))
+        raise
+    finally:
+        _stream.reset(token)
+
+
+def emit(event: str, **fields: Any) -> None:
+    """One line."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = json.dumps({"event": event, "time": now, **fields}, allow_nan=False)
+    print(line, file=_stream.get() or sys.stdout, flush=True)
+
+
+def progress(numbers: Snapshot) -> None:
+    """Where the run stands."""
+    emit("progress", **asdict(numbers))
+
+
+def finished(mode: str, out: str, counts: dict[str, int], status: int) -> int:
+    """The last line, if the mode is `json`; returns the exit status."""
+    if mode == "json":
+        out = out.rstrip("/")
+        emit(
+            "finished",
+            status=status,
+            counts=counts,
+            images=f"{out}/images",
+            rows=f"{out}/rows",
+            summary=f"{out}/summary.md",
+        )
+    return status
+
+
+def _status(error: BaseException) -> int:
+    """What `cli.run` exits with."""
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    known = isinstance(error, StylizeError) and not isinstance(error, CannotContinueError)
+    return cli.EXIT_USAGE if known else cli.EXIT_CANNOT_CONTINUE
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error) if isinstance(error, StylizeError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,225 @@
+"""OUT, for every job that writes one: where it is, who holds it, and what its run.json says."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
+from stylize.io import object_store
+from stylize.io.files import Folder, local_path, writing
+from stylize.io.location import canonical, check_key, is_object, place
+from stylize.results.output_lease import OutLease
+from stylize.results.output_lock import OutLock
+from stylize.results.read import write_json_atomic
+from stylize.results.remote_parts import Mirror, copy_run
+
+_COPY, _IN_USE = "stylize-rows-", ".in-use"
+
+
+def absolute_out(uri: str) -> Path:
+    """OUT as an absolute path. Raises UsageError for a relative one in a submitted job's copy."""
+    try:
+        out = local_path(uri)
+    except UsageError as error:
+        raise UsageError(f"OUT: {error}") from None
+    if not out.is_absolute() and _submitted():
+        raise UsageError(
+            f"OUT {one_line(uri)!r} is relative: a submitted job runs in a temporary copy of the working "
+            "folder, and its results would be lost with it; give an absolute path"
+        )
+    return Path(os.path.abspath(out))  # noqa: PTH100 - symlinks stay
+
+
+def absolute_uri(uri: str) -> str:
+    """As `absolute_out`; OUT may be in an object store, too."""
+    return canonical(uri) if is_object(uri) else str(absolute_out(uri))
+
+
+def absolute_input(uri: str) -> str:
+    """A file or folder of weights as workers must be told it: they run in a folder of their own. Raises UsageError."""
+    return canonical(uri) if is_object(uri) else os.path.abspath(local_path(uri))  # noqa: PTH100 - symlinks stay
+
+
+class OutputDir:
+    """An OUT that this driver holds. `folder`: where its rows are at hand, which is a copy of one in an object store.
+
+    `token` is for the workers' `Fence`; `mirror` for a RowStore of `folder`.
+    """
+
+    def __init__(self, uri: str, folder: Path, token: str, mirror: Mirror | None = None) -> None:
+        self.uri, self.folder, self.token, self.mirror = uri, folder, token, mirror
+        self._place = Folder(uri)
+
+    def at(self, name: str) -> str:
+        """The path or URI of something in it."""
+        return self._place.at(name)
+
+    def record(self, record: dict[str, Any]) -> None:
+        """Write run.json."""
+        write_record(self.folder, record)
+        self.publish("run.json")
+
+    def publish(self, name: str) -> None:
+        """Put a file that was written to `folder` into OUT. Raises CannotContinueError."""
+        if self.mirror is not None:
+            self._place.write(name, (self.folder / name).read_bytes(), guard=self.mirror.check)
+
+
+@contextlib.contextmanager
+def open_output(uri: str, note: Callable[[str], None]) -> Iterator[OutputDir]:
+    """OUT, by its absolute URI, for this driver alone. `note` gets a line if there is something to wait for.
+
+    Raises CannotContinueError if another driver holds it or it may not be written.
+    """
+    if not is_object(uri):
+        with OutLock(Path(uri)) as lock:
+            yield OutputDir(uri, Path(uri), lock.token)
+        return
+    uri = canonical(uri)
+    any_below(uri)  # what is wrong with the call is said as such, not as a lock that cannot be written
+    with _copies() as copy, _called({copy: uri}), OutLease(uri, note) as lease:
+        copy_run(uri, copy, empty=True)
+        yield OutputDir(uri, copy, lease.token, Mirror(f"{uri}/rows", lease.check))
+
+
+@contextlib.contextmanager
+def rows_at_hand(uri: str) -> Iterator[Path]:
+    """A folder with the rows of an OUT that may not have any yet."""
+    if not is_object(uri):
+        yield Path(uri)
+        return
+    uri = canonical(uri)
+    with _copies() as copy, _called({copy: uri}):
+        copy_run(uri, copy, empty=True)
+        yield copy
+
+
+@contextlib.contextmanager
+def run_folders(words: Sequence[str]) -> Iterator[list[Path]]:
+    """The folders of finished runs, each once. `words`: a run's folder or its rows', here or in an object store.
+
+    Of one in an object store, rows and run.json are copied for as long as this lasts. Raises UsageError.
+    """
+    called: dict[Path, str] = {}
+    with _copies() as copies, _called(called):
+        yield list(dict.fromkeys(_run_folder(word, copies, called) for word in words))
+
+
+def _run_folder(word: str, copies: Path, called: dict[Path, str]) -> Path:
+    if not is_object(word):
+        path = Path(os.path.abspath(local_path(word)))  # noqa: PTH100 - symlinks stay
+        return path.parent if path.name == "rows" and not (path / "rows").is_dir() else path
+    uri = canonical(word)
+    check_key(uri)
+    if place(uri).key.rpartition("/")[2] == "rows" and not any_below(f"{uri}/rows"):
+        uri = uri.removesuffix("/rows")
+    # Under its own name and its parent's, which reports call it by.
+    folder = copies.joinpath(hashlib.sha256(uri.encode()).hexdigest()[:16], *uri.split("/")[-2:])
+    if not folder.exists():
+        called[folder] = uri
+        copy_run(uri, folder)
+    return folder
+
+
+def any_below(uri: str) -> bool:
+    """Whether a folder of an object store holds anything. Raises UsageError, CannotContinueError."""
+    with _asking():
+        return next(object_store.names(uri), None) is not None
+
+
+def sizes_below(uri: str) -> dict[str, int]:
+    """The names of all objects below a folder, and their sizes in bytes. Raises UsageError, CannotContinueError."""
+    with _asking():
+        return {found.name: found.size_bytes for found in object_store.names(uri)}
+
+
+@contextlib.contextmanager
+def _asking() -> Iterator[None]:
+    try:
+        yield
+    except (object_store.RefusedError, FileNotFoundError) as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise CannotContinueError(str(error)) from None
+
+
+@contextlib.contextmanager
+def _called(called: dict[Path, str]) -> Iterator[None]:
+    """Within it, errors say an OUT's own name, not its copy's; of a full or read-only disk, where that is."""
+    try:
+        yield
+    except StylizeError as error:
+        text = str(error)
+        for copy, uri in called.items():
+            text = text.replace(str(copy), one_line(uri))
+        if text == str(error) or getattr(error.__cause__, "errno", None):
+            raise
+        raise type(error)(text) from error.__cause__
+
+
+@contextlib.contextmanager
+def _copies() -> Iterator[Path]:
+    """A temporary folder, locked while it is in use; those that killed runs of this user left are removed."""
+    _remove_left()
+    with tempfile.TemporaryDirectory(prefix=_COPY) as name, Path(name, ".new").open("w") as lock:
+        with contextlib.suppress(OSError):  # a disk without locks: nobody gets one there, and nothing is removed
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Under its name only once it is locked: nobody finds it without.
+        Path(lock.name).rename(Path(name, _IN_USE))
+        yield Path(name)
+
+
+def _remove_left() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{_COPY}*"):
+        # One without its file is just being made, or is something else.
+        with contextlib.suppress(OSError):
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            with (folder / _IN_USE).open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _submitted() -> bool:
+    # Where Ray unpacks a job's working folder.
+    return "runtime_resources" in Path.cwd().parts
+
+
+def new_run_id() -> str:
+    """Sorts by time, and no two are the same."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def earlier_runs(out: Path) -> list[dict[str, Any]]:
+    """What run.json says of the runs of an OUT, the newest first; none where there is no such file."""
+    try:
+        record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [record, *reversed(record.get("earlier_runs", []))] if isinstance(record, dict) else []
+
+
+def write_record(out: Path, record: dict[str, Any]) -> None:
+    """run.json: this run, and the earlier ones of the same OUT below it, as their rows stay."""
+    path = out / "run.json"
+    earlier: list[Any] = []
+    try:
+        old = json.loads(path.read_text(encoding="utf-8"))
+        earlier = old.pop("earlier_runs", [])
+        if old.get("run_id") != record["run_id"]:
+            earlier.append(old)
+    except (OSError, ValueError, AttributeError):
+        pass
+    with writing(path):
+        write_json_atomic(path, record | {"earlier_runs": earlier})

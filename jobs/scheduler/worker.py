@@ -1,0 +1,196 @@
+"""What runs in an actor: a stylizer loaded once, batches of tasks in, Arrow batches of rows out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from jobs.progress import log_format
+from stylize.config import JobConfig
+from stylize.errors import StylizeError, UsageError, WeightsError
+from stylize.io.files import at_hand
+from stylize.io.object_store import is_object
+from stylize.measure.hardware import node_name
+from stylize.results.schema import SCHEMA
+from stylize.tasks.pairing import Task
+
+log = logging.getLogger(__name__)
+
+WORKER_ENV = {
+    # glibc: freed memory stays in the worker. Every image needs as much again, and getting it anew from the kernel,
+    # page by page, took up to a tenth of its time.
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "4294967296",
+    "MALLOC_TOP_PAD_": "134217728",
+    # In pages of 2 MB where the system allows it: activations are tens of MB each.
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    # OpenMP: a thread that waits for its team sleeps, so that reading and scoring get the core.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
+class LoadError(StylizeError):
+    """This worker could not load, perhaps for its machine's sake: a broken driver, a package that is not there."""
+
+
+class UnfitNodeError(StylizeError):
+    """This node cannot do the work: it does not see a folder, say. Others may."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker runs: Ray's id of the node, its name, and the cards it was given."""
+
+    node_id: str
+    node: str
+    gpu_ids: tuple[str, ...] = ()
+
+    @property
+    def cards(self) -> str | None:
+        """The column `gpu_ids`: `0,1` for two."""
+        return ",".join(self.gpu_ids) or None
+
+
+class Work(Protocol):
+    """What runs inside a worker."""
+
+    def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
+        """Take tasks on; what is returned waits for their rows. A StylizeError from either ends the run."""
+
+
+class Worker:
+    """The actor: makes its work once, then runs batches; several calls overlap inside it.
+
+    Ray starts overlapping calls in any order. The driver blames the oldest batch it waits for when a worker hangs,
+    so batches are numbered and taken on in that order.
+    """
+
+    def __init__(self, make: Callable[[str], Work], worker_id: str) -> None:
+        self._make = make
+        self._worker_id = worker_id
+        self._work: Work | None = None
+        self._turn = threading.Condition()
+        self._next = 0
+
+    def start(self) -> tuple[Place, StylizeError | None]:
+        """Load; what goes wrong comes back as a value, with the place it went wrong at, and is no actor's death."""
+        log_format.configure(self._worker_id)
+        try:
+            self._work = self._make(self._worker_id)
+        except StylizeError as error:
+            return here(), error
+        except Exception as error:
+            log.exception("the stylizer was not loaded")
+            return here(), LoadError(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+        return here(), None
+
+    def ping(self) -> None:
+        """Answer."""
+
+    def run(self, number: int, tasks: list[Task]) -> bytes | StylizeError:
+        """This worker's batch `number`, counted from 0, to a batch of rows, packed."""
+        assert self._work is not None
+        try:
+            with self._turn:
+                self._turn.wait_for(lambda: self._next == number)
+                try:
+                    wait = self._work.submit(tasks)
+                finally:
+                    self._next += 1
+                    self._turn.notify_all()
+            return pack(wait())
+        except StylizeError as error:
+            return error
+
+
+def here() -> Place:
+    """Of this process."""
+    import ray
+
+    if not ray.is_initialized():  # a worker made in this very process, as tests do
+        return Place("", node_name())
+    context = ray.get_runtime_context()
+    gpus = context.get_accelerator_ids().get("GPU", [])
+    return Place(context.get_node_id(), node_name(), tuple(map(str, gpus)))
+
+
+def pack(rows: pa.RecordBatch) -> bytes:
+    """A batch of SCHEMA without its schema, for the way to the driver: pickled with it, a row took 15 times as long.
+
+    Raises ValueError for another schema, which could not be told from the bytes.
+    """
+    if not rows.schema.equals(SCHEMA):
+        raise ValueError("a batch of rows has the columns of SCHEMA: make it with to_batch")
+    return bytes(rows.serialize())
+
+
+def unpack(packed: bytes) -> pa.RecordBatch:
+    """What `pack` was given."""
+    return pa.ipc.read_record_batch(packed, SCHEMA)
+
+
+class MakeRunner:
+    """What an actor is sent: settings only. The stylizer is loaded inside the actor.
+
+    `check` is called there first, and raises UnfitNodeError where the work cannot be done.
+    """
+
+    def __init__(self, config: JobConfig, run_id: str, token: str | None) -> None:
+        self.config, self.run_id, self.token = config, run_id, token
+        self.check: Callable[[], None] | None = None
+
+    def __call__(self, worker_id: str) -> Any:
+        """A loaded Runner with as many threads as the actor has CPUs."""
+        import torch
+
+        from stylize.measure.memory import held_bytes
+        from stylize.pipeline.runner import Runner
+
+        if self.check is not None:
+            self.check()
+        torch.set_num_threads(max(1, int(self.config.cpus_per_actor)))
+        device = self.config.device_name()
+        before = held_bytes(device)
+        stylizer = load_stylizer(self.config)
+        taken = (
+            # Less than before: something else was freed meanwhile, and what the model took is not known.
+            now - then if now is not None and then is not None and now >= then else None
+            for now, then in zip(held_bytes(device), before, strict=True)
+        )
+        return Runner(
+            self.config,
+            stylizer,
+            run_id=self.run_id,
+            worker_id=worker_id,
+            token=self.token,
+            gpu_ids=here().cards,
+            model_bytes=(next(taken), next(taken)),
+        )
+
+
+def load_stylizer(config: JobConfig) -> Any:
+    """The stylizer a config asks for. Raises UsageError or WeightsError."""
+    from stylize.stylizers import find, load
+
+    method = find(config.stylizer)
+    settings = dict(config.settings)
+    for name in ("weights", "device", "precision"):
+        if name in settings:
+            raise UsageError(f"setting {name!r}: it is an option of its own; give --{name}")
+    if "name" in settings:
+        raise UsageError("setting 'name': there is no such setting; --stylizer names the method")
+    if "seed" in method.settings_type.model_fields:
+        settings.setdefault("seed", config.seed)
+    kept = config.weights
+    if kept is not None and is_object(kept):
+        kept = str(at_hand(kept))
+    try:
+        return load(config.stylizer, device=config.device_name(), precision=config.precision, weights=kept, **settings)
+    except WeightsError as error:
+        # A copy's path tells nobody which file is meant.
+        raise WeightsError(str(error).replace(kept or "", config.weights or "")) from None

@@ -1,0 +1,95 @@
+"""The photos and artworks of a sweep, where workers see them."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from jobs.run.output_dir import OutputDir, sizes_below
+from stylize.errors import UsageError, one_line
+from stylize.gallery import write_demo_photos, write_demo_styles
+from stylize.io.files import Folder, writing
+from stylize.io.location import is_object
+from stylize.tasks.listing import Pair, images_in, root_of
+from stylize.tasks.pairing import refuse_out_inside
+from stylize.tasks.sweep import Sweep
+
+
+class Own(NamedTuple):
+    """Folders of the project's own photos and artworks, for a sweep that names none."""
+
+    photos: str
+    artworks: str
+
+
+_WRITE: dict[str, Callable[[Path], list[Path]]] = {"photos": write_demo_photos, "artworks": write_demo_styles}
+
+
+def check(plan: Sweep, out: str) -> None:
+    """Raises UsageError for inputs that are not there, hold no image, or that OUT lies in."""
+    for uri, role in ((plan.content, "CONTENT"), (plan.styles, "STYLES")):
+        if uri is not None:
+            root = root_of(uri, role)
+            refuse_out_inside(root, role, out)
+            if next(images_in(root), None) is None:
+                raise UsageError(f"{role}: no images in {one_line(uri)}")
+
+
+def inputs(plan: Sweep, own: Own) -> list[Pair]:
+    """Photos of each type and artworks, paired: every photo with every artwork."""
+    photos = list(images_in(root_of(plan.content or own.photos, "CONTENT")))
+    artworks = list(images_in(root_of(plan.styles or own.artworks, "STYLES")))
+    if plan.photos_per_type is not None:
+        types = dict.fromkeys(photo.type for photo in photos)
+        photos = [p for kind in types for p in [q for q in photos if q.type == kind][: plan.photos_per_type]]
+    if plan.artworks is not None:
+        artworks = artworks[:: math.ceil(len(artworks) / plan.artworks)]
+    return [Pair(photo, artwork) for artwork in artworks for photo in photos]
+
+
+def put_own(plan: Sweep, out: OutputDir) -> Own:
+    """Put what the sweep needs of the project's own images into OUT.
+
+    There they keep their names and times, which tasks go by: a job that is submitted again runs in another folder.
+    """
+    for name in _needed(plan):
+        here = out.folder / "inputs" / name
+        with writing(here):
+            files = _WRITE[name](here)
+        if out.mirror is not None:
+            there = sizes_below(out.at(f"inputs/{name}"))
+            for path in files:
+                # One that is written again may pass for another image.
+                if there.get(path.relative_to(here).as_posix()) != path.stat().st_size:
+                    out.publish(path.relative_to(out.folder).as_posix())
+    return _in(out.at)
+
+
+@contextlib.contextmanager
+def own_for_now(plan: Sweep, out: str) -> Iterator[Own]:
+    """As `put_own`, but nothing is written to OUT, which need not be there yet."""
+    with tempfile.TemporaryDirectory() as passing:
+        own = _in(Folder(out).at)
+        for name in _needed(plan):
+            here, place = Path(passing, name), getattr(own, name)
+            files = {path.relative_to(here).as_posix(): path.stat().st_size for path in _WRITE[name](here)}
+            there = sizes_below(place) if is_object(place) else _sizes(Path(place))
+            if not files.items() <= there.items():
+                own = own._replace(**{name: str(here)})
+        yield own
+
+
+def _in(at: Callable[[str], str]) -> Own:
+    return Own(*(at(f"inputs/{name}") for name in Own._fields))
+
+
+def _needed(plan: Sweep) -> list[str]:
+    return [name for name, given in zip(Own._fields, (plan.content, plan.styles), strict=True) if given is None]
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,94 @@
+"""What a sweep's workers run: the blocks' variants one after the other, only one loaded at a time."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from jobs.scheduler.worker import MakeRunner, here
+from stylize.config import JobConfig
+from stylize.errors import CannotContinueError, StylizeError
+from stylize.measure.memory import give_back
+from stylize.pipeline.failures import lost_row, out_of_memory
+from stylize.results.schema import to_batch
+from stylize.tasks.pairing import Task
+
+log = logging.getLogger(__name__)
+
+
+class MakeSweeper:
+    """What an actor is sent: each variant's settings by its name."""
+
+    def __init__(self, configs: dict[str, JobConfig], run_id: str, token: str | None) -> None:
+        self.configs, self.run_id, self.token = configs, run_id, token
+        self.check: Callable[[], None] | None = None
+        """As of MakeRunner."""
+
+    def __call__(self, worker_id: str) -> Any:
+        """The work of one worker. No method is loaded yet, but what all need is: time for that is no image's."""
+        import stylize.pipeline.runner  # noqa: F401 - torch with it
+
+        if self.check is not None:
+            self.check()
+        return Sweeper(self.configs, self.run_id, self.token, worker_id)
+
+
+class Sweeper:
+    """Runs tasks of one block after another, each block with its method loaded anew.
+
+    A method that cannot be loaded here (a precision the device has not, weights that are not there) leaves rows: what
+    cannot run is a result of a sweep.
+    """
+
+    def __init__(self, configs: dict[str, JobConfig], run_id: str, token: str | None, worker_id: str) -> None:
+        self._configs, self._run_id, self._token, self._worker_id = configs, run_id, token, worker_id
+        place = here()
+        self._where = {"worker_id": worker_id, "node": place.node, "gpu_ids": place.cards}
+        self._block: tuple[str | None, int | None] | None = None
+        self._runner: Any = None
+        self._problem: tuple[str, str] | None = None
+        """Status and error of the block's rows, where its method could not be loaded."""
+
+    def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
+        """Tasks of one block; what is returned waits for their rows."""
+        first = tasks[0]
+        assert first.variant is not None
+        config = self._configs[first.variant]
+        if self._block != (first.variant, first.repeat):
+            self._block = first.variant, first.repeat
+            self._load(config)
+        if self._problem is not None:
+            rows = [lost_row(config, self._run_id, task, *self._problem, self._where) for task in tasks]
+            return lambda: to_batch(rows)
+        wait: Callable[[], pa.RecordBatch] = self._runner.submit(tasks)
+        return wait
+
+    def _load(self, config: JobConfig) -> None:
+        if self._runner is not None:
+            self._runner.close(wait=True)  # its last image would be in the next one's baseline
+        self._runner, self._problem = None, None
+        _give_back()
+        try:
+            self._runner = MakeRunner(config, self._run_id, self._token)(self._worker_id)
+        except CannotContinueError:
+            raise  # a store that does not answer is no trait of the method
+        except StylizeError as error:
+            self._problem = "unsupported", str(error)
+        except Exception as error:
+            log.exception("the method was not loaded")
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:1000]
+            self._problem = "oom" if out_of_memory(error) else "failed", reason
+
+
+def _give_back() -> None:
+    """Return freed memory to the system, so that the next variant's peak is its own."""
+    gc.collect()
+    give_back()
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,71 @@
+"""What becomes of a task that does not end well: which exceptions mean what, and the row of a task that is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+
+import torch
+
+from stylize.config import JobConfig
+from stylize.pipeline.log_context import at_task
+from stylize.results.schema import Row
+from stylize.tasks.pairing import Task
+
+log = logging.getLogger(__name__)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory ran out, on the device or the host."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # torch's CPU allocator raises a plain RuntimeError.
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def free_memory(device: str) -> None:
+    """Give cached device memory back after an out-of-memory error, so that the next image has it."""
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+
+
+def task_columns(task: Task) -> Row:
+    """The columns that say which task a row is of."""
+    pair = task.pair
+    return {
+        "task_id": task.task_id,
+        "attempt": task.attempt,
+        "variant": task.variant,
+        "repeat": task.repeat,
+        "content_uri": pair.content.uri,
+        "style_uri": pair.style.uri,
+        "content_type": pair.content.type,
+        "style_type": pair.style.type,
+    }
+
+
+def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str, where: Row) -> Row:
+    """The row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`. Logs its error.
+
+    `where` holds what is known of the worker: `worker_id`, `node`, `gpu_ids`.
+    """
+    with at_task(task.task_id):
+        log.warning("%s: %s", status, error)
+    return {
+        "run_id": run_id,
+        **task_columns(task),
+        "stylizer": config.stylizer,
+        # The worker would have said what `auto` means on its machine.
+        "precision": None if config.precision == "auto" else config.precision,
+        "seed": config.seed,
+        "resolution_px": config.resolution_px,
+        "settings_json": json.dumps(config.result_settings(), sort_keys=True),
+        "status": status,
+        "error": error,
+        "started_at": datetime.now(UTC),
+        "measure_mode": config.measure_mode,
+        "batch_size": 1,
+        "workers": None if config.actors == "auto" else config.actors,
+        **where,
+    }

@@ -1,0 +1,164 @@
+"""One driver per OUT in an object store: a lock that its holder renews, and that another may take once it is not.
+
+No clock of another machine is trusted: who wants the lock watches it for as long as a lease lasts, by its own clock,
+and takes it only if it did not change, with a write that fails if it does meanwhile. It then waits until the workers
+of the one before have looked at the new token.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from stylize.errors import CannotContinueError, one_line
+from stylize.io import location, object_store
+from stylize.io.files import writing_object
+from stylize.results.output_lock import FENCE_S, TOKEN, now_s
+
+LEASE_S = 30.0
+RENEW_S = 8.0
+_AGAIN_S = 1.0
+_LOCK = ".lock"
+_WRITES = 3
+
+
+class OutLease:
+    """As `OutLock`, for an OUT in an object store: `with OutLease(uri, note) as lease: ...`.
+
+    `note` gets a line if there is something to wait for. `check` raises CannotContinueError once the lease may be
+    another's: call it before a change to OUT.
+    """
+
+    def __init__(self, uri: str, note: Callable[[str], None]) -> None:
+        self.uri = uri
+        self.token = ""
+        self._lock = f"{uri}/{_LOCK}"
+        self._note = note
+        self._version: dict[str, str] = {}
+        self._renewed_s = 0.0
+        self._lost = False
+        self._why = ""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    def __enter__(self) -> OutLease:
+        self.token = secrets.token_hex(16)
+        with writing_object(self._lock):
+            from_the_dead = self._take()
+        self._thread.start()
+        try:
+            with writing_object(self._lock):
+                object_store.put(f"{self.uri}/{TOKEN}", self.token.encode(), guard=self.check)
+            if from_the_dead:
+                time.sleep(FENCE_S)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave OUT to whoever is next, at once."""
+        self._stop.set()
+        self._thread.join(timeout=RENEW_S)
+        with contextlib.suppress(object_store.Conflict, OSError):
+            if not self._lost:
+                object_store.put(self._lock, self._holder(free=True), self._version, patience=location.PROMPT)
+
+    def check(self) -> None:
+        """Raises CannotContinueError if another run has taken OUT, or may have: renewing failed for too long."""
+        if self._lost:
+            raise CannotContinueError(f"{one_line(self.uri)} was taken over by another run; this one ends")
+        # Earlier than others may take it, so that what is under way is over by then.
+        if now_s() - self._renewed_s > LEASE_S * 0.75:
+            raise CannotContinueError(
+                f"{one_line(self.uri)}: its lock could not be renewed for {LEASE_S * 0.75:.0f} s, so another run may "
+                f"have it{self._why}: run the same command again, it resumes"
+            )
+
+    def _take(self) -> bool:
+        """Get the lock; whether it was that of a driver which did not give it back."""
+        found = self._look()
+        held = found is not None and not found[1].get("free")
+        if found is not None and held:
+            whose = f"{one_line(self.uri)} was in use by {_described(found[1])}"
+            self._note(f"{whose}: waiting {LEASE_S:.0f} s to see whether it still is")
+            self._watch(*found)
+        try:
+            object_store.patiently(lambda: self._write({} if found is None else found[0]))
+        except object_store.Conflict:
+            now = self._look()
+            raise self._in_use(now[1] if now else {}) from None
+        return held
+
+    def _watch(self, version: dict[str, str], holder: dict[str, str]) -> None:
+        until_s = now_s() + LEASE_S
+        while now_s() < until_s:
+            time.sleep(min(2.0, LEASE_S / 10))
+            now = self._look()
+            if now is None or now[1].get("free"):
+                raise self._in_use(holder)  # given back just now: whoever comes next gets it, which may be another
+            if now[0] != version:
+                raise self._in_use(now[1])
+
+    def _in_use(self, holder: dict[str, str]) -> CannotContinueError:
+        advice = "wait for it, stop it, or give another OUT"
+        return CannotContinueError(f"{one_line(self.uri)} is in use by {_described(holder)}: {advice}")
+
+    def _look(self, patience: location.Patience | None = None) -> tuple[dict[str, str], dict[str, str]] | None:
+        try:
+            data, version = object_store.read_version(self._lock, patience)
+        except FileNotFoundError:
+            return None
+        try:
+            holder = json.loads(data)
+        except ValueError:
+            holder = {}
+        return version, holder if isinstance(holder, dict) else {}
+
+    def _holder(self, free: bool = False) -> bytes:
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        told = {"pid": os.getpid(), "host": socket.gethostname(), "renewed": now, "token": self.token, "free": free}
+        return json.dumps(told).encode()
+
+    def _write(self, over: dict[str, str]) -> None:
+        for _ in range(_WRITES):
+            begun_s = now_s()
+            try:
+                self._version = object_store.put(self._lock, self._holder(), over, patience=location.PROMPT)
+            except object_store.Conflict:
+                # A write whose answer was lost, tried again, meets its own first one, which is of some time ago.
+                now = self._look(location.PROMPT)
+                if now is None or now[1].get("token") != self.token:
+                    raise
+                self._version = over = now[0]
+            else:
+                self._renewed_s = begun_s
+                return
+        raise OSError(f"{one_line(self._lock)} could not be renewed: the answers to {_WRITES} writes were lost")
+
+    def _keep(self) -> None:
+        pause_s = RENEW_S
+        while not self._stop.wait(pause_s):
+            try:
+                self._write(self._version)
+                pause_s = RENEW_S
+            except object_store.Conflict:
+                self._lost = True
+                return
+            except OSError as error:
+                self._why = f" ({error})"
+                pause_s = min(_AGAIN_S, RENEW_S)  # `check` says when it has been too long
+
+
+def _described(holder: dict[str, str]) -> str:
+    try:
+        return f"another run (pid {holder['pid']} on {holder['host']}, seen {holder['renewed']})"
+    except KeyError:
+        return "another run"

@@ -1,0 +1,90 @@
+"""A run's rows in an object store: worked on in a local copy, and every part uploaded whole before it counts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from stylize.errors import CannotContinueError, UsageError, one_line
+from stylize.io import object_store
+from stylize.io.files import Folder
+
+_AT_ONCE = 8
+_COPIES = 5
+
+
+class Mirror:
+    """The folder `uri` of an object store that a local folder of rows is kept the same as.
+
+    `check` is called before every try of a change and may raise to prevent it. All raise CannotContinueError.
+    """
+
+    def __init__(self, uri: str, check: Callable[[], None]) -> None:
+        self.check = check
+        self._rows = Folder(uri)
+
+    def put(self, name: str, data: bytes | memoryview, *, new: bool) -> None:
+        """Write one part; a `new` one goes again if OUT was lost meanwhile, as its tasks are another driver's now."""
+        self._rows.write(name, data, guard=self.check)
+        try:
+            self.check()
+        except CannotContinueError:
+            if new:
+                with contextlib.suppress(CannotContinueError):
+                    self._rows.remove(name)
+            raise
+
+    def remove(self, name: str) -> None:
+        """Delete one part."""
+        self._rows.remove(name, guard=self.check)
+
+
+def copy_run(uri: str, folder: Path, *, empty: bool = False) -> None:
+    """A run's rows and run.json into a local folder. Raises UsageError where there are none, unless `empty`.
+
+    A driver may be merging parts meanwhile: a copy counts only if no part changed while it was made.
+    """
+    (folder / "rows").mkdir(parents=True, exist_ok=True)
+    try:
+        for _ in range(_COPIES):
+            parts = _parts(uri)
+            if not parts and not empty:
+                raise UsageError(f"{one_line(uri)} holds no rows: give the OUT of a run")
+            if _copied(uri, parts, folder) and parts.items() <= _parts(uri).items():
+                return
+    except (object_store.RefusedError, FileNotFoundError) as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise CannotContinueError(str(error)) from None
+    raise CannotContinueError(f"{one_line(uri)}/rows kept changing while it was read: try again in a moment")
+
+
+def _parts(uri: str) -> dict[str, str]:
+    # What pandas and pyarrow read of a folder of rows.
+    return {
+        found.name: found.version
+        for found in object_store.names(f"{uri}/rows")
+        if "/" not in found.name and not found.name.startswith((".", "_")) and found.size_bytes
+    }
+
+
+def _copied(uri: str, parts: dict[str, str], folder: Path) -> bool:
+    """Whether every one was still there."""
+    for old in (folder / "rows").iterdir():
+        old.unlink()
+
+    def one(name: str) -> None:
+        object_store.fetch(f"{uri}/rows/{name}", folder / "rows" / name)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            list(pool.map(one, parts))
+        except FileNotFoundError:
+            return False
+    try:
+        object_store.fetch(f"{uri}/run.json", folder / "run.json")
+    except FileNotFoundError:
+        (folder / "run.json").unlink(missing_ok=True)
+    return True

@@ -1,0 +1,197 @@
+"""A sweep: methods, settings, precisions, resolutions, numbers of workers and images, and in what order they run."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from stylize import config as configs
+from stylize.config import JobConfig
+from stylize.errors import UsageError
+from stylize.naming import output_name
+from stylize.tasks.listing import Pair
+from stylize.tasks.pairing import Task
+
+PRECISIONS = Literal["auto", "fp32", "bf16", "fp16", "int8"]
+
+
+class Method(BaseModel):
+    """One method of a sweep; lists of its own win over the sweep's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(description="registered name, or package.module:Class")
+    label: str | None = Field(None, description="what reports call it; none: its name and settings")
+    weights: str | None = Field(None, description="as the main job takes them; `random` times it untrained")
+    settings: dict[str, Any] = Field(default_factory=dict, description="settings of the method")
+    precisions: list[PRECISIONS] | None = Field(None, min_length=1)
+    resolutions_px: list[Annotated[int, Field(ge=1)]] | None = Field(None, min_length=1)
+    repeats: int | None = Field(None, ge=1)
+    photos: int | None = Field(None, ge=1, description="at most, one of each content type first; none: the sweep's")
+    warmup: bool = Field(True, description="whether each block begins with an image that does not count")
+
+    def title(self) -> str:
+        """The label, or name and settings."""
+        told = ", ".join(f"{key}={value}" for key, value in sorted(self.settings.items()))
+        return self.label or (f"{self.name} ({told})" if told else self.name)
+
+
+class Sweep(BaseModel):
+    """What a sweep file says. Every combination of its lists is measured, `repeats` times."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    title: str = Field(description="what reports are headed with")
+    methods: list[Method] = Field(min_length=1)
+    precisions: list[PRECISIONS] = Field(["auto"], min_length=1)
+    resolutions_px: list[Annotated[int, Field(ge=1)]] = Field([512], min_length=1, description="long sides")
+    workers: list[Annotated[int, Field(ge=1)]] = Field([1], min_length=1, description="numbers of workers")
+    scaling: list[Literal["strong", "weak"]] = Field(
+        ["strong"],
+        min_length=1,
+        description="strong: the same images for any number of workers; weak: as many for each",
+    )
+    cpus_per_actor: float | None = Field(
+        None, gt=0, description="CPUs and threads a worker; none: all of the machine's"
+    )
+    gpus_per_actor: float = Field(0, ge=0)
+    content: str | None = Field(None, description="folder of photos; none: scikit-image's own")
+    styles: str | None = Field(None, description="folder of artworks; none: the project's own")
+    photos_per_type: int | None = Field(None, ge=1, description="of each content type at most; none: all")
+    artworks: int | None = Field(None, ge=1, description="at most, spread over the style types; none: all")
+    repeats: int = Field(3, ge=1)
+    mode: Literal["isolated", "throughput"] = Field("isolated", description="as the main job's measure_mode")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = Field(0, ge=0, description="of the order")
+    timeout_s: float = Field(600, gt=0, description="an image that takes longer is a `timeout` row")
+    perceptual: str | None = Field(None, description="VGG19 weights for the distance columns")
+    claims: bool = Field(False, description="whether to print what is often claimed beside what was measured")
+
+    @model_validator(mode="after")
+    def _alone_when_isolated(self) -> Sweep:
+        if self.mode == "isolated" and max(self.workers) > 1:
+            raise ValueError("several workers disturb each other, which isolated mode rules out; set mode: throughput")
+        return self
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One method with everything that is set, for one number of workers."""
+
+    method: Method
+    precision: str
+    resolution_px: int
+    workers: int
+    scaling: str = "strong"
+
+    def config(self, sweep: Sweep, out: str, cpus: float) -> JobConfig:
+        """The main job's settings for it. Raises UsageError."""
+        return configs.build(
+            {
+                "content": out, "styles": out, "out": out, "stylizer": self.method.name,
+                "weights": self.method.weights, "settings": self.method.settings, "precision": self.precision,
+                "resolution_px": self.resolution_px, "seed": 0, "device": sweep.device,
+                "actors": self.workers, "cpus_per_actor": cpus, "gpus_per_actor": sweep.gpus_per_actor,
+                "measure_mode": sweep.mode, "timeout_s": sweep.timeout_s, "warmup_images": int(self.method.warmup),
+                "perceptual": sweep.perceptual,
+            }
+        )  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        """What tells it from the sweep's others, in rows and messages."""
+        each = " each" if self.scaling == "weak" else ""
+        return f"{self.method.title()} {self.precision} {self.resolution_px} px x{self.workers}{each}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """One repeat of one variant: what runs without another variant in between."""
+
+    variant: Variant
+    repeat: int
+
+
+def variants(sweep: Sweep) -> list[Variant]:
+    """Every combination. Raises UsageError where two would have one name."""
+    found = []
+    for method in sweep.methods:
+        precisions = method.precisions or sweep.precisions
+        sides = method.resolutions_px or sweep.resolutions_px
+        found += [Variant(method, *rest) for rest in itertools.product(precisions, sides, sweep.workers, sweep.scaling)]
+    names = [variant.name for variant in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"the sweep has {twice!r} twice; give one of the methods another label")
+    return found
+
+
+def plan(sweep: Sweep) -> list[Block]:
+    """All blocks in the order they run: repeat after repeat, in each all variants shuffled.
+
+    So a machine that slows down as it gets warm slows all variants alike. Those of one number of workers stay together,
+    as every change of it starts workers anew.
+    """
+    rng = random.Random(sweep.seed)
+    found = []
+    most = max(method.repeats or sweep.repeats for method in sweep.methods)
+    for repeat in range(1, most + 1):
+        blocks = [Block(v, repeat) for v in variants(sweep) if repeat <= (v.method.repeats or sweep.repeats)]
+        rng.shuffle(blocks)
+        counts = list(dict.fromkeys(block.variant.workers for block in blocks))
+        found += sorted(blocks, key=lambda block: counts.index(block.variant.workers))
+    return found
+
+
+def tasks(block: Block, pairs: Iterable[Pair], config: JobConfig, weights_sha256: str | None) -> Iterator[Task]:
+    """A block's tasks, every pair in the repeat's own order; one more for each worker comes first, to warm it up."""
+    once = _first_of_each_type(list(pairs), block.variant.method.photos)
+    random.Random(f"{block.repeat}").shuffle(once)
+    variant = block.variant
+    ordered = once * (variant.workers if variant.scaling == "weak" else 1)
+    warm = list(itertools.islice(itertools.cycle(once), variant.workers if variant.method.warmup else 0))
+    for number, pair in enumerate([*warm, *ordered]):
+        # Told apart among tasks of one pair: which warm-up, or which time it comes.
+        turn = number - len(warm) if number < len(warm) else (number - len(warm)) // len(once)
+        what = [config.result_settings(), weights_sha256, variant.name, block.repeat, turn]
+        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
+        for one in (pair.content, pair.style):
+            digest.update(f"\0{one.uri}\0{one.identity}".encode())
+        task_id = digest.hexdigest()
+        name = output_name(pair.content.uri, pair.style.uri, task_id, config.format)
+        yield Task(task_id, pair, name, variant=variant.name, repeat=block.repeat)
+
+
+def _first_of_each_type(pairs: list[Pair], photos: int | None) -> list[Pair]:
+    """Pairs of at most so many photos: one of each type before a second of any."""
+    if photos is None:
+        return pairs
+    seen: dict[str | None, list[str]] = {}
+    for pair in pairs:
+        same = seen.setdefault(pair.content.type, [])
+        if pair.content.uri not in same:
+            same.append(pair.content.uri)
+    ranked = sorted((rank, number, uri) for number, same in enumerate(seen.values()) for rank, uri in enumerate(same))
+    kept = {uri for _, _, uri in ranked[:photos]}
+    return [pair for pair in pairs if pair.content.uri in kept]
+
+
+def read(path: Path, changes: dict[str, Any]) -> Sweep:
+    """A sweep file with some of its values changed. Raises UsageError: one line that names what is wrong."""
+    values = configs.read_yaml(path) | changes
+    try:
+        return Sweep.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise UsageError(f"{path}: unknown {where!r}; known: {', '.join(Sweep.model_fields)}") from None
+        text = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{path}: {where}: {text}" if where else f"{path}: {text}") from None

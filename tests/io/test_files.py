@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stylize.errors import CannotContinueError, CorruptImageError, StylizeError, UsageError, one_line
+from stylize.io.files import is_temporary, local_path, read_bytes, write_atomic
+
+NAMES = ["plain.jpg", "with space.jpg", "quo\"te's.jpg", "new\nline.jpg", "фото-写真.jpg", "50%20#1?.jpg"]
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that any user can reach, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def as_nobody(code: str, *args: object) -> str:
+    """What `code` prints when run by a user whom permission bits bind, even if root runs the tests."""
+    prelude = "import os, sys\nfrom pathlib import Path\nfrom stylize.io.files import *\n"
+    prelude += "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+    command = [sys.executable, "-W", "error", "-c", prelude + code, *map(str, args)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_is_read_as_a_path_and_as_a_file_uri(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write_atomic(path, b"bytes")
+    assert read_bytes(str(path)) == b"bytes"
+    assert read_bytes(path.as_uri()) == b"bytes"
+
+
+def test_a_name_that_is_no_utf8_has_a_file_uri(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
+    path.write_bytes(b"x")
+    assert read_bytes(path.as_uri()) == b"x"
+
+
+@pytest.mark.parametrize("uri", ["file:///a/b%20c", "file://localhost/a/b%20c", "file:/a/b%20c", "FILE:///a/b c"])
+def test_file_uris_are_paths(uri: str) -> None:
+    assert local_path(uri) == Path("/a/b c")
+
+
+def test_a_plain_path_is_not_decoded() -> None:
+    assert local_path("a/b%20c?d#e") == Path("a/b%20c?d#e")
+
+
+@pytest.mark.parametrize("uri", ["ftp://host/a.jpg", "https://host/a.jpg", "file://server/share/a.jpg"])
+def test_other_schemes_and_hosts_are_usage_errors_that_name_what_is_supported(uri: str) -> None:
+    with pytest.raises(UsageError, match="file://"):
+        read_bytes(uri)
+
+
+def test_what_is_no_file_is_corrupt_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe")
+    cases = {
+        str(tmp_path / "nowhere"): "no such file",
+        str(tmp_path / "file" / "below"): "no such file",
+        str(tmp_path): "a folder, not a file",
+        str(tmp_path / "pipe"): "not a file",
+        str(tmp_path / ("n" * 300)): "not a file name",
+        "a\0b": "not a file name",
+    }
+    for uri, reason in cases.items():
+        with pytest.raises(CorruptImageError, match=f"^{reason}"):
+            read_bytes(uri)
+
+
+def test_an_error_is_one_line_whatever_the_name() -> None:
+    for name in NAMES:
+        with pytest.raises(StylizeError) as caught:
+            read_bytes("/nowhere/" + name)
+        assert len(str(caught.value).splitlines()) == 1
+    assert one_line("a b") == "a b"
+
+
+def test_a_file_without_read_permission_is_corrupt(open_folder: Path) -> None:
+    (open_folder / "secret.jpg").write_bytes(b"x")
+    (open_folder / "secret.jpg").chmod(0)
+    code = "try: read_bytes(sys.argv[1])\nexcept Exception as e: print(type(e).__name__, e)"
+    said = as_nobody(code, open_folder / "secret.jpg")
+    assert said.startswith("CorruptImageError no permission to read: ")
+
+
+def test_a_folder_without_write_permission_stops_the_run(open_folder: Path) -> None:
+    code = "try: write_atomic(Path(sys.argv[1]), b'x')\nexcept Exception as e: print(type(e).__name__, e)"
+    said = as_nobody(code, open_folder / "a.jpg")
+    assert said.startswith("CannotContinueError ")
+    assert "make it writable" in said
+
+
+def test_a_write_replaces_makes_folders_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "a.jpg"
+    for data in (b"one", b"two"):
+        write_atomic(path, data, durable=True)
+        assert path.read_bytes() == data
+    assert [p.name for p in path.parent.iterdir()] == ["a.jpg"]
+
+
+def test_a_written_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_atomic(tmp_path / "ours", b"")
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "ours")]
+    assert modes[0] == modes[1]
+
+
+def test_a_guard_can_prevent_the_rename(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"theirs")
+
+    def guard() -> None:
+        assert [is_temporary(p.name) for p in sorted(tmp_path.iterdir())] == [True, False]
+        raise CannotContinueError("another driver has OUT")
+
+    with pytest.raises(CannotContinueError):
+        write_atomic(path, b"ours", guard=guard)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]
+    assert path.read_bytes() == b"theirs"
+
+
+def test_a_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_atomic(tmp_path / "folder", b"x")
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_threads_writing_one_name_leave_one_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+
+    def write(number: int) -> None:
+        for _ in range(20):
+            write_atomic(path, bytes([number]) * 50_000)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(path.read_bytes())) == 1
+    assert path.stat().st_size == 50_000
+    assert list(tmp_path.iterdir()) == [path]

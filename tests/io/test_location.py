@@ -1,0 +1,182 @@
+"""URIs of object stores, and the credentials that their stores are opened with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stylize.errors import BadKeyError, UsageError
+from stylize.io import location, object_store
+from stylize.io.files import Folder, read_bytes
+from tests.s3 import Bucket, bucket
+
+SECRETS = [
+    "s3://KEY:SECRET@b/x.jpg",
+    "s3://KEY:SEC/RET@b/x.jpg",
+    "S3://SECRET@b",
+    "gs://SECRET@b/x",
+    "s3://SECRET b/x",
+    "s3://SECRET?x/k",
+    "s3://SECRET#f/k",
+    "s3://[SECRET/k",
+    "s3://b/x.jpg?X-Amz-Credential=KEY&X-Amz-Signature=SECRET",
+    "s3a://KEY:SECRET@b/x.jpg",
+    "https://b.s3.amazonaws.com/x.jpg?X-Amz-Signature=SECRET",
+    "file://KEY:SECRET@host/x.jpg",
+]
+
+
+@pytest.fixture
+def s3() -> Iterator[Bucket]:
+    with bucket() as made:
+        yield made
+
+
+@pytest.mark.parametrize("uri", SECRETS)
+def test_what_may_be_a_password_is_refused_and_not_repeated(uri: str) -> None:
+    for call in (location.canonical, read_bytes, Folder):
+        with pytest.raises(UsageError) as refused:
+            call(uri)
+        assert "SEC" not in str(refused.value)
+        assert "RET" not in str(refused.value)
+        assert uri.partition(":")[0].lower() in str(refused.value).lower()
+
+
+@pytest.mark.parametrize(
+    ("uri", "form"),
+    [
+        ("s3://b//photos", "s3://b/photos"),
+        ("S3://b/photos//", "s3://b/photos"),
+        ("gs://b/", "gs://b"),
+        ("s3://b/Photos/a//b", "s3://b/Photos/a//b"),
+        ("a//b/", "a//b/"),
+        ("file:///a/b", "file:///a/b"),
+    ],
+)
+def test_a_place_in_a_bucket_has_one_form_and_a_path_stays(uri: str, form: str) -> None:
+    assert location.canonical(uri) == form
+
+
+@pytest.mark.parametrize("key", ["a//b.jpg", "a/../b.jpg", "./a.jpg", "a\nb.jpg", "a\x7f.jpg", "\udcff.jpg"])
+def test_what_can_be_no_key_says_so_in_one_line_without_a_request(s3: Bucket, key: str) -> None:
+    for call in (
+        object_store.read,
+        object_store.head,
+        lambda uri: list(object_store.names(uri)),
+        lambda uri: object_store.put(uri, b""),
+    ):
+        with pytest.raises(BadKeyError, match="no key") as refused:
+            call(f"s3://pictures/{key}")
+        assert str(refused.value).isprintable()
+    assert s3.s3.requests == 0
+
+
+def test_a_bucket_is_no_object(s3: Bucket) -> None:
+    for call in (object_store.read, object_store.remove):
+        with pytest.raises(UsageError, match="a bucket, where an object is wanted"):
+            call("s3://pictures/")
+    assert object_store.head("s3://pictures") is None
+
+
+@pytest.fixture
+def aws(s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of AWS's own files, and no credentials but theirs."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    location.store.cache_clear()
+    return tmp_path
+
+
+def test_profiles_of_aws_s_own_files_are_used(s3: Bucket, aws: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = s3.put("a.jpg", b"x")
+    (aws / "credentials").write_text("[mine]\naws_access_key_id = FROM-FILE\naws_secret_access_key = S\n")
+    (aws / "config").write_text("[profile mine]\nregion = eu-west-3\n")
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    assert object_store.read(uri) == b"x"
+    assert "Credential=FROM-FILE/" in s3.s3.authorizations[-1]
+    assert "/eu-west-3/" in s3.s3.authorizations[-1]
+
+
+def test_files_with_a_region_only_leave_credentials_to_the_environment_s_chain(
+    s3: Bucket, aws: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = s3.put("a.jpg", b"x")
+    s3.client.put_object_acl(Bucket=s3.name, Key="a.jpg", ACL="public-read")
+    (aws / "config").write_text("[default]\nregion = eu-west-3\n")
+    assert location._profile() == {"region": "eu-west-3"}
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    assert object_store.read(uri) == b"x"
+    assert s3.s3.authorizations[-1] == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "profile", "line"),
+    [
+        ("[mine]\naws_access_key_id = K\n", "mine", r"cannot be used \(PartialCredentialsError\)"),
+        ("[mine]\naws_access_key_id = K\n", "other", "AWS_PROFILE names no profile"),
+        ("[mine]\ncredential_process = {helper}\n", "mine", r"cannot be used \(CredentialRetrievalError\)"),
+    ],
+)
+def test_credentials_that_cannot_be_used_are_one_line_without_what_a_helper_says(
+    s3: Bucket, aws: Path, monkeypatch: pytest.MonkeyPatch, text: str, profile: str, line: str
+) -> None:
+    helper = aws / "helper.py"
+    helper.write_text("import sys; sys.exit('SECRET')")
+    (aws / "credentials").write_text(text.format(helper=f"{sys.executable} {helper}"))
+    monkeypatch.setenv("AWS_PROFILE", profile)
+    with pytest.raises(UsageError, match=line) as refused:
+        object_store.read("s3://pictures/a.jpg")
+    assert "SECRET" not in str(refused.value)
+
+
+def test_helper_that_fails_later_is_not_quoted_either(s3: Bucket, aws: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.exceptions import CredentialRetrievalError  # type: ignore[import-untyped]
+    from obstore.auth import boto3
+
+    def fails(self: object) -> None:
+        raise CredentialRetrievalError(provider="custom-process", error_msg="SECRET")
+
+    (aws / "credentials").write_text("[default]\naws_access_key_id = K\naws_secret_access_key = S\n")
+    monkeypatch.setattr(boto3.Boto3CredentialProvider, "__call__", fails)
+    with pytest.raises(OSError, match="CredentialRetrievalError") as refused:
+        object_store.read("s3://pictures/a.jpg")
+    assert "SECRET" not in str(refused.value)
+
+
+@pytest.mark.parametrize("endpoint", ["http://KEY:SECRET@host", "not one", "host:9000"])
+def test_an_endpoint_that_is_none_is_one_line(s3: Bucket, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    location.store.cache_clear()
+    with pytest.raises(UsageError, match="AWS_ENDPOINT_URL: expected") as refused:
+        object_store.read("s3://pictures/a.jpg")
+    assert "SECRET" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json", "open service account file from /nowhere/key.json"),
+        ("GOOGLE_SERVICE_ACCOUNT_KEY", '"SECRET"', "credentials or settings cannot be used"),
+    ],
+)
+def test_bad_google_credentials_are_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, line: str) -> None:
+    monkeypatch.setenv(name, value)
+    location.store.cache_clear()
+    with pytest.raises(UsageError, match=line) as refused:
+        object_store.read("gs://b/x")
+    assert "SECRET" not in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    location.store.cache_clear()
+    with pytest.raises(UsageError, match="pip install obstore"):
+        read_bytes("s3://bucket/a.jpg")

@@ -1,0 +1,304 @@
+"""Objects of a real S3 server: whole or with a clear line, with faults in between."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from stylize import config as configs
+from stylize import images, load
+from stylize.errors import CannotContinueError, CorruptImageError, UsageError, one_line
+from stylize.io import location, object_store, weights_cache
+from stylize.io.files import at_hand, read_bytes
+from stylize.pipeline.runner import Runner
+from stylize.results.remote_parts import copy_run
+from stylize.tasks import pairing
+from tests.conftest import picture
+from tests.s3 import QUICK, Bucket, bucket
+
+USUAL = location.USUAL
+
+
+@pytest.fixture
+def s3() -> Iterator[Bucket]:
+    with bucket() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "key", ["a.jpg", "deep/er/a b.jpg", "x#y.jpg", "50%.jpg", "p%20q.jpg", "ü/~!*'().jpg", "q?x=1&y.jpg"]
+)
+def test_any_key_is_read_as_it_is_called(s3: Bucket, key: str) -> None:
+    assert read_bytes(s3.put(key, key.encode())) == key.encode()
+
+
+def test_throttling_and_server_errors_are_tried_again(s3: Bucket) -> None:
+    uri = s3.put("a.jpg", b"pixels" * 1000)
+    s3.s3.faults, s3.s3.requests = [503, 500, 429], 0
+    assert read_bytes(uri) == b"pixels" * 1000
+    assert s3.s3.requests == 4
+
+
+def test_a_body_that_breaks_off_is_read_again(s3: Bucket) -> None:
+    uri = s3.put("a.jpg", b"pixels" * 100_000)
+    s3.s3.faults = ["cut", "cut"]
+    assert read_bytes(uri) == b"pixels" * 100_000
+
+
+def test_endless_faults_end(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(location, "USUAL", QUICK._replace(retries=2))
+    uri = s3.put("a.jpg", b"pixels" * 100_000)
+    s3.s3.faults, s3.s3.requests = [503] * 50, 0
+    with pytest.raises(
+        OSError, match=r"s3://pictures/a\.jpg could not be read, although tried again \(SignatureDoesNotMatch\)"
+    ):
+        object_store.read(uri)
+    assert s3.s3.requests == 3
+    s3.s3.faults = ["cut"] * 50
+    with pytest.raises(OSError, match="could not be read, although tried again"):
+        object_store.read(uri)
+
+
+def test_what_is_not_there_or_refused_says_so_without_the_key_id(s3: Bucket) -> None:
+    with pytest.raises(CorruptImageError, match=r"no such file: s3://pictures/no\.jpg"):
+        read_bytes("s3://pictures/no.jpg")
+    s3.s3.faults = [403]
+    with pytest.raises(CorruptImageError, match="check the credentials") as refused:
+        read_bytes("s3://pictures/a.jpg")
+    assert "KEY-ID-HERE" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_names_come_lazily_and_only_from_below_the_folder(s3: Bucket) -> None:
+    for key in ("in/a.jpg", "in/deep/b.jpg", "inside/c.jpg", "d.jpg"):
+        s3.put(key, b"x")
+    assert [found.name for found in object_store.names("s3://pictures/in/")] == ["a.jpg", "deep/b.jpg"]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: s3.put(f"many/{number:04}", b""), range(1010)))
+    s3.s3.requests = 0
+    listing = object_store.names("s3://pictures/many")
+    assert next(listing).name == "0000"
+    assert s3.s3.requests == 1
+    assert len(list(listing)) == 1009
+
+
+def test_run_that_changes_while_it_is_copied_is_copied_again(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("part-1", "part-2"):
+        s3.put(f"out/rows/{name}.parquet", name.encode())
+    s3.put("out/run.json", b"{}")
+    real = object_store.fetch
+    merged: list[str] = []
+
+    def merging(uri: str, path: Path) -> None:
+        if not merged:  # a driver puts both parts into one just after they were listed
+            merged.append(s3.put("out/rows/part-3.parquet", b"both"))
+            for old in ("part-1", "part-2"):
+                s3.client.delete_object(Bucket="pictures", Key=f"out/rows/{old}.parquet")
+        real(uri, path)
+
+    monkeypatch.setattr(object_store, "fetch", merging)
+    copy_run("s3://pictures/out", tmp_path / "copy")
+    assert [path.name for path in (tmp_path / "copy/rows").iterdir()] == ["part-3.parquet"]
+    assert (tmp_path / "copy/run.json").read_bytes() == b"{}"
+
+
+def test_no_rows_and_no_store_are_one_clear_line(s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="s3://pictures/none holds no rows: give the OUT of a run"):
+        copy_run("s3://pictures/none", tmp_path / "a")
+    s3.s3.faults = [403]
+    with pytest.raises(UsageError, match="check the credentials"):
+        copy_run("s3://pictures/none", tmp_path / "b")
+    monkeypatch.setattr(location, "USUAL", QUICK._replace(retries=1))
+    s3.s3.faults = [500] * 9
+    with pytest.raises(CannotContinueError, match="could not be read"):
+        copy_run("s3://pictures/none", tmp_path / "c")
+    with pytest.raises(UsageError, match="expected s3://BUCKET/KEY"):
+        object_store.read("s3://")
+
+
+def test_large_object_is_complete_or_absent_whatever_breaks(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytes(range(256)) * 60_000  # 15 MB: several parts
+    s3.s3.faults = [None, 503, "cut", 500, None, "cut"]
+    s3.s3.requests = 0
+    object_store.put("s3://pictures/big", data)
+    assert s3.s3.requests > 6
+    assert object_store.read("s3://pictures/big") == data
+    monkeypatch.setattr(location, "USUAL", QUICK._replace(retries=1))
+    s3.s3.faults = [None, None, *[500] * 30]
+    with pytest.raises(OSError, match="s3://pictures/none could not be written, although tried again"):
+        object_store.put("s3://pictures/none", data)
+    s3.s3.faults = []
+    assert object_store.head("s3://pictures/none") is None
+
+
+def test_conditional_write_says_who_was_first(s3: Bucket) -> None:
+    uri = "s3://pictures/lock"
+    first = object_store.put(uri, b"1", {})
+    with pytest.raises(object_store.Conflict):
+        object_store.put(uri, b"2", {})
+    object_store.put(uri, b"3", first)
+    with pytest.raises(object_store.Conflict):
+        object_store.put(uri, b"4", first)
+    assert object_store.read(uri) == b"3"
+
+
+def test_listing_that_breaks_off_goes_on_where_it_was(s3: Bucket) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: s3.put(f"many/{number:04}", b""), range(1010)))
+    s3.s3.faults = ["cut", None, "cut", "cut"]
+    assert [found.name for found in object_store.names("s3://pictures/many")] == [f"{n:04}" for n in range(1010)]
+    assert s3.s3.faults == []
+
+
+def test_removing_what_is_not_there_is_no_error(s3: Bucket) -> None:
+    uri = s3.put("x", b"1")
+    object_store.remove(uri)
+    object_store.remove(uri)
+    assert object_store.head(uri) is None
+
+
+def test_throttling_of_seconds_is_outlasted(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(location, "USUAL", USUAL)
+    uri = s3.put("a.jpg", b"x")
+    s3.s3.failing = "/"
+    threading.Timer(3, lambda: setattr(s3.s3, "failing", None)).start()
+    assert object_store.read(uri) == b"x"
+
+
+def test_store_that_does_not_answer_ends_the_run_and_one_object_s_trouble_does_not(
+    s3: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(location, "USUAL", QUICK._replace(retries=2))
+    uri = s3.put("a.jpg", b"x")
+    s3.s3.failing = "a.jpg"
+    with pytest.raises(OSError, match=r"a\.jpg could not be read, although tried again"):
+        read_bytes(uri)
+    s3.s3.failing = "/"
+    with pytest.raises(CannotContinueError, match="run the same command again, it resumes"):
+        read_bytes(uri)
+
+
+@pytest.mark.parametrize("failing", ["/", "a.png"])
+def test_outage_ends_a_batch_and_leaves_no_row(s3: Bucket, tmp_path: Path, failing: str) -> None:
+    photo, style = (s3.put(f"{name}.png", images.encode(picture(1), "png", 90)) for name in "as")
+    listed = s3.put("list.csv", f"content_uri,style_uri\n{photo},{style}\n".encode())
+    config = configs.build({"manifest": listed, "out": str(tmp_path), "stylizer": "identity"})
+    tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
+    runner = Runner(config, load("identity"), run_id="test", worker_id="w", token=None)
+    s3.s3.failing = failing
+    if failing == "/":
+        with pytest.raises(CannotContinueError, match="it resumes"):
+            runner.run(tasks)
+    else:
+        (row,) = runner.run(tasks).to_pylist()
+        assert row["status"] == "failed"
+        assert row["error"].startswith("OSError: s3://pictures/a.png could not be read, although tried again")
+    runner.close()
+
+
+def test_store_that_refuses_a_listing_answers(s3: Bucket) -> None:
+    s3.s3.faults = [403]
+    assert object_store.answers("s3://pictures/a.jpg")
+    assert object_store.answers("s3://no-such-bucket/a.jpg")
+    s3.s3.failing = "/"
+    assert not object_store.answers("s3://pictures/a.jpg")
+
+
+def test_guard_is_asked_before_every_try_to_write(s3: Bucket) -> None:
+    asked: list[int] = []
+    s3.s3.faults = [503] * 7  # three requests a try
+    object_store.put("s3://pictures/x", b"1", guard=lambda: asked.append(s3.s3.requests))
+    assert asked == [0, 3, 6]
+    s3.s3.faults, s3.s3.requests = [503] * 50, 0
+
+    def lost() -> None:
+        if s3.s3.requests:
+            raise CannotContinueError("another run has it")
+
+    for call in (
+        lambda: object_store.put("s3://pictures/x", b"2", guard=lost),
+        lambda: object_store.remove("s3://pictures/x", lost),
+    ):
+        s3.s3.requests = 0
+        with pytest.raises(CannotContinueError, match="another run has it"):
+            call()
+        assert s3.s3.requests == 3
+    s3.s3.faults = []
+    assert object_store.read("s3://pictures/x") == b"1"
+
+
+@pytest.mark.parametrize("key", ["in/a//b.jpg", "in/../b.jpg", "in/./b.jpg", "in/a\x01b.jpg"])
+def test_listing_that_one_key_spoils_names_it(s3: Bucket, key: str) -> None:
+    s3.put("in/a.jpg", b"x")
+    s3.put(key, b"x")
+    with pytest.raises(UsageError, match="rename it, or list the photos in a --manifest") as refused:
+        list(object_store.names("s3://pictures/in"))
+    assert one_line(key) in str(refused.value)
+
+
+def test_objects_that_stand_for_folders_are_neither_names_weights_nor_rows(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for marker in ("w/", "w/deep/", "w/empty.pth", "out/", "out/rows/", "out/rows/deep/"):
+        s3.put(marker, b"")
+    s3.put("w/a.pth", b"1")
+    s3.put("out/rows/part-1.parquet", b"rows")
+    assert "" not in [found.name for found in object_store.names("s3://pictures/w")]
+    assert [path.name for path in at_hand("s3://pictures/w").rglob("*")] == ["a.pth"]
+    copy_run("s3://pictures/out", tmp_path / "copy")
+    assert [path.name for path in (tmp_path / "copy/rows").iterdir()] == ["part-1.parquet"]
+
+
+def test_weights_are_copied_once_and_again_when_they_change(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    s3.put("w/a.pth", b"1")
+    s3.put("w/deep/b.pth", b"2")
+    folder = at_hand("s3://pictures/w/")
+    assert (folder.name, (folder / "a.pth").read_bytes(), (folder / "deep/b.pth").read_bytes()) == ("w", b"1", b"2")
+    s3.s3.requests = 0
+    assert at_hand("s3://pictures/w") == folder
+    assert s3.s3.requests == 2  # to see that nothing changed
+    s3.put("w/a.pth", b"3")
+    assert (at_hand("s3://pictures/w") / "a.pth").read_bytes() == b"3"
+    assert at_hand("s3://pictures/w/a.pth").read_bytes() == b"3"
+    with pytest.raises(UsageError, match="s3://pictures/none: there is no such file, nor a folder with weights"):
+        at_hand("s3://pictures/none")
+    assert at_hand(str(tmp_path)) == tmp_path
+
+
+def test_of_a_folder_of_weights_only_weights_are_copied_and_not_any_number(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(weights_cache, "MOST_FILES", 2)
+    for name in ("a.pth", "b.SAFETENSORS", "photo.jpg", "readme.md"):
+        s3.put(f"w/{name}", b"1")
+    assert {path.name for path in at_hand("s3://pictures/w").iterdir()} == {"a.pth", "b.SAFETENSORS"}
+    s3.put("w/c.ckpt", b"1")
+    with pytest.raises(UsageError, match="more than 2 weights files"):
+        at_hand("s3://pictures/w")
+
+
+def test_weights_that_cannot_be_had_for_now_end_the_run_and_are_no_wrong_call(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    uri = s3.put("w/a.pth", b"1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(CannotContinueError, match=r"no copy of s3://pictures/w/a\.pth can be kept .*file"):
+        at_hand(uri)
+    s3.s3.faults = [403]
+    with pytest.raises(UsageError, match="check the credentials"):
+        at_hand(uri)
+    s3.s3.failing = "/"
+    with pytest.raises(CannotContinueError, match="could not be read, although tried again"):
+        at_hand(uri)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from stylize.results.read import read_rows
+from tests.conftest import ROOT
+from tests.jobs.command import command, descendants, job, plain, rows, stamps, start
+
+SLOW = ("--stylizer", "tests.jobs.faulty:Slow", "--format", "png")
+
+
+def inputs(root: Path, photos: int) -> tuple[Path, Path]:
+    """A folder of small photos and one of a single artwork."""
+    for number in range(photos):
+        plain(root / "content" / f"{number:03}.png", (number % 256, number // 256, 77))
+    plain(root / "styles" / "s.png", (1, 2, 3))
+    return root / "content", root / "styles"
+
+
+def workers_of(driver: subprocess.Popen[str]) -> list[int]:
+    return [pid for pid, title in descendants(driver.pid) if title.startswith("ray::Worker")]
+
+
+def wait_for(ready: object, driver: subprocess.Popen[str], limit_s: float = 240) -> None:
+    """Until `ready()`, as long as the driver lives."""
+    assert callable(ready)
+    deadline = time.monotonic() + limit_s
+    while not ready() and driver.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_worker_killed_in_mid_task_costs_nothing_and_a_second_run_is_refused(tmp_path: Path) -> None:
+    folders, out, gate = inputs(tmp_path, 30), tmp_path / "out", tmp_path / "gate"
+    gate.touch()
+    words = (*folders, out, *SLOW, "--set", f"gate={gate}", "--set", "seconds=0.01")
+    driver = start(*words)
+    # A worker is named after what it runs, so this one is in the middle of a task or about to begin.
+    wait_for(lambda: any(title.startswith("ray::Worker.run") for _, title in descendants(driver.pid)), driver)
+    second = job(*words)
+    assert second.returncode == 1
+    assert len(second.stderr.splitlines()) == 1
+    assert f"{out} is in use by another run (pid {driver.pid}" in second.stderr
+    killed = workers_of(driver)[0]
+    os.kill(killed, signal.SIGKILL)
+    time.sleep(1)
+    gate.unlink()
+    told, complaint = driver.communicate(timeout=240)
+    assert driver.returncode == 0, complaint
+    assert "died with" in told
+    frame = rows(out)
+    assert len(frame) == 30
+    assert set(frame["status"]) == {"ok"}
+    assert frame["attempt"].max() == 2
+
+
+def test_a_killed_driver_leaves_no_worker_of_its_own_ray_behind(tmp_path: Path) -> None:
+    folders, out = inputs(tmp_path, 30), tmp_path / "out"
+    driver = start(*folders, out, *SLOW, "--set", "seconds=600")
+    wait_for(lambda: bool(workers_of(driver)), driver)
+    # Ray's own agents take some minutes to notice.
+    family = {
+        pid: title
+        for pid, title in descendants(driver.pid)
+        if title.startswith("ray::Worker") or Path(title.partition("\0")[0]).name in ("raylet", "gcs_server")
+    }
+    assert len(family) >= 3
+    driver.kill()
+    driver.communicate()
+    deadline = time.monotonic() + 60
+    while left := [pid for pid in family if _runs(pid)]:
+        assert time.monotonic() < deadline, [family[pid][:80] for pid in left]
+        time.sleep(0.2)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_driver_killed_ten_times_ends_with_one_ok_row_a_task_and_writes_nothing_twice(
+    local_ray: str, tmp_path: Path
+) -> None:
+    photos = 500
+    folders, out = inputs(tmp_path, photos), tmp_path / "out"
+    words = (*folders, out, *SLOW, "--address", local_ray, "--progress", "off")
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    print("seed", seed)
+    settled: dict[str, tuple[int, int]] = {}
+    hit = 0
+    for kill in range(10):
+        began, seen = time.monotonic(), len(stamps(out))
+        driver = subprocess.Popen(command(*words), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if kill % 3 == 0:  # anywhere, loading included
+            delay = chance.uniform(0, 6)
+        else:  # while images come
+            while len(stamps(out)) == seen and driver.poll() is None and time.monotonic() - began < 60:
+                time.sleep(0.02)
+            delay = chance.uniform(0, 3.5)
+        try:
+            driver.wait(delay)
+        except subprocess.TimeoutExpired:
+            hit += 1
+        driver.kill()
+        driver.wait()
+        settled = _settled(out, settled)
+    assert hit >= 5, "too few of the kills met a run"
+    done = job(*words)
+    assert done.returncode == 0, done.stderr
+    assert len(_settled(out, settled)) == photos
+    frame = rows(out)
+    assert len(frame) == photos
+    assert set(frame["status"]) == {"ok"}
+    assert frame["content_uri"].is_unique
+    found = stamps(out)
+    assert set(found) == set(frame["output_uri"])
+    assert not list(out.rglob(".tmp-*"))
+
+
+def _settled(out: Path, before: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """The images that have rows, each whole and, where it had one before, untouched since."""
+    if not (out / "rows").is_dir():
+        return before
+    uris = read_rows(out, ["output_uri"]).column("output_uri").to_pylist()
+    assert len(uris) == len(set(uris))
+    found = stamps(out)
+    assert set(before) <= set(uris)
+    for uri in uris:
+        assert before.get(uri, found[uri]) == found[uri], f"{uri} was written again after its row"
+        with Image.open(uri) as image:
+            image.load()
+    return {uri: found[uri] for uri in uris}

@@ -1,0 +1,108 @@
+"""OUT in an object store as jobs hold it: its local copy, and what is said of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs.run.output_dir import absolute_uri, open_output, rows_at_hand, run_folders
+from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.report import frame
+from stylize.results.store import RowStore
+from tests.conftest import ROOT
+from tests.report.made import row, written
+from tests.s3 import Bucket, bucket
+
+HOLDER = """
+import os, signal
+from jobs.run.output_dir import rows_at_hand
+with rows_at_hand("s3://pictures/out") as folder:
+    print(folder, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    (tmp_path / "copies").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "copies"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with bucket() as made:
+        yield made
+
+
+def silent(text: str) -> None:
+    """Nobody reads it."""
+
+
+@pytest.mark.parametrize("uri", ["s3://b//out/", "S3://b/out"])
+def test_out_has_one_form(uri: str) -> None:
+    assert absolute_uri(uri) == "s3://b/out"
+
+
+def test_errors_name_out_and_not_its_copy(s3: Bucket, tmp_path: Path) -> None:
+    s3.put("out/rows/part-1.parquet", b"no Parquet")
+
+    def hold() -> None:
+        with open_output("S3://pictures//out", silent) as out:
+            RowStore.open(out.folder, mirror=out.mirror)
+
+    def read() -> None:
+        with run_folders(["s3://pictures/out/rows"]) as outs:
+            frame.load(outs)
+
+    def plan() -> None:
+        with rows_at_hand("s3://pictures/out/") as folder:
+            raise UsageError(f"{folder}/rows/part-1.parquet cannot be read")
+
+    for call in (hold, read, plan):
+        with pytest.raises(StylizeError, match=r"^s3://pictures/out/rows/part-1\.parquet cannot be read") as refused:
+            call()
+        assert str(tmp_path) not in str(refused.value)
+    assert list((tmp_path / "copies").iterdir()) == []
+
+
+def test_full_disk_under_the_copy_is_named_where_it_is(s3: Bucket, tmp_path: Path) -> None:
+    def hold() -> None:
+        with open_output("s3://pictures/out", silent) as out:
+            raise CannotContinueError(f"no space left to write {out.folder}/x") from OSError(28, "No space left")
+
+    with pytest.raises(CannotContinueError, match=f"no space left to write {tmp_path}"):
+        hold()
+
+
+def test_an_out_that_is_called_rows_is_read_as_one(s3: Bucket, tmp_path: Path) -> None:
+    out = written(tmp_path / "rows", [row(1), row(2)])
+    s3.upload(out, "deep/rows")
+    for uri in ("s3://pictures/deep/rows", "s3://pictures//deep/rows/rows/"):
+        with run_folders([uri]) as outs:
+            assert len(frame.load(outs)) == 2
+
+
+def test_copies_of_a_killed_run_are_removed_at_the_next_start_and_those_in_use_are_not(
+    s3: Bucket, tmp_path: Path
+) -> None:
+    s3.put("out/run.json", b"{}")
+    killed = subprocess.run([sys.executable, "-c", HOLDER], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert killed.returncode == -9
+    left = Path(killed.stdout.strip())
+    assert (left / "run.json").is_file()
+    other = tmp_path / "copies" / "stylize-rows-mine"
+    other.mkdir()
+    with rows_at_hand("s3://pictures/out") as first, rows_at_hand("s3://pictures/out") as second:
+        assert not left.exists()
+        assert (first / "run.json").is_file()
+        assert (second / "run.json").is_file()
+    assert list((tmp_path / "copies").iterdir()) == [other]
+
+
+@pytest.mark.parametrize("word", ["s3://KEY:SECRET@b/out", "https://b/out?X-Amz-Signature=SECRET", "s3://b/a//rows"])
+def test_a_run_that_cannot_be_named_so_is_a_wrong_call(word: str) -> None:
+    with pytest.raises(UsageError) as refused, run_folders([word]):
+        pass
+    assert "SECRET" not in str(refused.value)

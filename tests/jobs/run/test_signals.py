@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import _thread
+import contextlib
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from jobs.run import signals
+from jobs.scheduler.ray_runtime import _own_sigterm
+from stylize.errors import CannotContinueError
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> None:
+    signals._asked.clear()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_both_signals_interrupt_and_the_old_handlers_come_back(number: int) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), signals.on_signals():
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_python_dropped_is_raised_again() -> None:
+    class Deleted:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with signals.on_signals():
+        Deleted()
+        with pytest.raises(KeyboardInterrupt):
+            signals.check()
+
+
+def test_once_asked_a_second_sigterm_does_not_keep_the_outer_part_from_ending_well() -> None:
+    ended = []
+
+    def outer() -> None:
+        try:
+            with signals.on_signals():
+                os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            ended.append("well")
+
+    with pytest.raises(KeyboardInterrupt), signals.on_signals():
+        outer()
+    assert ended == ["well"]
+
+
+@pytest.mark.parametrize("comes", ["while Ray starts", "after it"])
+def test_sigterm_is_an_interrupt_although_ray_takes_it_for_itself(comes: str) -> None:
+    def rays(number: int, frame: object) -> None:
+        sys.exit(number)
+
+    def started() -> None:
+        with _own_sigterm():
+            signal.signal(signal.SIGTERM, rays)
+            if comes == "while Ray starts":
+                os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt), signals.on_signals():
+        started()
+
+
+def test_an_interrupt_that_compiled_code_turned_into_something_else_is_one_still() -> None:
+    def waits() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt as error:
+            raise SystemError("returned a result with an exception set") from error
+
+    with pytest.raises(KeyboardInterrupt), signals.on_signals():
+        waits()
+    with pytest.raises(SystemError), signals.on_signals():
+        raise SystemError("of another kind")
+
+
+def test_a_lost_head_comes_out_as_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "head_lost", lambda: "Ray's head has ended")
+
+    def waits() -> None:
+        _thread.interrupt_main(signal.SIGTERM)
+        time.sleep(5)
+
+    with pytest.raises(CannotContinueError, match="Ray's head has ended"), signals.on_signals():
+        waits()
+
+
+def test_an_interrupt_that_was_dropped_comes_again_while_it_is_insisted_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "INSIST_S", 0.1)
+    dropped = []
+
+    def waits() -> None:
+        with signals.insisting():
+            with contextlib.suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+            dropped.append(True)
+            time.sleep(60)
+
+    with pytest.raises(KeyboardInterrupt), signals.on_signals():
+        waits()
+    assert dropped
+
+
+def test_nothing_is_raised_unasked() -> None:
+    with signals.on_signals():
+        signals.check()

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from jobs.scheduler.preflight import Node, Requirements, _differences, check_nodes, needs, one_a_node, versions
+from jobs.scheduler.worker import UnfitNodeError
+from jobs.scheduler.worker_pool import Options, room
+from stylize.config import JobConfig
+from stylize.errors import UsageError
+from stylize.measure.hardware import node_name
+from stylize.tasks.listing import Input, Pair
+from tests.jobs.command import plain
+
+
+def node(cpus: float, gpus: float = 0) -> dict[str, object]:
+    """As `ray.nodes()` gives one."""
+    return {"Resources": {"CPU": cpus, "GPU": gpus} if gpus else {"CPU": cpus}}
+
+
+@pytest.mark.parametrize(
+    ("have", "cpus", "gpus", "workers"),
+    [
+        (node(8), 1, 0, 8),
+        (node(8), 3, 0, 2),
+        (node(8), 1, 1, 0),  # a node without cards helps with nothing that needs one
+        (node(8, 2), 1, 1, 2),
+        (node(8, 2), 1, 0.5, 4),
+        (node(8, 2), 1, 0.4, 4),  # a share is of one card
+        (node(8, 4), 1, 2, 2),
+        (node(1, 4), 1, 1, 1),
+        (node(8, 1), 1, 0.1, 8),
+        (node(16, 1), 1, 0.1, 10),
+    ],
+)
+def test_as_many_workers_fit_as_a_node_can_hold(
+    have: dict[str, object], cpus: float, gpus: float, workers: int
+) -> None:
+    assert room(have, cpus, gpus) == workers
+
+
+@pytest.fixture
+def wanted(tmp_path: Path) -> Requirements:
+    plain(tmp_path / "c.png", (1, 2, 3))
+    plain(tmp_path / "s.png", (1, 2, 3))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".run").write_text("token")
+    config = JobConfig(content="c", styles="s", out=str(tmp_path / "out"), weights="random")
+    pair = Pair(Input(str(tmp_path / "c.png"), "1:1", None), Input(str(tmp_path / "s.png"), "1:1", None))
+    return needs(config, pair, "token")
+
+
+def test_node_that_sees_everything_is_fit_and_keeps_no_trace(wanted: Requirements, tmp_path: Path) -> None:
+    assert wanted.missing() is None
+    wanted.check()
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == [tmp_path / "out" / ".run"]
+
+
+def test_what_a_node_does_not_see_is_named_with_the_node(wanted: Requirements, tmp_path: Path) -> None:
+    (tmp_path / "s.png").unlink()
+    assert wanted.missing() == f"{node_name()} does not see STYLES' {tmp_path / 's.png'} (no such file)"
+    with pytest.raises(UnfitNodeError, match="does not see STYLES'"):
+        wanted.check()
+
+
+def test_an_out_of_another_disk_at_the_same_path_is_found_out(wanted: Requirements, tmp_path: Path) -> None:
+    (tmp_path / "out" / ".run").unlink()
+    assert "does not see or may not write OUT" in str(wanted.missing())
+    assert "is another one here: it has no lock of this run" in str(wanted.missing())
+
+
+def test_input_that_is_not_there_at_all_is_its_row_s_matter_and_no_node_s(tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_bytes(b"")
+    config = JobConfig(content="c", styles="s", out=str(tmp_path), weights=str(tmp_path / "w.pth"))
+    gone = Input(str(tmp_path / "gone.png"), "missing", None)
+    other = config.model_copy(update={"weights": str(tmp_path / "gone.pth"), "perceptual": str(tmp_path / "w.pth")})
+    found = needs(config, Pair(gone, gone), "t", [other])
+    assert found.inputs == (("weights", config.weights), ("perceptual weights", config.weights))
+
+
+@pytest.mark.parametrize(
+    ("given", "machines", "cpus"),
+    [
+        ({}, [0, 8, 8], 8),
+        ({"cpus_per_actor": 2}, [0, 8, 16], 2),
+        ({"gpus_per_actor": 1}, [8, 16], 1),
+        ({"measure_mode": "throughput"}, [8, 16], 1),
+    ],
+)
+def test_isolated_worker_takes_all_cpus_of_a_machine(
+    given: dict[str, Any], machines: list[float], cpus: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, **node(size)} for size in machines])
+    config = JobConfig(**{"content": "c", "styles": "s", "out": "o", "measure_mode": "isolated"} | given)
+    assert one_a_node(config).cpus_per_actor == cpus
+
+
+def test_isolated_mode_on_unlike_machines_asks_for_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, **node(size)} for size in (8, 16)])
+    config = JobConfig(content="c", styles="s", out="o", measure_mode="isolated")
+    with pytest.raises(UsageError, match="machines of 8 and 16 CPUs; give --cpus-per-actor"):
+        one_a_node(config)
+
+
+def test_node_says_what_it_has_and_holds() -> None:
+    assert Node("gpu-1", 8, 2, "L4", 4).line() == "gpu-1: 8 CPU, 2 GPU (L4): 4 workers"
+    assert Node("head", 2, 0, None, 0).line() == "head: 2 CPU: no workers"
+    assert Node("one", 1, 0, None, 1).line() == "one: 1 CPU: 1 worker"
+
+
+def test_versions_that_differ_are_named_with_their_node() -> None:
+    here = versions()
+    same, other = Node("a", 1, 0, None, 1, here), Node("b", 1, 0, None, 1, here | {"torch": "1.0"})
+    unasked = Node("c", 1, 0, None, 0)
+    assert list(_differences([same, unasked])) == []
+    assert list(_differences([same, other, unasked])) == [
+        f"versions differ: torch {here['torch']} here, b has 1.0; times and pixels may differ, too"
+    ]
+
+
+@pytest.mark.parametrize(("actors", "told"), [(None, True), (8, False)])
+def test_a_cluster_without_room_is_told_what_makes_it_grow(
+    wanted: Requirements, monkeypatch: pytest.MonkeyPatch, actors: int | None, told: bool
+) -> None:
+    head = node(0) | {"NodeID": "h", "NodeManagerHostname": "head", "Alive": True}
+    monkeypatch.setattr(ray, "nodes", lambda: [head])
+    notes: list[str] = []
+    check_nodes(Options(actors=actors, cpus=1, gpus=1), wanted, notes.append)
+    assert notes[0] == "  head: 0 CPU: no workers"
+    assert any("--actors N" in note for note in notes) == told

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pyarrow as pa
+import pytest
+
+from jobs.scheduler.worker import Worker, pack, unpack
+from stylize.errors import StylizeError
+from stylize.results.schema import SCHEMA, to_batch
+from stylize.tasks.pairing import Task
+from tests.jobs.scheduler.works import row, task
+
+
+class Recording:
+    """Keeps the order in which it is given tasks; refuses the one with `refuse` in it."""
+
+    def __init__(self, worker_id: str) -> None:
+        self.taken: list[str] = []
+
+    def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
+        """The rows, at once."""
+        self.taken += [task.pair.content.uri for task in tasks]
+        if "refuse" in self.taken[-1]:
+            raise StylizeError("no more")
+        return lambda: to_batch([row(task, "ok") for task in tasks])
+
+
+def test_batches_are_taken_on_in_the_order_of_their_numbers_whatever_order_the_calls_start_in() -> None:
+    work = Recording("")
+    worker = Worker(lambda _: work, "worker-1")
+    assert worker.start()[1] is None
+    late = [threading.Thread(target=worker.run, args=(number, [task(number)])) for number in (2, 1)]
+    for thread in late:
+        thread.start()
+    assert work.taken == []
+    worker.run(0, [task(0)])
+    for thread in late:
+        thread.join(30)
+    assert work.taken == ["0:ok", "1:ok", "2:ok"]
+
+
+def test_a_batch_that_is_refused_does_not_hold_up_the_next() -> None:
+    worker = Worker(Recording, "worker-1")
+    worker.start()
+    assert isinstance(worker.run(0, [task(0, "refuse")]), StylizeError)
+    result = worker.run(1, [task(1)])
+    assert not isinstance(result, StylizeError)
+    assert unpack(result).column("status").to_pylist() == ["ok"]
+
+
+def test_a_batch_comes_out_of_its_packing_as_it_went_in() -> None:
+    batch = to_batch([row(task(number), "ok") for number in range(3)])
+    for one in (batch, batch.slice(1, 1), batch.slice(0, 0)):
+        found = unpack(pack(one))
+        assert found.equals(one)
+        assert found.schema.equals(SCHEMA, check_metadata=True)
+
+
+def test_rows_of_another_schema_are_not_packed() -> None:
+    with pytest.raises(ValueError, match="to_batch"):
+        pack(pa.RecordBatch.from_pylist([{"task_id": "a"}]))

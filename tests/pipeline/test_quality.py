@@ -1,0 +1,79 @@
+"""Quality columns: what is measured, against what, and what is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from stylize import config as configs
+from stylize.errors import WeightsError
+from stylize.measure.ssim import ssim
+from stylize.measure.statistics import statistics
+from stylize.pipeline.quality import Scorer
+from tests.conftest import picture
+
+PHOTO, OTHER = picture(1, 64, 48), picture(2, 64, 48)
+
+
+def scorer(**settings: Any) -> Scorer:
+    values = {"content": "c", "styles": "s", "out": "o", "stylizer": "identity"}
+    return Scorer(configs.build(values | settings), "cpu")
+
+
+def test_without_weights_there_are_ssim_and_statistics_alone() -> None:
+    row = scorer().score(PHOTO, "a", OTHER, None)
+    assert row["ssim"] == ssim(PHOTO, OTHER)
+    assert row["content_entropy_bits"] == statistics(PHOTO).entropy_bits
+    assert row["output_colourfulness"] == statistics(OTHER).colourfulness
+    assert not {"content_distance", "gram_distance", "lpips", "perceptual_variant"} & row.keys()
+
+
+def test_vgg19_names_itself_and_finds_a_picture_nearest_to_itself(real_data: Path) -> None:
+    vgg = real_data / "weights" / "vgg19_features_fp16.safetensors"
+    one = scorer(perceptual=str(vgg))
+    look = one.look(PHOTO)
+    same, other = (one.score(PHOTO, "a", result, look) for result in (PHOTO, OTHER))
+    for name in ("content_distance", "gram_distance", "moments_distance"):
+        assert same[name] == 0 < other[name]
+    assert len(same["perceptual_variant"].split()[1]) == 64
+
+
+def test_a_picture_too_small_for_vgg19_has_no_distances(real_data: Path) -> None:
+    one = scorer(perceptual=str(real_data / "weights" / "vgg19_features_fp16.safetensors"))
+    tiny = PHOTO[:16, :16].copy()
+    assert one.look(tiny) is None
+    row = one.score(tiny, "a", tiny, None)
+    assert row["ssim"] == pytest.approx(1)
+    assert "content_distance" not in row
+
+
+def test_a_result_of_another_size_is_not_held_against_the_photo() -> None:
+    row = scorer().score(PHOTO, "a", np.zeros((32, 32, 3), np.uint8), None)
+    assert "ssim" not in row
+    assert row["output_entropy_bits"] == 0
+
+
+def test_missing_vgg19_is_named() -> None:
+    with pytest.raises(WeightsError, match=r"nowhere\.pth"):
+        scorer(perceptual="nowhere.pth")
+
+
+def test_lpips_reads_torchvisions_cache_and_names_its_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torchmetrics")
+    from torchvision.models import squeezenet1_1
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(WeightsError, match="torchvision's cache"):
+        scorer(lpips="squeeze")
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    torch.save(squeezenet1_1().state_dict(), tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth")
+    one = scorer(lpips="squeeze")
+    assert one.score(PHOTO, "a", PHOTO, None)["lpips"] == pytest.approx(0, abs=1e-6)
+    row = one.score(PHOTO, "a", OTHER, None)
+    assert row["lpips"] > 1e-4
+    assert row["lpips_variant"].startswith("squeeze torchmetrics ")

@@ -1,0 +1,162 @@
+"""One task, one row, inline: no Ray."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import stylize
+from stylize import config as configs
+from stylize import images
+from stylize.config import JobConfig
+from stylize.errors import CannotContinueError
+from stylize.io.files import Folder
+from stylize.pipeline.failures import lost_row, out_of_memory
+from stylize.pipeline.runner import Runner
+from stylize.results.output_lock import Fence
+from stylize.results.schema import SCHEMA
+from stylize.stylizers.base import Settings
+from stylize.stylizers.identity import Identity
+from stylize.tasks import pairing
+
+
+def make(
+    folders: tuple[Path, Path], out: Path, stylizer: Any = None, **settings: Any
+) -> tuple[Runner, list[pairing.Task]]:
+    content, styles = folders
+    values = {"content": str(content), "styles": str(styles), "out": str(out), "stylizer": "identity", "format": "png"}
+    config = configs.build(values | settings)
+    runner = Runner(config, stylizer or stylize.load("identity"), run_id="r", worker_id="w", token=None)
+    return runner, list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
+
+
+def test_rows_come_back_in_order_and_are_ok(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    runner, tasks = make(folders, tmp_path / "out")
+    rows = runner.run(tasks).to_pylist()
+    assert [row["task_id"] for row in rows] == [task.task_id for task in tasks]
+    assert {row["status"] for row in rows} == {"ok"}
+    assert len(rows) == 8
+
+
+def test_identity_in_png_gives_the_photo_back(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    runner, tasks = make(folders, tmp_path / "out")
+    row = runner.run_one(tasks[0])
+    result = Path(row["output_uri"]).read_bytes()
+    photo = images.decode(Path(tasks[0].pair.content.uri).read_bytes()).pixels
+    assert (images.decode(result).pixels == photo).all()
+    assert row["ssim"] == pytest.approx(1.0, abs=1e-6)
+    assert row["output_sha256"] == hashlib.sha256(result).hexdigest()
+
+
+def test_every_column_that_can_be_known_is_filled(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    runner, tasks = make(folders, tmp_path / "out", resolution_px=32)
+    row = runner.run([tasks[0]]).to_pylist()[0]
+    unknown = {name for name, value in row.items() if value is None}
+    assert unknown == {
+        "backbone", "weights_sha256", "content_weight", "style_weight", "iterations", "alpha", "error",
+        "device_peak_allocated_bytes", "device_peak_reserved_bytes", "content_loss", "style_loss", "variation_loss",
+        "image_device_bytes", "model_device_bytes", "model_host_bytes", "lpips", "lpips_variant",
+        "content_distance", "gram_distance", "moments_distance", "perceptual_variant",
+        "variant", "repeat", "workers", "gpu_ids",
+    }  # fmt: skip
+    assert (row["width_px"], row["height_px"], row["source_width_px"]) == (32, 24, 64)
+    assert json.loads(row["settings_json"])["resolution_px"] == 32
+    assert set(row) == set(SCHEMA.names)
+
+
+def test_style_is_encoded_once_and_null_when_kept(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    runner, tasks = make(folders, tmp_path / "out")
+    rows = runner.run(tasks).to_pylist()
+    assert [row["style_s"] is not None for row in rows] == [True, False, False, False] * 2
+
+
+def test_only_the_first_image_of_a_worker_is_warmup(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    runner, tasks = make(folders, tmp_path / "out")
+    assert [row["warmup"] for row in runner.run(tasks).to_pylist()] == [True] + [False] * 7
+
+
+def test_isolated_and_overlapped_give_the_same_images(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    hashes = []
+    for mode in ("isolated", "throughput"):
+        runner, tasks = make(folders, tmp_path / mode, stylize.load(), measure_mode=mode)
+        hashes.append([row["output_sha256"] for row in runner.run(tasks).to_pylist()])
+    assert hashes[0] == hashes[1]
+
+
+class Faulty(Identity):
+    """Raises what it is given."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        super().__init__(Settings())
+
+    def stylize(self, content: torch.Tensor, code: Any) -> torch.Tensor:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (MemoryError(), "oom"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "oom"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "oom"),
+        (RuntimeError("other"), "failed"),
+        (KeyError("x"), "failed"),
+    ],
+)
+def test_what_a_stylizer_raises_becomes_its_rows_status(
+    folders: tuple[Path, Path], tmp_path: Path, error: Exception, status: str
+) -> None:
+    runner, tasks = make(folders, tmp_path / "out", Faulty(error))
+    row = runner.run_one(tasks[0])
+    assert row["status"] == status
+    assert type(error).__name__ in row["error"]
+    assert row["output_uri"] is None
+    assert row["total_s"] > 0
+
+
+def test_real_allocation_failure_is_out_of_memory() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(2**50, dtype=torch.uint8)
+    assert out_of_memory(raised.value)
+
+
+def test_broken_style_is_said_to_be_the_styles_fault(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (folders[1] / "ink" / "wash.jpg").write_bytes(b"no image")
+    runner, tasks = make(folders, tmp_path / "out")
+    rows = runner.run(tasks).to_pylist()
+    bad = [row for row in rows if row["status"] != "ok"]
+    assert len(bad) == 4
+    assert all(row["status"] == "corrupt" and row["error"].startswith("style: ") for row in bad)
+
+
+def test_a_file_gone_since_listing_is_a_row(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    runner, tasks = make(folders, tmp_path / "out")
+    Path(tasks[1].pair.content.uri).unlink()
+    assert [row["status"] for row in runner.run(tasks[:3]).to_pylist()] == ["ok", "corrupt", "ok"]
+
+
+def test_results_of_a_fenced_off_run_are_dropped(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    runner, tasks = make(folders, out)
+    runner._fence = Fence(Folder(str(out)), "mine")
+    (out).mkdir()
+    (out / ".run").write_text("another's")
+    with pytest.raises(CannotContinueError, match="another run"):
+        runner.run(tasks)
+    assert not list(out.rglob("*.png"))
+
+
+def test_lost_row_has_only_known_columns(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    _, tasks = make(folders, tmp_path / "out")
+    config = JobConfig(content="c", styles="s", out="o")
+    where = {"worker_id": "worker-1", "node": "n", "gpu_ids": "1"}
+    row = lost_row(config, "r", tasks[0], "timeout", "too slow", where)
+    assert row.keys() <= set(SCHEMA.names)
+    assert row["status"] == "timeout"
+    assert where.items() <= row.items()

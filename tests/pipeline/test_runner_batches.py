@@ -1,0 +1,128 @@
+"""Images that go through a stylizer together, styles that are checkpoints, and what only the method can say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torchvision.models import squeezenet1_1
+
+import stylize
+from stylize import images
+from stylize.config import JobConfig
+from stylize.pipeline.runner import Runner
+from stylize.results.schema import Row
+from stylize.stylizers.base import Stylizer
+from stylize.stylizers.johnson import TransformerNet
+from stylize.tasks import pairing
+from stylize.tasks.pairing import Task
+from stylize.weights import SUFFIXES
+from tests.conftest import picture
+
+
+def run(
+    method: Stylizer, content: Path, styles: Path, out: Path, kinds: Any = images.SUFFIXES, **more: Any
+) -> list[Row]:
+    config = JobConfig(content=str(content), styles=str(styles), out=str(out), format="png", **more)
+    runner = Runner(config, method, run_id="r", worker_id="w", token=None)
+    tasks: list[Task] = list(pairing.tasks(pairing.pairs(config, kinds), config.result_settings(), None, config.format))
+    rows: list[Row] = runner.run(tasks).to_pylist()
+    return rows
+
+
+def by_batch(rows: list[Row]) -> list[int]:
+    return [row["batch_size"] for row in rows]
+
+
+def test_neighbours_of_one_style_and_size_share_a_call(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    content, styles = folders
+    # The third of the four photos is of another size.
+    path = content / "night" / "a.jpg"
+    path.write_bytes(images.encode(picture(9, 40, 40), "jpg", 95))
+    together = run(stylize.load(), content, styles, tmp_path / "b", batch_size=4)
+    assert by_batch(together) == [2, 2, 1, 1] * 2
+    singly = run(stylize.load(), content, styles, tmp_path / "s", batch_size=1)
+    assert by_batch(singly) == [1] * 8
+    for one, other in zip(together, singly, strict=True):
+        assert one["status"] == "ok"
+        assert one["ssim"] == pytest.approx(other["ssim"], abs=0.02)
+
+
+def test_small_images_are_batched_by_default_and_large_ones_are_not(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    assert max(by_batch(run(stylize.load(), *folders, tmp_path / "small", resolution_px=64))) == 4
+    assert max(by_batch(run(stylize.load(), *folders, tmp_path / "large", resolution_px=512))) == 1
+    assert max(by_batch(run(stylize.load(), *folders, tmp_path / "own"))) == 1
+
+
+def test_isolated_images_are_never_batched(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    rows = run(stylize.load(), *folders, tmp_path / "o", batch_size=4, measure_mode="isolated")
+    assert by_batch(rows) == [1] * 8
+
+
+def test_one_bad_photo_costs_its_batch_nothing(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (folders[0] / "day" / "b.png").write_bytes(b"no image")
+    rows = run(stylize.load(), *folders, tmp_path / "o", batch_size=4)
+    assert [row["status"] for row in rows] == ["ok", "corrupt", "ok", "ok"] * 2
+
+
+def test_a_batch_that_does_not_fit_is_done_one_by_one(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    class Small(type(stylize.load())):  # type: ignore[misc]
+        def stylize_batch(self, contents: torch.Tensor, code: Any) -> torch.Tensor:
+            if len(contents) > 1:
+                raise torch.OutOfMemoryError("no room")
+            result: torch.Tensor = super().stylize_batch(contents, code)
+            return result
+
+    stylizer = Small(Small.settings_type())
+    rows = run(stylizer, *folders, tmp_path / "o", batch_size=4)
+    assert [row["status"] for row in rows] == ["ok"] * 8
+    assert by_batch(rows) == [1] * 8
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> Path:
+    folder = tmp_path / "checkpoints"
+    for i, name in enumerate(("bright.pth", "dark.model")):
+        torch.manual_seed(i)
+        folder.mkdir(exist_ok=True)
+        torch.save(TransformerNet().state_dict(), folder / name)
+    (folder / "broken.pth").write_bytes(b"PK no weights")
+    return folder
+
+
+def test_a_checkpoint_is_a_style_with_its_own_weights_hash(
+    folders: tuple[Path, Path], checkpoints: Path, tmp_path: Path
+) -> None:
+    rows = run(stylize.load("johnson"), folders[0], checkpoints, tmp_path / "o", SUFFIXES, stylizer="johnson")
+    ok = [row for row in rows if row["status"] == "ok"]
+    assert len(ok) == 8
+    assert len({row["weights_sha256"] for row in ok}) == 2
+    assert all(row["weights_sha256"] == row["style_sha256"] for row in ok)
+    assert len({row["output_sha256"] for row in ok}) == 8
+    bad = [row for row in rows if row["status"] != "ok"]
+    assert {row["status"] for row in bad} == {"corrupt"}
+    assert all("broken.pth" in row["error"] for row in bad)
+
+
+def test_losses_of_an_optimisation_are_in_the_row(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    torch.save(squeezenet1_1().state_dict(), tmp_path / "squeezenet.pth")
+    few: dict[str, Any] = {"backbone": "squeezenet1_1", "iterations": 2, "scales": 1}
+    stylizer = stylize.load("gatys", weights=tmp_path / "squeezenet.pth", **few)
+    row = run(stylizer, *folders, tmp_path / "o")[0]
+    assert row["status"] == "ok"
+    assert min(row["content_loss"], row["style_loss"], row["variation_loss"]) > 0
+    assert (row["backbone"], row["iterations"], row["style_weight"]) == ("squeezenet1_1", 2, 10)
+    row = run(stylize.load("gatys", weights="random", **few), *folders, tmp_path / "r")[0]
+    assert (row["status"], row["weights_sha256"]) == ("ok", "random")
+    assert (row["ssim"], row["content_loss"], row["style_loss"], row["variation_loss"]) == (None,) * 4
+
+
+def test_every_weights_files_hash_is_in_the_row(folders: tuple[Path, Path], tmp_path: Path, real_data: Path) -> None:
+    stylizer = stylize.load("microast", weights=real_data / "weights" / "microast")
+    row = run(stylizer, *folders, tmp_path / "o")[0]
+    hashes = json.loads(row["settings_json"])["weights_files"]
+    assert len(hashes) == 4
+    assert all(len(value) == 64 for value in hashes.values())

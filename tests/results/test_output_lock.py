@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stylize.errors import CannotContinueError
+from stylize.io.files import Folder
+from stylize.results.output_lock import TOKEN, Fence, OutLock
+
+
+def still_current(out: Path, token: str) -> bool:
+    """Whether a worker of the driver with this token may still write."""
+    try:
+        Fence(Folder(str(out)), token)()
+    except CannotContinueError:
+        return False
+    return True
+
+
+HOLDER = """
+import os, subprocess, sys, time
+from pathlib import Path
+from stylize.results.output_lock import OutLock
+lock = OutLock(Path(sys.argv[1])).__enter__()
+child = subprocess.Popen(["sleep", "60"], close_fds=False)  # a worker, started carelessly
+if os.fork() == 0:
+    print(child.pid, os.getpid(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_second_driver_is_refused_with_one_line_that_names_the_first(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with OutLock(out) as held:
+        with pytest.raises(CannotContinueError) as caught, OutLock(out):
+            pass
+        line = str(caught.value)
+        assert len(line.splitlines()) == 1
+        for part in (str(out), f"pid {os.getpid()} on {socket.gethostname()}, since 20"):
+            assert part in line
+        assert still_current(out, held.token)  # the refused one left the token alone
+
+
+def test_leaving_gives_out_to_the_next(tmp_path: Path) -> None:
+    for _ in range(2):
+        with OutLock(tmp_path):
+            pass
+
+
+def test_each_driver_has_its_own_token(tmp_path: Path) -> None:
+    assert not still_current(tmp_path, "")
+    with OutLock(tmp_path) as first:
+        assert still_current(tmp_path, first.token)
+    assert still_current(tmp_path, first.token)  # until another takes over
+    with OutLock(tmp_path) as second:
+        assert not still_current(tmp_path, first.token)
+        assert (tmp_path / TOKEN).read_text() == second.token
+
+
+def test_a_killed_driver_holds_nothing_though_its_children_live(tmp_path: Path) -> None:
+    code = [sys.executable, "-W", "error", "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(code, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        children = [int(pid) for pid in driver.stdout.readline().split()]
+        try:
+            with pytest.raises(CannotContinueError, match=f"pid {driver.pid} "), OutLock(tmp_path):
+                pass
+            driver.kill()
+            driver.wait()
+            for pid in children:
+                os.kill(pid, 0)  # still there
+            with OutLock(tmp_path):
+                pass
+        finally:
+            driver.kill()
+            for pid in children:
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_an_out_that_is_a_file_is_refused_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    for out in (tmp_path / "out", tmp_path / "out" / "below"):
+        with pytest.raises(CannotContinueError, match="not a folder"), OutLock(out):
+            pass

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from stylize.errors import UsageError
+from stylize.tasks import sweep
+from stylize.tasks.listing import Input, Pair
+from stylize.tasks.sweep import Block, Method, Sweep
+
+SHIPPED = Path(__file__).parents[2] / "jobs" / "sweep"
+PAIRS = [
+    Pair(Input(f"/p/{kind}/{n}.jpg", "1:1", kind), Input(f"/s/{style}.jpg", "1:1", None))
+    for style in "xy" for kind in ("day", "night") for n in range(3)
+]  # fmt: skip
+
+
+def plan(**changes: object) -> Sweep:
+    """Two methods at two sizes."""
+    return Sweep.model_validate(
+        {"title": "t", "methods": [{"name": "compact"}, {"name": "identity"}], "resolutions_px": [64, 128]} | changes
+    )
+
+
+def ids(found: Sweep, block: Block) -> list[str]:
+    config = block.variant.config(found, "/out", 1)
+    return [task.task_id for task in sweep.tasks(block, PAIRS, config, "abc")]
+
+
+def test_every_combination_is_a_variant_and_a_methods_own_lists_win() -> None:
+    methods = [{"name": "compact"}, {"name": "identity", "precisions": ["fp32"], "resolutions_px": [32]}]
+    found = plan(methods=methods, precisions=["fp32", "bf16"], workers=[1, 2], mode="throughput")
+    assert len(sweep.variants(found)) == 2 * 2 * 2 + 2
+
+
+def test_repeats_come_one_after_the_other_each_in_its_own_shuffled_order() -> None:
+    found = plan(repeats=4, resolutions_px=[64, 96, 128, 160])
+    blocks = sweep.plan(found)
+    assert [block.repeat for block in blocks] == sorted(block.repeat for block in blocks)
+    orders = [[b.variant.name for b in blocks if b.repeat == repeat] for repeat in range(1, 5)]
+    assert all(sorted(order) == sorted(orders[0]) for order in orders)
+    assert len({tuple(order) for order in orders}) == 4
+
+
+def test_the_order_is_the_seeds() -> None:
+    assert sweep.plan(plan(seed=1)) == sweep.plan(plan(seed=1))
+    assert sweep.plan(plan(seed=1, repeats=5)) != sweep.plan(plan(seed=2, repeats=5))
+
+
+def test_blocks_of_one_number_of_workers_stay_together_within_a_repeat() -> None:
+    found = plan(workers=[1, 2], mode="throughput", repeats=1, resolutions_px=[64, 96, 128])
+    counts = [block.variant.workers for block in sweep.plan(found)]
+    assert sum(a != b for a, b in itertools.pairwise(counts)) == 1
+
+
+def test_no_two_tasks_of_a_sweep_share_an_id_and_they_are_the_same_every_time() -> None:
+    found = plan(workers=[1, 2], scaling=["strong", "weak"], mode="throughput", repeats=2)
+    every = [one for block in sweep.plan(found) for one in ids(found, block)]
+    assert len(every) == len(set(every))
+    assert sorted(every) == sorted(one for block in sweep.plan(found) for one in ids(found, block))
+
+
+def test_weak_scaling_does_as_many_images_for_each_worker() -> None:
+    found = plan(workers=[1, 2], scaling=["strong", "weak"], mode="throughput", resolutions_px=[64], repeats=1)
+    blocks = [block for block in sweep.plan(found) if block.variant.method.name == "compact"]
+    counts = {block.variant.name.partition("64 px ")[2]: len(ids(found, block)) for block in blocks}
+    assert counts == {"x1": 13, "x1 each": 13, "x2": 14, "x2 each": 26}
+
+
+def test_fewer_photos_are_one_of_each_type_first() -> None:
+    found = plan(methods=[Method(name="compact", photos=2, warmup=False)])
+    block = sweep.plan(found)[0]
+    tasks = list(sweep.tasks(block, PAIRS, block.variant.config(found, "/o", 1), None))
+    assert {task.pair.content.uri for task in tasks} == {"/p/day/0.jpg", "/p/night/0.jpg"}
+    assert len(tasks) == 4
+
+
+def test_one_name_for_two_methods_is_a_wrong_call() -> None:
+    methods = [{"name": "compact", "label": "a"}, {"name": "identity", "label": "a"}]
+    with pytest.raises(UsageError, match="twice; give one of the methods another label"):
+        sweep.variants(plan(methods=methods))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title: t\nmethods: []\n", "methods: List should have at least 1"),
+        ("title: t\nmethods: [{name: compact}]\nworkers: [2]\n", "several workers disturb each other"),
+        ("title: t\nmethods: [{name: compact}]\nspeed: 9\n", "unknown 'speed'; known: title, methods"),
+        ("title: t\nmethods: [{name: compact}]\nresolutions_px: [0]\n", "resolutions_px.0: Input should be greater"),
+        ("title: t\nmethods: [{name: compact}]\nprecisions: [fp8]\n", "precisions.0: Input should be 'auto'"),
+    ],
+)
+def test_a_wrong_sweep_is_told_in_a_line_that_names_the_place(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(UsageError, match=r"s\.yaml") as caught:
+        sweep.read(tmp_path / "s.yaml", {})
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_sweeps_are_whole(path: Path) -> None:
+    found = sweep.read(path, {})
+    for variant in sweep.variants(found):
+        variant.config(found, "/out", 1)

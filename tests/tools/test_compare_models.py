@@ -1,0 +1,100 @@
+"""`python -m tools.bench.compare_models`: what it measures of two models, and wrong calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from stylize import images, load
+from stylize.errors import UsageError, WeightsError
+from stylize.measure.ssim import ssim
+from stylize.stylizers.compact import BUNDLED
+from tools.bench.compare_models import flicker, main
+
+
+def given(folders: tuple[Path, Path], out: Path, data: Path, *more: str) -> list[str]:
+    microast = f"microast={data / 'weights' / 'microast'}"
+    vgg = str(data / "weights" / "vgg19_features_fp16.safetensors")
+    return [*map(str, (*folders, out)), "--baseline", microast, "--vgg", vgg, "--turns", "1", "--size", "64", *more]
+
+
+def test_a_row_a_model_and_pair_a_table_and_sheets(
+    folders: tuple[Path, Path], real_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(given(folders, out, real_data)) == 0
+    rows = pd.read_parquet(out / "rows.parquet")
+    assert rows.groupby("model").size().to_dict() == {"compact": 8, "microast": 8}
+    assert set(rows["content"]) == {"day/a.jpg", "day/b.png", "night/a.jpg", "night/c d.jpg"}
+    layers = [c for c in rows.columns if c.startswith("gram_")]
+    assert len(layers) == 4
+    np.testing.assert_allclose(rows["gram"], rows[layers].sum(axis=1))
+    one = rows[(rows["model"] == "compact") & (rows["content"] == "day/b.png") & (rows["style_type"] == "oil")].iloc[0]
+    photo = images.decode((folders[0] / "day" / "b.png").read_bytes(), long_side_px=64).pixels
+    artwork = images.decode((folders[1] / "oil" / "sea.jpg").read_bytes(), long_side_px=64).pixels
+    expected = ssim(photo, load("compact", precision="fp32")(photo, artwork))
+    assert expected is not None
+    assert abs(one["ssim"] - expected) < 1e-6
+    table = (out / "table.md").read_text()
+    assert table.strip() in capsys.readouterr().out
+    means = rows.groupby("model")["content_loss"].mean()
+    assert f"| {means['compact'] / means['microast']:.3f} |" in table
+    assert "microast, as published" in table
+    for name in ("sheet.jpg", "details.jpg"):
+        assert images.decode((out / name).read_bytes()).pixels.std() > 10
+
+
+def test_two_weights_of_one_method_are_told_apart(folders: tuple[Path, Path], real_data: Path, tmp_path: Path) -> None:
+    data = {name: value * 1.1 for name, value in load_file(BUNDLED).items()}
+    save_file(data, tmp_path / "new.safetensors")
+    out, new = tmp_path / "out", f"compact={tmp_path / 'new.safetensors'}"
+    assert main([*given(folders, out, real_data), "--model", new, "--baseline", "compact"]) == 0
+    losses = pd.read_parquet(out / "rows.parquet").groupby("model")["content_loss"].mean()
+    assert set(losses.index) == {new, "compact"}
+    assert f"| {losses[new] / losses['compact']:.3f} |" in (out / "table.md").read_text()
+
+
+def test_flicker_is_nothing_for_a_network_that_moves_along_and_something_for_a_grid() -> None:
+    photo = torch.rand(3, 96, 128)
+    assert flicker(lambda x: x * 0.5, photo, photo * 0.5) == 0
+
+    def gridded(x: Tensor) -> Tensor:
+        grid = torch.arange(x.shape[2]) % 2
+        return x * 0 + grid
+
+    assert abs(flicker(gridded, photo, gridded(photo)) - 255) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("more", "error", "told"),
+    [
+        (("--baseline", "gatys"), UsageError, "METHOD one of"),
+        (("--baseline", "nothing"), UsageError, "METHOD one of"),
+        (("--baseline", "compact"), UsageError, "against itself"),
+        (("--model", "compact=/nowhere"), WeightsError, "/nowhere"),
+        (("--vgg", "/nowhere"), WeightsError, "/nowhere"),
+        (("--size", "8"), UsageError, "--size"),
+    ],
+)
+def test_wrong_calls_are_told(
+    folders: tuple[Path, Path],
+    real_data: Path,
+    tmp_path: Path,
+    more: tuple[str, ...],
+    error: type[Exception],
+    told: str,
+) -> None:
+    with pytest.raises(error, match=told):
+        main([*given(folders, tmp_path / "out", real_data), *more])
+
+
+def test_a_broken_photo_is_named(folders: tuple[Path, Path], real_data: Path, tmp_path: Path) -> None:
+    (folders[0] / "day" / "a.jpg").write_bytes(b"broken")
+    with pytest.raises(UsageError, match=r"day/a\.jpg"):
+        main(given(folders, tmp_path / "out", real_data))

@@ -1,0 +1,227 @@
+"""What the tool itself costs: `python -m tools.bench.overhead` prints the four numbers of the README's table.
+
+1. The whole job's images/s over those of a bare loop of the same stylizer in memory, interleaved in one run.
+2. SSIM's time on one core beside scikit-image's, and how far the two differ.
+3. Tasks/s through the driver and two workers that do nothing.
+4. The driver's peak memory at 1,000,000 such tasks against 10,000, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jobs.scheduler import scheduler
+from jobs.scheduler.ray_runtime import start_ray
+from jobs.scheduler.worker import MakeRunner, load_stylizer
+from jobs.scheduler.worker_pool import Options
+from jobs.stylize_folder import fan_options
+from stylize import cli, images
+from stylize import config as configs
+from stylize.config import JobConfig
+from stylize.results.store import RowStore
+from stylize.tasks import pairing
+from tools.bench.fake_worker import MakeSimulated, drive, lost, null_pairs, null_tasks, peak_rss_bytes
+
+WIDTH_PX, HEIGHT_PX = 768, 512
+IMAGES = 64
+REPEATS = 5
+CORES = 2
+WORKERS = 2
+PARTS = ("job", "ssim", "tasks", "memory")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the chosen numbers; returns 0."""
+    parser = cli.Parser(prog="overhead", description="What the tool itself costs on this machine.")
+    parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)}; none means all")
+    parser.add_argument("--precision", default="fp32", help="of the job's stylizer (default fp32)")
+    parser.add_argument("--many-tasks", type=int, default=1_000_000, help="the larger count of `memory`")
+    parser.add_argument("--count-tasks", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args(argv)
+    if unknown := [part for part in given.parts if part not in PARTS]:
+        parser.error(f"unknown part {unknown[0]!r}; known: {', '.join(PARTS)}")
+    if given.count_tasks is not None:
+        print(json.dumps(run_null_tasks(given.count_tasks)))
+        return cli.EXIT_OK
+    chosen = given.parts or list(PARTS)
+    if "ssim" in chosen:
+        show_ssim()
+    if "job" in chosen:
+        for workers, threads in ((1, CORES), (CORES, 1)):
+            show_job(given.precision, workers, threads)
+    if "tasks" in chosen or "memory" in chosen:
+        show_tasks(10_000, given.many_tasks if "memory" in chosen else 100_000, memory="memory" in chosen)
+    return cli.EXIT_OK
+
+
+def show_ssim() -> None:
+    """SSIM beside scikit-image's."""
+    from tools.bench.ssim_speed import ssim_speed
+
+    ours_ms, theirs_ms, difference = ssim_speed()
+    print(
+        f"SSIM {WIDTH_PX}x{HEIGHT_PX} colour, one core: {ours_ms:.1f} ms; scikit-image {theirs_ms:.1f} ms; "
+        f"largest difference {difference:.1e}",
+        flush=True,
+    )
+
+
+def show_job(precision: str, workers: int, threads: int) -> None:
+    """The whole job against bare loops, taking turns so that drift falls on all alike."""
+    from stylize.gallery import styles_folder
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        photos = _photos(root / "content")
+        style = sorted(styles_folder().rglob("*.jpg"))[0]
+        (root / "styles").mkdir()
+        (root / "styles" / style.name).write_bytes(style.read_bytes())
+        config = configs.build(
+            {
+                "content": str(root / "content"),
+                "styles": str(root / "styles"),
+                "out": str(root / "out"),
+                "precision": precision,
+                "actors": workers,
+                "cpus_per_actor": threads,
+            }
+        )
+        start_ray(config.address, config.cpus_per_actor)
+        bare = _Bare(config, photos, style, threads=workers * threads)
+        job_s, bare_s = [], []
+        with _job(config) as fan, RowStore.open(root / "out") as store:
+            _run_job(fan, store, config, "warm")
+            bare.run()
+            for turn in range(REPEATS):
+                bare_s.append(bare.run())
+                job_s.append(_run_job(fan, store, config, f"turn {turn}"))
+    _show_job(config, job_s, bare_s)
+
+
+def _show_job(config: JobConfig, job_s: list[float], bare_s: list[float]) -> None:
+    job, bare = IMAGES / statistics.median(job_s), IMAGES / statistics.median(bare_s)
+    ratios = sorted(b / j for j, b in zip(job_s, bare_s, strict=True))
+    print(
+        f"{IMAGES} images {WIDTH_PX}x{HEIGHT_PX}, {config.stylizer} {config.precision}, {REPEATS} turns each: "
+        f"whole job, {config.actors} workers of {config.cpus_per_actor:g} threads, {job:.2f} images/s; "
+        f"bare loop, 1 process of as many threads, {bare:.2f} images/s; "
+        f"job over bare {statistics.median(ratios):.2f} (median; {ratios[0]:.2f} to {ratios[-1]:.2f})",
+        flush=True,
+    )
+
+
+def _photos(folder: Path) -> list[Path]:
+    """IMAGES different crops of real photos, as JPEG files."""
+    from stylize.gallery.photos import write_demo_photos
+
+    sources = [images.decode(path.read_bytes()).pixels for path in write_demo_photos(folder.parent / "sources")]
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    found = []
+    for number in range(IMAGES):
+        pixels = sources[number % len(sources)]
+        height, width = (int(side * rng.uniform(0.6, 1.0)) for side in pixels.shape[:2])
+        top, left = rng.integers(0, pixels.shape[0] - height + 1), rng.integers(0, pixels.shape[1] - width + 1)
+        crop = np.ascontiguousarray(pixels[top : top + height, left : left + width])
+        path = folder / f"{number:03d}.jpg"
+        path.write_bytes(images.encode(images.resize(crop, WIDTH_PX, HEIGHT_PX), "jpg", 95))
+        found.append(path)
+    return found
+
+
+class _Bare:
+    """The loop anyone would write first: images in memory, style encoded, all cores for one process."""
+
+    def __init__(self, config: JobConfig, photos: list[Path], style: Path, threads: int) -> None:
+        import torch
+
+        from stylize.stylizers.base import to_tensor
+
+        torch.set_num_threads(threads)
+        self.stylizer = load_stylizer(config)
+        device = self.stylizer.device
+        self.contents = [to_tensor(images.decode(path.read_bytes()).pixels, device) for path in photos]
+        pixels = images.decode(style.read_bytes(), long_side_px=config.style_resolution_px).pixels
+        with torch.inference_mode():
+            self.code = self.stylizer.encode_style(to_tensor(pixels, device))
+
+    def run(self) -> float:
+        """Seconds for all images."""
+        import torch
+
+        start = time.perf_counter()
+        with torch.inference_mode():
+            for content in self.contents:
+                self.stylizer.stylize(content, self.code)
+        return time.perf_counter() - start
+
+
+def _job(config: JobConfig) -> scheduler.Scheduler:
+    return scheduler.Scheduler(MakeRunner(config, "overhead", None), lost, fan_options(config))
+
+
+def _run_job(fan: scheduler.Scheduler, store: RowStore, config: JobConfig, label: str) -> float:
+    """Seconds for all images: reading to rows on disk."""
+    settings = config.result_settings() | {"turn": label}
+    start = time.perf_counter()
+    rows = 0
+    for batch in fan.results(pairing.tasks(pairing.pairs(config), settings, None, config.format)):
+        store.tick()
+        if batch is not None:
+            if set(batch.column("status").to_pylist()) != {"ok"}:
+                raise RuntimeError(f"not ok: {batch.column('error').to_pylist()}")
+            rows += batch.num_rows
+            store.add(batch)
+    store.flush()
+    if rows != IMAGES:
+        raise RuntimeError(f"{rows} rows for {IMAGES} images")
+    return time.perf_counter() - start
+
+
+def show_tasks(few: int, many: int, memory: bool) -> None:
+    """Tasks/s and the driver's peak memory, each count in a fresh process."""
+    small, large = (in_own_process(count) for count in (few, many))
+    print(f"{many} tasks that do nothing, driver and {WORKERS} workers: {large['tasks_per_s']:.0f} tasks/s", flush=True)
+    if memory:
+        peaks = [small["peak_bytes"] / 1e6, large["peak_bytes"] / 1e6]
+        print(
+            f"driver's peak memory: {peaks[0]:.0f} MB at {few} tasks, {peaks[1]:.0f} MB at {many}: "
+            f"{peaks[1] - peaks[0]:.0f} MB more",
+            flush=True,
+        )
+
+
+def in_own_process(count: int) -> dict[str, float]:
+    """What `run_null_tasks` finds in a process that has done nothing before."""
+    command = [sys.executable, "-m", "tools.bench.overhead", "--count-tasks", str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def run_null_tasks(count: int) -> dict[str, float]:
+    """Through the real driver: keys, fan-out, rows to Parquet. Counts time from the first row to the last."""
+    with tempfile.TemporaryDirectory() as folder:
+        start_ray(None)
+        fan = scheduler.Scheduler(MakeSimulated(), lost, Options(actors=WORKERS))
+        with fan, RowStore.open(Path(folder)) as store:
+            rows, first_at = drive(fan, null_tasks(null_pairs(count)), store)
+            seconds = time.perf_counter() - first_at
+        if rows != count:
+            raise RuntimeError(f"{rows} rows for {count} tasks")
+    return {"tasks_per_s": count / seconds, "peak_bytes": peak_rss_bytes()}
+
+
+if __name__ == "__main__":
+    cli.run(main)

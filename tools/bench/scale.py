@@ -1,0 +1,197 @@
+"""How far one driver goes: `python -m tools.bench.scale [efficiency] [tasks] [calls] [memory] [resume]`.
+
+The real driver (keys, fan-out, rows to Parquet) beside simulated workers, which take a set time for an image and
+make none, so that eight of them run on two cores.
+
+efficiency: images/s over workers / set time, at 1, 2, 4, 8 workers and 5, 50, 500 ms an image.
+tasks: tasks/s through the driver and two workers that do nothing.
+calls: calls/s at one task a call, which is what a driver's tasks/s come down to where an image takes long.
+memory: the driver's peak at 10,000, 100,000 and 1,000,000 tasks, each in a process of its own.
+resume: what a run does that finds 1,000,000 finished rows and nothing to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from jobs.run.output_dir import absolute_out
+from jobs.scheduler.ray_runtime import local_or_cluster
+from jobs.scheduler.scheduler import Scheduler
+from jobs.scheduler.worker_pool import MAX_BATCH, Options
+from stylize import cli
+from stylize.io.files import writing
+from stylize.measure import hardware
+from stylize.results.read import read_rows, write_json_atomic
+from stylize.results.store import RowStore
+from stylize.tasks.listing import Pair
+from stylize.tasks.pairing import Task
+from tools.bench import scale_resume
+from tools.bench.fake_worker import MakeSimulated, drive, lost, null_pairs, null_tasks
+from tools.bench.overhead import in_own_process
+
+PARTS = ("efficiency", "tasks", "calls", "memory", "resume")
+WORKERS = (1, 2, 4, 8)
+IMAGE_S = (0.005, 0.05, 0.5)
+CALL_WORKERS = (2, 8, 32)
+CALLS = 5000
+GOAL, GOAL_FROM_S = 0.95, 0.05
+CPUS = 0.01
+"""What a worker that sleeps takes of a core, for Ray: so many of them fit."""
+
+Line = dict[str, Any]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the chosen numbers; returns 0."""
+    given = _parse(argv)
+    record: dict[str, Any] = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git_commit": hardware.git_commit(),
+        "environment": hardware.describe(),
+    }
+    counts = [max(1, given.tasks // 100), max(1, given.tasks // 10), given.tasks]
+    for part in given.parts or PARTS:
+        if part == "efficiency":
+            lines = [efficiency(n, s, round(n * given.seconds / s)) for s in IMAGE_S for n in WORKERS]
+        elif part == "tasks":
+            lines = [_picked(in_own_process(counts[1]), counts[1], "tasks_per_s")]
+        elif part == "calls":
+            lines = [calls(n, CALLS) for n in CALL_WORKERS]
+        elif part == "memory":
+            lines = [_picked(in_own_process(count), count, "peak_bytes") for count in counts]
+        else:
+            lines = [scale_resume.measure(given.tasks)]
+        record[part] = lines
+        show(part, lines)
+    if given.json:
+        path = absolute_out(given.json)
+        with writing(path):
+            write_json_atomic(path, record)
+    return cli.EXIT_OK
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = cli.Parser(prog="scale", description="How far one driver goes, by simulated workers.")
+    parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)}; none means all")
+    parser.add_argument("--seconds", type=float, default=12, help="of work in a line of `efficiency` (default 12)")
+    parser.add_argument(
+        "--tasks", type=int, default=1_000_000, help="most tasks of `memory`, rows of `resume`; `tasks` takes a tenth"
+    )
+    parser.add_argument("--json", metavar="FILE", help="the same numbers, with the machine and versions")
+    given = parser.parse_args(argv)
+    if unknown := [part for part in given.parts if part not in PARTS]:
+        parser.error(f"unknown part {unknown[0]!r}; known: {', '.join(PARTS)}")
+    if given.seconds <= 0 or given.tasks < 1:
+        parser.error("--seconds and --tasks: give more than 0")
+    return given
+
+
+def _picked(found: dict[str, float], count: int, name: str) -> Line:
+    return {"tasks": count, name: found[name]}
+
+
+def efficiency(workers: int, image_s: float, images: int, stream: Iterator[Pair] | None = None) -> Line:
+    """Images/s over workers / set time, once all workers are loaded: in steady state, and of the whole run.
+
+    Steady: each worker's images over the time from its first image's start to its last one's end, summed. Whole:
+    all images over the time from the call to the last row on disk, which has a beginning and an end.
+    """
+    options = Options(actors=workers, cpus=CPUS)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_or_cluster(None),
+        Scheduler(MakeSimulated(image_s), lost, options) as fan,
+    ):
+        _load(fan, workers)
+        with RowStore.open(Path(folder)) as store:
+            start = time.perf_counter()
+            rows, _ = drive(fan, null_tasks(stream or null_pairs(images)), store)
+            whole_s = time.perf_counter() - start
+        per_s = _images_per_s(Path(folder), rows)
+    return {
+        "workers": workers,
+        "image_s": image_s,
+        "images": rows,
+        "images_per_s": per_s,
+        "efficiency": per_s * image_s / workers,
+        "efficiency_whole_run": rows / whole_s * image_s / workers,
+    }
+
+
+def _load(fan: Scheduler, workers: int) -> None:
+    """Until every worker is loaded; what they do meanwhile is not counted."""
+
+    def until_loaded() -> Iterator[Task]:
+        for task in null_tasks(null_pairs(10**9)):
+            if fan.workers >= workers:
+                return
+            yield task
+
+    for _ in fan.results(until_loaded()):
+        pass
+
+
+def _images_per_s(out: Path, rows: int) -> float:
+    """Of every worker by its own rows, summed. Raises RuntimeError if a row is missing or doubled."""
+    table = read_rows(out, ["task_id", "worker_id", "started_at", "stylize_s"])
+    if not rows == len(table) == len(pc.unique(table["task_id"])):
+        raise RuntimeError(f"{len(table)} rows on disk for {rows} that came")
+    frame = table.to_pandas()
+    start_s = frame["started_at"].astype("datetime64[us, UTC]").astype("int64") / 1e6
+    frame = frame.assign(start_s=start_s, end_s=start_s + frame["stylize_s"])
+    by = frame.groupby("worker_id").agg(images=("task_id", "size"), start=("start_s", "min"), end=("end_s", "max"))
+    return float((by["images"] / (by["end"] - by["start"])).sum())
+
+
+def calls(workers: int, count: int, max_batch: int = 1) -> Line:
+    """Calls/s with workers that do nothing, and what a call takes of the driver's main thread and process."""
+    options = Options(actors=workers, cpus=CPUS, max_batch=min(max_batch, MAX_BATCH))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_or_cluster(None),
+        Scheduler(MakeSimulated(), lost, options) as fan,
+    ):
+        _load(fan, workers)
+        with RowStore.open(Path(folder)) as store:
+            start, thread_s, process_s = time.perf_counter(), time.thread_time(), time.process_time()
+            rows, _ = drive(fan, null_tasks(null_pairs(count)), store)
+            spent = [now - then for now, then in zip(
+                (time.perf_counter(), time.thread_time(), time.process_time()),
+                (start, thread_s, process_s), strict=True)]  # fmt: skip
+    return {
+        "workers": workers,
+        "calls": rows,
+        "calls_per_s": rows / spent[0],
+        "main_thread_s_per_call": spent[1] / rows,
+        "process_s_per_call": spent[2] / rows,
+    }
+
+
+def show(part: str, lines: list[Line]) -> None:
+    """A table on the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(title=part, title_justify="left")
+    for name in lines[0]:
+        grid.add_column(name.replace("_", " "), justify="right")
+    for line in lines:
+        grid.add_row(*(f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" for value in line.values()))
+    console = Console(width=140)
+    console.print(grid)
+    if part == "efficiency":
+        missed = [x for x in lines if x["image_s"] >= GOAL_FROM_S and x["efficiency"] < GOAL]
+        verdict = f"missed in {len(missed)} lines" if missed else "met"
+        console.print(f"goal, {GOAL} from {GOAL_FROM_S * 1000:g} ms an image on: {verdict}", highlight=False)
+
+
+if __name__ == "__main__":
+    cli.run(main)

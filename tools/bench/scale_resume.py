@@ -1,0 +1,111 @@
+"""What it takes to find that there is nothing to do: a part of `python -m tools.bench.scale`."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jobs.run.resume import TaskCounter
+from stylize import cli
+from stylize import config as configs
+from stylize.config import JobConfig
+from stylize.results.schema import to_batch
+from stylize.results.store import RowStore
+from stylize.tasks import pairing
+from stylize.tasks.pairing import Task
+from tools.bench.fake_worker import null_row, peak_rss_bytes
+
+AT_ONCE = 5000
+
+
+def measure(rows: int) -> dict[str, Any]:
+    """Writes `rows` finished rows of real, empty files, then takes the run up in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        count = make_inputs(root, rows)
+        write_s = float(_in_own_process("write", root)["write_s"])
+        found = _in_own_process("resume", root)
+        command_s, told = _command(root)
+    if found["left"] or found["kept"] != count or f"all {count} tasks" not in told:
+        raise RuntimeError(f"{found} of {count} rows: {told}")
+    times = {name: found[name] for name in ("open_s", "finished_s", "pass_s", "peak_bytes")}
+    return {"rows": count, "write_s": write_s} | times | {"command_s": command_s}
+
+
+def make_inputs(root: Path, rows: int) -> int:
+    """At least `rows` pairs of empty files, as square as can be; returns how many."""
+    styles = math.isqrt(rows)
+    contents = math.ceil(rows / styles)
+    for folder, count in (("content", contents), ("styles", styles)):
+        (root / folder).mkdir()
+        for number in range(count):
+            (root / folder / f"{number:06d}.jpg").touch()
+    return contents * styles
+
+
+def config(root: Path) -> JobConfig:
+    """A job of these inputs."""
+    words = {"content": root / "content", "styles": root / "styles", "out": root / "out"}
+    return configs.build({name: str(path) for name, path in words.items()} | {"stylizer": "identity"})
+
+
+def write(root: Path) -> dict[str, float]:
+    """A row for every task, by the store that a job writes with."""
+    start = time.perf_counter()
+    tasks = _tasks(config(root))
+    with RowStore.open(root / "out") as store:
+        while some := list(itertools.islice(tasks, AT_ONCE)):
+            store.add(to_batch([null_row(task) for task in some]))
+    return {"write_s": time.perf_counter() - start}
+
+
+def resume(root: Path) -> dict[str, float]:
+    """A job's steps up to its first new task, each timed; the pass lists every pair anew."""
+    made, times = config(root), [time.perf_counter()]
+    with RowStore.open(root / "out") as store:
+        times.append(time.perf_counter())
+        failed, done = list(store.failed()), store.finished(False)
+        times.append(time.perf_counter())
+        counter = TaskCounter(made, done, failed)
+        left = sum(1 for _ in counter.new(_tasks(made), unique=False))
+        times.append(time.perf_counter())
+    names = ("open_s", "finished_s", "pass_s")
+    spent = {name: b - a for name, (a, b) in zip(names, itertools.pairwise(times), strict=True)}
+    return spent | {"left": left, "kept": counter.kept, "peak_bytes": peak_rss_bytes()}
+
+
+def _tasks(made: JobConfig) -> Iterator[Task]:
+    return pairing.tasks(pairing.pairs(made), made.result_settings(), None, made.format)
+
+
+def _in_own_process(step: str, root: Path) -> dict[str, Any]:
+    done = _run("tools.bench.scale_resume", step, str(root))
+    found: dict[str, Any] = json.loads(done.splitlines()[-1])
+    return found
+
+
+def _command(root: Path) -> tuple[float, str]:
+    """Seconds that the whole command takes, and what it says."""
+    folders = [str(root / name) for name in ("content", "styles", "out")]
+    start = time.perf_counter()
+    told = _run("jobs.stylize_folder", *folders, "--stylizer", "identity")
+    return time.perf_counter() - start, told
+
+
+def _run(module: str, *words: str) -> str:
+    done = subprocess.run([sys.executable, "-m", module, *words], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{module} ended with {done.returncode}: {done.stderr[-500:]}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    cli.run(lambda argv: print(json.dumps({"write": write, "resume": resume}[argv[0]](Path(argv[1])))) or cli.EXIT_OK)
