@@ -16,12 +16,22 @@ from stylize.tasks.pairing import Task
 log = logging.getLogger(__name__)
 
 
+_OUT_OF_MEMORY = (
+    "can't allocate memory",  # torch's allocator on a CPU
+    "out of memory",
+    # What CUDA's libraries say when they find no room for their own buffers.
+    "unable to find an engine to execute this computation",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""In the message of a plain RuntimeError."""
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that memory ran out, on the device or the host."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    # torch's CPU allocator raises a plain RuntimeError.
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
 def free_memory(device: str) -> None:

@@ -67,7 +67,8 @@ class LBFGS:
             step = self._direction(gradient).mul_(-self.rate)
         else:
             # Nothing is known yet: a step so small that it cannot hurt, for what it tells.
-            step = gradient * (-self.rate * min(1.0, 1.0 / float(gradient.abs().sum())))
+            # Where the gradient is 0 already, it stays where it is.
+            step = gradient * (-self.rate / max(1.0, float(gradient.abs().sum())))
         image.add_(step)
         self._last = step, gradient
 

@@ -49,9 +49,11 @@ class FeedForward(base.Stylizer):
         net.requires_grad_(False).eval()
         if self.precision == "int8":
             quantize(net, keep)
+        # Narrowed and widened again, a part would have lost its digits.
+        exact = [{name: value.clone() for name, value in part.state_dict().items()} for part in keep]
         net = net.to(self.device, self.dtype)
-        for part in keep:
-            part.float()
+        for part, state in zip(keep, exact, strict=True):
+            part.float().load_state_dict(state)
         if self.settings.channels_last:
             net = net.to(memory_format=torch.channels_last)
         if self.settings.compile:
@@ -82,7 +84,10 @@ class FeedForward(base.Stylizer):
         height, width = contents.shape[-2:]
         image = self.forward(self.batch(contents), code)
         # The networks round a side up to a multiple of their stride.
-        return image[..., :height, :width].float().clamp_(0, 1)
+        image = image[..., :height, :width].float()
+        # An infinity would be clamped to white and pass for a picture: times 0 it makes the whole image NaN.
+        nothing = image.sum((1, 2, 3), keepdim=True) * 0
+        return image.clamp_(0, 1).add_(nothing)
 
     @abstractmethod
     def forward(self, contents: Tensor, code: Any) -> Tensor:

@@ -120,6 +120,20 @@ def test_what_a_stylizer_raises_becomes_its_rows_status(
     assert row["total_s"] > 0
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA error: out of memory",
+        "GET was unable to find an engine to execute this computation",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_what_cudas_libraries_say_without_memory_is_out_of_memory(message: str) -> None:
+    assert out_of_memory(RuntimeError(message))
+    assert not out_of_memory(ValueError(message))
+
+
 def test_real_allocation_failure_is_out_of_memory() -> None:
     with pytest.raises(RuntimeError) as raised:
         torch.empty(2**50, dtype=torch.uint8)

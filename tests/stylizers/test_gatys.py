@@ -349,6 +349,15 @@ def test_lbfgs_remembers_no_more_than_its_history() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda: LBFGS(1.0, 10), lambda: Adam(0.02)], ids=["lbfgs", "adam"])
+def test_a_picture_without_a_gradient_stays_as_it_is(make: Callable[[], Descent]) -> None:
+    image = torch.rand(1, 3, 4, 4)
+    before, descent = image.clone(), make()
+    for _ in range(2):
+        descent.step(image, torch.zeros_like(image))
+    assert torch.equal(image, before)
+
+
+@pytest.mark.parametrize("make", [lambda: LBFGS(1.0, 10), lambda: Adam(0.02)], ids=["lbfgs", "adam"])
 def test_descent_goes_on_when_the_picture_grows(make: Callable[[], Descent]) -> None:
     descent = make()
     small = descend(descent, goal(32), 30)
@@ -382,3 +391,17 @@ def _luma(x: Tensor) -> Tensor:
 def _chroma(x: Tensor) -> Tensor:
     """Cb and Cr, up to a factor."""
     return (x - _luma(x))[[2, 0]]
+
+
+def test_the_photo_still_pulls_in_fp16() -> None:
+    # At the scale of VGG19's features and of the loss: the factor alone is 0 in fp16.
+    size = (1, 512, 32, 48)
+    features, target = (torch.randn(size, generator=torch.Generator().manual_seed(n)) * 600 for n in (1, 2))
+    gradients = []
+    for dtype in (torch.float32, torch.float16):
+        leaf = features.to(dtype, copy=True).requires_grad_(True)
+        (ContentTerm.apply(leaf, target.to(dtype)) * (3 * 256 * 384 / 256)).backward()
+        assert leaf.grad is not None
+        gradients.append(leaf.grad.float())
+    exact, half = gradients
+    assert torch.nn.functional.cosine_similarity(exact.flatten(), half.flatten(), dim=0) > 0.99
