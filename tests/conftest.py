@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from stylize import images
+from tests.support.samples import picture
 
 # Ray's workers have niceness 15, a thirtieth of the time of what runs beside them: with three files of tests at once on
 # two cores, a task of a tenth of a second took longer than limits of several.
@@ -18,19 +18,6 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 # OpenMP's threads spin while they wait for each other, and with three files at once for one that has no core: tests
 # of stylizers took 92 to 100 s, and 31 to 33 s when they sleep instead. To be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-ROOT = Path(__file__).parents[1]
-"""The checkout."""
-
-
-def picture(seed: int, width: int = 64, height: int = 48) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """(H, W, 3) uint8: smooth colour with some noise, different for every seed."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:height, 0:width] / max(width, height)
-    base = [np.sin(6 * (x * rng.uniform(-1, 1) + y * rng.uniform(-1, 1)) + c) * 90 + 120 for c in range(3)]
-    pixels = np.stack(base, axis=2) + rng.normal(0, 8, (height, width, 3))
-    return pixels.clip(0, 255).astype(np.uint8)
 
 
 @pytest.fixture
@@ -62,18 +49,3 @@ def real_data() -> Path:
     if not found or not Path(found).is_dir():
         pytest.skip("STYLIZE_TEST_DATA names no folder with real photos and weights")
     return Path(found)
-
-
-def finished_run(content: Path, styles: Path, out: Path) -> None:
-    """Rows and images of a whole small run, made inline: no Ray."""
-    from stylize import config as configs
-    from stylize import load
-    from stylize.pipeline.runner import Runner
-    from stylize.results.store import RowStore
-    from stylize.tasks import pairing
-
-    config = configs.build({"content": str(content), "styles": str(styles), "out": str(out), "stylizer": "identity"})
-    runner = Runner(config, load("identity"), run_id="test", worker_id="w", token=None)
-    tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
-    with RowStore.open(out) as store:
-        store.add(runner.run(tasks))

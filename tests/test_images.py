@@ -19,7 +19,7 @@ from PIL import Image, ImageCms, ImageFile
 from stylize import images
 from stylize.errors import CorruptImageError, ImageError, UnsupportedImageError
 from stylize.images import decode, encode, resize, working_size
-from tests.conftest import picture
+from tests.support.samples import picture
 
 PHOTO = picture(1)
 

@@ -17,7 +17,7 @@ from stylize.errors import UsageError
 from stylize.results.schema import COLUMNS, STATUSES
 from stylize.stylizers import find
 from stylize.training.config import TrainConfig
-from tests.conftest import finished_run, picture
+from tests.support.samples import finished_run, picture
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from stylize.__main__ import main
 from stylize.errors import CannotContinueError, CorruptImageError, StylizeError, UnsupportedImageError, UsageError
 from stylize.stylizers import identity
 from stylize.stylizers.johnson import TransformerNet
-from tests.conftest import picture
+from tests.support.samples import picture
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from stylize.errors import BadKeyError, UsageError
 from stylize.io import location, object_store
 from stylize.io.files import Folder, read_bytes
-from tests.s3 import Bucket, bucket
+from tests.support.s3 import Bucket, bucket
 
 SECRETS = [
     "s3://KEY:SECRET@b/x.jpg",

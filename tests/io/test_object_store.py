@@ -17,8 +17,8 @@ from stylize.io.files import at_hand, read_bytes
 from stylize.pipeline.runner import Runner
 from stylize.results.remote_parts import copy_run
 from stylize.tasks import pairing
-from tests.conftest import picture
-from tests.s3 import QUICK, Bucket, bucket
+from tests.support.s3 import QUICK, Bucket, bucket
+from tests.support.samples import picture
 
 USUAL = location.USUAL
 

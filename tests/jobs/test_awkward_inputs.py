@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import ExifTags, Image
 
-from tests.jobs.command import by_name, job, plain, rows, stamps, without_root
+from tests.support.main_job import by_name, job, plain, rows, stamps, without_root
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 CORRUPT = {"zero.jpg", "cut.jpg", "text.jpg", "locked.png"}

@@ -21,8 +21,8 @@ from stylize.errors import CannotContinueError, UsageError
 from stylize.gallery.photos import PHOTOS
 from stylize.measure.hardware import node_name
 from stylize.results.read import read_rows
-from tests.conftest import ROOT, picture
-from tests.jobs.scheduler.works import task
+from tests.support.samples import ROOT, picture
+from tests.support.scripted_workers import task
 from tools.draw_styles import NAMES
 
 SWEEP: dict[str, Any] = {
@@ -31,9 +31,9 @@ SWEEP: dict[str, Any] = {
         {"name": "compact"},
         {"name": "identity", "precisions": ["fp32"]},
         {"name": "compact", "label": "none such", "precisions": ["fp16"]},
-        {"name": "tests.jobs.faulty:Slow", "label": "slow", "precisions": ["fp32"], "settings": {"seconds": 0.03},
+        {"name": "tests.support.stylizers:Slow", "label": "slow", "precisions": ["fp32"], "settings": {"seconds": 0.03},
          "repeats": 1},
-        {"name": "tests.jobs.faulty:Slow", "label": "hangs", "precisions": ["fp32"], "settings": {"seconds": 60},
+        {"name": "tests.support.stylizers:Slow", "label": "hangs", "precisions": ["fp32"], "settings": {"seconds": 60},
          "repeats": 1, "photos": 1, "warmup": False, "resolutions_px": [48]},
     ],
     "precisions": ["fp32"], "resolutions_px": [48, 96], "repeats": 2, "device": "cpu", "cpus_per_actor": 1,
@@ -148,7 +148,7 @@ def test_a_sweeps_row_can_be_made_again(inputs: Path, rows: pd.DataFrame, capsys
 def test_a_method_that_cannot_be_loaded_gives_every_task_its_reason(inputs: Path, tmp_path: Path) -> None:
     config = JobConfig(
         content=str(inputs / "content"), styles=str(inputs / "styles"), out=str(tmp_path),
-        stylizer="tests.jobs.faulty:Unloadable", measure_mode="isolated",
+        stylizer="tests.support.stylizers:Unloadable", measure_mode="isolated",
     )  # fmt: skip
     sweeper = MakeSweeper({"v": config}, "run", None)("worker-7")
     batches = [[replace(task(n), variant="v", repeat=1) for n in numbers] for numbers in ((0, 1), (2,))]
@@ -190,7 +190,7 @@ def test_an_out_inside_content_is_refused(inputs: Path) -> None:
 
 def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path, tmp_path: Path) -> None:
     settings = {"seconds": 0.5, "gate": str(tmp_path / "gate")}
-    slow = {"name": "tests.jobs.faulty:Slow", "label": "slow", "settings": settings, "precisions": ["fp32"]}
+    slow = {"name": "tests.support.stylizers:Slow", "label": "slow", "settings": settings, "precisions": ["fp32"]}
     sweep = SWEEP | {"methods": [slow], "content": str(inputs / "content"), "styles": str(inputs / "styles")}
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
     words = [sys.executable, "-m", "jobs.benchmark", tmp_path / "sweep.yaml", tmp_path / "out", "--progress", "plain"]

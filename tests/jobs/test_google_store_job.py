@@ -14,9 +14,9 @@ from jobs.stylize_folder import main as stylize_folder
 from stylize.errors import CannotContinueError, UsageError
 from stylize.io import location, object_store
 from stylize.results.output_lease import OutLease
-from tests.gcs import Generations, google_bucket
-from tests.jobs.command import job, plain
-from tests.s3 import Bucket
+from tests.support.gcs import Generations, google_bucket
+from tests.support.main_job import job, plain
+from tests.support.s3 import Bucket
 
 Google = tuple[Bucket, Generations]
 

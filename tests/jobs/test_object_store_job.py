@@ -24,9 +24,9 @@ from stylize.errors import CannotContinueError, UsageError
 from stylize.gallery import styles_folder
 from stylize.gallery.photos import PHOTOS
 from stylize.io import object_store
-from tests.conftest import ROOT
-from tests.jobs.command import environment, job, plain, start
-from tests.s3 import Bucket, bucket
+from tests.support.main_job import environment, job, plain, start
+from tests.support.s3 import Bucket, bucket
+from tests.support.samples import ROOT
 
 SMALL = ("--resolution-px", "64", "--actors", "1")
 
@@ -85,7 +85,7 @@ def test_credentials_stand_nowhere(s3: Bucket) -> None:
 def test_killed_driver_is_resumed_and_no_row_is_doubled(s3: Bucket, tmp_path: Path) -> None:
     words = (
         "s3://pictures/content", "s3://pictures/styles", "s3://pictures/killed", *SMALL,
-        "--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=1",
+        "--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=1",
     )  # fmt: skip
     driver = start(*words)
     deadline = time.monotonic() + 90

@@ -17,8 +17,8 @@ from stylize.pipeline.runner import Runner
 from stylize.results.read import read_rows
 from stylize.results.store import RowStore
 from stylize.tasks import pairing
-from tests.conftest import picture
-from tests.s3 import bucket
+from tests.support.s3 import bucket
+from tests.support.samples import picture
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from stylize import config as configs
 from stylize.errors import UsageError
 from stylize.measure import hardware
 from stylize.results.schema import SCHEMA
-from tests.jobs.command import by_name, job, plain, refused, rows, stamps
-from tests.jobs.faulty import EXIT, HANG, MEMORY, NAN, RAISE
+from tests.support.main_job import by_name, job, plain, refused, rows, stamps
+from tests.support.stylizers import EXIT, HANG, MEMORY, NAN, RAISE
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_misbehaving_photos_cost_their_own_rows_only(tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = job(
         tmp_path / "content", tmp_path / "styles", out,
-        "--stylizer", "tests.jobs.faulty:Faulty", "--timeout-s", 20, "--actors", 2,
+        "--stylizer", "tests.support.stylizers:Faulty", "--timeout-s", 20, "--actors", 2,
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     found = by_name(rows(out))
@@ -141,7 +141,7 @@ def test_misbehaving_photos_cost_their_own_rows_only(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert len(stamps(out)) == 20
     again = job(
-        tmp_path / "content", tmp_path / "styles", out, "--stylizer", "tests.jobs.faulty:Faulty", "--allow-failed"
+        tmp_path / "content", tmp_path / "styles", out, "--stylizer", "tests.support.stylizers:Faulty", "--allow-failed"
     )
     assert (again.returncode, "20 ok, 5 not ok" in again.stdout) == (0, True)
 
@@ -153,7 +153,7 @@ def test_yaml_gives_settings_flags_win_and_the_manifest_says_what_to_do(local_ra
         "content_uri,style_uri,content_type,style_type\na.png,s.png,tree,ink\nb.png,s.png,,\na.png,s.png,tree,ink\n"
     )
     (tmp_path / "job.yaml").write_text(
-        f"manifest: {tmp_path}/pairs.csv\nout: {tmp_path}/out\nstylizer: tests.jobs.faulty:Slow\n"
+        f"manifest: {tmp_path}/pairs.csv\nout: {tmp_path}/out\nstylizer: tests.support.stylizers:Slow\n"
         "settings: {seconds: 0.02}\nresolution_px: 64\nformat: webp\nactors: 1\n"
     )
     done = job("--config", tmp_path / "job.yaml", "--address", local_ray, "--format", "png", "--resolution-px", 48,

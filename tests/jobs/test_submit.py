@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.jobs.command import plain, rows
+from tests.support.main_job import plain, rows
+from tests.support.samples import ROOT
 
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
 
@@ -146,7 +146,7 @@ def test_ray_job_stop_keeps_what_is_done_and_says_how_to_resume(head: Head, tmp_
         plain(tmp_path / "content" / f"{number}.png", (number, 100, 30))
     plain(tmp_path / "styles" / "s.png", (1, 2, 3))
     gate = tmp_path / "gate"
-    slow = ("--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=1.5", "--set", f"gate={gate}")
+    slow = ("--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=1.5", "--set", f"gate={gate}")
     words = (tmp_path / "content", tmp_path / "styles", tmp_path / "out", *slow)
     head.submit(*words, options=("--submission-id", "to-stop", "--no-wait"))
     deadline = time.monotonic() + 120

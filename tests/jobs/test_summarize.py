@@ -10,9 +10,9 @@ import pytest
 from jobs.summarize import main
 from stylize import images
 from stylize.errors import UsageError
-from tests.conftest import ROOT, finished_run, picture
-from tests.report.made import row, written
-from tests.s3 import bucket
+from tests.support.made_rows import row, written
+from tests.support.s3 import bucket
+from tests.support.samples import ROOT, finished_run, picture
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ from safetensors import safe_open
 
 from jobs.train import main
 from stylize import images
-from tests.conftest import ROOT, picture
-from tests.jobs.command import descendants, environment, job, refused, rows
-from tests.jobs.run.test_kills import wait_for
+from tests.support.main_job import descendants, environment, job, refused, rows, wait_for
+from tests.support.samples import ROOT, picture
 from tests.training.conftest import artwork, photos, vgg
 
 __all__ = ["artwork", "photos", "vgg"]

@@ -8,7 +8,7 @@ from skimage.filters import sobel
 from skimage.measure import shannon_entropy
 
 from stylize.measure.statistics import EDGE, statistics
-from tests.conftest import picture
+from tests.support.samples import picture
 
 
 def flat(colour: tuple[int, int, int], size: tuple[int, int] = (64, 96)) -> np.ndarray:

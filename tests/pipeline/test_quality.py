@@ -14,7 +14,7 @@ from stylize.errors import WeightsError
 from stylize.measure.ssim import ssim
 from stylize.measure.statistics import statistics
 from stylize.pipeline.quality import Scorer
-from tests.conftest import picture
+from tests.support.samples import picture
 
 PHOTO, OTHER = picture(1, 64, 48), picture(2, 64, 48)
 

@@ -20,7 +20,7 @@ from stylize.stylizers.johnson import TransformerNet
 from stylize.tasks import pairing
 from stylize.tasks.pairing import Task
 from stylize.weights import SUFFIXES
-from tests.conftest import picture
+from tests.support.samples import picture
 
 
 def run(

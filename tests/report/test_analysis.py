@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from stylize.report import analysis
-from tests.report.made import BEGIN, of_sweep, row, rows
+from tests.support.made_rows import BEGIN, of_sweep, row, rows
 
 
 def test_percentiles_leave_warmup_and_failures_out_and_failures_stand_beside_them() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from stylize.report.claims import check
 from stylize.results.schema import Row
-from tests.report.made import of_sweep, row, rows
+from tests.support.made_rows import of_sweep, row, rows
 
 
 def verdict(made: list[Row], word: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.report.compare import compare, told
-from tests.report.made import row, rows
+from tests.support.made_rows import row, rows
 
 
 def run(factor: float = 1.0, noise: float = 0.01, seed: int = 0, **changes: Any) -> pd.DataFrame:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stylize.report.estimate import Wanted, one, told
-from tests.report.made import of_sweep, rows
+from tests.support.made_rows import of_sweep, rows
 
 MADE = rows(
     [

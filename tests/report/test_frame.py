@@ -7,7 +7,7 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.report.frame import load
-from tests.report.made import of_sweep, row, rows, written
+from tests.support.made_rows import of_sweep, row, rows, written
 
 
 def test_a_sweeps_variant_is_taken_apart_whatever_its_label() -> None:

@@ -13,8 +13,8 @@ import pytest
 from stylize import images
 from stylize.report import claims, page
 from stylize.report.frame import load
-from tests.conftest import picture
-from tests.report.made import of_sweep, written
+from tests.support.made_rows import of_sweep, written
+from tests.support.samples import picture
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 EVIL = '"><script>document.title="owned"</script><img src=x onerror=document.title="owned">$x_'

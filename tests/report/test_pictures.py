@@ -6,9 +6,9 @@ import pytest
 
 from stylize import images
 from stylize.report import pictures
-from tests.conftest import picture
-from tests.report.made import row, rows
-from tests.s3 import bucket
+from tests.support.made_rows import row, rows
+from tests.support.s3 import bucket
+from tests.support.samples import picture
 
 
 def test_picture_that_its_store_does_not_give_is_left_out_and_a_silent_store_is_asked_once(

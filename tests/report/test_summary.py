@@ -10,7 +10,7 @@ from PIL import Image
 
 from stylize.report import summary
 from stylize.report.sheet import write_sheet
-from tests.conftest import finished_run
+from tests.support.samples import finished_run
 
 
 @pytest.fixture

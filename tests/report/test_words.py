@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from stylize.report.words import summary
-from tests.report.made import of_sweep, row, rows
+from tests.support.made_rows import of_sweep, row, rows
 
 
 def said(made: list[dict[str, object]]) -> str:

@@ -17,7 +17,7 @@ from stylize.results import output_lock as locks
 from stylize.results.output_lease import OutLease
 from stylize.results.output_lock import Fence
 from stylize.results.remote_parts import Mirror
-from tests.s3 import Bucket, bucket
+from tests.support.s3 import Bucket, bucket
 
 OUT = "s3://pictures/out"
 

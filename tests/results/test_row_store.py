@@ -19,7 +19,7 @@ from stylize.results import store as store_module
 from stylize.results.remote_parts import Mirror
 from stylize.results.schema import SCHEMA, SCHEMA_VERSION, to_batch
 from stylize.results.store import RowStore
-from tests.s3 import bucket
+from tests.support.s3 import bucket
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from stylize import images
 from stylize.errors import UsageError, WeightsError
 from stylize.measure.ssim import ssim
 from stylize.stylizers.compact import BUNDLED
-from tests.conftest import picture
+from tests.support.samples import picture
 
 
 def test_bundled_weights_are_at_most_four_megabytes() -> None:

@@ -14,7 +14,7 @@ from stylize.errors import UnsupportedImageError, UsageError
 from stylize.stylizers import find
 from stylize.stylizers._feedforward import FeedForward
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
-from tests.conftest import picture
+from tests.support.samples import picture
 
 NAMES = stylize.names()
 PAIRS = [(name, precision) for name in NAMES for precision in find(name).precisions if precision != "fp16"]

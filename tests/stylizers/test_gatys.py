@@ -21,7 +21,7 @@ from stylize.stylizers._descent import LBFGS, Adam, Descent
 from stylize.stylizers._losses import ContentTerm, StyleTerm, gram, total_variation
 from stylize.stylizers.base import to_tensor
 from stylize.stylizers.gatys import Gatys
-from tests.conftest import picture
+from tests.support.samples import picture
 
 CPU = torch.device("cpu")
 

@@ -16,7 +16,7 @@ import stylize
 from stylize.errors import UsageError, WeightsError
 from stylize.measure.ssim import ssim
 from stylize.stylizers.base import to_pixels, to_tensor
-from tests.conftest import picture
+from tests.support.samples import picture
 from tools.bench import reference_models
 
 CPU = torch.device("cpu")

@@ -16,7 +16,7 @@ from stylize.errors import WeightsError
 from stylize.measure.ssim import ssim
 from stylize.stylizers.base import to_pixels, to_tensor
 from stylize.stylizers.microast import FILES
-from tests.conftest import picture
+from tests.support.samples import picture
 from tools.bench import reference_models
 
 CPU = torch.device("cpu")

@@ -18,7 +18,7 @@ from stylize.errors import CorruptImageError, UsageError
 from stylize.io.files import read_bytes
 from stylize.tasks import listing, manifest, pairing
 from stylize.tasks.listing import Input, Pair
-from tests.s3 import bucket
+from tests.support.s3 import bucket
 
 
 def config(folders: tuple[Path, Path], **values: Any) -> JobConfig:

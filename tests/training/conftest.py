@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stylize import images
-from tests.conftest import picture
+from tests.support.samples import picture
 
 
 @pytest.fixture

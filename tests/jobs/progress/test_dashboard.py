@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jobs.progress.prometheus import METRICS, TAGS
-from tests.conftest import ROOT
+from tests.support.samples import ROOT
 
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "dashboards" / "stylize.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.jobs.command import job, plain, rows, start
-from tests.jobs.faulty import EXIT, RAISE
+from tests.support.main_job import job, plain, rows, start
+from tests.support.stylizers import EXIT, RAISE
 
 Event = dict[str, Any]
 NUMBERS = {
@@ -39,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Event]]:
     plain(root / "content" / "y.png", RAISE)
     plain(root / "content" / "z.png", EXIT)
     plain(root / "styles" / "a.png", (10, 10, 10))
-    return root, events(_job(root, "tests.jobs.faulty:Faulty"))
+    return root, events(_job(root, "tests.support.stylizers:Faulty"))
 
 
 def _job(root: Path, stylizer: str, *words: object) -> subprocess.CompletedProcess[str]:
@@ -90,7 +90,7 @@ def test_the_end_says_how_it_went_and_where_things_are(run: tuple[Path, list[Eve
 
 
 def test_a_run_with_nothing_left_to_do_is_finished_in_one_line(run: tuple[Path, list[Event]]) -> None:
-    done = _job(run[0], "tests.jobs.faulty:Faulty")
+    done = _job(run[0], "tests.support.stylizers:Faulty")
     assert [one["event"] for one in events(done)] == ["finished"]
     assert "nothing to do" in done.stderr
 
@@ -108,7 +108,7 @@ def test_an_interrupted_run_ends_with_a_line_that_says_so(tmp_path: Path) -> Non
         plain(tmp_path / "content" / f"{number}.png", (number * 8, 100, 30))
     plain(tmp_path / "styles" / "a.png", (10, 10, 10))
     places = (tmp_path / "content", tmp_path / "styles", tmp_path / "out")
-    process = start(*places, "--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=2", "--progress", "json")
+    process = start(*places, "--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=2", "--progress", "json")
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["event"] == "progress"
     process.send_signal(signal.SIGINT)
@@ -121,7 +121,7 @@ def test_progress_comes_while_work_is_slow(tmp_path: Path) -> None:
     for number in range(10):
         plain(tmp_path / "content" / f"{number}.png", (number * 25, 100, 30))
     plain(tmp_path / "styles" / "a.png", (10, 10, 10))
-    found = events(_job(tmp_path, "tests.jobs.faulty:Slow", "--set", "seconds=1.2"))
+    found = events(_job(tmp_path, "tests.support.stylizers:Slow", "--set", "seconds=1.2"))
     # The first of them past the warm-up: a late one may fall between the last return and its being counted.
     midway = next(one for one in of("progress", found) if 1 < one["done"] < 10)
     assert midway["workers"] == 1

@@ -13,8 +13,8 @@ import ray
 
 from jobs.progress import log_format
 from stylize.pipeline.log_context import at_task
-from tests.jobs.command import by_name, job, plain, rows
-from tests.jobs.faulty import EXIT, MEMORY, RAISE
+from tests.support.main_job import by_name, job, plain, rows
+from tests.support.stylizers import EXIT, MEMORY, RAISE
 
 Rows = dict[str, dict[str, Any]]
 
@@ -27,7 +27,7 @@ def failed(local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ro
         plain(root / "content" / f"{name}.png", colour)
     (root / "content" / "corrupt.png").write_bytes(b"this is no image")
     plain(root / "styles" / "a.png", (10, 10, 10))
-    words = ("--stylizer", "tests.jobs.faulty:Faulty", "--address", local_ray, "--actors", 1)
+    words = ("--stylizer", "tests.support.stylizers:Faulty", "--address", local_ray, "--actors", 1)
     done = job(root / "content", root / "styles", root / "out", *words)
     assert done.returncode == 3, done.stderr
     return by_name(rows(root / "out")), json.loads((root / "out" / "run.json").read_text())["run_id"]

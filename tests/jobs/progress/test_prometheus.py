@@ -14,9 +14,9 @@ import pytest
 import ray
 
 from jobs.progress import prometheus
-from tests.conftest import ROOT
-from tests.jobs.command import job, plain
-from tests.jobs.faulty import RAISE
+from tests.support.main_job import job, plain
+from tests.support.samples import ROOT
+from tests.support.stylizers import RAISE
 
 LATEST_S = 40
 """Ray hands metrics on every 10 s and when a driver ends."""
@@ -30,7 +30,7 @@ def scraped(local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         plain(root / "content" / f"{number}.png", (number * 40, 100, 30))
     plain(root / "content" / "x.png", RAISE)
     plain(root / "styles" / "a.png", (10, 10, 10))
-    words = ("--stylizer", "tests.jobs.faulty:Faulty", "--address", local_ray, "--actors", 1)
+    words = ("--stylizer", "tests.support.stylizers:Faulty", "--address", local_ray, "--actors", 1)
     done = job(root / "content", root / "styles", root / "out", *words)
     assert done.returncode == 3, done.stderr
     run = json.loads((root / "out" / "run.json").read_text())["run_id"]

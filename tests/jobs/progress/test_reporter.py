@@ -13,7 +13,7 @@ from jobs.stylize_folder import collect
 from stylize.config import JobConfig
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
-from tests.jobs.scheduler.works import row, task
+from tests.support.scripted_workers import row, task
 
 
 def test_rows_of_earlier_runs_count_as_done_but_not_as_pace() -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from stylize.results.read import read_rows
-from tests.jobs.command import job, plain, rows, stamps, without_root
+from tests.support.main_job import job, plain, rows, stamps, without_root
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 from PIL import Image
 
 from stylize.results.read import read_rows
-from tests.conftest import ROOT
-from tests.jobs.command import command, descendants, job, plain, rows, stamps, start
+from tests.support.main_job import command, descendants, job, plain, rows, stamps, start, wait_for
+from tests.support.samples import ROOT
 
-SLOW = ("--stylizer", "tests.jobs.faulty:Slow", "--format", "png")
+SLOW = ("--stylizer", "tests.support.stylizers:Slow", "--format", "png")
 
 
 def inputs(root: Path, photos: int) -> tuple[Path, Path]:
@@ -26,15 +26,6 @@ def inputs(root: Path, photos: int) -> tuple[Path, Path]:
 
 def workers_of(driver: subprocess.Popen[str]) -> list[int]:
     return [pid for pid, title in descendants(driver.pid) if title.startswith("ray::Worker")]
-
-
-def wait_for(ready: object, driver: subprocess.Popen[str], limit_s: float = 240) -> None:
-    """Until `ready()`, as long as the driver lives."""
-    assert callable(ready)
-    deadline = time.monotonic() + limit_s
-    while not ready() and driver.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_worker_killed_in_mid_task_costs_nothing_and_a_second_run_is_refused(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from jobs.run.output_dir import absolute_uri, open_output, rows_at_hand, run_fol
 from stylize.errors import CannotContinueError, StylizeError, UsageError
 from stylize.report import frame
 from stylize.results.store import RowStore
-from tests.conftest import ROOT
-from tests.report.made import row, written
-from tests.s3 import Bucket, bucket
+from tests.support.made_rows import row, written
+from tests.support.s3 import Bucket, bucket
+from tests.support.samples import ROOT
 
 HOLDER = """
 import os, signal

@@ -12,7 +12,7 @@ import pytest
 from jobs import stylize_folder, summarize
 from stylize.errors import UsageError
 from stylize.results.schema import SCHEMA
-from tests.jobs.command import job, plain
+from tests.support.main_job import job, plain
 
 WORDS = ("--stylizer", "identity", "--format", "png", "--actors", 1)
 

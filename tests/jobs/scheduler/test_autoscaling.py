@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts import Host, hosts, why_not
-from tests.jobs.run.midrun import begun
-from tests.jobs.scheduler.clusters import nodes, start_growing_head, user, wait_until
+from tests.support.begun_job import begun
+from tests.support.hosts import Host, hosts, why_not
+from tests.support.ray_clusters import nodes, start_growing_head, user, wait_until
 
 MISSING = why_not()
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(MISSING is not None, reason=str(MISSING))]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ray.cluster_utils import Cluster
 
-from tests.jobs.command import job, plain, rows
+from tests.support.main_job import job, plain, rows
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_halves_of_two_cards_are_four_workers_and_rows_name_the_card(address: st
     done = job(
         tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--address", address, "--progress", "plain",
         "--gpus-per-actor", 0.5, "--cpus-per-actor", 0.5, "--device", "cpu",
-        "--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=0.3",
+        "--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=0.3",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = sorted(

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.hosts import Host, hosts, why_not
-from tests.jobs.command import plain, rows
-from tests.jobs.scheduler.clusters import join, start_head, user, wait_until
+from tests.support.hosts import Host, hosts, why_not
+from tests.support.main_job import plain, rows
+from tests.support.ray_clusters import join, start_head, user, wait_until
+from tests.support.samples import ROOT
 
 MISSING = why_not()
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(MISSING is not None, reason=str(MISSING))]
@@ -45,7 +45,7 @@ def test_a_lost_head_ends_the_run_with_a_line_and_another_head_resumes_it(trio: 
     join(south, north, environment)
     inputs(tmp_path, 30)
     (tmp_path / "gate").touch()
-    slow = ("--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=1")
+    slow = ("--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=1")
     log = tmp_path / "driver.log"
     south.run(f"({command(tmp_path, north, *slow)}; echo ended $?) > {log} 2>&1 < /dev/null &")
     wait_until(lambda: list((tmp_path / "out").glob("rows/*.parquet")), 90, lambda: log.read_text())
@@ -74,7 +74,7 @@ def test_a_head_restarted_within_seconds_ends_the_run_with_a_line_and_resumes_it
     start_head(north, environment)
     join(south, north, environment)
     inputs(tmp_path, 30)
-    slow = ("--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=1")
+    slow = ("--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=1")
     log = tmp_path / "driver.log"
     south.run(f"({command(tmp_path, north, *slow)}; echo ended $?) > {log} 2>&1 < /dev/null &")
     wait_until(lambda: list((tmp_path / "out").glob("rows/*.parquet")), 90, lambda: log.read_text())
@@ -111,7 +111,7 @@ def test_a_late_host_that_does_not_see_content_is_left_out(trio: list[Host], tmp
     inputs(tmp_path, 12)
     north.run(f"cp -r {tmp_path}/content /tmp/own")
     log = tmp_path / "driver.log"
-    slow = ("--stylizer", "tests.jobs.faulty:Slow", "--set", "seconds=2", "--actors", "2")
+    slow = ("--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=2", "--actors", "2")
     words = command(tmp_path, north, *slow).replace(f"{tmp_path}/content", "/tmp/own")
     north.run(f"({words}; echo ended $?) > {log} 2>&1 < /dev/null &")
     wait_until(lambda: list((tmp_path / "out").glob("rows/*.parquet")), 90, lambda: log.read_text())

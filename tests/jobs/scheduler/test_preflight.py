@@ -13,7 +13,7 @@ from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.measure.hardware import node_name
 from stylize.tasks.listing import Input, Pair
-from tests.jobs.command import plain
+from tests.support.main_job import plain
 
 
 def node(cpus: float, gpus: float = 0) -> dict[str, object]:

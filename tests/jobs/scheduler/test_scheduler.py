@@ -20,8 +20,8 @@ from jobs.scheduler.worker_pool import MAX_BATCH, WINDOW, Options
 from stylize.errors import CannotContinueError, UsageError
 from stylize.measure.hardware import node_name
 from stylize.tasks.pairing import Task
-from tests.conftest import ROOT
-from tests.jobs.scheduler.works import (
+from tests.support.samples import ROOT
+from tests.support.scripted_workers import (
     ExitOnFirstLoads,
     Scripted,
     exit_on_load,
@@ -272,7 +272,7 @@ import ray
 from ray.cluster_utils import Cluster
 from jobs.scheduler.worker_pool import Options
 from jobs.scheduler.scheduler import FanOut
-from tests.jobs.scheduler.works import Scripted, lost, tasks
+from tests.support.scripted_workers import Scripted, lost, tasks
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 ray.init(address=cluster.address, log_to_driver=False)
@@ -323,7 +323,7 @@ import ray
 from ray.cluster_utils import Cluster
 from jobs.scheduler.worker_pool import Options
 from jobs.scheduler.scheduler import FanOut
-from tests.jobs.scheduler.works import Scripted, lost, tasks
+from tests.support.scripted_workers import Scripted, lost, tasks
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 second = cluster.add_node(num_cpus=1)
@@ -357,7 +357,7 @@ import ray
 from ray.cluster_utils import Cluster
 from jobs.scheduler.worker_pool import Options
 from jobs.scheduler.scheduler import FanOut
-from tests.jobs.scheduler.works import Unfit, lost, tasks
+from tests.support.scripted_workers import Unfit, lost, tasks
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 ray.init(address=cluster.address, log_to_driver=False)

@@ -10,7 +10,7 @@ from jobs.scheduler.worker import Worker, pack, unpack
 from stylize.errors import StylizeError
 from stylize.results.schema import SCHEMA, to_batch
 from stylize.tasks.pairing import Task
-from tests.jobs.scheduler.works import row, task
+from tests.support.scripted_workers import row, task
 
 
 class Recording:

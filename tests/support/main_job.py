@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from PIL import Image
 
 from stylize import cli
-from tests.conftest import ROOT
+from tests.support.samples import ROOT
 
 LIMIT_S = 400
 
@@ -55,6 +56,15 @@ def start(*words: object) -> subprocess.Popen[str]:
     """Start the main job."""
     pipe = subprocess.PIPE
     return subprocess.Popen(command(*words), cwd=ROOT, env=environment(), stdout=pipe, stderr=pipe, text=True)
+
+
+def wait_for(ready: object, driver: subprocess.Popen[str], limit_s: float = 240) -> None:
+    """Until `ready()`, as long as the driver lives."""
+    assert callable(ready)
+    deadline = time.monotonic() + limit_s
+    while not ready() and driver.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def rows(out: Path) -> pd.DataFrame:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from stylize.gallery import styles_folder
-from tests.hosts import Host
-from tests.jobs.command import plain, rows
-from tests.jobs.scheduler.clusters import Cluster, wait_until
+from tests.support.hosts import Host
+from tests.support.main_job import plain, rows
+from tests.support.ray_clusters import Cluster, wait_until
 from tools.draw_styles import style_path
 
 
@@ -82,4 +82,4 @@ def begun(cluster: Cluster, folder: Path, *words: object) -> Iterator[Run]:
 
 def gated(folder: Path) -> tuple[str, ...]:
     """Options of the stylizer that waits at a gate."""
-    return "--stylizer", "tests.jobs.scheduler.gated:Gated", "--set", f"folder={folder}"
+    return "--stylizer", "tests.support.stylizers:Gated", "--set", f"folder={folder}"

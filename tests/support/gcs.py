@@ -1,4 +1,4 @@
-"""Google's XML API on the loopback address: the S3 server of `tests.s3`, whose protocol is the same but for versions.
+"""Google's XML API on the loopback address: the S3 server of `support.s3`, whose protocol is the same but for versions.
 
 A proxy before it adds what differs: an object's version is its generation, conditions are on generations, and
 deleting what is not there is an error. What it does follows Google's reference; the service itself was not asked.
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stylize.io import location
-from tests.s3 import Answering, Bucket, Proxy, bucket
+from tests.support.s3 import Answering, Bucket, Proxy, bucket
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 """The server behind looks whether requests are signed, not how."""

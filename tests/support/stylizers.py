@@ -1,9 +1,11 @@
-"""Stylizers that misbehave, by the colour of the photo; else they are `identity`."""
+"""Stylizers for tests, `identity` but for what each is made to do: misbehave, take its time, wait to be let on."""
 
 from __future__ import annotations
 
 import os
+import platform
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -68,4 +70,29 @@ class Slow(Identity):
         time.sleep(settings.seconds)
         while settings.gate is not None and Path(settings.gate).exists():
             time.sleep(0.01)
+        return content
+
+
+class GatedSettings(Settings):
+    """folder: takes a mark HOST-… for each image that is begun; while a file `gate` is in it, no image is done."""
+
+    folder: str
+    seconds: float = 0.1
+
+
+class Gated(Identity):
+    """Returns the photo, once it is let on."""
+
+    name = "gated"
+    settings_type = GatedSettings
+
+    def stylize(self, content: Tensor, code: Any) -> Tensor:
+        """(3, H, W) in [0, 1] to the same."""
+        settings = self.settings
+        assert isinstance(settings, GatedSettings)
+        folder = Path(settings.folder)
+        (folder / f"{platform.node()}-{uuid.uuid4().hex}").touch()
+        time.sleep(settings.seconds)
+        while (folder / "gate").exists():
+            time.sleep(0.05)
         return content

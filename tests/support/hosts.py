@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.support.samples import ROOT
+
 HOME = "/run/root"
 NEEDED = {
     "ip": "iproute2",

@@ -19,8 +19,8 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import ROOT
-from tests.hosts import Host
+from tests.support.hosts import Host
+from tests.support.samples import ROOT
 
 BIN = Path(sys.executable).parent
 RAY = f"{BIN}/ray"
