@@ -48,7 +48,7 @@ from stylize.measure import hardware
 from stylize.report import claims, frame
 from stylize.report.estimate import Wanted, told
 from stylize.results.read import read_rows
-from stylize.results.schema import Row, to_batch
+from stylize.results.schema import Row, key_of, to_batch
 from stylize.results.store import RowStore
 from stylize.tasks import pairing, sweep
 from stylize.tasks.listing import Pair
@@ -180,9 +180,7 @@ def _locked(run: _Run, out: OutputDir, argv: Sequence[str], given: Namespace) ->
     with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
         done = store.finished(given.retry_failed)
         record = _write_record(out, plan, run, argv)
-        todo = [
-            (block, [t for t in run.tasks(block) if bytes.fromhex(t.task_id)[:16] not in done]) for block in run.blocks
-        ]
+        todo = [(block, [t for t in run.tasks(block) if key_of(t.task_id) not in done]) for block in run.blocks]
         total = sum(len(run.tasks(block)) for block in run.blocks)
         left = [(block, tasks) for block, tasks in todo if tasks]
         if not left:

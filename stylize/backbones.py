@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from stylize import weights as files
-from stylize.errors import UsageError, WeightsError
+from stylize.errors import UsageError, WeightsError, message_of
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -189,10 +189,9 @@ def _from_torchvision(name: str, expected: str, option: str) -> files.State:
         try:
             _published(name).get_state_dict(progress=False)
         except (OSError, URLError, RuntimeError) as error:
-            why = " ".join(str(error).split())
             raise WeightsError(
-                f"{name}: its weights are neither in torchvision's cache ({path}) nor to be downloaded ({why}); "
-                f"put {path.name} there, or give a file with {option} PATH"
+                f"{name}: its weights are neither in torchvision's cache ({path}) nor to be downloaded "
+                f"({message_of(error)}); put {path.name} there, or give a file with {option} PATH"
             ) from None
     return files.read(path, expected)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from stylize.errors import UsageError
+from stylize.errors import UsageError, message_of
 from stylize.io.location import canonical, check_key, is_object
 
 LEAST_SHARE = 1e-4
@@ -155,7 +155,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
     except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        raise UsageError(f"{path}: not YAML: {message_of(error)}") from None
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):

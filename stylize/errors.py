@@ -52,6 +52,16 @@ class UnsupportedImageError(ImageError):
 
 
 def one_line(text: object) -> str:
-    """A path or name fit for a one-line message: as it is, or quoted where it holds a newline or the like."""
+    """Return a path or name fit for a one-line message: as it is, or quoted where it holds a newline or the like."""
     plain = str(text)
     return plain if plain.isprintable() else repr(plain)
+
+
+def message_of(error: BaseException, limit: int = 300) -> str:
+    """Return what an error says in one line of at most `limit` characters, or its class where it says nothing."""
+    return " ".join(str(error).split())[:limit] or type(error).__name__
+
+
+def named_message(error: BaseException, limit: int = 300) -> str:
+    """Return an error's class and what it says, in one line of at most `limit` characters."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:limit]

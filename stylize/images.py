@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
 
-from stylize.errors import CorruptImageError, UnsupportedImageError
+from stylize.errors import CorruptImageError, UnsupportedImageError, message_of
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ def _damage_is_corrupt() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnsupportedImageError(f"refused: {error}") from None
     except _DAMAGE as error:
-        raise CorruptImageError(f"damaged or cut short: {_line(error)}") from None
+        raise CorruptImageError(f"damaged or cut short: {message_of(error)}") from None
 
 
 def _orientation(image: Image.Image) -> int:
@@ -247,8 +247,3 @@ def _is_srgb(profile: bytes) -> bool:
     cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
     after = np.asarray(ImageCms.applyTransform(Image.fromarray(cube), _transform(profile, "RGB")))
     return bool(np.abs(after.astype(int) - cube).max() <= 2)
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text[:200] or type(error).__name__

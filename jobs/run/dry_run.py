@@ -11,6 +11,7 @@ from stylize.config import JobConfig
 from stylize.errors import one_line
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
+from stylize.results.schema import key_of
 from stylize.tasks import pairing
 
 
@@ -31,7 +32,7 @@ def dry_run(config: JobConfig, retry_failed: bool, weights: str | None, kinds: C
     with rows_at_hand(config.out) as folder:
         done = _done_in(folder, retry_failed)
     stream = pairing.tasks(pairing.pairs(config, kinds), config.result_settings(), weights, config.format)
-    found = (bytes.fromhex(task.task_id)[:16] for task in stream)
+    found = (key_of(task.task_id) for task in stream)
     if config.manifest is not None:
         listed = set(found)  # a pair that is listed twice is done once
         total, left = len(listed), len(listed - done)

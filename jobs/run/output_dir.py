@@ -18,7 +18,7 @@ from typing import Any
 from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
 from stylize.io import object_store
 from stylize.io.files import Folder, local_path, writing
-from stylize.io.location import canonical, check_key, is_object, place
+from stylize.io.location import absolute, canonical, check_key, is_object, place
 from stylize.results.output_lease import OutLease
 from stylize.results.output_lock import OutLock
 from stylize.results.read import write_json_atomic
@@ -38,7 +38,7 @@ def absolute_out(uri: str) -> Path:
             f"OUT {one_line(uri)!r} is relative: a submitted job runs in a temporary copy of the working "
             "folder, and its results would be lost with it; give an absolute path"
         )
-    return Path(os.path.abspath(out))  # noqa: PTH100 - symlinks stay
+    return absolute(out)
 
 
 def absolute_uri(uri: str) -> str:
@@ -48,7 +48,7 @@ def absolute_uri(uri: str) -> str:
 
 def absolute_input(uri: str) -> str:
     """A file or folder of weights as workers must be told it: they run in a folder of their own. Raises UsageError."""
-    return canonical(uri) if is_object(uri) else os.path.abspath(local_path(uri))  # noqa: PTH100 - symlinks stay
+    return canonical(uri) if is_object(uri) else str(absolute(local_path(uri)))
 
 
 class OutputDir:
@@ -118,7 +118,7 @@ def run_folders(words: Sequence[str]) -> Iterator[list[Path]]:
 
 def _run_folder(word: str, copies: Path, called: dict[Path, str]) -> Path:
     if not is_object(word):
-        path = Path(os.path.abspath(local_path(word)))  # noqa: PTH100 - symlinks stay
+        path = absolute(local_path(word))
         return path.parent if path.name == "rows" and not (path / "rows").is_dir() else path
     uri = canonical(word)
     check_key(uri)

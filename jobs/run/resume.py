@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stylize.config import JobConfig
+from stylize.results.schema import key_of
 from stylize.results.store import Failed
 from stylize.tasks.pairing import Task
 
@@ -30,7 +31,7 @@ class TaskCounter:
         """The tasks without a row. `unique` also drops a pair that a manifest lists twice."""
         listed: set[bytes] = set()
         for task in tasks:
-            key = bytes.fromhex(task.task_id)[:16]
+            key = key_of(task.task_id)
             if key in listed:
                 self.repeated += 1
                 continue
@@ -45,7 +46,7 @@ class TaskCounter:
     def stale(self, task_id: str, content_uri: str, style_uri: str) -> bytes | None:
         """The key of an older, failed row of the same pair and settings: its file was replaced since."""
         key = self._stale.pop((content_uri, style_uri), None)
-        return None if key == bytes.fromhex(task_id)[:16] else key
+        return None if key == key_of(task_id) else key
 
     def count(self, status: str) -> None:
         """One more task that ended so."""

@@ -16,7 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from jobs.scheduler.worker import UnfitNodeError
 from jobs.scheduler.worker_pool import Options, room
 from stylize.config import JobConfig
-from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
+from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, one_line
 from stylize.io import object_store
 from stylize.io.files import Folder, local_path
 from stylize.measure import hardware
@@ -151,8 +151,7 @@ def _answers(nodes: list[dict[str, Any]], wanted: Requirements) -> dict[str, tup
             if node_id not in {node["NodeID"] for node in ray.nodes() if node["Alive"]}:
                 continue
             if not isinstance(error, GetTimeoutError):
-                reason = " ".join(str(error).split())[:200]
-                line = f"{names[node_id]} could not be asked ({reason}): end it or mend it"
+                line = f"{names[node_id]} could not be asked ({message_of(error)}): end it or mend it"
                 raise CannotContinueError(line) from None
             line = f"{names[node_id]} did not answer within {ASK_S:.0f} s: end it or mend it"
             raise CannotContinueError(line) from None
@@ -189,7 +188,7 @@ def _unseen(uri: str) -> str | None:
         path = local_path(uri)
         return None if os.access(path, os.R_OK) else "no permission" if path.exists() else "no such file"
     except (OSError, StylizeError, ValueError) as error:
-        return " ".join(str(error).split())
+        return message_of(error)
 
 
 def _try_writing(out: Folder) -> None:

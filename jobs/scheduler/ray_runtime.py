@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import ray
 from ray.exceptions import RayError
 
-from stylize.errors import CannotContinueError, UsageError
+from stylize.errors import CannotContinueError, UsageError, message_of
 
 CONNECT_S = 10
 HEAD_S = 20.0
@@ -41,7 +41,7 @@ def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> I
         yield bool(shared)
     except RayError as error:
         raise CannotContinueError(
-            f"Ray stopped working ({_first_line(error)}): run the same command again, it resumes"
+            f"Ray stopped working ({message_of(error)}): run the same command again, it resumes"
         ) from error
     finally:
         if head_lost() is None:
@@ -134,13 +134,9 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0) -> None:
         where = f"the Ray cluster at {address}" if address else "a local Ray"
         asks = address and os.environ.get("RAY_AUTH_MODE") != "token"
         hint = "; if it asks for a token, set RAY_AUTH_MODE=token" if asks else ""
-        raise CannotContinueError(f"{where} cannot be reached or started: {_first_line(error)}{hint}") from None
+        raise CannotContinueError(f"{where} cannot be reached or started: {message_of(error)}{hint}") from None
     if address is None:
         check_fits(cpus, gpus)
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 @contextlib.contextmanager

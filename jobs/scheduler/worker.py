@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from jobs.progress import log_format
 from stylize.config import JobConfig
-from stylize.errors import StylizeError, UsageError, WeightsError
+from stylize.errors import StylizeError, UsageError, WeightsError, named_message
 from stylize.io.files import at_hand
 from stylize.io.object_store import is_object
 from stylize.measure.hardware import node_name
@@ -86,7 +86,7 @@ class Worker:
             return here(), error
         except Exception as error:
             log.exception("the stylizer was not loaded")
-            return here(), LoadError(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+            return here(), LoadError(named_message(error))
         return here(), None
 
     def ping(self) -> None:

@@ -11,6 +11,7 @@ import ray
 from ray.exceptions import RayTaskError
 
 from jobs.scheduler.worker import Place
+from stylize.errors import named_message
 from stylize.results.schema import Row
 from stylize.tasks.pairing import Task
 
@@ -101,7 +102,7 @@ def reason_of(error: BaseException) -> str:
     """Ray's many lines in one that says why."""
     if isinstance(error, RayTaskError):
         cause = getattr(error, "cause", error)
-        return f"{type(cause).__name__}: {' '.join(str(cause).split())}"[:300]
+        return named_message(cause)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if any(w in line for w in ("exit", "killed", "memory", "died", "signal"))]
     line = (telling or lines or [type(error).__name__])[-1].split(". Some common causes")[0]

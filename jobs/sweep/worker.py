@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from jobs.scheduler.worker import MakeRunner, here
 from stylize.config import JobConfig
-from stylize.errors import CannotContinueError, StylizeError
+from stylize.errors import CannotContinueError, StylizeError, named_message
 from stylize.measure.memory import give_back
 from stylize.pipeline.failures import lost_row, out_of_memory
 from stylize.results.schema import to_batch
@@ -80,7 +80,7 @@ class Sweeper:
             self._problem = "unsupported", str(error)
         except Exception as error:
             log.exception("the method was not loaded")
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:1000]
+            reason = named_message(error, 1000)
             self._problem = "oom" if out_of_memory(error) else "failed", reason
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stylize import cli, stylizers
-from stylize.errors import StylizeError
+from stylize.errors import StylizeError, message_of, named_message
 from stylize.measure import hardware
 
 LEAST_TORCH = (2, 11)
@@ -50,8 +50,7 @@ def _lines(check: Callable[[], Iterator[Line]]) -> Iterator[Line]:
 
 
 def _why(error: Exception) -> str:
-    text = " ".join(str(error).split())[:300]
-    return text if isinstance(error, StylizeError) else f"{type(error).__name__}: {text}"
+    return message_of(error) if isinstance(error, StylizeError) else named_message(error)
 
 
 def _versions() -> Iterator[Line]:

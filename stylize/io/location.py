@@ -123,6 +123,11 @@ def local_path(uri: str) -> Path:
     return Path(uri)
 
 
+def absolute(path: Path) -> Path:
+    """Return a path from the root, without `.` and `..`; symbolic links stay."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow links
+
+
 @lru_cache(64)
 def store(scheme: str, bucket: str, patience: Patience) -> ObjectStore:
     """The store of a bucket. Raises UsageError where it cannot be had: no package, no usable credentials."""

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylize.config import TORCHVISION, JobConfig
-from stylize.errors import UsageError, WeightsError
+from stylize.errors import UsageError, WeightsError, message_of
 from stylize.images import Pixels
 from stylize.io.files import at_hand
 from stylize.measure.perceptual import Perceptual, StyleFeatures, content_distance
@@ -105,8 +105,7 @@ def _lpips(backbone: Literal["alex", "vgg", "squeeze"]) -> Any:
         return LearnedPerceptualImagePatchSimilarity(backbone, normalize=True).eval()
     except (OSError, RuntimeError) as error:
         cache = Path(torch.hub.get_dir()) / "checkpoints"
-        text = " ".join(str(error).split())[:200]
         raise WeightsError(
             f"lpips: the {backbone} weights are neither in torchvision's cache ({os.fspath(cache)}) nor to be "
-            f"downloaded ({text}); put them there, or leave lpips out"
+            f"downloaded ({message_of(error)}); put them there, or leave lpips out"
         ) from None

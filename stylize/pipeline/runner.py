@@ -20,7 +20,15 @@ import torch
 from torch import Tensor
 
 from stylize.config import JobConfig
-from stylize.errors import CannotContinueError, ImageError, StylizeError, UnsupportedImageError, WeightsError
+from stylize.errors import (
+    CannotContinueError,
+    ImageError,
+    StylizeError,
+    UnsupportedImageError,
+    WeightsError,
+    message_of,
+    named_message,
+)
 from stylize.images import Pixels, decode, encode
 from stylize.io.files import Folder, read_bytes
 from stylize.measure.clock import timed
@@ -345,10 +353,9 @@ class Runner:
 
     @staticmethod
     def _fail(work: _Work, status: str, error: Exception, unexpected: bool = False) -> None:
-        text = " ".join(str(error).split())
         known = isinstance(error, StylizeError)
         work.row["status"] = status
-        work.row["error"] = (text if known else f"{type(error).__name__}: {text}")[:1000]
+        work.row["error"] = message_of(error, 1000) if known else named_message(error, 1000)
         log.warning("%s: %s", status, work.row["error"], exc_info=error if unexpected else None)
         work.failed = True
         work.pixels = work.result = None

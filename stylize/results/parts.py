@@ -13,11 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stylize.errors import CannotContinueError, one_line
+from stylize.errors import CannotContinueError, message_of, one_line
 from stylize.io.files import is_temporary, writing
-from stylize.results.schema import SCHEMA, SCHEMA_VERSION
+from stylize.results.schema import KEY_BYTES, SCHEMA, SCHEMA_VERSION
 
-KEY_BYTES = 16
 MERGED_ROWS = 100_000
 _DIGEST_BYTES = 32
 # Small, as whole rows of these many are in the driver's memory while parts are merged.
@@ -192,9 +191,8 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.Table:
 
 
 def _damaged(path: Path, error: Exception) -> CannotContinueError:
-    reason = " ".join(str(error).split())[:200]
     return CannotContinueError(
-        f"{one_line(path)} cannot be read ({reason}): restore it, or move it away to do its tasks again"
+        f"{one_line(path)} cannot be read ({message_of(error)}): restore it, or move it away to do its tasks again"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 SCHEMA_VERSION = "4"
+KEY_BYTES = 16
 STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
 
 
@@ -103,6 +104,11 @@ SCHEMA = pa.schema(
 
 Row = dict[str, Any]
 """A row in Python: column name to value; a missing name is null."""
+
+
+def key_of(task_id: str) -> bytes:
+    """Return the first 16 bytes of a task id, which tell tasks apart. Raises ValueError for one that is no hash."""
+    return bytes.fromhex(task_id)[:KEY_BYTES]
 
 
 def to_batch(rows: list[Row]) -> pa.RecordBatch:

@@ -14,7 +14,7 @@ from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.images import SUFFIXES
 from stylize.io import object_store
 from stylize.io.files import local_path
-from stylize.io.location import canonical
+from stylize.io.location import absolute, canonical
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def no_images(root: Root, kinds: Collection[str]) -> UsageError:
 
 def folder(uri: str | None, role: str) -> Path:
     """The absolute path of an input folder. Raises UsageError if it is no folder or cannot be listed."""
-    path = Path(os.path.abspath(local_path(uri or ""))) if uri else None  # noqa: PTH100 - symlinks stay
+    path = absolute(local_path(uri)) if uri else None
     if path is None or not path.is_dir():
         why = "not a folder" if path is not None and path.exists() else "no such folder"
         # Of a job that is submitted to a cluster, that is a temporary copy.

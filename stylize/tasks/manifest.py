@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import itertools
-import os
 import posixpath
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -14,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stylize.errors import BadKeyError, UsageError, one_line
+from stylize.errors import BadKeyError, UsageError, message_of, one_line
 from stylize.io import object_store
 from stylize.io.files import local_path
-from stylize.io.location import canonical
+from stylize.io.location import absolute, canonical
 from stylize.tasks.listing import Input, Pair, Root, identity_of, reading_inputs, uri_of, version_of
 
 LOOK_AHEAD = 1024
@@ -31,7 +30,7 @@ def _at_hand(uri: str) -> Iterator[tuple[Path, Root]]:
         path = local_path(uri)
         if not path.is_file():
             raise UsageError(f"manifest: no such file: {one_line(uri)}")
-        yield path, Path(os.path.abspath(path)).parent  # noqa: PTH100 - symlinks stay
+        yield path, absolute(path).parent
         return
     uri = canonical(uri)
     with tempfile.TemporaryDirectory() as folder:
@@ -127,8 +126,7 @@ def _parquet_rows(path: Path, uri: str) -> Iterator[dict[str, Any]]:
             for batch in file.iter_batches(4096, columns=columns):
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
-        line = " ".join(str(error).split())
-        raise UsageError(f"manifest {one_line(uri)}: not a Parquet file ({line})") from None
+        raise UsageError(f"manifest {one_line(uri)}: not a Parquet file ({message_of(error)})") from None
 
 
 def _check_columns(uri: str, names: Iterable[str]) -> None:

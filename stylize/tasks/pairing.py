@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.images import SUFFIXES
 from stylize.io.files import local_path
+from stylize.io.location import absolute
 from stylize.io.object_store import is_object
 from stylize.naming import output_name
 from stylize.tasks import manifest
@@ -95,7 +95,7 @@ def _single(uri: str) -> Path | None:
     """STYLES if it is one file of this machine."""
     if is_object(uri):
         return None
-    path = Path(os.path.abspath(local_path(uri)))  # noqa: PTH100 - symlinks stay
+    path = absolute(local_path(uri))
     return path if path.is_file() else None
 
 

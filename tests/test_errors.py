@@ -1,0 +1,18 @@
+"""How errors are told: in one line, whatever they hold."""
+
+from __future__ import annotations
+
+from stylize.errors import message_of, named_message
+
+
+def test_message_is_one_line_and_cut() -> None:
+    error = ValueError("first\n  second\tthird " + "x" * 500)
+    assert message_of(error).startswith("first second third x")
+    assert len(message_of(error)) == 300
+    assert message_of(error, 5) == "first"
+    assert named_message(error, 17) == "ValueError: first"
+
+
+def test_error_that_says_nothing_is_told_by_its_class() -> None:
+    assert message_of(KeyboardInterrupt()) == "KeyboardInterrupt"
+    assert message_of(OSError(" \n")) == "OSError"
