@@ -50,9 +50,9 @@ from stylize.report.estimate import Wanted, told
 from stylize.results.read import read_rows
 from stylize.results.schema import Row, key_of, to_batch
 from stylize.results.store import RowStore
-from stylize.tasks import pairing, sweep
-from stylize.tasks.listing import Pair
+from stylize.tasks import sweep
 from stylize.tasks.sweep import Block, Sweep
+from stylize.tasks.task import Pair, Task
 
 SHIPPED = Path(__file__).parent / "sweep"
 
@@ -137,7 +137,7 @@ class _Run:
         self.configs = {variant.name: variant.config(plan, out, self.cpus) for variant in sweep.variants(plan)}
         self.weights = {name: _weights_sha256(config) for name, config in self.configs.items()}
 
-    def tasks(self, block: Block) -> list[pairing.Task]:
+    def tasks(self, block: Block) -> list[Task]:
         """A block's tasks."""
         name = block.variant.name
         return list(sweep.tasks(block, self.inputs, self.configs[name], self.weights[name]))
@@ -156,7 +156,7 @@ class _Run:
         wanted = preflight.needs(first, self.inputs[0], token, others)
         return preflight.check_nodes(self.options(max(self.plan.workers)), wanted, note), wanted.check
 
-    def lost(self, task: pairing.Task, status: str, error: str, where: Row) -> pa.RecordBatch:
+    def lost(self, task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
         """The row of a task whose worker cannot make it."""
         from stylize.pipeline.failures import lost_row
 
@@ -212,7 +212,7 @@ def _locked(run: _Run, out: OutputDir, argv: Sequence[str], given: Namespace) ->
 
 
 def _measure(
-    run: _Run, left: Iterable[tuple[Block, list[pairing.Task]]], store: RowStore, make: MakeSweeper, shown: Reporter
+    run: _Run, left: Iterable[tuple[Block, list[Task]]], store: RowStore, make: MakeSweeper, shown: Reporter
 ) -> None:
     fan: Scheduler | None = None
     workers = 0

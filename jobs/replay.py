@@ -28,8 +28,7 @@ from stylize.errors import StylizeError, UsageError, one_line
 from stylize.io.files import read_bytes
 from stylize.measure import hardware
 from stylize.results.read import read_rows
-from stylize.tasks.listing import Input, Pair
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Input, Pair, Task
 
 SCORES = (
     "ssim", "content_distance", "gram_distance", "moments_distance", "lpips", "content_loss", "style_loss",

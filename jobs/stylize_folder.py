@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import shlex
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,8 @@ from stylize.measure import hardware
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
 from stylize.tasks import pairing
-from stylize.tasks.pairing import Task
+from stylize.tasks.listing import FileKind
+from stylize.tasks.task import Task
 
 RANDOM = "random"
 
@@ -50,9 +51,9 @@ def _call(flags: dict[str, Any], argv: Sequence[str]) -> int:
     allowed = flags.pop("allow_failed")
     config = one_a_device(styles_from_weights(absolute(configs.build(flags))))
     if dry:
-        return dry_run(config, retry_failed, weights_sha256(config), style_kinds(config))
+        return dry_run(config, retry_failed, weights_sha256(config), style_kind(config))
     # What the caller got wrong is said before OUT is made.
-    pairing.pairs(config, style_kinds(config))
+    pairing.pairs(config, style_kind(config))
     weights = weights_sha256(config)
     with signals.on_signals(), open_output(config.out, note=lambda text: print(text, flush=True)) as out:
         counter = _locked(config, retry_failed, out, argv, weights)
@@ -140,18 +141,16 @@ def _find(name: str | None) -> Any:
     return find(name or DEFAULT)
 
 
-def style_kinds(config: JobConfig) -> Collection[str]:
-    """The suffixes of what serves as a style."""
-    from stylize import images, weights
-
-    return weights.SUFFIXES if _styles_are_weights(config) else images.SUFFIXES
+def style_kind(config: JobConfig) -> FileKind:
+    """Return what serves as a style: images, or the checkpoints of a method whose styles are weights."""
+    return "checkpoints" if _styles_are_weights(config) else "images"
 
 
 def _locked(
     config: JobConfig, retry_failed: bool, out: OutputDir, argv: Sequence[str], weights: str | None
 ) -> TaskCounter:
-    kinds = style_kinds(config)
-    total = pairing.count(config, kinds)
+    kind = style_kind(config)
+    total = pairing.count(config, kind)
     run_id = new_run_id()
     with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
         _check_shard(config, out)
@@ -160,7 +159,7 @@ def _locked(
         record = describe_run(config, run_id, argv, retry_failed)
         out.record(record)
         counter = TaskCounter(config, done, failed)
-        stream = pairing.pairs(config, kinds)
+        stream = pairing.pairs(config, kind)
         tasks = pairing.tasks(stream, config.result_settings(), weights, config.format)
         todo = counter.new(tasks, unique=config.manifest is not None)
         first = next(todo, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 from jobs.run.output_dir import rows_at_hand
@@ -13,15 +12,16 @@ from stylize.results.parts import keys
 from stylize.results.read import read_rows
 from stylize.results.schema import key_of
 from stylize.tasks import pairing
+from stylize.tasks.listing import FileKind
 
 
-def dry_run(config: JobConfig, retry_failed: bool, weights: str | None, kinds: Collection[str]) -> int:
-    """Print what a run would do; nothing is written. weights: their SHA-256; kinds: the suffixes of styles."""
-    total = pairing.count(config, kinds)
+def dry_run(config: JobConfig, retry_failed: bool, weights: str | None, style_kind: FileKind) -> int:
+    """Print what a run would do; nothing is written. weights: their SHA-256; style_kind: what serves as one."""
+    total = pairing.count(config, style_kind)
     size = 0
     seen_contents: set[str] = set()
     shown: list[str] = []
-    for pair in pairing.pairs(config, kinds):
+    for pair in pairing.pairs(config, style_kind):
         if len(shown) < 5:
             shown.append(f"  {one_line(pair.content.uri)}  x  {one_line(pair.style.uri)}")
         if len(seen_contents) < 10_000 and pair.content.uri not in seen_contents:
@@ -31,7 +31,7 @@ def dry_run(config: JobConfig, retry_failed: bool, weights: str | None, kinds: C
             break  # one artwork's pairs have every photo, but not those of one shard
     with rows_at_hand(config.out) as folder:
         done = _done_in(folder, retry_failed)
-    stream = pairing.tasks(pairing.pairs(config, kinds), config.result_settings(), weights, config.format)
+    stream = pairing.tasks(pairing.pairs(config, style_kind), config.result_settings(), weights, config.format)
     found = (key_of(task.task_id) for task in stream)
     if config.manifest is not None:
         listed = set(found)  # a pair that is listed twice is done once

@@ -9,7 +9,7 @@ from typing import Any
 from stylize.config import JobConfig
 from stylize.results.schema import key_of
 from stylize.results.store import Failed
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Task
 
 
 class TaskCounter:

@@ -15,7 +15,7 @@ import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, ObjectLostError, RayError
 
 from jobs.scheduler.worker_state import WorkerState
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Task
 
 ASK_EVERY_S = 1.0
 SILENT_S = 120.0

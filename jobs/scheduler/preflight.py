@@ -22,7 +22,7 @@ from stylize.io.files import Folder, local_path
 from stylize.measure import hardware
 from stylize.measure.hardware import node_name
 from stylize.results.output_lock import Fence
-from stylize.tasks.listing import Pair
+from stylize.tasks.task import Pair
 
 ASK_S = 120.0
 """How long nodes have for an answer: each starts a Python process for it."""

@@ -29,7 +29,7 @@ from jobs.scheduler.worker_pool import GET_S, Options, WorkerPool
 from jobs.scheduler.worker_state import Batch, Source, WorkerState, is_done, next_attempt, reason_of
 from stylize.errors import StylizeError
 from stylize.results.schema import Row
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Task
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from stylize.io.files import at_hand
 from stylize.io.object_store import is_object
 from stylize.measure.hardware import node_name
 from stylize.results.schema import SCHEMA
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Task
 
 log = logging.getLogger(__name__)
 

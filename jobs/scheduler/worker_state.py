@@ -13,7 +13,7 @@ from ray.exceptions import RayTaskError
 from jobs.scheduler.worker import Place
 from stylize.errors import named_message
 from stylize.results.schema import Row
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Task
 
 
 @dataclass(slots=True)

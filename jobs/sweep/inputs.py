@@ -14,9 +14,10 @@ from stylize.errors import UsageError, one_line
 from stylize.gallery import write_demo_photos, write_demo_styles
 from stylize.io.files import Folder, writing
 from stylize.io.location import is_object
-from stylize.tasks.listing import Pair, images_in, root_of
+from stylize.tasks.listing import files_in, root_of
 from stylize.tasks.pairing import refuse_out_inside
 from stylize.tasks.sweep import Sweep
+from stylize.tasks.task import Pair
 
 
 class Own(NamedTuple):
@@ -35,14 +36,14 @@ def check(plan: Sweep, out: str) -> None:
         if uri is not None:
             root = root_of(uri, role)
             refuse_out_inside(root, role, out)
-            if next(images_in(root), None) is None:
+            if next(files_in(root), None) is None:
                 raise UsageError(f"{role}: no images in {one_line(uri)}")
 
 
 def inputs(plan: Sweep, own: Own) -> list[Pair]:
     """Photos of each type and artworks, paired: every photo with every artwork."""
-    photos = list(images_in(root_of(plan.content or own.photos, "CONTENT")))
-    artworks = list(images_in(root_of(plan.styles or own.artworks, "STYLES")))
+    photos = list(files_in(root_of(plan.content or own.photos, "CONTENT")))
+    artworks = list(files_in(root_of(plan.styles or own.artworks, "STYLES")))
     if plan.photos_per_type is not None:
         types = dict.fromkeys(photo.type for photo in photos)
         photos = [p for kind in types for p in [q for q in photos if q.type == kind][: plan.photos_per_type]]

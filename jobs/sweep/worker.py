@@ -15,7 +15,7 @@ from stylize.errors import CannotContinueError, StylizeError, named_message
 from stylize.measure.memory import give_back
 from stylize.pipeline.failures import lost_row, out_of_memory
 from stylize.results.schema import to_batch
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Task
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import torch
 from stylize.config import JobConfig
 from stylize.pipeline.log_context import at_task
 from stylize.results.schema import Row
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Task
 
 log = logging.getLogger(__name__)
 

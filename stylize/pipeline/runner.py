@@ -41,7 +41,7 @@ from stylize.pipeline.style_cache import CachedStyle, StyleCache
 from stylize.results.output_lock import Fence
 from stylize.results.schema import Row, to_batch
 from stylize.stylizers.base import RANDOM, Stylizer, to_pixels, to_tensor
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Task
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from stylize.io.files import read_bytes
 from stylize.measure.clock import timed
 from stylize.measure.perceptual import StyleFeatures
 from stylize.stylizers.base import Stylizer, to_tensor
-from stylize.tasks.listing import Input
+from stylize.tasks.task import Input
 
 KEPT = 8
 

@@ -7,54 +7,49 @@ import functools
 import logging
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from stylize import images
 from stylize.errors import CannotContinueError, UsageError, one_line
-from stylize.images import SUFFIXES
 from stylize.io import object_store
 from stylize.io.files import local_path
 from stylize.io.location import absolute, canonical
+from stylize.tasks.task import Input
 
 log = logging.getLogger(__name__)
 
 Root = Path | str
 """An absolute path, or the URI of a folder in an object store."""
+FileKind = Literal["images", "checkpoints"]
+"""What is looked for: images, or the checkpoints that are the styles of some methods."""
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One image to read: its URI, what tells one version of it from another (size and time), and its type."""
+def suffixes(kind: FileKind) -> Collection[str]:
+    """Return the suffixes of files of a kind, in lower case."""
+    if kind == "images":
+        return images.SUFFIXES
+    from stylize import weights  # loads torch
 
-    uri: str
-    identity: str
-    type: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A photo and the artwork it is to take its style from."""
-
-    content: Input
-    style: Input
+    return weights.SUFFIXES
 
 
-def count_images(root: Root, kinds: Collection[str] = SUFFIXES) -> int:
-    """How many images lie below a folder. Raises UsageError if there is none."""
-    number = sum(1 for _ in images_in(root, kinds))
+def count_files(root: Root, kind: FileKind = "images") -> int:
+    """Return how many files of a kind lie below a folder. Raises UsageError if there is none."""
+    number = sum(1 for _ in files_in(root, kind))
     if number == 0:
-        raise no_images(root, kinds)
+        raise nothing_in(root, kind)
     return number
 
 
-def no_images(root: Root, kinds: Collection[str]) -> UsageError:
-    """The error for a folder without any."""
-    what = "images" if kinds is SUFFIXES else "checkpoints"
-    return UsageError(f"{one_line(root)}: no {what} in this folder (looked for {', '.join(sorted(kinds))})")
+def nothing_in(root: Root, kind: FileKind) -> UsageError:
+    """Return the error for a folder without any file of a kind."""
+    known = ", ".join(sorted(suffixes(kind)))
+    return UsageError(f"{one_line(root)}: no {kind} in this folder (looked for {known})")
 
 
 def folder(uri: str | None, role: str) -> Path:
-    """The absolute path of an input folder. Raises UsageError if it is no folder or cannot be listed."""
+    """Return the absolute path of an input folder. Raises UsageError if it is no folder or cannot be listed."""
     path = absolute(local_path(uri)) if uri else None
     if path is None or not path.is_dir():
         why = "not a folder" if path is not None and path.exists() else "no such folder"
@@ -67,32 +62,33 @@ def folder(uri: str | None, role: str) -> Path:
 
 
 def root_of(uri: str | None, role: str) -> Root:
-    """An input folder here, as `folder` gives it, or the URI of one in an object store. Raises UsageError."""
+    """Return an input folder here, as `folder` does, or the URI of one in an object store. Raises UsageError."""
     return canonical(uri) if uri and object_store.is_object(uri) else folder(uri, role)
 
 
-def images_in(root: Root, kinds: Collection[str] = SUFFIXES) -> Iterator[Input]:
-    """Every image below `root` by its suffix, in the order of names, one folder in memory at a time.
+def files_in(root: Root, kind: FileKind = "images") -> Iterator[Input]:
+    """List the files of a kind below `root`, by their suffix, in the order of names, one folder in memory at a time.
 
-    Of an object store, in the order of keys, a thousand in memory at a time. With other `kinds`, every file of those;
-    `root` may then be a single file.
+    In an object store they come in the order of keys, a thousand in memory at a time. Looking for checkpoints, `root`
+    may be a single file.
     """
+    known = suffixes(kind)
     if isinstance(root, str):
-        yield from _objects(root, kinds)
-    elif kinds is not SUFFIXES and root.is_file():
+        yield from _objects(root, known, kind == "checkpoints")
+    elif kind == "checkpoints" and root.is_file():
         yield Input(uri_of(str(root)), identity_of(root), None)
     else:
-        yield from _walk(root, None, frozenset(), kinds)
+        yield from _walk(root, None, frozenset(), known)
 
 
-def _objects(root: str, kinds: Collection[str]) -> Iterator[Input]:
+def _objects(root: str, known: Collection[str], or_single: bool) -> Iterator[Input]:
     with reading_inputs():
-        if kinds is not SUFFIXES and _suffix(root) in kinds and (single := object_store.head(root)) is not None:
+        if or_single and _suffix(root) in known and (single := object_store.head(root)) is not None:
             yield Input(root, version_of(single), None)
-        for found in object_store.names(root):
-            if _suffix(found.name) in kinds and "/." not in f"/{found.name}":
-                kind = found.name.split("/", 1)[0] if "/" in found.name else None
-                yield Input(f"{root}/{found.name}", version_of(found), kind)
+        for entry in object_store.names(root):
+            if _suffix(entry.name) in known and "/." not in f"/{entry.name}":
+                type_ = entry.name.split("/", 1)[0] if "/" in entry.name else None
+                yield Input(f"{root}/{entry.name}", version_of(entry), type_)
 
 
 def _suffix(name: str) -> str:
@@ -101,7 +97,7 @@ def _suffix(name: str) -> str:
 
 @contextlib.contextmanager
 def reading_inputs() -> Iterator[None]:
-    """Within it, what an object store says against a listing ends the run in one line."""
+    """Turn what an object store says against a listing into an error of one line that ends the run."""
     try:
         yield
     except (object_store.RefusedError, FileNotFoundError) as error:
@@ -110,16 +106,16 @@ def reading_inputs() -> Iterator[None]:
         raise CannotContinueError(f"{error}: put that right, then run the same command again") from None
 
 
-def version_of(found: object_store.Found) -> str:
-    """An object's identity."""
-    return f"{found.size_bytes}:{found.version}"
+def version_of(entry: object_store.Found) -> str:
+    """Return an object's identity: its size and the version that the store gives it."""
+    return f"{entry.size_bytes}:{entry.version}"
 
 
-def _walk(here: Path, kind: str | None, above: frozenset[tuple[int, int]], kinds: Collection[str]) -> Iterator[Input]:
+def _walk(here: Path, type_: str | None, above: frozenset[tuple[int, int]], known: Collection[str]) -> Iterator[Input]:
     try:
         inode = here.stat()
-        with os.scandir(here) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+        with os.scandir(here) as unsorted:
+            entries = sorted(unsorted, key=lambda entry: entry.name)
     except OSError as error:
         _skipped(here, error.strerror)
         return
@@ -131,9 +127,9 @@ def _walk(here: Path, kind: str | None, above: frozenset[tuple[int, int]], kinds
         if entry.name.startswith("."):
             continue
         if _is_folder(entry):
-            yield from _walk(Path(entry.path), kind if kind is not None else _readable(entry.name), above, kinds)
-        elif _suffix(entry.name) in kinds:
-            yield Input(uri_of(entry.path), identity_of(entry), kind)
+            yield from _walk(Path(entry.path), type_ if type_ is not None else _readable(entry.name), above, known)
+        elif _suffix(entry.name) in known:
+            yield Input(uri_of(entry.path), identity_of(entry), type_)
 
 
 @functools.cache
@@ -154,7 +150,7 @@ def _readable(name: str) -> str:
 
 
 def uri_of(path: str) -> str:
-    """A path as it stands in a row."""
+    """Return a path as it stands in a row: itself, or a file: URI where its name is no UTF-8."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -163,9 +159,9 @@ def uri_of(path: str) -> str:
 
 
 def identity_of(entry: os.DirEntry[str] | Path) -> str:
-    """What tells one version of a file from another: size and time, or `missing`."""
+    """Return what tells one version of a file from another: size and time, or `missing`."""
     try:
-        found = entry.stat()
+        now = entry.stat()
     except (OSError, ValueError):
         return "missing"
-    return f"{found.st_size}:{found.st_mtime_ns}"
+    return f"{now.st_size}:{now.st_mtime_ns}"

@@ -1,4 +1,4 @@
-"""A list of pairs of one's own: a CSV or Parquet file."""
+"""Pairs that the user lists in a file of their own, CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from stylize.errors import BadKeyError, UsageError, message_of, one_line
 from stylize.io import object_store
 from stylize.io.files import local_path
 from stylize.io.location import absolute, canonical
-from stylize.tasks.listing import Input, Pair, Root, identity_of, reading_inputs, uri_of, version_of
+from stylize.tasks.listing import Root, identity_of, reading_inputs, uri_of, version_of
+from stylize.tasks.task import Input, Pair
 
 LOOK_AHEAD = 1024
 _AT_ONCE = 32
@@ -25,7 +26,7 @@ _AT_ONCE = 32
 
 @contextlib.contextmanager
 def _at_hand(uri: str) -> Iterator[tuple[Path, Root]]:
-    """The manifest as a local file, and the folder that relative paths in it are taken from."""
+    """Give the manifest as a local file, and the folder that relative paths in it are taken from."""
     if not object_store.is_object(uri):
         path = local_path(uri)
         if not path.is_file():
@@ -41,7 +42,7 @@ def _at_hand(uri: str) -> Iterator[tuple[Path, Root]]:
 
 
 def read(uri: str) -> Iterator[Pair]:
-    """Pairs from a CSV or Parquet file, here or in an object store; relative paths are taken from its folder.
+    """Read pairs from a CSV or Parquet file, here or in an object store; relative paths are taken from its folder.
 
     Objects have no identity yet: `with_versions` asks for it. Raises UsageError naming the file, the line and what is
     missing.
@@ -67,7 +68,7 @@ def read(uri: str) -> Iterator[Pair]:
 
 
 def with_versions(stream: Iterator[Pair]) -> Iterator[Pair]:
-    """The same pairs; objects among them get the identity that their store tells, many asked for at once."""
+    """Return the same pairs; objects among them get the identity that their store tells, many asked for at once."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         while chunk := list(itertools.islice(stream, LOOK_AHEAD)):
             asked = {one.uri for pair in chunk for one in (pair.content, pair.style) if not one.identity}
@@ -83,23 +84,23 @@ def _known(one: Input, known: dict[str, str]) -> Input:
 def _version(uri: str) -> str:
     with reading_inputs():
         try:
-            found = object_store.head(uri)
+            entry = object_store.head(uri)
         except (object_store.RefusedError, BadKeyError):
             return "unknown"  # its row will say why
-    return "missing" if found is None else version_of(found)
+    return "missing" if entry is None else version_of(entry)
 
 
-def _listed(uri: str, kind: Any, base: Root) -> Input:
-    kind = str(kind) if kind else None
+def _listed(uri: str, named_type: Any, base: Root) -> Input:
+    type_ = str(named_type) if named_type else None
     if isinstance(base, str) and "://" not in uri and not uri.startswith(("/", "file:/")):
         scheme, _, place = base.partition("://")
         bucket, _, folder = place.partition("/")
         uri = f"{scheme}://{bucket}/{posixpath.normpath(posixpath.join(folder, uri))}"
     if object_store.is_object(uri):
-        return Input(canonical(uri), "", kind)
+        return Input(canonical(uri), "", type_)
     path = Path(base) / local_path(uri)  # which is absolute where `base` is in an object store
     text = uri if uri[:6].lower() == "file:/" else uri_of(str(path))
-    return Input(text, identity_of(path), kind)
+    return Input(text, identity_of(path), type_)
 
 
 def _csv_rows(path: Path, uri: str) -> Iterator[dict[str, Any]]:

@@ -1,60 +1,44 @@
-"""What to do: a lazy stream of content/style pairs, and the tasks made from them."""
+"""Which photo meets which artwork: a lazy stream of pairs, and of the tasks made from them."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import json
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from stylize.config import JobConfig
 from stylize.errors import UsageError
-from stylize.images import SUFFIXES
 from stylize.io.files import local_path
 from stylize.io.location import absolute
 from stylize.io.object_store import is_object
-from stylize.naming import output_name
 from stylize.tasks import manifest
-from stylize.tasks.listing import Pair, Root, count_images, images_in, no_images, root_of
+from stylize.tasks.listing import FileKind, Root, count_files, files_in, nothing_in, root_of
 from stylize.tasks.manifest import LOOK_AHEAD
+from stylize.tasks.task import Pair, Task, digest_of, make_task
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A pair, its key, and where below OUT/images its image goes."""
+def pairs(config: JobConfig, style_kind: FileKind = "images") -> Iterator[Pair]:
+    """Return the pairs of the config's shard, lazily, those that share a style together.
 
-    task_id: str
-    pair: Pair
-    output_name: str
-    attempt: int = 1
-    variant: str | None = None
-    """What a sweep calls its method and settings."""
-    repeat: int | None = None
-
-
-def pairs(config: JobConfig, kinds: Collection[str] = SUFFIXES) -> Iterator[Pair]:
-    """Every pair of the config's shard, lazily, those that share a style together.
-
-    `kinds` are the suffixes of what serves as a style.
-    Raises UsageError for a missing or empty folder and for one that OUT lies in; while it is read, for folders of
-    different sizes under `zip` and a bad manifest.
+    `style_kind` is what serves as a style. Raises UsageError for a missing or empty folder and for one that OUT lies
+    in; while the pairs are read, for folders of different sizes under `zip` and a bad manifest.
     """
     if config.manifest is not None:
         return grouped_by_style(manifest.with_versions(in_shard(manifest.read(config.manifest), config.shard)))
-    content, styles = _folders(config, kinds)
-    for root, found in ((content, SUFFIXES), (styles, kinds)):
-        if next(images_in(root, found), None) is None:
-            raise no_images(root, found)
+    content, styles = _folders(config, style_kind)
+    kinds: tuple[FileKind, FileKind] = ("images", style_kind)
+    for root, kind in zip((content, styles), kinds, strict=True):
+        if next(files_in(root, kind), None) is None:
+            raise nothing_in(root, kind)
     if config.pairing == "zip":
-        return in_shard(_zipped(content, styles, kinds), config.shard)
-    return in_shard((Pair(c, s) for s in images_in(styles, kinds) for c in images_in(content)), config.shard)
+        return in_shard(_zipped(content, styles, style_kind), config.shard)
+    return in_shard((Pair(c, s) for s in files_in(styles, style_kind) for c in files_in(content)), config.shard)
 
 
 def in_shard(stream: Iterator[Pair], shard: str | None) -> Iterator[Pair]:
-    """The pairs of shard "K/N", every one of them for None. N shards share out all pairs, each to exactly one.
+    """Return the pairs of shard "K/N", or all of them for None. N shards share out all pairs, each to exactly one.
 
     By a hash of both URIs: neither other files nor a newer version of its own move a pair to another shard.
     """
@@ -69,22 +53,22 @@ def _place(pair: Pair) -> int:
     return int.from_bytes(hashlib.blake2b(both, digest_size=8).digest(), "big")
 
 
-def count(config: JobConfig, kinds: Collection[str] = SUFFIXES) -> int:
-    """How many pairs there are, in one pass over the names (a shard's: over the pairs). Raises as `pairs` does."""
+def count(config: JobConfig, style_kind: FileKind = "images") -> int:
+    """Return how many pairs there are, in one pass over names (a shard's: over pairs). Raises as `pairs` does."""
     if config.manifest is not None:
         return sum(1 for _ in in_shard(manifest.read(config.manifest), config.shard))
-    roots = _folders(config, kinds)
-    content, styles = count_images(roots[0]), count_images(roots[1], kinds)
+    roots = _folders(config, style_kind)
+    content, styles = count_files(roots[0]), count_files(roots[1], style_kind)
     if config.pairing == "zip" and content != styles:
         raise UsageError(f"zip needs as many photos as artworks: CONTENT has {content}, STYLES has {styles}")
     if config.shard is not None:
-        return sum(1 for _ in pairs(config, kinds))
+        return sum(1 for _ in pairs(config, style_kind))
     return content * styles if config.pairing == "cross" else content
 
 
-def _folders(config: JobConfig, kinds: Collection[str]) -> tuple[Root, Root]:
+def _folders(config: JobConfig, style_kind: FileKind) -> tuple[Root, Root]:
     content = root_of(config.content, "CONTENT")
-    single = _single(config.styles or "") if kinds is not SUFFIXES else None
+    single = _single(config.styles or "") if style_kind == "checkpoints" else None
     styles = single or root_of(config.styles, "STYLES")
     for root, role in ((content, "CONTENT"), (styles, "STYLES")):
         refuse_out_inside(root, role, config.out)
@@ -92,7 +76,7 @@ def _folders(config: JobConfig, kinds: Collection[str]) -> tuple[Root, Root]:
 
 
 def _single(uri: str) -> Path | None:
-    """STYLES if it is one file of this machine."""
+    """Return the path of STYLES if it is one file of this machine."""
     if is_object(uri):
         return None
     path = absolute(local_path(uri))
@@ -100,7 +84,7 @@ def _single(uri: str) -> Path | None:
 
 
 def refuse_out_inside(root: Root, role: str, out: str) -> None:
-    """Raises UsageError where OUT lies in an input folder."""
+    """Raise UsageError where OUT lies in an input folder."""
     if isinstance(root, str):
         inside = is_object(out) and f"{out}/".startswith(f"{root}/")
     else:
@@ -109,15 +93,15 @@ def refuse_out_inside(root: Root, role: str, out: str) -> None:
         raise UsageError(f"OUT lies in {role}, so results would be taken for inputs; give an OUT outside of it")
 
 
-def _zipped(content: Root, styles: Root, kinds: Collection[str]) -> Iterator[Pair]:
-    for c, s in itertools.zip_longest(images_in(content), images_in(styles, kinds)):
+def _zipped(content: Root, styles: Root, style_kind: FileKind) -> Iterator[Pair]:
+    for c, s in itertools.zip_longest(files_in(content), files_in(styles, style_kind)):
         if c is None or s is None:
             raise UsageError(f"zip needs as many photos as artworks: there are fewer {'photos' if s else 'artworks'}")
         yield Pair(c, s)
 
 
 def grouped_by_style(stream: Iterator[Pair]) -> Iterator[Pair]:
-    """The same pairs, those of one style together within every LOOK_AHEAD of them, so its code is kept."""
+    """Return the same pairs, reordered in each LOOK_AHEAD of them so that those of one style follow each other."""
     while chunk := list(itertools.islice(stream, LOOK_AHEAD)):
         by_style: dict[str, list[Pair]] = {}
         for pair in chunk:
@@ -126,12 +110,6 @@ def grouped_by_style(stream: Iterator[Pair]) -> Iterator[Pair]:
 
 
 def tasks(stream: Iterable[Pair], settings: dict[str, Any], weights_sha256: str | None, suffix: str) -> Iterator[Task]:
-    """A task for every pair. Its key hashes both inputs' identity, the settings and the weights."""
-    shared = json.dumps([settings, weights_sha256], sort_keys=True).encode()
-    base = hashlib.sha256(shared)
-    for pair in stream:
-        digest = base.copy()
-        for one in (pair.content, pair.style):
-            digest.update(f"\0{one.uri}\0{one.identity}".encode())
-        task_id = digest.hexdigest()
-        yield Task(task_id, pair, output_name(pair.content.uri, pair.style.uri, task_id, suffix))
+    """Return a task for each pair. `settings` and weights are part of its key, `suffix` is its image's format."""
+    shared = digest_of([settings, weights_sha256])
+    return (make_task(pair, shared, suffix) for pair in stream)

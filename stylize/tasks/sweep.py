@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,9 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import UsageError
-from stylize.naming import output_name
-from stylize.tasks.listing import Pair
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Pair, Task, digest_of, make_task
 
 PRECISIONS = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 
@@ -161,12 +157,7 @@ def tasks(block: Block, pairs: Iterable[Pair], config: JobConfig, weights_sha256
         # Told apart among tasks of one pair: which warm-up, or which time it comes.
         turn = number - len(warm) if number < len(warm) else (number - len(warm)) // len(once)
         what = [config.result_settings(), weights_sha256, variant.name, block.repeat, turn]
-        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
-        for one in (pair.content, pair.style):
-            digest.update(f"\0{one.uri}\0{one.identity}".encode())
-        task_id = digest.hexdigest()
-        name = output_name(pair.content.uri, pair.style.uri, task_id, config.format)
-        yield Task(task_id, pair, name, variant=variant.name, repeat=block.repeat)
+        yield make_task(pair, digest_of(what), config.format, variant=variant.name, repeat=block.repeat)
 
 
 def _first_of_each_type(pairs: list[Pair], photos: int | None) -> list[Pair]:

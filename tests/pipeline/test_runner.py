@@ -23,11 +23,10 @@ from stylize.results.schema import SCHEMA
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
+from stylize.tasks.task import Task
 
 
-def make(
-    folders: tuple[Path, Path], out: Path, stylizer: Any = None, **settings: Any
-) -> tuple[Runner, list[pairing.Task]]:
+def make(folders: tuple[Path, Path], out: Path, stylizer: Any = None, **settings: Any) -> tuple[Runner, list[Task]]:
     content, styles = folders
     values = {"content": str(content), "styles": str(styles), "out": str(out), "stylizer": "identity", "format": "png"}
     config = configs.build(values | settings)

@@ -16,8 +16,7 @@ import pyarrow as pa
 from jobs.scheduler.worker import UnfitNodeError
 from stylize.errors import UsageError
 from stylize.results.schema import Row, to_batch
-from stylize.tasks.listing import Input, Pair
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Input, Pair, Task
 
 STYLE = Input("style", "1:1", None)
 

@@ -14,7 +14,7 @@ from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.tasks import pairing
-from stylize.tasks.listing import Input, Pair
+from stylize.tasks.task import Input, Pair
 
 SHARDS = ("1/3", "2/3", "3/3")
 

@@ -7,8 +7,8 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.tasks import sweep
-from stylize.tasks.listing import Input, Pair
 from stylize.tasks.sweep import Block, Method, Sweep
+from stylize.tasks.task import Input, Pair
 
 SHIPPED = Path(__file__).parents[2] / "jobs" / "sweep"
 PAIRS = [

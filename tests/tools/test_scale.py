@@ -16,7 +16,7 @@ import pytest
 from stylize import cli
 from stylize.results.read import read_rows
 from stylize.tasks import pairing
-from stylize.tasks.listing import Pair
+from stylize.tasks.task import Pair
 from tests.support.samples import ROOT
 from tools.bench import scale, scale_resume
 from tools.bench.fake_worker import MakeSimulated, SimulatedWork, null_pairs, null_tasks, peak_rss_bytes

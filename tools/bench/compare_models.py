@@ -35,7 +35,7 @@ from stylize.measure.ssim import ssim
 from stylize.stylizers import find, load, names
 from stylize.stylizers._arbitrary import ArbitraryStyle
 from stylize.stylizers.base import to_pixels, to_tensor
-from stylize.tasks.listing import folder, images_in
+from stylize.tasks.listing import files_in, folder
 from tools.bench import model_sheets, reference_models
 
 BORDER_PX = 32
@@ -129,7 +129,7 @@ def _model(word: str) -> Model:
 
 def _pictures(path: str, role: str, size: int) -> Iterator[Picture]:
     root, found = folder(path, role), False
-    for one in images_in(root):
+    for one in files_in(root):
         found = True
         name = local_path(one.uri).relative_to(root).as_posix()
         try:

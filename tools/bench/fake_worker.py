@@ -16,8 +16,7 @@ from jobs.scheduler.scheduler import Scheduler
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
 from stylize.tasks import pairing
-from stylize.tasks.listing import Input, Pair
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Input, Pair, Task
 
 A_STYLE = 1000
 

@@ -31,8 +31,7 @@ from stylize.io.files import writing
 from stylize.measure import hardware
 from stylize.results.read import read_rows, write_json_atomic
 from stylize.results.store import RowStore
-from stylize.tasks.listing import Pair
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Pair, Task
 from tools.bench import scale_resume
 from tools.bench.fake_worker import MakeSimulated, drive, lost, null_pairs, null_tasks
 from tools.bench.overhead import in_own_process

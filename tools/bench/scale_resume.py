@@ -20,7 +20,7 @@ from stylize.config import JobConfig
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
 from stylize.tasks import pairing
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Task
 from tools.bench.fake_worker import null_row, peak_rss_bytes
 
 AT_ONCE = 5000

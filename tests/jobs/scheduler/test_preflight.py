@@ -12,7 +12,7 @@ from jobs.scheduler.worker_pool import Options, room
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.measure.hardware import node_name
-from stylize.tasks.listing import Input, Pair
+from stylize.tasks.task import Input, Pair
 from tests.support.main_job import plain
 
 

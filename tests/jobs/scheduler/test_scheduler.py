@@ -19,7 +19,7 @@ from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker_pool import MAX_BATCH, WINDOW, Options
 from stylize.errors import CannotContinueError, UsageError
 from stylize.measure.hardware import node_name
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Task
 from tests.support.samples import ROOT
 from tests.support.scripted_workers import (
     ExitOnFirstLoads,

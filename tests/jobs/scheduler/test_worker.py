@@ -9,7 +9,7 @@ import pytest
 from jobs.scheduler.worker import Worker, pack, unpack
 from stylize.errors import StylizeError
 from stylize.results.schema import SCHEMA, to_batch
-from stylize.tasks.pairing import Task
+from stylize.tasks.task import Task
 from tests.support.scripted_workers import row, task
 
 
