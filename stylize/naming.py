@@ -1,32 +1,106 @@
-"""Readable names for results that collide never and are safe on every file system."""
+"""Where a result goes below OUT/images: names that mirror both trees, are readable, and safe on every file system."""
 
 from __future__ import annotations
 
+import string
 import unicodedata
 from urllib.parse import unquote
 
+from stylize.errors import UsageError
+
 MAX_STEM_BYTES = 80
+MAX_FOLDERS = 8
+"""Of each tree, the innermost: deeper ones are left out of the name, so that no path is too long."""
+KEY_DIGITS = 8
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{n}" for p in ("com", "lpt") for n in "0123456789¹²³")}
 
+LAYOUTS = {"by-style": "{style}/{photo}", "by-photo": "{photo}/{style}", "flat": "{photo_flat}--{style_flat}"}
+"""What `--layout` stands for, as templates."""
+FIELDS = ("photo", "style", "photo_name", "style_name", "photo_flat", "style_flat", "method", "key")
+"""What a template may name: paths below CONTENT and STYLES without suffix, their last parts, the same with the folders
+joined by `-`, the method, and the first digits of the task's key."""
 
-def output_name(content_uri: str, style_uri: str, task_id: str, suffix: str) -> str:
-    """`<style stem>/<content stem>--<16 hex digits>.<suffix>`: readable by its stems, unique by the task's key."""
-    return f"{stem(style_uri)}/{stem(content_uri)}--{task_id[:16]}.{suffix}"
+
+def check_template(template: str) -> str:
+    """Return the template. Raises UsageError if a field is unknown or it would give all photos one name."""
+    known = ", ".join(f"{{{name}}}" for name in FIELDS)
+    try:
+        fields = [field for _, field, spec, change in string.Formatter().parse(template) if field is not None]
+        plain = all(not spec and not change for _, _, spec, change in string.Formatter().parse(template))
+    except ValueError as error:
+        raise UsageError(f"name: {error}; known: {known}") from None
+    unknown = next((field for field in fields if field not in FIELDS), None)
+    if unknown is not None or not plain:
+        what = f"unknown {{{unknown}}}" if unknown is not None else "give fields alone, without `:` or `!`"
+        raise UsageError(f"name: {what}; known: {known}")
+    if not {"photo", "photo_name", "photo_flat", "key"} & set(fields):
+        raise UsageError("name: every photo would get the same one; add {photo}, {photo_name} or {key}")
+    if template.startswith("/") or "\\" in template or any(part in ("", ".", "..") for part in template.split("/")):
+        raise UsageError("name: give a relative path with `/` between folders, without `.`, `..` or empty parts")
+    return template
+
+
+def fill(template: str, photo: str, style: str, method: str, task_id: str, keyed: bool) -> str:
+    """Return a name without suffix. photo, style: paths as `mirrored` gives them.
+
+    keyed: with the task's key at its end, as another task has the plain name.
+    """
+    key = task_id[:KEY_DIGITS]
+    values = {
+        "photo": photo,
+        "style": style,
+        "photo_name": photo.rpartition("/")[2],
+        "style_name": style.rpartition("/")[2],
+        "photo_flat": photo.replace("/", "-"),
+        "style_flat": style.replace("/", "-"),
+        "method": stem(method.replace(":", "-")),
+        "key": key,
+    }
+    name = template.format_map(values)
+    return f"{name}--{key}" if keyed and "{key}" not in template else name
+
+
+def keyed_name(content_uri: str, style_uri: str, task_id: str, suffix: str) -> str:
+    """Return `<artwork>/<photo>--<key>.<suffix>`, which no other task has, wherever the inputs lie."""
+    photo, style = (mirrored(uri, None) for uri in (content_uri, style_uri))
+    return f"{fill(LAYOUTS['by-style'], photo, style, '', task_id, keyed=True)}.{suffix}"
+
+
+def same_file(name: str) -> str:
+    """Return a form of a name that is equal for all names that one of today's file systems takes for the same file."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def mirrored(uri: str, root: str | None) -> str:
+    """Return the path of an input below `root` without its suffix, each part as `stem` writes it.
+
+    root: a path or URI that `uri` may lie below; elsewhere, or for None, the last part alone.
+    """
+    inside = _path(uri)
+    above = None if root is None else _path(root).rstrip("/") + "/"
+    below = inside[len(above) :] if above is not None and inside.startswith(above) else inside.rpartition("/")[2]
+    *folders, last = below.split("/")
+    return "/".join([*(_part(folder) for folder in folders[-MAX_FOLDERS:] if folder), stem(last)])
 
 
 def stem(uri: str) -> str:
-    """The last part of a path or URI without its suffix, as letters and digits of any script joined by `-`.
+    """Return the last part of a path or URI without its suffix, as letters and digits of any script joined by `-`.
 
     At most 80 bytes of UTF-8; `image` where nothing is left.
     """
-    last = uri.rsplit("/", 1)[-1]
-    if uri[:5].lower() == "file:":
-        last = unquote(last, errors="replace")
+    last = _path(uri).rsplit("/", 1)[-1]
     if "." in last.strip("."):
         last = last.rsplit(".", 1)[0]
-    last = unicodedata.normalize("NFC", last.encode("utf-8", "replace").decode())
-    plain = _words(last).strip("-_")
-    short = plain.encode()[:MAX_STEM_BYTES].decode(errors="ignore").strip("-_")
+    return _part(last)
+
+
+def _path(uri: str) -> str:
+    return unquote(uri[5:].removeprefix("//"), errors="replace") if uri[:5].lower() == "file:" else uri
+
+
+def _part(text: str) -> str:
+    text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    short = _words(text).strip("-_").encode()[:MAX_STEM_BYTES].decode(errors="ignore").strip("-_")
     if not short:
         return "image"
     return f"_{short}" if short.lower() in _RESERVED else short

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize.naming import output_name, stem
+from stylize.errors import UsageError
+from stylize.naming import LAYOUTS, check_template, fill, keyed_name, mirrored, same_file, stem
 
 KEY = "0123456789abcdef" * 4
 
@@ -41,7 +43,7 @@ def test_stems_stay_readable(uri: str, expected: str) -> None:
 
 
 def test_two_files_of_one_stem_differ_by_their_key() -> None:
-    assert output_name("/a.jpg", "/s.jpg", KEY, "jpg") != output_name("/a.png", "/s.jpg", KEY[1:] + "0", "jpg")
+    assert keyed_name("/a.jpg", "/s.jpg", KEY, "jpg") != keyed_name("/a.png", "/s.jpg", KEY[1:] + "0", "jpg")
 
 
 def test_a_long_name_is_cut_between_letters() -> None:
@@ -53,7 +55,7 @@ def test_a_long_name_is_cut_between_letters() -> None:
 
 @given(st.text(st.characters()) | st.text("./\\:%~-_ \0\n\ud800e\u0301Ж富"), st.text(st.characters()))
 def test_any_two_strings_give_a_safe_relative_path(content: str, style: str) -> None:
-    name = output_name(content, style, KEY, "jpg")
+    name = keyed_name(content, style, KEY, "jpg")
     path = PurePosixPath(name)
     assert not path.is_absolute()
     assert len(path.parts) == 2
@@ -61,3 +63,67 @@ def test_any_two_strings_give_a_safe_relative_path(content: str, style: str) -> 
     assert all(len(part.encode()) < 255 for part in path.parts)
     assert name.isprintable()
     assert not set(name) & set("\0\n\r\"'\\:*?<>|")
+
+
+@pytest.mark.parametrize(
+    ("uri", "root", "expected"),
+    [
+        ("/photos/day/IMG_1.jpg", "/photos", "day/IMG_1"),
+        ("/photos/day/IMG_1.jpg", "/photos/", "day/IMG_1"),
+        ("/photos/v1.2 final/IMG_1.jpg", "/photos", "v1-2-final/IMG_1"),
+        ("s3://bucket/photos/day/IMG_1.jpg", "s3://bucket/photos", "day/IMG_1"),
+        ("/elsewhere/IMG_1.jpg", "/photos", "IMG_1"),
+        ("/photosets/IMG_1.jpg", "/photos", "IMG_1"),
+        ("/photos/IMG_1.jpg", None, "IMG_1"),
+        ("file:///photos/a%20b/%FF.jpg", "/photos", "a-b/image"),
+        ("/photos/../etc/con/x.jpg", "/photos", "image/etc/_con/x"),
+        ("/photos//x.jpg", "/photos", "x"),
+    ],
+)
+def test_a_name_mirrors_the_folders_below_the_root(uri: str, root: str | None, expected: str) -> None:
+    assert mirrored(uri, root) == expected
+
+
+def test_of_many_folders_the_innermost_are_kept() -> None:
+    deep = "/".join(f"{n:0>60}" for n in range(100))
+    name = mirrored(f"/photos/{deep}/x.jpg", "/photos")
+    assert name.endswith("/x")
+    assert len(name.encode()) < 800
+
+
+@pytest.mark.parametrize(
+    ("layout", "expected"),
+    [("by-style", "ink/wash/day/a"), ("by-photo", "day/a/ink/wash"), ("flat", "day-a--ink-wash")],
+)
+def test_layouts_say_which_tree_comes_first(layout: str, expected: str) -> None:
+    assert fill(LAYOUTS[layout], "day/a", "ink/wash", "compact", KEY, keyed=False) == expected
+    assert fill(LAYOUTS[layout], "day/a", "ink/wash", "compact", KEY, keyed=True) == f"{expected}--01234567"
+
+
+def test_a_template_of_ones_own_names_method_and_key() -> None:
+    template = check_template("{method}/{style_name}_{photo_name}_{key}")
+    assert fill(template, "day/a", "ink/wash", "my.module:Class", KEY, keyed=True) == "my/wash_a_01234567"
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{phot}", "unknown {phot}"),
+        ("{photo!r}", "without"),
+        ("{photo:>9}", "without"),
+        ("{", "known: {photo}"),
+        ("{style}", "every photo would get the same"),
+        ("/tmp/{photo}", "relative path"),
+        ("../{photo}", "relative path"),
+        ("{style}//{photo}", "relative path"),
+        ("{photo.__class__}", "unknown"),
+    ],
+)
+def test_a_template_that_cannot_name_results_is_refused(template: str, says: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(says)):
+        check_template(template)
+
+
+def test_names_that_differ_in_case_or_composition_may_be_one_file() -> None:
+    assert same_file("Cafe\u0301") == same_file("CAF\u00c9")
+    assert same_file("a") != same_file("b")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,16 @@ def grouped_by_style(stream: Iterator[Pair]) -> Iterator[Pair]:
         yield from itertools.chain.from_iterable(by_style.values())
 
 
-def tasks(stream: Iterable[Pair], settings: dict[str, Any], weights_sha256: str | None, suffix: str) -> Iterator[Task]:
-    """Return a task for each pair. `settings` and weights are part of its key, `suffix` is its image's format."""
+def tasks(
+    stream: Iterable[Pair],
+    settings: dict[str, Any],
+    weights_sha256: str | None,
+    suffix: str,
+    name: Callable[[Pair, str], str] | None = None,
+) -> Iterator[Task]:
+    """Return a task for each pair. `settings` and weights are part of its key, `suffix` is its image's format.
+
+    name: as in `make_task`.
+    """
     shared = digest_of([settings, weights_sha256])
-    return (make_task(pair, shared, suffix) for pair in stream)
+    return (make_task(pair, shared, suffix, name=name) for pair in stream)

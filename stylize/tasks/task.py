@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stylize.naming import output_name
+from stylize.naming import keyed_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,21 @@ def digest_of(what: list[Any]) -> hashlib._Hash:
 
 
 def make_task(
-    pair: Pair, shared: hashlib._Hash, suffix: str, *, variant: str | None = None, repeat: int | None = None
+    pair: Pair,
+    shared: hashlib._Hash,
+    suffix: str,
+    *,
+    name: Callable[[Pair, str], str] | None = None,
+    variant: str | None = None,
+    repeat: int | None = None,
 ) -> Task:
-    """Return the pair's task. Its key hashes what is `shared` and both inputs' URI and identity."""
+    """Return the pair's task. Its key hashes what is `shared` and both inputs' URI and identity.
+
+    `name` gives a pair and a key the result's name, suffix and all; None: one with the key in it.
+    """
     digest = shared.copy()
     for one in (pair.content, pair.style):
         digest.update(f"\0{one.uri}\0{one.identity}".encode())
     task_id = digest.hexdigest()
-    name = output_name(pair.content.uri, pair.style.uri, task_id, suffix)
-    return Task(task_id, pair, name, variant=variant, repeat=repeat)
+    own = name(pair, task_id) if name else keyed_name(pair.content.uri, pair.style.uri, task_id, suffix)
+    return Task(task_id, pair, own, variant=variant, repeat=repeat)
