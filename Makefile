@@ -8,7 +8,8 @@ BIN := .venv/bin
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "needs Python 3.11 to 3.13: make PYTHON=python3.12 ...")'
 	@echo "installing into .venv (torch is large: some minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[jobs,test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[jobs]' --group dev
 	@touch $@
 
 demo: .venv/installed

@@ -1,1 +1,6 @@
 """Ray entry points: `python -m jobs.NAME`."""
+
+import importlib.util
+
+if importlib.util.find_spec("ray") is None:
+    raise ImportError("the jobs need Ray and what they report with: pip install '.[jobs]' in a checkout of the project")

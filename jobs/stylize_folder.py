@@ -333,6 +333,11 @@ def finish(config: JobConfig, out: OutputDir, counter: TaskCounter) -> int:
     return cli.EXIT_NOT_ALL_OK if bad else cli.EXIT_OK
 
 
-if __name__ == "__main__":
+def entry() -> None:
+    """Run the command line and exit."""
     log_format.configure(log_format.DRIVER)
     signals.run(main)
+
+
+if __name__ == "__main__":
+    entry()

@@ -87,11 +87,16 @@ def test_plain_import_loads_neither_torch_nor_ray() -> None:
 
 
 def test_public_surface() -> None:
-    assert stylize.__all__ == ["__version__", "errors", "load", "names"]
+    assert stylize.__all__ == [
+        "BadKeyError", "CannotContinueError", "CorruptImageError", "ImageError", "StylizeError", "Stylizer",
+        "UnsupportedImageError", "UsageError", "WeightsError", "__version__", "load", "names", "read_rows",
+    ]  # fmt: skip
+    assert all(hasattr(stylize, name) for name in stylize.__all__)
+    assert set(stylize.__all__) <= set(dir(stylize))
 
 
-def test_every_error_is_in_the_drawn_tree() -> None:
+def test_every_error_is_in_the_drawn_tree_and_public() -> None:
     drawn = stylize.errors.__doc__ or ""
     classes = [c for c in vars(stylize.errors).values() if isinstance(c, type) and issubclass(c, Exception)]
     assert len(classes) > 5
-    assert all(c.__name__ in drawn for c in classes)
+    assert all(c.__name__ in drawn and c.__name__ in stylize.__all__ for c in classes)
