@@ -35,8 +35,9 @@ from jobs.run.output_dir import (
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import address_of, local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
+from jobs.scheduler.shutdown import shutdown
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer
-from jobs.scheduler.worker_pool import WINDOW, Options
+from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from jobs.sweep import inputs
 from jobs.sweep.worker import MakeSweeper
 from stylize import cli
@@ -76,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
     # What the caller got wrong is said before OUT is made.
     inputs.check(plan, out)
     run = _Run(plan, out, new_run_id())
-    with signals.on_signals(), open_output(out, note=lambda text: print(text, flush=True)) as place:
+    with signals.handle_signals(), open_output(out, note=lambda text: print(text, flush=True)) as place:
         run.inputs = inputs.inputs(plan, inputs.put_own(plan, place))
         return _locked(run, place, argv, given)
 
@@ -142,10 +143,10 @@ class _Run:
         name = block.variant.name
         return list(sweep.tasks(block, self.inputs, self.configs[name], self.weights[name]))
 
-    def options(self, workers: int) -> Options:
+    def options(self, workers: int) -> SchedulerOptions:
         """The fan-out's part of the sweep."""
         isolated = self.plan.mode == "isolated"
-        return Options(
+        return SchedulerOptions(
             actors=workers, cpus=self.cpus, gpus=self.plan.gpus_per_actor, timeout_s=self.plan.timeout_s,
             window=1 if isolated else WINDOW, env={} if isolated else WORKER_ENV,
         )  # fmt: skip
@@ -153,7 +154,7 @@ class _Run:
     def check_nodes(self, token: str, note: Callable[[str], None]) -> tuple[list[dict[str, Any]], Callable[[], None]]:
         """Ask a cluster's nodes whether they see what the sweep needs: what they have, and the check for later ones."""
         first, *others = self.configs.values()
-        wanted = preflight.needs(first, self.inputs[0], token, others)
+        wanted = preflight.requirements(first, self.inputs[0], token, others)
         return preflight.check_nodes(self.options(max(self.plan.workers)), wanted, note), wanted.check
 
     def lost(self, task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
@@ -227,7 +228,7 @@ def _measure(
             for batch in fan.results(iter(tasks)):
                 store.tick()
                 if batch is None:
-                    signals.check()
+                    shutdown.check()
                 else:
                     store.add(batch)
                     statuses = batch.column("status").to_pylist()

@@ -22,8 +22,9 @@ from jobs.run.output_dir import OutputDir, absolute_input, absolute_uri, earlier
 from jobs.run.resume import TaskCounter
 from jobs.scheduler import scheduler
 from jobs.scheduler.ray_runtime import address_of, local_or_cluster
+from jobs.scheduler.shutdown import shutdown
 from jobs.scheduler.worker import WORKER_ENV, MakeRunner, load_stylizer
-from jobs.scheduler.worker_pool import WINDOW, Options
+from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize import cli
 from stylize import config as configs
 from stylize.config import TORCHVISION, JobConfig
@@ -55,7 +56,7 @@ def _call(flags: dict[str, Any], argv: Sequence[str]) -> int:
     # What the caller got wrong is said before OUT is made.
     pairing.pairs(config, style_kind(config))
     weights = weights_sha256(config)
-    with signals.on_signals(), open_output(config.out, note=lambda text: print(text, flush=True)) as out:
+    with signals.handle_signals(), open_output(config.out, note=lambda text: print(text, flush=True)) as out:
         counter = _locked(config, retry_failed, out, argv, weights)
         status = finish(config, out, counter)
         status = cli.EXIT_OK if allowed and status == cli.EXIT_NOT_ALL_OK else status
@@ -107,7 +108,7 @@ def absolute(config: JobConfig) -> JobConfig:
 def one_a_device(config: JobConfig) -> JobConfig:
     """In isolated mode a worker takes a whole card, or all of this machine's CPUs unless some were asked for.
 
-    On a cluster that is there, its machines' CPUs count: see `nodes.one_a_node`.
+    On a cluster that is there, its machines' CPUs count: see `preflight.one_worker_per_node`.
     """
     if config.measure_mode != "isolated":
         return config
@@ -204,11 +205,11 @@ def _work(
         if counter.kept:
             shown.note("resuming: tasks that have rows already are not done again")
         if shared:
-            config = preflight.one_a_node(config)
+            config = preflight.one_worker_per_node(config)
             record["config"] = config.model_dump()
         options, make = fan_options(config), MakeRunner(config, run_id, out.token)
         if shared:
-            wanted = preflight.needs(config, first.pair, out.token)
+            wanted = preflight.requirements(config, first.pair, out.token)
             record["nodes"] = preflight.check_nodes(options, wanted, shown.note)
             out.record(record)
             make.check = wanted.check
@@ -223,19 +224,19 @@ def _work(
             finally:
                 # Who sends SIGTERM may not wait for Ray to end.
                 with contextlib.suppress(CannotContinueError):
-                    collect(fan.done(), store, counter, shown)
+                    collect(fan.drain(), store, counter, shown)
                     store.flush()
-                    record["workers"] = {name: asdict(place) for name, place in fan.places.items()}
+                    record["workers"] = {name: asdict(place) for name, place in fan.locations.items()}
                     # If it ends here, finished_at is not to come.
                     record["counts"] = dict(counter.counts)
                     record["last_row_at"] = datetime.now(UTC).isoformat(timespec="seconds")
                     out.record(record)
 
 
-def fan_options(config: JobConfig) -> Options:
+def fan_options(config: JobConfig) -> SchedulerOptions:
     """The fan-out's part of the settings."""
     isolated = config.measure_mode == "isolated"
-    return Options(
+    return SchedulerOptions(
         actors=None if config.actors == "auto" else config.actors,
         cpus=config.cpus_per_actor,
         gpus=config.gpus_per_actor,
@@ -251,7 +252,7 @@ def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: 
     """Every batch of rows into the store, its statuses counted and shown."""
     for batch in batches:
         if batch is None:
-            signals.check()
+            shutdown.check()
         store.tick()
         if batch is not None:
             columns = (batch.column(name).to_pylist() for name in ("task_id", "content_uri", "style_uri"))

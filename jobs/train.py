@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     if config.device == "cuda" and not (config.address or os.environ.get("RAY_ADDRESS") or torch.cuda.is_available()):
         raise UsageError("torch sees no CUDA device here; use --device cpu, or --address of a cluster with GPUs")
     load_backbone("vgg19", STYLE_LAYERS, config.vgg, option="--vgg")
-    with signals.on_signals(), OutLock(config.out):
+    with signals.handle_signals(), OutLock(config.out):
         with writing(config.out / RUN_FILE):
             write_json_atomic(config.out / RUN_FILE, began)
         return _locked(config, photos, artworks, argv)
@@ -242,7 +242,7 @@ def _train(
     trainer._register_sigint_handler = lambda controller: None
     with shown, _watching(board, shown):
         try:
-            with signals.insisting():
+            with signals.repeat_interrupts():
                 trainer.fit()
         except Exception as error:
             raise _plain(error) from None

@@ -1,4 +1,8 @@
-"""Ctrl-C, and SIGTERM, which `ray job stop` and machines that are taken back send: a run ends with its rows written."""
+"""Ctrl-C, and SIGTERM, which `ray job stop` and machines that are taken back send: a run ends with its rows written.
+
+The first signal is noted in `jobs.scheduler.shutdown` and raises KeyboardInterrupt in the main thread. From then on
+SIGTERM is ignored, so that nothing keeps the rows from being written; another Ctrl-C interrupts that, too.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,20 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
-from jobs.scheduler.ray_runtime import head_lost, told
+from jobs.scheduler.shutdown import ShutdownReason, shutdown
 from stylize import cli
-from stylize.errors import CannotContinueError
 
-INSIST_S = 2.0
-_asked: list[int] = []
+REPEAT_S = 2.0
+REASONS = {signal.SIGINT: ShutdownReason.INTERRUPTED, signal.SIGTERM: ShutdownReason.TERMINATED}
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
-    """As `cli.run`; both signals interrupt from the first moment to the last line."""
-    with on_signals():
+    """Run a command as `cli.run` does, with both signals handled from its first moment to its last line."""
+    with handle_signals():
         try:
             cli.run(main)
         except SystemExit as done:
-            if head_lost() is not None:
+            if shutdown.ray_is_lost:
                 # Ray's own end would ask the head, and wait for it.
                 sys.stdout.flush()
                 os._exit(int(done.code or 0))
@@ -32,64 +35,55 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
 
 
 @contextlib.contextmanager
-def on_signals() -> Iterator[None]:
-    """Within it, both raise KeyboardInterrupt. One may be within another.
+def handle_signals() -> Iterator[None]:
+    """Raise KeyboardInterrupt on either signal for this run, CannotContinueError where the cluster's head is lost.
 
-    A lost head, which calls SIGTERM's handler, comes out of it as CannotContinueError.
+    Contexts may be nested. In any thread but the main one, which alone gets signals, this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = [(number, signal.signal(number, _end)) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = {number: signal.signal(number, _interrupt) for number in REASONS}
+    nested = _interrupt in before.values()
     try:
         yield
     except (KeyboardInterrupt, SystemError):
         # SystemError: what Ray's compiled code makes of an exception that comes while it waits.
-        if not _asked:
+        if shutdown.reason is None:
             raise
-        if (line := head_lost()) is not None:
-            told.set()
-            raise CannotContinueError(line) from None
-        raise KeyboardInterrupt from None
+        raise shutdown.error() from None
     finally:
-        within = any(handler is _end for _, handler in before)
         # Once asked, a second SIGTERM must not keep those further out from ending well.
-        if not (within and _asked):
-            for number, handler in before:
+        if not (nested and shutdown.reason):
+            for number, handler in before.items():
                 signal.signal(number, handler)
-        if not within:
-            _asked.clear()
-
-
-def check() -> None:
-    """Raises KeyboardInterrupt if it was asked for and lost: Python drops what is raised while an object is deleted."""
-    if _asked:
-        raise KeyboardInterrupt
+        if not nested:
+            shutdown.withdraw()
 
 
 @contextlib.contextmanager
-def insisting() -> Iterator[None]:
-    """Within it, an interrupt that was asked for comes again every INSIST_S: for a wait that nothing else would end.
+def repeat_interrupts() -> Iterator[None]:
+    """Send Ctrl-C again every REPEAT_S once the end was asked for, during a wait that nothing else would end.
 
-    As `check`, where there is no loop to call it in.
+    This stands for `shutdown.check` where there is no loop to call it in.
     """
     over, main_thread = threading.Event(), threading.main_thread().ident
     assert main_thread is not None
 
-    def insist() -> None:
-        while not over.wait(INSIST_S):
-            if _asked:
+    def repeat() -> None:
+        while not over.wait(REPEAT_S):
+            if shutdown.reason is not None:
                 signal.pthread_kill(main_thread, signal.SIGINT)  # a real one: it also ends a system call
 
-    threading.Thread(target=insist, name="insist", daemon=True).start()
+    threading.Thread(target=repeat, name="repeat-interrupts", daemon=True).start()
     try:
         yield
     finally:
         over.set()
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    _asked.append(number)
-    # Once is enough: a second one must not keep the rows from being written.
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Note the signal and raise KeyboardInterrupt, the one exception that Ray's compiled code lets through."""
+    shutdown.request(REASONS[signal.Signals(number)])
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt

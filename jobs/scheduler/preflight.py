@@ -14,7 +14,7 @@ from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from jobs.scheduler.worker import UnfitNodeError
-from jobs.scheduler.worker_pool import Options, room
+from jobs.scheduler.worker_pool import SchedulerOptions, workers_that_fit
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, one_line
 from stylize.io import object_store
@@ -55,7 +55,7 @@ class Requirements:
             raise UnfitNodeError(line)
 
 
-def needs(config: JobConfig, first: Pair, token: str, others: Iterable[JobConfig] = ()) -> Requirements:
+def requirements(config: JobConfig, first: Pair, token: str, others: Iterable[JobConfig] = ()) -> Requirements:
     """What nodes must see: the first pair's files stand for their folders, which every node must have alike.
 
     `others` may name more weights.
@@ -69,7 +69,7 @@ def needs(config: JobConfig, first: Pair, token: str, others: Iterable[JobConfig
     return Requirements(tuple(seen), config.out, token)
 
 
-def one_a_node(config: JobConfig) -> JobConfig:
+def one_worker_per_node(config: JobConfig) -> JobConfig:
     """In isolated mode on CPUs, a worker that takes all of a machine's, unless their number was given.
 
     Raises UsageError where machines differ: a worker on one would be another's neighbour or find no room.
@@ -100,14 +100,14 @@ class Node:
         return f"{self.name}: {self.cpus:g} CPU{cards}: {self.workers or 'no'} worker{'' if self.workers == 1 else 's'}"
 
 
-def check_nodes(options: Options, wanted: Requirements, note: Callable[[str], None]) -> list[dict[str, Any]]:
+def check_nodes(options: SchedulerOptions, wanted: Requirements, note: Callable[[str], None]) -> list[dict[str, Any]]:
     """Ask every node where a worker fits; says who runs where, and what differs. Returns the nodes for run.json.
 
     One that is lost meanwhile is left out. Raises UsageError naming each node that lacks something, CannotContinueError
     for one that does not answer.
     """
     alive = [node for node in ray.nodes() if node["Alive"]]
-    fits = {node["NodeID"]: room(node, options.cpus, options.gpus) for node in alive}
+    fits = {node["NodeID"]: workers_that_fit(node, options.cpus, options.gpus) for node in alive}
     answers = _answers([node for node in alive if fits[node["NodeID"]]], wanted)
     # One that was lost meanwhile is nobody's mistake.
     alive = [node for node in alive if node["NodeID"] in answers or not fits[node["NodeID"]]]

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import ray
 from ray.exceptions import RayError
 
+from jobs.scheduler.shutdown import shutdown
 from stylize.errors import CannotContinueError, UsageError, message_of
 
 CONNECT_S = 10
@@ -44,7 +45,7 @@ def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> I
             f"Ray stopped working ({message_of(error)}): run the same command again, it resumes"
         ) from error
     finally:
-        if head_lost() is None:
+        if not shutdown.ray_is_lost:
             if watch is not None:
                 watch.over.set()
             if ours:
@@ -54,16 +55,6 @@ def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> I
 def address_of(given: str | None) -> str | None:
     """The address of a cluster that is there: what was given, else what RAY_ADDRESS or a submitted job names."""
     return given or os.environ.get("RAY_ADDRESS") or None
-
-
-def head_lost() -> str | None:
-    """The line that says so, once the cluster's head does not answer any more; then Ray must not be called again."""
-    return _lost[0] if _lost else None
-
-
-_lost: list[str] = []
-told = threading.Event()
-"""Set by who passes that line on."""
 
 
 class _HeadWatch:
@@ -79,15 +70,16 @@ class _HeadWatch:
         how = self._end()
         if how is None:
             return
-        _lost.append(
+        message = (
             f"Ray's head at {self._place[0]}:{self._place[1]} {how}: start the cluster again, then run the same "
             "command again: it resumes"
         )
+        shutdown.lose_head(message)
         _thread.interrupt_main(signal.SIGTERM)
         if not self.over.wait(END_S):
             # The main thread hangs in a call of Ray, or has said its last line and hangs in Ray's own end.
-            if not told.is_set():
-                print(f"cannot go on: {_lost[0]}", file=sys.stderr, flush=True)
+            if not shutdown.message_passed_on:
+                print(f"cannot go on: {message}", file=sys.stderr, flush=True)
             os._exit(1)
 
     def _end(self) -> str | None:

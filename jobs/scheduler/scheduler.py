@@ -23,9 +23,9 @@ import ray
 from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayError, RayTaskError
 
 from jobs.scheduler.failure_detector import NodeFailureDetector, is_out_of_reach
-from jobs.scheduler.ray_runtime import head_lost
-from jobs.scheduler.worker import Place, Work, unpack
-from jobs.scheduler.worker_pool import GET_S, Options, WorkerPool
+from jobs.scheduler.shutdown import shutdown
+from jobs.scheduler.worker import BatchRunner, WorkerLocation, unpack
+from jobs.scheduler.worker_pool import GET_S, SchedulerOptions, WorkerPool
 from jobs.scheduler.worker_state import Batch, Source, WorkerState, is_done, next_attempt, reason_of
 from stylize.errors import StylizeError
 from stylize.results.schema import Row
@@ -41,7 +41,7 @@ FRESH_S = 2.0
 
 
 class Scheduler:
-    """Tasks over Ray actors: `with FanOut(...) as fan: for batch in fan.results(tasks): ...`; Ray is up already.
+    """Tasks over Ray actors: `with Scheduler(...) as fan: for batch in fan.results(tasks): ...`; Ray is up already.
 
     `make(worker_id)` builds a worker's work inside the actor. `lost(task, status, error, where)` makes the row of a
     task whose worker cannot; `where` holds the columns that say which worker that was. `notify` gets plain
@@ -50,9 +50,9 @@ class Scheduler:
 
     def __init__(
         self,
-        make: Callable[[str], Work],
+        make: Callable[[str], BatchRunner],
         lost: Callable[[Task, str, str, Row], pa.RecordBatch],
-        options: Options,
+        options: SchedulerOptions,
         notify: Callable[[str], None] = log.warning,
     ) -> None:
         self.options = options
@@ -87,9 +87,9 @@ class Scheduler:
             if problem := self._problem or self._crew.problem:
                 raise problem
 
-    def done(self) -> Iterator[pa.RecordBatch]:
+    def drain(self) -> Iterator[pa.RecordBatch]:
         """What workers have ready and `results` has not given yet, when the run ends early."""
-        if head_lost() is None:
+        if not shutdown.ray_is_lost:
             for seat in self._crew.seats:
                 self._left(seat, wait_s=0)
         while self._out:
@@ -108,9 +108,9 @@ class Scheduler:
         return self._crew.loaded
 
     @property
-    def places(self) -> dict[str, Place]:
+    def locations(self) -> dict[str, WorkerLocation]:
         """Where each worker ran that was loaded."""
-        return self._crew.places
+        return self._crew.locations
 
     @property
     def queued(self) -> int:

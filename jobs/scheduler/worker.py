@@ -43,7 +43,7 @@ class UnfitNodeError(StylizeError):
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerLocation:
     """Where a worker runs: Ray's id of the node, its name, and the cards it was given."""
 
     node_id: str
@@ -51,12 +51,12 @@ class Place:
     gpu_ids: tuple[str, ...] = ()
 
     @property
-    def cards(self) -> str | None:
+    def gpu_ids_text(self) -> str | None:
         """The column `gpu_ids`: `0,1` for two."""
         return ",".join(self.gpu_ids) or None
 
 
-class Work(Protocol):
+class BatchRunner(Protocol):
     """What runs inside a worker."""
 
     def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
@@ -70,24 +70,24 @@ class Worker:
     so batches are numbered and taken on in that order.
     """
 
-    def __init__(self, make: Callable[[str], Work], worker_id: str) -> None:
+    def __init__(self, make: Callable[[str], BatchRunner], worker_id: str) -> None:
         self._make = make
         self._worker_id = worker_id
-        self._work: Work | None = None
+        self._work: BatchRunner | None = None
         self._turn = threading.Condition()
         self._next = 0
 
-    def start(self) -> tuple[Place, StylizeError | None]:
+    def start(self) -> tuple[WorkerLocation, StylizeError | None]:
         """Load; what goes wrong comes back as a value, with the place it went wrong at, and is no actor's death."""
         log_format.configure(self._worker_id)
         try:
             self._work = self._make(self._worker_id)
         except StylizeError as error:
-            return here(), error
+            return this_location(), error
         except Exception as error:
             log.exception("the stylizer was not loaded")
-            return here(), LoadError(named_message(error))
-        return here(), None
+            return this_location(), LoadError(named_message(error))
+        return this_location(), None
 
     def ping(self) -> None:
         """Answer."""
@@ -108,15 +108,15 @@ class Worker:
             return error
 
 
-def here() -> Place:
+def this_location() -> WorkerLocation:
     """Of this process."""
     import ray
 
     if not ray.is_initialized():  # a worker made in this very process, as tests do
-        return Place("", node_name())
+        return WorkerLocation("", node_name())
     context = ray.get_runtime_context()
     gpus = context.get_accelerator_ids().get("GPU", [])
-    return Place(context.get_node_id(), node_name(), tuple(map(str, gpus)))
+    return WorkerLocation(context.get_node_id(), node_name(), tuple(map(str, gpus)))
 
 
 def pack(rows: pa.RecordBatch) -> bytes:
@@ -168,7 +168,7 @@ class MakeRunner:
             run_id=self.run_id,
             worker_id=worker_id,
             token=self.token,
-            gpu_ids=here().cards,
+            gpu_ids=this_location().gpu_ids_text,
             model_bytes=(next(taken), next(taken)),
         )
 

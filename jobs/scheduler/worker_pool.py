@@ -12,8 +12,9 @@ import ray
 from ray.exceptions import RayError
 
 from jobs.scheduler.failure_detector import is_out_of_reach
-from jobs.scheduler.ray_runtime import head_lost, totals
-from jobs.scheduler.worker import LoadError, Place, UnfitNodeError, Work, Worker
+from jobs.scheduler.ray_runtime import totals
+from jobs.scheduler.shutdown import shutdown
+from jobs.scheduler.worker import BatchRunner, LoadError, UnfitNodeError, Worker, WorkerLocation
 from jobs.scheduler.worker_state import WorkerState, is_done, reason_of
 from stylize.errors import CannotContinueError, StylizeError
 
@@ -29,7 +30,7 @@ GET_S = 30.0
 
 
 @dataclass(frozen=True)
-class Options:
+class SchedulerOptions:
     """How many workers, what each takes, and when to give up on a task."""
 
     actors: int | None = None
@@ -47,7 +48,7 @@ class Options:
     """Environment variables of the workers."""
 
 
-def room(node: dict[str, Any], cpus: float, gpus: float) -> int:
+def workers_that_fit(node: dict[str, Any], cpus: float, gpus: float) -> int:
     """How many workers, that take so much each, fit on a node of `ray.nodes()`; none on one that lacks a kind."""
     have = node["Resources"]
     fits = have.get("CPU", 0) / cpus
@@ -66,10 +67,12 @@ class WorkerPool:
     CannotContinueError when workers keep failing before they have loaded.
     """
 
-    def __init__(self, make: Callable[[str], Work], options: Options, notify: Callable[[str], None]) -> None:
+    def __init__(
+        self, make: Callable[[str], BatchRunner], options: SchedulerOptions, notify: Callable[[str], None]
+    ) -> None:
         self.seats: list[WorkerState] = []
         self.problem: StylizeError | None = None
-        self.places: dict[str, Place] = {}
+        self.locations: dict[str, WorkerLocation] = {}
         """Where each worker ran that was loaded."""
         self._make = ray.put(make)
         self._options = options
@@ -110,7 +113,7 @@ class WorkerPool:
         return max(1, sum(self._room(node) for node in alive)) - len(self.seats)
 
     def _room(self, node: dict[str, Any]) -> int:
-        return room(node, self._options.cpus, self._options.gpus)
+        return workers_that_fit(node, self._options.cpus, self._options.gpus)
 
     def _waiting(self) -> str:
         loading = [seat.name for seat in self.seats if seat.placed_at is not None and not seat.useless]
@@ -150,7 +153,7 @@ class WorkerPool:
             self._unfit(seat, problem)
             return
         self.problem = problem or self.problem
-        self.places[seat.name] = seat.place
+        self.locations[seat.name] = seat.place
         seat.ready = True
 
     def expire(self) -> None:
@@ -174,7 +177,7 @@ class WorkerPool:
 
     def end(self) -> None:
         """Let all of them go."""
-        if head_lost() is None:
+        if not shutdown.ray_is_lost:
             for seat in self.seats:
                 ray.kill(seat.actor)
         self.seats.clear()

@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayTaskError
 
-from jobs.scheduler.worker import Place
+from jobs.scheduler.worker import WorkerLocation
 from stylize.errors import named_message
 from stylize.results.schema import Row
 from stylize.tasks.task import Task
@@ -37,7 +37,7 @@ class WorkerState:
     since: float = 0.0
     sent: int = 0
     seconds_a_task: float = 0.0
-    place: Place | None = None
+    place: WorkerLocation | None = None
     """Where it runs, once that is known."""
     useless: bool = False
     """Its node cannot do this work. It stays there, unused, so that no other worker is put there."""
@@ -61,7 +61,7 @@ class WorkerState:
     def where(self) -> Row:
         """The columns that say which worker this is and where it runs."""
         place = self.place
-        return {"worker_id": self.name} | ({} if place is None else {"node": place.node, "gpu_ids": place.cards})
+        return {"worker_id": self.name} | ({} if place is None else {"node": place.node, "gpu_ids": place.gpu_ids_text})
 
     @property
     def at_work(self) -> bool:

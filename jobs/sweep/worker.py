@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.scheduler.worker import MakeRunner, here
+from jobs.scheduler.worker import MakeRunner, this_location
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, StylizeError, named_message
 from stylize.measure.memory import give_back
@@ -46,8 +46,8 @@ class Sweeper:
 
     def __init__(self, configs: dict[str, JobConfig], run_id: str, token: str | None, worker_id: str) -> None:
         self._configs, self._run_id, self._token, self._worker_id = configs, run_id, token, worker_id
-        place = here()
-        self._where = {"worker_id": worker_id, "node": place.node, "gpu_ids": place.cards}
+        place = this_location()
+        self._where = {"worker_id": worker_id, "node": place.node, "gpu_ids": place.gpu_ids_text}
         self._block: tuple[str | None, int | None] | None = None
         self._runner: Any = None
         self._problem: tuple[str, str] | None = None

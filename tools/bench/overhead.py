@@ -24,7 +24,7 @@ import numpy as np
 from jobs.scheduler import scheduler
 from jobs.scheduler.ray_runtime import start_ray
 from jobs.scheduler.worker import MakeRunner, load_stylizer
-from jobs.scheduler.worker_pool import Options
+from jobs.scheduler.worker_pool import SchedulerOptions
 from jobs.stylize_folder import fan_options
 from stylize import cli, images
 from stylize import config as configs
@@ -214,7 +214,7 @@ def run_null_tasks(count: int) -> dict[str, float]:
     """Through the real driver: keys, fan-out, rows to Parquet. Counts time from the first row to the last."""
     with tempfile.TemporaryDirectory() as folder:
         start_ray(None)
-        fan = scheduler.Scheduler(MakeSimulated(), lost, Options(actors=WORKERS))
+        fan = scheduler.Scheduler(MakeSimulated(), lost, SchedulerOptions(actors=WORKERS))
         with fan, RowStore.open(Path(folder)) as store:
             rows, first_at = drive(fan, null_tasks(null_pairs(count)), store)
             seconds = time.perf_counter() - first_at

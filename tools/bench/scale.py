@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from jobs.run.output_dir import absolute_out
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
-from jobs.scheduler.worker_pool import MAX_BATCH, Options
+from jobs.scheduler.worker_pool import MAX_BATCH, SchedulerOptions
 from stylize import cli
 from stylize.io.files import writing
 from stylize.measure import hardware
@@ -103,7 +103,7 @@ def efficiency(workers: int, image_s: float, images: int, stream: Iterator[Pair]
     Steady: each worker's images over the time from its first image's start to its last one's end, summed. Whole:
     all images over the time from the call to the last row on disk, which has a beginning and an end.
     """
-    options = Options(actors=workers, cpus=CPUS)
+    options = SchedulerOptions(actors=workers, cpus=CPUS)
     with (
         tempfile.TemporaryDirectory() as folder,
         local_or_cluster(None),
@@ -152,7 +152,7 @@ def _images_per_s(out: Path, rows: int) -> float:
 
 def calls(workers: int, count: int, max_batch: int = 1) -> Line:
     """Calls/s with workers that do nothing, and what a call takes of the driver's main thread and process."""
-    options = Options(actors=workers, cpus=CPUS, max_batch=min(max_batch, MAX_BATCH))
+    options = SchedulerOptions(actors=workers, cpus=CPUS, max_batch=min(max_batch, MAX_BATCH))
     with (
         tempfile.TemporaryDirectory() as folder,
         local_or_cluster(None),

@@ -11,32 +11,51 @@ import pytest
 
 from jobs.run import signals
 from jobs.scheduler.ray_runtime import _own_sigterm
+from jobs.scheduler.shutdown import Shutdown, ShutdownReason
 from stylize.errors import CannotContinueError
 
 
 @pytest.fixture(autouse=True)
-def forgotten() -> None:
-    signals._asked.clear()
+def shutdown(monkeypatch: pytest.MonkeyPatch) -> Shutdown:
+    """Give the signals' handler an object of the test's own."""
+    own = Shutdown()
+    monkeypatch.setattr(signals, "shutdown", own)
+    return own
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_both_signals_interrupt_and_the_old_handlers_come_back(number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(signal.SIGINT, ShutdownReason.INTERRUPTED), (signal.SIGTERM, ShutdownReason.TERMINATED)],
+)
+def test_both_signals_interrupt_and_the_old_handlers_come_back(
+    shutdown: Shutdown, number: int, reason: ShutdownReason
+) -> None:
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), signals.on_signals():
-        os.kill(os.getpid(), number)
+    reasons = []
+
+    def waits() -> None:
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            reasons.append(shutdown.reason)
+
+    with pytest.raises(KeyboardInterrupt), signals.handle_signals():
+        waits()
+    assert reasons == [reason]
+    assert shutdown.reason is None
     assert signal.getsignal(number) == before
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupt_that_python_dropped_is_raised_again() -> None:
+def test_an_interrupt_that_python_dropped_is_raised_again(shutdown: Shutdown) -> None:
     class Deleted:
         def __del__(self) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with signals.on_signals():
+    with signals.handle_signals():
         Deleted()
         with pytest.raises(KeyboardInterrupt):
-            signals.check()
+            shutdown.check()
 
 
 def test_once_asked_a_second_sigterm_does_not_keep_the_outer_part_from_ending_well() -> None:
@@ -44,13 +63,13 @@ def test_once_asked_a_second_sigterm_does_not_keep_the_outer_part_from_ending_we
 
     def outer() -> None:
         try:
-            with signals.on_signals():
+            with signals.handle_signals():
                 os.kill(os.getpid(), signal.SIGTERM)
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
             ended.append("well")
 
-    with pytest.raises(KeyboardInterrupt), signals.on_signals():
+    with pytest.raises(KeyboardInterrupt), signals.handle_signals():
         outer()
     assert ended == ["well"]
 
@@ -67,7 +86,7 @@ def test_sigterm_is_an_interrupt_although_ray_takes_it_for_itself(comes: str) ->
                 os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(KeyboardInterrupt), signals.on_signals():
+    with pytest.raises(KeyboardInterrupt), signals.handle_signals():
         started()
 
 
@@ -78,39 +97,44 @@ def test_an_interrupt_that_compiled_code_turned_into_something_else_is_one_still
         except KeyboardInterrupt as error:
             raise SystemError("returned a result with an exception set") from error
 
-    with pytest.raises(KeyboardInterrupt), signals.on_signals():
+    with pytest.raises(KeyboardInterrupt), signals.handle_signals():
         waits()
-    with pytest.raises(SystemError), signals.on_signals():
+    with pytest.raises(SystemError), signals.handle_signals():
         raise SystemError("of another kind")
 
 
-def test_a_lost_head_comes_out_as_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "head_lost", lambda: "Ray's head has ended")
-
+def test_a_lost_head_comes_out_as_its_line(shutdown: Shutdown) -> None:
     def waits() -> None:
+        shutdown.lose_head("Ray's head has ended")
         _thread.interrupt_main(signal.SIGTERM)
         time.sleep(5)
 
-    with pytest.raises(CannotContinueError, match="Ray's head has ended"), signals.on_signals():
+    with pytest.raises(CannotContinueError, match="Ray's head has ended"), signals.handle_signals():
         waits()
+    assert shutdown.reason is ShutdownReason.HEAD_LOST
+    assert shutdown.message_passed_on
+    with pytest.raises(CannotContinueError, match="Ray's head has ended"):
+        shutdown.check()
 
 
-def test_an_interrupt_that_was_dropped_comes_again_while_it_is_insisted_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "INSIST_S", 0.1)
+def test_an_interrupt_that_was_dropped_comes_again_where_they_are_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(signals, "REPEAT_S", 0.1)
     dropped = []
 
     def waits() -> None:
-        with signals.insisting():
+        with signals.repeat_interrupts():
             with contextlib.suppress(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGINT)
             dropped.append(True)
             time.sleep(60)
 
-    with pytest.raises(KeyboardInterrupt), signals.on_signals():
+    with pytest.raises(KeyboardInterrupt), signals.handle_signals():
         waits()
     assert dropped
 
 
-def test_nothing_is_raised_unasked() -> None:
-    with signals.on_signals():
-        signals.check()
+def test_nothing_is_raised_unasked(shutdown: Shutdown) -> None:
+    with signals.handle_signals():
+        shutdown.check()

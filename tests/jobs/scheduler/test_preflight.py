@@ -6,9 +6,17 @@ from typing import Any
 import pytest
 import ray
 
-from jobs.scheduler.preflight import Node, Requirements, _differences, check_nodes, needs, one_a_node, versions
+from jobs.scheduler.preflight import (
+    Node,
+    Requirements,
+    _differences,
+    check_nodes,
+    one_worker_per_node,
+    requirements,
+    versions,
+)
 from jobs.scheduler.worker import UnfitNodeError
-from jobs.scheduler.worker_pool import Options, room
+from jobs.scheduler.worker_pool import SchedulerOptions, workers_that_fit
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.measure.hardware import node_name
@@ -39,7 +47,7 @@ def node(cpus: float, gpus: float = 0) -> dict[str, object]:
 def test_as_many_workers_fit_as_a_node_can_hold(
     have: dict[str, object], cpus: float, gpus: float, workers: int
 ) -> None:
-    assert room(have, cpus, gpus) == workers
+    assert workers_that_fit(have, cpus, gpus) == workers
 
 
 @pytest.fixture
@@ -50,7 +58,7 @@ def wanted(tmp_path: Path) -> Requirements:
     (tmp_path / "out" / ".run").write_text("token")
     config = JobConfig(content="c", styles="s", out=str(tmp_path / "out"), weights="random")
     pair = Pair(Input(str(tmp_path / "c.png"), "1:1", None), Input(str(tmp_path / "s.png"), "1:1", None))
-    return needs(config, pair, "token")
+    return requirements(config, pair, "token")
 
 
 def test_node_that_sees_everything_is_fit_and_keeps_no_trace(wanted: Requirements, tmp_path: Path) -> None:
@@ -77,7 +85,7 @@ def test_input_that_is_not_there_at_all_is_its_row_s_matter_and_no_node_s(tmp_pa
     config = JobConfig(content="c", styles="s", out=str(tmp_path), weights=str(tmp_path / "w.pth"))
     gone = Input(str(tmp_path / "gone.png"), "missing", None)
     other = config.model_copy(update={"weights": str(tmp_path / "gone.pth"), "perceptual": str(tmp_path / "w.pth")})
-    found = needs(config, Pair(gone, gone), "t", [other])
+    found = requirements(config, Pair(gone, gone), "t", [other])
     assert found.inputs == (("weights", config.weights), ("perceptual weights", config.weights))
 
 
@@ -95,14 +103,14 @@ def test_isolated_worker_takes_all_cpus_of_a_machine(
 ) -> None:
     monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, **node(size)} for size in machines])
     config = JobConfig(**{"content": "c", "styles": "s", "out": "o", "measure_mode": "isolated"} | given)
-    assert one_a_node(config).cpus_per_actor == cpus
+    assert one_worker_per_node(config).cpus_per_actor == cpus
 
 
 def test_isolated_mode_on_unlike_machines_asks_for_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, **node(size)} for size in (8, 16)])
     config = JobConfig(content="c", styles="s", out="o", measure_mode="isolated")
     with pytest.raises(UsageError, match="machines of 8 and 16 CPUs; give --cpus-per-actor"):
-        one_a_node(config)
+        one_worker_per_node(config)
 
 
 def test_node_says_what_it_has_and_holds() -> None:
@@ -128,6 +136,6 @@ def test_a_cluster_without_room_is_told_what_makes_it_grow(
     head = node(0) | {"NodeID": "h", "NodeManagerHostname": "head", "Alive": True}
     monkeypatch.setattr(ray, "nodes", lambda: [head])
     notes: list[str] = []
-    check_nodes(Options(actors=actors, cpus=1, gpus=1), wanted, notes.append)
+    check_nodes(SchedulerOptions(actors=actors, cpus=1, gpus=1), wanted, notes.append)
     assert notes[0] == "  head: 0 CPU: no workers"
     assert any("--actors N" in note for note in notes) == told

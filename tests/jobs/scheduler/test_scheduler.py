@@ -16,7 +16,7 @@ import pytest
 
 from jobs.scheduler.ray_runtime import check_fits
 from jobs.scheduler.scheduler import Scheduler
-from jobs.scheduler.worker_pool import MAX_BATCH, WINDOW, Options
+from jobs.scheduler.worker_pool import MAX_BATCH, WINDOW, SchedulerOptions
 from stylize.errors import CannotContinueError, UsageError
 from stylize.measure.hardware import node_name
 from stylize.tasks.task import Task
@@ -45,7 +45,9 @@ def run(
 ) -> Rows:
     """All rows; `watch` gets their number each time round the driver's loop."""
     rows: Rows = []
-    with Scheduler(make, lost, Options(**{"actors": 2, "cpus": 1, **options}), notify=lambda line: None) as fan:
+    with Scheduler(
+        make, lost, SchedulerOptions(**{"actors": 2, "cpus": 1, **options}), notify=lambda line: None
+    ) as fan:
         for batch in fan.results(stream):
             if batch is not None:
                 rows += batch.select(
@@ -170,7 +172,7 @@ def test_a_suspect_is_alone_on_its_node(tmp_path: Path) -> None:
 
 
 def test_workers_that_died_while_idle_are_no_task_s_fault(tmp_path: Path) -> None:
-    with Scheduler(Scripted, lost, Options(actors=2), notify=lambda line: None) as fan:
+    with Scheduler(Scripted, lost, SchedulerOptions(actors=2), notify=lambda line: None) as fan:
         signed = [rows_of(fan, tasks([f"sign {tmp_path}", "sleep 0.2"] * 10))]
         for mark in tmp_path.iterdir():
             os.kill(int(mark.name), signal.SIGKILL)
@@ -181,12 +183,12 @@ def test_workers_that_died_while_idle_are_no_task_s_fault(tmp_path: Path) -> Non
 
 
 def test_what_workers_have_ready_is_kept_when_the_run_ends_early() -> None:
-    with Scheduler(Scripted, lost, Options(actors=1, max_batch=1), notify=lambda line: None) as fan:
+    with Scheduler(Scripted, lost, SchedulerOptions(actors=1, max_batch=1), notify=lambda line: None) as fan:
         stream = fan.results(tasks(["sleep 1", "sleep 1", "hang"]))
         while not fan.queued:
             next(stream)
         time.sleep(4)  # nobody looks meanwhile, as when the run is interrupted
-        rows = [row for batch in fan.done() for row in batch.to_pylist()]
+        rows = [row for batch in fan.drain() for row in batch.to_pylist()]
     assert statuses(rows) == {"ok": [0, 1]}
 
 
@@ -222,7 +224,7 @@ def test_a_machine_that_cannot_load_the_stylizer_is_named() -> None:
 
 def test_the_others_go_on_beside_a_machine_that_cannot_load_the_stylizer() -> None:
     notes: list[str] = []
-    with Scheduler(only_the_first_loads, lost, Options(actors=2), notify=notes.append) as fan:
+    with Scheduler(only_the_first_loads, lost, SchedulerOptions(actors=2), notify=notes.append) as fan:
         rows = rows_of(fan, tasks(["sleep 0.5"] * 40))
     assert statuses(rows) == {"ok": list(range(40))}
     assert {row["worker_id"] for row in rows} == {"worker-1"}
@@ -242,7 +244,7 @@ def test_a_worker_that_dies_once_while_it_loads_is_replaced(tmp_path: Path) -> N
 
 
 def test_workers_stay_loaded_between_two_streams_and_end_with_the_block() -> None:
-    with Scheduler(Scripted, lost, Options(actors=2), notify=lambda line: None) as fan:
+    with Scheduler(Scripted, lost, SchedulerOptions(actors=2), notify=lambda line: None) as fan:
         first, second = (rows_of(fan, tasks(["ok"] * 200)) for _ in range(2))
         assert fan.workers >= 1
     assert len(first) == len(second) == 200
@@ -252,7 +254,7 @@ def test_workers_stay_loaded_between_two_streams_and_end_with_the_block() -> Non
 
 def test_more_workers_than_fit_are_told_once() -> None:
     notes: list[str] = []
-    with Scheduler(Scripted, lost, Options(actors=50), notify=notes.append) as fan:
+    with Scheduler(Scripted, lost, SchedulerOptions(actors=50), notify=notes.append) as fan:
         rows_of(fan, tasks(["sleep 0.05"] * 20))
     assert notes == ["50 workers were asked for; there is room for 2 now"]
 
@@ -270,8 +272,8 @@ GROW = """
 import time
 import ray
 from ray.cluster_utils import Cluster
-from jobs.scheduler.worker_pool import Options
-from jobs.scheduler.scheduler import FanOut
+from jobs.scheduler.worker_pool import SchedulerOptions
+from jobs.scheduler.scheduler import Scheduler
 from tests.support.scripted_workers import Scripted, lost, tasks
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -285,7 +287,7 @@ def stream():
         yield task
 
 deadline = time.monotonic() + 120
-with FanOut(Scripted, lost, Options()) as fan:
+with Scheduler(Scripted, lost, SchedulerOptions()) as fan:
     for batch in fan.results(stream()):
         if batch is not None:
             rows += len(batch)
@@ -321,15 +323,15 @@ LOSE = """
 import sys, time
 import ray
 from ray.cluster_utils import Cluster
-from jobs.scheduler.worker_pool import Options
-from jobs.scheduler.scheduler import FanOut
+from jobs.scheduler.worker_pool import SchedulerOptions
+from jobs.scheduler.scheduler import Scheduler
 from tests.support.scripted_workers import Scripted, lost, tasks
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 second = cluster.add_node(num_cpus=1)
 ray.init(address=cluster.address, log_to_driver=False)
 notes, rows, gone = [], [], False
-with FanOut(Scripted, lost, Options(), notify=notes.append) as fan:
+with Scheduler(Scripted, lost, SchedulerOptions(), notify=notes.append) as fan:
     for batch in fan.results(tasks("sleep 0.3" for _ in range(60))):
         if batch is not None:
             rows += batch.to_pylist()
@@ -355,8 +357,8 @@ USELESS = """
 import time
 import ray
 from ray.cluster_utils import Cluster
-from jobs.scheduler.worker_pool import Options
-from jobs.scheduler.scheduler import FanOut
+from jobs.scheduler.worker_pool import SchedulerOptions
+from jobs.scheduler.scheduler import Scheduler
 from tests.support.scripted_workers import Unfit, lost, tasks
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -372,7 +374,7 @@ def stream():
         yield task
 
 deadline = time.monotonic() + 150
-with FanOut(Unfit(FILE), lost, Options(actors=ACTORS), notify=notes.append) as fan:
+with Scheduler(Unfit(FILE), lost, SchedulerOptions(actors=ACTORS), notify=notes.append) as fan:
     for batch in fan.results(stream()):
         if batch is not None:
             seen.update(batch.column("worker_id").to_pylist())
@@ -381,7 +383,7 @@ with FanOut(Unfit(FILE), lost, Options(actors=ACTORS), notify=notes.append) as f
                 cluster.remove_node(bad)
             third = cluster.add_node(num_cpus=1)
         more = len(seen) < 2 and time.monotonic() < deadline
-nodes = {fan.places[name].node_id for name in seen}
+nodes = {fan.locations[name].node_id for name in seen}
 print("workers:", len(seen), "on the good ones:", nodes == {cluster.head_node.node_id, third.node_id})
 print("notes:", notes[0])
 ray.shutdown()
