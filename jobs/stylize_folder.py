@@ -33,6 +33,7 @@ from stylize.io.files import writing
 from stylize.measure import hardware
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
+from stylize.safe_yaml import read_mapping
 from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
 from stylize.tasks.task import Task
@@ -78,7 +79,7 @@ def _parse(argv: Sequence[str]) -> dict[str, Any]:
     cli.add_model(parser, JobConfig, skip=("content", "styles", "out"))
     given = vars(parser.parse_args(argv))
     paths, file = given.pop("paths"), given.pop("config")
-    values = configs.read_yaml(Path(file)) if file else {}
+    values = read_mapping(Path(file)) if file else {}
     if "settings" in given:
         own = values.get("settings")
         given["settings"] = (own if isinstance(own, dict) else {}) | cli.pairs_to_dict(given["settings"])

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.safe_yaml import parse
 
 EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK = 0, 1, 2, 3
 
@@ -53,9 +53,9 @@ def pairs_to_dict(given: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise UsageError(f"--set {word}: expected NAME=VALUE, such as --set alpha=0.5")
         try:
-            found[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            found[name] = value
+            found[name] = parse(value, name)
+        except UsageError:
+            found[name] = value  # a text that only looks like YAML
     return found
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import reprlib
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from stylize.errors import UsageError, message_of
+from stylize.errors import UsageError
 from stylize.io.location import canonical, check_key, is_object
 
 LEAST_SHARE = 1e-4
@@ -144,23 +143,6 @@ class JobConfig(BaseModel):
         if self.device != "auto":
             return self.device
         return "cuda" if self.gpus_per_actor > 0 else "cpu"
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Settings from a YAML file. Raises UsageError for a missing file, bad YAML or anything but a mapping."""
-    import yaml
-
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"{path}: not YAML: {message_of(error)}") from None
-    if loaded is None:
-        return {}
-    if not isinstance(loaded, dict):
-        raise UsageError(f"{path}: expected `name: value` lines, got a {type(loaded).__name__}")
-    return loaded
 
 
 def build(values: dict[str, Any]) -> JobConfig:

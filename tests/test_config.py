@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from stylize.config import JobConfig, build, read_yaml
+from stylize.config import JobConfig, build
 from stylize.errors import UsageError
+from stylize.safe_yaml import read_mapping
 
 PATHS = {"content": "c", "styles": "s", "out": "o"}
 
@@ -108,30 +109,8 @@ def test_strings_from_flags_become_numbers() -> None:
 def test_yaml_gives_the_same_settings(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     path.write_text("resolution_px: 512\nsettings: {alpha: 0.5}\n")
-    config = build(PATHS | read_yaml(path))
+    config = build(PATHS | read_mapping(path))
     assert (config.resolution_px, config.settings) == (512, {"alpha": 0.5})
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("a: [", "not YAML"), ("a: 2020-13-45", "not YAML"), ("\0", "not YAML"), ("- 1\n- 2\n", "expected `name: value`")],
-)
-def test_bad_yaml_is_one_line(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "run.yaml"
-    path.write_text(text)
-    with pytest.raises(UsageError, match=message) as raised:
-        read_yaml(path)
-    assert "\n" not in str(raised.value)
-
-
-def test_empty_yaml_means_no_settings(tmp_path: Path) -> None:
-    (tmp_path / "run.yaml").write_text("")
-    assert read_yaml(tmp_path / "run.yaml") == {}
-
-
-def test_missing_yaml_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"gone\.yaml"):
-        read_yaml(tmp_path / "gone.yaml")
 
 
 def test_every_setting_says_what_it_is_for() -> None:

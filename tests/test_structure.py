@@ -20,6 +20,7 @@ TOOLS = sorted((HOUSE / "tools").rglob("*.py"))
 # From the bottom up: a room may import from those before it. What stands on one line does not import from each other.
 STYLIZE = (
     ("errors",),
+    ("safe_yaml",),
     ("cli", "images", "naming", "weights"),
     ("backbones", "io"),
     ("config", "gallery", "measure", "stylizers"),

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import UsageError
+from stylize.safe_yaml import read_mapping
 from stylize.tasks.task import Pair, Task, digest_of, make_task
 
 PRECISIONS = Literal["auto", "fp32", "bf16", "fp16", "int8"]
@@ -176,7 +177,7 @@ def _first_of_each_type(pairs: list[Pair], photos: int | None) -> list[Pair]:
 
 def read(path: Path, changes: dict[str, Any]) -> Sweep:
     """A sweep file with some of its values changed. Raises UsageError: one line that names what is wrong."""
-    values = configs.read_yaml(path) | changes
+    values = read_mapping(path) | changes
     try:
         return Sweep.model_validate(values)
     except ValidationError as error:

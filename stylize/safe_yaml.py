@@ -1,0 +1,85 @@
+"""YAML that nobody vouches for: read in bounded time and memory, or refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stylize.errors import UsageError, message_of
+
+if TYPE_CHECKING:
+    from yaml.nodes import Node
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
+MAX_NODES = 10_000
+"""With each alias counted as all that it stands for: ten lines of aliases of aliases are a thousand million nodes."""
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return a YAML file's mapping; an empty file gives an empty one.
+
+    Raises UsageError for a missing file, bad YAML, tags, anything but a mapping, and more than MAX_BYTES, MAX_DEPTH
+    or MAX_NODES.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise UsageError(f"{path}: over {MAX_BYTES} bytes, which no settings need")
+        loaded = parse(data.decode("utf-8-sig"), str(path))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not YAML: the text is not UTF-8") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise UsageError(f"{path}: expected `name: value` lines, got a {type(loaded).__name__}")
+    return loaded
+
+
+def parse(text: str, where: str) -> Any:
+    """Return what a text says in YAML. Raises UsageError, which begins with `where`, as `read_mapping` does."""
+    import yaml
+
+    try:
+        _check(text, where)
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise UsageError(f"{where}: not YAML: {message_of(error)}") from None
+
+
+def _check(text: str, where: str) -> None:
+    """Raise UsageError for more depth or nodes than allowed, before anything is built of them."""
+    import yaml
+
+    depth, nodes = 0, 0.0
+    # The parser keeps its own stack; what builds nodes calls itself, so depth is looked at first.
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        nodes += isinstance(event, yaml.NodeEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH or nodes > MAX_NODES:
+            break
+    else:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        nodes = 0.0 if root is None else _size(root, {})
+    if depth > MAX_DEPTH:
+        raise UsageError(f"{where}: nested more than {MAX_DEPTH} deep, which no settings need")
+    if nodes > MAX_NODES:
+        raise UsageError(f"{where}: more than {MAX_NODES} values with its aliases written out, which no settings need")
+
+
+def _size(node: Node, known: dict[int, float]) -> float:
+    """Return how many nodes this is with its aliases written out; infinite where one holds itself."""
+    import yaml
+
+    if id(node) not in known:
+        known[id(node)] = float("inf")
+        inside: list[Node] = []
+        if isinstance(node, yaml.MappingNode):
+            inside = [one for pair in node.value for one in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            inside = node.value
+        known[id(node)] = 1 + sum(_size(one, known) for one in inside)
+    return known[id(node)]

@@ -1,0 +1,84 @@
+"""YAML from strangers: settings come out of it, and nothing else happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stylize.cli import pairs_to_dict
+from stylize.errors import UsageError
+from stylize.safe_yaml import MAX_DEPTH, MAX_NODES, read_mapping
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a: [", "not YAML"), ("a: 2020-13-45", "not YAML"), ("\0", "not YAML"), ("- 1\n- 2\n", "expected `name: value`")],
+)
+def test_bad_yaml_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message) as raised:
+        read_mapping(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_empty_yaml_means_no_settings(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("")
+    assert read_mapping(tmp_path / "run.yaml") == {}
+
+
+def test_missing_yaml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"gone\.yaml"):
+        read_mapping(tmp_path / "gone.yaml")
+
+
+ALIASES = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ALIASES, "aliases written out"),
+        ("a: &a [*a]", "aliases written out"),
+        ("a: &a {<<: *a}", "aliases written out"),
+        ("a: " + "[" * 100_000, "deep"),
+        ("a: " + "{b: " * 5_000, "deep"),
+        ("".join("  " * n + f"a{n}:\n" for n in range(200)), "deep"),
+        ("".join(f"a{n}: 1\n" for n in range(MAX_NODES)), "more than"),
+        ("a: " + "x" * 2_000_000, "bytes"),
+        ("a: !!python/object/apply:os.system [true]", "not YAML"),
+        ("a: !include /etc/passwd", "not YAML"),
+    ],
+)
+def test_what_no_settings_need_is_refused_at_once(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message) as raised:
+        read_mapping(path)
+    assert len(str(raised.value)) < 500
+    assert "\n" not in str(raised.value)
+
+
+def test_aliases_that_only_save_typing_are_welcome(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("a: &one {b: 1}\nc: *one\nd: {<<: *one, e: 2}\n")
+    assert read_mapping(path) == {"a": {"b": 1}, "c": {"b": 1}, "d": {"b": 1, "e": 2}}
+
+
+def test_as_deep_as_allowed_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("a: " + "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1))
+    assert list(read_mapping(path)) == ["a"]
+
+
+def test_a_text_in_another_encoding_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_bytes("title: Größe".encode("latin-1"))
+    with pytest.raises(UsageError, match="not UTF-8"):
+        read_mapping(path)
+
+
+@pytest.mark.parametrize("value", ["[" * 5000, "2020-13-45", "!!python/name:os.system", "{", "*nothing"])
+def test_a_setting_on_the_command_line_that_is_no_yaml_stays_a_text(value: str) -> None:
+    assert pairs_to_dict([f"name={value}"]) == {"name": value}
