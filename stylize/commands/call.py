@@ -64,8 +64,9 @@ def parse(argv: Sequence[str]) -> Call:
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="the photo, the artworks and, last, the result")
     cli.add_model(parser, Options)
+    parser.add_argument("--force", action="store_true", help="replace RESULT if it is there already")
     given = vars(parser.parse_intermixed_args(argv))
-    paths = given.pop("paths")
+    paths, force = given.pop("paths"), given.pop("force")
     if "settings" in given:
         given["settings"] = cli.pairs_to_dict(given["settings"])
     if len(paths) < 3:
@@ -79,12 +80,12 @@ def parse(argv: Sequence[str]) -> Call:
         raise UsageError(f"{flag}: {first['msg']} (got {str(first['input'])!r:.80})") from None
     photo, *artworks, result = paths
     with writing(local_path(result)):
-        path = _result_path(result, [photo, *artworks])
+        path = _result_path(result, [photo, *artworks], force)
     return Call(photo, artworks, path, options, _shares(options.style_weights, len(artworks)))
 
 
-def _result_path(result: str, inputs: list[str]) -> Path:
-    """RESULT as a path that can be written. Found out now, not after minutes of work."""
+def _result_path(result: str, inputs: list[str], force: bool) -> Path:
+    """Return RESULT as a path that can be written. Raises UsageError now, not after minutes of work."""
     path, name = local_path(result), one_line(result)
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"RESULT {name}: its suffix says the format; give one of {', '.join(FORMATS)}")
@@ -92,6 +93,8 @@ def _result_path(result: str, inputs: list[str]) -> Path:
         raise UsageError(f"RESULT {name} is a folder; give a file name")
     if path.resolve() in [local_path(one).resolve() for one in inputs]:
         raise UsageError(f"RESULT {name} is one of the inputs; give another name")
+    if path.exists() and not force:
+        raise UsageError(f"RESULT {name} is there already; give another name, or --force to replace it")
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise UsageError(f"RESULT {name}: {one_line(above)} is no folder that may be written to; give another place")

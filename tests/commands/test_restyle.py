@@ -55,12 +55,20 @@ def test_the_suffix_says_the_format(
     assert len(lines) == 2
 
 
-def test_flags_may_stand_anywhere_and_an_existing_result_is_overwritten(pair: list[str], tmp_path: Path) -> None:
+def test_flags_may_stand_anywhere(pair: list[str], tmp_path: Path) -> None:
     result = tmp_path / "r.png"
-    result.write_bytes(b"old")
     assert main([pair[0], "--resolution-px", "32", pair[1], "--set", "alpha=0.5", str(result)]) == 0
     with Image.open(result) as image:
         assert image.size == (32, 24)
+
+
+def test_a_result_that_exists_is_replaced_by_force_alone(pair: list[str], tmp_path: Path) -> None:
+    result = tmp_path / "r.png"
+    result.write_bytes(b"old")
+    assert "--force" in refused([*pair, str(result)])
+    assert result.read_bytes() == b"old"
+    assert main([*pair, str(result), "--force"]) == 0
+    assert result.read_bytes() != b"old"
 
 
 def test_the_command_does_what_the_library_does(pair: list[str], tmp_path: Path) -> None:
@@ -79,7 +87,7 @@ def test_shares_of_several_artworks_count(pair: list[str], tmp_path: Path) -> No
         ([artwork, photo], ["--style-weights", "1,3"]),
         ([artwork, photo], []),
     ):
-        assert main([photo, *artworks, str(tmp_path / "r.png"), *more]) == 0
+        assert main([photo, *artworks, str(tmp_path / "r.png"), "--force", *more]) == 0
         made.append((tmp_path / "r.png").read_bytes())
     assert made[0] == made[1]
     assert len(set(made)) == 3
@@ -180,8 +188,10 @@ def test_a_johnson_style_is_a_checkpoint_or_its_name(pair: list[str], tmp_path: 
     assert main([pair[0], str(folder / "mosaic.pth"), str(by_file), *flags]) == 0
     assert main([pair[0], "mosaic", str(by_name), *flags, "--weights", str(folder)]) == 0
     assert by_file.read_bytes() == by_name.read_bytes()
-    assert "its styles: mosaic" in refused([pair[0], "wave", str(by_name), *flags, "--weights", str(folder)])
-    assert "not a weights file" in refused([*pair, str(by_name), *flags])
+    assert "its styles: mosaic" in refused(
+        [pair[0], "wave", str(tmp_path / "new.png"), *flags, "--weights", str(folder)]
+    )
+    assert "not a weights file" in refused([*pair, str(tmp_path / "new.png"), *flags])
 
 
 def test_random_weights_are_called_so(pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
