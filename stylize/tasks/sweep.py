@@ -25,14 +25,18 @@ class Method(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str = Field(description="registered name, or package.module:Class")
-    label: str | None = Field(None, description="what reports call it; none: its name and settings")
-    weights: str | None = Field(None, description="as the main job takes them; `random` times it untrained")
-    settings: dict[str, Any] = Field(default_factory=dict, description="settings of the method")
-    precisions: list[PRECISIONS] | None = Field(None, min_length=1)
-    resolutions_px: list[Annotated[int, Field(ge=1)]] | None = Field(None, min_length=1)
-    repeats: int | None = Field(None, ge=1)
-    photos: int | None = Field(None, ge=1, description="at most, one of each content type first; none: the sweep's")
+    name: str = Field(description="the method: a registered name, or package.module:Class")
+    label: str | None = Field(None, description="what reports call the method; none: its name and settings")
+    weights: str | None = Field(None, description="weights file or folder; `random`: untrained ones, for timing")
+    settings: dict[str, Any] = Field(default_factory=dict, description="settings of the method, by name")
+    precisions: list[PRECISIONS] | None = Field(None, min_length=1, description="none: the sweep's")
+    resolutions_px: list[Annotated[int, Field(ge=1)]] | None = Field(
+        None, min_length=1, description="none: the sweep's"
+    )
+    repeats: int | None = Field(None, ge=1, description="none: the sweep's")
+    photos: int | None = Field(
+        None, ge=1, description="use at most so many photos, one of each content type first; none: all of the sweep's"
+    )
     warmup: bool = Field(True, description="whether each block begins with an image that does not count")
 
     def title(self) -> str:
@@ -46,10 +50,12 @@ class Sweep(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    title: str = Field(description="what reports are headed with")
-    methods: list[Method] = Field(min_length=1)
-    precisions: list[PRECISIONS] = Field(["auto"], min_length=1)
-    resolutions_px: list[Annotated[int, Field(ge=1)]] = Field([512], min_length=1, description="long sides")
+    title: str = Field(description="heading of the reports")
+    methods: list[Method] = Field(min_length=1, description="the methods to measure; their keys are below")
+    precisions: list[PRECISIONS] = Field(["auto"], min_length=1, description="number formats of the networks")
+    resolutions_px: list[Annotated[int, Field(ge=1)]] = Field(
+        [512], min_length=1, description="long sides of the results"
+    )
     workers: list[Annotated[int, Field(ge=1)]] = Field([1], min_length=1, description="numbers of workers")
     scaling: list[Literal["strong", "weak"]] = Field(
         ["strong"],
@@ -57,20 +63,32 @@ class Sweep(BaseModel):
         description="strong: the same images for any number of workers; weak: as many for each",
     )
     cpus_per_actor: float | None = Field(
-        None, gt=0, description="CPUs and threads a worker; none: all of the machine's"
+        None, gt=0, description="CPUs a worker takes, and its threads; none: an even share of the machine's"
     )
-    gpus_per_actor: float = Field(0, ge=0)
+    gpus_per_actor: float = Field(0, ge=0, description="GPUs a worker takes")
     content: str | None = Field(None, description="folder of photos; none: scikit-image's own")
     styles: str | None = Field(None, description="folder of artworks; none: the project's own")
-    photos_per_type: int | None = Field(None, ge=1, description="of each content type at most; none: all")
-    artworks: int | None = Field(None, ge=1, description="at most, spread over the style types; none: all")
-    repeats: int = Field(3, ge=1)
-    mode: Literal["isolated", "throughput"] = Field("isolated", description="as the main job's measure_mode")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    seed: int = Field(0, ge=0, description="of the order")
+    photos_per_type: int | None = Field(
+        None, ge=1, description="use at most so many photos of each content type; none: all"
+    )
+    artworks: int | None = Field(
+        None, ge=1, description="use at most so many artworks, spread over the folder; none: all"
+    )
+    repeats: int = Field(3, ge=1, description="how often each combination is measured")
+    mode: Literal["isolated", "throughput"] = Field(
+        "isolated", description="isolated: nothing else runs in a worker while an image is measured"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: cuda if a worker is given a GPU, else cpu"
+    )
+    seed: int = Field(0, ge=0, description="decides the order of the blocks")
     timeout_s: float = Field(600, gt=0, description="an image that takes longer is a `timeout` row")
-    perceptual: str | None = Field(None, description="VGG19 weights for the distance columns")
-    claims: bool = Field(False, description="whether to print what is often claimed beside what was measured")
+    perceptual: str | None = Field(
+        None, description="VGG19 weights for the distance columns, or `torchvision` for its own; none: not measured"
+    )
+    claims: bool = Field(
+        False, description="whether reports hold common claims about style transfer against these rows"
+    )
 
     @model_validator(mode="after")
     def _alone_when_isolated(self) -> Sweep:

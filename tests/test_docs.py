@@ -1,0 +1,103 @@
+"""What README, docs/ and reports/ say is there is there, and no table in them is older than the code."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+import stylize
+from stylize.results.schema import STATUSES
+from tests.support.samples import ROOT
+from tools import write_docs
+
+README = ROOT / "README.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")),
+         *sorted((ROOT / "reports").glob("*/README.md")), *sorted((ROOT / "stylize").rglob("*.md"))]  # fmt: skip
+MODULES = sorted(
+    str(path.relative_to(ROOT))
+    for package in ("stylize", "jobs")
+    for path in (ROOT / package).rglob("*.py")
+    if path.name != "__init__.py" or path.parent.name == "stylizers"
+)
+OTHERS_FLAGS = {"--address", "--baseline", "--generate", "--head", "--help", "--json", "--metrics-export-port"} | {
+    "--node-ip", "--rm", "--temp-dir", "--vgg", "--weights", "--working-dir", "--block"}  # fmt: skip
+"""Of Ray, of tools and of other programs."""
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the headings of a page as links name them."""
+    headings = re.findall(r"^#+ (.*)$", text_of(path), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if "://" not in link:
+            file, _, anchor = link.partition("#")
+            target = (page.parent / file).resolve() if file else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_that_are_shown_exist(page: Path) -> None:
+    for name in re.findall(r"python -m ((?:jobs|tools|stylize)(?:\.\w+)*)", text_of(page)):
+        if name != "jobs.NAME":
+            assert importlib.util.find_spec(name), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_that_are_named_exist(page: Path) -> None:
+    for name in re.findall(r"`((?:stylize|jobs|tools|tests|docs|dashboards)/[\w./-]+\.\w+)`", text_of(page)):
+        assert (ROOT / name).exists() or "NAME" in name, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_options_that_are_shown_exist(page: Path) -> None:
+    known = set(OTHERS_FLAGS)
+    for command in write_docs.COMMANDS.values():
+        known |= {flag for action in write_docs.parser_of(command)._actions for flag in action.option_strings}
+    if page.name not in ("CHANGELOG.md", "decisions.md"):
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text_of(page))) <= known
+
+
+@pytest.mark.parametrize(("page", "text"), list(write_docs.written()), ids=lambda value: getattr(value, "name", ""))
+def test_tables_are_what_the_code_says(page: Path, text: str) -> None:
+    assert text_of(page) == text, "run python -m tools.write_docs"
+
+
+def test_the_readme_is_short_and_its_lines_are() -> None:
+    assert len(text_of(README).split()) <= 1000
+    assert max(map(len, text_of(README).splitlines())) <= 120
+
+
+def test_the_readme_lists_every_method() -> None:
+    assert all(f"`{name}`" in text_of(README) for name in stylize.names())
+
+
+def test_every_status_is_explained() -> None:
+    assert all(f"| `{status}` |" in text_of(ROOT / "docs" / "rows.md") for status in STATUSES)
+
+
+def test_the_glossary_is_short() -> None:
+    glossary = text_of(ARCHITECTURE).partition("## Words\n")[2].partition("\n## ")[0]
+    assert 0 < len([line for line in glossary.splitlines() if line.startswith("- ")]) <= 15
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_its_line(module: str) -> None:
+    lines = text_of(ARCHITECTURE).splitlines()
+    assert sum(line.startswith(f"| `{module}` |") for line in lines) == 1
