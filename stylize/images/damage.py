@@ -1,0 +1,48 @@
+"""What decoders raise on damaged files, as errors of this package."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+
+from PIL import Image, UnidentifiedImageError
+
+from stylize.errors import CorruptImageError, UnsupportedImageError
+
+# MemoryError is not among them: it says nothing about the file.
+DAMAGE = (
+    OSError, SyntaxError, ValueError, LookupError, EOFError, TypeError, ArithmeticError, AssertionError,
+    AttributeError, RuntimeError, struct.error, zlib.error, Warning,
+)  # fmt: skip
+"""What Pillow's plugins raise on damaged files."""
+
+# What they say of whole files that they cannot read.
+_NOT_READ = (
+    "unsupported", "unknown pixel mode", "unknown data organization", "unknown raw mode", "not supported",
+    "not implemented",
+)  # fmt: skip
+
+# The size is checked from the header against `max_pixels`, a limit of the run's own; Pillow's, a warning from any
+# thread that cannot be caught without touching the others, would come on top of it.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Its complaints about metadata would, under `-W error`, cost an image whose pixels are whole.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+@contextlib.contextmanager
+def damage_is_corrupt() -> Iterator[None]:
+    """Turn what decoders raise into a CorruptImageError, or an UnsupportedImageError where the file is whole."""
+    try:
+        yield
+    except UnidentifiedImageError:
+        raise CorruptImageError("not an image that can be read") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnsupportedImageError(f"refused: {error}") from None
+    except DAMAGE as error:
+        line = " ".join(str(error).split())[:200] or type(error).__name__
+        if any(words in line.lower() for words in _NOT_READ):
+            raise UnsupportedImageError(f"a variant that is not read ({line}); save it as PNG or JPEG first") from None
+        raise CorruptImageError(f"damaged or cut short: {line}") from None

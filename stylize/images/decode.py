@@ -1,0 +1,49 @@
+"""Image files to pixels: (H, W, 3) uint8 RGB, upright, in sRGB, on white."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stylize.images.color import ToSrgb
+from stylize.images.damage import damage_is_corrupt
+from stylize.images.loading import Truncated, load
+from stylize.images.opening import MAX_PIXELS
+from stylize.images.orientation import SIDEWAYS, upright
+from stylize.images.pixels import Pixels, scaled_rgb, working_size
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Pixels (H, W, 3) uint8 at the working size, and the upright size of the file they came from.
+
+    `truncated`: the file ends within its pixels, and what it lacks is grey, black or white.
+    """
+
+    pixels: Pixels
+    source_width_px: int
+    source_height_px: int
+    truncated: bool = False
+
+
+def decode(
+    data: bytes, *, long_side_px: int | None = None, max_pixels: int = MAX_PIXELS, truncated: Truncated = "refuse"
+) -> Decoded:
+    """Return a file's pixels, their long side `long_side_px` (None: as they are). An animation's first frame counts.
+
+    Raises CorruptImageError for what is no whole image, UnsupportedImageError for one of more than `max_pixels`
+    (counted as a JPEG's decoder scales it down), of a kind that is not read, or without a sensible 8-bit form.
+    With `truncated` accept, a file cut within its pixels gives what it has, as far as its kind allows.
+    """
+    loaded = load(data, long_side_px, max_pixels, truncated)
+    width, height = loaded.width_px, loaded.height_px
+    # Before it is turned: `box` is in the file's own orientation.
+    size = working_size(width, height, long_side_px)
+    # cICP counts before a profile: the standard's order.
+    to_srgb = ToSrgb(None if loaded.signal is not None else loaded.profile, loaded.signal)
+    with damage_is_corrupt():
+        rgb = scaled_rgb(loaded.image, size, loaded.box, to_srgb)
+    if loaded.orientation in SIDEWAYS:
+        width, height = height, width
+    return Decoded(np.array(upright(rgb, loaded.orientation)), width, height, loaded.truncated)

@@ -1,0 +1,77 @@
+"""JPEG files that lack their end: whether it is the end marker alone, or pixels with it."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Iterator
+
+END = b"\xff\xd9"
+_START_OF_SCAN = 0xDA
+_PROGRESSIVE = (0xC2, 0xCA)
+_NO_BODY = (0x01, *range(0xD0, 0xD9))
+# What a decoder that still wants pixels takes for some; without 0xFF, which would begin a marker.
+FILLER = bytes(random.Random(1).choices(range(255), k=1 << 14))
+
+
+def without_end(data: bytes) -> bytes:
+    """Return the file up to its first picture's end marker, or all of it where it has none."""
+    end = _end_of_pixels(data)
+    return data[:end] if end is not None else data.rstrip(b"\xff")
+
+
+def has_end(data: bytes) -> bool:
+    """Return whether the first picture has its end marker."""
+    return _end_of_pixels(data) is not None
+
+
+def scans_are_complete(data: bytes) -> bool:
+    """Return whether a progressive file has every scan begun that its pixels need; True for other files."""
+    wanted: dict[int, list[int]] | None = None
+    for marker, body in _segments(data):
+        if marker in _PROGRESSIVE:
+            wanted = {body[6 + 3 * i]: [99] * 64 for i in range(body[5])}
+        elif marker == _START_OF_SCAN and wanted is not None:
+            count = body[0]
+            first, last, precision = body[1 + 2 * count : 4 + 2 * count]
+            for i in range(count):
+                levels = wanted[body[1 + 2 * i]]
+                levels[first : last + 1] = [precision & 15] * (last + 1 - first)
+    return wanted is None or not any(any(levels) for levels in wanted.values())
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (marker, body) of the first picture up to its end marker; of an entropy-coded part only what leads it."""
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:
+            at = data.find(b"\xff", at)
+            if at < 0:
+                return
+            continue
+        marker = data[at + 1]
+        if marker in (0x00, 0xFF) or marker in _NO_BODY:
+            at += 1 if marker == 0xFF else 2
+            continue
+        if marker == END[1]:
+            return
+        (length,) = struct.unpack(">H", data[at + 2 : at + 4])
+        yield marker, data[at + 4 : at + 2 + length]
+        at += 2 + length
+
+
+def _end_of_pixels(data: bytes) -> int | None:
+    at = 2
+    while True:
+        at = data.find(b"\xff", at)
+        if at < 0 or at + 1 >= len(data):
+            return None
+        marker = data[at + 1]
+        if marker == END[1]:
+            return at
+        if marker in (0x00, 0xFF) or marker in _NO_BODY:
+            at += 1 if marker == 0xFF else 2
+        elif at + 4 > len(data):
+            return None
+        else:
+            at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]

@@ -1,0 +1,51 @@
+"""The size that a JPEG XL file states, as its decoder gives it only with all pixels (ISO/IEC 18181-1, 9.2)."""
+
+from __future__ import annotations
+
+from stylize.errors import CorruptImageError
+
+_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+
+
+def stated_size(data: bytes) -> tuple[int, int]:
+    """Return (width, height) in pixels. Raises CorruptImageError."""
+    bits = _Bits(_codestream(data)[2:])
+    small = bits.take(1)
+    height = (bits.take(5) + 1) * 8 if small else _side(bits)
+    ratio = bits.take(3)
+    if ratio:
+        across, down = _RATIOS[ratio - 1]
+        return height * across // down, height
+    return ((bits.take(5) + 1) * 8 if small else _side(bits)), height
+
+
+class _Bits:
+    def __init__(self, data: bytes) -> None:
+        # Two sides of at most 35 bits each, and what stands around them.
+        self._value = int.from_bytes(data[:16], "little")
+
+    def take(self, count: int) -> int:
+        taken = self._value & ((1 << count) - 1)
+        self._value >>= count
+        return taken
+
+
+def _side(bits: _Bits) -> int:
+    return 1 + bits.take((9, 13, 18, 30)[bits.take(2)])
+
+
+def _codestream(data: bytes) -> bytes:
+    if data[:2] == b"\xff\x0a":
+        return data
+    at = 0
+    while at + 8 <= len(data):
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        start = at + 8
+        if length == 1:
+            length, start = int.from_bytes(data[start : start + 8], "big"), start + 8
+        if kind in (b"jxlc", b"jxlp"):
+            return data[start + (4 if kind == b"jxlp" else 0) :][:64]
+        if length == 0 or at + length < start:
+            break
+        at += length
+    raise CorruptImageError("damaged or cut short: no JPEG XL picture in it")

@@ -1,0 +1,176 @@
+"""An opened image to its pixels: what every viewer shows is read, what lacks pixels is not, or is said."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageChops, ImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from stylize.errors import CorruptImageError, UnsupportedImageError
+from stylize.images import heif, jpeg, png, tiff
+from stylize.images.color import Signal
+from stylize.images.damage import DAMAGE, damage_is_corrupt
+from stylize.images.formats import opener
+from stylize.images.opening import drafted, is_only_stated, open_image
+from stylize.images.orientation import orientation
+from stylize.images.pixels import Box
+
+Truncated = Literal["refuse", "accept"]
+"""What becomes of a file that ends within its pixels."""
+
+# What a JPEG decoder makes of pixels that it was not given.
+_NOTHING = (128, 0, (128, 128, 128), (128, 128, 128, 128))
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A file's first picture, in the file's own orientation, mode and colours; only the part in `box` counts."""
+
+    image: Image.Image
+    box: Box | None
+    width_px: int
+    height_px: int
+    orientation: int = 1
+    profile: bytes | None = None
+    signal: Signal | None = None
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    long_side_px: int | None
+    max_pixels: int
+    truncated: Truncated
+
+
+def load(data: bytes, long_side_px: int | None, max_pixels: int, truncated: Truncated) -> Loaded:
+    """Return what a file holds. Raises CorruptImageError and UnsupportedImageError as `decode` does."""
+    wish = _Wish(long_side_px, max_pixels, truncated)
+    image, box, (width, height) = _open(data, wish)
+    with damage_is_corrupt():
+        if is_only_stated(image):
+            return _load_stated(data, image)
+        assert isinstance(image, ImageFile.ImageFile)
+        if isinstance(image, TiffImageFile) and tiff.is_misread(image):
+            return _by_tifffile(data)
+        negative = isinstance(image, TiffImageFile) and tiff.is_negative(image)
+        loaded = Loaded(image, box, width, height)
+        try:
+            _load_whole(loaded, data, wish)
+        except DAMAGE as error:
+            _repair(loaded, data, wish, error)
+        loaded.orientation = orientation(loaded.image)
+        loaded.profile = loaded.profile or loaded.image.info.get("icc_profile")
+        if negative:
+            loaded.image = Image.fromarray(65_535 - np.asarray(loaded.image))
+        loaded.signal = _signal(image.format, data, loaded.profile)
+        return loaded
+
+
+def _open(data: bytes, wish: _Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
+    try:
+        image = open_image(io.BytesIO(data))
+    except CorruptImageError:
+        if not data.startswith(png.SIGNATURE):
+            raise
+        # Side matter that stands before the pixels can be what is damaged.
+        image = open_image(io.BytesIO(png.bare(data)[0]))
+    size = image.size
+    return image, drafted(image, wish.long_side_px, wish.max_pixels), size
+
+
+def _load_stated(data: bytes, image: Image.Image) -> Loaded:
+    if image.format == "TIFF":
+        return _by_tifffile(data)
+    opened = opener("JPEG XL")(io.BytesIO(data), "")
+    opened.load()
+    return Loaded(opened, None, *opened.size, orientation(opened), opened.info.get("icc_profile"))
+
+
+def _by_tifffile(data: bytes) -> Loaded:
+    read = tiff.read(data)
+    return Loaded(read.image, None, *read.image.size, read.orientation, read.profile)
+
+
+def _load_whole(loaded: Loaded, data: bytes, wish: _Wish) -> None:
+    image = loaded.image
+    extents = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
+    image.load()
+    if image.mode == "I" and image.format not in ("PNG", "PPM"):
+        # Only of these it is known that the values are of 16 bits.
+        raise UnsupportedImageError("signed or 32-bit values have no 8-bit form; convert the file first")
+    if extents is not None and extents != (0, 0, *image.size):
+        loaded.image = _transparent_outside(image, extents)
+    # A file that was cut and closed again: its decoder says nothing and fills with grey.
+    suspicious = image.format in ("JPEG", "MPO") and image.getpixel((image.width - 1, image.height - 1)) in _NOTHING
+    if suspicious and not _jpeg_holds_all(data, wish):
+        raise OSError("image file is truncated")
+
+
+def _transparent_outside(image: Image.Image, extents: tuple[int, int, int, int] | None) -> Image.Image:
+    """Return a GIF's first frame as viewers show it: nothing is drawn around it."""
+    drawn = Image.new("L", image.size, 0)
+    drawn.paste(255, extents)
+    shown = image.convert("RGBA")
+    shown.putalpha(ImageChops.multiply(shown.getchannel("A"), drawn))
+    return shown
+
+
+def _repair(loaded: Loaded, data: bytes, wish: _Wish, error: Exception) -> None:
+    """Load again what failed to, where no pixels are missing, or where such are accepted. Raises `error` if not."""
+    image = loaded.image
+    kind = image.format
+    assert isinstance(image, ImageFile.ImageFile)
+    if kind in ("JPEG", "MPO"):
+        whole = jpeg.scans_are_complete(data) and _jpeg_holds_all(data, wish)
+        if not whole and wish.truncated == "refuse":
+            raise error
+        loaded.image, loaded.box, _ = _loaded_jpeg(jpeg.without_end(data) + jpeg.END, wish)
+        loaded.truncated = not whole
+        return
+    if kind == "PNG":
+        data, loaded.profile = png.bare(data)
+        image = opener("PNG")(io.BytesIO(data), "")
+        loaded.image = image
+        try:
+            image.load()
+            return
+        except DAMAGE as again:
+            error = again
+    cut = "truncated" in str(error) or (isinstance(image, TiffImageFile) and tiff.is_cut(image, len(data)))
+    if wish.truncated == "refuse" or not cut or not image.tile:
+        raise error
+    # What was decoded so far is there; without this, it would be tried again.
+    image.tile = []
+    loaded.truncated = True
+
+
+def _jpeg_holds_all(data: bytes, wish: _Wish) -> bool:
+    """Return whether more bytes before the end would change nothing: then no pixel waits for any."""
+    body = jpeg.without_end(data)
+    try:
+        first, _, _ = _loaded_jpeg(body + jpeg.END, wish)
+        second, _, _ = _loaded_jpeg(body + jpeg.FILLER + jpeg.END, wish)
+    except DAMAGE:
+        return False
+    return ImageChops.difference(first, second).getbbox() is None if first.mode == second.mode else False
+
+
+def _loaded_jpeg(data: bytes, wish: _Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
+    image, box, size = _open(data, wish)
+    image.load()
+    return image, box, size
+
+
+def _signal(kind: str | None, data: bytes, profile: bytes | None) -> Signal | None:
+    """Return the colour that a file signals by numbers; a PNG's counts before its profile, elsewhere it is behind."""
+    if kind == "PNG":
+        return png.signal(data)
+    if kind in ("HEIF", "AVIF") and not profile:
+        return heif.signal(data)
+    return None

@@ -1,0 +1,129 @@
+"""Image files opened, and refused by what their first bytes and their header say."""
+
+from __future__ import annotations
+
+import io
+from typing import IO
+
+from PIL import Image, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from stylize.errors import CorruptImageError, UnsupportedImageError
+from stylize.images import jxl, tiff
+from stylize.images.damage import damage_is_corrupt
+from stylize.images.formats import HEAD_BYTES, kind_of, opener
+from stylize.images.pixels import Box, working_size
+
+MAX_PIXELS = 100_000_000
+BEFORE_SCALING = 8
+"""Times `max_pixels` that a JPEG may have which its decoder scales down as it reads."""
+BEFORE_SCALING_PROGRESSIVE = 2
+"""The same for a progressive JPEG, all of whose coefficients are held at once, 3 to 6 bytes a pixel."""
+BYTES_A_PIXEL = 8
+"""Of the largest sensible file for its pixels: uncompressed, four channels of 16 bits."""
+SIDE_MATTER_BYTES = 64 * 2**20
+"""What a file may hold beside its pixels."""
+LOOKED_AT_FIRST_BYTES = 32 * 2**20
+"""Larger files are not read before their header was looked at."""
+
+
+def refuse_too_large(file: IO[bytes], size_bytes: int, *, long_side_px: int | None, max_pixels: int) -> None:
+    """Raise an ImageError for a file whose header or size says already that it will not be decoded.
+
+    For a file not yet read; a small one passes unseen.
+    """
+    refuse_too_many_bytes(size_bytes, max_pixels)
+    if size_bytes > LOOKED_AT_FIRST_BYTES:
+        drafted(open_image(file), long_side_px, max_pixels)
+
+
+def refuse_too_many_bytes(size_bytes: int, max_pixels: int) -> None:
+    """Raise UnsupportedImageError for a file larger than any of so many pixels."""
+    limit = BYTES_A_PIXEL * max_pixels + SIDE_MATTER_BYTES
+    if size_bytes > limit:
+        raise UnsupportedImageError(
+            f"{size_bytes / 1e6:.0f} MB is over the limit of {limit / 1e6:.0f} MB for {max_pixels} pixels; "
+            "raise max_pixels to allow it"
+        )
+
+
+def open_image(file: IO[bytes]) -> Image.Image:
+    """Return a file's image, its header read, its pixels not. Raises CorruptImageError and UnsupportedImageError.
+
+    A kind that Pillow cannot open comes as an empty image of the stated size.
+    """
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    if not head:
+        raise CorruptImageError("an empty file")
+    kind = kind_of(head)
+    if kind == "JPEG XL":
+        # Opened, it would be decoded before its size is known.
+        opener(kind)
+        return _Stated(kind, jxl.stated_size(head))
+    with damage_is_corrupt():
+        if kind is None:
+            return _as_tga(file)
+        if kind == "TIFF":
+            return _open_tiff(file)
+        return opener(kind)(file, "")
+
+
+def drafted(image: Image.Image, long_side_px: int | None, max_pixels: int) -> Box | None:
+    """Let the JPEG decoder scale down by a power of two, to no less than twice what is wanted, and check the size.
+
+    Returns the part of what it will give that is the image: its last column and row may be so in part only. Raises
+    UnsupportedImageError for more than `max_pixels`.
+    """
+    width, height = image.size
+    box: Box | None = None
+    limit = max_pixels
+    # MPO is what many phones write: a JPEG with more pictures behind the first.
+    if long_side_px is not None and isinstance(image, ImageFile.ImageFile) and image.format in ("JPEG", "MPO"):
+        wanted = working_size(width, height, long_side_px)
+        scaled = image.draft(None, (2 * wanted[0], 2 * wanted[1]))
+        box = scaled[1] if scaled else None
+        times = BEFORE_SCALING_PROGRESSIVE if image.info.get("progressive") else BEFORE_SCALING
+        limit = max_pixels if image.size == (width, height) else max_pixels * times
+    if width * height > limit or image.width * image.height > max_pixels:
+        raise UnsupportedImageError(
+            f"{width} x {height} px is over the limit of {limit} pixels; raise max_pixels to allow it"
+        )
+    return box
+
+
+class _Stated(Image.Image):
+    """An image of which only the header was read."""
+
+    def __init__(self, format: str, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.format = format
+        self._size = size
+
+
+def is_only_stated(image: Image.Image) -> bool:
+    """Return whether an opened image holds no way to its pixels."""
+    return isinstance(image, _Stated)
+
+
+def _open_tiff(file: IO[bytes]) -> Image.Image:
+    try:
+        image = TiffImageFile(file, "")
+    except (SyntaxError, KeyError):
+        # Of a layout that Pillow does not know; what it does not say is whether the file is whole.
+        file.seek(0)
+        return _Stated("TIFF", tiff.stated_size(file))
+    tiff.refuse(image)
+    return image
+
+
+def _as_tga(file: IO[bytes]) -> ImageFile.ImageFile:
+    try:
+        return opener("TGA")(file, "")
+    except (SyntaxError, OSError):
+        raise CorruptImageError("not an image that can be read") from None
+
+
+def header_size(data: bytes) -> tuple[int, int]:
+    """Return (width, height) in pixels as the header says, before any turning. Raises CorruptImageError."""
+    return open_image(io.BytesIO(data)).size

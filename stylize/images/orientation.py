@@ -1,0 +1,45 @@
+"""Which way up an image is: EXIF's orientation, counted once."""
+
+from __future__ import annotations
+
+import logging
+
+from PIL import ExifTags, Image
+
+from stylize.images.damage import DAMAGE
+
+log = logging.getLogger(__name__)
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = (5, 6, 7, 8)
+"""Orientations whose width upright is the height in the file."""
+
+
+def orientation(image: Image.Image) -> int:
+    """Return the orientation (1 to 8) that is still to be undone once the image is loaded; 1 where there is none.
+
+    To be asked after loading: asked before, a PNG loads itself and hides its damage, and a TIFF is turned by Pillow.
+    """
+    # These containers say themselves how they are turned, and their decoders have done it.
+    if image.format == "HEIF" or (image.format == "JXL" and not getattr(image, "jpeg", False)):
+        return 1
+    # A damaged EXIF block says nothing about the pixels, so it never costs the image.
+    try:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except DAMAGE:
+        log.debug("EXIF not readable", exc_info=True)
+        return 1
+    return turned if turned in range(1, 9) else 1
+
+
+def upright(image: Image.Image, turned: int) -> Image.Image:
+    """Return the image with its orientation undone."""
+    return image.transpose(_TURNS[turned]) if turned in _TURNS else image

@@ -1,0 +1,100 @@
+"""Decoded images to 8-bit RGB on white, scaled on the way, a band of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageChops
+
+from stylize.errors import UnsupportedImageError
+
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+Box = tuple[float, float, float, float]
+
+BAND_PIXELS = 4_000_000
+"""What is converted at once: whole images of 100 megapixels took several times their size."""
+REDUCING_GAP = 3.0
+"""Down to this many times the wanted size pixels are averaged in whole blocks, which shows no difference."""
+
+# 257 maps 65535 to 255.
+SIXTEEN_TO_EIGHT = ((np.arange(65_536) + 128) // 257).astype(np.uint8)
+
+Convert = Callable[[Image.Image], Image.Image]
+
+
+def working_size(width: int, height: int, long_side_px: int | None) -> tuple[int, int]:
+    """Return (width, height) in pixels with the long side as asked, the ratio kept, no side under 1."""
+    if long_side_px is None or max(width, height) == long_side_px:
+        return width, height
+    if long_side_px < 1:
+        raise ValueError(f"long_side_px is {long_side_px}; give 1 or more, or None for the image's own size")
+    scale = long_side_px / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def resize(pixels: Pixels, width_px: int, height_px: int) -> Pixels:
+    """Return (H, W, 3) uint8 pixels in the given size, with the filter that `decode` uses."""
+    image = Image.fromarray(pixels)
+    if image.size == (width_px, height_px):
+        return pixels
+    return np.array(image.resize((width_px, height_px), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP))
+
+
+def scaled_rgb(image: Image.Image, size: tuple[int, int], box: Box | None, to_srgb: Convert) -> Image.Image:
+    """Return a loaded image of any mode as RGB of `size`, on white. `box` is the part of it that counts.
+
+    `to_srgb` converts an 8-bit image without alpha to RGB. Raises UnsupportedImageError for values without an 8-bit
+    form.
+    """
+    left, top, right, bottom = box or (0, 0, *image.size)
+    across = max(1, int((right - left) / size[0] / REDUCING_GAP))
+    down = max(1, int((bottom - top) / size[1] / REDUCING_GAP))
+    rows = max(1, BAND_PIXELS // image.width // down) * down
+    if rows >= image.height:
+        reduced = to_srgb(_on_white(_eight_bit(image), (across, down)))
+    else:
+        reduced = Image.new("RGB", (-(-image.width // across), -(-image.height // down)))
+        for start in range(0, image.height, rows):
+            band = image.crop((0, start, image.width, min(start + rows, image.height)))
+            reduced.paste(to_srgb(_on_white(_eight_bit(band), (across, down))), (0, start // down))
+    box = (left / across, top / down, right / across, bottom / down)
+    if reduced.size == size and box == (0, 0, *size):
+        return reduced
+    return reduced.resize(size, Image.Resampling.LANCZOS, box)
+
+
+def _on_white(image: Image.Image, factor: tuple[int, int]) -> Image.Image:
+    """Return an 8-bit image averaged over blocks of `factor`, in L, RGB or a mode that a colour profile is for."""
+    grey = image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        # Scaled with its colours weighted by alpha: a transparent pixel's has no meaning.
+        image = _reduced(image.convert("RGBA").convert("RGBa"), factor)
+        red, green, blue, alpha = image.split()
+        white = ImageChops.invert(alpha)
+        image = Image.merge("RGB", [ImageChops.add(colour, white) for colour in (red, green, blue)])
+        return image.convert("L") if grey else image
+    if image.mode not in ("L", "RGB", "CMYK", "LAB"):
+        image = image.convert("L" if grey else "RGB")
+    return _reduced(image, factor)
+
+
+def _reduced(image: Image.Image, factor: tuple[int, int]) -> Image.Image:
+    return image if factor == (1, 1) else image.reduce(factor)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        eight = Image.fromarray(SIXTEEN_TO_EIGHT[values])
+        if image.info.get("transparency") is None:
+            return eight
+        # One grey of the sixteen bits is transparent, not all that become the same eight.
+        return Image.merge("LA", (eight, Image.fromarray((values != image.info["transparency"]) * np.uint8(255))))
+    if image.mode == "F":
+        floats = np.asarray(image)
+        if not np.isfinite(floats).all() or floats.min() < 0 or floats.max() > 1:
+            raise UnsupportedImageError("float values outside [0, 1] have no 8-bit form; convert the file first")
+        return Image.fromarray((floats * 255 + 0.5).astype(np.uint8))
+    return image

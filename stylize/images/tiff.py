@@ -1,0 +1,131 @@
+"""TIFF files that Pillow misreads, by another reader, and those that are something else."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
+
+from stylize.errors import UnsupportedImageError
+from stylize.images.pixels import SIXTEEN_TO_EIGHT
+
+_NEW_SUBFILE_TYPE, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _ORIENTATION = 254, 258, 259, 262, 273, 274
+_COUNTS, _PLANAR, _TILE_OFFSETS, _TILE_COUNTS, _SUB_IFDS, _SAMPLE_FORMAT = 279, 284, 324, 325, 330, 339
+_SUBSAMPLING, _ICC_PROFILE, _DNG_VERSION = 530, 34675, 50706
+# None, CCITT's three, LZW, JPEG twice, deflate twice, PackBits, LZMA, Zstandard.
+_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
+_WHITE_IS_ZERO, _YCBCR = 0, 6
+
+
+class Read(NamedTuple):
+    """An image that Pillow would not have read right, with what it would have said of it."""
+
+    image: Image.Image
+    profile: bytes | None
+    orientation: int
+
+
+def refuse(image: TiffImageFile) -> None:
+    """Raise UnsupportedImageError for what would give other pixels than the file's, or none."""
+    tags = image.tag_v2
+    if _DNG_VERSION in tags or (_SUB_IFDS in tags and _number(tags.get(_NEW_SUBFILE_TYPE, 0)) & 1):
+        # The first picture is a thumbnail.
+        raise UnsupportedImageError("a camera's raw file, which is not read; develop it to JPEG or TIFF first")
+    _refuse_compression(_number(tags.get(_COMPRESSION, 1)))
+    if 2 in _numbers(tags.get(_SAMPLE_FORMAT)):
+        raise UnsupportedImageError("signed or 32-bit values have no 8-bit form; convert the file first")
+    if tags.get(_PHOTOMETRIC) == _YCBCR and _is_raw(image) and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
+        raise UnsupportedImageError("TIFF with uncompressed subsampled colour is not read; convert it to RGB")
+
+
+def is_misread(image: TiffImageFile) -> bool:
+    """Return whether Pillow gives wrong pixels, or none: it takes uncompressed planes of 16 bits for planes of 8."""
+    return (_deep(image) or image.mode == "LA") and image.tag_v2.get(_PLANAR) == 2 and _is_raw(image)
+
+
+def is_negative(image: TiffImageFile) -> bool:
+    """Return whether Pillow leaves white at zero: it turns only 8 bits and less the right way round."""
+    return _deep(image) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+
+def is_cut(image: TiffImageFile, length: int) -> bool:
+    """Return whether pixels lie beyond the file's end."""
+    tags = image.tag_v2
+    for offsets, counts in ((_OFFSETS, _COUNTS), (_TILE_OFFSETS, _TILE_COUNTS)):
+        pairs = zip(_numbers(tags.get(offsets)), _numbers(tags.get(counts)), strict=False)
+        if any(at + count > length for at, count in pairs):
+            return True
+    return False
+
+
+def stated_size(file: Any) -> tuple[int, int]:
+    """Return (width, height) of a file's first picture in pixels, by the other reader."""
+    import tifffile
+
+    with tifffile.TiffFile(file) as opened:
+        page: Any = opened.pages[0]
+        _refuse_compression(int(page.compression))
+        return page.imagewidth, page.imagelength
+
+
+def read(data: bytes) -> Read:
+    """Return the first picture, by tifffile. Raises UnsupportedImageError for what is neither grey, RGB nor CMYK."""
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as opened:
+        page: Any = opened.pages[0]
+        values = page.asarray()
+        if page.planarconfig == 2 and values.ndim == 3:
+            values = np.moveaxis(values, 0, -1)
+        profile, turned = (page.tags.get(code) for code in (_ICC_PROFILE, _ORIENTATION))
+        image = _image(_eight_bit(values), int(page.photometric), tuple(page.extrasamples))
+    return Read(image, None if profile is None else profile.value, 1 if turned is None else int(turned.value))
+
+
+def _refuse_compression(number: int) -> None:
+    if number not in _COMPRESSIONS:
+        raise UnsupportedImageError(f"TIFF compression {number} is not read; save it as PNG or JPEG first")
+
+
+def _is_raw(image: TiffImageFile) -> bool:
+    return any(tile[0] == "raw" for tile in image.tile)
+
+
+def _deep(image: TiffImageFile) -> bool:
+    return max(_numbers(image.tag_v2.get(_BITS)), default=1) > 8
+
+
+def _eight_bit(values: np.ndarray) -> np.ndarray:
+    if values.dtype == np.uint16:
+        return np.asarray(SIXTEEN_TO_EIGHT[values])
+    if values.dtype == np.uint8:
+        return values
+    raise UnsupportedImageError(f"TIFF values of type {values.dtype} are not read; convert the file to 8 bits first")
+
+
+def _image(values: np.ndarray, photometric: int, extra: tuple[int, ...]) -> Image.Image:
+    values = values[..., None] if values.ndim == 2 else values
+    colours = {0: 1, 1: 1, 2: 3, 5: 4}.get(photometric, 0)
+    if values.ndim != 3 or not colours or values.shape[2] < colours:
+        raise UnsupportedImageError(f"TIFF of photometric kind {photometric} in such planes is not read; convert it")
+    if photometric == 0:
+        values = np.concatenate([255 - values[..., :1], values[..., 1:]], axis=2)
+    # 1: colours are multiplied by alpha already; 2: they are not; 0: nobody knows what it is.
+    alpha = extra[0] if extra and values.shape[2] > colours and colours < 4 else 0
+    mode = {1: "L", 3: "RGB", 4: "CMYK"}[colours]
+    if alpha:
+        mode = {(1, 1): "La", (1, 2): "LA", (3, 1): "RGBa", (3, 2): "RGBA"}[colours, int(alpha)]
+        colours += 1
+    kept = np.ascontiguousarray(values[..., :colours])
+    return Image.frombytes(mode, (kept.shape[1], kept.shape[0]), kept.tobytes())
+
+
+def _numbers(value: Any) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,101 @@
+"""Every depth, palette and transparency becomes 8-bit RGB on white."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylize.errors import UnsupportedImageError
+from stylize.images import decode, encode
+from tests.support.image_files import PHOTO, png_chunk, png_header, saved
+
+
+def test_png_and_rgb_give_their_exact_pixels() -> None:
+    decoded = decode(encode(PHOTO, "png", 95))
+    assert (decoded.pixels == PHOTO).all()
+    assert (decoded.source_width_px, decoded.source_height_px) == (64, 48)
+    assert decoded.pixels.flags.c_contiguous
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
+    ramp = np.linspace(0, 65_535, 256).astype(np.uint16).reshape(16, 16)
+    pixels = decode(saved(Image.fromarray(ramp), "PNG")).pixels[..., 0].ravel()
+    assert (np.abs(pixels.astype(int) - np.arange(256)) <= 1).all()
+
+
+def test_sixteen_bit_rgb_png_keeps_its_colours() -> None:
+    row = b"\x00" + struct.pack(">6H", 65_535, 32_896, 0, 0, 32_896, 65_535)
+    data = png_header(2, 1, depth=16) + png_chunk(b"IDAT", zlib.compress(row)) + png_chunk(b"IEND", b"")
+    pixels = decode(data).pixels
+    assert np.abs(pixels.astype(int) - [[[255, 128, 0], [0, 128, 255]]]).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["<u2", ">u2"])
+def test_sixteen_bit_tiff_and_pgm_are_scaled_too(kind: str) -> None:
+    values = np.array([[0, 32_896, 65_535]], np.uint16)
+    pgm = b"P5 3 1 65535\n" + values.astype(">u2").tobytes()
+    for data in (saved(Image.fromarray(values.astype(kind)), "TIFF"), pgm):
+        assert decode(data).pixels[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_grey_of_thirty_two_bits_is_unsupported_whatever_its_values() -> None:
+    for value in (0, 200, 70_000, -1):
+        with pytest.raises(UnsupportedImageError, match="32-bit"):
+            decode(saved(Image.fromarray(np.full((2, 2), value, np.int32)), "TIFF"))
+
+
+@pytest.mark.parametrize(("depth", "values"), [(8, (16,)), (16, (65_535, 0, 0)), (16, (4096,))])
+def test_one_transparent_colour_is_laid_on_white(depth: int, values: tuple[int, ...]) -> None:
+    row = b"\x00" + struct.pack(f">{len(values)}{'H' if depth == 16 else 'B'}", *values)
+    head = png_header(1, 1, depth, 2 if len(values) == 3 else 0)
+    tail = png_chunk(b"IDAT", zlib.compress(row)) + png_chunk(b"IEND", b"")
+    assert (decode(head + png_chunk(b"tRNS", struct.pack(f">{len(values)}H", *values)) + tail).pixels == 255).all()
+
+
+def test_transparency_is_laid_on_white() -> None:
+    rgba = np.zeros((4, 4, 4), np.uint8)
+    rgba[:, 2:] = (10, 20, 30, 255)
+    pixels = decode(saved(Image.fromarray(rgba), "PNG")).pixels
+    assert (pixels[:, :2] == 255).all()
+    assert (pixels[:, 2:] == (10, 20, 30)).all()
+
+
+def test_palette_with_transparency_is_laid_on_white() -> None:
+    image = Image.new("P", (4, 4), 0)
+    image.putpalette([200, 0, 0, 0, 0, 200])
+    image.paste(1, (2, 0, 4, 4))
+    for format in ("PNG", "GIF"):
+        pixels = decode(saved(image, format, transparency=0)).pixels
+        assert (pixels[:, :2] == 255).all()
+        assert (pixels[:, 2:] == (0, 0, 200)).all()
+
+
+def test_grey_with_transparency_is_laid_on_white() -> None:
+    image = Image.new("LA", (2, 1), (80, 255))
+    image.putpixel((1, 0), (80, 0))
+    assert decode(saved(image, "PNG")).pixels[0].tolist() == [[80] * 3, [255] * 3]
+
+
+@pytest.mark.parametrize(("mode", "value"), [("L", 77), ("1", 1), ("LA", (77, 255))])
+def test_grey_becomes_rgb(mode: str, value: int | tuple[int, int]) -> None:
+    pixels = decode(saved(Image.new(mode, (5, 4), value), "PNG")).pixels
+    assert pixels.shape == (4, 5, 3)
+    assert (pixels == (255 if mode == "1" else 77)).all()
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "TIFF"])
+def test_the_first_frame_of_an_animation_counts(format: str) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    data = saved(frames[0], format, save_all=True, append_images=frames[1:])
+    assert np.abs(decode(data).pixels.astype(int) - (255, 0, 0)).max() < 8
+
+
+def test_float_values_outside_the_range_are_unsupported() -> None:
+    good = saved(Image.fromarray(np.full((4, 4), 0.5, np.float32)), "TIFF")
+    assert (decode(good).pixels == 128).all()
+    with pytest.raises(UnsupportedImageError, match="float"):
+        decode(saved(Image.fromarray(np.full((4, 4), 7.0, np.float32)), "TIFF"))
