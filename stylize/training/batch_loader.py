@@ -123,13 +123,15 @@ class Batches:
         if not judge.scales:
             crops = Crops(photos.files, config.crop_px, CONTENT_ZOOM, f"{config.seed}/scales")
             judge.measure(_put(crops.batch(key, config.batch), device) for key in range(8))
-        self._contents = self._supply(photos.files, CONTENT_ZOOM, "content", self._content)
+        self._contents = self._loader(photos.files, CONTENT_ZOOM, "content", self._content, config.batch)
         self._styles: BatchLoader[StyleTarget] | None = None
         if isinstance(config, JohnsonConfig):
             self._style = self._as_style(self._style_image(config))
         else:
             # Photos serve as styles, too: a few thousand artworks are few.
-            self._styles = self._supply(artworks.files + photos.files[::8], STYLE_ZOOM, "style", self._as_style)
+            count = 1 if config.pooled_share else config.batch
+            files = artworks.files + photos.files[::8]
+            self._styles = self._loader(files, STYLE_ZOOM, "style", self._as_style, count)
 
     def at(self, step: int) -> tuple[Content, StyleTarget]:
         """Of step `step`, counted from 0. Now and then the photos are their own style: `style.image` is then theirs."""
@@ -153,10 +155,12 @@ class Batches:
         if self._styles:
             self._styles.close()
 
-    def _supply(self, files: tuple[Path, ...], zoom: float, what: str, make: Callable[[Tensor], T]) -> BatchLoader[T]:
+    def _loader(
+        self, files: tuple[Path, ...], zoom: float, what: str, make: Callable[[Tensor], T], count: int
+    ) -> BatchLoader[T]:
         config = self._config
         crops = Crops(files, config.crop_px, zoom, f"{config.seed}/{self._rank}/{what}")
-        return BatchLoader(crops, config.batch, make, config.reuse, _loaders(config, self._device), self._device)
+        return BatchLoader(crops, count, make, config.reuse, _loaders(config, self._device), self._device)
 
     def _content(self, image: Tensor) -> Content:
         return Content(image, self._judge.look(image)[CONTENT_LAYER])

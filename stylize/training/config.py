@@ -50,6 +50,16 @@ class TrainConfig(BaseModel):
         le=1,
         description="compact: share of steps whose style is the photo itself: what alpha = 0 is to mean",
     )
+    consistency_weight: float = Field(
+        0.0, ge=0, description="of how far a part of a photo, painted by itself, is from that part of the whole picture"
+    )
+    consistency_ramp: int = Field(1_000, ge=1, description="steps in which consistency_weight grows from 0")
+    pooled_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the style's terms that goes by all photos of a step together, which then have one style",
+    )
     style_px: int = Field(384, ge=64, description="johnson: long side of the style image")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="of the networks; auto: bf16 where the device has instructions for it"

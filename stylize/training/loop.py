@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from stylize.errors import CannotContinueError
 from stylize.io.files import write_atomic
 from stylize.stylizers.base import fast_bf16
-from stylize.training import losses, record
+from stylize.training import consistency, losses, record
 from stylize.training.batch_loader import Batches
 from stylize.training.config import TrainConfig
 from stylize.training.data import Crops, Folder
@@ -153,10 +153,14 @@ class Trainer:
             group["lr"] = rate
         with self.judge.autocast():
             result = self.parallel(photos, style.image.float()).float()
-        parts = losses.terms(self.judge.features(result), content.features, style.target, result)
-        if style.image is content.image:
+        own_style = style.image is content.image
+        pooled_share = 0.0 if own_style else self.config.pooled_share
+        parts = losses.terms(self.judge.features(result), content.features, style.target, result, pooled_share)
+        if own_style:
             parts["identity"] = (result - photos).square().mean()
-        loss = losses.total(parts, self.config.terms())
+        if self.config.consistency_weight:
+            parts["consistency"] = self._consistency(photos, style.image.float(), result)
+        loss = losses.total(parts, self._term_weights())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -164,6 +168,20 @@ class Trainer:
         self.step += 1
         self._follow()
         return {name: value.detach() for name, value in {"loss": loss, **parts}.items()}
+
+    def _consistency(self, photos: Tensor, style: Tensor, result: Tensor) -> Tensor:
+        """Return how far a window of the photos, painted by itself, is from that window of `result`."""
+        seed = f"{self.config.seed}/{self.place.rank}/{self.step}/window"
+        window = consistency.draw_window(photos.shape[-1], seed)
+        with self.judge.autocast():
+            part = self.parallel(consistency.part_of(photos, window, seed), style).float()
+        return consistency.distance(result, part, window)
+
+    def _term_weights(self) -> dict[str, float]:
+        """Return each term's weight in this step."""
+        weights = self.config.terms()
+        weights["consistency"] *= min(1.0, (self.step + 1) / self.config.consistency_ramp)
+        return weights
 
     def _follow(self) -> None:
         # What is saved is an average of the last few hundred steps: steadier than any one of them.
