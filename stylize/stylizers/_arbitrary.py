@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -16,10 +16,10 @@ from stylize.stylizers._color import match_colors
 
 
 class Settings(_feedforward.Settings):
-    """alpha in [0, 1]: 0 keeps the content's own look, 1 is the full style. preserve_color: keep its colours, too."""
+    """alpha in [0, 1]: 0 keeps the photo, 1 is the full style. preserve_color: keep its colours, too."""
 
     alpha: float = Field(
-        1.0, ge=0, le=1, description="how much style: 1 all, 0 near the photo (it still passes the network)"
+        1.0, ge=0, le=1, description="how much style: 1 all, 0 the photo itself; below 1 takes twice the time"
     )
     preserve_color: bool = Field(False, description="give the artwork the photo's colours first")
 
@@ -32,9 +32,14 @@ class _Pictures:
 
 
 class ArbitraryStyle(_feedforward.FeedForward):
-    """A feed-forward method that takes any picture as a style. Subclasses define `encode`, `mix_codes`, `forward`."""
+    """A feed-forward method that takes any picture as a style. Subclasses define `encode` and `forward`."""
 
     settings_type: ClassVar[type[base.Settings]] = Settings
+
+    @property
+    def blends_codes(self) -> bool:
+        """Whether `alpha` is applied here, to the codes; else `forward` applies it, as the method's paper says."""
+        return True
 
     @abstractmethod
     def encode(self, style: Tensor) -> Any:
@@ -70,33 +75,48 @@ class ArbitraryStyle(_feedforward.FeedForward):
 
     def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
         """(N, 3, H, W) in [0, 1] and a code to (N, 3, H, W) in [0, 1]."""
-        if not isinstance(code, _Pictures):
-            return super().stylize_batch(contents, code)
-        plain = super().stylize_batch
-        return torch.cat([plain(one[None], self._matched(code, one)) for one in contents])
+        if isinstance(code, _Pictures):
+            return torch.cat([self._part_way(one[None], self._matched(code, one)) for one in contents])
+        return self._part_way(contents, code)
 
-    def toward(self, contents: Tensor, code: Any, alpha: float) -> Any:
-        """A code for each of (N, 3, H, W) between the photo's own, its look kept (alpha 0), and `code` (alpha 1)."""
-        own = [self.encode(one.float()) for one in contents]
-        return _lerp(own, code, alpha)
+    def _part_way(self, contents: Tensor, code: Any) -> Tensor:
+        """Restyle `alpha` of the way: exactly the photo at 0, exactly the full style at 1.
+
+        The code lies between the photo's own and the style's. What the network misses of a photo under its own code
+        (tone, fine detail) is added again, less of it the more style there is.
+        """
+        alpha = self.settings.alpha
+        if alpha == 1 or not self.blends_codes:
+            return super().stylize_batch(contents, code)
+        own = _stacked([self.encode(one) for one in contents])
+        missed = contents - self.run(contents, own)
+        return _feedforward.into_range(missed.mul_(1 - alpha).add_(self.run(contents, _lerp(own, code, alpha))))
 
     def _matched(self, code: _Pictures, content: Tensor) -> Any:
         pictures, shares = zip(*code.pictures, strict=True)
         return _weighted([self.encode(match_colors(picture, content)) for picture in pictures], shares)
 
 
-def _lerp(own: Sequence[Any], code: Any, alpha: float) -> Any:
-    if isinstance(code, Tensor):
-        return torch.lerp(torch.cat(list(own)), code, alpha)
-    parts = [_lerp(mine, part, alpha) for mine, part in zip(zip(*own, strict=True), code, strict=True)]
-    kind = type(code)
-    return kind(*parts) if hasattr(kind, "_fields") else tuple(parts)
+def _stacked(codes: Sequence[Any]) -> Any:
+    """Return the codes of several photos as one of a batch."""
+    return _combined(codes, lambda tensors: torch.cat(list(tensors)))
+
+
+def _lerp(own: Any, code: Any, alpha: float) -> Any:
+    return _combined((own, code), lambda tensors: torch.lerp(tensors[0], tensors[1], alpha))
 
 
 def _weighted(codes: Sequence[Any], shares: Sequence[float]) -> Any:
-    """The weighted sum of codes: tensors, or tuples of codes."""
+    """Return the weighted sum of codes."""
+    return _combined(
+        codes, lambda tensors: torch.stack([x * share for x, share in zip(tensors, shares, strict=True)]).sum(0)
+    )
+
+
+def _combined(codes: Sequence[Any], combine: Callable[[Sequence[Tensor]], Tensor]) -> Any:
+    """Apply `combine` to what stands at one place of each code: codes are tensors, or (named) tuples of codes."""
     if isinstance(codes[0], Tensor):
-        return torch.stack([code * share for code, share in zip(codes, shares, strict=True)]).sum(0)
-    parts = [_weighted(part, shares) for part in zip(*codes, strict=True)]
+        return combine(codes)
+    parts = [_combined(part, combine) for part in zip(*codes, strict=True)]
     kind = type(codes[0])
     return kind(*parts) if hasattr(kind, "_fields") else tuple(parts)

@@ -81,17 +81,25 @@ class FeedForward(base.Stylizer):
 
     def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
         """(N, 3, H, W) in [0, 1] and a code to (N, 3, H, W) in [0, 1]."""
+        return into_range(self.run(contents, code))
+
+    def run(self, contents: Tensor, code: Any) -> Tensor:
+        """Return the network's picture of (N, 3, H, W) in [0, 1], in fp32, of the same size, about [0, 1]."""
         height, width = contents.shape[-2:]
         image = self.forward(self.batch(contents), code)
         # The networks round a side up to a multiple of their stride.
-        image = image[..., :height, :width].float()
-        # An infinity would be clamped to white and pass for a picture: times 0 it makes the whole image NaN.
-        nothing = image.sum((1, 2, 3), keepdim=True) * 0
-        return image.clamp_(0, 1).add_(nothing)
+        return image[..., :height, :width].float()
 
     @abstractmethod
     def forward(self, contents: Tensor, code: Any) -> Tensor:
         """(N, 3, H, W) in [0, 1] in this precision to (N, 3, H', W'), about [0, 1]; H' and W' no less than H and W."""
+
+
+def into_range(image: Tensor) -> Tensor:
+    """Clamp (N, 3, H, W) to [0, 1] in place; an image that holds NaN or an infinity becomes NaN."""
+    # An infinity would be clamped to white and pass for a picture: times 0 it makes the whole image NaN.
+    nothing = image.sum((1, 2, 3), keepdim=True) * 0
+    return image.clamp_(0, 1).add_(nothing)
 
 
 def check_compiler(device: torch.device) -> None:

@@ -7,11 +7,13 @@ in [0, 1]) up to relu4_1, and `decoder.pth`.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
-from stylize.stylizers import _arbitrary
+from stylize.stylizers import _arbitrary, base
 from stylize.stylizers._layers import adain, at_least, conv, mean_std
 
 ENCODER, DECODER = "vgg_normalised.pth", "decoder.pth"
@@ -68,6 +70,12 @@ class Restyler(nn.Module):
         return image
 
 
+class Settings(_arbitrary.Settings):
+    """alpha as in the paper."""
+
+    alpha: float = Field(1.0, ge=0, le=1, description="how much style: 1 all, 0 the photo as the decoder gives it back")
+
+
 class AdaIN(_arbitrary.ArbitraryStyle):
     """Arbitrary style by matching channel statistics of VGG19's relu4_1."""
 
@@ -76,6 +84,12 @@ class AdaIN(_arbitrary.ArbitraryStyle):
     needs = f"a folder with {ENCODER} and {DECODER}"
     backbone = "vgg19"
     least_px = 16
+    settings_type: ClassVar[type[base.Settings]] = Settings
+
+    @property
+    def blends_codes(self) -> bool:
+        """False: `alpha` lies between features (section 6, equation 14), so 0 is the photo as the decoder has it."""
+        return False
 
     def load(self, weights: Path | str | None) -> None:
         """Load the two files of a folder."""

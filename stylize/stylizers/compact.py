@@ -48,9 +48,6 @@ class Compact(_arbitrary.ArbitraryStyle):
 
     def forward(self, contents: Tensor, code: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1] to the same, about [0, 1]."""
-        alpha = self.settings.alpha
-        if alpha < 1:
-            code = self.toward(contents, code, alpha)
         image: Tensor = self.net(contents, code)
         return image
 

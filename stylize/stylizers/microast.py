@@ -32,7 +32,7 @@ class Code(NamedTuple):
 
 
 class Settings(_arbitrary.Settings, _feedforward.FoldedSettings):
-    """alpha goes from the content's own code (0) to the style's (1)."""
+    """blend: what `alpha` lies between."""
 
     blend: Literal["codes", "features"] = Field(
         "codes", description="what alpha mixes; features: as the published program, whose weights were not made for it"
@@ -174,6 +174,11 @@ class MicroAST(_arbitrary.ArbitraryStyle):
             net.decoder.dec3 = FoldedTail(net.decoder.dec3)
         self.net = self.prepare(net, keep=[net.decoder.dec1])
 
+    @property
+    def blends_codes(self) -> bool:
+        """Whether `alpha` lies between codes; else between features, as the published program has it."""
+        return bool(self.settings.blend == "codes")
+
     def encode(self, style: Tensor) -> Code:
         """(3, H, W) in [0, 1] to a code of eight (1, 64, 1, 1) tensors in fp32."""
         shallow, deep = self.style_encoder(at_least(style, 8)[None])
@@ -182,9 +187,7 @@ class MicroAST(_arbitrary.ArbitraryStyle):
 
     def forward(self, contents: Tensor, code: Code) -> Tensor:
         """(N, 3, H, W) in [0, 1] to (N, 3, H', W') of multiples of 4."""
-        alpha = self.settings.alpha
-        if alpha < 1 and self.settings.blend == "codes":
-            code, alpha = self.toward(contents, code, alpha), 1.0
+        alpha = 1.0 if self.blends_codes else self.settings.alpha
         image: Tensor = self.net(contents, code, alpha)
         return image
 

@@ -48,7 +48,7 @@ class TrainConfig(BaseModel):
         0.1,
         ge=0,
         le=1,
-        description="compact: share of steps whose style is the photo itself: what alpha = 0 is to mean",
+        description="compact: share of steps whose style is the photo itself, which alpha below 1 goes by",
     )
     consistency_weight: float = Field(
         0.0, ge=0, description="of how far a part of a photo, painted by itself, is from that part of the whole picture"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,23 @@ def test_no_name_loads_the_bundled_model() -> None:
     assert stylize.load().name == "compact"
 
 
-def test_alpha_goes_from_the_contents_look_to_the_full_style() -> None:
-    content, style = picture(1, 128, 96), picture(9, 96, 96)
-    full, half, none = (stylize.load(alpha=alpha)(content, style).astype(float) for alpha in (1.0, 0.5, 0.0))
-    assert np.abs(full - half).mean() > 1
-    assert np.abs(none - content).mean() < np.abs(full - content).mean()
+@pytest.mark.parametrize("artwork", ["van_gogh/vg_starry_night.jpg", "pattern/red_texture_sq.jpg"])
+@pytest.mark.parametrize("photo", ["landscapes/dipping_sun.jpg", "portraits/woman_blond.jpg"])
+def test_alpha_goes_evenly_from_the_photo_to_the_full_style(real_data: Path, photo: str, artwork: str) -> None:
+    content, style = (
+        images.decode((real_data / "images" / name).read_bytes(), long_side_px=256).pixels
+        for name in (f"content/{photo}", f"style/{artwork}")
+    )
+    made = [stylize.load("compact", alpha=tenth / 10)(content, style).astype(float) for tenth in range(11)]
+    kept = [ssim(content, one.astype(np.uint8)) or 0.0 for one in made]
+    assert kept[0] > 0.99
+    assert all(more > less for more, less in pairwise(kept))
+    steps = np.array([np.abs(after - before).mean() for before, after in pairwise(made)])
+    assert steps.max() < 3 * steps.mean()
+    # No cast: the mean colour stays between the photo's and the full style's, or next to it.
+    means = np.array([one.mean((0, 1)) for one in made])
+    assert (means > np.minimum(means[0], means[-1]) - 8).all()
+    assert (means < np.maximum(means[0], means[-1]) + 8).all()
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.1, "much", float("nan")])

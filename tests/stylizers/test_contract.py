@@ -12,12 +12,16 @@ from PIL import Image
 import stylize
 from stylize.errors import UnsupportedImageError, UsageError
 from stylize.stylizers import find
+from stylize.stylizers._arbitrary import ArbitraryStyle
 from stylize.stylizers._feedforward import FeedForward
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
 from tests.support.samples import picture
 
 NAMES = stylize.names()
 PAIRS = [(name, precision) for name in NAMES for precision in find(name).precisions if precision != "fp16"]
+
+ANY_STYLE = [name for name in NAMES if issubclass(find(name), ArbitraryStyle) and name != "adain"]
+"""Methods of any style but AdaIN, whose paper defines alpha 0 as what the decoder makes of the photo."""
 
 
 def loaded(name: str, **options: Any) -> Stylizer:
@@ -131,6 +135,25 @@ def test_layout_changes_nothing_but_rounding(name: str, precision: str) -> None:
     last = loaded(name, precision=precision)(photo, artwork)
     first = loaded(name, precision=precision, channels_last=False)(photo, artwork)
     assert np.abs(last.astype(int) - first).mean() < 4
+
+
+@pytest.mark.parametrize("settings", [{}, {"preserve_color": True}], ids=str)
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+@pytest.mark.parametrize("name", ANY_STYLE)
+def test_alpha_0_is_the_photo_and_alpha_near_1_near_the_full_style(
+    name: str, precision: str, settings: dict[str, Any]
+) -> None:
+    photo, artwork = picture(1), picture(2)
+
+    def restyled(alpha: float) -> np.ndarray[Any, Any]:
+        made = loaded(name, precision=precision, alpha=alpha, **settings)(photo, artwork)
+        assert isinstance(made, np.ndarray)
+        return made.astype(int)
+
+    assert (restyled(0.0) == photo).all()
+    full, nearly = restyled(1.0), restyled(0.99)
+    assert np.abs(full - photo).mean() > 5
+    assert np.abs(full - nearly).mean() < 0.2 * np.abs(full - photo).mean()
 
 
 @pytest.mark.parametrize("name", NAMES)
