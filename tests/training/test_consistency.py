@@ -15,7 +15,7 @@ WINDOWS = [consistency.draw_window(192, str(seed)) for seed in range(400)]
 
 def test_windows_lie_inside_the_crop_and_off_its_lattice() -> None:
     assert {window.side for window in WINDOWS} == {192 - NEAR_PX, 192 - FAR_PX}
-    assert all(0 <= min(w.top, w.left) and max(w.top, w.left) + w.side <= 192 for w in WINDOWS)
+    assert all(min(w.top, w.left) >= 0 and max(w.top, w.left) + w.side <= 192 for w in WINDOWS)
     assert all(w.top % STRIDE or w.left % STRIDE for w in WINDOWS)
     assert len({(w.top, w.left) for w in WINDOWS}) > 150
 

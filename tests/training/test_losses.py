@@ -45,3 +45,25 @@ def test_a_picture_is_at_no_distance_from_itself() -> None:
     flat = torch.full((2, 3, 16, 16), 0.5)
     parts = losses.terms(ours, ours[CONTENT_LAYER], StyleFeatures.of(ours), flat)
     assert all(float(value) < 1e-8 for value in parts.values())
+
+
+def test_pooled_statistics_are_those_of_the_images_side_by_side() -> None:
+    ours = features(0)
+    joined = {name: torch.cat(list(value), dim=2)[None] for name, value in ours.items()}
+    got, expected = losses.pooled(StyleFeatures.of(ours)), StyleFeatures.of(joined)
+    for name in STYLE_LAYERS:
+        for a, b in zip(got.moments[name], expected.moments[name], strict=True):
+            torch.testing.assert_close(a, b, atol=1e-4, rtol=0)
+        torch.testing.assert_close(got.grams[name], expected.grams[name])
+
+
+def test_halves_of_a_style_are_far_from_it_singly_and_at_no_distance_together() -> None:
+    style = {name: value[:1] for name, value in features(1).items()}
+    halves = {name: torch.cat(value.chunk(2, dim=3)) for name, value in style.items()}
+    image, content = torch.full((2, 3, 16, 16), 0.5), halves[CONTENT_LAYER]
+    singly, half, together = (
+        losses.terms(halves, content, StyleFeatures.of(style), image, share) for share in (0.0, 0.5, 1.0)
+    )
+    for term in ("moments", "gram"):
+        assert together[term] < 1e-6 < singly[term]
+        torch.testing.assert_close(half[term], singly[term] / 2, atol=1e-6, rtol=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,11 +45,13 @@ def run(of: TrainConfig, state: Path | None, scratch: Path) -> Path:
     return last
 
 
-@pytest.mark.parametrize("reuse", [0, 2])
+@pytest.mark.parametrize(
+    "options", [{}, {"reuse": 2}, {"batch": 2, "consistency_weight": 9.0, "consistency_ramp": 5, "pooled_share": 0.7}]
+)
 def test_a_run_in_two_pieces_gives_the_weights_of_a_whole_one(
-    photos: Path, vgg: Path, tmp_path: Path, reuse: int
+    photos: Path, vgg: Path, tmp_path: Path, options: dict[str, Any]
 ) -> None:
-    both = {"reuse": reuse, "identity_share": 0.4, "decay_share": 0.0, "precision": "fp32"}
+    both = {"identity_share": 0.4, "decay_share": 0.0, "precision": "fp32"} | options
     whole = config(photos, photos, tmp_path / "whole", vgg, steps=6, **both)
     run(whole, None, tmp_path / "a")
     half = config(photos, photos, tmp_path / "halves", vgg, steps=4, **both)
@@ -116,6 +119,28 @@ def test_training_moves_towards_the_style(photos: Path, artwork: Path, vgg: Path
     seen = [float(one.one_step(rate)["loss"]) for _ in range(20)]
     one.close()
     assert sum(seen[-4:]) < 0.8 * sum(seen[:4])
+
+
+def test_consistency_grows_to_its_weight(photos: Path, vgg: Path, tmp_path: Path) -> None:
+    options = {"consistency_weight": 100.0, "consistency_ramp": 10, "precision": "fp32", "identity_share": 0.0}
+    one = trainer(config(photos, photos, tmp_path, vgg, **options))
+    one.open()
+    for weight in (10.0, 20.0):
+        parts = one.one_step(1e-6)
+        terms = one.config.terms() | {"consistency": weight}
+        expected = sum(terms[name] * float(value) for name, value in parts.items() if name != "loss")
+        assert float(parts["consistency"]) > 1e-3
+        assert abs(float(parts["loss"]) - expected) < 1e-3 * expected
+    one.close()
+
+
+def test_photos_of_a_step_share_a_style_where_statistics_are_pooled(photos: Path, vgg: Path, tmp_path: Path) -> None:
+    one = trainer(config(photos, photos, tmp_path, vgg, batch=3, pooled_share=0.5, identity_share=0.0))
+    one.open()
+    assert one.batches is not None
+    content, style = one.batches.at(0)
+    one.close()
+    assert (len(content.image), len(style.image)) == (3, 1)
 
 
 def _plain(kind: str) -> dict[str, float]:
