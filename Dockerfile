@@ -1,11 +1,12 @@
-# For docker and for KubeRay (rayjob.yaml): Ray and the project with all it needs, CUDA included, for a user who is not root.
+# For docker and for KubeRay (rayjob.yaml): Ray, the project and all it needs, CUDA included. It runs as a user who is
+# not root.
 #   docker build -t stylize .
 #   docker run --rm --shm-size=2g -v "$PWD/data:/data" stylize \
 #       python -m jobs.stylize_folder /data/photos /data/artworks /data/out
-# A folder that is mounted for OUT must be writable for user 1000. With a GPU: docker run --gpus all.
+# A folder that you mount for OUT must be writable for user 1000. With a GPU: docker run --gpus all.
 FROM python:3.12-slim-bookworm
 
-# KubeRay asks its pods with wget whether Ray is well. Debian keeps no old versions, so there is none to pin.
+# KubeRay checks with wget in its pods that Ray is well. Debian keeps no old versions, so wget's cannot be pinned.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends wget \
@@ -13,7 +14,7 @@ RUN apt-get update \
     && useradd --create-home --uid 1000 ray
 
 WORKDIR /app
-# Dependencies alone first: this layer, the large one, stays when only the code changes.
+# Dependencies first: this layer, the large one, stays when only the code changes.
 COPY constraints.txt pyproject.toml ./
 RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
 print(*p['dependencies'], *p['optional-dependencies']['jobs'], sep='\n')" > requirements.txt \
