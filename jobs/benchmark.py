@@ -44,7 +44,7 @@ from stylize import cli
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
 from stylize.io.files import write_atomic, writing
-from stylize.io.location import is_object
+from stylize.io.location import local_path
 from stylize.measure import hardware
 from stylize.report import claims, frame
 from stylize.report.estimate import Wanted, told
@@ -104,9 +104,10 @@ def parser() -> cli.Parser:
 
 
 def _sweep_path(word: str) -> Path:
-    if is_object(word):
-        raise UsageError("SWEEP: a file of this machine or the name of a shipped one; no object store will do here")
-    path = Path(word)
+    try:
+        path = local_path(word)
+    except UsageError as error:
+        raise UsageError(f"SWEEP: {error}, or the name of a shipped one") from None
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
     if (shipped := SHIPPED / f"{word}.yaml").is_file():

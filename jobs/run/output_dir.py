@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
-from stylize.io import object_store
-from stylize.io.files import Folder, local_path, writing
-from stylize.io.location import absolute, canonical, check_key, is_object, place
+from stylize.errors import StylizeError, UsageError, one_line
+from stylize.io.files import Folder, is_empty, writing
+from stylize.io.location import LocalPath, ObjectUri, absolute, local_path, locate
 from stylize.results.output_lease import OutLease
 from stylize.results.output_lock import OutLock
 from stylize.results.read import write_json_atomic
@@ -42,13 +41,14 @@ def absolute_out(uri: str) -> Path:
 
 
 def absolute_uri(uri: str) -> str:
-    """As `absolute_out`; OUT may be in an object store, too."""
-    return canonical(uri) if is_object(uri) else str(absolute_out(uri))
+    """Return OUT's absolute path or its URI. Raises UsageError as `absolute_out` does."""
+    where = locate(uri)
+    return str(where) if isinstance(where, ObjectUri) else str(absolute_out(uri))
 
 
 def absolute_input(uri: str) -> str:
-    """A file or folder of weights as workers must be told it: they run in a folder of their own. Raises UsageError."""
-    return canonical(uri) if is_object(uri) else str(absolute(local_path(uri)))
+    """Return a location as workers must be told it, who run in a folder of their own. Raises UsageError."""
+    return str(locate(uri).absolute())
 
 
 class OutputDir:
@@ -82,12 +82,13 @@ def open_output(uri: str, note: Callable[[str], None]) -> Iterator[OutputDir]:
 
     Raises CannotContinueError if another driver holds it or it may not be written.
     """
-    if not is_object(uri):
-        with OutLock(Path(uri)) as lock:
-            yield OutputDir(uri, Path(uri), lock.token)
+    where = locate(uri)
+    if isinstance(where, LocalPath):
+        with OutLock(where.path) as lock:
+            yield OutputDir(uri, where.path, lock.token)
         return
-    uri = canonical(uri)
-    any_below(uri)  # what is wrong with the call is said as such, not as a lock that cannot be written
+    uri = str(where)
+    is_empty(where)  # what is wrong with the call is said as such, not as a lock that cannot be written
     with _copies() as copy, _called({copy: uri}), OutLease(uri, note) as lease:
         copy_run(uri, copy, empty=True)
         yield OutputDir(uri, copy, lease.token, Mirror(f"{uri}/rows", lease.check))
@@ -96,10 +97,11 @@ def open_output(uri: str, note: Callable[[str], None]) -> Iterator[OutputDir]:
 @contextlib.contextmanager
 def rows_at_hand(uri: str) -> Iterator[Path]:
     """A folder with the rows of an OUT that may not have any yet."""
-    if not is_object(uri):
-        yield Path(uri)
+    where = locate(uri)
+    if isinstance(where, LocalPath):
+        yield where.path
         return
-    uri = canonical(uri)
+    uri = str(where)
     with _copies() as copy, _called({copy: uri}):
         copy_run(uri, copy, empty=True)
         yield copy
@@ -117,41 +119,19 @@ def run_folders(words: Sequence[str]) -> Iterator[list[Path]]:
 
 
 def _run_folder(word: str, copies: Path, called: dict[Path, str]) -> Path:
-    if not is_object(word):
-        path = absolute(local_path(word))
-        return path.parent if path.name == "rows" and not (path / "rows").is_dir() else path
-    uri = canonical(word)
-    check_key(uri)
-    if place(uri).key.rpartition("/")[2] == "rows" and not any_below(f"{uri}/rows"):
-        uri = uri.removesuffix("/rows")
+    where = locate(word).absolute()
+    where.check()
+    if where.name == "rows" and is_empty(where.join("rows")):
+        where = where.parent
+    if isinstance(where, LocalPath):
+        return where.path
+    uri = str(where)
     # Under its own name and its parent's, which reports call it by.
     folder = copies.joinpath(hashlib.sha256(uri.encode()).hexdigest()[:16], *uri.split("/")[-2:])
     if not folder.exists():
         called[folder] = uri
         copy_run(uri, folder)
     return folder
-
-
-def any_below(uri: str) -> bool:
-    """Whether a folder of an object store holds anything. Raises UsageError, CannotContinueError."""
-    with _asking():
-        return next(object_store.names(uri), None) is not None
-
-
-def sizes_below(uri: str) -> dict[str, int]:
-    """The names of all objects below a folder, and their sizes in bytes. Raises UsageError, CannotContinueError."""
-    with _asking():
-        return {found.name: found.size_bytes for found in object_store.names(uri)}
-
-
-@contextlib.contextmanager
-def _asking() -> Iterator[None]:
-    try:
-        yield
-    except (object_store.RefusedError, FileNotFoundError) as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        raise CannotContinueError(str(error)) from None
 
 
 @contextlib.contextmanager

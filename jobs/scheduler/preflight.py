@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -17,8 +16,7 @@ from jobs.scheduler.worker import UnfitNodeError
 from jobs.scheduler.worker_pool import SchedulerOptions, workers_that_fit
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, one_line
-from stylize.io import object_store
-from stylize.io.files import Folder, local_path
+from stylize.io.files import Folder, why_unreadable
 from stylize.measure import hardware
 from stylize.measure.hardware import node_name
 from stylize.results.output_lock import Fence
@@ -40,7 +38,7 @@ class Requirements:
     def missing(self) -> str | None:
         """The first thing this machine does not see, in a line that names it; None if all is there."""
         for role, uri in self.inputs:
-            if (why := _unseen(uri)) is not None:
+            if (why := why_unreadable(uri)) is not None:
                 return f"{node_name()} does not see {role} {one_line(uri)} ({why})"
         try:
             Fence(Folder(self.out), self.token)()
@@ -65,7 +63,7 @@ def requirements(config: JobConfig, first: Pair, token: str, others: Iterable[Jo
         named = (("weights", one.weights, "random"), ("perceptual weights", one.perceptual, "torchvision"))
         inputs += [(role, uri) for role, uri, word in named if uri is not None and uri != word]
     # What is not even here costs its own rows, and is no node's fault.
-    seen = [(role, uri) for role, uri in dict.fromkeys(inputs) if _unseen(uri) is None]
+    seen = [(role, uri) for role, uri in dict.fromkeys(inputs) if why_unreadable(uri) is None]
     return Requirements(tuple(seen), config.out, token)
 
 
@@ -177,18 +175,6 @@ def _differences(nodes: list[Node]) -> Iterator[str]:
             listed = ", ".join(f"{node} has {version}" for node, version in other.items())
             own = here[name] or "is not installed"
             yield f"versions differ: {name} {own} here, {listed}; times and pixels may differ, too"
-
-
-def _unseen(uri: str) -> str | None:
-    """Why a file or folder cannot be seen from here; None if it can."""
-    try:
-        if object_store.is_object(uri):
-            there = object_store.head(uri) is not None or next(object_store.names(uri), None) is not None
-            return None if there else "no such object"
-        path = local_path(uri)
-        return None if os.access(path, os.R_OK) else "no permission" if path.exists() else "no such file"
-    except (OSError, StylizeError, ValueError) as error:
-        return message_of(error)
 
 
 def _try_writing(out: Folder) -> None:

@@ -14,7 +14,6 @@ from jobs.progress import log_format
 from stylize.config import JobConfig
 from stylize.errors import StylizeError, UsageError, WeightsError, named_message
 from stylize.io.files import at_hand
-from stylize.io.object_store import is_object
 from stylize.measure.hardware import node_name
 from stylize.results.schema import SCHEMA
 from stylize.tasks.task import Task
@@ -187,7 +186,7 @@ def load_stylizer(config: JobConfig) -> Any:
     if "seed" in method.settings_type.model_fields:
         settings.setdefault("seed", config.seed)
     kept = config.weights
-    if kept is not None and is_object(kept):
+    if kept is not None:
         kept = str(at_hand(kept))
     try:
         return load(config.stylizer, device=config.device_name(), precision=config.precision, weights=kept, **settings)

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from jobs.run.output_dir import OutputDir, sizes_below
+from jobs.run.output_dir import OutputDir
 from stylize.errors import UsageError, one_line
 from stylize.gallery import write_demo_photos, write_demo_styles
-from stylize.io.files import Folder, writing
-from stylize.io.location import is_object
+from stylize.io.files import Folder, sizes_below, writing
 from stylize.tasks.listing import files_in, root_of
 from stylize.tasks.pairing import refuse_out_inside
 from stylize.tasks.sweep import Sweep
@@ -78,7 +77,7 @@ def own_for_now(plan: Sweep, out: str) -> Iterator[Own]:
         for name in _needed(plan):
             here, place = Path(passing, name), getattr(own, name)
             files = {path.relative_to(here).as_posix(): path.stat().st_size for path in _WRITE[name](here)}
-            there = sizes_below(place) if is_object(place) else _sizes(Path(place))
+            there = sizes_below(place)
             if not files.items() <= there.items():
                 own = own._replace(**{name: str(here)})
         yield own
@@ -90,7 +89,3 @@ def _in(at: Callable[[str], str]) -> Own:
 
 def _needed(plan: Sweep) -> list[str]:
     return [name for name, given in zip(Own._fields, (plan.content, plan.styles), strict=True) if given is None]
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}

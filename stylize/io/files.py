@@ -1,4 +1,7 @@
-"""Bytes in and out of files and objects, so that a reader sees all of one or none."""
+"""Bytes in and out of files and objects, so that a reader sees all of one or none.
+
+What takes a location takes one of any kind, or its text, and alone looks which kind it is.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ import errno
 import os
 import re
 import stat
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from stylize.errors import BadKeyError, CannotContinueError, CorruptImageError, one_line
+from stylize.errors import BadKeyError, CannotContinueError, CorruptImageError, StylizeError, message_of, one_line
 from stylize.io import object_store
-from stylize.io.location import canonical
+from stylize.io.location import Location, ObjectUri, as_location
 from stylize.io.location import local_path as local_path
+from stylize.io.store_errors import read_or_end, write_or_end
 from stylize.io.weights_cache import at_hand as at_hand
 
 _TEMP_PREFIX = ".tmp-"
@@ -24,16 +29,19 @@ _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NOT_A_FOLDER = {errno.EEXIST, errno.ENOTDIR}
 
 
-def read_bytes(uri: str) -> bytes:
-    """All bytes of a file named by a plain path, a `file://` URI, or `s3://` and `gs://` ones of an object store.
+def read_bytes(where: str | Location) -> bytes:
+    """Return all bytes of a file or object.
 
     Raises CorruptImageError for one that is not there, may not be read or is no file, and UsageError for an
     unsupported scheme. Other failures (a broken disk, an object that the store fails to give) say nothing about the
     image and stay an OSError; a store that answers nothing at all is a CannotContinueError.
     """
-    if object_store.is_object(uri):
-        return _read_object(uri)
-    path, name = local_path(uri), one_line(uri)
+    where = as_location(where)
+    return _read_object(where) if isinstance(where, ObjectUri) else _read_file(where.path)
+
+
+def _read_file(path: Path) -> bytes:
+    name = one_line(path)
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
@@ -52,11 +60,11 @@ def read_bytes(uri: str) -> bytes:
     raise CorruptImageError(f"a folder, not a file: {name}" if stat.S_ISDIR(mode) else f"not a file: {name}")
 
 
-def _read_object(uri: str) -> bytes:
+def _read_object(uri: ObjectUri) -> bytes:
     try:
         return object_store.read(uri)
     except FileNotFoundError:
-        raise CorruptImageError(f"no such file: {one_line(uri)}") from None
+        raise CorruptImageError(f"no such file: {uri.shown}") from None
     except object_store.RefusedError as error:
         raise CorruptImageError(f"no permission to read: {error}") from None
     except BadKeyError as error:
@@ -67,6 +75,58 @@ def _read_object(uri: str) -> bytes:
         # Else an outage of minutes would turn every task of that time into a row that stays.
         again = "nor does the store answer otherwise: run the same command again, it resumes"
         raise CannotContinueError(f"{error}, {again}") from None
+
+
+def why_unreadable(where: str | Location) -> str | None:
+    """Return why a file or folder cannot be seen from here, in one line; None if it can."""
+    try:
+        where = as_location(where)
+        if isinstance(where, ObjectUri):
+            there = object_store.head(where) is not None or next(object_store.names(where), None) is not None
+            return None if there else "no such object"
+        path = where.path
+        return None if os.access(path, os.R_OK) else "no permission" if path.exists() else "no such file"
+    except (OSError, StylizeError, ValueError) as error:
+        return message_of(error)
+
+
+def is_empty(folder: str | Location) -> bool:
+    """Return whether a folder holds nothing or is not there. Raises UsageError and CannotContinueError of a store."""
+    folder = as_location(folder)
+    if isinstance(folder, ObjectUri):
+        with read_or_end():
+            return next(object_store.names(folder), None) is None
+    return not folder.path.is_dir() or next(folder.path.iterdir(), None) is None
+
+
+def sizes_below(folder: str | Location) -> dict[str, int]:
+    """Return the names of all files below a folder and their sizes in bytes; nothing of one that is not there.
+
+    Raises UsageError where a store refuses, CannotContinueError where it does not answer.
+    """
+    folder = as_location(folder)
+    if isinstance(folder, ObjectUri):
+        with read_or_end():
+            return {info.name: info.size_bytes for info in object_store.names(folder)}
+    top = folder.path
+    return {path.relative_to(top).as_posix(): path.stat().st_size for path in top.rglob("*") if path.is_file()}
+
+
+@contextlib.contextmanager
+def local_copy(where: str | Location) -> Iterator[Path]:
+    """Give the path of a file of this machine, or of a copy of an object for as long as the context lasts.
+
+    Raises UsageError for an object that is not there or refused, CannotContinueError where its store does not answer.
+    """
+    where = as_location(where)
+    if not isinstance(where, ObjectUri):
+        yield where.path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "copy" + Path(where.name).suffix)
+        with read_or_end():
+            object_store.fetch(where, path)
+        yield path
 
 
 def write_atomic(
@@ -141,61 +201,54 @@ def cannot_write(path: Path, error: OSError) -> CannotContinueError:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Within it, any OSError becomes a CannotContinueError that names `path`."""
+    """Turn any OSError into a CannotContinueError that names `path` and says what to do."""
     try:
         yield
     except OSError as error:
         raise cannot_write(path, error) from error
 
 
-@contextlib.contextmanager
-def writing_object(uri: str) -> Iterator[None]:
-    """Within it, what a store says against a write becomes a CannotContinueError that names `uri`."""
-    again = "then run the same command again: it resumes"
-    try:
-        yield
-    except object_store.RefusedError as error:
-        raise CannotContinueError(f"{error}, {again}") from error
-    except FileNotFoundError:
-        raise CannotContinueError(f"{one_line(uri)} cannot be written: no such bucket; make it first") from None
-    except OSError as error:
-        raise CannotContinueError(f"{error}: put that right, {again}") from error
-
-
 class Folder:
     """A folder that files are written to by name, here or in an object store, each whole or not at all."""
 
-    def __init__(self, uri: str) -> None:
-        self.uri = canonical(uri) if object_store.is_object(uri) else str(local_path(uri))
-        self.is_object = object_store.is_object(uri)
+    def __init__(self, where: str | Location) -> None:
+        self.location = as_location(where)
 
     def __str__(self) -> str:
-        return one_line(self.uri)
+        return self.location.shown
+
+    @property
+    def uri(self) -> str:
+        """Its path or URI."""
+        return str(self.location)
 
     def at(self, name: str) -> str:
-        """The path or URI of a file in it."""
-        return f"{self.uri}/{name}" if self.is_object else str(Path(self.uri, name))
+        """Return the path or URI of a file in it."""
+        return str(self.location.join(name))
 
     def write(self, name: str, data: bytes | memoryview, guard: Callable[[], None] | None = None) -> None:
-        """As `write_atomic`; to an object store, `guard` is called just before every try to upload."""
-        if not self.is_object:
-            write_atomic(Path(self.uri, name), data, guard=guard)
-            return
-        with writing_object(self.at(name)):
-            object_store.put(self.at(name), data, guard=guard)
+        """Write a file as `write_atomic` does; in an object store, `guard` is called before every attempt."""
+        where = self.location.join(name)
+        if isinstance(where, ObjectUri):
+            with write_or_end(str(where)):
+                object_store.put(where, data, guard=guard)
+        else:
+            write_atomic(where.path, data, guard=guard)
 
     def remove(self, name: str, guard: Callable[[], None] | None = None) -> None:
         """Delete a file, if it is there. In an object store, `guard` as for `write`. Raises CannotContinueError."""
-        if self.is_object:
-            with writing_object(self.at(name)):
-                object_store.remove(self.at(name), guard)
+        where = self.location.join(name)
+        if isinstance(where, ObjectUri):
+            with write_or_end(str(where)):
+                object_store.remove(where, guard)
         else:
-            with writing(Path(self.uri, name)):
-                Path(self.uri, name).unlink(missing_ok=True)
+            with writing(where.path):
+                where.path.unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes | None:
-        """A file's bytes; None if it is not there. Raises OSError."""
+        """Return a file's bytes, or None if it is not there. Raises OSError."""
+        where = self.location.join(name)
         try:
-            return object_store.read(self.at(name)) if self.is_object else Path(self.uri, name).read_bytes()
+            return object_store.read(where) if isinstance(where, ObjectUri) else where.path.read_bytes()
         except FileNotFoundError:
             return None

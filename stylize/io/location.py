@@ -1,126 +1,163 @@
-"""Where objects are: URIs of object stores, the stores behind them, and how long each is waited for.
+"""Where a file or folder is: `locate` decides once what a string names, and the location knows the rest.
 
-Credentials are the store's usual chain: environment variables, a role of the machine or pod and, for S3 with boto3
-installed, the profiles in ~/.aws. What stands in a URI where a bucket should be is never repeated, as it may be a
-password; nor is what a helper of boto3 says.
+A plain path or a `file://` URI is a LocalPath; a URI of an object store, `s3://BUCKET/KEY`, is an ObjectUri. Which
+stores there are stands in `stylize.io.store_kinds`. What stands in a URI where a bucket should be is never repeated in
+a message, as it may be a password.
 """
 
 from __future__ import annotations
 
 import os
-import random
+import posixpath
 import re
-from datetime import timedelta
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from stylize.errors import BadKeyError, UsageError, one_line
+from stylize.io.store_kinds import KINDS
 
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, ObjectStore, RetryConfig
-
-
-class Patience(NamedTuple):
-    """Up to `retries` after pauses of `first_s` to `most_s`, none begun later than `for_s`; `request_s` for each."""
-
-    retries: int
-    first_s: float
-    most_s: float
-    for_s: float
-    request_s: float
-
-    def pause_s(self, tries: int) -> float:
-        """How long to wait after so many: jittered, so that workers do not come back all at once."""
-        return random.uniform(self.first_s, min(self.most_s, self.first_s * _BASE ** min(tries, 20)))
-
-
-_BASE = 4
-USUAL = Patience(retries=9, first_s=0.3, most_s=10, for_s=60, request_s=60)
-"""For what nothing depends on meanwhile: 35 to 55 s in all, as throttling lasts seconds and more."""
-GUARDED = Patience(retries=2, first_s=0.1, most_s=0.5, for_s=5, request_s=20)
-"""For one try of a write that must not come late; the next try is our own, after another look at the guard."""
-PROMPT = Patience(retries=2, first_s=0.1, most_s=0.5, for_s=4, request_s=5)
-"""For a lease's renewal, several of which must fit into what the lease lasts."""
-CONNECT_S = 5
-
-_KNOWN = "plain paths, file://, s3:// and gs:// URIs"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_URI = re.compile(r"(s3|gs)://([A-Za-z0-9][A-Za-z0-9._-]*)(?:/+(.*))?", re.IGNORECASE | re.DOTALL)
+_BUCKET_AND_KEY = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:/+(.*))?", re.DOTALL)
 _SIGNED = re.compile(r"[?&](X-(Amz|Goog)-\w+|AWSAccessKeyId|GoogleAccessId|Signature)=", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_ENDPOINT = re.compile(r"https?://[^\s/@]+(/[^\s@]*)?")
 
 
-class Place(NamedTuple):
-    """What a URI says; the key without slashes at its ends, empty for the bucket itself."""
+@dataclass(frozen=True, slots=True)
+class LocalPath:
+    """A file or folder of this machine."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def shown(self) -> str:
+        """The path as it stands in a one-line message."""
+        return one_line(self)
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.name
+
+    @property
+    def parent(self) -> LocalPath:
+        """The folder it lies in."""
+        return LocalPath(self.path.parent)
+
+    def join(self, name: str) -> LocalPath:
+        """Return the path of `name` below this folder."""
+        return LocalPath(self.path / name)
+
+    def resolve(self, text: str) -> Location:
+        """Return where `text` leads; a relative path starts at this folder."""
+        where = locate(text)
+        return LocalPath(self.path / where.path) if isinstance(where, LocalPath) else where
+
+    def is_inside(self, folder: Location) -> bool:
+        """Return whether this is `folder` or lies below it; symbolic links are followed."""
+        return isinstance(folder, LocalPath) and self.path.resolve().is_relative_to(folder.path.resolve())
+
+    def absolute(self) -> LocalPath:
+        """Return the path from the root, without `.` and `..`; symbolic links stay."""
+        return LocalPath(absolute(self.path))
+
+    def check(self) -> None:
+        """Do nothing: what a file may be called is known when it is opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectUri:
+    """An object or a folder of them; `key` is without slashes at its ends, and empty for the bucket itself."""
 
     scheme: str
     bucket: str
     key: str
 
+    @classmethod
+    def _parse(cls, scheme: str, rest: str) -> ObjectUri:
+        parts = _BUCKET_AND_KEY.fullmatch(rest)
+        if parts is None:
+            raise UsageError(
+                f"{scheme}://: expected {scheme}://BUCKET/KEY, a bucket's name being letters, digits, '.', '_' and "
+                "'-'; no credentials in a URI: leave them to the environment or the machine's role"
+            )
+        key = (parts[2] or "").rstrip("/")
+        if _SIGNED.search(key):
+            raise UsageError(f"{scheme}://: no signed URL; give {scheme}://BUCKET/KEY alone")
+        return cls(scheme, parts[1], key)
 
-def is_object(uri: str) -> bool:
-    """Whether this names something in an object store."""
-    return uri[:5].lower() in ("s3://", "gs://")
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.bucket}/{self.key}" if self.key else f"{self.scheme}://{self.bucket}"
+
+    @property
+    def shown(self) -> str:
+        """The URI as it stands in a one-line message."""
+        return one_line(self)
+
+    @property
+    def name(self) -> str:
+        """The last part of the key; of a bucket, its name."""
+        return self.key.rpartition("/")[2] or self.bucket
+
+    @property
+    def parent(self) -> ObjectUri:
+        """The folder it lies in; of a bucket, itself."""
+        return ObjectUri(self.scheme, self.bucket, self.key.rpartition("/")[0])
+
+    def join(self, name: str) -> ObjectUri:
+        """Return the URI of `name` below this folder."""
+        return ObjectUri(self.scheme, self.bucket, f"{self.key}/{name}" if self.key else name)
+
+    def resolve(self, text: str) -> Location:
+        """Return where `text` leads; a relative path starts at this folder, and `..` in it goes up."""
+        if _SCHEME.match(text) or text.startswith("/") or text[:6].lower() == "file:/":
+            return locate(text)
+        return ObjectUri._parse(self.scheme, f"{self.bucket}/{posixpath.normpath(posixpath.join(self.key, text))}")
+
+    def is_inside(self, folder: Location) -> bool:
+        """Return whether this is `folder` or lies below it."""
+        return isinstance(folder, ObjectUri) and f"{self}/".startswith(f"{folder}/")
+
+    def absolute(self) -> ObjectUri:
+        """Return itself: a URI is absolute."""
+        return self
+
+    def check(self) -> None:
+        """Raise BadKeyError if obstore cannot address the key."""
+        try:
+            self.key.encode()
+        except UnicodeEncodeError:
+            raise BadKeyError(f"{self.shown}: no key: not UTF-8") from None
+        if _CONTROL.search(self.key):
+            raise BadKeyError(f"{self.shown}: no key that can be used: it holds a control character")
+        if self.key and not {"", ".", ".."}.isdisjoint(self.key.split("/")):
+            raise BadKeyError(f"{self.shown}: no key that can be used: a part of it is empty, '.' or '..'")
 
 
-def place(uri: str) -> Place:
-    """Where an object or a folder of them is. Raises UsageError, which does not repeat what stands for a bucket."""
-    found = _URI.fullmatch(uri)
-    scheme = uri[:2].lower()
-    if found is None:
-        raise UsageError(
-            f"{scheme}://: expected {scheme}://BUCKET/KEY, a bucket's name being letters, digits, '.', '_' and '-'; "
-            "no credentials in a URI: leave them to the environment or the machine's role"
-        )
-    key = (found[3] or "").rstrip("/")
-    if _SIGNED.search(key):
-        raise UsageError(f"{scheme}://: no signed URL; give {scheme}://BUCKET/KEY alone")
-    return Place(scheme, found[2], key)
+Location = LocalPath | ObjectUri
+"""`str` of one is its one form, `shown` fits a message."""
 
 
-def canonical(uri: str) -> str:
-    """A URI of an object store in its one form; a path or `file://` URI as it is.
-
-    Its scheme is in small letters, one slash stands behind the bucket and none at the end. Raises UsageError for what
-    is neither, without repeating it.
-    """
-    if not is_object(uri):
-        local_path(uri)
-        return uri
-    scheme, bucket, key = place(uri)
-    return f"{scheme}://{bucket}/{key}" if key else f"{scheme}://{bucket}"
-
-
-def check_key(uri: str) -> None:
-    """Raises BadKeyError for a URI of an object store whose key obstore cannot address."""
-    key = place(uri).key
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        raise BadKeyError(f"{one_line(uri)}: no key: not UTF-8") from None
-    if _CONTROL.search(key):
-        raise BadKeyError(f"{one_line(uri)}: no key that can be used: it holds a control character")
-    if key and not {"", ".", ".."}.isdisjoint(key.split("/")):
-        raise BadKeyError(f"{one_line(uri)}: no key that can be used: a part of it is empty, '.' or '..'")
-
-
-def local_path(uri: str) -> Path:
-    """The path behind a plain path or a percent-encoded `file://` URI. Raises UsageError for others."""
-    if uri[:5].lower() == "file:" and uri[5:6] == "/":
-        host, slash, rest = uri[7:].partition("/") if uri[5:7] == "//" else ("", "/", uri[6:])
-        if host not in ("", "localhost") or not slash:
-            raise UsageError("a file:// URI names this machine only: file:///folder/name")
-        # surrogateescape: a name that is no UTF-8 is still the name of a file
-        return Path("/" + unquote(rest, errors="surrogateescape"))
-    if scheme := _SCHEME.match(uri):
+def locate(text: str) -> Location:
+    """Return where a path or URI leads. Raises UsageError for what is neither, without repeating it."""
+    scheme = _SCHEME.match(text)
+    if scheme and (kind := KINDS.get(scheme[1].lower())):
+        return ObjectUri._parse(kind.scheme, text[scheme.end() :])
+    if text[:6].lower() == "file:/":
+        return LocalPath(_path_of_file_uri(text))
+    if scheme:
         # By its scheme alone: what follows may be a password or a signature.
-        if is_object(uri):
-            raise UsageError(f"{scheme[1]}://: no object store will do here; give a folder or file of this machine")
-        raise UsageError(f"{scheme[1]}:// is not supported; what is: {_KNOWN}")
-    return Path(uri)
+        stores = " and ".join(f"{name}://" for name in KINDS)
+        raise UsageError(f"{scheme[1]}:// is not supported; what is: plain paths, file://, {stores} URIs")
+    return LocalPath(Path(text))
+
+
+def as_location(where: str | Location) -> Location:
+    """Return a location for one or its text. Raises UsageError as `locate` does."""
+    return locate(where) if isinstance(where, str) else where
 
 
 def absolute(path: Path) -> Path:
@@ -128,89 +165,34 @@ def absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow links
 
 
-@lru_cache(64)
-def store(scheme: str, bucket: str, patience: Patience) -> ObjectStore:
-    """The store of a bucket. Raises UsageError where it cannot be had: no package, no usable credentials."""
-    try:
-        from obstore import exceptions
-        from obstore.store import from_url
-    except ImportError:
-        raise UsageError(f"{scheme}:// needs the package obstore: pip install obstore") from None
-    retry: RetryConfig = {
-        "max_retries": patience.retries,
-        "retry_timeout": timedelta(seconds=patience.for_s),
-        "backoff": {
-            "init_backoff": timedelta(seconds=patience.first_s),
-            "max_backoff": timedelta(seconds=patience.most_s),
-            "base": _BASE,
-        },
-    }
-    client: ClientConfig = {"timeout": f"{patience.request_s}s", "connect_timeout": f"{CONNECT_S}s"}
-    if (_endpoint(scheme) or "").startswith("http://"):
-        client["allow_http"] = True
-    more = _profile() if scheme == "s3" and _has_profile() else {}
-    try:
-        return from_url(f"{scheme}://{bucket}", client_options=client, retry_config=retry, **more)
-    except (ValueError, exceptions.BaseError) as error:
-        # Of its text only what names a file: the rest may repeat what the file holds.
-        missing = re.search(r"Unable to open service account file from [^\n]*", str(error))
-        why = missing[0] if missing else f"its credentials or settings cannot be used ({type(error).__name__})"
-        raise UsageError(f"{scheme}://{bucket}: {one_line(why)}") from None
+def local_path(text: str) -> Path:
+    """Return the path behind a plain path or a percent-encoded `file://` URI. Raises UsageError for others."""
+    where = locate(text)
+    if isinstance(where, LocalPath):
+        return where.path
+    scheme = text.partition(":")[0]
+    raise UsageError(f"{scheme}://: no object store will do here; give a folder or file of this machine")
 
 
-def _endpoint(scheme: str) -> str | None:
-    """Where the environment says that stores are, if it does. Raises UsageError, without repeating what is wrong."""
-    names = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT") if scheme == "s3" else ("GOOGLE_BASE_URL",)
-    endpoint = next((os.environ[name] for name in names if name in os.environ), None)
-    if endpoint and not _ENDPOINT.fullmatch(endpoint):
-        raise UsageError(f"{names[0]}: expected http://HOST or https://HOST, without credentials")
-    return endpoint
+def is_object(text: str) -> bool:
+    """Return whether this names something in an object store."""
+    return isinstance(locate(text), ObjectUri)
 
 
-def _has_profile() -> bool:
-    if "AWS_ACCESS_KEY_ID" in os.environ or os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("true", "1"):
-        return False
-    places = (("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config"))
-    return "AWS_PROFILE" in os.environ or any(
-        Path(os.environ.get(name, f"~/.aws/{file}")).expanduser().is_file() for name, file in places
-    )
+def check_key(text: str) -> None:
+    """Raise BadKeyError for a URI of an object store whose key obstore cannot address."""
+    locate(text).check()
 
 
-def _profile() -> dict[str, Any]:
-    """Credentials by boto3; where it has none, only the region, and obstore looks for credentials its own way."""
-    try:
-        import boto3
-        from botocore.exceptions import BotoCoreError, ProfileNotFound  # type: ignore[import-untyped]
-        from obstore.auth.boto3 import Boto3CredentialProvider
-    except ImportError:
-        raise UsageError(
-            "profiles in ~/.aws need the package boto3: pip install boto3, or set AWS_ACCESS_KEY_ID"
-        ) from None
-    try:
-        session = boto3.Session()
-        if session.get_credentials() is None:
-            return {"region": session.region_name} if session.region_name else {}
-        provider = Boto3CredentialProvider(session)
-    except ProfileNotFound:
-        raise UsageError("AWS_PROFILE names no profile of ~/.aws") from None
-    except BotoCoreError as error:
-        raise UsageError(f"the credentials in ~/.aws cannot be used ({type(error).__name__})") from None
-
-    def credentials() -> Any:
-        try:
-            return provider()
-        except BotoCoreError as error:
-            raise RuntimeError(type(error).__name__) from None
-
-    return {"credential_provider": credentials} | ({"region": session.region_name} if session.region_name else {})
+def canonical(text: str) -> str:
+    """Return a URI of an object store in its one form, and a path or `file://` URI as it is. Raises UsageError."""
+    where = locate(text)
+    return str(where) if isinstance(where, ObjectUri) else text
 
 
-def reason(error: BaseException, scheme: str) -> str:
-    """What a store said, without its answer's body: that of a refused request repeats the access key."""
-    text = str(error).partition("\n\nDebug source")[0]
-    if code := re.search(r"<Code>(\w{1,80})</Code>", text):
-        return code[1]
-    if "error sending request" in text:
-        return f"{_endpoint(scheme) or 'the store'} cannot be reached, or breaks connections off"
-    plain = text.partition("<")[0]
-    return " ".join((plain.partition(" - ")[2] or plain).split())[:200] or type(error).__name__
+def _path_of_file_uri(uri: str) -> Path:
+    host, slash, rest = uri[7:].partition("/") if uri[5:7] == "//" else ("", "/", uri[6:])
+    if host not in ("", "localhost") or not slash:
+        raise UsageError("a file:// URI names this machine only: file:///folder/name")
+    # surrogateescape: a name that is no UTF-8 is still the name of a file
+    return Path("/" + unquote(rest, errors="surrogateescape"))

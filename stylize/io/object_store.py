@@ -1,37 +1,34 @@
-"""Whole objects in and out of `s3://bucket/key` and `gs://bucket/key`, with bounded retries.
+"""Whole objects in and out of object stores, tried as often as `stylize.io.retry` says.
 
-Requests that are throttled, fail with 5xx or break off are tried again with growing, jittered pauses. Nothing here ever
-repeats a credential in a message.
+A location is given as an ObjectUri or as its text. All functions raise UsageError for a URI or credentials that cannot
+be used and BadKeyError for a key; and those that a file's functions have: FileNotFoundError, RefusedError for what the
+credentials may not do, OSError when the attempts are used up. Nothing here ever repeats a credential in a message.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from stylize.errors import BadKeyError, UsageError, one_line
-from stylize.io import location
-from stylize.io.location import Patience
-from stylize.io.location import is_object as is_object
+from stylize.errors import BadKeyError, UsageError
+from stylize.io import retry
+from stylize.io.location import ObjectUri, as_location
+from stylize.io.retry import Retry, RetryPolicy
+from stylize.io.store_errors import Conflict as Conflict
+from stylize.io.store_errors import RefusedError as RefusedError
+from stylize.io.store_errors import as_file_errors, may_pass
+from stylize.io.store_kinds import open_bucket
 
 _PARTS_AT_ONCE = 4
-_Got = TypeVar("_Got")
+_PIECE_BYTES = 1 << 20
+_Result = TypeVar("_Result")
+_Call = Callable[[Any, Any, str], _Result]
+"""obstore, the store and the key to what comes of them."""
 
 
-class RefusedError(PermissionError):
-    """The store knows no such credentials, or they may not do this."""
-
-
-class Conflict(Exception):  # noqa: N818 - it is an answer, not a fault
-    """Another writer was first."""
-
-
-class Found(NamedTuple):
+class ObjectInfo(NamedTuple):
     """An object below a folder: its name relative to that, its size, and what tells its versions apart."""
 
     name: str
@@ -39,74 +36,80 @@ class Found(NamedTuple):
     version: str
 
 
-def read(uri: str) -> bytes:
-    """All bytes of an object. Raises FileNotFoundError, RefusedError, OSError when retries are used up, UsageError."""
-    return _tried(uri, "read", lambda api, store, key: bytes(api.get(store, key).bytes()))
+def read(uri: str | ObjectUri) -> bytes:
+    """Return all bytes of an object."""
+    data, _ = read_version(uri)
+    return data
 
 
-def read_version(uri: str, patience: Patience | None = None) -> tuple[bytes, dict[str, str]]:
-    """As `read`, and the version that was read, for `put` to write over."""
+def read_version(uri: str | ObjectUri, policy: RetryPolicy | None = None) -> tuple[bytes, dict[str, str]]:
+    """Return an object's bytes and the version that was read, for `put` to write over."""
+    data = bytearray()
 
-    def get(api: Any, store: Any, key: str) -> tuple[bytes, dict[str, str]]:
-        found = api.get(store, key)
-        return bytes(found.bytes()), _known(found.meta)
+    def take(position: int, piece: bytes) -> None:
+        del data[position:]
+        data.extend(piece)
 
-    return _tried(uri, "read", get, patience)
+    meta = _receive(uri, take, policy)
+    return bytes(data), _version_of(meta)
 
 
-def names(uri: str, patience: Patience | None = None) -> Iterator[Found]:
-    """Every object below the folder `uri`, lazily, in the order of keys. Raises as `read` does.
+def fetch(uri: str | ObjectUri, path: Path) -> None:
+    """Copy an object into a local file, in pieces as they come."""
+    with path.open("wb") as file:
+
+        def take(position: int, piece: bytes) -> None:
+            file.seek(position)
+            file.write(piece)
+            file.truncate()
+
+        _receive(uri, take)
+
+
+def names(uri: str | ObjectUri, policy: RetryPolicy | None = None) -> Iterator[ObjectInfo]:
+    """Yield every object below the folder `uri`, lazily, in the order of keys.
 
     One that stands for the folder itself, as some programs make them, is left out.
     """
-    patience = patience or location.USUAL
-    store, key = _opened(uri, patience)
+    where = _checked(uri)
+    policy = policy or retry.DEFAULT
+    store = open_bucket(where.scheme, where.bucket, policy.request_s)
     import obstore
-    from obstore import exceptions
 
     last: str | None = None
-    broken = 0
-    with _told(uri, "read"):
+    attempts = Retry(policy)
+    with as_file_errors(str(where), "read"):
         while True:
             try:
-                for chunk in obstore.list(store, prefix=key or None, offset=last):
-                    for found in chunk:
-                        last = found["path"]
-                        if name := last.removeprefix(key).lstrip("/"):
-                            yield Found(name, found["size"], _version(found))
-                    broken = 0
+                for page in obstore.list(store, prefix=where.key or None, offset=last):
+                    for meta in page:
+                        last = meta["path"]
+                        if name := last.removeprefix(where.key).lstrip("/"):
+                            yield ObjectInfo(name, meta["size"], _fingerprint(meta))
+                    attempts.progressed()
                 return
-            except exceptions.GenericError as error:
-                broken += 1
-                _pause(broken, error, patience)
+            except Exception as error:
+                if not may_pass(error):
+                    raise
+                attempts.wait(error)
 
 
-def head(uri: str) -> Found | None:
-    """What is known of one object without its bytes; None where there is none. Raises as `read` does."""
-    if not (key := location.place(uri).key):
+def head(uri: str | ObjectUri) -> ObjectInfo | None:
+    """Return what is known of one object without its bytes, or None where there is none."""
+    where = _checked(uri)
+    if not where.key:
         return None
     with contextlib.suppress(FileNotFoundError):
-        found = _tried(uri, "read", lambda api, store, key: api.head(store, key))
-        return Found(key.rpartition("/")[2], found["size"], _version(found))
+        meta = _tried(where, "read", lambda api, store, key: api.head(store, key))
+        return ObjectInfo(where.name, meta["size"], _fingerprint(meta))
     return None
 
 
-def fetch(uri: str, path: Path) -> None:
-    """An object into a local file, in pieces as they come. Raises as `read` does."""
-
-    def get(api: Any, store: Any, key: str) -> None:
-        with path.open("wb") as file:
-            for piece in api.get(store, key).stream():
-                file.write(piece)
-
-    _tried(uri, "read", get)
-
-
-def answers(uri: str) -> bool:
-    """Whether the store of this object answers at all; a refusal is an answer, throttling or 5xx is none."""
-    scheme, bucket, _ = location.place(uri)
+def answers(uri: str | ObjectUri) -> bool:
+    """Return whether the store of this object answers at all; a refusal is an answer, throttling or 5xx is none."""
+    where = _checked(uri)
     try:
-        next(names(f"{scheme}://{bucket}", location.PROMPT), None)
+        next(names(ObjectUri(where.scheme, where.bucket, ""), retry.RENEW), None)
     except (RefusedError, FileNotFoundError, UsageError):
         return True
     except OSError:
@@ -115,139 +118,104 @@ def answers(uri: str) -> bool:
 
 
 def put(
-    uri: str,
+    uri: str | ObjectUri,
     data: bytes | memoryview,
     only_over: Mapping[str, str] | None = None,
     *,
     guard: Callable[[], None] | None = None,
-    patience: Patience | None = None,
+    policy: RetryPolicy | None = None,
 ) -> dict[str, str]:
-    """Write an object, complete or not at all; a large one goes in several parts. Returns its version.
+    """Write an object, complete or not at all, and return its version; a large one goes in several parts.
 
     `only_over`: write only over that version, or with an empty one only where there is no object; Conflict is raised
-    otherwise. `guard` is called before every try, each of which is then short, and may raise to prevent it. Raises
-    RefusedError, OSError when retries are used up, UsageError.
+    otherwise. `guard` is called before every attempt, each of which is then short, and may raise to prevent it.
     """
     mode: Any = "overwrite" if only_over is None else (dict(only_over) or "create")
     # Only a plain write may go in parts: a condition holds for one request. Few at once, as each has a time limit.
     options = {"mode": mode, "use_multipart": None if only_over is None else False, "max_concurrency": _PARTS_AT_ONCE}
 
     def write(api: Any, store: Any, key: str) -> dict[str, str]:
-        return _known(api.put(store, key, bytes(data), **options))
+        return _version_of(api.put(store, key, bytes(data), **options))
 
-    return _guarded(uri, "written", write, guard, patience)
+    return _tried(uri, "written", write, guard, policy)
 
 
-def remove(uri: str, guard: Callable[[], None] | None = None) -> None:
-    """Delete an object, if it is there. `guard` and errors as `put` has them."""
+def remove(uri: str | ObjectUri, guard: Callable[[], None] | None = None) -> None:
+    """Delete an object, if it is there; `guard` as `put` has it."""
     with contextlib.suppress(FileNotFoundError):
-        _guarded(uri, "deleted", lambda api, store, key: api.delete(store, key), guard)
+        _tried(uri, "deleted", lambda api, store, key: api.delete(store, key), guard)
 
 
-def patiently(call: Callable[[], _Got]) -> _Got:
-    """What `call` returns, tried again while the store fails in ways that may pass, as long as any request is."""
-    patience = location.USUAL
-    until_s = time.monotonic() + patience.for_s
-    for tries in itertools.count(1):
-        try:
-            return call()
-        except OSError as error:
-            final = isinstance(error, (RefusedError, FileNotFoundError)) or tries > patience.retries
-            pause_s = patience.pause_s(tries)
-            if final or time.monotonic() + pause_s > until_s:
-                raise
-            time.sleep(pause_s)
-    raise AssertionError
+def _tried(
+    uri: str | ObjectUri,
+    done: str,
+    call: _Call[_Result],
+    guard: Callable[[], None] | None = None,
+    policy: RetryPolicy | None = None,
+) -> _Result:
+    """Return what `call` returns, attempted as the policy says: DEFAULT, or GUARDED where there is a guard."""
+    where, store, policy = _opened(uri, policy or (retry.DEFAULT if guard is None else retry.GUARDED))
+    import obstore
+
+    with as_file_errors(str(where), done):
+        return retry.retried(lambda: call(obstore, store, where.key), policy, may_pass, guard)
 
 
-_Call = Callable[[Any, Any, str], _Got]
-"""obstore, the store and the key to what comes of them."""
+def _receive(uri: str | ObjectUri, take: Callable[[int, bytes], None], policy: RetryPolicy | None = None) -> Any:
+    """Hand an object's bytes to `take`, piece by piece with their position, and return what is known of it.
 
-
-def _guarded(
-    uri: str, done: str, call: _Call[_Got], guard: Callable[[], None] | None, patience: Patience | None = None
-) -> _Got:
-    if guard is None:
-        return _tried(uri, done, call, patience)
-
-    def once() -> _Got:
-        guard()
-        return _tried(uri, done, call, location.GUARDED)
-
-    return patiently(once)
-
-
-def _tried(uri: str, done: str, call: _Call[_Got], patience: Patience | None = None) -> _Got:
-    """What `call` returns. An answer that breaks off is asked for again, as obstore does for bytes only."""
-    patience = patience or location.USUAL
-    store, key = _opened(uri, patience)
+    An answer that breaks off is asked for again from there on; if the object was replaced meanwhile, from 0.
+    """
+    where, store, policy = _opened(uri, policy or retry.DEFAULT)
     import obstore
     from obstore import exceptions
 
-    if not key:
-        raise BadKeyError(f"{one_line(uri)}: a bucket, where an object is wanted")
-    broken = 0
-    with _told(uri, done):
+    attempts = Retry(policy)
+    received, meta = 0, None
+    with as_file_errors(str(where), "read"):
         while True:
             try:
-                return call(obstore, store, key)
-            except exceptions.GenericError as error:
-                broken += 1
-                _pause(broken, error, patience)
+                answer = obstore.get(store, where.key, options=_rest(received, meta))
+                meta = answer.meta
+                for piece in answer.stream(min_chunk_size=_PIECE_BYTES):
+                    take(received, bytes(piece))
+                    received += len(piece)
+                    if len(piece) >= _PIECE_BYTES:
+                        attempts.progressed()
+                return meta
+            except (exceptions.GenericError, exceptions.PreconditionError) as error:
+                replaced = isinstance(error, exceptions.PreconditionError)
+                if not (replaced or may_pass(error)):
+                    raise
+                if replaced or meta is None or not meta["e_tag"]:
+                    received = 0
+                    take(0, b"")
+                attempts.wait(error)
 
 
-def _opened(uri: str, patience: Patience) -> tuple[Any, str]:
-    scheme, bucket, key = location.place(uri)
-    location.check_key(uri)
-    return location.store(scheme, bucket, patience), key
+def _rest(received: int, meta: Any) -> Any:
+    """Return the options that ask for what is left of one version of an object."""
+    return {"range": {"offset": received}, "if_match": meta["e_tag"]} if received else None
 
 
-def _pause(broken: int, error: Exception, patience: Patience) -> None:
-    """Wait before another try, longer each time; raises `error` if there is not to be one."""
-    if "or response body error" not in str(error) or broken > patience.retries:
-        raise error
-    time.sleep(patience.pause_s(broken))
+def _opened(uri: str | ObjectUri, policy: RetryPolicy) -> tuple[ObjectUri, Any, RetryPolicy]:
+    where = _checked(uri)
+    if not where.key:
+        raise BadKeyError(f"{where.shown}: a bucket, where an object is wanted")
+    return where, open_bucket(where.scheme, where.bucket, policy.request_s), policy
 
 
-def _known(version: Any) -> dict[str, str]:
-    return {name: version[name] for name in ("e_tag", "version") if version.get(name)}
+def _checked(uri: str | ObjectUri) -> ObjectUri:
+    where = as_location(uri)
+    if not isinstance(where, ObjectUri):
+        raise UsageError(f"{where.shown}: a path, where an object of a store is wanted")
+    where.check()
+    return where
 
 
-def _version(found: Any) -> str:
-    return str(found.get("e_tag") or found["last_modified"])
+def _version_of(meta: Any) -> dict[str, str]:
+    return {name: meta[name] for name in ("e_tag", "version") if meta.get(name)}
 
 
-@contextlib.contextmanager
-def _told(uri: str, done: str) -> Iterator[None]:
-    """Within it, a store's errors become those that files have, in one line that names `uri`."""
-    from obstore import exceptions
-
-    scheme = location.place(uri).scheme
-    try:
-        yield
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no such {'object' if done == 'read' else 'bucket'}: {one_line(uri)}") from None
-    except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
-        raise Conflict(one_line(uri)) from None
-    except exceptions.InvalidPathError as error:
-        raise UsageError(_odd_key(uri, error)) from None
-    except exceptions.BaseError as error:
-        # By its status, as a refused listing has no class of its own.
-        if re.search(r"status code: 40[13]\b", str(error)):
-            why = f"the store refuses to let it be {done} ({location.reason(error, scheme)}): check the credentials"
-            raise RefusedError(f"{one_line(uri)}: {why}") from None
-        if "<Code>NoSuchBucket<" in str(error):
-            raise FileNotFoundError(f"no such bucket: {one_line(uri)}") from None
-        raise OSError(
-            f"{one_line(uri)} could not be {done}, although tried again ({location.reason(error, scheme)})"
-        ) from None
-    except ValueError as error:  # obstore's own check of a key, should it know more than ours
-        raise BadKeyError(f"{one_line(uri)}: no key that can be {done} ({one_line(error)})") from None
-
-
-def _odd_key(uri: str, error: Exception) -> str:
-    """Of a listing that obstore refuses whole for one key in it."""
-    found = re.search(r'Path "(.*?)"(?: contained|: Encountered)', str(error), re.DOTALL)
-    which = f" {one_line(found[1])}" if found else ""
-    why = "with an empty, '.' or '..' part or a control character cannot be listed"
-    return f"{one_line(uri)}: a key{which} {why}: rename it, or list the photos in a --manifest"
+def _fingerprint(meta: Any) -> str:
+    return str(meta.get("e_tag") or meta["last_modified"])

@@ -18,8 +18,9 @@ import time
 from collections.abc import Callable
 
 from stylize.errors import CannotContinueError, one_line
-from stylize.io import location, object_store
-from stylize.io.files import writing_object
+from stylize.io import object_store, retry
+from stylize.io.retry import RetryPolicy
+from stylize.io.store_errors import write_or_end
 from stylize.results.output_lock import FENCE_S, TOKEN, now_s
 
 LEASE_S = 30.0
@@ -50,11 +51,11 @@ class OutLease:
 
     def __enter__(self) -> OutLease:
         self.token = secrets.token_hex(16)
-        with writing_object(self._lock):
+        with write_or_end(self._lock):
             from_the_dead = self._take()
         self._thread.start()
         try:
-            with writing_object(self._lock):
+            with write_or_end(self._lock):
                 object_store.put(f"{self.uri}/{TOKEN}", self.token.encode(), guard=self.check)
             if from_the_dead:
                 time.sleep(FENCE_S)
@@ -69,7 +70,7 @@ class OutLease:
         self._thread.join(timeout=RENEW_S)
         with contextlib.suppress(object_store.Conflict, OSError):
             if not self._lost:
-                object_store.put(self._lock, self._holder(free=True), self._version, patience=location.PROMPT)
+                object_store.put(self._lock, self._holder(free=True), self._version, policy=retry.RENEW)
 
     def check(self) -> None:
         """Raises CannotContinueError if another run has taken OUT, or may have: renewing failed for too long."""
@@ -91,7 +92,7 @@ class OutLease:
             self._note(f"{whose}: waiting {LEASE_S:.0f} s to see whether it still is")
             self._watch(*found)
         try:
-            object_store.patiently(lambda: self._write({} if found is None else found[0]))
+            self._write({} if found is None else found[0], retry.TAKE)
         except object_store.Conflict:
             now = self._look()
             raise self._in_use(now[1] if now else {}) from None
@@ -111,9 +112,9 @@ class OutLease:
         advice = "wait for it, stop it, or give another OUT"
         return CannotContinueError(f"{one_line(self.uri)} is in use by {_described(holder)}: {advice}")
 
-    def _look(self, patience: location.Patience | None = None) -> tuple[dict[str, str], dict[str, str]] | None:
+    def _look(self, policy: RetryPolicy | None = None) -> tuple[dict[str, str], dict[str, str]] | None:
         try:
-            data, version = object_store.read_version(self._lock, patience)
+            data, version = object_store.read_version(self._lock, policy)
         except FileNotFoundError:
             return None
         try:
@@ -127,19 +128,25 @@ class OutLease:
         told = {"pid": os.getpid(), "host": socket.gethostname(), "renewed": now, "token": self.token, "free": free}
         return json.dumps(told).encode()
 
-    def _write(self, over: dict[str, str]) -> None:
-        for _ in range(_WRITES):
+    def _write(self, over: dict[str, str], policy: RetryPolicy | None = None) -> None:
+        """Write the lock over that version. Raises Conflict where it is another's, OSError where it cannot be done."""
+        begun_s = now_s()
+
+        def begin() -> None:
+            nonlocal begun_s
             begun_s = now_s()
+
+        for _ in range(_WRITES):
             try:
-                self._version = object_store.put(self._lock, self._holder(), over, patience=location.PROMPT)
+                put = object_store.put(self._lock, self._holder(), over, guard=begin, policy=policy or retry.RENEW)
             except object_store.Conflict:
                 # A write whose answer was lost, tried again, meets its own first one, which is of some time ago.
-                now = self._look(location.PROMPT)
+                now = self._look(retry.RENEW)
                 if now is None or now[1].get("token") != self.token:
                     raise
                 self._version = over = now[0]
             else:
-                self._renewed_s = begun_s
+                self._version, self._renewed_s = put, begun_s
                 return
         raise OSError(f"{one_line(self._lock)} could not be renewed: the answers to {_WRITES} writes were lost")
 

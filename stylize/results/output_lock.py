@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stylize.errors import CannotContinueError, one_line
 from stylize.io.files import Folder, cannot_write, write_atomic, writing
+from stylize.io.location import ObjectUri
 
 _LOCK, TOKEN = ".lock", ".run"
 FENCE_S = 5.0
@@ -103,7 +104,7 @@ class Fence:
 
     def __call__(self) -> None:
         now = now_s()
-        if self._out.is_object and now - self._looked_s < FENCE_S:
+        if isinstance(self._out.location, ObjectUri) and now - self._looked_s < FENCE_S:
             return
         try:
             found = self._out.read(TOKEN)

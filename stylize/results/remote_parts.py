@@ -10,6 +10,7 @@ from pathlib import Path
 from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.io import object_store
 from stylize.io.files import Folder
+from stylize.io.store_errors import read_or_end
 
 _AT_ONCE = 8
 _COPIES = 5
@@ -47,26 +48,22 @@ def copy_run(uri: str, folder: Path, *, empty: bool = False) -> None:
     A driver may be merging parts meanwhile: a copy counts only if no part changed while it was made.
     """
     (folder / "rows").mkdir(parents=True, exist_ok=True)
-    try:
+    with read_or_end():
         for _ in range(_COPIES):
             parts = _parts(uri)
             if not parts and not empty:
                 raise UsageError(f"{one_line(uri)} holds no rows: give the OUT of a run")
             if _copied(uri, parts, folder) and parts.items() <= _parts(uri).items():
                 return
-    except (object_store.RefusedError, FileNotFoundError) as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        raise CannotContinueError(str(error)) from None
     raise CannotContinueError(f"{one_line(uri)}/rows kept changing while it was read: try again in a moment")
 
 
 def _parts(uri: str) -> dict[str, str]:
     # What pandas and pyarrow read of a folder of rows.
     return {
-        found.name: found.version
-        for found in object_store.names(f"{uri}/rows")
-        if "/" not in found.name and not found.name.startswith((".", "_")) and found.size_bytes
+        part.name: part.version
+        for part in object_store.names(f"{uri}/rows")
+        if "/" not in part.name and not part.name.startswith((".", "_")) and part.size_bytes
     }
 
 

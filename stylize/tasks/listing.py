@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import os
@@ -11,16 +10,14 @@ from pathlib import Path
 from typing import Literal
 
 from stylize import images
-from stylize.errors import CannotContinueError, UsageError, one_line
+from stylize.errors import UsageError, one_line
 from stylize.io import object_store
-from stylize.io.files import local_path
-from stylize.io.location import absolute, canonical
+from stylize.io.location import LocalPath, Location, ObjectUri, absolute, local_path, locate
+from stylize.io.store_errors import read_or_end
 from stylize.tasks.task import Input
 
 log = logging.getLogger(__name__)
 
-Root = Path | str
-"""An absolute path, or the URI of a folder in an object store."""
 FileKind = Literal["images", "checkpoints"]
 """What is looked for: images, or the checkpoints that are the styles of some methods."""
 
@@ -34,7 +31,7 @@ def suffixes(kind: FileKind) -> Collection[str]:
     return weights.SUFFIXES
 
 
-def count_files(root: Root, kind: FileKind = "images") -> int:
+def count_files(root: Location, kind: FileKind = "images") -> int:
     """Return how many files of a kind lie below a folder. Raises UsageError if there is none."""
     number = sum(1 for _ in files_in(root, kind))
     if number == 0:
@@ -42,10 +39,10 @@ def count_files(root: Root, kind: FileKind = "images") -> int:
     return number
 
 
-def nothing_in(root: Root, kind: FileKind) -> UsageError:
+def nothing_in(root: Location, kind: FileKind) -> UsageError:
     """Return the error for a folder without any file of a kind."""
     known = ", ".join(sorted(suffixes(kind)))
-    return UsageError(f"{one_line(root)}: no {kind} in this folder (looked for {known})")
+    return UsageError(f"{root.shown}: no {kind} in this folder (looked for {known})")
 
 
 def folder(uri: str | None, role: str) -> Path:
@@ -61,30 +58,31 @@ def folder(uri: str | None, role: str) -> Path:
     return path
 
 
-def root_of(uri: str | None, role: str) -> Root:
-    """Return an input folder here, as `folder` does, or the URI of one in an object store. Raises UsageError."""
-    return canonical(uri) if uri and object_store.is_object(uri) else folder(uri, role)
+def root_of(uri: str | None, role: str) -> Location:
+    """Return where an input folder is; one of this machine is checked as `folder` does. Raises UsageError."""
+    where = locate(uri) if uri else None
+    return where if isinstance(where, ObjectUri) else LocalPath(folder(uri, role))
 
 
-def files_in(root: Root, kind: FileKind = "images") -> Iterator[Input]:
+def files_in(root: Location, kind: FileKind = "images") -> Iterator[Input]:
     """List the files of a kind below `root`, by their suffix, in the order of names, one folder in memory at a time.
 
     In an object store they come in the order of keys, a thousand in memory at a time. Looking for checkpoints, `root`
     may be a single file.
     """
     known = suffixes(kind)
-    if isinstance(root, str):
+    if isinstance(root, ObjectUri):
         yield from _objects(root, known, kind == "checkpoints")
-    elif kind == "checkpoints" and root.is_file():
-        yield Input(uri_of(str(root)), identity_of(root), None)
+    elif kind == "checkpoints" and root.path.is_file():
+        yield Input(uri_of(str(root)), identity_of(root.path), None)
     else:
-        yield from _walk(root, None, frozenset(), known)
+        yield from _walk(root.path, None, frozenset(), known)
 
 
-def _objects(root: str, known: Collection[str], or_single: bool) -> Iterator[Input]:
-    with reading_inputs():
-        if or_single and _suffix(root) in known and (single := object_store.head(root)) is not None:
-            yield Input(root, version_of(single), None)
+def _objects(root: ObjectUri, known: Collection[str], or_single: bool) -> Iterator[Input]:
+    with read_or_end():
+        if or_single and _suffix(root.name) in known and (single := object_store.head(root)) is not None:
+            yield Input(str(root), version_of(single), None)
         for entry in object_store.names(root):
             if _suffix(entry.name) in known and "/." not in f"/{entry.name}":
                 type_ = entry.name.split("/", 1)[0] if "/" in entry.name else None
@@ -95,18 +93,7 @@ def _suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122 - hot
 
 
-@contextlib.contextmanager
-def reading_inputs() -> Iterator[None]:
-    """Turn what an object store says against a listing into an error of one line that ends the run."""
-    try:
-        yield
-    except (object_store.RefusedError, FileNotFoundError) as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        raise CannotContinueError(f"{error}: put that right, then run the same command again") from None
-
-
-def version_of(entry: object_store.Found) -> str:
+def version_of(entry: object_store.ObjectInfo) -> str:
     """Return an object's identity: its size and the version that the store gives it."""
     return f"{entry.size_bytes}:{entry.version}"
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import itertools
-import posixpath
-import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,30 +12,14 @@ from typing import Any
 
 from stylize.errors import BadKeyError, UsageError, message_of, one_line
 from stylize.io import object_store
-from stylize.io.files import local_path
-from stylize.io.location import absolute, canonical
-from stylize.tasks.listing import Root, identity_of, reading_inputs, uri_of, version_of
+from stylize.io.files import local_copy
+from stylize.io.location import LocalPath, Location, ObjectUri, locate
+from stylize.io.store_errors import read_or_end
+from stylize.tasks.listing import identity_of, uri_of, version_of
 from stylize.tasks.task import Input, Pair
 
 LOOK_AHEAD = 1024
 _AT_ONCE = 32
-
-
-@contextlib.contextmanager
-def _at_hand(uri: str) -> Iterator[tuple[Path, Root]]:
-    """Give the manifest as a local file, and the folder that relative paths in it are taken from."""
-    if not object_store.is_object(uri):
-        path = local_path(uri)
-        if not path.is_file():
-            raise UsageError(f"manifest: no such file: {one_line(uri)}")
-        yield path, absolute(path).parent
-        return
-    uri = canonical(uri)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "manifest" + posixpath.splitext(uri)[1])
-        with reading_inputs():
-            object_store.fetch(uri, path)
-        yield path, uri.rpartition("/")[0]
 
 
 def read(uri: str) -> Iterator[Pair]:
@@ -47,7 +28,11 @@ def read(uri: str) -> Iterator[Pair]:
     Objects have no identity yet: `with_versions` asks for it. Raises UsageError naming the file, the line and what is
     missing.
     """
-    with _at_hand(uri) as (path, base):
+    where = locate(uri)
+    if isinstance(where, LocalPath) and not where.path.is_file():
+        raise UsageError(f"manifest: no such file: {one_line(uri)}")
+    folder = where.absolute().parent
+    with local_copy(where) as path:
         suffix = path.suffix.lower()
         if suffix not in (".csv", ".parquet"):
             raise UsageError(f"manifest {one_line(uri)}: expected a .csv or .parquet file")
@@ -58,8 +43,8 @@ def read(uri: str) -> Iterator[Pair]:
                 if not row.get(name):
                     raise UsageError(f"manifest {one_line(uri)}: row {number} has no {name}")
             try:
-                content = _listed(str(row["content_uri"]), row.get("content_type"), base)
-                style = _listed(str(row["style_uri"]), row.get("style_type"), base)
+                content = _listed(str(row["content_uri"]), row.get("content_type"), folder)
+                style = _listed(str(row["style_uri"]), row.get("style_type"), folder)
             except UsageError as error:
                 raise UsageError(f"manifest {one_line(uri)}: row {number}: {error}") from None
             yield Pair(content, style)
@@ -82,7 +67,7 @@ def _known(one: Input, known: dict[str, str]) -> Input:
 
 
 def _version(uri: str) -> str:
-    with reading_inputs():
+    with read_or_end():
         try:
             entry = object_store.head(uri)
         except (object_store.RefusedError, BadKeyError):
@@ -90,17 +75,13 @@ def _version(uri: str) -> str:
     return "missing" if entry is None else version_of(entry)
 
 
-def _listed(uri: str, named_type: Any, base: Root) -> Input:
+def _listed(uri: str, named_type: Any, folder: Location) -> Input:
     type_ = str(named_type) if named_type else None
-    if isinstance(base, str) and "://" not in uri and not uri.startswith(("/", "file:/")):
-        scheme, _, place = base.partition("://")
-        bucket, _, folder = place.partition("/")
-        uri = f"{scheme}://{bucket}/{posixpath.normpath(posixpath.join(folder, uri))}"
-    if object_store.is_object(uri):
-        return Input(canonical(uri), "", type_)
-    path = Path(base) / local_path(uri)  # which is absolute where `base` is in an object store
-    text = uri if uri[:6].lower() == "file:/" else uri_of(str(path))
-    return Input(text, identity_of(path), type_)
+    where = folder.resolve(uri)
+    if isinstance(where, ObjectUri):
+        return Input(str(where), "", type_)
+    text = uri if uri[:6].lower() == "file:/" else uri_of(str(where))
+    return Input(text, identity_of(where.path), type_)
 
 
 def _csv_rows(path: Path, uri: str) -> Iterator[dict[str, Any]]:

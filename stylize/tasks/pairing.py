@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from stylize.config import JobConfig
 from stylize.errors import UsageError
-from stylize.io.files import local_path
-from stylize.io.location import absolute
-from stylize.io.object_store import is_object
+from stylize.io.location import LocalPath, Location, locate
 from stylize.tasks import manifest
-from stylize.tasks.listing import FileKind, Root, count_files, files_in, nothing_in, root_of
+from stylize.tasks.listing import FileKind, count_files, files_in, nothing_in, root_of
 from stylize.tasks.manifest import LOOK_AHEAD
 from stylize.tasks.task import Pair, Task, digest_of, make_task
 
@@ -66,7 +63,7 @@ def count(config: JobConfig, style_kind: FileKind = "images") -> int:
     return content * styles if config.pairing == "cross" else content
 
 
-def _folders(config: JobConfig, style_kind: FileKind) -> tuple[Root, Root]:
+def _folders(config: JobConfig, style_kind: FileKind) -> tuple[Location, Location]:
     content = root_of(config.content, "CONTENT")
     single = _single(config.styles or "") if style_kind == "checkpoints" else None
     styles = single or root_of(config.styles, "STYLES")
@@ -75,25 +72,19 @@ def _folders(config: JobConfig, style_kind: FileKind) -> tuple[Root, Root]:
     return content, styles
 
 
-def _single(uri: str) -> Path | None:
-    """Return the path of STYLES if it is one file of this machine."""
-    if is_object(uri):
-        return None
-    path = absolute(local_path(uri))
-    return path if path.is_file() else None
+def _single(uri: str) -> Location | None:
+    """Return where STYLES is if it is one file of this machine."""
+    where = locate(uri).absolute()
+    return where if isinstance(where, LocalPath) and where.path.is_file() else None
 
 
-def refuse_out_inside(root: Root, role: str, out: str) -> None:
+def refuse_out_inside(root: Location, role: str, out: str) -> None:
     """Raise UsageError where OUT lies in an input folder."""
-    if isinstance(root, str):
-        inside = is_object(out) and f"{out}/".startswith(f"{root}/")
-    else:
-        inside = not is_object(out) and local_path(out).resolve().is_relative_to(root.resolve())
-    if inside:
+    if locate(out).is_inside(root):
         raise UsageError(f"OUT lies in {role}, so results would be taken for inputs; give an OUT outside of it")
 
 
-def _zipped(content: Root, styles: Root, style_kind: FileKind) -> Iterator[Pair]:
+def _zipped(content: Location, styles: Location, style_kind: FileKind) -> Iterator[Pair]:
     for c, s in itertools.zip_longest(files_in(content), files_in(styles, style_kind)):
         if c is None or s is None:
             raise UsageError(f"zip needs as many photos as artworks: there are fewer {'photos' if s else 'artworks'}")

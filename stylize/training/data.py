@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stylize import images
 from stylize.errors import CannotContinueError, StylizeError, UsageError
-from stylize.io.files import local_path
+from stylize.io.location import LocalPath, local_path
 from stylize.tasks.listing import files_in
 
 BROKEN_IN_A_ROW = 200
@@ -38,7 +38,7 @@ def read_folder(folder: Path) -> Folder:
     if folder.is_file():
         found = [folder]
     elif folder.is_dir():
-        found = [local_path(one.uri) for one in files_in(folder)]
+        found = [local_path(one.uri) for one in files_in(LocalPath(folder))]
     else:
         raise UsageError(f"{folder}: no such folder")
     if not found:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stylize.errors import BadKeyError, UsageError
-from stylize.io import location, object_store
+from stylize.io import location, object_store, store_kinds
 from stylize.io.files import Folder, read_bytes
 from tests.support.s3 import Bucket, bucket
 
@@ -89,7 +89,7 @@ def aws(s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    location.store.cache_clear()
+    store_kinds.open_bucket.cache_clear()
     return tmp_path
 
 
@@ -109,7 +109,7 @@ def test_files_with_a_region_only_leave_credentials_to_the_environment_s_chain(
     uri = s3.put("a.jpg", b"x")
     s3.client.put_object_acl(Bucket=s3.name, Key="a.jpg", ACL="public-read")
     (aws / "config").write_text("[default]\nregion = eu-west-3\n")
-    assert location._profile() == {"region": "eu-west-3"}
+    assert store_kinds.aws_profile() == {"region": "eu-west-3"}
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     assert object_store.read(uri) == b"x"
     assert s3.s3.authorizations[-1] == ""
@@ -152,7 +152,7 @@ def test_helper_that_fails_later_is_not_quoted_either(s3: Bucket, aws: Path, mon
 @pytest.mark.parametrize("endpoint", ["http://KEY:SECRET@host", "not one", "host:9000"])
 def test_an_endpoint_that_is_none_is_one_line(s3: Bucket, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    location.store.cache_clear()
+    store_kinds.open_bucket.cache_clear()
     with pytest.raises(UsageError, match="AWS_ENDPOINT_URL: expected") as refused:
         object_store.read("s3://pictures/a.jpg")
     assert "SECRET" not in str(refused.value)
@@ -167,7 +167,7 @@ def test_an_endpoint_that_is_none_is_one_line(s3: Bucket, monkeypatch: pytest.Mo
 )
 def test_bad_google_credentials_are_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, line: str) -> None:
     monkeypatch.setenv(name, value)
-    location.store.cache_clear()
+    store_kinds.open_bucket.cache_clear()
     with pytest.raises(UsageError, match=line) as refused:
         object_store.read("gs://b/x")
     assert "SECRET" not in str(refused.value)
@@ -177,6 +177,6 @@ def test_bad_google_credentials_are_one_line(monkeypatch: pytest.MonkeyPatch, na
 def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "obstore", None)
     monkeypatch.setitem(sys.modules, "obstore.store", None)
-    location.store.cache_clear()
+    store_kinds.open_bucket.cache_clear()
     with pytest.raises(UsageError, match="pip install obstore"):
         read_bytes("s3://bucket/a.jpg")

@@ -12,7 +12,7 @@ import pytest
 from stylize import config as configs
 from stylize import images, load
 from stylize.errors import CannotContinueError, CorruptImageError, UsageError, one_line
-from stylize.io import location, object_store, weights_cache
+from stylize.io import object_store, retry, weights_cache
 from stylize.io.files import at_hand, read_bytes
 from stylize.pipeline.runner import Runner
 from stylize.results.remote_parts import copy_run
@@ -20,7 +20,7 @@ from stylize.tasks import pairing
 from tests.support.s3 import QUICK, Bucket, bucket
 from tests.support.samples import picture
 
-USUAL = location.USUAL
+DEFAULT = retry.DEFAULT
 
 
 @pytest.fixture
@@ -50,11 +50,12 @@ def test_a_body_that_breaks_off_is_read_again(s3: Bucket) -> None:
 
 
 def test_endless_faults_end(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(location, "USUAL", QUICK._replace(retries=2))
+    monkeypatch.setattr(retry, "DEFAULT", QUICK._replace(attempts=3))
     uri = s3.put("a.jpg", b"pixels" * 100_000)
     s3.s3.faults, s3.s3.requests = [503] * 50, 0
     with pytest.raises(
-        OSError, match=r"s3://pictures/a\.jpg could not be read, although tried again \(SignatureDoesNotMatch\)"
+        OSError,
+        match=r"s3://pictures/a\.jpg could not be read, although tried again \(status 503, SignatureDoesNotMatch\)",
     ):
         object_store.read(uri)
     assert s3.s3.requests == 3
@@ -114,7 +115,7 @@ def test_no_rows_and_no_store_are_one_clear_line(s3: Bucket, tmp_path: Path, mon
     s3.s3.faults = [403]
     with pytest.raises(UsageError, match="check the credentials"):
         copy_run("s3://pictures/none", tmp_path / "b")
-    monkeypatch.setattr(location, "USUAL", QUICK._replace(retries=1))
+    monkeypatch.setattr(retry, "DEFAULT", QUICK._replace(attempts=2))
     s3.s3.faults = [500] * 9
     with pytest.raises(CannotContinueError, match="could not be read"):
         copy_run("s3://pictures/none", tmp_path / "c")
@@ -129,7 +130,7 @@ def test_large_object_is_complete_or_absent_whatever_breaks(s3: Bucket, monkeypa
     object_store.put("s3://pictures/big", data)
     assert s3.s3.requests > 6
     assert object_store.read("s3://pictures/big") == data
-    monkeypatch.setattr(location, "USUAL", QUICK._replace(retries=1))
+    monkeypatch.setattr(retry, "DEFAULT", QUICK._replace(attempts=2))
     s3.s3.faults = [None, None, *[500] * 30]
     with pytest.raises(OSError, match="s3://pictures/none could not be written, although tried again"):
         object_store.put("s3://pictures/none", data)
@@ -164,7 +165,7 @@ def test_removing_what_is_not_there_is_no_error(s3: Bucket) -> None:
 
 
 def test_throttling_of_seconds_is_outlasted(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(location, "USUAL", USUAL)
+    monkeypatch.setattr(retry, "DEFAULT", DEFAULT)
     uri = s3.put("a.jpg", b"x")
     s3.s3.failing = "/"
     threading.Timer(3, lambda: setattr(s3.s3, "failing", None)).start()
@@ -174,7 +175,7 @@ def test_throttling_of_seconds_is_outlasted(s3: Bucket, monkeypatch: pytest.Monk
 def test_store_that_does_not_answer_ends_the_run_and_one_object_s_trouble_does_not(
     s3: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(location, "USUAL", QUICK._replace(retries=2))
+    monkeypatch.setattr(retry, "DEFAULT", QUICK._replace(attempts=3))
     uri = s3.put("a.jpg", b"x")
     s3.s3.failing = "a.jpg"
     with pytest.raises(OSError, match=r"a\.jpg could not be read, although tried again"):
@@ -212,9 +213,9 @@ def test_store_that_refuses_a_listing_answers(s3: Bucket) -> None:
 
 def test_guard_is_asked_before_every_try_to_write(s3: Bucket) -> None:
     asked: list[int] = []
-    s3.s3.faults = [503] * 7  # three requests a try
+    s3.s3.faults = [503] * 2
     object_store.put("s3://pictures/x", b"1", guard=lambda: asked.append(s3.s3.requests))
-    assert asked == [0, 3, 6]
+    assert asked == [0, 1, 2]
     s3.s3.faults, s3.s3.requests = [503] * 50, 0
 
     def lost() -> None:
@@ -228,7 +229,7 @@ def test_guard_is_asked_before_every_try_to_write(s3: Bucket) -> None:
         s3.s3.requests = 0
         with pytest.raises(CannotContinueError, match="another run has it"):
             call()
-        assert s3.s3.requests == 3
+        assert s3.s3.requests == 1
     s3.s3.faults = []
     assert object_store.read("s3://pictures/x") == b"1"
 

@@ -12,7 +12,7 @@ import pytest
 
 from jobs.stylize_folder import main as stylize_folder
 from stylize.errors import CannotContinueError, UsageError
-from stylize.io import location, object_store
+from stylize.io import object_store, store_kinds
 from stylize.results.output_lease import OutLease
 from tests.support.gcs import Generations, google_bucket
 from tests.support.main_job import job, plain
@@ -95,8 +95,8 @@ def test_whole_job_in_a_bucket(google: Google, capsys: pytest.CaptureFixture[str
 
 def test_a_base_url_that_is_none_is_one_line(google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_BASE_URL", "http://KEY:SECRET@host")
-    location.store.cache_clear()
+    store_kinds.open_bucket.cache_clear()
     with pytest.raises(UsageError, match="GOOGLE_BASE_URL: expected http://HOST") as refused:
         object_store.read("gs://pictures/a.jpg")
     assert "SECRET" not in str(refused.value)
-    location.store.cache_clear()
+    store_kinds.open_bucket.cache_clear()

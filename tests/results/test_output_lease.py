@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stylize.errors import CannotContinueError
-from stylize.io import location, object_store
+from stylize.io import object_store, retry
 from stylize.io.files import Folder
 from stylize.results import output_lease as leases
 from stylize.results import output_lock as locks
@@ -141,7 +141,7 @@ def test_a_write_of_some_time_ago_that_is_found_is_no_renewal(s3: Bucket, monkey
 
 
 def test_one_stalled_renewal_does_not_lose_out(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(location, "PROMPT", location.PROMPT._replace(request_s=0.3, for_s=0.2))
+    monkeypatch.setattr(retry, "RENEW", retry.RENEW._replace(request_s=0.3, total_s=0.2))
     with OutLease(OUT, silent) as held:
         s3.s3.faults = [30.0]
         time.sleep(2)

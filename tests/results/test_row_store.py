@@ -306,7 +306,7 @@ def test_a_merge_that_only_seemed_to_fail_leaves_no_row_twice(tmp_path: Path, ca
         store = RowStore.open(tmp_path, part_rows=2, mirror=Mirror("s3://pictures/out/rows", lambda: None))
         for n in range(0, 10, 2):
             store.add(rows(range(n, n + 2)))
-        s3.s3.faults = ["lose"] * 21  # every try of the merged part is written, and its answer lost
+        s3.s3.faults = ["lose"] * 7  # every attempt of the merged part is written, and its answer lost
         store.compact()
         assert s3.s3.faults == []
         assert "were not merged" in caplog.text

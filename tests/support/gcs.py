@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stylize.io import location
+from stylize.io import store_kinds
 from tests.support.s3 import Answering, Bucket, Proxy, bucket
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
@@ -84,9 +84,9 @@ def google_bucket() -> Iterator[tuple[Bucket, Generations]]:
             patch.delenv(name)
         patch.setenv("GOOGLE_BASE_URL", proxy.url)
         patch.setenv("GOOGLE_BEARER_TOKEN", "SECRET-HERE")
-        location.store.cache_clear()
+        store_kinds.open_bucket.cache_clear()
         try:
             yield made, proxy
         finally:
-            location.store.cache_clear()
+            store_kinds.open_bucket.cache_clear()
             proxy.close()

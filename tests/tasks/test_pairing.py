@@ -16,6 +16,7 @@ from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import CorruptImageError, UsageError
 from stylize.io.files import read_bytes
+from stylize.io.location import LocalPath
 from stylize.tasks import listing, manifest, pairing
 from stylize.tasks.task import Input, Pair
 from tests.support.s3 import bucket
@@ -40,7 +41,7 @@ def test_types_are_the_first_folder_below_the_root(folders: tuple[Path, Path]) -
     deep.parent.mkdir()
     deep.write_bytes(b"x")
     (folders[0] / "loose.jpg").write_bytes(b"x")
-    types = {Path(i.uri).name: i.type for i in listing.files_in(folders[0])}
+    types = {Path(i.uri).name: i.type for i in listing.files_in(LocalPath(folders[0]))}
     assert types["deep.jpg"] == "day"
     assert types["c d.jpg"] == "night"
     assert types["loose.jpg"] is None
@@ -213,7 +214,7 @@ def test_a_type_of_a_name_that_is_no_utf8_can_stand_in_a_row(tmp_path: Path) -> 
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     folder.mkdir()
     (folder / "a.jpg").write_bytes(b"x")
-    (one,) = listing.files_in(tmp_path)
+    (one,) = listing.files_in(LocalPath(tmp_path))
     assert one.type == "caf\ufffd"
     assert read_bytes(one.uri) == b"x"
     assert (one.uri + one.type).encode()
@@ -224,8 +225,8 @@ def test_a_folder_that_cannot_be_listed_is_skipped_and_told_once(
 ) -> None:
     (tmp_path / "a.jpg").write_bytes(b"x")
     for _ in range(2):
-        assert [Path(i.uri).name for i in listing.files_in(tmp_path)] == ["a.jpg"]
-        assert list(listing.files_in(tmp_path / "gone")) == []
+        assert [Path(i.uri).name for i in listing.files_in(LocalPath(tmp_path))] == ["a.jpg"]
+        assert list(listing.files_in(LocalPath(tmp_path / "gone"))) == []
     assert len(caplog.records) == 1
     assert "skipped" in caplog.text
 
@@ -236,7 +237,7 @@ def test_odd_names_are_listed(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     with open(os.path.join(os.fsencode(tmp_path), b"\xff\xfe.jpg"), "wb") as file:  # noqa: PTH118, PTH123 - bytes path
         file.write(b"x")
-    found = [i.uri for i in listing.files_in(tmp_path)]
+    found = [i.uri for i in listing.files_in(LocalPath(tmp_path))]
     assert {Path(uri).name for uri in found if not uri.startswith("file:")} == set(odd[:4])
     assert [uri for uri in found if uri.startswith("file:")] == [found_one for found_one in found if "%FF" in found_one]
     assert len(found) == 5
@@ -246,14 +247,14 @@ def test_a_loop_of_links_ends(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.jpg").write_bytes(b"x")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    assert [Path(i.uri).name for i in listing.files_in(tmp_path)] == ["x.jpg"]
+    assert [Path(i.uri).name for i in listing.files_in(LocalPath(tmp_path))] == ["x.jpg"]
 
 
 def test_links_to_themselves_and_to_nothing_do_not_stop_the_listing(tmp_path: Path) -> None:
     (tmp_path / "me").symlink_to("me")
     (tmp_path / "nothing.jpg").symlink_to("gone.jpg")
     (tmp_path / "x.jpg").write_bytes(b"x")
-    found = [(Path(i.uri).name, i.identity == "missing") for i in listing.files_in(tmp_path)]
+    found = [(Path(i.uri).name, i.identity == "missing") for i in listing.files_in(LocalPath(tmp_path))]
     assert found == [("nothing.jpg", True), ("x.jpg", False)]
 
 

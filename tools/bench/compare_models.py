@@ -27,7 +27,8 @@ from torch import Tensor
 from jobs.progress.reporter import Reporter
 from stylize import cli, images
 from stylize.errors import ImageError, UsageError
-from stylize.io.files import local_path, read_bytes
+from stylize.io.files import read_bytes
+from stylize.io.location import LocalPath, local_path
 from stylize.measure import hardware
 from stylize.measure.clock import timed
 from stylize.measure.perceptual import STYLE_LAYERS, Perceptual, StyleFeatures, content_distance
@@ -129,7 +130,7 @@ def _model(word: str) -> Model:
 
 def _pictures(path: str, role: str, size: int) -> Iterator[Picture]:
     root, found = folder(path, role), False
-    for one in files_in(root):
+    for one in files_in(LocalPath(root)):
         found = True
         name = local_path(one.uri).relative_to(root).as_posix()
         try:

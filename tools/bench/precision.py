@@ -306,10 +306,9 @@ def _pictures(photos: str | None, artworks: str | None, size: tuple[int, int]) -
 def _spread(folder: Path, count: int, size: tuple[int, int]) -> list[Pixels]:
     from PIL import Image
 
-    from stylize.tasks.listing import files_in
-    from stylize.tasks.listing import folder as checked
+    from stylize.tasks.listing import files_in, root_of
 
-    paths = [Path(one.uri) for one in files_in(checked(str(folder), "a folder of images"))]
+    paths = [Path(one.uri) for one in files_in(root_of(str(folder), "a folder of images"))]
     if not paths:
         raise UsageError(f"{folder}: no images in this folder")
     chosen = [paths[i * len(paths) // count] for i in range(min(count, len(paths)))]

@@ -1,0 +1,97 @@
+"""What is told of a store's answers: a status and a known code, never their text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from stylize.errors import StylizeError
+from stylize.io import object_store, retry, store_kinds
+from stylize.io.files import Folder, read_bytes
+from tests.support.s3 import QUICK, Answering, Proxy
+
+CALLS: list[Callable[[], object]] = [
+    lambda: object_store.read("s3://pictures/a.jpg"),
+    lambda: object_store.head("s3://pictures/a.jpg"),
+    lambda: list(object_store.names("s3://pictures/in")),
+    lambda: object_store.put("s3://pictures/a.jpg", b"1"),
+    lambda: object_store.put("s3://pictures/a.jpg", b"1", {}),
+    lambda: object_store.put("s3://pictures/big", bytes(11_000_000)),
+    lambda: object_store.remove("s3://pictures/a.jpg"),
+    lambda: read_bytes("s3://pictures/a.jpg"),
+    lambda: Folder("s3://pictures/out").write("a.jpg", b"1"),
+]
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "SECRET")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET")
+    yield
+    store_kinds.open_bucket.cache_clear()
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, status: int, headers: list[tuple[str, str]], body: bytes) -> Iterator[str]:
+    """What each call says of a store that answers everything in one way."""
+
+    class Handler(Answering):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.reply(status, headers, body)
+
+    proxy = Proxy(Handler)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+    for name in ("DEFAULT", "GUARDED", "RENEW"):
+        monkeypatch.setattr(retry, name, QUICK._replace(attempts=2, request_s=2))
+    store_kinds.open_bucket.cache_clear()
+    try:
+        for call in CALLS:
+            try:
+                yield f"nothing: {call()!r}"
+            except (OSError, StylizeError, object_store.Conflict) as error:
+                yield str(error)
+    finally:
+        proxy.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [*((status, "SECRET") for status in (400, 401, 403, 404, 409, 429, 500)), (503, "SlowDown")]
+)
+def test_no_answer_s_text_is_told(monkeypatch: pytest.MonkeyPatch, status: int, code: str) -> None:
+    body = f"<Error><Code>{code}</Code><Message>SECRET</Message>SECRET\nSECRET</Error>".encode()
+    said = list(asked(monkeypatch, status, [], body))
+    assert len(said) == len(CALLS)
+    for line in said:
+        assert "SECRET" not in line
+        assert line.isprintable()
+    if status not in (404, 409):
+        assert f"status {status}" in said[0]
+        assert ("SlowDown" in said[0]) == (code == "SlowDown")
+
+
+@pytest.mark.parametrize("body", [b"<html>SECRET", b"SECRET", b"<ListBucketResult><SECRET>SECRET</SECRET>", b"{}"])
+def test_answer_of_something_that_is_no_store_is_not_told_either(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    listing = list(asked(monkeypatch, 200, [("Content-Type", "text/html")], body))[2]
+    assert listing == "s3://pictures/in could not be read (the answer is none of such a store; is the endpoint right?)"
+
+
+def test_redirect_to_nowhere_ends_in_a_bounded_number_of_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed: list[str] = []
+
+    class Silent(Answering):
+        def answer(self) -> None:
+            followed.append(self.path)
+            self.close_connection = True
+
+    nowhere = Proxy(Silent)
+    said = list(asked(monkeypatch, 307, [("Location", f"{nowhere.url}/SECRET?SECRET")], b""))
+    nowhere.close()
+    assert "cannot be reached, or breaks connections off" in said[2]
+    assert not [line for line in said if "SECRET" in line]
+    assert 0 < len(followed) < 20 * len(CALLS)
+    bare = list(asked(monkeypatch, 301, [], b""))
+    assert "redirects without saying where to" in bare[2]
