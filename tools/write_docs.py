@@ -23,6 +23,7 @@ from pydantic_core import PydanticUndefined
 import stylize.__main__ as one_image
 from jobs import benchmark, replay, stylize_folder, summarize, train
 from stylize import cli, stylizers
+from stylize.images.formats import FORMATS_READ
 from stylize.results.schema import COLUMNS
 from stylize.tasks.sweep import Method, Sweep
 
@@ -61,6 +62,7 @@ def tables() -> dict[str, Callable[[], str]]:
     """Return what makes each table, by the table's name."""
     makers: dict[str, Callable[[], str]] = {
         "columns": _columns,
+        "formats": _formats,
         "sweep": lambda: _fields(Sweep),
         "sweep-methods": lambda: _fields(Method),
         "settings": _settings,
@@ -109,6 +111,14 @@ def _named(action: argparse.Action) -> str:
 def _columns() -> str:
     rows = ((f"`{c.name}`", str(c.type), c.unit, c.meaning) for c in COLUMNS)
     return "\n" + _table(("column", "type", "unit", "meaning"), rows) + "\n"
+
+
+def _formats() -> str:
+    rows = (
+        (kind, ", ".join(f"`{suffix}`" for suffix in form.suffixes), form.package)
+        for kind, form in FORMATS_READ.items()
+    )
+    return "\n" + _table(("kind", "files", "read by"), rows) + "\n"
 
 
 def _fields(model: type[BaseModel]) -> str:
