@@ -42,7 +42,7 @@ from jobs.sweep import inputs
 from jobs.sweep.worker import MakeSweeper
 from stylize import cli
 from stylize.config import TORCHVISION, JobConfig
-from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
+from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line, unknown
 from stylize.io.files import write_atomic, writing
 from stylize.io.location import local_path
 from stylize.measure import hardware
@@ -83,23 +83,46 @@ def main(argv: Sequence[str]) -> int:
 
 
 def parser() -> cli.Parser:
-    """The command line."""
-    shipped = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
-    parser = cli.Parser(prog="benchmark", description="Measure a sweep over methods and settings.")
-    parser.add_argument("sweep", metavar="SWEEP", help=f"a YAML file, or one of: {shipped}")
-    parser.add_argument("out", metavar="OUT", help="folder for rows/, images/, run.json; s3:// and gs://, too")
-    parser.add_argument("--weights", action="append", default=[], metavar="METHOD=PATH", help="weights of a method")
-    parser.add_argument("--content", metavar="FOLDER", help="photos, instead of the sweep's")
-    parser.add_argument("--styles", metavar="FOLDER", help="artworks, instead of the sweep's")
-    parser.add_argument("--perceptual", metavar="PATH", help="VGG19 weights for the distance columns")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], help="instead of the sweep's")
-    parser.add_argument("--retry-failed", action="store_true", help="do tasks again whose rows are not ok")
+    """Return the command line."""
+    parser = cli.Parser(
+        prog="benchmark",
+        usage="python -m jobs.benchmark SWEEP OUT [options]",
+        description="Measure every combination of a sweep's methods, settings, precisions, sizes and workers into OUT. "
+        "The same command resumes.",
+    )
+    inputs = parser.group("inputs")
+    inputs.add_argument("sweep", metavar="SWEEP", help=f"YAML file, or one of: {', '.join(_shipped())}")
+    inputs.add_argument("--content", metavar="PATH", help="folder of photos, instead of the sweep's")
+    inputs.add_argument("--styles", metavar="PATH", help="folder of artworks, instead of the sweep's")
+    method = parser.group("method")
+    method.add_argument(
+        "--weights", action="append", default=[], metavar="NAME=PATH",
+        help="weights of a method by its name, NAME=random for untrained ones; may be repeated",
+    )  # fmt: skip
+    method.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], help="where the networks run, instead of the sweep's"
+    )
+    output = parser.group("output")
+    output.add_argument("out", metavar="OUT", help="folder for rows/, images/ and run.json; s3:// and gs://, too")
+    output.add_argument("--retry-failed", action="store_true", help="do images again whose rows are not ok")
+    parser.group("workers").add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="Ray cluster to use; none: the one RAY_ADDRESS names, else a Ray of its own",
+    )
+    parser.group("measuring").add_argument(
+        "--perceptual", metavar="PATH", help="VGG19 weights for the distance columns, or `torchvision` for its own"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would run, with time and memory from rows in OUT"
     )
-    parser.add_argument("--from", dest="rows_from", metavar="RUN", help="with --dry-run: rows of another run")
-    parser.add_argument("--address", metavar="HOST:PORT", help="Ray cluster; none: RAY_ADDRESS, else a local Ray")
-    parser.add_argument("--progress", choices=["auto", "bar", "plain", "off"], default="auto", help="default auto")
+    parser.add_argument(
+        "--from", dest="rows_from", metavar="PATH", help="with --dry-run: time and memory from the rows of another run"
+    )
+    parser.add_argument(
+        "--progress", choices=["auto", "bar", "plain", "off"], default="auto",
+        help="how far it is: a bar or lines; auto: a bar on a terminal (default auto)",
+    )  # fmt: skip
     return parser
 
 
@@ -112,8 +135,11 @@ def _sweep_path(word: str) -> Path:
         return path
     if (shipped := SHIPPED / f"{word}.yaml").is_file():
         return shipped
-    known = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.yaml")))
-    raise UsageError(f"{word}: no such sweep; give a YAML file, or one of: {known}")
+    raise UsageError(f"{unknown('sweep', word, _shipped())} (or give a YAML file)")
+
+
+def _shipped() -> list[str]:
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
 def _with_weights(methods: list[sweep.Method], given: list[str]) -> list[sweep.Method]:

@@ -14,8 +14,14 @@ from stylize.report.sheet import write_sheet
 
 def main(argv: Sequence[str]) -> int:
     """Write the inputs to `demo/`, restyle them, draw a sheet of the results; returns the job's exit status."""
-    parser = cli.Parser(prog="demo", description="Restyle scikit-image's photos with the project's own artworks.")
-    parser.add_argument("folder", nargs="?", default="demo", help="where inputs and results go (default demo)")
+    parser = cli.Parser(
+        prog="demo",
+        usage="python -m jobs.demo [PATH]",
+        description="Restyle scikit-image's photos with the project's own artworks.",
+    )
+    parser.group("output").add_argument(
+        "folder", nargs="?", default="demo", metavar="PATH", help="folder for inputs and results (default demo)"
+    )
     root = Path(parser.parse_args(argv).folder)
     photos = write_demo_photos(root / "content")
     styles = write_demo_styles(root / "styles")

@@ -41,12 +41,20 @@ _OF_RESULT = ("perceptual", "lpips", "max_pixels", "cpus_per_actor")
 
 def main(argv: Sequence[str]) -> int:
     """Replay one task; returns the exit status."""
-    parser = cli.Parser(prog="replay", description="Make one row again and say whether image and scores agree.")
-    parser.add_argument("out", metavar="OUT", help="folder of the run; s3:// and gs://, too")
-    parser.add_argument("task_id", metavar="TASK_ID", help="of the row; its first digits will do")
-    parser.add_argument("--weights", metavar="PATH", help="where the weights are now, if they have moved")
-    parser.add_argument("--content", metavar="PATH", help="where the photo is now, if it has moved")
-    parser.add_argument("--style", metavar="PATH", help="where the artwork is now, if it has moved")
+    parser = cli.Parser(
+        prog="replay",
+        usage="python -m jobs.replay OUT TASK_ID [options]",
+        description="Make one row again from what is recorded, and say whether image and scores agree.",
+        epilog="Exit status: 0 they agree, 3 they do not, 2 a wrong call, 1 could not go on.",
+    )
+    inputs = parser.group("inputs")
+    inputs.add_argument("out", metavar="OUT", help="folder of the run; s3:// and gs://, too")
+    inputs.add_argument("task_id", metavar="TASK_ID", help="the row's task_id; its first digits will do")
+    inputs.add_argument("--content", metavar="PATH", help="where the photo is now, if it has moved")
+    inputs.add_argument("--style", metavar="PATH", help="where the artwork is now, if it has moved")
+    parser.group("method").add_argument(
+        "--weights", metavar="PATH", help="where the weights are now, if they have moved"
+    )
     given = parser.parse_args(argv)
     with run_folders([given.out]) as (out,):
         row = _row(out, given.task_id)

@@ -66,17 +66,22 @@ def _call(flags: dict[str, Any], argv: Sequence[str]) -> int:
 
 def _parse(argv: Sequence[str]) -> dict[str, Any]:
     parser = cli.Parser(
-        prog="stylize_folder",
-        description="Restyle every photo of CONTENT with the artworks of STYLES into OUT.",
-        epilog="exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on, "
-        "130 interrupted",
+        prog="stylize-folder",
+        usage="stylize-folder CONTENT STYLES OUT [options]\n       stylize-folder --manifest PATH OUT [options]",
+        description="Restyle every photo of CONTENT with the artworks of STYLES into OUT, one row of measurements for "
+        "each. The same command resumes. Paths may be folders here or in an object store: s3://, gs://.",
+        epilog="Exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on, "
+        "130 interrupted.",
     )
-    parser.add_argument("paths", nargs="*", metavar="CONTENT STYLES OUT", help="or, with --manifest, only OUT")
-    parser.add_argument("--config", metavar="FILE", help="YAML with the same settings by name; flags win")
+    parser.group("inputs").add_argument(
+        "paths", nargs="*", metavar="CONTENT STYLES OUT",
+        help="folder of photos, folder of artworks, folder for the results; with --manifest, OUT alone",
+    )  # fmt: skip
+    cli.add_model(parser, JobConfig, configs.GROUPS, skip=("content", "styles", "out"))
+    parser.add_argument("--config", metavar="PATH", help="YAML file with the same settings by name; options win")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, how many and how big")
-    parser.add_argument("--retry-failed", action="store_true", help="do tasks again whose rows are not ok")
-    parser.add_argument("--allow-failed", action="store_true", help="exit status 0 also when rows are not ok")
-    cli.add_model(parser, JobConfig, skip=("content", "styles", "out"))
+    parser.add_argument("--retry-failed", action="store_true", help="do images again whose rows are not ok")
+    parser.add_argument("--allow-failed", action="store_true", help="exit with status 0 also when rows are not ok")
     given = vars(parser.parse_args(argv))
     paths, file = given.pop("paths"), given.pop("config")
     values = read_mapping(Path(file)) if file else {}

@@ -41,19 +41,40 @@ def main(argv: Sequence[str]) -> int:
 
 
 def parser() -> cli.Parser:
-    """The command line."""
-    parser = cli.Parser(prog="summarize", description="Rows of runs to a report, or to a verdict between two runs.")
-    parser.add_argument("outs", nargs="*", metavar="OUT", help="folders of runs; s3:// and gs://, too")
-    parser.add_argument(
-        "--out", metavar="REPORT", help="folder of the report; what it holds of an older one is replaced"
+    """Return the command line."""
+    parser = cli.Parser(
+        prog="summarize",
+        usage="python -m jobs.summarize OUT [OUT ...] --out PATH [options]\n"
+        "       python -m jobs.summarize --compare PATH PATH [options]",
+        description="Turn the rows of runs into a report, or into a verdict between two runs.",
+        epilog="Exit status: 0 done, 3 the second run of --compare is worse, 2 a wrong call, 1 could not go on.",
     )
-    parser.add_argument("--title", help="heading; none: the run's own")
-    parser.add_argument("--pictures", type=int, default=PICTURES, help=f"at most so many pictures (default {PICTURES})")
-    parser.add_argument("--claims", action="store_true", help="hold what is often claimed to any run's rows")
-    parser.add_argument("--compare", nargs=2, metavar=("A", "B"), help="is B slower, larger or worse than A?")
-    parser.add_argument(
-        "--tolerance", type=float, default=compare.TOLERANCE,
-        help=f"with --compare: a change in time or memory that counts as none (default {compare.TOLERANCE})",
+    inputs = parser.group("inputs")
+    inputs.add_argument("outs", nargs="*", metavar="OUT", help="folders of runs; s3:// and gs://, too")
+    inputs.add_argument(
+        "--compare",
+        nargs=2,
+        metavar="PATH",
+        help="say whether the second run is slower, larger or worse than the first",
+    )
+    output = parser.group("output")
+    output.add_argument(
+        "--out", metavar="PATH", help="folder of the report; what it holds of an older report is replaced"
+    )
+    output.add_argument("--title", metavar="TEXT", help="heading of the report; none: the run's own")
+    output.add_argument(
+        "--pictures",
+        type=int,
+        default=PICTURES,
+        metavar="N",
+        help=f"pictures in the report at most (default {PICTURES})",
+    )
+    measuring = parser.group("measuring")
+    measuring.add_argument("--claims", action="store_true", help="hold what is often claimed to the rows of any run")
+    measuring.add_argument(
+        "--tolerance", type=float, default=compare.TOLERANCE, metavar="N",
+        help="with --compare: share by which time or memory may change and count as the same "
+        f"(default {compare.TOLERANCE})",
     )  # fmt: skip
     return parser
 

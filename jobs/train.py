@@ -50,18 +50,21 @@ def main(argv: Sequence[str]) -> int:
 
     from stylize.backbones import load_backbone
     from stylize.measure.perceptual import STYLE_LAYERS
-    from stylize.training.config import TrainConfig, configure
+    from stylize.training.config import GROUPS, TrainConfig, configure
     from stylize.training.data import read_folder
 
     positional = ("photos", "styles", "out")
     parser = cli.Parser(
         prog="train",
+        usage="python -m jobs.train PHOTOS STYLES OUT [options]",
         description="Train a network that restyles photos. The same command resumes.",
         epilog="STYLES decides the method: a folder of artworks, any style (compact); one image, that style (johnson).",
     )
-    for name in positional:
-        parser.add_argument(name, metavar=name.upper(), help=TrainConfig.model_fields[name].description)
-    cli.add_model(parser, TrainConfig, skip=positional)
+    for title in GROUPS:
+        parser.group(title)  # in their order
+    for name, title in zip(positional, ("inputs", "inputs", "output"), strict=True):
+        parser.group(title).add_argument(name, metavar=name.upper(), help=TrainConfig.model_fields[name].description)
+    cli.add_model(parser, TrainConfig, GROUPS, skip=positional)
     config = _absolute(configure(vars(parser.parse_args(argv))))
     for role, path in (("PHOTOS", config.photos), ("STYLES", config.styles)):
         if config.out.is_relative_to(path):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from stylize import weights as files
-from stylize.errors import UsageError, WeightsError, message_of
+from stylize.errors import UsageError, WeightsError, message_of, unknown
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -115,7 +115,7 @@ class Features(nn.Module):
         """Untrained. Raises UsageError for an unknown backbone or layer, naming the known ones."""
         super().__init__()
         if name not in BACKBONES:
-            raise UsageError(f"unknown backbone {name!r}; known: {', '.join(BACKBONES)}")
+            raise UsageError(unknown("backbone", name, BACKBONES))
         self.trunk, steps = BACKBONES[name].build()
         known = [step for step, _ in steps]
         for layer in layers:

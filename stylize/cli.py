@@ -1,62 +1,126 @@
-"""Command lines made from a pydantic model: one flag a field, so that flags, YAML and record cannot drift apart."""
+"""Command lines made from a pydantic model: one option per field, so that options, YAML and record agree."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.errors import CannotContinueError, StylizeError, UsageError, nearest, one_line
 from stylize.safe_yaml import parse
 
 EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK = 0, 1, 2, 3
 
 
+Groups = Mapping[str, Sequence[str]]
+"""What an option is about, to the names of the settings that are."""
+
+
+@dataclass(frozen=True)
+class Metavar:
+    """What stands for a setting's value in the help, as an annotation of its type."""
+
+    text: str
+
+
+PathText = Annotated[str, Metavar("PATH")]
+
+
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, then how to get help; exit status 2."""
+    """A command line. It says what is wrong in one line with exit status 2; its help comes in groups."""
+
+    def __init__(self, prog: str, **more: Any) -> None:
+        super().__init__(prog, formatter_class=_Help, **more)
+        self._groups: dict[str, argparse._ArgumentGroup] = {}
+
+    def group(self, title: str) -> argparse._ArgumentGroup:
+        """Return the group of options under a title, made when it is first asked for."""
+        if title not in self._groups:
+            self._groups[title] = self.add_argument_group(title)
+            # Options of the call itself, such as --help, come after those of what it does.
+            self._action_groups.sort(key=lambda group: group is self._optionals)
+        return self._groups[title]
+
+    def parse_args(self, args: Sequence[str] | None = None) -> argparse.Namespace:  # type: ignore[override]
+        """Return what was given. Exits where an option is unknown, asking for the nearest."""
+        given, rest = self.parse_known_args(args)
+        self._refuse(rest)
+        return given
+
+    def parse_intermixed_args(self, args: Sequence[str] | None = None) -> argparse.Namespace:  # type: ignore[override]
+        """Return what was given, options before, between or after paths. Exits as `parse_args` does."""
+        given, rest = self.parse_known_intermixed_args(args)
+        self._refuse(rest)
+        return given
+
+    def _refuse(self, rest: list[str]) -> None:
+        options = [word.partition("=")[0] for word in rest if word.startswith("-")]
+        if options:
+            known = [flag for flag in self._option_string_actions if flag.startswith("--")]
+            near = nearest(options[0], known)
+            hint = f"did you mean {near}?" if near else "--help lists the options"
+            if not near and "--set" in known:
+                hint += "; a setting of the method is given as --set alpha=0.6"
+            self.exit(EXIT_USAGE, f"{self.prog}: unknown option {one_line(options[0])}; {hint}\n")
+        if rest:
+            self.error(f"{one_line(rest[0])} is one argument too many")
 
     def error(self, message: str) -> Any:
-        """One line, no usage dump."""
+        """Exit with one line and no usage."""
         self.exit(EXIT_USAGE, f"{self.prog}: {message} (--help lists the options)\n")
 
 
-def add_model(parser: argparse.ArgumentParser, model: type[BaseModel], skip: Sequence[str] = ()) -> None:
-    """A `--flag` for every field of the model but those in `skip`; what is not given stays out of the result."""
-    for name, field in model.model_fields.items():
-        if name in skip:
-            continue
-        flag = "--" + name.replace("_", "-")
-        default = "" if field.default in (None, PydanticUndefined) else f" (default {field.default})"
-        text = f"{field.description or ''}{default}".replace("%", "%%")
-        options: dict[str, Any] = {"help": text, "default": argparse.SUPPRESS, "dest": name}
-        if get_origin(field.annotation) is dict:
-            flag = "--set"
-            options |= {"action": "append", "metavar": "NAME=VALUE"}
-        elif choices := _choices(field.annotation):
-            options |= {"choices": choices}
-        else:
-            options |= {"metavar": _metavar(field.annotation), "type": _value if _nullable(field.annotation) else str}
-        parser.add_argument(flag, **options)
+class _Help(argparse.HelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=27, width=min(shutil.get_terminal_size().columns, 100) - 2)
+
+
+def add_model(parser: Parser, model: type[BaseModel], groups: Groups, skip: Sequence[str] = ()) -> None:
+    """Add an option for each field of the model but those in `skip`; what is not given stays out of the result."""
+    titles = {name: title for title, names in groups.items() for name in names}
+    ordered = [name for names in groups.values() for name in names]
+    for name in [*ordered, *(one for one in model.model_fields if one not in titles)]:
+        if name not in skip:
+            home = parser.group(titles[name]) if name in titles else parser
+            _add_field(home, name, model.model_fields[name])
+
+
+def _add_field(home: argparse._ActionsContainer, name: str, field: FieldInfo) -> None:
+    default = "" if field.default in (None, PydanticUndefined) else f" (default {field.default})"
+    text = f"{field.description or ''}{default}".replace("%", "%%")
+    options: dict[str, Any] = {"help": text, "default": argparse.SUPPRESS, "dest": name}
+    if get_origin(field.annotation) is dict:
+        home.add_argument("--set", action="append", metavar="NAME=VALUE", **options)
+        return
+    if choices := _choices(field.annotation):
+        options |= {"choices": choices}
+    else:
+        options |= {"metavar": _metavar(field), "type": _value if _nullable(field.annotation) else str}
+    home.add_argument("--" + name.replace("_", "-"), **options)
 
 
 def pairs_to_dict(given: list[str]) -> dict[str, Any]:
-    """`name=value` words to a dict; values are read as YAML, so that 0.5 is a number. Raises UsageError."""
-    found: dict[str, Any] = {}
+    """Return `name=value` words as a dict, values read as YAML, so that 0.6 is a number. Raises UsageError."""
+    values: dict[str, Any] = {}
     for word in given:
         name, equals, value = word.partition("=")
         if not equals or not name:
-            raise UsageError(f"--set {word}: expected NAME=VALUE, such as --set alpha=0.5")
+            raise UsageError(f"--set {one_line(word)}: expected NAME=VALUE, such as --set alpha=0.6")
         try:
-            found[name] = parse(value, name)
+            values[name] = parse(value, name)
         except UsageError:
-            found[name] = value  # a text that only looks like YAML
-    return found
+            values[name] = value  # a text that only looks like YAML
+    return values
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
@@ -88,10 +152,15 @@ def _nullable(annotation: Any) -> bool:
     return get_origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation)
 
 
-def _metavar(annotation: Any) -> str:
-    kinds = [a for a in (get_args(annotation) or (annotation,)) if a is not type(None)]
-    words = [str(get_args(k)[0]) if get_origin(k) is Literal else {int: "N", float: "X"}.get(k, "TEXT") for k in kinds]
-    return "|".join(words)
+def _metavar(field: FieldInfo) -> str:
+    given = [*field.metadata, *(one for kind in get_args(field.annotation) for one in get_args(kind))]
+    if named := next((one.text for one in given if isinstance(one, Metavar)), None):
+        return named
+    kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not type(None)]
+    words = {int: "N", float: "N", Path: "PATH"}
+    return "|".join(
+        str(get_args(kind)[0]) if get_origin(kind) is Literal else words.get(kind, "NAME") for kind in kinds
+    )
 
 
 def _value(text: str) -> str | None:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import reprlib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from stylize.cli import Groups, Metavar, PathText
 from stylize.errors import UsageError
 from stylize.io.location import canonical, check_key, is_object
+from stylize.validation import validated
 
 LEAST_SHARE = 1e-4
 """Of a CPU or GPU; Ray counts in these."""
 TORCHVISION = "torchvision"
 """As a `perceptual` setting: torchvision's own weights, from its cache or downloaded."""
+GROUPS: Groups = {
+    "inputs": ("manifest", "pairing", "shard", "max_pixels"),
+    "method": (
+        "stylizer", "weights", "settings", "precision", "device", "seed", "resolution_px", "style_resolution_px",
+    ),
+    "output": ("format", "quality"),
+    "workers": (
+        "actors", "cpus_per_actor", "gpus_per_actor", "io_threads", "batch_size", "timeout_s", "retries", "address",
+    ),
+    "measuring": ("measure_mode", "warmup_images", "perceptual", "lpips"),
+}  # fmt: skip
+"""In what order and under which titles the settings stand in the help."""
 
 
 class JobConfig(BaseModel):
@@ -24,64 +37,78 @@ class JobConfig(BaseModel):
     content: str | None = Field(None, description="folder of photos; subfolders are content types")
     styles: str | None = Field(None, description="folder of artworks; subfolders are style types")
     out: str = Field(min_length=1, description="folder for images/, rows/, run.json and summary.md")
-    manifest: str | None = Field(
-        None, description="CSV or Parquet with content_uri, style_uri and optional content_type, style_type"
+    manifest: PathText | None = Field(
+        None,
+        description="CSV or Parquet file of the pairs: content_uri, style_uri and, if known, content_type, style_type",
     )
     pairing: Literal["cross", "zip"] = Field(
-        "cross", description="cross: every photo with every artwork; zip: first with first, and so on"
+        "cross", description="cross: every photo with every artwork; zip: the first with the first, and so on"
     )
-    shard: str | None = Field(
-        None, description="K/N: only the K-th of N shares of the pairs, for N jobs that each have an OUT of their own"
+    shard: Annotated[str, Metavar("K/N")] | None = Field(
+        None, description="do the K-th of N shares of the pairs, for N jobs that each have an OUT of their own"
     )
 
-    stylizer: str = Field("compact", description="method: a registered name, or package.module:Class")
-    weights: str | None = Field(
-        None, description="weights file or folder; `random`: untrained ones, for timing; none: the method's own"
+    stylizer: str = Field("compact", description="method: a name that `stylize list` shows, or package.module:Class")
+    weights: PathText | None = Field(
+        None, description="weights file or folder; `random`: untrained weights, for timing; none: the method's own"
     )
     settings: dict[str, Any] = Field(
-        default_factory=dict, description="a setting of the method, as name=value; may be repeated"
+        default_factory=dict, description="setting of the method, such as alpha=0.6; may be repeated"
     )
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
-        "auto", description="number format of the network; auto: the device's fastest that keeps the fp32 result"
+        "auto", description="number format of the network; auto: the device's fastest that keeps the look of fp32"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto: cuda if an actor is given a GPU, else cpu"
+        "auto", description="where the network runs; auto: cuda if a worker is given a GPU, else cpu"
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="for methods that draw random numbers")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of methods that draw random numbers")
     resolution_px: int | None = Field(
-        None, ge=1, le=32768, description="long side of the result; none: the photo's own"
+        None, ge=1, le=32768, description="long side of the result in pixels; none: the photo's own"
     )
     style_resolution_px: int | None = Field(
-        512, ge=1, le=32768, description="long side at which an artwork is looked at; none: its own"
+        512, ge=1, le=32768, description="long side in pixels at which artworks are looked at; none: their own"
     )
-    max_pixels: int = Field(100_000_000, ge=1, le=178_000_000, description="larger images become `unsupported` rows")
+    max_pixels: int = Field(
+        100_000_000, ge=1, le=178_000_000, description="images of more pixels become rows of status `unsupported`"
+    )
 
-    format: Literal["jpg", "png", "webp"] = Field("jpg", description="of the results")
-    quality: int = Field(95, ge=1, le=100, description="of jpg and webp")
+    format: Literal["jpg", "png", "webp"] = Field("jpg", description="image format of the results")
+    quality: int = Field(95, ge=1, le=100, description="quality of jpg and webp, 1 to 100")
 
-    actors: int | Literal["auto"] = Field("auto", description="workers; auto fills the cluster")
-    cpus_per_actor: float = Field(1, ge=LEAST_SHARE, description="CPUs a worker takes; also its threads")
-    gpus_per_actor: float = Field(0, ge=0, description="GPUs a worker takes; a fraction shares one")
-    io_threads: int = Field(2, ge=1, le=64, description="threads a worker reads with, and scores and writes with")
+    actors: int | Literal["auto"] = Field(
+        "auto", description="number of workers; auto: as many as the cluster has room for"
+    )
+    cpus_per_actor: float = Field(
+        1, ge=LEAST_SHARE, description="CPUs that each worker takes, and threads it computes with"
+    )
+    gpus_per_actor: float = Field(0, ge=0, description="GPUs that each worker takes; a fraction shares one")
+    io_threads: int = Field(
+        2, ge=1, le=64, description="threads of a worker that read images, and as many that score and write"
+    )
     batch_size: int | Literal["auto"] = Field(
-        "auto", description="images of one size and style that go through together; auto: where that is faster"
+        "auto",
+        description="images of one size and style that go through the network together; auto: where that is faster",
     )
-    timeout_s: float = Field(600, gt=0, description="an image that takes longer becomes a `timeout` row")
-    retries: int = Field(1, ge=1, le=10, description="how often a task whose worker died is tried again, alone")
+    timeout_s: float = Field(600, gt=0, description="seconds after which an image becomes a row of status `timeout`")
+    retries: int = Field(1, ge=1, le=10, description="how often an image whose worker died is tried again, alone")
     measure_mode: Literal["throughput", "isolated"] = Field(
         "throughput",
-        description="isolated: one worker a device, and nothing else runs in it while an image is measured",
+        description="isolated: one worker per device, and nothing else runs while an image is measured",
     )
-    warmup_images: int = Field(1, ge=0, description="first images of a worker that are marked `warmup`")
-    perceptual: str | None = Field(
+    warmup_images: int = Field(
+        1, ge=0, description="first images of each worker that are marked `warmup`, to be left out of averages"
+    )
+    perceptual: PathText | None = Field(
         None, description="VGG19 weights for the distance columns, or `torchvision` for its own; none: not measured"
     )
     lpips: Literal["none", "alex", "vgg", "squeeze"] = Field(
-        "none", description="backbone of the lpips column; needs torchmetrics and torchvision's weights"
+        "none", description="network of the lpips column; needs torchmetrics and torchvision's weights"
     )
-    address: str | None = Field(None, description="Ray cluster to use; none: RAY_ADDRESS, else a local one")
+    address: Annotated[str, Metavar("HOST:PORT")] | None = Field(
+        None, description="Ray cluster to use; none: the one RAY_ADDRESS names, else a Ray of its own"
+    )
     progress: Literal["auto", "bar", "plain", "json", "off"] = Field(
-        "auto", description="auto: a bar on a terminal, else lines; json: one JSON object a line, for scripts"
+        "auto", description="how far it is: a bar or lines; auto: a bar on a terminal; json: one JSON object per line"
     )
 
     @field_validator("*", mode="before")
@@ -146,19 +173,5 @@ class JobConfig(BaseModel):
 
 
 def build(values: dict[str, Any]) -> JobConfig:
-    """A validated config. Raises UsageError: one line that names the setting, what is wrong and what is known."""
-    try:
-        return JobConfig.model_validate(values)
-    except ValidationError as error:
-        errors = error.errors()
-        first = errors[0]
-        where = str(first["loc"][0]) if first["loc"] else ""
-        # A setting of two kinds (a number or auto) has an error for each.
-        same = [one["msg"].removeprefix("Value error, ") for one in errors if one["loc"][:1] == first["loc"][:1]]
-        message = "; or: ".join(dict.fromkeys(same))
-        if first["type"] in ("extra_forbidden", "invalid_key"):
-            raise UsageError(f"unknown setting {where!r}; known: {', '.join(JobConfig.model_fields)}") from None
-        # Not what may be a URI: a password may be in it.
-        shown = where and first["type"] != "missing" and "://" not in str(first["input"])
-        given = f" (got {reprlib.repr(first['input'])})" if shown else ""
-        raise UsageError(f"{where}: {message}{given}" if where else message) from None
+    """Return a validated config. Raises UsageError: one line that names the setting, what is wrong, what is known."""
+    return validated(JobConfig, values)

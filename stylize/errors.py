@@ -12,6 +12,9 @@ StylizeError                what every one of them is
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class StylizeError(Exception):
     """What every error this package raises on purpose is."""
@@ -65,3 +68,22 @@ def message_of(error: BaseException, limit: int = 300) -> str:
 def named_message(error: BaseException, limit: int = 300) -> str:
     """Return an error's class and what it says, in one line of at most `limit` characters."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:limit]
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a mistyped one is most like, or None where none is near."""
+    by_plain = {_plain(one): one for one in known}
+    near = difflib.get_close_matches(_plain(name), by_plain, n=1)
+    return by_plain[near[0]] if near else None
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Return a message about a name that is none of the known ones: it asks for the nearest, or lists them all."""
+    names = list(known)
+    near = nearest(name, names)
+    hint = f"did you mean {near}?" if near else f"known: {', '.join(names) or 'none'}"
+    return f"unknown {what} {name!r}; {hint}"
+
+
+def _plain(name: str) -> str:
+    return name.lower().strip("-").replace("_", "-")

@@ -21,7 +21,7 @@ TOOLS = sorted((HOUSE / "tools").rglob("*.py"))
 STYLIZE = (
     ("errors",),
     ("safe_yaml",),
-    ("cli", "images", "naming", "weights"),
+    ("cli", "images", "naming", "validation", "weights"),
     ("backbones", "io"),
     ("config", "gallery", "measure", "stylizers"),
     ("tasks", "results"),

@@ -6,41 +6,66 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from stylize import cli, stylizers
-from stylize.errors import UsageError, one_line
+from stylize.cli import Groups, Metavar, PathText
+from stylize.errors import UsageError, nearest, one_line
 from stylize.images import MAX_PIXELS
 from stylize.io.files import local_path, writing
+from stylize.validation import validated
 
 FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 """A result's suffix to its format."""
+GROUPS: Groups = {
+    "inputs": ("style_weights", "max_pixels"),
+    "method": (
+        "stylizer", "weights", "settings", "precision", "device", "resolution_px", "style_resolution_px",
+    ),
+    "output": ("quality",),
+}  # fmt: skip
+"""In what order and under which titles the options stand in the help."""
 EXPECTED = "expected PHOTO ARTWORK [ARTWORK ...] RESULT"
 EPILOG = (
-    "also: `list` shows the methods, `list NAME` the settings of one, `doctor` what this machine runs. "
+    "`stylize list` shows the methods, `stylize list NAME` the settings of one, `stylize doctor` what this machine "
+    "runs. "
     "Exit status: 0 done, 2 a wrong call or an input that cannot be used, 1 could not go on."
 )
 
 
 class Options(BaseModel):
-    """The flags. Sizes in pixels; `style_weights` is one number of 0 or more an artwork, with commas."""
+    """The options. Sizes in pixels; `style_weights` is one number of 0 or more per artwork, with commas."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    stylizer: str = Field(stylizers.DEFAULT, description="method: a name that `list` shows, or package.module:Class")
-    weights: str | None = Field(None, description="weights file or folder, or `random`; none: the method's own")
-    settings: dict[str, Any] = Field(default_factory=dict, description="a setting of the method; may be repeated")
-    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field("auto", description="of the network")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
-    resolution_px: int | None = Field(None, ge=1, le=32768, description="long side of the result; none: the photo's")
-    style_resolution_px: int | None = Field(
-        512, ge=1, le=32768, description="long side at which an artwork is looked at; none: its own"
+    stylizer: str = Field(
+        stylizers.DEFAULT, description="method: a name that `stylize list` shows, or package.module:Class"
     )
-    style_weights: str | None = Field(None, description="share of each artwork, such as 1,2; none: equal parts")
-    max_pixels: int = Field(MAX_PIXELS, ge=1, le=178_000_000, description="larger images are refused")
-    quality: int = Field(95, ge=1, le=100, description="of jpg and webp")
+    weights: PathText | None = Field(
+        None, description="weights file or folder; `random`: untrained weights; none: the method's own"
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="setting of the method, such as alpha=0.6; may be repeated"
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
+        "auto", description="number format of the network; auto: the device's fastest that keeps the look of fp32"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where the network runs; auto: cuda where there is one"
+    )
+    resolution_px: int | None = Field(
+        None, ge=1, le=32768, description="long side of the result in pixels; none: the photo's own"
+    )
+    style_resolution_px: int | None = Field(
+        512, ge=1, le=32768, description="long side in pixels at which artworks are looked at; none: their own"
+    )
+    style_weights: Annotated[str, Metavar("N,N")] | None = Field(
+        None, description="share of each artwork, such as 1,2; none: equal parts"
+    )
+    max_pixels: int = Field(MAX_PIXELS, ge=1, le=178_000_000, description="images of more pixels are refused")
+    quality: int = Field(95, ge=1, le=100, description="quality of jpg and webp, 1 to 100")
 
 
 @dataclass(frozen=True)
@@ -58,30 +83,32 @@ def parse(argv: Sequence[str]) -> Call:
     """The checked command line. Raises UsageError for paths and flags that cannot be."""
     parser = cli.Parser(
         prog="stylize",
-        usage="stylize PHOTO ARTWORK [ARTWORK ...] RESULT [options]",
+        usage="stylize PHOTO ARTWORK [ARTWORK ...] RESULT [options]\n       stylize list [NAME]\n       stylize doctor",
         description="Restyle PHOTO in the style of ARTWORK into RESULT (.jpg, .png or .webp).",
         epilog=EPILOG,
     )
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="the photo, the artworks and, last, the result")
-    cli.add_model(parser, Options)
-    parser.add_argument("--force", action="store_true", help="replace RESULT if it is there already")
+    inputs = parser.group("inputs")
+    inputs.add_argument("paths", nargs="*", metavar="PATH", help="the photo, one artwork or several, and the result")
+    cli.add_model(parser, Options, GROUPS)
+    parser.group("output").add_argument("--force", action="store_true", help="replace RESULT if it is there already")
     given = vars(parser.parse_intermixed_args(argv))
     paths, force = given.pop("paths"), given.pop("force")
     if "settings" in given:
         given["settings"] = cli.pairs_to_dict(given["settings"])
     if len(paths) < 3:
-        own = "; johnson's ARTWORK is a checkpoint, or one's name in --weights FOLDER" if len(paths) == 2 else ""
-        raise UsageError(f"{EXPECTED}, got {len(paths)} of them{own} (--help lists the options)")
-    try:
-        options = Options.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        flag = "--" + str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"{flag}: {first['msg']} (got {str(first['input'])!r:.80})") from None
+        raise UsageError(f"{EXPECTED}, got {len(paths)} of them{_hint(paths)} (--help lists the options)")
+    options = validated(Options, given)
     photo, *artworks, result = paths
     with writing(local_path(result)):
         path = _result_path(result, [photo, *artworks], force)
     return Call(photo, artworks, path, options, _shares(options.style_weights, len(artworks)))
+
+
+def _hint(paths: list[str]) -> str:
+    if len(paths) == 2:
+        return "; johnson's ARTWORK is a checkpoint, or one's name in --weights FOLDER"
+    near = nearest(paths[0], ("list", "doctor")) if paths else None
+    return f"; did you mean `stylize {near}`?" if near else ""
 
 
 def _result_path(result: str, inputs: list[str], force: bool) -> Path:

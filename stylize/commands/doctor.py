@@ -32,7 +32,9 @@ Line = tuple[str, str]
 
 def main(argv: Sequence[str]) -> int:
     """Print the lines; the exit status is 0 if the bundled model runs, else 1."""
-    cli.Parser(prog="stylize doctor", description="What this machine can run.").parse_args(argv)
+    cli.Parser(
+        prog="stylize doctor", description="Say what this machine can run, and what to do about the rest."
+    ).parse_args(argv)
     runs = False
     for check in (_versions, _machine, _cuda, _bundled, _precisions, _compiler, _cached, _disk):
         for status, text in _lines(check):

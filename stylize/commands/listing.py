@@ -22,9 +22,14 @@ PLAIN_WIDTH = 120
 
 def main(argv: Sequence[str]) -> int:
     """Print one table, or those of one method; returns the exit status."""
-    parser = cli.Parser(prog="stylize list", description="The methods, or the settings of the one named.")
-    parser.add_argument("name", nargs="?", metavar="NAME", help="a method; without it, all")
-    parser.add_argument("--weights", metavar="PATH", help="say which methods can use this file or folder")
+    parser = cli.Parser(
+        prog="stylize list",
+        usage="stylize list [NAME] [options]",
+        description="Show the methods, or one method and its settings.",
+    )
+    inputs = parser.group("inputs")
+    inputs.add_argument("name", nargs="?", metavar="NAME", help="method to show; without it, all")
+    inputs.add_argument("--weights", metavar="PATH", help="say which methods can use this weights file or folder")
     given = parser.parse_args(argv)
     weights = None if given.weights is None else local_path(given.weights)
     if weights is not None and not weights.exists():

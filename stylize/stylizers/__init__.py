@@ -7,7 +7,7 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stylize.errors import UsageError
+from stylize.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from stylize.stylizers.base import Stylizer
@@ -32,7 +32,7 @@ def find(name: str) -> type[Stylizer]:
         return found
     if ":" in name:
         return _own(name)
-    raise UsageError(f"unknown stylizer {name!r}; known: {', '.join(names())}, or package.module:Class for your own")
+    raise UsageError(f"{unknown('stylizer', name, names())} (package.module:Class names one of your own)")
 
 
 def load(
@@ -53,17 +53,10 @@ def load(
 
 
 def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:
-    """The method's validated settings. Raises UsageError naming the wrong one and the known ones."""
-    from pydantic import ValidationError
+    """Return the method's validated settings. Raises UsageError naming the wrong one and the known ones."""
+    from stylize.validation import validated
 
-    try:
-        return method.settings_type(**settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(method.settings_type.model_fields) or "none"
-        problem = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
-        raise UsageError(f"{method.name}: setting {where!r}: {problem}; its settings: {known}") from None
+    return validated(method.settings_type, settings, method.name)
 
 
 def _own(name: str) -> type[Stylizer]:

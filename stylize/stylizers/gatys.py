@@ -19,7 +19,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from stylize.backbones import BACKBONES, Features, load_backbone
-from stylize.errors import UsageError
+from stylize.errors import UsageError, unknown
 from stylize.stylizers import base
 from stylize.stylizers._color import luminance_only
 from stylize.stylizers._descent import LBFGS, Adam, Descent
@@ -86,7 +86,7 @@ class Gatys(base.Stylizer):
         """Load the backbone up to the last layer in use."""
         settings = self.settings
         if settings.backbone not in BACKBONES:
-            raise UsageError(f"unknown backbone {settings.backbone!r}; known: {', '.join(BACKBONES)}")
+            raise UsageError(unknown("backbone", settings.backbone, BACKBONES))
         kind = BACKBONES[settings.backbone]
         self.backbone = settings.backbone
         self.content_layers = settings.content_layers or kind.content

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.safe_yaml import read_mapping
 from stylize.tasks.task import Pair, Task, digest_of, make_task
+from stylize.validation import validated
 
 PRECISIONS = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 
@@ -194,14 +195,5 @@ def _first_of_each_type(pairs: list[Pair], photos: int | None) -> list[Pair]:
 
 
 def read(path: Path, changes: dict[str, Any]) -> Sweep:
-    """A sweep file with some of its values changed. Raises UsageError: one line that names what is wrong."""
-    values = read_mapping(path) | changes
-    try:
-        return Sweep.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            raise UsageError(f"{path}: unknown {where!r}; known: {', '.join(Sweep.model_fields)}") from None
-        text = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{path}: {where}: {text}" if where else f"{path}: {text}") from None
+    """Return a sweep file's sweep with some values changed. Raises UsageError: one line that names what is wrong."""
+    return validated(Sweep, read_mapping(path) | changes, str(path))

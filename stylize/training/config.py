@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from stylize.cli import Groups, Metavar
 from stylize.errors import UsageError
+from stylize.validation import validated
+
+GROUPS: Groups = {
+    "inputs": ("start_from", "vgg", "crop_px", "style_px"),
+    "method": (
+        "steps", "batch", "learning_rate", "decay_share", "reuse", "content_weight", "moments_weight", "gram_weight",
+        "variation_weight", "range_weight", "identity_weight", "identity_share", "consistency_weight",
+        "consistency_ramp", "pooled_share", "precision", "seed",
+    ),
+    "output": ("name", "checkpoint_every", "sample_every"),
+    "workers": ("workers", "device", "cpus_per_worker", "loaders", "address"),
+}  # fmt: skip
+"""In what order and under which titles the settings stand in the help."""
 
 
 class TrainConfig(BaseModel):
@@ -20,59 +34,71 @@ class TrainConfig(BaseModel):
     styles: Path = Field(description="a folder of artworks: any style (compact); one image: that style alone (johnson)")
     out: Path = Field(description="folder for weights, checkpoints, losses and samples; the same command resumes")
     name: str | None = Field(
-        None, pattern=r"^[\w.-]+$", description="of the weights file; none: compact, or the style image's name"
+        None, pattern=r"^[\w.-]+$", description="name of the weights file; none: compact, or the style image's name"
     )
-    vgg: Path | None = Field(None, description="VGG19 weights that judge; none: torchvision's")
+    vgg: Path | None = Field(None, description="VGG19 weights that judge the results; none: torchvision's")
     start_from: Path | None = Field(
-        None, description="weights to begin with, such as an earlier run's; none: random ones"
+        None, description="weights to begin with, such as those of an earlier run; none: random ones"
     )
     steps: int = Field(12_000, ge=1, description="steps in all; johnson: 2000")
     decay_share: float = Field(
-        0.4, ge=0, le=1, description="share of the steps, the last, in which the learning rate falls"
+        0.4, ge=0, le=1, description="share of the steps, at their end, over which the learning rate falls"
     )
-    batch: int = Field(4, ge=1, description="photos a step and worker")
-    crop_px: int = Field(192, ge=64, multiple_of=4, description="side of the square crops")
-    learning_rate: float = Field(6e-4, gt=0, description="of AdamW, at its highest; johnson: 1e-3")
+    batch: int = Field(4, ge=1, description="photos that each worker takes per step")
+    crop_px: int = Field(192, ge=64, multiple_of=4, description="side of the square crops in pixels")
+    learning_rate: float = Field(6e-4, gt=0, description="learning rate of AdamW at its highest; johnson: 0.001")
     reuse: int = Field(
         0,
         ge=0,
-        description="keep the VGG features of this many batches in memory and draw from them; 0: new ones always",
+        description="batches whose VGG features are kept in memory and drawn from; 0: always new ones",
     )
-    content_weight: float = Field(1.6, ge=0, description="of the content's features; johnson: 1")
-    moments_weight: float = Field(5.0, ge=0, description="of the style features' means and deviations")
-    gram_weight: float = Field(5.0, ge=0, description="of the style features' Gram matrices; johnson: 8")
-    variation_weight: float = Field(2.0, ge=0, description="of the result's total variation")
-    range_weight: float = Field(20.0, ge=0, description="of values outside [0, 1]")
-    identity_weight: float = Field(50.0, ge=0, description="compact: of the photo's pixels where it is its own style")
+    content_weight: float = Field(1.6, ge=0, description="weight of the content loss; johnson: 1")
+    moments_weight: float = Field(5.0, ge=0, description="weight of the style loss in means and deviations")
+    gram_weight: float = Field(5.0, ge=0, description="weight of the style loss in Gram matrices; johnson: 8")
+    variation_weight: float = Field(2.0, ge=0, description="weight of the result's total variation")
+    range_weight: float = Field(20.0, ge=0, description="weight of values outside [0, 1]")
+    identity_weight: float = Field(
+        50.0, ge=0, description="compact only: weight of the photo's pixels where it is its own style"
+    )
     identity_share: float = Field(
         0.1,
         ge=0,
         le=1,
-        description="compact: share of steps whose style is the photo itself, which alpha below 1 goes by",
+        description="compact only: share of steps whose style is the photo itself, which alpha below 1 goes by",
     )
     consistency_weight: float = Field(
-        0.0, ge=0, description="of how far a part of a photo, painted by itself, is from that part of the whole picture"
+        0.0, ge=0, description="weight of how far a photo's part, painted alone, is from that part of the whole picture"
     )
     consistency_ramp: int = Field(1_000, ge=1, description="steps in which consistency_weight grows from 0")
     pooled_share: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="share of the style's terms that goes by all photos of a step together, which then have one style",
+        description="share of the style loss that goes by all photos of a step together, which then have one style",
     )
-    style_px: int = Field(384, ge=64, description="johnson: long side of the style image")
+    style_px: int = Field(384, ge=64, description="johnson only: long side of the style image in pixels")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="of the networks; auto: bf16 where the device has instructions for it"
+        "auto", description="number format of the networks; auto: bf16 where the device has instructions for it"
     )
-    seed: int = Field(0, ge=0, description="of weights and crops")
+    seed: int = Field(0, ge=0, description="seed of weights and crops")
     workers: int = Field(1, ge=1, description="processes that train together, each on a batch of its own")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
-    cpus_per_worker: int | None = Field(None, ge=1, description="none: an even share of the biggest machine's")
-    loaders: int | None = Field(None, ge=1, description="threads a worker that read photos, and artworks; none: chosen")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where the networks run; auto: cuda where there is one"
+    )
+    cpus_per_worker: int | None = Field(
+        None, ge=1, description="CPUs of each worker; none: an even share of those of the biggest machine"
+    )
+    loaders: int | None = Field(
+        None, ge=1, description="threads of a worker that read photos, and as many for artworks; none: chosen"
+    )
     checkpoint_every: int = Field(100, ge=1, description="steps between checkpoints")
     sample_every: int = Field(500, ge=1, description="steps between sample sheets")
-    address: str | None = Field(None, description="Ray cluster; none: RAY_ADDRESS, else a Ray of its own")
-    progress: Literal["auto", "bar", "plain", "off"] = Field("auto", description="auto: a bar on a terminal")
+    address: Annotated[str, Metavar("HOST:PORT")] | None = Field(
+        None, description="Ray cluster to use; none: the one RAY_ADDRESS names, else a Ray of its own"
+    )
+    progress: Literal["auto", "bar", "plain", "off"] = Field(
+        "auto", description="how far it is: a bar or lines; auto: a bar on a terminal"
+    )
 
     @property
     def weights_name(self) -> str:
@@ -104,9 +130,9 @@ class JohnsonConfig(TrainConfig):
     method: ClassVar[str] = "johnson"
 
     steps: int = Field(2_000, ge=1, description="steps in all")
-    learning_rate: float = Field(1e-3, gt=0, description="of AdamW, at its highest")
-    content_weight: float = Field(1.0, ge=0, description="of the content's features")
-    gram_weight: float = Field(8.0, ge=0, description="of the style features' Gram matrices")
+    learning_rate: float = Field(1e-3, gt=0, description="learning rate of AdamW at its highest")
+    content_weight: float = Field(1.0, ge=0, description="weight of the content loss")
+    gram_weight: float = Field(8.0, ge=0, description="weight of the style loss in Gram matrices")
 
 
 def configure(given: dict[str, Any]) -> TrainConfig:
@@ -115,8 +141,4 @@ def configure(given: dict[str, Any]) -> TrainConfig:
     if not styles.exists():
         raise UsageError(f"{styles}: no such file or folder; give a folder of artworks, or one image")
     kind = CompactConfig if styles.is_dir() else JohnsonConfig
-    try:
-        return kind(**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"{first['loc'][0]}: {first['msg']} (got {first['input']!r})") from None
+    return validated(kind, given)

@@ -99,11 +99,11 @@ def test_shares_of_several_artworks_count(pair: list[str], tmp_path: Path) -> No
         (["--stylizer", "nosuch"], "known: adain, compact"),
         (["--stylizer", "microast"], "microast needs weights"),
         (["--stylizer", "adain", "--weights", "nowhere"], "nowhere: no such folder"),
-        (["--set", "wings=2"], "its settings: "),
+        (["--set", "wings=2"], "compact: unknown setting 'wings'; known: "),
         (["--set", "wings"], "expected NAME=VALUE"),
-        (["--set", "alpha=7"], "'alpha'"),
-        (["--quality", "0"], "--quality"),
-        (["--resolution-px", "wide"], "--resolution-px"),
+        (["--set", "alpha=7"], "compact: alpha: should be less"),
+        (["--quality", "0"], "quality: should be greater"),
+        (["--resolution-px", "wide"], "resolution_px: should be"),
         (["--style-weights", "1,2"], "2 for 1 artworks"),
         (["--style-weights", "one"], "such as 1,2"),
         (["--style-weights", "-1"], "such as 1,2"),
@@ -135,7 +135,7 @@ def test_wrong_paths_are_refused_in_one_line(pair: list[str], tmp_path: Path) ->
 def test_a_file_that_is_no_image_is_named(pair: list[str], tmp_path: Path) -> None:
     (tmp_path / "notes.jpg").write_text("no image")
     said = refused([pair[0], str(tmp_path / "notes.jpg"), str(tmp_path / "r.png")], CorruptImageError)
-    assert said == f"{tmp_path / 'notes.jpg'}: not an image that Pillow can read"
+    assert said == f"{tmp_path / 'notes.jpg'}: not an image that can be read"
     assert "raise max_pixels" in refused([*pair, str(tmp_path / "r.png"), "--max-pixels", "9"], UnsupportedImageError)
 
 

@@ -213,7 +213,7 @@ def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path
     [
         (
             ["nonesuch"],
-            "one of: claims, gpu, precision, quick, scalability, workers",
+            "known: claims, gpu, precision, quick, scalability, workers",
         ),
         (["quick", "--weights", "microast"], "expected METHOD=PATH"),
         (

@@ -223,10 +223,16 @@ def test_a_photo_put_right_takes_the_place_of_its_failed_row(local_ray: str, tmp
         (["IN/content", "IN/none", "OUT"], "STYLES: no such folder: "),
         (["IN/empty", "IN/styles", "OUT"], "no images in this folder"),
         (["IN/content", "IN/empty", "OUT"], "no images in this folder"),
-        (["IN/content", "IN/styles", "OUT", "--styliser", "identity"], "unrecognized arguments: --styliser"),
+        (
+            ["IN/content", "IN/styles", "OUT", "--styliser", "identity"],
+            "--styliser; did you mean --stylizer?",
+        ),
         (["IN/content", "IN/styles", "OUT", "--stylizer", "nope"], "unknown stylizer 'nope'; known: "),
         (["IN/content", "IN/styles", "OUT", "--stylizer", "no.such:Class"], "No module named 'no'"),
-        (["IN/content", "IN/styles", "OUT", "--stylizer", "identity", "--set", "x=1"], "identity: setting 'x'"),
+        (
+            ["IN/content", "IN/styles", "OUT", "--stylizer", "identity", "--set", "x=1"],
+            "unknown setting 'x'; known: none",
+        ),
         (["IN/content", "IN/styles", "OUT", "--set", "alpha"], "expected NAME=VALUE"),
         (
             ["IN/content", "IN/styles", "OUT", "--set", "weights=/x"],
@@ -295,7 +301,7 @@ def test_a_folder_of_checkpoints_is_a_folder_of_styles(folders: tuple[Path, Path
         (("--stylizer", "microast"), "microast needs weights: give a folder with"),
         (("--stylizer", "microast", "--weights", "nowhere"), "nowhere: no such folder"),
         (("--stylizer", "johnson"), "no checkpoints in this folder"),
-        (("--stylizer", "gatys", "--set", "backbone=vgg11"), "unknown backbone 'vgg11'; known: vgg19"),
+        (("--stylizer", "gatys", "--set", "backbone=vgg11"), "unknown backbone 'vgg11'; did you mean vgg1"),
     ],
 )
 def test_missing_weights_are_one_line_before_ray_starts(

@@ -88,9 +88,9 @@ def test_one_name_for_two_methods_is_a_wrong_call() -> None:
     [
         ("title: t\nmethods: []\n", "methods: List should have at least 1"),
         ("title: t\nmethods: [{name: compact}]\nworkers: [2]\n", "several workers disturb each other"),
-        ("title: t\nmethods: [{name: compact}]\nspeed: 9\n", "unknown 'speed'; known: title, methods"),
-        ("title: t\nmethods: [{name: compact}]\nresolutions_px: [0]\n", "resolutions_px.0: Input should be greater"),
-        ("title: t\nmethods: [{name: compact}]\nprecisions: [fp8]\n", "precisions.0: Input should be 'auto'"),
+        ("title: t\nmethods: [{name: compact}]\ncolour: 9\n", "unknown setting 'colour'; known: title, methods"),
+        ("title: t\nmethods: [{name: compact}]\nresolutions_px: [0]\n", "resolutions_px.0: should be greater"),
+        ("title: t\nmethods: [{name: compact}]\nprecisions: [fp8]\n", "precisions.0: should be 'auto'"),
     ],
 )
 def test_a_wrong_sweep_is_told_in_a_line_that_names_the_place(tmp_path: Path, text: str, said: str) -> None:

@@ -1,0 +1,68 @@
+"""Values held to a pydantic model, and what is wrong with them in one line."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from stylize.errors import UsageError, unknown
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], values: Mapping[str, Any], where: str = "") -> Model:
+    """Return the model of the values. Raises UsageError: one line that names the setting, what is wrong, what is known.
+
+    where: what the values are from, such as a file; it stands before the line.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        prefix = f"{where}: " if where else ""
+        raise UsageError(prefix + _in_one_line(error, model)) from None
+
+
+def _in_one_line(error: ValidationError, model: type[BaseModel]) -> str:
+    errors = error.errors()
+    first = errors[0]
+    name, owner = _place(model, first["loc"])
+    if first["type"] in ("extra_forbidden", "invalid_key"):
+        above, _, last = name.rpartition(".")
+        return (f"{above}: " if above else "") + unknown("setting", last, owner.model_fields)
+    # A setting of two kinds (a number or auto) has an error for each.
+    same = [_told(one["msg"]) for one in errors if _place(model, one["loc"])[0] == name]
+    message = "; or: ".join(dict.fromkeys(same))
+    # Not what may be a URI: a password may be in it.
+    shown = name and first["type"] != "missing" and "://" not in str(first["input"])
+    given = f" (got {reprlib.repr(first['input'])})" if shown else ""
+    return f"{name}: {message}{given}" if name else message
+
+
+def _told(message: str) -> str:
+    return message.removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]:
+    """Return an error's place as `methods.0.name`, and the model that its last name belongs or would belong to."""
+    parts: list[str] = []
+    owner: type[BaseModel] = model
+    inner: type[BaseModel] | None = model
+    for part in loc:
+        if isinstance(part, str):
+            if inner is None:
+                break  # which one of a setting's two kinds
+            owner = inner
+            field = owner.model_fields.get(part)
+            inner = None if field is None else _model_in(field.annotation)
+        parts.append(str(part))
+    return ".".join(parts), owner
+
+
+def _model_in(annotation: Any) -> Any:
+    """Return the model that a field holds one or several of, None for plain values."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)

@@ -1,0 +1,91 @@
+"""Command lines: help in groups that stands alone, and wrong calls that are told what was probably meant."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from collections.abc import Sequence
+
+import pytest
+from pydantic import BaseModel
+
+from stylize import cli, config
+from stylize.commands import call
+from stylize.config import JobConfig
+from stylize.training import config as training
+
+MODELS = [
+    (JobConfig, config.GROUPS, ("content", "styles", "out", "progress")),
+    (call.Options, call.GROUPS, ()),
+    (training.TrainConfig, training.GROUPS, ("photos", "styles", "out", "progress")),
+]
+COMMANDS = [f"jobs.{name}" for name in ("stylize_folder", "benchmark", "summarize", "replay", "train", "demo")]
+COMMANDS += ["stylize.__main__", "stylize.commands.listing", "stylize.commands.doctor"]
+
+
+def parser() -> cli.Parser:
+    made = cli.Parser(prog="made")
+    cli.add_model(made, JobConfig, config.GROUPS, skip=("out",))
+    return made
+
+
+def refusal(capsys: pytest.CaptureFixture[str], argv: Sequence[str]) -> str:
+    with pytest.raises(SystemExit) as stopped:
+        parser().parse_args(argv)
+    assert stopped.value.code == cli.EXIT_USAGE
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+@pytest.mark.parametrize(("model", "groups", "elsewhere"), MODELS)
+def test_every_setting_is_in_one_group_of_the_help(
+    model: type[BaseModel], groups: cli.Groups, elsewhere: tuple[str, ...]
+) -> None:
+    grouped = [name for names in groups.values() for name in names]
+    assert sorted([*grouped, *elsewhere]) == sorted(model.model_fields)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_names_paths_numbers_and_names_and_fits_a_terminal(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        importlib.import_module(name).main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert "positional arguments" not in shown
+    assert shown.index("--help") > max(shown.find(f"\n{title}:") for title in ("inputs", "method", "workers"))
+
+
+def test_number_path_choice_and_setting_have_their_metavars() -> None:
+    words = parser().format_help().split()
+    pairs = set(itertools.pairwise(words))
+    assert {("--quality", "N"), ("--actors", "N|auto"), ("--weights", "PATH"), ("--stylizer", "NAME")} <= pairs
+    assert {("--shard", "K/N"), ("--set", "NAME=VALUE"), ("--device", "{auto,cpu,cuda}")} <= pairs
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("--reslution-px", "--resolution-px"), ("--styliser=x", "--stylizer"), ("--RESOLUTION_PX", "--resolution-px")],
+)
+def test_mistyped_option_is_asked_after(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    option = word.partition("=")[0]
+    assert refusal(capsys, [word, "5"]) == f"made: unknown option {option}; did you mean {meant}?\n"
+
+
+def test_option_that_is_like_none_may_be_a_setting_of_the_method(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, ["--alpha", "0.6"])
+    assert "unknown option --alpha; --help lists" in said
+    assert "--set alpha=0.6" in said
+
+
+def test_argument_too_many_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "made: surplus is one argument too many" in refusal(capsys, ["surplus"])
+
+
+def test_none_takes_a_value_away_and_words_of_set_are_read_as_yaml() -> None:
+    given = parser().parse_args(["--resolution-px", "none", "--set", "alpha=0.6", "--set", "name=a: ["])
+    assert given.resolution_px is None
+    assert cli.pairs_to_dict(given.settings) == {"alpha": 0.6, "name": "a: ["}
