@@ -30,7 +30,7 @@ from stylize import cli
 from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
 from stylize.io.files import writing
 from stylize.measure import hardware
-from stylize.results.output_lock import OutLock
+from stylize.results.output_lock import OutputLock
 from stylize.results.read import write_json_atomic
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
     if config.device == "cuda" and not (config.address or os.environ.get("RAY_ADDRESS") or torch.cuda.is_available()):
         raise UsageError("torch sees no CUDA device here; use --device cpu, or --address of a cluster with GPUs")
     load_backbone("vgg19", STYLE_LAYERS, config.vgg, option="--vgg")
-    with signals.handle_signals(), OutLock(config.out):
+    with signals.handle_signals(), OutputLock(config.out):
         with writing(config.out / RUN_FILE):
             write_json_atomic(config.out / RUN_FILE, began)
         return _locked(config, photos, artworks, argv)

@@ -18,8 +18,8 @@ from typing import Any
 from stylize.errors import StylizeError, UsageError, one_line
 from stylize.io.files import Folder, is_empty, writing
 from stylize.io.location import LocalPath, ObjectUri, absolute, local_path, locate
-from stylize.results.output_lease import OutLease
-from stylize.results.output_lock import OutLock
+from stylize.results.output_lease import OutputLease
+from stylize.results.output_lock import OutputLock
 from stylize.results.read import write_json_atomic
 from stylize.results.remote_parts import Mirror, copy_run
 
@@ -84,12 +84,12 @@ def open_output(uri: str, note: Callable[[str], None]) -> Iterator[OutputDir]:
     """
     where = locate(uri)
     if isinstance(where, LocalPath):
-        with OutLock(where.path) as lock:
+        with OutputLock(where.path) as lock:
             yield OutputDir(uri, where.path, lock.token)
         return
     uri = str(where)
     is_empty(where)  # what is wrong with the call is said as such, not as a lock that cannot be written
-    with _copies() as copy, _called({copy: uri}), OutLease(uri, note) as lease:
+    with _copies() as copy, _called({copy: uri}), OutputLease(uri, note) as lease:
         copy_run(uri, copy, empty=True)
         yield OutputDir(uri, copy, lease.token, Mirror(f"{uri}/rows", lease.check))
 

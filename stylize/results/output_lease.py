@@ -30,8 +30,8 @@ _LOCK = ".lock"
 _WRITES = 3
 
 
-class OutLease:
-    """As `OutLock`, for an OUT in an object store: `with OutLease(uri, note) as lease: ...`.
+class OutputLease:
+    """As `OutputLock`, for an OUT in an object store: `with OutputLease(uri, note) as lease: ...`.
 
     `note` gets a line if there is something to wait for. `check` raises CannotContinueError once the lease may be
     another's: call it before a change to OUT.
@@ -49,7 +49,7 @@ class OutLease:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
-    def __enter__(self) -> OutLease:
+    def __enter__(self) -> OutputLease:
         self.token = secrets.token_hex(16)
         with write_or_end(self._lock):
             from_the_dead = self._take()

@@ -29,8 +29,8 @@ def now_s() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-class OutLock:
-    """Holds OUT for one driver: `with OutLock(out) as lock: ...`.
+class OutputLock:
+    """Holds OUT for one driver: `with OutputLock(out) as lock: ...`.
 
     The kernel releases it when the process ends, however it ends. `token` is fresh each time: pass it to
     the workers, which ask a `Fence` before they put a file in place, as those of a killed driver may
@@ -43,7 +43,7 @@ class OutLock:
         self.token = ""
         self._descriptor: int | None = None
 
-    def __enter__(self) -> OutLock:
+    def __enter__(self) -> OutputLock:
         with writing(self.out):
             self.out.mkdir(parents=True, exist_ok=True)
         with writing(self.out / _LOCK):
@@ -133,7 +133,7 @@ def _holder(descriptor: int) -> str:
         return "another run"
 
 
-_held: weakref.WeakSet[OutLock] = weakref.WeakSet()
+_held: weakref.WeakSet[OutputLock] = weakref.WeakSet()
 
 
 def _close_in_child() -> None:

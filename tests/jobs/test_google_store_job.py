@@ -13,7 +13,7 @@ import pytest
 from jobs.stylize_folder import main as stylize_folder
 from stylize.errors import CannotContinueError, UsageError
 from stylize.io import object_store, store_kinds
-from stylize.results.output_lease import OutLease
+from stylize.results.output_lease import OutputLease
 from tests.support.gcs import Generations, google_bucket
 from tests.support.main_job import job, plain
 from tests.support.s3 import Bucket
@@ -62,11 +62,11 @@ def test_objects_are_written_whole_listed_and_removed(google: Google) -> None:
 
 
 def test_one_driver_holds_an_out(google: Google) -> None:
-    with OutLease("gs://pictures/held", print) as first:
+    with OutputLease("gs://pictures/held", print) as first:
         with pytest.raises(CannotContinueError, match="gs://pictures/held is in use by another run"):
-            OutLease("gs://pictures/held", print).__enter__()
+            OutputLease("gs://pictures/held", print).__enter__()
         first.check()
-    with OutLease("gs://pictures/held", print):
+    with OutputLease("gs://pictures/held", print):
         pass
 
 

@@ -14,7 +14,7 @@ from stylize.io import object_store, retry
 from stylize.io.files import Folder
 from stylize.results import output_lease as leases
 from stylize.results import output_lock as locks
-from stylize.results.output_lease import OutLease
+from stylize.results.output_lease import OutputLease
 from stylize.results.output_lock import Fence
 from stylize.results.remote_parts import Mirror
 from tests.support.s3 import Bucket, bucket
@@ -35,7 +35,7 @@ def silent(text: str) -> None:
     """Nobody reads it."""
 
 
-def dead(lease: OutLease) -> None:
+def dead(lease: OutputLease) -> None:
     """As after a kill: nobody renews it, nobody gives it back."""
     lease.__enter__()
     lease._stop.set()
@@ -44,9 +44,9 @@ def dead(lease: OutLease) -> None:
 
 def test_second_driver_is_refused_while_the_first_lives(s3: Bucket) -> None:
     told: list[str] = []
-    with OutLease(OUT, silent) as first:
+    with OutputLease(OUT, silent) as first:
         with pytest.raises(CannotContinueError, match=r"s3://pictures/out is in use by another run \(pid \d+ on "):
-            OutLease(OUT, told.append).__enter__()
+            OutputLease(OUT, told.append).__enter__()
         first.check()
         Fence(Folder(OUT), first.token)()
     assert "waiting 2 s to see whether it still is" in told[0]
@@ -55,16 +55,16 @@ def test_second_driver_is_refused_while_the_first_lives(s3: Bucket) -> None:
 def test_out_is_free_at_once_when_its_holder_leaves(s3: Bucket) -> None:
     told: list[str] = []
     for _ in range(2):
-        with OutLease(OUT, told.append):
+        with OutputLease(OUT, told.append):
             pass
     assert told == []
 
 
 def test_killed_driver_s_out_is_taken_after_a_lease_and_its_workers_are_fenced_off(s3: Bucket) -> None:
-    first = OutLease(OUT, silent)
+    first = OutputLease(OUT, silent)
     dead(first)
     began = time.monotonic()
-    with OutLease(OUT, silent) as second:
+    with OutputLease(OUT, silent) as second:
         assert time.monotonic() - began >= 2.3
         with pytest.raises(CannotContinueError, match="taken over by another run"):
             Fence(Folder(OUT), first.token)()
@@ -74,7 +74,7 @@ def test_killed_driver_s_out_is_taken_after_a_lease_and_its_workers_are_fenced_o
 
 
 def test_store_that_is_gone_is_named_and_not_another_run_alone(s3: Bucket) -> None:
-    with OutLease(OUT, silent) as held:
+    with OutputLease(OUT, silent) as held:
         s3.s3.faults = [500] * 500
         deadline = time.monotonic() + 20
         while held._why == "":
@@ -89,18 +89,18 @@ def test_store_that_is_gone_is_named_and_not_another_run_alone(s3: Bucket) -> No
 
 
 def test_of_two_that_wait_for_a_dead_lock_one_gets_it(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    dead(OutLease(OUT, silent))
-    version = leases.OutLease(OUT, silent)._look()
+    dead(OutputLease(OUT, silent))
+    version = leases.OutputLease(OUT, silent)._look()
     assert version is not None
-    with OutLease(OUT, silent):
-        late = OutLease(OUT, silent)
+    with OutputLease(OUT, silent):
+        late = OutputLease(OUT, silent)
         late.token = "late"
         with pytest.raises(object_store.Conflict):
             late._write(version[0])
 
 
 def test_holder_whose_lock_was_taken_ends(s3: Bucket) -> None:
-    with OutLease(OUT, silent) as held:
+    with OutputLease(OUT, silent) as held:
         s3.put("out/.lock", json.dumps({"token": "another"}).encode())
         deadline = time.monotonic() + 10
         while not held._lost:
@@ -112,7 +112,7 @@ def test_holder_whose_lock_was_taken_ends(s3: Bucket) -> None:
 
 
 def test_renewal_whose_answer_was_lost_is_no_conflict(s3: Bucket) -> None:
-    with OutLease(OUT, silent) as held:
+    with OutputLease(OUT, silent) as held:
         held._stop.set()
         held._thread.join()
         s3.s3.faults = ["cut"]
@@ -121,7 +121,7 @@ def test_renewal_whose_answer_was_lost_is_no_conflict(s3: Bucket) -> None:
 
 
 def test_a_write_of_some_time_ago_that_is_found_is_no_renewal(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    with OutLease(OUT, silent) as held:
+    with OutputLease(OUT, silent) as held:
         held._stop.set()
         held._thread.join()
         older = held._version
@@ -142,7 +142,7 @@ def test_a_write_of_some_time_ago_that_is_found_is_no_renewal(s3: Bucket, monkey
 
 def test_one_stalled_renewal_does_not_lose_out(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "RENEW", retry.RENEW._replace(request_s=0.3, total_s=0.2))
-    with OutLease(OUT, silent) as held:
+    with OutputLease(OUT, silent) as held:
         s3.s3.faults = [30.0]
         time.sleep(2)
         assert s3.s3.faults == []
@@ -157,7 +157,7 @@ def test_failed_renewal_is_tried_again_soon(s3: Bucket, monkeypatch: pytest.Monk
         tried.append(over)
         raise OSError("no answer")
 
-    with OutLease(OUT, silent) as held:
+    with OutputLease(OUT, silent) as held:
         monkeypatch.setattr(held, "_write", fails)
         time.sleep(1)
     assert len(tried) > 5
@@ -165,7 +165,7 @@ def test_failed_renewal_is_tried_again_soon(s3: Bucket, monkeypatch: pytest.Monk
 
 def test_time_in_which_the_machine_is_suspended_counts(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     assert locks._CLOCK == time.CLOCK_BOOTTIME
-    with OutLease(OUT, silent) as held:
+    with OutputLease(OUT, silent) as held:
         fence = Fence(Folder(OUT), held.token)
         fence()
         held._stop.set()
@@ -198,7 +198,7 @@ def test_part_that_was_written_while_out_was_lost_is_taken_back(s3: Bucket) -> N
 
 
 def test_lock_says_nothing_of_credentials(s3: Bucket) -> None:
-    with OutLease(OUT, silent):
+    with OutputLease(OUT, silent):
         told = object_store.read(f"{OUT}/.lock") + object_store.read(f"{OUT}/.run")
     assert b"KEY-ID-HERE" not in told
     assert b"SECRET" not in told

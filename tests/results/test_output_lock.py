@@ -11,7 +11,7 @@ import pytest
 
 from stylize.errors import CannotContinueError
 from stylize.io.files import Folder
-from stylize.results.output_lock import TOKEN, Fence, OutLock
+from stylize.results.output_lock import TOKEN, Fence, OutputLock
 
 
 def still_current(out: Path, token: str) -> bool:
@@ -26,8 +26,8 @@ def still_current(out: Path, token: str) -> bool:
 HOLDER = """
 import os, subprocess, sys, time
 from pathlib import Path
-from stylize.results.output_lock import OutLock
-lock = OutLock(Path(sys.argv[1])).__enter__()
+from stylize.results.output_lock import OutputLock
+lock = OutputLock(Path(sys.argv[1])).__enter__()
 child = subprocess.Popen(["sleep", "60"], close_fds=False)  # a worker, started carelessly
 if os.fork() == 0:
     print(child.pid, os.getpid(), flush=True)
@@ -37,8 +37,8 @@ time.sleep(60)
 
 def test_a_second_driver_is_refused_with_one_line_that_names_the_first(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with OutLock(out) as held:
-        with pytest.raises(CannotContinueError) as caught, OutLock(out):
+    with OutputLock(out) as held:
+        with pytest.raises(CannotContinueError) as caught, OutputLock(out):
             pass
         line = str(caught.value)
         assert len(line.splitlines()) == 1
@@ -49,16 +49,16 @@ def test_a_second_driver_is_refused_with_one_line_that_names_the_first(tmp_path:
 
 def test_leaving_gives_out_to_the_next(tmp_path: Path) -> None:
     for _ in range(2):
-        with OutLock(tmp_path):
+        with OutputLock(tmp_path):
             pass
 
 
 def test_each_driver_has_its_own_token(tmp_path: Path) -> None:
     assert not still_current(tmp_path, "")
-    with OutLock(tmp_path) as first:
+    with OutputLock(tmp_path) as first:
         assert still_current(tmp_path, first.token)
     assert still_current(tmp_path, first.token)  # until another takes over
-    with OutLock(tmp_path) as second:
+    with OutputLock(tmp_path) as second:
         assert not still_current(tmp_path, first.token)
         assert (tmp_path / TOKEN).read_text() == second.token
 
@@ -69,13 +69,13 @@ def test_a_killed_driver_holds_nothing_though_its_children_live(tmp_path: Path) 
         assert driver.stdout is not None
         children = [int(pid) for pid in driver.stdout.readline().split()]
         try:
-            with pytest.raises(CannotContinueError, match=f"pid {driver.pid} "), OutLock(tmp_path):
+            with pytest.raises(CannotContinueError, match=f"pid {driver.pid} "), OutputLock(tmp_path):
                 pass
             driver.kill()
             driver.wait()
             for pid in children:
                 os.kill(pid, 0)  # still there
-            with OutLock(tmp_path):
+            with OutputLock(tmp_path):
                 pass
         finally:
             driver.kill()
@@ -86,5 +86,5 @@ def test_a_killed_driver_holds_nothing_though_its_children_live(tmp_path: Path) 
 def test_an_out_that_is_a_file_is_refused_with_one_line(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     for out in (tmp_path / "out", tmp_path / "out" / "below"):
-        with pytest.raises(CannotContinueError, match="not a folder"), OutLock(out):
+        with pytest.raises(CannotContinueError, match="not a folder"), OutputLock(out):
             pass

@@ -114,7 +114,7 @@ def test_older_rows_agree_with_a_plain_search(tmp_path: Path) -> None:
         kept = {
             (part, place)
             for part, path in enumerate(paths)
-            for place in range(store._parts[path.name])
+            for place in range(store._folder.rows[path.name])
             if place not in older.get(path, ())
         }
         assert kept == {(part, place) for _, part, place in best.values()}

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from stylize.errors import CannotContinueError
-from stylize.results.output_lock import OutLock
+from stylize.results.output_lock import OutputLock
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
 
@@ -27,8 +27,8 @@ COMMON = """
 import hashlib, os, sys
 from datetime import datetime, timezone
 from pathlib import Path
-from stylize.results import store as module
-from stylize.results.output_lock import OutLock
+from stylize.results import compaction
+from stylize.results.output_lock import OutputLock
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
 
@@ -39,9 +39,9 @@ def row(number, status="ok"):
 
 DRIVER = """
 out, failing = Path(sys.argv[1]), int(sys.argv[2])
-module.MANY_PARTS = 6  # merges happen all the time
+compaction.MANY_PARTS = 6  # merges happen all the time
 print("ready", flush=True)
-with OutLock(out), RowStore.open(out, part_rows=5, flush_s=1e9) as store:
+with OutputLock(out), RowStore.open(out, part_rows=5, flush_s=1e9) as store:
     done = store.finished(retry_failed=True)
     todo = [n for n in range(int(sys.argv[3])) if bytes.fromhex(row(n)["task_id"])[:16] not in done]
     for i in range(0, len(todo), 5):
@@ -74,7 +74,7 @@ REFUSED = """
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
-for attempt in (lambda: OutLock(Path(sys.argv[1])).__enter__(), lambda: RowStore.open(Path(sys.argv[1]))):
+for attempt in (lambda: OutputLock(Path(sys.argv[1])).__enter__(), lambda: RowStore.open(Path(sys.argv[1]))):
     try:
         attempt()
     except Exception as error:
@@ -105,7 +105,7 @@ def test_killed_at_any_moment_no_reported_row_is_lost_and_none_is_there_twice(tm
             lines = [line.split() for line in driver.stdout if line.endswith("\n")]
         killed += driver.returncode == -9
         reported.update({int(seed): float(when) for seed, _, when in lines})
-        with OutLock(tmp_path):
+        with OutputLock(tmp_path):
             RowStore.open(tmp_path).close()
         frame = pd.read_parquet(tmp_path / "rows")
         assert frame.seed.is_unique

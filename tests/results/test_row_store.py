@@ -14,8 +14,9 @@ import pytest
 
 from stylize.errors import CannotContinueError
 from stylize.io import files, object_store
+from stylize.results import compaction, part_folder
 from stylize.results import parts as part_module
-from stylize.results import store as store_module
+from stylize.results.part_folder import PartFolder
 from stylize.results.remote_parts import Mirror
 from stylize.results.schema import SCHEMA, SCHEMA_VERSION, to_batch
 from stylize.results.store import RowStore
@@ -159,25 +160,25 @@ def test_a_kill_between_merging_and_unlinking_is_mended(tmp_path: Path) -> None:
 
 def test_many_parts_are_merged_on_close_and_on_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RowStore.open(tmp_path, part_rows=1)
-    for n in range(store_module.MANY_PARTS + 1):
+    for n in range(compaction.MANY_PARTS + 1):
         store.add(rows(range(n, n + 1)))
-    assert len(parts(tmp_path)) == store_module.MANY_PARTS + 1
+    assert len(parts(tmp_path)) == compaction.MANY_PARTS + 1
     monkeypatch.setattr(part_module, "MERGED_ROWS", 30)
     RowStore.open(tmp_path)
     assert sorted(pq.read_metadata(p).num_rows for p in parts(tmp_path)) == [21, 30]
     monkeypatch.undo()
     with RowStore.open(tmp_path, part_rows=1) as store:
-        for n in range(100, 100 + store_module.MANY_PARTS):
+        for n in range(100, 100 + compaction.MANY_PARTS):
             store.add(rows(range(n, n + 1)))
     assert len(parts(tmp_path)) == 1
-    assert len(seen(tmp_path)) == 2 * store_module.MANY_PARTS + 1
+    assert len(seen(tmp_path)) == 2 * compaction.MANY_PARTS + 1
 
 
 def test_a_slow_run_does_not_pile_up_small_parts(tmp_path: Path) -> None:
     store = RowStore.open(tmp_path, flush_s=0.0)
     for n in range(120):
         store.add(rows(range(n, n + 1)))
-        assert len(parts(tmp_path)) < store_module.MANY_PARTS
+        assert len(parts(tmp_path)) < compaction.MANY_PARTS
     assert len(seen(tmp_path)) == 120
 
 
@@ -266,7 +267,7 @@ def test_an_interrupt_right_after_a_write_adds_no_row_twice(tmp_path: Path, monk
         write(*args, **more)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store_module, "write_atomic", interrupted)
+    monkeypatch.setattr(part_folder, "write_atomic", interrupted)
     store.add(rows(range(3)))
     with pytest.raises(KeyboardInterrupt):
         store.flush()
@@ -279,10 +280,10 @@ def test_an_interrupt_right_after_a_write_adds_no_row_twice(tmp_path: Path, monk
 def test_an_interrupt_in_a_merge_leaves_no_row_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, calls: int, left: int
 ) -> None:
-    real = getattr(RowStore, step)
+    real = getattr(PartFolder, step)
     done: list[str] = []
 
-    def interrupted(self: RowStore, name: str, *args: Any, **more: Any) -> None:
+    def interrupted(self: PartFolder, name: str, *args: Any, **more: Any) -> None:
         real(self, name, *args, **more)
         done.append(name)
         if len(done) == calls:
@@ -292,7 +293,7 @@ def test_an_interrupt_in_a_merge_leaves_no_row_twice(
         with RowStore.open(tmp_path, part_rows=2) as store:
             for n in range(0, 10, 2):
                 store.add(rows(range(n, n + 2)))
-            monkeypatch.setattr(RowStore, step, interrupted)
+            monkeypatch.setattr(PartFolder, step, interrupted)
             store.compact()
 
     with pytest.raises(KeyboardInterrupt):
