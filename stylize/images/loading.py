@@ -12,10 +12,10 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
-from stylize.images import heif, jpeg, png, tiff
+from stylize.images import heif, jpeg, png, tiff, webp
 from stylize.images.color import Signal
 from stylize.images.damage import DAMAGE, damage_is_corrupt
-from stylize.images.formats import opener
+from stylize.images.formats import HEAD_BYTES, kind_of, opener
 from stylize.images.opening import drafted, is_only_stated, open_image
 from stylize.images.orientation import orientation
 from stylize.images.pixels import Box
@@ -24,7 +24,7 @@ Truncated = Literal["refuse", "accept"]
 """What becomes of a file that ends within its pixels."""
 
 # What a JPEG decoder makes of pixels that it was not given.
-_NOTHING = (128, 0, (128, 128, 128), (128, 128, 128, 128))
+_NOTHING = (128, (128, 128, 128), (128, 128, 128, 128), (127, 127, 127, 127))
 
 
 @dataclass(slots=True)
@@ -66,6 +66,9 @@ def load(data: bytes, long_side_px: int | None, max_pixels: int, truncated: Trun
             _repair(loaded, data, wish, error)
         loaded.orientation = orientation(loaded.image)
         loaded.profile = loaded.profile or loaded.image.info.get("icc_profile")
+        if loaded.profile is None and image.format == "PNG":
+            # Of a size that Pillow refuses.
+            loaded.profile = png.profile(data)
         if negative:
             loaded.image = Image.fromarray(65_535 - np.asarray(loaded.image))
         loaded.signal = _signal(image.format, data, loaded.profile)
@@ -76,10 +79,11 @@ def _open(data: bytes, wish: _Wish) -> tuple[Image.Image, Box | None, tuple[int,
     try:
         image = open_image(io.BytesIO(data))
     except CorruptImageError:
-        if not data.startswith(png.SIGNATURE):
+        # What stands beside the pixels can be what is damaged.
+        kind = kind_of(data[:HEAD_BYTES])
+        if kind not in ("PNG", "WebP"):
             raise
-        # Side matter that stands before the pixels can be what is damaged.
-        image = open_image(io.BytesIO(png.bare(data)[0]))
+        image = open_image(io.BytesIO(png.bare(data) if kind == "PNG" else webp.bare(data)))
     size = image.size
     return image, drafted(image, wish.long_side_px, wish.max_pixels), size
 
@@ -87,8 +91,12 @@ def _open(data: bytes, wish: _Wish) -> tuple[Image.Image, Box | None, tuple[int,
 def _load_stated(data: bytes, image: Image.Image) -> Loaded:
     if image.format == "TIFF":
         return _by_tifffile(data)
-    opened = opener("JPEG XL")(io.BytesIO(data), "")
-    opened.load()
+    try:
+        opened = opener("JPEG XL")(io.BytesIO(data), "")
+        opened.load()
+    except RuntimeError:
+        # Its decoder's own words are of how it was built.
+        raise CorruptImageError("damaged or cut short: no whole JPEG XL picture") from None
     return Loaded(opened, None, *opened.size, orientation(opened), opened.info.get("icc_profile"))
 
 
@@ -134,8 +142,7 @@ def _repair(loaded: Loaded, data: bytes, wish: _Wish, error: Exception) -> None:
         loaded.truncated = not whole
         return
     if kind == "PNG":
-        data, loaded.profile = png.bare(data)
-        image = opener("PNG")(io.BytesIO(data), "")
+        image = opener("PNG")(io.BytesIO(png.bare(data)), "")
         loaded.image = image
         try:
             image.load()

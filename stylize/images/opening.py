@@ -77,18 +77,18 @@ def drafted(image: Image.Image, long_side_px: int | None, max_pixels: int) -> Bo
     """
     width, height = image.size
     box: Box | None = None
-    limit = max_pixels
     # MPO is what many phones write: a JPEG with more pictures behind the first.
     if long_side_px is not None and isinstance(image, ImageFile.ImageFile) and image.format in ("JPEG", "MPO"):
         wanted = working_size(width, height, long_side_px)
         scaled = image.draft(None, (2 * wanted[0], 2 * wanted[1]))
         box = scaled[1] if scaled else None
+    over = f"{width} x {height} px is over the limit of"
+    if image.size != (width, height):
         times = BEFORE_SCALING_PROGRESSIVE if image.info.get("progressive") else BEFORE_SCALING
-        limit = max_pixels if image.size == (width, height) else max_pixels * times
-    if width * height > limit or image.width * image.height > max_pixels:
-        raise UnsupportedImageError(
-            f"{width} x {height} px is over the limit of {limit} pixels; raise max_pixels to allow it"
-        )
+        if width * height > max_pixels * times:
+            raise UnsupportedImageError(f"{over} {times} times {max_pixels} pixels; raise max_pixels to allow it")
+    if image.width * image.height > max_pixels:
+        raise UnsupportedImageError(f"{over} {max_pixels} pixels; raise max_pixels to allow it")
     return box
 
 

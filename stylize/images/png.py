@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator
@@ -13,8 +15,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 MAX_PROFILE_BYTES = 64 * 2**20
 """Of an ICC profile, unpacked; the largest that printers' makers give away are a few megabytes."""
-# Beside the critical ones, whose names begin with a capital.
-_THAT_MATTER = (b"tRNS", b"eXIf")
+_TRANSPARENCY_BYTES = {0: range(2, 3), 2: range(6, 7), 3: range(1, 257)}
+"""Of the chunk that makes colours transparent, by the kind of colour."""
 
 
 class _Chunk(NamedTuple):
@@ -33,21 +35,26 @@ def signal(data: bytes) -> Signal | None:
     return None
 
 
-def bare(data: bytes) -> tuple[bytes, bytes | None]:
-    """Return the file without its text and other side matter and with an end, and its ICC profile, if it has one.
+def profile(data: bytes) -> bytes | None:
+    """Return the ICC profile, None where there is none that is whole."""
+    for chunk in _chunks(data):
+        if chunk.kind == b"IDAT":
+            break
+        if chunk.kind == b"iCCP" and _is_whole(data, chunk):
+            _, _, packed = data[chunk.start + 8 : chunk.end - 4].partition(b"\0")
+            with contextlib.suppress(zlib.error):
+                return zlib.decompressobj().decompress(packed[1:], MAX_PROFILE_BYTES) or None
+    return None
+
+
+def bare(data: bytes) -> bytes:
+    """Return the file without its text and other side matter and with an end.
 
     A side chunk with a bad checksum is left out, as viewers do; pixels and palette are never touched.
     """
-    kept, profile = [SIGNATURE], None
-    for chunk in _chunks(data):
-        if chunk.kind == b"IEND":
-            break
-        if chunk.kind == b"iCCP" and _is_whole(data, chunk):
-            profile = _profile(data[chunk.start + 8 : chunk.end - 4])
-        critical = not chunk.kind[0] & 0x20
-        if critical or (chunk.kind in _THAT_MATTER and _is_whole(data, chunk)):
-            kept.append(data[chunk.start : chunk.end])
-    return b"".join([*kept, _END]), profile
+    chunks = itertools.takewhile(lambda chunk: chunk.kind != b"IEND", _chunks(data))
+    kept = (data[chunk.start : chunk.end] for chunk in chunks if _matters(data, chunk))
+    return b"".join([SIGNATURE, *kept, _END])
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
@@ -58,14 +65,15 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
         at += 12 + length
 
 
+def _matters(data: bytes, chunk: _Chunk) -> bool:
+    if not chunk.kind[0] & 0x20:  # a capital: no picture without it
+        return True
+    if chunk.kind == b"tRNS":
+        sizes = _TRANSPARENCY_BYTES.get(data[25], range(0))
+        return chunk.end - chunk.start - 12 in sizes and _is_whole(data, chunk)
+    return chunk.kind == b"eXIf" and _is_whole(data, chunk)
+
+
 def _is_whole(data: bytes, chunk: _Chunk) -> bool:
     body = data[chunk.start + 4 : chunk.end - 4]
     return zlib.crc32(body).to_bytes(4, "big") == data[chunk.end - 4 : chunk.end]
-
-
-def _profile(body: bytes) -> bytes | None:
-    _, _, packed = body.partition(b"\0")
-    try:
-        return zlib.decompressobj().decompress(packed[1:], MAX_PROFILE_BYTES)
-    except zlib.error:
-        return None

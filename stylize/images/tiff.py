@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,9 @@ _SUBSAMPLING, _ICC_PROFILE, _DNG_VERSION = 530, 34675, 50706
 # None, CCITT's three, LZW, JPEG twice, deflate twice, PackBits, LZMA, Zstandard.
 _COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
 _WHITE_IS_ZERO, _YCBCR = 0, 6
+
+# It logs every damaged tag as an error, whether or not the pixels need it.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 class Read(NamedTuple):

@@ -14,7 +14,8 @@ PHOTO = "not_photos/2024/a.jpg"
 SAME_PHOTO = (
     "heic/photo.heic", "heic/heic_named.jpg", "suffixes/a.mpo", "suffixes/a.pjpeg", "suffixes/a.apng",
     "suffixes/archive.jp2", "suffixes/scan.jxl", "suffixes/plainname", "suffixes/img.jpg?width=640",
-    "metadata/exif.jpg", "metadata/workflow-itxt.png", "truncated/missing-eoi.jpg", "truncated/png-bad-text-crc.png",
+    "metadata/exif.jpg", "metadata/workflow-itxt.png", "metadata/icc-1mb.png",
+    "truncated/missing-eoi.jpg", "truncated/png-bad-text-crc.png",
     "planar_tiff/plain.tif", "planar_tiff/deflate.tif",
 )  # fmt: skip
 
@@ -31,13 +32,6 @@ def test_every_file_of_the_photo_shows_the_photo(cases: Path, name: str) -> None
     photo = decode((cases / PHOTO).read_bytes()).pixels.astype(int)
     pixels = decode((cases / name).read_bytes()).pixels
     assert np.abs(pixels - photo).mean() < 6
-
-
-def test_a_large_profile_counts(cases: Path) -> None:
-    photo = decode((cases / PHOTO).read_bytes()).pixels.astype(int)
-    wide = decode((cases / "metadata/icc-1mb.png").read_bytes()).pixels
-    # Read as sRGB, the colours of the wider Adobe RGB are duller.
-    assert (wide - photo).mean(axis=(0, 1))[0] > 3
 
 
 def test_what_a_small_first_frame_leaves_free_is_white(cases: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from stylize.errors import UnsupportedImageError
 from stylize.images import decode
-from tests.support.image_files import PHOTO, SRGB, saved
+from tests.support.image_files import PHOTO, SRGB, png_chunk, saved
 
 
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
@@ -41,3 +45,89 @@ def test_an_srgb_profile_or_one_that_cannot_be_the_images_changes_nothing(kind: 
     profile = made[kind] if kind in made else ImageCms.ImageCmsProfile(ImageCms.createProfile(kind)).tobytes()  # type: ignore[arg-type]
     data = saved(Image.fromarray(PHOTO), "PNG", icc_profile=profile)
     assert (decode(data).pixels == PHOTO).all()
+
+
+def expected_from(primaries: str, rgb: tuple[float, float, float]) -> list[int]:
+    """Return 8-bit sRGB of a colour in another space, by published matrices from linear to linear."""
+    matrices = {
+        "Display P3": [[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0196, -0.0786, 1.0979]],
+        "BT.2020": [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
+    }
+    linear = np.array([((v + 0.055) / 1.055) ** 2.4 if v > 0.04045 else v / 12.92 for v in rgb])
+    out = (np.array(matrices[primaries]) @ linear).clip(0, 1)
+    return [round(255 * (1.055 * v ** (1 / 2.4) - 0.055 if v > 0.0031308 else 12.92 * v)) for v in out]
+
+
+COLOUR = (0.8, 0.4, 0.3)
+FLAT = Image.new("RGB", (64, 64), tuple(round(255 * value) for value in COLOUR))
+
+
+def png_with_cicp(primaries: int, transfer: int, **options: object) -> bytes:
+    data = saved(FLAT, "PNG", **options)
+    at = data.index(b"IDAT") - 4
+    return data[:at] + png_chunk(b"cICP", bytes([primaries, transfer, 0, 1])) + data[at:]
+
+
+def heif_with_nclx(format: str, primaries: int, transfer: int) -> bytes:
+    """Return a file whose main picture signals colour as HEIF does: Pillow and pillow-heif write an `nclx` of sRGB."""
+    if format == "AVIF":
+        data = saved(FLAT, "AVIF", quality=100, subsampling="4:4:4")
+    else:
+        file = io.BytesIO()
+        pytest.importorskip("pillow_heif").from_pillow(FLAT).save(file, quality=-1, chroma=444)
+        data = file.getvalue()
+    at = data.index(b"colrnclx") + 8
+    return data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
+
+
+def signalling(format: str, primaries: int, transfer: int) -> bytes:
+    if format == "PNG":
+        return png_with_cicp(primaries, transfer)
+    return heif_with_nclx(format, primaries, transfer)
+
+
+@pytest.mark.parametrize(("primaries", "name"), [(12, "Display P3"), (9, "BT.2020")])
+@pytest.mark.parametrize("format", ["PNG", "HEIF", "AVIF"])
+def test_signalled_primaries_are_converted(format: str, primaries: int, name: str) -> None:
+    pixel = decode(signalling(format, primaries, 13)).pixels[32, 32].astype(int)
+    assert np.abs(pixel - expected_from(name, COLOUR)).max() <= 3
+
+
+@pytest.mark.parametrize("format", ["PNG", "HEIF", "AVIF"])
+def test_signalled_srgb_and_unspecified_change_nothing(format: str) -> None:
+    for primaries, transfer in ((1, 13), (1, 1), (2, 2)):
+        pixel = decode(signalling(format, primaries, transfer)).pixels[32, 32].astype(int)
+        assert np.abs(pixel - FLAT.getpixel((0, 0))).max() <= 2
+
+
+def test_signalled_linear_light_is_converted() -> None:
+    # 204, 102 and 76 of linear light.
+    assert decode(png_with_cicp(1, 8)).pixels[0, 0].tolist() == [231, 170, 148]
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+@pytest.mark.parametrize("format", ["PNG", "HEIF", "AVIF"])
+def test_high_dynamic_range_is_unsupported_and_named(format: str, transfer: int, name: str) -> None:
+    with pytest.raises(UnsupportedImageError, match=name):
+        decode(signalling(format, 9, transfer))
+
+
+def test_an_unknown_signal_is_said_not_ignored() -> None:
+    with pytest.raises(UnsupportedImageError, match="primaries 22"):
+        decode(png_with_cicp(22, 13))
+
+
+def test_a_pngs_signal_counts_before_its_profile_and_grey_has_no_primaries() -> None:
+    both = decode(png_with_cicp(1, 13, icc_profile=red_and_blue_swapped())).pixels[0, 0]
+    assert both.tolist() == list(np.asarray(FLAT)[0, 0])
+    grey = saved(FLAT.convert("L"), "PNG")
+    at = grey.index(b"IDAT") - 4
+    grey = grey[:at] + png_chunk(b"cICP", bytes([12, 13, 0, 1])) + grey[at:]
+    assert (decode(grey).pixels == np.asarray(FLAT.convert("L"))[..., None]).all()
+
+
+def test_lab_becomes_rgb() -> None:
+    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+    lab = ImageCms.applyTransform(Image.fromarray(PHOTO), to_lab)
+    assert lab is not None
+    assert np.abs(decode(saved(lab, "TIFF")).pixels.astype(int) - PHOTO).mean() < 4

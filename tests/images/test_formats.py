@@ -2,8 +2,121 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
 from stylize import images
+from stylize.errors import CorruptImageError, UnsupportedImageError
+from stylize.images import decode
+from stylize.images.formats import FORMATS_READ, FORMATS_REFUSED, HEAD_BYTES, kind_of
+from tests.support.image_files import PHOTO, saved
 
 
-def test_suffixes_are_lower_case_with_a_dot() -> None:
+def test_suffixes_are_lower_case_with_a_dot_and_of_one_kind() -> None:
     assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in images.SUFFIXES)
+    refused = [suffix for suffixes in FORMATS_REFUSED.values() for suffix in suffixes]
+    assert len({*images.SUFFIXES, *refused}) == len(images.SUFFIXES) + len(refused)
+
+
+@pytest.mark.parametrize(
+    "suffix", [".mpo", ".pjpeg", ".pnm", ".pbm", ".apng", ".dib", ".heic", ".heif", ".avif", ".jxl", ".jp2"]
+)
+def test_what_people_have_is_looked_for(suffix: str) -> None:
+    assert suffix in images.SUFFIXES
+
+
+WRITERS = {
+    "JPEG": "JPEG", "PNG": "PNG", "WebP": "WEBP", "GIF": "GIF", "TIFF": "TIFF", "BMP": "BMP", "DIB": "DIB",
+    "PPM": "PPM", "AVIF": "AVIF", "JPEG 2000": "JPEG2000",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_kind_is_told_by_its_first_bytes(kind: str) -> None:
+    data = saved(Image.fromarray(PHOTO), WRITERS[kind])
+    assert kind_of(data[:HEAD_BYTES]) == kind
+    assert decode(data).pixels.shape == PHOTO.shape
+
+
+def test_heic_is_told_by_its_brands() -> None:
+    for brands, kind in (
+        (b"heic\0\0\0\0mif1heic", "HEIF"), (b"mif1\0\0\0\0mif1heic", "HEIF"), (b"mif1\0\0\0\0mif1avif", "AVIF"),
+        (b"avif\0\0\0\0avifmif1", "AVIF"), (b"qt  \0\0\0\0qt  ", "video"), (b"isom\0\0\0\0isommp41", "video"),
+        (b"crx \0\0\0\1crx isom", "camera raw"), (b"abcd\0\0\0\0abcd", None),
+    ):  # fmt: skip
+        assert kind_of(struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + bytes(100)) == kind
+
+
+REFUSED = {
+    "PSD": b"8BPS\0\1", "SVG": b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "PDF": b"%PDF-1.7\n",
+    "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0", "icon": b"\0\0\1\0\1\0", "OpenEXR": b"\x76\x2f\x31\x01", "QOI": b"qoif",
+    "Radiance HDR": b"#?RADIANCE\n", "XCF": b"gimp xcf v011", "FITS": b"SIMPLE  =   T", "DDS": b"DDS |", "PAM": b"P7\n",
+    "camera raw": b"II*\0\x10\0\0\0CR\2\0", "JPEG XR": b"II\xbc\1", "DICOM": bytes(128) + b"DICM",
+    "PFM": b"PF\n1 1\n-1\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_picture_of_a_kind_that_is_not_read_is_unsupported_and_named(kind: str) -> None:
+    assert kind in FORMATS_REFUSED
+    with pytest.raises(UnsupportedImageError, match=kind):
+        decode(REFUSED[kind].ljust(600, b"\0"))
+
+
+@pytest.mark.parametrize("data", [b"BMW and P5, said P1 of the files\n" * 30, b"{}", b"P5 is text", b"\0" * 600, b"II"])
+def test_text_and_noise_are_no_picture(data: bytes) -> None:
+    assert kind_of(data[:HEAD_BYTES]) is None
+    with pytest.raises(CorruptImageError, match="not an image"):
+        decode(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [("HEIF", b"\0\0\0\x18ftypheic" + bytes(600)), ("JPEG XL", b"\xff\x0a" + bytes(600))]
+)
+def test_a_kind_whose_package_is_missing_names_it(kind: str, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = FORMATS_READ[kind]
+    monkeypatch.setitem(sys.modules, known.module, None)
+    with pytest.raises(UnsupportedImageError, match=f"pip install {known.package}"):
+        decode(data)
+
+
+def raw_of_a_camera(**tags: int) -> bytes:
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        thumbnail = np.zeros((8, 8, 3), np.uint8)
+        extra = [(50706, 1, 4, b"\1\4\0\0", True)] if "dng" in tags else []
+        writer.write(thumbnail, photometric="rgb", subfiletype=1, subifds=0 if "dng" in tags else 1, extratags=extra)
+        if "dng" not in tags:
+            writer.write(np.zeros((64, 64), np.uint16), photometric="minisblack")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("tags", [{"dng": 1}, {}])
+def test_a_cameras_raw_file_is_not_taken_for_its_thumbnail(tags: dict[str, int]) -> None:
+    with pytest.raises(UnsupportedImageError, match="raw"):
+        decode(raw_of_a_camera(**tags))
+
+
+@pytest.mark.parametrize("values", [np.float64, np.int16, np.int8, np.uint32, np.float16])
+def test_a_whole_tiff_of_values_without_an_8_bit_form_is_unsupported(values: type) -> None:
+    for shape in ((8, 8), (8, 8, 3)):
+        file = io.BytesIO()
+        tifffile.imwrite(file, np.ones(shape, values), photometric="rgb" if len(shape) == 3 else "minisblack")
+        with pytest.raises(UnsupportedImageError):
+            decode(file.getvalue())
+
+
+def test_a_tiff_of_an_unknown_compression_is_unsupported_and_named() -> None:
+    data = bytearray(saved(Image.fromarray(PHOTO), "TIFF"))
+    entry = data.index(struct.pack("<HHI", 259, 3, 1))
+    for number in (50001, 34712, 34887, 65000):
+        data[entry + 8 : entry + 10] = struct.pack("<H", number)
+        with pytest.raises(UnsupportedImageError, match=str(number)):
+            decode(bytes(data))

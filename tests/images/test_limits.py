@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import subprocess
+import sys
 import warnings
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from stylize.errors import UnsupportedImageError
-from stylize.images import decode, encode, resize, working_size
+from stylize.errors import CorruptImageError, UnsupportedImageError
+from stylize.images import decode, encode, header_size, resize, working_size
+from stylize.images.opening import refuse_too_large
 from tests.support.image_files import PHOTO, png_chunk, png_header, saved
 from tests.support.samples import picture
 
@@ -94,3 +100,97 @@ def test_threads_decode_alike() -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda one: decode(one, long_side_px=100).pixels, data))
     assert all((a == b).all() for a, b in zip(alone, together, strict=True))
+
+
+def jpeg(width: int, height: int, **options: object) -> bytes:
+    return saved(Image.fromarray(picture(4, width, height)), "JPEG", **options)
+
+
+def test_a_jpeg_is_counted_as_its_decoder_scales_it() -> None:
+    data = jpeg(1600, 1200)
+    assert decode(data, long_side_px=400, max_pixels=800 * 600).pixels.shape == (300, 400, 3)
+    for side, limit in ((None, 1600 * 1200 - 1), (400, 800 * 600 - 1), (1000, 1600 * 1200 - 1)):
+        with pytest.raises(UnsupportedImageError, match="1600 x 1200"):
+            decode(data, long_side_px=side, max_pixels=limit)
+
+
+def test_a_jpeg_is_limited_before_it_is_scaled_too() -> None:
+    for options, times in (({}, 8), ({"progressive": True}, 2)):
+        data = jpeg(1600, 1200, **options)
+        assert decode(data, long_side_px=40, max_pixels=1600 * 1200 // times).pixels.shape == (30, 40, 3)
+        with pytest.raises(UnsupportedImageError, match="1600 x 1200"):
+            decode(data, long_side_px=40, max_pixels=1600 * 1200 // times - 1)
+
+
+def test_a_photo_of_two_hundred_megapixels_is_within_the_usual_limit() -> None:
+    data = bytearray(jpeg(64, 48))
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = struct.pack(">HH", 12_240, 16_320)
+    # By its header alone: refused would be `unsupported`, and what is missing is pixels.
+    with pytest.raises(CorruptImageError, match="truncated"):
+        decode(bytes(data), long_side_px=768)
+    with pytest.raises(UnsupportedImageError, match="16320 x 12240"):
+        decode(bytes(data))
+
+
+@pytest.mark.parametrize("ratio", [(120, 90), (96, 96), (100, 75), (128, 72), (31, 77), (300, 1000), (2000, 8), (8, 9)])
+def test_the_size_of_a_jpeg_xl_is_told_without_decoding_it(ratio: tuple[int, int]) -> None:
+    pytest.importorskip("pillow_jxl")
+    for options in ({}, {"use_container": True}):
+        data = saved(Image.new("RGB", ratio), "JXL", **options)
+        assert header_size(data[:200]) == ratio
+        with pytest.raises(UnsupportedImageError, match="max_pixels"):
+            decode(data[:60], max_pixels=ratio[0] * ratio[1] - 1)
+
+
+class Watched(io.BytesIO):
+    """A file that counts what is read of it."""
+
+    read_bytes = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        self.read_bytes += len(data)
+        return data
+
+
+def sparse_tiff(width: int, height: int) -> bytes:
+    """Return the head of an uncompressed RGB TIFF of such a size, without its pixels."""
+    file = io.BytesIO()
+    tags = (
+        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 200),
+        (277, 3, 1, 3), (278, 4, 1, height), (279, 4, 1, (width * height * 3) % 2**32),
+    )  # fmt: skip
+    file.write(struct.pack("<2sHIH", b"II", 42, 8, len(tags)))
+    for tag in tags:
+        file.write(struct.pack("<HHII", *tag))
+    return file.getvalue() + bytes(64)
+
+
+def test_a_large_file_is_refused_by_its_header_before_it_is_read() -> None:
+    file = Watched(sparse_tiff(40_000, 25_000))
+    with pytest.raises(UnsupportedImageError, match="40000 x 25000"):
+        refuse_too_large(file, 700_000_000, long_side_px=768, max_pixels=100_000_000)
+    assert file.read_bytes < 2000
+
+
+def test_a_file_larger_than_its_pixels_may_be_is_refused_by_its_size() -> None:
+    with pytest.raises(UnsupportedImageError, match="3000 MB"):
+        refuse_too_large(io.BytesIO(), 3_000_000_000, long_side_px=768, max_pixels=100_000_000)
+    refuse_too_large(io.BytesIO(sparse_tiff(100, 100)), 60_000_000, long_side_px=768, max_pixels=1_000_000)
+
+
+def test_a_large_picture_with_alpha_takes_little_more_memory_than_its_pixels() -> None:
+    side = 5000
+    rows = zlib.compress(bytes((4 * side + 1) * side), 1)
+    data = png_header(side, side, 8, 6) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
+    read = """
+import resource, sys
+from stylize.images import decode
+data = sys.stdin.buffer.read()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert decode(data, long_side_px=768).pixels.min() == 255
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    done = subprocess.run([sys.executable, "-c", read], input=data, capture_output=True, timeout=120, check=True)
+    assert int(done.stdout) * 1024 < 1.7 * side * side * 4

@@ -1,0 +1,162 @@
+"""What every viewer shows is read; what lacks pixels is not, or says so where that is accepted."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylize.errors import CorruptImageError
+from stylize.images import decode
+from tests.support.image_files import PHOTO, SRGB, png_chunk, saved
+from tests.support.samples import picture
+
+LARGE = picture(1, 200, 150)
+IMAGE = Image.fromarray(LARGE)
+END = b"\xff\xd9"
+
+JPEGS = {
+    "baseline": saved(IMAGE, "JPEG", quality=90),
+    "progressive": saved(IMAGE, "JPEG", quality=90, progressive=True),
+    "full colour": saved(IMAGE, "JPEG", quality=90, subsampling=0),
+    "restart markers": saved(IMAGE, "JPEG", quality=90, restart_marker_blocks=5),
+    "grey": saved(IMAGE.convert("L"), "JPEG", quality=90),
+    "CMYK": saved(IMAGE.convert("CMYK"), "JPEG", quality=90),
+}
+
+
+@pytest.mark.parametrize("long_side_px", [None, 40])
+@pytest.mark.parametrize("data", JPEGS.values(), ids=JPEGS.keys())
+def test_a_jpeg_without_its_end_marker_has_all_its_pixels(data: bytes, long_side_px: int | None) -> None:
+    whole = decode(data, long_side_px=long_side_px).pixels
+    for kept in (data[:-1], data[:-2], data[:-2] + bytes(40)):
+        again = decode(kept, long_side_px=long_side_px)
+        assert (again.pixels == whole).all()
+        assert not again.truncated
+
+
+@pytest.mark.parametrize("missing", [60, 500, 4000])
+@pytest.mark.parametrize("data", JPEGS.values(), ids=JPEGS.keys())
+def test_a_jpeg_cut_within_its_pixels_is_corrupt(data: bytes, missing: int) -> None:
+    with pytest.raises(CorruptImageError, match="truncated"):
+        decode(data[:-missing])
+
+
+@pytest.mark.parametrize("name", JPEGS.keys() - {"progressive"})
+def test_a_jpeg_cut_and_closed_again_is_corrupt_too(name: str) -> None:
+    # Its decoder fills with grey and says nothing; of a progressive one it cannot be told.
+    with pytest.raises(CorruptImageError, match="truncated"):
+        decode(JPEGS[name][:-2000] + END)
+
+
+def test_a_jpeg_that_ends_in_grey_is_whole() -> None:
+    pixels = LARGE.copy()
+    pixels[-40:, -40:] = 128
+    assert decode(saved(Image.fromarray(pixels), "JPEG")).pixels.shape == (150, 200, 3)
+
+
+def test_a_progressive_jpeg_cut_between_two_scans_is_corrupt() -> None:
+    data = JPEGS["progressive"]
+    with pytest.raises(CorruptImageError):
+        decode(data[: data.rindex(b"\xff\xda")])
+
+
+def test_later_pictures_of_a_phones_jpeg_do_not_count() -> None:
+    data = saved(IMAGE, "MPO", save_all=True, append_images=[IMAGE])
+    assert (decode(data[:-500]).pixels == decode(data).pixels).all()
+
+
+PNG = saved(Image.fromarray(PHOTO), "PNG")
+PIXELS_AT, END_AT = PNG.index(b"IDAT") - 4, len(PNG) - 12
+TWO_MEGABYTES = b"Comment\0" + b"x" * 2_000_000
+SIDE_MATTER = {
+    "text": (b"tEXt", TWO_MEGABYTES),
+    "packed text": (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5_000_000))),
+    "international text": (b"iTXt", b"workflow\0\1\0\0\0" + zlib.compress(bytes(5_000_000))),
+    "profile": (b"iCCP", b"sRGB\0\0" + zlib.compress(SRGB)),
+    "profile that is none": (b"iCCP", b"sRGB\0\0garbage"),
+    "EXIF": (b"eXIf", b"garbage"),
+    "gamma": (b"gAMA", b"x"),
+    "pixel size": (b"pHYs", b"x"),
+    "time": (b"tIME", b""),
+    "transparency": (b"tRNS", b""),
+    "private": (b"abCd", b"x" * 100),
+}
+
+
+@pytest.mark.parametrize("at", [PIXELS_AT, END_AT], ids=["before the pixels", "behind them"])
+@pytest.mark.parametrize("checksum", [True, False], ids=["good checksum", "bad checksum"])
+@pytest.mark.parametrize("kind", SIDE_MATTER)
+def test_side_matter_of_a_png_never_costs_its_pixels(kind: str, checksum: bool, at: int) -> None:
+    chunk = png_chunk(*SIDE_MATTER[kind])
+    chunk = chunk if checksum else chunk[:-4] + bytes(byte ^ 255 for byte in chunk[-4:])
+    assert (decode(PNG[:at] + chunk + PNG[at:]).pixels == PHOTO).all()
+
+
+def test_a_png_without_its_end_is_whole() -> None:
+    for missing in (1, 4, 12):
+        assert (decode(PNG[:-missing]).pixels == PHOTO).all()
+
+
+def swapped(size: int) -> bytes:
+    """Return an sRGB profile with red's primary and blue's swapped, and with so many bytes behind it."""
+    profile = bytearray(SRGB + bytes(size))
+    profile[:4] = struct.pack(">I", len(profile))
+    tags = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * profile[131], 12)}
+    profile[tags[b"rXYZ"] : tags[b"rXYZ"] + 4], profile[tags[b"bXYZ"] : tags[b"bXYZ"] + 4] = b"bXYZ", b"rXYZ"
+    return bytes(profile)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF"])
+def test_a_profile_over_a_megabyte_counts(format: str) -> None:
+    data = saved(Image.new("RGB", (16, 16), "red"), format, icc_profile=swapped(1_500_000), quality=100)
+    assert np.abs(decode(data).pixels[8, 8].astype(int) - (0, 0, 255)).max() <= 12
+
+
+def test_a_webp_cut_within_its_metadata_is_whole() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "words " * 50
+    data = saved(IMAGE, "WEBP", lossless=True, exif=exif)
+    for missing in (1, 100):
+        assert (decode(data[:-missing]).pixels == LARGE).all()
+
+
+def test_a_gif_without_its_trailer_is_whole() -> None:
+    data = saved(IMAGE, "GIF")
+    assert (decode(data[:-1]).pixels == decode(data).pixels).all()
+
+
+CUT = {
+    **{name: data[: len(data) * 2 // 3] for name, data in JPEGS.items()},
+    **{name: saved(IMAGE, name)[:-30_000] for name in ("PNG", "BMP", "PPM", "TGA", "TIFF")},
+    "GIF": saved(IMAGE, "GIF")[:-4_000],
+}
+
+
+@pytest.mark.parametrize("long_side_px", [None, 50])
+@pytest.mark.parametrize("name", CUT)
+def test_a_cut_file_that_is_accepted_shows_what_it_has_and_says_so(name: str, long_side_px: int | None) -> None:
+    with pytest.raises(CorruptImageError):
+        decode(CUT[name], long_side_px=long_side_px)
+    decoded = decode(CUT[name], long_side_px=long_side_px, truncated="accept")
+    assert decoded.truncated
+    full = Image.open(io.BytesIO(JPEGS["grey"])) if name == "grey" else IMAGE
+    whole = decode(saved(full, "PNG"), long_side_px=long_side_px).pixels
+    # These are stored from the bottom up.
+    part = slice(-8, None) if name in ("BMP", "TGA") else slice(None, 8)
+    assert np.abs(decoded.pixels[part].astype(int) - whole[part]).mean() < 14
+
+
+def test_accepting_cut_files_changes_nothing_for_whole_and_for_broken_ones() -> None:
+    whole = decode(PNG, truncated="accept")
+    assert not whole.truncated
+    assert (whole.pixels == PHOTO).all()
+    broken = bytearray(PNG)
+    broken[PNG.index(b"IDAT") + 500] ^= 255
+    for data in (b"no image", bytes(broken), PNG[:20]):
+        with pytest.raises(CorruptImageError):
+            decode(data, truncated="accept")
