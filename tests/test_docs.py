@@ -23,8 +23,10 @@ MODULES = sorted(
     for path in (ROOT / package).rglob("*.py")
     if path.name != "__init__.py" or path.parent.name == "stylizers"
 )
-OTHERS_FLAGS = {"--address", "--baseline", "--generate", "--head", "--help", "--json", "--metrics-export-port"} | {
-    "--node-ip", "--rm", "--temp-dir", "--vgg", "--weights", "--working-dir", "--block"}  # fmt: skip
+OTHERS_FLAGS = {
+    "--address", "--baseline", "--block", "--generate", "--head", "--help", "--json", "--metrics-export-port",
+    "--no-deps", "--node-ip", "--rm", "--temp-dir", "--vgg", "--weights", "--wheel-dir", "--working-dir",
+}  # fmt: skip
 """Of Ray, of tools and of other programs."""
 
 
