@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from stylize.cli import Groups, Metavar, PathText
 from stylize.errors import UsageError
-from stylize.io.location import canonical, check_key, is_object
+from stylize.io.location import normalized
 from stylize.validation import validated
 
 LEAST_SHARE = 1e-4
@@ -121,12 +121,10 @@ class JobConfig(BaseModel):
 
     @field_validator("content", "styles", "out", "manifest", "weights", "perceptual")
     @classmethod
-    def _places(cls, value: str | None, info: ValidationInfo) -> str | None:
-        """In their one form. Not a ValueError, whose message would repeat what may hold a password."""
+    def _locations(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Write locations in their one form. No ValueError is raised: its message might repeat a password."""
         try:
-            if value is not None and is_object(value):
-                check_key(value)
-            return None if value is None else canonical(value)
+            return None if value is None else normalized(value)
         except UsageError as error:
             raise UsageError(f"{info.field_name}: {error}") from None
 

@@ -1,4 +1,4 @@
-"""Bytes in and out of files and objects, so that a reader sees all of one or none.
+"""Reading and writing files and objects, each whole: a reader sees all of one or none.
 
 What takes a location takes one of any kind, or its text, and alone looks which kind it is.
 """
@@ -172,7 +172,7 @@ def write_atomic(
 
 
 def is_temporary(name: str) -> bool:
-    """Whether `write_atomic` writes under such a name: a file left there by a kill may be removed."""
+    """Return whether `write_atomic` writes under such a name: a file left there by a kill may be removed."""
     return _TEMP_NAME.fullmatch(name) is not None
 
 
@@ -187,7 +187,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> CannotContinueError:
-    """One line for a failed write: what stopped it and what to do."""
+    """Return the error for a failed write, in one line: what stopped it and what to do."""
     name, reason = one_line(path), error.strerror or str(error)
     again = "then run the same command again: it resumes"
     if error.errno in _FULL:
@@ -219,7 +219,7 @@ class Folder:
 
     @property
     def uri(self) -> str:
-        """Its path or URI."""
+        """The path or URI of the folder itself."""
         return str(self.location)
 
     def at(self, name: str) -> str:

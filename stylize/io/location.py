@@ -150,8 +150,9 @@ def locate(text: str) -> Location:
         return LocalPath(_path_of_file_uri(text))
     if scheme:
         # By its scheme alone: what follows may be a password or a signature.
-        stores = " and ".join(f"{name}://" for name in KINDS)
-        raise UsageError(f"{scheme[1]}:// is not supported; what is: plain paths, file://, {stores} URIs")
+        *most, last = ("file", *KINDS)
+        known = f"{', '.join(f'{name}://' for name in most)} and {last}://"
+        raise UsageError(f"{scheme[1]}:// is not supported; what is: plain paths, {known} URIs")
     return LocalPath(Path(text))
 
 
@@ -174,19 +175,13 @@ def local_path(text: str) -> Path:
     raise UsageError(f"{scheme}://: no object store will do here; give a folder or file of this machine")
 
 
-def is_object(text: str) -> bool:
-    """Return whether this names something in an object store."""
-    return isinstance(locate(text), ObjectUri)
+def normalized(text: str) -> str:
+    """Return a URI of an object store in its one form, and a path or `file://` URI as it is.
 
-
-def check_key(text: str) -> None:
-    """Raise BadKeyError for a URI of an object store whose key obstore cannot address."""
-    locate(text).check()
-
-
-def canonical(text: str) -> str:
-    """Return a URI of an object store in its one form, and a path or `file://` URI as it is. Raises UsageError."""
+    Raises UsageError for what is neither, and BadKeyError for a key that nothing in a store can have.
+    """
     where = locate(text)
+    where.check()
     return str(where) if isinstance(where, ObjectUri) else text
 
 

@@ -1,1 +1,1 @@
-"""Rows: their schema, writing them so that a kill loses none, and reading them back."""
+"""Rows: their schema, how they are written so that a kill loses none, and how they are read back."""

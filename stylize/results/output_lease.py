@@ -1,8 +1,8 @@
-"""One driver per OUT in an object store: a lock that its holder renews, and that another may take once it is not.
+"""One driver per OUT in an object store: its lock is a lease that it renews, and that others take once it does not.
 
 No clock of another machine is trusted: who wants the lock watches it for as long as a lease lasts, by its own clock,
-and takes it only if it did not change, with a write that fails if it does meanwhile. It then waits until the workers
-of the one before have looked at the new token.
+and takes it only if it did not change, with a write that fails if it changes meanwhile. It then waits until the workers
+of the driver before have looked at the new token.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from stylize.errors import CannotContinueError, one_line
 from stylize.io import object_store, retry
@@ -30,11 +31,23 @@ _LOCK = ".lock"
 _WRITES = 3
 
 
-class OutputLease:
-    """As `OutputLock`, for an OUT in an object store: `with OutputLease(uri, note) as lease: ...`.
+class _Lease(NamedTuple):
+    """What the lock says: its version in the store, and who holds it."""
 
-    `note` gets a line if there is something to wait for. `check` raises CannotContinueError once the lease may be
-    another's: call it before a change to OUT.
+    version: dict[str, str]
+    holder: dict[str, Any]
+
+    @property
+    def is_free(self) -> bool:
+        return bool(self.holder.get("free"))
+
+
+class OutputLease:
+    """Holds an OUT in an object store for one driver: `with OutputLease(uri, note) as lease: ...`.
+
+    `note` gets a line if there is something to wait for. `token` is for the workers' `Fence`, as that of an OutputLock.
+    `check` raises CannotContinueError once the lease may be another's: call it before a change to OUT. Entering raises
+    CannotContinueError where another driver holds OUT or it may not be written.
     """
 
     def __init__(self, uri: str, note: Callable[[str], None]) -> None:
@@ -73,7 +86,7 @@ class OutputLease:
                 object_store.put(self._lock, self._holder(free=True), self._version, policy=retry.RENEW)
 
     def check(self) -> None:
-        """Raises CannotContinueError if another run has taken OUT, or may have: renewing failed for too long."""
+        """Raise CannotContinueError if another run has taken OUT, or may have: renewing failed for too long."""
         if self._lost:
             raise CannotContinueError(f"{one_line(self.uri)} was taken over by another run; this one ends")
         # Earlier than others may take it, so that what is under way is over by then.
@@ -84,35 +97,38 @@ class OutputLease:
             )
 
     def _take(self) -> bool:
-        """Get the lock; whether it was that of a driver which did not give it back."""
-        found = self._look()
-        held = found is not None and not found[1].get("free")
-        if found is not None and held:
-            whose = f"{one_line(self.uri)} was in use by {_described(found[1])}"
+        """Take the lock, and return whether it was that of a driver which did not give it back."""
+        before = self._look()
+        was_held = before is not None and not before.is_free
+        if before is not None and was_held:
+            whose = f"{one_line(self.uri)} was in use by {_described(before.holder)}"
             self._note(f"{whose}: waiting {LEASE_S:.0f} s to see whether it still is")
-            self._watch(*found)
+            self._watch(before)
         try:
-            self._write({} if found is None else found[0], retry.TAKE)
+            self._write({} if before is None else before.version, retry.TAKE)
         except object_store.Conflict:
             now = self._look()
-            raise self._in_use(now[1] if now else {}) from None
-        return held
+            raise self._in_use(now.holder if now else {}) from None
+        return was_held
 
-    def _watch(self, version: dict[str, str], holder: dict[str, str]) -> None:
+    def _watch(self, before: _Lease) -> None:
+        """Raise CannotContinueError if the lock changes while a lease lasts, as its holder lives then."""
         until_s = now_s() + LEASE_S
         while now_s() < until_s:
             time.sleep(min(2.0, LEASE_S / 10))
             now = self._look()
-            if now is None or now[1].get("free"):
-                raise self._in_use(holder)  # given back just now: whoever comes next gets it, which may be another
-            if now[0] != version:
-                raise self._in_use(now[1])
+            if now is None or now.is_free:
+                raise self._in_use(
+                    before.holder
+                )  # given back just now: whoever comes next gets it, which may be another
+            if now.version != before.version:
+                raise self._in_use(now.holder)
 
-    def _in_use(self, holder: dict[str, str]) -> CannotContinueError:
+    def _in_use(self, holder: dict[str, Any]) -> CannotContinueError:
         advice = "wait for it, stop it, or give another OUT"
         return CannotContinueError(f"{one_line(self.uri)} is in use by {_described(holder)}: {advice}")
 
-    def _look(self, policy: RetryPolicy | None = None) -> tuple[dict[str, str], dict[str, str]] | None:
+    def _look(self, policy: RetryPolicy | None = None) -> _Lease | None:
         try:
             data, version = object_store.read_version(self._lock, policy)
         except FileNotFoundError:
@@ -121,7 +137,7 @@ class OutputLease:
             holder = json.loads(data)
         except ValueError:
             holder = {}
-        return version, holder if isinstance(holder, dict) else {}
+        return _Lease(version, holder if isinstance(holder, dict) else {})
 
     def _holder(self, free: bool = False) -> bytes:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -142,9 +158,9 @@ class OutputLease:
             except object_store.Conflict:
                 # A write whose answer was lost, tried again, meets its own first one, which is of some time ago.
                 now = self._look(retry.RENEW)
-                if now is None or now[1].get("token") != self.token:
+                if now is None or now.holder.get("token") != self.token:
                     raise
-                self._version = over = now[0]
+                self._version = over = now.version
             else:
                 self._version, self._renewed_s = put, begun_s
                 return
@@ -164,7 +180,7 @@ class OutputLease:
                 pause_s = min(_AGAIN_S, RENEW_S)  # `check` says when it has been too long
 
 
-def _described(holder: dict[str, str]) -> str:
+def _described(holder: dict[str, Any]) -> str:
     try:
         return f"another run (pid {holder['pid']} on {holder['host']}, seen {holder['renewed']})"
     except KeyError:

@@ -1,4 +1,4 @@
-"""One driver per OUT: a lock that dies with its holder, a token that fences off a dead driver's workers."""
+"""One driver per OUT: a lock that dies with its holder, and a token that fences off a dead driver's workers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now_s() -> float:
-    """Seconds since some moment, those in which the machine was suspended included, where the system counts them."""
+    """Return seconds since some moment; those in which the machine is suspended count where the system can tell."""
     return time.clock_gettime(_CLOCK)
 
 
@@ -92,10 +92,10 @@ class OutputLock:
 
 
 class Fence:
-    """Raises CannotContinueError, when called, once another driver has taken OUT since the one of `token`.
+    """Guards OUT for the workers of the driver that has `token`: a call raises CannotContinueError once another has it.
 
-    In an object store it looks every FENCE_S only, as each look is a request: who takes OUT over from a dead driver
-    waits as long, after the new token is there, before it goes on.
+    In an object store it looks every FENCE_S seconds only, as each look is a request: who takes OUT over from a dead
+    driver waits as long, after the new token is there, before it goes on.
     """
 
     def __init__(self, out: Folder, token: str) -> None:
@@ -107,12 +107,12 @@ class Fence:
         if isinstance(self._out.location, ObjectUri) and now - self._looked_s < FENCE_S:
             return
         try:
-            found = self._out.read(TOKEN)
+            token = self._out.read(TOKEN)
         except OSError as error:
             raise CannotContinueError(f"{error}: run the same command again, it resumes") from error
-        if found is None:
+        if token is None:
             raise CannotContinueError(f"{self._out} is gone, or is another one here: it has no lock of this run")
-        if found != self._token.encode():
+        if token != self._token.encode():
             raise CannotContinueError(f"{self._out} was taken over by another run; this one's result was dropped")
         self._looked_s = now
 

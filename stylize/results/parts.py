@@ -1,4 +1,4 @@
-"""Part files: Parquet files of SCHEMA, the keys of their rows, and which rows a newer one replaces."""
+"""What is in part files, which are Parquet files of SCHEMA: rows, their keys, and which rows a newer one replaces."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Digests = npt.NDArray[np.uint8]
 
 
 def part_paths(rows: Path) -> list[Path]:
-    """The part files of a rows folder, oldest first: what `pd.read_parquet` reads of it."""
+    """Return the part files of a rows folder, oldest first: what `pd.read_parquet` reads of it."""
     return sorted(p for p in rows.iterdir() if not p.name.startswith((".", "_")) and p.is_file())
 
 
 def count_rows(path: Path) -> int:
-    """How many rows a part file has. Raises CannotContinueError if it is damaged or of another schema."""
+    """Return how many rows a part file has. Raises CannotContinueError if it is damaged or of another schema."""
     with _reading(path), pq.ParquetFile(path) as file:
         schema, rows = file.schema_arrow, int(file.metadata.num_rows)
     if not schema.equals(SCHEMA):
@@ -50,7 +50,7 @@ def count_rows(path: Path) -> int:
 
 
 def iter_part(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """A part file's batches, some thousand rows each. Raises CannotContinueError if it is damaged."""
+    """Yield a part file's batches, some thousand rows each. Raises CannotContinueError if it is damaged."""
     wanted = None if columns is None else list(columns)
     with _reading(path), pq.ParquetFile(path) as file:
         # one thread: faster here, and a merge's peak memory is half as much
@@ -58,7 +58,7 @@ def iter_part(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.R
 
 
 def digests(task_ids: pa.Array) -> Digests:
-    """`(N, 32)` bytes, 0 to 255, of N task ids. Raises ValueError if one is not 64 hexadecimal digits."""
+    """Return the `(N, 32)` bytes, 0 to 255, of N task ids. Raises ValueError if one is not 64 hexadecimal digits."""
     if len(task_ids) == 0:
         return np.empty((0, _DIGEST_BYTES), np.uint8)
     _, offset_buffer, text = task_ids.buffers()
@@ -71,13 +71,13 @@ def digests(task_ids: pa.Array) -> Digests:
 
 
 def keys(task_ids: pa.Array) -> list[bytes]:
-    """The first 16 bytes of each task id, which tell tasks apart. Raises ValueError as `digests` does."""
+    """Return the first 16 bytes of each task id, which tell tasks apart. Raises ValueError as `digests` does."""
     raw = digests(task_ids)[:, :KEY_BYTES].tobytes()
     return [raw[i : i + KEY_BYTES] for i in range(0, len(raw), KEY_BYTES)]
 
 
 def older_rows(paths: Sequence[Path]) -> dict[Path, Indices]:
-    """Of each part, the rows that a newer row of the same task replaces; parts without any are left out.
+    """Return which rows of each part a newer row of the same task replaces; parts without any are left out.
 
     Newer is the later `started_at`, then the later part, then the later row. Where no task has two rows,
     which is nearly always, only the `task_id` column is read, and 8 bytes a row are held.
@@ -101,7 +101,7 @@ def older_rows(paths: Sequence[Path]) -> dict[Path, Indices]:
 
 
 def keep_rows(batches: Iterator[pa.RecordBatch], drop: Indices) -> Iterator[pa.RecordBatch]:
-    """The batches without the rows of these numbers, counted over all of them."""
+    """Yield the batches without the rows of these numbers, which count over all batches."""
     start = 0
     for batch in batches:
         mask = ~np.isin(np.arange(start, start + len(batch)), drop)
@@ -110,7 +110,7 @@ def keep_rows(batches: Iterator[pa.RecordBatch], drop: Indices) -> Iterator[pa.R
 
 
 def encode(batches: Iterable[pa.RecordBatch]) -> pa.Buffer:
-    """A Parquet file of SCHEMA in memory, in row groups of some 10,000 rows."""
+    """Return a Parquet file of SCHEMA in memory, in row groups of some 10,000 rows."""
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, SCHEMA, compression="zstd", use_dictionary=_DICTIONARY) as writer:
         for table in _regroup(batches):
@@ -119,7 +119,7 @@ def encode(batches: Iterable[pa.RecordBatch]) -> pa.Buffer:
 
 
 def groups(parts: list[tuple[str, int]]) -> Iterator[list[str]]:
-    """Neighbours to merge: together at most 100,000 rows, and never one alone."""
+    """Yield neighbours to merge: together they have at most 100,000 rows, and none is alone."""
     group: list[str] = []
     total = 0
     for name, rows in parts:
@@ -145,12 +145,12 @@ def remove_temporary(out: Path) -> None:
 
 
 def _heads(path: Path) -> npt.NDArray[np.uint64]:
-    """The first 8 bytes of each task id: enough to find the few tasks worth a closer look."""
-    found = [
+    """Return the first 8 bytes of each task id: enough to find the few tasks worth a closer look."""
+    heads = [
         np.ascontiguousarray(_digests_in(path, batch)[:, :8]).view(np.uint64)[:, 0]
         for batch in iter_part(path, ["task_id"])
     ]
-    return np.concatenate(found) if found else np.empty(0, np.uint64)
+    return np.concatenate(heads) if heads else np.empty(0, np.uint64)
 
 
 def _digests_in(path: Path, batch: pa.RecordBatch) -> Digests:
@@ -161,7 +161,7 @@ def _digests_in(path: Path, batch: pa.RecordBatch) -> Digests:
 
 
 def _ranked(path: Path, part: int, rows: Indices) -> Iterator[tuple[bytes, tuple[int, int, int]]]:
-    """Key and (started_at, part, row) of these rows of a part."""
+    """Yield the key and (started_at, part, row) of these rows of a part."""
     if not len(rows):
         return
     table = pa.Table.from_batches(list(iter_part(path, ["task_id", "started_at"])))
@@ -172,7 +172,7 @@ def _ranked(path: Path, part: int, rows: Indices) -> Iterator[tuple[bytes, tuple
 
 
 def _regroup(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Tables of 10,000 rows or a little more."""
+    """Yield tables of 10,000 rows or a little more."""
     waiting: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:

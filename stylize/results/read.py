@@ -1,4 +1,4 @@
-"""Reading a run's rows back: always one a task."""
+"""Reading a run's rows back: always one per task."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Version = tuple[int, int, int]
 
 
 def read_rows(out: Path, columns: list[str] | None = None) -> pa.Table:
-    """The rows of a run, one a task, the newest; field metadata holds unit and meaning.
+    """Return the rows of a run, the newest of each task; field metadata holds unit and meaning.
 
     `columns` picks some, in that order. May be called while a run is going on. Raises UsageError where OUT
     holds no rows folder or a column is unknown, CannotContinueError where a part file is damaged.
@@ -68,23 +68,23 @@ def _read(paths: list[Path], schema: pa.Schema) -> pa.Table:
 
 
 def _column(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
-    """A batch's column; nulls where an older program, which had no such column, wrote it."""
+    """Return a batch's column; nulls where an older program, which had no such column, wrote it."""
     if field.name in batch.schema.names:
         return batch.column(field.name)
     return pa.nulls(len(batch), field.type)
 
 
 def _snapshot(rows: Path) -> dict[Path, _Version]:
-    """What tells one version of each part from another. A part removed meanwhile is simply not in it."""
-    found = {}
+    """Return what tells one version of each part from another, without parts that were removed meanwhile."""
+    versions = {}
     for path in part_paths(rows):
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()
-            found[path] = (status.st_ino, status.st_mtime_ns, status.st_size)
-    return found
+            versions[path] = (status.st_ino, status.st_mtime_ns, status.st_size)
+    return versions
 
 
 def _unchanged(before: dict[Path, _Version], rows: Path) -> bool:
-    """Whether all parts seen before are still the same; parts added since do no harm."""
+    """Return whether all parts seen before are still the same; parts added since do no harm."""
     now = _snapshot(rows)
     return all(now.get(path) == version for path, version in before.items())

@@ -1,4 +1,4 @@
-"""A run's rows in an object store: worked on in a local copy, and every part uploaded whole before it counts."""
+"""A run's rows in an object store: the driver works on a local copy, and each part counts once it is uploaded whole."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _COPIES = 5
 
 
 class Mirror:
-    """The folder `uri` of an object store that a local folder of rows is kept the same as.
+    """Repeats what is done to a local folder of rows in the folder `uri` of an object store.
 
-    `check` is called before every try of a change and may raise to prevent it. All raise CannotContinueError.
+    `check` is called before every attempt of a change and may raise to prevent it. All raise CannotContinueError.
     """
 
     def __init__(self, uri: str, check: Callable[[], None]) -> None:
@@ -43,7 +43,7 @@ class Mirror:
 
 
 def copy_run(uri: str, folder: Path, *, empty: bool = False) -> None:
-    """A run's rows and run.json into a local folder. Raises UsageError where there are none, unless `empty`.
+    """Copy a run's rows and run.json into a local folder. Raises UsageError where there are none, unless `empty`.
 
     A driver may be merging parts meanwhile: a copy counts only if no part changed while it was made.
     """
@@ -68,7 +68,7 @@ def _parts(uri: str) -> dict[str, str]:
 
 
 def _copied(uri: str, parts: dict[str, str], folder: Path) -> bool:
-    """Whether every one was still there."""
+    """Copy these parts and run.json, and return whether all of the parts were still there."""
     for old in (folder / "rows").iterdir():
         old.unlink()
 

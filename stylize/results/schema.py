@@ -1,4 +1,4 @@
-"""The row: one a task, whatever happened. Names carry units; Arrow field metadata carries unit and meaning."""
+"""The row: each task has one, whatever happened. Names carry units; Arrow field metadata carries unit and meaning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", 
 
 
 class Column(NamedTuple):
-    """One column: its name, Arrow type, unit ("" where it has none) and meaning."""
+    """A column: its name, Arrow type, unit ("" where it has none) and meaning."""
 
     name: str
     type: pa.DataType
@@ -112,7 +112,7 @@ def key_of(task_id: str) -> bytes:
 
 
 def to_batch(rows: list[Row]) -> pa.RecordBatch:
-    """Rows as one Arrow batch of SCHEMA. Raises ValueError for a name that is no column."""
+    """Return rows as one Arrow batch of SCHEMA. Raises ValueError for a name that is no column."""
     for row in rows:
         unknown = row.keys() - _NAMES
         if unknown:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Buffer:
-    """Rows not yet on disk, and the name of their part-to-be: fixed, so that writing it twice adds no row."""
+    """Rows not yet on disk, and the name that their part will have: fixed, so that writing it twice adds no row."""
 
     name: str
     since_s: float
@@ -48,7 +48,7 @@ class Failed(NamedTuple):
 
 
 class RowStore:
-    """The rows of OUT, for the one driver that holds its lock (`OutputLock`): nobody else may write there.
+    """Writes the rows of OUT for the one driver that holds its lock (`OutputLock`): nobody else may write there.
 
     `add` and `tick` write a part file when enough rows, or old enough ones, wait. A row of a task that failed
     before takes the older row's place. What cannot be written raises CannotContinueError with one line that
@@ -79,7 +79,7 @@ class RowStore:
             with writing(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
-                    # found now, not after the first hours of work
+                    # told now, not after the first hours of work
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         parts.remove_temporary(out)
         rows = PartFolder(out / "rows", run_id, mirror)

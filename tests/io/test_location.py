@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore, ObjectStore
 
 from stylize.errors import BadKeyError, UsageError
-from stylize.io import location, object_store, store_kinds
+from stylize.io import object_store, store_kinds
 from stylize.io.files import Folder, read_bytes
+from stylize.io.location import LocalPath, ObjectUri, locate, normalized
 from tests.support.s3 import Bucket, bucket
 
 SECRETS = [
@@ -37,7 +39,7 @@ def s3() -> Iterator[Bucket]:
 
 @pytest.mark.parametrize("uri", SECRETS)
 def test_what_may_be_a_password_is_refused_and_not_repeated(uri: str) -> None:
-    for call in (location.canonical, read_bytes, Folder):
+    for call in (locate, normalized, read_bytes, Folder):
         with pytest.raises(UsageError) as refused:
             call(uri)
         assert "SEC" not in str(refused.value)
@@ -51,13 +53,83 @@ def test_what_may_be_a_password_is_refused_and_not_repeated(uri: str) -> None:
         ("s3://b//photos", "s3://b/photos"),
         ("S3://b/photos//", "s3://b/photos"),
         ("gs://b/", "gs://b"),
-        ("s3://b/Photos/a//b", "s3://b/Photos/a//b"),
+        ("s3://b/Photos/a", "s3://b/Photos/a"),
         ("a//b/", "a//b/"),
         ("file:///a/b", "file:///a/b"),
     ],
 )
 def test_a_place_in_a_bucket_has_one_form_and_a_path_stays(uri: str, form: str) -> None:
-    assert location.canonical(uri) == form
+    assert normalized(uri) == form
+
+
+def test_location_says_what_kind_of_place_a_text_names() -> None:
+    assert locate("a/b%20c") == LocalPath(Path("a/b%20c"))
+    assert locate("file:///a/b%20c") == LocalPath(Path("/a/b c"))
+    assert locate("S3://b/x/y.jpg/") == ObjectUri("s3", "b", "x/y.jpg")
+    assert locate("gs://b") == ObjectUri("gs", "b", "")
+    assert str(locate("s3://b/x//y")) == "s3://b/x//y"
+
+
+@pytest.mark.parametrize("root", ["/data", "s3://b/data", "s3://b"])
+def test_locations_of_both_kinds_are_joined_and_taken_apart_alike(root: str) -> None:
+    folder = locate(root)
+    file = folder.join("deep/a.jpg")
+    assert str(file) == f"{root}/deep/a.jpg"
+    assert file.name == "a.jpg"
+    assert file.parent.parent == folder
+    assert file.absolute() == file
+    assert file.is_inside(folder)
+    assert folder.is_inside(folder)
+    assert not folder.is_inside(file)
+    assert not folder.is_inside(folder.parent.join("dat"))
+
+
+def test_no_kind_of_location_lies_in_the_other() -> None:
+    assert not locate("/b/data").is_inside(locate("s3://b"))
+    assert not locate("s3://b/data").is_inside(locate("/"))
+    assert not locate("s3://b/data").is_inside(locate("gs://b"))
+
+
+def test_link_to_a_folder_leads_inside(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    assert LocalPath(tmp_path / "link/out").is_inside(LocalPath(tmp_path / "photos"))
+    assert LocalPath(tmp_path / "link").absolute().path == tmp_path / "link"
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "place"),
+    [
+        ("/lists", "a.jpg", "/lists/a.jpg"),
+        ("/lists", "/else/a.jpg", "/else/a.jpg"),
+        ("/lists", "file:///a%20b.jpg", "/a b.jpg"),
+        ("/lists", "s3://b/a.jpg", "s3://b/a.jpg"),
+        ("s3://b/lists", "a.jpg", "s3://b/lists/a.jpg"),
+        ("s3://b/lists", "../photos/./a.jpg", "s3://b/photos/a.jpg"),
+        ("s3://b", "a b#1.jpg", "s3://b/a b#1.jpg"),
+        ("s3://b/lists", "/data/a.jpg", "/data/a.jpg"),
+        ("s3://b/lists", "gs://c/a.jpg", "gs://c/a.jpg"),
+    ],
+)
+def test_text_written_down_in_a_folder_is_resolved_from_there(folder: str, text: str, place: str) -> None:
+    assert str(locate(folder).resolve(text)) == place
+
+
+def test_another_kind_of_store_is_one_entry_in_the_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class InMemory(store_kinds.StoreKind):
+        def open(self, bucket: str, client: object) -> ObjectStore:
+            return MemoryStore()
+
+    monkeypatch.setitem(store_kinds.KINDS, "mem", InMemory("mem", ()))
+    Folder("mem://b/out").write("a.jpg", b"x")
+    assert read_bytes("MEM://b/out/a.jpg") == b"x"
+    assert [info.name for info in object_store.names("mem://b")] == ["out/a.jpg"]
+    object_store.fetch("mem://b/out/a.jpg", tmp_path / "a.jpg")
+    assert (tmp_path / "a.jpg").read_bytes() == b"x"
+    Folder("mem://b/out").remove("a.jpg")
+    assert object_store.head("mem://b/out/a.jpg") is None
+    with pytest.raises(UsageError, match=r"file://, s3://, gs:// and mem:// URIs"):
+        locate("ftp://host/a.jpg")
 
 
 @pytest.mark.parametrize("key", ["a//b.jpg", "a/../b.jpg", "./a.jpg", "a\nb.jpg", "a\x7f.jpg", "\udcff.jpg"])

@@ -90,13 +90,13 @@ def test_store_that_is_gone_is_named_and_not_another_run_alone(s3: Bucket) -> No
 
 def test_of_two_that_wait_for_a_dead_lock_one_gets_it(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     dead(OutputLease(OUT, silent))
-    version = leases.OutputLease(OUT, silent)._look()
-    assert version is not None
+    before = leases.OutputLease(OUT, silent)._look()
+    assert before is not None
     with OutputLease(OUT, silent):
         late = OutputLease(OUT, silent)
         late.token = "late"
         with pytest.raises(object_store.Conflict):
-            late._write(version[0])
+            late._write(before.version)
 
 
 def test_holder_whose_lock_was_taken_ends(s3: Bucket) -> None:
