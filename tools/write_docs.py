@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from unittest import mock
 
+import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -86,7 +87,7 @@ def _options(command: Callable[[Sequence[str]], int]) -> str:
         group for group in parser_of(command)._action_groups if group.title not in ("positional arguments", "options")
     ]
     for group in parser_of(command)._action_groups:
-        title = group.title or "" if own else ""
+        title = ("others" if group.title == "options" else group.title or "") if own else ""
         groups.setdefault(title, []).extend(_shown(group._group_actions))
     text = ""
     for title, rows in groups.items():
@@ -103,7 +104,8 @@ def _shown(actions: Iterable[argparse.Action]) -> list[tuple[str, str]]:
 
 def _named(action: argparse.Action) -> str:
     flag = action.option_strings[-1] if action.option_strings else ""
-    metavar = action.metavar if isinstance(action.metavar, str) else " ".join(action.metavar or ())
+    words = [action.metavar] if isinstance(action.metavar, str) else list(action.metavar or ())
+    metavar = " ".join(words * action.nargs if isinstance(action.nargs, int) and len(words) == 1 else words)
     value = "|".join(map(str, action.choices)) if action.choices else metavar
     return f"`{' '.join(word for word in (flag, value) if word)}`"
 
@@ -146,7 +148,7 @@ def _default(field: Any) -> str:
         return "required"
     if default is None or default == {}:
         return "none"
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    return f"`{yaml.safe_dump(default, default_flow_style=True).splitlines()[0]}`"
 
 
 def _takes(annotation: Any) -> str:
