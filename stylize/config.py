@@ -16,7 +16,7 @@ LEAST_SHARE = 1e-4
 TORCHVISION = "torchvision"
 """As a `perceptual` setting: torchvision's own weights, from its cache or downloaded."""
 GROUPS: Groups = {
-    "inputs": ("manifest", "pairing", "shard", "max_pixels"),
+    "inputs": ("manifest", "pairing", "shard", "max_pixels", "truncated"),
     "method": (
         "stylizer", "weights", "settings", "precision", "device", "seed", "resolution_px", "style_resolution_px",
     ),
@@ -69,7 +69,14 @@ class JobConfig(BaseModel):
         512, ge=1, le=32768, description="long side in pixels at which artworks are looked at; none: their own"
     )
     max_pixels: int = Field(
-        100_000_000, ge=1, le=178_000_000, description="images of more pixels become rows of status `unsupported`"
+        100_000_000,
+        ge=1,
+        le=2_000_000_000,
+        description="images of more pixels, a JPEG's counted as they are read for the result, are `unsupported`",
+    )
+    truncated: Literal["refuse", "accept"] = Field(
+        "refuse",
+        description="photos cut within their pixels: `corrupt` rows, or restyled as they are and marked `truncated`",
     )
 
     format: Literal["jpg", "png", "webp"] = Field("jpg", description="image format of the results")

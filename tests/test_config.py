@@ -34,7 +34,7 @@ def test_defaults_make_a_whole_config() -> None:
         ({"resolution_px": True}, "resolution_px: not a yes-or-no"),
         ({"resolution_px": 1.5}, "resolution_px"),
         ({"resolution_px": 40_000}, "32768"),
-        ({"max_pixels": 10**9}, "max_pixels"),
+        ({"max_pixels": 10**10}, "max_pixels"),
         ({"cpus_per_actor": 0}, "cpus_per_actor"),
         ({"timeout_s": float("inf")}, "timeout_s"),
         ({"seed": 2**63}, "seed"),

@@ -64,7 +64,7 @@ class Options(BaseModel):
     style_weights: Annotated[str, Metavar("N,N")] | None = Field(
         None, description="share of each artwork, such as 1,2; none: equal parts"
     )
-    max_pixels: int = Field(MAX_PIXELS, ge=1, le=178_000_000, description="images of more pixels are refused")
+    max_pixels: int = Field(MAX_PIXELS, ge=1, le=2_000_000_000, description="images of more pixels are refused")
     quality: int = Field(95, ge=1, le=100, description="quality of jpg and webp, 1 to 100")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from stylize import cli, stylizers
 from stylize.commands.call import FORMATS, Call, Options, parse
 from stylize.errors import CannotContinueError, ImageError, UnsupportedImageError, UsageError, one_line
-from stylize.images import Pixels, decode, encode
+from stylize.images import Pixels, decode, encode, refuse_too_large
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 
 if TYPE_CHECKING:
@@ -62,9 +62,20 @@ def _check_artworks(method: type[Stylizer], call: Call) -> None:
 
 
 def _read(uri: str, long_side_px: int | None, options: Options) -> Pixels:
-    data = read_bytes(uri)
-    try:
+    def look(file: IO[bytes] | None, size_bytes: int) -> None:
+        with _named(uri):
+            refuse_too_large(file, size_bytes, long_side_px=long_side_px, max_pixels=options.max_pixels)
+
+    data = read_bytes(uri, look)
+    with _named(uri):
         return decode(data, long_side_px=long_side_px, max_pixels=options.max_pixels).pixels
+
+
+@contextlib.contextmanager
+def _named(uri: str) -> Iterator[None]:
+    """Put the image's name before what is wrong with it."""
+    try:
+        yield
     except ImageError as error:
         raise type(error)(f"{one_line(uri)}: {error}") from None
 

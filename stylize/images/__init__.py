@@ -3,7 +3,7 @@
 from stylize.images.decode import Decoded, decode
 from stylize.images.encode import FORMATS, encode
 from stylize.images.formats import SUFFIXES
-from stylize.images.opening import MAX_PIXELS, header_size
+from stylize.images.opening import MAX_PIXELS, header_size, refuse_too_large
 from stylize.images.pixels import Pixels, resize, working_size
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "decode",
     "encode",
     "header_size",
+    "refuse_too_large",
     "resize",
     "working_size",
 ]

@@ -27,18 +27,13 @@ LOOKED_AT_FIRST_BYTES = 32 * 2**20
 """Larger files are not read before their header was looked at."""
 
 
-def refuse_too_large(file: IO[bytes], size_bytes: int, *, long_side_px: int | None, max_pixels: int) -> None:
-    """Raise an ImageError for a file whose header or size says already that it will not be decoded.
+def refuse_too_large(file: IO[bytes] | None, size_bytes: int, *, long_side_px: int | None, max_pixels: int) -> None:
+    """Raise an ImageError for a file whose size, or header if it is large, says that it will not be decoded.
 
-    For a file not yet read; a small one passes unseen.
+    For a file that is not yet read; None: only its size is known.
     """
-    refuse_too_many_bytes(size_bytes, max_pixels)
-    if size_bytes > LOOKED_AT_FIRST_BYTES:
+    if file is not None and size_bytes > LOOKED_AT_FIRST_BYTES:
         drafted(open_image(file), long_side_px, max_pixels)
-
-
-def refuse_too_many_bytes(size_bytes: int, max_pixels: int) -> None:
-    """Raise UnsupportedImageError for a file larger than any of so many pixels."""
     limit = BYTES_A_PIXEL * max_pixels + SIDE_MATTER_BYTES
     if size_bytes > limit:
         raise UnsupportedImageError(

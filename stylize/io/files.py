@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import re
 import stat
@@ -14,6 +15,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from stylize.errors import BadKeyError, CannotContinueError, CorruptImageError, StylizeError, message_of, one_line
 from stylize.io import object_store
@@ -29,23 +31,31 @@ _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NOT_A_FOLDER = {errno.EEXIST, errno.ENOTDIR}
 
 
-def read_bytes(where: str | Location) -> bytes:
-    """Return all bytes of a file or object.
+Look = Callable[[IO[bytes] | None, int], None]
+"""A look at a file before it is read whole, by its size in bytes; of an object nothing but its size is there yet."""
+
+
+def read_bytes(where: str | Location, look: Look | None = None) -> bytes:
+    """Return all bytes of a file or object, unless `look` raises.
 
     Raises CorruptImageError for one that is not there, may not be read or is no file, and UsageError for an
     unsupported scheme. Other failures (a broken disk, an object that the store fails to give) say nothing about the
     image and stay an OSError; a store that answers nothing at all is a CannotContinueError.
     """
     where = as_location(where)
-    return _read_object(where) if isinstance(where, ObjectUri) else _read_file(where.path)
+    return _read_object(where, look) if isinstance(where, ObjectUri) else _read_file(where.path, look)
 
 
-def _read_file(path: Path) -> bytes:
+def _read_file(path: Path, look: Look | None) -> bytes:
     name = one_line(path)
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
-            return path.read_bytes()
+            with path.open("rb") as file:
+                if look is not None:
+                    look(file, os.fstat(file.fileno()).st_size)
+                    file.seek(0)
+                return file.read()
     except (FileNotFoundError, NotADirectoryError):
         raise CorruptImageError(f"no such file: {name}") from None
     except PermissionError:
@@ -60,9 +70,9 @@ def _read_file(path: Path) -> bytes:
     raise CorruptImageError(f"a folder, not a file: {name}" if stat.S_ISDIR(mode) else f"not a file: {name}")
 
 
-def _read_object(uri: ObjectUri) -> bytes:
+def _read_object(uri: ObjectUri, look: Look | None) -> bytes:
     try:
-        return object_store.read(uri)
+        return object_store.read(uri, None if look is None else functools.partial(look, None))
     except FileNotFoundError:
         raise CorruptImageError(f"no such file: {uri.shown}") from None
     except object_store.RefusedError as error:

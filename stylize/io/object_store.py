@@ -36,21 +36,23 @@ class ObjectInfo(NamedTuple):
     version: str
 
 
-def read(uri: str | ObjectUri) -> bytes:
-    """Return all bytes of an object."""
-    data, _ = read_version(uri)
+def read(uri: str | ObjectUri, check_size: Callable[[int], None] | None = None) -> bytes:
+    """Return all bytes of an object. `check_size` is called with its size in bytes before they come, and may raise."""
+    data, _ = read_version(uri, check_size=check_size)
     return data
 
 
-def read_version(uri: str | ObjectUri, policy: RetryPolicy | None = None) -> tuple[bytes, dict[str, str]]:
-    """Return an object's bytes and the version that was read, for `put` to write over."""
+def read_version(
+    uri: str | ObjectUri, policy: RetryPolicy | None = None, check_size: Callable[[int], None] | None = None
+) -> tuple[bytes, dict[str, str]]:
+    """Return an object's bytes and the version that was read, for `put` to write over. `check_size` as for `read`."""
     data = bytearray()
 
     def take(position: int, piece: bytes) -> None:
         del data[position:]
         data.extend(piece)
 
-    meta = _receive(uri, take, policy)
+    meta = _receive(uri, take, policy, check_size)
     return bytes(data), _version_of(meta)
 
 
@@ -161,7 +163,12 @@ def _tried(
         return retry.retried(lambda: call(obstore, store, where.key), policy, may_pass, guard)
 
 
-def _receive(uri: str | ObjectUri, take: Callable[[int, bytes], None], policy: RetryPolicy | None = None) -> Any:
+def _receive(
+    uri: str | ObjectUri,
+    take: Callable[[int, bytes], None],
+    policy: RetryPolicy | None = None,
+    check_size: Callable[[int], None] | None = None,
+) -> Any:
     """Hand an object's bytes to `take`, piece by piece with their position, and return what is known of it.
 
     An answer that breaks off is asked for again from there on; if the object was replaced meanwhile, from 0.
@@ -177,6 +184,8 @@ def _receive(uri: str | ObjectUri, take: Callable[[int, bytes], None], policy: R
             try:
                 answer = obstore.get(store, where.key, options=_rest(received, meta))
                 meta = answer.meta
+                if check_size is not None:
+                    check_size(meta["size"])
                 for piece in answer.stream(min_chunk_size=_PIECE_BYTES):
                     take(received, bytes(piece))
                     received += len(piece)

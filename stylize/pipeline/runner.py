@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import json
@@ -29,7 +30,7 @@ from stylize.errors import (
     message_of,
     named_message,
 )
-from stylize.images import Pixels, decode, encode
+from stylize.images import Pixels, decode, encode, refuse_too_large
 from stylize.io.files import Folder, read_bytes
 from stylize.measure.clock import timed
 from stylize.measure.hardware import device_name, node_name
@@ -200,7 +201,9 @@ class Runner:
         work = _Work(task, row, begin)
         with self._outcome(work):
             start = time.perf_counter()
-            data = read_bytes(pair.content.uri)
+            side, limit = self.config.resolution_px, self.config.max_pixels
+            look = functools.partial(refuse_too_large, long_side_px=side, max_pixels=limit)
+            data = read_bytes(pair.content.uri, look)
             row["content_sha256"] = hashlib.sha256(data).hexdigest()
             work.style = self._styles.get(pair.style)
             row["read_s"] = time.perf_counter() - start
@@ -210,8 +213,9 @@ class Runner:
             if work.style.error is not None:
                 raise work.style.error.with_traceback(None)
             start = time.perf_counter()
-            decoded = decode(data, long_side_px=self.config.resolution_px, max_pixels=self.config.max_pixels)
+            decoded = decode(data, long_side_px=side, max_pixels=limit, truncated=self.config.truncated)
             row["decode_s"] = time.perf_counter() - start
+            row["truncated"] = decoded.truncated
             row["source_width_px"], row["source_height_px"] = decoded.source_width_px, decoded.source_height_px
             work.pixels = decoded.pixels
         return work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 from collections import OrderedDict
@@ -12,7 +13,7 @@ from typing import Any
 
 from stylize.config import JobConfig
 from stylize.errors import ImageError
-from stylize.images import Pixels, decode
+from stylize.images import Pixels, decode, refuse_too_large
 from stylize.io.files import read_bytes
 from stylize.measure.clock import timed
 from stylize.measure.perceptual import StyleFeatures
@@ -62,12 +63,13 @@ class StyleCache:
 
     def _load(self, style: CachedStyle, wanted: Input) -> None:
         try:
-            data = read_bytes(wanted.uri)
+            side, limit = self.config.style_resolution_px, self.config.max_pixels
+            look = functools.partial(refuse_too_large, long_side_px=side, max_pixels=limit)
+            data = read_bytes(wanted.uri, None if self.are_weights else look)
             style.sha256 = hashlib.sha256(data).hexdigest()
             if self.are_weights:
                 style.weights = data, Path(wanted.uri)
             else:
-                side, limit = self.config.style_resolution_px, self.config.max_pixels
                 style.pixels = decode(data, long_side_px=side, max_pixels=limit).pixels
         except ImageError as error:
             # Kept, so that a broken artwork is read once and not once a photo.

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -41,6 +42,25 @@ def test_any_name_is_read_as_a_path_and_as_a_file_uri(tmp_path: Path, name: str)
     write_atomic(path, b"bytes")
     assert read_bytes(str(path)) == b"bytes"
     assert read_bytes(path.as_uri()) == b"bytes"
+
+
+def test_a_look_at_a_file_comes_before_it_is_read_and_may_refuse_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"header and more")
+    seen = []
+
+    def look(file: IO[bytes] | None, size_bytes: int) -> None:
+        assert file is not None
+        seen.append((file.read(6), size_bytes))
+
+    assert read_bytes(str(path), look) == b"header and more"
+    assert seen == [(b"header", 15)]
+
+    def refuse(file: IO[bytes] | None, size_bytes: int) -> None:
+        raise CorruptImageError("too large")
+
+    with pytest.raises(CorruptImageError, match="too large"):
+        read_bytes(str(path), refuse)
 
 
 def test_a_name_that_is_no_utf8_has_a_file_uri(tmp_path: Path) -> None:

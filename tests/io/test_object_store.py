@@ -36,6 +36,19 @@ def test_any_key_is_read_as_it_is_called(s3: Bucket, key: str) -> None:
     assert read_bytes(s3.put(key, key.encode())) == key.encode()
 
 
+def test_an_object_is_refused_by_its_size_before_its_bytes_come(s3: Bucket) -> None:
+    uri = s3.put("a.jpg", bytes(1000))
+    sizes = []
+
+    def look(file: object, size_bytes: int) -> None:
+        sizes.append((file, size_bytes))
+        raise CorruptImageError("too large")
+
+    with pytest.raises(CorruptImageError, match="too large"):
+        read_bytes(uri, look)
+    assert sizes == [(None, 1000)]
+
+
 def test_throttling_and_server_errors_are_tried_again(s3: Bucket) -> None:
     uri = s3.put("a.jpg", b"pixels" * 1000)
     s3.s3.faults, s3.s3.requests = [503, 500, 429], 0

@@ -154,6 +154,29 @@ def test_a_file_gone_since_listing_is_a_row(folders: tuple[Path, Path], tmp_path
     assert [row["status"] for row in runner.run(tasks[:3]).to_pylist()] == ["ok", "corrupt", "ok"]
 
 
+def test_a_photo_cut_within_its_pixels_is_restyled_and_marked_only_where_that_is_accepted(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    photo = folders[0] / "day" / "a.jpg"
+    photo.write_bytes(photo.read_bytes()[:-600])
+    for truncated, status, marked in (("refuse", "corrupt", None), ("accept", "ok", True)):
+        runner, tasks = make(folders, tmp_path / truncated, truncated=truncated)
+        rows = {Path(row["content_uri"]).name: row for row in runner.run(tasks[:2]).to_pylist()}
+        assert (rows["a.jpg"]["status"], rows["a.jpg"]["truncated"]) == (status, marked)
+        assert rows["b.png"]["truncated"] is False
+
+
+def test_a_file_too_large_is_refused_before_it_is_read(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    runner, tasks = make(folders, tmp_path / "out", max_pixels=10_000)
+    # Sparse: 500 MB that take no room on the disk, but would in memory.
+    with (folders[0] / "day" / "a.jpg").open("r+b") as file:
+        file.truncate(500_000_000)
+    row = runner.run_one(tasks[0])
+    assert row["status"] == "unsupported"
+    assert "500 MB is over the limit" in row["error"]
+    assert "content_sha256" not in row
+
+
 def test_results_of_a_fenced_off_run_are_dropped(folders: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     runner, tasks = make(folders, out)
