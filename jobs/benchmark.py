@@ -9,6 +9,7 @@ leaves an `oom`, `timeout` or `unsupported` row: limits are results.
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import sys
 from argparse import Namespace
@@ -22,7 +23,9 @@ import pyarrow as pa
 
 from jobs.progress import log_format
 from jobs.progress.reporter import Reporter
+from jobs.progress.stats import RunStats
 from jobs.run import signals
+from jobs.run.driver import Driver
 from jobs.run.output_dir import (
     OutputDir,
     absolute_input,
@@ -35,7 +38,6 @@ from jobs.run.output_dir import (
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import address_of, local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
-from jobs.scheduler.shutdown import shutdown
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from jobs.sweep import inputs
@@ -218,17 +220,17 @@ def _locked(run: _Run, out: OutputDir, argv: Sequence[str], given: Namespace) ->
             with (
                 local_or_cluster(given.address, run.cpus * most, plan.gpus_per_actor * most) as shared,
                 log_format.among_rays(run_id),
-                Reporter(total, given.progress) as shown,
+                Reporter(RunStats(total), given.progress) as shown,
             ):
                 shown.note(f"{len(run.blocks)} blocks, {total} images, {run.cpus:g} CPU a worker, {plan.mode}")
                 if kept := total - sum(len(tasks) for _, tasks in left):
-                    shown.keep(kept)
+                    shown.stats.keep("ok", kept)
                     shown.note(f"resuming: {kept} have rows already")
                 make = MakeSweeper(run.configs, run_id, out.token)
                 if shared:
                     record["nodes"], make.check = run.check_nodes(out.token, shown.note)
                     out.record(record)
-                _measure(run, left, store, make, shown)
+                _measure(run, left, Driver(store, shown), make)
         counts = store.count_by_status()
     if plan.claims:
         for claim in claims.check(frame.load([out.folder])):
@@ -239,35 +241,12 @@ def _locked(run: _Run, out: OutputDir, argv: Sequence[str], given: Namespace) ->
     return cli.EXIT_OK if set(counts) <= {"ok"} else cli.EXIT_NOT_ALL_OK
 
 
-def _measure(
-    run: _Run, left: Iterable[tuple[Block, list[Task]]], store: RowStore, make: MakeSweeper, shown: Reporter
-) -> None:
-    fan: Scheduler | None = None
-    workers = 0
-    try:
-        for block, tasks in left:
-            if fan is None or block.variant.workers != workers:
-                if fan is not None:
-                    fan.__exit__()
-                workers = block.variant.workers
-                fan = _fan(run, workers, make, shown)
-            shown.now = block.variant.name
-            for batch in fan.results(iter(tasks)):
-                store.tick()
-                if batch is None:
-                    shutdown.check()
-                else:
-                    store.add(batch)
-                    statuses = batch.column("status").to_pylist()
-                    shown.add(len(statuses), sum(status != "ok" for status in statuses))
-                shown.tick()
-    finally:
-        if fan is not None:
-            fan.__exit__()
-
-
-def _fan(run: _Run, workers: int, make: MakeSweeper, shown: Reporter) -> Scheduler:
-    return Scheduler(make, run.lost, run.options(workers), notify=shown.note)
+def _measure(run: _Run, left: Iterable[tuple[Block, list[Task]]], driver: Driver, make: MakeSweeper) -> None:
+    """Do the blocks' tasks. Blocks of one number of workers follow each other, and share them."""
+    for workers, blocks in itertools.groupby(left, key=lambda one: one[0].variant.workers):
+        with Scheduler(make, run.lost, run.options(workers), notify=driver.reporter.note) as scheduler:
+            for _, tasks in blocks:
+                driver.run(scheduler, iter(tasks))
 
 
 def _write_record(out: OutputDir, plan: Sweep, run: _Run, argv: Sequence[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +16,14 @@ import pyarrow as pa
 
 from jobs.progress import json_lines, log_format
 from jobs.progress.reporter import Reporter
+from jobs.progress.stats import RunStats
 from jobs.run import signals
+from jobs.run.driver import Driver
 from jobs.run.dry_run import dry_run
 from jobs.run.output_dir import OutputDir, absolute_input, absolute_uri, earlier_runs, new_run_id, open_output
-from jobs.run.resume import TaskCounter
+from jobs.run.resume import Resume
 from jobs.scheduler import scheduler
 from jobs.scheduler.ray_runtime import address_of, local_or_cluster
-from jobs.scheduler.shutdown import shutdown
 from jobs.scheduler.worker import WORKER_ENV, MakeRunner, load_stylizer
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize import cli
@@ -58,10 +59,10 @@ def _call(flags: dict[str, Any], argv: Sequence[str]) -> int:
     pairing.pairs(config, style_kind(config))
     weights = weights_sha256(config)
     with signals.handle_signals(), open_output(config.out, note=lambda text: print(text, flush=True)) as out:
-        counter = _locked(config, retry_failed, out, argv, weights)
-        status = finish(config, out, counter)
+        counts = _locked(config, retry_failed, out, argv, weights)
+        status = finish(config, out, counts)
         status = cli.EXIT_OK if allowed and status == cli.EXIT_NOT_ALL_OK else status
-        return json_lines.finished(config.progress, config.out, counter.counts, status)
+        return json_lines.finished(config.progress, config.out, counts, status)
 
 
 def _parse(argv: Sequence[str]) -> dict[str, Any]:
@@ -155,29 +156,28 @@ def style_kind(config: JobConfig) -> FileKind:
 
 def _locked(
     config: JobConfig, retry_failed: bool, out: OutputDir, argv: Sequence[str], weights: str | None
-) -> TaskCounter:
+) -> dict[str, int]:
     kind = style_kind(config)
-    total = pairing.count(config, kind)
+    stats = RunStats(pairing.count(config, kind))
     run_id = new_run_id()
     with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
         _check_shard(config, out)
         failed = list(store.failed())
-        done = store.finished(retry_failed)
+        resume = Resume(config, store.finished(retry_failed), failed, stats)
         record = describe_run(config, run_id, argv, retry_failed)
         out.record(record)
-        counter = TaskCounter(config, done, failed)
         stream = pairing.pairs(config, kind)
-        tasks = pairing.tasks(stream, config.result_settings(), weights, config.format)
-        todo = counter.new(tasks, unique=config.manifest is not None)
+        todo = resume.pending(pairing.tasks(stream, config.result_settings(), weights, config.format))
         first = next(todo, None)
         if first is None:
-            print(f"nothing to do: all {counter.kept} tasks have their rows already", flush=True)
+            print(f"nothing to do: all {stats.kept} tasks have their rows already", flush=True)
         else:
-            _work(config, out, record, store, first, todo, total, counter)
+            driver = Driver(store, Reporter(stats, config.progress), resume.superseded)
+            _work(config, out, record, store, first, todo, driver)
     record["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-    record["counts"] = dict(counter.counts)
+    record["counts"] = stats.counts
     out.record(record)
-    return counter
+    return stats.counts
 
 
 def _check_shard(config: JobConfig, out: OutputDir) -> None:
@@ -198,43 +198,41 @@ def _work(
     store: RowStore,
     first: Task,
     todo: Iterator[Task],
-    total: int,
-    counter: TaskCounter,
+    driver: Driver,
 ) -> None:
     from jobs.progress.prometheus import Metrics
     from jobs.scheduler import preflight
     from stylize.pipeline.failures import lost_row
 
-    run_id = record["run_id"]
+    run_id, stats = record["run_id"], driver.reporter.stats
     ray = local_or_cluster(config.address, config.cpus_per_actor, config.gpus_per_actor)
-    with ray as shared, log_format.among_rays(run_id), Reporter(total, config.progress) as shown:
-        if counter.kept:
-            shown.note("resuming: tasks that have rows already are not done again")
+    with ray as shared, log_format.among_rays(run_id), driver.reporter as reporter:
+        if stats.kept:
+            reporter.note("resuming: tasks that have rows already are not done again")
         if shared:
             config = preflight.one_worker_per_node(config)
             record["config"] = config.model_dump()
         options, make = fan_options(config), MakeRunner(config, run_id, out.token)
         if shared:
             wanted = preflight.requirements(config, first.pair, out.token)
-            record["nodes"] = preflight.check_nodes(options, wanted, shown.note)
+            record["nodes"] = preflight.check_nodes(options, wanted, reporter.note)
             out.record(record)
             make.check = wanted.check
 
         def lost(task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
             return to_batch([lost_row(config, run_id, task, status, error, where)])
 
-        with scheduler.Scheduler(make, lost, options, notify=shown.note) as fan:
-            shown.watch(fan, Metrics(config.stylizer, run_id))
+        with scheduler.Scheduler(make, lost, options, notify=reporter.note) as fan:
+            reporter.watch(fan, Metrics(config.stylizer, run_id))
             try:
-                collect(fan.results(itertools.chain([first], todo)), store, counter, shown)
+                driver.run(fan, itertools.chain([first], todo))
             finally:
                 # Who sends SIGTERM may not wait for Ray to end.
                 with contextlib.suppress(CannotContinueError):
-                    collect(fan.drain(), store, counter, shown)
                     store.flush()
                     record["workers"] = {name: asdict(place) for name, place in fan.locations.items()}
                     # If it ends here, finished_at is not to come.
-                    record["counts"] = dict(counter.counts)
+                    record["counts"] = stats.counts
                     record["last_row_at"] = datetime.now(UTC).isoformat(timespec="seconds")
                     out.record(record)
 
@@ -252,34 +250,6 @@ def fan_options(config: JobConfig) -> SchedulerOptions:
         # Kept memory would be in the next image's peak, which isolated mode is there to measure.
         env={} if isolated else WORKER_ENV,
     )
-
-
-def collect(batches: Iterable[pa.RecordBatch | None], store: RowStore, counter: TaskCounter, shown: Reporter) -> None:
-    """Every batch of rows into the store, its statuses counted and shown."""
-    for batch in batches:
-        if batch is None:
-            shutdown.check()
-        store.tick()
-        if batch is not None:
-            columns = (batch.column(name).to_pylist() for name in ("task_id", "content_uri", "style_uri"))
-            for key in filter(None, map(counter.stale, *columns)):
-                store.retire(key)
-            store.add(batch)
-            statuses = batch.column("status").to_pylist()
-            for status in statuses:
-                counter.count(status)
-            shown.tally.add(batch)
-            shown.add(len(statuses), sum(status != "ok" for status in statuses))
-        _keep(counter, shown)
-    _keep(counter, shown)
-
-
-def _keep(counter: TaskCounter, shown: Reporter) -> None:
-    """Show what needed no work: tasks of earlier runs; pairs that a manifest lists twice are none."""
-    shown.keep(counter.kept - shown.earlier)
-    shown.total -= counter.repeated
-    counter.repeated = 0
-    shown.tick()
 
 
 def weights_sha256(config: JobConfig) -> str | None:
@@ -308,7 +278,7 @@ def describe_run(config: JobConfig, run_id: str, argv: Sequence[str], retry_fail
     }
 
 
-def finish(config: JobConfig, out: OutputDir, counter: TaskCounter) -> int:
+def finish(config: JobConfig, out: OutputDir, counts: dict[str, int]) -> int:
     """Print tables, places and counts; returns the exit status."""
     from rich.console import Console
     from rich.table import Table
@@ -332,8 +302,8 @@ def finish(config: JobConfig, out: OutputDir, counter: TaskCounter) -> int:
     print(f"images:  {one_line(out.at('images'))}")
     print(f"rows:    {one_line(out.at('rows'))}   pandas.read_parquet({out.at('rows')!r})")
     print(f"summary: {one_line(out.at('summary.md'))}")
-    ok = counter.counts.get("ok", 0)
-    bad = {status: n for status, n in sorted(counter.counts.items()) if status != "ok"}
+    ok = counts.get("ok", 0)
+    bad = {status: n for status, n in sorted(counts.items()) if status != "ok"}
     print(f"{ok} ok, {sum(bad.values())} not ok")
     for status, n in bad.items():
         print(f"  {status}: {n}")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # brings Ray, which a tool that only shows a bar does not nee
     from jobs.progress.prometheus import Metrics
 
 LINE_EVERY_S = 10.0
-EVENT_EVERY_S = 5.0
+EVERY_S = {"bar": 0.1, "json": 5.0}
+"""Between two times that a run is shown in these modes."""
 
 
 class Workers(Protocol):
@@ -33,28 +34,23 @@ class Workers(Protocol):
 
 
 class Reporter:
-    """Counts done and failed tasks and shows them, with images/s and the time left."""
+    """Shows where a run stands: `with Reporter(stats) as reporter: ...`. Modes are those of the option `progress`."""
 
     verb = "stylize"
-    now = ""
 
-    def __init__(self, total: int, mode: str = "auto") -> None:
-        self.total = total
-        self.done = 0
-        self.failed = 0
-        self.earlier = 0
+    def __init__(self, stats: RunStats, mode: str = "auto") -> None:
+        self.stats = stats
         if mode == "auto":
             mode = "bar" if sys.stdout.isatty() else "plain"
         self._mode = mode
-        self._start = self._line_at = time.monotonic()
+        self._shown_at = time.monotonic()
         self._bar: Progress | None = None
-        self.tally = RunStats()
         self._workers: Workers | None = None
         self._metrics: Metrics | None = None
 
     def __enter__(self) -> Reporter:
         if self._mode == "json":
-            json_lines.progress(self.numbers())
+            json_lines.progress(self._snapshot())
         if self._mode == "bar":
             self._bar = Progress(
                 TextColumn(self.verb),
@@ -67,67 +63,29 @@ class Reporter:
                 console=Console(),
             )
             self._bar.start()
-            self._task = self._bar.add_task("", total=self.total, failed="", rate="", left="")
+            self._task = self._bar.add_task("", total=self.stats.total, failed="", rate="", left="")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._metrics is not None:
-            self._metrics.record(self.numbers())
+        self._record()
+        self._show()
         if self._bar is not None:
-            self._show_bar()
             self._bar.stop()
-        elif self._mode == "plain":
-            print(self.line(), flush=True)
-        elif self._mode == "json":
-            json_lines.progress(self.numbers())
 
     def watch(self, workers: Workers, metrics: Metrics | None = None) -> None:
-        """Workers and what they hold are `workers`'s from now on; `metrics` gets all numbers."""
+        """Take the numbers of workers and of what they hold from `workers`; give all numbers to `metrics`."""
         self._workers, self._metrics = workers, metrics
-        self.tally.observe = metrics.observe if metrics is not None else None
-
-    def numbers(self) -> Snapshot:
-        """Where the run stands; what `tally` was not given is null."""
-        rate = self.tally.images_per_s()
-        return Snapshot(
-            total=self.total,
-            done=self.done,
-            kept=self.earlier,
-            failed=dict(self.tally.failed),
-            images_per_s=rate,
-            left_s=(self.total - self.done) / rate if rate else None,
-            stylize_s=self.tally.quantiles(),
-            device_peak_bytes=self.tally.device_peak_bytes,
-            queued=None if self._workers is None else self._workers.queued,
-            workers=None if self._workers is None else self._workers.workers,
-        )
-
-    def add(self, done: int, failed: int) -> None:
-        """Count finished tasks, `failed` of them not ok; shown when it is time."""
-        self.done += done
-        self.failed += failed
-        self.tick()
-
-    def keep(self, tasks: int) -> None:
-        """Count tasks that an earlier run finished: done, but no part of this run's pace."""
-        self.done += tasks
-        self.earlier += tasks
+        self.stats.observe = metrics.observe if metrics is not None else None
 
     def tick(self) -> None:
-        """Show where things stand, if it is time."""
+        """Show where things stand, if it is time; call it a few times a second."""
         if self._metrics is not None and self._metrics.due:
-            self._metrics.record(self.numbers())
-        if self._bar is not None:
-            self._show_bar()
-        elif self._mode == "plain" and time.monotonic() - self._line_at >= LINE_EVERY_S:
-            self._line_at = time.monotonic()
-            print(self.line(), flush=True)
-        elif self._mode == "json" and time.monotonic() - self._line_at >= EVENT_EVERY_S:
-            self._line_at = time.monotonic()
-            json_lines.progress(self.numbers())
+            self._record()
+        if time.monotonic() - self._shown_at >= EVERY_S.get(self._mode, LINE_EVERY_S):
+            self._show()
 
     def note(self, text: str) -> None:
-        """A line of its own, above the bar if there is one."""
+        """Show a line of its own, above the bar if there is one."""
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False)
         elif self._mode == "json":
@@ -136,47 +94,67 @@ class Reporter:
             print(text, flush=True)
 
     def line(self) -> str:
-        """`12 of 48 done, 1 failed, 3.4 images/s, 11 s left`."""
-        parts = [f"{self.done} of {self.total} done", f"{self.failed} failed", self._rate()]
-        return ", ".join(part for part in (*parts, self._left()) if part)
+        """Return `12 of 48 done, 1 failed, 3.4 images/s, 11 s left`."""
+        stats = self.stats
+        parts = (f"{stats.done} of {stats.total} done", f"{self._failed()} failed", self._rate(), self._left())
+        return ", ".join(part for part in parts if part)
 
-    def _show_bar(self) -> None:
-        assert self._bar is not None
-        failed = f"{self.failed} failed" if self.failed else ""
-        self._bar.update(self._task, completed=self.done, failed=failed, rate=self._rate(), left=self._left())
+    def _snapshot(self) -> Snapshot:
+        workers = self._workers
+        return self.stats.snapshot(*(None, None) if workers is None else (workers.queued, workers.workers))
 
-    def _per_second(self) -> float:
-        return (self.done - self.earlier) / max(1e-9, time.monotonic() - self._start)
+    def _record(self) -> None:
+        if self._metrics is not None:
+            self._metrics.record(self._snapshot())
+
+    def _show(self) -> None:
+        self._shown_at = time.monotonic()
+        if self._bar is not None:
+            failed = f"{self._failed()} failed" if self._failed() else ""
+            done, total = self.stats.done, self.stats.total
+            self._bar.update(
+                self._task, completed=done, total=total, failed=failed, rate=self._rate(), left=self._left()
+            )
+        elif self._mode == "plain":
+            print(self.line(), flush=True)
+        elif self._mode == "json":
+            json_lines.progress(self._snapshot())
+
+    def _failed(self) -> int:
+        return sum(self.stats.failed.values())
 
     def _rate(self) -> str:
-        return f"{self._per_second():.1f} images/s" if self.done > self.earlier else "starting"
+        rate = self.stats.images_per_s()
+        return "starting" if rate is None else f"{rate:.1f} images/s"
 
     def _left(self) -> str:
-        if self.done == self.earlier or self.done >= self.total:
-            return ""
-        return f"{duration((self.total - self.done) / self._per_second())} left"
+        left_s = self.stats.left_s()
+        return f"{duration(left_s)} left" if left_s else ""
 
 
 class TrainingReporter(Reporter):
-    """The same for steps of training, with the loss and what the device waited for."""
+    """Shows where training stands: its steps, with the loss and what the device waited for."""
 
     verb = "train"
 
-    def __init__(self, total: int, mode: str = "auto") -> None:
-        super().__init__(total, mode)
+    def __init__(self, steps: int, mode: str = "auto") -> None:
+        super().__init__(RunStats(steps), mode)
         self._text = ""
 
     def at(self, step: int, text: str) -> None:
         """Training stands at `step`; `text` says how it goes."""
-        if not self._text:
-            self.keep(step - self.done)
-            self._start = time.monotonic()  # what came before was no training
-        self.done, self._text = step, text
+        if self._text and step >= self.stats.done:
+            self.stats.advance(step - self.stats.done)
+        else:  # the first that is heard of it, or a step back to a checkpoint: the pace begins here
+            self.stats = RunStats(self.stats.total)
+            self.stats.keep("ok", step)
+        self._text = text
         self.tick()
 
     def line(self) -> str:
-        """`step 120 of 2000, 8.1 images/s, 1 % of the time waiting for images, loss 7.31, 12 min left`."""
-        return ", ".join(part for part in (f"step {self.done} of {self.total}", self._rate(), self._left()) if part)
+        """Return `step 120 of 2000, 8.1 images/s, 1 % of the time waiting for images, loss 7.31, 12 min left`."""
+        step = f"step {self.stats.done} of {self.stats.total}"
+        return ", ".join(part for part in (step, self._rate(), self._left()) if part)
 
     def _rate(self) -> str:
         return self._text or "starting"

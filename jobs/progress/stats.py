@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -45,13 +45,19 @@ class Snapshot:
 
 
 class RunStats:
-    """This run's rows, added up. Batches are looked at BATCHES together: a few Arrow calls a second, no call a row."""
+    """Counts a run's tasks by how they ended, and measures its pace, times and memory: all that is shown or recorded.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.done = 0
+    Batches are looked at BATCHES together: a few Arrow calls a second, no call a row.
+    """
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.total = total
+        """Tasks of the run, those of earlier runs included."""
         self.observe: Callable[[Times], None] | None = None
         """Called with every `stylize_s` (s) of an ok row that is no warm-up."""
-        self._failed: dict[str, int] = {}
+        self._earlier: Counter[str] = Counter()
+        self._statuses: Counter[str] = Counter()
+        self._new = 0
         self._device_peak_bytes: int | None = None
         self._pending: list[list[Any]] = []
         self._clock = clock
@@ -60,37 +66,74 @@ class RunStats:
         self._in_window = 0
         self._recent: Times = np.empty(0)
 
+    def keep(self, status: str, tasks: int = 1) -> None:
+        """Count tasks whose row an earlier run left: done, but no part of this run's pace."""
+        self._earlier[status] += tasks
+
+    def advance(self, tasks: int = 1) -> None:
+        """Count tasks of which no more is known than that they are done."""
+        self._new += tasks
+        self._note_pace(tasks)
+
     def add(self, batch: pa.RecordBatch) -> None:
         """Count a batch of rows."""
-        self.done += batch.num_rows
-        self._note_pace(batch.num_rows)
+        self.advance(batch.num_rows)
         self._pending.append([batch.column(name) for name in COLUMNS])
         if len(self._pending) >= BATCHES:
             self._look()
 
     @property
-    def failed(self) -> dict[str, int]:
-        """How many rows are not ok, by status."""
-        self._look()
-        return self._failed
+    def kept(self) -> int:
+        """Return how many tasks have their row from an earlier run."""
+        return self._earlier.total()
 
     @property
-    def device_peak_bytes(self) -> int | None:
-        """The most of any row; None where none says."""
+    def done(self) -> int:
+        """Return how many tasks have a row, those of earlier runs included."""
+        return self.kept + self._new
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many tasks ended so, by status, those of earlier runs included."""
         self._look()
-        return self._device_peak_bytes
+        return dict(self._earlier + self._statuses)
+
+    @property
+    def failed(self) -> dict[str, int]:
+        """Return how many rows of this run are not ok, by status."""
+        self._look()
+        return {status: count for status, count in self._statuses.items() if status != "ok"}
 
     def images_per_s(self) -> float | None:
-        """Rows of the last RECENT_S a second; None before the first."""
-        if not self.done:
+        """Return the rows a second of the last RECENT_S; None before the first."""
+        if not self._new:
             return None
         now = self._clock()
         self._forget(now)
         return self._in_window / max(1e-9, now - self._since)
 
-    def quantiles(self) -> dict[str, float | None]:
-        """p50 and p95 of the latest `stylize_s`, in s; None before the first."""
-        self._look()
+    def left_s(self) -> float | None:
+        """Return the seconds that the rest takes at this pace; None before the first row."""
+        rate = self.images_per_s()
+        return (self.total - self.done) / rate if rate else None
+
+    def snapshot(self, queued: int | None = None, workers: int | None = None) -> Snapshot:
+        """Return where the run stands. queued: tasks that workers hold; workers: how many of them are loaded."""
+        return Snapshot(
+            total=self.total,
+            done=self.done,
+            kept=self.kept,
+            failed=self.failed,
+            images_per_s=self.images_per_s(),
+            left_s=self.left_s(),
+            stylize_s=self._quantiles(),
+            device_peak_bytes=self._device_peak_bytes,
+            queued=queued,
+            workers=workers,
+        )
+
+    def _quantiles(self) -> dict[str, float | None]:
+        """Return p50 and p95 of the latest `stylize_s`, in s; None before the first."""
         if not len(self._recent):
             return {"p50": None, "p95": None}
         p50, p95 = np.quantile(self._recent, [0.5, 0.95])
@@ -117,8 +160,7 @@ class RunStats:
         status, seconds, warmup, peaks = (pa.chunked_array(arrays) for arrays in zip(*self._pending, strict=True))
         self._pending.clear()
         for entry in pc.value_counts(status).to_pylist():
-            if entry["values"] != "ok":
-                self._failed[entry["values"]] = self._failed.get(entry["values"], 0) + entry["counts"]
+            self._statuses[entry["values"]] += entry["counts"]
         peak = pc.max(peaks).as_py()
         if peak is not None:
             self._device_peak_bytes = max(peak, self._device_peak_bytes or 0)

@@ -1,61 +1,66 @@
-"""Which tasks are still to be done, and how all of them ended."""
+"""Which tasks are still to be done, given the rows that earlier runs left in OUT."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import pyarrow as pa
+
+from jobs.progress.stats import RunStats
 from stylize.config import JobConfig
 from stylize.results.schema import key_of
 from stylize.results.store import Failed
 from stylize.tasks.task import Task
 
 
-class TaskCounter:
-    """Which tasks are new, and how those of this call ended, earlier ones included."""
+class Resume:
+    """Tells tasks that are still to be done from those that have a row, and counts the latter in `stats`.
 
-    def __init__(self, config: JobConfig, done: set[bytes], failed: list[Failed]) -> None:
-        self._done = done
-        self._failed = {row.key: row.status for row in failed}
+    done: 16-byte keys of tasks that are not to be done again. failed: rows of earlier runs that are not ok.
+    """
+
+    def __init__(self, config: JobConfig, done: set[bytes], failed: Iterable[Failed], stats: RunStats) -> None:
+        self._done, self._stats = done, stats
+        self._listed_twice = config.manifest is not None
+        self._status: dict[bytes, str] = {}
+        self._older: dict[tuple[str | None, str | None], bytes] = {}
         ours = config.result_settings()
-        self._stale = {
-            (row.content_uri, row.style_uri): row.key for row in failed if result_settings(row.settings_json) == ours
-        }
-        self.kept = 0
-        self.repeated = 0
-        """Pairs that were listed before and have no row of an earlier run."""
-        self.counts: dict[str, int] = {}
+        for row in failed:
+            self._status[row.key] = row.status
+            if result_settings(row.settings_json) == ours:
+                self._older[row.content_uri, row.style_uri] = row.key
 
-    def new(self, tasks: Iterator[Task], unique: bool) -> Iterator[Task]:
-        """The tasks without a row. `unique` also drops a pair that a manifest lists twice."""
+    def pending(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        """Return the tasks without a row, lazily, each once: a manifest may list a pair twice."""
         listed: set[bytes] = set()
         for task in tasks:
             key = key_of(task.task_id)
             if key in listed:
-                self.repeated += 1
+                self._stats.total -= 1
                 continue
-            if unique:
+            if self._listed_twice:
                 listed.add(key)
             if key in self._done:
-                self.kept += 1
-                self.count(self._failed.get(key, "ok"))
-                continue
-            yield task
+                self._stats.keep(self._status.get(key, "ok"))
+            else:
+                yield task
 
-    def stale(self, task_id: str, content_uri: str, style_uri: str) -> bytes | None:
-        """The key of an older, failed row of the same pair and settings: its file was replaced since."""
-        key = self._stale.pop((content_uri, style_uri), None)
-        return None if key == key_of(task_id) else key
-
-    def count(self, status: str) -> None:
-        """One more task that ended so."""
-        self.counts[status] = self.counts.get(status, 0) + 1
+    def superseded(self, batch: pa.RecordBatch) -> Iterator[bytes]:
+        """Return the keys of older, failed rows of the batch's pairs and settings: their files were replaced since."""
+        if not self._older:
+            return
+        columns = (batch.column(name).to_pylist() for name in ("task_id", "content_uri", "style_uri"))
+        for task_id, content_uri, style_uri in zip(*columns, strict=True):
+            key = self._older.pop((content_uri, style_uri), None)
+            if key is not None and key != key_of(task_id):
+                yield key
 
 
 def result_settings(settings_json: str | None) -> dict[str, Any]:
-    """What `JobConfig.result_settings` gave for a row, from its `settings_json`."""
-    found: dict[str, Any] = json.loads(settings_json or "{}")
+    """Return what `JobConfig.result_settings` gave for a row, from its `settings_json`."""
+    settings: dict[str, Any] = json.loads(settings_json or "{}")
     for told in ("stylizer_settings", "weights_files"):
-        found.pop(told, None)
-    return found
+        settings.pop(told, None)
+    return settings

@@ -4,16 +4,19 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 
 from jobs.benchmark import main
 from jobs.replay import main as replay
+from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner
 from jobs.sweep.worker import MakeSweeper
 from stylize.config import JobConfig
@@ -21,8 +24,10 @@ from stylize.errors import CannotContinueError, UsageError
 from stylize.gallery.photos import PHOTOS
 from stylize.measure.hardware import node_name
 from stylize.results.read import read_rows
+from stylize.results.schema import to_batch
+from stylize.tasks.task import Task
 from tests.support.samples import ROOT, picture
-from tests.support.scripted_workers import task
+from tests.support.scripted_workers import row, task
 from tools.draw_styles import NAMES
 
 SWEEP: dict[str, Any] = {
@@ -206,6 +211,29 @@ def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path
     told = sweeping.communicate(timeout=120)[1].splitlines()[-1]
     assert (sweeping.returncode, told) == (130, "interrupted: what is done is kept; the same command resumes")
     assert 0 < read_rows(tmp_path / "out", ["status"]).num_rows < 12
+
+
+def test_an_interrupted_sweep_keeps_what_workers_had_returned(
+    inputs: Path, tmp_path: Path, local_ray: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returned: list[Task] = []
+
+    def results(scheduler: Scheduler, tasks: Iterator[Task]) -> Iterator[pa.RecordBatch]:
+        first, *others = tasks
+        returned.extend(others)
+        yield to_batch([row(first, "ok")])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Scheduler, "results", results)
+    monkeypatch.setattr(Scheduler, "drain", lambda scheduler: iter([to_batch([row(task, "ok") for task in returned])]))
+    folders = {name: str(inputs / name) for name in ("content", "styles")}
+    sweep = SWEEP | folders | {"methods": [{"name": "identity"}], "resolutions_px": [48]}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
+    with pytest.raises(KeyboardInterrupt):
+        main([str(tmp_path / "sweep.yaml"), str(tmp_path / "out"), "--progress", "off"])
+    kept = read_rows(tmp_path / "out", ["task_id"]).column("task_id").to_pylist()
+    assert len(kept) == 3
+    assert {task.task_id for task in returned} < set(kept)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from jobs.progress.reporter import Reporter
+from jobs.progress.stats import RunStats
 from stylize import cli, images
 from stylize.errors import ImageError, UsageError
 from stylize.io.files import read_bytes
@@ -147,7 +148,7 @@ def _rows(
 ) -> pd.DataFrame:
     looks = [judge.see(artwork.tensor())[1] for artwork in artworks]
     rows = []
-    with torch.inference_mode(), Reporter(len(photos) * len(artworks) * len(models), "auto") as shown:
+    with torch.inference_mode(), Reporter(RunStats(len(photos) * len(artworks) * len(models))) as shown:
         codes = [[model.stylizer.encode_style(artwork.tensor()) for artwork in artworks] for model in models]
         for photo in photos:
             tensor = photo.tensor()
@@ -173,7 +174,8 @@ def _rows(
                         "clipped_share": float(((pixels == 0) | (pixels == 255)).mean()),
                     }
                 )
-                shown.add(1, 0)
+                shown.stats.advance()
+                shown.tick()
     return pd.DataFrame(rows)
 
 

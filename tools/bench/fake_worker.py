@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from jobs.progress.reporter import Reporter
+from jobs.progress.stats import RunStats
+from jobs.run.driver import Driver
 from jobs.scheduler.scheduler import Scheduler
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
@@ -99,17 +102,26 @@ def null_tasks(stream: Iterator[Pair]) -> Iterator[Task]:
     return pairing.tasks(stream, {}, hashlib.sha256().hexdigest(), "jpg")
 
 
-def drive(fan: Scheduler, tasks: Iterator[Task], store: RowStore) -> tuple[int, float]:
-    """All rows of the tasks to disk: how many, and `perf_counter` when the first of them came."""
-    rows, first_at = 0, 0.0
-    for batch in fan.results(tasks):
-        store.tick()
-        if batch is not None:
-            first_at = first_at or time.perf_counter()
-            rows += batch.num_rows
-            store.add(batch)
+def load_workers(scheduler: Scheduler, workers: int) -> None:
+    """Do tasks, whose rows do not count, until so many workers are loaded."""
+
+    def until_loaded() -> Iterator[Task]:
+        for task in null_tasks(null_pairs(10**9)):
+            if scheduler.workers >= workers:
+                return
+            yield task
+
+    for _ in scheduler.results(until_loaded()):
+        pass
+
+
+def run_tasks(scheduler: Scheduler, store: RowStore, tasks: Iterator[Task], count: int) -> None:
+    """Put the rows of `count` tasks on disk, as a job does. Raises RuntimeError if there are fewer, or some not ok."""
+    stats = RunStats(count)
+    Driver(store, Reporter(stats, "off")).run(scheduler, tasks)
     store.flush()
-    return rows, first_at
+    if stats.counts != {"ok": count}:
+        raise RuntimeError(f"{stats.counts} for {count} tasks")
 
 
 def peak_rss_bytes() -> float:

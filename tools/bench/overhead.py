@@ -31,7 +31,7 @@ from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.results.store import RowStore
 from stylize.tasks import pairing
-from tools.bench.fake_worker import MakeSimulated, drive, lost, null_pairs, null_tasks, peak_rss_bytes
+from tools.bench.fake_worker import MakeSimulated, load_workers, lost, null_pairs, null_tasks, peak_rss_bytes, run_tasks
 
 WIDTH_PX, HEIGHT_PX = 768, 512
 IMAGES = 64
@@ -175,17 +175,7 @@ def _run_job(fan: scheduler.Scheduler, store: RowStore, config: JobConfig, label
     """Seconds for all images: reading to rows on disk."""
     settings = config.result_settings() | {"turn": label}
     start = time.perf_counter()
-    rows = 0
-    for batch in fan.results(pairing.tasks(pairing.pairs(config), settings, None, config.format)):
-        store.tick()
-        if batch is not None:
-            if set(batch.column("status").to_pylist()) != {"ok"}:
-                raise RuntimeError(f"not ok: {batch.column('error').to_pylist()}")
-            rows += batch.num_rows
-            store.add(batch)
-    store.flush()
-    if rows != IMAGES:
-        raise RuntimeError(f"{rows} rows for {IMAGES} images")
+    run_tasks(fan, store, pairing.tasks(pairing.pairs(config), settings, None, config.format), IMAGES)
     return time.perf_counter() - start
 
 
@@ -211,15 +201,15 @@ def in_own_process(count: int) -> dict[str, float]:
 
 
 def run_null_tasks(count: int) -> dict[str, float]:
-    """Through the real driver: keys, fan-out, rows to Parquet. Counts time from the first row to the last."""
+    """Run tasks that do nothing through the real driver: keys, scheduler, rows to Parquet, with all workers loaded."""
     with tempfile.TemporaryDirectory() as folder:
         start_ray(None)
         fan = scheduler.Scheduler(MakeSimulated(), lost, SchedulerOptions(actors=WORKERS))
         with fan, RowStore.open(Path(folder)) as store:
-            rows, first_at = drive(fan, null_tasks(null_pairs(count)), store)
-            seconds = time.perf_counter() - first_at
-        if rows != count:
-            raise RuntimeError(f"{rows} rows for {count} tasks")
+            load_workers(fan, WORKERS)
+            start = time.perf_counter()
+            run_tasks(fan, store, null_tasks(null_pairs(count)), count)
+            seconds = time.perf_counter() - start
     return {"tasks_per_s": count / seconds, "peak_bytes": peak_rss_bytes()}
 
 

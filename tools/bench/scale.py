@@ -31,9 +31,9 @@ from stylize.io.files import writing
 from stylize.measure import hardware
 from stylize.results.read import read_rows, write_json_atomic
 from stylize.results.store import RowStore
-from stylize.tasks.task import Pair, Task
+from stylize.tasks.task import Pair
 from tools.bench import scale_resume
-from tools.bench.fake_worker import MakeSimulated, drive, lost, null_pairs, null_tasks
+from tools.bench.fake_worker import MakeSimulated, load_workers, lost, null_pairs, null_tasks, run_tasks
 from tools.bench.overhead import in_own_process
 
 PARTS = ("efficiency", "tasks", "calls", "memory", "resume")
@@ -109,33 +109,20 @@ def efficiency(workers: int, image_s: float, images: int, stream: Iterator[Pair]
         local_or_cluster(None),
         Scheduler(MakeSimulated(image_s), lost, options) as fan,
     ):
-        _load(fan, workers)
+        load_workers(fan, workers)
         with RowStore.open(Path(folder)) as store:
             start = time.perf_counter()
-            rows, _ = drive(fan, null_tasks(stream or null_pairs(images)), store)
+            run_tasks(fan, store, null_tasks(stream or null_pairs(images)), images)
             whole_s = time.perf_counter() - start
-        per_s = _images_per_s(Path(folder), rows)
+        per_s = _images_per_s(Path(folder), images)
     return {
         "workers": workers,
         "image_s": image_s,
-        "images": rows,
+        "images": images,
         "images_per_s": per_s,
         "efficiency": per_s * image_s / workers,
-        "efficiency_whole_run": rows / whole_s * image_s / workers,
+        "efficiency_whole_run": images / whole_s * image_s / workers,
     }
-
-
-def _load(fan: Scheduler, workers: int) -> None:
-    """Until every worker is loaded; what they do meanwhile is not counted."""
-
-    def until_loaded() -> Iterator[Task]:
-        for task in null_tasks(null_pairs(10**9)):
-            if fan.workers >= workers:
-                return
-            yield task
-
-    for _ in fan.results(until_loaded()):
-        pass
 
 
 def _images_per_s(out: Path, rows: int) -> float:
@@ -158,19 +145,19 @@ def calls(workers: int, count: int, max_batch: int = 1) -> Line:
         local_or_cluster(None),
         Scheduler(MakeSimulated(), lost, options) as fan,
     ):
-        _load(fan, workers)
+        load_workers(fan, workers)
         with RowStore.open(Path(folder)) as store:
             start, thread_s, process_s = time.perf_counter(), time.thread_time(), time.process_time()
-            rows, _ = drive(fan, null_tasks(null_pairs(count)), store)
+            run_tasks(fan, store, null_tasks(null_pairs(count)), count)
             spent = [now - then for now, then in zip(
                 (time.perf_counter(), time.thread_time(), time.process_time()),
                 (start, thread_s, process_s), strict=True)]  # fmt: skip
     return {
         "workers": workers,
-        "calls": rows,
-        "calls_per_s": rows / spent[0],
-        "main_thread_s_per_call": spent[1] / rows,
-        "process_s_per_call": spent[2] / rows,
+        "calls": count,
+        "calls_per_s": count / spent[0],
+        "main_thread_s_per_call": spent[1] / count,
+        "process_s_per_call": spent[2] / count,
     }
 
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jobs.run.resume import TaskCounter
+from jobs.progress.stats import RunStats
+from jobs.run.resume import Resume
 from stylize import cli
 from stylize import config as configs
 from stylize.config import JobConfig
@@ -74,12 +75,12 @@ def resume(root: Path) -> dict[str, float]:
         times.append(time.perf_counter())
         failed, done = list(store.failed()), store.finished(False)
         times.append(time.perf_counter())
-        counter = TaskCounter(made, done, failed)
-        left = sum(1 for _ in counter.new(_tasks(made), unique=False))
+        stats = RunStats(len(done))
+        left = sum(1 for _ in Resume(made, done, failed, stats).pending(_tasks(made)))
         times.append(time.perf_counter())
     names = ("open_s", "finished_s", "pass_s")
     spent = {name: b - a for name, (a, b) in zip(names, itertools.pairwise(times), strict=True)}
-    return spent | {"left": left, "kept": counter.kept, "peak_bytes": peak_rss_bytes()}
+    return spent | {"left": left, "kept": stats.kept, "peak_bytes": peak_rss_bytes()}
 
 
 def _tasks(made: JobConfig) -> Iterator[Task]:

@@ -95,17 +95,18 @@ import sys, time
 import ray
 from jobs.progress.prometheus import Metrics
 from jobs.progress.reporter import Reporter
+from jobs.progress.stats import RunStats
 from stylize.results.schema import to_batch
 
 ray.init(sys.argv[1], log_to_driver=False)
 row = {"status": "ok", "stylize_s": 0.2, "warmup": False, "device_peak_allocated_bytes": 7_000_000_000}
 batch = to_batch([row] * 256)
-with Reporter(10**6, "off") as shown:
+with Reporter(RunStats(10**6), "off") as shown:
     shown.watch(None, Metrics("identity", "fast"))
     start = time.perf_counter()
     for sent in range(235):  # 30,000 rows a second for two seconds
-        shown.tally.add(batch)
-        shown.add(256, 0)
+        shown.stats.add(batch)
+        shown.tick()
         time.sleep(max(0, start + (sent + 1) * 256 / 30_000 - time.perf_counter()))
 print(time.perf_counter() - start)
 """

@@ -2,48 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import json
 
-import pyarrow as pa
+import pytest
 
-from jobs.progress.reporter import Reporter, duration
-from jobs.run.resume import TaskCounter
-from jobs.stylize_folder import collect
-from stylize.config import JobConfig
+from jobs.progress.reporter import Reporter, TrainingReporter, duration
+from jobs.progress.stats import RunStats
 from stylize.results.schema import to_batch
-from stylize.results.store import RowStore
-from tests.support.scripted_workers import row, task
+from tests.jobs.progress.test_stats import Clock
 
 
-def test_rows_of_earlier_runs_count_as_done_but_not_as_pace() -> None:
-    shown = Reporter(10, "off")
-    shown.keep(6)
-    assert shown.line() == "6 of 10 done, 0 failed, starting"
-    shown._start -= 2
-    shown.add(2, 1)
-    assert shown.line() == "8 of 10 done, 1 failed, 1.0 images/s, 2 s left"
+def mid_run() -> RunStats:
+    """Six of ten tasks kept from an earlier run, two done in two seconds, one of them not ok."""
+    clock = Clock()
+    stats = RunStats(10, clock)
+    stats.keep("ok", 6)
+    clock.now += 2
+    stats.add(to_batch([{"status": "ok"}, {"status": "oom"}]))
+    return stats
 
 
-def test_a_pair_listed_twice_is_one_task_and_no_earlier_run_s(tmp_path: Path) -> None:
-    config = JobConfig(manifest="list.csv", out=str(tmp_path))
-    counter = TaskCounter(config, done={bytes.fromhex(task(3).task_id)[:16]}, failed=[])
-    listed = iter([task(1), task(2), task(1), task(3), task(3)])
-    assert list(counter.new(listed, unique=True)) == [task(1), task(2)]
-    assert (counter.kept, counter.repeated, counter.counts) == (1, 2, {"ok": 1})
+def test_the_line_says_what_is_done_failed_and_left() -> None:
+    assert Reporter(RunStats(10), "off").line() == "0 of 10 done, 0 failed, starting"
+    assert Reporter(mid_run(), "off").line() == "8 of 10 done, 1 failed, 1.0 images/s, 2 s left"
 
 
-def test_what_was_read_last_is_counted_too(tmp_path: Path) -> None:
-    counter = TaskCounter(JobConfig(manifest="list.csv", out=str(tmp_path)), done=set(), failed=[])
-    shown = Reporter(5, "off")
+@pytest.mark.parametrize("mode", ["bar", "plain", "json"])
+def test_all_ways_to_show_a_run_say_the_same_numbers(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with Reporter(mid_run(), mode):
+        pass
+    told = capsys.readouterr().out.splitlines()[-1]
+    if mode == "json":
+        event = json.loads(told)
+        assert (event["done"], event["total"], event["failed"]) == (8, 10, {"oom": 1})
+        assert (event["images_per_s"], event["left_s"]) == (1, 2)
+    else:
+        wanted = ["1 failed", "1.0 images/s", "2 s left", "8/10" if mode == "bar" else "8 of 10 done"]
+        assert [words for words in wanted if words not in told] == []
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        yield to_batch([row(task(1), "ok"), row(task(2), "failed")])
-        counter.kept, counter.repeated = 2, 1  # seen as the stream of tasks ended, after the last batch was asked for
 
-    with RowStore.open(tmp_path) as store:
-        collect(batches(), store, counter, shown)
-    assert (shown.total, shown.done, shown.earlier, shown.failed) == (4, 4, 2, 1)
+def test_training_that_goes_back_to_a_checkpoint_measures_its_pace_from_there() -> None:
+    reporter = TrainingReporter(100, "off")
+    for step in (40, 50, 45):
+        reporter.at(step, "8.1 images/s")
+    assert reporter.line() == "step 45 of 100, 8.1 images/s"
 
 
 def test_durations_are_short() -> None:

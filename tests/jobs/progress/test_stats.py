@@ -26,23 +26,39 @@ def batch(*rows: dict[str, Any]) -> pa.RecordBatch:
 
 
 def test_nothing_is_known_before_the_first_row() -> None:
-    tally = RunStats()
-    assert tally.images_per_s() is None
-    assert tally.quantiles() == {"p50": None, "p95": None}
-    assert tally.device_peak_bytes is None
+    stats = RunStats(1000)
+    numbers = stats.snapshot()
+    assert (numbers.total, numbers.done, numbers.kept, numbers.failed, stats.counts) == (1000, 0, 0, {}, {})
+    assert numbers.stylize_s == {"p50": None, "p95": None}
+    assert [numbers.images_per_s, numbers.left_s, numbers.device_peak_bytes, numbers.queued, numbers.workers] == [
+        None
+    ] * 5
 
 
 def test_failures_are_counted_by_status() -> None:
-    tally = RunStats()
+    stats = RunStats(1000)
     for _ in range(2):
-        tally.add(batch({}, {"status": "oom"}, {"status": "nan"}, {"status": "nan"}))
-    assert (tally.done, tally.failed) == (8, {"oom": 2, "nan": 4})
+        stats.add(batch({}, {"status": "oom"}, {"status": "nan"}, {"status": "nan"}))
+    assert (stats.done, stats.failed, stats.counts) == (8, {"oom": 2, "nan": 4}, {"ok": 2, "oom": 2, "nan": 4})
+
+
+def test_rows_of_earlier_runs_count_as_done_but_neither_as_pace_nor_as_this_runs_failures() -> None:
+    clock = Clock()
+    stats = RunStats(1000, clock)
+    stats.keep("ok", 5)
+    stats.keep("oom")
+    assert (stats.done, stats.images_per_s(), stats.left_s()) == (6, None, None)
+    clock.now += 2
+    stats.add(batch({}, {"status": "nan"}))
+    assert (stats.kept, stats.done, stats.failed) == (6, 8, {"nan": 1})
+    assert stats.counts == {"ok": 6, "oom": 1, "nan": 1}
+    assert (stats.images_per_s(), stats.left_s()) == (1, 992)
 
 
 def test_times_are_of_ok_rows_without_warm_up() -> None:
-    tally, seen = RunStats(), list[float]()
-    tally.observe = lambda times: seen.extend(times.tolist())
-    tally.add(
+    stats, seen = RunStats(1000), list[float]()
+    stats.observe = lambda times: seen.extend(times.tolist())
+    stats.add(
         batch(
             {"stylize_s": 9.0, "warmup": True},
             {"stylize_s": 1.0, "warmup": False},
@@ -51,39 +67,39 @@ def test_times_are_of_ok_rows_without_warm_up() -> None:
             {"status": "corrupt"},
         )
     )
-    assert tally.quantiles()["p50"] == 2
+    assert stats.snapshot().stylize_s["p50"] == 2
     assert seen == [1, 3]
 
 
 def test_quantiles_are_of_the_latest_times() -> None:
-    tally = RunStats()
-    tally.add(batch({"stylize_s": 9.0}))
+    stats = RunStats(1000)
+    stats.add(batch({"stylize_s": 9.0}))
     for _ in range(KEPT_TIMES // 500 + BATCHES):
-        tally.add(batch(*[{"stylize_s": 1.0}] * 500))
-    assert tally.quantiles() == {"p50": 1, "p95": 1}
-    assert len(tally._recent) == KEPT_TIMES
+        stats.add(batch(*[{"stylize_s": 1.0}] * 500))
+    assert stats.snapshot().stylize_s == {"p50": 1, "p95": 1}
+    assert len(stats._recent) == KEPT_TIMES
 
 
 def test_the_highest_device_peak_stays() -> None:
-    tally = RunStats()
+    stats = RunStats(1000)
     for peak in (None, 5, 7, None, 6):
-        tally.add(batch({"device_peak_allocated_bytes": peak}))
-    assert tally.device_peak_bytes == 7
+        stats.add(batch({"device_peak_allocated_bytes": peak}))
+    assert stats.snapshot().device_peak_bytes == 7
 
 
 def test_pace_is_of_the_last_minute() -> None:
     clock = Clock()
-    tally = RunStats(clock)
+    stats = RunStats(1000, clock)
     for rows in [1] * 100 + [4] * 100:
         clock.now += 1
-        tally.add(batch(*[{}] * rows))
-    assert tally.images_per_s() == pytest.approx(4, rel=0.02)
+        stats.add(batch(*[{}] * rows))
+    assert stats.images_per_s() == pytest.approx(4, rel=0.02)
 
 
 def test_pace_of_few_slow_images_is_over_more_than_a_minute() -> None:
     clock = Clock()
-    tally = RunStats(clock)
+    stats = RunStats(1000, clock)
     for _ in range(40):
         clock.now += 100
-        tally.add(batch({}))
-    assert tally.images_per_s() == pytest.approx(0.01)
+        stats.add(batch({}))
+    assert stats.images_per_s() == pytest.approx(0.01)

@@ -1,0 +1,58 @@
+"""The one loop that drives a Scheduler: for the main job, sweeps and the tools that measure the driver."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+
+import pyarrow as pa
+
+from jobs.progress.reporter import Reporter
+from jobs.scheduler.scheduler import Scheduler
+from jobs.scheduler.shutdown import shutdown
+from stylize.errors import CannotContinueError
+from stylize.results.store import RowStore
+from stylize.tasks.task import Task
+
+
+class Driver:
+    """Runs tasks through a Scheduler, and stores, counts and shows their rows.
+
+    `superseded` names the keys of earlier runs' rows that a batch takes the place of.
+    """
+
+    def __init__(
+        self,
+        store: RowStore,
+        reporter: Reporter,
+        superseded: Callable[[pa.RecordBatch], Iterable[bytes]] = lambda batch: (),
+    ) -> None:
+        self.reporter = reporter
+        self._store, self._superseded = store, superseded
+
+    def run(self, scheduler: Scheduler, tasks: Iterator[Task]) -> None:
+        """Do the tasks. If that ends early, on a signal or an error, what workers have ready is on disk before it does.
+
+        Raises what the Scheduler raises, KeyboardInterrupt, and CannotContinueError where rows cannot be written.
+        """
+        try:
+            for batch in scheduler.results(tasks):
+                if batch is None:
+                    shutdown.check()
+                else:
+                    self._keep(batch)
+                self._store.tick()
+                self.reporter.tick()
+        except BaseException:
+            # The error under way is the one to be told.
+            with contextlib.suppress(CannotContinueError):
+                for batch in scheduler.drain():
+                    self._keep(batch)
+                self._store.flush()
+            raise
+
+    def _keep(self, batch: pa.RecordBatch) -> None:
+        for key in self._superseded(batch):
+            self._store.retire(key)
+        self._store.add(batch)
+        self.reporter.stats.add(batch)
