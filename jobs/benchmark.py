@@ -14,7 +14,6 @@ import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +50,7 @@ from stylize.measure import hardware
 from stylize.report import claims, frame
 from stylize.report.estimate import Wanted, told
 from stylize.results.read import read_rows
+from stylize.results.run_record import RunRecord
 from stylize.results.schema import Row, key_of, to_batch
 from stylize.results.store import RowStore
 from stylize.tasks import sweep
@@ -228,8 +228,8 @@ def _locked(run: _Run, out: OutputDir, argv: Sequence[str], given: Namespace) ->
                     shown.note(f"resuming: {kept} have rows already")
                 make = MakeSweeper(run.configs, run_id, out.token)
                 if shared:
-                    record["nodes"], make.check = run.check_nodes(out.token, shown.note)
-                    out.record(record)
+                    record.nodes, make.check = run.check_nodes(out.token, shown.note)
+                    out.save(record)
                 _measure(run, left, Driver(store, shown), make)
         counts = store.count_by_status()
     if plan.claims:
@@ -249,22 +249,15 @@ def _measure(run: _Run, left: Iterable[tuple[Block, list[Task]]], driver: Driver
                 driver.run(scheduler, iter(tasks))
 
 
-def _write_record(out: OutputDir, plan: Sweep, run: _Run, argv: Sequence[str]) -> dict[str, Any]:
-    """run.json and the sweep as it was run, so that one command makes it again."""
+def _write_record(out: OutputDir, plan: Sweep, run: _Run, argv: Sequence[str]) -> RunRecord:
+    """Write run.json, and the sweep as it is run, so that one command makes it again."""
     import yaml
 
-    record: dict[str, Any] = {
-        "run_id": run.run_id,
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", "-m", "jobs.benchmark", *argv]),
-        "title": plan.title,
-        "claims": plan.claims,
-        "git_commit": hardware.git_commit(),
-        "code_sha256": hardware.code_sha256(),
-        "environment": hardware.describe(),
-        "variants": {name: config.model_dump() for name, config in run.configs.items()},
-    }
-    out.record(record)
+    variants = {name: config.model_dump() for name, config in run.configs.items()}
+    record = RunRecord.begin(
+        run.run_id, "jobs.benchmark", argv, title=plan.title, claims=plan.claims, variants=variants
+    )
+    out.save(record)
     kept = out.folder / "sweep.yaml"
     with writing(kept):
         text = yaml.safe_dump(plan.model_dump(exclude_defaults=True), sort_keys=False, allow_unicode=True)

@@ -28,6 +28,7 @@ from stylize.errors import StylizeError, UsageError, one_line
 from stylize.io.files import read_bytes
 from stylize.measure import hardware
 from stylize.results.read import read_rows
+from stylize.results.run_record import RunRecord, read_runs
 from stylize.tasks.task import Input, Pair, Task
 
 SCORES = (
@@ -58,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
     given = parser.parse_args(argv)
     with run_folders([given.out]) as (out,):
         row = _row(out, given.task_id)
-        record = _record(out, row["run_id"])
+        record = next((run for run in read_runs(out) if run.run_id == row["run_id"]), RunRecord())
     told = _replay(row, record, given)
     for line in told.lines:
         print(line)
@@ -77,16 +78,6 @@ def _row(out: Path, task_id: str) -> dict[str, Any]:
     return row
 
 
-def _record(out: Path, run_id: str) -> dict[str, Any]:
-    """What run.json says of the run that made the row; empty if it says nothing."""
-    try:
-        newest = json.loads((out / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    runs = [newest, *newest.get("earlier_runs", [])]
-    return next((run for run in runs if run.get("run_id") == run_id), {})
-
-
 @dataclass
 class _Told:
     """What is to be said, and whether the rows agree."""
@@ -100,7 +91,7 @@ class _Told:
         self.lines.append(f"{'same' if same else 'DIFFERS':<8}{what}{': ' + detail if detail else ''}")
 
 
-def _replay(row: dict[str, Any], record: dict[str, Any], given: Any) -> _Told:
+def _replay(row: dict[str, Any], record: RunRecord, given: Any) -> _Told:
     import torch
 
     if row["threads"]:
@@ -123,9 +114,9 @@ def _replay(row: dict[str, Any], record: dict[str, Any], given: Any) -> _Told:
     return told
 
 
-def _config(row: dict[str, Any], record: dict[str, Any], given: Any, folder: str) -> JobConfig:
+def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> JobConfig:
     settings = json.loads(row["settings_json"])
-    then = record.get("config") or record.get("variants", {}).get(row["variant"], {})
+    then = record.settings_of(row["variant"])
     known = {name: settings[name] for name in settings if name in JobConfig.model_fields}
     values: dict[str, Any] = {name: then[name] for name in _OF_RESULT if name in then} | known
     # Where the whole settings of the method are known, defaults that have changed since do not matter.
@@ -184,23 +175,23 @@ def _compare_scores(told: _Told, row: dict[str, Any], new: dict[str, Any]) -> No
             told.say(name, math.isclose(then, now, rel_tol=ROOM, abs_tol=1e-6), f"{then:.6g} then, {now:.6g} now")
 
 
-def _differences(row: dict[str, Any], new: dict[str, Any], record: dict[str, Any]) -> Iterator[str]:
+def _differences(row: dict[str, Any], new: dict[str, Any], record: RunRecord) -> Iterator[str]:
     """What may be why."""
     for name in ("content_sha256", "style_sha256", "weights_sha256", "precision", "device_name", "threads",
                  "batch_size", "perceptual_variant", "lpips_variant"):  # fmt: skip
         if row.get(name) != new.get(name):
             yield f"        {name}: {row.get(name)} then, {new.get(name)} now"
-    then, now = record.get("environment"), hardware.describe()
-    if then is None:
+    then, now = record.environment, hardware.describe()
+    if not then:
         yield "        run.json says nothing of the environment then"
         return
     for name, value in _flat(then).items():
         if (other := _flat(now).get(name)) != value:
             yield f"        {name}: {value} then, {other} now"
-    if (code := record.get("code_sha256")) and code == hardware.code_sha256():
+    if record.code_sha256 is not None and record.code_sha256 == hardware.code_sha256():
         return
-    if (commit := hardware.git_commit()) != record.get("git_commit"):
-        yield f"        git_commit: {record.get('git_commit')} then, {commit} now"
+    if (commit := hardware.git_commit()) != record.git_commit:
+        yield f"        git_commit: {record.git_commit} then, {commit} now"
 
 
 def _flat(facts: dict[str, Any], above: str = "") -> dict[str, Any]:

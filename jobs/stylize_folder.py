@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from jobs.progress.stats import RunStats
 from jobs.run import signals
 from jobs.run.driver import Driver
 from jobs.run.dry_run import dry_run
-from jobs.run.output_dir import OutputDir, absolute_input, absolute_uri, earlier_runs, new_run_id, open_output
+from jobs.run.output_dir import OutputDir, absolute_input, absolute_uri, new_run_id, open_output
 from jobs.run.resume import Resume
 from jobs.scheduler import scheduler
 from jobs.scheduler.ray_runtime import address_of, local_or_cluster
@@ -32,6 +30,7 @@ from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.io.files import writing
 from stylize.measure import hardware
+from stylize.results.run_record import RunRecord, now, read_runs
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
 from stylize.safe_yaml import read_mapping
@@ -164,8 +163,10 @@ def _locked(
         _check_shard(config, out)
         failed = list(store.failed())
         resume = Resume(config, store.finished(retry_failed), failed, stats)
-        record = describe_run(config, run_id, argv, retry_failed)
-        out.record(record)
+        record = RunRecord.begin(
+            run_id, "jobs.stylize_folder", argv, retry_failed=retry_failed, config=config.model_dump()
+        )
+        out.save(record)
         stream = pairing.pairs(config, kind)
         todo = resume.pending(pairing.tasks(stream, config.result_settings(), weights, config.format))
         first = next(todo, None)
@@ -174,27 +175,28 @@ def _locked(
         else:
             driver = Driver(store, Reporter(stats, config.progress), resume.superseded)
             _work(config, out, record, store, first, todo, driver)
-    record["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-    record["counts"] = stats.counts
-    out.record(record)
+    record.finished_at = now()
+    record.counts = stats.counts
+    out.save(record)
     return stats.counts
 
 
 def _check_shard(config: JobConfig, out: OutputDir) -> None:
     """Raises UsageError if OUT holds another share of the same pairs: two OUTs would have rows of one task."""
     own = config.model_dump()
-    for run in earlier_runs(out.folder):
-        then = run.get("config", {})
-        shards = {then.get("shard"), config.shard}
-        same = all(then.get(name) == own[name] for name in ("content", "styles", "manifest"))
-        if run.get("counts") and same and None not in shards and len(shards) > 1:
-            raise UsageError(f"OUT holds shard {then['shard']} of these pairs: go on with that, or give another OUT")
+    for run in read_runs(out.folder):
+        shards = {run.config.get("shard"), config.shard}
+        same = all(run.config.get(name) == own[name] for name in ("content", "styles", "manifest"))
+        if run.counts and same and None not in shards and len(shards) > 1:
+            raise UsageError(
+                f"OUT holds shard {run.config['shard']} of these pairs: go on with that, or give another OUT"
+            )
 
 
 def _work(
     config: JobConfig,
     out: OutputDir,
-    record: dict[str, Any],
+    record: RunRecord,
     store: RowStore,
     first: Task,
     todo: Iterator[Task],
@@ -204,19 +206,19 @@ def _work(
     from jobs.scheduler import preflight
     from stylize.pipeline.failures import lost_row
 
-    run_id, stats = record["run_id"], driver.reporter.stats
+    run_id, stats = record.run_id, driver.reporter.stats
     ray = local_or_cluster(config.address, config.cpus_per_actor, config.gpus_per_actor)
     with ray as shared, log_format.among_rays(run_id), driver.reporter as reporter:
         if stats.kept:
             reporter.note("resuming: tasks that have rows already are not done again")
         if shared:
             config = preflight.one_worker_per_node(config)
-            record["config"] = config.model_dump()
+            record.config = config.model_dump()
         options, make = fan_options(config), MakeRunner(config, run_id, out.token)
         if shared:
             wanted = preflight.requirements(config, first.pair, out.token)
-            record["nodes"] = preflight.check_nodes(options, wanted, reporter.note)
-            out.record(record)
+            record.nodes = preflight.check_nodes(options, wanted, reporter.note)
+            out.save(record)
             make.check = wanted.check
 
         def lost(task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
@@ -230,11 +232,11 @@ def _work(
                 # Who sends SIGTERM may not wait for Ray to end.
                 with contextlib.suppress(CannotContinueError):
                     store.flush()
-                    record["workers"] = {name: asdict(place) for name, place in fan.locations.items()}
+                    record.workers = {name: asdict(place) for name, place in fan.locations.items()}
                     # If it ends here, finished_at is not to come.
-                    record["counts"] = stats.counts
-                    record["last_row_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-                    out.record(record)
+                    record.counts = stats.counts
+                    record.last_row_at = now()
+                    out.save(record)
 
 
 def fan_options(config: JobConfig) -> SchedulerOptions:
@@ -260,22 +262,6 @@ def weights_sha256(config: JobConfig) -> str | None:
     checked = config.model_copy(update={"device": "cpu", "precision": precision})
     found: str | None = load_stylizer(checked).weights_sha256
     return found
-
-
-def describe_run(config: JobConfig, run_id: str, argv: Sequence[str], retry_failed: bool) -> dict[str, Any]:
-    """What run.json says of a run: settings, command, versions, hardware, commit."""
-    from stylize.measure.hardware import code_sha256, describe, git_commit
-
-    return {
-        "run_id": run_id,
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(["python", "-m", "jobs.stylize_folder", *argv]),
-        "retry_failed": retry_failed,
-        "config": config.model_dump(),
-        "git_commit": git_commit(),
-        "code_sha256": code_sha256(),
-        "environment": describe(),
-    }
 
 
 def finish(config: JobConfig, out: OutputDir, counts: dict[str, int]) -> int:

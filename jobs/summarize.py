@@ -21,6 +21,7 @@ from stylize import cli
 from stylize.errors import UsageError, one_line
 from stylize.io.files import write_atomic, writing
 from stylize.report import claims, compare, frame, page
+from stylize.results.run_record import read_runs
 
 PICTURES = 60
 
@@ -86,9 +87,9 @@ def _report(given: Namespace, outs: list[Path]) -> int:
     if any((folder / name).exists() for name in ("rows", "run.json")) and not (folder / "index.html").exists():
         raise UsageError(f"{one_line(folder)} is a run's folder; give --out another one")
     rows = frame.load(outs)
-    records = [frame.record(out) for out in outs]
-    found = claims.check(rows) if given.claims or any(one.get("claims") for one in records) else []
-    titles = [str(one["title"]) for one in records if one.get("title")]
+    records = [run for out in outs for run in read_runs(out)[:1]]
+    found = claims.check(rows) if given.claims or any(one.claims for one in records) else []
+    titles = [one.title for one in records if one.title]
     title = given.title or (titles[0] if len(set(titles)) == 1 else "Restyling: " + ", ".join(o.name for o in outs))
     report = page.build(rows, outs, title=title, claims=found, most_pictures=pictures)
     with writing(folder):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -13,15 +12,15 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from stylize.errors import StylizeError, UsageError, one_line
-from stylize.io.files import Folder, is_empty, writing
+from stylize.io.files import Folder, is_empty
 from stylize.io.location import LocalPath, ObjectUri, absolute, local_path, locate
+from stylize.results import run_record
 from stylize.results.output_lease import OutputLease
 from stylize.results.output_lock import OutputLock
-from stylize.results.read import write_json_atomic
 from stylize.results.remote_parts import Mirror, copy_run
+from stylize.results.run_record import RunRecord
 
 _COPY, _IN_USE = "stylize-rows-", ".in-use"
 
@@ -65,10 +64,10 @@ class OutputDir:
         """The path or URI of something in it."""
         return self._place.at(name)
 
-    def record(self, record: dict[str, Any]) -> None:
-        """Write run.json."""
-        write_record(self.folder, record)
-        self.publish("run.json")
+    def save(self, record: RunRecord) -> None:
+        """Write run.json. Raises as `RunRecord.write` does, and as `publish`."""
+        record.write(self.folder)
+        self.publish(run_record.NAME)
 
     def publish(self, name: str) -> None:
         """Put a file that was written to `folder` into OUT. Raises CannotContinueError."""
@@ -179,27 +178,3 @@ def _submitted() -> bool:
 def new_run_id() -> str:
     """Sorts by time, and no two are the same."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-
-
-def earlier_runs(out: Path) -> list[dict[str, Any]]:
-    """What run.json says of the runs of an OUT, the newest first; none where there is no such file."""
-    try:
-        record = json.loads((out / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return [record, *reversed(record.get("earlier_runs", []))] if isinstance(record, dict) else []
-
-
-def write_record(out: Path, record: dict[str, Any]) -> None:
-    """run.json: this run, and the earlier ones of the same OUT below it, as their rows stay."""
-    path = out / "run.json"
-    earlier: list[Any] = []
-    try:
-        old = json.loads(path.read_text(encoding="utf-8"))
-        earlier = old.pop("earlier_runs", [])
-        if old.get("run_id") != record["run_id"]:
-            earlier.append(old)
-    except (OSError, ValueError, AttributeError):
-        pass
-    with writing(path):
-        write_json_atomic(path, record | {"earlier_runs": earlier})

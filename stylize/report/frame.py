@@ -134,12 +134,3 @@ def _name(out: Path, outs: Sequence[Path]) -> str:
     """The folder's name; with its parent's where two are called the same."""
     same = [other for other in outs if other.name == out.name]
     return out.name if len(same) == 1 else f"{out.parent.name}/{out.name}"
-
-
-def record(out: Path) -> dict[str, Any]:
-    """A run's run.json; empty where there is none that can be read."""
-    try:
-        found: dict[str, Any] = json.loads((out / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found

@@ -15,7 +15,7 @@ import pandas as pd
 from stylize.io.files import write_atomic
 from stylize.report import pictures, plots, tables, words
 from stylize.report.claims import Claim
-from stylize.report.frame import record
+from stylize.results.run_record import RunRecord, read_runs
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -64,14 +64,14 @@ def build(rows: pd.DataFrame, outs: Sequence[Path], *, title: str, claims: list[
 
 
 def _run(out: Path) -> Run:
-    found = record(out)
-    machine = found.get("environment", {})
+    record = next(iter(read_runs(out)), RunRecord())
+    machine = record.environment
     cards = ", ".join(str(card.get("name")) for card in machine.get("gpus") or [])
     versions = machine.get("versions", {})
     facts = {
-        "command": found.get("command"),
-        "begun": found.get("started_at"),
-        "program": found.get("git_commit"),
+        "command": record.command,
+        "begun": record.started_at,
+        "program": record.git_commit,
         "processor": f"{machine.get('cpu_model')}, {machine.get('cpu_usable')} cores" if machine else None,
         "accelerators": cards,
         "system": machine.get("os"),

@@ -1,0 +1,97 @@
+"""run.json: one reader and one writer, for runs and sweeps of today and of older programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stylize.errors import UsageError
+from stylize.results.run_record import RunRecord, read_runs
+from tests.support.samples import ROOT
+
+
+def record(run_id: str, **fields: object) -> RunRecord:
+    return RunRecord.begin(run_id, "jobs.stylize_folder", ["a b", "s", "o"], **fields)
+
+
+def test_a_record_says_what_began_where_and_by_which_code() -> None:
+    begun = record("r", retry_failed=False, config={"seed": 3})
+    assert begun.command == "python -m jobs.stylize_folder 'a b' s o"
+    assert begun.started_at is not None
+    assert begun.environment["python"]
+    assert begun.code_sha256
+    assert begun.finished_at is None
+
+
+def test_what_is_written_is_read_back_with_earlier_runs_newest_first(tmp_path: Path) -> None:
+    for run_id in ("first", "second", "third"):
+        one = record(run_id, config={"seed": 3})
+        one.write(tmp_path)
+        one.counts = {"ok": 2}
+        one.write(tmp_path)
+    runs = read_runs(tmp_path)
+    assert [run.run_id for run in runs] == ["third", "second", "first"]
+    assert [run.counts for run in runs] == [{"ok": 2}] * 3
+    assert runs[0].settings_of("no variant") == {"seed": 3}
+
+
+def test_the_file_holds_what_was_said_and_no_more(tmp_path: Path) -> None:
+    RunRecord(run_id="r", config={"shard": None}).write(tmp_path)
+    assert json.loads((tmp_path / "run.json").read_text()) == {
+        "run_id": "r", "config": {"shard": None}, "earlier_runs": [],
+    }  # fmt: skip
+
+
+def test_what_a_newer_program_said_of_an_earlier_run_stays(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"run_id": "new", "cost": {"usd": 1}, "earlier_runs": [{"run_id": "old"}]}')
+    RunRecord(run_id="mine").write(tmp_path)
+    assert json.loads((tmp_path / "run.json").read_text())["earlier_runs"] == [
+        {"run_id": "old"}, {"run_id": "new", "cost": {"usd": 1}},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["claims", "scalability"])
+def test_a_record_of_an_older_program_is_read(name: str) -> None:
+    (run, *_) = read_runs(ROOT / "reports" / name / "run")
+    assert run.title
+    assert run.environment["versions"]["torch"]
+    variant = next(iter(run.variants))
+    assert run.settings_of(variant)["stylizer"]
+
+
+def test_no_file_is_no_runs(tmp_path: Path) -> None:
+    assert read_runs(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "Expecting value"),
+        ('{"run_id": "r', "Unterminated string"),
+        ("[1]", "no attribute"),
+        ("null", "no attribute"),
+        ('{"run_id": 3}', "run_id: "),
+        ('{"counts": {"ok": "many"}}', "counts.ok: "),
+        ('{"earlier_runs": ["x"]}', "a run: "),
+        ('{"earlier_runs": 7}', "int"),
+        ('{"config": "\udcff"}', "decode"),
+    ],
+)
+def test_a_damaged_file_is_one_line_that_says_what_to_do(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "run.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    for act in (lambda: read_runs(tmp_path), lambda: RunRecord(run_id="r").write(tmp_path)):
+        with pytest.raises(
+            UsageError, match=r"run\.json is not the record of a run \(.*\): mend it, or move"
+        ) as raised:
+            act()
+        assert said in str(raised.value)
+        assert "\n" not in str(raised.value)
+    assert (tmp_path / "run.json").read_text(encoding="utf-8", errors="surrogateescape") == text
+
+
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    (tmp_path / "run.json").mkdir()
+    with pytest.raises(UsageError, match="Is a directory"):
+        read_runs(tmp_path)
