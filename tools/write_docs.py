@@ -132,13 +132,13 @@ def _fields(model: type[BaseModel]) -> str:
 
 
 def _settings() -> str:
-    """Return the settings of all methods; one that several methods have alike stands once."""
+    """Return the settings of all methods by name; one that several methods have alike stands once."""
     methods: dict[tuple[str, ...], list[str]] = {}
     for name in stylizers.names():
         for setting, field in stylizers.find(name).settings_type.model_fields.items():
             row = (f"`{setting}`", _takes(field.annotation), _default(field), field.description or "")
             methods.setdefault(row, []).append(f"`{name}`")
-    rows = ((row[0], ", ".join(names), *row[1:]) for row, names in methods.items())
+    rows = ((row[0], ", ".join(names), *row[1:]) for row, names in sorted(methods.items()))
     return "\n" + _table(("setting", "methods", "value", "default", "meaning"), rows) + "\n"
 
 
