@@ -65,12 +65,12 @@ class Perceptual:
         self._vgg = vgg.to(device).to(memory_format=torch.channels_last)
         self._device = torch.device(device)
 
-    def see(self, image: Tensor) -> tuple[Tensor, StyleFeatures]:
-        """Features at CONTENT_LAYER, (1, 512, H / 8, W / 8), and what the picture looks like."""
+    def features(self, image: Tensor) -> tuple[Tensor, StyleFeatures]:
+        """Return features at CONTENT_LAYER, (1, 512, H / 8, W / 8), and those that tell one style from another."""
         with torch.inference_mode():
             batch = image[None].to(self._device, memory_format=torch.channels_last)
-            features = self._vgg(batch)
-            return features[CONTENT_LAYER], StyleFeatures.of(features)
+            layers = self._vgg(batch)
+            return layers[CONTENT_LAYER], StyleFeatures.of(layers)
 
 
 def content_distance(ours: Tensor, theirs: Tensor) -> float:

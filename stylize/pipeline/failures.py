@@ -1,17 +1,31 @@
-"""What becomes of a task that does not end well: which exceptions mean what, and the row of a task that is lost."""
+"""What becomes of a task that fails: which exceptions mean which status, and the row of a task that is lost."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import torch
 
 from stylize.config import JobConfig
+from stylize.errors import (
+    CannotContinueError,
+    ImageError,
+    StylizeError,
+    WeightsError,
+    message_of,
+    named_message,
+)
 from stylize.pipeline.log_context import at_task
 from stylize.results.schema import Row
 from stylize.tasks.task import Task
+
+if TYPE_CHECKING:
+    from stylize.pipeline.in_flight import InFlight
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +41,52 @@ _OUT_OF_MEMORY = (
 """In the message of a plain RuntimeError."""
 
 
+class NotFiniteError(StylizeError):
+    """The stylizer's result has NaN or infinity in it."""
+
+
+class FailureHandler:
+    """Turns whatever a stage raises into its task's status and error: the one place that catches broadly."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self.fatal: CannotContinueError | None = None
+        """The first error after which no result can be written any more."""
+
+    @contextlib.contextmanager
+    def handled(self, item: InFlight) -> Iterator[None]:
+        """Do a stage's work on an item: an exception fails the item and goes no further; logs name its task."""
+        with at_task(item.task.task_id):
+            try:
+                yield
+            except Exception as error:
+                self._fail(item, error)
+
+    def _fail(self, item: InFlight, error: Exception) -> None:
+        status, known = status_of(error), isinstance(error, StylizeError)
+        text = (message_of if known else named_message)(error, 1000)
+        unexpected = status == "failed" and not known
+        log.warning("%s: %s", status, text, exc_info=error if unexpected else None)
+        item.fail(status, text)
+        if status == "oom":
+            free_memory(self._device)
+        if isinstance(error, CannotContinueError):
+            self.fatal = self.fatal or error
+
+
+def status_of(error: Exception) -> str:
+    """Return the status of a row whose task raised this."""
+    if isinstance(error, ImageError):
+        return error.status
+    if isinstance(error, WeightsError):  # of a style that is a checkpoint
+        return "corrupt"
+    if isinstance(error, NotFiniteError):
+        return "nan"
+    return "oom" if out_of_memory(error) else "failed"
+
+
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an exception means that memory ran out, on the device or the host."""
+    """Return whether an exception means that memory ran out, on the device or the host."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
@@ -41,7 +99,7 @@ def free_memory(device: str) -> None:
 
 
 def task_columns(task: Task) -> Row:
-    """The columns that say which task a row is of."""
+    """Return the columns that say which task a row is of."""
     pair = task.pair
     return {
         "task_id": task.task_id,
@@ -56,7 +114,7 @@ def task_columns(task: Task) -> Row:
 
 
 def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str, where: Row) -> Row:
-    """The row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`. Logs its error.
+    """Return the row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`. Logs its error.
 
     `where` holds what is known of the worker: `worker_id`, `node`, `gpu_ids`.
     """

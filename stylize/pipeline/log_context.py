@@ -12,7 +12,7 @@ current_task: ContextVar[str | None] = ContextVar("current_task", default=None)
 
 @contextlib.contextmanager
 def at_task(task_id: str) -> Iterator[None]:
-    """What is logged inside is about this task."""
+    """Mark what is logged in the block as about this task."""
     token = current_task.set(task_id)
     try:
         yield

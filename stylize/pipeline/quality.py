@@ -1,4 +1,4 @@
-"""The quality columns of a result: SSIM, image statistics, and VGG19's and LPIPS's word where they are asked."""
+"""The quality columns of a result: SSIM, image statistics, and, where asked for, distances by VGG19 and LPIPS."""
 
 from __future__ import annotations
 
@@ -31,72 +31,73 @@ _KEPT = 16
 
 
 class Scorer:
-    """Scores of results; safe to call from several threads."""
+    """Scores results; safe to call from several threads."""
 
     def __init__(self, config: JobConfig, device: str) -> None:
-        """Loads what `perceptual` and `lpips` ask for. Raises WeightsError, or UsageError without torchmetrics."""
+        """Load what `perceptual` and `lpips` ask for. Raises WeightsError, or UsageError without torchmetrics."""
         self._device = torch.device(device)
-        self._judge: Perceptual | None = None
+        self._vgg19: Perceptual | None = None
         self._lpips: Any = None
         self._columns: Row = {}
         if config.perceptual is not None:
             path = None if config.perceptual == TORCHVISION else at_hand(config.perceptual)
-            self._judge = Perceptual(path, self._device)
-            self._columns["perceptual_variant"] = f"vgg19 {self._judge.sha256}"
+            self._vgg19 = Perceptual(path, self._device)
+            self._columns["perceptual_variant"] = f"vgg19 {self._vgg19.sha256}"
         if config.lpips != "none":
             self._lpips = _lpips(config.lpips).to(self._device)
             self._columns["lpips_variant"] = f"{config.lpips} torchmetrics {importlib.metadata.version('torchmetrics')}"
         # One network's pass at a time: two would share the cores and the memory.
-        self._turn = threading.Lock()
+        self._one_pass = threading.Lock()
         self._known: OrderedDict[str, Statistics] = OrderedDict()
 
-    def look(self, artwork: Pixels) -> StyleFeatures | None:
-        """What an artwork's features are like; None where nobody asks."""
-        if self._judge is None or min(artwork.shape[:2]) < LEAST_PX:
+    def style_features(self, artwork: Pixels) -> StyleFeatures | None:
+        """Return the features of an artwork that results are compared with; None where nobody asks for distances."""
+        if self._vgg19 is None or min(artwork.shape[:2]) < LEAST_PX:
             return None
-        with self._turn:
-            return self._judge.see(self._seen(artwork))[1]
+        with self._one_pass:
+            return self._vgg19.features(self._shrunk(artwork))[1]
 
-    def score(self, content: Pixels, content_sha256: str, result: Pixels, look: StyleFeatures | None) -> Row:
-        """The columns for one result; what could not be measured is left out."""
+    def score(self, content: Pixels, content_sha256: str, result: Pixels, style: StyleFeatures | None) -> Row:
+        """Return the columns of one result; what could not be measured is left out."""
         row: Row = dict(self._columns)
         if content.shape == result.shape:
             row["ssim"] = ssim(content, result)
-        for prefix, found in (("content", self._statistics(content, content_sha256)), ("output", statistics(result))):
-            row |= {f"{prefix}_{name}": value for name, value in found._asdict().items()}
+        for prefix, values in (("content", self._statistics(content, content_sha256)), ("output", statistics(result))):
+            row |= {f"{prefix}_{name}": value for name, value in values._asdict().items()}
         if min(result.shape[:2]) < LEAST_PX or content.shape != result.shape:
             return row
-        with self._turn, torch.inference_mode():
-            if self._judge is not None:
-                seen, ours = self._judge.see(self._seen(result))
-                row["content_distance"] = content_distance(seen, self._judge.see(self._seen(content))[0])
-                if look is not None:
-                    row["gram_distance"] = sum(ours.gram_distance(look).values())
-                    row["moments_distance"] = sum(ours.moments_distance(look).values())
+        with self._one_pass, torch.inference_mode():
+            if self._vgg19 is not None:
+                of_result, ours = self._vgg19.features(self._shrunk(result))
+                of_content, _ = self._vgg19.features(self._shrunk(content))
+                row["content_distance"] = content_distance(of_result, of_content)
+                if style is not None:
+                    row["gram_distance"] = sum(ours.gram_distance(style).values())
+                    row["moments_distance"] = sum(ours.moments_distance(style).values())
             if self._lpips is not None:
-                pair = (self._seen(pixels)[None] for pixels in (result, content))
+                pair = (self._shrunk(pixels)[None] for pixels in (result, content))
                 row["lpips"] = float(self._lpips(*pair))
         return row
 
-    def _seen(self, pixels: Pixels) -> Tensor:
-        """(3, H, W) in [0, 1] of a long side of LONG_SIDE_PX at most."""
+    def _shrunk(self, pixels: Pixels) -> Tensor:
+        """Return (3, H, W) in [0, 1] with a long side of LONG_SIDE_PX at most."""
         image = Image.fromarray(pixels)
         image.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX), Image.Resampling.LANCZOS)
         return to_tensor(np.asarray(image), self._device)
 
     def _statistics(self, content: Pixels, sha256: str) -> Statistics:
-        """A photo's are kept, as it comes by once for every artwork."""
+        """Return a photo's statistics, kept for a while, as it comes by once for every artwork."""
         key = f"{sha256} {content.shape}"
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = statistics(content)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = statistics(content)
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
-        return found
+        return known
 
 
 def _lpips(backbone: Literal["alex", "vgg", "squeeze"]) -> Any:
-    """torchmetrics' LPIPS, whose linear layers ship with it; its backbone is torchvision's."""
+    """Load torchmetrics' LPIPS, whose linear layers ship with it; its backbone is torchvision's."""
     try:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
     except ImportError:

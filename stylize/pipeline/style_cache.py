@@ -25,31 +25,40 @@ KEPT = 8
 
 @dataclass(slots=True)
 class CachedStyle:
-    """One artwork: its pixels (or, of a checkpoint, its bytes) until it is encoded, then its code; or why not."""
+    """One artwork on its way: read (`pixels`, or a checkpoint's `weights`), then encoded (`code`), or broken (`error`).
+
+    `lock` is held while it is read, so that threads that want the same artwork wait for one that reads it.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     loaded: bool = False
     pixels: Pixels | None = None
     weights: tuple[bytes, Path] | None = None
+    """A checkpoint's bytes and where they are from."""
     sha256: str | None = None
     error: Exception | None = None
     code: Any = None
     encoded: bool = False
-    look: StyleFeatures | None = None
-    """What it is judged by."""
+    features: StyleFeatures | None = None
+    """What results are compared with; None where nobody asks for distances."""
 
 
 class StyleCache:
-    """The last few artworks. `get` may be called from several threads, `code` from one."""
+    """Keeps the last few artworks, read and encoded once each. Call `get` from any thread, `code` from one.
 
-    def __init__(self, config: JobConfig, stylizer: Stylizer, look: Callable[[Pixels], StyleFeatures | None]) -> None:
-        self.config, self.stylizer, self._look = config, stylizer, look
+    `features_of` is asked once per artwork for what results are compared with.
+    """
+
+    def __init__(
+        self, config: JobConfig, stylizer: Stylizer, features_of: Callable[[Pixels], StyleFeatures | None]
+    ) -> None:
+        self._config, self._stylizer, self._features_of = config, stylizer, features_of
         self.are_weights = stylizer.styles_are_weights and stylizer.weights_sha256 is None
         self._kept: OrderedDict[tuple[str, str], CachedStyle] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, wanted: Input) -> CachedStyle:
-        """An artwork, read now or kept from before; a broken one carries its `error`."""
+        """Return an artwork, read now or kept from before; a broken one has its `error`."""
         key = (wanted.uri, wanted.identity)
         with self._lock:
             style = self._kept.setdefault(key, CachedStyle())
@@ -63,31 +72,31 @@ class StyleCache:
 
     def _load(self, style: CachedStyle, wanted: Input) -> None:
         try:
-            side, limit = self.config.style_resolution_px, self.config.max_pixels
-            look = functools.partial(refuse_too_large, long_side_px=side, max_pixels=limit)
-            data = read_bytes(wanted.uri, None if self.are_weights else look)
+            side, limit = self._config.style_resolution_px, self._config.max_pixels
+            check_header = functools.partial(refuse_too_large, long_side_px=side, max_pixels=limit)
+            data = read_bytes(wanted.uri, None if self.are_weights else check_header)
             style.sha256 = hashlib.sha256(data).hexdigest()
             if self.are_weights:
                 style.weights = data, Path(wanted.uri)
             else:
                 style.pixels = decode(data, long_side_px=side, max_pixels=limit).pixels
         except ImageError as error:
-            # Kept, so that a broken artwork is read once and not once a photo.
+            # Kept, so that a broken artwork is read once and not once per photo.
             style.error = type(error)(f"style: {error}")
         style.loaded = True
 
     def code(self, style: CachedStyle) -> tuple[Any, float | None]:
-        """The code, and the seconds it took to make; None if it was kept. Raises what the method raises."""
+        """Return the code, and the seconds it took to make; None if it was kept. Raises what the method raises."""
         if style.encoded:
             return style.code, None
-        device = self.stylizer.device
+        device = self._stylizer.device
         with timed(str(device)) as clock:
             if style.weights is not None:
-                style.code = self.stylizer.read_style(*style.weights)
+                style.code = self._stylizer.read_style(*style.weights)
             else:
                 assert style.pixels is not None
-                style.code = self.stylizer.encode_style(to_tensor(style.pixels, device))
+                style.code = self._stylizer.encode_style(to_tensor(style.pixels, device))
         if style.pixels is not None:
-            style.look = self._look(style.pixels)
+            style.features = self._features_of(style.pixels)
         style.encoded, style.pixels, style.weights = True, None, None
         return style.code, clock.seconds

@@ -35,7 +35,7 @@ def test_without_weights_there_are_ssim_and_statistics_alone() -> None:
 def test_vgg19_names_itself_and_finds_a_picture_nearest_to_itself(real_data: Path) -> None:
     vgg = real_data / "weights" / "vgg19_features_fp16.safetensors"
     one = scorer(perceptual=str(vgg))
-    look = one.look(PHOTO)
+    look = one.style_features(PHOTO)
     same, other = (one.score(PHOTO, "a", result, look) for result in (PHOTO, OTHER))
     for name in ("content_distance", "gram_distance", "moments_distance"):
         assert same[name] == 0 < other[name]
@@ -45,7 +45,7 @@ def test_vgg19_names_itself_and_finds_a_picture_nearest_to_itself(real_data: Pat
 def test_a_picture_too_small_for_vgg19_has_no_distances(real_data: Path) -> None:
     one = scorer(perceptual=str(real_data / "weights" / "vgg19_features_fp16.safetensors"))
     tiny = PHOTO[:16, :16].copy()
-    assert one.look(tiny) is None
+    assert one.style_features(tiny) is None
     row = one.score(tiny, "a", tiny, None)
     assert row["ssim"] == pytest.approx(1)
     assert "content_distance" not in row

@@ -15,10 +15,8 @@ from stylize import config as configs
 from stylize import images
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError
-from stylize.io.files import Folder
 from stylize.pipeline.failures import lost_row, out_of_memory
 from stylize.pipeline.runner import Runner
-from stylize.results.output_lock import Fence
 from stylize.results.schema import SCHEMA
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
@@ -26,11 +24,13 @@ from stylize.tasks import pairing
 from stylize.tasks.task import Task
 
 
-def make(folders: tuple[Path, Path], out: Path, stylizer: Any = None, **settings: Any) -> tuple[Runner, list[Task]]:
+def make(
+    folders: tuple[Path, Path], out: Path, stylizer: Any = None, token: str | None = None, **settings: Any
+) -> tuple[Runner, list[Task]]:
     content, styles = folders
     values = {"content": str(content), "styles": str(styles), "out": str(out), "stylizer": "identity", "format": "png"}
     config = configs.build(values | settings)
-    runner = Runner(config, stylizer or stylize.load("identity"), run_id="r", worker_id="w", token=None)
+    runner = Runner(config, stylizer or stylize.load("identity"), run_id="r", worker_id="w", token=token)
     return runner, list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
 
 
@@ -179,8 +179,7 @@ def test_a_file_too_large_is_refused_before_it_is_read(folders: tuple[Path, Path
 
 def test_results_of_a_fenced_off_run_are_dropped(folders: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    runner, tasks = make(folders, out)
-    runner._fence = Fence(Folder(str(out)), "mine")
+    runner, tasks = make(folders, out, token="mine")
     (out).mkdir()
     (out / ".run").write_text("another's")
     with pytest.raises(CannotContinueError, match="another run"):

@@ -146,19 +146,19 @@ def _pictures(path: str, role: str, size: int) -> Iterator[Picture]:
 def _rows(
     models: list[Model], photos: list[Picture], artworks: list[Picture], judge: Perceptual, sheets: model_sheets.Sheets
 ) -> pd.DataFrame:
-    looks = [judge.see(artwork.tensor())[1] for artwork in artworks]
+    looks = [judge.features(artwork.tensor())[1] for artwork in artworks]
     rows = []
     with torch.inference_mode(), Reporter(RunStats(len(photos) * len(artworks) * len(models))) as shown:
         codes = [[model.stylizer.encode_style(artwork.tensor()) for artwork in artworks] for model in models]
         for photo in photos:
             tensor = photo.tensor()
-            content, _ = judge.see(tensor)
+            content, _ = judge.features(tensor)
             for (number, model), (column, artwork) in itertools.product(enumerate(models), enumerate(artworks)):
                 restyle = partial(model.stylizer.stylize, code=codes[number][column])
                 result = restyle(tensor)
                 pixels = to_pixels(result)
                 sheets.add(number, photo, artwork, pixels)
-                seen, look = judge.see(result)
+                seen, look = judge.features(result)
                 rows.append(
                     {
                         "model": model.name,

@@ -53,7 +53,7 @@ def test_a_row_of_a_worker_is_in_its_log(failed: tuple[Rows, str], photo: str) -
     when, host, worker, level, rest = line.split(" ", 4)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", when)
     assert (host, worker, level) == (row["node"], row["worker_id"], "WARNING")
-    assert rest == f"task {row['task_id']}: stylize.pipeline.runner: {row['status']}: {row['error']}"
+    assert rest == f"task {row['task_id']}: stylize.pipeline.failures: {row['status']}: {row['error']}"
 
 
 def test_a_row_of_the_driver_is_in_its_log(failed: tuple[Rows, str]) -> None:

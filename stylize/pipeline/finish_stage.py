@@ -1,0 +1,62 @@
+"""The last stage: score a result, encode it and put it in place."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from stylize.config import JobConfig
+from stylize.images import encode
+from stylize.io.files import Folder
+from stylize.pipeline.failures import FailureHandler
+from stylize.pipeline.in_flight import InFlight
+from stylize.pipeline.quality import Scorer
+from stylize.results.output_lock import Fence
+from stylize.results.schema import Row
+
+
+class FinishStage:
+    """Scores and writes results, in several threads at once.
+
+    scorer: None where scores would mean nothing, as of untrained weights. token: the run's fence: once another driver
+    holds OUT, results are no longer put in place.
+    """
+
+    def __init__(self, config: JobConfig, scorer: Scorer | None, token: str | None, failures: FailureHandler) -> None:
+        self._config, self._scorer, self._failures = config, scorer, failures
+        self._out = Folder(config.out)
+        self._fence = None if token is None else Fence(self._out, token)
+
+    def run(self, item: InFlight) -> Row:
+        """End a task: return its row, whole, whatever became of it."""
+        if not item.failed:
+            with self._failures.handled(item):
+                self._score(item)
+                self._write(item)
+        item.row["total_s"] = time.perf_counter() - item.began_s
+        if item.failed:
+            item.row.update(output_uri=None, output_sha256=None)
+        item.drop_pictures()
+        return item.row
+
+    def _score(self, item: InFlight) -> None:
+        assert item.result is not None
+        assert item.content is not None
+        assert item.style is not None
+        start = time.perf_counter()
+        if self._scorer is not None:
+            item.row |= self._scorer.score(item.content, item.row["content_sha256"], item.result, item.style.features)
+        item.row["score_s"] = time.perf_counter() - start
+
+    def _write(self, item: InFlight) -> None:
+        row = item.row
+        assert item.result is not None
+        start = time.perf_counter()
+        data = encode(item.result, self._config.format, self._config.quality)
+        row["encode_s"] = time.perf_counter() - start
+        start = time.perf_counter()
+        name = f"images/{item.task.output_name}"
+        self._out.write(name, data, guard=self._fence)
+        row["write_s"] = time.perf_counter() - start
+        row["output_uri"] = self._out.at(name)
+        row["output_sha256"] = hashlib.sha256(data).hexdigest()

@@ -1,0 +1,36 @@
+"""A task on its way through the stages of the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stylize.images import Pixels
+from stylize.pipeline.style_cache import CachedStyle
+from stylize.results.schema import Row
+from stylize.tasks.task import Task
+
+
+@dataclass(slots=True)
+class InFlight:
+    """A task, the row that the stages fill, and the pictures that the next stage needs.
+
+    `began_s` is when it was begun, by `perf_counter`.
+    """
+
+    task: Task
+    row: Row
+    began_s: float
+    style: CachedStyle | None = None
+    content: Pixels | None = None
+    result: Pixels | None = None
+    failed: bool = False
+
+    def fail(self, status: str, error: str) -> None:
+        """Put status and error into the row, and let go of the pictures."""
+        self.row.update(status=status, error=error)
+        self.failed = True
+        self.drop_pictures()
+
+    def drop_pictures(self) -> None:
+        """Let go of the pictures: futures keep the rest until the batch is done."""
+        self.content = self.result = None

@@ -1,0 +1,54 @@
+"""The first stage: read and decode a photo and its artwork, with what a row says of them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from datetime import UTC, datetime
+
+from stylize.config import JobConfig
+from stylize.images import decode, refuse_too_large
+from stylize.io.files import read_bytes
+from stylize.pipeline.failures import FailureHandler, task_columns
+from stylize.pipeline.in_flight import InFlight
+from stylize.pipeline.style_cache import StyleCache
+from stylize.results.schema import Row
+from stylize.tasks.task import Task
+
+
+class ReadStage:
+    """Reads inputs, in several threads at once. `columns` are those that all rows of the worker share."""
+
+    def __init__(self, config: JobConfig, styles: StyleCache, columns: Row, failures: FailureHandler) -> None:
+        self._config, self._styles, self._columns, self._failures = config, styles, columns, failures
+
+    def run(self, task: Task) -> InFlight:
+        """Begin a task: return it with its pictures, or with why there are none."""
+        began_s = time.perf_counter()
+        row = {**self._columns, **task_columns(task), "started_at": datetime.now(UTC), "status": "ok"}
+        item = InFlight(task, row, began_s)
+        with self._failures.handled(item):
+            self._read(item)
+        return item
+
+    def _read(self, item: InFlight) -> None:
+        row, pair = item.row, item.task.pair
+        side, limit = self._config.resolution_px, self._config.max_pixels
+        check_header = functools.partial(refuse_too_large, long_side_px=side, max_pixels=limit)
+        start = time.perf_counter()
+        data = read_bytes(pair.content.uri, check_header)
+        row["content_sha256"] = hashlib.sha256(data).hexdigest()
+        item.style = style = self._styles.get(pair.style)
+        row["read_s"] = time.perf_counter() - start
+        row["style_sha256"] = style.sha256
+        if self._styles.are_weights:
+            row["weights_sha256"] = style.sha256
+        if style.error is not None:
+            raise style.error.with_traceback(None)
+        start = time.perf_counter()
+        decoded = decode(data, long_side_px=side, max_pixels=limit, truncated=self._config.truncated)
+        row["decode_s"] = time.perf_counter() - start
+        row["truncated"] = decoded.truncated
+        row["source_width_px"], row["source_height_px"] = decoded.source_width_px, decoded.source_height_px
+        item.content = decoded.pixels
