@@ -1,4 +1,7 @@
-"""The nodes of a cluster, asked before work starts: what they have, what they see of inputs and OUT, who runs where."""
+"""Ask the nodes of a cluster, before work starts, what they have and what they see of the inputs and OUT.
+
+`check_nodes` asks, judges, describes and announces. A node that joins later is checked by its worker, before it loads.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ class Requirements:
     token: str
 
     def missing(self) -> str | None:
-        """The first thing this machine does not see, in a line that names it; None if all is there."""
+        """Return the first thing this machine does not see, in a line that names both; None if all is there."""
         for role, uri in self.inputs:
             if (why := why_unreadable(uri)) is not None:
                 return f"{node_name()} does not see {role} {one_line(uri)} ({why})"
@@ -48,15 +51,15 @@ class Requirements:
         return None
 
     def check(self) -> None:
-        """Raises UnfitNodeError if something is missing here."""
+        """Raise UnfitNodeError if something is missing here."""
         if (line := self.missing()) is not None:
             raise UnfitNodeError(line)
 
 
 def requirements(config: JobConfig, first: Pair, token: str, others: Iterable[JobConfig] = ()) -> Requirements:
-    """What nodes must see: the first pair's files stand for their folders, which every node must have alike.
+    """Return what nodes must see. The first pair's files stand for their folders, which every node must have alike.
 
-    `others` may name more weights.
+    others: configs of the same run that may name more weights.
     """
     inputs = [("CONTENT's", first.content.uri), ("STYLES'", first.style.uri)]
     for one in (config, *others):
@@ -68,7 +71,7 @@ def requirements(config: JobConfig, first: Pair, token: str, others: Iterable[Jo
 
 
 def one_worker_per_node(config: JobConfig) -> JobConfig:
-    """In isolated mode on CPUs, a worker that takes all of a machine's, unless their number was given.
+    """Return the config of workers that take all CPUs of a machine, in isolated mode where no number was given.
 
     Raises UsageError where machines differ: a worker on one would be another's neighbour or find no room.
     """
@@ -76,14 +79,22 @@ def one_worker_per_node(config: JobConfig) -> JobConfig:
         return config
     sizes = {node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]} - {0.0}
     if len(sizes) != 1:
-        found = " and ".join(f"{size:g}" for size in sorted(sizes)) or "no"
-        raise UsageError(f"isolated mode: this cluster has machines of {found} CPUs; give --cpus-per-actor")
+        listed = " and ".join(f"{size:g}" for size in sorted(sizes)) or "no"
+        raise UsageError(f"isolated mode: this cluster has machines of {listed} CPUs; give --cpus-per-actor")
     return config.model_copy(update={"cpus_per_actor": sizes.pop()})
 
 
 @dataclass(frozen=True)
+class NodeAnswer:
+    """What a node said: the first thing that it does not see, None if it sees all, and its versions."""
+
+    missing: str | None
+    versions: dict[str, str | None]
+
+
+@dataclass(frozen=True)
 class Node:
-    """A node and the workers that fit there. `versions` are empty for one that was not asked."""
+    """A node as `run.json` has it, with how many workers fit there. `versions` are empty for one that was not asked."""
 
     name: str
     cpus: float
@@ -93,92 +104,114 @@ class Node:
     versions: dict[str, str | None] = field(default_factory=dict)
 
     def line(self) -> str:
-        """`gpu-1: 8 CPU, 2 GPU (L4): 4 workers`."""
+        """Return `gpu-1: 8 CPU, 2 GPU (L4): 4 workers`."""
         cards = f", {self.gpus:g} GPU" + (f" ({self.card})" if self.card else "") if self.gpus else ""
         return f"{self.name}: {self.cpus:g} CPU{cards}: {self.workers or 'no'} worker{'' if self.workers == 1 else 's'}"
 
 
 def check_nodes(options: SchedulerOptions, wanted: Requirements, note: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Ask every node where a worker fits; says who runs where, and what differs. Returns the nodes for run.json.
+    """Ask every node where a worker fits, say who runs where and what differs, return the nodes for run.json.
 
-    One that is lost meanwhile is left out. Raises UsageError naming each node that lacks something, CannotContinueError
-    for one that does not answer.
+    A node that is lost meanwhile is left out. Raises UsageError naming each node that lacks something,
+    CannotContinueError for one that does not answer.
     """
     alive = [node for node in ray.nodes() if node["Alive"]]
-    fits = {node["NodeID"]: workers_that_fit(node, options.cpus, options.gpus) for node in alive}
-    answers = _answers([node for node in alive if fits[node["NodeID"]]], wanted)
-    # One that was lost meanwhile is nobody's mistake.
-    alive = [node for node in alive if node["NodeID"] in answers or not fits[node["NodeID"]]]
-    bad = [missing for missing, _ in answers.values() if missing is not None]
-    if bad:
-        raise UsageError("; ".join(bad) + ": make it visible there under the same path, or leave that node out")
-    found = []
-    for node in alive:
-        have = node["Resources"]
-        card = next((name.partition(":")[2] for name in have if name.startswith("accelerator_type:")), None)
-        name, node_id = node["NodeManagerHostname"], node["NodeID"]
-        versions = answers[node_id][1] if node_id in answers else {}
-        found.append(Node(name, have.get("CPU", 0), have.get("GPU", 0), card, fits[node_id], versions))
-    for one in found:
-        note(f"  {one.line()}")
-    takes = f"{options.cpus:g} CPU" + (f" and {options.gpus:g} GPU" if options.gpus else "")
-    most = sum(one.workers for one in found)
-    note(f"{min(most, options.actors or most)} workers of {takes} each; nodes that join later are used, too")
-    if not most and options.actors is None:
-        note("no machine has room for one, and one is asked for: --actors N asks for N, which makes a cluster grow")
-    for line in _differences(found):
-        note(line)
-    return [asdict(one) for one in found]
+    answers = ask_nodes([node for node in alive if _workers(node, options)], wanted)
+    judge_answers(answers.values())
+    nodes = describe_nodes(alive, answers, options)
+    announce_nodes(nodes, options, note)
+    return [asdict(node) for node in nodes]
 
 
-def _answers(nodes: list[dict[str, Any]], wanted: Requirements) -> dict[str, tuple[str | None, dict[str, str | None]]]:
-    asked = {}
+def ask_nodes(nodes: list[dict[str, Any]], wanted: Requirements) -> dict[str, NodeAnswer]:
+    """Return the answers of nodes of `ray.nodes()` by their ids; one that is lost meanwhile has none.
+
+    Raises CannotContinueError for a node that is alive and does not answer within ASK_S.
+    """
+    calls = {}
     for node in nodes:
         # It takes no CPU, so that it need not wait for other people's work.
-        where = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        asked[node["NodeID"]] = _probe.options(num_cpus=0, scheduling_strategy=where).remote(wanted)
-    names = {node["NodeID"]: node["NodeManagerHostname"] for node in nodes}
+        strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        calls[node["NodeID"]] = _answer.options(num_cpus=0, scheduling_strategy=strategy).remote(wanted)
+    if calls:
+        ray.wait(list(calls.values()), num_returns=len(calls), timeout=ASK_S)
     answers = {}
-    refs = list(asked.values())
-    if refs:
-        ray.wait(refs, num_returns=len(refs), timeout=ASK_S)
-    for node_id, ref in asked.items():
+    for node in nodes:
+        node_id, name = node["NodeID"], node["NodeManagerHostname"]
         try:
-            answers[node_id] = ray.get(ref, timeout=1)
+            answers[node_id] = ray.get(calls[node_id], timeout=1)
         except RayError as error:
-            if node_id not in {node["NodeID"] for node in ray.nodes() if node["Alive"]}:
+            if node_id not in {one["NodeID"] for one in ray.nodes() if one["Alive"]}:
                 continue
-            if not isinstance(error, GetTimeoutError):
-                line = f"{names[node_id]} could not be asked ({message_of(error)}): end it or mend it"
-                raise CannotContinueError(line) from None
-            line = f"{names[node_id]} did not answer within {ASK_S:.0f} s: end it or mend it"
-            raise CannotContinueError(line) from None
+            late = isinstance(error, GetTimeoutError)
+            how = f"did not answer within {ASK_S:.0f} s" if late else f"could not be asked ({message_of(error, 200)})"
+            raise CannotContinueError(f"{name} {how}: end it or mend it") from None
     return answers
 
 
 @ray.remote(max_retries=1)
-def _probe(wanted: Requirements) -> tuple[str | None, dict[str, str | None]]:
-    return wanted.missing(), versions()
+def _answer(wanted: Requirements) -> NodeAnswer:
+    """Answer, on the node that is asked."""
+    return NodeAnswer(wanted.missing(), versions())
+
+
+def judge_answers(answers: Iterable[NodeAnswer]) -> None:
+    """Raise UsageError if a node lacks something, naming each such node with what it lacks."""
+    lacking = [answer.missing for answer in answers if answer.missing is not None]
+    if lacking:
+        raise UsageError("; ".join(lacking) + ": make it visible there under the same path, or leave that node out")
+
+
+def describe_nodes(
+    alive: list[dict[str, Any]], answers: dict[str, NodeAnswer], options: SchedulerOptions
+) -> list[Node]:
+    """Return what run.json says of the nodes of `ray.nodes()`, without those that should have answered and did not."""
+    nodes = []
+    for node in alive:
+        resources, answer, workers = node["Resources"], answers.get(node["NodeID"]), _workers(node, options)
+        if workers and answer is None:
+            continue
+        card = next((name.partition(":")[2] for name in resources if name.startswith("accelerator_type:")), None)
+        has = {} if answer is None else answer.versions
+        name, cpus, gpus = node["NodeManagerHostname"], resources.get("CPU", 0), resources.get("GPU", 0)
+        nodes.append(Node(name, cpus, gpus, card, workers, has))
+    return nodes
+
+
+def announce_nodes(nodes: list[Node], options: SchedulerOptions, note: Callable[[str], None]) -> None:
+    """Say who runs where, how many workers there are, and which versions differ."""
+    for node in nodes:
+        note(f"  {node.line()}")
+    takes = f"{options.cpus:g} CPU" + (f" and {options.gpus:g} GPU" if options.gpus else "")
+    fit = sum(node.workers for node in nodes)
+    note(f"{min(fit, options.actors or fit)} workers of {takes} each; nodes that join later are used, too")
+    if not fit and options.actors is None:
+        note("no machine has room for one, and one is asked for: --actors N asks for N, which makes a cluster grow")
+    for line in version_differences(nodes):
+        note(line)
+
+
+def version_differences(nodes: list[Node]) -> Iterator[str]:
+    """Yield a line for each package of which some node has another version than this machine."""
+    for name, own in versions().items():
+        has = {node.name: node.versions.get(name) for node in nodes if node.versions}
+        others = [f"{node} has {version}" for node, version in has.items() if version and version != own]
+        if others:
+            here = own or "is not installed"
+            yield f"versions differ: {name} {here} here, {', '.join(others)}; times and pixels may differ, too"
 
 
 def versions() -> dict[str, str | None]:
-    """Of Python and what results depend on, here."""
+    """Return this machine's versions of Python and of what results depend on."""
     return {"python": platform.python_version()} | hardware.versions()
 
 
-def _differences(nodes: list[Node]) -> Iterator[str]:
-    here = versions()
-    for name in here:
-        has = {one.name: one.versions.get(name) for one in nodes if one.versions}
-        other = {node: version for node, version in has.items() if version and version != here.get(name)}
-        if other:
-            listed = ", ".join(f"{node} has {version}" for node, version in other.items())
-            own = here[name] or "is not installed"
-            yield f"versions differ: {name} {own} here, {listed}; times and pixels may differ, too"
+def _workers(node: dict[str, Any], options: SchedulerOptions) -> int:
+    return workers_that_fit(node, options.cpus, options.gpus)
 
 
 def _try_writing(out: Folder) -> None:
-    """Raises OSError or CannotContinueError where nothing can be written."""
+    """Write a file and remove it. Raises OSError or CannotContinueError where that cannot be done."""
     name = f"images/.probe-{uuid.uuid4().hex}"
     out.write(name, b"")
     out.remove(name)

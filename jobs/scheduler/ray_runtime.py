@@ -1,4 +1,4 @@
-"""Ray, for as long as there is work: a cluster that is there, or a local one of this job's own."""
+"""Ray for as long as there is work: a cluster that is there, or a local one of this job's own."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ from jobs.scheduler.shutdown import shutdown
 from stylize.errors import CannotContinueError, UsageError, message_of
 
 CONNECT_S = 10
-HEAD_S = 20.0
+HEAD_SILENT_S = 20.0
 """How long the head may be out of reach. Ray itself would end this process after 60 s, without a line."""
 PROBE_S = 2.0
 END_S = 10.0
+"""How long the main thread has to end the run after the head was lost, before the watch ends the process."""
 
 
 @contextlib.contextmanager
 def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> Iterator[bool]:
-    """Ray for as long as there is work: what it still has to print comes before this job's last lines.
+    """Start or join Ray, and leave it at the end, so that what it still prints comes before this job's last lines.
 
-    Yields whether it is a cluster that was there before. If its head is lost, SIGTERM's handler is called.
+    Yields whether it is a cluster that was there before. If its head is lost, `shutdown` says so and SIGTERM's handler
+    is called.
     """
     ours = not ray.is_initialized()
     start_ray(address, cpus, gpus)
     shared = address_of(address)
     # A Ray Client (ray://) sees the head's port for clients only.
     watched = ours and shared and not shared.startswith("ray://")
-    watch = _HeadWatch(ray.get_runtime_context().gcs_address) if watched else None
+    watch = HeadWatch(ray.get_runtime_context().gcs_address) if watched else None
     try:
         yield bool(shared)
     except RayError as error:
@@ -47,75 +49,83 @@ def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> I
     finally:
         if not shutdown.ray_is_lost:
             if watch is not None:
-                watch.over.set()
+                watch.stop()
             if ours:
                 ray.shutdown()
 
 
 def address_of(given: str | None) -> str | None:
-    """The address of a cluster that is there: what was given, else what RAY_ADDRESS or a submitted job names."""
+    """Return the address of a cluster that is there, as given, else as RAY_ADDRESS or a submitted job names it."""
     return given or os.environ.get("RAY_ADDRESS") or None
 
 
-class _HeadWatch:
-    """A thread that ends the run when the head is gone: calls of Ray would hang for a minute, then end the process."""
+class HeadWatch:
+    """A thread that ends the run when the cluster's head is lost: calls of Ray would hang, then end the process.
+
+    It notes the loss in `shutdown`, calls SIGTERM's handler in the main thread and gives the run END_S to end.
+    """
 
     def __init__(self, address: str) -> None:
-        self.over = threading.Event()
         host, _, port = address.rpartition(":")
-        self._place = host.strip("[]"), int(port)
+        self._address = host.strip("[]"), int(port)
+        self._stopped = threading.Event()
         threading.Thread(target=self._watch, name="head-watch", daemon=True).start()
 
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._stopped.set()
+
     def _watch(self) -> None:
-        how = self._end()
+        how = self._wait_for_loss()
         if how is None:
             return
+        host, port = self._address
         message = (
-            f"Ray's head at {self._place[0]}:{self._place[1]} {how}: start the cluster again, then run the same "
-            "command again: it resumes"
+            f"Ray's head at {host}:{port} {how}: start the cluster again, then run the same command again: it resumes"
         )
         shutdown.lose_head(message)
         _thread.interrupt_main(signal.SIGTERM)
-        if not self.over.wait(END_S):
+        if not self._stopped.wait(END_S):
             # The main thread hangs in a call of Ray, or has said its last line and hangs in Ray's own end.
             if not shutdown.message_passed_on:
                 print(f"cannot go on: {message}", file=sys.stderr, flush=True)
             os._exit(1)
 
-    def _end(self) -> str | None:
-        """Wait for the head's end, and say how it came; None once nobody wants to know.
+    def _wait_for_loss(self) -> str | None:
+        """Return how the head was lost, once it is; None once the watch was stopped.
 
         A head that was started again is another one, and Ray ends a process that asks it as if it were the old one: so
         the end of its process, which ends connections and refuses new ones, counts at once.
         """
-        heard = time.monotonic()
-        while not self.over.is_set():
+        heard_at = time.monotonic()
+        while not self._stopped.is_set():
             try:
-                with socket.create_connection(self._place, timeout=PROBE_S) as connection:
-                    heard = time.monotonic()
+                with socket.create_connection(self._address, timeout=PROBE_S) as connection:
+                    heard_at = time.monotonic()
                     with contextlib.suppress(OSError):  # a time-out: all is well
                         while connection.recv(4096):
                             pass
             except ConnectionRefusedError:
                 return "has ended"
             except OSError:
-                if time.monotonic() - heard > HEAD_S:
-                    return f"has not answered for {HEAD_S:.0f} s"
-                self.over.wait(PROBE_S / 4)
+                if time.monotonic() - heard_at > HEAD_SILENT_S:
+                    return f"has not answered for {HEAD_SILENT_S:.0f} s"
+                self._stopped.wait(PROBE_S / 4)
         return None
 
 
 def start_ray(address: str | None, cpus: float = 0, gpus: float = 0) -> None:
     """Connect to the cluster that `address`, RAY_ADDRESS or a submitted job names, else start a local one.
 
-    cpus, gpus: what a worker takes; UsageError if a local Ray has no room for one, as that cannot grow.
+    cpus, gpus: what a worker takes. Raises UsageError if a local Ray has no room for one, as that cannot grow,
+    CannotContinueError if Ray cannot be reached or started.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     address = address_of(address)
     try:
         if not ray.is_initialized():
             _check_reachable(address)
-            with _own_sigterm():
+            with keep_sigterm_handler():
                 ray.init(
                     address=address or "local",
                     log_to_driver=False,
@@ -132,8 +142,8 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0) -> None:
 
 
 @contextlib.contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """SIGTERM stays whose it was: `ray.init` turns it into `sys.exit(15)`, from its first second on."""
+def keep_sigterm_handler() -> Iterator[None]:
+    """Keep SIGTERM's handler as it was: `ray.init` turns it into `sys.exit(15)`, from its first second on."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -148,20 +158,20 @@ def _own_sigterm() -> Iterator[None]:
 
 
 def _check_reachable(address: str | None) -> None:
-    """Raises OSError if nothing answers at HOST:PORT within CONNECT_S: Ray itself would try for many minutes."""
+    """Raise OSError if nothing answers at HOST:PORT within CONNECT_S: Ray itself would try for many minutes."""
     host, colon, port = (address or "").rpartition(":")
     if colon and host and "/" not in host and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
 
 
 def totals() -> str:
-    """What the cluster has, for a message."""
+    """Return what the cluster has, for a message."""
     have = ray.cluster_resources()
     return f"{have.get('CPU', 0):g} CPU and {have.get('GPU', 0):g} GPU"
 
 
 def check_fits(cpus: float, gpus: float) -> None:
-    """Raises UsageError if no node of a cluster that cannot grow has room for a worker."""
+    """Raise UsageError if no node of a cluster that cannot grow has room for a worker."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(n.get("CPU", 0) >= cpus and n.get("GPU", 0) >= gpus for n in nodes):
         raise UsageError(

@@ -1,4 +1,4 @@
-"""What runs in an actor: a stylizer loaded once, batches of tasks in, Arrow batches of rows out."""
+"""The actor of a worker: it loads a stylizer once, then takes batches of tasks and returns Arrow batches of rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WORKER_ENV = {
 
 
 class LoadError(StylizeError):
-    """This worker could not load, perhaps for its machine's sake: a broken driver, a package that is not there."""
+    """This worker could not load, perhaps because of its machine: a broken driver, a package that is not there."""
 
 
 class UnfitNodeError(StylizeError):
@@ -43,7 +43,7 @@ class UnfitNodeError(StylizeError):
 
 @dataclass(frozen=True)
 class WorkerLocation:
-    """Where a worker runs: Ray's id of the node, its name, and the cards it was given."""
+    """Where a worker runs: Ray's id of the node, the node's name, and the cards that the worker was given."""
 
     node_id: str
     node: str
@@ -51,36 +51,36 @@ class WorkerLocation:
 
     @property
     def gpu_ids_text(self) -> str | None:
-        """The column `gpu_ids`: `0,1` for two."""
+        """Return what the column `gpu_ids` holds: `0,1` for two cards, None for none."""
         return ",".join(self.gpu_ids) or None
 
 
 class BatchRunner(Protocol):
-    """What runs inside a worker."""
+    """Does the work inside an actor."""
 
     def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
-        """Take tasks on; what is returned waits for their rows. A StylizeError from either ends the run."""
+        """Take tasks on and return a call that waits for their rows. A StylizeError from either ends the run."""
 
 
 class Worker:
-    """The actor: makes its work once, then runs batches; several calls overlap inside it.
+    """The actor: makes its runner once, then runs batches; several calls overlap inside it.
 
     Ray starts overlapping calls in any order. The driver blames the oldest batch it waits for when a worker hangs,
     so batches are numbered and taken on in that order.
     """
 
-    def __init__(self, make: Callable[[str], BatchRunner], worker_id: str) -> None:
-        self._make = make
+    def __init__(self, make_runner: Callable[[str], BatchRunner], worker_id: str) -> None:
+        self._make_runner = make_runner
         self._worker_id = worker_id
-        self._work: BatchRunner | None = None
+        self._runner: BatchRunner | None = None
         self._turn = threading.Condition()
         self._next = 0
 
     def start(self) -> tuple[WorkerLocation, StylizeError | None]:
-        """Load; what goes wrong comes back as a value, with the place it went wrong at, and is no actor's death."""
+        """Load. What goes wrong is returned, with the location where it did, and is no actor's death."""
         log_format.configure(self._worker_id)
         try:
-            self._work = self._make(self._worker_id)
+            self._runner = self._make_runner(self._worker_id)
         except StylizeError as error:
             return this_location(), error
         except Exception as error:
@@ -89,16 +89,16 @@ class Worker:
         return this_location(), None
 
     def ping(self) -> None:
-        """Answer."""
+        """Answer, as a sign of life."""
 
     def run(self, number: int, tasks: list[Task]) -> bytes | StylizeError:
-        """This worker's batch `number`, counted from 0, to a batch of rows, packed."""
-        assert self._work is not None
+        """Run this worker's batch `number`, counted from 0, and return its rows, packed."""
+        assert self._runner is not None
         try:
             with self._turn:
                 self._turn.wait_for(lambda: self._next == number)
                 try:
-                    wait = self._work.submit(tasks)
+                    wait = self._runner.submit(tasks)
                 finally:
                     self._next += 1
                     self._turn.notify_all()
@@ -108,7 +108,7 @@ class Worker:
 
 
 def this_location() -> WorkerLocation:
-    """Of this process."""
+    """Return the location of this process."""
     import ray
 
     if not ray.is_initialized():  # a worker made in this very process, as tests do
@@ -119,7 +119,7 @@ def this_location() -> WorkerLocation:
 
 
 def pack(rows: pa.RecordBatch) -> bytes:
-    """A batch of SCHEMA without its schema, for the way to the driver: pickled with it, a row took 15 times as long.
+    """Serialize a batch of rows without its schema, SCHEMA: pickled with it, a row took 15 times as long.
 
     Raises ValueError for another schema, which could not be told from the bytes.
     """
@@ -129,12 +129,12 @@ def pack(rows: pa.RecordBatch) -> bytes:
 
 
 def unpack(packed: bytes) -> pa.RecordBatch:
-    """What `pack` was given."""
+    """Return the batch that `pack` was given."""
     return pa.ipc.read_record_batch(packed, SCHEMA)
 
 
 class MakeRunner:
-    """What an actor is sent: settings only. The stylizer is loaded inside the actor.
+    """Makes a worker's Runner. An actor is sent this, settings only, and loads the stylizer itself.
 
     `check` is called there first, and raises UnfitNodeError where the work cannot be done.
     """
@@ -144,7 +144,7 @@ class MakeRunner:
         self.check: Callable[[], None] | None = None
 
     def __call__(self, worker_id: str) -> Any:
-        """A loaded Runner with as many threads as the actor has CPUs."""
+        """Load the stylizer and return a Runner with as many threads as the actor has CPUs."""
         import torch
 
         from stylize.measure.memory import held_bytes
@@ -154,13 +154,9 @@ class MakeRunner:
             self.check()
         torch.set_num_threads(max(1, int(self.config.cpus_per_actor)))
         device = self.config.device_name()
-        before = held_bytes(device)
+        host_before, device_before = held_bytes(device)
         stylizer = load_stylizer(self.config)
-        taken = (
-            # Less than before: something else was freed meanwhile, and what the model took is not known.
-            now - then if now is not None and then is not None and now >= then else None
-            for now, then in zip(held_bytes(device), before, strict=True)
-        )
+        host_after, device_after = held_bytes(device)
         return Runner(
             self.config,
             stylizer,
@@ -168,12 +164,17 @@ class MakeRunner:
             worker_id=worker_id,
             token=self.token,
             gpu_ids=this_location().gpu_ids_text,
-            model_bytes=(next(taken), next(taken)),
+            model_bytes=(_growth(host_before, host_after), _growth(device_before, device_after)),
         )
 
 
+def _growth(before: int | None, after: int | None) -> int | None:
+    """Return how many bytes more are held; None if that is not known, as something else was freed meanwhile, say."""
+    return after - before if before is not None and after is not None and after >= before else None
+
+
 def load_stylizer(config: JobConfig) -> Any:
-    """The stylizer a config asks for. Raises UsageError or WeightsError."""
+    """Load the stylizer that a config asks for. Raises UsageError or WeightsError."""
     from stylize.stylizers import find, load
 
     method = find(config.stylizer)
@@ -185,11 +186,12 @@ def load_stylizer(config: JobConfig) -> Any:
         raise UsageError("setting 'name': there is no such setting; --stylizer names the method")
     if "seed" in method.settings_type.model_fields:
         settings.setdefault("seed", config.seed)
-    kept = config.weights
-    if kept is not None:
-        kept = str(at_hand(kept))
+    weights = config.weights
+    if weights is not None:
+        weights = str(at_hand(weights))
     try:
-        return load(config.stylizer, device=config.device_name(), precision=config.precision, weights=kept, **settings)
+        device, precision = config.device_name(), config.precision
+        return load(config.stylizer, device=device, precision=precision, weights=weights, **settings)
     except WeightsError as error:
         # A copy's path tells nobody which file is meant.
-        raise WeightsError(str(error).replace(kept or "", config.weights or "")) from None
+        raise WeightsError(str(error).replace(weights or "", config.weights or "")) from None

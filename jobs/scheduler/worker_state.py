@@ -1,108 +1,205 @@
-"""What the fan-out keeps of its workers and their tasks."""
+"""What the driver knows of one worker: the phase it is in, where it runs, and the batches it holds.
+
+A worker goes from phase to phase by `transition` alone:
+
+    STARTING ──> LOADING ──> IDLE <──> BUSY ────────────> UNREACHABLE ──> ENDED
+        └──────────┴──────>  IDLE <──> RETRYING_ALONE ──> UNREACHABLE
+        └──────────┴──────>  UNFIT
+
+and from each of them to ENDED.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 import ray
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from jobs.scheduler.worker import WorkerLocation
 from stylize.errors import named_message
 from stylize.results.schema import Row
 from stylize.tasks.task import Task
 
+GET_S = 30.0
+"""How long to wait for the answer of a call that has ended: it is small, but its node may be out of reach by now."""
+
+
+class WorkerPhase(Enum):
+    """Where a worker stands."""
+
+    STARTING = "waits for a node with room"
+    LOADING = "loads the stylizer"
+    IDLE = "is loaded and holds nothing"
+    BUSY = "holds batches"
+    RETRYING_ALONE = "holds one suspicious task, and its node does nothing else"
+    UNREACHABLE = "does not answer, and may be dead or not"
+    UNFIT = "is on a node that cannot do this work, and stays there so that no other worker is put there"
+    ENDED = "was ended"
+
+
+_LOADED = {WorkerPhase.IDLE, WorkerPhase.BUSY, WorkerPhase.RETRYING_ALONE, WorkerPhase.UNREACHABLE}
+_NEXT_PHASES = {
+    WorkerPhase.STARTING: {WorkerPhase.LOADING, WorkerPhase.IDLE, WorkerPhase.UNFIT},
+    WorkerPhase.LOADING: {WorkerPhase.IDLE, WorkerPhase.UNFIT},
+    WorkerPhase.IDLE: {WorkerPhase.BUSY, WorkerPhase.RETRYING_ALONE},
+    WorkerPhase.BUSY: {WorkerPhase.BUSY, WorkerPhase.IDLE, WorkerPhase.UNREACHABLE},
+    WorkerPhase.RETRYING_ALONE: {WorkerPhase.IDLE, WorkerPhase.UNREACHABLE},
+    WorkerPhase.UNREACHABLE: set(),
+    WorkerPhase.UNFIT: set(),
+}
+"""What may follow each phase, besides ENDED, which nothing follows. A batch more leaves a worker BUSY."""
+
 
 @dataclass(slots=True)
 class Batch:
-    """Tasks of one call, and what will be their rows."""
+    """The tasks of one call. alone: it is one suspicious task, which has its node to itself."""
 
     tasks: list[Task]
-    ref: Any
+    call: Any
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What came of asking a worker for a sign of life: an answer, an error, or neither yet."""
+
+    answered: bool = False
+    error: RayError | None = None
 
 
 @dataclass(slots=True)
 class WorkerState:
-    """A worker's place and what it holds, oldest first."""
+    """One worker: `number` counts from 1, `actor` is Ray's handle, `start_call` its call that loads the stylizer."""
 
     number: int
     actor: Any
-    starting: Any
-    held: deque[Batch] = field(default_factory=deque)
-    ready: bool = False
-    solo: bool = False
-    since: float = 0.0
-    sent: int = 0
-    seconds_a_task: float = 0.0
-    place: WorkerLocation | None = None
+    start_call: Any
+    location: WorkerLocation | None = None
     """Where it runs, once that is known."""
-    useless: bool = False
-    """Its node cannot do this work. It stays there, unused, so that no other worker is put there."""
-    silent_since: float | None = None
-    """When it stopped answering, though nobody knows yet that it is dead."""
-    ping: Any = None
-    placed_at: float | None = None
-    """When it was first seen to have a place on some node, while it loads."""
+    batches: deque[Batch] = field(default_factory=deque)
+    """What it was given and has not returned, oldest first."""
+    front_since: float = 0.0
+    """When its oldest batch became the oldest; `time.monotonic`, as all times here."""
+    answered_at: float = float("-inf")
+    """When it last showed that it is alive."""
+    seconds_per_task: float | None = None
+    """Its pace, of which later batches tell more than earlier ones; None before the first."""
+    _phase: WorkerPhase = field(default=WorkerPhase.STARTING, init=False)
+    _phase_since: float = field(default_factory=time.monotonic, init=False)
+    _ping: Any = field(default=None, init=False)
+    _batches_sent: int = field(default=0, init=False)
+
+    @property
+    def phase(self) -> WorkerPhase:
+        """Return where it stands."""
+        return self._phase
+
+    @property
+    def phase_s(self) -> float:
+        """Return for how many seconds it has been in its phase."""
+        return time.monotonic() - self._phase_since
+
+    def transition(self, to: WorkerPhase) -> None:
+        """Go on to another phase. Raises ValueError if that may not follow the present one."""
+        ends = to is WorkerPhase.ENDED and self._phase is not WorkerPhase.ENDED
+        if not ends and to not in _NEXT_PHASES.get(self._phase, ()):
+            raise ValueError(f"{self.name} is {self._phase.name} and cannot become {to.name}")
+        self._phase, self._phase_since, self._ping = to, time.monotonic(), None
+
+    def send(self, tasks: list[Task], alone: bool = False) -> None:
+        """Give it a batch. alone: the batch is one suspicious task."""
+        self.transition(WorkerPhase.RETRYING_ALONE if alone else WorkerPhase.BUSY)
+        if not self.batches:
+            self.front_since = time.monotonic()
+        self.batches.append(Batch(tasks, self.actor.run.remote(self._batches_sent, tasks), alone))
+        self._batches_sent += 1
+
+    def finish_front(self) -> None:
+        """Let go of the oldest batch, which has come back, and note the worker's pace."""
+        now, batch = time.monotonic(), self.batches.popleft()
+        spent = (now - self.front_since) / len(batch.tasks)
+        self.seconds_per_task = spent if self.seconds_per_task is None else 0.7 * self.seconds_per_task + 0.3 * spent
+        self.front_since = self.answered_at = now
+        if not self.batches:
+            self.transition(WorkerPhase.IDLE)
+
+    def end(self) -> None:
+        """Kill it, whatever it does. Its batches stay here, to be looked through."""
+        if self._phase is not WorkerPhase.ENDED:
+            self.transition(WorkerPhase.ENDED)
+            ray.kill(self.actor)
+
+    def probe(self) -> ProbeResult:
+        """Ask the process for a sign of life, or look for the answer to the last such question; never waits for it."""
+        if self._ping is None:
+            self._ping = self.actor.ping.remote()
+        if not is_done(self._ping):
+            return ProbeResult()
+        ping, self._ping = self._ping, None
+        try:
+            ray.get(ping, timeout=GET_S)
+        except RayError as error:
+            return ProbeResult(error=error)
+        self.answered_at = time.monotonic()
+        return ProbeResult(answered=True)
+
+    def forget_answers(self) -> None:
+        """Take it for alive no longer: something began on its node that may end it."""
+        self.answered_at, self._ping = float("-inf"), None
+
+    @property
+    def awaited_call(self) -> Any:
+        """Return the call whose end is worth waking up for, if any: of batches the oldest, which it is busy with."""
+        if self._phase in (WorkerPhase.STARTING, WorkerPhase.LOADING):
+            return self.start_call
+        if self._phase in (WorkerPhase.BUSY, WorkerPhase.RETRYING_ALONE):
+            return self.batches[0].call
+        asked = self._phase is WorkerPhase.IDLE and self._ping is not None and not is_done(self._ping)
+        return self._ping if asked else None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Return whether it has loaded its stylizer and was not ended since."""
+        return self._phase in _LOADED
+
+    @property
+    def holds_suspicious(self) -> bool:
+        """Return whether it holds a suspicious task, also while it does not answer."""
+        return any(batch.alone for batch in self.batches)
 
     @property
     def node_id(self) -> str | None:
-        """Ray's id of its node, once that is known."""
-        return None if self.place is None else self.place.node_id
+        """Return Ray's id of its node, once that is known."""
+        return None if self.location is None else self.location.node_id
 
     @property
     def name(self) -> str:
-        """The column `worker_id`."""
+        """Return what the column `worker_id` holds."""
         return f"worker-{self.number}"
 
     @property
-    def where(self) -> Row:
-        """The columns that say which worker this is and where it runs."""
-        place = self.place
-        return {"worker_id": self.name} | ({} if place is None else {"node": place.node, "gpu_ids": place.gpu_ids_text})
-
-    @property
-    def at_work(self) -> bool:
-        """Whether its calls are worth waiting for."""
-        return bool(self.held) and self.silent_since is None
+    def columns(self) -> Row:
+        """Return the columns of a row that say which worker this is and where it runs."""
+        row: Row = {"worker_id": self.name}
+        if self.location is not None:
+            row |= {"node": self.location.node, "gpu_ids": self.location.gpu_ids_text}
+        return row
 
 
-class Source:
-    """The stream of tasks, with a look at whether it has ended."""
-
-    def __init__(self, tasks: Iterator[Task]) -> None:
-        self._tasks = tasks
-        self.empty = False
-
-    def take(self, count: int) -> list[Task]:
-        """Up to `count` tasks."""
-        taken: list[Task] = []
-        while len(taken) < count and not self.empty:
-            task = next(self._tasks, None)
-            if task is None:
-                self.empty = True
-            else:
-                taken.append(task)
-        return taken
-
-
-def next_attempt(task: Task) -> Task:
-    """The same task, tried once more."""
-    return replace(task, attempt=task.attempt + 1)
-
-
-def is_done(ref: Any) -> bool:
-    """Whether a call has ended, well or not."""
-    return bool(ray.wait([ref], timeout=0, fetch_local=False)[0])
+def is_done(call: Any) -> bool:
+    """Return whether a call has ended, well or not."""
+    return bool(ray.wait([call], timeout=0, fetch_local=False)[0])
 
 
 def reason_of(error: BaseException) -> str:
-    """Ray's many lines in one that says why."""
+    """Return the one of Ray's many lines that says why a call failed."""
     if isinstance(error, RayTaskError):
-        cause = getattr(error, "cause", error)
-        return named_message(cause)
+        return named_message(getattr(error, "cause", error))
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if any(w in line for w in ("exit", "killed", "memory", "died", "signal"))]
     line = (telling or lines or [type(error).__name__])[-1].split(". Some common causes")[0]

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from jobs.run import signals
-from jobs.scheduler.ray_runtime import _own_sigterm
+from jobs.scheduler.ray_runtime import keep_sigterm_handler
 from jobs.scheduler.shutdown import Shutdown, ShutdownReason
 from stylize.errors import CannotContinueError
 
@@ -80,7 +80,7 @@ def test_sigterm_is_an_interrupt_although_ray_takes_it_for_itself(comes: str) ->
         sys.exit(number)
 
     def started() -> None:
-        with _own_sigterm():
+        with keep_sigterm_handler():
             signal.signal(signal.SIGTERM, rays)
             if comes == "while Ray starts":
                 os.kill(os.getpid(), signal.SIGTERM)

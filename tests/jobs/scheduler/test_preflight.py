@@ -8,11 +8,14 @@ import ray
 
 from jobs.scheduler.preflight import (
     Node,
+    NodeAnswer,
     Requirements,
-    _differences,
     check_nodes,
+    describe_nodes,
+    judge_answers,
     one_worker_per_node,
     requirements,
+    version_differences,
     versions,
 )
 from jobs.scheduler.worker import UnfitNodeError
@@ -74,7 +77,7 @@ def test_what_a_node_does_not_see_is_named_with_the_node(wanted: Requirements, t
         wanted.check()
 
 
-def test_an_out_of_another_disk_at_the_same_path_is_found_out(wanted: Requirements, tmp_path: Path) -> None:
+def test_an_out_of_another_disk_at_the_same_path_is_refused(wanted: Requirements, tmp_path: Path) -> None:
     (tmp_path / "out" / ".run").unlink()
     assert "does not see or may not write OUT" in str(wanted.missing())
     assert "is another one here: it has no lock of this run" in str(wanted.missing())
@@ -123,8 +126,8 @@ def test_versions_that_differ_are_named_with_their_node() -> None:
     here = versions()
     same, other = Node("a", 1, 0, None, 1, here), Node("b", 1, 0, None, 1, here | {"torch": "1.0"})
     unasked = Node("c", 1, 0, None, 0)
-    assert list(_differences([same, unasked])) == []
-    assert list(_differences([same, other, unasked])) == [
+    assert list(version_differences([same, unasked])) == []
+    assert list(version_differences([same, other, unasked])) == [
         f"versions differ: torch {here['torch']} here, b has 1.0; times and pixels may differ, too"
     ]
 
@@ -139,3 +142,23 @@ def test_a_cluster_without_room_is_told_what_makes_it_grow(
     check_nodes(SchedulerOptions(actors=actors, cpus=1, gpus=1), wanted, notes.append)
     assert notes[0] == "  head: 0 CPU: no workers"
     assert any("--actors N" in note for note in notes) == told
+
+
+def test_nodes_that_lack_something_are_all_named() -> None:
+    judge_answers([NodeAnswer(None, {}), NodeAnswer(None, {})])
+    lines = ["a does not see OUT o", None, "b does not see weights w"]
+    with pytest.raises(UsageError) as error:
+        judge_answers(NodeAnswer(line, {}) for line in lines)
+    assert str(error.value) == (
+        "a does not see OUT o; b does not see weights w: make it visible there under the same path, "
+        "or leave that node out"
+    )
+
+
+def test_a_node_without_an_answer_is_left_out_unless_no_worker_fits_there() -> None:
+    big, lost, small = (
+        node(cpus) | {"NodeID": name, "NodeManagerHostname": f"host-{name}"}
+        for name, cpus in (("big", 4.0), ("lost", 4.0), ("small", 1.0))
+    )
+    described = describe_nodes([big, lost, small], {"big": NodeAnswer(None, {"torch": "2"})}, SchedulerOptions(cpus=2))
+    assert described == [Node("host-big", 4, 0, None, 2, {"torch": "2"}), Node("host-small", 1, 0, None, 0)]

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import ray
+
+from jobs.scheduler import worker_state
+from jobs.scheduler.worker import WorkerLocation
+from jobs.scheduler.worker_state import WorkerPhase, WorkerState
+from tests.support.scripted_workers import task
+
+ALLOWED = {
+    ("STARTING", "LOADING"),
+    ("STARTING", "IDLE"),
+    ("STARTING", "UNFIT"),
+    ("LOADING", "IDLE"),
+    ("LOADING", "UNFIT"),
+    ("IDLE", "BUSY"),
+    ("IDLE", "RETRYING_ALONE"),
+    ("BUSY", "BUSY"),
+    ("BUSY", "IDLE"),
+    ("BUSY", "UNREACHABLE"),
+    ("RETRYING_ALONE", "IDLE"),
+    ("RETRYING_ALONE", "UNREACHABLE"),
+    *((phase.name, "ENDED") for phase in WorkerPhase if phase is not WorkerPhase.ENDED),
+}
+WAYS = {
+    "STARTING": [],
+    "LOADING": ["LOADING"],
+    "IDLE": ["IDLE"],
+    "BUSY": ["IDLE", "BUSY"],
+    "RETRYING_ALONE": ["IDLE", "RETRYING_ALONE"],
+    "UNREACHABLE": ["IDLE", "BUSY", "UNREACHABLE"],
+    "UNFIT": ["UNFIT"],
+    "ENDED": ["ENDED"],
+}
+"""How each phase is reached."""
+
+
+@dataclass
+class Method:
+    """One of a fake actor's: what it was called with; each call has a number for a reference."""
+
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def remote(self, *given: Any) -> str:
+        """Take a call."""
+        self.calls.append(given)
+        return f"call {len(self.calls)}"
+
+
+@dataclass
+class Actor:
+    """As Ray's handle of a Worker."""
+
+    run: Method = field(default_factory=Method)
+    ping: Method = field(default_factory=Method)
+
+
+def worker(phase: str = "STARTING") -> WorkerState:
+    """A worker in a phase."""
+    made = WorkerState(7, Actor(), "start")
+    for step in WAYS[phase]:
+        made.transition(WorkerPhase[step])
+    assert made.phase is WorkerPhase[phase]
+    return made
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(WAYS, WAYS)))
+def test_only_these_transitions_are_allowed(before: str, after: str) -> None:
+    one = worker(before)
+    if (before, after) in ALLOWED:
+        one.transition(WorkerPhase[after])
+        assert one.phase is WorkerPhase[after]
+    else:
+        with pytest.raises(ValueError, match=f"worker-7 is {before} and cannot become {after}"):
+            one.transition(WorkerPhase[after])
+        assert one.phase is WorkerPhase[before]
+
+
+def test_a_worker_is_busy_until_its_last_batch_is_back() -> None:
+    one = worker("IDLE")
+    one.send([task(0)])
+    one.send([task(1), task(2)])
+    assert one.actor.run.calls == [(0, [task(0)]), (1, [task(1), task(2)])]
+    assert one.awaited_call == "call 1"
+    one.finish_front()
+    assert one.phase.name == "BUSY"
+    assert one.awaited_call == "call 2"
+    one.finish_front()
+    assert one.phase.name == "IDLE"
+    assert one.awaited_call is None
+
+
+def test_a_worker_that_retries_a_task_alone_takes_nothing_else() -> None:
+    one = worker("IDLE")
+    one.send([task(0)], alone=True)
+    for alone in (False, True):
+        with pytest.raises(ValueError, match="RETRYING_ALONE"):
+            one.send([task(1)], alone)
+    assert len(one.batches) == len(one.actor.run.calls) == 1
+    one.transition(WorkerPhase.UNREACHABLE)
+    assert one.holds_suspicious  # its node is not free again
+
+
+@pytest.mark.parametrize("phase", ["STARTING", "LOADING", "UNREACHABLE", "UNFIT", "ENDED"])
+def test_a_worker_that_is_not_ready_takes_nothing(phase: str) -> None:
+    one = worker(phase)
+    with pytest.raises(ValueError, match=phase):
+        one.send([task(0)])
+    assert not one.batches
+
+
+def test_an_answer_from_before_a_phase_says_nothing_of_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = {"call 1"}
+    monkeypatch.setattr(worker_state, "is_done", lambda call: call in answered)
+    monkeypatch.setattr(ray, "get", lambda call, timeout: None)
+    one = worker("IDLE")
+    assert one.probe().answered
+    assert not one.probe().answered
+    answered.add("call 2")
+    one.send([task(0)])
+    one.transition(WorkerPhase.UNREACHABLE)
+    assert not one.probe().answered
+    assert len(one.actor.ping.calls) == 3
+
+
+def test_a_worker_is_ended_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[Any] = []
+    monkeypatch.setattr(ray, "kill", killed.append)
+    one = worker("BUSY")
+    one.end()
+    one.end()
+    assert killed == [one.actor]
+
+
+def test_a_row_says_which_worker_it_was_and_where_as_far_as_is_known() -> None:
+    one = worker()
+    assert one.columns == {"worker_id": "worker-7"}
+    one.location = WorkerLocation("id", "gpu-1", ("0", "1"))
+    assert one.columns == {"worker_id": "worker-7", "node": "gpu-1", "gpu_ids": "0,1"}
