@@ -73,9 +73,7 @@ class Scheduler:
         self._queue.read_from(tasks)
         while True:
             self._pool.fill()
-            self._dispatch_suspicious()
-            if not self._queue.suspicious:
-                self._dispatch_new()
+            self._dispatch()
             if self._queue.is_empty and not self._rows and not self.queued:
                 return
             self._wait()
@@ -119,6 +117,11 @@ class Scheduler:
         return sum(len(batch.tasks) for worker in self._pool.workers for batch in worker.batches)
 
     # What is given out, and to whom.
+
+    def _dispatch(self) -> None:
+        self._dispatch_suspicious()
+        if not self._queue.suspicious:
+            self._dispatch_new()
 
     def _dispatch_suspicious(self) -> None:
         """Give each suspicious task a node of its own, as long as there is one where nothing is at work.

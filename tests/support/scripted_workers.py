@@ -1,4 +1,4 @@
-"""Work for the fan-out's tests: what a task does is written in its content's URI, `number:action`."""
+"""Runners for the scheduler's tests: what a task does is written in its content's URI, `number:action`."""
 
 from __future__ import annotations
 

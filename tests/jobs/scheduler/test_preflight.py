@@ -88,8 +88,8 @@ def test_input_that_is_not_there_at_all_is_its_row_s_matter_and_no_node_s(tmp_pa
     config = JobConfig(content="c", styles="s", out=str(tmp_path), weights=str(tmp_path / "w.pth"))
     gone = Input(str(tmp_path / "gone.png"), "missing", None)
     other = config.model_copy(update={"weights": str(tmp_path / "gone.pth"), "perceptual": str(tmp_path / "w.pth")})
-    found = requirements(config, Pair(gone, gone), "t", [other])
-    assert found.inputs == (("weights", config.weights), ("perceptual weights", config.weights))
+    wanted = requirements(config, Pair(gone, gone), "t", [other])
+    assert wanted.inputs == (("weights", config.weights), ("perceptual weights", config.weights))
 
 
 @pytest.mark.parametrize(

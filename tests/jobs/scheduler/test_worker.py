@@ -53,9 +53,9 @@ def test_a_batch_that_is_refused_does_not_hold_up_the_next() -> None:
 def test_a_batch_comes_out_of_its_packing_as_it_went_in() -> None:
     batch = to_batch([row(task(number), "ok") for number in range(3)])
     for one in (batch, batch.slice(1, 1), batch.slice(0, 0)):
-        found = unpack(pack(one))
-        assert found.equals(one)
-        assert found.schema.equals(SCHEMA, check_metadata=True)
+        unpacked = unpack(pack(one))
+        assert unpacked.equals(one)
+        assert unpacked.schema.equals(SCHEMA, check_metadata=True)
 
 
 def test_rows_of_another_schema_are_not_packed() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import ray
 from jobs.scheduler import worker_state
 from jobs.scheduler.worker import WorkerLocation
 from jobs.scheduler.worker_state import WorkerPhase, WorkerState
+from tests.jobs.scheduler.fake_actor import FakeActor
 from tests.support.scripted_workers import task
 
 ALLOWED = {
@@ -40,29 +40,9 @@ WAYS = {
 """How each phase is reached."""
 
 
-@dataclass
-class Method:
-    """One of a fake actor's: what it was called with; each call has a number for a reference."""
-
-    calls: list[tuple[Any, ...]] = field(default_factory=list)
-
-    def remote(self, *given: Any) -> str:
-        """Take a call."""
-        self.calls.append(given)
-        return f"call {len(self.calls)}"
-
-
-@dataclass
-class Actor:
-    """As Ray's handle of a Worker."""
-
-    run: Method = field(default_factory=Method)
-    ping: Method = field(default_factory=Method)
-
-
 def worker(phase: str = "STARTING") -> WorkerState:
     """A worker in a phase."""
-    made = WorkerState(7, Actor(), "start")
+    made = WorkerState(7, FakeActor(), "start")
     for step in WAYS[phase]:
         made.transition(WorkerPhase[step])
     assert made.phase is WorkerPhase[phase]
