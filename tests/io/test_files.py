@@ -31,7 +31,7 @@ def as_nobody(code: str, *args: object) -> str:
     prelude = "import os, sys\nfrom pathlib import Path\nfrom stylize.io.files import *\n"
     prelude += "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
     command = [sys.executable, "-W", "error", "-c", prelude + code, *map(str, args)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
