@@ -65,7 +65,9 @@ def test_a_known_duration_is_in_stylize_s_and_nothing_else_is(
     found = rows(folders, tmp_path, slow, measure_mode=mode)
     # Isolated, each image is made twice before: for its memory, and to warm up.
     taken_s = slow.taken_s[2::3] if mode == "isolated" else slow.taken_s
-    assert [row["stylize_s"] for row in found] == pytest.approx(taken_s, rel=0.05)
+    # Other work may come between the two clocks at any image, and only adds.
+    more_s = [row["stylize_s"] - taken for row, taken in zip(found, taken_s, strict=True)]
+    assert 0 <= min(more_s) < 0.01
     for row in found:
         others = sum(row[name] or 0 for name in ("read_s", "decode_s", "style_s", "score_s", "encode_s", "write_s"))
         assert row["stylize_s"] + others <= row["total_s"] * 1.001
@@ -73,14 +75,17 @@ def test_a_known_duration_is_in_stylize_s_and_nothing_else_is(
 
 def test_a_profiler_outside_agrees_on_stylize_s(folders: tuple[Path, Path], tmp_path: Path) -> None:
     stylizer = stylize.load("compact", precision="fp32")
-    profile = cProfile.Profile()
-    profile.enable()
-    found = rows(folders, tmp_path, stylizer, resolution_px=256, measure_mode="throughput")
-    profile.disable()
-    calls = pstats.Stats(profile).get_stats_profile().func_profiles["stylize"]
-    ours = sum(row["stylize_s"] for row in found)
-    assert calls.ncalls == str(len(found))
-    assert calls.cumtime == pytest.approx(ours, rel=0.02)
+    for attempt in range(5):  # other work may come between the two clocks
+        profile = cProfile.Profile()
+        profile.enable()
+        found = rows(folders, tmp_path / str(attempt), stylizer, resolution_px=256, measure_mode="throughput")
+        profile.disable()
+        calls = pstats.Stats(profile).get_stats_profile().func_profiles["stylize"]
+        ours = sum(row["stylize_s"] for row in found)
+        assert calls.ncalls == str(len(found))
+        if calls.cumtime == pytest.approx(ours, rel=0.02):
+            return
+    pytest.fail(f"the profiler says {calls.cumtime} s, the rows {ours} s")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the host's peak is read from Linux's /proc")

@@ -13,15 +13,15 @@ from stylize.measure.clock import Stopwatch, synchronize, timed
 def test_a_sleep_is_timed() -> None:
     with timed("cpu") as watch:
         time.sleep(0.05)
-    assert 0.05 <= watch.seconds < 5
+    assert watch.seconds >= 0.05
 
 
 def test_time_after_the_block_is_not_counted() -> None:
     with timed("cpu") as watch:
         pass
     seconds = watch.seconds
-    time.sleep(0.5)
-    assert watch.seconds == seconds < 0.5
+    time.sleep(0.05)
+    assert watch.seconds == seconds
 
 
 def test_a_block_that_raises_has_no_time() -> None:

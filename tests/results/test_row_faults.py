@@ -89,7 +89,7 @@ def start(code: str, *args: object) -> subprocess.Popen[str]:
 
 def run(code: str, *args: object) -> list[str]:
     with start(code, *args) as process:
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     return said.splitlines()
 

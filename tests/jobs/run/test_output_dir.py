@@ -88,7 +88,7 @@ def test_copies_of_a_killed_run_are_removed_at_the_next_start_and_those_in_use_a
     s3: Bucket, tmp_path: Path
 ) -> None:
     s3.put("out/run.json", b"{}")
-    killed = subprocess.run([sys.executable, "-c", HOLDER], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", HOLDER], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert killed.returncode == -9
     left = Path(killed.stdout.strip())
     assert (left / "run.json").is_file()

@@ -37,7 +37,7 @@ def test_batches_are_taken_on_in_the_order_of_their_numbers_whatever_order_the_c
     assert work.taken == []
     worker.run(0, [task(0)])
     for thread in late:
-        thread.join(30)
+        thread.join(120)
     assert work.taken == ["0:ok", "1:ok", "2:ok"]
 
 
