@@ -1,8 +1,9 @@
-# `make demo` shows what it does, `make test` checks it; `make test-cluster` brings up clusters. All install into .venv first.
+# `make demo` shows what it does, `make test` checks it, `make test-fast` what needs no Ray; `make test-cluster` brings up
+# clusters. All install into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-cluster lint bench clean
+.PHONY: demo test test-fast test-cluster coverage lint bench clean
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(None if ok else "needs Python 3.11 to 3.13: make PYTHON=python3.12 ...")'
@@ -20,9 +21,19 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# In the order they stand in: the slow ones, of jobs, first, so that no worker is left alone with them.
+# Three files at a time, as most tests wait for Ray; in the order of tests/conftest.py, the longest files first.
+ALL := -m "not cluster" -n 3 --dist loadfile --no-loadscope-reorder
+
 test: lint
-	$(BIN)/python -m pytest -q -m "not cluster" -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q $(ALL)
+
+# What needs no Ray.
+test-fast: .venv/installed
+	$(BIN)/python -m pytest -q -m "not ray" -n 2 --dist loadfile --no-loadscope-reorder
+
+# Lines that Ray's workers run are not counted: Ray ends their processes without a word.
+coverage: .venv/installed
+	$(BIN)/python -m pytest -q $(ALL) --cov --cov-report=term:skip-covered
 
 # Hosts in namespaces, sshd in each: needs root, iproute2, openssh-server and rsync, else the tests skip and say so.
 test-cluster: .venv/installed

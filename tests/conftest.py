@@ -1,4 +1,4 @@
-"""Images and folders that several tests use."""
+"""Images, folders and Rays that several tests use; which tests need Ray, and which files begin."""
 
 from __future__ import annotations
 
@@ -19,6 +19,43 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 # of stylizers took 92 to 100 s, and 31 to 33 s when they sleep instead. To be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+NO_RAY = "/dev/null/this test starts Ray; let it ask for the fixture local_ray or own_ray"
+"""Where Ray would put its sessions, for tests that do not ask for one: no folder can be there."""
+LONGEST_FIRST = (
+    "jobs/test_train.py",
+    "jobs/run/test_kills.py",
+    "jobs/test_object_store_job.py",
+    "jobs/test_benchmark.py",
+    "jobs/test_stylize_folder.py",
+    "jobs/scheduler/test_scheduler.py",
+    "jobs/test_submit.py",
+)
+"""Files that take longest: the last process must not be left alone with one of them. Other tests with Ray follow."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that ask for a Ray, themselves or by their fixtures; put the longest files first."""
+    for item in items:
+        asked = getattr(item, "fixturenames", ())
+        if "local_ray" in asked or "own_ray" in asked or item.get_closest_marker("cluster"):
+            item.add_marker("ray")
+    with_ray = {item.path for item in items if item.get_closest_marker("ray")}
+    begin = [Path(__file__).parent / name for name in LONGEST_FIRST]
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        return begin.index(item.path) if item.path in begin else len(begin), item.path not in with_ray
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let Ray not start where no test asked for it, neither here nor in a process that the test starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not item.get_closest_marker("ray"):
+            patch.setenv("RAY_TMPDIR", NO_RAY)
+        return (yield)
+
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
@@ -32,12 +69,24 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
+def own_ray() -> None:
+    """Leave to start a Ray of the test's own, here or in a process; `local_ray` costs less."""
+
+
+@pytest.fixture(scope="session")
 def local_ray() -> Iterator[str]:
     """A Ray of two CPUs for the whole session; its address."""
     import ray
 
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    for tries_left in reversed(range(5)):
+        try:
+            ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            break
+        except Exception:  # what Ray raises when its parts take over 30 s to start, as beside much other work
+            ray.shutdown()
+            if not tries_left:
+                raise
     yield ray.get_runtime_context().gcs_address
     ray.shutdown()
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import ExifTags, Image
 
-from tests.support.main_job import by_name, job, plain, rows, stamps, without_root
+from tests.support.main_job import by_name, job, job_here, plain, rows, stamps, without_root
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 CORRUPT = {"zero.jpg", "cut.jpg", "text.jpg", "locked.png"}
@@ -81,7 +81,7 @@ def _bomb(side: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def awkward(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def awkward(own_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """The folder of everything and what came of it."""
     prefix = without_root()
     if prefix is None:
@@ -90,7 +90,7 @@ def awkward(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.
     fill(root / "content")
     plain(root / "styles" / "good.png", (9, 9, 9))
     (root / "styles" / "broken.png").write_bytes(b"no artwork")
-    return root, job(*_words(root), prefix=prefix)
+    return root, job(*_words(root), "--actors", 1, prefix=prefix)
 
 
 def _words(root: Path) -> tuple[Any, ...]:
@@ -161,12 +161,12 @@ def test_colours_and_turns_come_out_right(
 
 
 def test_retry_failed_puts_the_newer_outcome_in_the_older_ones_place(
-    awkward: tuple[Path, subprocess.CompletedProcess[str]],
+    awkward: tuple[Path, subprocess.CompletedProcess[str]], local_ray: str
 ) -> None:
     root, _ = awkward
     before, images = rows(root / "out"), stamps(root / "out")
     (root / "content" / "locked.png").chmod(0o644)
-    done = job(*_words(root), "--retry-failed", "--actors", 1)
+    done = job_here(local_ray, *_words(root), "--retry-failed")
     assert done.returncode == 3, done.stderr
     after = rows(root / "out")
     assert set(after["task_id"]) == set(before["task_id"])

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from stylize.measure.hardware import node_name
 from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
 from stylize.tasks.task import Task
+from tests.support.main_job import call, wait_for
 from tests.support.samples import ROOT, picture
 from tests.support.scripted_workers import row, task
 from tools.draw_styles import NAMES
@@ -62,16 +62,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(inputs: Path) -> subprocess.CompletedProcess[str]:
-    """The sweep, run as a user does."""
-    return run(inputs / "sweep.yaml", inputs / "out")
-
-
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "jobs.benchmark", *map(str, words), "--progress", "plain"],
-        cwd=ROOT, capture_output=True, text=True, timeout=400,
-    )  # fmt: skip
+def done(inputs: Path, local_ray: str) -> subprocess.CompletedProcess[str]:
+    """The sweep."""
+    return call(main, inputs / "sweep.yaml", inputs / "out")
 
 
 @pytest.fixture
@@ -193,7 +186,9 @@ def test_an_out_inside_content_is_refused(inputs: Path) -> None:
         main([str(inputs / "sweep.yaml"), str(inputs / "content" / "out")])
 
 
-def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path, tmp_path: Path) -> None:
+def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(
+    inputs: Path, own_ray: None, tmp_path: Path
+) -> None:
     settings = {"seconds": 0.5, "gate": str(tmp_path / "gate")}
     slow = {"name": "tests.support.stylizers:Slow", "label": "slow", "settings": settings, "precisions": ["fp32"]}
     sweep = SWEEP | {"methods": [slow], "content": str(inputs / "content"), "styles": str(inputs / "styles")}
@@ -201,14 +196,10 @@ def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path
     words = [sys.executable, "-m", "jobs.benchmark", tmp_path / "sweep.yaml", tmp_path / "out", "--progress", "plain"]
     pipe = subprocess.PIPE
     sweeping = subprocess.Popen(list(map(str, words)), cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
-    deadline = time.monotonic() + 120
-    while not list((tmp_path / "out").glob("rows/*.parquet")):
-        assert sweeping.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: bool(list((tmp_path / "out").glob("rows/*.parquet"))), sweeping)
     (tmp_path / "gate").touch()
     sweeping.terminate()
-    told = sweeping.communicate(timeout=120)[1].splitlines()[-1]
+    told = sweeping.communicate(timeout=300)[1].splitlines()[-1]
     assert (sweeping.returncode, told) == (130, "interrupted: what is done is kept; the same command resumes")
     assert 0 < read_rows(tmp_path / "out", ["status"]).num_rows < 12
 
@@ -270,14 +261,14 @@ def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: st
     assert not (tmp_path / "out").exists()
 
 
-def test_two_workers_measure_strong_and_weak_scaling(inputs: Path, tmp_path: Path) -> None:
+def test_two_workers_measure_strong_and_weak_scaling(inputs: Path, local_ray: str, tmp_path: Path) -> None:
     sweep = SWEEP | {
         "methods": [{"name": "identity", "precisions": ["fp32"]}], "workers": [1, 2], "scaling": ["strong", "weak"],
         "mode": "throughput", "resolutions_px": [48], "repeats": 1,
         "content": str(inputs / "content"), "styles": str(inputs / "styles"),
     }  # fmt: skip
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
-    done = run(tmp_path / "sweep.yaml", tmp_path / "out")
+    done = call(main, tmp_path / "sweep.yaml", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     frame = read_rows(tmp_path / "out", ["variant", "workers"]).to_pandas()
     counts = frame.groupby("variant").size().to_dict()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 from collections.abc import Iterator
 
 import pandas as pd
 import pytest
 
+from jobs.scheduler.worker import WORKER_ENV
 from jobs.stylize_folder import main as stylize_folder
 from stylize.errors import CannotContinueError, UsageError
 from stylize.io import object_store, store_kinds
 from stylize.results.output_lease import OutputLease
 from tests.support.gcs import Generations, google_bucket
-from tests.support.main_job import job, plain
+from tests.support.main_job import call, plain
 from tests.support.s3 import Bucket
 
 Google = tuple[Bucket, Generations]
@@ -30,7 +32,10 @@ def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Google]:
     with google_bucket() as (made, proxy):
         made.upload(folder / "content", "content")
         made.upload(folder / "styles", "styles")
-        yield made, proxy
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("GOOGLE_")]:
+                patch.setitem(WORKER_ENV, name, os.environ[name])  # as workers of a Ray that is started now have it
+            yield made, proxy
 
 
 def test_conditional_write_says_who_was_first(google: Google) -> None:
@@ -70,13 +75,13 @@ def test_one_driver_holds_an_out(google: Google) -> None:
         pass
 
 
-def test_whole_job_in_a_bucket(google: Google, capsys: pytest.CaptureFixture[str]) -> None:
+def test_whole_job_in_a_bucket(google: Google, local_ray: str, capsys: pytest.CaptureFixture[str]) -> None:
     made, proxy = google
     chance = random.Random(7)
     made.s3.faults = [chance.choice([*[None] * 6, 503, 500, 429, "cut"]) for _ in range(60)]
     folders = ("gs://pictures/content", "gs://pictures/styles", "gs://pictures/out")
     words = [*folders, "--resolution-px", "64", "--actors", "1"]
-    done = job(*words)
+    done = call(stylize_folder, *words)
     made.s3.faults = []
     assert done.returncode == 0, done.stderr
     keys = [found.name for found in object_store.names("gs://pictures/out/rows")]

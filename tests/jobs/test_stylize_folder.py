@@ -7,12 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from jobs.stylize_folder import main, one_a_device
-from stylize import config as configs
+from jobs.stylize_folder import main
 from stylize.errors import UsageError
 from stylize.measure import hardware
 from stylize.results.schema import SCHEMA
-from tests.support.main_job import by_name, job, plain, refused, rows, stamps
+from tests.support.main_job import by_name, call, job, job_here, plain, rows, stamps
 from tests.support.stylizers import EXIT, HANG, MEMORY, NAN, RAISE
 
 
@@ -29,7 +28,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def first_run(
-    folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+    folders: tuple[Path, Path], own_ray: None, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A run on its own local Ray."""
     out = tmp_path_factory.mktemp("run") / "out"
@@ -75,22 +74,12 @@ def test_a_second_run_does_nothing_and_says_so(
 ) -> None:
     out, _ = first_run
     images, before = stamps(out), rows(out)
-    done = job(*folders, out, "--stylizer", "identity", "--format", "png")
+    done = call(main, *folders, out, "--stylizer", "identity", "--format", "png")
     assert done.returncode == 0, done.stderr
     assert "nothing to do: all 8 tasks have their rows already" in done.stdout
     assert done.stdout.splitlines()[-1] == "8 ok, 0 not ok"
     assert stamps(out) == images
     assert rows(out).equals(before)
-
-
-def test_dry_run_says_what_it_would_do_and_writes_nothing(
-    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([*map(str, folders), str(tmp_path / "out"), "--dry-run"]) == 0
-    assert list(tmp_path.iterdir()) == []
-    told = capsys.readouterr().out
-    assert "would restyle 8 of 8 pairs with compact" in told
-    assert "4 photos" in told
 
 
 def test_dry_run_counts_what_is_left_and_refuses_what_a_run_would(
@@ -105,18 +94,7 @@ def test_dry_run_counts_what_is_left_and_refuses_what_a_run_would(
         main([*words, "--precision", "int8"])
 
 
-def test_isolated_mode_gives_a_worker_the_whole_device() -> None:
-    given = {"content": "c", "styles": "s", "out": "o", "measure_mode": "isolated"}
-    cores = hardware.usable_cores()
-    assert one_a_device(configs.build(given)).cpus_per_actor == cores
-    assert one_a_device(configs.build(given | {"cpus_per_actor": 1})).cpus_per_actor == 1
-    assert one_a_device(configs.build(given | {"gpus_per_actor": 1})).cpus_per_actor == 1
-    assert one_a_device(configs.build(given | {"measure_mode": "throughput"})).cpus_per_actor == 1
-    with pytest.raises(UsageError, match=r"gpus_per_actor 0\.5 shares a card"):
-        one_a_device(configs.build(given | {"gpus_per_actor": 0.5}))
-
-
-def test_misbehaving_photos_cost_their_own_rows_only(tmp_path: Path) -> None:
+def test_misbehaving_photos_cost_their_own_rows_only(local_ray: str, tmp_path: Path) -> None:
     bad = {"hang": HANG, "exit": EXIT, "raise": RAISE, "nan": NAN, "memory": MEMORY}
     for name, colour in bad.items():
         plain(tmp_path / "content" / f"{name}.png", colour)
@@ -124,10 +102,8 @@ def test_misbehaving_photos_cost_their_own_rows_only(tmp_path: Path) -> None:
         plain(tmp_path / "content" / f"{chr(97 + number)}-good.png", (number, 90, 90))
     plain(tmp_path / "styles" / "s.png", (1, 2, 3))
     out = tmp_path / "out"
-    done = job(
-        tmp_path / "content", tmp_path / "styles", out,
-        "--stylizer", "tests.support.stylizers:Faulty", "--timeout-s", 20, "--actors", 2,
-    )  # fmt: skip
+    words = (tmp_path / "content", tmp_path / "styles", out, "--stylizer", "tests.support.stylizers:Faulty")
+    done = job_here(local_ray, *words, "--timeout-s", 10, "--actors", 2)
     assert done.returncode == 3, done.stderr
     found = by_name(rows(out))
     assert len(found) == 25
@@ -140,9 +116,7 @@ def test_misbehaving_photos_cost_their_own_rows_only(tmp_path: Path) -> None:
         "20 ok, 5 not ok", "  crashed: 1", "  failed: 1", "  nan: 1", "  oom: 1", "  timeout: 1",
     ]  # fmt: skip
     assert len(stamps(out)) == 20
-    again = job(
-        tmp_path / "content", tmp_path / "styles", out, "--stylizer", "tests.support.stylizers:Faulty", "--allow-failed"
-    )
+    again = call(main, *words, "--allow-failed")
     assert (again.returncode, "20 ok, 5 not ok" in again.stdout) == (0, True)
 
 
@@ -156,8 +130,10 @@ def test_yaml_gives_settings_flags_win_and_the_manifest_says_what_to_do(local_ra
         f"manifest: {tmp_path}/pairs.csv\nout: {tmp_path}/out\nstylizer: tests.support.stylizers:Slow\n"
         "settings: {seconds: 0.02}\nresolution_px: 64\nformat: webp\nactors: 1\n"
     )
-    done = job("--config", tmp_path / "job.yaml", "--address", local_ray, "--format", "png", "--resolution-px", 48,
-               "--set", "seconds=0.01")  # fmt: skip
+    done = call(
+        main, "--config", tmp_path / "job.yaml", "--address", local_ray, "--format", "png", "--resolution-px", 48,
+        "--set", "seconds=0.01",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     config = json.loads((tmp_path / "out" / "run.json").read_text())["config"]
     assert (config["format"], config["resolution_px"], config["actors"]) == ("png", 48, 1)
@@ -170,21 +146,12 @@ def test_yaml_gives_settings_flags_win_and_the_manifest_says_what_to_do(local_ra
     assert found["a.png"]["output_uri"].endswith(".png")
 
 
-def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
-    plain(tmp_path / "content" / "c.png", (1, 2, 3))
-    folders = (tmp_path / "content", tmp_path / "content", tmp_path / "out")
-    done = job(*folders, "--stylizer", "identity", "--address", "127.0.0.1:1")
-    assert done.returncode == 1
-    assert done.stderr.startswith("cannot go on: the Ray cluster at 127.0.0.1:1 cannot be reached")
-    assert len(done.stderr.splitlines()) == 1
-
-
 def test_zip_pairs_first_with_first(local_ray: str, tmp_path: Path) -> None:
     for name in ("1", "2", "3"):
         plain(tmp_path / "content" / f"c{name}.png", (int(name), 0, 0))
         plain(tmp_path / "styles" / f"s{name}.png", (int(name), 9, 0))
-    done = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out",
-               "--pairing", "zip", "--stylizer", "identity", "--address", local_ray, "--actors", 1)  # fmt: skip
+    folders = (tmp_path / "content", tmp_path / "styles", tmp_path / "out")
+    done = job_here(local_ray, *folders, "--pairing", "zip", "--stylizer", "identity")
     assert done.returncode == 0, done.stderr
     frame = rows(tmp_path / "out")
     assert {(Path(c).name, Path(s).name) for c, s in zip(frame["content_uri"], frame["style_uri"], strict=True)} == {
@@ -196,86 +163,19 @@ def test_a_photo_put_right_takes_the_place_of_its_failed_row(local_ray: str, tmp
     plain(tmp_path / "content" / "good.png", (1, 2, 3))
     (tmp_path / "content" / "bad.png").write_bytes(b"broken")
     plain(tmp_path / "styles" / "s.png", (9, 9, 9))
-    words = (
-        tmp_path / "content",
-        tmp_path / "styles",
-        tmp_path / "out",
-        "--stylizer",
-        "identity",
-        "--address",
-        local_ray,
-        "--actors",
-        1,
-    )
-    assert job(*words).returncode == 3
-    assert job(*words).returncode == 3
+    words = (tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--stylizer", "identity")
+    assert job_here(local_ray, *words).returncode == 3
+    assert job_here(local_ray, *words).returncode == 3
     assert set(rows(tmp_path / "out")["status"]) == {"ok", "corrupt"}
     plain(tmp_path / "content" / "bad.png", (4, 5, 6))
-    assert job(*words, "--retry-failed").returncode == 0
+    assert job_here(local_ray, *words, "--retry-failed").returncode == 0
     assert by_name(rows(tmp_path / "out"))["bad.png"]["status"] == "ok"
     assert len(rows(tmp_path / "out")) == 2
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["IN/none", "IN/styles", "OUT"], "CONTENT: no such folder: "),
-        (["IN/content", "IN/none", "OUT"], "STYLES: no such folder: "),
-        (["IN/empty", "IN/styles", "OUT"], "no images in this folder"),
-        (["IN/content", "IN/empty", "OUT"], "no images in this folder"),
-        (
-            ["IN/content", "IN/styles", "OUT", "--styliser", "identity"],
-            "--styliser; did you mean --stylizer?",
-        ),
-        (["IN/content", "IN/styles", "OUT", "--stylizer", "nope"], "unknown stylizer 'nope'; known: "),
-        (["IN/content", "IN/styles", "OUT", "--stylizer", "no.such:Class"], "No module named 'no'"),
-        (
-            ["IN/content", "IN/styles", "OUT", "--stylizer", "identity", "--set", "x=1"],
-            "unknown setting 'x'; known: none",
-        ),
-        (["IN/content", "IN/styles", "OUT", "--set", "alpha"], "expected NAME=VALUE"),
-        (
-            ["IN/content", "IN/styles", "OUT", "--set", "weights=/x"],
-            "'weights': it is an option of its own; give --weights",
-        ),
-        (["IN/content", "IN/styles", "OUT", "--set", "name=x"], "setting 'name': there is no such setting"),
-        (["IN/content/cats/0.png", "IN/styles", "OUT"], "CONTENT: not a folder: "),
-        (["IN/content", "IN/styles", "OUT", "--format", "bmp"], "choose from"),
-        (["IN/content", "IN/styles", "OUT", "--quality", "0"], "quality: "),
-        (["IN/content", "IN/styles", "OUT", "--actors", "many"], "actors: "),
-        (["IN/content", "IN/styles", "OUT", "--pairing", "zip"], "zip needs as many photos as artworks"),
-        (["IN/content", "IN/styles", "OUT", "--config", "IN/none.yaml"], "No such file"),
-        (["IN/content", "IN/styles", "OUT", "--manifest", "IN/none.csv"], "not both"),
-        (["OUT", "--manifest", "IN/none.csv"], "manifest: no such file"),
-        (["IN/content", "OUT"], "got 2 paths"),
-        ([], "no OUT given"),
-    ],
-)
-def test_a_wrong_call_is_one_line_and_status_2(
-    words: list[str],
-    said: str,
-    folders: tuple[Path, Path],
-    tmp_path: Path,
+def test_a_folder_of_checkpoints_is_a_folder_of_styles(
+    folders: tuple[Path, Path], local_ray: str, tmp_path: Path
 ) -> None:
-    inputs = folders[0].parent
-    (inputs / "empty").mkdir(exist_ok=True)
-    plain(inputs / "content" / "cats" / "0.png", (0, 100, 30))
-    given = [w.replace("IN/", f"{inputs}/").replace("OUT", str(tmp_path / "out")) for w in words]
-    assert said in refused(main, *given)
-
-
-@pytest.mark.parametrize("missing", [True, False], ids=["missing", "empty"])
-def test_the_command_itself_ends_so_too(missing: bool, tmp_path: Path) -> None:
-    if not missing:
-        (tmp_path / "content").mkdir()
-    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
-    done = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out")
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
-
-
-def test_a_folder_of_checkpoints_is_a_folder_of_styles(folders: tuple[Path, Path], tmp_path: Path) -> None:
     import torch
 
     from stylize.stylizers.johnson import TransformerNet
@@ -284,30 +184,11 @@ def test_a_folder_of_checkpoints_is_a_folder_of_styles(folders: tuple[Path, Path
     for style in ("one", "two"):
         (checkpoints / style).mkdir(parents=True)
         torch.save(TransformerNet().state_dict(), checkpoints / style / f"{style}.pth")
-    flags = ("--stylizer", "johnson", "--weights", checkpoints, "--actors", 1)
-    done = job(folders[0], tmp_path / "out", *flags)
+    done = job_here(local_ray, folders[0], tmp_path / "out", "--stylizer", "johnson", "--weights", checkpoints)
     assert done.returncode == 0, done.stderr
     frame = rows(tmp_path / "out")
     assert len(frame) == 8
     assert set(frame["style_type"]) == {"one", "two"}
     assert frame["weights_sha256"].nunique() == 2
-    again = job(folders[0], checkpoints, tmp_path / "out", "--stylizer", "johnson")
+    again = call(main, folders[0], checkpoints, tmp_path / "out", "--stylizer", "johnson")
     assert "nothing to do" in again.stdout
-
-
-@pytest.mark.parametrize(
-    ("flags", "said"),
-    [
-        (("--stylizer", "microast"), "microast needs weights: give a folder with"),
-        (("--stylizer", "microast", "--weights", "nowhere"), "nowhere: no such folder"),
-        (("--stylizer", "johnson"), "no checkpoints in this folder"),
-        (("--stylizer", "gatys", "--set", "backbone=vgg11"), "unknown backbone 'vgg11'; did you mean vgg1"),
-    ],
-)
-def test_missing_weights_are_one_line_before_ray_starts(
-    folders: tuple[Path, Path], tmp_path: Path, flags: tuple[str, ...], said: str
-) -> None:
-    with pytest.raises(UsageError) as raised:
-        main([str(folders[0]), str(folders[1]), str(tmp_path / "out"), *flags])
-    assert said in str(raised.value)
-    assert "\n" not in str(raised.value)

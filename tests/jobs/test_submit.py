@@ -30,7 +30,7 @@ class Head:
         """What another `ray job` command prints."""
         done = subprocess.run(
             [*RAY, "job", command, "--address", self.url, *map(str, words)],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=100,
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         return done.stdout + done.stderr
 
@@ -49,7 +49,7 @@ class Head:
 
 
 @pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+def head(own_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     """A head of two CPUs with token authentication, in a home and a session of its own."""
     home = tmp_path_factory.mktemp("home")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | {
@@ -124,7 +124,8 @@ def test_a_submitted_job_runs_on_the_cluster(head: Head, tmp_path: Path) -> None
     for number in range(6):
         plain(tmp_path / "content" / f"{number}.png", (number, 100, 30))
     plain(tmp_path / "styles" / "s.png", (1, 2, 3))
-    done = head.submit(tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--stylizer", "identity")
+    words = (tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--stylizer", "identity", "--actors", 1)
+    done = head.submit(*words)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "succeeded" in done.stdout + done.stderr
     assert "6 ok, 0 not ok" in done.stdout + done.stderr
@@ -146,10 +147,10 @@ def test_ray_job_stop_keeps_what_is_done_and_says_how_to_resume(head: Head, tmp_
         plain(tmp_path / "content" / f"{number}.png", (number, 100, 30))
     plain(tmp_path / "styles" / "s.png", (1, 2, 3))
     gate = tmp_path / "gate"
-    slow = ("--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=1.5", "--set", f"gate={gate}")
-    words = (tmp_path / "content", tmp_path / "styles", tmp_path / "out", *slow)
+    slow = ("--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=1", "--set", f"gate={gate}")
+    words = (tmp_path / "content", tmp_path / "styles", tmp_path / "out", *slow, "--actors", 1)
     head.submit(*words, options=("--submission-id", "to-stop", "--no-wait"))
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not list((tmp_path / "out").glob("rows/*.parquet")):
         assert time.monotonic() < deadline, head.job("logs", "to-stop")
         time.sleep(0.1)

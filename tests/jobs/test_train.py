@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 from jobs.train import main
 from stylize import images
-from tests.support.main_job import descendants, environment, job, refused, rows, wait_for
+from tests.support.main_job import call, descendants, environment, job_here, refused, rows, wait_for
 from tests.support.samples import ROOT, picture
 from tests.training.conftest import artwork, photos, vgg
 
@@ -25,12 +25,6 @@ SMALL = ("--batch", 1, "--crop-px", 64, "--checkpoint-every", 2, "--sample-every
 
 def words(*given: object) -> list[str]:
     return [sys.executable, "-m", "jobs.train", *map(str, given)]
-
-
-def train(*given: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words(*given), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=400, check=False
-    )
 
 
 def start(*given: object) -> subprocess.Popen[str]:
@@ -43,11 +37,12 @@ def steps(out: Path) -> list[int]:
 
 
 def test_two_workers_train_a_style_that_the_main_job_uses_with_no_further_step(
-    photos: Path, artwork: Path, vgg: Path, tmp_path: Path
+    photos: Path, artwork: Path, vgg: Path, local_ray: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    given = (photos, artwork, out, "--vgg", vgg, "--workers", 2, "--cpus-per-worker", 1, *SMALL, "--steps", 4)
-    done = train(*given)
+    words = (photos, artwork, out, "--vgg", vgg, "--workers", 2, "--cpus-per-worker", 1, *SMALL, "--steps", 4)
+    given = ("--address", local_ray, *words)
+    done = call(main, *given)
     assert done.returncode == 0, done.stderr
     weights = out / "weights" / "night sky.safetensors"
     assert str(weights) in done.stdout
@@ -55,7 +50,7 @@ def test_two_workers_train_a_style_that_the_main_job_uses_with_no_further_step(
     assert losses["step"].tolist() == [1, 2, 3, 4]
     assert losses["images"].tolist() == [2, 2, 2, 2]
     assert (losses["wait_s"] <= losses["step_s"]).all()
-    again = train(*given)
+    again = call(main, *given)
     assert again.returncode == 0
     assert "already trained to step 4" in again.stdout + again.stderr
     state = max(path.parent for path in (out / "checkpoints").rglob("state.pt"))
@@ -67,21 +62,21 @@ def test_two_workers_train_a_style_that_the_main_job_uses_with_no_further_step(
     assert "give another OUT" in other
     assert "trained to step 4 with seed 0" in refused(main, *given, "--seed", 5)
     assert "start_from None, here" in refused(main, *given[:-1], 9, "--start-from", weights)
-    used = job(photos, tmp_path / "used", "--stylizer", "johnson", "--weights", weights)
+    used = job_here(local_ray, photos, tmp_path / "used", "--stylizer", "johnson", "--weights", weights)
     assert used.returncode == 0, used.stderr
     assert rows(tmp_path / "used")["status"].tolist() == ["ok"] * 4
 
 
 def test_killed_worker_killed_driver_and_ctrl_c_lose_and_double_no_step(
-    photos: Path, vgg: Path, tmp_path: Path
+    photos: Path, vgg: Path, local_ray: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    given = (photos, photos, out, "--vgg", vgg, *SMALL)
+    given = (photos, photos, out, "--vgg", vgg, *SMALL, "--address", local_ray, "--cpus-per-worker", 1)
     driver = start(*given, "--steps", 100_000)
     try:
         wait_for(lambda: _parts(out) >= 1, driver)
-        workers = [pid for pid, title in descendants(driver.pid) if "RayTrainWorker" in title]
-        assert workers
+        workers = [pid for pid, title in descendants(os.getpid()) if "RayTrainWorker" in title]
+        assert len(workers) == 1
         os.kill(workers[0], signal.SIGKILL)
         seen = _parts(out)
         wait_for(lambda: _parts(out) >= seen + 2, driver)
@@ -93,10 +88,10 @@ def test_killed_worker_killed_driver_and_ctrl_c_lose_and_double_no_step(
     driver = start(*given, "--steps", 100_000)
     wait_for(lambda: _parts(out) > seen, driver)
     driver.send_signal(signal.SIGINT)
-    _, complaint = driver.communicate(timeout=120)
+    _, complaint = driver.communicate(timeout=300)
     assert driver.returncode == 130
     assert complaint == "interrupted: what is done is kept; the same command resumes\n"
-    done = train(*given, "--steps", max(steps(out)) + 3)
+    done = call(main, *given, "--steps", max(steps(out)) + 3)
     assert done.returncode == 0, done.stderr
     assert steps(out) == list(range(1, len(steps(out)) + 1))
     with safe_open(out / "weights" / "compact.safetensors", "pt") as file:
@@ -141,8 +136,8 @@ def test_a_wrong_call_is_one_line_and_status_2(
     assert not (tmp_path / "out").exists()
 
 
-def test_more_workers_than_there_is_room_for_is_one_line_and_status_2(photos: Path, vgg: Path, tmp_path: Path) -> None:
-    done = train(photos, photos, tmp_path / "out", "--vgg", vgg, *SMALL, "--workers", 50)
-    assert done.returncode == 2, done.stderr
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert "lower workers" in done.stderr
+def test_more_workers_than_there_is_room_for_is_one_line_and_status_2(
+    photos: Path, vgg: Path, local_ray: str, tmp_path: Path
+) -> None:
+    given = (photos, photos, tmp_path / "out", "--vgg", vgg, *SMALL, "--workers", 50, "--address", local_ray)
+    assert "lower workers" in refused(main, *given)

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.main_job import job, plain, rows, start
+from jobs.progress import reporter
+from jobs.stylize_folder import main
+from tests.support.main_job import call, job_here, plain, rows, start
 from tests.support.stylizers import EXIT, RAISE
 
 Event = dict[str, Any]
@@ -31,7 +33,7 @@ def _refuse(word: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Event]]:
+def run(local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Event]]:
     """OUT and the events of a run with a slow start, a failure and a worker that dies."""
     root = tmp_path_factory.mktemp("json")
     for number in range(4):
@@ -39,12 +41,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Event]]:
     plain(root / "content" / "y.png", RAISE)
     plain(root / "content" / "z.png", EXIT)
     plain(root / "styles" / "a.png", (10, 10, 10))
-    return root, events(_job(root, "tests.support.stylizers:Faulty"))
+    return root, events(job_here(local_ray, *_words(root, "tests.support.stylizers:Faulty")))
 
 
-def _job(root: Path, stylizer: str, *words: object) -> subprocess.CompletedProcess[str]:
-    first = (root / "content", root / "styles", root / "out", "--stylizer", stylizer, "--progress", "json")
-    return job(*first, "--actors", 1, *words)
+def _words(root: Path, stylizer: str) -> tuple[object, ...]:
+    return root / "content", root / "styles", root / "out", "--stylizer", stylizer, "--progress", "json"
 
 
 def of(kind: str, found: list[Event]) -> list[Event]:
@@ -90,41 +91,42 @@ def test_the_end_says_how_it_went_and_where_things_are(run: tuple[Path, list[Eve
 
 
 def test_a_run_with_nothing_left_to_do_is_finished_in_one_line(run: tuple[Path, list[Event]]) -> None:
-    done = _job(run[0], "tests.support.stylizers:Faulty")
+    done = call(main, *_words(run[0], "tests.support.stylizers:Faulty"))
     assert [one["event"] for one in events(done)] == ["finished"]
     assert "nothing to do" in done.stderr
 
 
 def test_a_wrong_call_is_one_line_of_json_too(tmp_path: Path) -> None:
-    done = _job(tmp_path, "no-such-method")
+    done = call(main, *_words(tmp_path, "no-such-method"))
     (only,) = events(done)
     assert (only["event"], only["status"]) == ("stopped", done.returncode)
     assert only["error"] in done.stderr
     assert "known" in only["error"] or "registered" in only["error"]
 
 
-def test_an_interrupted_run_ends_with_a_line_that_says_so(tmp_path: Path) -> None:
+def test_an_interrupted_run_ends_with_a_line_that_says_so(own_ray: None, tmp_path: Path) -> None:
     for number in range(30):
         plain(tmp_path / "content" / f"{number}.png", (number * 8, 100, 30))
     plain(tmp_path / "styles" / "a.png", (10, 10, 10))
-    places = (tmp_path / "content", tmp_path / "styles", tmp_path / "out")
-    process = start(*places, "--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=2", "--progress", "json")
+    process = start(*_words(tmp_path, "tests.support.stylizers:Slow"), "--set", "seconds=2", "--actors", 1)
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["event"] == "progress"
     process.send_signal(signal.SIGINT)
-    left, _ = process.communicate(timeout=60)
+    left, _ = process.communicate(timeout=240)
     last = json.loads(left.splitlines()[-1])
     assert (last["event"], last["status"], last["error"]) == ("stopped", process.returncode, "interrupted")
 
 
-def test_progress_comes_while_work_is_slow(tmp_path: Path) -> None:
-    for number in range(10):
-        plain(tmp_path / "content" / f"{number}.png", (number * 25, 100, 30))
+def test_progress_comes_while_work_is_slow(local_ray: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporter, "EVENT_EVERY_S", 0.2)
+    for number in range(20):
+        plain(tmp_path / "content" / f"{number}.png", (number * 12, 100, 30))
     plain(tmp_path / "styles" / "a.png", (10, 10, 10))
-    found = events(_job(tmp_path, "tests.support.stylizers:Slow", "--set", "seconds=1.2"))
+    words = _words(tmp_path, "tests.support.stylizers:Slow")
+    found = events(job_here(local_ray, *words, "--set", "seconds=0.2"))
     # The first of them past the warm-up: a late one may fall between the last return and its being counted.
-    midway = next(one for one in of("progress", found) if 1 < one["done"] < 10)
+    midway = next(one for one in of("progress", found) if 1 < one["done"] < 20)
     assert midway["workers"] == 1
     assert midway["queued"] >= 1
     assert midway["left_s"] > 0
-    assert 1.2 <= midway["stylize_s"]["p50"] < 3
+    assert midway["stylize_s"]["p50"] >= 0.2

@@ -13,7 +13,7 @@ import ray
 
 from jobs.progress import log_format
 from stylize.pipeline.log_context import at_task
-from tests.support.main_job import by_name, job, plain, rows
+from tests.support.main_job import by_name, job_here, plain, rows
 from tests.support.stylizers import EXIT, MEMORY, RAISE
 
 Rows = dict[str, dict[str, Any]]
@@ -27,8 +27,8 @@ def failed(local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ro
         plain(root / "content" / f"{name}.png", colour)
     (root / "content" / "corrupt.png").write_bytes(b"this is no image")
     plain(root / "styles" / "a.png", (10, 10, 10))
-    words = ("--stylizer", "tests.support.stylizers:Faulty", "--address", local_ray, "--actors", 1)
-    done = job(root / "content", root / "styles", root / "out", *words)
+    folders = (root / "content", root / "styles", root / "out")
+    done = job_here(local_ray, *folders, "--stylizer", "tests.support.stylizers:Faulty")
     assert done.returncode == 3, done.stderr
     return by_name(rows(root / "out")), json.loads((root / "out" / "run.json").read_text())["run_id"]
 

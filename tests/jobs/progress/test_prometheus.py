@@ -18,8 +18,8 @@ from tests.support.main_job import job, plain
 from tests.support.samples import ROOT
 from tests.support.stylizers import RAISE
 
-LATEST_S = 40
-"""Ray hands metrics on every 10 s and when a driver ends."""
+LATEST_S = 200
+"""Ray hands metrics on every 10 s and when a driver ends, later beside other work."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def _of_run(run: str, done: int) -> dict[str, float]:
 
 def _scrape(run: str) -> dict[str, float]:
     node = ray.nodes()[0]
-    with urlopen(f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics", timeout=5) as answer:
+    with urlopen(f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics", timeout=60) as answer:
         text = answer.read().decode()
     found = {}
     for name, labels, value in re.findall(r"^(ray_stylize_\w+)\{(.*)\} (\S+)$", text, re.MULTILINE):
@@ -114,7 +114,7 @@ print(time.perf_counter() - start)
 
 def test_of_30_000_rows_a_second_ray_gets_a_thousand_times_a_second_and_every_count(local_ray: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FAST, local_ray], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", FAST, local_ray], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     found = _of_run("fast", 235 * 256)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jobs.stylize_folder import main
 from stylize.results.read import read_rows
-from tests.support.main_job import job, plain, rows, stamps, without_root
+from tests.support.main_job import call, job, job_here, plain, rows, stamps, without_root
 
 
 @pytest.fixture
@@ -31,9 +32,8 @@ def test_a_full_disk_is_one_line_and_the_same_command_resumes(local_ray: str, tm
         Image.fromarray(random.integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / "content" / f"{number}.png")
     plain(tmp_path / "styles" / "s.png", (1, 2, 3))
     out = small_disk / "out"
-    words = (tmp_path / "content", tmp_path / "styles", out, "--stylizer", "identity", "--format", "png",
-             "--address", local_ray)  # fmt: skip
-    done = job(*words)
+    words = (tmp_path / "content", tmp_path / "styles", out, "--stylizer", "identity", "--format", "png")
+    done = job_here(local_ray, *words, "--actors", 2)
     assert done.returncode == 1, done.stdout
     assert len(done.stderr.splitlines()) == 1
     assert "no space left to write" in done.stderr
@@ -44,7 +44,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_resumes(local_ray: str, tm
         with Image.open(row["output_uri"]) as image:
             image.load()
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    again = job(*words, "--actors", 1)
+    again = job_here(local_ray, *words)
     assert again.returncode == 0, again.stderr
     frame = rows(out)
     assert len(frame) == 60
@@ -72,7 +72,7 @@ def test_an_out_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     plain(tmp_path / "content" / "c.png", (1, 2, 3))
     plain(tmp_path / "styles" / "s.png", (1, 2, 3))
     (tmp_path / "out").write_text("mine")
-    done = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--stylizer", "identity")
+    done = call(main, tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--stylizer", "identity")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert (tmp_path / "out").read_text() == "mine"

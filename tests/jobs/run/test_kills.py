@@ -3,15 +3,14 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 from PIL import Image
 
+from jobs.stylize_folder import main
 from stylize.results.read import read_rows
-from tests.support.main_job import command, descendants, job, plain, rows, stamps, start, wait_for
-from tests.support.samples import ROOT
+from tests.support.main_job import call, descendants, fork_job, job_here, plain, rows, stamps, start, wait_for
 
 SLOW = ("--stylizer", "tests.support.stylizers:Slow", "--format", "png")
 
@@ -24,24 +23,24 @@ def inputs(root: Path, photos: int) -> tuple[Path, Path]:
     return root / "content", root / "styles"
 
 
-def workers_of(driver: subprocess.Popen[str]) -> list[int]:
-    return [pid for pid, title in descendants(driver.pid) if title.startswith("ray::Worker")]
+def workers_below(pid: int, titled: str = "ray::Worker") -> list[int]:
+    return [below for below, title in descendants(pid) if title.startswith(titled)]
 
 
-def test_a_worker_killed_in_mid_task_costs_nothing_and_a_second_run_is_refused(tmp_path: Path) -> None:
+def test_a_worker_killed_in_mid_task_costs_nothing_and_a_second_run_is_refused(local_ray: str, tmp_path: Path) -> None:
     folders, out, gate = inputs(tmp_path, 30), tmp_path / "out", tmp_path / "gate"
     gate.touch()
     words = (*folders, out, *SLOW, "--set", f"gate={gate}", "--set", "seconds=0.01")
-    driver = start(*words)
+    driver = start(*words, "--address", local_ray, "--actors", 1)
     # A worker is named after what it runs, so this one is in the middle of a task or about to begin.
-    wait_for(lambda: any(title.startswith("ray::Worker.run") for _, title in descendants(driver.pid)), driver)
-    second = job(*words)
+    wait_for(lambda: bool(workers_below(os.getpid(), "ray::Worker.run")), driver)
+    second = call(main, *words)
     assert second.returncode == 1
     assert len(second.stderr.splitlines()) == 1
     assert f"{out} is in use by another run (pid {driver.pid}" in second.stderr
-    killed = workers_of(driver)[0]
+    (killed,) = workers_below(os.getpid(), "ray::Worker.run")
     os.kill(killed, signal.SIGKILL)
-    time.sleep(1)
+    wait_for(lambda: not _runs(killed), driver)
     gate.unlink()
     told, complaint = driver.communicate(timeout=240)
     assert driver.returncode == 0, complaint
@@ -52,10 +51,10 @@ def test_a_worker_killed_in_mid_task_costs_nothing_and_a_second_run_is_refused(t
     assert frame["attempt"].max() == 2
 
 
-def test_a_killed_driver_leaves_no_worker_of_its_own_ray_behind(tmp_path: Path) -> None:
+def test_a_killed_driver_leaves_no_worker_of_its_own_ray_behind(own_ray: None, tmp_path: Path) -> None:
     folders, out = inputs(tmp_path, 30), tmp_path / "out"
-    driver = start(*folders, out, *SLOW, "--set", "seconds=600")
-    wait_for(lambda: bool(workers_of(driver)), driver)
+    driver = start(*folders, out, *SLOW, "--set", "seconds=600", "--actors", 1)
+    wait_for(lambda: bool(workers_below(driver.pid)), driver)
     # Ray's own agents take some minutes to notice.
     family = {
         pid: title
@@ -65,7 +64,7 @@ def test_a_killed_driver_leaves_no_worker_of_its_own_ray_behind(tmp_path: Path) 
     assert len(family) >= 3
     driver.kill()
     driver.communicate()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while left := [pid for pid in family if _runs(pid)]:
         assert time.monotonic() < deadline, [family[pid][:80] for pid in left]
         time.sleep(0.2)
@@ -83,30 +82,27 @@ def test_a_driver_killed_ten_times_ends_with_one_ok_row_a_task_and_writes_nothin
 ) -> None:
     photos = 500
     folders, out = inputs(tmp_path, photos), tmp_path / "out"
-    words = (*folders, out, *SLOW, "--address", local_ray, "--progress", "off")
+    words = (*folders, out, *SLOW, "--address", local_ray, "--progress", "off", "--actors", 1)
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     print("seed", seed)
     settled: dict[str, tuple[int, int]] = {}
     hit = 0
     for kill in range(10):
-        began, seen = time.monotonic(), len(stamps(out))
-        driver = subprocess.Popen(command(*words), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if kill % 3 == 0:  # anywhere, loading included
-            delay = chance.uniform(0, 6)
-        else:  # while images come
-            while len(stamps(out)) == seen and driver.poll() is None and time.monotonic() - began < 60:
+        seen = len(stamps(out))
+        driver = fork_job(*words)
+        if kill % 3:  # while images come, for longer than rows wait to be written
+            while len(stamps(out)) == seen and driver.is_alive():
                 time.sleep(0.02)
-            delay = chance.uniform(0, 3.5)
-        try:
-            driver.wait(delay)
-        except subprocess.TimeoutExpired:
-            hit += 1
+            driver.join(chance.uniform(0, 3))
+        else:  # anywhere, loading included
+            driver.join(chance.uniform(0, 5))
         driver.kill()
-        driver.wait()
+        driver.join()
+        hit += driver.exitcode == -signal.SIGKILL
         settled = _settled(out, settled)
     assert hit >= 5, "too few of the kills met a run"
-    done = job(*words)
+    done = job_here(local_ray, *words)
     assert done.returncode == 0, done.stderr
     assert len(_settled(out, settled)) == photos
     frame = rows(out)

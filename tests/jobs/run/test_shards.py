@@ -12,9 +12,9 @@ import pytest
 from jobs import stylize_folder, summarize
 from stylize.errors import UsageError
 from stylize.results.schema import SCHEMA
-from tests.support.main_job import job, plain
+from tests.support.main_job import call, job_here, plain
 
-WORDS = ("--stylizer", "identity", "--format", "png", "--actors", 1)
+WORDS = ("--stylizer", "identity", "--format", "png")
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +29,13 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def outs(inputs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def outs(inputs: tuple[Path, Path], local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The OUTs of two jobs that share the pairs."""
     root = tmp_path_factory.mktemp("out")
     found = []
     for number in (1, 2):
         out = root / f"out-{number}"
-        done = job(*inputs, out, *WORDS, "--shard", f"{number}/2")
+        done = job_here(local_ray, *inputs, out, *WORDS, "--shard", f"{number}/2")
         assert done.returncode == 0, done.stderr
         rows = len(pd.read_parquet(out / "rows"))
         assert f"{rows} of {rows} done, 0 failed" in done.stdout
@@ -87,7 +87,7 @@ def test_another_share_of_the_same_pairs_needs_another_out(inputs: tuple[Path, P
 
 def test_a_shard_without_a_pair_ends_well(inputs: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = job(*inputs, out, *WORDS, "--shard", "1/1000000")
+    done = call(stylize_folder.main, *inputs, out, *WORDS, "--shard", "1/1000000")
     assert done.returncode == 0, done.stderr
     assert "0 ok, 0 not ok" in done.stdout
     assert len(pd.read_parquet(out / "rows")) == 0

@@ -14,7 +14,7 @@ from tests.support.main_job import job, plain, rows
 
 
 @pytest.fixture
-def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def address(own_ray: None) -> Iterator[str]:
     """A head without work, a node with two cards, a node with CPUs only."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "num_gpus": 0, "include_dashboard": False})
     try:

@@ -1,0 +1,125 @@
+"""The main job's command line: what it refuses, and what it says without doing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.stylize_folder import main, one_a_device
+from stylize import config as configs
+from stylize.errors import UsageError
+from stylize.measure import hardware
+from tests.support.main_job import job, plain, refused
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Four photos in two types, two artworks in two types."""
+    root = tmp_path_factory.mktemp("in")
+    for number in range(4):
+        plain(root / "content" / ("cats", "dogs")[number % 2] / f"{number}.png", (number * 50, 100, 30))
+    plain(root / "styles" / "ink" / "a.png", (10, 10, 10))
+    plain(root / "styles" / "oil" / "b.png", (200, 10, 10))
+    return root / "content", root / "styles"
+
+
+def test_dry_run_says_what_it_would_do_and_writes_nothing(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*map(str, folders), str(tmp_path / "out"), "--dry-run"]) == 0
+    assert list(tmp_path.iterdir()) == []
+    told = capsys.readouterr().out
+    assert "would restyle 8 of 8 pairs with compact" in told
+    assert "4 photos" in told
+
+
+def test_isolated_mode_gives_a_worker_the_whole_device() -> None:
+    given = {"content": "c", "styles": "s", "out": "o", "measure_mode": "isolated"}
+    cores = hardware.usable_cores()
+    assert one_a_device(configs.build(given)).cpus_per_actor == cores
+    assert one_a_device(configs.build(given | {"cpus_per_actor": 1})).cpus_per_actor == 1
+    assert one_a_device(configs.build(given | {"gpus_per_actor": 1})).cpus_per_actor == 1
+    assert one_a_device(configs.build(given | {"measure_mode": "throughput"})).cpus_per_actor == 1
+    with pytest.raises(UsageError, match=r"gpus_per_actor 0\.5 shares a card"):
+        one_a_device(configs.build(given | {"gpus_per_actor": 0.5}))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["IN/none", "IN/styles", "OUT"], "CONTENT: no such folder: "),
+        (["IN/content", "IN/none", "OUT"], "STYLES: no such folder: "),
+        (["IN/empty", "IN/styles", "OUT"], "no images in this folder"),
+        (["IN/content", "IN/empty", "OUT"], "no images in this folder"),
+        (["IN/content", "IN/styles", "OUT", "--styliser", "identity"], "--styliser; did you mean --stylizer?"),
+        (["IN/content", "IN/styles", "OUT", "--stylizer", "nope"], "unknown stylizer 'nope'; known: "),
+        (["IN/content", "IN/styles", "OUT", "--stylizer", "no.such:Class"], "No module named 'no'"),
+        (
+            ["IN/content", "IN/styles", "OUT", "--stylizer", "identity", "--set", "x=1"],
+            "unknown setting 'x'; known: none",
+        ),
+        (["IN/content", "IN/styles", "OUT", "--set", "alpha"], "expected NAME=VALUE"),
+        (
+            ["IN/content", "IN/styles", "OUT", "--set", "weights=/x"],
+            "'weights': it is an option of its own; give --weights",
+        ),
+        (["IN/content", "IN/styles", "OUT", "--set", "name=x"], "setting 'name': there is no such setting"),
+        (["IN/content/cats/0.png", "IN/styles", "OUT"], "CONTENT: not a folder: "),
+        (["IN/content", "IN/styles", "OUT", "--format", "bmp"], "choose from"),
+        (["IN/content", "IN/styles", "OUT", "--quality", "0"], "quality: "),
+        (["IN/content", "IN/styles", "OUT", "--actors", "many"], "actors: "),
+        (["IN/content", "IN/styles", "OUT", "--pairing", "zip"], "zip needs as many photos as artworks"),
+        (["IN/content", "IN/styles", "OUT", "--config", "IN/none.yaml"], "No such file"),
+        (["IN/content", "IN/styles", "OUT", "--manifest", "IN/none.csv"], "not both"),
+        (["OUT", "--manifest", "IN/none.csv"], "manifest: no such file"),
+        (["IN/content", "OUT"], "got 2 paths"),
+        ([], "no OUT given"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(
+    words: list[str],
+    said: str,
+    folders: tuple[Path, Path],
+    tmp_path: Path,
+) -> None:
+    inputs = folders[0].parent
+    (inputs / "empty").mkdir(exist_ok=True)
+    plain(inputs / "content" / "cats" / "0.png", (0, 100, 30))
+    given = [w.replace("IN/", f"{inputs}/").replace("OUT", str(tmp_path / "out")) for w in words]
+    assert said in refused(main, *given)
+
+
+def test_the_command_itself_ends_so_too(tmp_path: Path) -> None:
+    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
+    done = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    plain(tmp_path / "content" / "c.png", (1, 2, 3))
+    folders = (tmp_path / "content", tmp_path / "content", tmp_path / "out")
+    done = job(*folders, "--stylizer", "identity", "--address", "127.0.0.1:1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("cannot go on: the Ray cluster at 127.0.0.1:1 cannot be reached")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--stylizer", "microast"), "microast needs weights: give a folder with"),
+        (("--stylizer", "microast", "--weights", "nowhere"), "nowhere: no such folder"),
+        (("--stylizer", "johnson"), "no checkpoints in this folder"),
+        (("--stylizer", "gatys", "--set", "backbone=vgg11"), "unknown backbone 'vgg11'; did you mean vgg1"),
+    ],
+)
+def test_missing_weights_are_one_line_before_ray_starts(
+    folders: tuple[Path, Path], tmp_path: Path, flags: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        main([str(folders[0]), str(folders[1]), str(tmp_path / "out"), *flags])
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
