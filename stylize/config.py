@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from stylize.cli import Groups, Metavar, PathText
 from stylize.errors import UsageError
+from stylize.images import STYLE_RESOLUTION_PX
 from stylize.io.location import normalized
 from stylize.validation import validated
 
@@ -66,7 +67,10 @@ class JobConfig(BaseModel):
         None, ge=1, le=32768, description="long side of the result in pixels; none: the photo's own"
     )
     style_resolution_px: int | None = Field(
-        512, ge=1, le=32768, description="long side in pixels at which artworks are looked at; none: their own"
+        STYLE_RESOLUTION_PX,
+        ge=1,
+        le=32768,
+        description="long side in pixels at which artworks are looked at; none: their own",
     )
     max_pixels: int = Field(
         100_000_000,

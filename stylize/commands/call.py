@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from stylize import cli, stylizers
 from stylize.cli import Groups, Metavar, PathText
 from stylize.errors import UsageError, nearest, one_line
-from stylize.images import MAX_PIXELS
+from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX
 from stylize.io.files import local_path, writing
 from stylize.validation import validated
 
@@ -59,7 +59,10 @@ class Options(BaseModel):
         None, ge=1, le=32768, description="long side of the result in pixels; none: the photo's own"
     )
     style_resolution_px: int | None = Field(
-        512, ge=1, le=32768, description="long side in pixels at which artworks are looked at; none: their own"
+        STYLE_RESOLUTION_PX,
+        ge=1,
+        le=32768,
+        description="long side in pixels at which artworks are looked at; none: their own",
     )
     style_weights: Annotated[str, Metavar("N,N")] | None = Field(
         None, description="share of each artwork, such as 1,2; none: equal parts"

@@ -34,14 +34,15 @@ def _restyle(call: Call) -> None:
     if min(height, width) < method.least_px:
         raise UnsupportedImageError(f"{width} x {height} px: {method.name} needs {method.least_px} px a side")
     pictures = [] if method.styles_are_weights else [
-        _read(artwork, options.style_resolution_px, options) for artwork in call.artworks
+        _read(artwork, options.style_resolution_px, options, whole=True) for artwork in call.artworks
     ]  # fmt: skip
     with _status(f"loading {method.name}"):
         stylizer = stylizers.load(
             options.stylizer,
-            device=_device(options.device),
+            device=options.device,
             precision=options.precision,
             weights=options.weights,
+            style_resolution_px=None,  # they are so by now
             **options.settings,
         )
         code = _code(stylizer, call, pictures)
@@ -61,14 +62,14 @@ def _check_artworks(method: type[Stylizer], call: Call) -> None:
         raise UsageError(f"{method.name} takes one ARTWORK and no --style-weights; methods that mix: {', '.join(able)}")
 
 
-def _read(uri: str, long_side_px: int | None, options: Options) -> Pixels:
+def _read(uri: str, long_side_px: int | None, options: Options, whole: bool = False) -> Pixels:
     def look(file: IO[bytes] | None, size_bytes: int) -> None:
         with _named(uri):
             refuse_too_large(file, size_bytes, long_side_px=long_side_px, max_pixels=options.max_pixels)
 
     data = read_bytes(uri, look)
     with _named(uri):
-        return decode(data, long_side_px=long_side_px, max_pixels=options.max_pixels).pixels
+        return decode(data, long_side_px=long_side_px, max_pixels=options.max_pixels, whole=whole).pixels
 
 
 @contextlib.contextmanager
@@ -78,14 +79,6 @@ def _named(uri: str) -> Iterator[None]:
         yield
     except ImageError as error:
         raise type(error)(f"{one_line(uri)}: {error}") from None
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return name
 
 
 def _code(stylizer: Stylizer, call: Call, pictures: list[Pixels]) -> Any:

@@ -1,19 +1,21 @@
 """Image files to pixels and back: (H, W, 3) uint8 RGB, upright, in sRGB, on white."""
 
-from stylize.images.decode import Decoded, decode
+from stylize.images.decode import Decoded, decode, from_image
 from stylize.images.encode import FORMATS, encode
 from stylize.images.formats import SUFFIXES
 from stylize.images.opening import MAX_PIXELS, header_size, refuse_too_large
-from stylize.images.pixels import Pixels, resize, working_size
+from stylize.images.pixels import STYLE_RESOLUTION_PX, Pixels, resize, working_size
 
 __all__ = [
     "FORMATS",
     "MAX_PIXELS",
+    "STYLE_RESOLUTION_PX",
     "SUFFIXES",
     "Decoded",
     "Pixels",
     "decode",
     "encode",
+    "from_image",
     "header_size",
     "refuse_too_large",
     "resize",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from stylize.images.color import ToSrgb
 from stylize.images.damage import damage_is_corrupt
-from stylize.images.loading import Truncated, load
+from stylize.images.loading import Truncated, Wish, load
 from stylize.images.opening import MAX_PIXELS
-from stylize.images.orientation import SIDEWAYS, upright
+from stylize.images.orientation import SIDEWAYS, orientation, upright
 from stylize.images.pixels import Pixels, scaled_rgb, working_size
 
 
@@ -28,15 +29,21 @@ class Decoded:
 
 
 def decode(
-    data: bytes, *, long_side_px: int | None = None, max_pixels: int = MAX_PIXELS, truncated: Truncated = "refuse"
+    data: bytes,
+    *,
+    long_side_px: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+    truncated: Truncated = "refuse",
+    whole: bool = False,
 ) -> Decoded:
     """Return a file's pixels, their long side `long_side_px` (None: as they are). An animation's first frame counts.
 
     Raises CorruptImageError for what is no whole image, UnsupportedImageError for one of more than `max_pixels`
     (counted as a JPEG's decoder scales it down), of a kind that is not read, or without a sensible 8-bit form.
-    With `truncated` accept, a file cut within its pixels gives what it has, as far as its kind allows.
+    With `truncated` accept, a file cut within its pixels gives what it has, as far as its kind allows. With `whole`,
+    a JPEG of up to `max_pixels` is not scaled as it is decoded, so that the pixels are those of `from_image`.
     """
-    loaded = load(data, long_side_px, max_pixels, truncated)
+    loaded = load(data, Wish(long_side_px, max_pixels, truncated, whole))
     width, height = loaded.width_px, loaded.height_px
     # Before it is turned: `box` is in the file's own orientation.
     size = working_size(width, height, long_side_px)
@@ -47,3 +54,17 @@ def decode(
     if loaded.orientation in SIDEWAYS:
         width, height = height, width
     return Decoded(np.array(upright(rgb, loaded.orientation)), width, height, loaded.truncated)
+
+
+def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels:
+    """Return the pixels of an image that Pillow opened or made, their long side `long_side_px` (None: as they are).
+
+    The image itself stays as it is, but that it is loaded. Raises CorruptImageError and UnsupportedImageError as
+    `decode` does.
+    """
+    with damage_is_corrupt():
+        image.load()
+        turned = orientation(image)
+        size = working_size(*image.size, long_side_px)
+        rgb = scaled_rgb(image, size, None, ToSrgb(image.info.get("icc_profile"), None))
+    return np.array(upright(rgb, turned))

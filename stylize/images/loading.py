@@ -42,15 +42,17 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class Wish:
+    """What a caller of `decode` wants."""
+
     long_side_px: int | None
     max_pixels: int
     truncated: Truncated
+    whole: bool = False
 
 
-def load(data: bytes, long_side_px: int | None, max_pixels: int, truncated: Truncated) -> Loaded:
+def load(data: bytes, wish: Wish) -> Loaded:
     """Return what a file holds. Raises CorruptImageError and UnsupportedImageError as `decode` does."""
-    wish = _Wish(long_side_px, max_pixels, truncated)
     image, box, (width, height) = _open(data, wish)
     with damage_is_corrupt():
         if is_only_stated(image):
@@ -75,7 +77,7 @@ def load(data: bytes, long_side_px: int | None, max_pixels: int, truncated: Trun
         return loaded
 
 
-def _open(data: bytes, wish: _Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
+def _open(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
     try:
         image = open_image(io.BytesIO(data))
     except CorruptImageError:
@@ -85,7 +87,8 @@ def _open(data: bytes, wish: _Wish) -> tuple[Image.Image, Box | None, tuple[int,
             raise
         image = open_image(io.BytesIO(png.bare(data) if kind == "PNG" else webp.bare(data)))
     size = image.size
-    return image, drafted(image, wish.long_side_px, wish.max_pixels), size
+    side = None if wish.whole and size[0] * size[1] <= wish.max_pixels else wish.long_side_px
+    return image, drafted(image, side, wish.max_pixels), size
 
 
 def _load_stated(data: bytes, image: Image.Image) -> Loaded:
@@ -105,7 +108,7 @@ def _by_tifffile(data: bytes) -> Loaded:
     return Loaded(read.image, None, *read.image.size, read.orientation, read.profile)
 
 
-def _load_whole(loaded: Loaded, data: bytes, wish: _Wish) -> None:
+def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     image = loaded.image
     extents = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
     image.load()
@@ -129,7 +132,7 @@ def _transparent_outside(image: Image.Image, extents: tuple[int, int, int, int] 
     return shown
 
 
-def _repair(loaded: Loaded, data: bytes, wish: _Wish, error: Exception) -> None:
+def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
     """Load again what failed to, where no pixels are missing, or where such are accepted. Raises `error` if not."""
     image = loaded.image
     kind = image.format
@@ -157,7 +160,7 @@ def _repair(loaded: Loaded, data: bytes, wish: _Wish, error: Exception) -> None:
     loaded.truncated = True
 
 
-def _jpeg_holds_all(data: bytes, wish: _Wish) -> bool:
+def _jpeg_holds_all(data: bytes, wish: Wish) -> bool:
     """Return whether more bytes before the end would change nothing: then no pixel waits for any."""
     body = jpeg.without_end(data)
     try:
@@ -168,7 +171,7 @@ def _jpeg_holds_all(data: bytes, wish: _Wish) -> bool:
     return ImageChops.difference(first, second).getbbox() is None if first.mode == second.mode else False
 
 
-def _loaded_jpeg(data: bytes, wish: _Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
+def _loaded_jpeg(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
     image, box, size = _open(data, wish)
     image.load()
     return image, box, size

@@ -15,6 +15,8 @@ Box = tuple[float, float, float, float]
 
 BAND_PIXELS = 4_000_000
 """What is converted at once: whole images of 100 megapixels took several times their size."""
+STYLE_RESOLUTION_PX = 512
+"""Long side at which an artwork is looked at where no other is asked for."""
 REDUCING_GAP = 3.0
 """Down to this many times the wanted size pixels are averaged in whole blocks, which shows no difference."""
 

@@ -79,7 +79,7 @@ class StyleCache:
             if self.are_weights:
                 style.weights = data, Path(wanted.uri)
             else:
-                style.pixels = decode(data, long_side_px=side, max_pixels=limit).pixels
+                style.pixels = decode(data, long_side_px=side, max_pixels=limit, whole=True).pixels
         except ImageError as error:
             # Kept, so that a broken artwork is read once and not once per photo.
             style.error = type(error)(f"style: {error}")

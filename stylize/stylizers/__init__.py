@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import UsageError, unknown
+from stylize.images import STYLE_RESOLUTION_PX
 
 if TYPE_CHECKING:
     from stylize.stylizers.base import Stylizer
@@ -38,18 +39,27 @@ def find(name: str) -> type[Stylizer]:
 def load(
     name: str | None = None,
     *,
-    device: str = "cpu",
+    device: str = "auto",
     precision: str = "auto",
     weights: str | Path | None = None,
+    style_resolution_px: int | None = STYLE_RESOLUTION_PX,
     **settings: Any,
 ) -> Stylizer:
-    """A loaded stylizer; with no name the bundled model.
+    """Return a loaded stylizer; with no name the bundled model.
 
-    Call it on two PIL images or two (H, W, 3) uint8 arrays; it returns the kind of the first.
+    Call it on two PIL images, (H, W, 3) uint8 arrays or (3, H, W) float tensors in [0, 1]; it returns the kind of the
+    first. device: auto (CUDA where torch sees it), cpu, cuda or cuda:N. style_resolution_px: the long side at which
+    an artwork is looked at; None: its own.
     Raises UsageError for an unknown name, setting, device or precision, WeightsError for bad weights.
     """
     method = find(name or DEFAULT)
-    return method(check_settings(method, settings), device=device, precision=precision, weights=weights)
+    return method(
+        check_settings(method, settings),
+        device=device,
+        precision=precision,
+        weights=weights,
+        style_resolution_px=style_resolution_px,
+    )
 
 
 def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:

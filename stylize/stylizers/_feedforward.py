@@ -65,7 +65,7 @@ class FeedForward(base.Stylizer):
         """A frozen copy in fp32, for the style: it is encoded once, and its statistics need the digits."""
         return copy.deepcopy(part).requires_grad_(False).eval().to(self.device)
 
-    def batch(self, images: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    def to_batch(self, images: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         """(3, H, W) or (N, 3, H, W) to a batch in this stylizer's layout and precision."""
         images = images if images.dim() == 4 else images[None]
         layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
@@ -86,7 +86,7 @@ class FeedForward(base.Stylizer):
     def run(self, contents: Tensor, code: Any) -> Tensor:
         """Return the network's picture of (N, 3, H, W) in [0, 1], in fp32, of the same size, about [0, 1]."""
         height, width = contents.shape[-2:]
-        image = self.forward(self.batch(contents), code)
+        image = self.forward(self.to_batch(contents), code)
         # The networks round a side up to a multiple of their stride.
         return image[..., :height, :width].float()
 

@@ -102,7 +102,7 @@ class AdaIN(_arbitrary.ArbitraryStyle):
 
     def encode(self, style: Tensor) -> tuple[Tensor, Tensor]:
         """(3, H, W) in [0, 1] to the mean and deviation of relu4_1, (1, 512, 1, 1) each."""
-        return mean_std(self.style_encoder(self.batch(at_least(style, 16), torch.float32)))
+        return mean_std(self.style_encoder(self.to_batch(at_least(style, 16), torch.float32)))
 
     def forward(self, contents: Tensor, code: tuple[Tensor, Tensor]) -> Tensor:
         """(N, 3, H, W) in [0, 1] to (N, 3, H', W') of multiples of 8."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from PIL import Image
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from stylize import images
 from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError
+from stylize.stylizers._pictures import as_given, as_tensor, checked, to_pixels, to_tensor
+
+__all__ = ["DTYPES", "RANDOM", "Settings", "Stylizer", "fast_bf16", "to_pixels", "to_tensor"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 """What activations are held in; int8 is a matter of the multiplications alone."""
@@ -50,16 +52,21 @@ class Stylizer(ABC):
         self,
         settings: Settings,
         *,
-        device: str = "cpu",
+        device: str = "auto",
         precision: str = "auto",
         weights: Path | str | None = None,
+        style_resolution_px: int | None = images.STYLE_RESOLUTION_PX,
     ) -> None:
-        """`precision` auto is this device's default; `weights` is a path, or "random" for untrained ones.
+        """`device` auto is CUDA where torch sees it, `precision` auto the device's default.
+
+        `weights` is a path, or "random" for untrained ones. `style_resolution_px` is the long side at which artworks
+        are looked at; None: their own.
 
         Raises UsageError for a precision or device this method or machine has not, WeightsError for bad weights.
         """
         self.settings = settings
         self.device = _device(device)
+        self.style_resolution_px = style_resolution_px
         self.precision = self.default_precision(self.device) if precision == "auto" else precision
         self._check_precision()
         self.dtype = DTYPES[self.precision]
@@ -157,26 +164,69 @@ class Stylizer(ABC):
             **{key: values[key] for key in named if key in values},
         }
 
+    def __init_subclass__(cls, **named: Any) -> None:
+        """Check what the subclass's own `encode_style` and `stylize` are given."""
+        super().__init_subclass__(**named)
+        for name in ("encode_style", "stylize"):
+            if name in vars(cls):
+                setattr(cls, name, checked(vars(cls)[name]))
+
     def __call__(self, content: Any, style: Any) -> Any:
-        """A PIL image or an (H, W, 3) uint8 array, twice, to the first one's kind and size."""
+        """Return `content` in the style of `style`, as the kind `content` is and, upright, of its size.
+
+        Each is a PIL image, an (H, W, 3) uint8 array or a (3, H, W) float tensor in [0, 1]. Raises UsageError for
+        anything else, UnsupportedImageError for a photo that is too small.
+        """
         with torch.inference_mode():
             return self.apply(content, self.code(style))
 
+    def batch(self, contents: Iterable[Any], style: Any, **mix: Any) -> list[Any]:
+        """Return each of `contents` in one style, as a call for each would; the style is encoded once.
+
+        `mix` is what a method's call takes beside the style, such as `style_weights`. Neighbours of one size go
+        through the network together where that is faster.
+        """
+        pictures = list(contents)
+        with torch.inference_mode():
+            code = self.code(style, **mix)
+            results: list[Any] = []
+            while pictures:
+                first = self._taken(pictures[0])
+                ready = [first]
+                for picture in pictures[1 : self.worth_batching(first.shape[1] * first.shape[2])]:
+                    if (tensor := self._taken(picture)).shape != first.shape:
+                        break
+                    ready.append(tensor)
+                restyled = self.stylize_batch(torch.stack(ready), code) if ready[1:] else [self.stylize(first, code)]
+                results += [as_given(*pair) for pair in zip(restyled, pictures, strict=False)]
+                del pictures[: len(ready)]
+        return results
+
     def apply(self, content: Any, code: Any) -> Any:
-        """A PIL image or an (H, W, 3) uint8 array and a code to the same kind and size."""
-        pixels = _pixels(content)
-        height, width = pixels.shape[:2]
+        """Return a picture, as `__call__` takes it, in the style of a code."""
+        with torch.inference_mode():
+            return as_given(self.stylize(self._taken(content), code), content)
+
+    def _taken(self, content: Any) -> Tensor:
+        picture = as_tensor(content, self.device)
+        height, width = picture.shape[1:]
         if min(height, width) < self.least_px:
             raise UnsupportedImageError(f"{width} x {height} px: {self.name} needs {self.least_px} px a side")
-        with torch.inference_mode():
-            result = to_pixels(self.stylize(to_tensor(pixels, self.device), code))
-        return Image.fromarray(result) if isinstance(content, Image.Image) else result
+        return picture
 
     def code(self, style: Any) -> Any:
-        """The code of a PIL image or an (H, W, 3) uint8 array, to call `stylize` with."""
+        """Return the code of an artwork, as `__call__` takes it, to call `stylize` with.
+
+        Images and arrays are looked at at a long side of `style_resolution_px`, a tensor as it is.
+        """
         if isinstance(style, list | tuple):
             raise UsageError(f"{self.name} takes one style, not a list of them")
-        return self.encode_style(to_tensor(_pixels(style), self.device))
+        return self.encode_style(as_tensor(style, self.device, self.style_resolution_px))
+
+    def __repr__(self) -> str:
+        """Return the call of `stylize.load` that makes the same, but for the weights."""
+        settings = "".join(f", {name}={value!r}" for name, value in self.settings.model_dump().items())
+        return f"stylize.load({self.name!r}, device={str(self.device)!r}, precision={self.precision!r}{settings})"
 
 
 def fast_bf16() -> bool:
@@ -185,35 +235,15 @@ def fast_bf16() -> bool:
     return any(ask is not None and ask() for ask in questions)
 
 
-def to_tensor(pixels: np.ndarray[Any, Any], device: torch.device) -> Tensor:
-    """(H, W, 3) uint8 to (3, H, W) float32 in [0, 1] on `device`."""
-    moved = torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).to(device)
-    return moved.permute(2, 0, 1).to(torch.float32).div_(255)
-
-
-def to_pixels(image: Tensor) -> np.ndarray[Any, Any]:
-    """(3, H, W) float in [0, 1] to (H, W, 3) uint8, rounded; values outside are clamped."""
-    # In one layout change and in place: at a megapixel each copy costs milliseconds.
-    scaled = image.mul(255).add_(0.5).clamp_(0, 255)
-    return scaled.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
-
-
-def _pixels(image: Any) -> np.ndarray[Any, Any]:
-    if isinstance(image, Image.Image):
-        return np.array(image.convert("RGB"))
-    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
-        return np.ascontiguousarray(image)
-    got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-    raise UsageError(f"expected a PIL image or an (H, W, 3) uint8 array, got {got}")
-
-
 def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UsageError(f"unknown device {name!r}; use cpu, cuda or cuda:N") from None
+        raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from None
     if device.type not in ("cpu", "cuda"):
-        raise UsageError(f"unknown device {name!r}; use cpu, cuda or cuda:N")
+        raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("device cuda: torch sees no CUDA device here; use cpu")
     return device

@@ -43,7 +43,9 @@ class Compact(_arbitrary.ArbitraryStyle):
         """(3, H, W) in [0, 1] to a code (1, C)."""
         # Space-to-depth takes even sides.
         height, width = (n + n % 2 for n in style.shape[-2:])
-        code: Tensor = self.style_encoder(self.batch(at_least(style, LEAST_STYLE_PX, (height, width)), torch.float32))
+        code: Tensor = self.style_encoder(
+            self.to_batch(at_least(style, LEAST_STYLE_PX, (height, width)), torch.float32)
+        )
         return code
 
     def forward(self, contents: Tensor, code: Tensor) -> Tensor:

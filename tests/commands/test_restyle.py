@@ -72,7 +72,7 @@ def test_a_result_that_exists_is_replaced_by_force_alone(pair: list[str], tmp_pa
 
 
 def test_the_command_does_what_the_library_does(pair: list[str], tmp_path: Path) -> None:
-    main([*pair, str(tmp_path / "r.png"), "--precision", "fp32", "--style-resolution-px", "none"])
+    main([*pair, str(tmp_path / "r.png"), "--precision", "fp32"])
     with Image.open(tmp_path / "r.png") as image:
         expected = stylize.load(precision="fp32")(picture(0), picture(1))
         assert image.tobytes() == expected.tobytes()

@@ -67,7 +67,7 @@ def test_result_is_the_ports(nets: Nets, folder: Path, size: tuple[int, int], al
 @pytest.mark.parametrize("alpha", [0.5, 1.0])
 def test_styles_are_mixed_as_the_port_interpolates(nets: Nets, folder: Path, alpha: float) -> None:
     content, styles = image(1), [image(2), image(3, (40, 40))]
-    stylizer = stylize.load("adain", weights=folder, precision="fp32", alpha=alpha)
+    stylizer = stylize.load("adain", weights=folder, precision="fp32", alpha=alpha, style_resolution_px=None)
     pixels = [to_pixels(one) for one in (content, *styles)]
     result = stylizer(pixels[0], pixels[1:], style_weights=[1, 3])  # type: ignore[call-arg]
     expected = cut(reference_models.adain_transfer(*nets, content, styles, alpha, weights=[0.25, 0.75]), content)

@@ -84,6 +84,67 @@ def test_pil_gives_pil_and_array_gives_array(stylizer: Stylizer) -> None:
     assert (array == image).all()
 
 
+def test_a_tensor_gives_a_tensor(stylizer: Stylizer) -> None:
+    content, style = picture(1), picture(2)
+    result = stylizer(to_tensor(content, stylizer.device), style)
+    assert (to_pixels(result) == stylizer(content, style)).all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (torch.zeros(48, 64, 3), r"got \(48, 64, 3\)"),
+        (torch.zeros(1, 3, 48, 64), r"got \(1, 3, 48, 64\)"),
+        (torch.zeros(3, 48, 0), r"got \(3, 48, 0\)"),
+        (torch.zeros(3, 48, 64, dtype=torch.uint8), "divide 0 to 255 by 255"),
+        (torch.full((3, 48, 64), 255.0), "from 255 to 255"),
+        (torch.full((3, 48, 64), -1.0), "from -1 to -1"),
+        (torch.full((3, 48, 64), float("nan")), "from nan"),
+        (np.zeros((48, 64), np.uint8), "expected a PIL image"),
+        (np.zeros((48, 64, 3), np.float32), "float32"),
+        ("photo.jpg", "got str"),
+        (None, "got NoneType"),
+    ],
+)
+def test_what_is_no_picture_is_refused_in_a_line(wrong: Any, says: str) -> None:
+    stylizer = loaded("identity")
+    with pytest.raises(UsageError, match=says) as raised:
+        stylizer(wrong, picture(1))
+    assert "\n" not in str(raised.value)
+    with pytest.raises(UsageError, match=says):
+        stylizer(picture(1), wrong)
+
+
+def test_encode_style_and_stylize_say_what_tensor_they_take(stylizer: Stylizer) -> None:
+    with torch.inference_mode():
+        code = stylizer.encode_style(torch.rand(3, 40, 56))
+        wrongs: tuple[Any, ...] = (torch.rand(40, 56, 3), picture(1), torch.zeros(3, 40, 56, dtype=torch.uint8))
+        for wrong in wrongs:
+            with pytest.raises(UsageError, match="float tensor in"):
+                stylizer.encode_style(wrong)
+            with pytest.raises(UsageError, match="float tensor in"):
+                stylizer.stylize(wrong, code)
+
+
+def test_a_batch_of_pictures_gives_what_calls_for_each_give(stylizer: Stylizer) -> None:
+    photos = [picture(1), picture(2), Image.fromarray(picture(3, 40, 72)), picture(4)]
+    style = picture(5)
+    results = stylizer.batch(photos, style)
+    assert [type(result) for result in results] == [type(photo) for photo in photos]
+    for photo, result in zip(photos, results, strict=True):
+        expected = np.asarray(stylizer(photo, style)).astype(int)
+        assert np.abs(np.asarray(result) - expected).max() <= (1 if stylizer.precision == "fp32" else 24)
+    assert stylizer.batch([], style) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_repr_is_the_call_that_makes_it(name: str) -> None:
+    stylizer = loaded(name)
+    text = repr(stylizer)
+    assert text.startswith(f"stylize.load({name!r}, device='cpu', precision={stylizer.precision!r}")
+    assert all(f"{setting}=" in text for setting in stylizer.settings.model_dump())
+
+
 def test_a_photo_too_small_is_refused_in_words(stylizer: Stylizer) -> None:
     if stylizer.least_px == 1:
         pytest.skip(f"{stylizer.name} takes any size")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,16 +20,17 @@ def picture(seed: int, width: int = 64, height: int = 48) -> np.ndarray[tuple[in
     return pixels.clip(0, 255).astype(np.uint8)
 
 
-def finished_run(content: Path, styles: Path, out: Path) -> None:
-    """Rows and images of a whole small run, made inline: no Ray."""
+def finished_run(content: Path, styles: Path, out: Path, **settings: Any) -> None:
+    """Rows and images of a whole small run on the CPU, made inline: no Ray."""
     from stylize import config as configs
     from stylize import load
     from stylize.pipeline.runner import Runner
     from stylize.results.store import RowStore
     from stylize.tasks import pairing
 
-    config = configs.build({"content": str(content), "styles": str(styles), "out": str(out), "stylizer": "identity"})
-    runner = Runner(config, load("identity"), run_id="test", worker_id="w", token=None)
+    given = {"content": str(content), "styles": str(styles), "out": str(out), "stylizer": "identity"} | settings
+    config = configs.build(given)
+    runner = Runner(config, load(config.stylizer, device="cpu"), run_id="test", worker_id="w", token=None)
     tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
     with RowStore.open(out) as store:
         store.add(runner.run(tasks))

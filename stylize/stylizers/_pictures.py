@@ -1,0 +1,84 @@
+"""What people hold, PIL images, arrays and tensors, to what networks take, and back."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stylize import images
+from stylize.errors import UsageError
+
+TAKEN = "a PIL image, an (H, W, 3) uint8 array or a (3, H, W) float tensor in [0, 1]"
+
+
+def to_tensor(pixels: np.ndarray[Any, Any], device: torch.device) -> Tensor:
+    """Return (H, W, 3) uint8 as (3, H, W) float32 in [0, 1] on `device`."""
+    moved = torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).to(device)
+    return moved.permute(2, 0, 1).to(torch.float32).div_(255)
+
+
+def to_pixels(image: Tensor) -> np.ndarray[Any, Any]:
+    """Return (3, H, W) float in [0, 1] as (H, W, 3) uint8, rounded; values outside are clamped."""
+    # In one layout change and in place: at a megapixel each copy costs milliseconds.
+    scaled = image.mul(255).add_(0.5).clamp_(0, 255)
+    return scaled.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = None) -> Tensor:
+    """Return a picture as (3, H, W) float32 in [0, 1] on `device`: read as the job reads the same picture's file.
+
+    A PIL image is turned upright, brought to sRGB and laid on white. `long_side_px` is for images and arrays; None
+    leaves them as they are. Raises UsageError for anything else.
+    """
+    if isinstance(picture, Tensor):
+        check_tensor(picture)
+        low, high = (float(value) for value in picture.aminmax())
+        if not 0 <= low <= high <= 1:
+            raise UsageError(f"the tensor's values go from {low:g} to {high:g}; give them in [0, 1]")
+        return picture.to(device, torch.float32)
+    if isinstance(picture, Image.Image):
+        return to_tensor(images.from_image(picture, long_side_px=long_side_px), device)
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
+        size = images.working_size(picture.shape[1], picture.shape[0], long_side_px)
+        return to_tensor(images.resize(np.ascontiguousarray(picture), *size), device)
+    got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+    raise UsageError(f"expected {TAKEN}, got {got}")
+
+
+def as_given(result: Tensor, picture: Any) -> Any:
+    """Return a (3, H, W) result in [0, 1] as what `picture` is: a PIL image, an array or a tensor."""
+    if isinstance(picture, Tensor):
+        return result
+    pixels = to_pixels(result)
+    return Image.fromarray(pixels) if isinstance(picture, Image.Image) else pixels
+
+
+def check_tensor(picture: Any) -> None:
+    """Raise UsageError for anything but a (3, H, W) floating-point tensor with at least one pixel."""
+    if not isinstance(picture, Tensor):
+        raise UsageError(
+            f"expected a (3, H, W) float tensor in [0, 1], got {type(picture).__name__}; call the stylizer itself with "
+            "images and arrays"
+        )
+    if picture.dim() != 3 or picture.shape[0] != 3 or 0 in picture.shape or not picture.is_floating_point():
+        hint = "; divide 0 to 255 by 255" if not picture.is_floating_point() else ""
+        raise UsageError(
+            f"expected a (3, H, W) float tensor in [0, 1], got {tuple(picture.shape)} of {picture.dtype}{hint}"
+        )
+
+
+def checked(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a stylizer's method with its first argument checked: else torch's own words on it tell nobody why."""
+
+    @functools.wraps(method)
+    def call(self: Any, picture: Any, *rest: Any, **named: Any) -> Any:
+        check_tensor(picture)
+        return method(self, picture, *rest, **named)
+
+    return call
