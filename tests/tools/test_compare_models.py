@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from stylize import images, load
 from stylize.errors import UsageError, WeightsError
 from stylize.measure.ssim import ssim
 from stylize.stylizers.compact import BUNDLED
-from tools.bench.compare_models import flicker, main
+from tests.support.samples import picture
+from tools.bench.compare_models import main
 
 
 def given(folders: tuple[Path, Path], out: Path, data: Path, *more: str) -> list[str]:
@@ -45,6 +44,7 @@ def test_a_row_a_model_and_pair_a_table_and_sheets(
     assert table.strip() in capsys.readouterr().out
     means = rows.groupby("model")["content_loss"].mean()
     assert f"| {means['compact'] / means['microast']:.3f} |" in table
+    assert not (out / "faults.jpg").exists(), "nothing is large enough to measure"
     assert "microast, as published" in table
     for name in ("sheet.jpg", "details.jpg"):
         assert images.decode((out / name).read_bytes()).pixels.std() > 10
@@ -60,15 +60,38 @@ def test_two_weights_of_one_method_are_told_apart(folders: tuple[Path, Path], re
     assert f"| {losses[new] / losses['compact']:.3f} |" in (out / "table.md").read_text()
 
 
-def test_flicker_is_nothing_for_a_network_that_moves_along_and_something_for_a_grid() -> None:
-    photo = torch.rand(3, 96, 128)
-    assert flicker(lambda x: x * 0.5, photo, photo * 0.5) == 0
+@pytest.fixture
+def plain_folders(tmp_path: Path) -> tuple[Path, Path]:
+    """A dark plain photo and a light one, large enough to measure, and an artwork."""
+    for name, pixels in {
+        "photos/dark.png": np.full((96, 128, 3), 20, np.uint8),
+        "photos/light.png": np.full((96, 128, 3), 180, np.uint8),
+        "artworks/sea.png": picture(5, 96, 80),
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(images.encode(pixels, "png", 90))
+    return tmp_path / "photos", tmp_path / "artworks"
 
-    def gridded(x: Tensor) -> Tensor:
-        grid = torch.arange(x.shape[2]) % 2
-        return x * 0 + grid
 
-    assert abs(flicker(gridded, photo, gridded(photo)) - 255) < 1e-3
+def test_faults_are_measured_shown_and_beside_another_method(
+    plain_folders: tuple[Path, Path], real_data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    arguments = given(plain_folders, out, real_data)
+    arguments[arguments.index("--size") + 1] = "128"
+    assert main([*arguments, "--beside", "identity"]) == 0
+    rows = pd.read_parquet(out / "rows.parquet").set_index(["model", "content"])
+    assert len(rows) == 6
+    assert (rows.loc["identity", ["weave", "blotch", "texture"]] < 1e-6).all(axis=None)
+    assert (rows.loc["compact", ["weave", "blotch", "texture"]] > 0.1).all(axis=None)
+    assert rows.loc[("compact", "dark.png"), "dark_texture"] == rows.loc[("compact", "dark.png"), "texture"]
+    assert np.isnan(rows.loc[("compact", "light.png"), "dark_texture"])
+    table = (out / "table.md").read_text()
+    medians = rows.groupby("model")["weave"].median()
+    weave = f"| {medians['compact']:.4g} | {medians['microast']:.4g} |"
+    assert weave in table
+    assert "| `identity` |" in table
+    assert images.decode((out / "faults.jpg").read_bytes()).pixels.std() > 10
 
 
 @pytest.mark.parametrize(
@@ -77,6 +100,8 @@ def test_flicker_is_nothing_for_a_network_that_moves_along_and_something_for_a_g
         (("--baseline", "gatys"), UsageError, "METHOD one of"),
         (("--baseline", "nothing"), UsageError, "METHOD one of"),
         (("--baseline", "compact"), UsageError, "against itself"),
+        (("--beside", "compact"), UsageError, "against itself"),
+        (("--beside", "nothing"), UsageError, "METHOD one of"),
         (("--model", "compact=/nowhere"), WeightsError, "/nowhere"),
         (("--vgg", "/nowhere"), WeightsError, "/nowhere"),
         (("--size", "8"), UsageError, "--size"),

@@ -17,7 +17,8 @@ GAP_PX, LABEL_PX = 4, 80
 DETAIL_PX = 256
 PHOTOS, DETAIL_ARTWORKS = 6, 4
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
-_Row = tuple[str, list[Image.Image | None]]
+Row = tuple[str, list[Image.Image | None]]
+"""A label and its pictures, None where there is none."""
 
 
 class Picture(Protocol):
@@ -54,24 +55,25 @@ class Sheets:
 
     def write(self, out: Path) -> None:
         """`sheet.jpg` and `details.jpg` below `out`."""
-        rows: list[_Row] = [("", [None, *(_fit(artwork.pixels) for artwork in self._artworks)])]
+        rows: list[Row] = [("", [None, *(_fit(artwork.pixels) for artwork in self._artworks)])]
         for photo in self._photos:
             for model, name in enumerate(self._models):
                 first = _fit(photo.pixels) if model == 0 else None
                 rows.append((name, [first, *(self._cells[model, photo.name, a.name] for a in self._artworks)]))
-        _save(out / "sheet.jpg", rows, CELL_PX)
+        save(out / "sheet.jpg", rows, CELL_PX)
         rows = []
         for photo in self._photos[: PHOTOS // 2]:
             for model, name in enumerate(self._models):
                 rows.append((name, [self._details[model, photo.name, a.name] for a in self._detailed]))
-        _save(out / "details.jpg", rows, (DETAIL_PX, DETAIL_PX))
+        save(out / "details.jpg", rows, (DETAIL_PX, DETAIL_PX))
 
 
 def _fit(pixels: Pixels) -> Image.Image:
     return ImageOps.fit(Image.fromarray(pixels), CELL_PX, Image.Resampling.LANCZOS)
 
 
-def _save(path: Path, rows: list[_Row], cell: tuple[int, int]) -> None:
+def save(path: Path, rows: list[Row], cell: tuple[int, int]) -> None:
+    """Write rows of pictures, each with its label in front, as one; `cell` is (width, height) in pixels."""
     width, height = (side + GAP_PX for side in cell)
     sheet = Image.new("RGB", (LABEL_PX + width * len(rows[0][1]), GAP_PX + height * len(rows)), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(LABEL_PX // 5)
