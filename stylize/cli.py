@@ -96,11 +96,14 @@ def add_model(parser: Parser, model: type[BaseModel], groups: Groups, skip: Sequ
 
 
 def _add_field(home: argparse._ActionsContainer, name: str, field: FieldInfo) -> None:
-    default = "" if field.default in (None, PydanticUndefined) else f" (default {field.default})"
+    default = "" if field.default in (None, (), PydanticUndefined) else f" (default {field.default})"
     text = f"{field.description or ''}{default}".replace("%", "%%")
     options: dict[str, Any] = {"help": text, "default": argparse.SUPPRESS, "dest": name}
     if get_origin(field.annotation) is dict:
         home.add_argument("--set", action="append", metavar="NAME=VALUE", **options)
+        return
+    if get_origin(field.annotation) is tuple:
+        home.add_argument("--" + name.replace("_", "-"), action="append", metavar=_metavar(field), **options)
         return
     if choices := _choices(field.annotation):
         options |= {"choices": choices}

@@ -17,7 +17,7 @@ LEAST_SHARE = 1e-4
 TORCHVISION = "torchvision"
 """As a `perceptual` setting: torchvision's own weights, from its cache or downloaded."""
 GROUPS: Groups = {
-    "inputs": ("manifest", "pairing", "shard", "max_pixels", "truncated"),
+    "inputs": ("manifest", "pairing", "include", "exclude", "shard", "max_pixels", "truncated"),
     "method": (
         "stylizer", "weights", "settings", "precision", "device", "seed", "resolution_px", "style_resolution_px",
     ),
@@ -44,6 +44,12 @@ class JobConfig(BaseModel):
     )
     pairing: Literal["cross", "zip"] = Field(
         "cross", description="cross: every photo with every artwork; zip: the first with the first, and so on"
+    )
+    include: Annotated[tuple[str, ...], Metavar("GLOB")] = Field(
+        (), description="photos to take, by name (*.jpg) or path below CONTENT (2024/**); may be repeated; none: all"
+    )
+    exclude: Annotated[tuple[str, ...], Metavar("GLOB")] = Field(
+        (), description="photos to leave out, named in the same way; may be repeated"
     )
     shard: Annotated[str, Metavar("K/N")] | None = Field(
         None, description="do the K-th of N shares of the pairs, for N jobs that each have an OUT of their own"
@@ -138,6 +144,11 @@ class JobConfig(BaseModel):
             return None if value is None else normalized(value)
         except UsageError as error:
             raise UsageError(f"{info.field_name}: {error}") from None
+
+    @field_validator("include", "exclude", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("gpus_per_actor")
     @classmethod

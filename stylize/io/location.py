@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -153,7 +154,7 @@ def locate(text: str) -> Location:
         *most, last = ("file", *KINDS)
         known = f"{', '.join(f'{name}://' for name in most)} and {last}://"
         raise UsageError(f"{scheme[1]}:// is not supported; what is: plain paths, {known} URIs")
-    return LocalPath(Path(text))
+    return LocalPath(_without_tilde(Path(text)))
 
 
 def as_location(where: str | Location) -> Location:
@@ -164,6 +165,26 @@ def as_location(where: str | Location) -> Location:
 def absolute(path: Path) -> Path:
     """Return a path from the root, without `.` and `..`; symbolic links stay."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow links
+
+
+def existing(path: Path) -> Path:
+    """Return the path as its names are spelt on the disk: accents are one character (NFC) or two (NFD).
+
+    Programs and systems write them either way, and to most file systems they differ. A path that is there, or not
+    there in any spelling, is returned as it is.
+    """
+    if _is_there(path) or path.parent == path:
+        return path
+    parent = existing(path.parent)
+    spellings = (path.name, *(unicodedata.normalize(form, path.name) for form in ("NFC", "NFD")))
+    return next((parent / name for name in spellings if _is_there(parent / name)), path)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no name that a file can have
+        return False
 
 
 def local_path(text: str) -> Path:
@@ -182,7 +203,15 @@ def normalized(text: str) -> str:
     """
     where = locate(text)
     where.check()
-    return str(where) if isinstance(where, ObjectUri) else text
+    return str(where) if isinstance(where, ObjectUri) or text.startswith("~") else text
+
+
+def _without_tilde(path: Path) -> Path:
+    """Return a path with `~` as the home folder: a shell replaces it only where a word begins with it."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path  # no such user: the name of a folder
 
 
 def _path_of_file_uri(uri: str) -> Path:

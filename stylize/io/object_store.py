@@ -42,6 +42,13 @@ def read(uri: str | ObjectUri, check_size: Callable[[int], None] | None = None) 
     return data
 
 
+def read_head(uri: str | ObjectUri, length: int) -> bytes:
+    """Return the first `length` bytes of an object, which has at least so many."""
+    if length == 0:
+        return b""  # no range can ask for that
+    return _tried(_checked(uri), "read", lambda api, store, key: bytes(api.get_range(store, key, start=0, end=length)))
+
+
 def read_version(
     uri: str | ObjectUri, policy: RetryPolicy | None = None, check_size: Callable[[int], None] | None = None
 ) -> tuple[bytes, dict[str, str]]:

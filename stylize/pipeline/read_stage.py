@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 
 from stylize.config import JobConfig
+from stylize.errors import CorruptImageError
 from stylize.images import decode, refuse_too_large
 from stylize.io.files import read_bytes
 from stylize.pipeline.failures import FailureHandler, task_columns
@@ -34,6 +35,8 @@ class ReadStage:
 
     def _read(self, item: InFlight) -> None:
         row, pair = item.row, item.task.pair
+        if problem := pair.content.problem or pair.style.problem:
+            raise CorruptImageError(problem)
         side, limit = self._config.resolution_px, self._config.max_pixels
         check_header = functools.partial(refuse_too_large, long_side_px=side, max_pixels=limit)
         start = time.perf_counter()

@@ -6,14 +6,18 @@ import functools
 import logging
 import os
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from stylize import images
 from stylize.errors import UsageError, one_line
 from stylize.io import object_store
-from stylize.io.location import LocalPath, Location, ObjectUri, absolute, local_path, locate
+from stylize.io.location import LocalPath, Location, ObjectUri, absolute, existing, local_path, locate
 from stylize.io.store_errors import read_or_end
+from stylize.tasks.left_out import LeftOut
+from stylize.tasks.selection import EVERYTHING, Selection, reason_against_name
+from stylize.tasks.sniffing import asked_together, reason_by_file, reason_by_object, reason_by_suffix
 from stylize.tasks.task import Input
 
 log = logging.getLogger(__name__)
@@ -31,23 +35,30 @@ def suffixes(kind: FileKind) -> Collection[str]:
     return weights.SUFFIXES
 
 
-def count_files(root: Location, kind: FileKind = "images") -> int:
-    """Return how many files of a kind lie below a folder. Raises UsageError if there is none."""
-    number = sum(1 for _ in files_in(root, kind))
+def count_files(
+    root: Location,
+    kind: FileKind = "images",
+    selection: Selection = EVERYTHING,
+    left_out: LeftOut | None = None,
+) -> int:
+    """Return how many files of a kind lie below a folder, and count what does not. Raises UsageError if none does."""
+    left_out = left_out if left_out is not None else LeftOut()
+    number = sum(1 for _ in files_in(root, kind, selection, left_out))
     if number == 0:
-        raise nothing_in(root, kind)
+        raise nothing_in(root, kind, left_out)
     return number
 
 
-def nothing_in(root: Location, kind: FileKind) -> UsageError:
-    """Return the error for a folder without any file of a kind."""
-    known = ", ".join(sorted(suffixes(kind)))
-    return UsageError(f"{root.shown}: no {kind} in this folder (looked for {known})")
+def nothing_in(root: Location, kind: FileKind, left_out: LeftOut) -> UsageError:
+    """Return the error for a folder without any file of a kind: it says what is there."""
+    known = "" if left_out.total else f" (looked for {', '.join(sorted(suffixes(kind)))})"
+    seen = f"; {left_out}" if left_out.total else ""
+    return UsageError(f"{root.shown}: no {kind} in this folder{known}{seen}")
 
 
 def folder(uri: str | None, role: str) -> Path:
     """Return the absolute path of an input folder. Raises UsageError if it is no folder or cannot be listed."""
-    path = absolute(local_path(uri)) if uri else None
+    path = existing(absolute(local_path(uri))) if uri else None
     if path is None or not path.is_dir():
         why = "not a folder" if path is not None and path.exists() else "no such folder"
         # Of a job that is submitted to a cluster, that is a temporary copy.
@@ -59,37 +70,82 @@ def folder(uri: str | None, role: str) -> Path:
 
 
 def root_of(uri: str | None, role: str) -> Location:
-    """Return where an input folder is; one of this machine is checked as `folder` does. Raises UsageError."""
+    """Return where an input folder is, or a single input file; one of this machine is checked. Raises UsageError."""
     where = locate(uri) if uri else None
+    if isinstance(where, LocalPath):
+        path = existing(absolute(where.path))
+        if path.is_file():
+            return LocalPath(path)
     return where if isinstance(where, ObjectUri) else LocalPath(folder(uri, role))
 
 
-def files_in(root: Location, kind: FileKind = "images") -> Iterator[Input]:
-    """List the files of a kind below `root`, by their suffix, in the order of names, one folder in memory at a time.
+def files_in(
+    root: Location,
+    kind: FileKind = "images",
+    selection: Selection = EVERYTHING,
+    left_out: LeftOut | None = None,
+) -> Iterator[Input]:
+    """List the files of a kind below `root`, in the order of names, one folder in memory at a time.
 
-    In an object store they come in the order of keys, a thousand in memory at a time. Looking for checkpoints, `root`
-    may be a single file.
+    They are known by their suffix, and images of another or none by their first bytes. In an object store they come in
+    the order of keys, a thousand in memory at a time. `root` may be a single file. What is passed over is counted in
+    `left_out`.
     """
-    known = suffixes(kind)
+    wanted = _Wanted(kind, suffixes(kind), selection, left_out if left_out is not None else LeftOut())
     if isinstance(root, ObjectUri):
-        yield from _objects(root, known, kind == "checkpoints")
-    elif kind == "checkpoints" and root.path.is_file():
+        yield from _objects(root, wanted)
+    elif root.path.is_file():
         yield Input(uri_of(str(root)), identity_of(root.path), None)
     else:
-        yield from _walk(root.path, None, frozenset(), known)
+        yield from _walk(root.path, "", None, frozenset(), wanted)
 
 
-def _objects(root: ObjectUri, known: Collection[str], or_single: bool) -> Iterator[Input]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is looked for, and the count of what is passed over."""
+
+    kind: FileKind
+    suffixes: Collection[str]
+    selection: Selection
+    left_out: LeftOut
+
+    def reason_by_name(self, path: str) -> str | None:
+        """Return why a file is left out by its name, "" where only a look into it can tell, None where it is taken."""
+        if against := self.selection.reason_against(path):
+            return against
+        suffix = suffix_of(path)
+        if suffix in self.suffixes:
+            return None
+        if self.kind != "images":
+            return "no checkpoint"
+        return reason_by_suffix(suffix) or ""
+
+    def leave_out(self, path: str, reason: str) -> None:
+        self.left_out.add(suffix_of(path) or "without a suffix", reason)
+
+
+def _objects(root: ObjectUri, wanted: _Wanted) -> Iterator[Input]:
     with read_or_end():
-        if or_single and _suffix(root.name) in known and (single := object_store.head(root)) is not None:
+        if suffix_of(root.name) in wanted.suffixes and (single := object_store.head(root)) is not None:
             yield Input(str(root), version_of(single), None)
-        for entry in object_store.names(root):
-            if _suffix(entry.name) in known and "/." not in f"/{entry.name}":
-                type_ = entry.name.split("/", 1)[0] if "/" in entry.name else None
-                yield Input(f"{root}/{entry.name}", version_of(entry), type_)
+
+        def reason(entry: object_store.ObjectInfo) -> str | None:
+            against = next(filter(None, map(reason_against_name, entry.name.split("/"))), None)
+            against = against or wanted.reason_by_name(entry.name)
+            if against != "":
+                return against
+            return reason_by_object(f"{root}/{entry.name}", entry.size_bytes, entry.version)
+
+        for entry, against in asked_together(object_store.names(root), reason):
+            if against:
+                wanted.leave_out(entry.name, against)
+                continue
+            type_ = entry.name.split("/", 1)[0] if "/" in entry.name else None
+            yield Input(f"{root}/{entry.name}", version_of(entry), type_)
 
 
-def _suffix(name: str) -> str:
+def suffix_of(name: str) -> str:
+    """Return what stands behind the last dot of a name, with the dot, in lower case; empty where there is none."""
     return os.path.splitext(name)[1].lower()  # noqa: PTH122 - hot
 
 
@@ -98,25 +154,38 @@ def version_of(entry: object_store.ObjectInfo) -> str:
     return f"{entry.size_bytes}:{entry.version}"
 
 
-def _walk(here: Path, type_: str | None, above: frozenset[tuple[int, int]], known: Collection[str]) -> Iterator[Input]:
+def _walk(
+    here: Path, below: str, type_: str | None, above: frozenset[tuple[int, int]], wanted: _Wanted
+) -> Iterator[Input]:
+    """List a folder. below: its path from the input folder, with a slash at the end, empty for that itself."""
     try:
         inode = here.stat()
         with os.scandir(here) as unsorted:
             entries = sorted(unsorted, key=lambda entry: entry.name)
     except OSError as error:
         _skipped(here, error.strerror)
+        wanted.left_out.add(f"{_readable(here.name)}/", f"cannot be listed: {error.strerror}")
         return
     me = (inode.st_dev, inode.st_ino)
     if me in above:
         return  # a link back to a folder that is being listed
     above |= {me}
     for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if _is_folder(entry):
-            yield from _walk(Path(entry.path), type_ if type_ is not None else _readable(entry.name), above, known)
-        elif _suffix(entry.name) in known:
-            yield Input(uri_of(entry.path), identity_of(entry), type_)
+        is_folder, path = _is_folder(entry), below + entry.name
+        if against := reason_against_name(entry.name):
+            wanted.left_out.add(f"{entry.name}/" if is_folder else suffix_of(entry.name) or entry.name, against)
+        elif is_folder:
+            inner = type_ if type_ is not None else _readable(entry.name)
+            yield from _walk(Path(entry.path), f"{path}/", inner, above, wanted)
+        else:
+            identity = identity_of(entry)
+            against = wanted.reason_by_name(path)
+            if against == "":
+                against = reason_by_file(entry.path, identity)
+            if against:
+                wanted.leave_out(entry.name, against)
+            else:
+                yield Input(uri_of(entry.path), identity, type_)
 
 
 @functools.cache

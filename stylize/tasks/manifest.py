@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import Any
 from stylize.errors import BadKeyError, UsageError, message_of, one_line
 from stylize.io import object_store
 from stylize.io.files import local_copy
-from stylize.io.location import LocalPath, Location, ObjectUri, locate
+from stylize.io.location import LocalPath, Location, ObjectUri, existing, locate
 from stylize.io.store_errors import read_or_end
+from stylize.tasks.csv_rows import COLUMNS, SURPLUS, Row, columns_of, csv_rows, name_of_column
 from stylize.tasks.listing import identity_of, uri_of, version_of
 from stylize.tasks.task import Input, Pair
 
@@ -25,31 +25,46 @@ _AT_ONCE = 32
 def read(uri: str) -> Iterator[Pair]:
     """Read pairs from a CSV or Parquet file, here or in an object store; relative paths are taken from its folder.
 
-    Objects have no identity yet: `with_versions` asks for it. Raises UsageError naming the file, the line and what is
-    missing.
+    Objects have no identity yet: `with_versions` asks for it. A row that cannot be used is a pair whose input says
+    why. Raises UsageError for a file that cannot be used: it names the file and shows the header that was seen.
     """
     where = locate(uri)
-    if isinstance(where, LocalPath) and not where.path.is_file():
-        raise UsageError(f"manifest: no such file: {one_line(uri)}")
+    if isinstance(where, LocalPath):
+        where = LocalPath(existing(where.path))
+        if not where.path.is_file():
+            raise UsageError(f"manifest: no such file: {one_line(uri)}")
     folder = where.absolute().parent
     with local_copy(where) as path:
-        suffix = path.suffix.lower()
-        if suffix not in (".csv", ".parquet"):
-            raise UsageError(f"manifest {one_line(uri)}: expected a .csv or .parquet file")
-        rows = _csv_rows(path, uri) if suffix == ".csv" else _parquet_rows(path, uri)
+        rows = _rows(path, uri)
         number = 0
-        for number, row in enumerate(rows, start=1):
-            for name in ("content_uri", "style_uri"):
-                if not row.get(name):
-                    raise UsageError(f"manifest {one_line(uri)}: row {number} has no {name}")
-            try:
-                content = _listed(str(row["content_uri"]), row.get("content_type"), folder)
-                style = _listed(str(row["style_uri"]), row.get("style_type"), folder)
-            except UsageError as error:
-                raise UsageError(f"manifest {one_line(uri)}: row {number}: {error}") from None
-            yield Pair(content, style)
+        for number, row in rows:
+            yield _pair(row, f"{one_line(uri)}: row {number}", number, folder)
         if number == 0:
             raise UsageError(f"manifest {one_line(uri)}: no rows below its header")
+
+
+def _rows(path: Path, uri: str) -> Iterator[tuple[int, Row]]:
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".tsv", ".txt"):
+        return csv_rows(path, uri)
+    if suffix == ".parquet":
+        return _parquet_rows(path, uri)
+    raise UsageError(f"manifest {one_line(uri)}: expected a .csv, .tsv or .parquet file")
+
+
+def _pair(row: Row, where: str, number: int, folder: Location) -> Pair:
+    """Return a row's pair. where: how a bad row is called in place of what it lists."""
+    inputs = []
+    for role in ("content", "style"):
+        problem = row.get(SURPLUS) or (None if row.get(f"{role}_uri") else f"row {number} has no {role}_uri")
+        try:
+            if problem is None:
+                inputs.append(_listed(str(row[f"{role}_uri"]), row.get(f"{role}_type"), folder))
+                continue
+        except UsageError as error:
+            problem = f"row {number}: {error}"
+        inputs.append(Input(where, "missing", None, f"manifest: {problem}"))
+    return Pair(*inputs)
 
 
 def with_versions(stream: Iterator[Pair]) -> Iterator[Pair]:
@@ -80,38 +95,23 @@ def _listed(uri: str, named_type: Any, folder: Location) -> Input:
     where = folder.resolve(uri)
     if isinstance(where, ObjectUri):
         return Input(str(where), "", type_)
-    text = uri if uri[:6].lower() == "file:/" else uri_of(str(where))
-    return Input(text, identity_of(where.path), type_)
+    path = existing(where.path)
+    text = uri if uri[:6].lower() == "file:/" else uri_of(str(path))
+    return Input(text, identity_of(path), type_)
 
 
-def _csv_rows(path: Path, uri: str) -> Iterator[dict[str, Any]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            _check_columns(uri, reader.fieldnames or ())
-            yield from reader
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"manifest {one_line(uri)}: not a UTF-8 CSV file ({error})") from None
-    except OSError as error:
-        raise UsageError(f"manifest {one_line(uri)}: {error.strerror}") from None
-
-
-def _parquet_rows(path: Path, uri: str) -> Iterator[dict[str, Any]]:
+def _parquet_rows(path: Path, uri: str) -> Iterator[tuple[int, Row]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    known = ("content_uri", "style_uri", "content_type", "style_type")
     try:
         with pq.ParquetFile(path) as file:
-            _check_columns(uri, file.schema_arrow.names)
-            columns = [name for name in known if name in file.schema_arrow.names]
-            for batch in file.iter_batches(4096, columns=columns):
-                yield from batch.to_pylist()
+            names = columns_of(file.schema_arrow.names, uri)
+            wanted = [name for name in file.schema_arrow.names if name_of_column(name) in COLUMNS]
+            number = 0
+            for batch in file.iter_batches(4096, columns=wanted):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, {names[name]: value for name, value in row.items()}
     except (pa.ArrowException, OSError) as error:
         raise UsageError(f"manifest {one_line(uri)}: not a Parquet file ({message_of(error)})") from None
-
-
-def _check_columns(uri: str, names: Iterable[str]) -> None:
-    missing = {"content_uri", "style_uri"} - set(names)
-    if missing:
-        raise UsageError(f"manifest {one_line(uri)}: no column {' and no column '.join(sorted(missing))}")

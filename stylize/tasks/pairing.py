@@ -5,15 +5,35 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from stylize.config import JobConfig
 from stylize.errors import UsageError
-from stylize.io.location import LocalPath, Location, locate
+from stylize.io.location import Location, locate
 from stylize.tasks import manifest
+from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import FileKind, count_files, files_in, nothing_in, root_of
 from stylize.tasks.manifest import LOOK_AHEAD
-from stylize.tasks.task import Pair, Task, digest_of, make_task
+from stylize.tasks.selection import Selection
+from stylize.tasks.task import Input, Pair, Task, digest_of, make_task
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a config's inputs come to, before any of it is read."""
+
+    pairs: int
+    content_left_out: LeftOut = field(default_factory=LeftOut)
+    styles_left_out: LeftOut = field(default_factory=LeftOut)
+    notes: tuple[str, ...] = ()
+    """What the user may not have meant, a line each."""
+
+    def lines(self) -> list[str]:
+        """Return what is to be told: notes, and what was left out of either folder."""
+        left_out = (("CONTENT", self.content_left_out), ("STYLES", self.styles_left_out))
+        return [*self.notes, *(f"{role}: {one}" for role, one in left_out if one.total)]
 
 
 def pairs(config: JobConfig, style_kind: FileKind = "images") -> Iterator[Pair]:
@@ -25,13 +45,15 @@ def pairs(config: JobConfig, style_kind: FileKind = "images") -> Iterator[Pair]:
     if config.manifest is not None:
         return grouped_by_style(manifest.with_versions(in_shard(manifest.read(config.manifest), config.shard)))
     content, styles = _folders(config, style_kind)
+    photos, artworks = partial(files_in, content, "images", _selected(config)), partial(files_in, styles, style_kind)
     kinds: tuple[FileKind, FileKind] = ("images", style_kind)
-    for root, kind in zip((content, styles), kinds, strict=True):
-        if next(files_in(root, kind), None) is None:
-            raise nothing_in(root, kind)
+    for root, kind, listed in zip((content, styles), kinds, (photos, artworks), strict=True):
+        left_out = LeftOut()
+        if next(listed(left_out=left_out), None) is None:
+            raise nothing_in(root, kind, left_out)
     if config.pairing == "zip":
-        return in_shard(_zipped(content, styles, style_kind), config.shard)
-    return in_shard((Pair(c, s) for s in files_in(styles, style_kind) for c in files_in(content)), config.shard)
+        return in_shard(_zipped(photos(), artworks()), config.shard)
+    return in_shard((Pair(c, s) for s in artworks() for c in photos()), config.shard)
 
 
 def in_shard(stream: Iterator[Pair], shard: str | None) -> Iterator[Pair]:
@@ -51,31 +73,45 @@ def _place(pair: Pair) -> int:
 
 
 def count(config: JobConfig, style_kind: FileKind = "images") -> int:
-    """Return how many pairs there are, in one pass over names (a shard's: over pairs). Raises as `pairs` does."""
+    """Return how many pairs there are. Raises as `pairs` does."""
+    return survey(config, style_kind).pairs
+
+
+def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
+    """Count the pairs and what is left out, in one pass over names (a shard's: over pairs). Raises as `pairs` does."""
     if config.manifest is not None:
-        return sum(1 for _ in in_shard(manifest.read(config.manifest), config.shard))
-    roots = _folders(config, style_kind)
-    content, styles = count_files(roots[0]), count_files(roots[1], style_kind)
+        return Survey(sum(1 for _ in in_shard(manifest.read(config.manifest), config.shard)))
+    roots, skipped = _folders(config, style_kind), (LeftOut(), LeftOut())
+    content = count_files(roots[0], "images", _selected(config), skipped[0])
+    styles = count_files(roots[1], style_kind, left_out=skipped[1])
     if config.pairing == "zip" and content != styles:
         raise UsageError(f"zip needs as many photos as artworks: CONTENT has {content}, STYLES has {styles}")
     if config.shard is not None:
-        return sum(1 for _ in pairs(config, style_kind))
-    return content * styles if config.pairing == "cross" else content
+        number = sum(1 for _ in pairs(config, style_kind))
+    else:
+        number = content * styles if config.pairing == "cross" else content
+    return Survey(number, *skipped, notes=_notes(config, *roots, style_kind))
+
+
+def _notes(config: JobConfig, content: Location, styles: Location, style_kind: FileKind) -> tuple[str, ...]:
+    if style_kind != "images" or content == styles or not styles.is_inside(content):
+        return ()
+    photos = files_in(content, "images", _selected(config))
+    if not any(f"{photo.uri}/".startswith(f"{styles}/") for photo in photos):
+        return ()
+    below = str(styles).removeprefix(str(content)).strip("/")
+    return (f"STYLES lies in CONTENT: artworks are restyled as photos too; --exclude '{below}/**' leaves them out",)
+
+
+def _selected(config: JobConfig) -> Selection:
+    return Selection(config.include, config.exclude)
 
 
 def _folders(config: JobConfig, style_kind: FileKind) -> tuple[Location, Location]:
-    content = root_of(config.content, "CONTENT")
-    single = _single(config.styles or "") if style_kind == "checkpoints" else None
-    styles = single or root_of(config.styles, "STYLES")
+    content, styles = root_of(config.content, "CONTENT"), root_of(config.styles, "STYLES")
     for root, role in ((content, "CONTENT"), (styles, "STYLES")):
         refuse_out_inside(root, role, config.out)
     return content, styles
-
-
-def _single(uri: str) -> Location | None:
-    """Return where STYLES is if it is one file of this machine."""
-    where = locate(uri).absolute()
-    return where if isinstance(where, LocalPath) and where.path.is_file() else None
 
 
 def refuse_out_inside(root: Location, role: str, out: str) -> None:
@@ -84,8 +120,8 @@ def refuse_out_inside(root: Location, role: str, out: str) -> None:
         raise UsageError(f"OUT lies in {role}, so results would be taken for inputs; give an OUT outside of it")
 
 
-def _zipped(content: Location, styles: Location, style_kind: FileKind) -> Iterator[Pair]:
-    for c, s in itertools.zip_longest(files_in(content), files_in(styles, style_kind)):
+def _zipped(photos: Iterator[Input], artworks: Iterator[Input]) -> Iterator[Pair]:
+    for c, s in itertools.zip_longest(photos, artworks):
         if c is None or s is None:
             raise UsageError(f"zip needs as many photos as artworks: there are fewer {'photos' if s else 'artworks'}")
         yield Pair(c, s)

@@ -18,6 +18,8 @@ class Input:
     uri: str
     identity: str
     type: str | None
+    problem: str | None = None
+    """Why it cannot be read, where a list of pairs shows that already; `uri` then says where it is listed."""
 
 
 @dataclass(frozen=True, slots=True)

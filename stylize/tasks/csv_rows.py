@@ -1,0 +1,99 @@
+"""CSV files as people and their spreadsheets write them."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from stylize.errors import UsageError, one_line
+
+COLUMNS = ("content_uri", "style_uri", "content_type", "style_type")
+"""What a list of pairs may have; the first two it must."""
+SURPLUS = "surplus"
+"""Under this name a row says that it has more fields than the header."""
+
+Row = dict[str, Any]
+"""A column's name, in small letters, to what a row has in it."""
+
+_SEPARATORS = ",;\t"
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+
+
+def csv_rows(path: Path, uri: str) -> Iterator[tuple[int, Row]]:
+    """Yield each row that is not empty with its number, from 1 below the header.
+
+    Raises UsageError for a file that is no text or lacks a column that it must have. uri: the file's name in messages.
+    """
+    try:
+        with path.open(newline="", encoding=_encoding(path)) as file:
+            first = file.readline()
+            given = _SEPARATOR_LINE.fullmatch(first)
+            header = file.readline() if given else first
+            separator = given[1] if given else _separator(header)
+            lines = csv.reader(itertools.chain([header], file), delimiter=separator, skipinitialspace=True)
+            names = next(lines, [])
+            known = columns_of(names, uri)
+            for number, fields in enumerate(lines, start=1):
+                fields = [field.strip() for field in fields]
+                if any(fields):
+                    yield number, _row([known[name] for name in names], fields, number)
+    except (UnicodeError, csv.Error) as error:
+        raise UsageError(f"manifest {one_line(uri)}: not a UTF-8 CSV file ({error})") from None
+    except OSError as error:
+        raise UsageError(f"manifest {one_line(uri)}: {error.strerror}") from None
+
+
+def columns_of(names: Iterable[str], uri: str) -> dict[str, str]:
+    """Return what each name of a header means. Raises UsageError where it lacks one or has one twice."""
+    names = list(names)
+    known = {name: name_of_column(name) for name in names}
+    meant = list(known.values())
+    seen = f"its header is {', '.join(names)}" if any(names) else "it has no header"
+    missing = [f"no column {name}" for name in COLUMNS[:2] if name not in meant]
+    if missing:
+        raise UsageError(f"manifest {one_line(uri)}: {' and '.join(missing)}; {one_line(seen)}")
+    twice = next((name for name in COLUMNS if meant.count(name) > 1 or names.count(name) > 1), None)
+    if twice:
+        raise UsageError(f"manifest {one_line(uri)}: two columns {twice}; {one_line(seen)}")
+    return known
+
+
+def name_of_column(name: str) -> str:
+    """Return a column's name as it is meant: `Content URI ` is content_uri."""
+    return re.sub(r"[\s-]+", "_", name.strip().casefold())
+
+
+def _row(names: list[str], fields: list[str], number: int) -> Row:
+    row: Row = dict(zip(names, fields, strict=False))
+    surplus = [field for field in fields[len(names) :] if field]
+    if surplus:
+        counts = f"{len(fields)} fields, the header {len(names)}"
+        row[SURPLUS] = f"row {number} has {counts}: quote what has a separator in it"
+    return row
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    # Without a mark: of a text that begins in ASCII, every other byte is none.
+    if len(head) == 4 and head[1] == head[3] == 0:
+        return "utf-16-le"
+    if len(head) == 4 and head[0] == head[2] == 0:
+        return "utf-16-be"
+    return "utf-8-sig"
+
+
+def _separator(header: str) -> str:
+    """Return the separator that gives the most names that are known, or else the most names."""
+
+    def fits(separator: str) -> tuple[int, int]:
+        names = next(csv.reader([header], delimiter=separator, skipinitialspace=True), [])
+        return sum(name_of_column(name) in COLUMNS for name in names), len(names)
+
+    return max(_SEPARATORS, key=fits)

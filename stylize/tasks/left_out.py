@@ -1,0 +1,35 @@
+"""What a listing passed over, counted by what it is called and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+class LeftOut:
+    """Counts of the files and folders below an input folder that are not restyled."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, what: str, reason: str) -> None:
+        """Count one file, by its suffix, or one folder with all in it, by its name with a slash."""
+        self._counts[what, reason] += 1
+
+    @property
+    def total(self) -> int:
+        """How many files and folders there are."""
+        return self._counts.total()
+
+    def __str__(self) -> str:
+        """One line, such as `11 skipped: 9 .psd (PSD is not read), 2 .txt (no image)`; empty for none."""
+        if not self._counts:
+            return ""
+        kinds = (f"{number} {what} ({reason})" for (what, reason), number in self._counts.most_common())
+        return f"{self.total} skipped: {', '.join(kinds)}"
+
+    def as_records(self) -> list[dict[str, str | int]]:
+        """Return one mapping per kind, with what, reason and number, most frequent first, as JSON can hold it."""
+        return [
+            {"what": what, "reason": reason, "number": number}
+            for (what, reason), number in self._counts.most_common()
+        ]  # fmt: skip

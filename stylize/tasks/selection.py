@@ -1,0 +1,63 @@
+"""Which files of a folder are taken: globs of the user's own, and what systems leave between the photos."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from dataclasses import dataclass
+
+# What NAS boxes, archives, file systems and desktops make: thumbnails, bins and copies.
+_OF_SYSTEMS = frozenset((
+    "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled",
+    "system volume information", "__macosx", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini",
+))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Globs over paths below the input folder; a file is taken that one of `include` and none of `exclude` fits.
+
+    A glob without a slash fits a file's or any of its folders' names; one with a slash fits the path, `**` any number
+    of folders. Capitals make no difference, nor does how an accent is written. No `include`: every file.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def reason_against(self, path: str) -> str | None:
+        """Return why a file is left out, None where it is taken. path: below the input folder, with slashes."""
+        if any(_fits(glob, path) for glob in self.exclude):
+            return "by --exclude"
+        if self.include and not any(_fits(glob, path) for glob in self.include):
+            return "not by --include"
+        return None
+
+
+EVERYTHING = Selection()
+
+
+def reason_against_name(name: str) -> str | None:
+    """Return why a file or folder of such a name is never looked at, None where it is."""
+    if name.casefold() in _OF_SYSTEMS:
+        return "left by a system"
+    return "hidden" if name.startswith(".") else None
+
+
+def _fits(glob: str, path: str) -> bool:
+    path = unicodedata.normalize("NFC", path)
+    if "/" not in glob:
+        return any(_pattern(glob).fullmatch(part) for part in path.split("/"))
+    return _pattern(glob.strip("/")).fullmatch(path) is not None
+
+
+@functools.lru_cache(256)
+def _pattern(glob: str) -> re.Pattern[str]:
+    text = unicodedata.normalize("NFC", glob)
+    written = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?|\[!?[^\]/]+\])", text)
+    pattern = "".join(
+        written.get(part) or (part.replace("[!", "[^") if part[:1] == "[" and part[-1:] == "]" else re.escape(part))
+        for part in parts
+    )
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL)

@@ -1,0 +1,198 @@
+"""Pairs from lists as people write them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stylize import config as configs
+from stylize import load
+from stylize.errors import CorruptImageError, UsageError
+from stylize.io.files import read_bytes
+from stylize.pipeline.runner import Runner
+from stylize.tasks import manifest, pairing
+from stylize.tasks.task import Pair
+from tests.support.s3 import bucket
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_manifest_gives_its_pairs_with_types_and_paths_from_its_own_folder(
+    folders: tuple[Path, Path], tmp_path: Path, suffix: str
+) -> None:
+    table = pd.DataFrame(
+        {
+            "content_uri": ["content/day/a.jpg", str(folders[0] / "night" / "c d.jpg")],
+            "style_uri": ["styles/ink/wash.jpg"] * 2,
+            "content_type": ["sunny", None],
+        }
+    )
+    path = tmp_path / f"list.{suffix}"
+    table.to_csv(path, index=False, encoding="utf-8-sig") if suffix == "csv" else table.to_parquet(path)
+    given = configs.build({"manifest": str(path), "out": "/out"})
+    found = list(pairing.pairs(given))
+    assert pairing.count(given) == 2
+    assert [p.content.type for p in found] == ["sunny", None]
+    assert all(Path(p.content.uri).is_file() and p.content.identity != "missing" for p in found)
+
+
+def test_manifest_keeps_a_missing_file_as_a_pair(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("content_uri,style_uri\ngone.jpg,gone.png\n")
+    (pair,) = pairing.pairs(configs.build({"manifest": str(path), "out": "/out"}))
+    assert pair.content.identity == "missing"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("content_uri,other\na,b\n", "no column style_uri; its header is content_uri, other"),
+        ("photo;art\na;b\n", "no column content_uri and no column style_uri; its header is photo, art"),
+        ("content_uri,Content_URI,style_uri\na,b,c\n", "two columns content_uri"),
+        ("", "no column .*it has no header"),
+        ("content_uri,style_uri\n", "no rows"),
+        ("content_uri,style_uri\n,\n\n , \n", "no rows"),
+        ("content_uri,style_uri\n\udcff,b\n", "not a UTF-8 CSV"),
+    ],
+)
+def test_bad_manifest_says_what_is_missing(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(UsageError, match=message) as raised:
+        list(pairing.pairs(configs.build({"manifest": str(path), "out": "/out"})))
+    assert "\n" not in str(raised.value)
+
+
+def pairs_of(tmp_path: Path, text: str | bytes, name: str = "list.csv") -> list[Pair]:
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return list(manifest.read(str(path)))
+
+
+PLAIN = "content_uri,style_uri,content_type\nphoto.jpg,art.jpg,sunny\n"
+SPELLINGS: dict[str, str | bytes] = {
+    "semicolons": PLAIN.replace(",", ";"), "tabs": PLAIN.replace(",", "\t"),
+    "Windows lines": PLAIN.replace("\n", "\r\n"),
+    "sep line": "sep=|\n" + PLAIN.replace(",", "|"), "quoted sep line": '"sep=;"\r\n' + PLAIN.replace(",", ";"),
+    "UTF-8 mark": b"\xef\xbb\xbf" + PLAIN.encode(), "UTF-16": PLAIN.encode("utf-16"),
+    "UTF-16 big end first": b"\xfe\xff" + PLAIN.encode("utf-16-be"), "UTF-16 without mark": PLAIN.encode("utf-16-le"),
+    "spaces": PLAIN.replace(",", " , "), "capitals": PLAIN.replace("content_uri,style_uri", "Content_URI,STYLE URI"),
+    "empty rows": PLAIN.replace("\n", "\n\n,,\n , ,\n"), "quotes after spaces": PLAIN.replace("art.jpg", ' "art.jpg"'),
+    "columns of another order": "Notes,style_uri,content_type,content_uri\n,art.jpg,sunny,photo.jpg\n",
+    "empty columns at the end": PLAIN.replace("sunny", "sunny,,"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_list_is_read_as_people_and_their_programs_write_it(tmp_path: Path, spelling: str) -> None:
+    (pair,) = pairs_of(tmp_path, SPELLINGS[spelling])
+    assert (pair.content.uri, pair.style.uri) == (str(tmp_path / "photo.jpg"), str(tmp_path / "art.jpg"))
+    assert (pair.content.type, pair.style.type) == ("sunny", None)
+
+
+def test_a_tsv_is_a_list_too_and_parquet_may_have_other_capitals(tmp_path: Path) -> None:
+    assert len(pairs_of(tmp_path, SPELLINGS["tabs"], "list.tsv")) == 1
+    pd.DataFrame({"Content_URI": ["a.jpg"], "style uri": ["b.jpg"]}).to_parquet(tmp_path / "list.parquet")
+    (pair,) = manifest.read(str(tmp_path / "list.parquet"))
+    assert pair.content.uri == str(tmp_path / "a.jpg")
+
+
+BAD_ROWS = {
+    "row 2 has no style_uri": "a.jpg,", "row 2 has no content_uri": ",a.jpg",
+    "row 2 has 3 fields, the header 2": "a,b,c",
+    "row 2: http:// is not supported": "http://b/a.jpg,b.jpg",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("problem", BAD_ROWS)
+def test_a_bad_row_is_a_row_and_not_the_end(folders: tuple[Path, Path], tmp_path: Path, problem: str) -> None:
+    good = "content/day/a.jpg,styles/oil/sea.jpg"
+    found = pairs_of(tmp_path, f"content_uri,style_uri\n{good}\n{BAD_ROWS[problem]}\n{good}\n")
+    values = {"manifest": str(tmp_path / "list.csv"), "out": str(tmp_path / "out"), "stylizer": "identity"}
+    given = configs.build(values)
+    runner = Runner(given, load("identity"), run_id="r", worker_id="w", token=None)
+    rows = runner.run(list(pairing.tasks(found, given.result_settings(), None, given.format))).to_pylist()
+    assert [row["status"] for row in rows] == ["ok", "corrupt", "ok"]
+    assert problem in rows[1]["error"]
+    assert f"{tmp_path / 'list.csv'}: row 2" in (rows[1]["content_uri"], rows[1]["style_uri"])
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://KEY:SECRET@b/x.jpg", "s3://b?SECRET/x.jpg", "https://b/x?X-Amz-Signature=SECRET"]
+)
+@pytest.mark.parametrize("column", [0, 1])
+def test_a_manifests_row_that_may_hold_a_password_is_named_by_its_number(tmp_path: Path, uri: str, column: int) -> None:
+    row = ["a.jpg", "b.jpg"]
+    row[column] = uri
+    bad = pairs_of(tmp_path, f"content_uri,style_uri\na.jpg,b.jpg\n{','.join(row)}\n")[1]
+    one = (bad.content, bad.style)[column]
+    assert re.match(r"manifest: row 2: (s3|https)://", one.problem or "")
+    assert "SECRET" not in repr(bad)
+
+
+def test_the_lists_that_people_have_are_read(real_data: Path) -> None:
+    folder = real_data / "cases" / "manifests"
+    if not folder.is_dir():
+        pytest.skip("the folder of real data holds no cases")
+    for path in folder.iterdir():
+        (pair,) = manifest.read(str(path))
+        assert (Path(pair.content.uri).name, Path(pair.style.uri).name) == ("photo.jpg", "art.jpg")
+        assert pair.content.problem is pair.style.problem is None
+
+
+def test_manifest_in_a_bucket_has_keys_from_its_own_folder_and_bad_ones_cost_their_rows() -> None:
+    with bucket() as s3:
+        s3.put("photos/a.jpg", b"x")
+        listed = (
+            "../photos/a.jpg",
+            "S3://pictures//photos/a.jpg",
+            "./../photos//a.jpg",
+            "s3://pictures/a//b.jpg",
+            "../../a",
+        )
+        s3.put(
+            "lists/my list.csv",
+            b"content_uri,style_uri\n" + "".join(f"{one},s.jpg\n" for one in listed).encode(),
+        )
+        found = list(pairing.pairs(configs.build({"manifest": "s3://pictures//lists/my list.csv", "out": "/out"})))
+        contents = {pair.content.uri: pair.content.identity for pair in found}
+        assert list(contents) == ["s3://pictures/photos/a.jpg", "s3://pictures/a//b.jpg", "s3://pictures/../a"]
+        assert {pair.style.uri for pair in found} == {"s3://pictures/lists/s.jpg"}
+        assert list(contents.values())[1:] == ["unknown"] * 2
+        for uri in list(contents)[1:]:
+            with pytest.raises(CorruptImageError, match="no key that can be used"):
+                read_bytes(uri)
+
+
+def test_a_manifest_keeps_odd_names_and_file_uris(tmp_path: Path) -> None:
+    here = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    here.mkdir()
+    odd = ["a b.jpg", "quote'\".jpg", "new\nline.jpg", "富士, two.jpg"]
+    for name in odd:
+        (here / name).write_bytes(name.encode())
+    with (here / "list.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerows([("content_uri", "style_uri"), *((name, (here / name).as_uri()) for name in odd)])
+    found = list(manifest.read(str(here / "list.csv")))
+    for pair, name in zip(found, odd, strict=True):
+        assert read_bytes(pair.content.uri) == read_bytes(pair.style.uri) == name.encode()
+        assert pair.content.uri.encode()
+        assert pair.style.uri == (here / name).as_uri()
+
+
+@pytest.mark.parametrize("name", ["gone.csv", "list.xlsx", "folder.csv"])
+def test_a_manifest_that_is_no_such_file_is_a_wrong_call(tmp_path: Path, name: str) -> None:
+    (tmp_path / "list.xlsx").touch()
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(UsageError, match="manifest"):
+        pairing.count(configs.build({"manifest": str(tmp_path / name), "out": "/out"}))
+
+
+def test_a_parquet_manifest_that_is_none_is_a_wrong_call(tmp_path: Path) -> None:
+    (tmp_path / "list.parquet").write_bytes(b"PAR1 not")
+    with pytest.raises(UsageError, match="not a Parquet file"):
+        list(pairing.pairs(configs.build({"manifest": str(tmp_path / "list.parquet"), "out": "/out"})))
