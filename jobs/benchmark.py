@@ -254,9 +254,8 @@ def _write_record(out: OutputDir, plan: Sweep, run: _Run, argv: Sequence[str]) -
     import yaml
 
     variants = {name: config.model_dump() for name, config in run.configs.items()}
-    record = RunRecord.begin(
-        run.run_id, "jobs.benchmark", argv, title=plan.title, claims=plan.claims, variants=variants
-    )
+    command = shlex.join(["python", "-m", "jobs.benchmark", *argv])
+    record = RunRecord.begin(run.run_id, command, title=plan.title, claims=plan.claims, variants=variants)
     out.save(record)
     kept = out.folder / "sweep.yaml"
     with writing(kept):

@@ -2,52 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from jobs.progress.stats import RunStats
 from jobs.run.output_dir import rows_at_hand
-from stylize import cli
-from stylize.config import JobConfig
+from jobs.run.resolve import ResolvedConfig
+from jobs.run.resume import Resume, refuse_other_shard
 from stylize.errors import one_line
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
-from stylize.results.schema import key_of
-from stylize.tasks import pairing
-from stylize.tasks.listing import FileKind
+from stylize.results.run_record import read_runs
+from stylize.tasks.task import Pair
+
+SHOWN = 5
 
 
-def dry_run(config: JobConfig, retry_failed: bool, weights: str | None, style_kind: FileKind) -> int:
-    """Print what a run would do; nothing is written. weights: their SHA-256; style_kind: what serves as one."""
-    total = pairing.count(config, style_kind)
-    size = 0
-    seen_contents: set[str] = set()
-    shown: list[str] = []
-    for pair in pairing.pairs(config, style_kind):
-        if len(shown) < 5:
-            shown.append(f"  {one_line(pair.content.uri)}  x  {one_line(pair.style.uri)}")
-        if len(seen_contents) < 10_000 and pair.content.uri not in seen_contents:
-            seen_contents.add(pair.content.uri)
-            size += int(pair.content.identity.split(":")[0]) if ":" in pair.content.identity else 0
-        elif (config.manifest is None and config.shard is None) or len(seen_contents) >= 10_000:
-            break  # one artwork's pairs have every photo, but not those of one shard
-    with rows_at_hand(config.out) as folder:
+class _Sample:
+    """Looks at pairs as they pass: the first of them, and how many photos there are, how big."""
+
+    def __init__(self) -> None:
+        self.first: list[Pair] = []
+        self.size_bytes = 0
+        self._contents: set[int] = set()
+
+    @property
+    def photos(self) -> int:
+        return len(self._contents)
+
+    def watch(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
+        """Return the same pairs."""
+        for pair in pairs:
+            if len(self.first) < SHOWN:
+                self.first.append(pair)
+            # Its hash, as a million URIs would be a hundred megabytes.
+            content = hash(pair.content.uri)
+            if content not in self._contents:
+                self._contents.add(content)
+                size, known, _ = pair.content.identity.partition(":")
+                self.size_bytes += int(size) if known else 0
+            yield pair
+
+
+def dry_run(config: ResolvedConfig, retry_failed: bool) -> None:
+    """Print what a run would do; nothing is written. Raises UsageError where a run would."""
+    job, sample, stats = config.job, _Sample(), RunStats(config.count_pairs())
+    tasks = config.tasks(sample.watch(config.pairs()))
+    with rows_at_hand(job.out) as folder:
+        refuse_other_shard(job, read_runs(folder))
         done = _done_in(folder, retry_failed)
-    stream = pairing.tasks(pairing.pairs(config, style_kind), config.result_settings(), weights, config.format)
-    found = (key_of(task.task_id) for task in stream)
-    if config.manifest is not None:
-        listed = set(found)  # a pair that is listed twice is done once
-        total, left = len(listed), len(listed - done)
-    else:
-        left = total - (sum(key in done for key in found) if done else 0)
-    share = f"pairs of shard {config.shard}" if config.shard else "pairs"
+    left = sum(1 for _ in Resume(job, done, (), stats).pending(tasks))
+    share = f"pairs of shard {job.shard}" if job.shard else "pairs"
     print(
-        f"would restyle {left} of {total} {share} with {config.stylizer} in {config.precision} "
-        f"on {config.device_name()}:"
+        f"would restyle {left} of {stats.total} {share} with {job.stylizer} in {job.precision} on {job.device_name()}:"
     )
-    print("\n".join(shown + (["  ..."] if total > len(shown) else [])))
-    side = f"{config.resolution_px} px" if config.resolution_px else "as it is"
-    print(f"{len(seen_contents)} photos, {size / 1e6:.1f} MB; long side {side}")
-    print(f"into {config.out}, where {total - left} have rows that would be kept; nothing was written")
-    return cli.EXIT_OK
+    for pair in sample.first:
+        print(f"  {one_line(pair.content.uri)}  x  {one_line(pair.style.uri)}")
+    if stats.total > len(sample.first):
+        print("  ...")
+    side = f"{job.resolution_px} px" if job.resolution_px else "as it is"
+    print(f"{sample.photos} photos, {sample.size_bytes / 1e6:.1f} MB; long side {side}")
+    print(f"into {job.out}, where {stats.kept} have rows that would be kept; nothing was written")
 
 
 def _done_in(out: Path, retry_failed: bool) -> set[bytes]:

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from jobs.progress.stats import RunStats
 from stylize.config import JobConfig
+from stylize.errors import UsageError
+from stylize.results.run_record import RunRecord
 from stylize.results.schema import key_of
 from stylize.results.store import Failed
 from stylize.tasks.task import Task
@@ -56,6 +58,18 @@ class Resume:
             key = self._older.pop((content_uri, style_uri), None)
             if key is not None and key != key_of(task_id):
                 yield key
+
+
+def refuse_other_shard(config: JobConfig, runs: Iterable[RunRecord]) -> None:
+    """Raise UsageError if OUT's runs did another share of the same pairs: two OUTs would have rows of one task."""
+    own = config.model_dump()
+    for run in runs:
+        shards = {run.config.get("shard"), config.shard}
+        same = all(run.config.get(name) == own[name] for name in ("content", "styles", "manifest"))
+        if run.counts and same and None not in shards and len(shards) > 1:
+            raise UsageError(
+                f"OUT holds shard {run.config['shard']} of these pairs: go on with that, or give another OUT"
+            )
 
 
 def result_settings(settings_json: str | None) -> dict[str, Any]:

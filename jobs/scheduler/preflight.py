@@ -70,18 +70,17 @@ def requirements(config: JobConfig, first: Pair, token: str, others: Iterable[Jo
     return Requirements(tuple(seen), config.out, token)
 
 
-def one_worker_per_node(config: JobConfig) -> JobConfig:
-    """Return the config of workers that take all CPUs of a machine, in isolated mode where no number was given.
+def cpus_per_node() -> float:
+    """Return how many CPUs each machine of the cluster has.
 
-    Raises UsageError where machines differ: a worker on one would be another's neighbour or find no room.
+    Raises UsageError where machines differ: a worker that takes a whole one would find no room on another, or a
+    neighbour.
     """
-    if config.measure_mode != "isolated" or config.gpus_per_actor or "cpus_per_actor" in config.model_fields_set:
-        return config
     sizes = {node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]} - {0.0}
     if len(sizes) != 1:
         listed = " and ".join(f"{size:g}" for size in sorted(sizes)) or "no"
         raise UsageError(f"isolated mode: this cluster has machines of {listed} CPUs; give --cpus-per-actor")
-    return config.model_copy(update={"cpus_per_actor": sizes.pop()})
+    return float(sizes.pop())
 
 
 @dataclass(frozen=True)

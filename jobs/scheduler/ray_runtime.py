@@ -34,14 +34,14 @@ def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> I
     Yields whether it is a cluster that was there before. If its head is lost, `shutdown` says so and SIGTERM's handler
     is called.
     """
-    ours = not ray.is_initialized()
+    ours, joined = not ray.is_initialized(), joins_cluster(address)
     start_ray(address, cpus, gpus)
     shared = address_of(address)
     # A Ray Client (ray://) sees the head's port for clients only.
     watched = ours and shared and not shared.startswith("ray://")
     watch = HeadWatch(ray.get_runtime_context().gcs_address) if watched else None
     try:
-        yield bool(shared)
+        yield joined
     except RayError as error:
         raise CannotContinueError(
             f"Ray stopped working ({message_of(error)}): run the same command again, it resumes"
@@ -57,6 +57,11 @@ def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> I
 def address_of(given: str | None) -> str | None:
     """Return the address of a cluster that is there, as given, else as RAY_ADDRESS or a submitted job names it."""
     return given or os.environ.get("RAY_ADDRESS") or None
+
+
+def joins_cluster(address: str | None) -> bool:
+    """Return whether a run joins a Ray that is there: one that is named, or one that this process has started."""
+    return ray.is_initialized() or address_of(address) is not None
 
 
 class HeadWatch:

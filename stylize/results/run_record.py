@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -51,12 +49,12 @@ class RunRecord(BaseModel):
     finished_at: str | None = None
 
     @classmethod
-    def begin(cls, run_id: str, module: str, argv: Sequence[str], **fields: Any) -> Self:
-        """Return the record of a run that begins now: `python -m MODULE ARGV`, on this machine, by this code."""
+    def begin(cls, run_id: str, command: str, **fields: Any) -> Self:
+        """Return the record of a run that begins now on this machine, by this code. command: what calls it again."""
         return cls(
             run_id=run_id,
             started_at=now(),
-            command=shlex.join(["python", "-m", module, *argv]),
+            command=command,
             git_commit=hardware.git_commit(),
             code_sha256=hardware.code_sha256(),
             environment=hardware.describe(),

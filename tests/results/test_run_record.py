@@ -13,7 +13,7 @@ from tests.support.samples import ROOT
 
 
 def record(run_id: str, **fields: object) -> RunRecord:
-    return RunRecord.begin(run_id, "jobs.stylize_folder", ["a b", "s", "o"], **fields)
+    return RunRecord.begin(run_id, "python -m jobs.stylize_folder 'a b' s o", **fields)
 
 
 def test_a_record_says_what_began_where_and_by_which_code() -> None:

@@ -21,13 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
+from jobs.run.resolve import ResolvedConfig, resolve
 from jobs.scheduler import scheduler
 from jobs.scheduler.ray_runtime import start_ray
 from jobs.scheduler.worker import MakeRunner, load_stylizer
 from jobs.scheduler.worker_pool import SchedulerOptions
-from jobs.stylize_folder import fan_options
 from stylize import cli, images
-from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.results.store import RowStore
 from stylize.tasks import pairing
@@ -87,20 +86,14 @@ def show_job(precision: str, workers: int, threads: int) -> None:
         style = sorted(styles_folder().rglob("*.jpg"))[0]
         (root / "styles").mkdir()
         (root / "styles" / style.name).write_bytes(style.read_bytes())
-        config = configs.build(
-            {
-                "content": str(root / "content"),
-                "styles": str(root / "styles"),
-                "out": str(root / "out"),
-                "precision": precision,
-                "actors": workers,
-                "cpus_per_actor": threads,
-            }
-        )
+        folders = {name: str(root / name) for name in ("content", "styles", "out")}
+        values = folders | {"precision": precision, "actors": workers, "cpus_per_actor": threads}
+        resolved = resolve(values, print)
+        config = resolved.job
         start_ray(config.address, config.cpus_per_actor)
         bare = _Bare(config, photos, style, threads=workers * threads)
         job_s, bare_s = [], []
-        with _job(config) as fan, RowStore.open(root / "out") as store:
+        with _job(resolved) as fan, RowStore.open(root / "out") as store:
             _run_job(fan, store, config, "warm")
             bare.run()
             for turn in range(REPEATS):
@@ -167,8 +160,8 @@ class _Bare:
         return time.perf_counter() - start
 
 
-def _job(config: JobConfig) -> scheduler.Scheduler:
-    return scheduler.Scheduler(MakeRunner(config, "overhead", None), lost, fan_options(config))
+def _job(config: ResolvedConfig) -> scheduler.Scheduler:
+    return scheduler.Scheduler(MakeRunner(config.job, "overhead", None), lost, config.scheduler_options())
 
 
 def _run_job(fan: scheduler.Scheduler, store: RowStore, config: JobConfig, label: str) -> float:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import ray
@@ -11,9 +10,9 @@ from jobs.scheduler.preflight import (
     NodeAnswer,
     Requirements,
     check_nodes,
+    cpus_per_node,
     describe_nodes,
     judge_answers,
-    one_worker_per_node,
     requirements,
     version_differences,
     versions,
@@ -92,28 +91,15 @@ def test_input_that_is_not_there_at_all_is_its_row_s_matter_and_no_node_s(tmp_pa
     assert wanted.inputs == (("weights", config.weights), ("perceptual weights", config.weights))
 
 
-@pytest.mark.parametrize(
-    ("given", "machines", "cpus"),
-    [
-        ({}, [0, 8, 8], 8),
-        ({"cpus_per_actor": 2}, [0, 8, 16], 2),
-        ({"gpus_per_actor": 1}, [8, 16], 1),
-        ({"measure_mode": "throughput"}, [8, 16], 1),
-    ],
-)
-def test_isolated_worker_takes_all_cpus_of_a_machine(
-    given: dict[str, Any], machines: list[float], cpus: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, **node(size)} for size in machines])
-    config = JobConfig(**{"content": "c", "styles": "s", "out": "o", "measure_mode": "isolated"} | given)
-    assert one_worker_per_node(config).cpus_per_actor == cpus
+def test_the_cpus_of_a_machine_are_those_that_all_have_but_one_with_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, **node(size)} for size in (0, 8, 8)])
+    assert cpus_per_node() == 8
 
 
-def test_isolated_mode_on_unlike_machines_asks_for_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unlike_machines_ask_for_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, **node(size)} for size in (8, 16)])
-    config = JobConfig(content="c", styles="s", out="o", measure_mode="isolated")
     with pytest.raises(UsageError, match="machines of 8 and 16 CPUs; give --cpus-per-actor"):
-        one_worker_per_node(config)
+        cpus_per_node()
 
 
 def test_node_says_what_it_has_and_holds() -> None:

@@ -1,0 +1,132 @@
+"""A job's settings, resolved once: everything that the call left open is decided here, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from jobs.run.output_dir import absolute_input, absolute_uri
+from jobs.scheduler import preflight
+from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
+from jobs.scheduler.worker import WORKER_ENV, load_stylizer
+from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
+from stylize import config as configs
+from stylize.config import TORCHVISION, JobConfig
+from stylize.errors import UsageError
+from stylize.measure import hardware
+from stylize.tasks import pairing
+from stylize.tasks.listing import FileKind
+from stylize.tasks.task import Pair, Task
+
+RANDOM = "random"
+_PATHS = {"content": None, "styles": None, "manifest": None, "weights": RANDOM, "perceptual": TORCHVISION}
+"""Settings that are paths, and the word of each that is none."""
+
+
+@dataclass(frozen=True)
+class ResolvedConfig:
+    """What a run does: settings with absolute paths and a worker's size, and what serves as a style."""
+
+    job: JobConfig
+    style_kind: FileKind
+
+    @cached_property
+    def weights_sha256(self) -> str | None:
+        """Return the weights' hash, by loading the method once on the CPU: a wrong setting is known before Ray starts.
+
+        Raises UsageError, WeightsError.
+        """
+        # fp16 and a GPU's default need a GPU, which the driver's machine may not have; the weights are the same.
+        away = self.job.precision == "auto" or (self.job.precision == "fp16" and self.job.device_name() != "cpu")
+        here = {"device": "cpu", "precision": "fp32" if away else self.job.precision}
+        weights_sha256: str | None = load_stylizer(self.job.model_copy(update=here)).weights_sha256
+        return weights_sha256
+
+    def count_pairs(self) -> int:
+        """Return how many pairs there are; a manifest's counts one as often as it is listed. Raises UsageError."""
+        return pairing.count(self.job, self.style_kind)
+
+    def pairs(self) -> Iterator[Pair]:
+        """Return the pairs, lazily. Raises UsageError at once for inputs that are not there."""
+        return pairing.pairs(self.job, self.style_kind)
+
+    def tasks(self, pairs: Iterable[Pair]) -> Iterator[Task]:
+        """Return the tasks of pairs, lazily; their keys need `weights_sha256` at once."""
+        return pairing.tasks(pairs, self.job.result_settings(), self.weights_sha256, self.job.format)
+
+    def scheduler_options(self) -> SchedulerOptions:
+        """Return how many workers there are, what each takes, and when a task is given up."""
+        job, isolated = self.job, self.job.measure_mode == "isolated"
+        return SchedulerOptions(
+            actors=None if job.actors == "auto" else job.actors,
+            cpus=job.cpus_per_actor,
+            gpus=job.gpus_per_actor,
+            timeout_s=job.timeout_s,
+            retries=job.retries,
+            window=1 if isolated else WINDOW,
+            # Kept memory would be in the next image's peak, which isolated mode is there to measure.
+            env={} if isolated else WORKER_ENV,
+        )
+
+
+def resolve(values: dict[str, Any], note: Callable[[str], None], ask_cluster: bool = True) -> ResolvedConfig:
+    """Return the settings by name as a run needs them; `note` gets a line about one that has no effect.
+
+    ask_cluster: in isolated mode, a cluster is asked for its machines' CPUs where their number is not given.
+    Raises UsageError; CannotContinueError for a cluster that does not answer.
+    """
+    config = configs.build(_styles_for_weights(values))
+    changes: dict[str, Any] = _absolute_paths(config)
+    checkpoints = config.weights != RANDOM and _styles_are_weights(config.stylizer)
+    if checkpoints and config.weights is not None:
+        if config.manifest is not None:
+            raise UsageError(f"{config.stylizer}: a manifest's style_uri names the checkpoint; leave --weights out")
+        if changes["styles"] != changes["weights"]:
+            note(f"{config.stylizer}'s styles are its checkpoints, {changes['weights']}: {config.styles} is not used")
+        changes |= {"styles": changes["weights"], "weights": None}
+    if config.measure_mode == "isolated":
+        changes |= _whole_device(config, ask_cluster)
+    return ResolvedConfig(config.model_copy(update=changes), "checkpoints" if checkpoints else "images")
+
+
+def _styles_for_weights(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with the weights as STYLES, where none are given to a method whose styles are its weights."""
+    absent = all(values.get(name) is None for name in ("styles", "manifest"))
+    if absent and values.get("weights") and _styles_are_weights(values.get("stylizer")):
+        return values | {"styles": values["weights"]}
+    return values
+
+
+def _styles_are_weights(stylizer: str | None) -> bool:
+    from stylize.stylizers import DEFAULT, find
+
+    styles_are_weights: bool = find(stylizer or DEFAULT).styles_are_weights
+    return styles_are_weights
+
+
+def _absolute_paths(config: JobConfig) -> dict[str, Any]:
+    """Return the paths as workers need them. Raises UsageError for a relative OUT in a submitted job's copy."""
+    paths = {name: getattr(config, name) for name in _PATHS}
+    given = {name: path for name, path in paths.items() if path is not None and path != _PATHS[name]}
+    return {"out": absolute_uri(config.out)} | {name: absolute_input(path) for name, path in given.items()}
+
+
+def _whole_device(config: JobConfig, ask_cluster: bool) -> dict[str, Any]:
+    """Return the CPUs of a whole machine for a worker, unless it takes a card or their number was given.
+
+    Raises UsageError for a share of a card, and where a cluster's machines differ.
+    """
+    if config.gpus_per_actor % 1:
+        raise UsageError(
+            f"gpus_per_actor {config.gpus_per_actor:g} shares a card, which isolated mode rules out: give 1"
+        )
+    if config.gpus_per_actor or "cpus_per_actor" in config.model_fields_set:
+        return {}
+    if not joins_cluster(config.address):
+        return {"cpus_per_actor": float(hardware.usable_cores())}
+    if not ask_cluster:
+        return {}
+    with local_or_cluster(config.address):
+        return {"cpus_per_actor": preflight.cpus_per_node()}

@@ -1,0 +1,77 @@
+"""What a run's settings become before anything starts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.run import resolve as resolving
+from jobs.run.resolve import ResolvedConfig, resolve
+from stylize.errors import UsageError
+from stylize.measure import hardware
+
+GIVEN = {"content": "c", "styles": "s", "out": "o"}
+
+
+def resolved(**given: Any) -> ResolvedConfig:
+    return resolve(GIVEN | given, lambda text: None)
+
+
+def test_paths_are_absolute_and_words_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    job = resolved(weights="random", perceptual="vgg.pth").job
+    assert (job.content, job.styles, job.out) == tuple(str(tmp_path / name) for name in ("c", "s", "o"))
+    assert (job.weights, job.perceptual) == ("random", str(tmp_path / "vgg.pth"))
+    assert resolved(content="s3://b/c").job.content == "s3://b/c"
+
+
+def test_isolated_mode_gives_a_worker_the_whole_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "joins_cluster", lambda address: False)
+    isolated = {"measure_mode": "isolated"}
+    assert resolved(**isolated).job.cpus_per_actor == hardware.usable_cores()
+    assert resolved(**isolated, cpus_per_actor=1).job.cpus_per_actor == 1
+    assert resolved(**isolated, gpus_per_actor=1).job.cpus_per_actor == 1
+    assert resolved().job.cpus_per_actor == 1
+    assert resolved(**isolated).scheduler_options().window == 1
+    with pytest.raises(UsageError, match=r"gpus_per_actor 0\.5 shares a card"):
+        resolved(**isolated, gpus_per_actor=0.5)
+
+
+def test_a_cluster_is_asked_for_its_machines_cpus_where_they_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    connected: list[str | None] = []
+
+    @contextlib.contextmanager
+    def cluster(address: str | None) -> Iterator[bool]:
+        connected.append(address)
+        yield True
+
+    monkeypatch.setattr(resolving, "joins_cluster", lambda address: address is not None)
+    monkeypatch.setattr(resolving, "local_or_cluster", cluster)
+    monkeypatch.setattr("jobs.run.resolve.preflight.cpus_per_node", lambda: 16.0)
+    isolated = {"measure_mode": "isolated", "address": "head:1"}
+    assert resolved(**isolated).job.cpus_per_actor == 16
+    assert resolve(GIVEN | isolated, print, ask_cluster=False).job.cpus_per_actor == 1
+    assert resolved(**isolated, cpus_per_actor=2).job.cpus_per_actor == 2
+    assert resolved(address="head:1").job.cpus_per_actor == 1
+    assert connected == ["head:1"]
+
+
+def test_checkpoints_of_a_method_whose_styles_they_are_serve_as_styles(tmp_path: Path) -> None:
+    notes: list[str] = []
+    given = {"stylizer": "johnson", "content": "c", "out": "o", "weights": str(tmp_path)}
+    alone = resolve(given, notes.append)
+    assert (alone.job.styles, alone.job.weights, alone.style_kind, notes) == (str(tmp_path), None, "checkpoints", [])
+    both = resolve(given | {"styles": "art"}, notes.append)
+    assert both.job.styles == str(tmp_path)
+    assert notes == [f"johnson's styles are its checkpoints, {tmp_path}: art is not used"]
+    with pytest.raises(UsageError, match="a manifest's style_uri names the checkpoint"):
+        resolve({"stylizer": "johnson", "manifest": "m.csv", "out": "o", "weights": "w"}, notes.append)
+
+
+def test_a_method_that_takes_images_needs_styles() -> None:
+    with pytest.raises(UsageError, match="give CONTENT STYLES OUT"):
+        resolve({"content": "c", "out": "o", "weights": "w"}, lambda text: None)
