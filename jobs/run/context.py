@@ -1,4 +1,4 @@
-"""A run of the main job, from OUT that it holds to the last row."""
+"""A run under way, and that of the main job from OUT that it holds to the last row."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import pyarrow as pa
 
@@ -22,6 +23,7 @@ from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner
+from stylize.config import JobConfig
 from stylize.errors import CannotContinueError
 from stylize.results.run_record import RunRecord, now, read_runs
 from stylize.results.schema import Row, to_batch
@@ -31,9 +33,8 @@ from stylize.tasks.task import Task
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a run under way works with: its settings, OUT, the store of its rows, its record and its loop."""
+    """What a run under way works with: OUT, the store of its rows, its record and its loop."""
 
-    config: ResolvedConfig
     out: OutputDir
     store: RowStore
     record: RunRecord
@@ -43,12 +44,6 @@ class RunContext:
     def stats(self) -> RunStats:
         """Return what is counted."""
         return self.driver.reporter.stats
-
-    def lost_row(self, task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
-        """Return the row of a task whose worker cannot make it."""
-        from stylize.pipeline.failures import lost_row
-
-        return to_batch([lost_row(self.config.job, self.record.run_id, task, status, error, where)])
 
     def save_progress(self, scheduler: Scheduler) -> None:
         """Write what is known now, if OUT can be written: the run may be ended before it is finished."""
@@ -79,25 +74,25 @@ def restyle(config: ResolvedConfig, command: str, retry_failed: bool, note: Call
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
             refuse_other_shard(config.job, read_runs(out.folder))
             failed = list(store.failed())
-            resume = Resume(config.job, store.finished(retry_failed), failed, stats)
+            resume = Resume(store.finished(retry_failed), failed, stats, config.job)
             record = RunRecord.begin(run_id, command, retry_failed=retry_failed, config=config.job.model_dump())
             out.save(record)
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
-            run = RunContext(config, out, store, record, driver)
+            run = RunContext(out, store, record, driver)
             pending = resume.pending(tasks)
             first = next(pending, None)
             if first is None:
                 note(f"nothing to do: all {stats.kept} tasks have their rows already")
             else:
-                _do_tasks(run, first, pending)
+                _do_tasks(run, config, first, pending)
         run.finish()
         return summarized(out, run_id, stats.counts)
 
 
-def _do_tasks(run: RunContext, first: Task, others: Iterator[Task]) -> None:
+def _do_tasks(run: RunContext, config: ResolvedConfig, first: Task, others: Iterator[Task]) -> None:
     from jobs.progress.prometheus import Metrics
 
-    job, run_id, options = run.config.job, run.record.run_id, run.config.scheduler_options()
+    job, run_id, options = config.job, run.record.run_id, config.scheduler_options()
     ray = local_or_cluster(job.address, job.cpus_per_actor, job.gpus_per_actor)
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
         if run.stats.kept:
@@ -108,10 +103,17 @@ def _do_tasks(run: RunContext, first: Task, others: Iterator[Task]) -> None:
             run.record.nodes = preflight.check_nodes(options, required, reporter.note)
             run.out.save(run.record)
             make.check = required.check
-        with Scheduler(make, run.lost_row, options, notify=reporter.note) as scheduler:
+        with Scheduler(make, partial(_lost_row, job, run_id), options, notify=reporter.note) as scheduler:
             reporter.watch(scheduler, Metrics(job.stylizer, run_id))
             try:
                 run.driver.run(scheduler, itertools.chain([first], others))
             finally:
                 # Not after Ray's end: who sends SIGTERM may not wait for that.
                 run.save_progress(scheduler)
+
+
+def _lost_row(job: JobConfig, run_id: str, task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
+    """Return the row of a task whose worker cannot make it."""
+    from stylize.pipeline.failures import lost_row
+
+    return to_batch([lost_row(job, run_id, task, status, error, where)])

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from jobs.progress.stats import RunStats
 from jobs.run.output_dir import rows_at_hand
 from jobs.run.resolve import ResolvedConfig
-from jobs.run.resume import Resume, refuse_other_shard
+from jobs.run.resume import Resume, finished_in, refuse_other_shard
 from stylize.errors import one_line
-from stylize.results.parts import keys
-from stylize.results.read import read_rows
 from stylize.results.run_record import read_runs
 from stylize.tasks.task import Pair
 
@@ -50,8 +47,8 @@ def dry_run(config: ResolvedConfig, retry_failed: bool) -> None:
     tasks = config.tasks(sample.watch(config.pairs()))
     with rows_at_hand(job.out) as folder:
         refuse_other_shard(job, read_runs(folder))
-        done = _done_in(folder, retry_failed)
-    left = sum(1 for _ in Resume(job, done, (), stats).pending(tasks))
+        done = finished_in(folder, retry_failed)
+    left = sum(1 for _ in Resume(done, (), stats, job).pending(tasks))
     share = f"pairs of shard {job.shard}" if job.shard else "pairs"
     print(
         f"would restyle {left} of {stats.total} {share} with {job.stylizer} in {job.precision} on {job.device_name()}:"
@@ -63,11 +60,3 @@ def dry_run(config: ResolvedConfig, retry_failed: bool) -> None:
     side = f"{job.resolution_px} px" if job.resolution_px else "as it is"
     print(f"{sample.photos} photos, {sample.size_bytes / 1e6:.1f} MB; long side {side}")
     print(f"into {job.out}, where {stats.kept} have rows that would be kept; nothing was written")
-
-
-def _done_in(out: Path, retry_failed: bool) -> set[bytes]:
-    if not (out / "rows").is_dir():
-        return set()
-    table = read_rows(out, ["task_id", "status"])
-    rows = zip(keys(table.column("task_id").combine_chunks()), table.column("status").to_pylist(), strict=True)
-    return {key for key, status in rows if status == "ok" or not retry_failed}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,8 @@ import pyarrow as pa
 from jobs.progress.stats import RunStats
 from stylize.config import JobConfig
 from stylize.errors import UsageError
+from stylize.results.parts import keys
+from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord
 from stylize.results.schema import key_of
 from stylize.results.store import Failed
@@ -20,18 +23,21 @@ from stylize.tasks.task import Task
 class Resume:
     """Tells tasks that are still to be done from those that have a row, and counts the latter in `stats`.
 
-    done: 16-byte keys of tasks that are not to be done again. failed: rows of earlier runs that are not ok.
+    done: 16-byte keys of tasks that are not to be done again. failed: rows of earlier runs that are not ok. config: the
+    main job's; without one, no task is listed twice, and a row is superseded by its own task's alone.
     """
 
-    def __init__(self, config: JobConfig, done: set[bytes], failed: Iterable[Failed], stats: RunStats) -> None:
+    def __init__(
+        self, done: set[bytes], failed: Iterable[Failed], stats: RunStats, config: JobConfig | None = None
+    ) -> None:
         self._done, self._stats = done, stats
-        self._listed_twice = config.manifest is not None
+        self._listed_twice = config is not None and config.manifest is not None
         self._status: dict[bytes, str] = {}
         self._older: dict[tuple[str | None, str | None], bytes] = {}
-        ours = config.result_settings()
+        ours = None if config is None else config.result_settings()
         for row in failed:
             self._status[row.key] = row.status
-            if result_settings(row.settings_json) == ours:
+            if ours is not None and result_settings(row.settings_json) == ours:
                 self._older[row.content_uri, row.style_uri] = row.key
 
     def pending(self, tasks: Iterable[Task]) -> Iterator[Task]:
@@ -58,6 +64,15 @@ class Resume:
             key = self._older.pop((content_uri, style_uri), None)
             if key is not None and key != key_of(task_id):
                 yield key
+
+
+def finished_in(out: Path, retry_failed: bool) -> set[bytes]:
+    """Return what `RowStore.finished` gives, of an OUT that may be nowhere yet and is not to be written."""
+    if not (out / "rows").is_dir():
+        return set()
+    table = read_rows(out, ["task_id", "status"])
+    rows = zip(keys(table.column("task_id").combine_chunks()), table.column("status").to_pylist(), strict=True)
+    return {key for key, status in rows if status == "ok" or not retry_failed}
 
 
 def refuse_other_shard(config: JobConfig, runs: Iterable[RunRecord]) -> None:

@@ -76,7 +76,7 @@ def resume(root: Path) -> dict[str, float]:
         failed, done = list(store.failed()), store.finished(False)
         times.append(time.perf_counter())
         stats = RunStats(len(done))
-        left = sum(1 for _ in Resume(made, done, failed, stats).pending(_tasks(made)))
+        left = sum(1 for _ in Resume(done, failed, stats, made).pending(_tasks(made)))
         times.append(time.perf_counter())
     names = ("open_s", "finished_s", "pass_s")
     spent = {name: b - a for name, (a, b) in zip(names, itertools.pairwise(times), strict=True)}

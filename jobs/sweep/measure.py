@@ -1,0 +1,121 @@
+"""A sweep's run, from OUT that it holds to the last row."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pyarrow as pa
+import yaml
+
+from jobs.progress import log_format
+from jobs.progress.reporter import Reporter
+from jobs.progress.stats import RunStats
+from jobs.run import signals
+from jobs.run.context import RunContext
+from jobs.run.driver import Driver
+from jobs.run.output_dir import OutputDir, new_run_id, open_output
+from jobs.run.resume import Resume
+from jobs.scheduler import preflight
+from jobs.scheduler.ray_runtime import local_or_cluster
+from jobs.scheduler.scheduler import Scheduler
+from jobs.sweep import inputs
+from jobs.sweep.resolve import ResolvedSweep
+from jobs.sweep.worker import MakeSweeper
+from stylize.io.files import write_atomic, writing
+from stylize.report import claims, frame
+from stylize.results.run_record import RunRecord
+from stylize.results.schema import Row, to_batch
+from stylize.results.store import RowStore
+from stylize.tasks.sweep import Block
+from stylize.tasks.task import Pair, Task
+
+Work = tuple[Block, list[Task]]
+
+
+def measure(
+    sweep: ResolvedSweep,
+    command: str,
+    *,
+    retry_failed: bool,
+    address: str | None,
+    progress: str,
+    note: Callable[[str], None],
+) -> dict[str, int]:
+    """Do what is left of a sweep's tasks; returns OUT's rows by status. `note` gets lines that no progress shows.
+
+    command: what run.json says that the sweep was called by. Raises UsageError, CannotContinueError,
+    KeyboardInterrupt; what is done by then is kept.
+    """
+    with signals.handle_signals(), open_output(sweep.out, note) as out:
+        pairs = inputs.inputs(sweep.plan, inputs.put_own(sweep.plan, out))
+        run_id, stats = new_run_id(), RunStats(0)
+        with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
+            failed = list(store.failed())
+            resume = Resume(store.finished(retry_failed), failed, stats)
+            run = RunContext(out, store, _record(sweep, run_id, command), Driver(store, Reporter(stats, progress)))
+            out.save(run.record)
+            _save_plan(sweep, out)
+            blocks = [(block, sweep.tasks(block, pairs)) for block in sweep.blocks]
+            stats.total = sum(len(tasks) for _, tasks in blocks)
+            left = [(block, pending) for block, tasks in blocks if (pending := list(resume.pending(tasks)))]
+            if left:
+                _do_blocks(run, sweep, left, pairs, address)
+            else:
+                note(f"nothing to do: all {stats.total} tasks have their rows already")
+            counts = store.count_by_status()
+        run.finish()
+        if sweep.plan.claims:
+            for claim in claims.check(frame.load([out.folder])):
+                note(f"claim:   {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
+    return counts
+
+
+def _do_blocks(
+    run: RunContext, sweep: ResolvedSweep, left: Sequence[Work], pairs: Sequence[Pair], address: str | None
+) -> None:
+    plan, run_id = sweep.plan, run.record.run_id
+    most = max(plan.workers)
+    ray = local_or_cluster(address, sweep.cpus * most, plan.gpus_per_actor * most)
+    with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
+        reporter.note(f"{len(sweep.blocks)} blocks, {run.stats.total} images, {sweep.cpus:g} CPU a worker, {plan.mode}")
+        if run.stats.kept:
+            reporter.note(f"resuming: {run.stats.kept} have rows already")
+        make = MakeSweeper(sweep.configs, run_id, run.out.token)
+        if shared:
+            first, *others = sweep.configs.values()
+            required = preflight.requirements(first, pairs[0], run.out.token, others)
+            run.record.nodes = preflight.check_nodes(sweep.scheduler_options(most), required, reporter.note)
+            run.out.save(run.record)
+            make.check = required.check
+        # Blocks of one number of workers follow each other, and share them.
+        for workers, blocks in itertools.groupby(left, key=lambda work: work[0].variant.workers):
+            options = sweep.scheduler_options(workers)
+            with Scheduler(make, partial(_lost_row, sweep, run_id), options, notify=reporter.note) as scheduler:
+                reporter.watch(scheduler)
+                try:
+                    for _, tasks in blocks:
+                        run.driver.run(scheduler, iter(tasks))
+                finally:
+                    run.save_progress(scheduler)
+
+
+def _lost_row(sweep: ResolvedSweep, run_id: str, task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
+    from stylize.pipeline.failures import lost_row
+
+    return to_batch([lost_row(sweep.configs[task.variant or ""], run_id, task, status, error, where)])
+
+
+def _record(sweep: ResolvedSweep, run_id: str, command: str) -> RunRecord:
+    variants = {name: config.model_dump() for name, config in sweep.configs.items()}
+    return RunRecord.begin(run_id, command, title=sweep.plan.title, claims=sweep.plan.claims, variants=variants)
+
+
+def _save_plan(sweep: ResolvedSweep, out: OutputDir) -> None:
+    """Write the sweep as it is run, so that one command makes it again."""
+    path = out.folder / "sweep.yaml"
+    text = yaml.safe_dump(sweep.plan.model_dump(exclude_defaults=True), sort_keys=False, allow_unicode=True)
+    with writing(path):
+        write_atomic(path, text.encode())
+    out.publish("sweep.yaml")

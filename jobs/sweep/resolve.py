@@ -1,0 +1,99 @@
+"""A sweep with everything decided that its file left open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.run.output_dir import absolute_input
+from jobs.scheduler.worker import WORKER_ENV, load_stylizer
+from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
+from stylize.config import TORCHVISION, JobConfig
+from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.measure import hardware
+from stylize.tasks import sweep
+from stylize.tasks.sweep import Block, Method, Sweep
+from stylize.tasks.task import Pair, Task
+
+
+@dataclass(frozen=True)
+class ResolvedSweep:
+    """What a sweep does: its blocks in order, and the settings and weights of each variant by its name."""
+
+    plan: Sweep
+    out: str
+    cpus: float
+    """CPUs of a worker."""
+    blocks: list[Block]
+    configs: dict[str, JobConfig]
+    weights_sha256: dict[str, str | None]
+
+    def tasks(self, block: Block, pairs: Sequence[Pair]) -> list[Task]:
+        """Return a block's tasks, in order."""
+        name = block.variant.name
+        return list(sweep.tasks(block, pairs, self.configs[name], self.weights_sha256[name]))
+
+    def scheduler_options(self, workers: int) -> SchedulerOptions:
+        """Return what each of so many workers takes, and when a task is given up."""
+        isolated = self.plan.mode == "isolated"
+        return SchedulerOptions(
+            actors=workers, cpus=self.cpus, gpus=self.plan.gpus_per_actor, timeout_s=self.plan.timeout_s,
+            window=1 if isolated else WINDOW, env={} if isolated else WORKER_ENV,
+        )  # fmt: skip
+
+
+def resolve(plan: Sweep, out: str) -> ResolvedSweep:
+    """Return the sweep as it runs into OUT, an absolute path or URI. Raises UsageError, CannotContinueError."""
+    cpus = plan.cpus_per_actor or max(1, hardware.usable_cores() // max(plan.workers))
+    configs = {variant.name: variant.config(plan, out, cpus) for variant in sweep.variants(plan)}
+    return ResolvedSweep(plan, out, cpus, sweep.plan(plan), configs, _weights_sha256(configs))
+
+
+def with_paths(plan: Sweep, weights: Sequence[str]) -> Sweep:
+    """Return the plan with absolute paths, and with the weights that NAME=PATH words give its methods.
+
+    Raises UsageError for a word that is none, or names a method that the plan has not.
+    """
+    changes: dict[str, Any] = {"methods": _with_weights(plan.methods, weights)}
+    if plan.perceptual is not None and plan.perceptual != TORCHVISION:
+        changes["perceptual"] = absolute_input(plan.perceptual)
+    return plan.model_copy(update=changes)
+
+
+def _with_weights(methods: Sequence[Method], words: Sequence[str]) -> list[Method]:
+    given = dict(word.partition("=")[::2] for word in words)
+    known = {method.name for method in methods}
+    for name, path in given.items():
+        if name not in known or not path:
+            # The word itself is not repeated, as a URI may hold a password.
+            raise UsageError(f"--weights: expected METHOD=PATH, METHOD one of {', '.join(sorted(known))}")
+    paths = {name: path if path == "random" else absolute_input(path) for name, path in given.items()}
+    return [method.model_copy(update={"weights": paths.get(method.name, method.weights)}) for method in methods]
+
+
+def _weights_sha256(configs: dict[str, JobConfig]) -> dict[str, str | None]:
+    """Return each variant's hash of weights; None where the method cannot be loaded: its rows will say why.
+
+    Raises UsageError, CannotContinueError.
+    """
+    by_model: dict[str, str | None] = {}
+    hashes = {}
+    for name, config in configs.items():
+        checked = config.model_copy(update={"device": "cpu", "precision": "fp32"})
+        # Variants differ in what a method is asked for, too: each model is loaded once.
+        model = repr((checked.stylizer, checked.weights, checked.settings, checked.seed))
+        if model not in by_model:
+            by_model[model] = _hash_of(checked)
+        hashes[name] = by_model[model]
+    return hashes
+
+
+def _hash_of(config: JobConfig) -> str | None:
+    try:
+        weights_sha256: str | None = load_stylizer(config).weights_sha256
+    except (UsageError, CannotContinueError):
+        raise
+    except StylizeError:
+        return None
+    return weights_sha256
