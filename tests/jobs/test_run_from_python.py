@@ -72,6 +72,7 @@ thread.join()
 """
 
 
+@pytest.mark.usefixtures("own_ray")
 def test_without_ray_a_thread_starts_one_of_its_own_and_ends_it(folders: tuple[Path, Path], tmp_path: Path) -> None:
     command = [sys.executable, "-c", ALONE, *map(str, folders), str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.stylize_folder import main, one_a_device
-from stylize import config as configs
+from jobs.stylize_folder import main
 from stylize.errors import UsageError
-from stylize.measure import hardware
 from tests.support.main_job import job, plain, refused
 
 
@@ -32,17 +30,6 @@ def test_dry_run_says_what_it_would_do_and_writes_nothing(
     told = capsys.readouterr().out
     assert "would restyle 8 of 8 pairs with compact" in told
     assert "4 photos" in told
-
-
-def test_isolated_mode_gives_a_worker_the_whole_device() -> None:
-    given = {"content": "c", "styles": "s", "out": "o", "measure_mode": "isolated"}
-    cores = hardware.usable_cores()
-    assert one_a_device(configs.build(given)).cpus_per_actor == cores
-    assert one_a_device(configs.build(given | {"cpus_per_actor": 1})).cpus_per_actor == 1
-    assert one_a_device(configs.build(given | {"gpus_per_actor": 1})).cpus_per_actor == 1
-    assert one_a_device(configs.build(given | {"measure_mode": "throughput"})).cpus_per_actor == 1
-    with pytest.raises(UsageError, match=r"gpus_per_actor 0\.5 shares a card"):
-        one_a_device(configs.build(given | {"gpus_per_actor": 0.5}))
 
 
 @pytest.mark.parametrize(
