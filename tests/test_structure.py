@@ -33,7 +33,7 @@ JOBS = (
     ("progress",),
     ("scheduler",),
     ("run",),
-    ("sweep",),
+    ("sweep", "training"),
     ("benchmark", "replay", "stylize_folder", "summarize", "train"),
     ("demo",),
 )

@@ -38,7 +38,7 @@ from stylize.stylizers import find, load, names
 from stylize.stylizers._arbitrary import ArbitraryStyle
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
 from stylize.tasks.listing import files_in, folder
-from tools.bench import fault_sheet, model_sheets, model_table, picture_faults, reference_models
+from tools.bench import fault_sheet, model_sheets, model_table, picture_faults, reference_calls
 from tools.bench.picture_faults import Planes
 
 TIMED_SIZE = (512, 768)
@@ -227,8 +227,8 @@ def _times(models: list[Model], photos: list[Picture], artworks: list[Picture], 
     calls: dict[str, Callable[[], Tensor]] = {}
     for model in models:
         calls[model.name] = partial(model.stylizer.stylize, photo, model.stylizer.encode_style(artwork))
-        if model.method in reference_models.NETWORKS and model is not models[0]:
-            (calls[f"{model.name}, as published"],) = reference_models.calls(
+        if model.method in reference_calls.NETWORKS and model is not models[0]:
+            (calls[f"{model.name}, as published"],) = reference_calls.calls(
                 model.method, model.weights, [photo], [artwork]
             )
     times: dict[str, list[float]] = {name: [] for name in calls}

@@ -1,0 +1,168 @@
+"""Training by Ray Train: how many resources its workers take, what each does, and how far they are."""
+
+from __future__ import annotations
+
+import logging
+import math
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+
+from jobs.progress.reporter import TrainingReporter
+from jobs.run import signals
+from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
+from stylize.measure import hardware
+
+if TYPE_CHECKING:
+    from stylize.training.config import TrainConfig
+    from stylize.training.data import Folder
+    from stylize.training.loop import TrainStatus
+
+CHECKPOINTS = "checkpoints"
+RESTARTS = 3
+POLL_S = 0.5
+
+
+def scaling(config: TrainConfig) -> dict[str, Any]:
+    """Return what Ray Train's ScalingConfig takes. Raises UsageError for what the cluster cannot hold."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cards = int(sum(node.get("GPU", 0) for node in nodes))
+    use_gpu = config.device == "cuda" or (config.device == "auto" and cards > 0)
+    if use_gpu and config.workers > cards:
+        raise UsageError(
+            f"{config.workers} workers need as many GPUs; there are {cards}: lower workers or set --device cpu"
+        )
+    key = "GPU" if use_gpu else "CPU"
+    biggest = max(nodes, key=lambda node: (node.get(key, 0), node.get("CPU", 0)))
+    shared_by = int(biggest["GPU"]) if use_gpu else math.ceil(config.workers / len(nodes))
+    cpus = config.cpus_per_worker or max(1, int(biggest.get("CPU", 1)) // max(1, shared_by))
+    if not use_gpu and sum(int(node.get("CPU", 0)) // cpus for node in nodes) < config.workers:
+        raise UsageError(
+            f"there is no room for {config.workers} workers of {cpus} CPU; lower workers or cpus_per_worker"
+        )
+    return {"num_workers": config.workers, "use_gpu": use_gpu, "resources_per_worker": {"CPU": cpus}}
+
+
+class StatusActor:
+    """Holds how far training is, written by rank 0 for the driver to read."""
+
+    def __init__(self) -> None:
+        self._status: TrainStatus | None = None
+
+    def write(self, status: TrainStatus) -> None:
+        """Replace the status."""
+        self._status = status
+
+    def read(self) -> TrainStatus | None:
+        """Return the last status, None before the first."""
+        return self._status
+
+
+def run_training(
+    config: TrainConfig, photos: Folder, artworks: Folder, origin: dict[str, str], scaling: dict[str, Any],
+    shown: TrainingReporter,
+) -> None:  # fmt: skip
+    """Train to the last step, showing how far it is. Raises StylizeError: a worker's own, or CannotContinueError."""
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    # Its own lines would tear the bar apart; what matters of them comes back as the error.
+    logging.getLogger("ray.train").setLevel(logging.ERROR)
+    status_actor = ray.remote(StatusActor).options(num_cpus=0).remote()
+    trainer: Any = TorchTrainer(
+        _work,
+        train_loop_config={
+            "config": config, "photos": photos, "artworks": artworks, "origin": origin, "status_actor": status_actor,
+        },
+        scaling_config=ScalingConfig(**scaling),
+        run_config=RunConfig(
+            name=CHECKPOINTS,
+            storage_path=str(config.out),
+            checkpoint_config=CheckpointConfig(num_to_keep=2),
+            failure_config=FailureConfig(max_failures=RESTARTS),
+        ),
+    )  # fmt: skip
+    # Else Ray Train asks its controller to abort, and now and then waits for the answer for ever. Nothing needs that:
+    # killed workers lose no step.
+    trainer._register_sigint_handler = lambda controller: None
+    with shown, _watching(status_actor, shown):
+        try:
+            with signals.repeat_interrupts():
+                trainer.fit()
+        except Exception as error:
+            raise _plain(error) from None
+
+
+def _plain(error: Exception) -> StylizeError:
+    """Return what Ray Train raised as one line of ours: the first worker's own error if it is one."""
+    causes: list[BaseException] = list(getattr(error, "worker_failures", {}).values()) or [error]
+    for cause in causes:
+        while cause is not None:
+            if isinstance(cause, StylizeError):
+                return cause
+            cause = cause.__cause__ or getattr(cause, "cause", None)  # type: ignore[assignment]
+    return CannotContinueError(f"training stopped: {one_line(causes[0])}; the same command resumes")
+
+
+@contextmanager
+def _watching(status_actor: Any, shown: TrainingReporter) -> Iterator[None]:
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(POLL_S):
+            _show(status_actor, shown)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()  # a question to Ray after its shutdown ends the process
+        _show(status_actor, shown)
+
+
+def _show(status_actor: Any, shown: TrainingReporter) -> None:
+    try:
+        now: TrainStatus | None = ray.get(status_actor.read.remote(), timeout=5)
+    except (ray.exceptions.RayError, ray.exceptions.GetTimeoutError):
+        return
+    if now is not None:
+        waiting = f"{now.wait_share:.0%} of the time waiting for images"
+        shown.at(now.step, f"{now.images_per_s:.1f} images/s, {waiting}, loss {now.loss:.4g}")
+
+
+def _work(given: dict[str, Any]) -> None:
+    """Do the work of one of Ray Train's workers."""
+    import torch
+    from ray import train
+    from ray.train.torch import get_device, prepare_model
+
+    from stylize.training.loop import Place, Trainer
+
+    context = train.get_context()
+    device = get_device()
+    assert isinstance(device, torch.device)
+    torch.backends.cudnn.benchmark = True  # every crop has one size
+    wrap: Callable[[torch.nn.Module], torch.nn.Module] = lambda module: prepare_model(module, move_to_device=False)  # noqa: E731
+    place = Place(context.get_world_rank(), context.get_world_size(), device, wrap)
+    origin = given["origin"] | {"hardware": f"{place.workers} x {hardware.device_name(device.type)}"}
+    trainer = Trainer(given["config"], given["photos"], given["artworks"], origin, place)
+    checkpoint = train.get_checkpoint()
+    if checkpoint is not None:
+        with checkpoint.as_directory() as folder:
+            trainer.resume(Path(folder) / "state.pt")
+
+    def save(path: Path | None) -> None:
+        state = train.Checkpoint.from_directory(path.parent) if path else None
+        if state is not None:
+            state.set_metadata(trainer.metadata())
+        train.report({"step": trainer.step}, checkpoint=state)
+
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer.run(save, lambda now: given["status_actor"].write.remote(now), Path(scratch))
