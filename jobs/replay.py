@@ -70,11 +70,11 @@ def _row(out: Path, task_id: str) -> dict[str, Any]:
     import pyarrow.compute as pc
 
     table = read_rows(out)
-    found = table.filter(pc.starts_with(table.column("task_id"), task_id.lower()))
-    if len(found) != 1:
-        what = "no row" if len(found) == 0 else f"{len(found)} rows, give more digits"
+    matching = table.filter(pc.starts_with(table.column("task_id"), task_id.lower()))
+    if len(matching) != 1:
+        what = "no row" if len(matching) == 0 else f"{len(matching)} rows, give more digits"
         raise UsageError(f"{one_line(out)} has {what} of task_id {task_id!r}")
-    row: dict[str, Any] = found.to_pylist()[0]
+    row: dict[str, Any] = matching.to_pylist()[0]
     return row
 
 
@@ -195,10 +195,10 @@ def _differences(row: dict[str, Any], new: dict[str, Any], record: RunRecord) ->
 
 
 def _flat(facts: dict[str, Any], above: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in facts.items():
-        found |= _flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
-    return found
+        flat |= _flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
+    return flat
 
 
 if __name__ == "__main__":

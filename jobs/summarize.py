@@ -88,14 +88,14 @@ def _report(given: Namespace, outs: list[Path]) -> int:
         raise UsageError(f"{one_line(folder)} is a run's folder; give --out another one")
     rows = frame.load(outs)
     records = [run for out in outs for run in read_runs(out)[:1]]
-    found = claims.check(rows) if given.claims or any(one.claims for one in records) else []
+    checked = claims.check(rows) if given.claims or any(one.claims for one in records) else []
     titles = [one.title for one in records if one.title]
     title = given.title or (titles[0] if len(set(titles)) == 1 else "Restyling: " + ", ".join(o.name for o in outs))
-    report = page.build(rows, outs, title=title, claims=found, most_pictures=pictures)
+    report = page.build(rows, outs, title=title, claims=checked, most_pictures=pictures)
     with writing(folder):
         page.write(report, folder)
     print("\n".join(f"- {line}" for line in report.words))
-    for claim in found:
+    for claim in checked:
         print(f"claim: {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
     print(f"report: {one_line(folder / 'index.html')}")
     return cli.EXIT_OK
@@ -112,15 +112,15 @@ def _compare(given: Namespace) -> int:
     if not 0 <= tolerance < 1:
         raise UsageError("--tolerance: give a share from 0 to 1, such as 0.05")
     rows_a, rows_b = (_rows(word) for word in (a, b))
-    found = compare.compare(rows_a, rows_b, tolerance)
-    text = "\n".join(compare.told(found, a, b))
+    comparison = compare.compare(rows_a, rows_b, tolerance)
+    text = "\n".join(compare.told(comparison, a, b))
     if (out := given.out) is not None:
         folder = absolute_out(out)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             write_atomic(folder / "compare.txt", f"{text}\n".encode())
     print(text)
-    return cli.EXIT_NOT_ALL_OK if found.worse else cli.EXIT_OK
+    return cli.EXIT_NOT_ALL_OK if comparison.worse else cli.EXIT_OK
 
 
 if __name__ == "__main__":

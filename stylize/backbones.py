@@ -132,15 +132,15 @@ class Features(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
+        outputs: dict[str, Tensor] = {}
         x = ((image - self.mean) / self.std).to(next(self.trunk.parameters()).dtype)
         for index, (name, module) in enumerate(self._steps):
             x = module(x)
             if name in self.layers:
                 following = self._steps[index + 1][1] if index + 1 < len(self._steps) else None
                 # An in-place ReLU would change what is kept here.
-                found[name] = x.clone() if getattr(following, "inplace", False) else x
-        return found
+                outputs[name] = x.clone() if getattr(following, "inplace", False) else x
+        return outputs
 
 
 def load_backbone(

@@ -94,10 +94,10 @@ def _version(package: str) -> str | None:
 
 
 def _machine() -> Iterator[Line]:
-    found = hardware.describe()
-    cores = found["cpu_usable"]
-    yield "ok", f"{found['cpu_model'] or 'unknown processor'}: {cores} of {found['cpu_count']} cores usable"
-    memory = found["memory_bytes"]
+    machine = hardware.describe()
+    cores = machine["cpu_usable"]
+    yield "ok", f"{machine['cpu_model'] or 'unknown processor'}: {cores} of {machine['cpu_count']} cores usable"
+    memory = machine["memory_bytes"]
     yield ("warn", "memory: unknown") if memory is None else ("ok", f"memory: {_gib(memory)}")
     import torch
 

@@ -44,11 +44,11 @@ class StyleFeatures:
 
     def moments_distance(self, other: StyleFeatures) -> dict[str, float]:
         """By layer, mean square differences of means and of deviations (Huang and Belongie 2017, equation 13)."""
-        found = {}
+        distances = {}
         for name, ours in self.moments.items():
             pairs = zip(ours, other.moments[name], strict=True)
-            found[name] = sum(float((a - b).square().mean()) for a, b in pairs)
-        return found
+            distances[name] = sum(float((a - b).square().mean()) for a, b in pairs)
+        return distances
 
     def gram_distance(self, other: StyleFeatures) -> dict[str, float]:
         """By layer, the mean square difference of Gram matrices (Johnson et al. 2016, equation 4, times C squared)."""

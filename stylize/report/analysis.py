@@ -37,7 +37,7 @@ def _keys(key: Any) -> tuple[Any, ...]:
 def _measured(part: pd.DataFrame) -> dict[str, Any]:
     clean, ok = part[part["clean"]], part[part["ok"]]
     reasons = part.loc[~part["ok"], "status"].value_counts()
-    found: dict[str, Any] = {
+    line: dict[str, Any] = {
         "n": len(clean),
         "not_ok": int(reasons.sum()),
         "reasons": ", ".join(f"{count} {status}" for status, count in reasons.items()),
@@ -49,7 +49,7 @@ def _measured(part: pd.DataFrame) -> dict[str, Any]:
         "memory_p95_bytes": clean["memory_bytes"].quantile(0.95),
         "model_bytes": ok["model_bytes"].median(),
     }
-    return found | {f"{name}_mean": ok[name].mean() for name in SCORES}
+    return line | {f"{name}_mean": ok[name].mean() for name in SCORES}
 
 
 def growth(rows: pd.DataFrame) -> pd.DataFrame:
@@ -74,8 +74,8 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
                 zip((f"{name}_exponent", f"{name}_low", f"{name}_high", f"{name}_at_1_mp"), numbers, strict=True)
             )
         lines.append(line)
-    found = pd.DataFrame(lines)
-    return found[found["most_megapixels"] >= LEAST_RANGE * found["least_megapixels"]] if lines else found
+    fits = pd.DataFrame(lines)
+    return fits[fits["most_megapixels"] >= LEAST_RANGE * fits["least_megapixels"]] if lines else fits
 
 
 def stages(rows: pd.DataFrame) -> pd.DataFrame:
@@ -120,9 +120,9 @@ def scaling(rows: pd.DataFrame) -> pd.DataFrame:
     for key, part in clean.groupby(base, dropna=False):
         if part["workers"].nunique() < 2:
             continue
-        found = {workers: _rates(some) for workers, some in part.groupby("workers")}
-        least = min(found)
-        first = np.median(found[least]) / least
+        by_workers = {workers: _rates(some) for workers, some in part.groupby("workers")}
+        least = min(by_workers)
+        first = np.median(by_workers[least]) / least
         lines += [
             dict(zip(base, key, strict=True))
             | {
@@ -133,22 +133,22 @@ def scaling(rows: pd.DataFrame) -> pd.DataFrame:
                 "high": float(max(rates)),
                 "efficiency": float(np.median(rates) / workers / first),
             }
-            for workers, rates in sorted(found.items())
+            for workers, rates in sorted(by_workers.items())
         ]
     return pd.DataFrame(lines)
 
 
 def _rates(part: pd.DataFrame) -> list[float]:
     """Images a second in each repeat."""
-    found = []
+    per_repeat = []
     for _, one in part.groupby("repeat", dropna=False):
         begin = pd.to_datetime(one["started_at"], utc=True)
         end = begin + pd.to_timedelta(one["total_s"], unit="s")
         rate = 0.0
         for _, times in pd.DataFrame({"begin": begin, "end": end}).groupby(one["worker_id"]):
             rate += len(times) / max(1e-9, (times["end"].max() - times["begin"].min()).total_seconds())
-        found.append(rate)
-    return found
+        per_repeat.append(rate)
+    return per_repeat
 
 
 def breakdown(rows: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -184,17 +184,17 @@ def tradeoff(measured: pd.DataFrame, resolution_px: float | None) -> pd.DataFram
     The floor is left out. Without style distances, time and SSIM decide.
     """
     same = measured["resolution_px"].isna() if resolution_px is None else measured["resolution_px"] == resolution_px
-    found = measured[same & (measured["method"] != FLOOR) & measured["ssim_mean"].notna() & (measured["n"] > 0)]
-    if found.empty:
-        return found.assign(pareto=pd.Series(dtype=bool))
-    with_style = bool(found["gram_distance_mean"].notna().any())
+    candidates = measured[same & (measured["method"] != FLOOR) & measured["ssim_mean"].notna() & (measured["n"] > 0)]
+    if candidates.empty:
+        return candidates.assign(pareto=pd.Series(dtype=bool))
+    with_style = bool(candidates["gram_distance_mean"].notna().any())
     if with_style:
-        found = found[found["gram_distance_mean"].notna()]
-    marks = pd.Series(False, found.index)
-    for _, part in found.groupby("setup"):
+        candidates = candidates[candidates["gram_distance_mean"].notna()]
+    marks = pd.Series(False, candidates.index)
+    for _, part in candidates.groupby("setup"):
         costs = [part["stylize_p50_s"], -part["ssim_mean"]] + ([part["gram_distance_mean"]] if with_style else [])
         marks[part.index] = pareto(np.column_stack(costs).tolist())
-    return found.assign(pareto=marks)
+    return candidates.assign(pareto=marks)
 
 
 def main_resolution(rows: pd.DataFrame) -> float | None:

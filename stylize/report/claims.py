@@ -75,10 +75,10 @@ def _named(lines: pd.DataFrame, column: str, form: Callable[[float], str]) -> st
 
 
 def _judge(outcomes: Iterable[bool]) -> str:
-    found = list(outcomes)
-    if not found:
+    held = list(outcomes)
+    if not held:
         return UNKNOWN
-    return HOLDS if all(found) else PARTLY if any(found) else FAILS
+    return HOLDS if all(held) else PARTLY if any(held) else FAILS
 
 
 def _gatys_time(measured: pd.DataFrame) -> Claim:
@@ -146,10 +146,10 @@ def _range(values: pd.Series, form: Callable[[Any], str] = digits) -> str:
 
 
 def _precision(rows: pd.DataFrame, names: tuple[str, ...], text: str) -> Claim:
-    found = analysis.precisions(rows)
-    if found.empty:
+    ratios = analysis.precisions(rows)
+    if ratios.empty:
         return Claim(text, "", UNKNOWN)
-    here = found[found["precision"].isin(names) & found["memory"].notna() & (found["method"] != analysis.FLOOR)]
+    here = ratios[ratios["precision"].isin(names) & ratios["memory"].notna() & (ratios["method"] != analysis.FLOOR)]
     told = "; ".join(
         f"{method} {precision} {_range(part['memory'])}x of fp32's, {_range(part['speed'])}x as fast"
         f" ({_range(part['resolution_px'], '{:.0f}'.format)} px)"

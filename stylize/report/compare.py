@@ -27,7 +27,7 @@ class Line:
     method: str
     quantity: str
     n: int
-    found: Interval
+    change: Interval
     verdict: str
 
 
@@ -95,42 +95,42 @@ def _lines(method: str, precision: str, part: pd.DataFrame, tolerance: float) ->
         a, b = (part[f"{column}_{run}"].to_numpy(float) for run in "ab")
         good = (a > 0) & (b > 0)
         if good.sum() >= LEAST_PAIRS:
-            found = median_ratio(b[good], a[good])
-            lines.append(Line(name, word, int(good.sum()), found, _verdict(found, 1 - tolerance, 1 + tolerance)))
+            change = median_ratio(b[good], a[good])
+            lines.append(Line(name, word, int(good.sum()), change, _verdict(change, 1 - tolerance, 1 + tolerance)))
     a, b = (part[f"ssim_{run}"].to_numpy(float) for run in "ab")
     good = np.isfinite(a) & np.isfinite(b)
     if good.sum() >= LEAST_PAIRS:
-        found = median_difference(b[good], a[good])
+        change = median_difference(b[good], a[good])
         # Less SSIM is worse: the sign is turned so that one rule serves all.
-        turned = Interval(-found.value, -found.high, -found.low)
-        lines.append(Line(name, "SSIM", int(good.sum()), found, _verdict(turned, -SSIM_TOLERANCE, SSIM_TOLERANCE)))
+        turned = Interval(-change.value, -change.high, -change.low)
+        lines.append(Line(name, "SSIM", int(good.sum()), change, _verdict(turned, -SSIM_TOLERANCE, SSIM_TOLERANCE)))
     return lines
 
 
-def _verdict(found: Interval, low: float, high: float) -> str:
-    if found.low > high:
+def _verdict(change: Interval, low: float, high: float) -> str:
+    if change.low > high:
         return WORSE
-    if found.high < low:
+    if change.high < low:
         return BETTER
-    return SAME_AS if found.low >= low and found.high <= high else UNSETTLED
+    return SAME_AS if change.low >= low and change.high <= high else UNSETTLED
 
 
 def _signed(value: float) -> str:
     return f"{value:+.4f}"
 
 
-def told(found: Comparison, a: str, b: str) -> list[str]:
+def told(comparison: Comparison, a: str, b: str) -> list[str]:
     """Lines for a terminal."""
-    lines = [f"{b} over {a}, {found.shared} tasks in both; medians with 95 % intervals by bootstrap over tasks"]
-    width = max((len(line.method) for line in found.lines), default=0)
-    for line in found.lines:
+    lines = [f"{b} over {a}, {comparison.shared} tasks in both; medians with 95 % intervals by bootstrap over tasks"]
+    width = max((len(line.method) for line in comparison.lines), default=0)
+    for line in comparison.lines:
         form = _signed if line.quantity == "SSIM" else times
         lines.append(
-            f"  {line.method:<{width}}  {line.quantity:<24}  {form(line.found.value):>8}  ({form(line.found.low)} to "
-            f"{form(line.found.high)}, n {digits(line.n)})  {line.verdict}"
+            f"  {line.method:<{width}}  {line.quantity:<24}  {form(line.change.value):>8}  ({form(line.change.low)} to "
+            f"{form(line.change.high)}, n {digits(line.n)})  {line.verdict}"
         )
-    lines += [f"  no longer ok: {text}" for text in found.broken[:10]]
-    if len(found.broken) > 10:
-        lines.append(f"  ... and {len(found.broken) - 10} more that are no longer ok")
-    lines.append("verdict: " + ("worse" if found.worse else "not worse"))
+    lines += [f"  no longer ok: {text}" for text in comparison.broken[:10]]
+    if len(comparison.broken) > 10:
+        lines.append(f"  ... and {len(comparison.broken) - 10} more that are no longer ok")
+    lines.append("verdict: " + ("worse" if comparison.worse else "not worse"))
     return lines

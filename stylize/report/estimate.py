@@ -58,11 +58,11 @@ def told(rows: pd.DataFrame | None, wanted: Sequence[Wanted]) -> list[str]:
     """Lines for a person: the whole, the largest, and what is not known. rows: None where there are none yet."""
     if rows is None:
         return ["time and memory: not known, as there are no rows yet; --from RUN takes them from another run"]
-    found = [(want, one(rows, want)) for want in wanted if want.images]
-    known = [(want, guess) for want, guess in found if guess.seconds_an_image is not None]
+    guesses = [(want, one(rows, want)) for want in wanted if want.images]
+    known = [(want, guess) for want, guess in guesses if guess.seconds_an_image is not None]
     unknown = [
         f"{want.method} {want.precision} {want.resolution_px} px"
-        for want, guess in found
+        for want, guess in guesses
         if guess.seconds_an_image is None
     ]
     lines = []

@@ -94,7 +94,7 @@ def _setups(rows: pd.DataFrame) -> pd.Series:
     # By variant first, as the number of workers decides how many threads each has.
     for keys in (["run", "variant"], ["run", "workers"], ["run"]):
         groups = told.groupby([rows[key].astype(object) for key in keys], dropna=False)
-        only = groups.transform(lambda found: found.dropna().iloc[0] if found.nunique() == 1 else None)
+        only = groups.transform(lambda values: values.dropna().iloc[0] if values.nunique() == 1 else None)
         told = told.where(told.notna(), only)
     return told.fillna("unknown")
 
@@ -124,10 +124,10 @@ def _methods(rows: pd.DataFrame) -> pd.Series:
 def _settings(text: Any) -> dict[str, Any]:
     """The method's own settings of a row."""
     try:
-        found: dict[str, Any] = json.loads(text)["stylizer_settings"]
+        settings: dict[str, Any] = json.loads(text)["stylizer_settings"]
     except (TypeError, KeyError, ValueError):
         return {}
-    return found
+    return settings
 
 
 def _name(out: Path, outs: Sequence[Path]) -> str:

@@ -13,8 +13,10 @@ from typing import Any
 import pandas as pd
 
 from stylize.io.files import write_atomic
+from stylize.report import markdown as md
 from stylize.report import pictures, plots, tables, words
 from stylize.report.claims import Claim
+from stylize.report.markdown import escaped
 from stylize.results.run_record import RunRecord, read_runs
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -129,18 +131,16 @@ def _data_uri(svg: str) -> str:
 
 def markdown(report: Report) -> str:
     """The same without pictures, for a terminal or a repository's page."""
-    lines = [f"# {tables.escaped(report.title)}", "", *(f"- {tables.escaped(fact)}" for fact in report.facts), ""]
-    lines += ["## In short", "", *(f"- {tables.escaped(line)}" for line in report.words), ""]
+    lines = [f"# {escaped(report.title)}", "", *(f"- {escaped(fact)}" for fact in report.facts), ""]
+    lines += ["## In short", "", *(f"- {escaped(line)}" for line in report.words), ""]
     if report.claims:
-        lines += ["## What is often claimed, and what was measured here", "", "| Claim | Measured | Verdict |"]
-        lines.append("| --- | --- | --- |")
-        for claim in report.claims:
-            lines.append(f"| {' | '.join(map(tables.escaped, (claim.text, claim.measured, claim.verdict)))} |")
-        lines.append("")
+        rows = [(claim.text, claim.measured, claim.verdict) for claim in report.claims]
+        lines += ["## What is often claimed, and what was measured here", ""]
+        lines += [*md.table(("Claim", "Measured", "Verdict"), rows), ""]
     for name, caption, _ in report.plots:
-        lines += [f"![{tables.escaped(caption)}](plots/{name})", ""]
+        lines += [f"![{escaped(caption)}](plots/{name})", ""]
     lines += [tables.markdown(table) for table in report.tables]
     lines += ["## How it was made", ""]
     for run in report.runs:
-        lines += [f"- {tables.escaped(run.name)}: " + "; ".join(f"{k} {tables.escaped(v)}" for k, v in run.facts)]
+        lines += [f"- {escaped(run.name)}: " + "; ".join(f"{k} {escaped(v)}" for k, v in run.facts)]
     return "\n".join([*lines, ""])

@@ -64,13 +64,13 @@ def sheets(rows: pd.DataFrame, most: int) -> list[Sheet]:
 
 def _sheets(rows: pd.DataFrame, most: int) -> list[Sheet]:
     rows = rows[rows["weights_sha256"] != "random"]
-    found: list[Sheet] = []
+    sheets: list[Sheet] = []
     left = most
     for content, style in _pairs(rows):
         part = rows[rows["ok"] & (rows["content_uri"] == content) & (rows["style_uri"] == style)]
         part = part.sort_values("clean", ascending=False, kind="stable")  # a time that counts, if there is one
         variants = part.drop_duplicates(["setup", "method", "precision", "resolution_px", "stylizer"])
-        if left < 3 or (found and len(variants) + 2 > left):
+        if left < 3 or (sheets and len(variants) + 2 > left):
             break
         inputs = [one for one in (_input(content, "photo"), _input(style, "artwork")) if one is not None]
         left -= len(inputs)
@@ -81,8 +81,8 @@ def _sheets(rows: pd.DataFrame, most: int) -> list[Sheet]:
                 sheet.lines.append((f"{method} {precision}", kept))
                 left -= len(kept)
         if sheet.lines:
-            found.append(sheet)
-    return found
+            sheets.append(sheet)
+    return sheets
 
 
 def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:

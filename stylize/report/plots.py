@@ -125,20 +125,20 @@ def _plain_ticks(axis: Any) -> None:
 
 def _stages(figure: Any, rows: pd.DataFrame) -> bool:
     side_px = analysis.main_resolution(rows)
-    found = analysis.stages(rows)
-    if found.empty:
+    medians = analysis.stages(rows)
+    if medians.empty:
         return False
-    found = found[found["workers"].isna() | (found["workers"] == found["workers"].min())]
-    found = found[found["resolution_px"].isna() if side_px is None else found["resolution_px"] == side_px]
-    found = found.drop_duplicates(["method", "precision"]).sort_values("stylize_s", ascending=False)
-    if found.empty:
+    medians = medians[medians["workers"].isna() | (medians["workers"] == medians["workers"].min())]
+    medians = medians[medians["resolution_px"].isna() if side_px is None else medians["resolution_px"] == side_px]
+    medians = medians.drop_duplicates(["method", "precision"]).sort_values("stylize_s", ascending=False)
+    if medians.empty:
         return False
-    names = [_label(f"{line.method} {line.precision}") for line in found.itertuples()]
+    names = [_label(f"{line.method} {line.precision}") for line in medians.itertuples()]
     axes = figure.subplots()
-    whole = found[list(analysis.STAGES)].fillna(0).sum(axis=1).to_numpy(float)
-    left = np.zeros(len(found))
+    whole = medians[list(analysis.STAGES)].fillna(0).sum(axis=1).to_numpy(float)
+    left = np.zeros(len(medians))
     for number, stage in enumerate(analysis.STAGES):
-        share = found[stage].fillna(0).to_numpy(float) / np.maximum(whole, 1e-12) * 100
+        share = medians[stage].fillna(0).to_numpy(float) / np.maximum(whole, 1e-12) * 100
         axes.barh(names, share, left=left, label=stage.removesuffix("_s"), color=f"C{number}")
         left += share
     for position, time in enumerate(whole):
@@ -152,31 +152,31 @@ def _stages(figure: Any, rows: pd.DataFrame) -> bool:
 def _tradeoff(figure: Any, rows: pd.DataFrame) -> bool:
     measured = analysis.measures(rows)
     measured = measured[measured["workers"].isna() | (measured["workers"] == measured["workers"].min())]
-    found = analysis.tradeoff(measured, analysis.main_resolution(rows))
-    if len(found) < 2:
+    points = analysis.tradeoff(measured, analysis.main_resolution(rows))
+    if len(points) < 2:
         return False
-    with_style = bool(found["gram_distance_mean"].notna().any())
+    with_style = bool(points["gram_distance_mean"].notna().any())
     axes = figure.subplots()
-    across = found["gram_distance_mean"] if with_style else found["stylize_p50_s"]
+    across = points["gram_distance_mean"] if with_style else points["stylize_p50_s"]
     shown = axes.scatter(
-        across, found["ssim_mean"], c=np.log10(found["stylize_p50_s"].clip(1e-5)), cmap="viridis_r", s=70, zorder=3,
-        edgecolors=["black" if best else "none" for best in found["pareto"]], linewidths=1.8,
+        across, points["ssim_mean"], c=np.log10(points["stylize_p50_s"].clip(1e-5)), cmap="viridis_r", s=70, zorder=3,
+        edgecolors=["black" if best else "none" for best in points["pareto"]], linewidths=1.8,
     )  # fmt: skip
     axes.set(
         ylabel="SSIM against the photo, more keeps more of it",
         xlabel="Gram distance from the artwork, less is nearer" if with_style else "seconds an image",
         xscale="log",
-        ylim=(max(0, found["ssim_mean"].min() - 0.05), min(1, found["ssim_mean"].max() + 0.05)),
+        ylim=(max(0, points["ssim_mean"].min() - 0.05), min(1, points["ssim_mean"].max() + 0.05)),
         xlim=(across.min() / 1.15, across.max() * 1.45),
     )
     texts = [
-        _label(f"{line.method} {line.precision}") + f"\n{seconds(line.stylize_p50_s)}" for line in found.itertuples()
+        _label(f"{line.method} {line.precision}") + f"\n{seconds(line.stylize_p50_s)}" for line in points.itertuples()
     ]
     _plain_ticks(axes.xaxis)
     bar = figure.colorbar(shown, ax=axes, label="time an image")
     bar.ax.yaxis.set_major_formatter(lambda value, _: seconds(10**value))
     figure.draw_without_rendering()  # only now are the axes where they stay
-    _put_labels(axes, list(zip(across, found["ssim_mean"], strict=True)), texts)
+    _put_labels(axes, list(zip(across, points["ssim_mean"], strict=True)), texts)
     return True
 
 
@@ -201,16 +201,16 @@ def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
 
 
 def _workers(figure: Any, rows: pd.DataFrame) -> bool:
-    found = analysis.scaling(rows)
-    if found.empty:
+    rates = analysis.scaling(rows)
+    if rates.empty:
         return False
     axes = figure.subplots()
-    most = found["workers"].max()
-    for number, (key, part) in enumerate(found.groupby(["method", "precision", "scaling"], dropna=False)):
+    most = rates["workers"].max()
+    for number, (key, part) in enumerate(rates.groupby(["method", "precision", "scaling"], dropna=False)):
         axes.plot(part["workers"], part["efficiency"] * part["workers"], label=_label(" ".join(key)), **_style(number))
     axes.plot([1, most], [1, most], color="grey", linestyle=":", label="ideal")
     axes.set(xlabel="workers", ylabel="images/s, times that of one worker")
-    axes.set_xticks(sorted(found["workers"].unique()))
+    axes.set_xticks(sorted(rates["workers"].unique()))
     axes.legend(fontsize=8)
     return True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from stylize.errors import one_line
+from stylize.report import markdown as md
 from stylize.results.read import read_rows
 
 _COLUMNS = [
@@ -29,21 +29,21 @@ class Table:
 
 
 def load(out: Path) -> pd.DataFrame:
-    """The columns of OUT's rows that a summary needs, one row a task."""
+    """Return the columns of OUT's rows that a summary needs, one row per task."""
     frame: pd.DataFrame = read_rows(out, _COLUMNS).to_pandas()
     return frame
 
 
 def tables(frame: pd.DataFrame) -> list[Table]:
-    """By method, by content type and by style. Times leave warm-up rows out; only `ok` rows count for them."""
+    """Return tables by method, content type and style. Times leave warm-up rows out and count only `ok` rows."""
     frame = frame.assign(style=frame["style_uri"].map(lambda uri: str(uri).rsplit("/", 1)[-1].rsplit(".", 1)[0]))
     method = frame["stylizer"].fillna("?") + " " + frame["precision"].fillna("?")
-    found = [
+    listed = [
         _table("By method", "method", frame.assign(method=method)),
         _table("By content type", "content_type", frame),
         _table("By style", "style", frame),
     ]
-    return [table for table in found if table.rows]
+    return [table for table in listed if table.rows]
 
 
 def _table(title: str, key: str, frame: pd.DataFrame) -> Table:
@@ -75,13 +75,13 @@ def _line(name: str, part: pd.DataFrame) -> tuple[str, ...]:
 
 
 def failures(frame: pd.DataFrame) -> dict[str, int]:
-    """How many rows of each status but `ok`."""
+    """Return how many rows there are of each status but `ok`."""
     counts = frame["status"].value_counts()
     return {str(status): int(n) for status, n in counts.items() if status != "ok"}
 
 
 def markdown(frame: pd.DataFrame, heading: str) -> str:
-    """The summary as Markdown. Names from files cannot break the tables."""
+    """Return the summary as Markdown. Names from files cannot break the tables."""
     lines = [f"# {heading}", ""]
     ok = int((frame["status"] == "ok").sum())
     lines += [f"{len(frame)} tasks, {ok} ok.", ""]
@@ -94,14 +94,8 @@ def markdown(frame: pd.DataFrame, heading: str) -> str:
         "",
     ]
     for table in tables(frame):
-        lines += [f"## {table.title}", "", _cells(table.header), _cells(["---"] * len(table.header))]
-        lines += [_cells(row) for row in table.rows] + [""]
+        lines += [f"## {table.title}", "", *md.table(table.header, table.rows), ""]
     return "\n".join(lines)
-
-
-def _cells(cells: Sequence[str]) -> str:
-    safe = (cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;") for cell in cells)
-    return "| " + " | ".join(safe) + " |"
 
 
 def _seconds(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from stylize.report import analysis, units
+from stylize.report import markdown as md
 
 Format = Callable[[Any], str]
 Columns = dict[str, tuple[str, Format]]
@@ -65,13 +66,13 @@ _QUALITY: Columns = {
 
 
 def all_tables(rows: pd.DataFrame) -> list[Table]:
-    """Every table that the rows can fill, in the order a report shows them."""
+    """Return every table that the rows can fill, in the order a report shows them."""
     measured = analysis.measures(rows)
     side_px = analysis.main_resolution(rows)
     same = rows["resolution_px"].isna() if side_px is None else rows["resolution_px"] == side_px
     here = rows[same]
     at = f" at {units.side(side_px)}"
-    found = [
+    listed = [
         _table(
             "measures", "All measurements",
             "p50 and p95 leave warm-up images out; n is how many images count. one more image: memory at its peak "
@@ -116,12 +117,12 @@ def all_tables(rows: pd.DataFrame) -> list[Table]:
     ]  # fmt: skip
     kinds = {"content_type": "content type", "style_type": "style type", "style": "artwork"}
     for column, word in kinds.items():
-        found.append(_breakdown(here, column, f"By {word}{at}", word))
+        listed.append(_breakdown(here, column, f"By {word}{at}", word))
     for column, word in analysis.STATISTICS.items():
         split = here.assign(**{word: analysis.thirds(here, column)})
         title = {"edges": "edge density", "colour": "colourfulness", "entropy": "entropy"}[word]
-        found.append(_breakdown(split, word, f"By the photo's {title}{at}", f"{title} (third)"))
-    found.append(
+        listed.append(_breakdown(split, word, f"By the photo's {title}{at}", f"{title} (third)"))
+    listed.append(
         _table(
             "failures", "What is not ok", "A limit is a result: which method stops where, and why.",
             analysis.failures(rows),
@@ -129,7 +130,7 @@ def all_tables(rows: pd.DataFrame) -> list[Table]:
             | {"status": ("status", units.text), "n": ("n", units.count), "error": ("for instance", units.text)},
         )
     )  # fmt: skip
-    return [table for table in found if table.rows]
+    return [table for table in listed if table.rows]
 
 
 def _breakdown(rows: pd.DataFrame, column: str, title: str, word: str) -> Table:
@@ -160,7 +161,7 @@ def _growth(frame: pd.DataFrame) -> Table:
 
 
 def _table(name: str, title: str, note: str, frame: pd.DataFrame, columns: Columns) -> Table:
-    """Columns that are empty, or say the same of every row and no more, are left out."""
+    """Make a table; columns that are empty, or say the same of every row and no more, are left out."""
     kept = {
         key: shape for key, shape in columns.items()
         if key in frame and _tells(key, frame[key])
@@ -191,30 +192,18 @@ def _sort(value: Any, text: str) -> float | str:
 
 
 def markdown(table: Table, most: int = 200) -> str:
-    """A table as Markdown; names from files cannot break it."""
+    """Return a table, its title and note as Markdown; names from files cannot break it."""
     lines = [f"## {table.title}", ""]
     if table.note:
         lines += [table.note, ""]
-    lines += [_cells(table.header), _cells(["---"] * len(table.header))]
-    lines += [_cells([cell.text for cell in row]) for row in table.rows[:most]]
+    rows = [[cell.text for cell in row] for row in table.rows[:most]]
     if len(table.rows) > most:
-        lines.append(_cells([f"... and {len(table.rows) - most} more", *[""] * (len(table.header) - 1)]))
-    return "\n".join([*lines, ""])
-
-
-def _cells(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(map(escaped, cells)) + " |"
-
-
-def escaped(text: str) -> str:
-    """A text within Markdown: on one line, nothing in it is markup."""
-    for sign in ("\\", "|", "`", "*", "_", "[", "]"):
-        text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split())
+        rows.append([f"... and {len(table.rows) - most} more", *[""] * (len(table.header) - 1)])
+    return "\n".join([*lines, *md.table(table.header, rows), ""])
 
 
 def as_parquet(tables: Iterable[Table]) -> pd.DataFrame:
-    """All tables in one: their columns side by side, `table` saying which."""
+    """Return all tables in one: their columns side by side, `table` saying which."""
     frames = [table.frame.assign(table=table.name).astype(object) for table in tables]
     whole = pd.concat(frames, ignore_index=True).infer_objects()
     whole.insert(0, "table", whole.pop("table"))

@@ -24,7 +24,7 @@ def summary(rows: pd.DataFrame) -> list[str]:
     measured = analysis.measures(rows)
     side_px = analysis.main_resolution(rows)
     setups = list(measured["setup"].unique())
-    found = []
+    sentences = []
     for setup in setups:
         here = measured[measured["setup"] == setup]
         said = [
@@ -33,8 +33,8 @@ def summary(rows: pd.DataFrame) -> list[str]:
             *_growth(rows[rows["setup"] == setup]),
             *_workers(rows[rows["setup"] == setup]),
         ]
-        found += [f"{setup}: {line}" if len(setups) > 1 else line for line in said]
-    return [*found, *_failed(rows)]
+        sentences += [f"{setup}: {line}" if len(setups) > 1 else line for line in said]
+    return [*sentences, *_failed(rows)]
 
 
 def _name(line: pd.Series) -> str:
@@ -125,10 +125,10 @@ def _growth(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _workers(rows: pd.DataFrame) -> Iterator[str]:
-    found = analysis.scaling(rows)
-    if found.empty:
+    scaled = analysis.scaling(rows)
+    if scaled.empty:
         return
-    for kind, part in found.groupby("scaling"):
+    for kind, part in scaled.groupby("scaling"):
         most = part[(part["workers"] == part["workers"].max()) & (part["method"] != analysis.FLOOR)]
         told = ", ".join(
             f"{_name(line)} {line['efficiency']:.0%} ({digits(line['images_per_s'])} images/s)"

@@ -18,8 +18,8 @@ DEFAULT = "compact"
 
 def names() -> list[str]:
     """The registered methods, sorted."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in found if name != "base" and not name.startswith("_"))
+    modules = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in modules if name != "base" and not name.startswith("_"))
 
 
 def find(name: str) -> type[Stylizer]:
@@ -29,8 +29,8 @@ def find(name: str) -> type[Stylizer]:
     """
     if name in names():
         module = importlib.import_module(f"{__name__}.{name}")
-        found: type[Stylizer] = module.STYLIZER
-        return found
+        method: type[Stylizer] = module.STYLIZER
+        return method
     if ":" in name:
         return _own(name)
     raise UsageError(f"{unknown('stylizer', name, names())} (package.module:Class names one of your own)")
@@ -72,11 +72,11 @@ def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:
 def _own(name: str) -> type[Stylizer]:
     module_name, _, class_name = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
+        own = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"stylizer {name!r}: {error}") from None
     from stylize.stylizers.base import Stylizer
 
-    if not (isinstance(found, type) and issubclass(found, Stylizer)):
+    if not (isinstance(own, type) and issubclass(own, Stylizer)):
         raise UsageError(f"stylizer {name!r} is not a subclass of stylize.stylizers.base.Stylizer")
-    return found
+    return own

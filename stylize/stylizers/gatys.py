@@ -163,8 +163,8 @@ class Gatys(base.Stylizer):
         return code.grams[factor]
 
     def _features(self, image: Tensor) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = self.net(image.contiguous(memory_format=self.layout))
-        return found
+        features: dict[str, Tensor] = self.net(image.contiguous(memory_format=self.layout))
+        return features
 
     def _descend(self, image: Tensor, loss: _Loss, descent: Descent, count: int, done: int) -> Tensor:
         image = image.detach().clone(memory_format=torch.contiguous_format)

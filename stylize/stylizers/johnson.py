@@ -167,11 +167,11 @@ def _style_name(path: Path) -> str:
 def _checkpoints(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in files.SUFFIXES)
-    if not found:
+    checkpoints = sorted(p for p in path.iterdir() if p.suffix.lower() in files.SUFFIXES)
+    if not checkpoints:
         kinds = ", ".join(files.SUFFIXES)
         raise WeightsError(f"{path}: no checkpoints in this folder (looked for {kinds}); expected {Johnson.needs}")
-    return found
+    return checkpoints
 
 
 STYLIZER = Johnson

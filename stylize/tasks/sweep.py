@@ -138,15 +138,17 @@ class Block:
 
 def variants(sweep: Sweep) -> list[Variant]:
     """Every combination. Raises UsageError where two would have one name."""
-    found = []
+    combined = []
     for method in sweep.methods:
         precisions = method.precisions or sweep.precisions
         sides = method.resolutions_px or sweep.resolutions_px
-        found += [Variant(method, *rest) for rest in itertools.product(precisions, sides, sweep.workers, sweep.scaling)]
-    names = [variant.name for variant in found]
+        combined += [
+            Variant(method, *rest) for rest in itertools.product(precisions, sides, sweep.workers, sweep.scaling)
+        ]
+    names = [variant.name for variant in combined]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"the sweep has {twice!r} twice; give one of the methods another label")
-    return found
+    return combined
 
 
 def plan(sweep: Sweep) -> list[Block]:
@@ -156,14 +158,14 @@ def plan(sweep: Sweep) -> list[Block]:
     as every change of it starts workers anew.
     """
     rng = random.Random(sweep.seed)
-    found = []
+    ordered = []
     most = max(method.repeats or sweep.repeats for method in sweep.methods)
     for repeat in range(1, most + 1):
         blocks = [Block(v, repeat) for v in variants(sweep) if repeat <= (v.method.repeats or sweep.repeats)]
         rng.shuffle(blocks)
         counts = list(dict.fromkeys(block.variant.workers for block in blocks))
-        found += sorted(blocks, key=lambda block: counts.index(block.variant.workers))
-    return found
+        ordered += sorted(blocks, key=lambda block: counts.index(block.variant.workers))
+    return ordered
 
 
 def tasks(block: Block, pairs: Iterable[Pair], config: JobConfig, weights_sha256: str | None) -> Iterator[Task]:

@@ -80,10 +80,10 @@ def _textbook(photo: Tensor, artwork: Tensor, weights: str | None, goal: float, 
     def closure() -> Tensor:
         nonlocal style
         optimizer.zero_grad()
-        found = _features(net, image)
-        parts = [(_gram(found[i]) - gram).square().sum() / gram.square().sum() for i, gram in grams.items()]
+        features = _features(net, image)
+        parts = [(_gram(features[i]) - gram).square().sum() / gram.square().sum() for i, gram in grams.items()]
         style = torch.stack(parts).mean()
-        likeness = F.mse_loss(found[CONTENT_LAYER], content) / content.square().mean()
+        likeness = F.mse_loss(features[CONTENT_LAYER], content) / content.square().mean()
         smooth = (image[..., 1:, :] - image[..., :-1, :]).square().mean()
         smooth = smooth + (image[..., 1:] - image[..., :-1]).square().mean()
         loss: Tensor = likeness + 10 * style + smooth
@@ -104,13 +104,13 @@ def _plain_vgg(weights: str | None) -> nn.Sequential:
 
 
 def _features(net: nn.Sequential, image: Tensor) -> dict[int, Tensor]:
-    found = {}
+    features = {}
     x = (image - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
     for i, layer in enumerate(net):
         x = layer(x)
         if i == CONTENT_LAYER or i in STYLE_LAYERS:
-            found[i] = x
-    return found
+            features[i] = x
+    return features
 
 
 def _gram(features: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ def _photos(folder: Path) -> list[Path]:
     sources = [images.decode(path.read_bytes()).pixels for path in write_demo_photos(folder.parent / "sources")]
     rng = np.random.default_rng(0)
     folder.mkdir()
-    found = []
+    paths = []
     for number in range(IMAGES):
         pixels = sources[number % len(sources)]
         height, width = (int(side * rng.uniform(0.6, 1.0)) for side in pixels.shape[:2])
@@ -129,8 +129,8 @@ def _photos(folder: Path) -> list[Path]:
         crop = np.ascontiguousarray(pixels[top : top + height, left : left + width])
         path = folder / f"{number:03d}.jpg"
         path.write_bytes(images.encode(images.resize(crop, WIDTH_PX, HEIGHT_PX), "jpg", 95))
-        found.append(path)
-    return found
+        paths.append(path)
+    return paths
 
 
 class _Bare:
@@ -189,8 +189,8 @@ def in_own_process(count: int) -> dict[str, float]:
     """What `run_null_tasks` finds in a process that has done nothing before."""
     command = [sys.executable, "-m", "tools.bench.overhead", "--count-tasks", str(count)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
-    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+    measured: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return measured
 
 
 def run_null_tasks(count: int) -> dict[str, float]:

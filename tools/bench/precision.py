@@ -149,8 +149,8 @@ class _Method:
             line.ssim = statistics.mean(ssim(a, b) or 0.0 for a, b in zip(reference, results, strict=True))
             same = all((a == b).all() for a, b in zip(reference, results, strict=True))
             if not same:
-                found = (peak_signal_noise_ratio(a, b) for a, b in zip(reference, results, strict=True))
-                line.psnr_db = float(min(120.0, statistics.mean(min(120.0, value) for value in found)))
+                ratios = (peak_signal_noise_ratio(a, b) for a, b in zip(reference, results, strict=True))
+                line.psnr_db = float(min(120.0, statistics.mean(min(120.0, value) for value in ratios)))
 
     def _timed(self, call: Callable[[], torch.Tensor]) -> float:
         from stylize.measure.clock import timed
@@ -178,10 +178,10 @@ def peak_of(setting: Setting, weights: str | None, device: str, photo: Pixels, a
         peak = PeakMemory(device)
         peak.start()
         call()
-        found = peak.stop()
+        peaks = peak.stop()
     if device != "cpu":
-        return found.device_peak_allocated_bytes
-    return None if found.host_peak_rss_bytes is None else max(0, found.host_peak_rss_bytes - before)
+        return peaks.device_peak_allocated_bytes
+    return None if peaks.host_peak_rss_bytes is None else max(0, peaks.host_peak_rss_bytes - before)
 
 
 def _load(setting: Setting, weights: str | None, device: str) -> Stylizer:
@@ -195,13 +195,13 @@ def _weights_bytes(stylizer: Any) -> int | None:
 
 
 def _weights(given: list[str]) -> dict[str, str]:
-    found = {}
+    weights = {}
     for word in given:
         method, equals, path = word.partition("=")
         if not equals or method not in names():
             raise UsageError(f"--weights {word}: expected METHOD=PATH, METHOD one of {', '.join(names())}")
-        found[method] = path
-    return found
+        weights[method] = path
+    return weights
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -219,8 +219,8 @@ def _pictures(photos: str | None, artworks: str | None, size: tuple[int, int]) -
     with tempfile.TemporaryDirectory() as folder:
         if photos is None:
             write_demo_photos(Path(folder))
-        found = _spread(Path(photos or folder), 3, size)
-    return found, _spread(Path(artworks) if artworks else styles_folder(), 2, (512, 512))
+        chosen = _spread(Path(photos or folder), 3, size)
+    return chosen, _spread(Path(artworks) if artworks else styles_folder(), 2, (512, 512))
 
 
 def _spread(folder: Path, count: int, size: tuple[int, int]) -> list[Pixels]:

@@ -93,8 +93,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return given
 
 
-def _picked(found: dict[str, float], count: int, name: str) -> Line:
-    return {"tasks": count, name: found[name]}
+def _picked(measured: dict[str, float], count: int, name: str) -> Line:
+    return {"tasks": count, name: measured[name]}
 
 
 def efficiency(workers: int, image_s: float, images: int, stream: Iterator[Pair] | None = None) -> Line:

@@ -33,11 +33,11 @@ def measure(rows: int) -> dict[str, Any]:
         root = Path(folder)
         count = make_inputs(root, rows)
         write_s = float(_in_own_process("write", root)["write_s"])
-        found = _in_own_process("resume", root)
+        measured = _in_own_process("resume", root)
         command_s, told = _command(root)
-    if found["left"] or found["kept"] != count or f"all {count} tasks" not in told:
-        raise RuntimeError(f"{found} of {count} rows: {told}")
-    times = {name: found[name] for name in ("open_s", "finished_s", "pass_s", "peak_bytes")}
+    if measured["left"] or measured["kept"] != count or f"all {count} tasks" not in told:
+        raise RuntimeError(f"{measured} of {count} rows: {told}")
+    times = {name: measured[name] for name in ("open_s", "finished_s", "pass_s", "peak_bytes")}
     return {"rows": count, "write_s": write_s} | times | {"command_s": command_s}
 
 
@@ -89,8 +89,8 @@ def _tasks(made: JobConfig) -> Iterator[Task]:
 
 def _in_own_process(step: str, root: Path) -> dict[str, Any]:
     done = _run("tools.bench.scale_resume", step, str(root))
-    found: dict[str, Any] = json.loads(done.splitlines()[-1])
-    return found
+    measured: dict[str, Any] = json.loads(done.splitlines()[-1])
+    return measured
 
 
 def _command(root: Path) -> tuple[float, str]:
