@@ -15,6 +15,7 @@ from jobs.scheduler.worker import WORKER_ENV
 from jobs.stylize_folder import main as stylize_folder
 from stylize.errors import CannotContinueError, UsageError
 from stylize.io import object_store, store_kinds
+from stylize.results import output_lease
 from stylize.results.output_lease import OutputLease
 from tests.support.gcs import Generations, google_bucket
 from tests.support.main_job import call, plain
@@ -66,7 +67,8 @@ def test_objects_are_written_whole_listed_and_removed(google: Google) -> None:
         object_store.read("gs://pictures/none")
 
 
-def test_one_driver_holds_an_out(google: Google) -> None:
+def test_one_driver_holds_an_out(google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output_lease, "RENEW_S", 0.5)
     with OutputLease("gs://pictures/held", print) as first:
         with pytest.raises(CannotContinueError, match="gs://pictures/held is in use by another run"):
             OutputLease("gs://pictures/held", print).__enter__()

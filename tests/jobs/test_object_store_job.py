@@ -100,10 +100,11 @@ def test_killed_driver_is_resumed_and_no_row_is_doubled(
     driver.send_signal(signal.SIGKILL)
     driver.communicate()
     before = rows("s3://pictures/killed")
-    monkeypatch.setattr(output_lease, "LEASE_S", 3.0)
+    monkeypatch.setattr(output_lease, "LEASE_S", 10.0)
+    monkeypatch.setattr(output_lease, "RENEW_S", 1.0)
     resumed = call(main, *words)
     assert resumed.returncode == 0, resumed.stderr
-    assert "waiting 3 s to see whether it still is" in resumed.stdout
+    assert "waiting 10 s to see whether it still is" in resumed.stdout
     frame = rows("s3://pictures/killed")
     assert 0 < len(before) < len(frame) == 12
     assert set(before["run_id"]) < set(frame["run_id"])
