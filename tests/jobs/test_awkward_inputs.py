@@ -128,7 +128,7 @@ def test_a_broken_artwork_costs_its_own_pairs_and_is_named(
 ) -> None:
     found = _rows(awkward[0], "broken.png")
     assert {row["status"] for row in found.values()} == {"corrupt"}
-    assert found["dot.png"]["error"] == "style: not an image that Pillow can read"
+    assert found["dot.png"]["error"] == "style: not an image that can be read"
 
 
 def test_odd_names_keep_their_rows_and_their_images_apart(

@@ -77,7 +77,7 @@ def test_whole_job_in_a_bucket_survives_throttling_and_cut_connections(s3: Bucke
 
 
 def test_credentials_stand_nowhere(s3: Bucket, own_ray: None) -> None:
-    done = job("s3://pictures/content", "s3://pictures/styles", "s3://pictures/secret", *SMALL, "--actors", "2")
+    done = job("s3://pictures/content", "s3://pictures/styles", "s3://pictures/secret", *SMALL)
     written = done.stdout + done.stderr
     for found in object_store.names("s3://pictures/secret"):
         if not found.name.startswith("images/"):

@@ -95,7 +95,7 @@ def test_a_resume_finds_its_rows_and_nothing_to_do(tmp_path: Path) -> None:
     assert scale_resume.resume(tmp_path)["left"] == len(list((tmp_path / "styles").iterdir()))
 
 
-def test_the_command_prints_tables_and_writes_the_same_as_json(tmp_path: Path) -> None:
+def test_the_command_prints_tables_and_writes_the_same_as_json(own_ray: None, tmp_path: Path) -> None:
     file = tmp_path / "scale.json"
     words = ["memory", "resume", "--tasks", "400", "--json", str(file)]
     done = subprocess.run([sys.executable, "-m", "tools.bench.scale", *words], cwd=ROOT, capture_output=True, text=True,

@@ -18,8 +18,8 @@ def address(own_ray: None) -> Iterator[str]:
     """A head without work, a node with two cards, a node with CPUs only."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "num_gpus": 0, "include_dashboard": False})
     try:
-        cluster.add_node(num_cpus=3, num_gpus=2)
-        cluster.add_node(num_cpus=3, num_gpus=0)
+        cluster.add_node(num_cpus=2, num_gpus=2)
+        cluster.add_node(num_cpus=1, num_gpus=0)
         yield cluster.address
     finally:
         cluster.shutdown()
@@ -38,7 +38,7 @@ def test_halves_of_two_cards_are_four_workers_and_rows_name_the_card(address: st
     told = sorted(
         line.partition(": ")[2] for line in done.stdout.splitlines() if line.endswith((" workers", " worker"))
     )
-    assert told == ["0 CPU: no workers", "3 CPU, 2 GPU: 4 workers", "3 CPU: no workers"]
+    assert told == ["0 CPU: no workers", "1 CPU: no workers", "2 CPU, 2 GPU: 4 workers"]
     assert "4 workers of 0.5 CPU and 0.5 GPU each" in done.stdout
     placed = json.loads((tmp_path / "out" / "run.json").read_text())["workers"]
     assert len({place["node_id"] for place in placed.values()}) == 1
