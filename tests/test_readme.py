@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,20 @@ def test_the_picture_shown_is_made(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert images.decode((tmp_path / "result.jpg").read_bytes()).pixels.shape == picture(0).shape
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_the_folders_shown_are_restyled(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = [block for block in BLOCKS["README.md"] if "stylize_folder.run" in block]
+    for folder, name in zip(folders, ("photos", "artworks"), strict=True):
+        folder.rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["result"].counts == {"ok": 8}
+    assert len(names["rows"]) == 8
 
 
 def test_the_stylizer_shown_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
