@@ -86,7 +86,7 @@ class _Told:
     agrees: bool = True
 
     def say(self, what: str, same: bool, detail: str = "") -> None:
-        """One line about one thing."""
+        """Add a line about one thing."""
         self.agrees &= same
         self.lines.append(f"{'same' if same else 'DIFFERS':<8}{what}{': ' + detail if detail else ''}")
 
@@ -176,7 +176,7 @@ def _compare_scores(told: _Told, row: dict[str, Any], new: dict[str, Any]) -> No
 
 
 def _differences(row: dict[str, Any], new: dict[str, Any], record: RunRecord) -> Iterator[str]:
-    """What may be why."""
+    """Yield what may be why."""
     for name in ("content_sha256", "style_sha256", "weights_sha256", "precision", "device_name", "threads",
                  "batch_size", "perceptual_variant", "lpips_variant"):  # fmt: skip
         if row.get(name) != new.get(name):

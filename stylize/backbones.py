@@ -112,7 +112,7 @@ class Features(nn.Module):
     std: Tensor
 
     def __init__(self, name: str, layers: Sequence[str], pooling: Pooling = "max") -> None:
-        """Untrained. Raises UsageError for an unknown backbone or layer, naming the known ones."""
+        """Build it untrained. Raises UsageError for an unknown backbone or layer, naming the known ones."""
         super().__init__()
         if name not in BACKBONES:
             raise UsageError(unknown("backbone", name, BACKBONES))
@@ -150,7 +150,7 @@ def load_backbone(
     pooling: Pooling = "max",
     option: str = "--weights",
 ) -> tuple[Features, files.State]:
-    """A backbone with ImageNet weights from a file, or torchvision's cache or download; and that file.
+    """Load a backbone with ImageNet weights from a file, or torchvision's cache or download; and that file.
 
     weights: safetensors or a state dict with torchvision's names; what lies behind the last layer may be missing.
     option: what gives such a file on the command line, for messages.
@@ -167,12 +167,12 @@ def load_backbone(
 
 
 def cache_folder() -> Path:
-    """Where torchvision downloads weights to."""
+    """Return where torchvision downloads weights to."""
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def cached_file(name: str) -> Path:
-    """Where torchvision keeps a backbone's weights once they are downloaded. Raises ImportError without torchvision."""
+    """Return where torchvision keeps a backbone's downloaded weights. Raises ImportError without torchvision."""
     return cache_folder() / Path(_published(name).url).name
 
 

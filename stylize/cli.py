@@ -167,5 +167,5 @@ def _metavar(field: FieldInfo) -> str:
 
 
 def _value(text: str) -> str | None:
-    """`none` means no value, for settings that can have none."""
+    """Return a setting's text, or None for the word `none`, where a setting can have none."""
     return None if text.lower() == "none" else text

@@ -179,14 +179,14 @@ class JobConfig(BaseModel):
         return self
 
     def result_settings(self) -> dict[str, Any]:
-        """What decides the result's pixels and bytes, and so belongs to a task's identity."""
+        """Return what decides the result's pixels and bytes, and so belongs to a task's identity."""
         names = (
             "stylizer", "precision", "seed", "resolution_px", "style_resolution_px", "format", "quality",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names} | {"settings": self.settings}
 
     def device_name(self) -> str:
-        """cpu or cuda."""
+        """Return cpu or cuda."""
         if self.device != "auto":
             return self.device
         return "cuda" if self.gpus_per_actor > 0 else "cpu"

@@ -83,7 +83,7 @@ class Call:
 
 
 def parse(argv: Sequence[str]) -> Call:
-    """The checked command line. Raises UsageError for paths and flags that cannot be."""
+    """Return the checked command line. Raises UsageError for paths and flags that cannot be."""
     parser = cli.Parser(
         prog="stylize",
         usage="stylize PHOTO ARTWORK [ARTWORK ...] RESULT [options]\n       stylize list [NAME]\n       stylize doctor",

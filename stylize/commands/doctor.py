@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _lines(check: Callable[[], Iterator[Line]]) -> Iterator[Line]:
-    """A check's lines; whatever breaks in it is a line, too, as finding that out is what this is for."""
+    """Yield a check's lines; whatever breaks in it is a line, too, as finding that out is what this is for."""
     try:
         yield from check()
     except Exception as error:
@@ -130,7 +130,7 @@ def _cuda() -> Iterator[Line]:
 
 
 def _bundled() -> Iterator[Line]:
-    """The one line that the exit status hangs on."""
+    """Yield the one line that the exit status hangs on."""
     try:
         model = stylizers.load()
         milliseconds = _restyled(model)
@@ -142,7 +142,7 @@ def _bundled() -> Iterator[Line]:
 
 
 def _restyled(model: Any) -> float:
-    """Milliseconds for a small image of noise, at best. Raises RuntimeError if the result is not finite."""
+    """Return milliseconds for a small image of noise, at best. Raises RuntimeError if the result is not finite."""
     import torch
 
     from stylize.measure.clock import timed
@@ -164,7 +164,7 @@ def _restyled(model: Any) -> float:
 
 
 def _precisions() -> Iterator[Line]:
-    """Each precision is tried with the bundled model."""
+    """Try each precision with the bundled model."""
     import torch
 
     method = stylizers.find(stylizers.DEFAULT)

@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _methods(names: list[str], weights: Path | None) -> Table:
-    """A row a method: what it is, what it runs in, what it needs, and what is here of that."""
+    """Return a row per method: what it is, what it runs in, what it needs, and what is here of that."""
     last = "weights here" if weights is None else "can use it"
     title = None if weights is None else f"--weights {one_line(weights)}"
     grid = _table("method", "what it is", "precisions", "weights it needs", last, title=title, lines=True)
@@ -63,7 +63,7 @@ def _methods(names: list[str], weights: Path | None) -> Table:
 
 
 def _here(name: str, method: type[Stylizer]) -> str:
-    """What a method has of its weights on this machine."""
+    """Return what a method has of its weights on this machine."""
     if _backbones(method):
         return "\n".join(f"{backbone}: {_cached(backbone)}" for backbone in _backbones(method))
     if method.styles_are_weights:
@@ -77,7 +77,7 @@ def _here(name: str, method: type[Stylizer]) -> str:
 
 
 def _serves(name: str, method: type[Stylizer], weights: Path) -> str:
-    """Whether a method, or which of its backbones, loads these weights; the reason if not."""
+    """Return whether a method, or which of its backbones, loads these weights; the reason if not."""
     known = _backbones(method)
     if known:
         return "\n".join(f"{backbone}: {_tried(name, weights, backbone=backbone)}" for backbone in known)
@@ -94,7 +94,7 @@ def _tried(name: str, weights: Path, **settings: Any) -> str:
 
 
 def _backbones(method: type[Stylizer]) -> list[str]:
-    """The networks to choose from, for a method that has the choice."""
+    """Return the networks to choose from, for a method that has the choice."""
     from stylize.backbones import BACKBONES
 
     return list(BACKBONES) if "backbone" in method.settings_type.model_fields else []
@@ -110,7 +110,7 @@ def _cached(backbone: str) -> str:
 
 
 def _settings(method: type[Stylizer]) -> Table:
-    """A row a setting: its name for `--set`, its default and other choices, what it means."""
+    """Return a row per setting: its name for `--set`, its default and other choices, what it means."""
     grid = _table("setting", "default", "what it is", title="--set NAME=VALUE")
     for name, field in method.settings_type.model_fields.items():
         _row(grid, name, _default(field), field.description or "")
@@ -127,7 +127,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _layers() -> Table:
-    """A row a backbone: the layers it is compared at, and where its weights are looked for."""
+    """Return a row per backbone: the layers it is compared at, and where its weights are looked for."""
     from stylize.backbones import BACKBONES, cache_folder, cached_file
 
     grid = _table("backbone", "content_layers", "style_layers", "weights", title=f"downloaded to {cache_folder()}")

@@ -53,7 +53,7 @@ def _restyle(call: Call) -> None:
 
 
 def _check_artworks(method: type[Stylizer], call: Call) -> None:
-    """Several artworks and their shares are for methods that mix; what they are is said before anything is loaded."""
+    """Raise UsageError for several artworks or shares where the method does not mix; nothing is loaded for that."""
     from stylize.stylizers._arbitrary import ArbitraryStyle
 
     mixes = issubclass(method, ArbitraryStyle)
@@ -82,7 +82,7 @@ def _named(uri: str) -> Iterator[None]:
 
 
 def _code(stylizer: Stylizer, call: Call, pictures: list[Pixels]) -> Any:
-    """The code of the artworks; for a method whose styles are weights, of a file, or of a name in `--weights`."""
+    """Return the code of the artworks; where styles are weights, of a file, or of a name in `--weights`."""
     import torch
 
     from stylize.stylizers._arbitrary import ArbitraryStyle
@@ -100,7 +100,7 @@ def _code(stylizer: Stylizer, call: Call, pictures: list[Pixels]) -> Any:
 
 
 def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, float]:
-    """The result, (H, W, 3) uint8 like the photo, and the seconds it took."""
+    """Return the result, (H, W, 3) uint8 like the photo, and the seconds it took."""
     import torch
 
     from stylize.measure.clock import timed
@@ -118,7 +118,7 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, flo
 
 @contextlib.contextmanager
 def _steps(stylizer: Stylizer) -> Iterator[None]:
-    """A bar of the steps of a method that has them, on a terminal."""
+    """Show a bar of the steps of a method that has them, on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -134,7 +134,7 @@ def _steps(stylizer: Stylizer) -> Iterator[None]:
 
 
 def _status(text: str) -> contextlib.AbstractContextManager[Any]:
-    """`text` on a terminal for as long as it lasts: weights may be downloaded."""
+    """Show `text` on a terminal for as long as the block lasts: weights may be downloaded."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -161,7 +161,7 @@ def _report(path: Path, stylizer: Stylizer, photo: Pixels, result: Pixels, secon
 
 @contextlib.contextmanager
 def _memory() -> Iterator[None]:
-    """Memory that runs out becomes one line."""
+    """Turn memory that runs out into an error of one line."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

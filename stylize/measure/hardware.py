@@ -1,4 +1,4 @@
-"""What the work ran on, for the rows and run.json. Nothing here raises: what cannot be found out is None.
+"""What the work ran on, for the rows and run.json. Nothing here raises: what is not known is None.
 
 Loads no torch and starts no accelerator of its own accord, so a driver can call `describe` cheaply.
 """
@@ -36,12 +36,12 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def node_name() -> str:
-    """The host's name."""
+    """Return the host's name."""
     return platform.node() or "unknown"
 
 
 def device_name(device: str) -> str:
-    """The processor's or the card's name for "cpu", "cuda" or "cuda:N"; `device` itself where it has none."""
+    """Return the processor's or the card's name for "cpu", "cuda" or "cuda:N"; `device` itself where it has none."""
     if not device.startswith("cuda"):
         return (_cpu_model() or device) if device == "cpu" else device
     try:
@@ -54,7 +54,7 @@ def device_name(device: str) -> str:
 
 
 def describe() -> dict[str, Any]:
-    """Processor, memory, accelerators, system and versions of this machine, for JSON; sizes in bytes."""
+    """Return processor, memory, accelerators, system and versions of this machine, for JSON; sizes in bytes."""
     return {
         "node": node_name(),
         "cpu_model": _cpu_model(),
@@ -70,12 +70,12 @@ def describe() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of the packages that results depend on; None for one that is not installed."""
+    """Return versions of the packages that results depend on; None for one that is not installed."""
     return {name: _version(name) for name in _PACKAGES}
 
 
 def usable_cores() -> int:
-    """Cores this process may use: its affinity, and a container's quota rounded up; at least 1."""
+    """Return the cores this process may use: its affinity, and a container's quota rounded up; at least 1."""
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -86,7 +86,7 @@ def usable_cores() -> int:
 
 
 def git_commit(folder: Path = _PACKAGE) -> str | None:
-    """Commit hash of the checkout `folder` (the package) is part of, "-dirty" added if tracked files changed.
+    """Return the commit of the checkout that `folder` (the package) is part of, "-dirty" added if files changed.
 
     None without git, outside a checkout, and where the checkout does not track `folder`: a package installed
     in a virtual environment inside somebody's repository is not of that repository's commit.
@@ -100,7 +100,7 @@ def git_commit(folder: Path = _PACKAGE) -> str | None:
 
 
 def code_sha256(folder: Path = _PACKAGE) -> str:
-    """Of the names and contents of a package's Python files: which code it was where there is no checkout to ask."""
+    """Return a hash of a package's Python files: which code it was where there is no checkout to ask."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(
@@ -131,7 +131,7 @@ def _cpu_model() -> str | None:
 
 @cache
 def _cpuinfo(*keys: str) -> str:
-    """The first value in /proc/cpuinfo under one of `keys`; empty where there is none."""
+    """Return the first value in /proc/cpuinfo under one of `keys`; empty where there is none."""
     for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
         key, _, value = line.partition(":")
         if key.strip() in keys:

@@ -50,7 +50,7 @@ class PeakMemory:
         self._held = held_bytes(self._device)
 
     def stop(self) -> Peak:
-        """The peaks since `start()`; measuring goes on, so it may be called again."""
+        """Return the peaks since `start()`; measuring goes on, so it may be called again."""
         host, device, reserved = _host_peak_rss_bytes(), None, None
         if self._on_cuda:
             import torch
@@ -68,7 +68,7 @@ def give_back() -> None:
 
 @contextlib.contextmanager
 def exact_peaks() -> Iterator[None]:
-    """Within it a peak is what the calling thread has in use: each larger block is the system's, and goes back to it.
+    """Make a peak what the calling thread has in use: each larger block comes from the system and goes back to it.
 
     Else glibc serves them from a heap that it keeps, in which freed blocks leave holes: up to twice the memory for
     small pictures, none for large ones, so that nothing could be said of how memory grows. It is slow (a time of its
@@ -142,7 +142,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def held_bytes(device: str = "cpu") -> tuple[int | None, int | None]:
-    """(resident, allocated on the accelerator) in bytes now; None for what this machine has not."""
+    """Return (resident, allocated on the accelerator) in bytes now; None for what this machine has not."""
     allocated = None
     if device.startswith("cuda"):
         import torch
@@ -157,7 +157,7 @@ def _above(peak: int | None, held_bytes: int | None) -> int | None:
 
 @cache
 def _host_peak_can_be_reset() -> bool:
-    """Decided once a process: some kernels and sandboxes have no clear_refs or forbid it."""
+    """Return whether it can, decided once per process: some kernels and sandboxes have no clear_refs or forbid it."""
     return _try_reset() and _status_bytes(b"VmHWM:") is not None
 
 

@@ -18,13 +18,13 @@ CONTENT_LAYER = "relu4_1"
 
 
 def mean_std(features: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, C, H, W) to two (N, C): the mean and standard deviation of each channel, in fp32."""
+    """Return two (N, C) of (N, C, H, W): the mean and standard deviation of each channel, in fp32."""
     var, mean = torch.var_mean(features.float(), dim=(2, 3), correction=0)
     return mean, (var + 1e-5).sqrt()
 
 
 def gram(features: Tensor) -> Tensor:
-    """(N, C, H, W) to (N, C, C): channel inner products over H x W, in fp32 (Gatys et al. 2016, section 2.2)."""
+    """Return (N, C, C) of (N, C, H, W): channel inner products over H x W, fp32 (Gatys et al. 2016, section 2.2)."""
     flat = features.float().flatten(2)
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
@@ -38,12 +38,12 @@ class StyleFeatures:
 
     @classmethod
     def of(cls, features: dict[str, Tensor]) -> StyleFeatures:
-        """From features (N, C, H, W) by layer."""
+        """Return those of features (N, C, H, W) by layer."""
         layers = {name: features[name] for name in STYLE_LAYERS}
         return cls({name: mean_std(x) for name, x in layers.items()}, {name: gram(x) for name, x in layers.items()})
 
     def moments_distance(self, other: StyleFeatures) -> dict[str, float]:
-        """By layer, mean square differences of means and of deviations (Huang and Belongie 2017, equation 13)."""
+        """Return mean square differences of means and deviations by layer (Huang and Belongie 2017, equation 13)."""
         distances = {}
         for name, ours in self.moments.items():
             pairs = zip(ours, other.moments[name], strict=True)
@@ -51,7 +51,7 @@ class StyleFeatures:
         return distances
 
     def gram_distance(self, other: StyleFeatures) -> dict[str, float]:
-        """By layer, the mean square difference of Gram matrices (Johnson et al. 2016, equation 4, times C squared)."""
+        """Return Gram matrices' mean square differences by layer (Johnson et al. 2016, equation 4, times C^2)."""
         return {name: float((ours - other.grams[name]).square().mean()) for name, ours in self.grams.items()}
 
 
@@ -59,7 +59,7 @@ class Perceptual:
     """VGG19 as a judge of pictures (3, H, W) in [0, 1], any size from 32 px; in fp32."""
 
     def __init__(self, path: Path | None = None, device: torch.device | str = "cpu") -> None:
-        """path: VGG19's weights; none: torchvision's own. Raises WeightsError."""
+        """Load VGG19. path: its weights; none: torchvision's own. Raises WeightsError."""
         vgg, state = load_backbone("vgg19", STYLE_LAYERS, path, option="--vgg")
         self.sha256 = state.sha256
         self._vgg = vgg.to(device).to(memory_format=torch.channels_last)
@@ -74,5 +74,5 @@ class Perceptual:
 
 
 def content_distance(ours: Tensor, theirs: Tensor) -> float:
-    """Mean square difference of features of one shape (Johnson et al. 2016, equation 2)."""
+    """Return the mean square difference of features of one shape (Johnson et al. 2016, equation 2)."""
     return float((ours - theirs).square().mean())

@@ -42,7 +42,7 @@ _TWO_C2 = 2 * (0.03 * 255) ** 2
 
 
 def ssim(a: Image, b: Image) -> float | None:
-    """Mean SSIM of two (H, W, 3) uint8 images, in [-1, 1], 1 if identical (Wang et al. 2004, section III).
+    """Return the mean SSIM of two (H, W, 3) uint8 images, in [-1, 1], 1 if identical (Wang et al. 2004, section III).
 
     Agrees to 1e-4 with scikit-image's `structural_similarity(a, b, channel_axis=2, gaussian_weights=True,
     sigma=1.5, use_sample_covariance=False, data_range=255)`. None where a side is under 11 px: no window
@@ -67,7 +67,7 @@ def ssim(a: Image, b: Image) -> float | None:
 
 
 def _strip_sum(a: Image, b: Image) -> float:
-    """Sum of the SSIM map over every window and colour of two (H, W, 3) uint8 strips."""
+    """Return the sum of the SSIM map over every window and colour of two (H, W, 3) uint8 strips."""
     rows, columns = a.shape[0] - _HALO, a.shape[1] - _HALO
     lane = -(-columns // _LANES)
     lanes_a, lanes_b = _to_lanes(a, lane), _to_lanes(b, lane)
@@ -134,7 +134,7 @@ def _filter_rows(x: torch.Tensor) -> torch.Tensor:
 
 @cache
 def _weights() -> torch.Tensor:
-    """The window, (48, 1, 1, 11): one row a channel."""
+    """Return the window, (48, 1, 1, 11): one row per channel."""
     offsets = np.arange(WINDOW_PX) - WINDOW_PX // 2
     window = np.exp(-(offsets**2) / (2 * _SIGMA**2))
     window = (window / window.sum()).astype(np.float32)
@@ -163,7 +163,7 @@ def _this_thread_alone() -> Iterator[None]:
 
 @cache
 def _openmp() -> Any | None:
-    """The OpenMP runtime that torch itself is linked to, or None."""
+    """Return the OpenMP runtime that torch itself is linked to, or None."""
     for path in (Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*"):
         try:
             library = ctypes.CDLL(str(path))

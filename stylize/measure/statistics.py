@@ -29,7 +29,7 @@ class Statistics(NamedTuple):
 
 
 def statistics(pixels: npt.NDArray[np.uint8]) -> Statistics:
-    """Of an (H, W, 3) uint8 picture. Raises ValueError for another shape or type."""
+    """Return those of an (H, W, 3) uint8 picture. Raises ValueError for another shape or type."""
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise ValueError(f"statistics need an (H, W, 3) uint8 picture, got {pixels.shape} of {pixels.dtype}")
     small = _small(pixels).astype(np.float32)

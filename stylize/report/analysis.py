@@ -24,7 +24,7 @@ FLOOR = "identity"
 
 
 def measures(rows: pd.DataFrame, by: Sequence[str] = KEY) -> pd.DataFrame:
-    """One line for each group: counts, failures by reason, p50 and p95, memory and mean scores."""
+    """Return a line for each group: counts, failures by reason, p50 and p95, memory and mean scores."""
     groups = rows.groupby(list(by), dropna=False, sort=True)
     lines = [dict(zip(by, _keys(key), strict=True)) | _measured(part) for key, part in groups]
     return pd.DataFrame(lines)
@@ -53,7 +53,7 @@ def _measured(part: pd.DataFrame) -> dict[str, Any]:
 
 
 def growth(rows: pd.DataFrame) -> pd.DataFrame:
-    """For each method and precision: exponents of time and memory over megapixels, with 95 % intervals.
+    """Return, for each method and precision, exponents of time and memory over megapixels, with 95 % intervals.
 
     Of the fewest workers measured, so that workers do not stand in each other's way.
     """
@@ -79,13 +79,13 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def stages(rows: pd.DataFrame) -> pd.DataFrame:
-    """Median seconds of each stage."""
+    """Return median seconds of each stage."""
     groups = rows[rows["clean"]].groupby(KEY, dropna=False)
     return groups[list(STAGES)].median().assign(n=groups.size()).reset_index()
 
 
 def precisions(rows: pd.DataFrame) -> pd.DataFrame:
-    """Each reduced precision against fp32 over the same tasks: how many times as fast, memory, score deltas."""
+    """Return each reduced precision against fp32 over the same tasks: times as fast, memory, score deltas."""
     clean = rows[rows["clean"]]
     keys = [name for name in SAME_TASK if name != "precision"]
     columns = [*keys, "stylize_s", "memory_bytes", *SCORES]
@@ -108,7 +108,7 @@ def precisions(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def scaling(rows: pd.DataFrame) -> pd.DataFrame:
-    """Images a second over workers, and efficiency: the rate over that of the fewest workers, a worker each.
+    """Return images/s over workers, and efficiency: the rate over that of the fewest workers, per worker.
 
     A rate is the sum of the workers' own rates, each from its first counted image to its last, so that loading and a
     worker that ends a moment before the other do not count. strong: the same images for any number of workers; weak:
@@ -139,7 +139,7 @@ def scaling(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rates(part: pd.DataFrame) -> list[float]:
-    """Images a second in each repeat."""
+    """Return images per second in each repeat."""
     per_repeat = []
     for _, one in part.groupby("repeat", dropna=False):
         begin = pd.to_datetime(one["started_at"], utc=True)
@@ -152,7 +152,7 @@ def _rates(part: pd.DataFrame) -> list[float]:
 
 
 def breakdown(rows: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Measures for each method and kind of content or style; give it rows of one resolution."""
+    """Return measures for each method and kind of content or style; give it rows of one resolution."""
     known = rows[rows[by].notna()]
     if known[by].nunique() < 2:
         return pd.DataFrame()
@@ -160,7 +160,7 @@ def breakdown(rows: pd.DataFrame, by: str) -> pd.DataFrame:
 
 
 def thirds(rows: pd.DataFrame, column: str) -> pd.Series:
-    """Each row's third of its photo's statistic: low, middle or high; null where it has none, or photos are few."""
+    """Return each row's third of its photo's statistic: low, middle or high; null where it has none, or few photos."""
     photos = rows.drop_duplicates("content_uri").set_index("content_uri")[column].dropna()
     if photos.nunique() < LEAST_PHOTOS:
         return pd.Series(None, rows.index, dtype=object)
@@ -169,7 +169,7 @@ def thirds(rows: pd.DataFrame, column: str) -> pd.Series:
 
 
 def failures(rows: pd.DataFrame) -> pd.DataFrame:
-    """What is not ok, by reason, with one of its errors."""
+    """Return what is not ok, by reason, with one of its errors."""
     bad = rows[~rows["ok"]]
     if bad.empty:
         return pd.DataFrame()
@@ -179,7 +179,7 @@ def failures(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def tradeoff(measured: pd.DataFrame, resolution_px: float | None) -> pd.DataFrame:
-    """Methods at one resolution by time, style distance and SSIM, with `pareto`: nothing beats it in all of them.
+    """Return methods at one resolution by time, style distance, SSIM and `pareto`: nothing beats it in all.
 
     The floor is left out. Without style distances, time and SSIM decide.
     """
@@ -198,7 +198,7 @@ def tradeoff(measured: pd.DataFrame, resolution_px: float | None) -> pd.DataFram
 
 
 def main_resolution(rows: pd.DataFrame) -> float | None:
-    """The resolution at which most methods were measured; of equals the one nearest 512 px; None for own sizes."""
+    """Return the resolution of most methods' rows; of equals the one nearest 512 px; None for own sizes."""
     known = rows[rows["clean"] & rows["resolution_px"].notna()]
     if known.empty:
         return None

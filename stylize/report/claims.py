@@ -29,7 +29,7 @@ class Claim:
 
 
 def check(rows: pd.DataFrame) -> list[Claim]:
-    """Every claim, held to the rows of a `claims` sweep; what its rows do not tell is not measured."""
+    """Return every claim, held to the rows of a `claims` sweep; what its rows do not tell is not measured."""
     measured = analysis.measures(rows[rows["clean"] | ~rows["ok"]])
     measured = measured[measured["n"] > 0]
     measured = measured.assign(
@@ -55,13 +55,13 @@ def check(rows: pd.DataFrame) -> list[Claim]:
 
 
 def _known(rows: pd.DataFrame, measured: pd.DataFrame, column: str) -> pd.Series:
-    """A method's stylizer or backbone."""
+    """Return a method's stylizer or backbone."""
     known = rows.dropna(subset=[column]).drop_duplicates("method").set_index("method")[column]
     return measured["method"].map(known)
 
 
 def _gatys(measured: pd.DataFrame, backbone: str) -> pd.DataFrame:
-    """An optimisation's lines with a backbone of that family."""
+    """Return an optimisation's lines with a backbone of that family."""
     named = measured["backbone"].map(lambda name: str(name).startswith(backbone)).astype(bool)
     return measured[(measured["stylizer"] == "gatys") & named]
 
@@ -123,7 +123,7 @@ def _linear(fits: pd.DataFrame) -> Claim:
 
 
 def _against(text: str, ours: pd.DataFrame, others: pd.DataFrame, better: np.ufunc) -> Claim:
-    """Model, memory and time of one kind against another's, at the same resolution and precision."""
+    """Return model, memory and time of one kind against another's, at the same resolution and precision."""
     keys = ["setup", "precision", "resolution_px", "workers"]
     told, outcomes = [], []
     for _, line in ours.merge(others, on=keys, suffixes=("", "_other")).iterrows():

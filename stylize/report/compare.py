@@ -41,12 +41,12 @@ class Comparison:
 
     @property
     def worse(self) -> bool:
-        """Whether something got worse, for a CI job."""
+        """Return whether something got worse, for a CI job."""
         return bool(self.broken) or any(line.verdict == WORSE for line in self.lines)
 
 
 def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> Comparison:
-    """Rows of two runs as `frame.load` gives them. A change within `tolerance` of 1 counts as the same.
+    """Compare rows of two runs, as `frame.load` gives them. A change within `tolerance` of 1 counts as the same.
 
     worse: the whole 95 % interval lies beyond the tolerance; the other way round: better. Raises UsageError where the
     machines or modes differ, or fewer than LEAST_PAIRS tasks are in both.
@@ -75,7 +75,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
 
 
 def _by_file(rows: pd.DataFrame) -> pd.DataFrame:
-    """Inputs by name, as two runs may have them in different folders; no warm-ups, which are others in each run."""
+    """Return rows with inputs by name, as runs have them in other folders, without warm-ups, which differ by run."""
     rows = rows[rows["warmup"] != True]  # noqa: E712 - the column may hold nulls
     rows = rows.assign(
         content_uri=rows["content_type"].astype(object).fillna("").astype(str) + "/" + rows["content"],
@@ -120,7 +120,7 @@ def _signed(value: float) -> str:
 
 
 def told(comparison: Comparison, a: str, b: str) -> list[str]:
-    """Lines for a terminal."""
+    """Return lines for a terminal."""
     lines = [f"{b} over {a}, {comparison.shared} tasks in both; medians with 95 % intervals by bootstrap over tasks"]
     width = max((len(line.method) for line in comparison.lines), default=0)
     for line in comparison.lines:

@@ -33,7 +33,7 @@ class Estimate:
 
 
 def one(rows: pd.DataFrame, wanted: Wanted) -> Estimate:
-    """From rows of the same variant; else its method's fit over pixels; else the method in another precision's."""
+    """Estimate from rows of the variant; else by its method's fit over pixels; else by another precision's."""
     clean = rows[rows["clean"] & (rows["method"] == wanted.method)]
     for part, how in ((clean[clean["asked_precision"] == wanted.precision], ""), (clean, " in another precision")):
         same = part[part["resolution_px"] == wanted.resolution_px]
@@ -55,7 +55,7 @@ def _none(value: float) -> float | None:
 
 
 def told(rows: pd.DataFrame | None, wanted: Sequence[Wanted]) -> list[str]:
-    """Lines for a person: the whole, the largest, and what is not known. rows: None where there are none yet."""
+    """Return lines on the whole, the largest and what is not known. rows: None where there are none yet."""
     if rows is None:
         return ["time and memory: not known, as there are no rows yet; --from RUN takes them from another run"]
     guesses = [(want, one(rows, want)) for want in wanted if want.images]

@@ -21,7 +21,7 @@ VARIANT = re.compile(r"^(?P<method>.*) (?P<asked>\w+) (?P<px>\d+) px x(?P<worker
 
 
 def load(outs: Sequence[Path]) -> pd.DataFrame:
-    """Every row of the runs, and what reports derive from them.
+    """Return every row of the runs, and what reports derive from them.
 
     run: the folder's name. setup: machine and measure_mode, which are never mixed. method: a sweep's label, or the
     stylizer, told apart by what differs. clean: counts for times, as it is ok and no warm-up. memory_bytes: what one
@@ -47,7 +47,7 @@ _READ = [name for name in SCHEMA.names if name not in _NOT_READ]
 
 
 def derive(rows: pd.DataFrame) -> pd.DataFrame:
-    """The derived columns of `load`."""
+    """Return the rows with the derived columns of `load`."""
     for name in _NUMBERS:
         rows[name] = pd.to_numeric(rows[name])
     parts = rows["variant"].astype("string").str.extract(VARIANT)
@@ -77,7 +77,7 @@ _NUMBERS = (
 
 
 def _setups(rows: pd.DataFrame) -> pd.Series:
-    """Machine, threads and mode. A row that no worker lived to fill in has its run's only setup, if there is one."""
+    """Return machine, threads and mode. A row that no worker lived to fill in has its run's only one, if any."""
     known = rows["device_name"].notna() & rows["measure_mode"].notna()
     told = pd.Series(
         [
@@ -100,7 +100,7 @@ def _setups(rows: pd.DataFrame) -> pd.Series:
 
 
 def _methods(rows: pd.DataFrame) -> pd.Series:
-    """Names for rows of no sweep: the stylizer and its backbone, with the settings that differ among its rows."""
+    """Return names for rows of no sweep: stylizer and backbone, with the settings that differ among its rows."""
     names = rows["stylizer"].fillna("?").astype(str)
     names = names.where(rows["backbone"].isna(), names + " " + rows["backbone"].astype(str))
     alone = rows["variant"].isna()
@@ -122,7 +122,7 @@ def _methods(rows: pd.DataFrame) -> pd.Series:
 
 
 def _settings(text: Any) -> dict[str, Any]:
-    """The method's own settings of a row."""
+    """Return the method's own settings of a row."""
     try:
         settings: dict[str, Any] = json.loads(text)["stylizer_settings"]
     except (TypeError, KeyError, ValueError):
@@ -131,6 +131,6 @@ def _settings(text: Any) -> dict[str, Any]:
 
 
 def _name(out: Path, outs: Sequence[Path]) -> str:
-    """The folder's name; with its parent's where two are called the same."""
+    """Return the folder's name; with its parent's where two are called the same."""
     same = [other for other in outs if other.name == out.name]
     return out.name if len(same) == 1 else f"{out.parent.name}/{out.name}"

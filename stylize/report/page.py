@@ -53,7 +53,7 @@ class Report:
 
 
 def build(rows: pd.DataFrame, outs: Sequence[Path], *, title: str, claims: list[Claim], most_pictures: int) -> Report:
-    """A report of rows that `frame.load` read from `outs`."""
+    """Build a report of rows that `frame.load` read from `outs`."""
     ok = int(rows["ok"].sum())
     facts = [f"{len(rows)} rows, {ok} ok", *sorted(setup for setup in rows["setup"].unique() if setup != "unknown")]
     if (untrained := rows["weights_sha256"] == "random").any():
@@ -106,7 +106,7 @@ def _parquet(report: Report) -> bytes:
 
 
 def html(report: Report) -> str:
-    """The page. Every name is escaped, and only the page's own script may run."""
+    """Return the page. Every name is escaped, and only the page's own script may run."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -130,7 +130,7 @@ def _data_uri(svg: str) -> str:
 
 
 def markdown(report: Report) -> str:
-    """The same without pictures, for a terminal or a repository's page."""
+    """Return the same without pictures, for a terminal or a repository's page."""
     lines = [f"# {escaped(report.title)}", "", *(f"- {escaped(fact)}" for fact in report.facts), ""]
     lines += ["## In short", "", *(f"- {escaped(line)}" for line in report.words), ""]
     if report.claims:

@@ -42,7 +42,7 @@ class Sheet:
 
     @property
     def rows(self) -> list[tuple[str, list[Picture]]]:
-        """Photo and artwork on a line of their own; beside the results where these are one line only."""
+        """Return photo and artwork on a line of their own; beside the results where these are one line only."""
         if len(self.lines) == 1:
             ((heading, pictures),) = self.lines
             return [(heading, self.inputs + pictures)]
@@ -50,7 +50,7 @@ class Sheet:
 
 
 def sheets(rows: pd.DataFrame, most: int) -> list[Sheet]:
-    """Contact sheets of at most `most` pictures in all; what has been moved or deleted, or is untrained, is left out.
+    """Return contact sheets of at most `most` pictures; what was moved or deleted, or is untrained, is left out.
 
     One photo of each content type comes before a second of any, each with another artwork. There are none of a store
     that does not answer: asking for each of the others would take minutes.
@@ -86,7 +86,7 @@ def _sheets(rows: pd.DataFrame, most: int) -> list[Sheet]:
 
 
 def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """Pairs in the order they are worth showing: those made in most ways first, then the most unlike ones."""
+    """Return pairs in the order they are worth showing: those made in most ways first, then the most unlike ones."""
     ok = rows[rows["ok"] & rows["output_uri"].notna()]
     if ok.empty:
         return []

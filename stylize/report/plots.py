@@ -30,7 +30,7 @@ _LABEL_POINTS = 7
 
 
 def all_plots(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """(file name, caption, SVG text) of every plot that the rows can fill."""
+    """Return (file name, caption, SVG text) of every plot that the rows can fill."""
     import matplotlib as mpl
 
     with mpl.rc_context(_RC):
@@ -61,14 +61,14 @@ def _svg(figure: Any) -> str:
 
 
 def _label(text: str) -> str:
-    """A name as matplotlib takes it: a dollar sign would begin a formula, an underscore in front hide it."""
+    """Return a name as matplotlib takes it: a dollar sign would begin a formula, an underscore in front hide it."""
     text = " ".join(text.split()).replace("$", r"\$")
     text = text if len(text) <= 48 else text[:46] + ".."
     return f" {text}" if text.startswith("_") else text
 
 
 def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, pd.DataFrame]]:
-    """Clean rows of the fewest workers, by method and precision; the floor would stretch the axes."""
+    """Yield clean rows of the fewest workers, by method and precision; the floor would stretch the axes."""
     clean = rows[rows["clean"] & (rows["method"] != analysis.FLOOR)]
     clean = clean[clean["workers"].isna() | (clean["workers"] == clean["workers"].min())]
     groups = clean.groupby(["method", "precision"], dropna=False, sort=True)
@@ -81,7 +81,7 @@ def _style(number: int) -> dict[str, Any]:
 
 
 def _against_pixels(column: str, what: str, scale: float, word: str) -> Callable[[Any, pd.DataFrame], bool]:
-    """A drawing of medians at each resolution with p5 to p95, and the fitted power law."""
+    """Return a drawing of medians at each resolution with p5 to p95, and the fitted power law."""
 
     def draw(figure: Any, rows: pd.DataFrame) -> bool:
         axes = figure.subplots()
@@ -181,7 +181,7 @@ def _tradeoff(figure: Any, rows: pd.DataFrame) -> bool:
 
 
 def _put_labels(axes: Any, points: list[tuple[float, float]], texts: list[str]) -> None:
-    """A label beside each point, in the first place around it that no other label or point takes."""
+    """Put a label beside each point, in the first place around it that no other label or point takes."""
     height = 2 * _LABEL_POINTS * 1.25
     scale = 72 / axes.figure.dpi
     centres = [axes.transData.transform(point) * scale for point in points]

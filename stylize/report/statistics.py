@@ -27,7 +27,7 @@ class PowerLaw:
     n: int
 
     def at(self, x: float) -> float:
-        """y for an x."""
+        """Return y for an x."""
         return float(self.scale * x**self.exponent)
 
 
@@ -56,7 +56,7 @@ def power_law(x: Values, y: Values) -> PowerLaw | None:
 
 
 def median_ratio(a: Values, b: Values, seed: int = 0) -> Interval:
-    """The median of a / b over pairs, with its interval by bootstrap over the pairs.
+    """Return the median of a / b over pairs, with its interval by bootstrap over the pairs.
 
     a, b: positive, of one length. Raises ValueError otherwise.
     """
@@ -67,7 +67,7 @@ def median_ratio(a: Values, b: Values, seed: int = 0) -> Interval:
 
 
 def median_difference(a: Values, b: Values, seed: int = 0) -> Interval:
-    """The median of a - b over pairs, with its interval by bootstrap over the pairs. Raises ValueError for no pairs."""
+    """Return the median of a - b over pairs, with its bootstrap interval. Raises ValueError for no pairs."""
     differences = np.asarray(a, float) - np.asarray(b, float)
     if not len(differences) or not np.isfinite(differences).all():
         raise ValueError("a difference needs pairs of numbers")
@@ -83,7 +83,7 @@ def _median(values: Numbers, seed: int) -> Interval:
 
 
 def pareto(costs: Sequence[Sequence[float]]) -> list[bool]:
-    """Of points with costs (less is better in each), which no other point beats or equals in all and beats in one."""
+    """Return which points, by costs, no other beats or equals in all and beats in one."""
     points = np.asarray(costs, float)
     kept = []
     for point in points:

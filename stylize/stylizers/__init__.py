@@ -17,13 +17,13 @@ DEFAULT = "compact"
 
 
 def names() -> list[str]:
-    """The registered methods, sorted."""
+    """Return the registered methods, sorted."""
     modules = (module.name for module in pkgutil.iter_modules(__path__))
     return sorted(name for name in modules if name != "base" and not name.startswith("_"))
 
 
 def find(name: str) -> type[Stylizer]:
-    """The class of a registered method, or of `package.module:Class` for one of your own.
+    """Return the class of a registered method, or of `package.module:Class` for one of your own.
 
     Raises UsageError naming the known ones.
     """

@@ -43,14 +43,14 @@ class ArbitraryStyle(_feedforward.FeedForward):
 
     @abstractmethod
     def encode(self, style: Tensor) -> Any:
-        """(3, H, W) in [0, 1] to the network's code, tensors in fp32."""
+        """Turn (3, H, W) in [0, 1] into the network's code, tensors in fp32."""
 
     def encode_style(self, style: Tensor) -> Any:
-        """(3, H, W) in [0, 1] to a code; with `preserve_color` the style itself."""
+        """Turn (3, H, W) in [0, 1] into a code; with `preserve_color` the style itself."""
         return _Pictures([(style, 1.0)]) if self.settings.preserve_color else self.encode(style)
 
     def mix(self, codes: Sequence[Any], weights: Sequence[float]) -> Any:
-        """One code between several; weights are scaled to sum to 1. Raises UsageError for weights that cannot be."""
+        """Return one code between several; weights are scaled to sum to 1. Raises UsageError for impossible ones."""
         if not codes:
             raise UsageError(f"{self.name}: the list of styles is empty; give at least one")
         if len(codes) != len(weights) or not (min(weights) >= 0 and 0 < sum(weights) < float("inf")):
@@ -63,7 +63,7 @@ class ArbitraryStyle(_feedforward.FeedForward):
         return _weighted(codes, shares)
 
     def code(self, style: Any, style_weights: Sequence[float] | None = None) -> Any:
-        """The code of a PIL image or an (H, W, 3) uint8 array, or of a list of them with their weights."""
+        """Return the code of a PIL image or an (H, W, 3) uint8 array, or of a list of them with their weights."""
         if not isinstance(style, list | tuple):
             return super().code(style)
         return self.mix([super(ArbitraryStyle, self).code(one) for one in style], style_weights or [1.0] * len(style))
@@ -74,7 +74,7 @@ class ArbitraryStyle(_feedforward.FeedForward):
             return self.apply(content, self.code(style, style_weights))
 
     def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
-        """(N, 3, H, W) in [0, 1] and a code to (N, 3, H, W) in [0, 1]."""
+        """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W) in [0, 1]."""
         if isinstance(code, _Pictures):
             return torch.cat([self._part_way(one[None], self._matched(code, one)) for one in contents])
         return self._part_way(contents, code)

@@ -45,7 +45,7 @@ class FeedForward(base.Stylizer):
     settings: Any
 
     def prepare(self, net: nn.Module, *, keep: Sequence[nn.Module] = ()) -> Any:
-        """The network ready to run: frozen, in this stylizer's precision and layout; `keep` stays in fp32."""
+        """Return the network ready to run: frozen, in this stylizer's precision and layout; `keep` stays in fp32."""
         net.requires_grad_(False).eval()
         if self.precision == "int8":
             quantize(net, keep)
@@ -62,25 +62,25 @@ class FeedForward(base.Stylizer):
         return net
 
     def in_fp32(self, part: nn.Module) -> Any:
-        """A frozen copy in fp32, for the style: it is encoded once, and its statistics need the digits."""
+        """Return a frozen copy in fp32, for the style: it is encoded once, and its statistics need the digits."""
         return copy.deepcopy(part).requires_grad_(False).eval().to(self.device)
 
     def to_batch(self, images: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        """(3, H, W) or (N, 3, H, W) to a batch in this stylizer's layout and precision."""
+        """Turn (3, H, W) or (N, 3, H, W) into a batch in this stylizer's layout and precision."""
         images = images if images.dim() == 4 else images[None]
         layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
         return images.to(dtype or self.dtype, memory_format=layout)
 
     def worth_batching(self, pixels: int) -> int:
-        """How many images of this many pixels go faster together than one by one (docs/decisions.md)."""
+        """Return how many images of this many pixels go faster together than one by one (docs/decisions.md)."""
         return max(1, min(MOST_BATCHED, TOGETHER_PX[self.device.type] // pixels))
 
     def stylize(self, content: Tensor, code: Any) -> Tensor:
-        """(3, H, W) in [0, 1] and a code to (3, H, W) in [0, 1]."""
+        """Turn (3, H, W) in [0, 1] and a code into (3, H, W) in [0, 1]."""
         return self.stylize_batch(content[None], code)[0]
 
     def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
-        """(N, 3, H, W) in [0, 1] and a code to (N, 3, H, W) in [0, 1]."""
+        """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W) in [0, 1]."""
         return into_range(self.run(contents, code))
 
     def run(self, contents: Tensor, code: Any) -> Tensor:
@@ -92,7 +92,7 @@ class FeedForward(base.Stylizer):
 
     @abstractmethod
     def forward(self, contents: Tensor, code: Any) -> Tensor:
-        """(N, 3, H, W) in [0, 1] in this precision to (N, 3, H', W'), about [0, 1]; H' and W' no less than H and W."""
+        """Turn (N, 3, H, W) in [0, 1] in this precision into (N, 3, H', W'), about [0, 1], H' >= H and W' >= W."""
 
 
 def into_range(image: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ def into_range(image: Tensor) -> Tensor:
 
 
 def check_compiler(device: torch.device) -> None:
-    """Raises UsageError if `compile` lacks what it needs on a CPU, naming it."""
+    """Raise UsageError if `compile` lacks what it needs on a CPU, naming it."""
     if device.type != "cpu":
         return
     names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++"]

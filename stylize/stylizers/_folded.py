@@ -100,7 +100,7 @@ class Conv9(nn.Module):
 
 
 def mirror(phases: Tensor) -> Tensor:
-    """(N, 4 C, H, W) to (N, 4 C, H + 4, W + 4): the full-size image mirrored outwards by 4."""
+    """Turn (N, 4 C, H, W) into (N, 4 C, H + 4, W + 4): the full-size image mirrored outwards by 4."""
     count, channels, height, width = phases.shape
     padded = F.pad(phases, (2, 2, 2, 2), mode="reflect")
     parts = padded.view(count, channels // 4, 2, 2, height + 4, width + 4)

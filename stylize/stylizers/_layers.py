@@ -19,7 +19,7 @@ def conv(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1)
 
 
 def mean_std(x: Tensor, correction: int = 1) -> tuple[Tensor, Tensor]:
-    """(N, C, H, W) to two (N, C, 1, 1) in fp32: Huang and Belongie 2017, equations 5 and 6."""
+    """Turn (N, C, H, W) into two (N, C, 1, 1) in fp32: Huang and Belongie 2017, equations 5 and 6."""
     _, mean, var = _centred(x, correction)
     return mean, (var + EPS).sqrt()
 
@@ -92,7 +92,7 @@ def modulate(x: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
 
 
 def at_least(image: Tensor, side: int, size: tuple[int, int] | None = None) -> Tensor:
-    """(3, H, W) enlarged so that both sides reach `side`, and to `size` (height, width) if that is larger."""
+    """Return (3, H, W) enlarged so that both sides reach `side`, and `size` (height, width) if that is larger."""
     height, width = (max(side, n) for n in size or image.shape[-2:])
     if (height, width) == tuple(image.shape[-2:]):
         return image

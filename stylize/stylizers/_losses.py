@@ -13,7 +13,7 @@ _ROWS = 32768
 
 
 def gram(features: Tensor) -> Tensor:
-    """(1, C, H, W) to (C, C) in fp32: mean products of channels over positions (section 2.2, over H x W)."""
+    """Turn (1, C, H, W) into (C, C) in fp32: mean products of channels over positions (section 2.2, over H x W)."""
     rows = features[0].permute(1, 2, 0).flatten(0, 1)
     total = rows.new_zeros((rows.shape[1],) * 2, dtype=torch.float32)
     for part in torch.split(rows, _ROWS):
@@ -67,7 +67,7 @@ class ContentTerm(torch.autograd.Function):
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """(1, 3, H, W): the mean squared step to the next pixel right and down."""
+    """Return, of (1, 3, H, W), the mean squared step to the next pixel right and down."""
     down = image[..., 1:, :] - image[..., :-1, :]
     right = image[..., 1:] - image[..., :-1]
     return down.square().mean() + right.square().mean()

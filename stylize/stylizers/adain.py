@@ -34,7 +34,7 @@ _DECODER = (
 
 
 def encoder() -> nn.Sequential:
-    """(N, 3, H, W) in [0, 1] to relu4_1, (N, 512, H/8, W/8) rounded up, numbered as the published state dict."""
+    """Turn (N, 3, H, W) in [0, 1] into relu4_1, (N, 512, H/8, W/8) rounded up, numbered as the published state dict."""
     layers: list[nn.Module] = [conv(3, 3, 1)]
     channels = 3
     for width in _WIDTHS:
@@ -101,11 +101,11 @@ class AdaIN(_arbitrary.ArbitraryStyle):
         self.net = self.prepare(net)
 
     def encode(self, style: Tensor) -> tuple[Tensor, Tensor]:
-        """(3, H, W) in [0, 1] to the mean and deviation of relu4_1, (1, 512, 1, 1) each."""
+        """Turn (3, H, W) in [0, 1] into the mean and deviation of relu4_1, (1, 512, 1, 1) each."""
         return mean_std(self.style_encoder(self.to_batch(at_least(style, 16), torch.float32)))
 
     def forward(self, contents: Tensor, code: tuple[Tensor, Tensor]) -> Tensor:
-        """(N, 3, H, W) in [0, 1] to (N, 3, H', W') of multiples of 8."""
+        """Turn (N, 3, H, W) in [0, 1] into (N, 3, H', W') of multiples of 8."""
         image: Tensor = self.net(contents, *code, self.settings.alpha)
         return image
 

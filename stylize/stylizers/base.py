@@ -79,7 +79,7 @@ class Stylizer(ABC):
 
     @classmethod
     def default_precision(cls, device: torch.device) -> str:
-        """The fastest precision that keeps the fp32 result (SSIM 0.98 or more); measured in docs/decisions.md."""
+        """Return the fastest precision that keeps fp32's result (SSIM 0.98 or more); see docs/decisions.md."""
         wanted = "fp16" if device.type == "cuda" else "bf16" if fast_bf16() else "fp32"
         return wanted if wanted in cls.precisions else "fp32"
 
@@ -129,31 +129,31 @@ class Stylizer(ABC):
         self.weights_sha256 = files.together(states)
 
     def read_style(self, data: bytes, path: Path) -> Any:
-        """A weights file's bytes to a code, for a method whose styles are weights."""
+        """Turn a weights file's bytes into a code, for a method whose styles are weights."""
         raise NotImplementedError
 
     @abstractmethod
     def encode_style(self, style: Tensor) -> Any:
-        """(3, H, W) RGB in [0, 1] on the device to a code that `stylize` takes; worth keeping."""
+        """Turn (3, H, W) RGB in [0, 1] on the device into a code that `stylize` takes; worth keeping."""
 
     @abstractmethod
     def stylize(self, content: Tensor, code: Any) -> Tensor:
-        """(3, H, W) RGB in [0, 1] on the device to (3, H, W), fp32, in [0, 1]; NaN stays NaN."""
+        """Turn (3, H, W) RGB in [0, 1] on the device into (3, H, W), fp32, in [0, 1]; NaN stays NaN."""
 
     def worth_batching(self, pixels: int) -> int:
-        """How many images of this many pixels go faster together than one by one; 1 for a method without batches."""
+        """Return how many images of so many pixels go faster together than singly; 1 for a method without batches."""
         return 1
 
     def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
-        """(N, 3, H, W) in [0, 1] on the device and a code to (N, 3, H, W), fp32, in [0, 1]."""
+        """Turn (N, 3, H, W) in [0, 1] on the device and a code into (N, 3, H, W), fp32, in [0, 1]."""
         return torch.stack([self.stylize(content, code) for content in contents])
 
     def outcome(self) -> dict[str, Any]:
-        """Columns of the row that only the last `stylize` call knows, such as its losses."""
+        """Return columns of the row that only the last `stylize` call knows, such as its losses."""
         return {}
 
     def columns(self) -> dict[str, Any]:
-        """The settings that have a column of their own in a row."""
+        """Return the settings that have a column of their own in a row."""
         named = ("alpha", "content_weight", "style_weight", "iterations", "seed")
         values = self.settings.model_dump()
         return {

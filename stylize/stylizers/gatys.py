@@ -105,19 +105,19 @@ class Gatys(base.Stylizer):
         self._last: dict[str, float] = {}
 
     def encode_style(self, style: Tensor) -> Code:
-        """(3, H, W) in [0, 1] to a code; its Gram matrices are made at the first photo of a size, and kept."""
+        """Turn (3, H, W) in [0, 1] into a code; its Gram matrices are made at the first photo of a size, and kept."""
         side = max(LEAST_PX / min(style.shape[-2:]), 1.0)
         return Code(_resized(style[None], side)[0])
 
     def stylize(self, content: Tensor, code: Code) -> Tensor:
-        """(3, H, W) in [0, 1] and a code to (3, H, W) in [0, 1]."""
+        """Turn (3, H, W) in [0, 1] and a code into (3, H, W) in [0, 1]."""
         with torch.inference_mode(False), torch.enable_grad():
             # Tensors made in inference mode cannot be part of a gradient.
             result = self._optimize(content.detach().clone()[None], code)
         return luminance_only(result[0], content) if self.settings.preserve_color else result[0]
 
     def outcome(self) -> dict[str, Any]:
-        """The last picture's final loss terms, unweighted."""
+        """Return the last picture's final loss terms, unweighted."""
         return dict(self._last)
 
     def _optimize(self, content: Tensor, code: Code) -> Tensor:
@@ -203,7 +203,7 @@ class _Loss:
             self.content = {name: features[name] for name in method.content_layers}
 
     def terms(self, image: Tensor) -> dict[str, Tensor]:
-        """Each term, unweighted."""
+        """Return each term, unweighted."""
         features = self.method._features(image)
         style = [StyleTerm.apply(features[name], target) for name, target in self.grams.items()]
         content = [ContentTerm.apply(features[name], target) for name, target in self.content.items()]
@@ -214,7 +214,7 @@ class _Loss:
         }
 
     def total(self, terms: dict[str, Tensor], image: Tensor) -> Tensor:
-        """The weighted sum."""
+        """Return the weighted sum."""
         settings = self.method.settings
         return (
             settings.content_weight * terms["content_loss"]

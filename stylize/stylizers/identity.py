@@ -16,11 +16,11 @@ class Identity(Stylizer):
     summary = "returns the content; measures what everything around a stylizer costs"
 
     def encode_style(self, style: Tensor) -> Any:
-        """Nothing is kept of the style."""
+        """Return None: nothing is kept of the style."""
         return None
 
     def stylize(self, content: Tensor, code: Any) -> Tensor:
-        """(3, H, W) in [0, 1] to the same."""
+        """Turn (3, H, W) in [0, 1] into the same."""
         return content
 
 

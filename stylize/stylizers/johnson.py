@@ -50,7 +50,7 @@ class Residual(nn.Module):
 
 
 class TransformerNet(nn.Module):
-    """(N, 3, H, W) in [0, 255] to (N, 3, H', W'), about [0, 255], H' and W' rounded up to multiples of 4."""
+    """Turns (N, 3, H, W) in [0, 255] into (N, 3, H', W'), about [0, 255], H' and W' rounded up to multiples of 4."""
 
     deconv1: nn.Module
     deconv2: nn.Module
@@ -117,11 +117,11 @@ class Johnson(_feedforward.FeedForward):
             self.note(states)
 
     def read_style(self, data: bytes, path: Path) -> nn.Module:
-        """A checkpoint's bytes to its network."""
+        """Turn a checkpoint's bytes into its network."""
         return self._network(files.parse(data, path, self.needs or ""))
 
     def code(self, style: Any = None) -> Any:
-        """The network of a style's name; with one checkpoint, of anything."""
+        """Return the network of a style's name; with one checkpoint, of anything."""
         if len(self._styles) == 1 and not isinstance(style, str):
             return next(iter(self._styles.values()))
         if isinstance(style, str) and style in self._styles:
@@ -139,7 +139,7 @@ class Johnson(_feedforward.FeedForward):
         return super().__call__(content, style)
 
     def forward(self, contents: Tensor, code: nn.Module) -> Tensor:
-        """(N, 3, H, W) in [0, 1] to (N, 3, H', W') of multiples of 4."""
+        """Turn (N, 3, H, W) in [0, 1] into (N, 3, H', W') of multiples of 4."""
         image: Tensor = code(contents * 255)
         return image.float() / 255
 
@@ -156,7 +156,7 @@ class Johnson(_feedforward.FeedForward):
 
 
 def plain_name(name: str) -> str | None:
-    """A published state dict's name to TransformerNet's own; None for what nothing uses."""
+    """Turn a published state dict's name into TransformerNet's own; None for what nothing uses."""
     return None if RUNNING.search(name) else name.removeprefix("module.").replace(".conv2d.", ".")
 
 

@@ -59,7 +59,7 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """(N, 3, H, W) to two (N, 64, H/4, W/4): shallow and deep."""
+    """Turns (N, 3, H, W) into two (N, 64, H/4, W/4): shallow and deep."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,13 +180,13 @@ class MicroAST(_arbitrary.ArbitraryStyle):
         return bool(self.settings.blend == "codes")
 
     def encode(self, style: Tensor) -> Code:
-        """(3, H, W) in [0, 1] to a code of eight (1, 64, 1, 1) tensors in fp32."""
+        """Turn (3, H, W) in [0, 1] into a code of eight (1, 64, 1, 1) tensors in fp32."""
         shallow, deep = self.style_encoder(at_least(style, 8)[None])
         for_shallow, for_deep = self.modulator(shallow, deep)
         return Code((*mean_std(deep), *for_deep), (*mean_std(shallow), *for_shallow))
 
     def forward(self, contents: Tensor, code: Code) -> Tensor:
-        """(N, 3, H, W) in [0, 1] to (N, 3, H', W') of multiples of 4."""
+        """Turn (N, 3, H, W) in [0, 1] into (N, 3, H', W') of multiples of 4."""
         alpha = 1.0 if self.blends_codes else self.settings.alpha
         image: Tensor = self.net(contents, code, alpha)
         return image

@@ -41,7 +41,7 @@ class Method(BaseModel):
     warmup: bool = Field(True, description="whether each block begins with an image that does not count")
 
     def title(self) -> str:
-        """The label, or name and settings."""
+        """Return the label, or name and settings."""
         told = ", ".join(f"{key}={value}" for key, value in sorted(self.settings.items()))
         return self.label or (f"{self.name} ({told})" if told else self.name)
 
@@ -109,7 +109,7 @@ class Variant:
     scaling: str = "strong"
 
     def config(self, sweep: Sweep, out: str, cpus: float) -> JobConfig:
-        """The main job's settings for it. Raises UsageError."""
+        """Return the main job's settings for it. Raises UsageError."""
         return configs.build(
             {
                 "content": out, "styles": out, "out": out, "stylizer": self.method.name,
@@ -137,7 +137,7 @@ class Block:
 
 
 def variants(sweep: Sweep) -> list[Variant]:
-    """Every combination. Raises UsageError where two would have one name."""
+    """Return every combination. Raises UsageError where two would have one name."""
     combined = []
     for method in sweep.methods:
         precisions = method.precisions or sweep.precisions
@@ -152,7 +152,7 @@ def variants(sweep: Sweep) -> list[Variant]:
 
 
 def plan(sweep: Sweep) -> list[Block]:
-    """All blocks in the order they run: repeat after repeat, in each all variants shuffled.
+    """Return all blocks in the order they run: repeat after repeat, in each all variants shuffled.
 
     So a machine that slows down as it gets warm slows all variants alike. Those of one number of workers stay together,
     as every change of it starts workers anew.
@@ -169,7 +169,7 @@ def plan(sweep: Sweep) -> list[Block]:
 
 
 def tasks(block: Block, pairs: Iterable[Pair], config: JobConfig, weights_sha256: str | None) -> Iterator[Task]:
-    """A block's tasks, every pair in the repeat's own order; one more for each worker comes first, to warm it up."""
+    """Yield a block's tasks, pairs in the repeat's own order; first one more for each worker, to warm it up."""
     once = _first_of_each_type(list(pairs), block.variant.method.photos)
     random.Random(f"{block.repeat}").shuffle(once)
     variant = block.variant
@@ -183,7 +183,7 @@ def tasks(block: Block, pairs: Iterable[Pair], config: JobConfig, weights_sha256
 
 
 def _first_of_each_type(pairs: list[Pair], photos: int | None) -> list[Pair]:
-    """Pairs of at most so many photos: one of each type before a second of any."""
+    """Return pairs of at most so many photos: one of each type before a second of any."""
     if photos is None:
         return pairs
     seen: dict[str | None, list[str]] = {}
