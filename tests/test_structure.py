@@ -16,6 +16,7 @@ HOUSE = Path(stylize.__file__).parents[1]
 ROOT = HOUSE / "stylize"
 FILES = sorted(path for room in ("stylize", "jobs") for path in (HOUSE / room).rglob("*.py"))
 TOOLS = sorted((HOUSE / "tools").rglob("*.py"))
+ALL = [*FILES, *TOOLS, *sorted((HOUSE / "tests").rglob("*.py"))]
 
 # From the bottom up: a room may import from those before it. What stands on one line does not import from each other.
 STYLIZE = (
@@ -73,6 +74,11 @@ def test_imports_run_one_way(path: Path) -> None:
     below = {room for rooms in floors[:floor] for room in rooms}
     used = {name.split(".")[1] for name in imports(path) if name.startswith(f"{package}.")}
     assert used & {room for rooms in floors for room in rooms} - {part} <= below
+
+
+@pytest.mark.parametrize("path", ALL, ids=name_of)
+def test_no_file_is_over_300_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
 
 
 def test_stylizers_import_neither_each_other_nor_measure() -> None:

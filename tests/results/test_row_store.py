@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stylize.errors import CannotContinueError
 from stylize.io import files, object_store
 from stylize.results import compaction, part_folder
 from stylize.results import parts as part_module
@@ -20,29 +16,8 @@ from stylize.results.part_folder import PartFolder
 from stylize.results.remote_parts import Mirror
 from stylize.results.schema import SCHEMA, SCHEMA_VERSION, to_batch
 from stylize.results.store import RowStore
+from tests.support.numbered_rows import parts, rows, seen, task_id
 from tests.support.s3 import bucket
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def task_id(number: int) -> str:
-    return hashlib.sha256(str(number).encode()).hexdigest()
-
-
-def rows(numbers: range, status: str = "ok", minute: int = 0, **more: Any) -> pa.RecordBatch:
-    when = START + timedelta(minutes=minute)
-    return to_batch([{"task_id": task_id(n), "status": status, "started_at": when, "seed": n, **more} for n in numbers])
-
-
-def parts(out: Path) -> list[Path]:
-    return sorted((out / "rows").glob("*.parquet"))
-
-
-def seen(out: Path) -> dict[int, str]:
-    """What pandas reads: seed to status. Fails on two rows of a task."""
-    frame = pd.read_parquet(out / "rows")
-    assert frame.task_id.is_unique
-    return dict(zip(frame.seed, frame.status, strict=True))
 
 
 def test_rows_come_back_with_their_columns_units_and_version(tmp_path: Path) -> None:
@@ -192,38 +167,6 @@ def test_leftover_temporary_files_go_and_other_files_stay(tmp_path: Path) -> Non
     RowStore.open(tmp_path)
     assert [path.exists() for path in left] == [False] * 4
     assert [path.exists() for path in kept] == [True] * 3
-
-
-@pytest.mark.parametrize("damage", [b"", b"PAR1", b"PAR1 not really PAR1"])
-def test_a_damaged_part_is_named(tmp_path: Path, damage: bytes) -> None:
-    with RowStore.open(tmp_path) as store:
-        store.add(rows(range(3)))
-    (part,) = parts(tmp_path)
-    part.write_bytes(damage)
-    with pytest.raises(CannotContinueError, match=part.name) as caught:
-        RowStore.open(tmp_path)
-    assert len(str(caught.value).splitlines()) == 1
-
-
-def test_rows_of_another_schema_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "rows").mkdir()
-    table = pa.table({"task_id": [task_id(0)]}).replace_schema_metadata({"schema_version": "0"})
-    pq.write_table(table, tmp_path / "rows" / "old.parquet")
-    with pytest.raises(CannotContinueError, match=r"old\.parquet holds rows of schema version 0"):
-        RowStore.open(tmp_path)
-
-
-def test_a_reworded_meaning_is_no_other_schema(tmp_path: Path) -> None:
-    fields = [field.with_metadata({"unit": "", "meaning": "said otherwise"}) for field in SCHEMA]
-    (tmp_path / "rows").mkdir()
-    schema = pa.schema(fields, metadata=SCHEMA.metadata)
-    pq.write_table(pa.Table.from_batches([rows(range(2))]).cast(schema), tmp_path / "rows" / "a.parquet")
-    with RowStore.open(tmp_path) as store:
-        store.add(rows(range(2, 4)))
-        store.flush()
-        store.compact()
-    assert len(seen(tmp_path)) == 4
-    assert pq.read_schema(parts(tmp_path)[0]).equals(SCHEMA, check_metadata=False)
 
 
 def test_a_bad_row_is_refused_before_it_is_kept(tmp_path: Path) -> None:
