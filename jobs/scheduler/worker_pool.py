@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,8 +16,6 @@ from jobs.scheduler.shutdown import shutdown
 from jobs.scheduler.worker import BatchRunner, LoadError, UnfitNodeError, Worker, WorkerLocation
 from jobs.scheduler.worker_state import GET_S, WorkerPhase, WorkerState, is_done, reason_of
 from stylize.errors import CannotContinueError, StylizeError
-
-log = logging.getLogger(__name__)
 
 WINDOW = 3
 """Batches in flight per worker: one being finished, one on the device, one being read."""

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from jobs.run.resolve import ResolvedConfig, resolve
-from jobs.scheduler import scheduler
 from jobs.scheduler.ray_runtime import start_ray
+from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner, load_stylizer
 from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize import cli, images
@@ -93,12 +93,12 @@ def show_job(precision: str, workers: int, threads: int) -> None:
         start_ray(config.address, config.cpus_per_actor)
         bare = _Bare(config, photos, style, threads=workers * threads)
         job_s, bare_s = [], []
-        with _job(resolved) as fan, RowStore.open(root / "out") as store:
-            _run_job(fan, store, config, "warm")
+        with _job(resolved) as scheduler, RowStore.open(root / "out") as store:
+            _run_job(scheduler, store, config, "warm")
             bare.run()
             for turn in range(REPEATS):
                 bare_s.append(bare.run())
-                job_s.append(_run_job(fan, store, config, f"turn {turn}"))
+                job_s.append(_run_job(scheduler, store, config, f"turn {turn}"))
     _show_job(config, job_s, bare_s)
 
 
@@ -160,15 +160,15 @@ class _Bare:
         return time.perf_counter() - start
 
 
-def _job(config: ResolvedConfig) -> scheduler.Scheduler:
-    return scheduler.Scheduler(MakeRunner(config.job, "overhead", None), lost, config.scheduler_options())
+def _job(config: ResolvedConfig) -> Scheduler:
+    return Scheduler(MakeRunner(config.job, "overhead", None), lost, config.scheduler_options())
 
 
-def _run_job(fan: scheduler.Scheduler, store: RowStore, config: JobConfig, label: str) -> float:
+def _run_job(scheduler: Scheduler, store: RowStore, config: JobConfig, label: str) -> float:
     """Seconds for all images: reading to rows on disk."""
     settings = config.result_settings() | {"turn": label}
     start = time.perf_counter()
-    run_tasks(fan, store, pairing.tasks(pairing.pairs(config), settings, None, config.format), IMAGES)
+    run_tasks(scheduler, store, pairing.tasks(pairing.pairs(config), settings, None, config.format), IMAGES)
     return time.perf_counter() - start
 
 
@@ -197,11 +197,11 @@ def run_null_tasks(count: int) -> dict[str, float]:
     """Run tasks that do nothing through the real driver: keys, scheduler, rows to Parquet, with all workers loaded."""
     with tempfile.TemporaryDirectory() as folder:
         start_ray(None)
-        fan = scheduler.Scheduler(MakeSimulated(), lost, SchedulerOptions(actors=WORKERS))
-        with fan, RowStore.open(Path(folder)) as store:
-            load_workers(fan, WORKERS)
+        scheduler = Scheduler(MakeSimulated(), lost, SchedulerOptions(actors=WORKERS))
+        with scheduler, RowStore.open(Path(folder)) as store:
+            load_workers(scheduler, WORKERS)
             start = time.perf_counter()
-            run_tasks(fan, store, null_tasks(null_pairs(count)), count)
+            run_tasks(scheduler, store, null_tasks(null_pairs(count)), count)
             seconds = time.perf_counter() - start
     return {"tasks_per_s": count / seconds, "peak_bytes": peak_rss_bytes()}
 

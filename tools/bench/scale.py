@@ -1,6 +1,6 @@
 """How far one driver goes: `python -m tools.bench.scale [efficiency] [tasks] [calls] [memory] [resume]`.
 
-The real driver (keys, fan-out, rows to Parquet) beside simulated workers, which take a set time for an image and
+The real driver (keys, scheduling, rows to Parquet) beside simulated workers, which take a set time for an image and
 make none, so that eight of them run on two cores.
 
 efficiency: images/s over workers / set time, at 1, 2, 4, 8 workers and 5, 50, 500 ms an image.
@@ -107,12 +107,12 @@ def efficiency(workers: int, image_s: float, images: int, stream: Iterator[Pair]
     with (
         tempfile.TemporaryDirectory() as folder,
         local_or_cluster(None),
-        Scheduler(MakeSimulated(image_s), lost, options) as fan,
+        Scheduler(MakeSimulated(image_s), lost, options) as scheduler,
     ):
-        load_workers(fan, workers)
+        load_workers(scheduler, workers)
         with RowStore.open(Path(folder)) as store:
             start = time.perf_counter()
-            run_tasks(fan, store, null_tasks(stream or null_pairs(images)), images)
+            run_tasks(scheduler, store, null_tasks(stream or null_pairs(images)), images)
             whole_s = time.perf_counter() - start
         per_s = _images_per_s(Path(folder), images)
     return {
@@ -143,12 +143,12 @@ def calls(workers: int, count: int, max_batch: int = 1) -> Line:
     with (
         tempfile.TemporaryDirectory() as folder,
         local_or_cluster(None),
-        Scheduler(MakeSimulated(), lost, options) as fan,
+        Scheduler(MakeSimulated(), lost, options) as scheduler,
     ):
-        load_workers(fan, workers)
+        load_workers(scheduler, workers)
         with RowStore.open(Path(folder)) as store:
             start, thread_s, process_s = time.perf_counter(), time.thread_time(), time.process_time()
-            run_tasks(fan, store, null_tasks(null_pairs(count)), count)
+            run_tasks(scheduler, store, null_tasks(null_pairs(count)), count)
             spent = [now - then for now, then in zip(
                 (time.perf_counter(), time.thread_time(), time.process_time()),
                 (start, thread_s, process_s), strict=True)]  # fmt: skip
