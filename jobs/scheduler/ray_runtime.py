@@ -137,7 +137,7 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0) -> None:
                     logging_level=logging.ERROR,
                     include_dashboard=False if address is None else None,
                 )
-    except (OSError, RuntimeError, ValueError, RayError) as error:
+    except Exception as error:  # a node that does not start in time is a plain Exception of Ray's
         where = f"the Ray cluster at {address}" if address else "a local Ray"
         asks = address and os.environ.get("RAY_AUTH_MODE") != "token"
         hint = "; if it asks for a token, set RAY_AUTH_MODE=token" if asks else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.begun_job import gated
 from tests.support.hosts import Host, hosts, why_not
 from tests.support.main_job import plain, rows
 from tests.support.ray_clusters import join, start_head, user, wait_until
@@ -111,13 +112,15 @@ def test_a_late_host_that_does_not_see_content_is_left_out(trio: list[Host], tmp
     inputs(tmp_path, 12)
     north.run(f"cp -r {tmp_path}/content /tmp/own")
     log = tmp_path / "driver.log"
-    slow = ("--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=2", "--actors", "2")
-    words = command(tmp_path, north, *slow).replace(f"{tmp_path}/content", "/tmp/own")
+    (tmp_path / "gate").touch()  # no image is done before the late host has said what it lacks
+    words = command(tmp_path, north, *gated(tmp_path), "--actors", "2").replace(f"{tmp_path}/content", "/tmp/own")
     north.run(f"({words}; echo ended $?) > {log} 2>&1 < /dev/null &")
-    wait_until(lambda: list((tmp_path / "out").glob("rows/*.parquet")), 90, lambda: log.read_text())
+    wait_until(lambda: list(tmp_path.glob("north-*")), 120, lambda: log.read_text())
     join(south, north, environment)
-    wait_until(lambda: "ended" in log.read_text(), 90, lambda: log.read_text())
-    assert "south does not see CONTENT's /tmp/own/0.png (no such file); going on without this node" in log.read_text()
+    line = "south does not see CONTENT's /tmp/own/0.png (no such file); going on without this node"
+    wait_until(lambda: line in log.read_text(), 120, lambda: log.read_text())
+    (tmp_path / "gate").unlink()
+    wait_until(lambda: "ended" in log.read_text(), 120, lambda: log.read_text())
     frame = rows(tmp_path / "out")
     assert set(frame["node"]) == {"north"}
     assert list(frame["status"]) == ["ok"] * 12
