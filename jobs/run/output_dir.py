@@ -135,7 +135,7 @@ def _run_folder(word: str, copies: Path, called: dict[Path, str]) -> Path:
 
 @contextlib.contextmanager
 def _called(called: dict[Path, str]) -> Iterator[None]:
-    """Within it, errors say an OUT's own name, not its copy's; of a full or read-only disk, where that is."""
+    """Let errors say an OUT's own name, not its copy's; of a full or read-only disk, where that is."""
     try:
         yield
     except StylizeError as error:

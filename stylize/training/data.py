@@ -23,7 +23,7 @@ BROKEN_IN_A_ROW = 200
 
 @dataclass(frozen=True)
 class Folder:
-    """Images found below a folder, and one SHA-256 over their names and contents."""
+    """The images below a folder, and one SHA-256 over their names and contents."""
 
     files: tuple[Path, ...]
     sha256: str
@@ -36,24 +36,24 @@ class Folder:
 def read_folder(folder: Path) -> Folder:
     """Every image below `folder`, by name, each looked at once. Raises UsageError if there is none that can be read."""
     if folder.is_file():
-        found = [folder]
+        paths = [folder]
     elif folder.is_dir():
-        found = [local_path(one.uri) for one in files_in(LocalPath(folder))]
+        paths = [local_path(one.uri) for one in files_in(LocalPath(folder))]
     else:
         raise UsageError(f"{folder}: no such folder")
-    if not found:
+    if not paths:
         raise UsageError(f"{folder}: holds no images ({', '.join(sorted(images.SUFFIXES))})")
     with ThreadPoolExecutor(8) as pool:
-        hashes = list(pool.map(_sha256, found))
+        hashes = list(pool.map(_sha256, paths))
     digest = hashlib.sha256()
     good: list[Path] = []
     bad: list[Path] = []
-    for path, one in zip(found, hashes, strict=True):
+    for path, one in zip(paths, hashes, strict=True):
         (bad if one is None else good).append(path)
         if one is not None:
             digest.update(f"{one}  {path.name}\n".encode())
     if not good:
-        raise UsageError(f"{folder}: none of its {len(found)} images can be read")
+        raise UsageError(f"{folder}: none of its {len(paths)} images can be read")
     return Folder(tuple(good), digest.hexdigest(), tuple(bad))
 
 
