@@ -23,11 +23,11 @@ AHEAD = 2
 CONTENT_ZOOM, STYLE_ZOOM = 2.0, 1.8
 
 
-class Keepable(Protocol):
-    """What a supply makes of a batch."""
+class Reusable(Protocol):
+    """What a batch is made into."""
 
     def smaller(self) -> Self:
-        """In half precision, for keeping many."""
+        """Return it in half precision, for keeping many."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Content:
     features: Tensor
 
     def smaller(self) -> Content:
-        """In half precision, for keeping many."""
+        """Return it in half precision, for keeping many."""
         return Content(self.image.half(), self.features.bfloat16())
 
 
@@ -50,14 +50,14 @@ class StyleTarget:
     target: StyleFeatures
 
     def smaller(self) -> StyleTarget:
-        """In half precision, for keeping many."""
+        """Return it in half precision, for keeping many."""
         moments = {name: (mean.bfloat16(), std.bfloat16()) for name, (mean, std) in self.target.moments.items()}
         return StyleTarget(
             self.image.half(), StyleFeatures(moments, {name: x.bfloat16() for name, x in self.target.grams.items()})
         )
 
 
-T = TypeVar("T", bound=Keepable)
+T = TypeVar("T", bound=Reusable)
 
 
 class BatchLoader(Generic[T]):
@@ -74,20 +74,20 @@ class BatchLoader(Generic[T]):
         self._crops, self._batch, self._make, self._reuse, self._device = crops, batch, make, reuse, device
         self._pool = ThreadPoolExecutor(loaders, thread_name_prefix="crops")
         self._depth = loaders + AHEAD
-        self._coming: dict[int, Future[Tensor]] = {}
+        self._loading: dict[int, Future[Tensor]] = {}
         self._kept: dict[int, T] = {}
 
     def get(self, step: int) -> T:
-        """Step `step`'s batch; steps count from 0."""
+        """Return step `step`'s batch; steps count from 0."""
         for ahead in range(step, step + self._depth):
             key = self._key(ahead)
-            if key not in self._kept and key not in self._coming:
-                self._coming[key] = self._pool.submit(self._load, key)
+            if key not in self._kept and key not in self._loading:
+                self._loading[key] = self._pool.submit(self._load, key)
         key = self._key(step)
         if key in self._kept:
             return self._kept[key]
         start = time.perf_counter()
-        batch = self._coming.pop(key).result()
+        batch = self._loading.pop(key).result()
         self.wait_s += time.perf_counter() - start
         made = self._make(_put(batch, self._device))
         if self._reuse:
@@ -95,8 +95,8 @@ class BatchLoader(Generic[T]):
         return made
 
     def skip(self, step: int) -> None:
-        """Step `step` does without."""
-        unused = self._coming.pop(self._key(step), None)
+        """Drop step `step`'s batch: the step does without."""
+        unused = self._loading.pop(self._key(step), None)
         if unused is not None:
             unused.cancel()
 
@@ -113,12 +113,12 @@ class BatchLoader(Generic[T]):
 
 
 class Batches:
-    """What each step trains on: photos and a style, and for how long the device waited for them."""
+    """What each step trains on, photos and styles, and for how long the device waited for them."""
 
     def __init__(
         self, config: TrainConfig, photos: Folder, artworks: Folder, judge: Judge, rank: int, device: torch.device
     ) -> None:
-        """Has the judge measure its scales, on the same photos on every worker, if it has none yet."""
+        """Have the judge measure its scales, on the same photos on every worker, if it has none yet."""
         self._config, self._judge, self._rank, self._device = config, judge, rank, device
         if not judge.scales:
             crops = Crops(photos.files, config.crop_px, CONTENT_ZOOM, f"{config.seed}/scales")
@@ -126,15 +126,15 @@ class Batches:
         self._contents = self._loader(photos.files, CONTENT_ZOOM, "content", self._content, config.batch)
         self._styles: BatchLoader[StyleTarget] | None = None
         if isinstance(config, JohnsonConfig):
-            self._style = self._as_style(self._style_image(config))
+            self._style = self._style_target(self._style_image(config))
         else:
             # Photos serve as styles, too: a few thousand artworks are few.
             count = 1 if config.pooled_share else config.batch
             files = artworks.files + photos.files[::8]
-            self._styles = self._loader(files, STYLE_ZOOM, "style", self._as_style, count)
+            self._styles = self._loader(files, STYLE_ZOOM, "style", self._style_target, count)
 
-    def at(self, step: int) -> tuple[Content, StyleTarget]:
-        """Of step `step`, counted from 0. Now and then the photos are their own style: `style.image` is then theirs."""
+    def get(self, step: int) -> tuple[Content, StyleTarget]:
+        """Return step `step`'s, counted from 0. Now and then the photos are their own style, the same tensor."""
         content = self._contents.get(step)
         if self._styles is None:
             return content, self._style
@@ -142,11 +142,11 @@ class Batches:
         if coin >= self._config.identity_share:
             return content, self._styles.get(step)
         self._styles.skip(step)
-        return content, StyleTarget(content.image, self._as_style(content.image.float()).target)
+        return content, StyleTarget(content.image, self._style_target(content.image.float()).target)
 
     @property
     def wait_s(self) -> float:
-        """Time waited so far, in seconds."""
+        """Seconds waited so far."""
         return self._contents.wait_s + (self._styles.wait_s if self._styles else 0.0)
 
     def close(self) -> None:
@@ -160,13 +160,13 @@ class Batches:
     ) -> BatchLoader[T]:
         config = self._config
         crops = Crops(files, config.crop_px, zoom, f"{config.seed}/{self._rank}/{what}")
-        return BatchLoader(crops, count, make, config.reuse, _loaders(config, self._device), self._device)
+        return BatchLoader(crops, count, make, config.reuse, _reader_threads(config, self._device), self._device)
 
     def _content(self, image: Tensor) -> Content:
-        return Content(image, self._judge.look(image)[CONTENT_LAYER])
+        return Content(image, self._judge.target_features(image)[CONTENT_LAYER])
 
-    def _as_style(self, image: Tensor) -> StyleTarget:
-        return StyleTarget(image, StyleFeatures.of(self._judge.look(image)))
+    def _style_target(self, image: Tensor) -> StyleTarget:
+        return StyleTarget(image, StyleFeatures.of(self._judge.target_features(image)))
 
     def _style_image(self, config: JohnsonConfig) -> Tensor:
         pixels = images.decode(config.styles.read_bytes(), long_side_px=config.style_px).pixels
@@ -177,8 +177,8 @@ def _put(batch: Tensor, device: torch.device) -> Tensor:
     return batch.to(device, non_blocking=True, memory_format=torch.channels_last)
 
 
-def _loaders(config: TrainConfig, device: torch.device) -> int:
-    """One thread for photos and one for artworks where the CPU trains, else as many as keep a GPU busy."""
+def _reader_threads(config: TrainConfig, device: torch.device) -> int:
+    """Return how many threads read photos, and artworks: one where the CPU trains, else as many as keep a GPU busy."""
     if config.loaders is not None:
         return config.loaders
     return 1 if device.type == "cpu" else max(1, min(8, torch.get_num_threads() - 1))

@@ -106,11 +106,11 @@ class TrainConfig(BaseModel):
         return self.name or (self.styles.stem if self.method == "johnson" else self.method)
 
     def terms(self) -> dict[str, float]:
-        """Each loss term's weight by its name."""
+        """Return each loss term's weight by its name."""
         return {name.removesuffix("_weight"): value for name, value in self if name.endswith("_weight")}
 
     def shaping(self) -> dict[str, Any]:
-        """The settings that shape the weights: not where, by whom or how they are reported."""
+        """Return the settings that shape the weights: not where, by whom or how they are reported."""
         elsewhere = {
             "photos", "styles", "out", "name", "vgg", "start_from", "device", "cpus_per_worker", "loaders",
             "checkpoint_every", "sample_every", "address", "progress",

@@ -34,7 +34,7 @@ class Folder:
 
 
 def read_folder(folder: Path) -> Folder:
-    """Every image below `folder`, by name, each looked at once. Raises UsageError if there is none that can be read."""
+    """Return every image below `folder`, by name, each read once. Raises UsageError if none can be read."""
     if folder.is_file():
         paths = [folder]
     elif folder.is_dir():
@@ -79,7 +79,7 @@ class Crops:
         self.seed = seed
 
     def batch(self, key: int, count: int) -> Tensor:
-        """(count, 3, size, size) in [0, 1]."""
+        """Return (count, 3, size, size) in [0, 1]."""
         rng = random.Random(f"{self.seed}/{key}")
         return torch.stack([self._draw(rng) for _ in range(count)])
 

@@ -25,7 +25,7 @@ class Judge:
         self._device, self._half = device, half
 
     def autocast(self) -> torch.autocast:
-        """The precision of the networks."""
+        """Run networks in their precision."""
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._half)
 
     def measure(self, batches: Iterable[Tensor]) -> None:
@@ -38,12 +38,12 @@ class Judge:
         self.scales = dict(zip(STYLE_LAYERS, torch.stack(seen).mean(0).tolist(), strict=True))
 
     def features(self, image: Tensor) -> Features:
-        """Of (N, 3, H, W) in [0, 1], in fp32, with gradients."""
+        """Return the scaled features of (N, 3, H, W) in [0, 1], in fp32, with gradients."""
         with self.autocast():
             seen = self._vgg(image)
         return {name: value.float() / self.scales[name] for name, value in seen.items()}
 
-    def look(self, image: Tensor) -> Features:
-        """The same without gradients."""
+    def target_features(self, image: Tensor) -> Features:
+        """Return the same without gradients: what results are held against."""
         with torch.no_grad():
             return self.features(image)

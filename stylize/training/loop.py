@@ -34,7 +34,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a worker stands among the others, and on what device."""
+    """A worker's number among the others, and its device."""
 
     rank: int = 0
     workers: int = 1
@@ -91,27 +91,26 @@ class Trainer:
 
     def _train(self, save: Callable[[Path | None], None], show: Callable[[TrainStatus], None], scratch: Path) -> None:
         config = self.config
-        book = record.Losses(config.out, self.step) if self.place.rank == 0 else None
+        losses_file = record.Losses(config.out, self.step) if self.place.rank == 0 else None
         pending: list[tuple[dict[str, float], dict[str, Tensor]]] = []
         while self.step < config.steps:
             pending.append(self._timed_step())
             last = self.step == config.steps
             due = last or self.step % config.checkpoint_every == 0
             if due or len(pending) == SETTLE_EVERY:
-                # Only now: asking for a value makes the host wait for the device.
-                rows = [facts | {name: value.item() for name, value in parts.items()} for facts, parts in pending]
+                rows = _settled(pending)
                 pending = []
                 _check_finite(rows)
-                if book is not None:
-                    book.add(rows)
-                    show(_standing(rows))
-            if book is not None and (last or self.step % config.sample_every == 0):
+                if losses_file is not None:
+                    losses_file.add(rows)
+                    show(_status(rows))
+            if losses_file is not None and (last or self.step % config.sample_every == 0):
                 self.sample()
             if due:
-                if book is not None:
-                    book.flush()
+                if losses_file is not None:
+                    losses_file.flush()
                     self.export()
-                save(self._checkpoint(scratch) if book is not None else None)
+                save(self._checkpoint(scratch) if losses_file is not None else None)
 
     def open(self) -> None:
         """Begin to read images."""
@@ -123,15 +122,15 @@ class Trainer:
         if self.batches is not None:
             self.batches.close()
 
-    def rate(self) -> float:
-        """The learning rate of this step: warm-up, constant, then a linear fall."""
+    def learning_rate(self) -> float:
+        """Return the learning rate of this step: warm-up, constant, then a linear fall."""
         config = self.config
         left = (config.steps - self.step) / max(1.0, config.steps * config.decay_share)
         return config.learning_rate * min(1.0, (self.step + 1) / WARM_UP_STEPS, max(0.01, left))
 
     def _timed_step(self) -> tuple[dict[str, float], dict[str, Tensor]]:
         start, waited = time.perf_counter(), self._wait_s()
-        rate = self.rate()
+        rate = self.learning_rate()
         parts = self.one_step(rate)
         return {
             "step": self.step,
@@ -145,9 +144,9 @@ class Trainer:
         return self.batches.wait_s if self.batches is not None else 0.0
 
     def one_step(self, rate: float) -> dict[str, Tensor]:
-        """One batch forwards and backwards; the terms of its loss, detached."""
+        """Train on one batch; return the terms of its loss, detached."""
         assert self.batches is not None, "open() comes first"
-        content, style = self.batches.at(self.step)
+        content, style = self.batches.get(self.step)
         photos = content.image.float()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -166,7 +165,7 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
-        self._follow()
+        self._update_average()
         return {name: value.detach() for name, value in {"loss": loss, **parts}.items()}
 
     def _consistency(self, photos: Tensor, style: Tensor, result: Tensor) -> Tensor:
@@ -183,7 +182,7 @@ class Trainer:
         weights["consistency"] *= min(1.0, (self.step + 1) / self.config.consistency_ramp)
         return weights
 
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         # What is saved is an average of the last few hundred steps: steadier than any one of them.
         decay = min(AVERAGE_DECAY, self.step / (self.step + 10))
         with torch.no_grad():
@@ -204,7 +203,8 @@ class Trainer:
 
     def resume(self, path: Path) -> None:
         """Take up the run of a checkpoint that `run` gave to `save`, as if it had never stopped."""
-        state = torch.load(path, map_location=self.place.device, weights_only=True)
+        # To the CPU: on a GPU, AdamW's step counts would make the host wait for the device at every step.
+        state = torch.load(path, map_location=CPU, weights_only=True)
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
@@ -216,11 +216,11 @@ class Trainer:
             self.history.append({"step": self.step, "start_from": None, **facts})
 
     def _facts(self) -> dict[str, Any]:
-        """What the weights depend on and a resumed run may have changed."""
+        """Return what the weights depend on and a resumed run may have changed."""
         return {"settings": self.config.shaping(), "photos": self.photos.sha256, "styles": self.artworks.sha256}
 
     def metadata(self) -> dict[str, str]:
-        """Settings, versions and data hashes, as strings."""
+        """Return settings, versions and data hashes, as strings."""
         return self.origin | {
             "format": self.average.format,
             "step": str(self.step),
@@ -239,7 +239,7 @@ class Trainer:
         write_atomic(path.with_suffix(".md"), text.encode())
 
     def sample(self) -> None:
-        """A sheet of what the averaged network makes now: photos down, styles across."""
+        """Write a sheet of what the averaged network makes now: photos down, styles across."""
         photos = [self._square(path) for path in self.photos.files[:: max(1, len(self.photos.files) // 4)][:4]]
         files = self.artworks.files
         artworks = [self._square(path) for path in files[:: max(1, len(files) // 4)][:4]]
@@ -254,10 +254,21 @@ class Trainer:
 
 
 def half_precision(config: TrainConfig, device: torch.device) -> bool:
-    """Whether the networks run in bf16."""
+    """Whether the networks run in bf16: by default where the device has instructions for it."""
     if config.precision != "auto":
         return config.precision == "bf16"
-    return torch.cuda.is_bf16_supported() if device.type == "cuda" else fast_bf16()
+    return torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else fast_bf16()
+
+
+def _settled(pending: list[tuple[dict[str, float], dict[str, Tensor]]]) -> list[dict[str, float]]:
+    """Return steps as rows of numbers. Asking for a value makes the host wait for the device, so not every step asks.
+
+    On a GPU the wait is most of the steps' time: it is shared out among them.
+    """
+    start = time.perf_counter()
+    rows = [facts | {name: value.item() for name, value in parts.items()} for facts, parts in pending]
+    waited_s = (time.perf_counter() - start) / len(rows)
+    return [row | {"step_s": row["step_s"] + waited_s} for row in rows]
 
 
 def _check_finite(rows: list[dict[str, float]]) -> None:
@@ -269,7 +280,7 @@ def _check_finite(rows: list[dict[str, float]]) -> None:
             )
 
 
-def _standing(rows: list[dict[str, float]]) -> TrainStatus:
+def _status(rows: list[dict[str, float]]) -> TrainStatus:
     seconds = sum(row["step_s"] for row in rows)
     return TrainStatus(
         step=int(rows[-1]["step"]),

@@ -66,5 +66,5 @@ def pooled(features: StyleFeatures) -> StyleFeatures:
 
 
 def total(parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
-    """The terms' weighted sum."""
+    """Return the terms' weighted sum."""
     return torch.stack([weights[name] * value for name, value in parts.items()]).sum()

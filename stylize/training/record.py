@@ -27,7 +27,9 @@ LOSSES = pa.schema(
         *(pa.field(name, pa.float64(), metadata={"meaning": f"{name} term, unweighted"}) for name in TERMS),
         pa.field("learning_rate", pa.float64()),
         pa.field("images", pa.int64(), metadata={"unit": "1", "meaning": "photos in the step, over all workers"}),
-        pa.field("step_s", pa.float64(), metadata={"unit": "s", "meaning": "host clock; on a GPU only sums mean much"}),
+        pa.field(
+            "step_s", pa.float64(), metadata={"unit": "s", "meaning": "on a GPU, means over some steps"}
+        ),
         pa.field("wait_s", pa.float64(), metadata={"unit": "s", "meaning": "of it, waiting for images"}),
     ]
 )
@@ -35,7 +37,7 @@ _PART = re.compile(r"steps-(\d+)-\d+\.parquet")
 
 
 class Losses:
-    """`out/losses`: one row a step. Parts end at checkpoints, so that a resumed run repeats no row."""
+    """`out/losses`: one row per step. Parts end at checkpoints, so that a resumed run repeats no row."""
 
     def __init__(self, out: Path, step: int) -> None:
         self._folder = out / "losses"
@@ -47,7 +49,7 @@ class Losses:
                 path.unlink()
 
     def add(self, rows: list[dict[str, float]]) -> None:
-        """One row a step; absent terms are null."""
+        """Add one row per step; absent terms are null."""
         self._rows += rows
 
     def flush(self) -> None:
@@ -63,7 +65,7 @@ class Losses:
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Safetensors, whole or not at all."""
+    """Write safetensors, whole or not at all."""
     from safetensors.torch import save
 
     data = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, metadata)
@@ -71,7 +73,7 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, 
 
 
 def save_sheet(path: Path, rows: list[list[Tensor]]) -> None:
-    """Pictures (3, S, S) in [0, 1] in rows of one length."""
+    """Write pictures (3, S, S) in [0, 1], in rows of one length, as one."""
     from torchvision.utils import make_grid
 
     flat = torch.stack([picture.float().cpu() for row in rows for picture in row])
@@ -79,7 +81,7 @@ def save_sheet(path: Path, rows: list[list[Tensor]]) -> None:
 
 
 def card(config: TrainConfig, metadata: dict[str, str], losses: Path) -> str:
-    """A model card in Markdown: what the weights are, what made them, how far training went."""
+    """Return a model card in Markdown: what the weights are, what made them, how far training went."""
     name, method = config.weights_name, config.method
     seen = pd.read_parquet(losses) if any(losses.glob("*.parquet")) else pd.DataFrame()
     facts = {

@@ -24,16 +24,16 @@ class TrainableModel(nn.Module, ABC):
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
-        """The weights as they are saved."""
+        """Return the weights as they are saved."""
 
     def start_from(self, path: Path) -> str:
-        """Take weights from a file; returns its SHA-256. Raises WeightsError."""
+        """Take weights from a file; return its SHA-256. Raises WeightsError."""
         state = files.read(path, self.expected)
         files.fill(self.net, state.renamed(self.own_name), self.expected)
         return state.sha256
 
     def own_name(self, name: str) -> str | None:
-        """A saved weight's name to the network's own; None for what nothing uses."""
+        """Return the network's own name of a saved weight, None for what nothing uses."""
         return name
 
 
@@ -53,7 +53,7 @@ class AnyStyle(TrainableModel):
         return image
 
     def tensors(self) -> dict[str, Tensor]:
-        """In fp16: half the size, and the average is rounded once."""
+        """Return them in fp16: half the size, and the average is rounded once."""
         return {name: value.half() for name, value in self.net.state_dict().items()}
 
 
@@ -80,7 +80,7 @@ class OneStyle(TrainableModel):
         return image / 255
 
     def tensors(self) -> dict[str, Tensor]:
-        """By the names of the PyTorch examples, so that other programs can load them."""
+        """Return them by the names of the PyTorch examples, so that other programs can load them."""
         return {re.sub(r"(conv\d)\.", r"\1.conv2d.", name): value for name, value in self.net.state_dict().items()}
 
     def own_name(self, name: str) -> str | None:
@@ -89,5 +89,5 @@ class OneStyle(TrainableModel):
 
 
 def trainable_model(config: TrainConfig) -> TrainableModel:
-    """The untrained network that a configuration asks for."""
+    """Return the untrained network that a configuration asks for."""
     return OneStyle() if isinstance(config, JohnsonConfig) else AnyStyle()

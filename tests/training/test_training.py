@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from safetensors.torch import load_file
 import stylize
 from stylize.errors import CannotContinueError, WeightsError
 from stylize.images import decode
+from stylize.training import loop
 from stylize.training.config import TrainConfig, configure
 from stylize.training.data import read_folder
-from stylize.training.loop import Place, Trainer
+from stylize.training.loop import Place, Trainer, half_precision
 
 ORIGIN = {"versions": "{}", "hardware": "1 x test", "command": "", "git_commit": ""}
 
@@ -138,7 +140,7 @@ def test_photos_of_a_step_share_a_style_where_statistics_are_pooled(photos: Path
     one = trainer(config(photos, photos, tmp_path, vgg, batch=3, pooled_share=0.5, identity_share=0.0))
     one.open()
     assert one.batches is not None
-    content, style = one.batches.at(0)
+    content, style = one.batches.get(0)
     one.close()
     assert (len(content.image), len(style.image)) == (3, 1)
 
@@ -174,3 +176,40 @@ def test_weights_that_carry_code_are_refused(photos: Path, tmp_path: Path) -> No
     torch.save(Path, path)
     with pytest.raises(WeightsError, match=r"vgg\.pth"):
         trainer(config(photos, photos, tmp_path / "out", path))
+
+
+def test_a_checkpoint_is_read_to_the_cpu(
+    photos: Path, vgg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU the optimiser's step counts would else make the host wait for the device at every step."""
+    of = config(photos, photos, tmp_path / "out", vgg, steps=2)
+    state = run(of, None, tmp_path / "s")
+    places: list[object] = []
+    load = torch.load
+
+    def spy(*arguments: Any, **options: Any) -> Any:
+        places.append(options["map_location"])
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(torch, "load", spy)
+    trainer(of).resume(state)
+    assert places == [torch.device("cpu")]
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_emulated_bf16_is_no_reason_to_train_in_it(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool
+) -> None:
+    def supported(including_emulation: bool = True) -> bool:
+        return native or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    of = config(photos, photos, tmp_path / "out", tmp_path)
+    assert half_precision(of, torch.device("cuda")) == native
+
+
+def test_a_steps_time_holds_the_wait_for_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 103.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    pending = [({"step": float(step), "step_s": 0.5}, {"loss": torch.tensor(float(step))}) for step in (1, 2)]
+    assert loop._settled(pending) == [{"step": step, "step_s": 0.5 + 1.5, "loss": step} for step in (1, 2)]
