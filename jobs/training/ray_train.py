@@ -143,16 +143,16 @@ def _work(given: dict[str, Any]) -> None:
     from ray import train
     from ray.train.torch import get_device, prepare_model
 
-    from stylize.training.loop import Place, Trainer
+    from stylize.training.loop import Trainer, WorkerContext
 
     context = train.get_context()
     device = get_device()
     assert isinstance(device, torch.device)
     torch.backends.cudnn.benchmark = True  # every crop has one size
     wrap: Callable[[torch.nn.Module], torch.nn.Module] = lambda module: prepare_model(module, move_to_device=False)  # noqa: E731
-    place = Place(context.get_world_rank(), context.get_world_size(), device, wrap)
-    origin = given["origin"] | {"hardware": f"{place.workers} x {hardware.device_name(device.type)}"}
-    trainer = Trainer(given["config"], given["photos"], given["artworks"], origin, place)
+    worker = WorkerContext(context.get_world_rank(), context.get_world_size(), device, wrap)
+    origin = given["origin"] | {"hardware": f"{worker.workers} x {hardware.device_name(device.type)}"}
+    trainer = Trainer(given["config"], given["photos"], given["artworks"], origin, worker)
     checkpoint = train.get_checkpoint()
     if checkpoint is not None:
         with checkpoint.as_directory() as folder:

@@ -33,7 +33,7 @@ CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerContext:
     """A worker's number among the others, and its device."""
 
     rank: int = 0
@@ -57,24 +57,24 @@ class Trainer:
     """One worker's part of a run. Rank 0 writes losses, samples and weights into `config.out`."""
 
     def __init__(
-        self, config: TrainConfig, photos: Folder, artworks: Folder, origin: dict[str, str], place: Place
+        self, config: TrainConfig, photos: Folder, artworks: Folder, origin: dict[str, str], worker: WorkerContext
     ) -> None:
         """Raises WeightsError or UsageError for weights that are not there or not what they should be.
 
         origin: facts for the weights' metadata, such as versions and hardware.
         """
-        self.config, self.photos, self.artworks, self.place = config, photos, artworks, place
+        self.config, self.photos, self.artworks, self.worker = config, photos, artworks, worker
         self.step = 0
-        self.judge = Judge(config.vgg, place.device, half_precision(config, place.device))
+        self.judge = Judge(config.vgg, worker.device, half_precision(config, worker.device))
         self.origin = origin | {"vgg_sha256": self.judge.sha256}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             model = trainable_model(config)
         started = model.start_from(config.start_from) if config.start_from else None
         self.history: list[dict[str, Any]] = [{"step": 0, "start_from": started, **self._facts()}]
-        self.model = model.to(place.device).to(memory_format=torch.channels_last)
+        self.model = model.to(worker.device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        self.parallel = place.wrap(self.model)
+        self.parallel = worker.wrap(self.model)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), config.learning_rate, weight_decay=1e-4)
         self.batches: Batches | None = None
 
@@ -91,7 +91,7 @@ class Trainer:
 
     def _train(self, save: Callable[[Path | None], None], show: Callable[[TrainStatus], None], scratch: Path) -> None:
         config = self.config
-        losses_file = record.Losses(config.out, self.step) if self.place.rank == 0 else None
+        losses_file = record.Losses(config.out, self.step) if self.worker.rank == 0 else None
         pending: list[tuple[dict[str, float], dict[str, Tensor]]] = []
         while self.step < config.steps:
             pending.append(self._timed_step())
@@ -114,8 +114,8 @@ class Trainer:
 
     def open(self) -> None:
         """Begin to read images."""
-        place = self.place
-        self.batches = Batches(self.config, self.photos, self.artworks, self.judge, place.rank, place.device)
+        worker = self.worker
+        self.batches = Batches(self.config, self.photos, self.artworks, self.judge, worker.rank, worker.device)
 
     def close(self) -> None:
         """Stop reading images."""
@@ -135,7 +135,7 @@ class Trainer:
         return {
             "step": self.step,
             "learning_rate": rate,
-            "images": self.config.batch * self.place.workers,
+            "images": self.config.batch * self.worker.workers,
             "step_s": time.perf_counter() - start,
             "wait_s": self._wait_s() - waited,
         }, parts
@@ -170,7 +170,7 @@ class Trainer:
 
     def _consistency(self, photos: Tensor, style: Tensor, result: Tensor) -> Tensor:
         """Return how far a window of the photos, painted by itself, is from that window of `result`."""
-        seed = f"{self.config.seed}/{self.place.rank}/{self.step}/window"
+        seed = f"{self.config.seed}/{self.worker.rank}/{self.step}/window"
         window = consistency.draw_window(photos.shape[-1], seed)
         with self.judge.autocast():
             part = self.parallel(consistency.part_of(photos, window, seed), style).float()
@@ -250,7 +250,7 @@ class Trainer:
         record.save_sheet(self.config.out / "samples" / f"step_{self.step:06d}.jpg", rows)
 
     def _square(self, path: Path) -> Tensor:
-        return Crops((path,), SAMPLE_PX, 1.0, "").batch(0, 1)[0].to(self.place.device)
+        return Crops((path,), SAMPLE_PX, 1.0, "").batch(0, 1)[0].to(self.worker.device)
 
 
 def half_precision(config: TrainConfig, device: torch.device) -> bool:

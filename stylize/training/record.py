@@ -27,9 +27,7 @@ LOSSES = pa.schema(
         *(pa.field(name, pa.float64(), metadata={"meaning": f"{name} term, unweighted"}) for name in TERMS),
         pa.field("learning_rate", pa.float64()),
         pa.field("images", pa.int64(), metadata={"unit": "1", "meaning": "photos in the step, over all workers"}),
-        pa.field(
-            "step_s", pa.float64(), metadata={"unit": "s", "meaning": "on a GPU, means over some steps"}
-        ),
+        pa.field("step_s", pa.float64(), metadata={"unit": "s", "meaning": "on a GPU, means over some steps"}),
         pa.field("wait_s", pa.float64(), metadata={"unit": "s", "meaning": "of it, waiting for images"}),
     ]
 )

@@ -20,7 +20,7 @@ from stylize.images import decode
 from stylize.training import loop
 from stylize.training.config import TrainConfig, configure
 from stylize.training.data import read_folder
-from stylize.training.loop import Place, Trainer, half_precision
+from stylize.training.loop import Trainer, WorkerContext, half_precision
 
 ORIGIN = {"versions": "{}", "hardware": "1 x test", "command": "", "git_commit": ""}
 
@@ -31,7 +31,7 @@ def config(photos: Path, styles: Path, out: Path, vgg: Path, **changes: object) 
 
 
 def trainer(of: TrainConfig) -> Trainer:
-    return Trainer(of, read_folder(of.photos), read_folder(of.styles), ORIGIN, Place())
+    return Trainer(of, read_folder(of.photos), read_folder(of.styles), ORIGIN, WorkerContext())
 
 
 def run(of: TrainConfig, state: Path | None, scratch: Path) -> Path:
