@@ -68,16 +68,19 @@ def restyle(config: ResolvedConfig, command: str, retry_failed: bool, note: Call
     what is done by then is kept.
     """
     # What is wrong with inputs and settings is said before OUT is made.
-    tasks, total = config.tasks(config.pairs()), config.count_pairs()
+    tasks, survey = config.tasks(config.pairs()), config.survey()
     with signals.handle_signals(), open_output(config.job.out, note) as out:
-        run_id, stats = new_run_id(), RunStats(total)
+        run_id, stats = new_run_id(), RunStats(survey.pairs)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
             refuse_other_shard(config.job, read_runs(out.folder))
             failed = list(store.failed())
             resume = Resume(store.finished(retry_failed), failed, stats, config.job)
             record = RunRecord.begin(run_id, command, retry_failed=retry_failed, config=config.job.model_dump())
+            record.left_out = survey.recorded()
             out.save(record)
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
+            for line in survey.lines():
+                driver.reporter.note(line)
             run = RunContext(out, store, record, driver)
             pending = resume.pending(tasks)
             first = next(pending, None)

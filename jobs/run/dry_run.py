@@ -43,7 +43,8 @@ class _Sample:
 
 def dry_run(config: ResolvedConfig, retry_failed: bool) -> None:
     """Print what a run would do; nothing is written. Raises UsageError where a run would."""
-    job, sample, stats = config.job, _Sample(), RunStats(config.count_pairs())
+    survey = config.survey()
+    job, sample, stats = config.job, _Sample(), RunStats(survey.pairs)
     tasks = config.tasks(sample.watch(config.pairs()))
     with rows_at_hand(job.out) as folder:
         refuse_other_shard(job, read_runs(folder))
@@ -59,4 +60,6 @@ def dry_run(config: ResolvedConfig, retry_failed: bool) -> None:
         print("  ...")
     side = f"{job.resolution_px} px" if job.resolution_px else "as it is"
     print(f"{sample.photos} photos, {sample.size_bytes / 1e6:.1f} MB; long side {side}")
+    for line in survey.lines():
+        print(line)
     print(f"into {job.out}, where {stats.kept} have rows that would be kept; nothing was written")

@@ -44,9 +44,9 @@ class ResolvedConfig:
         weights_sha256: str | None = load_stylizer(self.job.model_copy(update=here)).weights_sha256
         return weights_sha256
 
-    def count_pairs(self) -> int:
-        """Return how many pairs there are; a manifest's counts one as often as it is listed. Raises UsageError."""
-        return pairing.count(self.job, self.style_kind)
+    def survey(self) -> pairing.Survey:
+        """Count pairs, a manifest's as often as they are listed, and what is passed over. Raises UsageError."""
+        return pairing.survey(self.job, self.style_kind)
 
     def pairs(self) -> Iterator[Pair]:
         """Return the pairs, lazily. Raises UsageError at once for inputs that are not there."""

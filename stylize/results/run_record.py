@@ -43,6 +43,8 @@ class RunRecord(BaseModel):
     """A cluster's nodes as the run began."""
     workers: dict[str, dict[str, Any]] = {}
     """Where each worker ran."""
+    left_out: dict[str, list[dict[str, Any]]] = {}
+    """What was passed over in CONTENT and STYLES: what it is called, why, and how many there are."""
     counts: dict[str, int] = {}
     """Tasks by status, those of earlier runs included."""
     last_row_at: str | None = None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+SHOWN = 12
+"""Kinds that a line names, the most frequent first."""
+
 
 class LeftOut:
     """Counts of the files and folders below an input folder that are not restyled."""
@@ -24,8 +27,9 @@ class LeftOut:
         """One line, such as `11 skipped: 9 .psd (PSD is not read), 2 .txt (no image)`; empty for none."""
         if not self._counts:
             return ""
-        kinds = (f"{number} {what} ({reason})" for (what, reason), number in self._counts.most_common())
-        return f"{self.total} skipped: {', '.join(kinds)}"
+        kinds = [f"{number} {what} ({reason})" for (what, reason), number in self._counts.most_common(SHOWN)]
+        more = self.total - sum(number for _, number in self._counts.most_common(SHOWN))
+        return f"{self.total} skipped: {', '.join([*kinds, *([f'{more} more'] if more else [])])}"
 
     def as_records(self) -> list[dict[str, str | int]]:
         """Return one mapping per kind, with what, reason and number, most frequent first, as JSON can hold it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from stylize.tasks.sniffing import asked_together, reason_by_file, reason_by_obj
 from stylize.tasks.task import Input
 
 log = logging.getLogger(__name__)
+
+_USUAL_SUFFIX = re.compile(r"\.[\w+-]{1,12}")
 
 FileKind = Literal["images", "checkpoints"]
 """What is looked for: images, or the checkpoints that are the styles of some methods."""
@@ -121,7 +124,9 @@ class _Wanted:
         return reason_by_suffix(suffix) or ""
 
     def leave_out(self, path: str, reason: str) -> None:
-        self.left_out.add(suffix_of(path) or "without a suffix", reason)
+        suffix = suffix_of(path)
+        # Names from the web have anything behind a dot; each would be a kind of its own.
+        self.left_out.add(suffix if _USUAL_SUFFIX.fullmatch(suffix) else "without a suffix", reason)
 
 
 def _objects(root: ObjectUri, wanted: _Wanted) -> Iterator[Input]:

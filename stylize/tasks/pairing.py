@@ -32,8 +32,15 @@ class Survey:
 
     def lines(self) -> list[str]:
         """Return what is to be told: notes, and what was left out of either folder."""
-        left_out = (("CONTENT", self.content_left_out), ("STYLES", self.styles_left_out))
-        return [*self.notes, *(f"{role}: {one}" for role, one in left_out if one.total)]
+        return [*self.notes, *(f"{role.upper()}: {one}" for role, one in self._left_out().items())]
+
+    def recorded(self) -> dict[str, list[dict[str, str | int]]]:
+        """Return what was left out of either folder, as JSON can hold it."""
+        return {role: one.as_records() for role, one in self._left_out().items()}
+
+    def _left_out(self) -> dict[str, LeftOut]:
+        both = {"content": self.content_left_out, "styles": self.styles_left_out}
+        return {role: one for role, one in both.items() if one.total}
 
 
 def pairs(config: JobConfig, style_kind: FileKind = "images") -> Iterator[Pair]:

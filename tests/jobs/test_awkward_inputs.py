@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
@@ -90,6 +91,7 @@ def awkward(own_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     fill(root / "content")
     plain(root / "styles" / "good.png", (9, 9, 9))
     (root / "styles" / "broken.png").write_bytes(b"no artwork")
+    (root / "styles" / "layers.psd").write_bytes(b"8BPS")
     return root, job(*_words(root), "--actors", 1, prefix=prefix)
 
 
@@ -129,6 +131,13 @@ def test_a_broken_artwork_costs_its_own_pairs_and_is_named(
     found = _rows(awkward[0], "broken.png")
     assert {row["status"] for row in found.values()} == {"corrupt"}
     assert found["dot.png"]["error"] == "style: not an image that can be read"
+
+
+def test_what_is_passed_over_is_told_and_recorded(awkward: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    root, done = awkward
+    assert "STYLES: 1 skipped: 1 .psd (PSD is not read)\n" in done.stdout
+    record = json.loads((root / "out" / "run.json").read_text())
+    assert record["left_out"] == {"styles": [{"what": ".psd", "reason": "PSD is not read", "number": 1}]}
 
 
 def test_odd_names_keep_their_rows_and_their_images_apart(

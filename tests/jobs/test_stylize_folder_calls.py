@@ -32,6 +32,16 @@ def test_dry_run_says_what_it_would_do_and_writes_nothing(
     assert "4 photos" in told
 
 
+def test_dry_run_tells_what_it_passes_over_and_takes_globs(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*map(str, folders), str(tmp_path / "out"), "--dry-run", "--exclude", "cats", "--exclude", "1.*"]
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert "would restyle 2 of 2 pairs with compact" in told
+    assert "CONTENT: 3 skipped: 3 .png (by --exclude)" in told
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -52,7 +62,7 @@ def test_dry_run_says_what_it_would_do_and_writes_nothing(
             "'weights': it is an option of its own; give --weights",
         ),
         (["IN/content", "IN/styles", "OUT", "--set", "name=x"], "setting 'name': there is no such setting"),
-        (["IN/content/cats/0.png", "IN/styles", "OUT"], "CONTENT: not a folder: "),
+        (["IN/content/cats/0.png/x", "IN/styles", "OUT"], "CONTENT: no such folder: "),
         (["IN/content", "IN/styles", "OUT", "--format", "bmp"], "choose from"),
         (["IN/content", "IN/styles", "OUT", "--quality", "0"], "quality: "),
         (["IN/content", "IN/styles", "OUT", "--actors", "many"], "actors: "),

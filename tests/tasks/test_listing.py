@@ -139,6 +139,16 @@ def test_what_is_passed_over_is_counted_by_suffix_and_reason(tmp_path: Path) -> 
     assert str(left_out).startswith("8 skipped: 3 .psd (PSD is not read), ")
 
 
+def test_names_from_the_web_are_not_a_kind_each(tmp_path: Path) -> None:
+    write(tmp_path, *(f"a.php?image={number}" for number in range(40)), *(f"b.x{number}" for number in range(40)))
+    left_out = LeftOut()
+    taken(tmp_path, left_out)
+    assert str(left_out).startswith("80 skipped: 40 without a suffix (no image), ")
+    assert str(left_out).endswith(" more")
+    assert len(str(left_out)) < 400
+    assert sum(int(one["number"]) for one in left_out.as_records()) == 80
+
+
 def test_a_folder_with_nothing_to_take_says_what_is_in_it(tmp_path: Path, folders: tuple[Path, Path]) -> None:
     write(tmp_path / "raws", "a.nef", "b.nef")
     with pytest.raises(UsageError, match=r"no images in this folder; 2 skipped: 2 .nef \(camera raw is not read\)"):
