@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from PIL import Image, UnidentifiedImageError
 
-from stylize.errors import CorruptImageError, UnsupportedImageError
+from stylize.errors import CorruptImageError, UnsupportedImageError, message_of
 
 # MemoryError is not among them: it says nothing about the file.
 DAMAGE = (
@@ -42,7 +42,7 @@ def damage_is_corrupt() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnsupportedImageError(f"refused: {error}") from None
     except DAMAGE as error:
-        line = " ".join(str(error).split())[:200] or type(error).__name__
+        line = message_of(error)
         if any(words in line.lower() for words in _NOT_READ):
             raise UnsupportedImageError(f"a variant that is not read ({line}); save it as PNG or JPEG first") from None
         raise CorruptImageError(f"damaged or cut short: {line}") from None

@@ -185,7 +185,7 @@ def _receive(
     from obstore import exceptions
 
     attempts = Retry(policy)
-    received, meta = 0, None
+    received, meta, was_replaced = 0, None, False
     with as_file_errors(str(where), "read"):
         while True:
             try:
@@ -196,13 +196,14 @@ def _receive(
                 for piece in answer.stream(min_chunk_size=_PIECE_BYTES):
                     take(received, bytes(piece))
                     received += len(piece)
-                    if len(piece) >= _PIECE_BYTES:
+                    if len(piece) >= _PIECE_BYTES and not was_replaced:
                         attempts.progressed()
                 return meta
             except (exceptions.GenericError, exceptions.PreconditionError) as error:
                 replaced = isinstance(error, exceptions.PreconditionError)
                 if not (replaced or may_pass(error)):
                     raise
+                was_replaced |= replaced
                 if replaced or meta is None or not meta["e_tag"]:
                     received = 0
                     take(0, b"")

@@ -43,9 +43,12 @@ def may_pass(error: Exception) -> bool:
     """Return whether the same request may get another answer: throttling, trouble in the store or on the way to it."""
     from obstore import exceptions
 
+    text = _without_debug(error)
+    if isinstance(error, FileNotFoundError):
+        # An upload in parts that was ended, its answer lost, cannot be given up: the object is written once more.
+        return "<Code>NoSuchUpload</Code>" in text
     if not isinstance(error, exceptions.GenericError):
         return False
-    text = _without_debug(error)
     status = _status(text)
     return status in _PASSING or status >= 500 or (status == 0 and "HTTP error: " in text)
 
@@ -81,7 +84,9 @@ def as_file_errors(uri: str, done: str) -> Iterator[None]:
     name = one_line(uri)
     try:
         yield
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if may_pass(error):
+            raise _told(name, done, error) from None
         raise FileNotFoundError(f"no such {'object' if done == 'read' else 'bucket'}: {name}") from None
     except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
         if done == "read":

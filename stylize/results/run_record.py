@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, message_of, one_line
 from stylize.io.files import writing
 from stylize.measure import hardware
 from stylize.results.read import write_json_atomic
@@ -96,7 +96,7 @@ def read_runs(folder: Path) -> list[RunRecord]:
         first = error.errors()[0]
         problem = f"{'.'.join(map(str, first['loc'])) or 'a run'}: {first['msg']}"
     except (ValueError, AttributeError, TypeError) as error:
-        problem = " ".join(str(error).split())
+        problem = message_of(error)
     raise UsageError(f"{one_line(path)} is not the record of a run ({problem}): mend it, or move it away")
 
 

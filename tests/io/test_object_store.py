@@ -89,7 +89,7 @@ def test_what_is_not_there_or_refused_says_so_without_the_key_id(s3: Bucket) -> 
 def test_names_come_lazily_and_only_from_below_the_folder(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("in/a.jpg", "in/deep/b.jpg", "inside/c.jpg", "d.jpg"):
         s3.put(key, b"x")
-    assert [found.name for found in object_store.names("s3://pictures/in/")] == ["a.jpg", "deep/b.jpg"]
+    assert [info.name for info in object_store.names("s3://pictures/in/")] == ["a.jpg", "deep/b.jpg"]
     put_several_pages(s3, monkeypatch)
     s3.s3.requests = 0
     listing = object_store.names("s3://pictures/many")
@@ -170,7 +170,7 @@ def test_conditional_write_says_who_was_first(s3: Bucket) -> None:
 def test_listing_that_breaks_off_goes_on_where_it_was(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     put_several_pages(s3, monkeypatch)
     s3.s3.faults = ["cut", None, "cut", "cut"]
-    assert [found.name for found in object_store.names("s3://pictures/many")] == [f"{n:03}" for n in range(130)]
+    assert [info.name for info in object_store.names("s3://pictures/many")] == [f"{n:03}" for n in range(130)]
     assert s3.s3.faults == []
 
 
@@ -268,7 +268,7 @@ def test_objects_that_stand_for_folders_are_neither_names_weights_nor_rows(
         s3.put(marker, b"")
     s3.put("w/a.pth", b"1")
     s3.put("out/rows/part-1.parquet", b"rows")
-    assert "" not in [found.name for found in object_store.names("s3://pictures/w")]
+    assert "" not in [info.name for info in object_store.names("s3://pictures/w")]
     assert [path.name for path in at_hand("s3://pictures/w").rglob("*")] == ["a.pth"]
     copy_run("s3://pictures/out", tmp_path / "copy")
     assert [path.name for path in (tmp_path / "copy/rows").iterdir()] == ["part-1.parquet"]

@@ -57,9 +57,7 @@ def test_objects_are_written_whole_listed_and_removed(google: Google) -> None:
     object_store.put("gs://pictures/large/big", data)
     assert object_store.read("gs://pictures/large/big") == data
     google[0].s3.faults = []
-    assert [(found.name, found.size_bytes) for found in object_store.names("gs://pictures/large")] == [
-        ("big", len(data))
-    ]
+    assert [(info.name, info.size_bytes) for info in object_store.names("gs://pictures/large")] == [("big", len(data))]
     for _ in range(2):
         object_store.remove("gs://pictures/large/big")
     assert object_store.head("gs://pictures/large/big") is None
@@ -86,7 +84,7 @@ def test_whole_job_in_a_bucket(google: Google, local_ray: str, capsys: pytest.Ca
     done = call(stylize_folder, *words)
     made.s3.faults = []
     assert done.returncode == 0, done.stderr
-    keys = [found.name for found in object_store.names("gs://pictures/out/rows")]
+    keys = [info.name for info in object_store.names("gs://pictures/out/rows")]
     frame = pd.concat([pd.read_parquet(io.BytesIO(object_store.read(f"gs://pictures/out/rows/{key}"))) for key in keys])
     assert frame["task_id"].is_unique
     assert sorted(frame["content_uri"]) == sorted(f"gs://pictures/content/kind{n % 2}/{n:02}.png" for n in range(8))

@@ -79,9 +79,9 @@ def test_whole_job_in_a_bucket_survives_throttling_and_cut_connections(s3: Bucke
 def test_credentials_stand_nowhere(s3: Bucket, own_ray: None) -> None:
     done = job("s3://pictures/content", "s3://pictures/styles", "s3://pictures/secret", *SMALL)
     written = done.stdout + done.stderr
-    for found in object_store.names("s3://pictures/secret"):
-        if not found.name.startswith("images/"):
-            written += object_store.read(f"s3://pictures/secret/{found.name}").decode(errors="replace")
+    for info in object_store.names("s3://pictures/secret"):
+        if not info.name.startswith("images/"):
+            written += object_store.read(f"s3://pictures/secret/{info.name}").decode(errors="replace")
     written += rows("s3://pictures/secret").to_csv()
     assert done.returncode == 0
     assert "KEY-ID-HERE" not in written

@@ -195,7 +195,7 @@ def test_part_that_was_written_while_out_was_lost_is_taken_back(s3: Bucket) -> N
         s3.s3.requests = 0
         with pytest.raises(CannotContinueError, match="another run has it"):
             mirror.put(name, b"rows", new=new)
-    assert [found.name for found in object_store.names(f"{OUT}/rows")] == ["part-0"]
+    assert [info.name for info in object_store.names(f"{OUT}/rows")] == ["part-0"]
     assert len(lost) == 2
 
 

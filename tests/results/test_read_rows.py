@@ -43,9 +43,9 @@ def test_one_row_a_task_is_read_even_from_an_unmended_folder(tmp_path: Path) -> 
     duplicated(tmp_path)
     table = read_rows(tmp_path)
     assert table.schema.equals(SCHEMA, check_metadata=True)
-    found = dict(zip(table["seed"].to_pylist(), table["status"].to_pylist(), strict=True))
+    statuses = dict(zip(table["seed"].to_pylist(), table["status"].to_pylist(), strict=True))
     assert table.num_rows == 5
-    assert found == {0: "failed", 1: "ok", 2: "failed", 3: "ok", 4: "failed"}
+    assert statuses == {0: "failed", 1: "ok", 2: "failed", 3: "ok", 4: "failed"}
 
 
 def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:

@@ -254,6 +254,6 @@ def test_a_merge_that_only_seemed_to_fail_leaves_no_row_twice(tmp_path: Path, ca
         store.compact()
         assert s3.s3.faults == []
         assert "were not merged" in caplog.text
-        there = [found.name for found in object_store.names("s3://pictures/out/rows")]
+        there = [info.name for info in object_store.names("s3://pictures/out/rows")]
         assert there == [part.name for part in parts(tmp_path)]
         assert len(there) == 5

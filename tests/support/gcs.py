@@ -57,9 +57,10 @@ class Generations(Proxy):
             def judged(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
                 path = urlsplit(self.path).path
                 wanted = self.headers.get(CONDITION)
-                if wanted is not None or self.command == "DELETE":
+                deletes = self.command == "DELETE" and "uploadId" not in self.path  # else it ends an upload in parts
+                if wanted is not None or deletes:
                     there = self.ask("HEAD")[0] == 200
-                    if self.command == "DELETE" and not there:
+                    if deletes and not there:
                         return 404, [], b"<Error><Code>NoSuchKey</Code></Error>"
                     if wanted is not None:
                         outer.conditions.append(wanted)

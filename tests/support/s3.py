@@ -7,7 +7,7 @@ import http.client
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -71,15 +71,16 @@ class Proxy:
 class FaultyS3(Proxy):
     """`url` leads to the server through the proxy.
 
-    `faults` are used up a request each: a status, seconds to wait, "cut" a body, "lose" the answer, or None. All
-    requests whose verb and path hold `failing` get a 503.
+    `faults` are used up one per request: a status, seconds to wait, "cut" a body, "lose" the answer, something to call
+    before the server is asked, or None. All requests whose verb and path hold `failing` get a 503.
     """
 
     def __init__(self, target: int) -> None:
-        self.faults: list[int | float | str | None] = []
+        self.faults: list[int | float | str | Callable[[], object] | None] = []
         self.failing: str | None = None
         self.requests = 0
         self.authorizations: list[str] = []
+        self.ranges: list[str | None] = []
         outer = self
 
         class Handler(Answering):
@@ -90,6 +91,9 @@ class FaultyS3(Proxy):
                 fault = outer.faults.pop(0) if outer.faults else None
                 if outer.failing is not None and outer.failing in f"{self.command} {self.path}":
                     fault = 503
+                outer.ranges.append(self.headers.get("Range"))
+                if callable(fault):
+                    fault()
                 if isinstance(fault, float):
                     time.sleep(fault)
                 if isinstance(fault, int):
