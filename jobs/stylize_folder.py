@@ -15,9 +15,9 @@ from typing import Any
 
 from jobs.progress import json_lines, log_format
 from jobs.run import signals
-from jobs.run.context import restyle
 from jobs.run.dry_run import dry_run
 from jobs.run.resolve import resolve
+from jobs.run.restyle import restyle
 from jobs.run.result import RunResult
 from stylize import cli
 from stylize import config as configs

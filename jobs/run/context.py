@@ -1,34 +1,17 @@
-"""A run under way, and that of the main job from OUT that it holds to the last row."""
+"""A run under way: what it writes to, and what it has counted. The main job's and a sweep's are alike in this."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 
-import pyarrow as pa
-
-from jobs.progress import log_format
-from jobs.progress.reporter import Reporter
 from jobs.progress.stats import RunStats
-from jobs.run import signals
 from jobs.run.driver import Driver
-from jobs.run.output_dir import OutputDir, new_run_id, open_output
-from jobs.run.resolve import ResolvedConfig
-from jobs.run.result import RunResult, summarized
-from jobs.run.resume import Resume, refuse_other_shard
-from jobs.scheduler import preflight
-from jobs.scheduler.ray_runtime import local_or_cluster
+from jobs.run.output_dir import OutputDir
 from jobs.scheduler.scheduler import Scheduler
-from jobs.scheduler.worker import MakeRunner
-from stylize.config import JobConfig
 from stylize.errors import CannotContinueError
-from stylize.results.run_record import RunRecord, now, read_runs
-from stylize.results.schema import Row, to_batch
+from stylize.results.run_record import RunRecord, now
 from stylize.results.store import RowStore
-from stylize.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -59,64 +42,3 @@ class RunContext:
         self.record.counts = self.stats.counts
         self.record.finished_at = now()
         self.out.save(self.record)
-
-
-def restyle(config: ResolvedConfig, command: str, retry_failed: bool, note: Callable[[str], None]) -> RunResult:
-    """Do what is left of a run's tasks, and return how it ended. `note` gets lines about what no progress shows.
-
-    command: what run.json says that the run was called by. Raises UsageError, CannotContinueError, KeyboardInterrupt;
-    what is done by then is kept.
-    """
-    # What is wrong with inputs and settings is said before OUT is made.
-    tasks, survey = config.tasks(config.pairs()), config.survey()
-    with signals.handle_signals(), open_output(config.job.out, note) as out:
-        run_id, stats = new_run_id(), RunStats(survey.pairs)
-        with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
-            refuse_other_shard(config.job, read_runs(out.folder))
-            failed = list(store.failed())
-            resume = Resume(store.finished(retry_failed), failed, stats, config.job)
-            record = RunRecord.begin(run_id, command, retry_failed=retry_failed, config=config.job.model_dump())
-            record.left_out = survey.recorded()
-            out.save(record)
-            driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
-            for line in survey.lines():
-                driver.reporter.note(line)
-            run = RunContext(out, store, record, driver)
-            pending = resume.pending(tasks)
-            first = next(pending, None)
-            if first is None:
-                note(f"nothing to do: all {stats.kept} tasks have their rows already")
-            else:
-                _do_tasks(run, config, first, pending)
-        run.finish()
-        return summarized(out, run_id, stats.counts)
-
-
-def _do_tasks(run: RunContext, config: ResolvedConfig, first: Task, others: Iterator[Task]) -> None:
-    from jobs.progress.prometheus import Metrics
-
-    job, run_id, options = config.job, run.record.run_id, config.scheduler_options()
-    ray = local_or_cluster(job.address, job.cpus_per_actor, job.gpus_per_actor)
-    with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
-        if run.stats.kept:
-            reporter.note("resuming: tasks that have rows already are not done again")
-        make = MakeRunner(job, run_id, run.out.token)
-        if shared:
-            required = preflight.requirements(job, first.pair, run.out.token)
-            run.record.nodes = preflight.check_nodes(options, required, reporter.note)
-            run.out.save(run.record)
-            make.check = required.check
-        with Scheduler(make, partial(_lost_row, job, run_id), options, notify=reporter.note) as scheduler:
-            reporter.watch(scheduler, Metrics(job.stylizer, run_id))
-            try:
-                run.driver.run(scheduler, itertools.chain([first], others))
-            finally:
-                # Not after Ray's end: who sends SIGTERM may not wait for that.
-                run.save_progress(scheduler)
-
-
-def _lost_row(job: JobConfig, run_id: str, task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
-    """Return the row of a task whose worker cannot make it."""
-    from stylize.pipeline.failures import lost_row
-
-    return to_batch([lost_row(job, run_id, task, status, error, where)])
