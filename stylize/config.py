@@ -10,6 +10,7 @@ from stylize.cli import Groups, Metavar, PathText
 from stylize.errors import UsageError
 from stylize.images import STYLE_RESOLUTION_PX
 from stylize.io.location import normalized
+from stylize.naming import check_template
 from stylize.validation import validated
 
 LEAST_SHARE = 1e-4
@@ -21,7 +22,7 @@ GROUPS: Groups = {
     "method": (
         "stylizer", "weights", "settings", "precision", "device", "seed", "resolution_px", "style_resolution_px",
     ),
-    "output": ("format", "quality"),
+    "output": ("format", "quality", "layout", "name"),
     "workers": (
         "actors", "cpus_per_actor", "gpus_per_actor", "io_threads", "batch_size", "timeout_s", "retries", "address",
     ),
@@ -91,6 +92,13 @@ class JobConfig(BaseModel):
 
     format: Literal["jpg", "png", "webp"] = Field("jpg", description="image format of the results")
     quality: int = Field(95, ge=1, le=100, description="quality of jpg and webp, 1 to 100")
+    layout: Literal["by-style", "by-photo", "flat"] = Field(
+        "by-style",
+        description="by-style: images/<artwork's path>/<photo's path>; by-photo: the other way round; flat: no folders",
+    )
+    name: Annotated[str, Metavar("TEMPLATE")] | None = Field(
+        None, description="names of the results instead of a layout, such as {photo}/{style_name}-{method}"
+    )
 
     actors: int | Literal["auto"] = Field(
         "auto", description="number of workers; auto: as many as the cluster has room for"
@@ -156,6 +164,11 @@ class JobConfig(BaseModel):
         if 0 < value < LEAST_SHARE or (value > 1 and value % 1):
             raise ValueError(f"give 0, a fraction of at least {LEAST_SHARE:g} and below 1, or a whole number")
         return value
+
+    @field_validator("name")
+    @classmethod
+    def _template(cls, value: str | None) -> str | None:
+        return None if value is None else check_template(value)
 
     @field_validator("shard")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 import unicodedata
+from collections.abc import Iterator
 from urllib.parse import unquote
 
 from stylize.errors import UsageError
@@ -11,7 +12,7 @@ from stylize.errors import UsageError
 MAX_STEM_BYTES = 80
 MAX_FOLDERS = 8
 """Of each tree, the innermost: deeper ones are left out of the name, so that no path is too long."""
-KEY_DIGITS = 8
+KEY_DIGITS = 10
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{n}" for p in ("com", "lpt") for n in "0123456789¹²³")}
 
 LAYOUTS = {"by-style": "{style}/{photo}", "by-photo": "{photo}/{style}", "flat": "{photo_flat}--{style_flat}"}
@@ -81,6 +82,16 @@ def mirrored(uri: str, root: str | None) -> str:
     below = inside[len(above) :] if above is not None and inside.startswith(above) else inside.rpartition("/")[2]
     *folders, last = below.split("/")
     return "/".join([*(_part(folder) for folder in folders[-MAX_FOLDERS:] if folder), stem(last)])
+
+
+def below_images(uri: str) -> Iterator[str]:
+    """Return what may be a result's name below its OUT/images, without suffix: OUT may have been moved since."""
+    path = _path(uri)
+    start = path.find("/images/")
+    while start >= 0:
+        name = path[start + len("/images/") :]
+        yield name.rpartition(".")[0] or name
+        start = path.find("/images/", start + 1)
 
 
 def stem(uri: str) -> str:

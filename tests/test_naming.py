@@ -97,12 +97,12 @@ def test_of_many_folders_the_innermost_are_kept() -> None:
 )
 def test_layouts_say_which_tree_comes_first(layout: str, expected: str) -> None:
     assert fill(LAYOUTS[layout], "day/a", "ink/wash", "compact", KEY, keyed=False) == expected
-    assert fill(LAYOUTS[layout], "day/a", "ink/wash", "compact", KEY, keyed=True) == f"{expected}--01234567"
+    assert fill(LAYOUTS[layout], "day/a", "ink/wash", "compact", KEY, keyed=True) == f"{expected}--0123456789"
 
 
 def test_a_template_of_ones_own_names_method_and_key() -> None:
     template = check_template("{method}/{style_name}_{photo_name}_{key}")
-    assert fill(template, "day/a", "ink/wash", "my.module:Class", KEY, keyed=True) == "my/wash_a_01234567"
+    assert fill(template, "day/a", "ink/wash", "my.module:Class", KEY, keyed=True) == "my/wash_a_0123456789"
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,14 @@ from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize import config as configs
+from stylize import naming
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError
+from stylize.io.location import locate
 from stylize.measure import hardware
 from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
+from stylize.tasks.output_names import OutputNames
 from stylize.tasks.task import Pair, Task
 
 RANDOM = "random"
@@ -52,9 +55,16 @@ class ResolvedConfig:
         """Return the pairs, lazily. Raises UsageError at once for inputs that are not there."""
         return pairing.pairs(self.job, self.style_kind)
 
-    def tasks(self, pairs: Iterable[Pair]) -> Iterator[Task]:
-        """Return the tasks of pairs, lazily; their keys need `weights_sha256` at once."""
-        return pairing.tasks(pairs, self.job.result_settings(), self.weights_sha256, self.job.format)
+    def tasks(self, pairs: Iterable[Pair], names: OutputNames | None = None) -> Iterator[Task]:
+        """Return the tasks of pairs, lazily; their keys need `weights_sha256` at once. `names` names their results."""
+        name = None if names is None else names.name
+        return pairing.tasks(pairs, self.job.result_settings(), self.weights_sha256, self.job.format, name)
+
+    def output_names(self) -> OutputNames:
+        """Return what names the results: after the folders below CONTENT and STYLES, or below a manifest's own."""
+        job = self.job
+        roots = (job.content, job.styles) if job.manifest is None else (str(locate(job.manifest).parent),) * 2
+        return OutputNames(job.name or naming.LAYOUTS[job.layout], job.stylizer, job.format, *roots)
 
     def scheduler_options(self) -> SchedulerOptions:
         """Return how many workers there are, what each takes, and when a task is given up."""

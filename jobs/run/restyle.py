@@ -26,6 +26,7 @@ from stylize.config import JobConfig
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
+from stylize.tasks.output_names import NamesInUse
 from stylize.tasks.task import Task
 
 
@@ -36,11 +37,13 @@ def restyle(config: ResolvedConfig, command: str, retry_failed: bool, note: Call
     what is done by then is kept.
     """
     # What is wrong with inputs and settings is said before OUT is made.
-    tasks, survey = config.tasks(config.pairs()), config.survey()
+    names = config.output_names()
+    tasks, survey = config.tasks(config.pairs(), names), config.survey()
     with signals.handle_signals(), open_output(config.job.out, note) as out:
         run_id, stats = new_run_id(), RunStats(survey.pairs)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
             refuse_other_shard(config.job, read_runs(out.folder))
+            names.spare(NamesInUse(store.results()))
             failed = list(store.failed())
             resume = Resume(store.finished(retry_failed), failed, stats, config.job)
             record = RunRecord.begin(run_id, command, retry_failed=retry_failed, config=config.job.model_dump())

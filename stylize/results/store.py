@@ -120,6 +120,13 @@ class RowStore:
             self._to_replace.update((key, name) for key, good in zip(keys, ok, strict=True) if not good)
         return done
 
+    def results(self) -> Iterator[tuple[str, str]]:
+        """Yield the `output_uri` and the `task_id` of each row that has an image."""
+        self.flush()
+        for _, batch in self._batches(["output_uri", "task_id"]):
+            there = batch.filter(pc.is_valid(batch.column("output_uri")))
+            yield from zip(*(there.column(name).to_pylist() for name in ("output_uri", "task_id")), strict=True)
+
     def failed(self) -> Iterator[Failed]:
         """Yield the tasks whose row is not `ok`; from here on, a new row of theirs, or `retire`, replaces that row."""
         self.flush()

@@ -14,9 +14,13 @@ from stylize.tasks.task import Pair
 class NamesInUse:
     """The names that OUT's rows give to their results, and to which task each belongs; 16 bytes per row."""
 
-    def __init__(self, names: Iterable[tuple[str, str]] = ()) -> None:
-        """`names` are pairs of a name below OUT/images without suffix and its `task_id`."""
-        pairs = [(_number(naming.same_file(name)), _number(task_id)) for name, task_id in names]
+    def __init__(self, results: Iterable[tuple[str, str]] = ()) -> None:
+        """`results` are pairs of a row's `output_uri` and its `task_id`."""
+        pairs = [
+            (_number(naming.same_file(name)), _number(task_id))
+            for uri, task_id in results
+            for name in naming.below_images(uri)
+        ]
         table = np.array(sorted(pairs), np.uint64).reshape(-1, 2)
         self._names, self._tasks = table[:, 0].copy(), table[:, 1].copy()
 
@@ -40,12 +44,15 @@ class OutputNames:
         suffix: str,
         content_root: str | None = None,
         style_root: str | None = None,
-        in_use: NamesInUse | None = None,
     ) -> None:
         self._template, self._method, self._suffix = template, method, suffix
         self._content_root, self._style_root = content_root, style_root
-        self._in_use = in_use or NamesInUse()
+        self._in_use = NamesInUse()
         self._given: set[int] = set()
+
+    def spare(self, in_use: NamesInUse) -> None:
+        """Give none of these names to another task; to be called before the first name is asked for."""
+        self._in_use = in_use
 
     def name(self, pair: Pair, task_id: str) -> str:
         """Return the name below OUT/images, suffix and all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,9 @@ def pair(photo: str, artwork: str = "/art/ink/wash.jpg") -> Pair:
 
 
 def names(in_use: NamesInUse | None = None, layout: str = "by-style") -> OutputNames:
-    return OutputNames(LAYOUTS[layout], "compact", "jpg", "/photos", "/art", in_use)
+    own = OutputNames(LAYOUTS[layout], "compact", "jpg", "/photos", "/art")
+    own.spare(in_use or NamesInUse())
+    return own
 
 
 def test_a_photos_place_is_kept_and_no_key_stands_in_its_name() -> None:
@@ -35,12 +38,16 @@ def test_two_photos_of_one_name_in_two_folders_stay_apart_without_a_key() -> Non
 def test_of_two_photos_that_differ_in_suffix_alone_the_second_gets_its_key() -> None:
     own = names()
     assert own.name(pair("/photos/a.heic"), FIRST) == "ink/wash/a.jpg"
-    assert own.name(pair("/photos/A.png"), SECOND) == "ink/wash/A--22222222.jpg"
+    assert own.name(pair("/photos/A.png"), SECOND) == "ink/wash/A--2222222222.jpg"
 
 
-def test_a_name_that_out_holds_for_another_task_gets_a_key_and_its_own_does_not() -> None:
-    in_use = NamesInUse([("ink/wash/a", FIRST)])
-    assert names(in_use).name(pair("/photos/a.jpg"), SECOND) == "ink/wash/a--22222222.jpg"
+@pytest.mark.parametrize(
+    "uri",
+    ["/out/images/ink/wash/a.png", "s3://b/images/out/images/ink/wash/a.jpg", "file:///%FF/images/ink/wash/a.jpg"],
+)
+def test_a_name_that_out_holds_for_another_task_gets_a_key_and_its_own_does_not(uri: str) -> None:
+    in_use = NamesInUse([(uri, FIRST)])
+    assert names(in_use).name(pair("/photos/a.jpg"), SECOND) == "ink/wash/a--2222222222.jpg"
     assert names(in_use).name(pair("/photos/a.jpg"), FIRST) == "ink/wash/a.jpg"
     assert names(in_use).name(pair("/photos/b.jpg"), SECOND) == "ink/wash/b.jpg"
 
@@ -50,7 +57,7 @@ def test_folders_that_read_as_one_path_stay_apart() -> None:
     first = own.name(pair("/photos/a/b.jpg", "/art/ink.jpg"), FIRST)
     second = own.name(pair("/photos/b.jpg", "/art/ink/a.jpg"), SECOND)
     assert first == "ink/a/b.jpg"
-    assert second == "ink/a/b--22222222.jpg"
+    assert second == "ink/a/b--2222222222.jpg"
 
 
 PART = st.text("aA.- /é", min_size=1, max_size=6)
