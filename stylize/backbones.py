@@ -161,7 +161,8 @@ def load_backbone(
     state = files.read(weights, expected) if weights is not None else _from_torchvision(name, expected, option)
     own = net.trunk.state_dict()
     counters = {key: value for key, value in own.items() if key.endswith("num_batches_tracked")}
-    used = {key: value for key, value in state.tensors.items() if key in own}
+    fitted = state.fitted(own.keys() - counters.keys())
+    used = {key: value for key, value in fitted.tensors.items() if key in own}
     files.fill(net.trunk, files.State(state.path, counters | used, state.sha256), expected)
     return net, state
 

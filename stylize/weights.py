@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import re
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,15 @@ from stylize.errors import WeightsError
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".model", ".tar", ".ckpt")
 """What weights files are called; `.model` and `.pth.tar` are what the published ones use."""
+
+_WRAPPERS = (
+    "state_dict", "model_state_dict", "params_ema", "params", "model_state", "model", "network", "net", "weights",
+)  # fmt: skip
+"""Under which names training programs keep a network's tensors, the likeliest first."""
+_WRAPPED = re.compile(r"(^|\.)(?:module|_orig_mod)\.")
+"""What running on several devices or compiling puts into the names of tensors."""
+_PREFIXES = ("model.", "network.", "net.", "generator.")
+"""What a program's own class puts before all names."""
 
 Rename = Callable[[str], str | None]
 """A tensor's name in a file to its name in a network; None leaves it out."""
@@ -30,6 +40,32 @@ class State:
     path: Path
     tensors: Mapping[str, Tensor]
     sha256: str
+
+    def fitted(self, wanted: Collection[str], rename: Rename = str) -> State:
+        """Return the state renamed, without as much of what programs put before names as makes all `wanted` appear.
+
+        Where nothing does, it is renamed as it stands.
+        """
+        state = self
+        while True:
+            renamed = state.renamed(rename)
+            if renamed.tensors.keys() >= set(wanted):
+                return renamed
+            shorter = state._shortened()
+            if shorter is None:
+                return self.renamed(rename)
+            state = shorter
+
+    def _shortened(self) -> State | None:
+        """Return the state with one thing less before all names, None where nothing is left to take away."""
+        names = list(self.tensors)
+        plain = [_WRAPPED.sub(r"\1", name) for name in names]
+        if plain == names:
+            prefix = next((one for one in _PREFIXES if names and all(name.startswith(one) for name in names)), None)
+            if prefix is None:
+                return None
+            plain = [name.removeprefix(prefix) for name in names]
+        return State(self.path, dict(zip(plain, self.tensors.values(), strict=True)), self.sha256)
 
     def renamed(self, rename: Rename) -> State:
         """The same with other names; a name that becomes None is left out."""
@@ -59,12 +95,13 @@ def parse(data: bytes, path: Path, expected: str) -> State:
     return State(path, tensors, hashlib.sha256(data).hexdigest())
 
 
-def fill(net: nn.Module, state: State, expected: str) -> None:
-    """Copy a state's tensors into a network of exactly these names and shapes.
+def fill(net: nn.Module, state: State, expected: str, rename: Rename = str) -> None:
+    """Copy a state's tensors into a network of exactly these names and shapes, once renamed as it is `fitted`.
 
     Raises WeightsError naming the file, the first tensor that does not fit, and what was expected.
     """
     wanted = net.state_dict()
+    state = state.fitted(wanted.keys(), rename)
     for name, target in wanted.items():
         if name not in state.tensors:
             raise WeightsError(f"{state.path}: holds no {name}; expected {expected}")
@@ -78,6 +115,25 @@ def fill(net: nn.Module, state: State, expected: str) -> None:
     if extra is not None:
         raise WeightsError(f"{state.path}: holds {extra}, which is not part of it; expected {expected}")
     net.load_state_dict(dict(state.tensors))
+
+
+def file_like(folder: Path, name: str) -> Path:
+    """Return the file of a folder that is called `name`, or else as training programs call theirs.
+
+    `decoder.pth` is also `decoder_iter_160000.pth.tar`: the same word in front, another suffix of weights, the highest
+    number. Raises WeightsError where several fit without one.
+    """
+    if (folder / name).exists():
+        return folder / name
+    word = name.partition(".")[0].lower()
+    alike = [path for path in folder.iterdir() if re.match(rf"{re.escape(word)}(?![a-z])", path.name.lower())]
+    alike = sorted(path for path in alike if path.name.lower().endswith(SUFFIXES))
+    numbers = {path: [int(digits) for digits in re.findall(r"\d+", path.name)] for path in alike}
+    best = max(alike, key=lambda path: numbers[path], default=folder / name)
+    if sum(numbers[path] == numbers[best] for path in alike) > 1:
+        listed = ", ".join(path.name for path in alike)
+        raise WeightsError(f"{folder}: {listed} could each be {name}; leave one of them there")
+    return best
 
 
 def together(states: list[State]) -> str:
@@ -111,8 +167,11 @@ def _pickle(data: bytes, path: Path, expected: str) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: {why}; expected {expected}") from None
     except Exception as error:  # torch raises whatever the damage happens to hit
         raise WeightsError(f"{path}: damaged or no weights file ({_line(error)}); expected {expected}") from None
-    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
-        loaded = loaded["state_dict"]
+    while isinstance(loaded, dict):
+        inner = next((loaded[name] for name in _WRAPPERS if isinstance(loaded.get(name), dict)), None)
+        if inner is None:
+            break
+        loaded = inner
     if not isinstance(loaded, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
     ):

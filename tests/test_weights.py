@@ -62,6 +62,49 @@ def test_state_dict_of_a_training_checkpoint_is_found(tmp_path: Path) -> None:
     assert weights.read(tmp_path / "a.pth", EXPECTED).tensors.keys() == TENSORS.keys()
 
 
+@pytest.mark.parametrize("name", ["state_dict", "model", "model_state_dict", "net", "params", "params_ema"])
+def test_tensors_are_found_under_the_names_that_programs_keep_them(tmp_path: Path, name: str) -> None:
+    kept: dict[str, object] = {"epoch": 3, "optimizer": {"lr": 1.0}, name: TENSORS}
+    for content in (kept, {"model": kept}):
+        torch.save(content, tmp_path / "a.pth")
+        assert weights.read(tmp_path / "a.pth", EXPECTED).tensors.keys() == TENSORS.keys()
+
+
+@pytest.mark.parametrize(
+    "before", ["module.", "_orig_mod.", "model.", "net.", "module._orig_mod.", "_orig_mod.model.", "net.module.net."]
+)
+def test_what_programs_put_before_names_is_taken_away_until_they_fit(before: str) -> None:
+    tiny = net()
+    weights.fill(tiny, state({before + name: value for name, value in TENSORS.items()}), EXPECTED)
+    assert all(torch.equal(value, TENSORS[key]) for key, value in tiny.state_dict().items())
+
+
+def test_no_more_is_taken_away_than_makes_the_names_fit() -> None:
+    inner = nn.ModuleDict({"net": net()})
+    tensors = {f"model.net.{name}": value for name, value in TENSORS.items()}
+    weights.fill(inner, state(tensors), EXPECTED)
+    # A part that was compiled has it between its names.
+    weights.fill(inner, state({f"net._orig_mod.{name}": value for name, value in TENSORS.items()}), EXPECTED)
+    assert "holds no 0.weight" in line(
+        lambda: weights.fill(net(), state({f"other.{name}": value for name, value in TENSORS.items()}), EXPECTED),
+        "tiny.pth",
+    )
+
+
+def test_a_file_is_found_as_training_programs_call_it(tmp_path: Path) -> None:
+    names = ("decoder_iter_9000.pth.tar", "Decoder_iter_160000.pth.tar", "decoder_iter_160001.txt", "decoders.pth")
+    for name in names:
+        (tmp_path / name).touch()
+    assert weights.file_like(tmp_path, "decoder.pth").name == "Decoder_iter_160000.pth.tar"
+    assert weights.file_like(tmp_path, "encoder.pth") == tmp_path / "encoder.pth"
+    (tmp_path / "decoder.pth").touch()
+    assert weights.file_like(tmp_path, "decoder.pth").name == "decoder.pth"
+    for name in ("encoder-a.pth", "encoder-b.pth"):
+        (tmp_path / name).touch()
+    with pytest.raises(WeightsError, match=r"encoder-a\.pth, encoder-b\.pth could each be encoder\.pth"):
+        weights.file_like(tmp_path, "encoder.pth")
+
+
 def test_files_of_before_the_zip_format_are_read(tmp_path: Path) -> None:
     torch.save(TENSORS, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
     assert torch.equal(weights.read(tmp_path / "a.pth", EXPECTED).tensors["0.bias"], TENSORS["0.bias"])
@@ -69,7 +112,7 @@ def test_files_of_before_the_zip_format_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [[torch.ones(1)], torch.ones(1), {"0.weight": 3}, {"model": TENSORS}, {0: torch.ones(1)}, None],
+    [[torch.ones(1)], torch.ones(1), {"0.weight": 3}, {"mine": TENSORS}, {0: torch.ones(1)}, None],
     ids=["list", "tensor", "numbers", "nested", "numbered", "none"],
 )
 def test_what_is_no_plain_state_dict_is_refused(tmp_path: Path, content: object) -> None:

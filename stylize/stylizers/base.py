@@ -119,8 +119,8 @@ class Stylizer(ABC):
         states = []
         for file, part in parts.items():
             expected = f"{self.name}'s {file}"
-            states.append(files.read(folder / file, expected))
-            files.fill(part, states[-1].renamed(rename), expected)
+            states.append(files.read(files.file_like(folder, file), expected))
+            files.fill(part, states[-1], expected, rename)
         self.note(states)
 
     def note(self, states: list[files.State]) -> None:

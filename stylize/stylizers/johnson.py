@@ -145,7 +145,7 @@ class Johnson(_feedforward.FeedForward):
 
     def _network(self, state: files.State) -> nn.Module:
         net = TransformerNet()
-        files.fill(net, state.renamed(plain_name), self.needs or "")
+        files.fill(net, state, self.needs or "", plain_name)
         return self._ready(net)
 
     def _ready(self, net: TransformerNet) -> nn.Module:
@@ -157,7 +157,7 @@ class Johnson(_feedforward.FeedForward):
 
 def plain_name(name: str) -> str | None:
     """Turn a published state dict's name into TransformerNet's own; None for what nothing uses."""
-    return None if RUNNING.search(name) else name.removeprefix("module.").replace(".conv2d.", ".")
+    return None if RUNNING.search(name) else name.replace(".conv2d.", ".")
 
 
 def _style_name(path: Path) -> str:

@@ -29,7 +29,7 @@ class TrainableModel(nn.Module, ABC):
     def start_from(self, path: Path) -> str:
         """Take weights from a file; return its SHA-256. Raises WeightsError."""
         state = files.read(path, self.expected)
-        files.fill(self.net, state.renamed(self.own_name), self.expected)
+        files.fill(self.net, state, self.expected, self.own_name)
         return state.sha256
 
     def own_name(self, name: str) -> str | None:
