@@ -123,13 +123,24 @@ def _print_result(result: RunResult) -> None:
         for row in table.rows:
             grid.add_row(*map(Text, row))
         console.print(grid)
+    bad = {status: n for status, n in sorted(result.counts.items()) if status != "ok"}
+    _print_failures(result, sum(bad.values()))
     print(f"images:  {one_line(result.images_uri)}")
     print(f"rows:    {one_line(result.rows_uri)}   pandas.read_parquet({result.rows_uri!r})")
     print(f"summary: {one_line(result.summary_uri)}")
-    bad = {status: n for status, n in sorted(result.counts.items()) if status != "ok"}
+    print(f"look:    python -m jobs.summarize {one_line(shlex.quote(result.out))} --out REPORT   makes a page to open")
     print(f"{result.counts.get('ok', 0)} ok, {sum(bad.values())} not ok")
     for status, n in bad.items():
         print(f"  {status}: {n}")
+
+
+def _print_failures(result: RunResult, number: int) -> None:
+    """Print the first failures, a line each, and how to read the others."""
+    for one in result.failures:
+        print(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
+    if number > len(result.failures):
+        query = f"pandas.read_parquet({result.rows_uri!r}).query(\"status != 'ok'\")"
+        print(f"... and {number - len(result.failures)} more that are not ok: {query}")
 
 
 def _say(text: str) -> None:

@@ -60,7 +60,7 @@ def restyle(config: ResolvedConfig, command: str, retry_failed: bool, note: Call
             else:
                 _do_tasks(run, config, first, pending)
         run.finish()
-        return summarized(out, run_id, stats.counts)
+        return summarized(out, run_id, stats.counts, resume.kept_failed)
 
 
 def _do_tasks(run: RunContext, config: ResolvedConfig, first: Task, others: Iterator[Task]) -> None:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow.compute as pc
 
 from jobs.run.output_dir import OutputDir, run_folders
 from stylize import cli
 from stylize.io.files import Folder, writing
+from stylize.results.parts import keys
 from stylize.results.read import read_rows
 
 if TYPE_CHECKING:  # brings pandas, which a call for help does not need
     import pandas as pd
 
     from stylize.report.summary import Table
+
+FAILURES_NAMED = 10
+
+
+class Failure(NamedTuple):
+    """An image that there is none of: its row's status and error, and which photo and artwork it was of."""
+
+    status: str
+    error: str
+    content_uri: str
+    style_uri: str
 
 
 @dataclass(frozen=True)
@@ -27,6 +43,8 @@ class RunResult:
     """Images by status, those of earlier runs included."""
     tables: tuple[Table, ...] = field(default=(), repr=False)
     """The summary's tables."""
+    failures: tuple[Failure, ...] = ()
+    """The first ten of the images counted that are not ok."""
 
     @property
     def exit_status(self) -> int:
@@ -55,8 +73,11 @@ class RunResult:
         return frame
 
 
-def summarized(out: OutputDir, run_id: str, counts: dict[str, int]) -> RunResult:
-    """Write summary.md from OUT's rows and return the run's result. Raises CannotContinueError."""
+def summarized(out: OutputDir, run_id: str, counts: dict[str, int], kept_failed: Collection[bytes] = ()) -> RunResult:
+    """Write summary.md from OUT's rows and return the run's result. Raises CannotContinueError.
+
+    kept_failed: 16-byte keys of tasks that count, too, although their rows are of earlier runs.
+    """
     from stylize.report import summary
 
     frame = summary.load(out.folder)
@@ -64,4 +85,22 @@ def summarized(out: OutputDir, run_id: str, counts: dict[str, int]) -> RunResult
     with writing(out.folder / "summary.md"):
         (out.folder / "summary.md").write_text(text, encoding="utf-8")
     out.publish("summary.md")
-    return RunResult(run_id, out.uri, counts, tuple(summary.tables(frame)))
+    failures = () if set(counts) <= {"ok"} else first_failures(out.folder, run_id, kept_failed)
+    return RunResult(run_id, out.uri, counts, tuple(summary.tables(frame)), failures)
+
+
+def first_failures(folder: Path, run_id: str, kept_failed: Collection[bytes]) -> tuple[Failure, ...]:
+    """Return the first rows of a run that are not ok, at most FAILURES_NAMED.
+
+    folder: where OUT's rows are. kept_failed: as `summarized` takes it. OUT may hold other tasks' rows as well.
+    """
+    rows = read_rows(folder, ["run_id", "task_id", *Failure._fields])
+    rows = rows.filter(pc.not_equal(rows.column("status"), "ok"))
+    named: list[Failure] = []
+    for batch in rows.to_batches():
+        for key, row in zip(keys(batch.column("task_id")), batch.to_pylist(), strict=True):
+            if row["run_id"] == run_id or key in kept_failed:
+                named.append(Failure(*(row[name] or "" for name in Failure._fields)))
+            if len(named) == FAILURES_NAMED:
+                return tuple(named)
+    return tuple(named)

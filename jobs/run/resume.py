@@ -32,6 +32,8 @@ class Resume:
     ) -> None:
         self._done, self._stats = done, stats
         self._listed_twice = config is not None and config.manifest is not None
+        self.kept_failed: set[bytes] = set()
+        """Keys of tasks whose row, which is not ok, stays."""
         self._status: dict[bytes, str] = {}
         self._older: dict[tuple[str | None, str | None], bytes] = {}
         ours = None if config is None else config.result_settings()
@@ -52,6 +54,8 @@ class Resume:
                 listed.add(key)
             if key in self._done:
                 self._stats.keep(self._status.get(key, "ok"))
+                if key in self._status:
+                    self.kept_failed.add(key)
             else:
                 yield task
 

@@ -1,0 +1,55 @@
+"""What a finished run says of its failures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.run.output_dir import OutputDir
+from jobs.run.result import RunResult, summarized
+from jobs.stylize_folder import _print_result
+from stylize.results.schema import key_of, to_batch
+from stylize.results.store import RowStore
+from tests.support.scripted_workers import row, task
+
+
+def write_rows(out: Path, run_id: str, numbers: range) -> None:
+    """Rows of a run: number 0 is ok, the others are corrupt."""
+    with RowStore.open(out, run_id=run_id) as store:
+        made = [row(task(n), *(("corrupt", f"cut short: {n}") if n else ("ok", None))) for n in numbers]
+        store.add(to_batch([one | {"run_id": run_id, "style_uri": "art.png"} for one in made]))
+
+
+def ended(out: Path, counts: dict[str, int], kept_failed: set[bytes] | None = None) -> RunResult:
+    return summarized(OutputDir(str(out), out, ""), "now", counts, kept_failed or set())
+
+
+def test_the_first_ten_failures_are_named_and_where_the_others_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(tmp_path, "now", range(13))
+    result = ended(tmp_path, {"ok": 1, "corrupt": 12})
+    assert [one.error for one in result.failures] == [f"cut short: {n}" for n in range(1, 11)]
+    _print_result(result)
+    told = capsys.readouterr().out.splitlines()
+    assert "corrupt: 1:ok  x  art.png: cut short: 1" in told
+    assert sum(line.startswith("corrupt: ") for line in told) == 10
+    rest = next(line for line in told if line.startswith("... and 2 more"))
+    assert f"pandas.read_parquet('{tmp_path}/rows').query(\"status != 'ok'\")" in rest
+    assert any(line.startswith(f"look:    python -m jobs.summarize {tmp_path} ") for line in told)
+
+
+def test_failures_of_other_tasks_in_the_same_folder_are_not_named(tmp_path: Path) -> None:
+    write_rows(tmp_path, "before", range(1, 4))
+    write_rows(tmp_path, "now", range(4, 6))
+    result = ended(tmp_path, {"corrupt": 3}, {key_of(task(2).task_id)})
+    assert [one.error for one in result.failures] == ["cut short: 2", "cut short: 4", "cut short: 5"]
+
+
+def test_a_run_without_failures_names_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_rows(tmp_path, "now", range(1))
+    result = ended(tmp_path, {"ok": 1})
+    assert result.failures == ()
+    _print_result(result)
+    assert capsys.readouterr().out.splitlines()[-1] == "1 ok, 0 not ok"
