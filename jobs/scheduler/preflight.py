@@ -115,23 +115,26 @@ def check_nodes(options: SchedulerOptions, wanted: Requirements, note: Callable[
     CannotContinueError for one that does not answer.
     """
     alive = [node for node in ray.nodes() if node["Alive"]]
-    answers = ask_nodes([node for node in alive if _workers(node, options)], wanted)
+    answers = ask_nodes([node for node in alive if _workers(node, options)], wanted, options.env)
     judge_answers(answers.values())
     nodes = describe_nodes(alive, answers, options)
     announce_nodes(nodes, options, note)
     return [asdict(node) for node in nodes]
 
 
-def ask_nodes(nodes: list[dict[str, Any]], wanted: Requirements) -> dict[str, NodeAnswer]:
+def ask_nodes(nodes: list[dict[str, Any]], wanted: Requirements, env: dict[str, str]) -> dict[str, NodeAnswer]:
     """Return the answers of nodes of `ray.nodes()` by their ids; one that is lost meanwhile has none.
 
+    env: the workers' environment variables, with which a node sees what they will see.
     Raises CannotContinueError for a node that is alive and does not answer within ASK_S.
     """
     calls = {}
     for node in nodes:
         # It takes no CPU, so that it need not wait for other people's work.
         strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        calls[node["NodeID"]] = _answer.options(num_cpus=0, scheduling_strategy=strategy).remote(wanted)
+        runtime_env = {"env_vars": env} if env else None
+        call = _answer.options(num_cpus=0, scheduling_strategy=strategy, runtime_env=runtime_env)
+        calls[node["NodeID"]] = call.remote(wanted)
     if calls:
         ray.wait(list(calls.values()), num_returns=len(calls), timeout=ASK_S)
     answers = {}
