@@ -24,6 +24,8 @@ _VGG = {
     "vgg16": ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)),
     "vgg19": ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4),
 }
+_CAFFE_VGG19 = (4.581, 5.076, 4.068)
+"""Norms of conv1_1's weights for red, green and blue in Caffe's VGG19, which takes values of 0 to 255."""
 Pooling = Literal["max", "average"]
 Built = tuple[nn.Module, list[tuple[str, nn.Module]]]
 """A network with torchvision's names, and its layers in order, by the names they go by here."""
@@ -163,8 +165,28 @@ def load_backbone(
     counters = {key: value for key, value in own.items() if key.endswith("num_batches_tracked")}
     fitted = state.fitted(own.keys() - counters.keys())
     used = {key: value for key, value in fitted.tensors.items() if key in own}
+    if name == "vgg19":
+        used = _from_caffe(used)
     files.fill(net.trunk, files.State(state.path, counters | used, state.sha256), expected)
     return net, state
+
+
+def _from_caffe(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return Caffe's VGG19, as older tools use it, for the images that torchvision's takes; other weights as they are.
+
+    Its names and shapes are the same, but it was trained on blue, green, red of 0 to 255 without a division, and would
+    give features of almost nothing but its biases. The means that both subtract are the same.
+    """
+    first = "features.0.weight"
+    if first not in tensors or tensors[first].shape != (64, 3, 3, 3):
+        return tensors
+    weight = tensors[first].float()
+    norms = weight.square().sum(dim=(0, 2, 3)).sqrt()
+    for reverse in (True, False):
+        ordered = weight.flip(1) if reverse else weight
+        if torch.allclose(norms.flip(0) if reverse else norms, torch.tensor(_CAFFE_VGG19), rtol=0.002):
+            return tensors | {first: ordered * 255 * torch.tensor(STD).view(1, 3, 1, 1)}
+    return tensors
 
 
 def cache_folder() -> Path:

@@ -165,6 +165,22 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub" / "checkpoints"
 
 
+@pytest.mark.parametrize("reverse", [True, False], ids=["blue first", "red first"])
+def test_vgg19_of_caffe_is_known_by_its_first_layer_and_gets_values_of_0_to_255(tmp_path: Path, reverse: bool) -> None:
+    tensors = {name: value.clone() for name, value in untrained("vgg19").state_dict().items() if "features" in name}
+    first = tensors["features.0.weight"]
+    first *= torch.tensor([4.581, 5.076, 4.068]).view(1, 3, 1, 1) / first.square().sum(dim=(0, 2, 3)).sqrt().view(
+        1, 3, 1, 1
+    )
+    expected = nn.functional.conv2d(normalized(image()) * torch.tensor(STD).view(3, 1, 1) * 255, first, padding=1)
+    if reverse:
+        tensors["features.0.weight"] = first.flip(1)
+    torch.save(tensors, tmp_path / "vgg19-caffe.pth")
+    net, _ = load_backbone("vgg19", ["conv1_1"], tmp_path / "vgg19-caffe.pth")
+    expected += tensors["features.0.bias"].view(1, -1, 1, 1)
+    assert torch.allclose(net(image())["conv1_1"], expected, rtol=1e-4, atol=1e-2)
+
+
 def test_file_in_torchvisions_cache_is_used(cache: Path) -> None:
     import hashlib
 
