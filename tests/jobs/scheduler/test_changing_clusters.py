@@ -19,6 +19,8 @@ from jobs.scheduler.worker_pool import SchedulerOptions
 from jobs.scheduler.scheduler import Scheduler
 from tests.support.scripted_workers import Scripted, lost, tasks
 
+pytestmark = pytest.mark.usefixtures("own_ray")
+
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 ray.init(address=cluster.address, log_to_driver=False)
 seen, rows, grown, more = set(), 0, None, True
