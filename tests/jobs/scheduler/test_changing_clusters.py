@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.samples import ROOT
 
+pytestmark = pytest.mark.usefixtures("own_ray")
+
 GROW = """
 import time
 import ray
@@ -18,8 +20,6 @@ from ray.cluster_utils import Cluster
 from jobs.scheduler.worker_pool import SchedulerOptions
 from jobs.scheduler.scheduler import Scheduler
 from tests.support.scripted_workers import Scripted, lost, tasks
-
-pytestmark = pytest.mark.usefixtures("own_ray")
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 ray.init(address=cluster.address, log_to_driver=False)
