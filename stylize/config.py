@@ -115,7 +115,12 @@ class JobConfig(BaseModel):
         description="images of one size and style that go through the network together; auto: where that is faster",
     )
     timeout_s: float = Field(600, gt=0, description="seconds after which an image becomes a row of status `timeout`")
-    retries: int = Field(1, ge=1, le=10, description="how often an image whose worker died is tried again, alone")
+    retries: int = Field(
+        1,
+        ge=0,
+        le=10,
+        description="how often an image whose worker died is tried again, alone; 0: only to find out which it was",
+    )
     measure_mode: Literal["throughput", "isolated"] = Field(
         "throughput",
         description="isolated: one worker per device, and nothing else runs while an image is measured",

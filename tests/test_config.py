@@ -28,7 +28,7 @@ def test_defaults_make_a_whole_config() -> None:
         ({"resolution_px": "wide"}, r"resolution_px.*got 'wide'"),
         ({"actors": 0}, "actors"),
         ({"timeout_s": float("nan")}, "timeout_s"),
-        ({"retries": 0}, "retries"),
+        ({"retries": -1}, "retries"),
         ({"actors": "all"}, r"actors.*integer.*'auto'.*got 'all'"),
         ({"actors": -1}, "actors"),
         ({"resolution_px": True}, "resolution_px: not a yes-or-no"),

@@ -8,6 +8,7 @@
 | it took longer than timeout_s | several: suspicious; only one: `timeout`  | wait again           |
 
 1. `crashed`, or `oom` if Ray ended it for memory, once it was retried alone and killed more than `retries` workers.
+   With no `retries`, also the first time where the worker held nothing else and Ray did not end it for memory.
 2. Or was told to end, or has not answered for so long that nobody knows what came of its calls: no task's fault.
 3. Suspicious if it was already, or from the MAX_NODE_LOSSES-th time on; if it was retried alone by then, `crashed`.
 
@@ -77,10 +78,13 @@ class TaskQueue:
 
     def process_died(self, batches: Iterable[Batch], reason: str, out_of_memory: bool) -> list[FailedTask]:
         """Sort the tasks of a worker whose process died. out_of_memory: Ray ended it, as its node ran out of memory."""
-        failed = []
-        for batch in batches:
+        failed, held = [], list(batches)
+        # Memory may have run out because of what other workers of the node did.
+        sole = not out_of_memory and sum(len(batch.tasks) for batch in held) == 1
+        for batch in held:
             for task in batch.tasks:
-                if batch.alone and task.attempt - self._node_losses[task.task_id] > self._retries:
+                is_culprit = batch.alone or sole
+                if is_culprit and task.attempt - self._node_losses[task.task_id] > self._retries:
                     status = "oom" if out_of_memory else "crashed"
                     failed.append(FailedTask(task, status, f"its worker died: {reason}"))
                 else:

@@ -66,6 +66,17 @@ def test_a_task_that_kills_its_worker_once_more_when_retried_alone_is_given_up()
         assert queue.is_empty
 
 
+def test_with_no_retries_a_task_is_tried_again_only_to_find_out_whose_fault_it_was() -> None:
+    queue = TaskQueue(retries=0)
+    assert outcomes(queue.process_died([batch(ONE)], "exit", out_of_memory=False)) == [(ONE, "crashed")]
+    assert queue.process_died([batch(ONE), batch(TWO)], "exit", out_of_memory=False) == []
+    assert queue.process_died([batch(THREE)], "killed for memory", out_of_memory=True) == []
+    suspicious = list(queue.suspicious)
+    assert suspicious == [again(ONE), again(TWO), again(THREE)]
+    for one in suspicious:
+        assert outcomes(queue.process_died([batch(one, alone=True)], "exit", out_of_memory=False)) == [(one, "crashed")]
+
+
 def test_a_lost_node_is_no_task_s_fault_and_no_retry() -> None:
     queue = TaskQueue(retries=1)
     assert queue.node_lost([batch(ONE)]) == []
