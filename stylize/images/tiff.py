@@ -72,7 +72,10 @@ def stated_size(file: Any) -> tuple[int, int]:
     with tifffile.TiffFile(file) as opened:
         page: Any = opened.pages[0]
         _refuse_compression(int(page.compression))
-        return page.imagewidth, page.imagelength
+        size = page.imagewidth, page.imagelength
+    if not all(isinstance(side, int) and side > 0 for side in size):
+        raise ValueError("no size in its header")
+    return size
 
 
 def read(data: bytes) -> Read:
