@@ -93,12 +93,8 @@ def parser() -> cli.Parser:
     parser.group("measuring").add_argument(
         "--perceptual", metavar="PATH", help="VGG19 weights for the distance columns, or `torchvision` for its own"
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="say what would run, with time and memory from rows in OUT"
-    )
-    parser.add_argument(
-        "--from", dest="rows_from", metavar="PATH", help="with --dry-run: time and memory from the rows of another run"
-    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would run, with time and memory from OUT")
+    parser.add_argument("--from", dest="rows_from", metavar="PATH", help="with --dry-run: from the rows of another run")
     parser.add_argument(
         "--progress", choices=["auto", "bar", "plain", "off"], default="auto",
         help="how far it is: a bar or lines; auto: a bar on a terminal (default auto)",

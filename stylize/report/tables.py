@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,67 +70,97 @@ def all_tables(rows: pd.DataFrame) -> list[Table]:
     measured = analysis.measures(rows)
     side_px = analysis.main_resolution(rows)
     same = rows["resolution_px"].isna() if side_px is None else rows["resolution_px"] == side_px
-    here = rows[same]
-    at = f" at {units.side(side_px)}"
     listed = [
-        _table(
-            "measures", "All measurements",
-            "p50 and p95 leave warm-up images out; n is how many images count. one more image: memory at its peak "
-            "above what the worker held before. the model: what loading it took. whole: from reading to writing, waits "
-            "included. In throughput mode an image's neighbours are in its time and memory, too.",
-            measured, _WHAT | _COST | _QUALITY,
-        ),
-        _table(
-            "tradeoff", f"Speed, structure and style{at}",
-            "Best marks what nothing else beats in time, SSIM and style distance together (the Pareto set).",
-            analysis.tradeoff(measured, side_px).sort_values("stylize_p50_s"),
-            _WHAT | {"pareto": ("best", lambda yes: "best" if yes else ""), "n": ("n", units.count),
-                     "stylize_p50_s": ("stylize p50", units.seconds), "stylize_p95_s": ("p95", units.seconds)}
-            | _QUALITY,
-        ),
+        _measures(measured),
+        _tradeoff(measured, side_px),
         _growth(analysis.growth(rows)),
-        _table(
-            "precision", "Precisions beside fp32",
-            "The same tasks in both. speed: how many times as fast, with its 95 % interval by bootstrap over tasks. "
-            "memory: of one more image, over fp32's. Deltas are means over tasks.",
-            analysis.precisions(rows),
-            _WHAT | {"n": ("n", units.count), "speed": ("speed", units.times), "speed_low": ("from", units.times),
-                     "speed_high": ("to", units.times), "memory": ("memory", units.times),
-                     "ssim_delta": ("SSIM", units.signed), "gram_distance_delta": ("Gram distance", units.digits),
-                     "content_distance_delta": ("content distance", units.digits)},
-        ),
-        _table(
-            "workers", "Scaling over workers",
-            "strong: the same images for any number of workers; weak: as many more as there are workers. efficiency: "
-            "the rate over that of the fewest workers, each counted. low and high are of repeats.",
-            analysis.scaling(rows),
-            _WHAT | {"n": ("n", units.count), "images_per_s": ("images/s", units.digits), "low": ("low", units.digits),
-                     "high": ("high", units.digits), "efficiency": ("efficiency", units.percent)},
-        ),
-        _table(
-            "stages", "Where the time goes",
-            "Medians. style is the encoding of a new artwork; a dash where it was kept.",
-            analysis.stages(rows),
-            _WHAT | {name: (name.removesuffix("_s"), units.seconds) for name in analysis.STAGES}
-            | {"n": ("n", units.count)},
-        ),
-    ]  # fmt: skip
-    kinds = {"content_type": "content type", "style_type": "style type", "style": "artwork"}
-    for column, word in kinds.items():
-        listed.append(_breakdown(here, column, f"By {word}{at}", word))
-    for column, word in analysis.STATISTICS.items():
-        split = here.assign(**{word: analysis.thirds(here, column)})
-        title = {"edges": "edge density", "colour": "colourfulness", "entropy": "entropy"}[word]
-        listed.append(_breakdown(split, word, f"By the photo's {title}{at}", f"{title} (third)"))
-    listed.append(
-        _table(
-            "failures", "What is not ok", "A limit is a result: which method stops where, and why.",
-            analysis.failures(rows),
-            {name: _WHAT[name] for name in ("method", "precision", "resolution_px")}
-            | {"status": ("status", units.text), "n": ("n", units.count), "error": ("for instance", units.text)},
-        )
-    )  # fmt: skip
+        _precisions(analysis.precisions(rows)),
+        _workers(analysis.scaling(rows)),
+        _stages(analysis.stages(rows)),
+        *_breakdowns(rows[same], f" at {units.side(side_px)}"),
+        _failures(analysis.failures(rows)),
+    ]
     return [table for table in listed if table.rows]
+
+
+def _measures(frame: pd.DataFrame) -> Table:
+    note = (
+        "p50 and p95 leave warm-up images out; n is how many images count. one more image: memory at its peak above "
+        "what the worker held before. the model: what loading it took. whole: from reading to writing, waits "
+        "included. In throughput mode an image's neighbours are in its time and memory, too."
+    )
+    return _table("measures", "All measurements", note, frame, _WHAT | _COST | _QUALITY)
+
+
+def _tradeoff(measured: pd.DataFrame, side_px: Any) -> Table:
+    note = "Best marks what nothing else beats in time, SSIM and style distance together (the Pareto set)."
+    columns: Columns = {
+        "pareto": ("best", lambda yes: "best" if yes else ""),
+        "n": ("n", units.count),
+        "stylize_p50_s": ("stylize p50", units.seconds),
+        "stylize_p95_s": ("p95", units.seconds),
+    }
+    frame = analysis.tradeoff(measured, side_px).sort_values("stylize_p50_s")
+    title = f"Speed, structure and style at {units.side(side_px)}"
+    return _table("tradeoff", title, note, frame, _WHAT | columns | _QUALITY)
+
+
+def _precisions(frame: pd.DataFrame) -> Table:
+    note = (
+        "The same tasks in both. speed: how many times as fast, with its 95 % interval by bootstrap over tasks. "
+        "memory: of one more image, over fp32's. Deltas are means over tasks."
+    )
+    columns: Columns = {
+        "n": ("n", units.count),
+        "speed": ("speed", units.times),
+        "speed_low": ("from", units.times),
+        "speed_high": ("to", units.times),
+        "memory": ("memory", units.times),
+        "ssim_delta": ("SSIM", units.signed),
+        "gram_distance_delta": ("Gram distance", units.digits),
+        "content_distance_delta": ("content distance", units.digits),
+    }
+    return _table("precision", "Precisions beside fp32", note, frame, _WHAT | columns)
+
+
+def _workers(frame: pd.DataFrame) -> Table:
+    note = (
+        "strong: the same images for any number of workers; weak: as many more as there are workers. efficiency: the "
+        "rate over that of the fewest workers, each counted. low and high are of repeats."
+    )
+    columns: Columns = {
+        "n": ("n", units.count),
+        "images_per_s": ("images/s", units.digits),
+        "low": ("low", units.digits),
+        "high": ("high", units.digits),
+        "efficiency": ("efficiency", units.percent),
+    }
+    return _table("workers", "Scaling over workers", note, frame, _WHAT | columns)
+
+
+def _stages(frame: pd.DataFrame) -> Table:
+    note = "Medians. style is the encoding of a new artwork; a dash where it was kept."
+    stages: Columns = {name: (name.removesuffix("_s"), units.seconds) for name in analysis.STAGES}
+    return _table("stages", "Where the time goes", note, frame, _WHAT | stages | {"n": ("n", units.count)})
+
+
+def _failures(frame: pd.DataFrame) -> Table:
+    note = "A limit is a result: which method stops where, and why."
+    columns: Columns = {name: _WHAT[name] for name in ("method", "precision", "resolution_px")} | {
+        "status": ("status", units.text),
+        "n": ("n", units.count),
+        "error": ("for instance", units.text),
+    }
+    return _table("failures", "What is not ok", note, frame, columns)
+
+
+def _breakdowns(rows: pd.DataFrame, at: str) -> Iterator[Table]:
+    for column, word in {"content_type": "content type", "style_type": "style type", "style": "artwork"}.items():
+        yield _breakdown(rows, column, f"By {word}{at}", word)
+    for column, word in analysis.STATISTICS.items():
+        title = {"edges": "edge density", "colour": "colourfulness", "entropy": "entropy"}[word]
+        split = rows.assign(**{word: analysis.thirds(rows, column)})
+        yield _breakdown(split, word, f"By the photo's {title}{at}", f"{title} (third)")
 
 
 def _breakdown(rows: pd.DataFrame, column: str, title: str, word: str) -> Table:
