@@ -15,6 +15,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor, nn
 
+from stylize import downloads
 from stylize import weights as files
 from stylize.errors import UsageError, WeightsError, message_of, unknown
 
@@ -209,6 +210,7 @@ def _published(name: str) -> Any:
 def _from_torchvision(name: str, expected: str, option: str) -> files.State:
     path = cached_file(name)
     if not path.exists():
+        downloads.announce(f"{name}'s weights, {path.name},")
         try:
             _published(name).get_state_dict(progress=False)
         except (OSError, URLError, RuntimeError) as error:

@@ -22,7 +22,7 @@ ALL = [*FILES, *TOOLS, *sorted((HOUSE / "tests").rglob("*.py"))]
 STYLIZE = (
     ("errors",),
     ("safe_yaml",),
-    ("cli", "images", "naming", "validation", "weights"),
+    ("cli", "downloads", "images", "naming", "validation", "weights"),
     ("backbones", "io"),
     ("config", "gallery", "measure", "stylizers"),
     ("tasks", "results"),

@@ -1,13 +1,18 @@
-"""`--dry-run`: what a run would do, how many and how big."""
+"""`--dry-run`: what a run would do, how many and how big, and what it would refuse."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+from jobs.progress import json_lines
 from jobs.progress.stats import RunStats
 from jobs.run.output_dir import rows_at_hand
 from jobs.run.resolve import ResolvedConfig
 from jobs.run.resume import Resume, finished_in, refuse_other_shard
+from stylize import cli, downloads
+from stylize.downloads import NotDownloadedError
 from stylize.errors import one_line
 from stylize.results.run_record import read_runs
 from stylize.tasks.task import Pair
@@ -15,51 +20,120 @@ from stylize.tasks.task import Pair
 SHOWN = 5
 
 
+@dataclass
+class Outlook:
+    """What a run would do. Its fields are those of the `dry_run` event."""
+
+    out: str
+    stylizer: str
+    precision: str
+    device: str
+    settings: dict[str, Any]
+    resolution_px: int | None
+    shard: str | None
+    total: int
+    """Pairs, those that have rows already included."""
+    notes: list[str]
+    left: int = 0
+    kept: int = 0
+    photos: int = 0
+    size_bytes: int = 0
+    first: list[tuple[str, str]] = field(default_factory=list)
+    """URIs of the first pairs."""
+    downloads: list[str] = field(default_factory=list)
+    """Which weights the run would fetch, a line each."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield what a person is told."""
+        share = f"pairs of shard {self.shard}" if self.shard else "pairs"
+        how = f"with {self.stylizer} in {self.precision} on {self.device}"
+        yield f"would restyle {self.left} of {self.total} {share} {how}:"
+        for content, style in self.first:
+            yield f"  {one_line(content)}  x  {one_line(style)}"
+        if self.total > len(self.first):
+            yield "  ..."
+        if self.settings:
+            told = ", ".join(f"{name}={value}" for name, value in self.settings.items())
+            yield f"settings of {self.stylizer}: {told}"
+        side = f"{self.resolution_px} px" if self.resolution_px else "as it is"
+        yield f"{self.photos} photos, {self.size_bytes / 1e6:.1f} MB; long side {side}"
+        yield from self.notes
+        yield from self.downloads
+        yield f"into {self.out}, where {self.kept} have rows that would be kept; nothing was written"
+
+
 class _Sample:
     """Looks at pairs as they pass: the first of them, and how many photos there are, how big."""
 
-    def __init__(self) -> None:
-        self.first: list[Pair] = []
-        self.size_bytes = 0
+    def __init__(self, outlook: Outlook) -> None:
+        self._outlook = outlook
         self._contents: set[int] = set()
-
-    @property
-    def photos(self) -> int:
-        return len(self._contents)
 
     def watch(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
         """Return the same pairs."""
+        outlook = self._outlook
         for pair in pairs:
-            if len(self.first) < SHOWN:
-                self.first.append(pair)
+            if len(outlook.first) < SHOWN:
+                outlook.first.append((pair.content.uri, pair.style.uri))
             # Its hash, as a million URIs would be a hundred megabytes.
             content = hash(pair.content.uri)
             if content not in self._contents:
                 self._contents.add(content)
                 size, known, _ = pair.content.identity.partition(":")
-                self.size_bytes += int(size) if known else 0
+                outlook.photos += 1
+                outlook.size_bytes += int(size) if known else 0
             yield pair
 
 
 def dry_run(config: ResolvedConfig, retry_failed: bool) -> None:
-    """Print what a run would do; nothing is written. Raises UsageError where a run would."""
-    survey = config.survey()
-    job, sample, stats = config.job, _Sample(), RunStats(survey.pairs)
-    tasks = config.tasks(sample.watch(config.pairs()))
+    """Print what a run would do, as one JSON object under `--progress json`; nothing is written or downloaded.
+
+    Raises UsageError and CannotContinueError where a run would.
+    """
+    config.check()
+    outlook = _outlook(config, retry_failed)
+    if config.job.progress == "json":
+        json_lines.emit("dry_run", status=cli.EXIT_OK, **asdict(outlook))
+        return
+    for line in outlook.lines():
+        print(line)
+
+
+def _outlook(config: ResolvedConfig, retry_failed: bool) -> Outlook:
+    survey, job = config.survey(), config.job
+    outlook = Outlook(
+        out=job.out,
+        stylizer=job.stylizer,
+        precision=job.precision,
+        device=job.device_name(),
+        settings=config.method_settings,
+        resolution_px=job.resolution_px,
+        shard=job.shard,
+        total=survey.pairs,
+        notes=survey.lines(),
+    )
+    stats = RunStats(survey.pairs)
+    pairs = _Sample(outlook).watch(config.pairs())
     with rows_at_hand(job.out) as folder:
         refuse_other_shard(job, read_runs(folder))
         done = finished_in(folder, retry_failed)
-    left = sum(1 for _ in Resume(done, (), stats, job).pending(tasks))
-    share = f"pairs of shard {job.shard}" if job.shard else "pairs"
-    print(
-        f"would restyle {left} of {stats.total} {share} with {job.stylizer} in {job.precision} on {job.device_name()}:"
-    )
-    for pair in sample.first:
-        print(f"  {one_line(pair.content.uri)}  x  {one_line(pair.style.uri)}")
-    if stats.total > len(sample.first):
-        print("  ...")
-    side = f"{job.resolution_px} px" if job.resolution_px else "as it is"
-    print(f"{sample.photos} photos, {sample.size_bytes / 1e6:.1f} MB; long side {side}")
-    for line in survey.lines():
-        print(line)
-    print(f"into {job.out}, where {stats.kept} have rows that would be kept; nothing was written")
+    if _at_hand(lambda: config.weights_sha256, outlook):
+        outlook.left = sum(1 for _ in Resume(done, (), stats, job).pending(config.tasks(pairs)))
+    else:
+        # Without the weights no task's key is known, so that none is known to be done.
+        outlook.left = sum(1 for _ in pairs)
+    _at_hand(config.check_scores, outlook)
+    outlook.total, outlook.kept = stats.total, stats.kept
+    return outlook
+
+
+def _at_hand(load: Callable[[], object], outlook: Outlook) -> bool:
+    """Load weights, unless they would have to be downloaded, which is noted; return whether they were at hand."""
+    with downloads.forbidden():
+        try:
+            load()
+        except NotDownloadedError as error:
+            if str(error) not in outlook.downloads:
+                outlook.downloads.append(str(error))
+            return False
+    return True

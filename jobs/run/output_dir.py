@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stylize.errors import StylizeError, UsageError, one_line
-from stylize.io.files import Folder, is_empty
+from stylize.io.files import Folder, cannot_write, is_empty
 from stylize.io.location import LocalPath, ObjectUri, absolute, local_path, locate
 from stylize.results import run_record
 from stylize.results.output_lease import OutputLease
@@ -43,6 +44,21 @@ def absolute_uri(uri: str) -> str:
     """Return OUT's absolute path or its URI. Raises UsageError as `absolute_out` does."""
     where = locate(uri)
     return str(where) if isinstance(where, ObjectUri) else str(absolute_out(uri))
+
+
+def check_place(uri: str) -> None:
+    """Raise UsageError where OUT is no folder or lies below none, CannotContinueError where it may not be written.
+
+    Of one in an object store nothing is known before it is opened.
+    """
+    where = locate(uri)
+    if isinstance(where, ObjectUri):
+        return
+    above = next(path for path in (where.path, *where.path.parents) if path.exists())
+    if not above.is_dir():
+        raise UsageError(f"OUT: {one_line(above)} is a file; give a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise cannot_write(above, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def absolute_input(uri: str) -> str:

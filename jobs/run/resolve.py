@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from jobs.run.output_dir import absolute_input, absolute_uri
+from jobs.run.output_dir import absolute_input, absolute_uri, check_place
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
-from jobs.scheduler.worker import WORKER_ENV, load_stylizer
+from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize import config as configs
-from stylize import naming
+from stylize import downloads, naming
 from stylize.config import TORCHVISION, JobConfig
+from stylize.downloads import NotDownloadedError
 from stylize.errors import UsageError
 from stylize.io.location import locate
 from stylize.measure import hardware
@@ -46,6 +48,31 @@ class ResolvedConfig:
         here = {"device": "cpu", "precision": "fp32" if away else self.job.precision}
         weights_sha256: str | None = load_stylizer(self.job.model_copy(update=here)).weights_sha256
         return weights_sha256
+
+    @property
+    def method_settings(self) -> dict[str, Any]:
+        """Return all settings of the method, those that were not given included. Raises UsageError."""
+        from stylize.stylizers import check_settings, find
+
+        settings: dict[str, Any] = check_settings(find(self.job.stylizer), method_settings(self.job)).model_dump()
+        return settings
+
+    def check(self) -> None:
+        """Find what a run would end with later: OUT, device, precision, judging weights that are at hand.
+
+        Raises UsageError, WeightsError; CannotContinueError for an OUT that may not be written.
+        """
+        check_place(self.job.out)
+        _check_device(self.job)
+        with downloads.forbidden(), contextlib.suppress(NotDownloadedError):
+            self.check_scores()
+
+    def check_scores(self) -> None:
+        """Load what judges the results, if anything does. Raises UsageError, WeightsError."""
+        if self.job.perceptual is not None or self.job.lpips != "none":
+            from stylize.pipeline.quality import Scorer
+
+            Scorer(self.job, "cpu")
 
     def survey(self) -> pairing.Survey:
         """Count pairs, a manifest's as often as they are listed, and what is passed over. Raises UsageError."""
@@ -99,6 +126,23 @@ def resolve(values: dict[str, Any], note: Callable[[str], None], ask_cluster: bo
     if config.measure_mode == "isolated":
         changes |= _whole_device(config, ask_cluster)
     return ResolvedConfig(config.model_copy(update=changes), "checkpoints" if checkpoints else "images")
+
+
+def _check_device(job: JobConfig) -> None:
+    from stylize.stylizers import find
+
+    usable = find(job.stylizer).precisions
+    if job.precision not in ("auto", *usable):
+        raise UsageError(f"{job.stylizer} does not run in {job.precision}; choose one of: {', '.join(usable)}")
+    if job.device_name() != "cuda":
+        return
+    if job.precision == "int8":
+        raise UsageError("int8 runs on x86 CPUs alone; give another precision, or device cpu")
+    if not joins_cluster(job.address):
+        import torch
+
+        if not torch.cuda.is_available():
+            raise UsageError("torch sees no CUDA device here; give device cpu, or the address of a cluster with GPUs")
 
 
 def _styles_for_weights(values: dict[str, Any]) -> dict[str, Any]:

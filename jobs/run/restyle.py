@@ -37,6 +37,7 @@ def restyle(config: ResolvedConfig, command: str, retry_failed: bool, note: Call
     what is done by then is kept.
     """
     # What is wrong with inputs and settings is said before OUT is made.
+    config.check()
     names = config.output_names()
     tasks, survey = config.tasks(config.pairs(), names), config.survey()
     with signals.handle_signals(), open_output(config.job.out, note) as out:

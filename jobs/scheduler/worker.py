@@ -173,9 +173,9 @@ def _growth(before: int | None, after: int | None) -> int | None:
     return after - before if before is not None and after is not None and after >= before else None
 
 
-def load_stylizer(config: JobConfig) -> Any:
-    """Load the stylizer that a config asks for. Raises UsageError or WeightsError."""
-    from stylize.stylizers import find, load
+def method_settings(config: JobConfig) -> dict[str, Any]:
+    """Return the method's settings that a config gives. Raises UsageError for what is an option instead."""
+    from stylize.stylizers import find
 
     method = find(config.stylizer)
     settings = dict(config.settings)
@@ -186,7 +186,14 @@ def load_stylizer(config: JobConfig) -> Any:
         raise UsageError("setting 'name': there is no such setting; --stylizer names the method")
     if "seed" in method.settings_type.model_fields:
         settings.setdefault("seed", config.seed)
-    weights = config.weights
+    return settings
+
+
+def load_stylizer(config: JobConfig) -> Any:
+    """Load the stylizer that a config asks for. Raises UsageError or WeightsError."""
+    from stylize.stylizers import load
+
+    settings, weights = method_settings(config), config.weights
     if weights is not None:
         weights = str(at_hand(weights))
     try:
@@ -194,4 +201,4 @@ def load_stylizer(config: JobConfig) -> Any:
         return load(config.stylizer, device=device, precision=precision, weights=weights, **settings)
     except WeightsError as error:
         # A copy's path tells nobody which file is meant.
-        raise WeightsError(str(error).replace(weights or "", config.weights or "")) from None
+        raise type(error)(str(error).replace(weights or "", config.weights or "")) from None

@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from stylize import downloads
 from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.io import object_store
 from stylize.io.location import Location, ObjectUri, as_location
@@ -33,6 +34,7 @@ def at_hand(where: str | Location) -> Path:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "stylize", version)
         path = folder / where.name
         if not folder.is_dir():
+            downloads.announce(where.shown)
             _copy(where, [] if single else [info.name for info in weights], path)
     except OSError as error:
         # The store's own have no number.

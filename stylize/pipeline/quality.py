@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from stylize import downloads
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError, WeightsError, message_of
 from stylize.images import Pixels
@@ -28,6 +29,8 @@ LEAST_PX = 32
 LONG_SIDE_PX = 512
 """Networks look at no more: what they see depends on scale, and a 4K picture would take them 10 GB."""
 _KEPT = 16
+_LPIPS_FILES = {"alex": "alexnet-owt", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
+"""What torchvision calls their files, up to a hash."""
 
 
 class Scorer:
@@ -102,10 +105,12 @@ def _lpips(backbone: Literal["alex", "vgg", "squeeze"]) -> Any:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
     except ImportError:
         raise UsageError("lpips needs torchmetrics and torchvision: pip install torchmetrics") from None
+    cache = Path(torch.hub.get_dir()) / "checkpoints"
+    if not any(cache.glob(f"{_LPIPS_FILES[backbone]}-*.pth")):
+        downloads.announce(f"lpips: the {backbone} weights")
     try:
         return LearnedPerceptualImagePatchSimilarity(backbone, normalize=True).eval()
     except (OSError, RuntimeError) as error:
-        cache = Path(torch.hub.get_dir()) / "checkpoints"
         raise WeightsError(
             f"lpips: the {backbone} weights are neither in torchvision's cache ({os.fspath(cache)}) nor to be "
             f"downloaded ({message_of(error)}); put them there, or leave lpips out"

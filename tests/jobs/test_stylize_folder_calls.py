@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from jobs.stylize_folder import main
 from stylize.errors import UsageError
-from tests.support.main_job import job, plain, refused
+from tests.support.main_job import call, job, plain, refused
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,51 @@ def test_dry_run_says_what_it_would_do_and_writes_nothing(
     told = capsys.readouterr().out
     assert "would restyle 8 of 8 pairs with compact" in told
     assert "4 photos" in told
+
+
+def test_dry_run_shows_the_methods_settings_those_not_given_included(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*map(str, folders), str(tmp_path / "out"), "--dry-run", "--set", "alpha=0.25"]) == 0
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("settings of compact: ")]
+    assert "alpha=0.25" in told
+    assert "preserve_color=False" in told
+
+
+def test_dry_run_answers_with_one_json_object(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    words = [*folders, tmp_path / "out", "--dry-run", "--progress", "json", "--set", "alpha=0.25"]
+    done = call(main, *words)
+    assert done.returncode == 0
+    (line,) = done.stdout.splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["status"], told["total"], told["left"], told["kept"]) == ("dry_run", 0, 8, 8, 0)
+    assert (told["photos"], told["settings"]["alpha"], told["downloads"]) == (4, 0.25, [])
+    assert told["first"][0] == [str(folders[0] / "cats" / "0.png"), str(folders[1] / "ink" / "a.png")]
+
+
+def test_dry_run_that_would_be_refused_answers_with_one_json_object(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    done = call(main, folders[0], tmp_path / "none", tmp_path / "out", "--dry-run", "--progress", "json")
+    (line,) = done.stdout.splitlines()
+    told = json.loads(line)
+    assert (done.returncode, told["event"], told["status"]) == (2, "stopped", 2)
+    assert "STYLES: no such folder" in told["error"]
+
+
+def test_dry_run_downloads_nothing_and_says_what_a_run_would(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def downloaded(*words: object, **more: object) -> None:
+        raise AssertionError("a download was tried")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", downloaded)
+    words = [*folders, tmp_path / "out", "--dry-run", "--stylizer", "gatys", "--lpips", "squeeze"]
+    done = call(main, *words)
+    assert done.returncode == 0, done.stderr
+    assert "would restyle 8 of 8 pairs with gatys" in done.stdout
+    assert "vgg19's weights, vgg19-dcbb9e9d.pth, would be downloaded" in done.stdout
+    assert "lpips: the squeeze weights would be downloaded" in done.stdout
+    assert not (tmp_path / "cache").exists()
 
 
 def test_dry_run_tells_what_it_passes_over_and_takes_globs(
