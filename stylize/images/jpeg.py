@@ -20,11 +20,6 @@ def without_end(data: bytes) -> bytes:
     return data[:end] if end is not None else data.rstrip(b"\xff")
 
 
-def has_end(data: bytes) -> bool:
-    """Return whether the first picture has its end marker."""
-    return _end_of_pixels(data) is not None
-
-
 def scans_are_complete(data: bytes) -> bool:
     """Return whether a progressive file has every scan begun that its pixels need; True for other files."""
     wanted: dict[int, list[int]] | None = None

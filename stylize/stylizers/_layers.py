@@ -1,4 +1,4 @@
-"""What the feed-forward networks share: channel statistics in fp32, and one-pass modulation."""
+"""What the feed-forward networks share: channel statistics in fp32."""
 
 from __future__ import annotations
 
@@ -84,11 +84,6 @@ def adain(x: Tensor, mean: Tensor, std: Tensor, alpha: float = 1.0) -> Tensor:
     """
     result = normalize(x, std, mean, correction=1)
     return result if alpha == 1 else torch.lerp(x, result, alpha)
-
-
-def modulate(x: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
-    """gain * x + shift by channel, in the dtype of x."""
-    return torch.addcmul(shift.to(x.dtype), x, gain.to(x.dtype))
 
 
 def at_least(image: Tensor, side: int, size: tuple[int, int] | None = None) -> Tensor:
