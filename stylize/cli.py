@@ -99,6 +99,9 @@ def _add_field(home: argparse._ActionsContainer, name: str, field: FieldInfo) ->
     default = "" if field.default in (None, (), PydanticUndefined) else f" (default {field.default})"
     text = f"{field.description or ''}{default}".replace("%", "%%")
     options: dict[str, Any] = {"help": text, "default": argparse.SUPPRESS, "dest": name}
+    if field.annotation is bool:
+        home.add_argument("--" + name.replace("_", "-"), action="store_true", **(options | {"help": field.description}))
+        return
     if get_origin(field.annotation) is dict:
         home.add_argument("--set", action="append", metavar="NAME=VALUE", **options)
         return

@@ -22,7 +22,7 @@ GROUPS: Groups = {
     "method": (
         "stylizer", "weights", "settings", "precision", "device", "seed", "resolution_px", "style_resolution_px",
     ),
-    "output": ("format", "quality", "layout", "name"),
+    "output": ("format", "quality", "strip", "layout", "name"),
     "workers": (
         "actors", "cpus_per_actor", "gpus_per_actor", "io_threads", "batch_size", "timeout_s", "retries", "address",
     ),
@@ -92,6 +92,9 @@ class JobConfig(BaseModel):
 
     format: Literal["jpg", "png", "webp"] = Field("jpg", description="image format of the results")
     quality: int = Field(95, ge=1, le=100, description="quality of jpg and webp, 1 to 100")
+    strip: bool = Field(
+        False, description="leave out what the photo carried: EXIF with its place, dots per inch, transparency"
+    )
     layout: Literal["by-style", "by-photo", "flat"] = Field(
         "by-style",
         description="by-style: images/<artwork's path>/<photo's path>; by-photo: the other way round; flat: no folders",
@@ -143,9 +146,9 @@ class JobConfig(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_switches(cls, value: Any) -> Any:
+    def _no_switches(cls, value: Any, info: ValidationInfo) -> Any:
         # YAML's `yes` and `true` would pass for the number 1.
-        if isinstance(value, bool):
+        if isinstance(value, bool) and info.field_name != "strip":
             raise ValueError("not a yes-or-no setting")
         return value
 
@@ -201,7 +204,8 @@ class JobConfig(BaseModel):
         names = (
             "stylizer", "precision", "seed", "resolution_px", "style_resolution_px", "format", "quality",
         )  # fmt: skip
-        return {name: getattr(self, name) for name in names} | {"settings": self.settings}
+        stripped = {"strip": True} if self.strip else {}  # absent where not: older rows' tasks keep their keys
+        return {name: getattr(self, name) for name in names} | stripped | {"settings": self.settings}
 
     def device_name(self) -> str:
         """Return cpu or cuda."""

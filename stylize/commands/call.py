@@ -24,7 +24,7 @@ GROUPS: Groups = {
     "method": (
         "stylizer", "weights", "settings", "precision", "device", "resolution_px", "style_resolution_px",
     ),
-    "output": ("quality",),
+    "output": ("quality", "strip"),
 }  # fmt: skip
 """In what order and under which titles the options stand in the help."""
 EXPECTED = "expected PHOTO ARTWORK [ARTWORK ...] RESULT"
@@ -69,6 +69,9 @@ class Options(BaseModel):
     )
     max_pixels: int = Field(MAX_PIXELS, ge=1, le=2_000_000_000, description="images of more pixels are refused")
     quality: int = Field(95, ge=1, le=100, description="quality of jpg and webp, 1 to 100")
+    strip: bool = Field(
+        False, description="leave out what the photo carried: EXIF with its place, dots per inch, transparency"
+    )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from stylize import cli, stylizers
 from stylize.commands.call import FORMATS, Call, Options, parse
 from stylize.errors import CannotContinueError, ImageError, UnsupportedImageError, UsageError, one_line
-from stylize.images import Pixels, decode, encode, refuse_too_large
+from stylize.images import Decoded, MadeBy, Pixels, decode, encode, refuse_too_large
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ def _restyle(call: Call) -> None:
     options = call.options
     method = stylizers.find(options.stylizer)
     _check_artworks(method, call)
-    photo = _read(call.photo, options.resolution_px, options)
+    decoded, content_sha256 = _read(call.photo, options.resolution_px, options, carry=not options.strip)
+    photo = decoded.pixels
     height, width = photo.shape[:2]
     if min(height, width) < method.least_px:
         raise UnsupportedImageError(f"{width} x {height} px: {method.name} needs {method.least_px} px a side")
-    pictures = [] if method.styles_are_weights else [
+    artworks = [] if method.styles_are_weights else [
         _read(artwork, options.style_resolution_px, options, whole=True) for artwork in call.artworks
     ]  # fmt: skip
     with _status(f"loading {method.name}"):
@@ -45,10 +47,12 @@ def _restyle(call: Call) -> None:
             style_resolution_px=None,  # they are so by now
             **options.settings,
         )
-        code = _code(stylizer, call, pictures)
+        code, weights_sha256 = _code(stylizer, call, [artwork.pixels for artwork, _ in artworks])
     result, seconds = _stylized(stylizer, photo, code)
     with writing(call.result):
-        write_atomic(call.result, encode(result, FORMATS[call.result.suffix.lower()], options.quality))
+        made_by = _made_by(stylizer, call, weights_sha256, content_sha256, [sha256 for _, sha256 in artworks])
+        format = FORMATS[call.result.suffix.lower()]
+        write_atomic(call.result, encode(result, format, options.quality, carried=decoded.carried, made_by=made_by))
     _report(call.result, stylizer, photo, result, seconds)
 
 
@@ -62,14 +66,26 @@ def _check_artworks(method: type[Stylizer], call: Call) -> None:
         raise UsageError(f"{method.name} takes one ARTWORK and no --style-weights; methods that mix: {', '.join(able)}")
 
 
-def _read(uri: str, long_side_px: int | None, options: Options, whole: bool = False) -> Pixels:
+def _read(
+    uri: str, long_side_px: int | None, options: Options, *, whole: bool = False, carry: bool = False
+) -> tuple[Decoded, str]:
+    """Return an image, with what else its file carries if that is wanted, and the file's SHA-256."""
+
     def look(file: IO[bytes] | None, size_bytes: int) -> None:
         with _named(uri):
             refuse_too_large(file, size_bytes, long_side_px=long_side_px, max_pixels=options.max_pixels)
 
     data = read_bytes(uri, look)
     with _named(uri):
-        return decode(data, long_side_px=long_side_px, max_pixels=options.max_pixels, whole=whole).pixels
+        decoded = decode(
+            data,
+            long_side_px=long_side_px,
+            max_pixels=options.max_pixels,
+            whole=whole,
+            metadata=carry,
+            alpha=carry,
+        )
+    return decoded, hashlib.sha256(data).hexdigest()
 
 
 @contextlib.contextmanager
@@ -81,8 +97,11 @@ def _named(uri: str) -> Iterator[None]:
         raise type(error)(f"{one_line(uri)}: {error}") from None
 
 
-def _code(stylizer: Stylizer, call: Call, pictures: list[Pixels]) -> Any:
-    """Return the code of the artworks; where styles are weights, of a file, or of a name in `--weights`."""
+def _code(stylizer: Stylizer, call: Call, pictures: list[Pixels]) -> tuple[Any, str | None]:
+    """Return the code of the artworks, and the weights' SHA-256.
+
+    Where styles are weights, the artwork is a file of such, or a name in `--weights`.
+    """
     import torch
 
     from stylize.stylizers._arbitrary import ArbitraryStyle
@@ -91,12 +110,31 @@ def _code(stylizer: Stylizer, call: Call, pictures: list[Pixels]) -> Any:
     artwork, weights = call.artworks[0], call.options.weights
     with torch.inference_mode():
         if stylizer.styles_are_weights and weights is None:
-            return stylizer.read_style(read_bytes(artwork), local_path(artwork))
+            data = read_bytes(artwork)
+            return stylizer.read_style(data, local_path(artwork)), hashlib.sha256(data).hexdigest()
         if stylizer.styles_are_weights:
-            return stylizer.code(RANDOM if weights == RANDOM else artwork)
-        if isinstance(stylizer, ArbitraryStyle):
-            return stylizer.code(pictures, call.shares)
-        return stylizer.code(pictures[0])
+            code = stylizer.code(RANDOM if weights == RANDOM else artwork)
+        elif isinstance(stylizer, ArbitraryStyle):
+            code = stylizer.code(pictures, call.shares)
+        else:
+            code = stylizer.code(pictures[0])
+    return code, stylizer.weights_sha256
+
+
+def _made_by(
+    stylizer: Stylizer, call: Call, weights_sha256: str | None, content_sha256: str, style_sha256: list[str]
+) -> MadeBy:
+    from stylize.pipeline.made_by import made_by
+
+    names = ("resolution_px", "style_resolution_px", "style_weights", "quality", "strip")
+    facts = {
+        "content_sha256": content_sha256,
+        "style_sha256": style_sha256[0] if len(style_sha256) == 1 else style_sha256 or None,
+        "weights_sha256": weights_sha256,
+        "precision": stylizer.precision,
+        "settings": call.options.model_dump(include=set(names)) | stylizer.settings.model_dump(),
+    }
+    return made_by(stylizer.name, facts)
 
 
 def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, float]:

@@ -1,7 +1,9 @@
 """Image files to pixels and back: (H, W, 3) uint8 RGB, upright, in sRGB, on white."""
 
+from stylize.images.carried import Carried
 from stylize.images.decode import Decoded, decode, from_image
 from stylize.images.encode import FORMATS, encode
+from stylize.images.exif import MadeBy
 from stylize.images.formats import SUFFIXES
 from stylize.images.opening import MAX_PIXELS, header_size, refuse_too_large
 from stylize.images.pixels import STYLE_RESOLUTION_PX, Pixels, resize, working_size
@@ -11,7 +13,9 @@ __all__ = [
     "MAX_PIXELS",
     "STYLE_RESOLUTION_PX",
     "SUFFIXES",
+    "Carried",
     "Decoded",
+    "MadeBy",
     "Pixels",
     "decode",
     "encode",

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from stylize.images.carried import Carried, dpi_of, exif_of
 from stylize.images.color import ToSrgb
 from stylize.images.damage import damage_is_corrupt
-from stylize.images.loading import Truncated, Wish, load
+from stylize.images.loading import Loaded, Truncated, Wish, load
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
-from stylize.images.pixels import Pixels, scaled_rgb, working_size
+from stylize.images.pixels import Pixels, scaled_alpha, scaled_rgb, working_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Decoded:
     source_width_px: int
     source_height_px: int
     truncated: bool = False
+    carried: Carried | None = None
 
 
 def decode(
@@ -35,6 +37,8 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     truncated: Truncated = "refuse",
     whole: bool = False,
+    metadata: bool = False,
+    alpha: bool = False,
 ) -> Decoded:
     """Return a file's pixels, their long side `long_side_px` (None: as they are). An animation's first frame counts.
 
@@ -42,6 +46,7 @@ def decode(
     (counted as a JPEG's decoder scales it down), of a kind that is not read, or without a sensible 8-bit form.
     With `truncated` accept, a file cut within its pixels gives what it has, as far as its kind allows. With `whole`,
     a JPEG of up to `max_pixels` is not scaled as it is decoded, so that the pixels are those of `from_image`.
+    `carried` has EXIF and dots per inch with `metadata`, and alpha of the size of the pixels with `alpha`.
     """
     loaded = load(data, Wish(long_side_px, max_pixels, truncated, whole))
     width, height = loaded.width_px, loaded.height_px
@@ -51,9 +56,20 @@ def decode(
     to_srgb = ToSrgb(None if loaded.signal is not None else loaded.profile, loaded.signal)
     with damage_is_corrupt():
         rgb = scaled_rgb(loaded.image, size, loaded.box, to_srgb)
+        carried = _carried(loaded, size, metadata, alpha) if metadata or alpha else None
     if loaded.orientation in SIDEWAYS:
         width, height = height, width
-    return Decoded(np.array(upright(rgb, loaded.orientation)), width, height, loaded.truncated)
+    return Decoded(np.array(upright(rgb, loaded.orientation)), width, height, loaded.truncated, carried)
+
+
+def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool) -> Carried:
+    image, turned = loaded.image, loaded.orientation
+    opacity = scaled_alpha(image, size, loaded.box) if alpha else None
+    return Carried(
+        exif_of(image) if metadata else None,
+        dpi_of(image, turned in SIDEWAYS) if metadata else None,
+        None if opacity is None else np.array(upright(opacity, turned)),
+    )
 
 
 def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels:

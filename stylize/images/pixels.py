@@ -50,17 +50,40 @@ def scaled_rgb(image: Image.Image, size: tuple[int, int], box: Box | None, to_sr
     `to_srgb` converts an 8-bit image without alpha to RGB. Raises UnsupportedImageError for values without an 8-bit
     form.
     """
+    return _scaled(image, size, box, "RGB", lambda band, factor: to_srgb(_on_white(_eight_bit(band), factor)))
+
+
+def scaled_alpha(image: Image.Image, size: tuple[int, int], box: Box | None) -> Image.Image | None:
+    """Return a loaded image's alpha as L of `size`, scaled as `scaled_rgb` scales colours; None if all is opaque."""
+    if not image.has_transparency_data:
+        return None
+    alpha = _scaled(image, size, box, "L", lambda band, factor: _reduced(_alpha(_eight_bit(band)), factor))
+    return None if alpha.getextrema() == (255, 255) else alpha
+
+
+def _alpha(image: Image.Image) -> Image.Image:
+    return image.convert("RGBA").getchannel("A")
+
+
+def _scaled(
+    image: Image.Image,
+    size: tuple[int, int],
+    box: Box | None,
+    mode: str,
+    converted: Callable[[Image.Image, tuple[int, int]], Image.Image],
+) -> Image.Image:
+    """Return an image in `mode` and of `size`; `converted` makes a band of it so, averaged over blocks of a size."""
     left, top, right, bottom = box or (0, 0, *image.size)
     across = max(1, int((right - left) / size[0] / REDUCING_GAP))
     down = max(1, int((bottom - top) / size[1] / REDUCING_GAP))
     rows = max(1, BAND_PIXELS // image.width // down) * down
     if rows >= image.height:
-        reduced = to_srgb(_on_white(_eight_bit(image), (across, down)))
+        reduced = converted(image, (across, down))
     else:
-        reduced = Image.new("RGB", (-(-image.width // across), -(-image.height // down)))
+        reduced = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
         for start in range(0, image.height, rows):
             band = image.crop((0, start, image.width, min(start + rows, image.height)))
-            reduced.paste(to_srgb(_on_white(_eight_bit(band), (across, down))), (0, start // down))
+            reduced.paste(converted(band, (across, down)), (0, start // down))
     box = (left / across, top / down, right / across, bottom / down)
     if reduced.size == size and box == (0, 0, *size):
         return reduced

@@ -10,6 +10,7 @@ from stylize.images import encode
 from stylize.io.files import Folder
 from stylize.pipeline.failures import FailureHandler
 from stylize.pipeline.in_flight import InFlight
+from stylize.pipeline.made_by import row_made_by
 from stylize.pipeline.quality import Scorer
 from stylize.results.output_lock import Fence
 from stylize.results.schema import Row
@@ -52,7 +53,8 @@ class FinishStage:
         row = item.row
         assert item.result is not None
         start = time.perf_counter()
-        data = encode(item.result, self._config.format, self._config.quality)
+        made_by = row_made_by(row)
+        data = encode(item.result, self._config.format, self._config.quality, carried=item.carried, made_by=made_by)
         row["encode_s"] = time.perf_counter() - start
         start = time.perf_counter()
         name = f"images/{item.task.output_name}"

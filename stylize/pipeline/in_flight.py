@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stylize.images import Pixels
+from stylize.images import Carried, Pixels
 from stylize.pipeline.style_cache import CachedStyle
 from stylize.results.schema import Row
 from stylize.tasks.task import Task
@@ -22,6 +22,8 @@ class InFlight:
     began_s: float
     style: CachedStyle | None = None
     content: Pixels | None = None
+    carried: Carried | None = None
+    """What the photo's file held beside its colours, and its result keeps."""
     result: Pixels | None = None
     failed: bool = False
 
@@ -33,4 +35,4 @@ class InFlight:
 
     def drop_pictures(self) -> None:
         """Let go of the pictures: futures keep the rest until the batch is done."""
-        self.content = self.result = None
+        self.content = self.carried = self.result = None

@@ -37,7 +37,8 @@ class ReadStage:
         row, pair = item.row, item.task.pair
         if problem := pair.content.problem or pair.style.problem:
             raise CorruptImageError(problem)
-        side, limit = self._config.resolution_px, self._config.max_pixels
+        config = self._config
+        side, limit = config.resolution_px, config.max_pixels
         check_header = functools.partial(refuse_too_large, long_side_px=side, max_pixels=limit)
         start = time.perf_counter()
         data = read_bytes(pair.content.uri, check_header)
@@ -50,8 +51,15 @@ class ReadStage:
         if style.error is not None:
             raise style.error.with_traceback(None)
         start = time.perf_counter()
-        decoded = decode(data, long_side_px=side, max_pixels=limit, truncated=self._config.truncated)
+        decoded = decode(
+            data,
+            long_side_px=side,
+            max_pixels=limit,
+            truncated=config.truncated,
+            metadata=not config.strip,
+            alpha=not config.strip and config.format != "jpg",
+        )
         row["decode_s"] = time.perf_counter() - start
         row["truncated"] = decoded.truncated
         row["source_width_px"], row["source_height_px"] = decoded.source_width_px, decoded.source_height_px
-        item.content = decoded.pixels
+        item.content, item.carried = decoded.pixels, decoded.carried

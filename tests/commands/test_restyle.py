@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -88,7 +91,7 @@ def test_shares_of_several_artworks_count(pair: list[str], tmp_path: Path) -> No
         ([artwork, photo], []),
     ):
         assert main([photo, *artworks, str(tmp_path / "r.png"), "--force", *more]) == 0
-        made.append((tmp_path / "r.png").read_bytes())
+        made.append(images.decode((tmp_path / "r.png").read_bytes()).pixels.tobytes())
     assert made[0] == made[1]
     assert len(set(made)) == 3
 
@@ -187,7 +190,11 @@ def test_a_johnson_style_is_a_checkpoint_or_its_name(pair: list[str], tmp_path: 
     by_file, by_name = tmp_path / "file.png", tmp_path / "name.png"
     assert main([pair[0], str(folder / "mosaic.pth"), str(by_file), *flags]) == 0
     assert main([pair[0], "mosaic", str(by_name), *flags, "--weights", str(folder)]) == 0
-    assert by_file.read_bytes() == by_name.read_bytes()
+    file, name = (images.decode(path.read_bytes()).pixels for path in (by_file, by_name))
+    assert np.array_equal(file, name)
+    with Image.open(by_file) as result:
+        sha256 = hashlib.sha256(state.getvalue()).hexdigest()
+        assert json.loads(result.info["Comment"])["weights_sha256"] == sha256
     assert "its styles: mosaic" in refused(
         [pair[0], "wave", str(tmp_path / "new.png"), *flags, "--weights", str(folder)]
     )
@@ -230,3 +237,23 @@ def test_help_loads_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "PHOTO ARTWORK [ARTWORK ...] RESULT" in done.stdout
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_a_result_keeps_what_the_photo_carried_and_says_what_made_it(tmp_path: Path, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[272], exif[274] = "Phone 7", 6
+    Image.fromarray(picture(1)).convert("LA").save(tmp_path / "photo.png", exif=exif, dpi=(300, 300))
+    (tmp_path / "artwork.png").write_bytes(images.encode(picture(2), "png", 95))
+    call = [str(tmp_path / "photo.png"), str(tmp_path / "artwork.png"), "--stylizer", "identity"]
+    assert main([*call, str(tmp_path / f"kept.{suffix}")]) == 0
+    assert main([*call, str(tmp_path / f"bare.{suffix}"), "--strip"]) == 0
+    with Image.open(tmp_path / f"kept.{suffix}") as kept, Image.open(tmp_path / f"bare.{suffix}") as bare:
+        assert kept.getexif()[272] == "Phone 7"
+        assert kept.getexif()[274] == 1
+        assert set(bare.getexif()) == {305, 0x8769}
+        for result in (kept, bare):
+            assert result.getexif()[305] == f"stylize {stylize.__version__} (identity)"
+            details = json.loads(result.getexif().get_ifd(0x8769)[0x9286][8:])
+            assert details["content_sha256"] == hashlib.sha256((tmp_path / "photo.png").read_bytes()).hexdigest()
+            assert details["style_sha256"] == hashlib.sha256((tmp_path / "artwork.png").read_bytes()).hexdigest()

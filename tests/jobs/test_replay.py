@@ -50,6 +50,18 @@ def test_a_row_is_made_again_to_the_byte(out: Path, capsys: pytest.CaptureFixtur
     assert main([str(out / "rows"), a_row(out)["task_id"][:12]]) == 0
 
 
+def test_the_same_pixels_agree_though_a_file_says_other_versions(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = a_row(out)
+    pixels = images.decode(Path(row["output_uri"]).read_bytes()).pixels
+    Path(row["output_uri"]).write_bytes(images.encode(pixels, "png", 95))
+    rows = [one | {"output_sha256": "other"} for one in read_rows(out).to_pylist() if one["task_id"] == row["task_id"]]
+    (part,) = (out / "rows").glob("*.parquet")
+    table = pq.read_table(part)
+    pq.write_table(table.from_pylist(rows, schema=table.schema), part)
+    assert main([str(out), row["task_id"]]) == 0
+    assert "same    image: the same pixels" in capsys.readouterr().out
+
+
 def test_a_failure_fails_again(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(out), a_row(out, "corrupt")["task_id"]]) == 0
     assert "same    status corrupt" in capsys.readouterr().out
