@@ -10,37 +10,35 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from jobs.progress import json_lines, log_format
 from jobs.run import signals
+from jobs.run.call import parse
 from jobs.run.dry_run import dry_run
 from jobs.run.resolve import resolve
 from jobs.run.restyle import restyle
 from jobs.run.result import RunResult
 from stylize import cli
-from stylize import config as configs
 from stylize.config import JobConfig
-from stylize.errors import UsageError, one_line
-from stylize.safe_yaml import read_mapping
+from stylize.errors import one_line
 
 PATHS = ("content", "styles", "out")
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the job; returns the exit status: 0 all ok, 3 some rows are not."""
-    values = _parse(argv)
-    dry, retry_failed, allow_failed = (values.pop(name) for name in ("dry_run", "retry_failed", "allow_failed"))
-    progress = str(values.get("progress", JobConfig.model_fields["progress"].default))
+    call = parse(argv)
+    progress = str(call.values.get("progress", JobConfig.model_fields["progress"].default))
     with json_lines.apart(progress):
-        if dry:
-            dry_run(resolve(values, _say, ask_cluster=False), retry_failed)
+        config = resolve(call.values, _say, ask_cluster=not call.dry_run, origins=call.origins)
+        if call.dry_run:
+            dry_run(config, call.retry_failed)
             return cli.EXIT_OK
         command = shlex.join(["python", "-m", "jobs.stylize_folder", *argv])
-        result = restyle(resolve(values, _say), command, retry_failed, _say)
+        result = restyle(config, command, call.retry_failed, _say)
         _print_result(result)
-        status = cli.EXIT_OK if allow_failed else result.exit_status
+        status = cli.EXIT_OK if call.allow_failed else result.exit_status
         return json_lines.finished(progress, result.out, result.counts, status)
 
 
@@ -71,42 +69,6 @@ def run(
         result = restyle(config, f"jobs.stylize_folder.run({told})", retry_failed, note)
         json_lines.finished(progress, result.out, result.counts, result.exit_status)
     return result
-
-
-def _parse(argv: Sequence[str]) -> dict[str, Any]:
-    parser = cli.Parser(
-        prog="stylize-folder",
-        usage="stylize-folder CONTENT STYLES OUT [options]\n       stylize-folder --manifest PATH OUT [options]",
-        description="Restyle every photo of CONTENT with the artworks of STYLES into OUT, one row of measurements for "
-        "each. The same command resumes. Paths may be folders here or in an object store: s3://, gs://.",
-        epilog="Exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on, "
-        "130 interrupted.",
-    )
-    parser.group("inputs").add_argument(
-        "paths", nargs="*", metavar="CONTENT STYLES OUT",
-        help="folder of photos, folder of artworks, folder for the results; with --manifest, OUT alone",
-    )  # fmt: skip
-    cli.add_model(parser, JobConfig, configs.GROUPS, skip=("content", "styles", "out"))
-    parser.add_argument("--config", metavar="PATH", help="YAML file with the same settings by name; options win")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, how many and how big")
-    parser.add_argument("--retry-failed", action="store_true", help="do images again whose rows are not ok")
-    parser.add_argument("--allow-failed", action="store_true", help="exit with status 0 also when rows are not ok")
-    given = vars(parser.parse_args(argv))
-    paths, file = given.pop("paths"), given.pop("config")
-    values = read_mapping(Path(file)) if file else {}
-    if "settings" in given:
-        own = values.get("settings")
-        given["settings"] = (own if isinstance(own, dict) else {}) | cli.pairs_to_dict(given["settings"])
-    values |= given
-    # Two are enough where the weights are the styles: `resolve` knows of which methods.
-    two = ("content", "out") if values.get("weights") else None
-    names = {0: (), 1: ("out",), 2: two, 3: ("content", "styles", "out")}.get(len(paths))
-    if names is None:
-        raise UsageError(f"expected CONTENT STYLES OUT, or --manifest FILE and OUT, got {len(paths)} paths")
-    values |= dict(zip(names, paths, strict=True))
-    if "out" not in values:
-        raise UsageError("no OUT given: expected CONTENT STYLES OUT, or --manifest FILE and OUT")
-    return values
 
 
 def _print_result(result: RunResult) -> None:

@@ -11,7 +11,7 @@ from stylize.errors import UsageError
 from stylize.images import STYLE_RESOLUTION_PX
 from stylize.io.location import normalized
 from stylize.naming import check_template
-from stylize.validation import validated
+from stylize.validation import Origins, as_given, validated
 
 LEAST_SHARE = 1e-4
 """Of a CPU or GPU; Ray counts in these."""
@@ -159,7 +159,7 @@ class JobConfig(BaseModel):
         try:
             return None if value is None else normalized(value)
         except UsageError as error:
-            raise UsageError(f"{info.field_name}: {error}") from None
+            raise UsageError(f"{as_given(info.field_name, info.context)}: {error}") from None
 
     @field_validator("include", "exclude", mode="before")
     @classmethod
@@ -175,8 +175,18 @@ class JobConfig(BaseModel):
 
     @field_validator("name")
     @classmethod
-    def _template(cls, value: str | None) -> str | None:
-        return None if value is None else check_template(value)
+    def _template(cls, value: str | None, info: ValidationInfo) -> str | None:
+        try:
+            return None if value is None else check_template(value)
+        except UsageError as error:
+            raise UsageError(f"{as_given(info.field_name, info.context)}: {error}") from None
+
+    @field_validator("actors", "batch_size")
+    @classmethod
+    def _at_least_one(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("give 1 or more, or auto")
+        return value
 
     @field_validator("shard")
     @classmethod
@@ -189,10 +199,6 @@ class JobConfig(BaseModel):
 
     @model_validator(mode="after")
     def _inputs(self) -> JobConfig:
-        if isinstance(self.actors, int) and self.actors < 1:
-            raise ValueError("actors: 1 or more, or auto")
-        if isinstance(self.batch_size, int) and self.batch_size < 1:
-            raise ValueError("batch_size: 1 or more, or auto")
         if self.manifest is None and (self.content is None or self.styles is None):
             raise ValueError("give CONTENT STYLES OUT, or --manifest FILE and OUT")
         if self.manifest is not None and (self.content is not None or self.styles is not None):
@@ -214,6 +220,9 @@ class JobConfig(BaseModel):
         return "cuda" if self.gpus_per_actor > 0 else "cpu"
 
 
-def build(values: dict[str, Any]) -> JobConfig:
-    """Return a validated config. Raises UsageError: one line that names the setting, what is wrong, what is known."""
-    return validated(JobConfig, values)
+def build(values: dict[str, Any], origins: Origins | None = None) -> JobConfig:
+    """Return a validated config. Raises UsageError: one line that names the setting, what is wrong, what is known.
+
+    origins: how the settings were given, for that line.
+    """
+    return validated(JobConfig, values, origins=origins)

@@ -29,15 +29,15 @@ def check_template(template: str) -> str:
         fields = [field for _, field, spec, change in string.Formatter().parse(template) if field is not None]
         plain = all(not spec and not change for _, _, spec, change in string.Formatter().parse(template))
     except ValueError as error:
-        raise UsageError(f"name: {error}; known: {known}") from None
+        raise UsageError(f"{error}; known: {known}") from None
     unknown = next((field for field in fields if field not in FIELDS), None)
     if unknown is not None or not plain:
         what = f"unknown {{{unknown}}}" if unknown is not None else "give fields alone, without `:` or `!`"
-        raise UsageError(f"name: {what}; known: {known}")
+        raise UsageError(f"{what}; known: {known}")
     if not {"photo", "photo_name", "photo_flat", "key"} & set(fields):
-        raise UsageError("name: every photo would get the same one; add {photo}, {photo_name} or {key}")
+        raise UsageError("every photo would get the same one; add {photo}, {photo_name} or {key}")
     if template.startswith("/") or "\\" in template or any(part in ("", ".", "..") for part in template.split("/")):
-        raise UsageError("name: give a relative path with `/` between folders, without `.`, `..` or empty parts")
+        raise UsageError("give a relative path with `/` between folders, without `.`, `..` or empty parts")
     return template
 
 

@@ -4,33 +4,57 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from stylize.errors import UsageError, unknown
+from stylize.errors import UsageError, one_line, unknown
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def validated(model: type[Model], values: Mapping[str, Any], where: str = "") -> Model:
+@dataclass(frozen=True)
+class Origin:
+    """How a setting was given: what it is called there, such as --quality, and the file it stands in, if any."""
+
+    name: str
+    file: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.file is None else f"{one_line(self.file)}: {self.name}"
+
+
+Origins = Mapping[str, Origin]
+"""Of settings by name; one that is not there is called by its name."""
+
+
+def validated(model: type[Model], values: Mapping[str, Any], where: str = "", origins: Origins | None = None) -> Model:
     """Return the model of the values. Raises UsageError: one line that names the setting, what is wrong, what is known.
 
-    where: what the values are from, such as a file; it stands before the line.
+    where: what the values are from, such as a file; it stands before the line. origins: what to call them by; the
+    model's own validators have it as their context.
     """
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context=origins or {})
     except ValidationError as error:
         prefix = f"{where}: " if where else ""
-        raise UsageError(prefix + _in_one_line(error, model)) from None
+        raise UsageError(prefix + _in_one_line(error, model, origins or {})) from None
 
 
-def _in_one_line(error: ValidationError, model: type[BaseModel]) -> str:
+def as_given(name: str | None, origins: Origins | None) -> str:
+    """Return what to call a setting by, for a message."""
+    return str((origins or {}).get(name or "", name))
+
+
+def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origins) -> str:
     errors = error.errors()
     first = errors[0]
     name, owner = _place(model, first["loc"])
     if first["type"] in ("extra_forbidden", "invalid_key"):
         above, _, last = name.rpartition(".")
+        file = origins[name].file if name in origins else None
+        above = above or one_line(file or "")
         return (f"{above}: " if above else "") + unknown("setting", last, owner.model_fields)
     # A setting of two kinds (a number or auto) has an error for each.
     same = [_told(one["msg"]) for one in errors if _place(model, one["loc"])[0] == name]
@@ -38,7 +62,8 @@ def _in_one_line(error: ValidationError, model: type[BaseModel]) -> str:
     # Not what may be a URI: a password may be in it.
     shown = name and first["type"] != "missing" and "://" not in str(first["input"])
     given = f" (got {reprlib.repr(first['input'])})" if shown else ""
-    return f"{name}: {message}{given}" if name else message
+    top, dot, rest = name.partition(".")
+    return f"{as_given(top, origins)}{dot}{rest}: {message}{given}" if name else message
 
 
 def _told(message: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from jobs.stylize_folder import _parse
+from jobs.run.call import parse
 
 ROOT = Path(__file__).parent.parent
 FILES = ("cluster.yaml", "cluster-local.yaml", "rayjob.yaml", "Dockerfile")
@@ -137,7 +137,7 @@ def test_the_cloud_cluster_starts_without_workers_and_keeps_work_off_the_head() 
 def test_commands_in_the_comments_are_called_rightly(name: str) -> None:
     comments = " ".join(line.removeprefix("#").strip() for line in text(name).splitlines() if line.startswith("#"))
     (job,) = re.findall(r"python -m jobs\.stylize_folder (.*?) +ray down", comments)
-    _parse(shlex.split(job))
+    parse(shlex.split(job))
     assert f"ray up {name}" in comments
     assert "ray dashboard" in comments
 
@@ -162,7 +162,7 @@ def test_a_rayjob_is_what_kuberay_asks_for() -> None:
 def test_a_rayjobs_entrypoint_is_called_rightly() -> None:
     words = shlex.split(load("rayjob.yaml")["spec"]["entrypoint"])
     assert words[:3] == ["python", "-m", "jobs.stylize_folder"]
-    parsed = _parse(words[3:])
+    parsed = parse(words[3:]).values
     assert parsed["gpus_per_actor"] == "1"
     assert all(parsed[name].startswith("s3://") for name in ("content", "styles", "out"))
 

@@ -24,6 +24,7 @@ from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
 from stylize.tasks.output_names import OutputNames
 from stylize.tasks.task import Pair, Task
+from stylize.validation import Origins
 
 RANDOM = "random"
 _PATHS = {"content": None, "styles": None, "manifest": None, "weights": RANDOM, "perceptual": TORCHVISION}
@@ -108,13 +109,19 @@ class ResolvedConfig:
         )
 
 
-def resolve(values: dict[str, Any], note: Callable[[str], None], ask_cluster: bool = True) -> ResolvedConfig:
+def resolve(
+    values: dict[str, Any],
+    note: Callable[[str], None],
+    ask_cluster: bool = True,
+    origins: Origins | None = None,
+) -> ResolvedConfig:
     """Return the settings by name as a run needs them; `note` gets a line about one that has no effect.
 
     ask_cluster: in isolated mode, a cluster is asked for its machines' CPUs where their number is not given.
+    origins: how the settings were given, for messages.
     Raises UsageError; CannotContinueError for a cluster that does not answer.
     """
-    config = configs.build(_styles_for_weights(values))
+    config = configs.build(_styles_for_weights(values), origins)
     changes: dict[str, Any] = _absolute_paths(config)
     checkpoints = config.weights != RANDOM and _styles_are_weights(config.stylizer)
     if checkpoints and config.weights is not None:

@@ -84,7 +84,11 @@ def read_runs(folder: Path) -> list[RunRecord]:
 
     Raises UsageError for a file that cannot be read or is not such a record.
     """
-    path = folder / NAME
+    return read_record(folder / NAME)
+
+
+def read_record(path: Path) -> list[RunRecord]:
+    """Return the records of a file called run.json or otherwise, the newest first. Raises as `read_runs`."""
     try:
         newest = json.loads(path.read_text(encoding="utf-8"))
         return [RunRecord.model_validate(run) for run in (newest, *reversed(newest.get("earlier_runs", [])))]

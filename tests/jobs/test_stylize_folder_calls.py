@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from jobs.stylize_folder import main
-from stylize.errors import UsageError
-from tests.support.main_job import call, job, plain, refused
+from tests.support.main_job import call, job, plain
 
 
 @pytest.fixture(scope="module")
@@ -89,51 +88,6 @@ def test_dry_run_tells_what_it_passes_over_and_takes_globs(
     assert "CONTENT: 3 skipped: 3 .png (by --exclude)" in told
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["IN/none", "IN/styles", "OUT"], "CONTENT: no such folder: "),
-        (["IN/content", "IN/none", "OUT"], "STYLES: no such folder: "),
-        (["IN/empty", "IN/styles", "OUT"], "no images in this folder"),
-        (["IN/content", "IN/empty", "OUT"], "no images in this folder"),
-        (["IN/content", "IN/styles", "OUT", "--styliser", "identity"], "--styliser; did you mean --stylizer?"),
-        (["IN/content", "IN/styles", "OUT", "--stylizer", "nope"], "unknown stylizer 'nope'; known: "),
-        (["IN/content", "IN/styles", "OUT", "--stylizer", "no.such:Class"], "No module named 'no'"),
-        (
-            ["IN/content", "IN/styles", "OUT", "--stylizer", "identity", "--set", "x=1"],
-            "unknown setting 'x'; known: none",
-        ),
-        (["IN/content", "IN/styles", "OUT", "--set", "alpha"], "expected NAME=VALUE"),
-        (
-            ["IN/content", "IN/styles", "OUT", "--set", "weights=/x"],
-            "'weights': it is an option of its own; give --weights",
-        ),
-        (["IN/content", "IN/styles", "OUT", "--set", "name=x"], "setting 'name': there is no such setting"),
-        (["IN/content/cats/0.png/x", "IN/styles", "OUT"], "CONTENT: no such folder: "),
-        (["IN/content", "IN/styles", "OUT", "--format", "bmp"], "choose from"),
-        (["IN/content", "IN/styles", "OUT", "--quality", "0"], "quality: "),
-        (["IN/content", "IN/styles", "OUT", "--actors", "many"], "actors: "),
-        (["IN/content", "IN/styles", "OUT", "--pairing", "zip"], "zip needs as many photos as artworks"),
-        (["IN/content", "IN/styles", "OUT", "--config", "IN/none.yaml"], "No such file"),
-        (["IN/content", "IN/styles", "OUT", "--manifest", "IN/none.csv"], "not both"),
-        (["OUT", "--manifest", "IN/none.csv"], "manifest: no such file"),
-        (["IN/content", "OUT"], "got 2 paths"),
-        ([], "no OUT given"),
-    ],
-)
-def test_a_wrong_call_is_one_line_and_status_2(
-    words: list[str],
-    said: str,
-    folders: tuple[Path, Path],
-    tmp_path: Path,
-) -> None:
-    inputs = folders[0].parent
-    (inputs / "empty").mkdir(exist_ok=True)
-    plain(inputs / "content" / "cats" / "0.png", (0, 100, 30))
-    given = [w.replace("IN/", f"{inputs}/").replace("OUT", str(tmp_path / "out")) for w in words]
-    assert said in refused(main, *given)
-
-
 def test_the_command_itself_ends_so_too(tmp_path: Path) -> None:
     plain(tmp_path / "styles" / "s.png", (1, 2, 3))
     done = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out")
@@ -149,21 +103,3 @@ def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("cannot go on: the Ray cluster at 127.0.0.1:1 cannot be reached")
     assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("flags", "said"),
-    [
-        (("--stylizer", "microast"), "microast needs weights: give a folder with"),
-        (("--stylizer", "microast", "--weights", "nowhere"), "nowhere: no such folder"),
-        (("--stylizer", "johnson"), "no checkpoints in this folder"),
-        (("--stylizer", "gatys", "--set", "backbone=vgg11"), "unknown backbone 'vgg11'; did you mean vgg1"),
-    ],
-)
-def test_missing_weights_are_one_line_before_ray_starts(
-    folders: tuple[Path, Path], tmp_path: Path, flags: tuple[str, ...], said: str
-) -> None:
-    with pytest.raises(UsageError) as raised:
-        main([str(folders[0]), str(folders[1]), str(tmp_path / "out"), *flags])
-    assert said in str(raised.value)
-    assert "\n" not in str(raised.value)

@@ -1,0 +1,105 @@
+"""The command line of the main job: what settings it gives, and how each was given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stylize import cli
+from stylize import config as configs
+from stylize.config import JobConfig
+from stylize.errors import UsageError, one_line
+from stylize.io.location import local_path
+from stylize.results.run_record import read_record
+from stylize.safe_yaml import read_mapping
+from stylize.validation import Origin, Origins
+
+PATHS = ("content", "styles", "out")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A whole command line. `values` are settings by name, `origins` how each was given."""
+
+    values: dict[str, Any]
+    origins: Origins
+    dry_run: bool
+    retry_failed: bool
+    allow_failed: bool
+
+
+def parse(argv: Sequence[str]) -> Call:
+    """Return what a command line and the file of its --config ask for. Raises UsageError."""
+    given = vars(_parser().parse_args(argv))
+    paths, file = given.pop("paths"), given.pop("config")
+    switches = {name: given.pop(name) for name in ("dry_run", "retry_failed", "allow_failed")}
+    values = _settings_in(local_path(file)) if file else {}
+    origins = {name: Origin(str(name), file) for name in values}
+    if "settings" in given:
+        own = values.get("settings")
+        given["settings"] = (own if isinstance(own, dict) else {}) | cli.pairs_to_dict(given["settings"])
+    given |= _named(paths, either="weights" in given or bool(values.get("weights")))
+    origins |= {name: Origin(_flag(name)) for name in given}
+    values |= given
+    if "out" not in values:
+        raise UsageError("no OUT given: expected CONTENT STYLES OUT, or --manifest FILE and OUT")
+    return Call(values, origins, **switches)
+
+
+def _parser() -> cli.Parser:
+    parser = cli.Parser(
+        prog="stylize-folder",
+        usage="stylize-folder CONTENT STYLES OUT [options]\n       stylize-folder --manifest PATH OUT [options]",
+        description="Restyle every photo of CONTENT with the artworks of STYLES into OUT, one row of measurements for "
+        "each. The same command resumes. Paths may be folders here or in an object store: s3://, gs://.",
+        epilog="Exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on, "
+        "130 interrupted.",
+    )
+    parser.group("inputs").add_argument(
+        "paths", nargs="*", metavar="CONTENT STYLES OUT",
+        help="folder of photos, folder of artworks, folder for the results; with --manifest, OUT alone",
+    )  # fmt: skip
+    cli.add_model(parser, JobConfig, configs.GROUPS, skip=PATHS)
+    parser.add_argument(
+        "--config", metavar="PATH",
+        help="YAML file with the same settings by name, or OUT/run.json to repeat that run; paths and options win",
+    )  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, how many and how big")
+    parser.add_argument("--retry-failed", action="store_true", help="do images again whose rows are not ok")
+    parser.add_argument("--allow-failed", action="store_true", help="exit with status 0 also when rows are not ok")
+    return parser
+
+
+def _settings_in(path: Path) -> dict[str, Any]:
+    """Return the settings in a YAML file, or those of the newest run in a run's record. Raises UsageError."""
+    if path.suffix.lower() != ".json":
+        return read_mapping(path)
+    runs = read_record(path)
+    if not runs:
+        raise UsageError(f"{one_line(path)}: no such file")
+    if not runs[0].run_id:
+        return read_mapping(path)  # JSON is YAML
+    if not runs[0].config:
+        raise UsageError(f"{one_line(path)} is no record of a run of this job: give OUT/run.json, or a YAML file")
+    return runs[0].config
+
+
+def _named(paths: list[str], either: bool) -> dict[str, str]:
+    """Return the paths by name. either: two are enough where weights are the styles; `resolve` knows of which methods.
+
+    Raises UsageError for a number of them that means nothing.
+    """
+    two = ("content", "out") if either else None
+    names = {0: (), 1: ("out",), 2: two, 3: PATHS}.get(len(paths))
+    if names is None:
+        raise UsageError(f"expected CONTENT STYLES OUT, or --manifest FILE and OUT, got {len(paths)} paths")
+    return dict(zip(names, paths, strict=True))
+
+
+def _flag(name: str) -> str:
+    """Return what the command line calls a setting."""
+    if name in PATHS:
+        return name.upper()
+    return "--set" if name == "settings" else "--" + name.replace("_", "-")

@@ -1,0 +1,145 @@
+"""Wrong calls of the main job: one line that says what to do, exit status 2, and nothing written."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from jobs import stylize_folder
+from jobs.run.call import parse
+from jobs.stylize_folder import main
+from stylize.errors import UsageError
+from tests.support.main_job import call, plain
+
+BOTH = ["IN/content", "IN/styles"]
+GOOD = [*BOTH, "OUT"]
+CALLS: dict[str, tuple[list[str], str]] = {
+    "no paths": ([], "no OUT given: expected CONTENT STYLES OUT, or --manifest FILE and OUT"),
+    "two paths": (["IN/content", "OUT"], "got 2 paths"),
+    "four paths": ([*GOOD, "OUT"], "got 4 paths"),
+    "no content": (["IN/none", "IN/styles", "OUT"], "CONTENT: no such folder: IN/none"),
+    "no styles": (["IN/content", "IN/none", "OUT"], "STYLES: no such folder: IN/none"),
+    "content below a file": (["IN/notes.txt/x", "IN/styles", "OUT"], "CONTENT: no such folder: IN/notes.txt/x"),
+    "empty content": (["IN/empty", "IN/styles", "OUT"], "IN/empty: no images in this folder"),
+    "empty styles": (["IN/content", "IN/empty", "OUT"], "IN/empty: no images in this folder"),
+    "out a file": ([*BOTH, "IN/notes.txt"], "OUT: IN/notes.txt is a file; give a folder"),
+    "out below a file": ([*BOTH, "IN/notes.txt/x"], "OUT: IN/notes.txt is a file; give a folder"),
+    "out in content": ([*BOTH, "IN/content/out"], "OUT lies in CONTENT"),
+    "out in styles": ([*BOTH, "IN/styles/out"], "OUT lies in STYLES"),
+    "mistyped option": ([*GOOD, "--styliser", "identity"], "--styliser; did you mean --stylizer?"),
+    "option of the method": ([*GOOD, "--alpha", "1"], "unknown option --alpha; --help lists the options; a setting"),
+    "no value": ([*GOOD, "--quality"], "--quality: expected one argument"),
+    "bad choice": ([*GOOD, "--format", "bmp"], "--format: invalid choice: 'bmp'"),
+    "unknown precision": ([*GOOD, "--precision", "fp64"], "--precision: invalid choice: 'fp64'"),
+    "out of range": ([*GOOD, "--quality", "0"], "--quality: should be greater than or equal to 1 (got '0')"),
+    "no number": ([*GOOD, "--resolution-px", "wide"], "--resolution-px: should be a valid integer"),
+    "neither of two kinds": ([*GOOD, "--actors", "many"], "--actors: should be a valid integer"),
+    "bad shard": ([*GOOD, "--shard", "3/2"], "--shard: give K/N with 1 <= K <= N"),
+    "bad template": ([*GOOD, "--name", "{style}"], "--name: every photo would get the same one"),
+    "signed url": (["https://b/c?X-Amz-Signature=S", "IN/styles", "OUT"], "CONTENT: https:// is not supported"),
+    "uneven zip": ([*GOOD, "--pairing", "zip"], "zip needs as many photos as artworks: CONTENT has 2, STYLES has 1"),
+    "unknown method": ([*GOOD, "--stylizer", "microats"], "unknown stylizer 'microats'; did you mean microast?"),
+    "no such module": ([*GOOD, "--stylizer", "no.such:Class"], "No module named 'no'"),
+    "unknown setting": ([*GOOD, "--set", "alhpa=1"], "compact: unknown setting 'alhpa'; did you mean alpha?"),
+    "bad setting": ([*GOOD, "--set", "alpha=much"], "compact: alpha: should be a valid number"),
+    "setting without value": ([*GOOD, "--set", "alpha"], "--set alpha: expected NAME=VALUE"),
+    "option as setting": ([*GOOD, "--set", "weights=/x"], "'weights': it is an option of its own; give --weights"),
+    "method as setting": ([*GOOD, "--set", "name=x"], "setting 'name': there is no such setting; --stylizer names"),
+    "foreign precision": (
+        [*GOOD, "--stylizer", "identity", "--precision", "int8"],
+        "identity does not run in int8; choose one of: fp32",
+    ),
+    "no weights": ([*GOOD, "--stylizer", "microast"], "microast needs weights: give a folder with"),
+    "weights missing": ([*GOOD, "--stylizer", "microast", "--weights", "IN/none"], "IN/none: no such folder"),
+    "weights that are none": ([*GOOD, "--weights", "IN/notes.txt"], "IN/notes.txt: not a weights file"),
+    "no checkpoints": ([*GOOD, "--stylizer", "johnson"], "no checkpoints in this folder"),
+    "unknown backbone": ([*GOOD, "--stylizer", "gatys", "--set", "backbone=vgg11"], "unknown backbone 'vgg11'"),
+    "judge missing": ([*GOOD, "--perceptual", "IN/none"], "IN/none: "),
+    "judge that is none": ([*GOOD, "--perceptual", "IN/notes.txt"], "IN/notes.txt: not a weights file"),
+    "manifest missing": (["OUT", "--manifest", "IN/none.csv"], "manifest: no such file"),
+    "manifest without styles": (["OUT", "--manifest", "IN/photos.csv"], "style_uri"),
+    "manifest and folders": ([*GOOD, "--manifest", "IN/photos.csv"], "or --manifest FILE, not both"),
+    "config missing": ([*GOOD, "--config", "IN/none.yaml"], "IN/none.yaml: No such file"),
+    "config no yaml": ([*GOOD, "--config", "IN/broken.yaml"], "IN/broken.yaml: not YAML: "),
+    "config no mapping": ([*GOOD, "--config", "IN/notes.txt"], "IN/notes.txt: expected `name: value` lines"),
+    "config unknown": ([*GOOD, "--config", "IN/typo.yaml"], "IN/typo.yaml: unknown setting 'qualty'; did you mean qu"),
+    "config bad value": ([*GOOD, "--config", "IN/bad.yaml"], "IN/bad.yaml: quality: should be less than or equal to"),
+    "record missing": ([*BOTH, "OUT", "--config", "IN/none.json"], "IN/none.json: no such file"),
+    "record of a sweep": ([*GOOD, "--config", "IN/sweep.json"], "IN/sweep.json is no record of a run of this job"),
+}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two photos, an artwork, and files that nothing can be done with."""
+    root = tmp_path_factory.mktemp("in")
+    for number in range(2):
+        plain(root / "content" / f"{number}.png", (number * 50, 100, 30))
+    plain(root / "styles" / "a.png", (10, 10, 10))
+    (root / "empty").mkdir()
+    texts = {
+        "notes.txt": "milk",
+        "photos.csv": "content_uri\ncontent/0.png\n",
+        "broken.yaml": "quality: [",
+        "typo.yaml": "qualty: 5",
+        "bad.yaml": "quality: 500",
+        "sweep.json": json.dumps({"run_id": "1", "title": "quick"}),
+    }
+    for name, text in texts.items():
+        (root / name).write_text(text)
+    return root
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("more", [[], ["--dry-run"]], ids=["run", "dry-run"])
+def test_a_wrong_call_is_one_line_and_status_2_and_writes_nothing(
+    name: str, more: list[str], inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(*words: object) -> None:
+        raise AssertionError("Ray was started")
+
+    monkeypatch.setattr("jobs.run.restyle.local_or_cluster", started)
+    words, said = CALLS[name]
+    before = sorted(inputs.rglob("*"))
+    done = call(main, *(re.sub("^IN/", f"{inputs}/", word).replace("OUT", f"{tmp_path}/out") for word in words), *more)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert said.replace("IN/", f"{inputs}/") in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert sorted(inputs.rglob("*")) == before
+
+
+def test_no_cuda_here_is_a_wrong_call(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("jobs.run.resolve.joins_cluster", lambda address: False)
+    for more in (["--device", "cuda"], ["--gpus-per-actor", "1"]):
+        done = call(main, inputs / "content", inputs / "styles", tmp_path / "out", *more, "--dry-run")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "torch sees no CUDA device here" in done.stderr
+
+
+def test_python_hears_of_settings_by_their_keyword(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^resolution_px: should be a valid integer"):
+        stylize_folder.run(content="c", styles="s", out=tmp_path / "out", resolution_px="wide")
+
+
+def test_a_run_is_repeated_from_its_record_and_may_go_elsewhere(tmp_path: Path) -> None:
+    newest = {"content": "/in/photos", "styles": "arts", "out": "/old", "quality": 80, "settings": {"alpha": 0.5}}
+    record = {"run_id": "2", "config": newest, "earlier_runs": [{"run_id": "1", "config": {"quality": 10}}]}
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(record))
+    assert parse(["--config", str(path)]).values == newest
+    again = parse(["new", "--config", str(path), "--quality", "90", "--set", "preserve_color=true"])
+    changed = {"out": "new", "quality": 90, "settings": {"alpha": 0.5, "preserve_color": True}}
+    assert again.values == newest | changed | {"quality": "90"}
+    assert [str(again.origins[name]) for name in ("out", "quality", "content")] == [
+        "OUT", "--quality", f"{path}: content",
+    ]  # fmt: skip
+
+
+def test_settings_may_be_json_that_is_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"quality": 80}')
+    assert parse(["out", "--config", str(path)]).values == {"quality": 80, "out": "out"}
