@@ -18,7 +18,7 @@ LEAST_SHARE = 1e-4
 TORCHVISION = "torchvision"
 """As a `perceptual` setting: torchvision's own weights, from its cache or downloaded."""
 GROUPS: Groups = {
-    "inputs": ("manifest", "pairing", "include", "exclude", "shard", "max_pixels", "truncated"),
+    "inputs": ("manifest", "pairing", "styles_per_photo", "include", "exclude", "shard", "max_pixels", "truncated"),
     "method": (
         "stylizer", "weights", "settings", "precision", "device", "seed", "resolution_px", "style_resolution_px",
     ),
@@ -43,9 +43,12 @@ class JobConfig(BaseModel):
         None,
         description="CSV or Parquet file of the pairs: content_uri, style_uri and, if known, content_type, style_type",
     )
-    pairing: Literal["cross", "zip"] = Field(
-        "cross", description="cross: every photo with every artwork; zip: the first with the first, and so on"
+    pairing: Literal["cross", "zip", "cycle", "random"] = Field(
+        "cross",
+        description="cross: every photo with every artwork; zip: the first with the first, and so on; cycle: the same, "
+        "from the first artwork again after the last; random: every photo with some, drawn by the seed",
     )
+    styles_per_photo: int = Field(1, ge=1, description="artworks that pairing random draws for each photo")
     include: Annotated[tuple[str, ...], Metavar("GLOB")] = Field(
         (), description="photos to take, by name (*.jpg) or path below CONTENT (2024/**); may be repeated; none: all"
     )
@@ -171,6 +174,13 @@ class JobConfig(BaseModel):
     def _cards(cls, value: float) -> float:
         if 0 < value < LEAST_SHARE or (value > 1 and value % 1):
             raise ValueError(f"give 0, a fraction of at least {LEAST_SHARE:g} and below 1, or a whole number")
+        return value
+
+    @field_validator("styles_per_photo")
+    @classmethod
+    def _drawn(cls, value: int, info: ValidationInfo) -> int:
+        if value != 1 and info.data.get("pairing", "random") != "random":
+            raise ValueError("this is for pairing random alone")
         return value
 
     @field_validator("name")

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.io.location import Location, locate
@@ -18,6 +21,8 @@ from stylize.tasks.listing import FileKind, count_files, files_in, nothing_in, r
 from stylize.tasks.manifest import LOOK_AHEAD
 from stylize.tasks.selection import Selection
 from stylize.tasks.task import Input, Pair, Task, digest_of, make_task
+
+Numbers = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,11 @@ def pairs(config: JobConfig, style_kind: FileKind = "images") -> Iterator[Pair]:
             raise nothing_in(root, kind, left_out)
     if config.pairing == "zip":
         return in_shard(_zipped(photos(), artworks()), config.shard)
+    if config.pairing == "cycle":
+        return grouped_by_style(in_shard(map(Pair, photos(), itertools.cycle(artworks())), config.shard))
+    if config.pairing == "random":
+        drawn = _drawn(photos(), list(artworks()), config.styles_per_photo, config.seed)
+        return grouped_by_style(in_shard(drawn, config.shard))
     return in_shard((Pair(c, s) for s in artworks() for c in photos()), config.shard)
 
 
@@ -75,8 +85,11 @@ def in_shard(stream: Iterator[Pair], shard: str | None) -> Iterator[Pair]:
 
 
 def _place(pair: Pair) -> int:
-    both = f"{pair.content.uri}\0{pair.style.uri}".encode()
-    return int.from_bytes(hashlib.blake2b(both, digest_size=8).digest(), "big")
+    return _hash(f"{pair.content.uri}\0{pair.style.uri}")
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def count(config: JobConfig, style_kind: FileKind = "images") -> int:
@@ -96,8 +109,12 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
     if config.shard is not None:
         number = sum(1 for _ in pairs(config, style_kind))
     else:
-        number = content * styles if config.pairing == "cross" else content
-    return Survey(number, *skipped, notes=_notes(config, *roots, style_kind))
+        each = {"cross": styles, "random": min(config.styles_per_photo, styles)}
+        number = content * each.get(config.pairing, 1)
+    notes = _notes(config, *roots, style_kind)
+    if config.pairing == "random" and styles < config.styles_per_photo:
+        notes += (f"STYLES has {styles} artworks only: each photo meets them all",)
+    return Survey(number, *skipped, notes=notes)
 
 
 def _notes(config: JobConfig, content: Location, styles: Location, style_kind: FileKind) -> tuple[str, ...]:
@@ -132,6 +149,25 @@ def _zipped(photos: Iterator[Input], artworks: Iterator[Input]) -> Iterator[Pair
         if c is None or s is None:
             raise UsageError(f"zip needs as many photos as artworks: there are fewer {'photos' if s else 'artworks'}")
         yield Pair(c, s)
+
+
+def _drawn(photos: Iterator[Input], artworks: list[Input], number: int, seed: int) -> Iterator[Pair]:
+    """Yield each photo with those `number` artworks that rank highest for it, by a hash of both URIs and the seed.
+
+    So a photo's pairs depend on no other photo, and a new artwork takes the place of one at most.
+    """
+    own = np.array([_hash(artwork.uri) for artwork in artworks], np.uint64)
+    for photo in photos:
+        ranks = _mixed(own ^ np.uint64(_hash(f"{seed}\0{photo.uri}")))
+        for index in sorted(np.argsort(ranks)[-number:].tolist()):
+            yield Pair(photo, artworks[index])
+
+
+def _mixed(numbers: Numbers) -> Numbers:
+    """Return 64-bit numbers of which each bit depends on all bits of those given (Steele et al. 2014, SplitMix64)."""
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
 
 
 def grouped_by_style(stream: Iterator[Pair]) -> Iterator[Pair]:

@@ -41,6 +41,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "bad template": ([*GOOD, "--name", "{style}"], "--name: every photo would get the same one"),
     "signed url": (["https://b/c?X-Amz-Signature=S", "IN/styles", "OUT"], "CONTENT: https:// is not supported"),
     "uneven zip": ([*GOOD, "--pairing", "zip"], "zip needs as many photos as artworks: CONTENT has 2, STYLES has 1"),
+    "styles without random": ([*GOOD, "--styles-per-photo", "2"], "--styles-per-photo: this is for pairing random"),
     "unknown method": ([*GOOD, "--stylizer", "microats"], "unknown stylizer 'microats'; did you mean microast?"),
     "no such module": ([*GOOD, "--stylizer", "no.such:Class"], "No module named 'no'"),
     "unknown setting": ([*GOOD, "--set", "alhpa=1"], "compact: unknown setting 'alhpa'; did you mean alpha?"),

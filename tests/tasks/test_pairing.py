@@ -39,6 +39,71 @@ def test_zip_pairs_in_order_and_wants_equal_counts(folders: tuple[Path, Path]) -
     assert names(list(pairing.pairs(config(folders, pairing="zip")))) == [("a.jpg", "wash.jpg"), ("b.png", "sea.jpg")]
 
 
+def drawn(folders: tuple[Path, Path], **values: Any) -> dict[str, set[str]]:
+    """The artworks' names by the photo's URI."""
+    made = config(folders, pairing="random", **values)
+    stream = list(pairing.pairs(made))
+    assert len(stream) == len(set(stream)) == pairing.count(made)
+    by_photo: dict[str, set[str]] = {}
+    for pair in stream:
+        by_photo.setdefault(pair.content.uri, set()).add(Path(pair.style.uri).name)
+    return by_photo
+
+
+def many(tmp_path: Path, photos: int, artworks: int) -> tuple[Path, Path]:
+    for name, number in (("photos", photos), ("artworks", artworks)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        for one in range(number):
+            (tmp_path / name / f"{one:03}.jpg").touch()
+    return tmp_path / "photos", tmp_path / "artworks"
+
+
+def test_cycle_begins_again_with_the_first_artwork(tmp_path: Path) -> None:
+    made = config(many(tmp_path, 5, 2), pairing="cycle")
+    expected = [(f"{number:03}.jpg", f"{number % 2:03}.jpg") for number in range(5)]
+    assert sorted(names(list(pairing.pairs(made)))) == expected
+    assert pairing.count(made) == 5
+
+
+def test_random_draws_as_many_artworks_for_each_photo_and_the_seed_decides_which(tmp_path: Path) -> None:
+    folders = many(tmp_path, 40, 10)
+    first = drawn(folders, styles_per_photo=3)
+    assert len(first) == 40
+    assert {len(artworks) for artworks in first.values()} == {3}
+    assert set.union(*first.values()) == {f"{number:03}.jpg" for number in range(10)}
+    assert drawn(folders, styles_per_photo=3) == first != drawn(folders, styles_per_photo=3, seed=1)
+
+
+def test_random_pairs_stay_in_a_growing_folder_and_a_new_artwork_takes_one_place_at_most(tmp_path: Path) -> None:
+    first = drawn(many(tmp_path, 40, 10), styles_per_photo=3)
+    more_photos = drawn(many(tmp_path, 80, 10), styles_per_photo=3)
+    assert {uri: more_photos[uri] for uri in first} == first
+    assert len(more_photos) == 80
+    more_artworks = drawn(many(tmp_path, 80, 11), styles_per_photo=3)
+    assert all(len(more_photos[uri] - artworks) <= 1 for uri, artworks in more_artworks.items())
+    assert all(artworks - more_photos[uri] <= {"010.jpg"} for uri, artworks in more_artworks.items())
+    assert 0 < sum("010.jpg" in artworks for artworks in more_artworks.values()) < 80
+
+
+def test_random_pairs_of_all_shards_are_those_of_the_whole(tmp_path: Path) -> None:
+    folders = many(tmp_path, 20, 5)
+    shares = [list(pairing.pairs(config(folders, pairing="random", shard=f"{k}/3"))) for k in (1, 2, 3)]
+    whole = list(pairing.pairs(config(folders, pairing="random")))
+    assert Counter(itertools.chain(*shares)) == Counter(whole)
+
+
+def test_fewer_artworks_than_are_drawn_are_all_taken_which_is_said(tmp_path: Path) -> None:
+    made = config(many(tmp_path, 4, 2), pairing="random", styles_per_photo=3)
+    assert len(list(pairing.pairs(made))) == 8
+    survey = pairing.survey(made)
+    assert (survey.pairs, survey.notes) == (8, ("STYLES has 2 artworks only: each photo meets them all",))
+
+
+def test_a_number_of_artworks_goes_with_random_alone(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="styles_per_photo: this is for pairing random alone"):
+        config((tmp_path, tmp_path), styles_per_photo=2)
+
+
 @pytest.mark.parametrize("content", ["s3://pictures//photos", "S3://pictures/photos/", "s3://pictures"])
 @pytest.mark.parametrize("out", ["s3://pictures/photos/out", "s3://pictures//photos//", "S3://pictures/photos/out"])
 def test_an_out_inside_an_input_s_prefix_is_a_wrong_call_however_it_is_spelt(content: str, out: str) -> None:
