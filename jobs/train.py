@@ -22,6 +22,8 @@ from jobs.training import ray_train
 from stylize import cli
 from stylize.errors import UsageError, one_line
 from stylize.io.files import writing
+from stylize.io.location import LocalPath
+from stylize.io.out_folder import TRAINING, refuse_foreign, refuse_results
 from stylize.measure import hardware
 from stylize.results.output_lock import OutputLock
 from stylize.results.read import write_json_atomic
@@ -29,8 +31,6 @@ from stylize.results.read import write_json_atomic
 if TYPE_CHECKING:
     from stylize.training.config import TrainConfig
     from stylize.training.data import Folder
-
-RUN_FILE = "train.json"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -49,8 +49,8 @@ def main(argv: Sequence[str]) -> int:
     _check_device(config)
     load_backbone("vgg19", STYLE_LAYERS, config.vgg, option="--vgg")
     with signals.handle_signals(), OutputLock(config.out):
-        with writing(config.out / RUN_FILE):
-            write_json_atomic(config.out / RUN_FILE, began)
+        with writing(config.out / TRAINING):
+            write_json_atomic(config.out / TRAINING, began)
         return _train(config, photos, artworks, argv)
 
 
@@ -75,12 +75,12 @@ def _config(argv: Sequence[str]) -> TrainConfig:
 
 
 def _check_out(config: TrainConfig) -> None:
-    """Raise UsageError where OUT lies in an input or belongs to another job."""
+    """Raise UsageError where OUT lies in an input or is not a training's, or an input is a run's OUT."""
     for role, path in (("PHOTOS", config.photos), ("STYLES", config.styles)):
         if config.out.is_relative_to(path):
             raise UsageError(f"OUT lies in {role}, so its samples would be learnt from; give an OUT outside of it")
-    if (config.out / "rows").exists():
-        raise UsageError(f"{config.out} holds the rows of a run; give another OUT")
+        refuse_results(LocalPath(path), role)
+    refuse_foreign(LocalPath(config.out), TRAINING)
 
 
 def _check_device(config: TrainConfig) -> None:
@@ -104,7 +104,7 @@ def _began(config: TrainConfig, artworks: Folder) -> dict[str, Any]:
 
 def _check_same_run(config: TrainConfig, now: dict[str, Any]) -> None:
     """Raise UsageError where OUT holds the checkpoints of other weights: they would be trained on as these."""
-    path = config.out / RUN_FILE
+    path = config.out / TRAINING
     try:
         before = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):

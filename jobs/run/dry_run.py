@@ -14,6 +14,7 @@ from jobs.run.resume import Resume, finished_in, refuse_other_shard
 from stylize import cli, downloads
 from stylize.downloads import NotDownloadedError
 from stylize.errors import one_line
+from stylize.io.out_folder import refuse_foreign
 from stylize.results.run_record import read_runs
 from stylize.tasks.task import Pair
 
@@ -101,6 +102,7 @@ def dry_run(config: ResolvedConfig, retry_failed: bool) -> None:
 
 def _outlook(config: ResolvedConfig, retry_failed: bool) -> Outlook:
     survey, job = config.survey(), config.job
+    refuse_foreign(job.out)
     outlook = Outlook(
         out=job.out,
         stylizer=job.stylizer,

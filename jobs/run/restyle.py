@@ -23,6 +23,7 @@ from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner
 from stylize.config import JobConfig
+from stylize.io.out_folder import refuse_foreign
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
@@ -40,6 +41,7 @@ def restyle(config: ResolvedConfig, command: str, retry_failed: bool, note: Call
     config.check()
     names = config.output_names()
     tasks, survey = config.tasks(config.pairs(), names), config.survey()
+    refuse_foreign(config.job.out)
     with signals.handle_signals(), open_output(config.job.out, note) as out:
         run_id, stats = new_run_id(), RunStats(survey.pairs)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:

@@ -13,6 +13,7 @@ from jobs.run.output_dir import OutputDir
 from stylize.errors import UsageError, one_line
 from stylize.gallery import write_demo_photos, write_demo_styles
 from stylize.io.files import Folder, sizes_below, writing
+from stylize.io.out_folder import refuse_foreign, refuse_results
 from stylize.tasks.listing import files_in, root_of
 from stylize.tasks.pairing import refuse_out_inside
 from stylize.tasks.sweep import Sweep
@@ -30,13 +31,15 @@ _WRITE: dict[str, Callable[[Path], list[Path]]] = {"photos": write_demo_photos, 
 
 
 def check(plan: Sweep, out: str) -> None:
-    """Raises UsageError for inputs that are not there, hold no image, or that OUT lies in."""
+    """Raise UsageError for inputs that are not there, hold no image, or that OUT lies in, and for an OUT not ours."""
     for uri, role in ((plan.content, "CONTENT"), (plan.styles, "STYLES")):
         if uri is not None:
             root = root_of(uri, role)
             refuse_out_inside(root, role, out)
+            refuse_results(root, role)
             if next(files_in(root), None) is None:
                 raise UsageError(f"{role}: no images in {one_line(uri)}")
+    refuse_foreign(out, own=("inputs",))
 
 
 def inputs(plan: Sweep, own: Own) -> list[Pair]:

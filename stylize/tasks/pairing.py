@@ -15,6 +15,7 @@ import numpy.typing as npt
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.io.location import Location, locate
+from stylize.io.out_folder import refuse_results
 from stylize.tasks import manifest
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import FileKind, count_files, files_in, nothing_in, root_of
@@ -135,6 +136,7 @@ def _folders(config: JobConfig, style_kind: FileKind) -> tuple[Location, Locatio
     content, styles = root_of(config.content, "CONTENT"), root_of(config.styles, "STYLES")
     for root, role in ((content, "CONTENT"), (styles, "STYLES")):
         refuse_out_inside(root, role, config.out)
+        refuse_results(root, role)
     return content, styles
 
 

@@ -111,7 +111,7 @@ def _parts(out: Path) -> int:
         ({"styles": "broken.jpg"}, "broken.jpg"),
         ({"vgg": "broken.jpg"}, "broken.jpg"),
         ({"out": "photos/out"}, "OUT lies in PHOTOS"),
-        ({"out": "used"}, "holds the rows of a run"),
+        ({"out": "used"}, "holds what no training has put there: rows/"),
         ({"more": ("--start-from", "broken.jpg")}, "broken.jpg"),
         ({"more": ("--steps", "few")}, "steps"),
         ({"more": ("--crop-px", 65)}, "crop_px"),

@@ -1,0 +1,98 @@
+"""Whose a folder for results is: nothing but a job's own is written to, and no job's results are taken for photos."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from stylize.errors import UsageError, one_line
+from stylize.io import object_store
+from stylize.io.files import writing
+from stylize.io.location import Location, ObjectUri, as_location
+from stylize.io.store_errors import read_or_end
+
+RUN, TRAINING = "run.json", "train.json"
+"""The file by which an OUT is known: of the main job or a sweep, and of a training."""
+_LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini"}
+_PAGE = 1000
+"""Objects of an OUT that are looked at: as many as a store lists in one answer."""
+_NAMED = 3
+
+
+def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] = ()) -> None:
+    """Raise UsageError where OUT holds anything and is no OUT of that kind of job: it may be a folder of photos.
+
+    record: RUN or TRAINING. own: names of folders that the job fills before it writes that file. In an object store
+    this takes two requests. Raises CannotContinueError of a store that does not answer.
+    """
+    where = as_location(out)
+    if _is_there(where.join(record)):
+        return
+    paths = _objects(where) if isinstance(where, ObjectUri) else _files(where.path, record)
+    if record == RUN and any(path.startswith("rows/part-") for path in paths):
+        return
+    foreign = list(dict.fromkeys(_top(path) for path in paths if path.partition("/")[0] not in own))
+    if foreign:
+        told = ", ".join(map(one_line, foreign[:_NAMED])) + (" and more" if len(foreign) > _NAMED else "")
+        job = "training" if record == TRAINING else "run"
+        raise UsageError(
+            f"OUT: {where.shown} holds what no {job} has put there: {told}; "
+            f"give a new or empty folder, or the OUT of a {job}"
+        )
+
+
+def refuse_results(folder: Location, role: str) -> None:
+    """Raise UsageError where an input folder is the OUT of a run: results and sheets would be restyled as photos."""
+    if _is_there(folder.join(RUN)) and _is_there(folder.join("rows"), folder=True):
+        raise UsageError(
+            f"{role}: {folder.shown} is the OUT of a run; to restyle its results, give {folder.join('images').shown}"
+        )
+
+
+def _is_there(where: Location, *, folder: bool = False) -> bool:
+    if isinstance(where, ObjectUri):
+        with read_or_end():
+            if folder:
+                return next(object_store.names(where), None) is not None
+            return object_store.head(where) is not None
+    try:
+        return where.path.is_dir() if folder else where.path.is_file()
+    except OSError:  # a folder that may not be looked into
+        return False
+
+
+def _objects(where: ObjectUri) -> list[str]:
+    with read_or_end():
+        return [one.name for one in itertools.islice(object_store.names(where), _PAGE) if _counts(one.name)]
+
+
+def _files(out: Path, record: str) -> list[str]:
+    with writing(out):
+        return list(_entries(out, record))
+
+
+def _entries(out: Path, record: str) -> Iterator[str]:
+    """Yield the names in OUT, folders with a slash behind; of those that a run makes at once, one name within."""
+    if not out.is_dir():
+        return
+    for path in sorted(out.iterdir()):
+        if not _counts(path.name):
+            continue
+        if record == RUN and path.name in ("rows", "images") and path.is_dir():
+            first = next((inner.name for inner in path.iterdir() if _counts(inner.name)), None)
+            if first is not None:
+                yield f"{path.name}/{first}"
+        else:
+            yield f"{path.name}/" if path.is_dir() else path.name
+
+
+def _counts(path: str) -> bool:
+    """Return whether a name is of what somebody put there: locks are hidden, and desktops leave files anywhere."""
+    top = path.partition("/")[0]
+    return not top.startswith(".") and top.casefold() not in _LEFT_BY_SYSTEMS
+
+
+def _top(path: str) -> str:
+    name, slash, _ = path.partition("/")
+    return name + slash
