@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from stylize.cli import Groups, Metavar, PathText
 from stylize.errors import UsageError
 from stylize.images import STYLE_RESOLUTION_PX
-from stylize.io.location import normalized
+from stylize.io.location import locate, normalized
 from stylize.naming import check_template
 from stylize.validation import Origins, as_given, validated
 
@@ -214,6 +214,13 @@ class JobConfig(BaseModel):
         if self.manifest is not None and (self.content is not None or self.styles is not None):
             raise ValueError("give CONTENT and STYLES, or --manifest FILE, not both")
         return self
+
+    def input_roots(self) -> tuple[str | None, str | None]:
+        """Return what photos and what artworks lie below: CONTENT and STYLES, or the manifest's folder for both."""
+        if self.manifest is None:
+            return self.content, self.styles
+        above = str(locate(self.manifest).parent)
+        return above, above
 
     def result_settings(self) -> dict[str, Any]:
         """Return what decides the result's pixels and bytes, and so belongs to a task's identity."""

@@ -77,11 +77,22 @@ def mirrored(uri: str, root: str | None) -> str:
 
     root: a path or URI that `uri` may lie below; elsewhere, or for None, the last part alone.
     """
+    *folders, last = _below(uri, root).split("/")
+    return "/".join([*(_part(folder) for folder in folders[-MAX_FOLDERS:] if folder), stem(last)])
+
+
+def name_below(uri: str, root: str | None) -> str:
+    """Return the path of an input below `root` without its suffix, as it is; `root` as in `mirrored`."""
+    below = _below(uri, root)
+    start = below.rpartition("/")[0]
+    last = _without_suffix(below.rpartition("/")[2])
+    return f"{start}/{last}" if start else last
+
+
+def _below(uri: str, root: str | None) -> str:
     inside = _path(uri)
     above = None if root is None else _path(root).rstrip("/") + "/"
-    below = inside[len(above) :] if above is not None and inside.startswith(above) else inside.rpartition("/")[2]
-    *folders, last = below.split("/")
-    return "/".join([*(_part(folder) for folder in folders[-MAX_FOLDERS:] if folder), stem(last)])
+    return inside[len(above) :] if above is not None and inside.startswith(above) else inside.rpartition("/")[2]
 
 
 def below_images(uri: str) -> Iterator[str]:
@@ -99,10 +110,11 @@ def stem(uri: str) -> str:
 
     At most 80 bytes of UTF-8; `image` where nothing is left.
     """
-    last = _path(uri).rsplit("/", 1)[-1]
-    if "." in last.strip("."):
-        last = last.rsplit(".", 1)[0]
-    return _part(last)
+    return _part(_without_suffix(_path(uri).rsplit("/", 1)[-1]))
+
+
+def _without_suffix(name: str) -> str:
+    return name.rsplit(".", 1)[0] if "." in name.strip(".") else name
 
 
 def _path(uri: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize.errors import UsageError
-from stylize.naming import LAYOUTS, check_template, fill, keyed_name, mirrored, same_file, stem
+from stylize.naming import LAYOUTS, check_template, fill, keyed_name, mirrored, name_below, same_file, stem
 
 KEY = "0123456789abcdef" * 4
 
@@ -122,6 +122,22 @@ def test_a_template_of_ones_own_names_method_and_key() -> None:
 def test_a_template_that_cannot_name_results_is_refused(template: str, says: str) -> None:
     with pytest.raises(UsageError, match=re.escape(says)):
         check_template(template)
+
+
+@pytest.mark.parametrize(
+    ("uri", "root", "name"),
+    [
+        ("/in/photos/2024/Crème brûlée.jpg", "/in/photos", "2024/Crème brûlée"),
+        ("/in/photos/a.b.jpg", "/in/photos/", "a.b"),
+        ("/in/photos/.hidden", "/in/photos", ".hidden"),
+        ("/in/photos/a.jpg", "/in/photos/a.jpg", "a"),
+        ("/elsewhere/x/a.jpg", "/in/photos", "a"),
+        ("s3://b/photos/x/a.jpg", "s3://b/photos", "x/a"),
+        ("/in/a.jpg", None, "a"),
+    ],
+)
+def test_the_name_below_a_root_is_the_path_as_it_is(uri: str, root: str | None, name: str) -> None:
+    assert name_below(uri, root) == name
 
 
 def test_names_that_differ_in_case_or_composition_may_be_one_file() -> None:

@@ -35,7 +35,21 @@ def test_pandas_queries_run_as_printed(query: str, folders: tuple[Path, Path], t
         [sys.executable, "-W", "error", "-c", query], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "day" in done.stdout
+    assert "sea" in done.stdout
+    assert "Empty" not in done.stdout
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
+def test_they_answer_where_there_are_no_subfolders_too(query: str, tmp_path: Path) -> None:
+    for seed, name in enumerate(("photos/a.jpg", "photos/b.jpg", "artworks/sea.jpg")):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(images.encode(picture(seed), "jpg", 95))
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"")
+    finished_run(tmp_path / "photos", tmp_path / "artworks", tmp_path / "demo" / "out")
+    done = subprocess.run([sys.executable, "-c", query], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "sea" in done.stdout
     assert "Empty" not in done.stdout
 
 

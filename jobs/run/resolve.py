@@ -18,7 +18,6 @@ from stylize import downloads, naming
 from stylize.config import TORCHVISION, JobConfig
 from stylize.downloads import NotDownloadedError
 from stylize.errors import UsageError
-from stylize.io.location import locate
 from stylize.measure import hardware
 from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
@@ -91,8 +90,7 @@ class ResolvedConfig:
     def output_names(self) -> OutputNames:
         """Return what names the results: after the folders below CONTENT and STYLES, or below a manifest's own."""
         job = self.job
-        roots = (job.content, job.styles) if job.manifest is None else (str(locate(job.manifest).parent),) * 2
-        return OutputNames(job.name or naming.LAYOUTS[job.layout], job.stylizer, job.format, *roots)
+        return OutputNames(job.name or naming.LAYOUTS[job.layout], job.stylizer, job.format, *job.input_roots())
 
     def scheduler_options(self) -> SchedulerOptions:
         """Return how many workers there are, what each takes, and when a task is given up."""

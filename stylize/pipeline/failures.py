@@ -20,6 +20,7 @@ from stylize.errors import (
     message_of,
     named_message,
 )
+from stylize.naming import name_below
 from stylize.pipeline.log_context import at_task
 from stylize.results.schema import Row
 from stylize.tasks.task import Task
@@ -98,9 +99,9 @@ def free_memory(device: str) -> None:
         torch.cuda.empty_cache()
 
 
-def task_columns(task: Task) -> Row:
+def task_columns(config: JobConfig, task: Task) -> Row:
     """Return the columns that say which task a row is of."""
-    pair = task.pair
+    pair, (photos, artworks) = task.pair, config.input_roots()
     return {
         "task_id": task.task_id,
         "attempt": task.attempt,
@@ -108,6 +109,8 @@ def task_columns(task: Task) -> Row:
         "repeat": task.repeat,
         "content_uri": pair.content.uri,
         "style_uri": pair.style.uri,
+        "photo": name_below(pair.content.uri, photos),
+        "style": name_below(pair.style.uri, artworks),
         "content_type": pair.content.type,
         "style_type": pair.style.type,
     }
@@ -122,7 +125,7 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
         log.warning("%s: %s", status, error)
     return {
         "run_id": run_id,
-        **task_columns(task),
+        **task_columns(config, task),
         "stylizer": config.stylizer,
         # The worker would have said what `auto` means on its machine.
         "precision": None if config.precision == "auto" else config.precision,

@@ -27,7 +27,7 @@ class ReadStage:
     def run(self, task: Task) -> InFlight:
         """Begin a task: return it with its pictures, or with why there are none."""
         began_s = time.perf_counter()
-        row = {**self._columns, **task_columns(task), "started_at": datetime.now(UTC), "status": "ok"}
+        row = {**self._columns, **task_columns(self._config, task), "started_at": datetime.now(UTC), "status": "ok"}
         item = InFlight(task, row, began_s)
         with self._failures.handled(item):
             self._read(item)

@@ -40,8 +40,8 @@ def load(outs: Sequence[Path]) -> pd.DataFrame:
 
 # What no report looks at is a third of a long run's memory.
 _NOT_READ = {
-    "run_id", "attempt", "content_sha256", "style_sha256", "output_sha256", "source_width_px", "source_height_px",
-    "content_weight", "style_weight", "seed", "batch_size", "perceptual_variant", "lpips_variant",
+    "run_id", "attempt", "photo", "content_sha256", "style_sha256", "output_sha256", "source_width_px",
+    "source_height_px", "content_weight", "style_weight", "seed", "batch_size", "perceptual_variant", "lpips_variant",
 }  # fmt: skip
 _READ = [name for name in SCHEMA.names if name not in _NOT_READ]
 

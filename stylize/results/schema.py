@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "5"
+SCHEMA_VERSION = "6"
 KEY_BYTES = 16
 STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
 
@@ -30,6 +30,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("repeat", _int, "", "number of the sweep's repeat, from 1; null outside of sweeps"),
     Column("content_uri", _text, "", "the photo"),
     Column("style_uri", _text, "", "the artwork"),
+    Column("photo", _text, "", "the photo's path below CONTENT or the manifest's folder, without suffix"),
+    Column("style", _text, "", "the artwork's path below STYLES or the manifest's folder, without suffix"),
     Column("content_type", _text, "", "kind of photo: the first folder below CONTENT, or the manifest's column"),
     Column("style_type", _text, "", "kind of artwork: the first folder below STYLES, or the manifest's column"),
     Column("content_sha256", _text, "", "SHA-256 of the photo's file"),

@@ -64,6 +64,7 @@ def test_every_column_that_can_be_known_is_filled(folders: tuple[Path, Path], tm
         "variant", "repeat", "workers", "gpu_ids",
     }  # fmt: skip
     assert (row["width_px"], row["height_px"], row["source_width_px"]) == (32, 24, 64)
+    assert (row["photo"], row["style"]) == ("day/a", "ink/wash")
     assert json.loads(row["settings_json"])["resolution_px"] == 32
     assert set(row) == set(SCHEMA.names)
 
