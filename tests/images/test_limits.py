@@ -176,7 +176,7 @@ def test_a_large_file_is_refused_by_its_header_before_it_is_read() -> None:
 
 def test_a_file_larger_than_its_pixels_may_be_is_refused_by_its_size() -> None:
     with pytest.raises(UnsupportedImageError, match="3000 MB"):
-        refuse_too_large(io.BytesIO(), 3_000_000_000, long_side_px=768, max_pixels=100_000_000)
+        refuse_too_large(io.BytesIO(sparse_tiff(100, 100)), 3_000_000_000, long_side_px=768, max_pixels=100_000_000)
     refuse_too_large(io.BytesIO(sparse_tiff(100, 100)), 60_000_000, long_side_px=768, max_pixels=1_000_000)
 
 
