@@ -33,10 +33,10 @@ def main(argv: Sequence[str]) -> int:
     with json_lines.apart(progress):
         config = resolve(call.values, _say, ask_cluster=not call.dry_run, origins=call.origins)
         if call.dry_run:
-            dry_run(config, call.retry_failed)
+            dry_run(config, call.retry_failed, call.redo)
             return cli.EXIT_OK
         command = shlex.join(["python", "-m", "jobs.stylize_folder", *argv])
-        result = restyle(config, command, call.retry_failed, _say)
+        result = restyle(config, command, call.retry_failed, _say, call.redo)
         _print_result(result)
         status = cli.EXIT_OK if call.allow_failed else result.exit_status
         return json_lines.finished(progress, result.out, result.counts, status)
@@ -48,6 +48,7 @@ def run(
     out: str | os.PathLike[str] | None = None,
     *,
     retry_failed: bool = False,
+    redo: bool = False,
     progress: str = "off",
     **settings: Any,
 ) -> RunResult:
@@ -66,7 +67,7 @@ def run(
     note = _say if progress != "off" else _say_nothing
     with json_lines.apart(progress):
         config = resolve(values | {"progress": progress}, note)
-        result = restyle(config, f"jobs.stylize_folder.run({told})", retry_failed, note)
+        result = restyle(config, f"jobs.stylize_folder.run({told})", retry_failed, note, redo)
         json_lines.finished(progress, result.out, result.counts, result.exit_status)
     return result
 

@@ -96,12 +96,11 @@ def _below(uri: str, root: str | None) -> str:
 
 
 def below_images(uri: str) -> Iterator[str]:
-    """Return what may be a result's name below its OUT/images, without suffix: OUT may have been moved since."""
+    """Yield what may be a result's name below its OUT/images, suffix and all: OUT may have been moved since."""
     path = _path(uri)
     start = path.find("/images/")
     while start >= 0:
-        name = path[start + len("/images/") :]
-        yield name.rpartition(".")[0] or name
+        yield path[start + len("/images/") :]
         start = path.find("/images/", start + 1)
 
 

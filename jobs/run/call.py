@@ -27,6 +27,7 @@ class Call:
     origins: Origins
     dry_run: bool
     retry_failed: bool
+    redo: bool
     allow_failed: bool
 
 
@@ -34,7 +35,7 @@ def parse(argv: Sequence[str]) -> Call:
     """Return what a command line and the file of its --config ask for. Raises UsageError."""
     given = vars(_parser().parse_args(argv))
     paths, file = given.pop("paths"), given.pop("config")
-    switches = {name: given.pop(name) for name in ("dry_run", "retry_failed", "allow_failed")}
+    switches = {name: given.pop(name) for name in ("dry_run", "retry_failed", "redo", "allow_failed")}
     values = _settings_in(local_path(file)) if file else {}
     origins = {name: Origin(str(name), file) for name in values}
     if "settings" in given:
@@ -68,6 +69,7 @@ def _parser() -> cli.Parser:
     )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, how many and how big")
     parser.add_argument("--retry-failed", action="store_true", help="do images again whose rows are not ok")
+    parser.add_argument("--redo", action="store_true", help="do all images again, in place of those that are there")
     parser.add_argument("--allow-failed", action="store_true", help="exit with status 0 also when rows are not ok")
     return parser
 

@@ -9,12 +9,15 @@ from typing import Any
 from jobs.progress import json_lines
 from jobs.progress.stats import RunStats
 from jobs.run.output_dir import rows_at_hand
+from jobs.run.pictures import pictures_in
 from jobs.run.resolve import ResolvedConfig
 from jobs.run.resume import Resume, finished_in, refuse_other_shard
+from jobs.run.touched import COLUMNS, TouchedFiles
 from stylize import cli, downloads
 from stylize.downloads import NotDownloadedError
 from stylize.errors import one_line
 from stylize.io.out_folder import refuse_foreign
+from stylize.results.read import read_rows
 from stylize.results.run_record import read_runs
 from stylize.tasks.task import Pair
 
@@ -86,13 +89,13 @@ class _Sample:
             yield pair
 
 
-def dry_run(config: ResolvedConfig, retry_failed: bool) -> None:
+def dry_run(config: ResolvedConfig, retry_failed: bool, redo: bool = False) -> None:
     """Print what a run would do, as one JSON object under `--progress json`; nothing is written or downloaded.
 
     Raises UsageError and CannotContinueError where a run would.
     """
     config.check()
-    outlook = _outlook(config, retry_failed)
+    outlook = _outlook(config, retry_failed, redo)
     if config.job.progress == "json":
         json_lines.emit("dry_run", status=cli.EXIT_OK, **asdict(outlook))
         return
@@ -100,7 +103,7 @@ def dry_run(config: ResolvedConfig, retry_failed: bool) -> None:
         print(line)
 
 
-def _outlook(config: ResolvedConfig, retry_failed: bool) -> Outlook:
+def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool) -> Outlook:
     survey, job = config.survey(), config.job
     refuse_foreign(job.out)
     outlook = Outlook(
@@ -118,9 +121,12 @@ def _outlook(config: ResolvedConfig, retry_failed: bool) -> Outlook:
     pairs = _Sample(outlook).watch(config.pairs())
     with rows_at_hand(job.out) as folder:
         refuse_other_shard(job, read_runs(folder))
-        done = finished_in(folder, retry_failed)
+        done = finished_in(folder, retry_failed, pictures_in(job.out), redo)
+        rows = read_rows(folder, COLUMNS).to_batches() if (folder / "rows").is_dir() else []
     if _at_hand(lambda: config.weights_sha256, outlook):
-        outlook.left = sum(1 for _ in Resume(done, (), stats, job).pending(config.tasks(pairs)))
+        touched = TouchedFiles(lambda: rows, job, config.weights_sha256, done.__contains__)
+        resume = Resume(done, (), stats, job, touched.earlier, redo)
+        outlook.left = sum(1 for _ in resume.pending(config.tasks(pairs)))
     else:
         # Without the weights no task's key is known, so that none is known to be done.
         outlook.left = sum(1 for _ in pairs)

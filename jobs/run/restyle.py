@@ -15,9 +15,11 @@ from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
 from jobs.run.output_dir import new_run_id, open_output
+from jobs.run.pictures import pictures_in
 from jobs.run.resolve import ResolvedConfig
 from jobs.run.result import RunResult, summarized
 from jobs.run.resume import Resume, refuse_other_shard
+from jobs.run.touched import COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
@@ -27,15 +29,17 @@ from stylize.io.out_folder import refuse_foreign
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
-from stylize.tasks.output_names import NamesInUse
+from stylize.tasks.output_names import NamesInUse, OutputNames
 from stylize.tasks.task import Task
 
 
-def restyle(config: ResolvedConfig, command: str, retry_failed: bool, note: Callable[[str], None]) -> RunResult:
+def restyle(
+    config: ResolvedConfig, command: str, retry_failed: bool, note: Callable[[str], None], redo: bool = False
+) -> RunResult:
     """Do what is left of a run's tasks, and return how it ended. `note` gets lines about what no progress shows.
 
-    command: what run.json says that the run was called by. Raises UsageError, CannotContinueError, KeyboardInterrupt;
-    what is done by then is kept.
+    command: what run.json says that the run was called by. redo: all tasks are done, and their rows
+    replaced. Raises UsageError, CannotContinueError, KeyboardInterrupt; what is done by then is kept.
     """
     # What is wrong with inputs and settings is said before OUT is made.
     config.check()
@@ -46,14 +50,13 @@ def restyle(config: ResolvedConfig, command: str, retry_failed: bool, note: Call
         run_id, stats = new_run_id(), RunStats(survey.pairs)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
             refuse_other_shard(config.job, read_runs(out.folder))
-            names.spare(NamesInUse(store.results()))
-            failed = list(store.failed())
-            resume = Resume(store.finished(retry_failed), failed, stats, config.job)
-            record = RunRecord.begin(run_id, command, retry_failed=retry_failed, config=config.job.model_dump())
+            resume, gone = _earlier_runs(store, config, names, stats, retry_failed, redo)
+            asked = {"retry_failed": retry_failed, "redo": redo}
+            record = RunRecord.begin(run_id, command, **asked, config=config.job.model_dump())
             record.left_out = survey.recorded()
             out.save(record)
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
-            for line in survey.lines():
+            for line in [*survey.lines(), *gone]:
                 driver.reporter.note(line)
             run = RunContext(out, store, record, driver)
             pending = resume.pending(tasks)
@@ -64,6 +67,20 @@ def restyle(config: ResolvedConfig, command: str, retry_failed: bool, note: Call
                 _do_tasks(run, config, first, pending)
         run.finish()
         return summarized(out, run_id, stats.counts, resume.kept_failed)
+
+
+def _earlier_runs(
+    store: RowStore, config: ResolvedConfig, names: OutputNames, stats: RunStats, retry_failed: bool, redo: bool
+) -> tuple[Resume, list[str]]:
+    """Return what earlier runs leave to do, and what is to be told of that; their results keep their names."""
+    failed = list(store.failed(pictures_in(config.job.out)))
+    gone = {row.key for row in failed if row.status == "ok"}
+    names.spare(NamesInUse(store.results(gone)))
+    weights_sha256 = config.weights_sha256
+    touched = TouchedFiles(lambda: store.columns(COLUMNS), config.job, weights_sha256, lambda key: key not in gone)
+    resume = Resume(store.finished(retry_failed, gone, redo), failed, stats, config.job, touched.earlier, redo)
+    told = f"{len(gone)} results are no longer in OUT/images: those asked for are made again"
+    return resume, [told] if gone else []
 
 
 def _do_tasks(run: RunContext, config: ResolvedConfig, first: Task, others: Iterator[Task]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,21 @@ from stylize.tasks.task import Task
 class Resume:
     """Tells tasks that are still to be done from those that have a row, and counts the latter in `stats`.
 
-    done: 16-byte keys of tasks that are not to be done again. failed: rows of earlier runs that are not ok. config: the
-    main job's; without one, no task is listed twice, and a row is superseded by its own task's alone.
+    done: 16-byte keys of tasks that are not to be done again. failed: earlier tasks without an image. config: the main
+    job's; without one, no task is listed twice, and a row is superseded by its own task's alone. earlier: gives the key
+    of another task's row that stands for a task, as its files were only touched. redo: such a row is superseded too.
     """
 
     def __init__(
-        self, done: set[bytes], failed: Iterable[Failed], stats: RunStats, config: JobConfig | None = None
+        self,
+        done: set[bytes],
+        failed: Iterable[Failed],
+        stats: RunStats,
+        config: JobConfig | None = None,
+        earlier: Callable[[Task], bytes | None] = lambda task: None,
+        redo: bool = False,
     ) -> None:
+        self._earlier, self._redo = earlier, redo
         self._done, self._stats = done, stats
         self._listed_twice = config is not None and config.manifest is not None
         self.kept_failed: set[bytes] = set()
@@ -56,11 +64,19 @@ class Resume:
                 self._stats.keep(self._status.get(key, "ok"))
                 if key in self._status:
                     self.kept_failed.add(key)
-            else:
+            elif (other := self._earlier(task)) is None:
                 yield task
+            elif self._redo:
+                self._older[task.pair.content.uri, task.pair.style.uri] = other
+                yield task
+            else:
+                self._stats.keep("ok")
 
     def superseded(self, batch: pa.RecordBatch) -> Iterator[bytes]:
-        """Return the keys of older, failed rows of the batch's pairs and settings: their files were replaced since."""
+        """Return the keys of older rows of the batch's pairs and settings, which are failed, without image or redone.
+
+        Their files were replaced or touched since, so that their tasks have other keys.
+        """
         if not self._older:
             return
         columns = (batch.column(name).to_pylist() for name in ("task_id", "content_uri", "style_uri"))
@@ -70,13 +86,19 @@ class Resume:
                 yield key
 
 
-def finished_in(out: Path, retry_failed: bool) -> set[bytes]:
-    """Return what `RowStore.finished` gives, of an OUT that may be nowhere yet and is not to be written."""
-    if not (out / "rows").is_dir():
+def finished_in(
+    out: Path, retry_failed: bool, is_there: Callable[[str], bool] = lambda uri: True, redo: bool = False
+) -> set[bytes]:
+    """Return what `RowStore.finished` gives, of an OUT that may be nowhere yet and is not to be written.
+
+    is_there: as `RowStore.failed` takes it.
+    """
+    if redo or not (out / "rows").is_dir():
         return set()
-    table = read_rows(out, ["task_id", "status"])
-    rows = zip(keys(table.column("task_id").combine_chunks()), table.column("status").to_pylist(), strict=True)
-    return {key for key, status in rows if status == "ok" or not retry_failed}
+    table = read_rows(out, ["task_id", "status", "output_uri"])
+    columns = (table.column(name).to_pylist() for name in ("status", "output_uri"))
+    rows = zip(keys(table.column("task_id").combine_chunks()), *columns, strict=True)
+    return {key for key, status, uri in rows if (uri is None or is_there(uri) if status == "ok" else not retry_failed)}
 
 
 def refuse_other_shard(config: JobConfig, runs: Iterable[RunRecord]) -> None:

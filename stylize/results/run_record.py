@@ -27,6 +27,7 @@ class RunRecord(BaseModel):
     """Times are UTC, ISO 8601."""
     command: str | None = None
     retry_failed: bool | None = None
+    redo: bool | None = None
     config: dict[str, Any] = {}
     """The main job's settings."""
     title: str | None = None

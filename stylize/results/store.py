@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -37,8 +37,15 @@ class _Buffer:
     rows: int = 0
 
 
+def _all_there(output_uri: str) -> bool:
+    return True
+
+
 class Failed(NamedTuple):
-    """A task whose row is not `ok`: its 16-byte key and what tells which pair and settings it was."""
+    """A task without an image: its 16-byte key and what tells which pair and settings it was.
+
+    Its row is not `ok`, or the file that it tells of is gone.
+    """
 
     key: bytes
     status: str
@@ -103,39 +110,53 @@ class RowStore:
             except CannotContinueError as error:
                 log.info("while ending: %s", error)
 
-    def finished(self, retry_failed: bool) -> set[bytes]:
-        """Return the keys of tasks not to be done again: with a row, or if `retry_failed`, with an `ok` one.
+    def finished(self, retry_failed: bool, gone: Collection[bytes] = (), redo: bool = False) -> set[bytes]:
+        """Return the keys of tasks not to be done again, and expect new rows for the others.
 
-        With `retry_failed`, the store then expects new rows for the others.
+        They are those with a row; if `retry_failed`, with an `ok` one; if `redo`, none. gone: keys of tasks that are to
+        be done again although their row is `ok`.
         """
         self.flush()
         done: set[bytes] = set()
         for name, batch in self._batches(["task_id", "status"]):
-            keys = parts.keys(batch.column("task_id"))
-            if not retry_failed:
-                done.update(keys)
-                continue
             ok = pc.equal(batch.column("status"), "ok").to_pylist()
-            done.update(key for key, good in zip(keys, ok, strict=True) if good)
-            self._to_replace.update((key, name) for key, good in zip(keys, ok, strict=True) if not good)
+            for key, good in zip(parts.keys(batch.column("task_id")), ok, strict=True):
+                if redo or key in gone or (retry_failed and not good):
+                    self._to_replace[key] = name
+                else:
+                    done.add(key)
         return done
 
-    def results(self) -> Iterator[tuple[str, str]]:
-        """Yield the `output_uri` and the `task_id` of each row that has an image."""
+    def results(self, gone: Collection[bytes] = ()) -> Iterator[tuple[str, str]]:
+        """Yield the `output_uri` and the `task_id` of each row that has an image, but for tasks of the keys `gone`."""
         self.flush()
         for _, batch in self._batches(["output_uri", "task_id"]):
             there = batch.filter(pc.is_valid(batch.column("output_uri")))
-            yield from zip(*(there.column(name).to_pylist() for name in ("output_uri", "task_id")), strict=True)
+            uris, task_ids = (there.column(name).to_pylist() for name in ("output_uri", "task_id"))
+            keys = parts.keys(there.column("task_id"))
+            yield from ((uri, id_) for uri, id_, key in zip(uris, task_ids, keys, strict=True) if key not in gone)
 
-    def failed(self) -> Iterator[Failed]:
-        """Yield the tasks whose row is not `ok`; from here on, a new row of theirs, or `retire`, replaces that row."""
+    def failed(self, is_there: Callable[[str], bool] = _all_there) -> Iterator[Failed]:
+        """Yield the tasks whose row is not `ok`, and those with an `ok` one whose image is gone.
+
+        From here on, a new row of theirs, or `retire`, replaces that row. is_there: tells of an `output_uri` whether
+        its file is there.
+        """
         self.flush()
-        for name, batch in self._batches(["task_id", "status", "content_uri", "style_uri", "settings_json"]):
-            bad = batch.filter(pc.not_equal(batch.column("status"), "ok"))
+        columns = ["task_id", "status", "content_uri", "style_uri", "settings_json", "output_uri"]
+        for name, batch in self._batches(columns):
+            ok = pc.equal(batch.column("status"), "ok").to_pylist()
+            uris = batch.column("output_uri").to_pylist()
+            lost = [not good or (uri is not None and not is_there(uri)) for good, uri in zip(ok, uris, strict=True)]
+            bad = batch.filter(pa.array(lost, pa.bool_()))
             for key, row in zip(parts.keys(bad.column("task_id")), bad.to_pylist(), strict=True):
                 self._to_replace[key] = name
-                row.pop("task_id")
-                yield Failed(key, **row)
+                yield Failed(key, *(row[column] for column in Failed._fields[1:]))
+
+    def columns(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        """Yield these columns of all rows, some thousand rows at a time."""
+        self.flush()
+        return (batch for _, batch in self._batches(names))
 
     def retire(self, key: bytes) -> None:
         """Drop the row of a task that `failed` gave, once the rows added so far are on disk."""

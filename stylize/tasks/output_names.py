@@ -17,7 +17,7 @@ class NamesInUse:
     def __init__(self, results: Iterable[tuple[str, str]] = ()) -> None:
         """`results` are pairs of a row's `output_uri` and its `task_id`."""
         pairs = [
-            (_number(naming.same_file(name)), _number(task_id))
+            (_number(naming.same_file(name.rpartition(".")[0] or name)), _number(task_id))
             for uri, task_id in results
             for name in naming.below_images(uri)
         ]

@@ -257,3 +257,25 @@ def test_a_merge_that_only_seemed_to_fail_leaves_no_row_twice(tmp_path: Path, ca
         there = [info.name for info in object_store.names("s3://pictures/out/rows")]
         assert there == [part.name for part in parts(tmp_path)]
         assert len(there) == 5
+
+
+@pytest.mark.parametrize(("redo", "replaced"), [(False, [1]), (True, [0, 1, 2])])
+def test_new_rows_replace_those_whose_image_is_gone_or_all_when_redone(
+    redo: bool, replaced: list[int], tmp_path: Path
+) -> None:
+    with RowStore.open(tmp_path) as store:
+        for number in range(3):
+            store.add(rows(range(number, number + 1), output_uri=f"/out/images/{number}.jpg", ssim=0.0))
+    key = [bytes.fromhex(task_id(n))[:16] for n in range(3)]
+    with RowStore.open(tmp_path) as store:
+        lost = list(store.failed(lambda uri: not uri.endswith("1.jpg")))
+        assert [(row.key, row.status) for row in lost] == [(key[1], "ok")]
+        gone = {row.key for row in lost}
+        assert [uri[-5:] for uri, _ in store.results(gone)] == ["0.jpg", "2.jpg"]
+        assert store.finished(False, gone, redo) == set(key) - {key[n] for n in replaced}
+        for number in replaced:
+            store.add(rows(range(number, number + 1), ssim=1.0))
+        store.flush()
+    frame = pd.read_parquet(tmp_path / "rows").set_index("task_id")
+    assert frame.index.is_unique
+    assert [frame.ssim[task_id(n)] for n in range(3)] == [float(n in replaced) for n in range(3)]
