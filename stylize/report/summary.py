@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from stylize.errors import one_line
 from stylize.report import markdown as md
+from stylize.report import settings
+from stylize.results.parts import iter_part, part_paths
 from stylize.results.read import read_rows
 
 _COLUMNS = [
@@ -30,40 +33,58 @@ class Table:
 
 def load(out: Path) -> pd.DataFrame:
     """Return the columns of OUT's rows that a summary needs, one row per task."""
-    frame: pd.DataFrame = read_rows(out, _COLUMNS).to_pandas()
-    return frame
+    # Most runs have one set of settings, and the same long text in each of a million rows need not be in memory.
+    several = _several_settings(out)
+    frame: pd.DataFrame = read_rows(out, _COLUMNS + settings.COLUMNS * several).to_pandas()
+    return frame if several else frame.assign(**dict.fromkeys(settings.COLUMNS))
+
+
+def _several_settings(out: Path) -> bool:
+    """Return whether OUT's rows have several settings or weights."""
+    told: set[str | None] = set()
+    weights: set[str | None] = set()
+    for path in part_paths(out / "rows"):
+        for batch in iter_part(path, settings.COLUMNS):
+            told.update(pc.unique(batch.column("settings_json")).to_pylist())
+            weights.update(pc.unique(batch.column("weights_sha256")).to_pylist())
+    return len(told) > 1 or len(weights) > 1
 
 
 def tables(frame: pd.DataFrame) -> list[Table]:
-    """Return tables by method, content type and style. Times leave warm-up rows out and count only `ok` rows."""
+    """Return tables by method, content type and style. Times leave warm-up rows out and count only `ok` rows.
+
+    Methods are told apart by every setting that differs, and so are the lines of the other tables where there are
+    several: what two settings make is never averaged together.
+    """
     frame = frame.assign(style=frame["style_uri"].map(lambda uri: str(uri).rsplit("/", 1)[-1].rsplit(".", 1)[0]))
     method = frame["stylizer"].fillna("?") + " " + frame["precision"].fillna("?")
+    frame = frame.assign(method=settings.told_apart(frame, method))
+    also = ["method"] if frame["method"].nunique() > 1 else []
     listed = [
-        _table("By method", "method", frame.assign(method=method)),
-        _table("By content type", "content_type", frame),
-        _table("By style", "style", frame),
+        _table("By method", ["method"], frame),
+        _table("By content type", ["content_type", *also], frame),
+        _table("By style", ["style", *also], frame),
     ]
     return [table for table in listed if table.rows]
 
 
-def _table(title: str, key: str, frame: pd.DataFrame) -> Table:
+def _table(title: str, keys: list[str], frame: pd.DataFrame) -> Table:
     header = (
-        key.replace("_", " "), "images", "not ok",
+        *(key.replace("_", " ") for key in keys), "images", "not ok",
         "stylize p50", "stylize p95", "whole p50", "SSIM mean", "peak memory",
     )  # fmt: skip
-    groups = list(frame.groupby(frame[key].fillna("(none)"), sort=True))
-    rows = [_line(str(name), part) for name, part in groups[:MAX_ROWS]]
+    groups = list(frame.groupby([frame[key].fillna("(none)") for key in keys], sort=True))
+    rows = [(*(one_line(name) for name in names), *_numbers(part)) for names, part in groups[:MAX_ROWS]]
     if len(groups) > MAX_ROWS:
         rows.append((f"... and {len(groups) - MAX_ROWS} more", *[""] * (len(header) - 1)))
     return Table(title, header, rows)
 
 
-def _line(name: str, part: pd.DataFrame) -> tuple[str, ...]:
+def _numbers(part: pd.DataFrame) -> tuple[str, ...]:
     ok = part[part["status"] == "ok"]
     clean = ok[ok["warmup"] != True]  # noqa: E712 - the column may hold nulls
     memory = ok["device_peak_allocated_bytes"].fillna(ok["host_peak_rss_bytes"])
     return (
-        one_line(name),
         str(len(part)),
         str(len(part) - len(ok)),
         _seconds(clean["stylize_s"].quantile(0.5)),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from PIL import Image
 
 from stylize.report import summary
+from stylize.report.settings import COLUMNS
 from stylize.report.sheet import write_sheet
 from tests.support.samples import finished_run
 
@@ -27,11 +30,15 @@ def test_counts_say_what_is_not_ok(out: Path) -> None:
     assert by_type == {"day": ("6", "2"), "night": ("4", "0")}
 
 
+def frame_of(number: int, **columns: list[Any]) -> pd.DataFrame:
+    """So many rows, ok and of one method, with these columns."""
+    nothing: dict[str, list[Any]] = {name: [None] * number for name in summary._COLUMNS + COLUMNS}
+    plain = {"status": ["ok"] * number, "stylizer": ["x"] * number, "precision": ["fp32"] * number}
+    return pd.DataFrame(nothing | plain | columns)
+
+
 def test_warmup_is_left_out_of_times() -> None:
-    rows = {"status": ["ok"] * 3, "warmup": [True, False, False], "stylize_s": [100.0, 1.0, 3.0]}
-    columns: dict[str, list[object]] = {name: [None] * 3 for name in summary._COLUMNS}
-    frame = pd.DataFrame(columns | rows | {"stylizer": ["x"] * 3, "precision": ["fp32"] * 3})
-    (method, *_) = summary.tables(frame)
+    (method, *_) = summary.tables(frame_of(3, warmup=[True, False, False], stylize_s=[100.0, 1.0, 3.0]))
     assert method.rows[0][3] == "2000 ms"
 
 
@@ -45,9 +52,7 @@ def test_markdown_says_the_failures_and_no_name_breaks_its_tables(out: Path) -> 
 
 
 def test_many_styles_are_cut_short_and_said_so() -> None:
-    columns: dict[str, list[object]] = {name: [None] * 40 for name in summary._COLUMNS}
-    columns |= {"status": ["ok"] * 40, "style_uri": [f"/s/{n}.jpg" for n in range(40)]}
-    styles = summary.tables(pd.DataFrame(columns))[-1]
+    styles = summary.tables(frame_of(40, style_uri=[f"/s/{n}.jpg" for n in range(40)]))[-1]
     assert styles.rows[-1][0] == "... and 25 more"
 
 
@@ -64,3 +69,40 @@ def test_no_sheet_of_a_run_without_results(folders: tuple[Path, Path], tmp_path:
         path.write_bytes(b"")
     finished_run(*folders, tmp_path / "out")
     assert write_sheet(tmp_path / "out", tmp_path / "sheet.jpg") is None
+
+
+def test_every_setting_that_differs_tells_results_apart_in_every_table(out: Path, folders: tuple[Path, Path]) -> None:
+    (by_method, by_type, _) = summary.tables(summary.load(out))
+    assert [row[0] for row in by_method.rows] == ["identity fp32"]
+    assert by_type.header[:2] == ("content type", "images")
+
+    finished_run(*folders, out, quality=80)
+    finished_run(*folders, out, quality=80, resolution_px=32)
+    frame = summary.load(out)
+    by_method, by_type, by_style = summary.tables(frame)
+    assert [row[:2] for row in by_method.rows] == [
+        ("identity fp32 (quality=80, resolution_px=32)", "10"),
+        ("identity fp32 (quality=80, resolution_px=None)", "10"),
+        ("identity fp32 (quality=95, resolution_px=None)", "10"),
+    ]
+    assert by_type.header[:3] == ("content type", "method", "images")
+    assert [row[2] for row in by_type.rows] == ["6"] * 3 + ["4"] * 3
+    assert [row[2] for row in by_style.rows] == ["5"] * 6
+    assert "| content type | method |" in summary.markdown(frame, "Summary")
+
+
+def test_a_lost_workers_row_stands_with_those_of_its_settings() -> None:
+    asked: list[dict[str, Any]] = [{"stylizer": "x", "seed": seed, "settings": {}} for seed in (1, 2)]
+    whole = [one | {"stylizer_settings": {"alpha": 1.0}, "weights_files": []} for one in asked]
+    (by_method, *_) = summary.tables(frame_of(3, settings_json=list(map(json.dumps, [*whole, asked[0]]))))
+    assert [row[:2] for row in by_method.rows] == [("x fp32 (seed=1)", "2"), ("x fp32 (seed=2)", "1")]
+
+
+def test_weights_tell_results_apart_unless_they_are_the_artworks() -> None:
+    artworks = frame_of(2, weights_sha256=["aaaaaaaaaa", "bbbbbbbbbb"], style_sha256=["aaaaaaaaaa", "bbbbbbbbbb"])
+    assert [row[0] for row in summary.tables(artworks)[0].rows] == ["x fp32"]
+    others = artworks.assign(style_sha256="cccccccccc")
+    assert [row[0] for row in summary.tables(others)[0].rows] == [
+        "x fp32 (weights=aaaaaaaa)",
+        "x fp32 (weights=bbbbbbbb)",
+    ]
