@@ -203,8 +203,8 @@ def test_what_cannot_be_is_one_clear_line(s3: Bucket) -> None:
         ((*folders, "s3://pictures/content/out"), "error: OUT lies in CONTENT"),
         (("s3://none/c", folders[1], "s3://pictures/o"), "error: no such bucket: s3://none/c"),
         (("s3://pictures/empty", folders[1], "s3://pictures/o"), "s3://pictures/empty: no images in this folder"),
-        ((*folders, "s3://KEY:SEC/SECRET@pictures/out"), "error: out: s3://: expected s3://BUCKET/KEY"),
-        ((*folders, "s3://pictures/o", "--perceptual", "s3a://KEY:SECRET@b/vgg"), "error: perceptual: s3a:// is"),
+        ((*folders, "s3://KEY:SEC/SECRET@pictures/out"), "error: OUT: s3://: expected s3://BUCKET/KEY"),
+        ((*folders, "s3://pictures/o", "--perceptual", "s3a://KEY:SECRET@b/vgg"), "error: --perceptual: s3a:// is"),
         ((*folders, "ftp://host/out"), "ftp:// is not supported; what is: plain paths, file://, s3://"),
     ):  # fmt: skip
         told = refused(main, *words)
