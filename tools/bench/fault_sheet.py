@@ -23,7 +23,8 @@ from tools.bench.picture_faults import Pixels, Plane, Planes, Square
 CELL_PX = 192
 GAIN = 4
 """How much stronger detail, colour and change are shown than they are."""
-FLICKER_SHIFT_PX = 4
+FLICKER_SHIFT_PX = 3
+"""Not a multiple of any network's lattice, at which it would move along."""
 
 
 class Picture(Protocol):

@@ -58,7 +58,7 @@ def _line(rows: pd.DataFrame, column: str, what: str, models: Sequence[str], ave
     ours, theirs, *beside = (one.agg(average) for one in values)
     both = values[0].notna() & values[1].notna()
     lower = f"{int((values[0] < values[1])[both].sum())} of {int(both.sum())}"
-    ratio = f"{ours / theirs:.3f}" if theirs and not math.isnan(ours / theirs) else ""
+    ratio = f"{ours / theirs:.3f}" if theirs > 0 and not math.isnan(ours) else ""
     cells = [_figure(ours), _figure(theirs), ratio, lower, *map(_figure, beside)]
     return f"| {what} | {' | '.join(cells)} |"
 
