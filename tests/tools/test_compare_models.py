@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from stylize import images, load
@@ -37,7 +38,9 @@ def test_a_row_a_model_and_pair_a_table_and_sheets(
     one = rows[(rows["model"] == "compact") & (rows["content"] == "day/b.png") & (rows["style_type"] == "oil")].iloc[0]
     photo = images.decode((folders[0] / "day" / "b.png").read_bytes(), long_side_px=64).pixels
     artwork = images.decode((folders[1] / "oil" / "sea.jpg").read_bytes(), long_side_px=64).pixels
-    expected = ssim(photo, load("compact", precision="fp32")(photo, artwork))
+    # As a tensor, an artwork is looked at as it is.
+    style = torch.from_numpy(artwork).permute(2, 0, 1) / 255
+    expected = ssim(photo, load("compact", precision="fp32")(photo, style))
     assert expected is not None
     assert abs(one["ssim"] - expected) < 1e-6
     table = (out / "table.md").read_text()
