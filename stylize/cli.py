@@ -40,7 +40,8 @@ class Parser(argparse.ArgumentParser):
     """A command line. It says what is wrong in one line with exit status 2; its help comes in groups."""
 
     def __init__(self, prog: str, **more: Any) -> None:
-        super().__init__(prog, formatter_class=_Help, **more)
+        # An abbreviation would mean another option, or none, once one more begins so.
+        super().__init__(prog, formatter_class=_Help, allow_abbrev=False, **more)
         self._groups: dict[str, argparse._ArgumentGroup] = {}
 
     def group(self, title: str) -> argparse._ArgumentGroup:

@@ -25,6 +25,9 @@ class Origin:
         return self.name if self.file is None else f"{one_line(self.file)}: {self.name}"
 
 
+_NUMBERS = {"int_parsing": "expected a whole number", "float_parsing": "expected a number"}
+"""What pydantic says at length of texts that are none."""
+
 Origins = Mapping[str, Origin]
 """Of settings by name; one that is not there is called by its name."""
 
@@ -57,7 +60,7 @@ def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origin
         above = above or one_line(file or "")
         return (f"{above}: " if above else "") + unknown("setting", last, owner.model_fields)
     # A setting of two kinds (a number or auto) has an error for each.
-    same = [_told(one["msg"]) for one in errors if _place(model, one["loc"])[0] == name]
+    same = [_NUMBERS.get(one["type"]) or _told(one["msg"]) for one in errors if _place(model, one["loc"])[0] == name]
     message = "; or: ".join(dict.fromkeys(same))
     # Not what may be a URI: a password may be in it.
     shown = name and first["type"] != "missing" and "://" not in str(first["input"])

@@ -29,7 +29,7 @@ def test_defaults_make_a_whole_config() -> None:
         ({"actors": 0}, "actors"),
         ({"timeout_s": float("nan")}, "timeout_s"),
         ({"retries": -1}, "retries"),
-        ({"actors": "all"}, r"actors.*integer.*'auto'.*got 'all'"),
+        ({"actors": "all"}, r"actors.*whole number.*'auto'.*got 'all'"),
         ({"actors": -1}, "actors"),
         ({"resolution_px": True}, "resolution_px: not a yes-or-no"),
         ({"resolution_px": 1.5}, "resolution_px"),

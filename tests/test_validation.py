@@ -37,9 +37,9 @@ GOOD: dict[str, Any] = {"parts": [{"name": "a"}]}
         ({"parts": [{"nam": "a", "name": "a"}]}, "parts.0: unknown setting 'nam'; did you mean name?"),
         ({"parts": [{"name": "a", "x": 1}]}, "parts.0: unknown setting 'x'; known: name, sides"),
         ({"parts": [{}]}, "parts.0.name: Field required"),
-        ({"parts": [{"name": "a", "sides": [1, "b"]}]}, "parts.0.sides.1: should be a valid integer"),
+        ({"parts": [{"name": "a", "sides": [1, "b"]}]}, "parts.0.sides.1: expected a whole number"),
         ({"parts": []}, "parts: List should have at least 1 item"),
-        ({"workers": "all"}, "workers: should be a valid integer.*; or: should be 'auto' .got 'all'."),
+        ({"workers": "all"}, "workers: expected a whole number.*; or: should be 'auto' .got 'all'."),
     ],
 )
 def test_place_fault_and_known_names_are_said(values: dict[str, Any], said: str) -> None:

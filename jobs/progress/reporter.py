@@ -94,9 +94,10 @@ class Reporter:
             print(text, flush=True)
 
     def line(self) -> str:
-        """Return `12 of 48 done, 1 failed, 3.4 images/s, 11 s left`."""
+        """Return `12 of 48 done (8 before), 1 failed, 3.4 images/s, 11 s left`."""
         stats = self.stats
-        parts = (f"{stats.done} of {stats.total} done", f"{self._failed()} failed", self._rate(), self._left())
+        before = f" ({stats.kept} before)" if stats.kept else ""
+        parts = (f"{stats.done} of {stats.total} done{before}", f"{self._failed()} failed", self._rate(), self._left())
         return ", ".join(part for part in parts if part)
 
     def _snapshot(self) -> Snapshot:

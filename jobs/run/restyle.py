@@ -62,7 +62,8 @@ def restyle(
             pending = resume.pending(tasks)
             first = next(pending, None)
             if first is None:
-                note(f"nothing to do: all {stats.kept} tasks have their rows already")
+                hint = "" if stats.kept == stats.counts.get("ok") else "; --retry-failed does what is not ok again"
+                note(f"nothing to do: all {stats.kept} tasks have their rows already{hint}")
             else:
                 _do_tasks(run, config, first, pending)
         run.finish()

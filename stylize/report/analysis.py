@@ -154,6 +154,8 @@ def _rates(part: pd.DataFrame) -> list[float]:
 def breakdown(rows: pd.DataFrame, by: str) -> pd.DataFrame:
     """Return measures for each method and kind of content or style; give it rows of one resolution."""
     known = rows[rows[by].notna()]
+    if by in ("content_type", "style_type") and len(known):
+        known = rows.assign(**{by: rows[by].fillna("(none)")})  # those that lie in no subfolder
     if known[by].nunique() < 2:
         return pd.DataFrame()
     return measures(known, ["setup", "method", "precision", by])

@@ -17,6 +17,7 @@ from stylize.report import markdown as md
 from stylize.report import pictures, plots, tables, words
 from stylize.report.claims import Claim
 from stylize.report.markdown import escaped
+from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -66,7 +67,9 @@ def build(rows: pd.DataFrame, outs: Sequence[Path], *, title: str, claims: list[
 
 
 def _run(out: Path) -> Run:
-    record = next(iter(read_runs(out)), RunRecord())
+    """Return the facts of OUT's newest run that made any of its rows: a later one may have found nothing to do."""
+    runs, made = read_runs(out), set(read_rows(out, ["run_id"]).column("run_id").unique().to_pylist())
+    record = next((run for run in runs if run.run_id in made), next(iter(runs), RunRecord()))
     machine = record.environment
     cards = ", ".join(str(card.get("name")) for card in machine.get("gpus") or [])
     versions = machine.get("versions", {})

@@ -98,7 +98,11 @@ def files_in(
     if isinstance(root, ObjectUri):
         yield from _objects(root, wanted)
     elif root.path.is_file():
-        yield Input(uri_of(str(root)), identity_of(root.path), None)
+        identity, suffix = identity_of(root.path), suffix_of(root.name)
+        unknown = kind == "images" and suffix not in wanted.suffixes
+        if unknown and (against := reason_by_suffix(suffix) or reason_by_file(str(root), identity)):
+            raise UsageError(f"{root.shown}: {against}; give an image, or a folder of images")
+        yield Input(uri_of(str(root)), identity, None)
     else:
         yield from _walk(root.path, "", None, frozenset(), wanted)
 

@@ -35,8 +35,8 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "bad choice": ([*GOOD, "--format", "bmp"], "--format: invalid choice: 'bmp'"),
     "unknown precision": ([*GOOD, "--precision", "fp64"], "--precision: invalid choice: 'fp64'"),
     "out of range": ([*GOOD, "--quality", "0"], "--quality: should be greater than or equal to 1 (got '0')"),
-    "no number": ([*GOOD, "--resolution-px", "wide"], "--resolution-px: should be a valid integer"),
-    "neither of two kinds": ([*GOOD, "--actors", "many"], "--actors: should be a valid integer"),
+    "no number": ([*GOOD, "--resolution-px", "wide"], "--resolution-px: expected a whole number"),
+    "neither of two kinds": ([*GOOD, "--actors", "many"], "--actors: expected a whole number"),
     "bad shard": ([*GOOD, "--shard", "3/2"], "--shard: give K/N with 1 <= K <= N"),
     "bad template": ([*GOOD, "--name", "{style}"], "--name: every photo would get the same one"),
     "signed url": (["https://b/c?X-Amz-Signature=S", "IN/styles", "OUT"], "CONTENT: https:// is not supported"),
@@ -45,7 +45,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "unknown method": ([*GOOD, "--stylizer", "microats"], "unknown stylizer 'microats'; did you mean microast?"),
     "no such module": ([*GOOD, "--stylizer", "no.such:Class"], "No module named 'no'"),
     "unknown setting": ([*GOOD, "--set", "alhpa=1"], "compact: unknown setting 'alhpa'; did you mean alpha?"),
-    "bad setting": ([*GOOD, "--set", "alpha=much"], "compact: alpha: should be a valid number"),
+    "bad setting": ([*GOOD, "--set", "alpha=much"], "compact: alpha: expected a number"),
     "setting without value": ([*GOOD, "--set", "alpha"], "--set alpha: expected NAME=VALUE"),
     "option as setting": ([*GOOD, "--set", "weights=/x"], "'weights': it is an option of its own; give --weights"),
     "method as setting": ([*GOOD, "--set", "name=x"], "setting 'name': there is no such setting; --stylizer names"),
@@ -122,7 +122,7 @@ def test_no_cuda_here_is_a_wrong_call(inputs: Path, tmp_path: Path, monkeypatch:
 
 
 def test_python_hears_of_settings_by_their_keyword(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"^resolution_px: should be a valid integer"):
+    with pytest.raises(UsageError, match=r"^resolution_px: expected a whole number"):
         stylize_folder.run(content="c", styles="s", out=tmp_path / "out", resolution_px="wide")
 
 

@@ -118,7 +118,7 @@ def test_an_interrupted_run_ends_with_a_line_that_says_so(own_ray: None, tmp_pat
 
 
 def test_progress_comes_while_work_is_slow(local_ray: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reporter, "EVENT_EVERY_S", 0.2)
+    monkeypatch.setitem(reporter.EVERY_S, "json", 0.2)
     for number in range(20):
         plain(tmp_path / "content" / f"{number}.png", (number * 12, 100, 30))
     plain(tmp_path / "styles" / "a.png", (10, 10, 10))

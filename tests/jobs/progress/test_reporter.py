@@ -24,7 +24,7 @@ def mid_run() -> RunStats:
 
 def test_the_line_says_what_is_done_failed_and_left() -> None:
     assert Reporter(RunStats(10), "off").line() == "0 of 10 done, 0 failed, starting"
-    assert Reporter(mid_run(), "off").line() == "8 of 10 done, 1 failed, 1.0 images/s, 2 s left"
+    assert Reporter(mid_run(), "off").line() == "8 of 10 done (6 before), 1 failed, 1.0 images/s, 2 s left"
 
 
 @pytest.mark.parametrize("mode", ["bar", "plain", "json"])
