@@ -106,7 +106,7 @@ def test_shares_of_several_artworks_count(pair: list[str], tmp_path: Path) -> No
         (["--set", "wings"], "expected NAME=VALUE"),
         (["--set", "alpha=7"], "compact: alpha: should be less"),
         (["--quality", "0"], "quality: should be greater"),
-        (["--resolution-px", "wide"], "resolution_px: should be"),
+        (["--resolution-px", "wide"], "resolution_px: expected a whole number"),
         (["--style-weights", "1,2"], "2 for 1 artworks"),
         (["--style-weights", "one"], "such as 1,2"),
         (["--style-weights", "-1"], "such as 1,2"),
