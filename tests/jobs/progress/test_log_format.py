@@ -34,14 +34,14 @@ def failed(local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ro
 
 
 def folder() -> Path:
-    """Ray's logs of this session."""
+    """Ray's logs of this session; of workers long dead, in `old` below it."""
     context = ray.get_runtime_context()
     return Path(context.get_temp_dir()) / context.get_session_name() / "logs"
 
 
 def lines(pattern: str, task_id: str) -> list[str]:
     """What `grep` finds by a row's first digits of `task_id`."""
-    texts = [path.read_text(errors="replace") for path in folder().glob(pattern)]
+    texts = [path.read_text(errors="replace") for path in folder().rglob(pattern)]
     return [line for text in texts for line in text.splitlines() if task_id[:12] in line]
 
 
@@ -64,7 +64,7 @@ def test_a_row_of_the_driver_is_in_its_log(failed: tuple[Rows, str]) -> None:
 
 
 def test_only_what_nobody_expected_has_a_traceback(failed: tuple[Rows, str]) -> None:
-    workers = "\n".join(path.read_text(errors="replace") for path in folder().glob("worker-*.err"))
+    workers = "\n".join(path.read_text(errors="replace") for path in folder().rglob("worker-*.err"))
     refused = failed[0]["raise.png"]["task_id"]
     after = {block.split(":", 1)[0]: block for block in workers.split(" WARNING task ")[1:]}
     assert "Traceback" in after[refused]

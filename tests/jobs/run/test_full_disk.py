@@ -73,6 +73,6 @@ def test_an_out_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     plain(tmp_path / "styles" / "s.png", (1, 2, 3))
     (tmp_path / "out").write_text("mine")
     done = call(main, tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--stylizer", "identity")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert (tmp_path / "out").read_text() == "mine"
