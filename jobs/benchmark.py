@@ -26,6 +26,7 @@ from stylize import cli
 from stylize.errors import UsageError, one_line, unknown
 from stylize.io.files import Folder
 from stylize.io.location import local_path
+from stylize.io.store_kinds import SCHEMES
 from stylize.tasks import sweep
 
 SHIPPED = Path(__file__).parent / "sweep"
@@ -83,7 +84,7 @@ def parser() -> cli.Parser:
         "--device", choices=["auto", "cpu", "cuda"], help="where the networks run, instead of the sweep's"
     )
     output = parser.group("output")
-    output.add_argument("out", metavar="OUT", help="folder for rows/, images/ and run.json; s3:// and gs://, too")
+    output.add_argument("out", metavar="OUT", help=f"folder for rows/, images/ and run.json; {SCHEMES}, too")
     output.add_argument("--retry-failed", action="store_true", help="do images again whose rows are not ok")
     parser.group("workers").add_argument(
         "--address",

@@ -26,6 +26,7 @@ from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import StylizeError, UsageError, one_line
 from stylize.io.files import read_bytes
+from stylize.io.store_kinds import SCHEMES
 from stylize.measure import hardware
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
@@ -49,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
         epilog="Exit status: 0 they agree, 3 they do not, 2 a wrong call, 1 could not go on.",
     )
     inputs = parser.group("inputs")
-    inputs.add_argument("out", metavar="OUT", help="folder of the run; s3:// and gs://, too")
+    inputs.add_argument("out", metavar="OUT", help=f"folder of the run; {SCHEMES}, too")
     inputs.add_argument("task_id", metavar="TASK_ID", help="the row's task_id; its first digits will do")
     inputs.add_argument("--content", metavar="PATH", help="where the photo is now, if it has moved")
     inputs.add_argument("--style", metavar="PATH", help="where the artwork is now, if it has moved")

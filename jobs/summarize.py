@@ -20,6 +20,7 @@ from jobs.run.output_dir import absolute_out, run_folders
 from stylize import cli
 from stylize.errors import UsageError, one_line
 from stylize.io.files import write_atomic, writing
+from stylize.io.store_kinds import SCHEMES
 from stylize.report import claims, compare, frame, page
 from stylize.results.run_record import read_runs
 
@@ -51,7 +52,7 @@ def parser() -> cli.Parser:
         epilog="Exit status: 0 done, 3 the second run of --compare is worse, 2 a wrong call, 1 could not go on.",
     )
     inputs = parser.group("inputs")
-    inputs.add_argument("outs", nargs="*", metavar="OUT", help="folders of runs; s3:// and gs://, too")
+    inputs.add_argument("outs", nargs="*", metavar="OUT", help=f"folders of runs; {SCHEMES}, too")
     inputs.add_argument(
         "--compare",
         nargs=2,

@@ -12,6 +12,7 @@ from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import UsageError, one_line
 from stylize.io.location import local_path
+from stylize.io.store_kinds import SCHEMES
 from stylize.results.run_record import read_record
 from stylize.safe_yaml import read_mapping
 from stylize.validation import Origin, Origins
@@ -54,7 +55,7 @@ def _parser() -> cli.Parser:
         prog="stylize-folder",
         usage="stylize-folder CONTENT STYLES OUT [options]\n       stylize-folder --manifest PATH OUT [options]",
         description="Restyle every photo of CONTENT with the artworks of STYLES into OUT, one row of measurements for "
-        "each. The same command resumes. Paths may be folders here or in an object store: s3://, gs://.",
+        f"each. The same command resumes. Paths may be folders here or in an object store: {SCHEMES}.",
         epilog="Exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on, "
         "130 interrupted.",
     )

@@ -68,6 +68,8 @@ KINDS: dict[str, StoreKind] = {
     "s3": S3("s3", ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")),
     "gs": StoreKind("gs", ("GOOGLE_BASE_URL",)),
 }
+SCHEMES = " and ".join(f"{scheme}://" for scheme in KINDS)
+"""What URIs of object stores begin with, for help texts."""
 
 
 @lru_cache(64)

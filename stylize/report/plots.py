@@ -164,7 +164,7 @@ def _tradeoff(figure: Any, rows: pd.DataFrame) -> bool:
     )  # fmt: skip
     axes.set(
         ylabel="SSIM against the photo, more keeps more of it",
-        xlabel="Gram distance from the artwork, less is nearer" if with_style else "seconds an image",
+        xlabel="Gram distance from the artwork, less is nearer" if with_style else "seconds per image",
         xscale="log",
         ylim=(max(0, points["ssim_mean"].min() - 0.05), min(1, points["ssim_mean"].max() + 0.05)),
         xlim=(across.min() / 1.15, across.max() * 1.45),
@@ -173,7 +173,7 @@ def _tradeoff(figure: Any, rows: pd.DataFrame) -> bool:
         _label(f"{line.method} {line.precision}") + f"\n{seconds(line.stylize_p50_s)}" for line in points.itertuples()
     ]
     _plain_ticks(axes.xaxis)
-    bar = figure.colorbar(shown, ax=axes, label="time an image")
+    bar = figure.colorbar(shown, ax=axes, label="time per image")
     bar.ax.yaxis.set_major_formatter(lambda value, _: seconds(10**value))
     figure.draw_without_rendering()  # only now are the axes where they stay
     _put_labels(axes, list(zip(across, points["ssim_mean"], strict=True)), texts)
@@ -216,7 +216,7 @@ def _workers(figure: Any, rows: pd.DataFrame) -> bool:
 
 
 _DRAWN: tuple[tuple[str, str, Callable[[Any, pd.DataFrame], bool]], ...] = (
-    ("time", "Time an image against megapixels: median, p5 to p95, fitted power law",
+    ("time", "Time per image against megapixels: median, p5 to p95, fitted power law",
      _against_pixels("stylize_s", "seconds", 1, "time")),
     ("memory", "Memory for one more image against megapixels: median, p5 to p95, fitted power law",
      _against_pixels("memory_bytes", "MB", 1e6, "memory")),

@@ -50,7 +50,7 @@ def _fastest(measured: pd.DataFrame, side_px: float | None) -> Iterator[str]:
     fastest = here.loc[here["stylize_p50_s"].idxmin()]
     verb = "is the fastest:" if len(here) > 1 else "takes"
     yield (
-        f"{at}, {_name(fastest)} {verb} {seconds(fastest['stylize_p50_s'])} an image (p95 "
+        f"{at}, {_name(fastest)} {verb} {seconds(fastest['stylize_p50_s'])} per image (p95 "
         f"{seconds(fastest['stylize_p95_s'])}, {fastest['n']} images), mean SSIM {score(fastest['ssim_mean'])}."
     )
     if len(here) == 1:

@@ -15,7 +15,7 @@ def test_the_fastest_and_the_fastest_near_the_best_style_are_named_with_their_nu
         *(of_sweep(n + 20, "best", "fp32", 600, stylize_s=9.0, ssim=0.3, gram_distance=1.0) for n in range(7)),
     ]
     text = said(made)
-    assert "At 600 px, quick fp32 is the fastest: 10 ms an image (p95 10 ms, 7 images), mean SSIM 0.600." in text
+    assert "At 600 px, quick fp32 is the fastest: 10 ms per image (p95 10 ms, 7 images), mean SSIM 0.600." in text
     assert "best fp32 comes nearest to the artworks' style (Gram distance 1) in 9 s" in text
     assert "good fp32 is the fastest: 50 ms" in text
     assert "SSIM of 0.5 or more, quick fp32" in text
@@ -52,6 +52,6 @@ def test_two_machines_are_spoken_of_apart() -> None:
 
 def test_a_single_method_is_fastest_of_nothing() -> None:
     text = said([row(n) for n in range(3)])
-    assert "At 512 px, compact fp32 takes 100 ms an image (p95 100 ms, 3 images), mean SSIM 0.500." in text
+    assert "At 512 px, compact fp32 takes 100 ms per image (p95 100 ms, 3 images), mean SSIM 0.500." in text
     assert "fastest" not in text
     assert "keeps most" not in text
