@@ -16,7 +16,7 @@ GROUPS: Groups = {
     "method": (
         "steps", "batch", "learning_rate", "decay_share", "reuse", "content_weight", "moments_weight", "gram_weight",
         "variation_weight", "range_weight", "identity_weight", "identity_share", "consistency_weight",
-        "consistency_ramp", "pooled_share", "precision", "seed",
+        "consistency_ramp", "pooled_share", "edges_weight", "precision", "seed",
     ),
     "output": ("name", "checkpoint_every", "sample_every"),
     "workers": ("workers", "device", "cpus_per_worker", "loaders", "address"),
@@ -76,6 +76,7 @@ class TrainConfig(BaseModel):
         le=1,
         description="share of the style loss that goes by all photos of a step together, which then have one style",
     )
+    edges_weight: float = Field(0.0, ge=0, description="weight of texture and colours where the photo is flat")
     style_px: int = Field(384, ge=64, description="johnson only: long side of the style image in pixels")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="number format of the networks; auto: bf16 where the device has instructions for it"

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from stylize.errors import CannotContinueError
 from stylize.io.files import write_atomic
 from stylize.stylizers.base import fast_bf16
-from stylize.training import consistency, losses, record
+from stylize.training import consistency, edges, losses, record
 from stylize.training.batch_loader import Batches
 from stylize.training.config import TrainConfig
 from stylize.training.data import Crops, Folder
@@ -159,6 +159,8 @@ class Trainer:
             parts["identity"] = (result - photos).square().mean()
         if self.config.consistency_weight:
             parts["consistency"] = self._consistency(photos, style.image.float(), result)
+        if self.config.edges_weight:
+            parts["edges"] = edges.distance(photos, result)
         loss = losses.total(parts, self._term_weights())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
