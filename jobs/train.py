@@ -21,12 +21,11 @@ from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.training import ray_train
 from stylize import cli
 from stylize.errors import UsageError, one_line
-from stylize.io.files import writing
+from stylize.io.files import write_json_atomic, writing
 from stylize.io.location import LocalPath
 from stylize.io.out_folder import TRAINING, refuse_foreign, refuse_results
 from stylize.measure import hardware
 from stylize.results.output_lock import OutputLock
-from stylize.results.read import write_json_atomic
 
 if TYPE_CHECKING:
     from stylize.training.config import TrainConfig

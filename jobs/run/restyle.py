@@ -18,7 +18,7 @@ from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import pictures_in
 from jobs.run.resolve import ResolvedConfig
 from jobs.run.result import RunResult, summarized
-from jobs.run.resume import Resume, refuse_other_shard
+from jobs.run.resume import Resume, older_rows_line, refuse_other_shard
 from jobs.run.touched import COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
@@ -50,13 +50,13 @@ def restyle(
         run_id, stats = new_run_id(), RunStats(survey.pairs)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
             refuse_other_shard(config.job, read_runs(out.folder))
-            resume, gone = _earlier_runs(store, config, names, stats, retry_failed, redo)
+            resume, told = _earlier_runs(store, config, names, stats, retry_failed, redo)
             asked = {"retry_failed": retry_failed, "redo": redo}
             record = RunRecord.begin(run_id, command, **asked, config=config.job.model_dump())
             record.left_out = survey.recorded()
             out.save(record)
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
-            for line in [*survey.lines(), *gone]:
+            for line in [*survey.lines(), *told]:
                 driver.reporter.note(line)
             run = RunContext(out, store, record, driver)
             pending = resume.pending(tasks)
@@ -80,8 +80,11 @@ def _earlier_runs(
     weights_sha256 = config.weights_sha256
     touched = TouchedFiles(lambda: store.columns(COLUMNS), config.job, weights_sha256, lambda key: key not in gone)
     resume = Resume(store.finished(retry_failed, gone, redo), failed, stats, config.job, touched.earlier, redo)
-    told = f"{len(gone)} results are no longer in OUT/images: those asked for are made again"
-    return resume, [told] if gone else []
+    told = [f"{len(gone)} results are no longer in OUT/images: those asked for are made again"] if gone else []
+    if store.older_rows:
+        rows = store.columns(["settings_json", "weights_sha256"])
+        told.append(older_rows_line(store.older_rows, rows, config.job, weights_sha256))
+    return resume, told
 
 
 def _do_tasks(run: RunContext, config: ResolvedConfig, first: Task, others: Iterator[Task]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,32 @@ def refuse_other_shard(config: JobConfig, runs: Iterable[RunRecord]) -> None:
             raise UsageError(
                 f"OUT holds shard {run.config['shard']} of these pairs: go on with that, or give another OUT"
             )
+
+
+def older_rows_line(
+    older: dict[str, int], rows: Iterable[pa.RecordBatch], config: JobConfig, weights_sha256: str | None
+) -> str:
+    """Return what is to be told of rows that older programs wrote, and of those that are not what is asked for now.
+
+    older: how many there are, by schema version. rows: `settings_json` and `weights_sha256` of all rows.
+    """
+    made: Counter[tuple[str | None, str | None]] = Counter()
+    for batch in rows:
+        made.update(zip(*(batch.column(name).to_pylist() for name in ("settings_json", "weights_sha256")), strict=True))
+    now, others = config.result_settings(), Counter[str]()
+    for (text, weights), number in made.items():
+        then = result_settings(text)
+        names = [f"{name} {then.get(name)}" for name in now if then.get(name) != now[name]]
+        if weights_sha256 is not None and weights not in (weights_sha256, None):
+            names.append("other weights")
+        if names:
+            others[", ".join(names)] += number
+    versions = ", ".join(sorted(older))
+    told = f"the {sum(older.values())} rows of an older version (schema {versions}) stay, and their results"
+    if not others:
+        return told
+    listed = "; ".join(f"{number} with {names}" for names, number in others.items())
+    return f"{told}; rows that were made otherwise do not count as done, and new ones come beside them: {listed}"
 
 
 def result_settings(settings_json: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import json
 import os
 import re
 import stat
@@ -15,7 +16,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from stylize.errors import BadKeyError, CannotContinueError, CorruptImageError, StylizeError, message_of, one_line
 from stylize.io import object_store
@@ -179,6 +180,13 @@ def write_atomic(
         raise
     if durable:
         sync_folder(path.parent)
+
+
+def write_json_atomic(path: Path, obj: Any) -> None:
+    """Write `obj` as indented UTF-8 JSON, whole or not at all. Raises as `write_atomic` does."""
+    text = json.dumps(obj, indent=2, ensure_ascii=False) + "\n"
+    # a lone surrogate (a file name that is no UTF-8) becomes \udcXX, which is JSON's own escape for it
+    write_atomic(path, text.encode("utf-8", "backslashreplace"))
 
 
 def is_temporary(name: str) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import re
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -27,13 +28,23 @@ class PartFolder:
     def __init__(self, path: Path, run_id: str, mirror: Mirror | None = None) -> None:
         self.path = path
         self.rows: dict[str, int] = {}
+        self.older_rows: Counter[str] = Counter()
+        """Rows that were brought up to date, by the schema version they had."""
         self._mirror = mirror
         self._run_id = re.sub(r"[^A-Za-z0-9]+", "", run_id)[:40] or uuid.uuid4().hex[:12]
         self._sequence = 0
 
     def take_up(self) -> None:
-        """Count the rows of the parts that are there. Raises CannotContinueError for one that cannot be read."""
-        self.rows = {path.name: parts.count_rows(path) for path in parts.part_paths(self.path)}
+        """Count the rows of the parts that are there, and bring those of older programs up to date.
+
+        Raises CannotContinueError for one that cannot be read or written.
+        """
+        told = {path.name: parts.facts(path) for path in parts.part_paths(self.path)}
+        self.rows = {name: one.rows for name, one in told.items()}
+        for name, one in told.items():
+            if one.older_version is not None:
+                self._put(name, parts.encode(self.batches(name)), new=False)
+                self.older_rows[one.older_version] += one.rows
 
     def new_name(self) -> str:
         """Return a name that no part has had; names sort by time."""

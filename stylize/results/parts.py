@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,8 @@ import pyarrow.parquet as pq
 
 from stylize.errors import CannotContinueError, message_of, one_line
 from stylize.io.files import is_temporary, writing
-from stylize.results.schema import KEY_BYTES, SCHEMA, SCHEMA_VERSION
+from stylize.results import older
+from stylize.results.schema import KEY_BYTES, SCHEMA
 
 MERGED_ROWS = 100_000
 _DIGEST_BYTES = 32
@@ -36,25 +38,32 @@ def part_paths(rows: Path) -> list[Path]:
     return sorted(p for p in rows.iterdir() if not p.name.startswith((".", "_")) and p.is_file())
 
 
-def count_rows(path: Path) -> int:
-    """Return how many rows a part file has. Raises CannotContinueError if it is damaged or of another schema."""
+class PartFacts(NamedTuple):
+    """What a part file says of itself."""
+
+    rows: int
+    older_version: str | None
+    """The schema version of an older program that wrote it; None for today's."""
+
+
+def facts(path: Path) -> PartFacts:
+    """Return a part file's facts. Raises CannotContinueError if it is damaged, foreign or of a newer program."""
     with _reading(path), pq.ParquetFile(path) as file:
         schema, rows = file.schema_arrow, int(file.metadata.num_rows)
-    if not schema.equals(SCHEMA):
-        version = ((schema.metadata or {}).get(b"schema_version") or b"unknown").decode()
-        raise CannotContinueError(
-            f"{one_line(path)} holds rows of schema version {version}, not this program's {SCHEMA_VERSION}: "
-            "give another OUT, or move the file away"
-        )
-    return rows
+    return PartFacts(rows, older.version_of(schema) if older.is_older(path, schema) else None)
 
 
 def iter_part(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Yield a part file's batches, some thousand rows each. Raises CannotContinueError if it is damaged."""
-    wanted = None if columns is None else list(columns)
+    """Yield a part file's batches, some thousand rows each, as of today: columns that it lacks are filled.
+
+    Raises CannotContinueError if it is damaged or foreign.
+    """
     with _reading(path), pq.ParquetFile(path) as file:
+        older.check_readable(path, file.schema_arrow)
+        as_of_today = older.AsOfToday(path, file.schema_arrow, SCHEMA.names if columns is None else columns)
         # one thread: faster here, and a merge's peak memory is half as much
-        yield from file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False)
+        for batch in file.iter_batches(_BATCH_ROWS, columns=as_of_today.reads, use_threads=False):
+            yield as_of_today(batch)
 
 
 def digests(task_ids: pa.Array) -> Digests:

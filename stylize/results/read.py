@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from stylize.errors import CannotContinueError, UsageError, one_line
-from stylize.io.files import write_atomic
 from stylize.results.parts import iter_part, keep_rows, older_rows, part_paths
 from stylize.results.schema import SCHEMA
 
@@ -49,29 +46,15 @@ def read_rows(out: Path, columns: list[str] | None = None) -> pa.Table:
     raise CannotContinueError(f"{one_line(rows)} kept changing while it was read: try again in a moment")
 
 
-def write_json_atomic(path: Path, obj: Any) -> None:
-    """Write `obj` as indented UTF-8 JSON, whole or not at all. Raises as `write_atomic` does."""
-    text = json.dumps(obj, indent=2, ensure_ascii=False) + "\n"
-    # a lone surrogate (a file name that is no UTF-8) becomes \udcXX, which is JSON's own escape for it
-    write_atomic(path, text.encode("utf-8", "backslashreplace"))
-
-
 def _read(paths: list[Path], schema: pa.Schema) -> pa.Table:
     older = older_rows(paths)
     nothing = np.empty(0, np.int64)
     batches = [batch for path in paths for batch in keep_rows(iter_part(path, schema.names), older.get(path, nothing))]
     # the order of columns in a part is SCHEMA's, and one asked for twice comes once
     return pa.Table.from_batches(
-        [pa.RecordBatch.from_arrays([_column(b, field) for field in schema], schema=schema) for b in batches],
+        [pa.RecordBatch.from_arrays([b.column(name) for name in schema.names], schema=schema) for b in batches],
         schema,
     )
-
-
-def _column(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
-    """Return a batch's column; nulls where an older program, which had no such column, wrote it."""
-    if field.name in batch.schema.names:
-        return batch.column(field.name)
-    return pa.nulls(len(batch), field.type)
 
 
 def _snapshot(rows: Path) -> dict[Path, _Version]:

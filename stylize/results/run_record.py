@@ -10,9 +10,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stylize.errors import UsageError, message_of, one_line
-from stylize.io.files import writing
+from stylize.io.files import write_json_atomic, writing
 from stylize.measure import hardware
-from stylize.results.read import write_json_atomic
 
 NAME = "run.json"
 

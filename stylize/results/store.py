@@ -97,6 +97,11 @@ class RowStore:
         store._compactor.compact_if_many()
         return store
 
+    @property
+    def older_rows(self) -> dict[str, int]:
+        """Return how many rows `open` brought up to date, by the schema version that an older program gave them."""
+        return dict(self._folder.older_rows)
+
     def __enter__(self) -> RowStore:
         return self
 

@@ -30,7 +30,7 @@ def write(folder: PartFolder, *numbers: int) -> str:
 
 def seeds(folder: PartFolder) -> dict[str, list[int]]:
     there = parts.part_paths(folder.path)
-    assert {path.name: parts.count_rows(path) for path in there} == folder.rows
+    assert {path.name: parts.facts(path).rows for path in there} == folder.rows
     return {path.name: [s for b in folder.batches(path.name) for s in b.column("seed").to_pylist()] for path in there}
 
 

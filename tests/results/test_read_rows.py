@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from stylize.errors import CannotContinueError, UsageError
+from stylize.io.files import write_json_atomic
 from stylize.results.parts import digests, keys, older_rows, part_paths
-from stylize.results.read import read_rows, write_json_atomic
+from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA, to_batch
 from stylize.results.store import RowStore
 

@@ -27,9 +27,9 @@ from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker_pool import MAX_BATCH, SchedulerOptions
 from stylize import cli
-from stylize.io.files import writing
+from stylize.io.files import write_json_atomic, writing
 from stylize.measure import hardware
-from stylize.results.read import read_rows, write_json_atomic
+from stylize.results.read import read_rows
 from stylize.results.store import RowStore
 from stylize.tasks.task import Pair
 from tools.bench import scale_resume

@@ -1,0 +1,105 @@
+"""Rows that older programs wrote, as rows of today: what every part is read through.
+
+Columns have only ever been added. One that a file lacks is null; the names of photo and artwork follow from their URIs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stylize.errors import CannotContinueError, one_line
+from stylize.io.location import locate
+from stylize.naming import name_below
+from stylize.results.run_record import read_runs
+from stylize.results.schema import SCHEMA, SCHEMA_VERSION
+
+ADDED = {
+    2: ("content_loss", "style_loss", "variation_loss"),
+    3: (
+        "variant", "repeat", "workers", "model_host_bytes", "model_device_bytes", "image_host_bytes",
+        "image_device_bytes", "content_distance", "gram_distance", "moments_distance", "perceptual_variant", "lpips",
+        "lpips_variant", "content_edge_density", "content_colourfulness", "content_entropy_bits",
+        "output_edge_density", "output_colourfulness", "output_entropy_bits",
+    ),
+    4: ("gpu_ids",),
+    5: ("truncated",),
+    6: ("photo", "style"),
+}  # fmt: skip
+"""Schema version -> the columns that came with it."""
+FIRST = [name for name in SCHEMA.names if name not in {name for names in ADDED.values() for name in names}]
+"""Columns that files of every version have."""
+_NAMED_BY = {"photo": "content_uri", "style": "style_uri"}
+"""Columns that were added and follow from another."""
+
+
+def check_readable(path: Path, schema: pa.Schema) -> None:
+    """Raise CannotContinueError if a file of this schema holds no rows that this program knows."""
+    known = (name in schema.names and schema.field(name).type == SCHEMA.field(name).type for name in FIRST)
+    if not all(known):
+        raise CannotContinueError(
+            f"{one_line(path)} holds rows of schema version {version_of(schema)}, not this program's {SCHEMA_VERSION}: "
+            "give another OUT, or move the file away"
+        )
+
+
+def is_older(path: Path, schema: pa.Schema) -> bool:
+    """Return whether a file lacks columns. Raises CannotContinueError where writing it anew would lose some."""
+    check_readable(path, schema)
+    for field in schema:
+        if field.name not in SCHEMA.names or field.type != SCHEMA.field(field.name).type:
+            raise CannotContinueError(
+                f"{one_line(path)} holds rows of schema version {version_of(schema)}, newer than this program's "
+                f"{SCHEMA_VERSION}: install the program that wrote them, or give another OUT"
+            )
+    return not schema.equals(SCHEMA)
+
+
+def version_of(schema: pa.Schema) -> str:
+    """Return a file's schema version, for messages."""
+    return ((schema.metadata or {}).get(b"schema_version") or b"unknown").decode(errors="replace")
+
+
+class AsOfToday:
+    """Gives a file's batches the columns that are wanted, filled where it lacks them. `reads`: what that is made of."""
+
+    def __init__(self, path: Path, schema: pa.Schema, wanted: Sequence[str]) -> None:
+        self._fields = [SCHEMA.field(name) for name in wanted]
+        lacking = [name for name in wanted if name not in schema.names]
+        self._complete = not lacking
+        named = [name for name in lacking if name in _NAMED_BY]
+        needed = {"run_id", *(_NAMED_BY[name] for name in named)} if named else set()
+        self.reads = [name for name in schema.names if name in needed or name in wanted]
+        self._roots = _roots_by_run(path.parent.parent) if named else {}
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the batch with the columns of today."""
+        if self._complete:
+            return batch
+        columns = [self._column(batch, field) for field in self._fields]
+        return pa.RecordBatch.from_arrays(columns, schema=pa.schema(self._fields))
+
+    def _column(self, batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
+        if field.name in batch.schema.names:
+            return batch.column(field.name)
+        if field.name not in _NAMED_BY:
+            return pa.nulls(len(batch), field.type)
+        side = list(_NAMED_BY).index(field.name)
+        uris, runs = (batch.column(name).to_pylist() for name in (_NAMED_BY[field.name], "run_id"))
+        below = (self._roots.get(run, (None, None))[side] for run in runs)
+        return pa.array([uri and name_below(uri, root) for uri, root in zip(uris, below, strict=True)], field.type)
+
+
+def _roots_by_run(out: Path) -> dict[str, tuple[str | None, str | None]]:
+    """Return what each of OUT's runs says that its photos and its artworks lay below."""
+    return {run.run_id: _roots(run.config) for run in read_runs(out)}
+
+
+def _roots(config: dict[str, Any]) -> tuple[str | None, str | None]:
+    if config.get("manifest"):
+        above = str(locate(config["manifest"]).parent)
+        return above, above
+    return config.get("content"), config.get("styles")
