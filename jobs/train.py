@@ -106,9 +106,11 @@ def _check_same_run(config: TrainConfig, now: dict[str, Any]) -> None:
     path = config.out / TRAINING
     try:
         before = json.loads(path.read_bytes())
+        if not isinstance(before, dict):
+            raise ValueError("no object")
     except (FileNotFoundError, NotADirectoryError):
         return
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not readable as JSON ({one_line(error)}); give another OUT") from None
     if before.get("start_from") != now["start_from"] and now["start_from"] is None:
         now["start_from"] = before.get("start_from")  # what it began with stays true when it is trained on
@@ -123,10 +125,14 @@ def _already_trained(config: TrainConfig) -> bool:
     """Return whether the weights are there. Raises UsageError if they are, by other settings than these."""
     weights = _weights_path(config)
     metadata = _metadata(weights)
-    done = int(metadata.get("step", 0))
-    if done < config.steps or "history" not in metadata:
-        return False
-    before, now = json.loads(metadata["history"])[-1]["settings"], config.shaping()
+    now = config.shaping()
+    try:
+        done = int(metadata.get("step", 0))
+        if done < config.steps or "history" not in metadata:
+            return False
+        before = dict(json.loads(metadata["history"])[-1]["settings"])
+    except (LookupError, TypeError, ValueError, RecursionError):
+        raise UsageError(f"{weights}: what it says of its training is not readable; give another OUT") from None
     changed = [
         f"{name} {before.get(name)}"
         for name in now

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import pickle
 import re
-import warnings
-import zipfile
+import stat
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from stylize import tensor_files
 from stylize.errors import WeightsError
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".model", ".tar", ".ckpt")
@@ -24,6 +23,8 @@ _WRAPPERS = (
     "state_dict", "model_state_dict", "params_ema", "params", "model_state", "model", "network", "net", "weights",
 )  # fmt: skip
 """Under which names training programs keep a network's tensors, the likeliest first."""
+MOST_WRAPPERS = 4
+"""How deep they put them; a file could hold itself."""
 _WRAPPED = re.compile(r"(^|\.)(?:module|_orig_mod)\.")
 """What running on several devices or compiling puts into the names of tensors."""
 _PREFIXES = ("model.", "network.", "net.", "generator.")
@@ -78,21 +79,42 @@ def read(path: Path, expected: str) -> State:
 
     Raises WeightsError naming the file and what was expected.
     """
-    try:
-        data = path.read_bytes()
-    except IsADirectoryError:
-        raise WeightsError(f"{path}: is a folder; expected a file with {expected}") from None
-    except OSError as error:
-        raise WeightsError(f"{path}: {(error.strerror or str(error)).lower()}; expected {expected}") from None
-    return parse(data, path, expected)
+    return parse(_bytes_of(path, expected), path, expected)
 
 
 def parse(data: bytes, path: Path, expected: str) -> State:
     """As `read`, of bytes that came from `path`."""
-    tensors = (
-        _safetensors(data, path, expected) if path.suffix.lower() == ".safetensors" else _pickle(data, path, expected)
-    )
+    try:
+        packed = path.suffix.lower() != ".safetensors"
+        tensors = _state_dict(tensor_files.pickled(data)) if packed else tensor_files.safetensors(data)
+        for name, tensor in tensors.items():
+            tensor_files.check_plain(tensor, name, len(data))
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}; expected {expected}") from None
     return State(path, tensors, hashlib.sha256(data).hexdigest())
+
+
+def read_checkpoint(path: Path, expected: str) -> Any:
+    """Return all that torch.save put into a file, such as a training's state. Raises WeightsError as `read` does."""
+    try:
+        return tensor_files.pickled(_bytes_of(path, expected))
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}; expected {expected}") from None
+
+
+def _bytes_of(path: Path, expected: str) -> bytes:
+    try:
+        facts = path.stat()
+        if stat.S_ISDIR(facts.st_mode):
+            raise WeightsError(f"{path}: is a folder; expected a file with {expected}")
+        if not stat.S_ISREG(facts.st_mode):  # a pipe or a device is not opened: it could block, or never end
+            raise WeightsError(f"{path}: not a file; expected {expected}")
+        if facts.st_size > tensor_files.MOST_BYTES:
+            raise WeightsError(f"{path}: {facts.st_size:,} bytes, more than weights have; expected {expected}")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or str(error)).lower()
+        raise WeightsError(f"{path}: {why}; expected {expected}") from None
 
 
 def fill(net: nn.Module, state: State, expected: str, rename: Rename = str) -> None:
@@ -109,6 +131,9 @@ def fill(net: nn.Module, state: State, expected: str, rename: Rename = str) -> N
         if got.shape != target.shape:
             shapes = f"{name} is {tuple(got.shape)}, not {tuple(target.shape)}"
             raise WeightsError(f"{state.path}: {shapes}; expected {expected}")
+        if target.is_floating_point() and not got.is_floating_point():
+            kind = str(got.dtype).removeprefix("torch.")
+            raise WeightsError(f"{state.path}: {name} is {kind}, not floating point; expected {expected}")
         if not torch.isfinite(got.float()).all():
             raise WeightsError(f"{state.path}: {name} holds NaN or infinity; expected {expected}")
     extra = next((name for name in state.tensors if name not in wanted), None)
@@ -144,41 +169,17 @@ def together(states: list[State]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _safetensors(data: bytes, path: Path, expected: str) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        return load(data)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise WeightsError(f"{path}: not a whole safetensors file ({_line(error)}); expected {expected}") from None
-
-
-def _pickle(data: bytes, path: Path, expected: str) -> dict[str, Tensor]:
-    try:
-        with warnings.catch_warnings():
-            # Of an old pickle's protocol; what it is refused for is said below.
-            warnings.simplefilter("ignore")
-            loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # Torch's own text advises to load it without the guard; nobody should.
-        unsafe = "Unsupported" in str(error) and zipfile.is_zipfile(io.BytesIO(data))
-        why = "holds more than tensors and is not read, as it could run code" if unsafe else "not a weights file"
-        raise WeightsError(f"{path}: {why}; expected {expected}") from None
-    except Exception as error:  # torch raises whatever the damage happens to hit
-        raise WeightsError(f"{path}: damaged or no weights file ({_line(error)}); expected {expected}") from None
-    while isinstance(loaded, dict):
-        inner = next((loaded[name] for name in _WRAPPERS if isinstance(loaded.get(name), dict)), None)
-        if inner is None:
+def _state_dict(loaded: Any) -> dict[str, Tensor]:
+    """Return the tensors by name out of what programs keep them in. Raises WeightsError without the file's name."""
+    for _ in range(MOST_WRAPPERS):
+        inner = isinstance(loaded, dict) and next(
+            (loaded[name] for name in _WRAPPERS if isinstance(loaded.get(name), dict)), None
+        )
+        if not inner:
             break
         loaded = inner
     if not isinstance(loaded, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
     ):
-        raise WeightsError(f"{path}: holds no plain state dict; expected {expected}")
+        raise WeightsError("holds no plain state dict")
     return loaded
-
-
-def _line(error: Exception) -> str:
-    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return line.partition(". ")[0][:200]

@@ -30,6 +30,7 @@ def at_hand(where: str | Location) -> Path:
     try:
         single = object_store.head(where)
         weights = [single] if single else _weights(where)
+        _refuse_too_large(weights)
         version = hashlib.sha256(repr((str(where), weights)).encode()).hexdigest()[:32]
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "stylize", version)
         path = folder / where.name
@@ -43,6 +44,14 @@ def at_hand(where: str | Location) -> Path:
         why = str(error) if error.errno is None else f"no copy of {where.shown} can be kept ({one_line(error)})"
         raise CannotContinueError(f"{why}: put that right, then run the same command again") from None
     return path
+
+
+def _refuse_too_large(weights: list[object_store.ObjectInfo]) -> None:
+    from stylize.tensor_files import MOST_BYTES  # loads torch
+
+    for info in weights:
+        if info.size_bytes > MOST_BYTES:
+            raise UsageError(f"{one_line(info.name)}: {info.size_bytes:,} bytes, more than weights have")
 
 
 def _weights(folder: ObjectUri) -> list[object_store.ObjectInfo]:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from stylize.config import JobConfig
-from stylize.errors import ImageError
+from stylize.errors import ImageError, UnsupportedImageError
 from stylize.images import Pixels, decode, refuse_too_large
 from stylize.io.files import read_bytes
 from stylize.measure.clock import timed
 from stylize.measure.perceptual import StyleFeatures
 from stylize.stylizers.base import Stylizer, to_tensor
 from stylize.tasks.task import Input
+from stylize.tensor_files import MOST_BYTES
 
 KEPT = 8
 
@@ -74,7 +75,7 @@ class StyleCache:
         try:
             side, limit = self._config.style_resolution_px, self._config.max_pixels
             check_header = functools.partial(refuse_too_large, long_side_px=side, max_pixels=limit)
-            data = read_bytes(wanted.uri, None if self.are_weights else check_header)
+            data = read_bytes(wanted.uri, _refuse_large_weights if self.are_weights else check_header)
             style.sha256 = hashlib.sha256(data).hexdigest()
             if self.are_weights:
                 style.weights = data, Path(wanted.uri)
@@ -100,3 +101,8 @@ class StyleCache:
             style.features = self._features_of(style.pixels)
         style.encoded, style.pixels, style.weights = True, None, None
         return style.code, clock.seconds
+
+
+def _refuse_large_weights(_file: object, size_bytes: int) -> None:
+    if size_bytes > MOST_BYTES:
+        raise UnsupportedImageError(f"{size_bytes:,} bytes, more than weights have")

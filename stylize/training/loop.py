@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stylize.errors import CannotContinueError
+from stylize import weights as files
+from stylize.errors import CannotContinueError, WeightsError, named_message
 from stylize.io.files import write_atomic
 from stylize.stylizers.base import fast_bf16
 from stylize.training import consistency, edges, losses, record
@@ -204,18 +205,25 @@ class Trainer:
         return path
 
     def resume(self, path: Path) -> None:
-        """Take up the run of a checkpoint that `run` gave to `save`, as if it had never stopped."""
+        """Take up the run of a checkpoint that `run` gave to `save`, as if it had never stopped.
+
+        Raises WeightsError for anything else.
+        """
+        expected = "a checkpoint of this training"
         # To the CPU: on a GPU, AdamW's step counts would make the host wait for the device at every step.
-        state = torch.load(path, map_location=CPU, weights_only=True)
-        self.step = state["step"]
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.judge.scales = state["scales"]
-        self.history = json.loads(state["history"])
-        facts = self._facts()
-        if any(self.history[-1][name] != value for name, value in facts.items()):
-            self.history.append({"step": self.step, "start_from": None, **facts})
+        state = files.read_checkpoint(path, expected)
+        try:
+            self.step = int(state["step"])
+            for net, name in ((self.model, "model"), (self.average, "average")):
+                files.fill(net, files.State(path, state[name], ""), expected)
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.judge.scales = dict(state["scales"])
+            self.history = json.loads(state["history"])
+            facts = self._facts()
+            if any(self.history[-1][name] != value for name, value in facts.items()):
+                self.history.append({"step": self.step, "start_from": None, **facts})
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise WeightsError(f"{path}: {named_message(error, 150)}; expected {expected}") from None
 
     def _facts(self) -> dict[str, Any]:
         """Return what the weights depend on and a resumed run may have changed."""

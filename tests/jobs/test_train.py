@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from jobs.train import main
 from stylize import images
+from stylize.io.out_folder import TRAINING
 from tests.support.main_job import call, descendants, environment, job_here, refused, rows, wait_for
 from tests.support.samples import ROOT, picture
 from tests.training.conftest import artwork, photos, vgg
@@ -134,6 +137,29 @@ def test_a_wrong_call_is_one_line_and_status_2(
     given = (paths["photos"], paths["styles"], paths["out"], "--vgg", paths["vgg"], *SMALL, *more)
     assert told in refused(main, *given)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("record", "history", "told"),
+    [
+        ("[]", None, "not readable as JSON"),
+        ("[" * 100_000, None, "not readable as JSON"),
+        ("", "{", "what it says of its training is not readable"),
+        ("", "[]", "what it says of its training is not readable"),
+        ("", "[3]", "what it says of its training is not readable"),
+    ],
+    ids=["list", "deep", "cut", "empty", "number"],
+)
+def test_an_out_that_says_nothing_readable_of_its_training_is_one_line(
+    photos: Path, vgg: Path, tmp_path: Path, record: str, history: str | None, told: str
+) -> None:
+    out = tmp_path / "out"
+    (out / "weights").mkdir(parents=True)
+    same = {"method": "compact", "name": "compact", "start_from": None}
+    (out / TRAINING).write_text(json.dumps(same) if history else record)
+    metadata = {"step": "9", "history": history} if history else None
+    save_file({"a": torch.ones(1)}, out / "weights" / "compact.safetensors", metadata)
+    assert told in refused(main, photos, photos, out, "--vgg", vgg, *SMALL, "--steps", 4)
 
 
 def test_more_workers_than_there_is_room_for_is_one_line_and_status_2(

@@ -193,7 +193,28 @@ def test_a_checkpoint_is_read_to_the_cpu(
 
     monkeypatch.setattr(torch, "load", spy)
     trainer(of).resume(state)
-    assert places == [torch.device("cpu")]
+    assert [torch.device(str(place)) for place in places] == [torch.device("cpu")]
+
+
+def test_what_is_no_checkpoint_of_this_training_is_one_line(photos: Path, vgg: Path, tmp_path: Path) -> None:
+    one = trainer(config(photos, photos, tmp_path / "out", vgg, steps=2))
+    good = torch.load(one._checkpoint(tmp_path), weights_only=True)
+    path = tmp_path / "bad.pt"
+    for bad in (
+        [1],
+        {"step": 1},
+        good | {"step": "x"},
+        good | {"model": {}},
+        good | {"model": [1]},
+        good | {"average": good["average"] | {next(iter(good["average"])): torch.ones(1)}},
+        good | {"optimizer": {}},
+        good | {"history": "[]"},
+        good | {"history": "{"},
+        {"a": Path},
+    ):
+        torch.save(bad, path)
+        with pytest.raises(WeightsError, match=r"bad\.pt: .*; expected a checkpoint of this training$"):
+            one.resume(path)
 
 
 @pytest.mark.parametrize("native", [True, False])
