@@ -50,6 +50,13 @@ def as_given(name: str | None, origins: Origins | None) -> str:
     return str((origins or {}).get(name or "", name))
 
 
+def first_problem(error: ValidationError) -> str:
+    """Return where the first thing is that is wrong with a record, and what; nothing of the record itself."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return (f"{where}: " if where else "") + _told(first["msg"])
+
+
 def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origins) -> str:
     errors = error.errors()
     first = errors[0]

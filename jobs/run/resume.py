@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,11 +11,12 @@ import pyarrow as pa
 
 from jobs.progress.stats import RunStats
 from stylize.config import JobConfig
-from stylize.errors import UsageError
+from stylize.errors import UsageError, one_line
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord
 from stylize.results.schema import key_of
+from stylize.results.settings_json import read_settings
 from stylize.results.store import Failed
 from stylize.tasks.task import Task
 
@@ -110,7 +110,7 @@ def refuse_other_shard(config: JobConfig, runs: Iterable[RunRecord]) -> None:
         same = all(run.config.get(name) == own[name] for name in ("content", "styles", "manifest"))
         if run.counts and same and None not in shards and len(shards) > 1:
             raise UsageError(
-                f"OUT holds shard {run.config['shard']} of these pairs: go on with that, or give another OUT"
+                f"OUT holds shard {one_line(run.config['shard'])} of these pairs: go on with that, or give another OUT"
             )
 
 
@@ -142,7 +142,7 @@ def older_rows_line(
 
 def result_settings(settings_json: str | None) -> dict[str, Any]:
     """Return what `JobConfig.result_settings` gave for a row, from its `settings_json`."""
-    settings: dict[str, Any] = json.loads(settings_json or "{}")
+    settings = read_settings(settings_json)
     for told in ("stylizer_settings", "weights_files"):
         settings.pop(told, None)
     return settings

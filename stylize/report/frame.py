@@ -13,6 +13,7 @@ import pandas as pd
 from stylize.errors import UsageError, one_line
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA
+from stylize.results.settings_json import read_settings
 
 KEY = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
 """What rows of a report have in common when they are put together."""
@@ -123,10 +124,7 @@ def _methods(rows: pd.DataFrame) -> pd.Series:
 
 def _settings(text: Any) -> dict[str, Any]:
     """Return the method's own settings of a row."""
-    try:
-        settings: dict[str, Any] = json.loads(text)["stylizer_settings"]
-    except (TypeError, KeyError, ValueError):
-        return {}
+    settings: dict[str, Any] = read_settings(text if isinstance(text, str) else None).get("stylizer_settings", {})
     return settings
 
 

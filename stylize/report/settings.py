@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from stylize.results.settings_json import read_settings
+
 COLUMNS = ["settings_json", "weights_sha256", "style_sha256"]
 """What `told_apart` needs of the rows."""
 _NOT_TOLD = ("stylizer", "precision", "settings", "stylizer_settings", "weights_files")
@@ -39,7 +41,7 @@ def told_apart(rows: pd.DataFrame, methods: pd.Series) -> pd.Series:
 
 def _flattened(texts: list[str]) -> dict[str, dict[str, Any]]:
     """Return all settings by name for each `settings_json`."""
-    read = {text: json.loads(text) for text in texts}
+    read = {text: read_settings(text) for text in texts}
     # The row of a task whose worker was lost says what was asked for alone; others of the same call say the rest.
     whole = {_asked(one): one["stylizer_settings"] for one in read.values() if "stylizer_settings" in one}
     return {

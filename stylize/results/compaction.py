@@ -14,7 +14,7 @@ from itertools import chain
 
 import numpy as np
 
-from stylize.errors import CannotContinueError
+from stylize.errors import StylizeError
 from stylize.results import parts
 from stylize.results.part_folder import PartFolder
 
@@ -95,7 +95,7 @@ class Compactor:
             batches = chain.from_iterable(self._folder.batches(name) for name in group)
             try:
                 self._folder.write(merged, batches, sum(rows[name] for name in group))
-            except CannotContinueError as error:
+            except StylizeError as error:
                 log.warning("small part files were not merged: %s", error)  # no row depends on it
                 self.end_merge()
                 return

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from stylize.errors import CannotContinueError, one_line
+from stylize.errors import UsageError, one_line
 from stylize.io.location import locate
 from stylize.naming import name_below
 from stylize.results.run_record import read_runs
@@ -37,21 +37,22 @@ _NAMED_BY = {"photo": "content_uri", "style": "style_uri"}
 
 
 def check_readable(path: Path, schema: pa.Schema) -> None:
-    """Raise CannotContinueError if a file of this schema holds no rows that this program knows."""
-    known = (name in schema.names and schema.field(name).type == SCHEMA.field(name).type for name in FIRST)
-    if not all(known):
-        raise CannotContinueError(
+    """Raise UsageError if a file of this schema holds no rows that this program knows."""
+    ours = [field for field in schema if field.name in SCHEMA.names]
+    known = {field.name: field.type == SCHEMA.field(field.name).type for field in ours}
+    if len(ours) > len(known) or not known.keys() >= set(FIRST) or not all(known.values()):
+        raise UsageError(
             f"{one_line(path)} holds rows of schema version {version_of(schema)}, not this program's {SCHEMA_VERSION}: "
             "give another OUT, or move the file away"
         )
 
 
 def is_older(path: Path, schema: pa.Schema) -> bool:
-    """Return whether a file lacks columns. Raises CannotContinueError where writing it anew would lose some."""
+    """Return whether a file lacks columns. Raises UsageError where writing it anew would lose some."""
     check_readable(path, schema)
     for field in schema:
         if field.name not in SCHEMA.names or field.type != SCHEMA.field(field.name).type:
-            raise CannotContinueError(
+            raise UsageError(
                 f"{one_line(path)} holds rows of schema version {version_of(schema)}, newer than this program's "
                 f"{SCHEMA_VERSION}: install the program that wrote them, or give another OUT"
             )
@@ -60,7 +61,7 @@ def is_older(path: Path, schema: pa.Schema) -> bool:
 
 def version_of(schema: pa.Schema) -> str:
     """Return a file's schema version, for messages."""
-    return ((schema.metadata or {}).get(b"schema_version") or b"unknown").decode(errors="replace")
+    return one_line(((schema.metadata or {}).get(b"schema_version") or b"unknown")[:20].decode(errors="replace"))
 
 
 class AsOfToday:

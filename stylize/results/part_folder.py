@@ -37,7 +37,7 @@ class PartFolder:
     def take_up(self) -> None:
         """Count the rows of the parts that are there, and bring those of older programs up to date.
 
-        Raises CannotContinueError for one that cannot be read or written.
+        Raises UsageError for one that is no part of a run, CannotContinueError for one that cannot be written.
         """
         told = {path.name: parts.facts(path) for path in parts.part_paths(self.path)}
         self.rows = {name: one.rows for name, one in told.items()}
@@ -53,7 +53,7 @@ class PartFolder:
         return f"part-{stamp}-{self._run_id}-{self._sequence:06d}.parquet"
 
     def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Read a part, some thousand rows at a time. Raises CannotContinueError if it is damaged."""
+        """Read a part, some thousand rows at a time. Raises as `iter_part` does."""
         return parts.iter_part(self.path / name, columns)
 
     def write(self, name: str, batches: Iterable[pa.RecordBatch], rows: int) -> None:

@@ -12,18 +12,27 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stylize.errors import CannotContinueError, message_of, one_line
+from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, one_line
 from stylize.io.files import is_temporary, writing
 from stylize.results import older
 from stylize.results.schema import KEY_BYTES, SCHEMA
+from stylize.results.settings_json import read_settings
 
 MERGED_ROWS = 100_000
 _DIGEST_BYTES = 32
 # Small, as whole rows of these many are in the driver's memory while parts are merged.
 _BATCH_ROWS = 8_192
 _GROUP_ROWS = 10_000
+_LEAST_BYTES = 1
+"""Of a row in a part: its task_id alone, which is no other row's, takes 32 however it is compressed."""
+_MOST_GROUP_BYTES = 2**30
+"""Of a row group unpacked: ours have a hundredth of it."""
+_NEEDED = ("task_id", "status")
+_TIMES = (0, 253_402_300_799_999_999)
+"""The years 1970 to 9999 in microseconds: others are no dates in Python."""
 _EARLIEST = np.iinfo(np.int64).min
 # A dictionary only pays where values repeat; for these it would be a second copy of the column.
 _UNIQUE = {"task_id", "output_uri", "output_sha256"}
@@ -47,7 +56,7 @@ class PartFacts(NamedTuple):
 
 
 def facts(path: Path) -> PartFacts:
-    """Return a part file's facts. Raises CannotContinueError if it is damaged, foreign or of a newer program."""
+    """Return a part file's facts. Raises UsageError if it is damaged, foreign or of a newer program."""
     with _reading(path), pq.ParquetFile(path) as file:
         schema, rows = file.schema_arrow, int(file.metadata.num_rows)
     return PartFacts(rows, older.version_of(schema) if older.is_older(path, schema) else None)
@@ -56,14 +65,40 @@ def facts(path: Path) -> PartFacts:
 def iter_part(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield a part file's batches, some thousand rows each, as of today: columns that it lacks are filled.
 
-    Raises CannotContinueError if it is damaged or foreign.
+    All that reads rows reads them here. Raises UsageError for what no run has written: what is no Parquet file, other
+    columns, and values that are no text, time or settings; CannotContinueError where the disk does not give the file.
     """
     with _reading(path), pq.ParquetFile(path) as file:
         older.check_readable(path, file.schema_arrow)
+        _check_size(file, path.stat().st_size)
         as_of_today = older.AsOfToday(path, file.schema_arrow, SCHEMA.names if columns is None else columns)
         # one thread: faster here, and a merge's peak memory is half as much
         for batch in file.iter_batches(_BATCH_ROWS, columns=as_of_today.reads, use_threads=False):
+            _check_values(batch)
             yield as_of_today(batch)
+
+
+def _check_size(file: pq.ParquetFile, size_bytes: int) -> None:
+    """Raise ValueError for a file that would unpack to far more than it is."""
+    metadata = file.metadata
+    groups = (metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    if metadata.num_rows * _LEAST_BYTES > size_bytes or max(groups, default=0) > _MOST_GROUP_BYTES:
+        raise ValueError("it is too small a file for so many rows")
+
+
+def _check_values(batch: pa.RecordBatch) -> None:
+    """Raise ArrowException or ValueError for values that no run writes."""
+    batch.validate(full=True)  # texts are UTF-8
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name in _NEEDED and column.null_count:
+            raise ValueError(f"a row has no {name}")
+        if name == "started_at":
+            first, last = pc.min_max(column.cast(pa.int64()).drop_null()).as_py().values()
+            if first is not None and not _TIMES[0] <= first <= last <= _TIMES[1]:
+                raise ValueError("a started_at is no time")
+        if name == "settings_json":
+            for text in pc.unique(column).to_pylist():
+                read_settings(text)
 
 
 def digests(task_ids: pa.Array) -> Digests:
@@ -199,8 +234,11 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(batches, SCHEMA).combine_chunks()
 
 
-def _damaged(path: Path, error: Exception) -> CannotContinueError:
-    return CannotContinueError(
+def _damaged(path: Path, error: Exception) -> StylizeError:
+    if isinstance(error, OSError) and error.errno is not None:  # of a file that is no Parquet Arrow gives no number
+        why = f"{one_line(path)} cannot be read ({error.strerror})"
+        return CannotContinueError(f"{why}: put that right, then run the same command again")
+    return UsageError(
         f"{one_line(path)} cannot be read ({message_of(error)}): restore it, or move it away to do its tasks again"
     )
 
@@ -209,5 +247,5 @@ def _damaged(path: Path, error: Exception) -> CannotContinueError:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, error) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from stylize.errors import CannotContinueError, UsageError, one_line
+from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
 from stylize.results.parts import iter_part, keep_rows, older_rows, part_paths
 from stylize.results.schema import SCHEMA
 
@@ -21,7 +21,7 @@ def read_rows(out: Path, columns: list[str] | None = None) -> pa.Table:
     """Return the rows of a run, the newest of each task; field metadata holds unit and meaning.
 
     `columns` picks some, in that order. May be called while a run is going on. Raises UsageError where OUT
-    holds no rows folder or a column is unknown, CannotContinueError where a part file is damaged.
+    holds no rows folder, a column is unknown or a part file holds what no run has written.
     """
     names = list(SCHEMA.names) if columns is None else columns
     if unknown := [name for name in names if name not in SCHEMA.names]:
@@ -36,7 +36,7 @@ def read_rows(out: Path, columns: list[str] | None = None) -> pa.Table:
         before = _snapshot(rows)
         try:
             table = _read(sorted(before), schema)
-        except CannotContinueError:
+        except StylizeError:
             if _unchanged(before, rows):
                 raise
         else:

@@ -2,18 +2,57 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from stylize import safe_json
 from stylize.errors import UsageError, message_of, one_line
 from stylize.io.files import write_json_atomic, writing
 from stylize.measure import hardware
+from stylize.validation import first_problem
 
 NAME = "run.json"
+
+
+class _Settings(BaseModel):
+    """What is looked at of recorded settings before they are settings of a run again."""
+
+    content: str | None = None
+    styles: str | None = None
+    manifest: str | None = None
+    out: str | None = None
+    stylizer: str | None = None
+    weights: str | None = None
+    perceptual: str | None = None
+    address: str | None = None
+    shard: str | None = None
+
+
+class _Machine(BaseModel):
+    """What reports say of the machine."""
+
+    cpu_model: str | None = None
+    cpu_usable: int | None = None
+    gpus: list[dict[str, Any]] | None = None
+    os: str | None = None
+    python: str | None = None
+    versions: dict[str, str | None] = {}
+
+
+def _holds(model: type[BaseModel]) -> AfterValidator:
+    """Return what holds a mapping to a model, and leaves it as it is."""
+
+    def check(value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            model.model_validate(value)
+        except ValidationError as error:
+            raise ValueError(first_problem(error)) from None
+        return value
+
+    return AfterValidator(check)
 
 
 class RunRecord(BaseModel):
@@ -27,17 +66,17 @@ class RunRecord(BaseModel):
     command: str | None = None
     retry_failed: bool | None = None
     redo: bool | None = None
-    config: dict[str, Any] = {}
+    config: Annotated[dict[str, Any], _holds(_Settings)] = {}
     """The main job's settings."""
     title: str | None = None
     """A sweep's."""
     claims: bool | None = None
     """Whether a sweep wants common claims held to its rows."""
-    variants: dict[str, dict[str, Any]] = {}
+    variants: dict[str, Annotated[dict[str, Any], _holds(_Settings)]] = {}
     """A sweep's settings by variant."""
     git_commit: str | None = None
     code_sha256: str | None = None
-    environment: dict[str, Any] = {}
+    environment: Annotated[dict[str, Any], _holds(_Machine)] = {}
     """The driver's machine and versions, from `hardware.describe`."""
     nodes: list[dict[str, Any]] = []
     """A cluster's nodes as the run began."""
@@ -79,6 +118,12 @@ class RunRecord(BaseModel):
         return self.model_dump(exclude_unset=True, exclude={"earlier_runs"})
 
 
+class _File(BaseModel):
+    """What stands beside the newest run in its file."""
+
+    earlier_runs: list[RunRecord] = []
+
+
 def read_runs(folder: Path) -> list[RunRecord]:
     """Return the records of an OUT's runs, the newest first; none where there is no run.json.
 
@@ -90,16 +135,15 @@ def read_runs(folder: Path) -> list[RunRecord]:
 def read_record(path: Path) -> list[RunRecord]:
     """Return the records of a file called run.json or otherwise, the newest first. Raises as `read_runs`."""
     try:
-        newest = json.loads(path.read_text(encoding="utf-8"))
-        return [RunRecord.model_validate(run) for run in (newest, *reversed(newest.get("earlier_runs", [])))]
+        newest = safe_json.read(path)
+        return [RunRecord.model_validate(newest), *reversed(_File.model_validate(newest).earlier_runs)]
     except FileNotFoundError:
         return []
     except OSError as error:
         problem = error.strerror or str(error)
     except ValidationError as error:
-        first = error.errors()[0]
-        problem = f"{'.'.join(map(str, first['loc'])) or 'a run'}: {first['msg']}"
-    except (ValueError, AttributeError, TypeError) as error:
+        problem = first_problem(error)
+    except ValueError as error:
         problem = message_of(error)
     raise UsageError(f"{one_line(path)} is not the record of a run ({problem}): mend it, or move it away")
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize.errors import CannotContinueError
+from stylize.errors import StylizeError
 from stylize.io.files import writing
 from stylize.results import parts
 from stylize.results.compaction import Compactor
@@ -80,7 +80,8 @@ class RowStore:
 
         With a `mirror`, `out` is a copy of an OUT in an object store, where every part is written, too.
 
-        Raises CannotContinueError if OUT may not be written, or a part file is damaged or of another schema.
+        Raises CannotContinueError if OUT may not be written, UsageError for a part file that is damaged or of another
+        schema.
         """
         for folder in (out, out / "rows", out / "images"):
             with writing(folder):
@@ -112,7 +113,7 @@ class RowStore:
         for save in (self._compactor.end_merge, self.flush, lambda: self._compactor.purge(now=True)):
             try:  # the error under way is the one to be told; what was done is saved if it can be
                 save()
-            except CannotContinueError as error:
+            except StylizeError as error:
                 log.info("while ending: %s", error)
 
     def finished(self, retry_failed: bool, gone: Collection[bytes] = (), redo: bool = False) -> set[bytes]:

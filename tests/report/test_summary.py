@@ -93,7 +93,7 @@ def test_every_setting_that_differs_tells_results_apart_in_every_table(out: Path
 
 def test_a_lost_workers_row_stands_with_those_of_its_settings() -> None:
     asked: list[dict[str, Any]] = [{"stylizer": "x", "seed": seed, "settings": {}} for seed in (1, 2)]
-    whole = [one | {"stylizer_settings": {"alpha": 1.0}, "weights_files": []} for one in asked]
+    whole = [one | {"stylizer_settings": {"alpha": 1.0}, "weights_files": {}} for one in asked]
     (by_method, *_) = summary.tables(frame_of(3, settings_json=list(map(json.dumps, [*whole, asked[0]]))))
     assert [row[:2] for row in by_method.rows] == [("x fp32 (seed=1)", "2"), ("x fp32 (seed=2)", "1")]
 

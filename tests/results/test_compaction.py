@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> PartFolder:
 
 def write(folder: PartFolder, *numbers: int) -> str:
     name = folder.new_name()
-    folder.write(name, [to_batch([{"task_id": task_id(n), "seed": n} for n in numbers])], len(numbers))
+    folder.write(name, [to_batch([{"task_id": task_id(n), "status": "ok", "seed": n} for n in numbers])], len(numbers))
     return name
 
 

@@ -13,7 +13,7 @@ import pytest
 from jobs import stylize_folder
 from jobs.run.resolve import resolve
 from jobs.stylize_folder import main
-from stylize.errors import CannotContinueError
+from stylize.errors import UsageError
 from stylize.report import frame, summary
 from stylize.results.older import ADDED
 from stylize.results.read import read_rows
@@ -70,7 +70,7 @@ def test_rows_of_a_newer_program_are_read_but_not_written_anew(tmp_path: Path) -
     newer = pq.read_table(part).append_column("mood", [["calm"]])
     pq.write_table(newer.replace_schema_metadata({"schema_version": "9"}), part)
     assert read_rows(out, ["photo", "status"])["status"].to_pylist() == ["ok"]
-    with pytest.raises(CannotContinueError, match="schema version 9, newer than this program's"):
+    with pytest.raises(UsageError, match="schema version 9, newer than this program's"):
         RowStore.open(out)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from stylize.errors import CannotContinueError, UsageError
+from stylize.errors import UsageError
 from stylize.io.files import write_json_atomic
 from stylize.results.parts import digests, keys, older_rows, part_paths
 from stylize.results.read import read_rows
@@ -68,7 +68,7 @@ def test_an_unknown_column_and_a_folder_that_is_no_run_are_usage_errors(tmp_path
 def test_a_damaged_part_is_named(tmp_path: Path) -> None:
     duplicated(tmp_path)
     (tmp_path / "rows" / "x.parquet").write_bytes(b"PAR1")
-    with pytest.raises(CannotContinueError, match=r"x\.parquet cannot be read"):
+    with pytest.raises(UsageError, match=r"x\.parquet cannot be read"):
         read_rows(tmp_path)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from stylize import safe_json
 from stylize.errors import UsageError
 from stylize.results.run_record import RunRecord, read_runs
 from tests.support.samples import ROOT
@@ -70,12 +72,21 @@ def test_no_file_is_no_runs(tmp_path: Path) -> None:
     [
         ("", "Expecting value"),
         ('{"run_id": "r', "Unterminated string"),
-        ("[1]", "no attribute"),
-        ("null", "no attribute"),
+        ("[1]", "should be a valid dictionary"),
+        ("null", "should be a valid dictionary"),
         ('{"run_id": 3}', "run_id: "),
         ('{"counts": {"ok": "many"}}', "counts.ok: "),
-        ('{"earlier_runs": ["x"]}', "a run: "),
-        ('{"earlier_runs": 7}', "int"),
+        ('{"earlier_runs": ["x"]}', "earlier_runs.0: "),
+        ('{"earlier_runs": 7}', "earlier_runs: "),
+        ('{"config": {"shard": [1]}}', "config: shard: "),
+        ('{"variants": {"v": {"weights": 7}}}', "variants.v: weights: "),
+        ('{"environment": {"gpus": 5}}', "environment: gpus: "),
+        ('{"environment": {"versions": []}}', "environment: versions: "),
+        ('{"run_id": NaN}', "run_id: "),
+        ('{"counts": {"ok": NaN}}', "counts.ok: "),
+        ('{"counts": {"ok": ' + "9" * 5000 + "}}", "integer string"),
+        ("[" * 100_000, "nested more than 20 deep"),
+        ('{"a": ' * 30 + "1" + "}" * 30, "nested more than 20 deep"),
         ('{"config": "\udcff"}', "decode"),
     ],
 )
@@ -89,6 +100,21 @@ def test_a_damaged_file_is_one_line_that_says_what_to_do(tmp_path: Path, text: s
         assert said in str(raised.value)
         assert "\n" not in str(raised.value)
     assert (tmp_path / "run.json").read_text(encoding="utf-8", errors="surrogateescape") == text
+
+
+def test_what_is_no_file_or_too_much_of_one_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(UsageError, match="not a file"):
+        read_runs(tmp_path)
+    (tmp_path / "run.json").unlink()
+    (tmp_path / "run.json").symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match="not a file"):
+        read_runs(tmp_path)
+    (tmp_path / "run.json").unlink()
+    monkeypatch.setattr(safe_json, "MAX_BYTES", 10)
+    (tmp_path / "run.json").write_text('{"run_id": "r"}')
+    with pytest.raises(UsageError, match="over 10 bytes"):
+        read_runs(tmp_path)
 
 
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
