@@ -29,7 +29,7 @@ test: lint
 
 # What needs no Ray.
 test-fast: .venv/installed
-	$(BIN)/python -m pytest -q -m "not ray" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -m "not ray" -n 3 --dist loadfile --no-loadscope-reorder
 
 # Lines that Ray's workers run are not counted: Ray ends their processes without a word.
 coverage: .venv/installed

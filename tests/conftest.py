@@ -18,6 +18,9 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 # OpenMP's threads spin while they wait for each other, and with three files at once for one that has no core: tests
 # of stylizers took 92 to 100 s, and 31 to 33 s when they sleep instead. To be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Where several files run at once, each has a core at most: teams of threads for tiny pictures doubled the CPU's time.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 NO_RAY = "/dev/null/this test starts Ray; let it ask for the fixture local_ray or own_ray"
 """Where Ray would put its sessions, for tests that do not ask for one: no folder can be there."""

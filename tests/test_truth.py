@@ -168,10 +168,14 @@ def test_two_runs_of_one_seed_give_the_same_bytes(folders: tuple[Path, Path], tm
     made = []
     for run in ("one", "two"):
         settings: dict[str, Any] = (
-            {"iterations": 3, "scales": 1, "start": "noise", "seed": 5} if name == "gatys" else {}
+            {"backbone": "squeezenet1_1", "iterations": 3, "scales": 1, "start": "noise", "seed": 5}
+            if name == "gatys"
+            else {}
         )
         stylizer = stylize.load(name, weights="random" if name == "gatys" else None, **settings)
-        found = rows(folders, tmp_path / run, stylizer, resolution_px=64, measure_mode="throughput")
+        found = rows(
+            folders, tmp_path / run, stylizer, resolution_px=64, style_resolution_px=64, measure_mode="throughput"
+        )
         made.append([row["output_sha256"] for row in found])
     assert made[0] == made[1]
     assert len(set(made[0])) > 1

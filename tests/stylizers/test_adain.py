@@ -75,14 +75,14 @@ def test_styles_are_mixed_as_the_port_interpolates(nets: Nets, folder: Path, alp
 
 
 def test_one_styles_whole_weight_is_that_style(folder: Path) -> None:
-    stylizer = stylize.load("adain", weights=folder, precision="fp32")
+    stylizer = stylize.load("adain", weights=folder, precision="fp32", style_resolution_px=64)
     mixed = stylizer(picture(1), [picture(2), picture(3)], style_weights=[0, 1])  # type: ignore[call-arg]
     assert (mixed == stylizer(picture(1), picture(3))).all()
 
 
 @pytest.mark.parametrize("weights", [[1], [1, 1, 1], [0, 0], [-1, 2], [float("nan"), 1]])
 def test_weights_that_cannot_be_are_refused(folder: Path, weights: list[float]) -> None:
-    stylizer = stylize.load("adain", weights=folder, precision="fp32")
+    stylizer = stylize.load("adain", weights=folder, precision="fp32", style_resolution_px=64)
     with pytest.raises(UsageError, match="2 styles need as many weights"):
         stylizer(picture(1), [picture(2), picture(3)], style_weights=weights)  # type: ignore[call-arg]
 
@@ -105,7 +105,7 @@ def test_preserve_color_matches_each_image_of_a_batch(folder: Path) -> None:
 
 
 def test_preserved_colors_of_a_mix_lie_between_those_of_its_styles(folder: Path) -> None:
-    stylizer = stylize.load("adain", weights=folder, precision="fp32", preserve_color=True)
+    stylizer = stylize.load("adain", weights=folder, precision="fp32", preserve_color=True, style_resolution_px=64)
     a, b, mixed = (
         stylizer(picture(1), [picture(2), picture(3)], style_weights=weights).astype(float)  # type: ignore[call-arg]
         for weights in ([1, 0], [0, 1], [1, 1])

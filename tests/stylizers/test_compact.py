@@ -26,8 +26,13 @@ def test_no_name_loads_the_bundled_model() -> None:
     assert stylize.load().name == "compact"
 
 
-@pytest.mark.parametrize("artwork", ["van_gogh/vg_starry_night.jpg", "pattern/red_texture_sq.jpg"])
-@pytest.mark.parametrize("photo", ["landscapes/dipping_sun.jpg", "portraits/woman_blond.jpg"])
+@pytest.mark.parametrize(
+    ("photo", "artwork"),
+    [
+        ("landscapes/dipping_sun.jpg", "van_gogh/vg_starry_night.jpg"),
+        ("portraits/woman_blond.jpg", "pattern/red_texture_sq.jpg"),
+    ],
+)
 def test_alpha_goes_evenly_from_the_photo_to_the_full_style(real_data: Path, photo: str, artwork: str) -> None:
     content, style = (
         images.decode((real_data / "images" / name).read_bytes(), long_side_px=256).pixels

@@ -20,6 +20,9 @@ from tests.support.samples import picture
 NAMES = stylize.names()
 PAIRS = [(name, precision) for name in NAMES for precision in find(name).precisions if precision != "fp16"]
 
+PX = 64
+"""Long side of what `picture` makes: artworks are not enlarged, as VGG takes seconds for one of 512 pixels."""
+
 ANY_STYLE = [name for name in NAMES if issubclass(find(name), ArbitraryStyle) and name != "adain"]
 """Methods of any style but AdaIN, whose paper defines alpha 0 as what the decoder makes of the photo."""
 
@@ -32,7 +35,8 @@ def loaded(name: str, **options: Any) -> Stylizer:
         for name, value in {"iterations": 2, "scales": 1}.items()
         if name in method.settings_type.model_fields
     }
-    return stylize.load(name, weights="random" if method.needs else None, **(few | options))
+    weights = "random" if method.needs else None
+    return stylize.load(name, weights=weights, style_resolution_px=PX, **(few | options))
 
 
 @pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: f"{pair[0]}-{pair[1]}")

@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 def load(weights: Path | str = "random", precision: str = "fp32", **settings: Any) -> Gatys:
     """One whose backbone is small unless said otherwise."""
     small: dict[str, Any] = {"backbone": "squeezenet1_1", "iterations": 4, "scales": 1}
-    stylizer = stylize.load("gatys", weights=weights, precision=precision, **(small | settings))
+    stylizer = stylize.load("gatys", weights=weights, precision=precision, style_resolution_px=64, **(small | settings))
     assert isinstance(stylizer, Gatys)
     return stylizer
 

@@ -15,6 +15,7 @@ from stylize.errors import UsageError, WeightsError
 from stylize.measure.ssim import ssim
 from stylize.stylizers.compact import BUNDLED
 from tests.support.samples import picture
+from tools.bench import compare_models
 from tools.bench.compare_models import main
 
 
@@ -61,6 +62,12 @@ def test_two_weights_of_one_method_are_told_apart(folders: tuple[Path, Path], re
     losses = pd.read_parquet(out / "rows.parquet").groupby("model")["content_loss"].mean()
     assert set(losses.index) == {new, "compact"}
     assert f"| {losses[new] / losses['compact']:.3f} |" in (out / "table.md").read_text()
+
+
+@pytest.fixture(autouse=True)
+def a_small_photo_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test looks at the seconds themselves."""
+    monkeypatch.setattr(compare_models, "TIMED_SIZE", (48, 64))
 
 
 @pytest.fixture

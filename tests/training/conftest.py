@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stylize import images
+from stylize.training import loop
 from tests.support.samples import picture
 
 
@@ -32,3 +33,9 @@ def artwork(tmp_path: Path) -> Path:
 def vgg(real_data: Path) -> Path:
     """Trained VGG19 features."""
     return real_data / "weights" / "vgg19_features_fp16.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sheets of small pictures: at their own size, 16 of them take longer than the steps between."""
+    monkeypatch.setattr(loop, "SAMPLE_PX", 64)
