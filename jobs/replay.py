@@ -8,7 +8,6 @@ environment is printed. Exit status: 0 they agree, 3 they do not, 2 a wrong call
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from stylize.io.store_kinds import SCHEMES
 from stylize.measure import hardware
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
+from stylize.results.settings_json import read_settings, read_uris, read_weights
 from stylize.tasks.task import Input, Pair, Task
 
 SCORES = (
@@ -53,7 +53,10 @@ def main(argv: Sequence[str]) -> int:
     inputs.add_argument("out", metavar="OUT", help=f"folder of the run; {SCHEMES}, too")
     inputs.add_argument("task_id", metavar="TASK_ID", help="the row's task_id; its first digits will do")
     inputs.add_argument("--content", metavar="PATH", help="where the photo is now, if it has moved")
-    inputs.add_argument("--style", metavar="PATH", help="where the artwork is now, if it has moved")
+    inputs.add_argument(
+        "--style", action="append", metavar="PATH",
+        help="where the artwork is now, if it has moved; of several, once for each in their order",
+    )  # fmt: skip
     parser.group("method").add_argument(
         "--weights", metavar="PATH", help="where the weights are now, if they have moved"
     )
@@ -116,7 +119,7 @@ def _replay(row: dict[str, Any], record: RunRecord, given: Any) -> _Told:
 
 
 def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> JobConfig:
-    settings = json.loads(row["settings_json"])
+    settings = read_settings(row["settings_json"])
     then = record.settings_of(row["variant"])
     known = {name: settings[name] for name in settings if name in JobConfig.model_fields}
     values: dict[str, Any] = {name: then[name] for name in _OF_RESULT if name in then} | known
@@ -134,9 +137,13 @@ def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> 
 def _made_again(config: JobConfig, row: dict[str, Any], given: Any) -> tuple[dict[str, Any], Any]:
     from stylize.pipeline.runner import Runner
 
-    inputs = (Input(given.content or row["content_uri"], "", row["content_type"]),
-              Input(given.style or row["style_uri"], "", row["style_type"]))  # fmt: skip
-    task = Task(row["task_id"], Pair(*inputs), f"again.{config.format}")
+    uris = read_uris(row["style_uris"]) or [row["style_uri"]]
+    if given.style and len(given.style) != len(uris):
+        raise UsageError(f"--style: {len(given.style)} given, the row has {len(uris)}")
+    content = Input(given.content or row["content_uri"], "", row["content_type"])
+    style, *others = (Input(uri, "", row["style_type"]) for uri in given.style or uris)
+    shares = tuple(read_weights(row["style_weights"]))
+    task = Task(row["task_id"], Pair(content, style, tuple(others), shares), f"again.{config.format}")
     runner = Runner(config, load_stylizer(config), run_id="replay", worker_id="replay", token=None)
     try:
         # Once before, as the recorded one was not a worker's first either, unless it was.

@@ -41,7 +41,7 @@ class JobConfig(BaseModel):
     out: str = Field(min_length=1, description="folder for images/, rows/, run.json and summary.md")
     manifest: PathText | None = Field(
         None,
-        description="CSV or Parquet file of the pairs: content_uri, style_uri and, if known, content_type, style_type",
+        description="CSV or Parquet file of the pairs: content_uri, style_uri, and settings of their own (inputs.md)",
     )
     pairing: Literal["cross", "zip", "cycle", "random"] = Field(
         "cross",

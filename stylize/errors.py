@@ -70,10 +70,10 @@ def named_message(error: BaseException, limit: int = 300) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:limit]
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that a mistyped one is most like, or None where none is near."""
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the known name that a mistyped one is most like, or None where none is that like it, from 0 to 1."""
     by_plain = {_plain(one): one for one in known}
-    near = difflib.get_close_matches(_plain(name), by_plain, n=1)
+    near = difflib.get_close_matches(_plain(name), by_plain, n=1, cutoff=likeness)
     return by_plain[near[0]] if near else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
 from stylize.errors import UsageError
@@ -79,6 +79,15 @@ def mirrored(uri: str, root: str | None) -> str:
     """
     *folders, last = _below(uri, root).split("/")
     return "/".join([*(_part(folder) for folder in folders[-MAX_FOLDERS:] if folder), stem(last)])
+
+
+def mirrored_together(uris: Sequence[str], root: str | None) -> str:
+    """Return the path of the first of several inputs as `mirrored` does, with the others' names behind its own."""
+    first, *others = (mirrored(uri, root) for uri in uris)
+    if not others:
+        return first
+    folder, slash, name = first.rpartition("/")
+    return folder + slash + _part("-".join([name, *(other.rpartition("/")[2] for other in others)]))
 
 
 def name_below(uri: str, root: str | None) -> str:

@@ -43,7 +43,7 @@ class Outlook:
     photos: int = 0
     size_bytes: int = 0
     first: list[tuple[str, str]] = field(default_factory=list)
-    """URIs of the first pairs."""
+    """URIs of the first pairs; those of several artworks joined by +."""
     downloads: list[str] = field(default_factory=list)
     """Which weights the run would fetch, a line each."""
 
@@ -78,7 +78,7 @@ class _Sample:
         outlook = self._outlook
         for pair in pairs:
             if len(outlook.first) < SHOWN:
-                outlook.first.append((pair.content.uri, pair.style.uri))
+                outlook.first.append((pair.content.uri, " + ".join(one.uri for one in pair.styles)))
             # Its hash, as a million URIs would be a hundred megabytes.
             content = hash(pair.content.uri)
             if content not in self._contents:

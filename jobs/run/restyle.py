@@ -53,7 +53,7 @@ def restyle(
             resume, told = _earlier_runs(store, config, names, stats, retry_failed, redo)
             asked = {"retry_failed": retry_failed, "redo": redo}
             record = RunRecord.begin(run_id, command, **asked, config=config.job.model_dump())
-            record.left_out = survey.recorded()
+            record.left_out, record.notes = survey.recorded(), list(survey.notes)
             out.save(record)
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
             for line in [*survey.lines(), *told]:
@@ -66,6 +66,8 @@ def restyle(
                 note(f"nothing to do: all {stats.kept} tasks have their rows already{hint}")
             else:
                 _do_tasks(run, config, first, pending)
+            for key in resume.mended:
+                store.retire(key)
         run.finish()
         return summarized(out, run_id, stats.counts, resume.kept_failed)
 

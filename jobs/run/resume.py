@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from stylize.results.run_record import RunRecord
 from stylize.results.schema import key_of
 from stylize.results.settings_json import read_settings
 from stylize.results.store import Failed
-from stylize.tasks.task import Task
+from stylize.tasks.task import Pair, Task, settings_of
 
 
 class Resume:
@@ -43,17 +46,28 @@ class Resume:
         self._listed_twice = config is not None and config.manifest is not None
         self.kept_failed: set[bytes] = set()
         """Keys of tasks whose row, which is not ok, stays."""
+        self.mended: set[bytes] = set()
+        """Keys of rows on lines of a manifest that can be used by now, once all tasks are listed."""
         self._status: dict[bytes, str] = {}
-        self._older: dict[tuple[str | None, str | None], bytes] = {}
-        ours = None if config is None else config.result_settings()
+        self._older: dict[int, bytes] = {}
+        self._settings = None if config is None else config.result_settings()
+        listed_in = f"{one_line(config.manifest)}: row " if config is not None and config.manifest else None
+        self._bad_rows: set[bytes] = set()
+        """Rows of a manifest that could not be used."""
         for row in failed:
             self._status[row.key] = row.status
-            if ours is not None and result_settings(row.settings_json) == ours:
-                self._older[row.content_uri, row.style_uri] = row.key
+            if listed_in and any(str(uri).startswith(listed_in) for uri in (row.content_uri, row.style_uri)):
+                self._bad_rows.add(row.key)
+            if config is not None:
+                self._older[same_work(row._asdict())] = row.key
 
     def pending(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """Return the tasks without a row, lazily, each once: a manifest may list a pair twice."""
         listed: set[bytes] = set()
+        yield from self._pending(tasks, listed)
+        self.mended = self._bad_rows - listed
+
+    def _pending(self, tasks: Iterable[Task], listed: set[bytes]) -> Iterator[Task]:
         for task in tasks:
             key = key_of(task.task_id)
             if key in listed:
@@ -68,7 +82,7 @@ class Resume:
             elif (other := self._earlier(task)) is None:
                 yield task
             elif self._redo:
-                self._older[task.pair.content.uri, task.pair.style.uri] = other
+                self._older[work_of(task.pair, self._settings or {})] = other
                 yield task
             else:
                 self._stats.keep("ok")
@@ -80,10 +94,9 @@ class Resume:
         """
         if not self._older:
             return
-        columns = (batch.column(name).to_pylist() for name in ("task_id", "content_uri", "style_uri"))
-        for task_id, content_uri, style_uri in zip(*columns, strict=True):
-            key = self._older.pop((content_uri, style_uri), None)
-            if key is not None and key != key_of(task_id):
+        for row in batch.select(["task_id", *OF_WORK]).to_pylist():
+            key = self._older.pop(same_work(row), None)
+            if key is not None and key != key_of(row["task_id"]):
                 yield key
 
 
@@ -146,3 +159,30 @@ def result_settings(settings_json: str | None) -> dict[str, Any]:
     for told in ("stylizer_settings", "weights_files"):
         settings.pop(told, None)
     return settings
+
+
+OF_WORK = ("content_uri", "style_uri", "style_uris", "settings_json")
+"""The columns that `same_work` needs."""
+
+
+def same_work(row: Mapping[str, Any]) -> int:
+    """Return a number that rows of the same photo, artworks and settings have, whatever became of their files."""
+    settings = _result_settings(row["settings_json"])
+    return number_of(row["content_uri"], row["style_uri"], row["style_uris"], settings)
+
+
+def work_of(pair: Pair, settings: dict[str, Any]) -> int:
+    """Return what `same_work` gives of the row of a pair in a run of these `result_settings`."""
+    own = json.dumps(settings_of(settings, pair.own, pair.shares), sort_keys=True)
+    return number_of(pair.content.uri, pair.style.uri, pair.style_uris, own)
+
+
+def number_of(*texts: str | None) -> int:
+    """Return a 64-bit number that texts have in common with their equals alone."""
+    text = "\0".join(one or "" for one in texts)
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+@functools.lru_cache(256)
+def _result_settings(settings_json: str | None) -> str:
+    return json.dumps(result_settings(settings_json), sort_keys=True)

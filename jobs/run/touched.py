@@ -9,17 +9,14 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pyarrow as pa
 
-from jobs.run.resume import result_settings
+from jobs.run.resume import OF_WORK, number_of, same_work, work_of
 from stylize.config import JobConfig
 from stylize.io.location import LocalPath, locate
 from stylize.results.parts import keys
 from stylize.results.schema import KEY_BYTES, key_of
 from stylize.tasks.task import Input, Task
 
-COLUMNS = [
-    "task_id", "status", "content_uri", "style_uri", "content_sha256", "style_sha256", "settings_json",
-    "weights_sha256",
-]  # fmt: skip
+COLUMNS = ["task_id", "status", *OF_WORK, "content_sha256", "style_sha256", "weights_sha256"]
 """What is read of the rows."""
 
 
@@ -47,27 +44,22 @@ class TouchedFiles:
         """Return the key of another task's row that stands for this one, None where there is none."""
         if self._index is None:
             self._index = self._read()
-        content, style = task.pair.content, task.pair.style
-        for digest, key in self._index.rows_of(_number(content.uri, style.uri)):
+        pair = task.pair
+        for digest, key in self._index.rows_of(work_of(pair, self._settings)):
             if key == key_of(task.task_id):
                 continue
-            hashes = [self._sha256(one) for one in (content, style)]
-            if None not in hashes and digest == _number(*hashes):
+            content, *styles = (self._sha256(one) for one in (pair.content, *pair.styles))
+            if None not in (content, *styles) and digest == number_of(content, ",".join(filter(None, styles))):
                 return key
         return None
 
     def _read(self) -> _Index:
         index = _Index()
-        ours: dict[str | None, bool] = {}
         for batch in self._rows():
             for key, row in zip(keys(batch.column("task_id")), batch.to_pylist(), strict=True):
-                text = row["settings_json"]
-                if text not in ours:
-                    ours[text] = result_settings(text) == self._settings
-                same = ours[text] and self._weights_sha256 in (None, row["weights_sha256"])
+                same = self._weights_sha256 in (None, row["weights_sha256"])
                 if same and row["status"] == "ok" and self._counts(key):
-                    pair = _number(row["content_uri"], row["style_uri"])
-                    index.add(pair, _number(row["content_sha256"], row["style_sha256"]), key)
+                    index.add(same_work(row), number_of(row["content_sha256"], row["style_sha256"]), key)
         index.sort()
         return index
 
@@ -113,8 +105,3 @@ def _sha256_of(uri: str) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError):
         return None
-
-
-def _number(*texts: str | None) -> int:
-    text = "\0".join(one or "" for one in texts)
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

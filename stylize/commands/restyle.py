@@ -58,11 +58,8 @@ def _restyle(call: Call) -> None:
 
 def _check_artworks(method: type[Stylizer], call: Call) -> None:
     """Raise UsageError for several artworks or shares where the method does not mix; nothing is loaded for that."""
-    from stylize.stylizers._arbitrary import ArbitraryStyle
-
-    mixes = issubclass(method, ArbitraryStyle)
-    if not mixes and (len(call.artworks) > 1 or call.shares):
-        able = [name for name in stylizers.names() if issubclass(stylizers.find(name), ArbitraryStyle)]
+    if not method.mixes and (len(call.artworks) > 1 or call.shares):
+        able = [name for name in stylizers.names() if stylizers.find(name).mixes]
         raise UsageError(f"{method.name} takes one ARTWORK and no --style-weights; methods that mix: {', '.join(able)}")
 
 
@@ -104,7 +101,6 @@ def _code(stylizer: Stylizer, call: Call, pictures: list[Pixels]) -> tuple[Any, 
     """
     import torch
 
-    from stylize.stylizers._arbitrary import ArbitraryStyle
     from stylize.stylizers.base import RANDOM
 
     artwork, weights = call.artworks[0], call.options.weights
@@ -114,8 +110,8 @@ def _code(stylizer: Stylizer, call: Call, pictures: list[Pixels]) -> tuple[Any, 
             return stylizer.read_style(data, local_path(artwork)), hashlib.sha256(data).hexdigest()
         if stylizer.styles_are_weights:
             code = stylizer.code(RANDOM if weights == RANDOM else artwork)
-        elif isinstance(stylizer, ArbitraryStyle):
-            code = stylizer.code(pictures, call.shares)
+        elif len(pictures) > 1:
+            code = stylizer.mix([stylizer.code(one) for one in pictures], _shares(call))
         else:
             code = stylizer.code(pictures[0])
     return code, stylizer.weights_sha256
@@ -126,15 +122,20 @@ def _made_by(
 ) -> MadeBy:
     from stylize.pipeline.made_by import made_by
 
-    names = ("resolution_px", "style_resolution_px", "style_weights", "quality", "strip")
+    names = ("resolution_px", "style_resolution_px", "quality", "strip")
+    mixed = {"style_weights": _shares(call)} if len(style_sha256) > 1 else {}
     facts = {
         "content_sha256": content_sha256,
         "style_sha256": style_sha256[0] if len(style_sha256) == 1 else style_sha256 or None,
         "weights_sha256": weights_sha256,
         "precision": stylizer.precision,
-        "settings": call.options.model_dump(include=set(names)) | stylizer.settings.model_dump(),
+        "settings": call.options.model_dump(include=set(names)) | mixed | stylizer.settings.model_dump(),
     }
     return made_by(stylizer.name, facts)
+
+
+def _shares(call: Call) -> list[float]:
+    return call.shares or [1.0] * len(call.artworks)
 
 
 def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, float]:

@@ -23,7 +23,7 @@ from stylize.errors import (
 from stylize.naming import name_below
 from stylize.pipeline.log_context import at_task
 from stylize.results.schema import Row
-from stylize.tasks.task import Task
+from stylize.tasks.task import Task, settings_of
 
 if TYPE_CHECKING:
     from stylize.pipeline.in_flight import InFlight
@@ -109,8 +109,10 @@ def task_columns(config: JobConfig, task: Task) -> Row:
         "repeat": task.repeat,
         "content_uri": pair.content.uri,
         "style_uri": pair.style.uri,
+        "style_uris": pair.style_uris,
+        "style_weights": json.dumps(pair.shares) if pair.shares else None,
         "photo": name_below(pair.content.uri, photos),
-        "style": name_below(pair.style.uri, artworks),
+        "style": " + ".join(name_below(one.uri, artworks) for one in pair.styles),
         "content_type": pair.content.type,
         "style_type": pair.style.type,
     }
@@ -121,6 +123,7 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
 
     `where` holds what is known of the worker: `worker_id`, `node`, `gpu_ids`.
     """
+    settings = settings_of(config.result_settings(), task.pair.own, task.pair.shares)
     with at_task(task.task_id):
         log.warning("%s: %s", status, error)
     return {
@@ -131,7 +134,8 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
         "precision": None if config.precision == "auto" else config.precision,
         "seed": config.seed,
         "resolution_px": config.resolution_px,
-        "settings_json": json.dumps(config.result_settings(), sort_keys=True),
+        **dict(task.pair.own),
+        "settings_json": json.dumps(settings, sort_keys=True),
         "status": status,
         "error": error,
         "started_at": datetime.now(UTC),

@@ -14,7 +14,7 @@ from stylize.results.schema import Row
 TASK_DIGITS = 16
 """Of a task's key, in the few words."""
 _OF_ROW = ("task_id", "content_sha256", "style_sha256", "weights_sha256", "precision")
-_OF_SETTINGS = ("seed", "resolution_px", "style_resolution_px", "quality", "strip")
+_OF_SETTINGS = ("seed", "resolution_px", "style_resolution_px", "style_weights", "quality", "strip")
 _PACKAGES = ("torch", "numpy", "pillow")
 
 
@@ -22,6 +22,8 @@ def row_made_by(row: Row) -> MadeBy:
     """Return what the result of a row says; a replay of the row says the same."""
     settings = json.loads(row["settings_json"])
     facts = {name: row.get(name) for name in _OF_ROW}
+    if row.get("style_uris"):
+        facts["style_sha256"] = row["style_sha256"].split(",")
     own = {name: settings[name] for name in _OF_SETTINGS if name in settings}
     return made_by(row["stylizer"], facts | {"settings": own | settings.get("stylizer_settings", {})})
 

@@ -13,21 +13,22 @@ from stylize.images import decode, refuse_too_large
 from stylize.io.files import read_bytes
 from stylize.pipeline.failures import FailureHandler, task_columns
 from stylize.pipeline.in_flight import InFlight
+from stylize.pipeline.own_settings import OwnSettings
 from stylize.pipeline.style_cache import StyleCache
-from stylize.results.schema import Row
 from stylize.tasks.task import Task
 
 
 class ReadStage:
-    """Reads inputs, in several threads at once. `columns` are those that all rows of the worker share."""
+    """Reads inputs, in several threads at once."""
 
-    def __init__(self, config: JobConfig, styles: StyleCache, columns: Row, failures: FailureHandler) -> None:
-        self._config, self._styles, self._columns, self._failures = config, styles, columns, failures
+    def __init__(self, config: JobConfig, styles: StyleCache, own: OwnSettings, failures: FailureHandler) -> None:
+        self._config, self._styles, self._own, self._failures = config, styles, own, failures
 
     def run(self, task: Task) -> InFlight:
         """Begin a task: return it with its pictures, or with why there are none."""
         began_s = time.perf_counter()
-        row = {**self._columns, **task_columns(self._config, task), "started_at": datetime.now(UTC), "status": "ok"}
+        row = self._own.columns(task.pair) | task_columns(self._config, task)
+        row |= {"started_at": datetime.now(UTC), "status": "ok"}
         item = InFlight(task, row, began_s)
         with self._failures.handled(item):
             self._read(item)
@@ -35,15 +36,15 @@ class ReadStage:
 
     def _read(self, item: InFlight) -> None:
         row, pair = item.row, item.task.pair
-        if problem := pair.content.problem or pair.style.problem:
-            raise CorruptImageError(problem)
+        if pair.problem:
+            raise CorruptImageError(pair.problem)
         config = self._config
-        side, limit = config.resolution_px, config.max_pixels
+        side, limit = self._own.resolution_px(pair), config.max_pixels
         check_header = functools.partial(refuse_too_large, long_side_px=side, max_pixels=limit)
         start = time.perf_counter()
         data = read_bytes(pair.content.uri, check_header)
         row["content_sha256"] = hashlib.sha256(data).hexdigest()
-        item.style = style = self._styles.get(pair.style)
+        item.style = style = self._styles.get(pair)
         row["read_s"] = time.perf_counter() - start
         row["style_sha256"] = style.sha256
         if self._styles.are_weights:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pyarrow as pa
 import torch
@@ -16,6 +16,7 @@ from stylize.measure.hardware import device_name, node_name
 from stylize.pipeline.failures import FailureHandler
 from stylize.pipeline.finish_stage import FinishStage
 from stylize.pipeline.in_flight import InFlight
+from stylize.pipeline.own_settings import OwnSettings
 from stylize.pipeline.quality import Scorer
 from stylize.pipeline.read_stage import ReadStage
 from stylize.pipeline.style_cache import StyleCache
@@ -48,25 +49,26 @@ class Runner:
         model_bytes: tuple[int | None, int | None] = (None, None),
     ) -> None:
         self._isolated = config.measure_mode == "isolated"
-        self._batch_size = _batch_size(config, stylizer)
+        self._config, self._stylizer = config, stylizer
         self._failures = FailureHandler(str(stylizer.device))
         scorer = Scorer(config, str(stylizer.device))
         styles = StyleCache(config, stylizer, scorer.style_features)
-        columns = _run_columns(config, run_id) | {
+        columns = _run_columns(config, run_id, str(stylizer.device)) | {
             "worker_id": worker_id,
             "gpu_ids": gpu_ids,
             "model_host_bytes": model_bytes[0],
             "model_device_bytes": model_bytes[1],
-            **_method_columns(config, stylizer),
         }
+        self._own = OwnSettings(config, stylizer, columns)
         trained = stylizer.weights_sha256 != RANDOM
-        self._read = ReadStage(config, styles, columns, self._failures)
-        self._stylize = StylizeStage(config, stylizer, styles, self._failures)
+        self._read = ReadStage(config, styles, self._own, self._failures)
+        self._stylize = StylizeStage(config, stylizer, styles, self._own, self._failures)
         self._finish = FinishStage(config, scorer if trained else None, token, self._failures)
         self._readers = ThreadPoolExecutor(config.io_threads, "read")
         self._device_thread = ThreadPoolExecutor(1, "stylize")
         self._finishers = ThreadPoolExecutor(config.io_threads, "finish")
-        self._room = threading.Semaphore(AHEAD + config.io_threads + self._batch_size)
+        self._most = AHEAD + config.io_threads + self._batch_size(config.resolution_px)
+        self._room = threading.Semaphore(self._most)
 
     def run(self, tasks: list[Task]) -> pa.RecordBatch:
         """Return a row for each task, in order; stages overlap unless `measure_mode` is isolated.
@@ -103,10 +105,18 @@ class Runner:
         return to_batch(rows)
 
     def _groups(self, tasks: list[Task]) -> Iterator[list[Task]]:
-        """Yield neighbours of one style, at most a batch of them."""
-        for _, same_style in itertools.groupby(tasks, key=lambda task: task.pair.style):
-            while group := list(itertools.islice(same_style, self._batch_size)):
-                yield group
+        """Yield neighbours of one style and the same settings, at most a batch of them."""
+        for _, alike in itertools.groupby(tasks, key=_what_is_shared):
+            group = list(alike)
+            size = min(self._most, self._batch_size(self._own.resolution_px(group[0].pair)))
+            yield from (group[start : start + size] for start in range(0, len(group), size))
+
+    def _batch_size(self, side: int | None) -> int:
+        if self._isolated:
+            return 1
+        if isinstance(self._config.batch_size, int):
+            return self._config.batch_size
+        return self._stylizer.worth_batching(side * side) if side else 1
 
     def _submit(self, group: list[Task]) -> list[Future[Row]]:
         """Put tasks that may share a call of the stylizer through the stages, as soon as there is room for them."""
@@ -127,37 +137,18 @@ class Runner:
         return row
 
 
-def _batch_size(config: JobConfig, stylizer: Stylizer) -> int:
-    if config.measure_mode == "isolated":
-        return 1
-    if isinstance(config.batch_size, int):
-        return config.batch_size
-    side = config.resolution_px
-    return stylizer.worth_batching(side * side) if side else 1
+def _what_is_shared(task: Task) -> tuple[Any, ...]:
+    return (task.pair.styles, task.pair.shares, task.pair.own)
 
 
-def _run_columns(config: JobConfig, run_id: str) -> Row:
+def _run_columns(config: JobConfig, run_id: str, device: str) -> Row:
     return {
         "run_id": run_id,
+        "device": device,
+        "device_name": device_name(device),
         "node": node_name(),
         "threads": torch.get_num_threads(),
         "measure_mode": config.measure_mode,
         "batch_size": 1,
         "workers": None if config.actors == "auto" else config.actors,
-        "seed": config.seed,
-        "resolution_px": config.resolution_px,
-    }
-
-
-def _method_columns(config: JobConfig, stylizer: Stylizer) -> Row:
-    device = str(stylizer.device)
-    settings = config.result_settings() | {
-        "stylizer_settings": stylizer.settings.model_dump(),
-        "weights_files": stylizer.weights_files,
-    }
-    return {
-        "device": device,
-        "device_name": device_name(device),
-        "settings_json": json.dumps(settings, sort_keys=True),
-        **stylizer.columns(),
     }

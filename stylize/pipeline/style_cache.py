@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from stylize.io.files import read_bytes
 from stylize.measure.clock import timed
 from stylize.measure.perceptual import StyleFeatures
 from stylize.stylizers.base import Stylizer, to_tensor
-from stylize.tasks.task import Input
+from stylize.tasks.task import Input, Pair
 from stylize.tensor_files import MOST_BYTES
 
 KEPT = 8
@@ -28,7 +29,8 @@ KEPT = 8
 class CachedStyle:
     """One artwork on its way: read (`pixels`, or a checkpoint's `weights`), then encoded (`code`), or broken (`error`).
 
-    `lock` is held while it is read, so that threads that want the same artwork wait for one that reads it.
+    Of several that are mixed, `parts` are the artworks, each with its share. `lock` is held while it is read, so that
+    threads that want the same artwork wait for one that reads it.
     """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -38,10 +40,11 @@ class CachedStyle:
     """A checkpoint's bytes and where they are from."""
     sha256: str | None = None
     error: Exception | None = None
+    parts: list[tuple[CachedStyle, float]] = field(default_factory=list)
     code: Any = None
     encoded: bool = False
     features: StyleFeatures | None = None
-    """What results are compared with; None where nobody asks for distances."""
+    """What results are compared with; None of a mix, and where nobody asks for distances."""
 
 
 class StyleCache:
@@ -55,12 +58,17 @@ class StyleCache:
     ) -> None:
         self._config, self._stylizer, self._features_of = config, stylizer, features_of
         self.are_weights = stylizer.styles_are_weights and stylizer.weights_sha256 is None
-        self._kept: OrderedDict[tuple[str, str], CachedStyle] = OrderedDict()
+        self._kept: OrderedDict[Any, CachedStyle] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, wanted: Input) -> CachedStyle:
-        """Return an artwork, read now or kept from before; a broken one has its `error`."""
-        key = (wanted.uri, wanted.identity)
+    def get(self, pair: Pair) -> CachedStyle:
+        """Return a pair's artwork, or mix of several, read now or kept from before; a broken one has its `error`."""
+        if not pair.others:
+            return self._get((pair.style.uri, pair.style.identity), lambda style: self._load(style, pair.style))
+        key = (tuple((one.uri, one.identity) for one in pair.styles), pair.shares)
+        return self._get(key, lambda style: self._load_parts(style, pair))
+
+    def _get(self, key: Any, load: Callable[[CachedStyle], None]) -> CachedStyle:
         with self._lock:
             style = self._kept.setdefault(key, CachedStyle())
             self._kept.move_to_end(key)
@@ -68,8 +76,19 @@ class StyleCache:
                 self._kept.popitem(last=False)
         with style.lock:
             if not style.loaded:
-                self._load(style, wanted)
+                load(style)
+                style.loaded = True
         return style
+
+    def _load_parts(self, style: CachedStyle, pair: Pair) -> None:
+        parts = [self._get((one.uri, one.identity), functools.partial(self._load, wanted=one)) for one in pair.styles]
+        broken = ((number, part.error) for number, part in enumerate(parts, start=1) if part.error is not None)
+        for number, error in itertools.islice(broken, 1):
+            reason = str(error).removeprefix("style: ")
+            style.error = type(error)(f"style {number} of {len(parts)}: {reason}")
+        if None not in (hashes := [part.sha256 for part in parts]):
+            style.sha256 = ",".join(filter(None, hashes))
+        style.parts = list(zip(parts, pair.shares, strict=True))
 
     def _load(self, style: CachedStyle, wanted: Input) -> None:
         try:
@@ -84,23 +103,26 @@ class StyleCache:
         except ImageError as error:
             # Kept, so that a broken artwork is read once and not once per photo.
             style.error = type(error)(f"style: {error}")
-        style.loaded = True
 
     def code(self, style: CachedStyle) -> tuple[Any, float | None]:
         """Return the code, and the seconds it took to make; None if it was kept. Raises what the method raises."""
         if style.encoded:
             return style.code, None
         device = self._stylizer.device
+        # Before the clock starts, as it counts what they take in their own time.
+        codes = [self.code(part) for part, _ in style.parts]
         with timed(str(device)) as clock:
-            if style.weights is not None:
+            if style.parts:
+                style.code = self._stylizer.mix([code for code, _ in codes], [share for _, share in style.parts])
+            elif style.weights is not None:
                 style.code = self._stylizer.read_style(*style.weights)
             else:
                 assert style.pixels is not None
                 style.code = self._stylizer.encode_style(to_tensor(style.pixels, device))
         if style.pixels is not None:
             style.features = self._features_of(style.pixels)
-        style.encoded, style.pixels, style.weights = True, None, None
-        return style.code, clock.seconds
+        style.encoded, style.pixels, style.weights, style.parts = True, None, None, []
+        return style.code, clock.seconds + sum(seconds or 0 for _, seconds in codes)
 
 
 def _refuse_large_weights(_file: object, size_bytes: int) -> None:

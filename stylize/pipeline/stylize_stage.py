@@ -17,6 +17,7 @@ from stylize.measure.clock import timed
 from stylize.measure.memory import PeakMemory, exact_peaks
 from stylize.pipeline.failures import FailureHandler, NotFiniteError, free_memory
 from stylize.pipeline.in_flight import InFlight
+from stylize.pipeline.own_settings import OwnSettings
 from stylize.pipeline.style_cache import StyleCache
 from stylize.results.schema import Row
 from stylize.stylizers.base import RANDOM, Stylizer, to_pixels, to_tensor
@@ -28,14 +29,20 @@ WARM_UP_BELOW_S = 2.0
 class StylizeStage:
     """Has the device; to be called from one thread."""
 
-    def __init__(self, config: JobConfig, stylizer: Stylizer, styles: StyleCache, failures: FailureHandler) -> None:
+    def __init__(
+        self, config: JobConfig, stylizer: Stylizer, styles: StyleCache, own: OwnSettings, failures: FailureHandler
+    ) -> None:
         self._config, self._stylizer, self._styles, self._failures = config, stylizer, styles, failures
+        self._own = own
         self._device = str(stylizer.device)
         self._peak = PeakMemory(self._device)
         self._images_begun = 0
 
     def run(self, items: list[InFlight]) -> None:
-        """Stylize items of one style in place, neighbours of one size in one call. What failed before stays so."""
+        """Stylize items of one style and the same settings in place, neighbours of one size in one call.
+
+        What failed before stays so.
+        """
         ready = [item for item in items if item.content is not None]
         for _, same_size in itertools.groupby(ready, key=lambda item: _size(item)):
             self._run_together(list(same_size))
@@ -62,30 +69,28 @@ class StylizeStage:
         if min(width, height) < self._stylizer.least_px:
             needed = f"{self._stylizer.name} needs {self._stylizer.least_px} px a side"
             raise UnsupportedImageError(f"{width} x {height} px: {needed}")
+        stylizer = self._own.stylizer(first.task.pair)
         warmup = self._images_begun < self._config.warmup_images
         self._images_begun += len(items)
         with torch.inference_mode():
             code, first.row["style_s"] = self._styles.code(first.style)
             contents = [to_tensor(item.content, self._stylizer.device) for item in items if item.content is not None]
-            alone = self._measured_alone(contents[0], code) if self._config.measure_mode == "isolated" else None
+            alone = (
+                self._measured_alone(stylizer, contents[0], code) if self._config.measure_mode == "isolated" else None
+            )
             self._peak.start()
             with timed(self._device) as clock:
-                images = self._stylized(contents, code)
+                images = _stylized(stylizer, contents, code)
             shared = alone or asdict(self._peak.stop())
             if self._stylizer.weights_sha256 != RANDOM:
-                shared |= self._stylizer.outcome()
+                shared |= stylizer.outcome()
             shared |= {"warmup": warmup, "stylize_s": clock.seconds / len(items), "batch_size": len(items)}
             for item, image in zip(items, images, strict=True):
                 item.row.update(shared)
                 with self._failures.handled(item):
                     _take(item, image)
 
-    def _stylized(self, contents: list[Tensor], code: Any) -> list[Tensor]:
-        if len(contents) == 1:
-            return [self._stylizer.stylize(contents[0], code)]
-        return list(self._stylizer.stylize_batch(torch.stack(contents), code))
-
-    def _measured_alone(self, content: Tensor, code: Any) -> Row:
+    def _measured_alone(self, stylizer: Stylizer, content: Tensor, code: Any) -> Row:
         """Measure an isolated image's memory, in a call of its own, as exactly it is slow; leave all warm for the next.
 
         After a pause, such as scoring, caches are cold and the heap's pages are gone: a call of 40 ms took 75 to 130.
@@ -93,16 +98,22 @@ class StylizeStage:
         start = time.perf_counter()
         # In a thread of its own: no holes of other work in its heap, and its OpenMP threads end with it.
         with ThreadPoolExecutor(1, "memory") as own:
-            peak = own.submit(self._exact_peak, content, code).result()
+            peak = own.submit(self._exact_peak, stylizer, content, code).result()
         if time.perf_counter() - start < WARM_UP_BELOW_S:
-            self._stylizer.stylize(content, code)
+            stylizer.stylize(content, code)
         return peak
 
-    def _exact_peak(self, content: Tensor, code: Any) -> Row:
+    def _exact_peak(self, stylizer: Stylizer, content: Tensor, code: Any) -> Row:
         with torch.inference_mode(), exact_peaks():
             self._peak.start()
-            self._stylizer.stylize(content, code)
+            stylizer.stylize(content, code)
             return asdict(self._peak.stop())
+
+
+def _stylized(stylizer: Stylizer, contents: list[Tensor], code: Any) -> list[Tensor]:
+    if len(contents) == 1:
+        return [stylizer.stylize(contents[0], code)]
+    return list(stylizer.stylize_batch(torch.stack(contents), code))
 
 
 def _size(item: InFlight) -> tuple[int, int]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from stylize.errors import UsageError, one_line
+from stylize.report import settings
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA
-from stylize.results.settings_json import read_settings
 
 KEY = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
 """What rows of a report have in common when they are put together."""
@@ -29,8 +27,9 @@ def load(outs: Sequence[Path]) -> pd.DataFrame:
     more image took, on the accelerator where there is one. Raises UsageError where a folder holds no rows.
     """
     frames = []
+    columns = [*_READ, *(["style_sha256"] if settings.several(*outs) else [])]
     for out in outs:
-        frame: pd.DataFrame = read_rows(out, _READ).to_pandas()
+        frame: pd.DataFrame = read_rows(out, columns).to_pandas()
         frames.append(frame.assign(run=_name(out, outs)))
     frames = [frame for frame in frames if len(frame)]
     if not frames:
@@ -42,7 +41,8 @@ def load(outs: Sequence[Path]) -> pd.DataFrame:
 # What no report looks at is a third of a long run's memory.
 _NOT_READ = {
     "run_id", "attempt", "photo", "content_sha256", "style_sha256", "output_sha256", "source_width_px",
-    "source_height_px", "content_weight", "style_weight", "seed", "batch_size", "perceptual_variant", "lpips_variant",
+    "source_height_px", "content_weight", "style_weight", "style_weights", "seed", "batch_size", "perceptual_variant",
+    "lpips_variant",
 }  # fmt: skip
 _READ = [name for name in SCHEMA.names if name not in _NOT_READ]
 
@@ -63,7 +63,9 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     model_bytes = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
     # Older rows have a negative one where something else was freed while the model was loaded.
     rows["model_bytes"] = model_bytes.where(model_bytes >= 0)
-    rows["style"] = [Path(str(uri)).stem for uri in rows["style_uri"]]
+    rows["style"] = settings.style_names(rows)
+    # A mix is another style than its first artwork alone.
+    rows["style_uri"] = rows["style_uris"].where(rows["style_uris"].notna(), rows["style_uri"])
     rows["content"] = [Path(str(uri)).stem for uri in rows["content_uri"]]
     rows["setup"] = _setups(rows)
     return rows
@@ -105,27 +107,8 @@ def _methods(rows: pd.DataFrame) -> pd.Series:
     names = rows["stylizer"].fillna("?").astype(str)
     names = names.where(rows["backbone"].isna(), names + " " + rows["backbone"].astype(str))
     alone = rows["variant"].isna()
-    for name in names[alone].unique():
-        mine = alone & (names == name)
-        settings = {text: _settings(text) for text in rows.loc[mine, "settings_json"].unique()}
-        differing = sorted(
-            key
-            for key in set().union(*settings.values())
-            if len({json.dumps(one.get(key)) for one in settings.values()}) > 1
-        )
-        if differing:
-            told = {
-                text: f"{name} ({', '.join(f'{key}={one.get(key)}' for key in differing)})"
-                for text, one in settings.items()
-            }
-            names = names.where(~mine, rows["settings_json"].map(told))
-    return names
-
-
-def _settings(text: Any) -> dict[str, Any]:
-    """Return the method's own settings of a row."""
-    settings: dict[str, Any] = read_settings(text if isinstance(text, str) else None).get("stylizer_settings", {})
-    return settings
+    # Of other sizes there are lines of their own, and growth goes over them.
+    return settings.told_apart(rows[alone], names[alone], but=("resolution_px",)).reindex(rows.index)
 
 
 def _name(out: Path, outs: Sequence[Path]) -> str:

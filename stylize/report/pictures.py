@@ -13,6 +13,7 @@ from PIL import Image
 from stylize import images
 from stylize.errors import CannotContinueError, StylizeError
 from stylize.io.files import read_bytes
+from stylize.report import settings
 from stylize.report.units import score, seconds, side
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,9 @@ def _sheets(rows: pd.DataFrame, most: int) -> list[Sheet]:
         variants = part.drop_duplicates(["setup", "method", "precision", "resolution_px", "stylizer"])
         if left < 3 or (sheets and len(variants) + 2 > left):
             break
-        inputs = [one for one in (_input(content, "photo"), _input(style, "artwork")) if one is not None]
+        artworks = settings.artworks(part["style_uri"].iloc[0], part["style_uris"].iloc[0])
+        shown = [_input(content, "photo"), *(_input(one, "artwork") for one in artworks)]
+        inputs = [one for one in shown if one is not None]
         left -= len(inputs)
         sheet = Sheet(f"{part['content'].iloc[0]} in the style of {part['style'].iloc[0]}", inputs)
         for (method, precision), some in variants.groupby(["method", "precision"], sort=True):

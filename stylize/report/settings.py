@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.compute as pc
 
-from stylize.results.settings_json import read_settings
+from stylize.results.parts import iter_part, part_paths
+from stylize.results.settings_json import read_settings, read_uris
 
 COLUMNS = ["settings_json", "weights_sha256", "style_sha256"]
 """What `told_apart` needs of the rows."""
@@ -16,21 +20,35 @@ _NOT_TOLD = ("stylizer", "precision", "settings", "stylizer_settings", "weights_
 _SHOWN_DIGITS = 8
 
 
-def told_apart(rows: pd.DataFrame, methods: pd.Series) -> pd.Series:
+def several(*outs: Path) -> bool:
+    """Return whether the rows of these runs have several settings or weights."""
+    told: set[str | None] = set()
+    weights: set[str | None] = set()
+    for path in (path for out in outs if (out / "rows").is_dir() for path in part_paths(out / "rows")):
+        for batch in iter_part(path, COLUMNS[:2]):
+            told.update(pc.unique(batch.column("settings_json")).to_pylist())
+            weights.update(pc.unique(batch.column("weights_sha256")).to_pylist())
+    return len(told) > 1 or len(weights) > 1
+
+
+def told_apart(rows: pd.DataFrame, methods: pd.Series, but: Collection[str] = ()) -> pd.Series:
     """Return the methods' names, each with the settings and weights that differ among its rows: `compact (alpha=0.5)`.
 
-    rows: with COLUMNS. methods: a name for each row.
+    rows: with COLUMNS; without `style_sha256` no artworks are weights. methods: a name for each row. but: settings by
+    which the rows are told apart elsewhere.
     """
     texts = rows["settings_json"].fillna("{}")
-    flat = _flattened(list(texts.unique()))
-    # Where the artworks are the weights, as johnson's, other weights are no other setting.
-    weights = rows["weights_sha256"].where(rows["weights_sha256"] != rows["style_sha256"])
+    flat = _flattened(list(texts.unique()), {*_NOT_TOLD, *but})
+    weights = rows["weights_sha256"]
+    if "style_sha256" in rows:
+        # Where the artworks are the weights, as johnson's, other weights are no other setting.
+        weights = weights.where(weights != rows["style_sha256"])
     names = methods.copy()
     for method in methods.unique():
         mine = methods == method
         settings = {text: flat[text] for text in texts[mine].unique()}
         keys = _differing(list(settings.values()))
-        labels = {text: [f"{key}={one.get(key)}" for key in keys] for text, one in settings.items()}
+        labels = {text: [f"{k}={one[k]}" for k in keys if one.get(k) is not None] for text, one in settings.items()}
         told = texts[mine].map({text: ", ".join(label) for text, label in labels.items()})
         if weights[mine].nunique() > 1:
             which = "weights=" + weights[mine].fillna("?").str[:_SHOWN_DIGITS]
@@ -39,14 +57,25 @@ def told_apart(rows: pd.DataFrame, methods: pd.Series) -> pd.Series:
     return names
 
 
-def _flattened(texts: list[str]) -> dict[str, dict[str, Any]]:
+def artworks(style_uri: Any, style_uris: Any) -> list[str]:
+    """Return the artworks of a row: its one, or all that are mixed."""
+    return (read_uris(style_uris) if isinstance(style_uris, str) else []) or [str(style_uri)]
+
+
+def style_names(rows: pd.DataFrame) -> list[str]:
+    """Return file names without suffix for each row's artwork, or its several. rows: with both columns."""
+    both = zip(rows["style_uri"], rows["style_uris"], strict=True)
+    return [" + ".join(Path(uri).stem for uri in artworks(*one)) for one in both]
+
+
+def _flattened(texts: list[str], without: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return all settings by name for each `settings_json`."""
     read = {text: read_settings(text) for text in texts}
     # The row of a task whose worker was lost says what was asked for alone; others of the same call say the rest.
     whole = {_asked(one): one["stylizer_settings"] for one in read.values() if "stylizer_settings" in one}
     return {
-        text: {name: value for name, value in one.items() if name not in _NOT_TOLD}
-        | whole.get(_asked(one), one.get("settings", {}))
+        text: {name: value for name, value in one.items() if name not in without}
+        | (one.get("stylizer_settings") or whole.get(_asked(one), one.get("settings", {})))
         for text, one in read.items()
     }
 

@@ -22,8 +22,10 @@ def write_sheet(out: Path, path: Path, photos: int = 6, artworks: int = 6) -> Pa
 
     Only photos and artworks with an `ok` row are taken. Returns the path, None if there is none.
     """
-    frame = read_rows(out, ["status", "content_uri", "style_uri", "content_type", "output_uri"]).to_pandas()
-    frame = frame[frame["status"] == "ok"]
+    columns = ["status", "content_uri", "style_uri", "style_uris", "content_type", "output_uri"]
+    frame = read_rows(out, columns).to_pandas()
+    # A mix of artworks has no column of its own.
+    frame = frame[(frame["status"] == "ok") & frame["style_uris"].isna()]
     if frame.empty:
         return None
     contents = _spread(frame, photos)

@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.compute as pc
 
 from stylize.errors import one_line
 from stylize.report import markdown as md
 from stylize.report import settings
-from stylize.results.parts import iter_part, part_paths
 from stylize.results.read import read_rows
 
 _COLUMNS = [
-    "status", "content_type", "style_type", "style_uri", "stylizer", "precision", "stylize_s", "total_s", "ssim",
-    "host_peak_rss_bytes", "device_peak_allocated_bytes", "warmup", "width_px", "height_px", "measure_mode",
+    "status", "content_type", "style_type", "style_uri", "style_uris", "stylizer", "precision", "stylize_s", "total_s",
+    "ssim", "host_peak_rss_bytes", "device_peak_allocated_bytes", "warmup", "width_px", "height_px", "measure_mode",
 ]  # fmt: skip
 MAX_ROWS = 15
 
@@ -34,20 +32,9 @@ class Table:
 def load(out: Path) -> pd.DataFrame:
     """Return the columns of OUT's rows that a summary needs, one row per task."""
     # Most runs have one set of settings, and the same long text in each of a million rows need not be in memory.
-    several = _several_settings(out)
+    several = settings.several(out)
     frame: pd.DataFrame = read_rows(out, _COLUMNS + settings.COLUMNS * several).to_pandas()
     return frame if several else frame.assign(**dict.fromkeys(settings.COLUMNS))
-
-
-def _several_settings(out: Path) -> bool:
-    """Return whether OUT's rows have several settings or weights."""
-    told: set[str | None] = set()
-    weights: set[str | None] = set()
-    for path in part_paths(out / "rows"):
-        for batch in iter_part(path, settings.COLUMNS):
-            told.update(pc.unique(batch.column("settings_json")).to_pylist())
-            weights.update(pc.unique(batch.column("weights_sha256")).to_pylist())
-    return len(told) > 1 or len(weights) > 1
 
 
 def tables(frame: pd.DataFrame) -> list[Table]:
@@ -56,7 +43,7 @@ def tables(frame: pd.DataFrame) -> list[Table]:
     Methods are told apart by every setting that differs, and so are the lines of the other tables where there are
     several: what two settings make is never averaged together.
     """
-    frame = frame.assign(style=frame["style_uri"].map(lambda uri: str(uri).rsplit("/", 1)[-1].rsplit(".", 1)[0]))
+    frame = frame.assign(style=settings.style_names(frame))
     method = frame["stylizer"].fillna("?") + " " + frame["precision"].fillna("?")
     frame = frame.assign(method=settings.told_apart(frame, method))
     also = ["method"] if frame["method"].nunique() > 1 else []

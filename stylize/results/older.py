@@ -28,6 +28,7 @@ ADDED = {
     4: ("gpu_ids",),
     5: ("truncated",),
     6: ("photo", "style"),
+    7: ("style_uris", "style_weights"),
 }  # fmt: skip
 """Schema version -> the columns that came with it."""
 FIRST = [name for name in SCHEMA.names if name not in {name for names in ADDED.values() for name in names}]

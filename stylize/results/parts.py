@@ -19,7 +19,7 @@ from stylize.errors import CannotContinueError, StylizeError, UsageError, messag
 from stylize.io.files import is_temporary, writing
 from stylize.results import older
 from stylize.results.schema import KEY_BYTES, SCHEMA
-from stylize.results.settings_json import read_settings
+from stylize.results.settings_json import read_settings, read_uris, read_weights
 
 MERGED_ROWS = 100_000
 _DIGEST_BYTES = 32
@@ -31,6 +31,7 @@ _LEAST_BYTES = 1
 _MOST_GROUP_BYTES = 2**30
 """Of a row group unpacked: ours have a hundredth of it."""
 _NEEDED = ("task_id", "status")
+_READ = {"settings_json": read_settings, "style_uris": read_uris, "style_weights": read_weights}
 _TIMES = (0, 253_402_300_799_999_999)
 """The years 1970 to 9999 in microseconds: others are no dates in Python."""
 _EARLIEST = np.iinfo(np.int64).min
@@ -96,9 +97,9 @@ def _check_values(batch: pa.RecordBatch) -> None:
             first, last = pc.min_max(column.cast(pa.int64()).drop_null()).as_py().values()
             if first is not None and not _TIMES[0] <= first <= last <= _TIMES[1]:
                 raise ValueError("a started_at is no time")
-        if name == "settings_json":
+        if read := _READ.get(name):
             for text in pc.unique(column).to_pylist():
-                read_settings(text)
+                read(text)
 
 
 def digests(task_ids: pa.Array) -> Digests:

@@ -84,6 +84,8 @@ class RunRecord(BaseModel):
     """Where each worker ran."""
     left_out: dict[str, list[dict[str, Any]]] = {}
     """What was passed over in CONTENT and STYLES: what it is called, why, and how many there are."""
+    notes: list[str] = []
+    """What the user may not have meant: columns of a manifest that are not used, say."""
     counts: dict[str, int] = {}
     """Tasks by status, those of earlier runs included."""
     last_row_at: str | None = None

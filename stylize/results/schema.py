@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "6"
+SCHEMA_VERSION = "7"
 KEY_BYTES = 16
 STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
 
@@ -29,13 +29,15 @@ COLUMNS: tuple[Column, ...] = (
     Column("variant", _text, "", "a sweep's name for the method with its settings; null outside of sweeps"),
     Column("repeat", _int, "", "number of the sweep's repeat, from 1; null outside of sweeps"),
     Column("content_uri", _text, "", "the photo"),
-    Column("style_uri", _text, "", "the artwork"),
+    Column("style_uri", _text, "", "the artwork; the first of several"),
+    Column("style_uris", _text, "", "all artworks as a JSON list, where several are mixed; null elsewhere"),
+    Column("style_weights", _text, "", "their weights as a JSON list; null elsewhere"),
     Column("photo", _text, "", "the photo's path below CONTENT or the manifest's folder, without suffix"),
-    Column("style", _text, "", "the artwork's path below STYLES or the manifest's folder, without suffix"),
+    Column("style", _text, "", "the artwork's path in the same way; of several, joined by +"),
     Column("content_type", _text, "", "kind of photo: the first folder below CONTENT, or the manifest's column"),
     Column("style_type", _text, "", "kind of artwork: the first folder below STYLES, or the manifest's column"),
     Column("content_sha256", _text, "", "SHA-256 of the photo's file"),
-    Column("style_sha256", _text, "", "SHA-256 of the artwork's file"),
+    Column("style_sha256", _text, "", "SHA-256 of the artwork's file; of several, joined by commas"),
     Column("source_width_px", _int, "px", "the photo's width, upright"),
     Column("source_height_px", _int, "px", "the photo's height, upright"),
     Column("truncated", _bool, "", "the photo's file ends within its pixels; null where none were read"),

@@ -1,4 +1,4 @@
-"""A row's `settings_json`: what it holds, checked and read here alone."""
+"""What rows hold as JSON: `settings_json`, and the lists of a mix; checked and read here alone."""
 
 from __future__ import annotations
 
@@ -28,6 +28,23 @@ class _RowSettings(BaseModel):
 def read_settings(text: str | None) -> dict[str, Any]:
     """Return a row's settings by name, empty where it has none. Raises ValueError for what no run writes."""
     return dict(_read(text)) if text else {}
+
+
+def read_uris(text: str | None) -> list[str]:
+    """Return what `style_uris` lists, nothing for null. Raises ValueError for what no run writes."""
+    return _read_list("style_uris", text, (str,))
+
+
+def read_weights(text: str | None) -> list[float]:
+    """Return what `style_weights` lists, nothing for null. Raises ValueError for what no run writes."""
+    return _read_list("style_weights", text, (int, float))
+
+
+def _read_list(name: str, text: str | None, kinds: tuple[type, ...]) -> list[Any]:
+    listed = [] if text is None else safe_json.parse(text)
+    if not isinstance(listed, list) or not all(isinstance(one, kinds) for one in listed):
+        raise ValueError(f"{name}: no list of what it should hold")
+    return listed
 
 
 @functools.lru_cache(256)

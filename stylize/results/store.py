@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -51,6 +51,7 @@ class Failed(NamedTuple):
     status: str
     content_uri: str
     style_uri: str
+    style_uris: str | None
     settings_json: str | None
 
 
@@ -149,7 +150,7 @@ class RowStore:
         its file is there.
         """
         self.flush()
-        columns = ["task_id", "status", "content_uri", "style_uri", "settings_json", "output_uri"]
+        columns = ["task_id", *Failed._fields[1:], "output_uri"]
         for name, batch in self._batches(columns):
             ok = pc.equal(batch.column("status"), "ok").to_pylist()
             uris = batch.column("output_uri").to_pylist()
@@ -205,18 +206,23 @@ class RowStore:
         """Write the rows that wait, if any: when it returns, they are on disk and visible."""
         waiting = self._buffer
         if waiting is None:
+            self._bury(self._retired)
             return
         self._folder.write(waiting.name, waiting.batches, waiting.rows)
         self._buffer = None
-        if self._to_replace:
-            added = chain.from_iterable(parts.keys(batch.column("task_id")) for batch in waiting.batches)
-            for key in chain(added, self._retired):
-                if (part := self._to_replace.pop(key, None)) is not None:
-                    self._compactor.bury(part, key)
-            self._retired.clear()
-            self._compactor.purge()
+        self._bury(chain(*(parts.keys(batch.column("task_id")) for batch in waiting.batches), self._retired))
         # A slow run writes a small part every few seconds for days; one that is fast never gets here.
         self._compactor.merge_if_many(self._part_rows, keep=set(self._to_replace.values()))
+
+    def _bury(self, keys: Iterable[bytes]) -> None:
+        """Drop rows that newer ones replace, and retired ones."""
+        if not self._to_replace:
+            return
+        for key in keys:
+            if (part := self._to_replace.pop(key, None)) is not None:
+                self._compactor.bury(part, key)
+        self._retired.clear()
+        self._compactor.purge()
 
     def close(self) -> None:
         """Write what waits and leave one row per task. May be called twice, and again after an error."""

@@ -35,6 +35,8 @@ class ArbitraryStyle(_feedforward.FeedForward):
     """A feed-forward method that takes any picture as a style. Subclasses define `encode` and `forward`."""
 
     settings_type: ClassVar[type[base.Settings]] = Settings
+    mixes = True
+    per_image = ("alpha",)
 
     @property
     def blends_codes(self) -> bool:

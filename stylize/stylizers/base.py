@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -35,8 +36,9 @@ class Stylizer(ABC):
 
     name: the registered name. needs: the weights it cannot do without, in words; None if it needs none.
     precisions: what it runs in. least_px: the shortest side it takes. styles_are_weights: a style is not a picture
-    but a weights file, given to `read_style`. weights_sha256: of the weights in use, `random`, or None for a method
-    without any (or one whose styles are weights). weights_files: each weights file's name and SHA-256.
+    but a weights file, given to `read_style`. mixes: `mix` makes one code of several. per_image: settings that only
+    `stylize` looks at, so that each image may have its own. weights_sha256: of the weights in use, `random`, or None
+    for a method without any (or one whose styles are weights). weights_files: each weights file's name and SHA-256.
     """
 
     name: ClassVar[str]
@@ -44,6 +46,8 @@ class Stylizer(ABC):
     needs: ClassVar[str | None] = None
     precisions: ClassVar[tuple[str, ...]] = ("fp32",)
     styles_are_weights: ClassVar[bool] = False
+    mixes: ClassVar[bool] = False
+    per_image: ClassVar[tuple[str, ...]] = ()
     backbone: str | None = None
     least_px: ClassVar[int] = 1
     settings_type: ClassVar[type[Settings]] = Settings
@@ -147,6 +151,16 @@ class Stylizer(ABC):
     def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] on the device and a code into (N, 3, H, W), fp32, in [0, 1]."""
         return torch.stack([self.stylize(content, code) for content in contents])
+
+    def mix(self, codes: Sequence[Any], weights: Sequence[float]) -> Any:
+        """Return one code between several, for a method that `mixes`."""
+        raise UsageError(f"{self.name} takes one style and mixes none")
+
+    def with_settings(self, **changes: Any) -> Self:
+        """Return this stylizer, its weights shared, with other settings among those that are `per_image`."""
+        other = copy.copy(self)
+        other.settings = self.settings.model_copy(update=changes)
+        return other
 
     def outcome(self) -> dict[str, Any]:
         """Return columns of the row that only the last `stylize` call knows, such as its losses."""

@@ -76,6 +76,7 @@ class Gatys(base.Stylizer):
     needs = "ImageNet weights of its backbone: torchvision's (its cache or download), or a file with its names"
     precisions: ClassVar[tuple[str, ...]] = ("fp32", "bf16", "fp16")
     least_px = LEAST_PX
+    per_image = ("seed",)
     settings_type: ClassVar[type[base.Settings]] = Settings
     settings: Settings
 

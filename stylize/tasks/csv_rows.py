@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, nearest, one_line
+from stylize.tasks.row_settings import MIXES, OWN, SHARES
 
-COLUMNS = ("content_uri", "style_uri", "content_type", "style_type")
-"""What a list of pairs may have; the first two it must."""
+COLUMNS = ("content_uri", "style_uri", "content_type", "style_type", MIXES, SHARES, *OWN)
+"""What a list of pairs may have; the first it must, and one of those that name artworks."""
+MISTYPED = 0.8
+"""How alike an unknown column and a known one are that is most likely meant, from 0 to 1."""
 SURPLUS = "surplus"
 """Under this name a row says that it has more fields than the header."""
 
@@ -23,10 +26,11 @@ _SEPARATORS = ",;\t"
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
-def csv_rows(path: Path, uri: str) -> Iterator[tuple[int, Row]]:
+def csv_rows(path: Path, uri: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:
     """Yield each row that is not empty with its number, from 1 below the header.
 
     Raises UsageError for a file that is no text or lacks a column that it must have. uri: the file's name in messages.
+    on_unused: is told the columns that mean nothing here.
     """
     try:
         with path.open(newline="", encoding=_encoding(path)) as file:
@@ -37,6 +41,7 @@ def csv_rows(path: Path, uri: str) -> Iterator[tuple[int, Row]]:
             lines = csv.reader(itertools.chain([header], file), delimiter=separator, skipinitialspace=True)
             names = next(lines, [])
             known = columns_of(names, uri)
+            on_unused(unused(names))
             for number, fields in enumerate(lines, start=1):
                 fields = [field.strip() for field in fields]
                 if any(fields):
@@ -48,12 +53,20 @@ def csv_rows(path: Path, uri: str) -> Iterator[tuple[int, Row]]:
 
 
 def columns_of(names: Iterable[str], uri: str) -> dict[str, str]:
-    """Return what each name of a header means. Raises UsageError where it lacks one or has one twice."""
+    """Return what each name of a header means.
+
+    Raises UsageError where it lacks one, has one twice, or has one that is most likely a known one mistyped.
+    """
     names = list(names)
     known = {name: name_of_column(name) for name in names}
     meant = list(known.values())
     seen = f"its header is {', '.join(names)}" if any(names) else "it has no header"
-    missing = [f"no column {name}" for name in COLUMNS[:2] if name not in meant]
+    missing = [] if "content_uri" in meant else ["no column content_uri"]
+    if "style_uri" not in meant and MIXES not in meant:
+        missing.append("no column style_uri")
+    mistyped = _mistyped(known)
+    if mistyped and not missing:
+        raise UsageError(f"manifest {one_line(uri)}: {mistyped}; {one_line(seen)}")
     if missing:
         raise UsageError(f"manifest {one_line(uri)}: {' and '.join(missing)}; {one_line(seen)}")
     twice = next((name for name in COLUMNS if meant.count(name) > 1 or names.count(name) > 1), None)
@@ -65,6 +78,26 @@ def columns_of(names: Iterable[str], uri: str) -> dict[str, str]:
 def name_of_column(name: str) -> str:
     """Return a column's name as it is meant: `Content URI ` is content_uri."""
     return re.sub(r"[\s-]+", "_", name.strip().casefold())
+
+
+def unused(names: Iterable[str]) -> list[str]:
+    """Return the names of a header's columns that mean nothing here."""
+    return [name.strip() for name in names if name.strip() and name_of_column(name) not in COLUMNS]
+
+
+def _mistyped(known: dict[str, str]) -> str | None:
+    """Return a question about a column that is close to one that the header lacks, None where there is none."""
+    lacking = [name for name in COLUMNS if name not in known.values()]
+    for name, meant in known.items():
+        if meant in COLUMNS:
+            continue
+        # Of those that begin with the same word the rest decides: style_artist is no style_uris.
+        word, _, rest = meant.partition("_")
+        alike = {one.partition("_")[2]: one for one in lacking if rest and one.startswith(f"{word}_")}
+        near = alike.get(nearest(rest, alike, MISTYPED) or "") if alike else nearest(meant, lacking, MISTYPED)
+        if near:
+            return f"unknown column {name.strip()!r}; did you mean {near}?"
+    return None
 
 
 def _row(names: list[str], fields: list[str], number: int) -> Row:

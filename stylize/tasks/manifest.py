@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from stylize.io import object_store
 from stylize.io.files import local_copy
 from stylize.io.location import LocalPath, Location, ObjectUri, existing, locate
 from stylize.io.store_errors import read_or_end
-from stylize.tasks.csv_rows import COLUMNS, SURPLUS, Row, columns_of, csv_rows, name_of_column
+from stylize.stylizers import DEFAULT
+from stylize.tasks import row_settings
+from stylize.tasks.csv_rows import COLUMNS, SURPLUS, Row, columns_of, csv_rows, name_of_column, unused
 from stylize.tasks.listing import identity_of, uri_of, version_of
 from stylize.tasks.task import Input, Pair
 
@@ -22,12 +24,24 @@ LOOK_AHEAD = 1024
 _AT_ONCE = 32
 
 
-def read(uri: str) -> Iterator[Pair]:
+@dataclass
+class Seen:
+    """What was seen of a list while it was read."""
+
+    unused: list[str] = field(default_factory=list)
+    """Columns that mean nothing here."""
+    asked: dict[str, int] = field(default_factory=dict)
+    """What rows ask for beyond a pair, `style_uris` for several artworks, and the first row that does."""
+
+
+def read(uri: str, stylizer: str = DEFAULT, seen: Seen | None = None) -> Iterator[Pair]:
     """Read pairs from a CSV or Parquet file, here or in an object store; relative paths are taken from its folder.
 
-    Objects have no identity yet: `with_versions` asks for it. A row that cannot be used is a pair whose input says
-    why. Raises UsageError for a file that cannot be used: it names the file and shows the header that was seen.
+    stylizer: the method, which knows what `alpha` may be. Objects have no identity yet: `with_versions` asks for it. A
+    row that cannot be used is a pair whose input says why. Raises UsageError for a file that cannot be used: it names
+    the file and shows the header that was seen.
     """
+    seen = seen if seen is not None else Seen()
     where = locate(uri)
     if isinstance(where, LocalPath):
         where = LocalPath(existing(where.path))
@@ -35,46 +49,67 @@ def read(uri: str) -> Iterator[Pair]:
             raise UsageError(f"manifest: no such file: {one_line(uri)}")
     folder = where.absolute().parent
     with local_copy(where) as path:
-        rows = _rows(path, uri)
+        rows = _rows(path, uri, seen.unused.extend)
         number = 0
         for number, row in rows:
-            yield _pair(row, f"{one_line(uri)}: row {number}", number, folder)
+            for name in row_settings.asked(row):
+                seen.asked.setdefault(name, number)
+            yield _pair(row, f"{one_line(uri)}: row {number}", number, folder, stylizer)
         if number == 0:
             raise UsageError(f"manifest {one_line(uri)}: no rows below its header")
 
 
-def _rows(path: Path, uri: str) -> Iterator[tuple[int, Row]]:
+def refuse_impossible(uri: str, stylizer: str, seen: Seen) -> None:
+    """Raise UsageError where rows of the list ask for what the method has not, naming the first that does."""
+    for name, number in seen.asked.items():
+        if against := row_settings.cannot(stylizer, name):
+            raise UsageError(f"manifest {one_line(uri)}: row {number} gives {name}, but {against}")
+
+
+def _rows(path: Path, uri: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv", ".txt"):
-        return csv_rows(path, uri)
+        return csv_rows(path, uri, on_unused)
     if suffix == ".parquet":
-        return _parquet_rows(path, uri)
+        return _parquet_rows(path, uri, on_unused)
     raise UsageError(f"manifest {one_line(uri)}: expected a .csv, .tsv or .parquet file")
 
 
-def _pair(row: Row, where: str, number: int, folder: Location) -> Pair:
+def _pair(row: Row, where: str, number: int, folder: Location, stylizer: str) -> Pair:
     """Return a row's pair. where: how a bad row is called in place of what it lists."""
-    inputs = []
-    for role in ("content", "style"):
-        problem = row.get(SURPLUS) or (None if row.get(f"{role}_uri") else f"row {number} has no {role}_uri")
-        try:
-            if problem is None:
-                inputs.append(_listed(str(row[f"{role}_uri"]), row.get(f"{role}_type"), folder))
-                continue
-        except UsageError as error:
-            problem = f"row {number}: {error}"
-        inputs.append(Input(where, "missing", None, f"manifest: {problem}"))
-    return Pair(*inputs)
+
+    def bad(problem: str | UsageError) -> Input:
+        text = f"row {number}: {problem}" if isinstance(problem, UsageError) else problem
+        return Input(where, "missing", None, f"manifest: {text}")
+
+    if surplus := row.get(SURPLUS):
+        return Pair(bad(surplus), bad(surplus))
+    shares: tuple[float, ...] = ()
+    try:
+        listed = row_settings.artworks(row)
+        styles = [_listed(one, row.get("style_type"), folder) for one in listed]
+        shares = row_settings.shares(row, len(styles)) if styles else ()
+    except UsageError as error:
+        styles = [bad(error)]
+    styles = styles or [bad(f"row {number} has no style_uri")]
+    try:
+        given = row.get("content_uri")
+        content = _listed(str(given), row.get("content_type"), folder) if given else None
+        own = row_settings.own_settings(row, stylizer)
+    except UsageError as error:
+        content, own = bad(error), ()
+    return Pair(content or bad(f"row {number} has no content_uri"), styles[0], tuple(styles[1:]), shares, own)
 
 
 def with_versions(stream: Iterator[Pair]) -> Iterator[Pair]:
     """Return the same pairs; objects among them get the identity that their store tells, many asked for at once."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         while chunk := list(itertools.islice(stream, LOOK_AHEAD)):
-            asked = {one.uri for pair in chunk for one in (pair.content, pair.style) if not one.identity}
+            asked = {one.uri for pair in chunk for one in (pair.content, *pair.styles) if not one.identity}
             known = dict(zip(asked, pool.map(_version, asked), strict=True))
             for pair in chunk:
-                yield Pair(_known(pair.content, known), _known(pair.style, known))
+                content, style, *others = (_known(one, known) for one in (pair.content, *pair.styles))
+                yield replace(pair, content=content, style=style, others=tuple(others))
 
 
 def _known(one: Input, known: dict[str, str]) -> Input:
@@ -100,13 +135,14 @@ def _listed(uri: str, named_type: Any, folder: Location) -> Input:
     return Input(text, identity_of(path), type_)
 
 
-def _parquet_rows(path: Path, uri: str) -> Iterator[tuple[int, Row]]:
+def _parquet_rows(path: Path, uri: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
             names = columns_of(file.schema_arrow.names, uri)
+            on_unused(unused(names))
             wanted = [name for name in file.schema_arrow.names if name_of_column(name) in COLUMNS]
             number = 0
             for batch in file.iter_batches(4096, columns=wanted):

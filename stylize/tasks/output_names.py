@@ -57,7 +57,7 @@ class OutputNames:
     def name(self, pair: Pair, task_id: str) -> str:
         """Return the name below OUT/images, suffix and all."""
         photo = naming.mirrored(pair.content.uri, self._content_root)
-        style = naming.mirrored(pair.style.uri, self._style_root)
+        style = naming.mirrored_together([one.uri for one in pair.styles], self._style_root)
         name = self._fill(photo, style, task_id, keyed=False)
         number = _number(naming.same_file(name))
         if number in self._given or self._in_use.is_anothers(name, task_id):

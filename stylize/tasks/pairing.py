@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stylize.config import JobConfig
-from stylize.errors import UsageError
+from stylize.errors import UsageError, one_line
 from stylize.io.location import Location, locate
 from stylize.io.out_folder import refuse_results
 from stylize.tasks import manifest
@@ -21,7 +21,7 @@ from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import FileKind, count_files, files_in, nothing_in, root_of
 from stylize.tasks.manifest import LOOK_AHEAD
 from stylize.tasks.selection import Selection
-from stylize.tasks.task import Input, Pair, Task, digest_of, make_task
+from stylize.tasks.task import Input, Pair, Task, digest_of, make_task, settings_of
 
 Numbers = npt.NDArray[np.uint64]
 
@@ -56,7 +56,8 @@ def pairs(config: JobConfig, style_kind: FileKind = "images") -> Iterator[Pair]:
     in; while the pairs are read, for folders of different sizes under `zip` and a bad manifest.
     """
     if config.manifest is not None:
-        return grouped_by_style(manifest.with_versions(in_shard(manifest.read(config.manifest), config.shard)))
+        rows = manifest.read(config.manifest, config.stylizer)
+        return grouped_by_style(manifest.with_versions(in_shard(rows, config.shard)))
     content, styles = _folders(config, style_kind)
     photos, artworks = partial(files_in, content, "images", _selected(config)), partial(files_in, styles, style_kind)
     kinds: tuple[FileKind, FileKind] = ("images", style_kind)
@@ -101,7 +102,7 @@ def count(config: JobConfig, style_kind: FileKind = "images") -> int:
 def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
     """Count the pairs and what is left out, in one pass over names (a shard's: over pairs). Raises as `pairs` does."""
     if config.manifest is not None:
-        return Survey(sum(1 for _ in in_shard(manifest.read(config.manifest), config.shard)))
+        return _manifest_survey(config, config.manifest)
     roots, skipped = _folders(config, style_kind), (LeftOut(), LeftOut())
     content = count_files(roots[0], "images", _selected(config), skipped[0])
     styles = count_files(roots[1], style_kind, left_out=skipped[1])
@@ -116,6 +117,23 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
     if config.pairing == "random" and styles < config.styles_per_photo:
         notes += (f"STYLES has {styles} artworks only: each photo meets them all",)
     return Survey(number, *skipped, notes=notes)
+
+
+def _manifest_survey(config: JobConfig, uri: str) -> Survey:
+    seen = manifest.Seen()
+    number, bad, first = 0, 0, None
+    for pair in in_shard(manifest.read(uri, config.stylizer, seen), config.shard):
+        number += 1
+        if problem := pair.problem:
+            bad, first = bad + 1, first or problem
+    manifest.refuse_impossible(uri, config.stylizer, seen)
+    notes = []
+    if names := ", ".join(map(one_line, seen.unused)):
+        notes.append(f"manifest: column{'s' * (len(seen.unused) > 1)} not used: {names}")
+    if first:
+        told = first.removeprefix("manifest: ")
+        notes.append(f"manifest: {bad} row{'s' * (bad > 1)} cannot be used{', the first' * (bad > 1)}: {told}")
+    return Survey(number, notes=tuple(notes))
 
 
 def _notes(config: JobConfig, content: Location, styles: Location, style_kind: FileKind) -> tuple[str, ...]:
@@ -173,12 +191,17 @@ def _mixed(numbers: Numbers) -> Numbers:
 
 
 def grouped_by_style(stream: Iterator[Pair]) -> Iterator[Pair]:
-    """Return the same pairs, reordered in each LOOK_AHEAD of them so that those of one style follow each other."""
+    """Return the same pairs, reordered in each LOOK_AHEAD of them so that those of one style follow each other.
+
+    Among those, pairs with the same settings of their own do, as they may share a call of the method.
+    """
     while chunk := list(itertools.islice(stream, LOOK_AHEAD)):
-        by_style: dict[str, list[Pair]] = {}
+        by_style: dict[Any, dict[Any, list[Pair]]] = {}
         for pair in chunk:
-            by_style.setdefault(pair.style.uri, []).append(pair)
-        yield from itertools.chain.from_iterable(by_style.values())
+            alike = by_style.setdefault((pair.style.uri, pair.others, pair.shares), {})
+            alike.setdefault(pair.own, []).append(pair)
+        for alike in by_style.values():
+            yield from itertools.chain.from_iterable(alike.values())
 
 
 def tasks(
@@ -190,7 +213,10 @@ def tasks(
 ) -> Iterator[Task]:
     """Return a task for each pair. `settings` and weights are part of its key, `suffix` is its image's format.
 
-    name: as in `make_task`.
+    What a pair says of itself counts in place of a run's `settings`. name: as in `make_task`.
     """
     shared = digest_of([settings, weights_sha256])
-    return (make_task(pair, shared, suffix, name=name) for pair in stream)
+    for pair in stream:
+        own = pair.own or pair.shares
+        digest = digest_of([settings_of(settings, pair.own, pair.shares), weights_sha256]) if own else shared
+        yield make_task(pair, digest, suffix, name=name)

@@ -10,6 +10,9 @@ from typing import Any
 
 from stylize.naming import keyed_name
 
+Own = tuple[tuple[str, Any], ...]
+"""Settings of one pair, by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -24,10 +27,31 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A photo and the artwork it is to take its style from."""
+    """A photo and the artwork it is to take its style from, or several; a list of pairs may say more of each."""
 
     content: Input
     style: Input
+    others: tuple[Input, ...] = ()
+    """Artworks whose styles are mixed with that of `style`."""
+    shares: tuple[float, ...] = ()
+    """The weights of `style` and the others, where there are any."""
+    own: Own = ()
+    """Settings of this pair alone, in place of the run's."""
+
+    @property
+    def styles(self) -> tuple[Input, ...]:
+        """All artworks."""
+        return (self.style, *self.others)
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be done, where a list of pairs shows that already."""
+        return next((one.problem for one in (self.content, *self.styles) if one.problem), None)
+
+    @property
+    def style_uris(self) -> str | None:
+        """What the column of that name holds: all artworks as JSON, None for a single one."""
+        return json.dumps([one.uri for one in self.styles], ensure_ascii=False) if self.others else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +65,19 @@ class Task:
     variant: str | None = None
     """What a sweep calls its method and settings."""
     repeat: int | None = None
+
+
+def settings_of(settings: dict[str, Any], own_settings: Own, shares: tuple[float, ...]) -> dict[str, Any]:
+    """Return what decides the result of a pair: a run's `result_settings`, the pair's own in place of them.
+
+    So a pair with a setting of its own is the task that it would be in a run of that setting.
+    """
+    own = dict(own_settings)
+    if own:
+        of_method = settings["settings"]
+        given = {name: value for name, value in own.items() if name not in settings or name in of_method}
+        settings = settings | {name: own[name] for name in settings.keys() & own} | {"settings": of_method | given}
+    return settings | {"style_weights": list(shares)} if shares else settings
 
 
 def digest_of(what: list[Any]) -> hashlib._Hash:
@@ -57,12 +94,12 @@ def make_task(
     variant: str | None = None,
     repeat: int | None = None,
 ) -> Task:
-    """Return the pair's task. Its key hashes what is `shared` and both inputs' URI and identity.
+    """Return the pair's task. Its key hashes what is `shared` and all inputs' URI and identity.
 
     `name` gives a pair and a key the result's name, suffix and all; None: one with the key in it.
     """
     digest = shared.copy()
-    for one in (pair.content, pair.style):
+    for one in (pair.content, *pair.styles):
         digest.update(f"\0{one.uri}\0{one.identity}".encode())
     task_id = digest.hexdigest()
     own = name(pair, task_id) if name else keyed_name(pair.content.uri, pair.style.uri, task_id, suffix)

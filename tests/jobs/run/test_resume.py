@@ -28,7 +28,7 @@ def test_a_pair_listed_twice_is_one_task_and_no_earlier_runs(tmp_path: Path) -> 
 def test_a_failed_row_that_is_kept_counts_as_what_it_is(tmp_path: Path) -> None:
     stats = RunStats(2)
     config = JobConfig(content="c", styles="s", out=str(tmp_path))
-    failed = [Failed(key(1), "oom", "1:ok", "style", None)]
+    failed = [Failed(key(1), "oom", "1:ok", "style", None, None)]
     assert list(Resume({key(1), key(2)}, failed, stats, config).pending([task(1), task(2)])) == []
     assert stats.counts == {"ok": 1, "oom": 1}
 
@@ -36,14 +36,17 @@ def test_a_failed_row_that_is_kept_counts_as_what_it_is(tmp_path: Path) -> None:
 def test_a_failed_row_is_superseded_by_one_of_the_same_pair_and_settings_alone(tmp_path: Path) -> None:
     config = JobConfig(content="c", styles="s", out=str(tmp_path))
     same, other = (json.dumps(config.result_settings() | more) for more in ({}, {"seed": 7}))
-    failed = [Failed(b"old", "corrupt", "1:ok", "style", same), Failed(b"else", "corrupt", "2:ok", "style", other)]
+    failed = [
+        Failed(b"old", "corrupt", "1:ok", "style", None, same),
+        Failed(b"else", "corrupt", "2:ok", "style", None, other),
+    ]
     resume = Resume(set(), failed, RunStats(3), config)
-    batch = to_batch([row(task(n), "ok") | {"style_uri": "style"} for n in (1, 2, 3)])
+    batch = to_batch([row(task(n), "ok") | {"style_uri": "style", "settings_json": same} for n in (1, 2, 3)])
     assert list(resume.superseded(batch)) == [b"old"]
     assert list(resume.superseded(batch)) == []
 
 
 def test_without_a_jobs_settings_no_other_tasks_row_is_superseded() -> None:
-    failed = [Failed(b"old", "corrupt", "1:ok", "style", None)]
+    failed = [Failed(b"old", "corrupt", "1:ok", "style", None, None)]
     batch = to_batch([row(task(1), "ok") | {"style_uri": "style"}])
     assert list(Resume(set(), failed, RunStats(1)).superseded(batch)) == []
