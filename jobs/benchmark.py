@@ -40,14 +40,14 @@ def main(argv: Sequence[str]) -> int:
     changes = {name: value for name in CHANGED if (value := getattr(given, name))}
     plan = with_paths(sweep.read(_sweep_path(given.sweep), changes), given.weights)
     out = absolute_uri(given.out)
-    on_cluster = address_of(given.address) is not None and not given.dry_run
+    on_cluster = address_of(given.address) is not None
     if on_cluster and plan.cpus_per_actor is None and not plan.gpus_per_actor:
         raise UsageError(f"{given.sweep}: on a cluster a sweep says what a worker takes: add cpus_per_actor to it")
     # What the caller got wrong is said before OUT is made.
     inputs.check(plan, out)
     resolved = resolve(plan, out)
     if given.dry_run:
-        dry_run(resolved, given.rows_from, given.retry_failed)
+        dry_run(resolved, given.rows_from, given.retry_failed, given.address, _say)
         return cli.EXIT_OK
     counts = measure(
         resolved,
@@ -55,11 +55,15 @@ def main(argv: Sequence[str]) -> int:
         retry_failed=given.retry_failed,
         address=given.address,
         progress=given.progress,
-        note=lambda text: print(text, flush=True),
+        note=_say,
     )
     print(f"rows:    {one_line(Folder(out).at('rows'))}")
     print(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT")
-    print(", ".join(f"{n} {status}" for status, n in counts.items()))
+    ok = counts.get("ok", 0)
+    print(f"{ok} ok, {sum(counts.values()) - ok} not ok")
+    for status, n in sorted(counts.items()):
+        if status != "ok":
+            print(f"  {status}: {n}")
     return cli.EXIT_OK if set(counts) <= {"ok"} else cli.EXIT_NOT_ALL_OK
 
 
@@ -101,6 +105,10 @@ def parser() -> cli.Parser:
         help="how far it is: a bar or lines; auto: a bar on a terminal (default auto)",
     )  # fmt: skip
     return parser
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def _sweep_path(word: str) -> Path:

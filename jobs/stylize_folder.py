@@ -22,6 +22,7 @@ from jobs.run.result import RunResult
 from stylize import cli
 from stylize.config import JobConfig
 from stylize.errors import one_line
+from stylize.validation import Origin
 
 PATHS = ("content", "styles", "out")
 
@@ -31,9 +32,9 @@ def main(argv: Sequence[str]) -> int:
     call = parse(argv)
     progress = str(call.values.get("progress", JobConfig.model_fields["progress"].default))
     with json_lines.apart(progress):
-        config = resolve(call.values, _say, ask_cluster=not call.dry_run, origins=call.origins)
+        config = resolve(call.values, _say, origins=call.origins)
         if call.dry_run:
-            dry_run(config, call.retry_failed, call.redo)
+            dry_run(config, call.retry_failed, call.redo, _say)
             return cli.EXIT_OK
         command = shlex.join(["python", "-m", "jobs.stylize_folder", *argv])
         result = restyle(config, command, call.retry_failed, _say, call.redo)
@@ -66,7 +67,7 @@ def run(
     told = ", ".join(f"{name}={value!r}" for name, value in values.items())
     note = _say if progress != "off" else _say_nothing
     with json_lines.apart(progress):
-        config = resolve(values | {"progress": progress}, note)
+        config = resolve(values | {"progress": progress}, note, origins={name: Origin(name) for name in PATHS})
         result = restyle(config, f"jobs.stylize_folder.run({told})", retry_failed, note, redo)
         json_lines.finished(progress, result.out, result.counts, result.exit_status)
     return result

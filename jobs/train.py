@@ -26,6 +26,7 @@ from stylize.io.location import LocalPath
 from stylize.io.out_folder import TRAINING, refuse_foreign, refuse_results
 from stylize.measure import hardware
 from stylize.results.output_lock import OutputLock
+from stylize.validation import Origin
 
 if TYPE_CHECKING:
     from stylize.training.config import TrainConfig
@@ -69,7 +70,8 @@ def _config(argv: Sequence[str]) -> TrainConfig:
     for name, title in positional.items():
         parser.group(title).add_argument(name, metavar=name.upper(), help=TrainConfig.model_fields[name].description)
     cli.add_model(parser, TrainConfig, GROUPS, skip=tuple(positional))
-    config = configure(vars(parser.parse_args(argv)))
+    origins = {name: Origin(cli.flag(name)) for name in TrainConfig.model_fields}
+    config = configure(vars(parser.parse_args(argv)), origins)
     return config.model_copy(update={name: value.resolve() for name, value in config if isinstance(value, Path)})
 
 

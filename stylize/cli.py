@@ -72,13 +72,13 @@ class Parser(argparse.ArgumentParser):
             hint = f"did you mean {near}?" if near else "--help lists the options"
             if not near and "--set" in known:
                 hint += "; a setting of the method is given as --set alpha=0.6"
-            self.exit(EXIT_USAGE, f"{self.prog}: unknown option {one_line(options[0])}; {hint}\n")
+            self.exit(EXIT_USAGE, f"error: unknown option {one_line(options[0])}; {hint}\n")
         if rest:
             self.error(f"{one_line(rest[0])} is one argument too many")
 
     def error(self, message: str) -> Any:
         """Exit with one line and no usage."""
-        self.exit(EXIT_USAGE, f"{self.prog}: {message} (--help lists the options)\n")
+        self.exit(EXIT_USAGE, f"error: {message} (--help lists the options)\n")
 
 
 class _Help(argparse.HelpFormatter):
@@ -101,19 +101,24 @@ def _add_field(home: argparse._ActionsContainer, name: str, field: FieldInfo) ->
     text = f"{field.description or ''}{default}".replace("%", "%%")
     options: dict[str, Any] = {"help": text, "default": argparse.SUPPRESS, "dest": name}
     if field.annotation is bool:
-        home.add_argument("--" + name.replace("_", "-"), action="store_true", **(options | {"help": field.description}))
+        home.add_argument(flag(name), action="store_true", **(options | {"help": field.description}))
         return
     if get_origin(field.annotation) is dict:
         home.add_argument("--set", action="append", metavar="NAME=VALUE", **options)
         return
     if get_origin(field.annotation) is tuple:
-        home.add_argument("--" + name.replace("_", "-"), action="append", metavar=_metavar(field), **options)
+        home.add_argument(flag(name), action="append", metavar=_metavar(field), **options)
         return
     if choices := _choices(field.annotation):
         options |= {"choices": choices}
     else:
         options |= {"metavar": _metavar(field), "type": _value if _nullable(field.annotation) else str}
-    home.add_argument("--" + name.replace("_", "-"), **options)
+    home.add_argument(flag(name), **options)
+
+
+def flag(name: str) -> str:
+    """Return what the command line calls a setting."""
+    return "--set" if name == "settings" else "--" + name.replace("_", "-")
 
 
 def pairs_to_dict(given: list[str]) -> dict[str, Any]:

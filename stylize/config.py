@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from stylize.cli import Groups, Metavar, PathText
 from stylize.errors import UsageError
@@ -35,6 +35,7 @@ class JobConfig(BaseModel):
     """What to restyle, with what, to where. Frozen; an unknown name is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    _origins: Origins = PrivateAttr(default_factory=dict)
 
     content: str | None = Field(None, description="folder of photos; subfolders are content types")
     styles: str | None = Field(None, description="folder of artworks; subfolders are style types")
@@ -215,6 +216,15 @@ class JobConfig(BaseModel):
             raise ValueError("give CONTENT and STYLES, or --manifest FILE, not both")
         return self
 
+    def called(self, name: str) -> str:
+        """Return what a message is to call a setting: as it was given, such as --quality."""
+        default = name.upper() if name in ("content", "styles", "out") else name
+        return str(self._origins.get(name, default))
+
+    def called_resources(self) -> tuple[str, str]:
+        """Return what a message is to call the settings of what a worker takes."""
+        return self.called("cpus_per_actor"), self.called("gpus_per_actor")
+
     def input_roots(self) -> tuple[str | None, str | None]:
         """Return what photos and what artworks lie below: CONTENT and STYLES, or the manifest's folder for both."""
         if self.manifest is None:
@@ -240,6 +250,8 @@ class JobConfig(BaseModel):
 def build(values: dict[str, Any], origins: Origins | None = None) -> JobConfig:
     """Return a validated config. Raises UsageError: one line that names the setting, what is wrong, what is known.
 
-    origins: how the settings were given, for that line.
+    origins: how the settings were given, for that line and for what the config is asked to call them later.
     """
-    return validated(JobConfig, values, origins=origins)
+    config = validated(JobConfig, values, origins=origins)
+    config._origins = origins or {}
+    return config

@@ -72,7 +72,7 @@ def test_number_path_choice_and_setting_have_their_metavars() -> None:
 )
 def test_mistyped_option_is_asked_after(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     option = word.partition("=")[0]
-    assert refusal(capsys, [word, "5"]) == f"made: unknown option {option}; did you mean {meant}?\n"
+    assert refusal(capsys, [word, "5"]) == f"error: unknown option {option}; did you mean {meant}?\n"
 
 
 def test_option_that_is_like_none_may_be_a_setting_of_the_method(capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +82,7 @@ def test_option_that_is_like_none_may_be_a_setting_of_the_method(capsys: pytest.
 
 
 def test_argument_too_many_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "made: surplus is one argument too many" in refusal(capsys, ["surplus"])
+    assert "error: surplus is one argument too many" in refusal(capsys, ["surplus"])
 
 
 def test_none_takes_a_value_away_and_words_of_set_are_read_as_yaml() -> None:

@@ -56,14 +56,14 @@ class Reporter:
                 TextColumn(self.verb),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("[red]{task.fields[failed]}"),
+                TextColumn("[red]{task.fields[not_ok]}"),
                 TextColumn("{task.fields[rate]}"),
                 TimeElapsedColumn(),
                 TextColumn("{task.fields[left]}"),
                 console=Console(),
             )
             self._bar.start()
-            self._task = self._bar.add_task("", total=self.stats.total, failed="", rate="", left="")
+            self._task = self._bar.add_task("", total=self.stats.total, not_ok="", rate="", left="")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -94,10 +94,10 @@ class Reporter:
             print(text, flush=True)
 
     def line(self) -> str:
-        """Return `12 of 48 done (8 before), 1 failed, 3.4 images/s, 11 s left`."""
+        """Return `12 of 48 done (8 before), 1 not ok, 3.4 images/s, 11 s left`."""
         stats = self.stats
         before = f" ({stats.kept} before)" if stats.kept else ""
-        parts = (f"{stats.done} of {stats.total} done{before}", f"{self._failed()} failed", self._rate(), self._left())
+        parts = (f"{stats.done} of {stats.total} done{before}", f"{self._not_ok()} not ok", self._rate(), self._left())
         return ", ".join(part for part in parts if part)
 
     def _snapshot(self) -> Snapshot:
@@ -111,18 +111,19 @@ class Reporter:
     def _show(self) -> None:
         self._shown_at = time.monotonic()
         if self._bar is not None:
-            failed = f"{self._failed()} failed" if self._failed() else ""
+            not_ok = f"{self._not_ok()} not ok" if self._not_ok() else ""
             done, total = self.stats.done, self.stats.total
             self._bar.update(
-                self._task, completed=done, total=total, failed=failed, rate=self._rate(), left=self._left()
+                self._task, completed=done, total=total, not_ok=not_ok, rate=self._rate(), left=self._left()
             )
         elif self._mode == "plain":
             print(self.line(), flush=True)
         elif self._mode == "json":
             json_lines.progress(self._snapshot())
 
-    def _failed(self) -> int:
-        return sum(self.stats.failed.values())
+    def _not_ok(self) -> int:
+        """Return how many images are not ok, those of earlier runs included, as the end of the run counts them."""
+        return sum(number for status, number in self.stats.counts.items() if status != "ok")
 
     def _rate(self) -> str:
         rate = self.stats.images_per_s()

@@ -38,12 +38,13 @@ def parse(argv: Sequence[str]) -> Call:
     paths, file = given.pop("paths"), given.pop("config")
     switches = {name: given.pop(name) for name in ("dry_run", "retry_failed", "redo", "allow_failed")}
     values = _settings_in(local_path(file)) if file else {}
-    origins = {name: Origin(str(name), file) for name in values}
+    origins = {name: _called(name) for name in JobConfig.model_fields}
+    origins |= {name: Origin(str(name), file) for name in values}
     if "settings" in given:
         own = values.get("settings")
         given["settings"] = (own if isinstance(own, dict) else {}) | cli.pairs_to_dict(given["settings"])
     given |= _named(paths, either="weights" in given or bool(values.get("weights")))
-    origins |= {name: Origin(_flag(name)) for name in given}
+    origins |= {name: _called(name) for name in given}
     values |= given
     if "out" not in values:
         raise UsageError("no OUT given: expected CONTENT STYLES OUT, or --manifest FILE and OUT")
@@ -101,8 +102,6 @@ def _named(paths: list[str], either: bool) -> dict[str, str]:
     return dict(zip(names, paths, strict=True))
 
 
-def _flag(name: str) -> str:
+def _called(name: str) -> Origin:
     """Return what the command line calls a setting."""
-    if name in PATHS:
-        return name.upper()
-    return "--set" if name == "settings" else "--" + name.replace("_", "-")
+    return Origin(name.upper() if name in PATHS else cli.flag(name))

@@ -8,11 +8,13 @@ from typing import Any
 
 from jobs.progress import json_lines
 from jobs.progress.stats import RunStats
-from jobs.run.output_dir import rows_at_hand
+from jobs.run.output_dir import refuse_in_use, rows_at_hand
 from jobs.run.pictures import pictures_in
 from jobs.run.resolve import ResolvedConfig
 from jobs.run.resume import Resume, finished_in, refuse_other_shard
 from jobs.run.touched import COLUMNS, TouchedFiles
+from jobs.scheduler import preflight
+from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
 from stylize import cli, downloads
 from stylize.downloads import NotDownloadedError
 from stylize.errors import one_line
@@ -63,7 +65,8 @@ class Outlook:
         yield f"{self.photos} photos, {self.size_bytes / 1e6:.1f} MB; long side {side}"
         yield from self.notes
         yield from self.downloads
-        yield f"into {self.out}, where {self.kept} have rows that would be kept; nothing was written"
+        done = f"; {self.kept} of the pairs have their row there and are not done again" if self.kept else ""
+        yield f"into {one_line(self.out)}{done}; nothing was written"
 
 
 class _Sample:
@@ -89,13 +92,16 @@ class _Sample:
             yield pair
 
 
-def dry_run(config: ResolvedConfig, retry_failed: bool, redo: bool = False) -> None:
+def dry_run(
+    config: ResolvedConfig, retry_failed: bool, redo: bool = False, note: Callable[[str], None] = lambda text: None
+) -> None:
     """Print what a run would do, as one JSON object under `--progress json`; nothing is written or downloaded.
 
-    Raises UsageError and CannotContinueError where a run would.
+    `note` gets a line if there is something to wait for. Raises UsageError and CannotContinueError where a run would.
     """
     config.check()
-    outlook = _outlook(config, retry_failed, redo)
+    outlook = _outlook(config, retry_failed, redo, note)
+    _ask_cluster(config, outlook)
     if config.job.progress == "json":
         json_lines.emit("dry_run", status=cli.EXIT_OK, **asdict(outlook))
         return
@@ -103,9 +109,19 @@ def dry_run(config: ResolvedConfig, retry_failed: bool, redo: bool = False) -> N
         print(line)
 
 
-def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool) -> Outlook:
+def _ask_cluster(config: ResolvedConfig, outlook: Outlook) -> None:
+    """Note what a cluster's machines have. Raises as `check_nodes` does where one does not see the inputs."""
+    job, first = config.job, next(config.pairs(), None)
+    if joins_cluster(job.address) and first is not None:
+        with local_or_cluster(job.address):
+            required = preflight.requirements(job, first, None)
+            preflight.check_nodes(config.scheduler_options(), required, outlook.notes.append)
+
+
+def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Callable[[str], None]) -> Outlook:
     survey, job = config.survey(), config.job
-    refuse_foreign(job.out)
+    refuse_foreign(job.out, role=job.called("out"))
+    refuse_in_use(job.out, note)
     outlook = Outlook(
         out=job.out,
         stylizer=job.stylizer,

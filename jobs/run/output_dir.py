@@ -17,7 +17,8 @@ from pathlib import Path
 from stylize.errors import StylizeError, UsageError, one_line
 from stylize.io.files import Folder, cannot_write, is_empty
 from stylize.io.location import LocalPath, ObjectUri, absolute, local_path, locate
-from stylize.results import run_record
+from stylize.io.store_errors import read_or_end
+from stylize.results import output_lock, run_record
 from stylize.results.output_lease import OutputLease
 from stylize.results.output_lock import OutputLock
 from stylize.results.remote_parts import Mirror, copy_run
@@ -26,27 +27,27 @@ from stylize.results.run_record import RunRecord
 _COPY, _IN_USE = "stylize-rows-", ".in-use"
 
 
-def absolute_out(uri: str) -> Path:
-    """OUT as an absolute path. Raises UsageError for a relative one in a submitted job's copy."""
+def absolute_out(uri: str, role: str = "OUT") -> Path:
+    """OUT as an absolute path. Raises UsageError, which calls it by its role, for a relative one in a job's copy."""
     try:
         out = local_path(uri)
     except UsageError as error:
-        raise UsageError(f"OUT: {error}") from None
+        raise UsageError(f"{role}: {error}") from None
     if not out.is_absolute() and _submitted():
         raise UsageError(
-            f"OUT {one_line(uri)!r} is relative: a submitted job runs in a temporary copy of the working "
+            f"{role} {one_line(uri)!r} is relative: a submitted job runs in a temporary copy of the working "
             "folder, and its results would be lost with it; give an absolute path"
         )
     return absolute(out)
 
 
-def absolute_uri(uri: str) -> str:
+def absolute_uri(uri: str, role: str = "OUT") -> str:
     """Return OUT's absolute path or its URI. Raises UsageError as `absolute_out` does."""
     where = locate(uri)
-    return str(where) if isinstance(where, ObjectUri) else str(absolute_out(uri))
+    return str(where) if isinstance(where, ObjectUri) else str(absolute_out(uri, role))
 
 
-def check_place(uri: str) -> None:
+def check_place(uri: str, role: str = "OUT") -> None:
     """Raise UsageError where OUT is no folder or lies below none, CannotContinueError where it may not be written.
 
     Of one in an object store nothing is known before it is opened.
@@ -56,7 +57,7 @@ def check_place(uri: str) -> None:
         return
     above = next(path for path in (where.path, *where.path.parents) if path.exists())
     if not above.is_dir():
-        raise UsageError(f"OUT: {one_line(above)} is a file; give a folder")
+        raise UsageError(f"{role}: {one_line(above)} is a file; give a folder")
     if not os.access(above, os.W_OK | os.X_OK):
         raise cannot_write(above, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
@@ -120,6 +121,16 @@ def rows_at_hand(uri: str) -> Iterator[Path]:
     with _copies() as copy, _called({copy: uri}):
         copy_run(uri, copy, empty=True)
         yield copy
+
+
+def refuse_in_use(uri: str, note: Callable[[str], None]) -> None:
+    """Raise CannotContinueError if another driver holds OUT. Nothing is changed; `note` as in `open_output`."""
+    where = locate(uri)
+    if isinstance(where, LocalPath):
+        output_lock.refuse_in_use(where.path)
+        return
+    with read_or_end():
+        OutputLease(str(where), note).refuse_in_use()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 from jobs.run.output_dir import absolute_input, absolute_uri, check_place
 from jobs.scheduler import preflight
-from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
+from jobs.scheduler.ray_runtime import check_room, joins_cluster, local_or_cluster
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize import config as configs
@@ -62,8 +62,9 @@ class ResolvedConfig:
 
         Raises UsageError, WeightsError; CannotContinueError for an OUT that may not be written.
         """
-        check_place(self.job.out)
+        check_place(self.job.out, self.job.called("out"))
         _check_device(self.job)
+        check_room(self.job.address, self.job.cpus_per_actor, self.job.gpus_per_actor, self.job.called_resources())
         with downloads.forbidden(), contextlib.suppress(NotDownloadedError):
             self.check_scores()
 
@@ -110,12 +111,11 @@ class ResolvedConfig:
 def resolve(
     values: dict[str, Any],
     note: Callable[[str], None],
-    ask_cluster: bool = True,
     origins: Origins | None = None,
 ) -> ResolvedConfig:
     """Return the settings by name as a run needs them; `note` gets a line about one that has no effect.
 
-    ask_cluster: in isolated mode, a cluster is asked for its machines' CPUs where their number is not given.
+    In isolated mode, a cluster is asked for its machines' CPUs where their number is not given.
     origins: how the settings were given, for messages.
     Raises UsageError; CannotContinueError for a cluster that does not answer.
     """
@@ -124,12 +124,13 @@ def resolve(
     checkpoints = config.weights != RANDOM and _styles_are_weights(config.stylizer)
     if checkpoints and config.weights is not None:
         if config.manifest is not None:
-            raise UsageError(f"{config.stylizer}: a manifest's style_uri names the checkpoint; leave --weights out")
+            leave = f"leave {config.called('weights')} out"
+            raise UsageError(f"{config.stylizer}: a manifest's style_uri names the checkpoint; {leave}")
         if changes["styles"] != changes["weights"]:
             note(f"{config.stylizer}'s styles are its checkpoints, {changes['weights']}: {config.styles} is not used")
         changes |= {"styles": changes["weights"], "weights": None}
     if config.measure_mode == "isolated":
-        changes |= _whole_device(config, ask_cluster)
+        changes |= _whole_device(config)
     return ResolvedConfig(config.model_copy(update=changes), "checkpoints" if checkpoints else "images")
 
 
@@ -138,16 +139,19 @@ def _check_device(job: JobConfig) -> None:
 
     usable = find(job.stylizer).precisions
     if job.precision not in ("auto", *usable):
-        raise UsageError(f"{job.stylizer} does not run in {job.precision}; choose one of: {', '.join(usable)}")
+        given = f"{job.called('precision')} {job.precision}"
+        raise UsageError(f"{given}: {job.stylizer} does not run in it; choose one of: {', '.join(usable)}")
     if job.device_name() != "cuda":
         return
     if job.precision == "int8":
-        raise UsageError("int8 runs on x86 CPUs alone; give another precision, or device cpu")
+        cpu = f"{job.called('device')} cpu"
+        raise UsageError(f"{job.called('precision')} int8: it runs on x86 CPUs alone; give another one, or {cpu}")
     if not joins_cluster(job.address):
         import torch
 
         if not torch.cuda.is_available():
-            raise UsageError("torch sees no CUDA device here; give device cpu, or the address of a cluster with GPUs")
+            cpu, cluster = f"{job.called('device')} cpu", f"{job.called('address')} of a cluster with GPUs"
+            raise UsageError(f"torch sees no CUDA device here; give {cpu}, or {cluster}")
 
 
 def _styles_for_weights(values: dict[str, Any]) -> dict[str, Any]:
@@ -169,23 +173,22 @@ def _absolute_paths(config: JobConfig) -> dict[str, Any]:
     """Return the paths as workers need them. Raises UsageError for a relative OUT in a submitted job's copy."""
     paths = {name: getattr(config, name) for name in _PATHS}
     given = {name: path for name, path in paths.items() if path is not None and path != _PATHS[name]}
-    return {"out": absolute_uri(config.out)} | {name: absolute_input(path) for name, path in given.items()}
+    return {"out": absolute_uri(config.out, config.called("out"))} | {
+        name: absolute_input(path) for name, path in given.items()
+    }
 
 
-def _whole_device(config: JobConfig, ask_cluster: bool) -> dict[str, Any]:
+def _whole_device(config: JobConfig) -> dict[str, Any]:
     """Return the CPUs of a whole machine for a worker, unless it takes a card or their number was given.
 
     Raises UsageError for a share of a card, and where a cluster's machines differ.
     """
     if config.gpus_per_actor % 1:
-        raise UsageError(
-            f"gpus_per_actor {config.gpus_per_actor:g} shares a card, which isolated mode rules out: give 1"
-        )
+        given = f"{config.called('gpus_per_actor')} {config.gpus_per_actor:g}"
+        raise UsageError(f"{given} shares a card, which isolated mode rules out: give 1")
     if config.gpus_per_actor or "cpus_per_actor" in config.model_fields_set:
         return {}
     if not joins_cluster(config.address):
         return {"cpus_per_actor": float(hardware.usable_cores())}
-    if not ask_cluster:
-        return {}
     with local_or_cluster(config.address):
-        return {"cpus_per_actor": preflight.cpus_per_node()}
+        return {"cpus_per_actor": preflight.cpus_per_node(config.called("cpus_per_actor"))}

@@ -45,7 +45,7 @@ def restyle(
     config.check()
     names = config.output_names()
     tasks, survey = config.tasks(config.pairs(), names), config.survey()
-    refuse_foreign(config.job.out)
+    refuse_foreign(config.job.out, role=config.job.called("out"))
     with signals.handle_signals(), open_output(config.job.out, note) as out:
         run_id, stats = new_run_id(), RunStats(survey.pairs)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
@@ -93,7 +93,7 @@ def _do_tasks(run: RunContext, config: ResolvedConfig, first: Task, others: Iter
     from jobs.progress.prometheus import Metrics
 
     job, run_id, options = config.job, run.record.run_id, config.scheduler_options()
-    ray = local_or_cluster(job.address, job.cpus_per_actor, job.gpus_per_actor)
+    ray = local_or_cluster(job.address, job.cpus_per_actor, job.gpus_per_actor, job.called_resources())
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
         if run.stats.kept:
             reporter.note("resuming: tasks that have rows already are not done again")

@@ -36,13 +36,16 @@ class Requirements:
     inputs: tuple[tuple[str, str], ...]
     """(role, URI) of files or folders that must be there."""
     out: str
-    token: str
+    token: str | None
+    """None: OUT is not looked at, as nobody holds it."""
 
     def missing(self) -> str | None:
         """Return the first thing this machine does not see, in a line that names both; None if all is there."""
         for role, uri in self.inputs:
             if (why := why_unreadable(uri)) is not None:
                 return f"{node_name()} does not see {role} {one_line(uri)} ({why})"
+        if self.token is None:
+            return None
         try:
             Fence(Folder(self.out), self.token)()
             _try_writing(Folder(self.out))
@@ -56,7 +59,7 @@ class Requirements:
             raise UnfitNodeError(line)
 
 
-def requirements(config: JobConfig, first: Pair, token: str, others: Iterable[JobConfig] = ()) -> Requirements:
+def requirements(config: JobConfig, first: Pair, token: str | None, others: Iterable[JobConfig] = ()) -> Requirements:
     """Return what nodes must see. The first pair's files stand for their folders, which every node must have alike.
 
     others: configs of the same run that may name more weights.
@@ -70,8 +73,8 @@ def requirements(config: JobConfig, first: Pair, token: str, others: Iterable[Jo
     return Requirements(tuple(seen), config.out, token)
 
 
-def cpus_per_node() -> float:
-    """Return how many CPUs each machine of the cluster has.
+def cpus_per_node(called: str) -> float:
+    """Return how many CPUs each machine of the cluster has. called: what a message calls the setting of a worker's.
 
     Raises UsageError where machines differ: a worker that takes a whole one would find no room on another, or a
     neighbour.
@@ -79,7 +82,7 @@ def cpus_per_node() -> float:
     sizes = {node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]} - {0.0}
     if len(sizes) != 1:
         listed = " and ".join(f"{size:g}" for size in sorted(sizes)) or "no"
-        raise UsageError(f"isolated mode: this cluster has machines of {listed} CPUs; give --cpus-per-actor")
+        raise UsageError(f"isolated mode: this cluster has machines of {listed} CPUs; give {called}")
     return float(sizes.pop())
 
 

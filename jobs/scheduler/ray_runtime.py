@@ -23,19 +23,22 @@ CONNECT_S = 10
 HEAD_SILENT_S = 20.0
 """How long the head may be out of reach. Ray itself would end this process after 60 s, without a line."""
 PROBE_S = 2.0
+Called = tuple[str, str]
+CALLED: Called = ("cpus_per_actor", "gpus_per_actor")
+"""What messages call the settings of a worker's CPUs and GPUs, unless the call named them otherwise."""
 END_S = 10.0
 """How long the main thread has to end the run after the head was lost, before the watch ends the process."""
 
 
 @contextlib.contextmanager
-def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0) -> Iterator[bool]:
+def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0, called: Called = CALLED) -> Iterator[bool]:
     """Start or join Ray, and leave it at the end, so that what it still prints comes before this job's last lines.
 
     Yields whether it is a cluster that was there before. If its head is lost, `shutdown` says so and SIGTERM's handler
     is called.
     """
     ours, joined = not ray.is_initialized(), joins_cluster(address)
-    start_ray(address, cpus, gpus)
+    start_ray(address, cpus, gpus, called)
     shared = address_of(address)
     # A Ray Client (ray://) sees the head's port for clients only.
     watched = ours and shared and not shared.startswith("ray://")
@@ -119,10 +122,11 @@ class HeadWatch:
         return None
 
 
-def start_ray(address: str | None, cpus: float = 0, gpus: float = 0) -> None:
+def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Called = CALLED) -> None:
     """Connect to the cluster that `address`, RAY_ADDRESS or a submitted job names, else start a local one.
 
-    cpus, gpus: what a worker takes. Raises UsageError if a local Ray has no room for one, as that cannot grow,
+    cpus, gpus: what a worker takes. called: what a message calls the settings of that.
+    Raises UsageError if a local Ray has no room for one, as that cannot grow,
     CannotContinueError if Ray cannot be reached or started.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -143,7 +147,7 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0) -> None:
         hint = "; if it asks for a token, set RAY_AUTH_MODE=token" if asks else ""
         raise CannotContinueError(f"{where} cannot be reached or started: {message_of(error)}{hint}") from None
     if address is None:
-        check_fits(cpus, gpus)
+        check_fits(cpus, gpus, called)
 
 
 @contextlib.contextmanager
@@ -175,11 +179,29 @@ def totals() -> str:
     return f"{have.get('CPU', 0):g} CPU and {have.get('GPU', 0):g} GPU"
 
 
-def check_fits(cpus: float, gpus: float) -> None:
+def check_room(address: str | None, cpus: float, gpus: float, called: Called = CALLED) -> None:
+    """Raise UsageError as `start_ray` would where a local Ray has no room for a worker, without starting one."""
+    if address_of(address) is not None:
+        return
+    if ray.is_initialized():
+        check_fits(cpus, gpus, called)
+        return
+    cores, cards = float(os.cpu_count() or 1), 0
+    if gpus:
+        import torch
+
+        cards = torch.cuda.device_count()
+    if cpus > cores or gpus > cards:
+        raise UsageError(_no_room(cpus, gpus, f"{cores:g} CPU and {cards} GPU", called))
+
+
+def _no_room(cpus: float, gpus: float, there: str, called: Called) -> str:
+    wanted = f"{cpus:g} CPU and {gpus:g} GPU"
+    return f"no machine here has {wanted} for a worker (there are {there}); lower {' or '.join(called)}"
+
+
+def check_fits(cpus: float, gpus: float, called: Called = CALLED) -> None:
     """Raise UsageError if no node of a cluster that cannot grow has room for a worker."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(n.get("CPU", 0) >= cpus and n.get("GPU", 0) >= gpus for n in nodes):
-        raise UsageError(
-            f"no machine here has {cpus:g} CPU and {gpus:g} GPU for a worker (there are {totals()}); "
-            "lower cpus_per_actor or gpus_per_actor"
-        )
+        raise UsageError(_no_room(cpus, gpus, totals(), called))

@@ -181,9 +181,9 @@ def method_settings(config: JobConfig) -> dict[str, Any]:
     settings = dict(config.settings)
     for name in ("weights", "device", "precision"):
         if name in settings:
-            raise UsageError(f"setting {name!r}: it is an option of its own; give --{name}")
+            raise UsageError(f"setting {name!r}: it is an option of its own; give {config.called(name)}")
     if "name" in settings:
-        raise UsageError("setting 'name': there is no such setting; --stylizer names the method")
+        raise UsageError(f"setting 'name': there is no such setting; {config.called('stylizer')} names the method")
     if "seed" in method.settings_type.model_fields:
         settings.setdefault("seed", config.seed)
     return settings

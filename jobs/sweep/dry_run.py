@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from jobs.progress.stats import RunStats
-from jobs.run.output_dir import rows_at_hand, run_folders
+from jobs.run.output_dir import refuse_in_use, rows_at_hand, run_folders
 from jobs.run.resume import Resume, finished_in
+from jobs.scheduler.ray_runtime import check_room
 from jobs.sweep import inputs
 from jobs.sweep.resolve import ResolvedSweep
+from stylize.errors import one_line
 from stylize.report import frame
 from stylize.report.estimate import Wanted, told
 from stylize.results.read import read_rows
 from stylize.tasks.sweep import variants
+from stylize.tasks.task import Pair
+
+SHOWN = 10
 
 
-def dry_run(sweep: ResolvedSweep, rows_from: str | None, retry_failed: bool) -> None:
-    """Print how much is left to do, and what that will take by the rows of OUT or, if given, of another run."""
+def dry_run(
+    sweep: ResolvedSweep, rows_from: str | None, retry_failed: bool, address: str | None, note: Callable[[str], None]
+) -> None:
+    """Print how much is left to do, and what that will take by the rows of OUT or, if given, of another run.
+
+    `note` gets a line if there is something to wait for. Raises UsageError and CannotContinueError where a run would.
+    """
+    most = max(sweep.plan.workers)
+    check_room(address, sweep.cpus * most, sweep.plan.gpus_per_actor * most)
+    refuse_in_use(sweep.out, note)
     with rows_at_hand(sweep.out) as folder, inputs.own_for_now(sweep.plan, sweep.out) as own:
         pairs = inputs.inputs(sweep.plan, own)
         resume = Resume(finished_in(folder, retry_failed), (), RunStats(0))
@@ -35,9 +49,23 @@ def dry_run(sweep: ResolvedSweep, rows_from: str | None, retry_failed: bool) -> 
         Wanted(one.method.title(), one.precision, one.resolution_px, one.workers, left[one.name])
         for one in variants(sweep.plan)
     ]
-    print(f"{len(sweep.blocks)} blocks, {total} images, {sum(left.values())} of them still to do")
-    print(f"{sweep.cpus:g} CPU a worker, {sweep.plan.mode}; nothing was written")
+    for line in _lines(sweep, pairs, left, total):
+        print(line)
     print("\n".join(told(rows, wanted)))
+    print(f"into {one_line(sweep.out)}; nothing was written")
+
+
+def _lines(sweep: ResolvedSweep, pairs: Sequence[Pair], left: dict[str, int], total: int) -> Iterator[str]:
+    """Yield what would be measured: how many images, of which combinations, made from what."""
+    yield f"would measure {sum(left.values())} of {total} images, warm-ups included, in {len(sweep.blocks)} blocks:"
+    for name, images in list(left.items())[:SHOWN]:
+        repeats = sum(block.variant.name == name for block in sweep.blocks)
+        yield f"  {one_line(name)}: {images} images in {repeats} repeats"
+    if len(left) > SHOWN:
+        yield f"  ... and {len(left) - SHOWN} more combinations"
+    photos, artworks = ({getattr(pair, side).uri for pair in pairs} for side in ("content", "style"))
+    takes = f"{sweep.cpus:g} CPU" + (f" and {sweep.plan.gpus_per_actor:g} GPU" if sweep.plan.gpus_per_actor else "")
+    yield f"{len(photos)} photos with {len(artworks)} artworks each; {takes} per worker, {sweep.plan.mode} mode"
 
 
 def _rows_of(out: Path) -> pd.DataFrame | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from stylize.cli import Groups, Metavar, PathText
 from stylize.errors import UsageError, nearest, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX
 from stylize.io.files import local_path, writing
-from stylize.validation import validated
+from stylize.io.location import LocalPath, locate
+from stylize.validation import Origin, validated
 
 FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 """A result's suffix to its format."""
@@ -101,18 +103,29 @@ def parse(argv: Sequence[str]) -> Call:
     paths, force = given.pop("paths"), given.pop("force")
     if "settings" in given:
         given["settings"] = cli.pairs_to_dict(given["settings"])
+    _refuse_folders(paths)
     if len(paths) < 3:
-        raise UsageError(f"{EXPECTED}, got {len(paths)} of them{_hint(paths)} (--help lists the options)")
-    options = validated(Options, given)
+        told = _hint(paths, given.get("stylizer"))
+        raise UsageError(f"{EXPECTED}, got {len(paths)} of them{told} (--help lists the options)")
+    options = validated(Options, given, origins={name: Origin(cli.flag(name)) for name in Options.model_fields})
     photo, *artworks, result = paths
     with writing(local_path(result)):
         path = _result_path(result, [photo, *artworks], force)
     return Call(photo, artworks, path, options, _shares(options.style_weights, len(artworks)))
 
 
-def _hint(paths: list[str]) -> str:
+def _refuse_folders(paths: list[str]) -> None:
+    """Raise UsageError where PHOTO is a folder: many at once are another command's."""
+    photo = locate(paths[0]) if len(paths) > 1 else None
+    if isinstance(photo, LocalPath) and photo.path.is_dir():
+        folders = " ".join(map(shlex.quote, paths)) if len(paths) == 3 else "CONTENT STYLES OUT"
+        raise UsageError(f"PHOTO {one_line(paths[0])} is a folder; for folders: stylize-folder {one_line(folders)}")
+
+
+def _hint(paths: list[str], stylizer: str | None) -> str:
     if len(paths) == 2:
-        return "; johnson's ARTWORK is a checkpoint, or one's name in --weights FOLDER"
+        checkpoint = "; johnson's ARTWORK is a checkpoint, or one's name in --weights FOLDER"
+        return f"; RESULT is missing: the file to write, such as result.jpg{checkpoint * (stylizer == 'johnson')}"
     near = nearest(paths[0], ("list", "doctor")) if paths else None
     return f"; did you mean `stylize {near}`?" if near else ""
 

@@ -20,10 +20,11 @@ _PAGE = 1000
 _NAMED = 3
 
 
-def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] = ()) -> None:
+def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] = (), role: str = "OUT") -> None:
     """Raise UsageError where OUT holds anything and is no OUT of that kind of job: it may be a folder of photos.
 
-    record: RUN or TRAINING. own: names of folders that the job fills before it writes that file. In an object store
+    record: RUN or TRAINING. own: names of folders that the job fills before it writes that file. role: what
+    the message calls OUT. In an object store
     this takes two requests. Raises CannotContinueError of a store that does not answer.
     """
     where = as_location(out)
@@ -37,7 +38,7 @@ def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] 
         told = ", ".join(map(one_line, foreign[:_NAMED])) + (" and more" if len(foreign) > _NAMED else "")
         job = "training" if record == TRAINING else "run"
         raise UsageError(
-            f"OUT: {where.shown} holds what no {job} has put there: {told}; "
+            f"{role}: {where.shown} holds what no {job} has put there: {told}; "
             f"give a new or empty folder, or the OUT of a {job}"
         )
 

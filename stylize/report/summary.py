@@ -57,7 +57,7 @@ def tables(frame: pd.DataFrame) -> list[Table]:
 
 def _table(title: str, keys: list[str], frame: pd.DataFrame) -> Table:
     header = (
-        *(key.replace("_", " ") for key in keys), "images", "not ok",
+        *(key.replace("_", " ") for key in keys), "ok", "not ok",
         "stylize p50", "stylize p95", "whole p50", "SSIM mean", "peak memory",
     )  # fmt: skip
     groups = list(frame.groupby([frame[key].fillna("(none)") for key in keys], sort=True))
@@ -72,7 +72,7 @@ def _numbers(part: pd.DataFrame) -> tuple[str, ...]:
     clean = ok[ok["warmup"] != True]  # noqa: E712 - the column may hold nulls
     memory = ok["device_peak_allocated_bytes"].fillna(ok["host_peak_rss_bytes"])
     return (
-        str(len(part)),
+        str(len(ok)),
         str(len(part) - len(ok)),
         _seconds(clean["stylize_s"].quantile(0.5)),
         _seconds(clean["stylize_s"].quantile(0.95)),
@@ -92,9 +92,9 @@ def markdown(frame: pd.DataFrame, heading: str) -> str:
     """Return the summary as Markdown. Names from files cannot break the tables."""
     lines = [f"# {heading}", ""]
     ok = int((frame["status"] == "ok").sum())
-    lines += [f"{len(frame)} tasks, {ok} ok.", ""]
-    if bad := failures(frame):
-        lines += ["Not ok: " + ", ".join(f"{n} {status}" for status, n in bad.items()) + ".", ""]
+    bad = failures(frame)
+    named = f": {', '.join(f'{n} {status}' for status, n in bad.items())}" if bad else ""
+    lines += [f"{ok} ok, {len(frame) - ok} not ok{named}.", ""]
     mode = ", ".join(sorted(frame["measure_mode"].dropna().unique()))
     lines += [
         f"Measured in {mode or 'no'} mode. `stylize` is the stylizer's call alone, `whole` from reading to writing "

@@ -96,14 +96,22 @@ class OutputLease:
                 f"have it{self._why}: run the same command again, it resumes"
             )
 
-    def _take(self) -> bool:
-        """Take the lock, and return whether it was that of a driver which did not give it back."""
+    def refuse_in_use(self) -> _Lease | None:
+        """Raise CannotContinueError if a driver holds OUT; return what its lock says, None where there is none.
+
+        Where a lock was not given back, this takes as long as a lease lasts.
+        """
         before = self._look()
-        was_held = before is not None and not before.is_free
-        if before is not None and was_held:
+        if before is not None and not before.is_free:
             whose = f"{one_line(self.uri)} was in use by {_described(before.holder)}"
             self._note(f"{whose}: waiting {LEASE_S:.0f} s to see whether it still is")
             self._watch(before)
+        return before
+
+    def _take(self) -> bool:
+        """Take the lock, and return whether it was that of a driver which did not give it back."""
+        before = self.refuse_in_use()
+        was_held = before is not None and not before.is_free
         try:
             self._write({} if before is None else before.version, retry.TAKE)
         except object_store.Conflict:

@@ -72,16 +72,7 @@ class OutputLock:
             self._descriptor = None
 
     def _lock(self, descriptor: int) -> None:
-        try:
-            deadline_s = time.monotonic() + _GRACE_S
-            while not _taken(descriptor):
-                if time.monotonic() > deadline_s:
-                    advice = "wait for it, stop it, or give another OUT"
-                    raise CannotContinueError(f"{one_line(self.out)} is in use by {_holder(descriptor)}: {advice}")
-                time.sleep(_GRACE_S / 20)
-        except OSError as error:
-            advice = "give an OUT on a disk with file locks"
-            raise CannotContinueError(f"{one_line(self.out)} cannot be locked ({error.strerror}): {advice}") from error
+        _wait_for(self.out, descriptor)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         holder = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now})
         try:
@@ -115,6 +106,32 @@ class Fence:
         if token != self._token.encode():
             raise CannotContinueError(f"{self._out} was taken over by another run; this one's result was dropped")
         self._looked_s = now
+
+
+def refuse_in_use(out: Path) -> None:
+    """Raise CannotContinueError if a driver holds OUT, or it could not be held; nothing is made or written."""
+    try:
+        descriptor = os.open(out / _LOCK, os.O_RDWR)
+    except OSError:  # no run has been here, or what is wrong is said where it is written
+        return
+    try:
+        _wait_for(out, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for(out: Path, descriptor: int) -> None:
+    """Take the lock. Raises CannotContinueError where another has it for longer than _GRACE_S."""
+    try:
+        deadline_s = time.monotonic() + _GRACE_S
+        while not _taken(descriptor):
+            if time.monotonic() > deadline_s:
+                advice = "wait for it, stop it, or give another OUT"
+                raise CannotContinueError(f"{one_line(out)} is in use by {_holder(descriptor)}: {advice}")
+            time.sleep(_GRACE_S / 20)
+    except OSError as error:
+        advice = "give an OUT on a disk with file locks"
+        raise CannotContinueError(f"{one_line(out)} cannot be locked ({error.strerror}): {advice}") from error
 
 
 def _taken(descriptor: int) -> bool:

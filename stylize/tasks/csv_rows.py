@@ -26,10 +26,10 @@ _SEPARATORS = ",;\t"
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
-def csv_rows(path: Path, uri: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:
+def csv_rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:
     """Yield each row that is not empty with its number, from 1 below the header.
 
-    Raises UsageError for a file that is no text or lacks a column that it must have. uri: the file's name in messages.
+    Raises UsageError for a file that is no text or lacks a column that it must have. called: the file in messages.
     on_unused: is told the columns that mean nothing here.
     """
     try:
@@ -40,19 +40,19 @@ def csv_rows(path: Path, uri: str, on_unused: Callable[[list[str]], None]) -> It
             separator = given[1] if given else _separator(header)
             lines = csv.reader(itertools.chain([header], file), delimiter=separator, skipinitialspace=True)
             names = next(lines, [])
-            known = columns_of(names, uri)
+            known = columns_of(names, called)
             on_unused(unused(names))
             for number, fields in enumerate(lines, start=1):
                 fields = [field.strip() for field in fields]
                 if any(fields):
                     yield number, _row([known[name] for name in names], fields, number)
     except (UnicodeError, csv.Error) as error:
-        raise UsageError(f"manifest {one_line(uri)}: not a UTF-8 CSV file ({error})") from None
+        raise UsageError(f"{called}: not a UTF-8 CSV file ({error})") from None
     except OSError as error:
-        raise UsageError(f"manifest {one_line(uri)}: {error.strerror}") from None
+        raise UsageError(f"{called}: {error.strerror}") from None
 
 
-def columns_of(names: Iterable[str], uri: str) -> dict[str, str]:
+def columns_of(names: Iterable[str], called: str) -> dict[str, str]:
     """Return what each name of a header means.
 
     Raises UsageError where it lacks one, has one twice, or has one that is most likely a known one mistyped.
@@ -66,12 +66,12 @@ def columns_of(names: Iterable[str], uri: str) -> dict[str, str]:
         missing.append("no column style_uri")
     mistyped = _mistyped(known)
     if mistyped and not missing:
-        raise UsageError(f"manifest {one_line(uri)}: {mistyped}; {one_line(seen)}")
+        raise UsageError(f"{called}: {mistyped}; {one_line(seen)}")
     if missing:
-        raise UsageError(f"manifest {one_line(uri)}: {' and '.join(missing)}; {one_line(seen)}")
+        raise UsageError(f"{called}: {' and '.join(missing)}; {one_line(seen)}")
     twice = next((name for name in COLUMNS if meant.count(name) > 1 or names.count(name) > 1), None)
     if twice:
-        raise UsageError(f"manifest {one_line(uri)}: two columns {twice}; {one_line(seen)}")
+        raise UsageError(f"{called}: two columns {twice}; {one_line(seen)}")
     return known
 
 

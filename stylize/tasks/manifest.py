@@ -34,45 +34,45 @@ class Seen:
     """What rows ask for beyond a pair, `style_uris` for several artworks, and the first row that does."""
 
 
-def read(uri: str, stylizer: str = DEFAULT, seen: Seen | None = None) -> Iterator[Pair]:
+def read(uri: str, stylizer: str = DEFAULT, seen: Seen | None = None, role: str = "manifest") -> Iterator[Pair]:
     """Read pairs from a CSV or Parquet file, here or in an object store; relative paths are taken from its folder.
 
     stylizer: the method, which knows what `alpha` may be. Objects have no identity yet: `with_versions` asks for it. A
-    row that cannot be used is a pair whose input says why. Raises UsageError for a file that cannot be used: it names
-    the file and shows the header that was seen.
+    row that cannot be used is a pair whose input says why. Raises UsageError for a file that cannot be used: it
+    calls it by its role, names it and shows the header that was seen.
     """
     seen = seen if seen is not None else Seen()
     where = locate(uri)
     if isinstance(where, LocalPath):
         where = LocalPath(existing(where.path))
         if not where.path.is_file():
-            raise UsageError(f"manifest: no such file: {one_line(uri)}")
+            raise UsageError(f"{role}: no such file: {one_line(uri)}")
     folder = where.absolute().parent
     with local_copy(where) as path:
-        rows = _rows(path, uri, seen.unused.extend)
+        rows = _rows(path, f"{role} {one_line(uri)}", seen.unused.extend)
         number = 0
         for number, row in rows:
             for name in row_settings.asked(row):
                 seen.asked.setdefault(name, number)
             yield _pair(row, f"{one_line(uri)}: row {number}", number, folder, stylizer)
         if number == 0:
-            raise UsageError(f"manifest {one_line(uri)}: no rows below its header")
+            raise UsageError(f"{role} {one_line(uri)}: no rows below its header")
 
 
-def refuse_impossible(uri: str, stylizer: str, seen: Seen) -> None:
+def refuse_impossible(uri: str, stylizer: str, seen: Seen, role: str = "manifest") -> None:
     """Raise UsageError where rows of the list ask for what the method has not, naming the first that does."""
     for name, number in seen.asked.items():
         if against := row_settings.cannot(stylizer, name):
-            raise UsageError(f"manifest {one_line(uri)}: row {number} gives {name}, but {against}")
+            raise UsageError(f"{role} {one_line(uri)}: row {number} gives {name}, but {against}")
 
 
-def _rows(path: Path, uri: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:
+def _rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv", ".txt"):
-        return csv_rows(path, uri, on_unused)
+        return csv_rows(path, called, on_unused)
     if suffix == ".parquet":
-        return _parquet_rows(path, uri, on_unused)
-    raise UsageError(f"manifest {one_line(uri)}: expected a .csv, .tsv or .parquet file")
+        return _parquet_rows(path, called, on_unused)
+    raise UsageError(f"{called}: expected a .csv, .tsv or .parquet file")
 
 
 def _pair(row: Row, where: str, number: int, folder: Location, stylizer: str) -> Pair:
@@ -135,13 +135,13 @@ def _listed(uri: str, named_type: Any, folder: Location) -> Input:
     return Input(text, identity_of(path), type_)
 
 
-def _parquet_rows(path: Path, uri: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:
+def _parquet_rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            names = columns_of(file.schema_arrow.names, uri)
+            names = columns_of(file.schema_arrow.names, called)
             on_unused(unused(names))
             wanted = [name for name in file.schema_arrow.names if name_of_column(name) in COLUMNS]
             number = 0
@@ -150,4 +150,4 @@ def _parquet_rows(path: Path, uri: str, on_unused: Callable[[list[str]], None]) 
                     number += 1
                     yield number, {names[name]: value for name, value in row.items()}
     except (pa.ArrowException, OSError) as error:
-        raise UsageError(f"manifest {one_line(uri)}: not a Parquet file ({message_of(error)})") from None
+        raise UsageError(f"{called}: not a Parquet file ({message_of(error)})") from None

@@ -56,7 +56,7 @@ def pairs(config: JobConfig, style_kind: FileKind = "images") -> Iterator[Pair]:
     in; while the pairs are read, for folders of different sizes under `zip` and a bad manifest.
     """
     if config.manifest is not None:
-        rows = manifest.read(config.manifest, config.stylizer)
+        rows = manifest.read(config.manifest, config.stylizer, role=config.called("manifest"))
         return grouped_by_style(manifest.with_versions(in_shard(rows, config.shard)))
     content, styles = _folders(config, style_kind)
     photos, artworks = partial(files_in, content, "images", _selected(config)), partial(files_in, styles, style_kind)
@@ -107,7 +107,8 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
     content = count_files(roots[0], "images", _selected(config), skipped[0])
     styles = count_files(roots[1], style_kind, left_out=skipped[1])
     if config.pairing == "zip" and content != styles:
-        raise UsageError(f"zip needs as many photos as artworks: CONTENT has {content}, STYLES has {styles}")
+        counted = f"{config.called('content')} has {content}, {config.called('styles')} has {styles}"
+        raise UsageError(f"{config.called('pairing')} zip needs as many photos as artworks: {counted}")
     if config.shard is not None:
         number = sum(1 for _ in pairs(config, style_kind))
     else:
@@ -120,13 +121,13 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
 
 
 def _manifest_survey(config: JobConfig, uri: str) -> Survey:
-    seen = manifest.Seen()
+    seen, role = manifest.Seen(), config.called("manifest")
     number, bad, first = 0, 0, None
-    for pair in in_shard(manifest.read(uri, config.stylizer, seen), config.shard):
+    for pair in in_shard(manifest.read(uri, config.stylizer, seen, role), config.shard):
         number += 1
         if problem := pair.problem:
             bad, first = bad + 1, first or problem
-    manifest.refuse_impossible(uri, config.stylizer, seen)
+    manifest.refuse_impossible(uri, config.stylizer, seen, role)
     notes = []
     if names := ", ".join(map(one_line, seen.unused)):
         notes.append(f"manifest: column{'s' * (len(seen.unused) > 1)} not used: {names}")
@@ -151,17 +152,17 @@ def _selected(config: JobConfig) -> Selection:
 
 
 def _folders(config: JobConfig, style_kind: FileKind) -> tuple[Location, Location]:
-    content, styles = root_of(config.content, "CONTENT"), root_of(config.styles, "STYLES")
-    for root, role in ((content, "CONTENT"), (styles, "STYLES")):
-        refuse_out_inside(root, role, config.out)
+    content, styles = (root_of(getattr(config, name), config.called(name)) for name in ("content", "styles"))
+    for root, role in ((content, config.called("content")), (styles, config.called("styles"))):
+        refuse_out_inside(root, role, config.out, config.called("out"))
         refuse_results(root, role)
     return content, styles
 
 
-def refuse_out_inside(root: Location, role: str, out: str) -> None:
+def refuse_out_inside(root: Location, role: str, out: str, out_role: str = "OUT") -> None:
     """Raise UsageError where OUT lies in an input folder."""
     if locate(out).is_inside(root):
-        raise UsageError(f"OUT lies in {role}, so results would be taken for inputs; give an OUT outside of it")
+        raise UsageError(f"{out_role} lies in {role}, so results would be taken for inputs; give one outside of it")
 
 
 def _zipped(photos: Iterator[Input], artworks: Iterator[Input]) -> Iterator[Pair]:

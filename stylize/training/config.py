@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stylize.cli import Groups, Metavar
 from stylize.errors import UsageError
-from stylize.validation import validated
+from stylize.validation import Origins, validated
 
 GROUPS: Groups = {
     "inputs": ("start_from", "vgg", "crop_px", "style_px"),
@@ -136,10 +136,13 @@ class JohnsonConfig(TrainConfig):
     gram_weight: float = Field(8.0, ge=0, description="weight of the style loss in Gram matrices")
 
 
-def configure(given: dict[str, Any]) -> TrainConfig:
-    """Settings by name to a run's configuration; what STYLES is decides the method. Raises UsageError."""
+def configure(given: dict[str, Any], origins: Origins | None = None) -> TrainConfig:
+    """Settings by name to a run's configuration; what STYLES is decides the method. Raises UsageError.
+
+    origins: how the settings were given, for its line.
+    """
     styles = Path(given["styles"])
     if not styles.exists():
         raise UsageError(f"{styles}: no such file or folder; give a folder of artworks, or one image")
     kind = CompactConfig if styles.is_dir() else JohnsonConfig
-    return validated(kind, given)
+    return validated(kind, given, origins=origins)

@@ -106,7 +106,7 @@ def test_shares_of_several_artworks_count(pair: list[str], tmp_path: Path) -> No
         (["--set", "wings"], "expected NAME=VALUE"),
         (["--set", "alpha=7"], "compact: alpha: should be less"),
         (["--quality", "0"], "quality: should be greater"),
-        (["--resolution-px", "wide"], "resolution_px: expected a whole number"),
+        (["--resolution-px", "wide"], "--resolution-px: expected a whole number"),
         (["--style-weights", "1,2"], "2 for 1 artworks"),
         (["--style-weights", "one"], "such as 1,2"),
         (["--style-weights", "-1"], "such as 1,2"),
@@ -122,7 +122,9 @@ def test_a_wrong_flag_is_refused_in_one_line(pair: list[str], tmp_path: Path, mo
 
 def test_wrong_paths_are_refused_in_one_line(pair: list[str], tmp_path: Path) -> None:
     result = str(tmp_path / "r.png")
-    assert "got 2 of them" in refused(pair)
+    assert "got 2 of them; RESULT is missing" in refused(pair)
+    assert "johnson" not in refused(pair)
+    assert "johnson's ARTWORK is a checkpoint" in refused([*pair, "--stylizer", "johnson"])
     assert "one of .jpg" in refused([*pair, str(tmp_path / "r.gif")])
     assert "one of the inputs" in refused([*pair, pair[0]])
     (tmp_path / "link.png").symlink_to(pair[1])
@@ -227,6 +229,12 @@ def test_a_wrong_call_exits_with_2_and_no_traceback() -> None:
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: no such file: nowhere.jpg\n"
+
+
+def test_folders_are_another_commands(tmp_path: Path) -> None:
+    folders = [str(tmp_path), str(tmp_path), str(tmp_path / "out")]
+    assert f"is a folder; for folders: stylize-folder {' '.join(folders)}" in refused(folders)
+    assert "for folders: stylize-folder CONTENT STYLES OUT" in refused(folders[:2])
 
 
 def test_help_loads_no_torch() -> None:

@@ -22,6 +22,7 @@ from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, UsageError
 from stylize.gallery.photos import PHOTOS
 from stylize.measure.hardware import node_name
+from stylize.results.output_lock import OutputLock
 from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
 from stylize.tasks.task import Task
@@ -126,15 +127,31 @@ def test_a_dry_run_estimates_from_rows_and_writes_nothing(
 ) -> None:
     assert main([str(inputs / "sweep.yaml"), str(tmp_path / "new"), "--dry-run", "--from", str(inputs / "out")]) == 0
     told = capsys.readouterr().out
-    assert f"{len(rows)} images, {len(rows)} of them still to do" in told
+    assert f"would measure {len(rows)} of {len(rows)} images" in told
     assert "time:   about" in told
     assert "not known, as no row is like it: none such fp16 48 px" in told
     assert list(tmp_path.iterdir()) == []
     assert main([str(inputs / "sweep.yaml"), str(inputs / "out"), "--dry-run"]) == 0
-    assert f"{len(rows)} images, 0 of them still to do" in (told := capsys.readouterr().out)
+    assert f"would measure 0 of {len(rows)} images" in (told := capsys.readouterr().out)
     assert "nothing is left to do" in told
     assert main([str(inputs / "sweep.yaml"), str(inputs / "out"), "--dry-run", "--retry-failed"]) == 0
-    assert f"{len(rows)} images, 13 of them still to do" in capsys.readouterr().out
+    assert f"would measure 13 of {len(rows)} images" in capsys.readouterr().out
+
+
+def test_a_dry_run_says_what_is_measured_and_what_a_run_would_refuse(
+    inputs: Path, rows: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(inputs / "sweep.yaml"), str(tmp_path / "new"), "--dry-run"]
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert "  compact fp32 48 px x1: 6 images in 2 repeats" in told
+    assert "2 photos with 1 artworks each; 1 CPU per worker, isolated mode" in told
+    with OutputLock(tmp_path / "new"), pytest.raises(CannotContinueError, match="is in use by another run"):
+        main(words)
+    large = tmp_path / "large.yaml"
+    large.write_text((inputs / "sweep.yaml").read_text().replace("cpus_per_actor: 1", "cpus_per_actor: 9000"))
+    with pytest.raises(UsageError, match="no machine here has 9000 CPU"):
+        main([str(large), str(tmp_path / "none"), "--dry-run"])
 
 
 def test_a_sweeps_row_can_be_made_again(inputs: Path, rows: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,7 +195,7 @@ def test_a_dry_run_counts_the_project_s_own_images_however_many_are_there(
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(plan))
     assert main([str(tmp_path / "sweep.yaml"), str(tmp_path / "out"), "--dry-run"]) == 0
     wanted = len(PHOTOS) * len(NAMES) + 1
-    assert f"{wanted} images, {wanted} of them still to do" in capsys.readouterr().out
+    assert f"would measure {wanted} of {wanted} images" in capsys.readouterr().out
 
 
 def test_an_out_inside_content_is_refused(inputs: Path) -> None:

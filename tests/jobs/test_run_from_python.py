@@ -83,7 +83,7 @@ def test_without_ray_a_thread_starts_one_of_its_own_and_ends_it(folders: tuple[P
     ("settings", "said"),
     [
         ({"styliser": "identity"}, "unknown setting 'styliser'"),
-        ({"content": "nowhere"}, "CONTENT: no such folder"),
+        ({"content": "nowhere"}, "content: no such folder"),
         ({"out": None}, "out: "),
         ({"stylizer": "nope"}, "unknown stylizer 'nope'"),
         ({"settings": {"x": 1}, "stylizer": "identity"}, "identity: setting 'x'|unknown setting 'x'"),

@@ -52,7 +52,7 @@ def test_a_run_makes_images_and_rows_that_pandas_reads(
     assert len(stamps(out)) == 8
     assert (frame["ssim"] == 1).all()
     assert done.stdout.splitlines()[-1] == "8 ok, 0 not ok"
-    assert "8 of 8 done, 0 failed" in done.stdout
+    assert "8 of 8 done, 0 not ok" in done.stdout
     for path in (out / "images", out / "rows", out / "summary.md"):
         assert str(path) in done.stdout
         assert path.exists()

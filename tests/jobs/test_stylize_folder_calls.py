@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
 from jobs.stylize_folder import main
+from stylize.results.output_lock import OutputLock
 from tests.support.main_job import call, job, plain
 
 
@@ -76,6 +78,27 @@ def test_dry_run_downloads_nothing_and_says_what_a_run_would(
     assert "vgg19's weights, vgg19-dcbb9e9d.pth, would be downloaded" in done.stdout
     assert "lpips: the squeeze weights would be downloaded" in done.stdout
     assert not (tmp_path / "cache").exists()
+
+
+def test_dry_run_finds_that_out_is_in_use_and_leaves_the_lock_alone(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    with OutputLock(tmp_path / "out"):
+        before = (tmp_path / "out" / ".lock").read_bytes()
+        done = call(main, *folders, tmp_path / "out", "--dry-run")
+        assert done.returncode == 1
+        assert f"{tmp_path}/out is in use by another run (pid {os.getpid()}" in done.stderr
+        assert (tmp_path / "out" / ".lock").read_bytes() == before
+    assert call(main, *folders, tmp_path / "out", "--dry-run").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".lock", ".run"]
+
+
+def test_dry_run_asks_a_cluster_what_it_has(folders: tuple[Path, Path], tmp_path: Path, local_ray: str) -> None:
+    words = [*folders, tmp_path / "out", "--dry-run", "--stylizer", "identity", "--address", local_ray]
+    told = call(main, *words).stdout
+    assert ": 2 CPU: 2 workers\n2 workers of 1 CPU each" in told
+    assert "no machine has room for one" in call(main, *words, "--cpus-per-actor", 3).stdout
+    isolated = call(main, *words, "--measure-mode", "isolated").stdout
+    assert "1 workers of 2 CPU each" in isolated
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_dry_run_tells_what_it_passes_over_and_takes_globs(

@@ -40,7 +40,10 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "bad shard": ([*GOOD, "--shard", "3/2"], "--shard: give K/N with 1 <= K <= N"),
     "bad template": ([*GOOD, "--name", "{style}"], "--name: every photo would get the same one"),
     "signed url": (["https://b/c?X-Amz-Signature=S", "IN/styles", "OUT"], "CONTENT: https:// is not supported"),
-    "uneven zip": ([*GOOD, "--pairing", "zip"], "zip needs as many photos as artworks: CONTENT has 2, STYLES has 1"),
+    "uneven zip": (
+        [*GOOD, "--pairing", "zip"],
+        "--pairing zip needs as many photos as artworks: CONTENT has 2, STYLES has 1",
+    ),
     "styles without random": ([*GOOD, "--styles-per-photo", "2"], "--styles-per-photo: this is for pairing random"),
     "unknown method": ([*GOOD, "--stylizer", "microats"], "unknown stylizer 'microats'; did you mean microast?"),
     "no such module": ([*GOOD, "--stylizer", "no.such:Class"], "No module named 'no'"),
@@ -51,7 +54,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "method as setting": ([*GOOD, "--set", "name=x"], "setting 'name': there is no such setting; --stylizer names"),
     "foreign precision": (
         [*GOOD, "--stylizer", "identity", "--precision", "int8"],
-        "identity does not run in int8; choose one of: fp32",
+        "--precision int8: identity does not run in it; choose one of: fp32",
     ),
     "no weights": ([*GOOD, "--stylizer", "microast"], "microast needs weights: give a folder with"),
     "weights missing": ([*GOOD, "--stylizer", "microast", "--weights", "IN/none"], "IN/none: no such folder"),
@@ -60,9 +63,16 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "unknown backbone": ([*GOOD, "--stylizer", "gatys", "--set", "backbone=vgg11"], "unknown backbone 'vgg11'"),
     "judge missing": ([*GOOD, "--perceptual", "IN/none"], "IN/none: "),
     "judge that is none": ([*GOOD, "--perceptual", "IN/notes.txt"], "IN/notes.txt: not a weights file"),
-    "manifest missing": (["OUT", "--manifest", "IN/none.csv"], "manifest: no such file"),
+    "manifest missing": (["OUT", "--manifest", "IN/none.csv"], "--manifest: no such file"),
     "manifest without styles": (["OUT", "--manifest", "IN/photos.csv"], "style_uri"),
     "manifest and folders": ([*GOOD, "--manifest", "IN/photos.csv"], "or --manifest FILE, not both"),
+    "too many CPUs": ([*GOOD, "--cpus-per-actor", "9000"], "for a worker (there are"),
+    "whole machine with a share": (
+        [*GOOD, "--measure-mode", "isolated", "--gpus-per-actor", "0.5"],
+        "--gpus-per-actor 0.5 shares a card",
+    ),
+    "no way out of a file": (["OUT", "--config", "IN/lost.yaml"], "IN/lost.yaml: content: no such folder: IN/none"),
+    "room in a file": ([*GOOD, "--config", "IN/large.yaml"], "lower IN/large.yaml: cpus_per_actor or --gpus-per-actor"),
     "config missing": ([*GOOD, "--config", "IN/none.yaml"], "IN/none.yaml: No such file"),
     "config no yaml": ([*GOOD, "--config", "IN/broken.yaml"], "IN/broken.yaml: not YAML: "),
     "config no mapping": ([*GOOD, "--config", "IN/notes.txt"], "IN/notes.txt: expected `name: value` lines"),
@@ -87,6 +97,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "broken.yaml": "quality: [",
         "typo.yaml": "qualty: 5",
         "bad.yaml": "quality: 500",
+        "lost.yaml": f"content: {root}/none\nstyles: {root}/styles",
+        "large.yaml": "cpus_per_actor: 9000",
         "sweep.json": json.dumps({"run_id": "1", "title": "quick"}),
     }
     for name, text in texts.items():
@@ -124,6 +136,10 @@ def test_no_cuda_here_is_a_wrong_call(inputs: Path, tmp_path: Path, monkeypatch:
 def test_python_hears_of_settings_by_their_keyword(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^resolution_px: expected a whole number"):
         stylize_folder.run(content="c", styles="s", out=tmp_path / "out", resolution_px="wide")
+    with pytest.raises(UsageError, match=r"^content: no such folder"):
+        stylize_folder.run(content=tmp_path / "c", styles=tmp_path, out=tmp_path / "out")
+    with pytest.raises(UsageError, match="lower cpus_per_actor or gpus_per_actor"):
+        stylize_folder.run(content="c", styles="s", out=tmp_path / "out", cpus_per_actor=9000)
 
 
 def test_a_run_is_repeated_from_its_record_and_may_go_elsewhere(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_counts_say_what_is_not_ok(out: Path) -> None:
     frame = summary.load(out)
     assert summary.failures(frame) == {"corrupt": 2}
     by_type = {row[0]: row[1:3] for row in summary.tables(frame)[1].rows}
-    assert by_type == {"day": ("6", "2"), "night": ("4", "0")}
+    assert by_type == {"day": ("4", "2"), "night": ("4", "0")}
 
 
 def frame_of(number: int, **columns: list[Any]) -> pd.DataFrame:
@@ -74,20 +74,20 @@ def test_no_sheet_of_a_run_without_results(folders: tuple[Path, Path], tmp_path:
 def test_every_setting_that_differs_tells_results_apart_in_every_table(out: Path, folders: tuple[Path, Path]) -> None:
     (by_method, by_type, _) = summary.tables(summary.load(out))
     assert [row[0] for row in by_method.rows] == ["identity fp32"]
-    assert by_type.header[:2] == ("content type", "images")
+    assert by_type.header[:2] == ("content type", "ok")
 
     finished_run(*folders, out, quality=80)
     finished_run(*folders, out, quality=80, resolution_px=32)
     frame = summary.load(out)
     by_method, by_type, by_style = summary.tables(frame)
     assert [row[:2] for row in by_method.rows] == [
-        ("identity fp32 (quality=80)", "10"),
-        ("identity fp32 (quality=80, resolution_px=32)", "10"),
-        ("identity fp32 (quality=95)", "10"),
+        ("identity fp32 (quality=80)", "8"),
+        ("identity fp32 (quality=80, resolution_px=32)", "8"),
+        ("identity fp32 (quality=95)", "8"),
     ]
-    assert by_type.header[:3] == ("content type", "method", "images")
-    assert [row[2] for row in by_type.rows] == ["6"] * 3 + ["4"] * 3
-    assert [row[2] for row in by_style.rows] == ["5"] * 6
+    assert by_type.header[:3] == ("content type", "method", "ok")
+    assert [row[2] for row in by_type.rows] == ["4"] * 6
+    assert [row[2] for row in by_style.rows] == ["4"] * 6
     assert "| content type | method |" in summary.markdown(frame, "Summary")
 
 

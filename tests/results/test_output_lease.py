@@ -60,6 +60,16 @@ def test_second_driver_is_refused_while_the_first_lives(s3: Bucket) -> None:
     assert "waiting 4 s to see whether it still is" in told[0]
 
 
+def test_whether_out_is_in_use_is_told_without_a_change(s3: Bucket) -> None:
+    OutputLease(OUT, silent).refuse_in_use()
+    assert object_store.head(f"{OUT}/.lock") is None
+    with OutputLease(OUT, silent) as first:
+        with pytest.raises(CannotContinueError, match="is in use by another run"):
+            OutputLease(OUT, silent).refuse_in_use()
+        first.check()
+    OutputLease(OUT, silent).refuse_in_use()
+
+
 def test_out_is_free_at_once_when_its_holder_leaves(s3: Bucket) -> None:
     told: list[str] = []
     for _ in range(2):

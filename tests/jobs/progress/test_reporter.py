@@ -23,8 +23,8 @@ def mid_run() -> RunStats:
 
 
 def test_the_line_says_what_is_done_failed_and_left() -> None:
-    assert Reporter(RunStats(10), "off").line() == "0 of 10 done, 0 failed, starting"
-    assert Reporter(mid_run(), "off").line() == "8 of 10 done (6 before), 1 failed, 1.0 images/s, 2 s left"
+    assert Reporter(RunStats(10), "off").line() == "0 of 10 done, 0 not ok, starting"
+    assert Reporter(mid_run(), "off").line() == "8 of 10 done (6 before), 1 not ok, 1.0 images/s, 2 s left"
 
 
 @pytest.mark.parametrize("mode", ["bar", "plain", "json"])
@@ -37,7 +37,7 @@ def test_all_ways_to_show_a_run_say_the_same_numbers(mode: str, capsys: pytest.C
         assert (event["done"], event["total"], event["failed"]) == (8, 10, {"oom": 1})
         assert (event["images_per_s"], event["left_s"]) == (1, 2)
     else:
-        wanted = ["1 failed", "1.0 images/s", "2 s left", "8/10" if mode == "bar" else "8 of 10 done"]
+        wanted = ["1 not ok", "1.0 images/s", "2 s left", "8/10" if mode == "bar" else "8 of 10 done"]
         assert [words for words in wanted if words not in told] == []
 
 

@@ -51,10 +51,9 @@ def test_a_cluster_is_asked_for_its_machines_cpus_where_they_decide(monkeypatch:
 
     monkeypatch.setattr(resolving, "joins_cluster", lambda address: address is not None)
     monkeypatch.setattr(resolving, "local_or_cluster", cluster)
-    monkeypatch.setattr("jobs.run.resolve.preflight.cpus_per_node", lambda: 16.0)
+    monkeypatch.setattr("jobs.run.resolve.preflight.cpus_per_node", lambda called: 16.0)
     isolated = {"measure_mode": "isolated", "address": "head:1"}
     assert resolved(**isolated).job.cpus_per_actor == 16
-    assert resolve(GIVEN | isolated, print, ask_cluster=False).job.cpus_per_actor == 1
     assert resolved(**isolated, cpus_per_actor=2).job.cpus_per_actor == 2
     assert resolved(address="head:1").job.cpus_per_actor == 1
     assert connected == ["head:1"]

@@ -38,7 +38,7 @@ def outs(inputs: tuple[Path, Path], local_ray: str, tmp_path_factory: pytest.Tem
         done = job_here(local_ray, *inputs, out, *WORDS, "--shard", f"{number}/2")
         assert done.returncode == 0, done.stderr
         rows = len(pd.read_parquet(out / "rows"))
-        assert f"{rows} of {rows} done, 0 failed" in done.stdout
+        assert f"{rows} of {rows} done, 0 not ok" in done.stdout
         found.append(out)
     return found
 
