@@ -19,7 +19,7 @@ from stylize.io.files import write_atomic
 from stylize.stylizers.base import to_pixels
 from stylize.training.config import TrainConfig
 
-TERMS = ("content", "moments", "gram", "variation", "range", "identity", "consistency")
+TERMS = tuple(name.removesuffix("_weight") for name in TrainConfig.model_fields if name.endswith("_weight"))
 LOSSES = pa.schema(
     [
         pa.field("step", pa.int64(), metadata={"unit": "1", "meaning": "1 is the first"}),

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 import stylize
 from stylize.errors import CannotContinueError, WeightsError
 from stylize.images import decode
-from stylize.training import loop
+from stylize.training import loop, record
 from stylize.training.config import TrainConfig, configure
 from stylize.training.data import read_folder
 from stylize.training.loop import Trainer, WorkerContext, half_precision
@@ -125,6 +125,7 @@ def test_training_moves_towards_the_style(photos: Path, artwork: Path, vgg: Path
 
 def test_consistency_grows_to_its_weight(photos: Path, vgg: Path, tmp_path: Path) -> None:
     options = {"consistency_weight": 100.0, "consistency_ramp": 10, "precision": "fp32", "identity_share": 0.0}
+    options["edges_weight"] = 50.0
     one = trainer(config(photos, photos, tmp_path, vgg, **options))
     one.open()
     for weight in (10.0, 20.0):
@@ -132,6 +133,8 @@ def test_consistency_grows_to_its_weight(photos: Path, vgg: Path, tmp_path: Path
         terms = one.config.terms() | {"consistency": weight}
         expected = sum(terms[name] * float(value) for name, value in parts.items() if name != "loss")
         assert float(parts["consistency"]) > 1e-3
+        assert float(parts["edges"]) > 1e-3
+        assert set(parts) <= {"loss", *record.TERMS}
         assert abs(float(parts["loss"]) - expected) < 1e-3 * expected
     one.close()
 
