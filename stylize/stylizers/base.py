@@ -245,8 +245,8 @@ class Stylizer(ABC):
 
 def fast_bf16() -> bool:
     """Whether this processor multiplies bf16 in hardware; where it does not, bf16 is slower than fp32."""
-    questions = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile"))
-    return any(ask is not None and ask() for ask in questions)
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_tile"))
 
 
 def _device(name: str) -> torch.device:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from stylize import weights as files
 from stylize.errors import CannotContinueError, WeightsError, named_message
@@ -187,9 +188,8 @@ class Trainer:
 
     def _update_average(self) -> None:
         # What is saved is an average of the last few hundred steps: steadier than any one of them.
-        decay = min(AVERAGE_DECAY, self.step / (self.step + 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+        average = get_ema_multi_avg_fn(min(AVERAGE_DECAY, self.step / (self.step + 10)))  # type: ignore[no-untyped-call]
+        average(list(self.average.parameters()), list(self.model.parameters()), self.step)
 
     def _checkpoint(self, scratch: Path) -> Path:
         path = scratch / "state.pt"
