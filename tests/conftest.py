@@ -83,6 +83,8 @@ def local_ray() -> Iterator[str]:
     """A Ray of two CPUs for the whole session; its address."""
     import ray
 
+    from jobs.scheduler import local_ray
+
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     for tries_left in reversed(range(5)):
         try:
@@ -92,8 +94,10 @@ def local_ray() -> Iterator[str]:
             ray.shutdown()
             if not tries_left:
                 raise
+    files = local_ray.session_folder()
     yield ray.get_runtime_context().gcs_address
     ray.shutdown()
+    local_ray.remove_session(files)
 
 
 @pytest.fixture(scope="session")

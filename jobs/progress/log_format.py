@@ -58,7 +58,7 @@ def configure(worker: str) -> None:
 @contextlib.contextmanager
 def among_rays(run_id: str) -> Iterator[None]:
     """The driver's lines also go to a file beside those of Ray's workers on this machine; Ray is up already."""
-    folder = _folder()
+    folder = logs_folder()
     if folder is None:
         yield
         return
@@ -73,8 +73,8 @@ def among_rays(run_id: str) -> Iterator[None]:
         handler.close()
 
 
-def _folder() -> Path | None:
-    """Where Ray on this machine logs to; None where that is elsewhere or somebody else's."""
+def logs_folder() -> Path | None:
+    """Return where Ray on this machine logs to; None where that is elsewhere or somebody else's."""
     import ray
 
     context = ray.get_runtime_context()

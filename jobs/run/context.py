@@ -28,6 +28,10 @@ class RunContext:
         """Return what is counted."""
         return self.driver.reporter.stats
 
+    def has_failed(self) -> bool:
+        """Return whether a row of this run is not ok, so that somebody may look for its lines among Ray's logs."""
+        return bool(self.stats.failed)
+
     def save_progress(self, scheduler: Scheduler) -> None:
         """Write what is known now, if OUT can be written: the run may be ended before it is finished."""
         with contextlib.suppress(CannotContinueError):

@@ -93,7 +93,7 @@ def _do_tasks(run: RunContext, config: ResolvedConfig, first: Task, others: Iter
     from jobs.progress.prometheus import Metrics
 
     job, run_id, options = config.job, run.record.run_id, config.scheduler_options()
-    ray = local_or_cluster(job.address, job.cpus_per_actor, job.gpus_per_actor, job.called_resources())
+    ray = local_or_cluster(job.address, job.cpus_per_actor, job.gpus_per_actor, job.called_resources(), run.has_failed)
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
         if run.stats.kept:
             reporter.note("resuming: tasks that have rows already are not done again")

@@ -11,11 +11,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import ray
 from ray.exceptions import RayError
 
+from jobs.scheduler.local_ray import ask_for_token, on_loopback, remove_session, session_folder
 from jobs.scheduler.shutdown import shutdown
 from stylize.errors import CannotContinueError, UsageError, message_of
 
@@ -31,11 +32,17 @@ END_S = 10.0
 
 
 @contextlib.contextmanager
-def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0, called: Called = CALLED) -> Iterator[bool]:
+def local_or_cluster(
+    address: str | None,
+    cpus: float = 0,
+    gpus: float = 0,
+    called: Called = CALLED,
+    keep_logs: Callable[[], bool] = lambda: False,
+) -> Iterator[bool]:
     """Start or join Ray, and leave it at the end, so that what it still prints comes before this job's last lines.
 
     Yields whether it is a cluster that was there before. If its head is lost, `shutdown` says so and SIGTERM's handler
-    is called.
+    is called. The files of a Ray started here are removed at the end, unless an error ended the work or `keep_logs`.
     """
     ours, joined = not ray.is_initialized(), joins_cluster(address)
     start_ray(address, cpus, gpus, called)
@@ -43,8 +50,10 @@ def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0, call
     # A Ray Client (ray://) sees the head's port for clients only.
     watched = ours and shared and not shared.startswith("ray://")
     watch = HeadWatch(ray.get_runtime_context().gcs_address) if watched else None
+    files, failed = None if joined else session_folder(), True
     try:
         yield joined
+        failed = False
     except RayError as error:
         raise CannotContinueError(
             f"Ray stopped working ({message_of(error)}): run the same command again, it resumes"
@@ -55,6 +64,8 @@ def local_or_cluster(address: str | None, cpus: float = 0, gpus: float = 0, call
                 watch.stop()
             if ours:
                 ray.shutdown()
+            if not keep_logs() and not (failed and shutdown.reason is None):
+                remove_session(files)
 
 
 def address_of(given: str | None) -> str | None:
@@ -130,11 +141,13 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
     CannotContinueError if Ray cannot be reached or started.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    address = address_of(address)
+    address, ours = address_of(address), not ray.is_initialized()
     try:
-        if not ray.is_initialized():
+        if ours:
             _check_reachable(address)
-            with keep_sigterm_handler():
+            if address is None:
+                ask_for_token()
+            with keep_sigterm_handler(), contextlib.nullcontext() if address else on_loopback():
                 ray.init(
                     address=address or "local",
                     log_to_driver=False,
@@ -147,7 +160,14 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
         hint = "; if it asks for a token, set RAY_AUTH_MODE=token" if asks else ""
         raise CannotContinueError(f"{where} cannot be reached or started: {message_of(error)}{hint}") from None
     if address is None:
-        check_fits(cpus, gpus, called)
+        try:
+            check_fits(cpus, gpus, called)
+        except UsageError:
+            if ours:
+                files = session_folder()
+                ray.shutdown()
+                remove_session(files)
+            raise
 
 
 @contextlib.contextmanager

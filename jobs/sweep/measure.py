@@ -77,7 +77,7 @@ def _do_blocks(
 ) -> None:
     plan, run_id = sweep.plan, run.record.run_id
     most = max(plan.workers)
-    ray = local_or_cluster(address, sweep.cpus * most, plan.gpus_per_actor * most)
+    ray = local_or_cluster(address, sweep.cpus * most, plan.gpus_per_actor * most, keep_logs=run.has_failed)
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
         reporter.note(f"{len(sweep.blocks)} blocks, {run.stats.total} images, {sweep.cpus:g} CPU a worker, {plan.mode}")
         if run.stats.kept:

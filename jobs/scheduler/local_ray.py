@@ -1,0 +1,70 @@
+"""A Ray of a run's own: it is reached from this machine alone, and its files go when the run is over."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import ray
+from ray._private import ray_constants
+
+from jobs.progress.log_format import logs_folder
+
+TOKENS_FROM = (2, 60)
+"""The version of Ray that asks for a token by default."""
+REMOVAL_S = 5.0
+"""How long Ray's last processes may still write while the folder is removed."""
+
+
+@contextlib.contextmanager
+def on_loopback() -> Iterator[None]:
+    """Let a Ray that is started now listen on the loopback address alone.
+
+    This is what RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 says. Ray reads that while it is imported, when nobody knows yet
+    whether the run joins a cluster, to which it must show another address. Other processes of this machine cannot join
+    such a Ray unless they have that variable, too.
+    """
+    with_clusters = getattr(ray_constants, "ENABLE_RAY_CLUSTER", True)
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = with_clusters
+
+
+def ask_for_token() -> None:
+    """Let a Ray that is started now ask for a token, which Ray makes in the user's home, unless RAY_AUTH_MODE says how.
+
+    From 2.60 on Ray does so itself; before 2.52 it cannot.
+    """
+    version = tuple(int(number) for number in ray.__version__.split(".")[:2])
+    if version >= TOKENS_FROM or "RAY_AUTH_MODE" in os.environ:
+        return
+    from ray._raylet import Config  # type: ignore[attr-defined]
+
+    os.environ["RAY_AUTH_MODE"] = "token"
+    Config.initialize("")  # this process has read the environment already
+
+
+def session_folder() -> Path | None:
+    """Return the folder of the Ray that this process is connected to, with its logs and sockets."""
+    logs = logs_folder()
+    return logs and logs.parent
+
+
+def remove_session(folder: Path | None) -> None:
+    """Remove the folder of a Ray that has ended, and the link `session_latest` if it leads there."""
+    if folder is None:
+        return
+    end = time.monotonic() + REMOVAL_S
+    while folder.exists() and time.monotonic() < end:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
+    latest = folder.parent / "session_latest"
+    with contextlib.suppress(OSError):
+        if latest.readlink().name == folder.name:
+            latest.unlink()
