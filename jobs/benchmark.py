@@ -17,16 +17,20 @@ from pathlib import Path
 from jobs.progress import log_format
 from jobs.run import signals
 from jobs.run.output_dir import absolute_uri
+from jobs.run.resolve import RANDOM
+from jobs.run.trust import elsewhere
 from jobs.scheduler.ray_runtime import address_of
 from jobs.sweep import inputs
 from jobs.sweep.dry_run import dry_run
 from jobs.sweep.measure import measure
 from jobs.sweep.resolve import resolve, with_paths
 from stylize import cli
+from stylize.config import TORCHVISION
 from stylize.errors import UsageError, one_line, unknown
 from stylize.io.files import Folder
 from stylize.io.location import local_path
 from stylize.io.store_kinds import SCHEMES
+from stylize.results.run_record import NAME
 from stylize.tasks import sweep
 
 SHIPPED = Path(__file__).parent / "sweep"
@@ -38,7 +42,11 @@ def main(argv: Sequence[str]) -> int:
     """Run the sweep; returns the exit status: 0 all ok, 3 some rows are not."""
     given = parser().parse_args(argv)
     changes = {name: value for name in CHANGED if (value := getattr(given, name))}
-    plan = with_paths(sweep.read(_sweep_path(given.sweep), changes), given.weights)
+    path = _sweep_path(given.sweep)
+    plan = sweep.read(path, changes)
+    if (path.parent / NAME).is_file():
+        _refuse_unasked(plan, changes, given.weights, path)
+    plan = with_paths(plan, given.weights)
     out = absolute_uri(given.out)
     on_cluster = address_of(given.address) is not None
     if on_cluster and plan.cpus_per_actor is None and not plan.gpus_per_actor:
@@ -65,6 +73,21 @@ def main(argv: Sequence[str]) -> int:
         if status != "ok":
             print(f"  {status}: {n}")
     return cli.EXIT_OK if set(counts) <= {"ok"} else cli.EXIT_NOT_ALL_OK
+
+
+def _refuse_unasked(plan: sweep.Sweep, changes: dict[str, str], weights: list[str], path: Path) -> None:
+    """Raise UsageError for code and places that a sweep in somebody's OUT alone names."""
+    given = {word.partition("=")[0] for word in weights}
+    named = {name: getattr(plan, name) for name in ("content", "styles", "perceptual") if name not in changes}
+    named |= {f"weights of {one.name}": one.weights for one in plan.methods if one.name not in given}
+    named = {name: None if where in (RANDOM, TORCHVISION) else where for name, where in named.items()}
+    asked = [f"the method {one_line(one.name)}" for one in plan.methods if ":" in one.name]
+    asked += elsewhere(named, str(path.parent))
+    if asked:
+        raise UsageError(
+            f"{one_line(path)} is the record of an OUT and names {', '.join(asked)}: give them anew, or a copy of the "
+            "file as your own"
+        )
 
 
 def parser() -> cli.Parser:

@@ -13,20 +13,24 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jobs.run.output_dir import run_folders
+from jobs.run.resolve import RANDOM
+from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_method
 from jobs.scheduler.worker import load_stylizer
 from stylize import cli, images
 from stylize import config as configs
-from stylize.config import JobConfig
+from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import StylizeError, UsageError, one_line
 from stylize.io.files import read_bytes
 from stylize.io.store_kinds import SCHEMES
 from stylize.measure import hardware
+from stylize.results.pictures import picture_in
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.settings_json import read_settings, read_uris, read_weights
@@ -39,6 +43,9 @@ SCORES = (
 ROOM = 1e-3
 """Scores that differ by less, relative to the recorded one, agree: another processor sums in another order."""
 _OF_RESULT = ("perceptual", "lpips", "max_pixels", "cpus_per_actor")
+_OF_ROW = ("seed", "resolution_px", "style_resolution_px", "format", "quality", "strip")
+MOST_THREADS = 512
+"""More are no machine's, and would be started."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -57,13 +64,15 @@ def main(argv: Sequence[str]) -> int:
         "--style", action="append", metavar="PATH",
         help="where the artwork is now, if it has moved; of several, once for each in their order",
     )  # fmt: skip
-    parser.group("method").add_argument(
-        "--weights", metavar="PATH", help="where the weights are now, if they have moved"
-    )
+    inputs.add_argument(TRUST, action="store_true", help=TRUST_HELP)
+    method = parser.group("method")
+    method.add_argument("--weights", metavar="PATH", help="where the weights are now, if they have moved")
+    method.add_argument("--stylizer", metavar="NAME", help="package.module:Class of the row, which is not run unasked")
     given = parser.parse_args(argv)
-    with run_folders([given.out]) as (out,):
-        row = _row(out, given.task_id)
-        record = next((run for run in read_runs(out) if run.run_id == row["run_id"]), RunRecord())
+    with run_folders([given.out]) as runs:
+        ((folder, given.out),) = runs.items()
+        row = _row(folder, given.task_id)
+        record = next((run for run in read_runs(folder) if run.run_id == row["run_id"]), RunRecord())
     told = _replay(row, record, given)
     for line in told.lines:
         print(line)
@@ -79,6 +88,8 @@ def _row(out: Path, task_id: str) -> dict[str, Any]:
         what = "no row" if len(matching) == 0 else f"{len(matching)} rows, give more digits"
         raise UsageError(f"{one_line(out)} has {what} of task_id {task_id!r}")
     row: dict[str, Any] = matching.to_pylist()[0]
+    if lacking := [name for name in ("content_uri", "style_uri") if row[name] is None]:
+        raise UsageError(f"the row of task_id {task_id!r} does not say its {lacking[0]}")
     return row
 
 
@@ -98,16 +109,17 @@ class _Told:
 def _replay(row: dict[str, Any], record: RunRecord, given: Any) -> _Told:
     import torch
 
-    if row["threads"]:
-        torch.set_num_threads(int(row["threads"]))
     with tempfile.TemporaryDirectory() as folder:
         config = _config(row, record, given, folder)
+        _refuse_unasked(config, row, given)
+        if 0 < (row["threads"] or 0) <= MOST_THREADS:
+            torch.set_num_threads(row["threads"])
         new, pixels = _made_again(config, row, given)
         told = _Told()
         if new["status"] != row["status"]:
             told.say("status", False, f"{row['status']} then, {new['status']} now: {one_line(str(new.get('error')))}")
         elif row["status"] == "ok":
-            _compare_images(told, row, new, pixels)
+            _compare_images(told, given.out, row, new, pixels)
             _compare_scores(told, row, new)
         else:
             told.say(f"status {row['status']}", True, one_line(str(row["error"])))
@@ -121,23 +133,42 @@ def _replay(row: dict[str, Any], record: RunRecord, given: Any) -> _Told:
 def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> JobConfig:
     settings = read_settings(row["settings_json"])
     then = record.settings_of(row["variant"])
-    known = {name: settings[name] for name in settings if name in JobConfig.model_fields}
-    values: dict[str, Any] = {name: then[name] for name in _OF_RESULT if name in then} | known
+    values: dict[str, Any] = {name: then[name] for name in _OF_RESULT if name in then}
+    values |= {name: settings[name] for name in _OF_ROW if name in settings}
     # Where the whole settings of the method are known, defaults that have changed since do not matter.
     values["settings"] = settings.get("stylizer_settings") or settings.get("settings", {})
     values |= {
         "content": folder, "styles": folder, "out": folder, "measure_mode": "isolated", "warmup_images": 0,
-        "precision": row["precision"] or settings["precision"],
+        "stylizer": settings.get("stylizer") or row["stylizer"],
+        "precision": row["precision"] or settings.get("precision", "auto"),
         "weights": given.weights or then.get("weights"),
         "device": "cuda" if str(row["device"]).startswith("cuda") else "cpu",
     }  # fmt: skip
     return configs.build(values)
 
 
+def _refuse_unasked(config: JobConfig, row: dict[str, Any], given: Any) -> None:
+    """Raise UsageError for code and places that the record alone names."""
+    refuse_own_method(config.stylizer, given.stylizer)
+    named = {
+        "content": None if given.content else row["content_uri"],
+        "weights": None if given.weights or config.weights == RANDOM else config.weights,
+        "perceptual": None if config.perceptual == TORCHVISION else config.perceptual,
+    }
+    for number, uri in enumerate([] if given.style else _styles(row), start=1):
+        named["style" if number == 1 else f"style {number}"] = uri
+    words = (given.content, given.weights, *(given.style or []))
+    refuse_elsewhere(named, given.out, given.trust_paths, words)
+
+
+def _styles(row: dict[str, Any]) -> list[str]:
+    return read_uris(row["style_uris"]) or [row["style_uri"]]
+
+
 def _made_again(config: JobConfig, row: dict[str, Any], given: Any) -> tuple[dict[str, Any], Any]:
     from stylize.pipeline.runner import Runner
 
-    uris = read_uris(row["style_uris"]) or [row["style_uri"]]
+    uris = _styles(row)
     if given.style and len(given.style) != len(uris):
         raise UsageError(f"--style: {len(given.style)} given, the row has {len(uris)}")
     content = Input(given.content or row["content_uri"], "", row["content_type"])
@@ -156,12 +187,20 @@ def _made_again(config: JobConfig, row: dict[str, Any], given: Any) -> tuple[dic
     return new, pixels
 
 
-def _compare_images(told: _Told, row: dict[str, Any], new: dict[str, Any], pixels: Any) -> None:
+def _recorded_picture(out: str, output_uri: str | None) -> bytes:
+    where = picture_in(out, output_uri or "")
+    if where is None:
+        raise UsageError(f"{one_line(output_uri)} is not below OUT/images")
+    look = partial(images.refuse_too_large, long_side_px=None, max_pixels=images.MAX_PIXELS)
+    return read_bytes(where, look)
+
+
+def _compare_images(told: _Told, out: str, row: dict[str, Any], new: dict[str, Any], pixels: Any) -> None:
     if new["output_sha256"] == row["output_sha256"]:
         told.say("image", True, "the same bytes")
         return
     try:
-        old = images.decode(read_bytes(row["output_uri"])).pixels
+        old = images.decode(_recorded_picture(out, row["output_uri"])).pixels
     except (StylizeError, OSError) as error:
         told.say("image", False, f"other bytes, and the recorded one cannot be read: {one_line(error)}")
         return

@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from jobs.run.output_dir import absolute_out, run_folders
+from jobs.run.trust import TRUST
 from stylize import cli
 from stylize.errors import UsageError, one_line
 from stylize.io.files import write_atomic, writing
@@ -38,8 +39,8 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("give the folder of a run: python -m jobs.summarize OUT --out REPORT")
     if given.out is None:
         raise UsageError("--out REPORT says where the report goes")
-    with run_folders(given.outs) as outs:
-        return _report(given, outs)
+    with run_folders(given.outs) as runs:
+        return _report(given, runs)
 
 
 def parser() -> cli.Parser:
@@ -58,6 +59,9 @@ def parser() -> cli.Parser:
         nargs=2,
         metavar="PATH",
         help="say whether the second run is slower, larger or worse than the first",
+    )
+    inputs.add_argument(
+        TRUST, action="store_true", help="embed the photos and artworks that rows name outside of OUT, too"
     )
     output = parser.group("output")
     output.add_argument(
@@ -81,30 +85,32 @@ def parser() -> cli.Parser:
     return parser
 
 
-def _report(given: Namespace, outs: list[Path]) -> int:
-    folder, pictures = absolute_out(given.out), given.pictures
+def _report(given: Namespace, runs: dict[Path, str]) -> int:
+    folder, pictures, outs = absolute_out(given.out), given.pictures, list(runs)
     if pictures < 0:
         raise UsageError("--pictures: give 0 or more")
     if any((folder / name).exists() for name in ("rows", "run.json")) and not (folder / "index.html").exists():
         raise UsageError(f"{one_line(folder)} is a run's folder; give --out another one")
-    rows = frame.load(outs)
+    rows = frame.load(outs, list(runs.values()))
     records = [run for out in outs for run in read_runs(out)[:1]]
     checked = claims.check(rows) if given.claims or any(one.claims for one in records) else []
     titles = [one.title for one in records if one.title]
     title = given.title or (titles[0] if len(set(titles)) == 1 else "Restyling: " + ", ".join(o.name for o in outs))
-    report = page.build(rows, outs, title=title, claims=checked, most_pictures=pictures)
+    report = page.build(rows, outs, title=title, claims=checked, most_pictures=pictures, trust_paths=given.trust_paths)
     with writing(folder):
         page.write(report, folder)
     print("\n".join(f"- {line}" for line in report.words))
     for claim in checked:
         print(f"claim: {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
+    if not given.trust_paths and any(len(sheet.inputs) < 2 for sheet in report.sheets):
+        print(f"photos and artworks that lie outside of OUT are not shown; {TRUST} embeds them")
     print(f"report: {one_line(folder / 'index.html')}")
     return cli.EXIT_OK
 
 
 def _rows(word: str) -> pd.DataFrame:
     with run_folders([word]) as outs:
-        return frame.load(outs)
+        return frame.load(list(outs))
 
 
 def _compare(given: Namespace) -> int:

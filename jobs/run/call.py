@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.run.resolve import RANDOM
+from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_method
 from stylize import cli
 from stylize import config as configs
-from stylize.config import JobConfig
+from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError, one_line
 from stylize.io.location import local_path
 from stylize.io.store_kinds import SCHEMES
-from stylize.results.run_record import read_record
+from stylize.results.run_record import NAME, read_record
 from stylize.safe_yaml import read_mapping
 from stylize.validation import Origin, Origins
 
@@ -37,13 +39,16 @@ def parse(argv: Sequence[str]) -> Call:
     given = vars(_parser().parse_args(argv))
     paths, file = given.pop("paths"), given.pop("config")
     switches = {name: given.pop(name) for name in ("dry_run", "retry_failed", "redo", "allow_failed")}
-    values = _settings_in(local_path(file)) if file else {}
+    trusted = given.pop("trust_paths")
+    values, recorded = _settings_in(local_path(file)) if file else ({}, False)
     origins = {name: _called(name) for name in JobConfig.model_fields}
     origins |= {name: Origin(str(name), file) for name in values}
     if "settings" in given:
         own = values.get("settings")
         given["settings"] = (own if isinstance(own, dict) else {}) | cli.pairs_to_dict(given["settings"])
     given |= _named(paths, either="weights" in given or bool(values.get("weights")))
+    if recorded:
+        _refuse_unasked(values, given, local_path(file).parent, trusted)
     origins |= {name: _called(name) for name in given}
     values |= given
     if "out" not in values:
@@ -69,6 +74,7 @@ def _parser() -> cli.Parser:
         "--config", metavar="PATH",
         help="YAML file with the same settings by name, or OUT/run.json to repeat that run; paths and options win",
     )  # fmt: skip
+    parser.add_argument(TRUST, action="store_true", help=f"with --config OUT/run.json: {TRUST_HELP}")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, how many and how big")
     parser.add_argument("--retry-failed", action="store_true", help="do images again whose rows are not ok")
     parser.add_argument("--redo", action="store_true", help="do all images again, in place of those that are there")
@@ -76,18 +82,35 @@ def _parser() -> cli.Parser:
     return parser
 
 
-def _settings_in(path: Path) -> dict[str, Any]:
-    """Return the settings in a YAML file, or those of the newest run in a run's record. Raises UsageError."""
+def _settings_in(path: Path) -> tuple[dict[str, Any], bool]:
+    """Return the settings in a YAML file, or those of the newest run in a run's record, and whether it is such.
+
+    Raises UsageError.
+    """
     if path.suffix.lower() != ".json":
-        return read_mapping(path)
+        return read_mapping(path), False
     runs = read_record(path)
     if not runs:
         raise UsageError(f"{one_line(path)}: no such file")
-    if not runs[0].run_id:
-        return read_mapping(path)  # JSON is YAML
+    if not runs[0].run_id and path.name != NAME:
+        return read_mapping(path), False  # JSON is YAML
     if not runs[0].config:
         raise UsageError(f"{one_line(path)} is no record of a run of this job: give OUT/run.json, or a YAML file")
-    return runs[0].config
+    return runs[0].config, True
+
+
+def _refuse_unasked(recorded: dict[str, Any], given: dict[str, Any], home: Path, trusted: bool) -> None:
+    """Raise UsageError for code and places that a run's record alone names."""
+    refuse_own_method(recorded.get("stylizer"), given.get("stylizer"))
+    words = {"weights": RANDOM, "perceptual": TORCHVISION}
+    named = {name: recorded.get(name) for name in (*PATHS, "manifest", *words) if name not in given}
+    named = {_called(name).name: path for name, path in named.items() if path != words.get(name)}
+    refuse_elsewhere(named, str(home), trusted, (given.get(name) for name in (*PATHS, "manifest", *words)))
+    if not trusted and "address" not in given and recorded.get("address") is not None:
+        address = one_line(recorded["address"])
+        raise UsageError(
+            f"the record names the cluster {address}: --address {address} uses it, --address none does not"
+        )
 
 
 def _named(paths: list[str], either: bool) -> dict[str, str]:

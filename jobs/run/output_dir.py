@@ -134,14 +134,15 @@ def refuse_in_use(uri: str, note: Callable[[str], None]) -> None:
 
 
 @contextlib.contextmanager
-def run_folders(words: Sequence[str]) -> Iterator[list[Path]]:
-    """The folders of finished runs, each once. `words`: a run's folder or its rows', here or in an object store.
+def run_folders(words: Sequence[str]) -> Iterator[dict[Path, str]]:
+    """Give the folders of finished runs, each once, and their OUTs. words: a run's folder or its rows' each.
 
     Of one in an object store, rows and run.json are copied for as long as this lasts. Raises UsageError.
     """
     called: dict[Path, str] = {}
     with _copies() as copies, _called(called):
-        yield list(dict.fromkeys(_run_folder(word, copies, called) for word in words))
+        folders = [_run_folder(word, copies, called) for word in words]
+        yield {folder: called.get(folder, str(folder)) for folder in folders}
 
 
 def _run_folder(word: str, copies: Path, called: dict[Path, str]) -> Path:

@@ -19,18 +19,19 @@ VARIANT = re.compile(r"^(?P<method>.*) (?P<asked>\w+) (?P<px>\d+) px x(?P<worker
 """A sweep's name of a variant, as stylize.tasks.sweep makes it."""
 
 
-def load(outs: Sequence[Path]) -> pd.DataFrame:
-    """Return every row of the runs, and what reports derive from them.
+def load(outs: Sequence[Path], homes: Sequence[str] = ()) -> pd.DataFrame:
+    """Return every row of the runs, and what reports derive from them. homes: the OUTs of which `outs` are copies.
 
-    run: the folder's name. setup: machine and measure_mode, which are never mixed. method: a sweep's label, or the
-    stylizer, told apart by what differs. clean: counts for times, as it is ok and no warm-up. memory_bytes: what one
-    more image took, on the accelerator where there is one. Raises UsageError where a folder holds no rows.
+    run: the folder's name. home: the OUT itself. setup: machine and measure_mode, which are never mixed. method: a
+    sweep's label, or the stylizer, told apart by what differs. clean: counts for times, as it is ok and no warm-up.
+    memory_bytes: what one more image took, on the accelerator where there is one. Raises UsageError where a
+    folder holds no rows.
     """
     frames = []
     columns = [*_READ, *(["style_sha256"] if settings.several(*outs) else [])]
-    for out in outs:
+    for out, home in zip(outs, homes or map(str, outs), strict=True):
         frame: pd.DataFrame = read_rows(out, columns).to_pandas()
-        frames.append(frame.assign(run=_name(out, outs)))
+        frames.append(frame.assign(run=_name(out, outs), home=home))
     frames = [frame for frame in frames if len(frame)]
     if not frames:
         raise UsageError(f"no rows in {', '.join(one_line(out) for out in outs)}")

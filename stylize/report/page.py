@@ -53,8 +53,16 @@ class Report:
     claims: list[Claim] = field(default_factory=list)
 
 
-def build(rows: pd.DataFrame, outs: Sequence[Path], *, title: str, claims: list[Claim], most_pictures: int) -> Report:
-    """Build a report of rows that `frame.load` read from `outs`."""
+def build(
+    rows: pd.DataFrame,
+    outs: Sequence[Path],
+    *,
+    title: str,
+    claims: list[Claim],
+    most_pictures: int,
+    trust_paths: bool = False,
+) -> Report:
+    """Build a report of rows that `frame.load` read from `outs`. trust_paths: as `pictures.sheets` takes it."""
     ok = int(rows["ok"].sum())
     facts = [f"{len(rows)} rows, {ok} ok", *sorted(setup for setup in rows["setup"].unique() if setup != "unknown")]
     if (untrained := rows["weights_sha256"] == "random").any():
@@ -62,7 +70,7 @@ def build(rows: pd.DataFrame, outs: Sequence[Path], *, title: str, claims: list[
         facts.append(f"untrained weights, timed only: {names}")
     return Report(
         title, facts, words.summary(rows), tables.all_tables(rows), plots.all_plots(rows),
-        pictures.sheets(rows, most_pictures), [_run(out) for out in outs], claims,
+        pictures.sheets(rows, most_pictures, trust_paths), [_run(out) for out in outs], claims,
     )  # fmt: skip
 
 

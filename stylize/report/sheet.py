@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from stylize import images
 from stylize.errors import ImageError
 from stylize.io.files import read_bytes, write_atomic
+from stylize.io.location import LocalPath, locate
 from stylize.results.read import read_rows
 
 CELL_PX = (240, 180)
@@ -20,12 +21,18 @@ GAP_PX = 6
 def write_sheet(out: Path, path: Path, photos: int = 6, artworks: int = 6) -> Path | None:
     """Draw the sheet of a run's folder as JPEG: one photo of each content type before a second of any.
 
-    Only photos and artworks with an `ok` row are taken. Returns the path, None if there is none.
+    Only photos and artworks with an `ok` row are taken, and what lies beside OUT or in it. Returns the path, None if
+    there is none.
     """
     columns = ["status", "content_uri", "style_uri", "style_uris", "content_type", "output_uri"]
     frame = read_rows(out, columns).to_pandas()
     # A mix of artworks has no column of its own.
     frame = frame[(frame["status"] == "ok") & frame["style_uris"].isna()]
+    frame = frame.dropna(subset=["content_uri", "style_uri", "output_uri"])
+    near = LocalPath(out.absolute().parent)
+    for name in ("content_uri", "style_uri", "output_uri"):
+        inside = {uri for uri in frame[name].unique() if locate(uri).is_inside(near)}
+        frame = frame[frame[name].isin(inside)]
     if frame.empty:
         return None
     contents = _spread(frame, photos)

@@ -156,7 +156,8 @@ def test_a_dry_run_says_what_is_measured_and_what_a_run_would_refuse(
 
 def test_a_sweeps_row_can_be_made_again(inputs: Path, rows: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     row = rows[(rows["variant"] == "slow fp32 96 px x1") & (rows["warmup"] == False)].iloc[0]  # noqa: E712
-    assert replay([str(inputs / "out"), row["task_id"]]) == 0
+    own = ["--stylizer", "tests.support.stylizers:Slow"]
+    assert replay([str(inputs / "out"), row["task_id"], "--trust-paths", *own]) == 0
     assert "the row was made again" in capsys.readouterr().out
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.replay import main
+from jobs import replay
 from stylize import config as configs
 from stylize import images, load
 from stylize.errors import UsageError
@@ -19,6 +19,11 @@ from stylize.results.store import RowStore
 from stylize.tasks import pairing
 from tests.support.s3 import bucket
 from tests.support.samples import picture
+
+
+def main(words: list[str]) -> int:
+    """Replay a run of one's own, whose photos and artworks lie elsewhere."""
+    return replay.main([*words, "--trust-paths"])
 
 
 @pytest.fixture
@@ -103,7 +108,7 @@ def test_recorded_image_that_its_store_does_not_give_is_said(out: Path, capsys: 
     row = a_row(out)
     with bucket() as s3:
         rows = [
-            one | {"output_uri": "s3://pictures/gone.jpg", "output_sha256": "other"}
+            one | {"output_uri": "s3://pictures/out/images/gone.jpg", "output_sha256": "other"}
             if one["task_id"] == row["task_id"]
             else one
             for one in read_rows(out).to_pylist()
@@ -111,14 +116,62 @@ def test_recorded_image_that_its_store_does_not_give_is_said(out: Path, capsys: 
         (part,) = (out / "rows").glob("*.parquet")
         table = pq.read_table(part)
         pq.write_table(table.from_pylist(rows, schema=table.schema), part)
-        for failing, said in (
-            ("gone.jpg", "could not be read, although tried again"),
-            ("/", "nor does the store answer"),
-        ):
-            s3.s3.failing = failing
-            assert main([str(out), row["task_id"]]) == 3
-            assert "the recorded one cannot be read: s3://pictures/gone.jpg" in (told := capsys.readouterr().out)
-            assert said in told
+        uri = s3.upload(out, "out")
+        s3.s3.failing = "gone.jpg"
+        assert main([uri, row["task_id"]]) == 3
+        assert "the recorded one cannot be read: s3://pictures/out/images/gone.jpg" in (told := capsys.readouterr().out)
+        assert "could not be read, although tried again" in told
+
+
+def changed(out: Path, task_id: str, **values: object) -> None:
+    """Write the row of a task anew with other values."""
+    (part,) = (out / "rows").glob("*.parquet")
+    rows = [one | values if one["task_id"] == task_id else one for one in read_rows(out).to_pylist()]
+    pq.write_table(pq.read_table(part).from_pylist(rows, schema=pq.read_schema(part)), part)
+
+
+def test_what_a_row_names_outside_of_out_is_asked_for(out: Path, tmp_path: Path) -> None:
+    row = a_row(out)
+    with pytest.raises(
+        UsageError, match=r"outside of its folder: content .*, style .*; --trust-paths takes it"
+    ) as said:
+        replay.main([str(out), row["task_id"]])
+    assert row["content_uri"] in str(said.value)
+    both = ["--content", row["content_uri"], "--style", row["style_uri"]]
+    assert replay.main([str(out), row["task_id"], *both]) == 0
+    changed(out, row["task_id"], run_id="evil")
+    record = json.loads((out / "run.json").read_text())
+    record |= {"run_id": "evil", "config": {"weights": "/evil.pth", "perceptual": "s3://evil/vgg.pth"}}
+    (out / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UsageError, match="stores that the command line does not: perceptual s3://evil/vgg"):
+        main([str(out), row["task_id"]])
+    record["config"].pop("perceptual")
+    (out / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UsageError, match=r"outside of its folder: weights /evil\.pth"):
+        replay.main([str(out), row["task_id"], *both])
+
+
+def test_a_rows_own_method_runs_only_where_it_is_asked_for(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "evil_module.py").write_text("raise SystemExit('it ran')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    row = a_row(out)
+    for name, told in (("stylizer", "evil_module:Method"), ("settings_json", '{"stylizer": "evil_module:Method"}')):
+        changed(out, row["task_id"], **{name: told})
+    with pytest.raises(UsageError, match="the method evil_module:Method, which is code: --stylizer"):
+        main([str(out), row["task_id"]])
+    with pytest.raises(SystemExit, match="it ran"):
+        main([str(out), row["task_id"], "--stylizer", "evil_module:Method"])
+
+
+def test_settings_of_a_row_are_those_of_the_result_alone(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = a_row(out)
+    settings = json.loads(row["settings_json"]) | {"perceptual": "/evil.pth", "weights": "/evil.pth", "lpips": "vgg"}
+    changed(out, row["task_id"], settings_json=json.dumps(settings), threads=2**60)
+    assert main([str(out), row["task_id"]]) == 0
+    assert "DIFFERS" not in capsys.readouterr().out
 
 
 def test_an_unknown_task_or_folder_is_a_wrong_call(out: Path, tmp_path: Path) -> None:

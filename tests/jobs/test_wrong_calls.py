@@ -147,13 +147,54 @@ def test_a_run_is_repeated_from_its_record_and_may_go_elsewhere(tmp_path: Path) 
     record = {"run_id": "2", "config": newest, "earlier_runs": [{"run_id": "1", "config": {"quality": 10}}]}
     path = tmp_path / "run.json"
     path.write_text(json.dumps(record))
-    assert parse(["--config", str(path)]).values == newest
-    again = parse(["new", "--config", str(path), "--quality", "90", "--set", "preserve_color=true"])
+    with pytest.raises(
+        UsageError, match=r"outside of its folder: CONTENT /in/photos, STYLES arts, OUT /old; --trust-p"
+    ):
+        parse(["--config", str(path)])
+    assert parse(["--config", str(path), "--trust-paths"]).values == newest
+    assert parse(["/in/photos", "arts", "new", "--config", str(path)]).values == newest | {"out": "new"}
+    again = parse(["new", "--trust-paths", "--config", str(path), "--quality", "90", "--set", "preserve_color=true"])
     changed = {"out": "new", "quality": 90, "settings": {"alpha": 0.5, "preserve_color": True}}
     assert again.values == newest | changed | {"quality": "90"}
     assert [str(again.origins[name]) for name in ("out", "quality", "content")] == [
         "OUT", "--quality", f"{path}: content",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("recorded", "words", "said"),
+    [
+        ({"stylizer": "evil:Method"}, [], "the method evil:Method, which is code: --stylizer evil:Method lets it run"),
+        ({"stylizer": "evil:Method"}, ["--stylizer", "evil:Other"], "the method evil:Method, which is code"),
+        ({"weights": "/w.pth", "perceptual": "/v.pth"}, [], "--weights /w.pth, --perceptual /v.pth"),
+        ({"weights": "s3://evil/w.pth"}, ["--trust-paths"], "stores that the command line does not: --weights s3://ev"),
+        ({"manifest": "../pairs.csv"}, [], "--manifest ../pairs.csv"),
+        ({"address": "evil:6379"}, [], "the cluster evil:6379: --address evil:6379 uses it"),
+    ],
+)
+def test_what_a_record_names_is_not_taken_unasked(
+    tmp_path: Path, recorded: dict[str, object], words: list[str], said: str
+) -> None:
+    path = tmp_path / "run.json"
+    for run_id in ("r", ""):
+        path.write_text(json.dumps({"run_id": run_id, "config": {"out": str(tmp_path)} | recorded}))
+        with pytest.raises(UsageError) as refused:
+            parse(["--config", str(path), *words])
+        assert said in str(refused.value)
+
+
+def test_what_lies_below_the_record_or_is_a_word_is_taken(tmp_path: Path) -> None:
+    config = {
+        "out": str(tmp_path),
+        "content": str(tmp_path / "inputs"),
+        "weights": "random",
+        "perceptual": "torchvision",
+    }
+    (tmp_path / "run.json").write_text(json.dumps({"run_id": "r", "config": config}))
+    assert parse(["--config", str(tmp_path / "run.json")]).values == config
+    (tmp_path / "inputs").symlink_to("/")
+    with pytest.raises(UsageError, match="outside of its folder: CONTENT"):
+        parse(["--config", str(tmp_path / "run.json")])
 
 
 def test_settings_may_be_json_that_is_no_record(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ EVIL = '"><script>document.title="owned"</script><img src=x onerror=document.tit
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report on a run whose names are all hostile, of two methods, three sizes, two workers, with pictures."""
     folder = tmp_path_factory.mktemp("report")
-    paths = [folder / f"{name}.jpg" for name in ("photo", "result")]
+    paths = [folder / "out" / "images" / f"{name}.jpg" for name in ("photo", "result")]
+    paths[0].parent.mkdir(parents=True)
     for seed, path in enumerate(paths):
         path.write_bytes(images.encode(picture(seed, 300, 200), "jpg", 90))
     made = []

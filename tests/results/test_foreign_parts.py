@@ -10,7 +10,7 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.results.read import read_rows
-from stylize.results.schema import SCHEMA
+from stylize.results.schema import SCHEMA, SCHEMA_VERSION
 from stylize.results.store import RowStore
 from tests.support.numbered_rows import parts, rows, seen, task_id
 
@@ -50,7 +50,7 @@ def _settings(text: str) -> pa.Table:
     return _table(settings_json=pa.array([text]))
 
 
-SCHEMA_OTHER = "holds rows of schema version 6, not this program's"
+SCHEMA_OTHER = f"holds rows of schema version {SCHEMA_VERSION}, not this program's"
 SHAPES: dict[str, tuple[pa.Table | bytes, str]] = {
     "an empty file": (b"", "0 bytes"),
     "not Parquet": (b"run_id,task_id\n1,2\n" * 9, "magic bytes"),

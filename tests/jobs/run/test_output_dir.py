@@ -54,7 +54,7 @@ def test_errors_name_out_and_not_its_copy(s3: Bucket, tmp_path: Path) -> None:
 
     def read() -> None:
         with run_folders(["s3://pictures/out/rows"]) as outs:
-            frame.load(outs)
+            frame.load(list(outs))
 
     def plan() -> None:
         with rows_at_hand("s3://pictures/out/") as folder:
@@ -81,7 +81,7 @@ def test_an_out_that_is_called_rows_is_read_as_one(s3: Bucket, tmp_path: Path) -
     s3.upload(out, "deep/rows")
     for uri in ("s3://pictures/deep/rows", "s3://pictures//deep/rows/rows/"):
         with run_folders([uri]) as outs:
-            assert len(frame.load(outs)) == 2
+            assert len(frame.load(list(outs))) == 2
 
 
 def test_copies_of_a_killed_run_are_removed_at_the_next_start_and_those_in_use_are_not(
