@@ -4,7 +4,10 @@
 #   docker run --rm --shm-size=2g -v "$PWD/data:/data" stylize \
 #       python -m jobs.stylize_folder /data/photos /data/artworks /data/out
 # A folder that you mount for OUT must be writable for user 1000. With a GPU: docker run --gpus all.
-FROM python:3.12-slim-bookworm
+#
+# The base is pinned to a patch version of Python, so that an image made again has the same one. It is not pinned to a
+# digest: Debian's security updates come under the same tag, and a digest would keep them out.
+FROM python:3.12.12-slim-bookworm
 
 # KubeRay checks with wget in its pods that Ray is well. Debian keeps no old versions, so wget's cannot be pinned.
 # hadolint ignore=DL3008

@@ -186,10 +186,42 @@ def test_a_rayjobs_credentials_are_names_only() -> None:
 
 
 def test_the_image_has_a_python_that_the_project_takes() -> None:
-    (version,) = re.findall(r"^FROM python:(\d+\.\d+)-slim", text("Dockerfile"), flags=re.MULTILINE)
+    (version,) = re.findall(r"^FROM python:(\d+\.\d+)\.\d+-slim-bookworm$", text("Dockerfile"), flags=re.MULTILINE)
     assert version in ("3.11", "3.12", "3.13")
     assert re.findall(r"python(3\.\d+) -m venv", text("cluster.yaml")) == [version]
     assert re.findall(r"python(3\.\d+) -m venv", text("cluster-local.yaml")) == [version]
+
+
+def pods() -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Each pod of a RayJob that is ours to describe, and its containers."""
+    cluster = load("rayjob.yaml")["spec"]["rayClusterSpec"]
+    specs = [group["template"]["spec"] for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]
+    return [(spec, spec["containers"]) for spec in specs]
+
+
+def test_a_rayjobs_pods_run_without_rights() -> None:
+    for pod, containers in pods():
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] == 1000
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in containers:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": True,
+            }
+    scaler = load("rayjob.yaml")["spec"]["rayClusterSpec"]["autoscalerOptions"]
+    assert scaler["securityContext"] == pods()[0][1][0]["securityContext"]
+
+
+def test_what_a_rayjobs_pods_write_is_no_part_of_the_image() -> None:
+    for pod, containers in pods():
+        volumes = {volume["name"] for volume in pod["volumes"] if "emptyDir" in volume}
+        for container in containers:
+            places = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+            assert set(places) == {"/tmp", "/home/ray"}
+            assert set(places.values()) == volumes
+    assert "WORKDIR /home/ray\n" in text("Dockerfile")
 
 
 def test_the_image_copies_what_exists_and_is_let_in() -> None:
@@ -206,4 +238,4 @@ def test_the_image_copies_what_exists_and_is_let_in() -> None:
 def test_the_image_runs_as_the_user_that_pods_ask_for() -> None:
     (user,) = re.findall(r"^USER (\d+)$", text("Dockerfile"), flags=re.MULTILINE)
     assert f"--uid {user}" in text("Dockerfile")
-    assert f"runAsUser: {user}," in text("rayjob.yaml")
+    assert f"runAsUser: {user}\n" in text("rayjob.yaml")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from pathlib import Path
+import traceback
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from stylize.errors import UsageError, unknown
+from stylize.errors import UsageError, named_message, unknown
 from stylize.images import STYLE_RESOLUTION_PX
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def find(name: str) -> type[Stylizer]:
         module = importlib.import_module(f"{__name__}.{name}")
         method: type[Stylizer] = module.STYLIZER
         return method
-    if ":" in name:
+    if ":" in name or "/" in name or name.endswith(".py"):
         return _own(name)
     raise UsageError(f"{unknown('stylizer', name, names())} (package.module:Class names one of your own)")
 
@@ -70,13 +71,32 @@ def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:
 
 
 def _own(name: str) -> type[Stylizer]:
-    module_name, _, class_name = name.partition(":")
+    module_name, _, class_name = name.rpartition(":")
+    is_module = all(part.isidentifier() for part in module_name.split(".")) and not module_name.endswith(".py")
+    if not (class_name and is_module):
+        raise UsageError(_how_to_name(name))
     try:
-        own = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"stylizer {name!r}: {error}") from None
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # whatever a file of somebody's own does while it is imported
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = "" if "importlib" in place.filename else f" at {place.filename}:{place.lineno}"
+        raise UsageError(f"stylizer {name!r}: {named_message(error)}{where}") from None
+    own = getattr(module, class_name, None)
     from stylize.stylizers.base import Stylizer
 
+    if own is None:
+        known = [one for one, what in vars(module).items() if isinstance(what, type) and issubclass(what, Stylizer)]
+        raise UsageError(f"stylizer {name!r}: {unknown('class', class_name, known)}")
     if not (isinstance(own, type) and issubclass(own, Stylizer)):
         raise UsageError(f"stylizer {name!r} is not a subclass of stylize.stylizers.base.Stylizer")
     return own
+
+
+def _how_to_name(name: str) -> str:
+    path, _, class_name = name.rpartition(":") if ":" in name else (name, "", "")
+    module = PurePath(path.removesuffix(".py")).name if "/" in path or path.endswith(".py") else path
+    module = module if all(part.isidentifier() for part in module.split(".")) else "MODULE"
+    return (
+        f"stylizer {name!r}: write {module}:{class_name if class_name.isidentifier() else 'CLASS'}, "
+        "and start in the module's folder or have that on PYTHONPATH"
+    )

@@ -1,0 +1,62 @@
+"""How a stylizer of one's own is named, and what is said of a name that is none: one line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from stylize.errors import UsageError
+from stylize.stylizers import find
+from stylize.stylizers.base import Stylizer
+
+WRONG = {
+    "./x.py:Y": "write x:Y, and start in the module's folder or have that on PYTHONPATH",
+    "x.py": "write x:CLASS, and",
+    "x.py:Y": "write x:Y, and",
+    "/abs/x.py:Y": "write x:Y, and",
+    "../x:Y": "write x:Y, and",
+    "a/b.py": "write b:CLASS, and",
+    "my-x.py:Y": "write MODULE:Y, and",
+    "mod:": "write mod:CLASS, and",
+    ":Y": "write MODULE:Y, and",
+    ":": "write MODULE:CLASS, and",
+    ".rel:Y": "write MODULE:Y, and",
+    "a:b:C": "write MODULE:C, and",
+    "mod.sub": "unknown stylizer 'mod.sub'; known: adain, ",
+    "no_such_module:Y": "ModuleNotFoundError: No module named 'no_such_module'",
+    "own_names:Nearly": "unknown class 'Nearly'; did you mean NearlyOne?",
+    "own_names:Path": "is not a subclass of stylize.stylizers.base.Stylizer",
+    "own_broken:Y": "SyntaxError: ",
+    "own_failing:Y": "ZeroDivisionError: division by zero at ",
+    "own_ending:Y": "SystemExit: 5 at ",
+}
+FILES = {
+    "own_names": "from pathlib import Path\nfrom stylize import Stylizer\nclass NearlyOne(Stylizer): ...\n",
+    "own_broken": "def (:\n",
+    "own_failing": "1 / 0\n",
+    "own_ending": "raise SystemExit(5)\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that can be imported."""
+    for name, text in FILES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_name_that_is_none_is_one_line_that_says_what_to_write(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        find(name)
+    message = str(caught.value)
+    assert WRONG[name] in message
+    assert "\n" not in message
+
+
+def test_a_class_of_a_module_is_found() -> None:
+    assert issubclass(find("own_names:NearlyOne"), Stylizer)
