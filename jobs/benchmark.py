@@ -32,6 +32,7 @@ from stylize.io.location import local_path
 from stylize.io.store_kinds import SCHEMES
 from stylize.results.run_record import NAME
 from stylize.tasks import sweep
+from stylize.terminal import say
 
 SHIPPED = Path(__file__).parent / "sweep"
 CHANGED = ("content", "styles", "perceptual", "device")
@@ -65,13 +66,13 @@ def main(argv: Sequence[str]) -> int:
         progress=given.progress,
         note=_say,
     )
-    print(f"rows:    {one_line(Folder(out).at('rows'))}")
-    print(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT")
+    say(f"rows:    {one_line(Folder(out).at('rows'))}")
+    say(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT")
     ok = counts.get("ok", 0)
-    print(f"{ok} ok, {sum(counts.values()) - ok} not ok")
+    say(f"{ok} ok, {sum(counts.values()) - ok} not ok")
     for status, n in sorted(counts.items()):
         if status != "ok":
-            print(f"  {status}: {n}")
+            say(f"  {status}: {n}")
     return cli.EXIT_OK if set(counts) <= {"ok"} else cli.EXIT_NOT_ALL_OK
 
 
@@ -131,7 +132,7 @@ def parser() -> cli.Parser:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    say(text)
 
 
 def _sweep_path(word: str) -> Path:

@@ -10,6 +10,7 @@ from stylize import cli
 from stylize.errors import one_line
 from stylize.gallery import write_demo_photos, write_demo_styles
 from stylize.report.sheet import write_sheet
+from stylize.terminal import say
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,11 +27,11 @@ def main(argv: Sequence[str]) -> int:
     photos = write_demo_photos(root / "content")
     styles = write_demo_styles(root / "styles")
     out = root / "out"
-    print(f"{len(photos)} photos x {len(styles)} artworks, long side 512 px, on a local Ray", flush=True)
+    say(f"{len(photos)} photos x {len(styles)} artworks, long side 512 px, on a local Ray")
     status = stylize_folder.main([str(root / "content"), str(root / "styles"), str(out), "--resolution-px", "512"])
     sheet = write_sheet(out, out / "sheet.jpg")
     if sheet is not None:
-        print(f"sheet:   {one_line(sheet.resolve())}")
+        say(f"sheet:   {one_line(sheet.resolve())}")
     return status
 
 

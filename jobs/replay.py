@@ -35,6 +35,7 @@ from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.settings_json import read_settings, read_uris, read_weights
 from stylize.tasks.task import Input, Pair, Task
+from stylize.terminal import say
 
 SCORES = (
     "ssim", "content_distance", "gram_distance", "moments_distance", "lpips", "content_loss", "style_loss",
@@ -74,8 +75,7 @@ def main(argv: Sequence[str]) -> int:
         row = _row(folder, given.task_id)
         record = next((run for run in read_runs(folder) if run.run_id == row["run_id"]), RunRecord())
     told = _replay(row, record, given)
-    for line in told.lines:
-        print(line)
+    say(*told.lines)
     return cli.EXIT_OK if told.agrees else cli.EXIT_NOT_ALL_OK
 
 

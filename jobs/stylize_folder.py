@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,9 +18,10 @@ from jobs.run.dry_run import dry_run
 from jobs.run.resolve import resolve
 from jobs.run.restyle import restyle
 from jobs.run.result import RunResult
-from stylize import cli
+from stylize import cli, terminal
 from stylize.config import JobConfig
 from stylize.errors import one_line
+from stylize.terminal import say
 from stylize.validation import Origin
 
 PATHS = ("content", "styles", "out")
@@ -75,40 +75,35 @@ def run(
 
 def _print_result(result: RunResult) -> None:
     """Print tables, places and counts."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(width=None if sys.stdout.isatty() else 140)
     for table in result.tables:
-        grid = Table(title=table.title, title_justify="left")
-        for i, name in enumerate(table.header):
-            grid.add_column(name, justify="left" if i == 0 else "right")
+        grid = terminal.table(*table.header, title=table.title)
+        for column in grid.columns[1:]:
+            column.justify = "right"
         for row in table.rows:
-            grid.add_row(*map(Text, row))
-        console.print(grid)
+            terminal.add_row(grid, *row)
+        terminal.show(grid)
     bad = {status: n for status, n in sorted(result.counts.items()) if status != "ok"}
     _print_failures(result, sum(bad.values()))
-    print(f"images:  {one_line(result.images_uri)}")
-    print(f"rows:    {one_line(result.rows_uri)}   pandas.read_parquet({result.rows_uri!r})")
-    print(f"summary: {one_line(result.summary_uri)}")
-    print(f"look:    python -m jobs.summarize {one_line(shlex.quote(result.out))} --out REPORT   makes a page to open")
-    print(f"{result.counts.get('ok', 0)} ok, {sum(bad.values())} not ok")
+    say(f"images:  {one_line(result.images_uri)}")
+    say(f"rows:    {one_line(result.rows_uri)}   pandas.read_parquet({result.rows_uri!r})")
+    say(f"summary: {one_line(result.summary_uri)}")
+    say(f"look:    python -m jobs.summarize {one_line(shlex.quote(result.out))} --out REPORT   makes a page to open")
+    say(f"{result.counts.get('ok', 0)} ok, {sum(bad.values())} not ok")
     for status, n in bad.items():
-        print(f"  {status}: {n}")
+        say(f"  {status}: {n}")
 
 
 def _print_failures(result: RunResult, number: int) -> None:
     """Print the first failures, a line each, and how to read the others."""
     for one in result.failures:
-        print(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
+        say(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
     if number > len(result.failures):
         query = f"pandas.read_parquet({result.rows_uri!r}).query(\"status != 'ok'\")"
-        print(f"... and {number - len(result.failures)} more that are not ok: {query}")
+        say(f"... and {number - len(result.failures)} more that are not ok: {query}")
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    say(text)
 
 
 def _say_nothing(text: str) -> None:

@@ -19,11 +19,12 @@ import pandas as pd
 from jobs.run.output_dir import absolute_out, run_folders
 from jobs.run.trust import TRUST
 from stylize import cli
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, harmless, one_line
 from stylize.io.files import write_atomic, writing
 from stylize.io.store_kinds import SCHEMES
 from stylize.report import claims, compare, frame, page
 from stylize.results.run_record import read_runs
+from stylize.terminal import say
 
 PICTURES = 60
 
@@ -99,12 +100,12 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
     report = page.build(rows, outs, title=title, claims=checked, most_pictures=pictures, trust_paths=given.trust_paths)
     with writing(folder):
         page.write(report, folder)
-    print("\n".join(f"- {line}" for line in report.words))
+    say(*(f"- {line}" for line in report.words))
     for claim in checked:
-        print(f"claim: {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
+        say(f"claim: {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
     if not given.trust_paths and any(len(sheet.inputs) < 2 for sheet in report.sheets):
-        print(f"photos and artworks that lie outside of OUT are not shown; {TRUST} embeds them")
-    print(f"report: {one_line(folder / 'index.html')}")
+        say(f"photos and artworks that lie outside of OUT are not shown; {TRUST} embeds them")
+    say(f"report: {one_line(folder / 'index.html')}")
     return cli.EXIT_OK
 
 
@@ -120,13 +121,13 @@ def _compare(given: Namespace) -> int:
         raise UsageError("--tolerance: give a share from 0 to 1, such as 0.05")
     rows_a, rows_b = (_rows(word) for word in (a, b))
     comparison = compare.compare(rows_a, rows_b, tolerance)
-    text = "\n".join(compare.told(comparison, a, b))
+    told = [harmless(line) for line in compare.told(comparison, a, b)]
     if (out := given.out) is not None:
         folder = absolute_out(out)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(folder / "compare.txt", f"{text}\n".encode())
-    print(text)
+            write_atomic(folder / "compare.txt", "".join(f"{line}\n" for line in told).encode())
+    say(*told)
     return cli.EXIT_NOT_ALL_OK if comparison.worse else cli.EXIT_OK
 
 

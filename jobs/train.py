@@ -26,6 +26,7 @@ from stylize.io.location import LocalPath
 from stylize.io.out_folder import TRAINING, refuse_foreign, refuse_results
 from stylize.measure import hardware
 from stylize.results.output_lock import OutputLock
+from stylize.terminal import say
 from stylize.validation import Origin
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _already_trained(config: TrainConfig) -> bool:
             f"{weights} is trained to step {done} with {', '.join(changed)}; give another OUT to begin anew, "
             "or more --steps to train on with the new settings"
         )
-    print(f"already trained to step {done}: {weights}; more --steps train on")
+    say(f"already trained to step {done}: {weights}; more --steps train on")
     return True
 
 
@@ -177,7 +178,7 @@ def _train(config: TrainConfig, photos: Folder, artworks: Folder, argv: Sequence
         )
         ray_train.run_training(config, photos, artworks, _origin(argv), scaling, shown)
     weights = _weights_path(config)
-    print(f"weights: {weights}\ncard: {weights.with_suffix('.md')}\nlosses: {config.out / 'losses'}")
+    say(f"weights: {weights}", f"card: {weights.with_suffix('.md')}", f"losses: {config.out / 'losses'}")
     return cli.EXIT_OK
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from stylize import cli
+from stylize.terminal import say
 
 COMMANDS = {"list": "listing", "doctor": "doctor"}
 """A first word to the module that does it; anything else is a photo."""
@@ -20,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
         command = importlib.import_module(f"stylize.commands.{module or 'restyle'}")
         status: int = command.main(argv[1:] if module else argv)
     except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
+        say("interrupted: nothing was written", file=sys.stderr)
         status = INTERRUPTED
     return status
 

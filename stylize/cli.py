@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -18,6 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from stylize.errors import CannotContinueError, StylizeError, UsageError, nearest, one_line
 from stylize.safe_yaml import parse
+from stylize.terminal import LogFormatter, say
 
 EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK = 0, 1, 2, 3
 
@@ -76,7 +78,13 @@ class Parser(argparse.ArgumentParser):
         if rest:
             self.error(f"{one_line(rest[0])} is one argument too many")
 
-    def error(self, message: str) -> Any:
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Exit, with one line if there is anything to say."""
+        if message:
+            say(message.rstrip("\n"), file=sys.stderr)
+        sys.exit(status)
+
+    def error(self, message: str) -> NoReturn:
         """Exit with one line and no usage."""
         self.exit(EXIT_USAGE, f"error: {message} (--help lists the options)\n")
 
@@ -137,21 +145,23 @@ def pairs_to_dict(given: list[str]) -> dict[str, Any]:
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """Call `main` on the command line and exit: 2 for a wrong call, 1 for what cannot go on, each in one line."""
+    if logging.lastResort is not None:  # what is logged where nothing else says how
+        logging.lastResort.setFormatter(LogFormatter())
     try:
         status = main(sys.argv[1:])
     except CannotContinueError as error:
         status = EXIT_CANNOT_CONTINUE
-        print(f"cannot go on: {error}", file=sys.stderr)
+        say(f"cannot go on: {error}", file=sys.stderr)
     except StylizeError as error:
         status = EXIT_USAGE
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", file=sys.stderr)
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough; Python would complain once more as it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_CANNOT_CONTINUE)
     except KeyboardInterrupt:
         status = 130
-        print("interrupted: what is done is kept; the same command resumes", file=sys.stderr)
+        say("interrupted: what is done is kept; the same command resumes", file=sys.stderr)
     sys.stdout.flush()
     sys.exit(status)
 

@@ -13,6 +13,7 @@ StylizeError                what every one of them is
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -54,20 +55,38 @@ class UnsupportedImageError(ImageError):
     status = "unsupported"
 
 
+_JOINERS = "\u200c\u200d"
+"""Invisible, and part of words in Persian and Hindi, and of emoji."""
+
+
+def harmless(text: str) -> str:
+    """Return a text on one line, with nothing in it that a terminal or a reader of logs would obey.
+
+    Control characters, line ends, bidirectional overrides, lone surrogates and the like are written as escapes.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if _is_shown(one) else one.encode("unicode_escape").decode() for one in text)
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs" or character in _JOINERS
+
+
 def one_line(text: object) -> str:
     """Return a path or name fit for a one-line message: as it is, or quoted where it holds a newline or the like."""
     plain = str(text)
-    return plain if plain.isprintable() else repr(plain)
+    return plain if harmless(plain) == plain else repr(plain)
 
 
 def message_of(error: BaseException, limit: int = 300) -> str:
     """Return what an error says in one line of at most `limit` characters, or its class where it says nothing."""
-    return " ".join(str(error).split())[:limit] or type(error).__name__
+    return harmless(" ".join(str(error).split()))[:limit] or type(error).__name__
 
 
 def named_message(error: BaseException, limit: int = 300) -> str:
     """Return an error's class and what it says, in one line of at most `limit` characters."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:limit]
+    return harmless(" ".join(f"{type(error).__name__}: {error}".split()))[:limit]
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:

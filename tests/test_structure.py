@@ -21,7 +21,7 @@ ALL = [*FILES, *TOOLS, *sorted((HOUSE / "tests").rglob("*.py"))]
 # From the bottom up: a room may import from those before it. What stands on one line does not import from each other.
 STYLIZE = (
     ("errors",),
-    ("safe_json", "safe_yaml", "tensor_files"),
+    ("safe_json", "safe_yaml", "tensor_files", "terminal"),
     ("cli", "downloads", "images", "naming", "validation", "weights"),
     ("backbones", "io"),
     ("config", "gallery", "measure", "stylizers"),
@@ -86,6 +86,16 @@ def test_stylizers_import_neither_each_other_nor_measure() -> None:
         used = {name.split(".")[2] for name in imports(path) if name.startswith("stylize.stylizers.")}
         used -= {"base", "Stylizer", path.stem}
         assert not {name for name in used if not name.startswith("_")} & set(stylize.names()), path.name
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p != ROOT / "terminal.py"], ids=name_of)
+def test_one_module_prints(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        assert not (isinstance(node, ast.Name) and node.id == "print"), f"line {node.lineno}: stylize.terminal prints"
+        if isinstance(node, ast.Attribute) and node.attr in ("print", "write", "writelines", "buffer"):
+            owner = ast.unparse(node.value)
+            assert node.attr != "print", f"line {node.lineno}: stylize.terminal prints"
+            assert owner not in ("sys.stdout", "sys.stderr"), f"line {node.lineno}: stylize.terminal prints"
 
 
 def test_plain_import_loads_neither_torch_nor_ray() -> None:

@@ -13,7 +13,6 @@ stopped     time, status (exit status), error: the run could not go on; no `fini
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -24,6 +23,7 @@ from typing import Any, TextIO
 from jobs.progress.stats import Snapshot
 from stylize import cli
 from stylize.errors import CannotContinueError, StylizeError
+from stylize.terminal import say_json
 
 _stream: ContextVar[TextIO | None] = ContextVar("stream", default=None)
 
@@ -50,8 +50,7 @@ def apart(mode: str | None) -> Iterator[None]:
 def emit(event: str, **fields: Any) -> None:
     """One line."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = json.dumps({"event": event, "time": now, **fields}, allow_nan=False)
-    print(line, file=_stream.get() or sys.stdout, flush=True)
+    say_json({"event": event, "time": now, **fields}, file=_stream.get() or sys.stdout)
 
 
 def progress(numbers: Snapshot) -> None:

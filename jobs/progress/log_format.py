@@ -19,11 +19,12 @@ from pathlib import Path
 
 from stylize.measure.hardware import node_name
 from stylize.pipeline.log_context import current_task
+from stylize.terminal import LogFormatter, say
 
 DRIVER = "driver"
 
 
-class Formatter(logging.Formatter):
+class Formatter(LogFormatter):
     """One line a record, and below it the traceback if there is one. Times are UTC."""
 
     def __init__(self, worker: str) -> None:
@@ -42,7 +43,7 @@ class _Stderr(logging.Handler):
     """To what is standard error at that moment: a progress bar puts itself in its place."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        say(*self.format(record).split("\n"), file=sys.stderr)
 
 
 def configure(worker: str) -> None:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from jobs.progress import json_lines
 from jobs.progress.stats import RunStats, Snapshot
+from stylize.terminal import say, say_above
 
 if TYPE_CHECKING:  # brings Ray, which a tool that only shows a bar does not need
     from jobs.progress.prometheus import Metrics
@@ -87,11 +88,11 @@ class Reporter:
     def note(self, text: str) -> None:
         """Show a line of its own, above the bar if there is one."""
         if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False)
+            say_above(self._bar.console, text)
         elif self._mode == "json":
             json_lines.emit("note", text=text)
         elif self._mode != "off":
-            print(text, flush=True)
+            say(text)
 
     def line(self) -> str:
         """Return `12 of 48 done (8 before), 1 not ok, 3.4 images/s, 11 s left`."""
@@ -117,7 +118,7 @@ class Reporter:
                 self._task, completed=done, total=total, not_ok=not_ok, rate=self._rate(), left=self._left()
             )
         elif self._mode == "plain":
-            print(self.line(), flush=True)
+            say(self.line())
         elif self._mode == "json":
             json_lines.progress(self._snapshot())
 

@@ -22,6 +22,7 @@ from stylize.io.out_folder import refuse_foreign
 from stylize.results.read import read_rows
 from stylize.results.run_record import read_runs
 from stylize.tasks.task import Pair
+from stylize.terminal import say
 
 SHOWN = 5
 
@@ -105,8 +106,7 @@ def dry_run(
     if config.job.progress == "json":
         json_lines.emit("dry_run", status=cli.EXIT_OK, **asdict(outlook))
         return
-    for line in outlook.lines():
-        print(line)
+    say(*outlook.lines())
 
 
 def _ask_cluster(config: ResolvedConfig, outlook: Outlook) -> None:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from jobs.run.output_dir import OutputDir, run_folders
 from stylize import cli
-from stylize.io.files import Folder, writing
+from stylize.io.files import Folder, write_atomic, writing
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
 
@@ -83,7 +83,7 @@ def summarized(out: OutputDir, run_id: str, counts: dict[str, int], kept_failed:
     frame = summary.load(out.folder)
     text = summary.markdown(frame, f"Summary of {out.uri.rpartition('/')[2]}")
     with writing(out.folder / "summary.md"):
-        (out.folder / "summary.md").write_text(text, encoding="utf-8")
+        write_atomic(out.folder / "summary.md", text.encode())  # not through a link that somebody left there
     out.publish("summary.md")
     failures = () if set(counts) <= {"ok"} else first_failures(out.folder, run_id, kept_failed)
     return RunResult(run_id, out.uri, counts, tuple(summary.tables(frame)), failures)

@@ -19,6 +19,7 @@ from ray.exceptions import RayError
 from jobs.scheduler.local_ray import ask_for_token, on_loopback, remove_session, session_folder
 from jobs.scheduler.shutdown import shutdown
 from stylize.errors import CannotContinueError, UsageError, message_of
+from stylize.terminal import say
 
 CONNECT_S = 10
 HEAD_SILENT_S = 20.0
@@ -107,7 +108,7 @@ class HeadWatch:
         if not self._stopped.wait(END_S):
             # The main thread hangs in a call of Ray, or has said its last line and hangs in Ray's own end.
             if not shutdown.message_passed_on:
-                print(f"cannot go on: {message}", file=sys.stderr, flush=True)
+                say(f"cannot go on: {message}", file=sys.stderr)
             os._exit(1)
 
     def _wait_for_loss(self) -> str | None:

@@ -19,6 +19,7 @@ from stylize.report.estimate import Wanted, told
 from stylize.results.read import read_rows
 from stylize.tasks.sweep import variants
 from stylize.tasks.task import Pair
+from stylize.terminal import say
 
 SHOWN = 10
 
@@ -50,9 +51,9 @@ def dry_run(
         for one in variants(sweep.plan)
     ]
     for line in _lines(sweep, pairs, left, total):
-        print(line)
-    print("\n".join(told(rows, wanted)))
-    print(f"into {one_line(sweep.out)}; nothing was written")
+        say(line)
+    say(*told(rows, wanted))
+    say(f"into {one_line(sweep.out)}; nothing was written")
 
 
 def _lines(sweep: ResolvedSweep, pairs: Sequence[Pair], left: dict[str, int], total: int) -> Iterator[str]:

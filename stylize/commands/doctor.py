@@ -19,6 +19,7 @@ from typing import Any
 from stylize import cli, stylizers
 from stylize.errors import StylizeError, message_of, named_message
 from stylize.measure import hardware
+from stylize.terminal import say
 
 LEAST_TORCH = (2, 11)
 SIDE_PX = 256
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     runs = False
     for check in (_versions, _machine, _cuda, _bundled, _precisions, _compiler, _cached, _disk):
         for status, text in _lines(check):
-            print(f"{status:<5} {text}", flush=True)
+            say(f"{status:<5} {text}")
             runs |= check is _bundled and status == "ok"
     return cli.EXIT_OK if runs else cli.EXIT_CANNOT_CONTINUE
 

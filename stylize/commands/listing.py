@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from stylize import cli, stylizers
 from stylize.errors import StylizeError, UsageError, one_line
 from stylize.io.files import local_path
+from stylize.terminal import add_row, say, show, table
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -35,16 +35,16 @@ def main(argv: Sequence[str]) -> int:
     if weights is not None and not weights.exists():
         raise UsageError(f"--weights: no such file or folder: {one_line(weights)}")
     if given.name is None:
-        _print(_methods(stylizers.names(), weights))
+        show(_methods(stylizers.names(), weights), PLAIN_WIDTH)
         return cli.EXIT_OK
     method = stylizers.find(given.name)
-    _print(_methods([given.name], weights))
+    show(_methods([given.name], weights), PLAIN_WIDTH)
     if method.settings_type.model_fields:
-        _print(_settings(method))
+        show(_settings(method), PLAIN_WIDTH)
     else:
-        print("no settings")
+        say("no settings")
     if _backbones(method):
-        _print(_layers())
+        show(_layers(), PLAIN_WIDTH)
     return cli.EXIT_OK
 
 
@@ -52,13 +52,13 @@ def _methods(names: list[str], weights: Path | None) -> Table:
     """Return a row per method: what it is, what it runs in, what it needs, and what is here of that."""
     last = "weights here" if weights is None else "can use it"
     title = None if weights is None else f"--weights {one_line(weights)}"
-    grid = _table("method", "what it is", "precisions", "weights it needs", last, title=title, lines=True)
+    grid = table("method", "what it is", "precisions", "weights it needs", last, title=title, lines=True)
     # Narrow ones leave room for file names.
     grid.columns[1].max_width, grid.columns[2].max_width = 26, 11
     for name in names:
         method = stylizers.find(name)
         here = _here(name, method) if weights is None else _serves(name, method, weights)
-        _row(grid, name, method.summary, ", ".join(method.precisions), method.needs or "none", here)
+        add_row(grid, name, method.summary, ", ".join(method.precisions), method.needs or "none", here)
     return grid
 
 
@@ -111,9 +111,9 @@ def _cached(backbone: str) -> str:
 
 def _settings(method: type[Stylizer]) -> Table:
     """Return a row per setting: its name for `--set`, its default and other choices, what it means."""
-    grid = _table("setting", "default", "what it is", title="--set NAME=VALUE")
+    grid = table("setting", "default", "what it is", title="--set NAME=VALUE")
     for name, field in method.settings_type.model_fields.items():
-        _row(grid, name, _default(field), field.description or "")
+        add_row(grid, name, _default(field), field.description or "")
     return grid
 
 
@@ -130,34 +130,11 @@ def _layers() -> Table:
     """Return a row per backbone: the layers it is compared at, and where its weights are looked for."""
     from stylize.backbones import BACKBONES, cache_folder, cached_file
 
-    grid = _table("backbone", "content_layers", "style_layers", "weights", title=f"downloaded to {cache_folder()}")
+    grid = table("backbone", "content_layers", "style_layers", "weights", title=f"downloaded to {cache_folder()}")
     for name, kind in BACKBONES.items():
         try:
             file = cached_file(name).name
         except ImportError:
             file = kind.weights
-        _row(grid, name, ", ".join(kind.content), ", ".join(kind.style), f"{file}: {_cached(name)}")
+        add_row(grid, name, ", ".join(kind.content), ", ".join(kind.style), f"{file}: {_cached(name)}")
     return grid
-
-
-def _table(*head: str, title: str | None = None, lines: bool = False) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table(title=None if title is None else Text(title), title_justify="left", show_lines=lines)
-    for name in head:
-        grid.add_column(name, overflow="fold")
-    return grid
-
-
-def _row(grid: Table, *cells: str) -> None:
-    from rich.text import Text
-
-    # Text: brackets in a path or a reason are no markup.
-    grid.add_row(*map(Text, cells))
-
-
-def _print(grid: Table) -> None:
-    from rich.console import Console
-
-    Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(grid)

@@ -13,6 +13,7 @@ from stylize.commands.call import FORMATS, Call, Options, parse
 from stylize.errors import CannotContinueError, ImageError, UnsupportedImageError, UsageError, one_line
 from stylize.images import Decoded, MadeBy, Pixels, decode, encode, refuse_too_large
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
+from stylize.terminal import say
 
 if TYPE_CHECKING:
     from stylize.stylizers.base import Stylizer
@@ -192,10 +193,10 @@ def _report(path: Path, stylizer: Stylizer, photo: Pixels, result: Pixels, secon
     else:
         score = ssim(photo, result)
         kept = "" if score is None else f", SSIM {score:.3f} against the photo"
-    print(f"{one_line(path)}: {width} x {height} px")
-    print(f"{stylizer.name}, {stylizer.precision} on {device} ({device_name(device)}): {seconds:.2f} s{kept}")
+    say(f"{one_line(path)}: {width} x {height} px")
+    say(f"{stylizer.name}, {stylizer.precision} on {device} ({device_name(device)}): {seconds:.2f} s{kept}")
     if stylizer.weights_sha256 != RANDOM and (losses := stylizer.outcome()):
-        print(", ".join(f"{name} {value:.4g}" for name, value in losses.items()))
+        say(", ".join(f"{name} {value:.4g}" for name, value in losses.items()))
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from stylize.errors import (
     ImageError,
     StylizeError,
     WeightsError,
+    harmless,
     message_of,
     named_message,
 )
@@ -124,6 +125,7 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
     `where` holds what is known of the worker: `worker_id`, `node`, `gpu_ids`.
     """
     settings = settings_of(config.result_settings(), task.pair.own, task.pair.shares)
+    error = harmless(error)
     with at_task(task.task_id):
         log.warning("%s: %s", status, error)
     return {

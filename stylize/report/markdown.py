@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+
+from stylize.errors import harmless
+
+_MARKUP = "\\|`*_[]~#$!"
+_LINK = re.compile(r"\b(https?|ftp|www)([:.])", re.IGNORECASE)
+"""What many renderers take for a link as it stands."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -11,10 +18,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """Return a text for Markdown: on one line, nothing in it is markup."""
-    for sign in ("\\", "|", "`", "*", "_", "[", "]"):
+    """Return a text for Markdown: on one line, nothing in it is markup, a link or for a terminal to obey."""
+    for sign in _MARKUP:
         text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split())
+    text = _LINK.sub(r"\1\\\2", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    return harmless(" ".join(text.split()))
 
 
 def _line(cells: Iterable[str]) -> str:

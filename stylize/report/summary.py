@@ -90,12 +90,12 @@ def failures(frame: pd.DataFrame) -> dict[str, int]:
 
 def markdown(frame: pd.DataFrame, heading: str) -> str:
     """Return the summary as Markdown. Names from files cannot break the tables."""
-    lines = [f"# {heading}", ""]
+    lines = [f"# {md.escaped(heading)}", ""]
     ok = int((frame["status"] == "ok").sum())
     bad = failures(frame)
-    named = f": {', '.join(f'{n} {status}' for status, n in bad.items())}" if bad else ""
+    named = f": {', '.join(f'{n} {md.escaped(status)}' for status, n in bad.items())}" if bad else ""
     lines += [f"{ok} ok, {len(frame) - ok} not ok{named}.", ""]
-    mode = ", ".join(sorted(frame["measure_mode"].dropna().unique()))
+    mode = md.escaped(", ".join(sorted(frame["measure_mode"].dropna().unique())))
     lines += [
         f"Measured in {mode or 'no'} mode. `stylize` is the stylizer's call alone, `whole` from reading to writing "
         "with waits; warm-up images are left out of times. Peak memory is the worker process's, weights included.",

@@ -1,0 +1,91 @@
+"""What reaches a terminal or a log: all of it is printed here, and nothing in it is obeyed.
+
+A name or a message may come from a file, a record or a store that nobody vouches for. In it an escape sequence would
+move the cursor or retitle the window, a newline would forge a line, a bidirectional override would turn words around.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from stylize.errors import harmless
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+MAX_CHARS = 10_000
+"""Of a line: nobody reads more, and a terminal would scroll for minutes."""
+
+
+def say(*lines: object, file: TextIO | None = None) -> None:
+    """Print texts, each on a line of its own, to standard output or to `file`."""
+    _print("\n".join(map(_line, lines)), file)
+
+
+def say_json(facts: dict[str, Any], file: TextIO | None = None) -> None:
+    """Print facts as JSON on one line, for programs. Raises ValueError for a number that JSON has not."""
+    _print(json.dumps(facts, allow_nan=False), file)
+
+
+def say_above(bar: Console, text: object) -> None:
+    """Print a line above what a console shows at its end."""
+    bar.print(_line(text), markup=False, highlight=False)
+
+
+def table(*head: str, title: str | None = None, lines: bool = False) -> Table:
+    """Return an empty table for `add_row` and `show`. lines: with one between its rows."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(title=None if title is None else Text(_line(title)), title_justify="left", show_lines=lines)
+    for name in head:
+        grid.add_column(_line(name), overflow="fold")
+    return grid
+
+
+def add_row(grid: Table, *cells: str) -> None:
+    """Add a row of texts, which may have several lines."""
+    from rich.text import Text
+
+    # Text: brackets in a path or a reason are no markup.
+    grid.add_row(*(Text("\n".join(map(_line, cell.split("\n")))) for cell in cells))
+
+
+def show(grid: Table, plain_width: int = 140) -> None:
+    """Print a table, so wide where standard output is no terminal."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else plain_width).print(grid)
+
+
+class LogFormatter(logging.Formatter):
+    """A record's message on one line, and below it the traceback if there is one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """Return the line."""
+        return _line(super().formatMessage(record))
+
+    def formatException(  # noqa: N802 - logging's own name
+        self,
+        ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
+    ) -> str:
+        """Return the traceback's lines."""
+        return "\n".join(map(_line, super().formatException(ei).split("\n")))
+
+
+def _line(text: object) -> str:
+    plain = str(text)
+    if len(plain) > MAX_CHARS:
+        return f"{harmless(plain[:MAX_CHARS])}... ({len(plain)} characters)"
+    return harmless(plain)
+
+
+def _print(text: str, file: TextIO | None) -> None:
+    stream = sys.stdout if file is None else file
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
