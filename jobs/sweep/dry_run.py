@@ -35,7 +35,7 @@ def dry_run(
     check_room(address, sweep.cpus * most, sweep.plan.gpus_per_actor * most)
     refuse_in_use(sweep.out, note)
     with rows_at_hand(sweep.out) as folder, inputs.own_for_now(sweep.plan, sweep.out) as own:
-        pairs = inputs.inputs(sweep.plan, own)
+        pairs, survey = inputs.inputs(sweep.plan, own)
         resume = Resume(finished_in(folder, retry_failed), (), RunStats(0))
         rows = _rows_of(folder)
     if rows_from:
@@ -50,7 +50,7 @@ def dry_run(
         Wanted(one.method.title(), one.precision, one.resolution_px, one.workers, left[one.name])
         for one in variants(sweep.plan)
     ]
-    for line in _lines(sweep, pairs, left, total):
+    for line in (*_lines(sweep, pairs, left, total), *survey.lines()):
         say(line)
     say(*told(rows, wanted))
     say(f"into {one_line(sweep.out)}; nothing was written")

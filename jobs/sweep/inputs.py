@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jobs.run.output_dir import OutputDir
-from stylize.errors import UsageError, one_line
 from stylize.gallery import write_demo_photos, write_demo_styles
 from stylize.io.files import Folder, sizes_below, writing
 from stylize.io.out_folder import refuse_foreign, refuse_results
-from stylize.tasks.listing import files_in, root_of
-from stylize.tasks.pairing import refuse_out_inside
+from stylize.tasks.left_out import LeftOut
+from stylize.tasks.listing import files_in, nothing_in, root_of
+from stylize.tasks.pairing import Survey, refuse_out_inside
 from stylize.tasks.sweep import Sweep
 from stylize.tasks.task import Pair
 
@@ -37,21 +37,24 @@ def check(plan: Sweep, out: str) -> None:
             root = root_of(uri, role)
             refuse_out_inside(root, role, out)
             refuse_results(root, role)
-            if next(files_in(root), None) is None:
-                raise UsageError(f"{role}: no images in {one_line(uri)}")
+            left_out = LeftOut()
+            if next(files_in(root, left_out=left_out), None) is None:
+                raise nothing_in(root, "images", left_out)
     refuse_foreign(out, own=("inputs",))
 
 
-def inputs(plan: Sweep, own: Own) -> list[Pair]:
-    """Photos of each type and artworks, paired: every photo with every artwork."""
-    photos = list(files_in(root_of(plan.content or own.photos, "CONTENT")))
-    artworks = list(files_in(root_of(plan.styles or own.artworks, "STYLES")))
+def inputs(plan: Sweep, own: Own) -> tuple[list[Pair], Survey]:
+    """Photos of each type and artworks, paired: every photo with every artwork; and what was left out of either."""
+    skipped = LeftOut(), LeftOut()
+    photos = list(files_in(root_of(plan.content or own.photos, "CONTENT"), left_out=skipped[0]))
+    artworks = list(files_in(root_of(plan.styles or own.artworks, "STYLES"), left_out=skipped[1]))
     if plan.photos_per_type is not None:
         types = dict.fromkeys(photo.type for photo in photos)
         photos = [p for kind in types for p in [q for q in photos if q.type == kind][: plan.photos_per_type]]
     if plan.artworks is not None:
         artworks = artworks[:: math.ceil(len(artworks) / plan.artworks)]
-    return [Pair(photo, artwork) for artwork in artworks for photo in photos]
+    pairs = [Pair(photo, artwork) for artwork in artworks for photo in photos]
+    return pairs, Survey(len(pairs), *skipped)
 
 
 def put_own(plan: Sweep, out: OutputDir) -> Own:

@@ -49,13 +49,16 @@ def measure(
     KeyboardInterrupt; what is done by then is kept.
     """
     with signals.handle_signals(), open_output(sweep.out, note) as out:
-        pairs = inputs.inputs(sweep.plan, inputs.put_own(sweep.plan, out))
+        pairs, survey = inputs.inputs(sweep.plan, inputs.put_own(sweep.plan, out))
         run_id, stats = new_run_id(), RunStats(0)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
             failed = list(store.failed())
             resume = Resume(store.finished(retry_failed), failed, stats)
             run = RunContext(out, store, _record(sweep, run_id, command), Driver(store, Reporter(stats, progress)))
+            run.record.left_out = survey.recorded()
             out.save(run.record)
+            for line in survey.lines():
+                run.driver.reporter.note(line)
             _save_plan(sweep, out)
             blocks = [(block, sweep.tasks(block, pairs)) for block in sweep.blocks]
             stats.total = sum(len(tasks) for _, tasks in blocks)

@@ -49,7 +49,7 @@ SWEEP: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """content/ with two types of one photo each, styles/ with one artwork, sweep.yaml."""
+    """content/ with two types of one photo each and a text, styles/ with one artwork, sweep.yaml."""
     from stylize import images
 
     folder = tmp_path_factory.mktemp("sweep")
@@ -57,6 +57,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(images.encode(picture(seed, 96, 64), "jpg", 95))
+    (folder / "content" / "notes.txt").write_text("who and where")
     text = yaml.safe_dump(SWEEP | {"content": str(folder / "content"), "styles": str(folder / "styles")})
     (folder / "sweep.yaml").write_text(text)
     return folder
@@ -120,6 +121,7 @@ def test_the_same_command_does_nothing_again_and_the_sweep_is_kept(
     record = json.loads((inputs / "out" / "run.json").read_text())
     assert "compact fp32 48 px x1" in record["variants"]
     assert "jobs.benchmark" in record["command"]
+    assert record["left_out"] == {"content": [{"what": ".txt", "reason": "no image", "number": 1}]}
 
 
 def test_a_dry_run_estimates_from_rows_and_writes_nothing(

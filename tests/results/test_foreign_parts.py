@@ -71,6 +71,8 @@ SHAPES: dict[str, tuple[pa.Table | bytes, str]] = {
     "a method that is a number": (_settings('{"stylizer": 7}'), "settings_json: stylizer: should be"),
     "settings nested deep": (_settings("[" * 50_000), "settings_json: nested more than 20 deep"),
     "huge settings": (_settings('"' + "x" * 200_000 + '"'), "settings_json: over 100000 characters"),
+    "artworks that are one text": (_table(style_uris=pa.array(['"a.jpg"'])), "style_uris: no list"),
+    "weights that are texts": (_table(style_weights=pa.array(['["1"]'])), "style_weights: no list"),
     "a number of 9,999 digits": (_settings('{"seed": ' + "9" * 9_999 + "}"), "settings_json: Exceeds the limit"),
 }
 
