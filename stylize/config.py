@@ -110,12 +110,18 @@ class JobConfig(BaseModel):
     actors: int | Literal["auto"] = Field(
         "auto", description="number of workers; auto: as many as the cluster has room for"
     )
-    cpus_per_actor: float = Field(
-        1, ge=LEAST_SHARE, description="CPUs that each worker takes, and threads it computes with"
+    cpus_per_actor: Annotated[float, Field(ge=LEAST_SHARE)] | Literal["auto"] = Field(
+        "auto",
+        description="CPUs that each worker takes, and threads it computes with; auto: 1, or a card's share of them",
     )
-    gpus_per_actor: float = Field(0, ge=0, description="GPUs that each worker takes; a fraction shares one")
-    io_threads: int = Field(
-        2, ge=1, le=64, description="threads of a worker that read images, and as many that score and write"
+    gpus_per_actor: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+        "auto",
+        description="GPUs that each worker takes; a fraction shares one; 0: none; auto: 1 where machines have them",
+    )
+    io_threads: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
+        "auto",
+        description="threads of a worker that read images, and as many that score and write; auto: 2, beside a card up "
+        "to 16",
     )
     batch_size: int | Literal["auto"] = Field(
         "auto",
@@ -172,7 +178,9 @@ class JobConfig(BaseModel):
 
     @field_validator("gpus_per_actor")
     @classmethod
-    def _cards(cls, value: float) -> float:
+    def _cards(cls, value: float | str) -> float | str:
+        if isinstance(value, str):
+            return value
         if 0 < value < LEAST_SHARE or (value > 1 and value % 1):
             raise ValueError(f"give 0, a fraction of at least {LEAST_SHARE:g} and below 1, or a whole number")
         return value
@@ -244,7 +252,22 @@ class JobConfig(BaseModel):
         """Return cpu or cuda."""
         if self.device != "auto":
             return self.device
-        return "cuda" if self.gpus_per_actor > 0 else "cpu"
+        return "cuda" if self.gpus > 0 else "cpu"
+
+    @property
+    def cpus(self) -> float:
+        """CPUs of a worker; 1 before it is decided."""
+        return 1.0 if self.cpus_per_actor == "auto" else self.cpus_per_actor
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of a worker; 0 before it is decided."""
+        return 0.0 if self.gpus_per_actor == "auto" else self.gpus_per_actor
+
+    @property
+    def threads(self) -> int:
+        """Threads of a worker that read, and as many that score and write; 2 before it is decided."""
+        return 2 if self.io_threads == "auto" else self.io_threads
 
 
 def build(values: dict[str, Any], origins: Origins | None = None) -> JobConfig:

@@ -131,7 +131,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         resolution_px=job.resolution_px,
         shard=job.shard,
         total=survey.pairs,
-        notes=survey.lines(),
+        notes=[*survey.lines(), *config.placement],
     )
     stats = RunStats(survey.pairs)
     pairs = _Sample(outlook).watch(config.pairs())

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from jobs.run.output_dir import absolute_input, absolute_uri, check_place
-from jobs.scheduler import preflight
-from jobs.scheduler.ray_runtime import check_room, joins_cluster, local_or_cluster
+from jobs.run.placement import place
+from jobs.scheduler.ray_runtime import check_room, joins_cluster
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize import config as configs
@@ -18,7 +18,6 @@ from stylize import downloads, naming
 from stylize.config import TORCHVISION, JobConfig
 from stylize.downloads import NotDownloadedError
 from stylize.errors import UsageError
-from stylize.measure import hardware
 from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
 from stylize.tasks.output_names import OutputNames
@@ -36,6 +35,8 @@ class ResolvedConfig:
 
     job: JobConfig
     style_kind: FileKind
+    placement: tuple[str, ...] = ()
+    """A line on who works where; none on a cluster, which is asked when the work starts."""
 
     @cached_property
     def weights_sha256(self) -> str | None:
@@ -64,7 +65,7 @@ class ResolvedConfig:
         """
         check_place(self.job.out, self.job.called("out"))
         _check_device(self.job)
-        check_room(self.job.address, self.job.cpus_per_actor, self.job.gpus_per_actor, self.job.called_resources())
+        check_room(self.job.address, self.job.cpus, self.job.gpus, self.job.called_resources())
         with downloads.forbidden(), contextlib.suppress(NotDownloadedError):
             self.check_scores()
 
@@ -98,8 +99,8 @@ class ResolvedConfig:
         job, isolated = self.job, self.job.measure_mode == "isolated"
         return SchedulerOptions(
             actors=None if job.actors == "auto" else job.actors,
-            cpus=job.cpus_per_actor,
-            gpus=job.gpus_per_actor,
+            cpus=job.cpus,
+            gpus=job.gpus,
             timeout_s=job.timeout_s,
             retries=job.retries,
             window=1 if isolated else WINDOW,
@@ -115,7 +116,7 @@ def resolve(
 ) -> ResolvedConfig:
     """Return the settings by name as a run needs them; `note` gets a line about one that has no effect.
 
-    In isolated mode, a cluster is asked for its machines' CPUs where their number is not given.
+    A cluster is asked for its machines where they decide what a worker takes.
     origins: how the settings were given, for messages.
     Raises UsageError; CannotContinueError for a cluster that does not answer.
     """
@@ -129,9 +130,9 @@ def resolve(
         if changes["styles"] != changes["weights"]:
             note(f"{config.stylizer}'s styles are its checkpoints, {changes['weights']}: {config.styles} is not used")
         changes |= {"styles": changes["weights"], "weights": None}
-    if config.measure_mode == "isolated":
-        changes |= _whole_device(config)
-    return ResolvedConfig(config.model_copy(update=changes), "checkpoints" if checkpoints else "images")
+    placement = place(config)
+    job = config.model_copy(update=changes | placement.settings)
+    return ResolvedConfig(job, "checkpoints" if checkpoints else "images", placement.lines)
 
 
 def _check_device(job: JobConfig) -> None:
@@ -176,19 +177,3 @@ def _absolute_paths(config: JobConfig) -> dict[str, Any]:
     return {"out": absolute_uri(config.out, config.called("out"))} | {
         name: absolute_input(path) for name, path in given.items()
     }
-
-
-def _whole_device(config: JobConfig) -> dict[str, Any]:
-    """Return the CPUs of a whole machine for a worker, unless it takes a card or their number was given.
-
-    Raises UsageError for a share of a card, and where a cluster's machines differ.
-    """
-    if config.gpus_per_actor % 1:
-        given = f"{config.called('gpus_per_actor')} {config.gpus_per_actor:g}"
-        raise UsageError(f"{given} shares a card, which isolated mode rules out: give 1")
-    if config.gpus_per_actor or "cpus_per_actor" in config.model_fields_set:
-        return {}
-    if not joins_cluster(config.address):
-        return {"cpus_per_actor": float(hardware.usable_cores())}
-    with local_or_cluster(config.address):
-        return {"cpus_per_actor": preflight.cpus_per_node(config.called("cpus_per_actor"))}

@@ -53,7 +53,7 @@ def restyle(
             resume, told = _earlier_runs(store, config, names, stats, retry_failed, redo)
             asked = {"retry_failed": retry_failed, "redo": redo}
             record = RunRecord.begin(run_id, command, **asked, config=config.job.model_dump())
-            record.left_out, record.notes = survey.recorded(), list(survey.notes)
+            record.left_out, record.notes = survey.recorded(), [*survey.notes, *config.placement]
             out.save(record)
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
             for line in [*survey.lines(), *told]:
@@ -93,10 +93,12 @@ def _do_tasks(run: RunContext, config: ResolvedConfig, first: Task, others: Iter
     from jobs.progress.prometheus import Metrics
 
     job, run_id, options = config.job, run.record.run_id, config.scheduler_options()
-    ray = local_or_cluster(job.address, job.cpus_per_actor, job.gpus_per_actor, job.called_resources(), run.has_failed)
+    ray = local_or_cluster(job.address, job.cpus, job.gpus, job.called_resources(), run.has_failed)
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
         if run.stats.kept:
             reporter.note("resuming: tasks that have rows already are not done again")
+        for line in config.placement:
+            reporter.note(line)
         make = MakeRunner(job, run_id, run.out.token)
         if shared:
             required = preflight.requirements(job, first.pair, run.out.token)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -71,19 +72,6 @@ def requirements(config: JobConfig, first: Pair, token: str | None, others: Iter
     # What is not even here costs its own rows, and is no node's fault.
     seen = [(role, uri) for role, uri in dict.fromkeys(inputs) if why_unreadable(uri) is None]
     return Requirements(tuple(seen), config.out, token)
-
-
-def cpus_per_node(called: str) -> float:
-    """Return how many CPUs each machine of the cluster has. called: what a message calls the setting of a worker's.
-
-    Raises UsageError where machines differ: a worker that takes a whole one would find no room on another, or a
-    neighbour.
-    """
-    sizes = {node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]} - {0.0}
-    if len(sizes) != 1:
-        listed = " and ".join(f"{size:g}" for size in sorted(sizes)) or "no"
-        raise UsageError(f"isolated mode: this cluster has machines of {listed} CPUs; give {called}")
-    return float(sizes.pop())
 
 
 @dataclass(frozen=True)
@@ -173,27 +161,51 @@ def describe_nodes(
     """Return what run.json says of the nodes of `ray.nodes()`, without those that should have answered and did not."""
     nodes = []
     for node in alive:
-        resources, answer, workers = node["Resources"], answers.get(node["NodeID"]), _workers(node, options)
-        if workers and answer is None:
-            continue
-        card = next((name.partition(":")[2] for name in resources if name.startswith("accelerator_type:")), None)
-        has = {} if answer is None else answer.versions
-        name, cpus, gpus = node["NodeManagerHostname"], resources.get("CPU", 0), resources.get("GPU", 0)
-        nodes.append(Node(name, cpus, gpus, card, workers, has))
+        answer = answers.get(node["NodeID"])
+        if answer is not None or not _workers(node, options):
+            nodes.append(describe_node(node, options, {} if answer is None else answer.versions))
     return nodes
+
+
+def describe_node(
+    node: dict[str, Any], options: SchedulerOptions, versions: dict[str, str | None] | None = None
+) -> Node:
+    """Return what run.json says of a node of `ray.nodes()`."""
+    resources = node["Resources"]
+    card = next((name.partition(":")[2] for name in resources if name.startswith("accelerator_type:")), None)
+    name, cpus, gpus = node["NodeManagerHostname"], resources.get("CPU", 0), resources.get("GPU", 0)
+    return Node(name, cpus, gpus, card, _workers(node, options), versions or {})
 
 
 def announce_nodes(nodes: list[Node], options: SchedulerOptions, note: Callable[[str], None]) -> None:
     """Say who runs where, how many workers there are, and which versions differ."""
     for node in nodes:
         note(f"  {node.line()}")
-    takes = f"{options.cpus:g} CPU" + (f" and {options.gpus:g} GPU" if options.gpus else "")
-    fit = sum(node.workers for node in nodes)
-    note(f"{min(fit, options.actors or fit)} workers of {takes} each; nodes that join later are used, too")
-    if not fit and options.actors is None:
+    note(f"{who_works_where(nodes, options)}; nodes that join later are used, too")
+    if not any(node.workers for node in nodes) and options.actors is None:
         note("no machine has room for one, and one is asked for: --actors N asks for N, which makes a cluster grow")
     for line in version_differences(nodes):
         note(line)
+
+
+def who_works_where(nodes: list[Node], options: SchedulerOptions) -> str:
+    """Return such as `2 workers on 2 L4, 8 CPUs each` or `no GPU: 2 workers on 2 CPUs`."""
+    fit = sum(node.workers for node in nodes)
+    workers = min(fit, options.actors or fit)
+    who = _counted(workers, "worker")
+    if options.gpus:
+        names = sorted({node.card for node in nodes if node.workers and node.card})
+        cards = math.ceil(workers * options.gpus)
+        on = f"{cards} {' or '.join(names)}" if names else _counted(cards, "GPU")
+        idle = sum(1 for node in nodes if node.cpus and not node.gpus)
+        unused = f"; {_counted(idle, 'machine')} without a GPU not used" if idle else ""
+        return f"{who} on {on}, {_counted(options.cpus, 'CPU')} each{unused}"
+    why = "" if any(node.gpus for node in nodes) else "no GPU: "
+    return f"{why}{who} on {_counted(workers * options.cpus, 'CPU')}"
+
+
+def _counted(number: float, what: str) -> str:
+    return f"{number:g} {what}{'' if number == 1 else 's'}"
 
 
 def version_differences(nodes: list[Node]) -> Iterator[str]:

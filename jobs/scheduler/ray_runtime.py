@@ -19,6 +19,7 @@ from ray.exceptions import RayError
 from jobs.scheduler.local_ray import ask_for_token, on_loopback, remove_session, session_folder
 from jobs.scheduler.shutdown import shutdown
 from stylize.errors import CannotContinueError, UsageError, message_of
+from stylize.measure import hardware
 from stylize.terminal import say
 
 CONNECT_S = 10
@@ -151,6 +152,7 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
             with keep_sigterm_handler(), contextlib.nullcontext() if address else on_loopback():
                 ray.init(
                     address=address or "local",
+                    num_cpus=None if address else hardware.usable_cores(),
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                     include_dashboard=False if address is None else None,
@@ -207,7 +209,7 @@ def check_room(address: str | None, cpus: float, gpus: float, called: Called = C
     if ray.is_initialized():
         check_fits(cpus, gpus, called)
         return
-    cores, cards = float(os.cpu_count() or 1), 0
+    cores, cards = float(hardware.usable_cores()), 0
     if gpus:
         import torch
 

@@ -152,7 +152,7 @@ class MakeRunner:
 
         if self.check is not None:
             self.check()
-        torch.set_num_threads(max(1, int(self.config.cpus_per_actor)))
+        torch.set_num_threads(max(1, int(self.config.cpus)))
         device = self.config.device_name()
         host_before, device_before = held_bytes(device)
         stylizer = load_stylizer(self.config)

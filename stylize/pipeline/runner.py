@@ -64,10 +64,10 @@ class Runner:
         self._read = ReadStage(config, styles, self._own, self._failures)
         self._stylize = StylizeStage(config, stylizer, styles, self._own, self._failures)
         self._finish = FinishStage(config, scorer if trained else None, token, self._failures)
-        self._readers = ThreadPoolExecutor(config.io_threads, "read")
+        self._readers = ThreadPoolExecutor(config.threads, "read")
         self._device_thread = ThreadPoolExecutor(1, "stylize")
-        self._finishers = ThreadPoolExecutor(config.io_threads, "finish")
-        self._most = AHEAD + config.io_threads + self._batch_size(config.resolution_px)
+        self._finishers = ThreadPoolExecutor(config.threads, "finish")
+        self._most = AHEAD + config.threads + self._batch_size(config.resolution_px)
         self._room = threading.Semaphore(self._most)
 
     def run(self, tasks: list[Task]) -> pa.RecordBatch:

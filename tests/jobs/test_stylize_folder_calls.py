@@ -94,10 +94,10 @@ def test_dry_run_finds_that_out_is_in_use_and_leaves_the_lock_alone(folders: tup
 def test_dry_run_asks_a_cluster_what_it_has(folders: tuple[Path, Path], tmp_path: Path, local_ray: str) -> None:
     words = [*folders, tmp_path / "out", "--dry-run", "--stylizer", "identity", "--address", local_ray]
     told = call(main, *words).stdout
-    assert ": 2 CPU: 2 workers\n2 workers of 1 CPU each" in told
+    assert ": 2 CPU: 2 workers\nno GPU: 2 workers on 2 CPUs" in told
     assert "no machine has room for one" in call(main, *words, "--cpus-per-actor", 3).stdout
     isolated = call(main, *words, "--measure-mode", "isolated").stdout
-    assert "1 workers of 2 CPU each" in isolated
+    assert "no GPU: 1 worker on 2 CPUs" in isolated
     assert list(tmp_path.iterdir()) == []
 
 

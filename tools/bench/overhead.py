@@ -90,7 +90,7 @@ def show_job(precision: str, workers: int, threads: int) -> None:
         values = folders | {"precision": precision, "actors": workers, "cpus_per_actor": threads}
         resolved = resolve(values, print)
         config = resolved.job
-        start_ray(config.address, config.cpus_per_actor)
+        start_ray(config.address, config.cpus)
         bare = _Bare(config, photos, style, threads=workers * threads)
         job_s, bare_s = [], []
         with _job(resolved) as scheduler, RowStore.open(root / "out") as store:
@@ -107,7 +107,7 @@ def _show_job(config: JobConfig, job_s: list[float], bare_s: list[float]) -> Non
     ratios = sorted(b / j for j, b in zip(job_s, bare_s, strict=True))
     print(
         f"{IMAGES} images {WIDTH_PX}x{HEIGHT_PX}, {config.stylizer} {config.precision}, {REPEATS} turns each: "
-        f"whole job, {config.actors} workers of {config.cpus_per_actor:g} threads, {job:.2f} images/s; "
+        f"whole job, {config.actors} workers of {config.cpus:g} threads, {job:.2f} images/s; "
         f"bare loop, 1 process of as many threads, {bare:.2f} images/s; "
         f"job over bare {statistics.median(ratios):.2f} (median; {ratios[0]:.2f} to {ratios[-1]:.2f})",
         flush=True,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from jobs.run import resolve as resolving
+from jobs.run import placement
 from jobs.run.resolve import ResolvedConfig, resolve
 from stylize.errors import UsageError
 from stylize.measure import hardware
@@ -30,33 +29,29 @@ def test_paths_are_absolute_and_words_stay(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_isolated_mode_gives_a_worker_the_whole_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolving, "joins_cluster", lambda address: False)
+    monkeypatch.setattr(placement, "joins_cluster", lambda address: False)
     isolated = {"measure_mode": "isolated"}
     assert resolved(**isolated).job.cpus_per_actor == hardware.usable_cores()
     assert resolved(**isolated, cpus_per_actor=1).job.cpus_per_actor == 1
-    assert resolved(**isolated, gpus_per_actor=1).job.cpus_per_actor == 1
     assert resolved().job.cpus_per_actor == 1
     assert resolved(**isolated).scheduler_options().window == 1
     with pytest.raises(UsageError, match=r"gpus_per_actor 0\.5 shares a card"):
         resolved(**isolated, gpus_per_actor=0.5)
 
 
-def test_a_cluster_is_asked_for_its_machines_cpus_where_they_decide(monkeypatch: pytest.MonkeyPatch) -> None:
-    connected: list[str | None] = []
-
-    @contextlib.contextmanager
-    def cluster(address: str | None) -> Iterator[bool]:
-        connected.append(address)
-        yield True
-
-    monkeypatch.setattr(resolving, "joins_cluster", lambda address: address is not None)
-    monkeypatch.setattr(resolving, "local_or_cluster", cluster)
-    monkeypatch.setattr("jobs.run.resolve.preflight.cpus_per_node", lambda called: 16.0)
-    isolated = {"measure_mode": "isolated", "address": "head:1"}
-    assert resolved(**isolated).job.cpus_per_actor == 16
-    assert resolved(**isolated, cpus_per_actor=2).job.cpus_per_actor == 2
-    assert resolved(address="head:1").job.cpus_per_actor == 1
-    assert connected == ["head:1"]
+@pytest.mark.parametrize("cards", [0, 2])
+def test_cards_of_this_machine_are_used_unasked(cards: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placement, "joins_cluster", lambda address: False)
+    monkeypatch.setattr(hardware, "usable_cores", lambda: 16)
+    monkeypatch.setattr(hardware, "device_name", lambda device: "NVIDIA L4")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(cards))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    whole = resolved()
+    assert whole.job.device_name() == ("cuda" if cards else "cpu")
+    assert whole.scheduler_options().gpus == bool(cards)
+    line = "2 workers on 2 NVIDIA L4, 8 CPUs each" if cards else "no GPU: 16 workers on 16 CPUs"
+    assert whole.placement == (line,)
+    assert resolved(device="cpu").placement[0].endswith("16 workers on 16 CPUs")
 
 
 def test_checkpoints_of_a_method_whose_styles_they_are_serve_as_styles(tmp_path: Path) -> None:

@@ -25,6 +25,15 @@ def address(own_ray: None) -> Iterator[str]:
         cluster.shutdown()
 
 
+def test_cards_are_taken_unasked(address: str, tmp_path: Path) -> None:
+    plain(tmp_path / "content" / "c.png", (1, 100, 30))
+    plain(tmp_path / "styles" / "s.png", (9, 9, 9))
+    words = (tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--address", address, "--dry-run")
+    told = {flags: job(*words, *flags).stdout for flags in ((), ("--device", "cpu"), ("--gpus-per-actor", 0))}
+    assert "2 workers on 2 GPUs, 1 CPU each; 1 machine without a GPU not used" in told[()]
+    assert all("3 workers on 3 CPUs" in told[flags] for flags in told if flags)
+
+
 def test_halves_of_two_cards_are_four_workers_and_rows_name_the_card(address: str, tmp_path: Path) -> None:
     for number in range(40):
         plain(tmp_path / "content" / f"{number}.png", (number, 100, 30))
@@ -39,7 +48,7 @@ def test_halves_of_two_cards_are_four_workers_and_rows_name_the_card(address: st
         line.partition(": ")[2] for line in done.stdout.splitlines() if line.endswith((" workers", " worker"))
     )
     assert told == ["0 CPU: no workers", "1 CPU: no workers", "2 CPU, 2 GPU: 4 workers"]
-    assert "4 workers of 0.5 CPU and 0.5 GPU each" in done.stdout
+    assert "4 workers on 2 GPUs, 0.5 CPUs each; 1 machine without a GPU not used" in done.stdout
     placed = json.loads((tmp_path / "out" / "run.json").read_text())["workers"]
     assert len({place["node_id"] for place in placed.values()}) == 1
     assert Counter(card for place in placed.values() for card in place["gpu_ids"]) == {"0": 2, "1": 2}

@@ -10,7 +10,6 @@ from jobs.scheduler.preflight import (
     NodeAnswer,
     Requirements,
     check_nodes,
-    cpus_per_node,
     describe_nodes,
     judge_answers,
     requirements,
@@ -89,17 +88,6 @@ def test_input_that_is_not_there_at_all_is_its_row_s_matter_and_no_node_s(tmp_pa
     other = config.model_copy(update={"weights": str(tmp_path / "gone.pth"), "perceptual": str(tmp_path / "w.pth")})
     wanted = requirements(config, Pair(gone, gone), "t", [other])
     assert wanted.inputs == (("weights", config.weights), ("perceptual weights", config.weights))
-
-
-def test_the_cpus_of_a_machine_are_those_that_all_have_but_one_with_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, **node(size)} for size in (0, 8, 8)])
-    assert cpus_per_node("--cpus-per-actor") == 8
-
-
-def test_unlike_machines_ask_for_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, **node(size)} for size in (8, 16)])
-    with pytest.raises(UsageError, match="machines of 8 and 16 CPUs; give --cpus-per-actor"):
-        cpus_per_node("--cpus-per-actor")
 
 
 def test_node_says_what_it_has_and_holds() -> None:

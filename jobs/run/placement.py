@@ -1,0 +1,114 @@
+"""What each worker takes where the call leaves it open: a card where there are any, and a share of the CPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from jobs.scheduler.preflight import describe_node, who_works_where
+from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
+from jobs.scheduler.worker_pool import SchedulerOptions, workers_that_fit
+from stylize.config import JobConfig
+from stylize.errors import UsageError
+from stylize.measure import hardware
+
+MOST_IO_THREADS = 16
+RayNode = dict[str, Any]
+"""As in `ray.nodes()`."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """`settings`: what each worker takes. `lines`: who works where; none on a cluster, as its nodes are told later."""
+
+    settings: dict[str, Any]
+    lines: tuple[str, ...] = ()
+
+
+def place(job: JobConfig) -> Placement:
+    """Decide what is `auto`. A cluster is asked for its machines if they matter.
+
+    Raises UsageError for what isolated mode rules out, CannotContinueError for a cluster that does not answer.
+    """
+    if job.measure_mode == "isolated" and job.gpus % 1:
+        raise UsageError(
+            f"{job.called('gpus_per_actor')} {job.gpus:g} shares a card, which isolated mode rules out: give 1"
+        )
+    if joins_cluster(job.address):
+        nodes = _nodes_of_cluster(job.address) if _machines_matter(job) else []
+        return Placement(worker_takes(job, nodes))
+    machine = _this_machine()
+    settings = worker_takes(job, [machine])
+    options = SchedulerOptions(
+        actors=None if job.actors == "auto" else job.actors,
+        cpus=settings["cpus_per_actor"],
+        gpus=settings["gpus_per_actor"],
+    )
+    return Placement(settings, (who_works_where([describe_node(machine, options)], options),))
+
+
+def worker_takes(job: JobConfig, nodes: Iterable[RayNode]) -> dict[str, Any]:
+    """Return the settings of what a worker takes, as given or for these machines.
+
+    A card each where a machine has one, unless the device or the precision is for CPUs alone; with it, as many CPUs as
+    every such machine has for each of its workers. Machines without cards are then not used. Elsewhere a CPU each, or
+    all of a machine in isolated mode. Raises UsageError where machines differ in that.
+    """
+    nodes = [node for node in nodes if node["Resources"].get("CPU", 0)]
+    gpus = job.gpus_per_actor
+    if gpus == "auto":
+        carded = any(node["Resources"].get("GPU", 0) >= 1 for node in nodes)
+        gpus = float(_may_use_cards(job) and (carded or job.device == "cuda"))
+    cpus = job.cpus_per_actor
+    if cpus == "auto":
+        cpus = _share(nodes, gpus) if gpus else _whole_machine(job, nodes) if job.measure_mode == "isolated" else 1.0
+    threads = job.io_threads
+    if threads == "auto":
+        # A card is as busy as its CPUs can read and score; a worker on CPUs computes on them itself.
+        threads = min(MOST_IO_THREADS, max(2, int(cpus) // 2)) if gpus else 2
+    return {"gpus_per_actor": gpus, "cpus_per_actor": cpus, "io_threads": threads}
+
+
+def _may_use_cards(job: JobConfig) -> bool:
+    return job.device != "cpu" and job.precision != "int8"
+
+
+def _machines_matter(job: JobConfig) -> bool:
+    if job.gpus_per_actor == "auto" and _may_use_cards(job):
+        return True
+    return job.cpus_per_actor == "auto" and (job.gpus > 0 or job.measure_mode == "isolated")
+
+
+def _share(nodes: Iterable[RayNode], gpus: float) -> float:
+    """Return the CPUs for each worker on the machine that has the fewest for it, whole ones; 1 if none has a card."""
+    fit = {node["NodeID"]: workers_that_fit(node, 1e-6, gpus) for node in nodes}
+    least = min((node["Resources"]["CPU"] / fit[node["NodeID"]] for node in nodes if fit[node["NodeID"]]), default=1.0)
+    return float(int(least)) if least >= 1 else least
+
+
+def _whole_machine(job: JobConfig, nodes: Iterable[RayNode]) -> float:
+    """Return how many CPUs each machine has: a worker of more finds no room, one of fewer may have a neighbour."""
+    sizes = {float(node["Resources"]["CPU"]) for node in nodes}
+    if len(sizes) != 1:
+        listed = " and ".join(f"{size:g}" for size in sorted(sizes)) or "no"
+        called = job.called("cpus_per_actor")
+        raise UsageError(f"isolated mode: this cluster has machines of {listed} CPUs; give {called}")
+    return sizes.pop()
+
+
+def _nodes_of_cluster(address: str | None) -> list[RayNode]:
+    with local_or_cluster(address):
+        return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _this_machine() -> RayNode:
+    """Return this machine as a Ray of the job's own would find it."""
+    import torch
+
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    named = {f"accelerator_type:{hardware.device_name('cuda:0')}": 1.0} if cards else {}
+    resources = {"CPU": float(hardware.usable_cores()), "GPU": float(cards)} | named
+    return {"NodeID": "", "NodeManagerHostname": hardware.node_name(), "Resources": resources}
