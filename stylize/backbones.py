@@ -37,6 +37,9 @@ class Backbone:
     """How to build one, and which layers say what is in a picture and how it is painted."""
 
     weights: str
+    """What torchvision.models calls its weights."""
+    file: str
+    """What torchvision's cache calls them: known without torchvision, whose import takes longer than torch's."""
     content: tuple[str, ...]
     style: tuple[str, ...]
     build: Callable[[], Built]
@@ -79,28 +82,32 @@ def _resnet(name: str) -> Built:
 
 _RELUS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 BACKBONES: dict[str, Backbone] = {
-    "vgg19": Backbone("VGG19_Weights.IMAGENET1K_V1", ("relu4_2",), _RELUS, lambda: _vgg("vgg19")),
-    "vgg16": Backbone("VGG16_Weights.IMAGENET1K_V1", ("relu4_2",), _RELUS, lambda: _vgg("vgg16")),
+    "vgg19": Backbone("VGG19_Weights.IMAGENET1K_V1", "vgg19-dcbb9e9d.pth", ("relu4_2",), _RELUS, lambda: _vgg("vgg19")),
+    "vgg16": Backbone("VGG16_Weights.IMAGENET1K_V1", "vgg16-397923af.pth", ("relu4_2",), _RELUS, lambda: _vgg("vgg16")),
     "mobilenet_v2": Backbone(
         "MobileNet_V2_Weights.IMAGENET1K_V1",
+        "mobilenet_v2-b0353104.pth",
         ("features.6",),
         ("features.1", "features.3", "features.6", "features.10", "features.13"),
         lambda: _sequential("mobilenet_v2"),
     ),
     "mobilenet_v3": Backbone(
         "MobileNet_V3_Large_Weights.IMAGENET1K_V1",
+        "mobilenet_v3_large-8738ca79.pth",
         ("features.6",),
         ("features.1", "features.3", "features.6", "features.10", "features.12"),
         lambda: _sequential("mobilenet_v3_large"),
     ),
     "resnet50": Backbone(
         "ResNet50_Weights.IMAGENET1K_V1",
+        "resnet50-0676ba61.pth",
         ("layer2.3",),
         ("relu", "layer1.2", "layer2.3", "layer3.5"),
         lambda: _resnet("resnet50"),
     ),
     "squeezenet1_1": Backbone(
         "SqueezeNet1_1_Weights.IMAGENET1K_V1",
+        "squeezenet1_1-b8a52dc0.pth",
         ("features.7",),
         ("features.1", "features.4", "features.7", "features.10", "features.12"),
         lambda: _sequential("squeezenet1_1"),
@@ -196,8 +203,8 @@ def cache_folder() -> Path:
 
 
 def cached_file(name: str) -> Path:
-    """Return where torchvision keeps a backbone's downloaded weights. Raises ImportError without torchvision."""
-    return cache_folder() / Path(_published(name).url).name
+    """Return where torchvision keeps a backbone's downloaded weights."""
+    return cache_folder() / BACKBONES[name].file
 
 
 def _published(name: str) -> Any:

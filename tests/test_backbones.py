@@ -153,6 +153,12 @@ def test_weights_of_another_backbone_are_refused(tmp_path: Path) -> None:
         load_backbone("mobilenet_v2", ["features.3"], tmp_path / "other.pth")
 
 
+@pytest.mark.parametrize("name", BACKBONES)
+def test_files_are_called_as_torchvision_calls_them(name: str) -> None:
+    kind, member = BACKBONES[name].weights.split(".")
+    assert BACKBONES[name].file == Path(getattr(torchvision.models, kind)[member].url).name
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """torchvision's cache, empty, with no network behind it."""

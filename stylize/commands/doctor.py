@@ -23,10 +23,12 @@ from stylize.terminal import say
 
 LEAST_TORCH = (2, 11)
 SIDE_PX = 256
-PATIENCE_S, LEAST_RUNS = 0.5, 4
+PATIENCE_S, LEAST_RUNS = 0.2, 4
 FREE_BYTES = 2 * 2**30
 """Below this a download of VGG's weights, over half a gigabyte, may fail or leave no room for results."""
 
+_known: dict[tuple[str, str], float] = {}
+"""Milliseconds of the bundled model, by device and precision."""
 Line = tuple[str, str]
 """What it is (ok, warn: it runs without, no: it does not run), and the text."""
 
@@ -37,6 +39,7 @@ def main(argv: Sequence[str]) -> int:
         prog="stylize doctor", description="Say what this machine can run, and what to do about the rest."
     ).parse_args(argv)
     runs = False
+    _known.clear()
     for check in (_versions, _machine, _cuda, _bundled, _precisions, _compiler, _cached, _disk):
         for status, text in _lines(check):
             say(f"{status:<5} {text}")
@@ -74,17 +77,26 @@ def _torch() -> Line:
     except Exception as error:  # a library of the system's that is missing, or half an installation
         return "no", f"torch does not import ({_why(error)}): install {wanted}"
     version = str(torch.__version__)
-    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < LEAST_TORCH:
+    if tuple(_parts(version)[:2]) < LEAST_TORCH:
         return "no", f"torch {version} is too old: install {wanted}"
     return "ok", f"torch {version}"
 
 
 def _torchvision() -> Line:
-    try:
-        import torchvision.models  # noqa: F401
-    except Exception as error:  # built for another torch, it raises anything
-        return "warn", f"torchvision does not import ({_why(error)}); gatys needs the release made for this torch"
-    return "ok", f"torchvision {_version('torchvision')}"
+    """Say what its package says of itself: to import it would take longer than all the rest."""
+    version, torch = _version("torchvision"), (_version("torch") or "").partition("+")[0]
+    if version is None:
+        return "warn", "torchvision is missing; gatys needs the release for this torch"
+    for line in metadata.requires("torchvision") or []:
+        asked = re.fullmatch(r"torch\s*\(?(==|>=)([\d.]+)\)?", line.replace(" ", ""))
+        if asked and not (torch == asked[2] or (asked[1] == ">=" and _parts(torch) >= _parts(asked[2]))):
+            told = f"torchvision {version} asks for torch{asked[1]}{asked[2]}"
+            return "warn", f"{told}; gatys needs the release for this torch"
+    return "ok", f"torchvision {version}"
+
+
+def _parts(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)]
 
 
 def _version(package: str) -> str | None:
@@ -134,12 +146,20 @@ def _bundled() -> Iterator[Line]:
     """Yield the one line that the exit status hangs on."""
     try:
         model = stylizers.load()
-        milliseconds = _restyled(model)
+        milliseconds = _took(str(model.device), model.precision, model)
     except Exception as error:
         yield "no", f"the bundled model does not run: {_why(error)}; mend what is said above, or install stylize again"
         return
-    took = f"{milliseconds:.0f} ms for {SIDE_PX} x {SIDE_PX} px on cpu in {model.precision}"
+    took = f"{milliseconds:.0f} ms for {SIDE_PX} x {SIDE_PX} px on {model.device} in {model.precision}"
     yield "ok", f"{model.name}, the bundled model: {took}"
+
+
+def _took(device: str, precision: str, model: Any = None) -> float:
+    """Return the milliseconds of the bundled model there, measured once. Raises as loading and running it do."""
+    key = device.partition(":")[0], precision
+    if key not in _known:
+        _known[key] = _restyled(model or stylizers.load(device=device, precision=precision))
+    return _known[key]
 
 
 def _restyled(model: Any) -> float:
@@ -174,7 +194,7 @@ def _precisions() -> Iterator[Line]:
         for precision in method.precisions:
             note = " (default)" if precision == default else ""
             try:
-                milliseconds = _restyled(stylizers.load(device=device, precision=precision))
+                milliseconds = _took(device, precision)
             except Exception as error:
                 yield "no", f"{precision} on {device}{note}: {_why(error)}"
             else:
@@ -195,14 +215,15 @@ def _compiler() -> Iterator[Line]:
 
 
 def _cached() -> Iterator[Line]:
-    from stylize.backbones import BACKBONES, cached_file
+    from stylize.backbones import BACKBONES, cache_folder, cached_file
 
-    for name in BACKBONES:
-        path = cached_file(name)
-        if path.exists():
-            yield "ok", f"weights of {name} for gatys: {path}"
-        else:
-            yield "warn", f"no weights of {name} for gatys: downloaded when first used, or put there by you: {path}"
+    there = [name for name in BACKBONES if cached_file(name).exists()]
+    absent = [name for name in BACKBONES if name not in there]
+    if there:
+        yield "ok", f"weights of {', '.join(there)} for gatys, in {cache_folder()}"
+    if absent:
+        advice = "downloaded when first used, or given with --weights; `stylize list gatys` names the files"
+        yield "warn", f"no weights of {', '.join(absent)} for gatys: {advice}"
 
 
 def _disk() -> Iterator[Line]:

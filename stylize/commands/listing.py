@@ -101,12 +101,9 @@ def _backbones(method: type[Stylizer]) -> list[str]:
 
 
 def _cached(backbone: str) -> str:
-    try:
-        from stylize.backbones import cached_file
+    from stylize.backbones import cached_file
 
-        return "yes" if cached_file(backbone).exists() else "no"
-    except ImportError as error:
-        return f"no torchvision ({error})"
+    return "yes" if cached_file(backbone).exists() else "no"
 
 
 def _settings(method: type[Stylizer]) -> Table:
@@ -128,13 +125,9 @@ def _default(field: FieldInfo) -> str:
 
 def _layers() -> Table:
     """Return a row per backbone: the layers it is compared at, and where its weights are looked for."""
-    from stylize.backbones import BACKBONES, cache_folder, cached_file
+    from stylize.backbones import BACKBONES, cache_folder
 
     grid = table("backbone", "content_layers", "style_layers", "weights", title=f"downloaded to {cache_folder()}")
     for name, kind in BACKBONES.items():
-        try:
-            file = cached_file(name).name
-        except ImportError:
-            file = kind.weights
-        add_row(grid, name, ", ".join(kind.content), ", ".join(kind.style), f"{file}: {_cached(name)}")
+        add_row(grid, name, ", ".join(kind.content), ", ".join(kind.style), f"{kind.file}: {_cached(name)}")
     return grid

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 import sysconfig
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +55,14 @@ def test_what_is_missing_is_said_with_what_to_do(
 ) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else found(name))
-    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    monkeypatch.setattr(metadata, "requires", lambda package: ["numpy", "torch==1.0.0"])
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
     monkeypatch.setattr(doctor, "_precisions", lambda: iter([]))
     monkeypatch.setattr(doctor, "FREE_BYTES", 2**60)
     assert main(["doctor"]) == 0
     text = "\n".join(lines(capsys))
     assert "warn  ray is missing; only the jobs for folders need it: pip install" in text
-    assert "warn  torchvision does not import" in text
+    assert "asks for torch==1.0.0; gatys needs the release for this torch" in text
     assert "install this Python's development files" in text or "compile needs a C++ compiler" in text
     assert "free some" in text
 
@@ -74,3 +76,26 @@ def test_without_torch_it_says_what_to_install(
         monkeypatch.setattr(doctor, name, lambda: iter([]))
     assert main(["doctor"]) == 1
     assert any(line.startswith("no    torch does not import") and "torch>=2.11" in line for line in lines(capsys))
+
+
+def test_weights_that_are_not_here_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth").touch()
+    assert main(["doctor"]) == 0
+    told = [line for line in lines(capsys) if "for gatys" in line]
+    assert [line[:22] for line in told] == ["ok    weights of vgg16", "warn  no weights of vg"]
+    assert "vgg19, mobilenet_v2" in told[1]
+
+
+@pytest.mark.parametrize("command", ["doctor", "list"])
+def test_neither_torchvision_nor_ray_is_imported_for_what_there_is(command: str) -> None:
+    code = (
+        "import sys\nfrom stylize.commands import doctor\nfrom stylize.__main__ import main\n"
+        f"doctor.PATIENCE_S = 0\nassert main([{command!r}]) == 0\n"
+        "print({name.partition('.')[0] for name in sys.modules} & {'torchvision', 'ray', 'pandas'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "set()", done.stderr
