@@ -9,7 +9,7 @@ from typing import Any
 from jobs.progress import json_lines
 from jobs.progress.stats import RunStats
 from jobs.run.output_dir import refuse_in_use, rows_at_hand
-from jobs.run.pictures import pictures_in
+from jobs.run.pictures import Pictures
 from jobs.run.resolve import ResolvedConfig
 from jobs.run.resume import Resume, finished_in, refuse_other_shard
 from jobs.run.touched import COLUMNS, TouchedFiles
@@ -137,11 +137,11 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
     pairs = _Sample(outlook).watch(config.pairs())
     with rows_at_hand(job.out) as folder:
         refuse_other_shard(job, read_runs(folder))
-        done = finished_in(folder, retry_failed, pictures_in(job.out), redo)
+        done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
         rows = read_rows(folder, COLUMNS).to_batches() if (folder / "rows").is_dir() else []
     if _at_hand(lambda: config.weights_sha256, outlook):
         touched = TouchedFiles(lambda: rows, job, config.weights_sha256, done.__contains__)
-        resume = Resume(done, (), stats, job, touched.earlier, redo)
+        resume = Resume(done, (), stats, job, touched.earlier, (lambda key: None) if redo else None)
         outlook.left = sum(1 for _ in resume.pending(config.tasks(pairs)))
     else:
         # Without the weights no task's key is known, so that none is known to be done.

@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 from stylize import naming
-from stylize.io.location import LocalPath, locate
+from stylize.io import object_store
+from stylize.io.location import LocalPath, Location, locate
+from stylize.io.store_errors import read_or_end
 
-IsThere = Callable[[str], bool]
-"""Tells of a row's `output_uri` whether its file is there."""
-
-
-def everything(output_uri: str) -> bool:
-    """Return True: what is in an object store is not looked for, as that would list every result at every start."""
-    return True
+LISTED = 100_000
+"""Results of an OUT in an object store that are listed at most: 100 requests, some ten seconds at each start."""
 
 
-def pictures_in(out: str) -> IsThere:
-    """Return what tells whether a result is below OUT/images, wherever OUT was when it was written.
+class Pictures:
+    """Tells of a row's `output_uri` whether its file is below OUT/images, wherever OUT was when it was written.
 
-    One walk over names, not a look per row; 8 bytes of each name are kept. Of an OUT in an object store: `everything`.
+    One walk over names when it is first asked, not a look per row; 8 bytes of each name are kept. In an object store
+    with more than LISTED results all count as there, and `note` gets a line. Asking raises CannotContinueError of a
+    store that does not answer.
     """
-    where = locate(out)
-    if not isinstance(where, LocalPath):
-        return everything
-    root = str(where.path / "images")
-    # Two names of one hash are one in 2**64; the price would be a picture that is not made again.
-    there = {hash(naming.same_file(path[len(root) + 1 :])) for path in _files(root)}
-    return lambda output_uri: any(hash(naming.same_file(name)) in there for name in naming.below_images(output_uri))
+
+    def __init__(self, out: str, note: Callable[[str], None]) -> None:
+        self._images, self._note = locate(out).join("images"), note
+
+    def __call__(self, output_uri: str) -> bool:
+        """Return whether it is there."""
+        # Two names of one hash are one in 2**64; the price would be a picture that is not made again.
+        return self._there is None or any(_hash(name) in self._there for name in naming.below_images(output_uri))
+
+    def name_of(self, output_uri: str) -> str | None:
+        """Return the picture's name below OUT/images; None where it is not there or that is not certain."""
+        there = [name for name in naming.below_images(output_uri) if self._there is None or _hash(name) in self._there]
+        return there[0] if len(there) == 1 else None
+
+    @cached_property
+    def _there(self) -> set[int] | None:
+        here = isinstance(self._images, LocalPath)
+        names = {_hash(name) for name in itertools.islice(_names(self._images), None if here else LISTED + 1)}
+        if here or len(names) <= LISTED:
+            return names
+        self._note(f"OUT holds more than {LISTED:,} results: whether one was deleted is not looked for")
+        return None
+
+
+def _hash(name: str) -> int:
+    return hash(naming.same_file(name))
+
+
+def _names(images: Location) -> Iterator[str]:
+    if isinstance(images, LocalPath):
+        root = str(images.path)
+        yield from (path[len(root) + 1 :] for path in _files(root))
+        return
+    with read_or_end():
+        yield from (one.name for one in object_store.names(images))
 
 
 def _files(folder: str) -> Iterator[str]:

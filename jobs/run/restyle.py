@@ -15,7 +15,7 @@ from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
 from jobs.run.output_dir import new_run_id, open_output
-from jobs.run.pictures import pictures_in
+from jobs.run.pictures import Pictures
 from jobs.run.resolve import ResolvedConfig
 from jobs.run.result import RunResult, summarized
 from jobs.run.resume import Resume, older_rows_line, refuse_other_shard
@@ -76,13 +76,17 @@ def _earlier_runs(
     store: RowStore, config: ResolvedConfig, names: OutputNames, stats: RunStats, retry_failed: bool, redo: bool
 ) -> tuple[Resume, list[str]]:
     """Return what earlier runs leave to do, and what is to be told of that; their results keep their names."""
-    failed = list(store.failed(pictures_in(config.job.out)))
+    told: list[str] = []
+    pictures = Pictures(config.job.out, told.append)
+    failed = list(store.failed(pictures))
     gone = {row.key for row in failed if row.status == "ok"}
     names.spare(NamesInUse(store.results(gone)))
     weights_sha256 = config.weights_sha256
     touched = TouchedFiles(lambda: store.columns(COLUMNS), config.job, weights_sha256, lambda key: key not in gone)
-    resume = Resume(store.finished(retry_failed, gone, redo), failed, stats, config.job, touched.earlier, redo)
-    told = [f"{len(gone)} results are no longer in OUT/images: those asked for are made again"] if gone else []
+    redone = (lambda key: pictures.name_of(touched.result_of(key))) if redo else None
+    resume = Resume(store.finished(retry_failed, gone, redo), failed, stats, config.job, touched.earlier, redone)
+    if gone:
+        told.append(f"{len(gone)} results are no longer in OUT/images: those asked for are made again")
     if store.older_rows:
         rows = store.columns(["settings_json", "weights_sha256"])
         told.append(older_rows_line(store.older_rows, rows, config.job, weights_sha256))

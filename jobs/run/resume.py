@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ class Resume:
 
     done: 16-byte keys of tasks that are not to be done again. failed: earlier tasks without an image. config: the main
     job's; without one, no task is listed twice, and a row is superseded by its own task's alone. earlier: gives the key
-    of another task's row that stands for a task, as its files were only touched. redo: such a row is superseded too.
+    of another task's row that stands for a task, as its files were only touched. redone: where all is
+    done again, such a row is superseded too; it gives the name of that row's result, which the new one takes.
     """
 
     def __init__(
@@ -39,9 +41,9 @@ class Resume:
         stats: RunStats,
         config: JobConfig | None = None,
         earlier: Callable[[Task], bytes | None] = lambda task: None,
-        redo: bool = False,
+        redone: Callable[[bytes], str | None] | None = None,
     ) -> None:
-        self._earlier, self._redo = earlier, redo
+        self._earlier, self._redone = earlier, redone
         self._done, self._stats = done, stats
         self._listed_twice = config is not None and config.manifest is not None
         self.kept_failed: set[bytes] = set()
@@ -81,9 +83,9 @@ class Resume:
                     self.kept_failed.add(key)
             elif (other := self._earlier(task)) is None:
                 yield task
-            elif self._redo:
+            elif self._redone is not None:
                 self._older[work_of(task.pair, self._settings or {})] = other
-                yield task
+                yield replace(task, output_name=self._redone(other) or task.output_name)
             else:
                 self._stats.keep("ok")
 

@@ -16,14 +16,14 @@ from stylize.results.parts import keys
 from stylize.results.schema import KEY_BYTES, key_of
 from stylize.tasks.task import Input, Task
 
-COLUMNS = ["task_id", "status", *OF_WORK, "content_sha256", "style_sha256", "weights_sha256"]
+COLUMNS = ["task_id", "status", *OF_WORK, "content_sha256", "style_sha256", "weights_sha256", "output_uri"]
 """What is read of the rows."""
 
 
 class TouchedFiles:
     """Finds the row of an earlier task of the same pair, bytes, settings and weights: 40 bytes per row.
 
-    rows: gives COLUMNS of all rows; called once, and only if a task without a row comes. counts: tells whether the row
+    rows: gives COLUMNS of all rows; called only if a task without a row comes. counts: tells whether the row
     of a key may stand for another task. Only files of this machine are looked into: an object's version tells of its
     bytes.
     """
@@ -38,6 +38,7 @@ class TouchedFiles:
         self._rows, self._counts = rows, counts
         self._settings, self._weights_sha256 = config.result_settings(), weights_sha256
         self._index: _Index | None = None
+        self._results: dict[bytes, str] | None = None
         self._hashes: dict[tuple[str, str], str | None] = {}
 
     def earlier(self, task: Task) -> bytes | None:
@@ -52,6 +53,15 @@ class TouchedFiles:
             if None not in (content, *styles) and digest == number_of(content, ",".join(filter(None, styles))):
                 return key
         return None
+
+    def result_of(self, key: bytes) -> str:
+        """Return the `output_uri` of the row of a key that `earlier` gave."""
+        if self._results is None:
+            self._results = {}
+            for batch in self._rows():
+                uris = batch.column("output_uri").to_pylist()
+                self._results.update(zip(keys(batch.column("task_id")), uris, strict=True))
+        return self._results[key]
 
     def _read(self) -> _Index:
         index = _Index()

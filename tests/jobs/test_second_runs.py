@@ -97,6 +97,17 @@ def test_redo_makes_all_again_and_leaves_other_settings_alone(call: dict[str, An
     assert set(rows.loc[rows["run_id"] == again.run_id, "content_uri"]) == set(rows["content_uri"])
 
 
+def test_redo_of_a_touched_photo_takes_the_place_of_its_picture(call: dict[str, Any]) -> None:
+    stylize_folder.run(**call)
+    before = files(call["out"])
+    for path in call["content"].rglob("*.*"):
+        touch(path)
+    again = stylize_folder.run(**call, redo=True)
+    assert files(call["out"]) == before
+    assert set(run_ids(again)) == {again.run_id}
+    assert all(Path(uri).is_file() for uri in again.rows()["output_uri"])
+
+
 def test_a_dry_run_counts_as_the_run_does(call: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     lost = stylize_folder.run(**call).rows().iloc[0]
     words = [*(str(call[name]) for name in ("content", "styles", "out")), "--stylizer", "identity"]

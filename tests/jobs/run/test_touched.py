@@ -8,14 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from jobs.run.pictures import everything, pictures_in
+from jobs.run import pictures
+from jobs.run.pictures import Pictures
 from jobs.run.touched import TouchedFiles
 from stylize.config import JobConfig
 from stylize.results.read import read_rows
 from stylize.results.schema import key_of
 from stylize.tasks import pairing
 from stylize.tasks.task import Task
+from tests.support.s3 import bucket
 from tests.support.samples import finished_run
+
+
+def silent(text: str) -> None:
+    """Nobody reads it."""
 
 
 @pytest.fixture
@@ -59,14 +65,38 @@ def test_results_are_looked_for_by_their_names_below_images(tmp_path: Path) -> N
     path = tmp_path / "out" / "images" / "Wash" / "cät.jpg"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
-    is_there = pictures_in(str(tmp_path / "out"))
+    is_there = Pictures(str(tmp_path / "out"), silent)
     assert is_there(str(path))
     assert is_there("/elsewhere/images/old/images/Wash/cät.jpg")
     assert not is_there(str(path.with_suffix(".png")))
     assert not is_there(str(path.parent.with_name("Sea") / "cät.jpg"))
 
 
-def test_of_no_folder_nothing_is_there_and_of_a_bucket_all_is(tmp_path: Path) -> None:
-    assert not pictures_in(str(tmp_path / "nowhere"))("/nowhere/images/cat.jpg")
-    assert pictures_in("s3://pictures/out") is everything
-    assert everything("s3://pictures/out/images/cat.jpg")
+def test_of_no_folder_nothing_is_there(tmp_path: Path) -> None:
+    assert not Pictures(str(tmp_path / "nowhere"), silent)("/nowhere/images/cat.jpg")
+
+
+def test_a_picture_has_one_name_below_images_or_none_is_told(tmp_path: Path) -> None:
+    for name in ("cat.jpg", "images/cat.jpg", "dog.jpg"):
+        path = tmp_path / "out" / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    there = Pictures(str(tmp_path / "out"), silent)
+    assert there.name_of("/moved/from/images/dog.jpg") == "dog.jpg"
+    assert there.name_of("/in/images/old/images/cat.jpg") == "cat.jpg"
+    assert there.name_of("/out/images/images/cat.jpg") is None
+    assert there.name_of("/out/images/none.jpg") is None
+
+
+def test_a_bucket_is_listed_when_it_is_first_asked_and_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    with bucket() as s3:
+        there = Pictures("s3://pictures/out", told.append)
+        for name in ("a/1.jpg", "a/2.jpg"):
+            s3.put(f"out/images/{name}", b"x")
+        assert there("s3://pictures/out/images/a/1.jpg")
+        assert not there("s3://pictures/out/images/a/3.jpg")
+        monkeypatch.setattr(pictures, "LISTED", 1)
+        large = Pictures("s3://pictures/out", told.append)
+        assert large("s3://pictures/out/images/a/3.jpg")
+    assert told == ["OUT holds more than 1 results: whether one was deleted is not looked for"]
