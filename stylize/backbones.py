@@ -27,6 +27,8 @@ _VGG = {
 }
 _CAFFE_VGG19 = (4.581, 5.076, 4.068)
 """Norms of conv1_1's weights for red, green and blue in Caffe's VGG19, which takes values of 0 to 255."""
+_CAFFE_VGG16 = (0.42947, 0.37347, -0.06136, 0.27477, 0.03868, -0.36722, -0.05747, -0.26225, -0.35010)
+"""conv1_1's first kernel for blue in Caffe's VGG16."""
 Pooling = Literal["max", "average"]
 Built = tuple[nn.Module, list[tuple[str, nn.Module]]]
 """A network with torchvision's names, and its layers in order, by the names they go by here."""
@@ -173,14 +175,14 @@ def load_backbone(
     counters = {key: value for key, value in own.items() if key.endswith("num_batches_tracked")}
     fitted = state.fitted(own.keys() - counters.keys())
     used = {key: value for key, value in fitted.tensors.items() if key in own}
-    if name == "vgg19":
-        used = _from_caffe(used)
+    if name in _VGG:
+        used = _from_caffe(name, used)
     files.fill(net.trunk, files.State(state.path, counters | used, state.sha256), expected)
     return net, state
 
 
-def _from_caffe(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return Caffe's VGG19, as older tools use it, for the images that torchvision's takes; other weights as they are.
+def _from_caffe(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return Caffe's VGG, as older tools use it, for the images that torchvision's takes; other weights as they are.
 
     Its names and shapes are the same, but it was trained on blue, green, red of 0 to 255 without a division, and would
     give features of almost nothing but its biases. The means that both subtract are the same.
@@ -189,12 +191,18 @@ def _from_caffe(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     if first not in tensors or tensors[first].shape != (64, 3, 3, 3):
         return tensors
     weight = tensors[first].float()
-    norms = weight.square().sum(dim=(0, 2, 3)).sqrt()
-    for reverse in (True, False):
-        ordered = weight.flip(1) if reverse else weight
-        if torch.allclose(norms.flip(0) if reverse else norms, torch.tensor(_CAFFE_VGG19), rtol=0.002):
+    for ordered in (weight.flip(1), weight):
+        if _is_caffes(name, ordered):
             return tensors | {first: ordered * 255 * torch.tensor(STD).view(1, 3, 1, 1)}
     return tensors
+
+
+def _is_caffes(name: str, weight: Tensor) -> bool:
+    """Return whether conv1_1's weights, for red, green and blue, are those of Caffe's network."""
+    if name == "vgg16":
+        return torch.allclose(weight[0, 2].flatten(), torch.tensor(_CAFFE_VGG16), atol=0.005)
+    norms = weight.square().sum(dim=(0, 2, 3)).sqrt()
+    return torch.allclose(norms, torch.tensor(_CAFFE_VGG19), rtol=0.002)
 
 
 def cache_folder() -> Path:
