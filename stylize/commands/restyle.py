@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from stylize import cli, stylizers
 from stylize.commands.call import FORMATS, Call, Options, parse
 from stylize.errors import CannotContinueError, ImageError, UnsupportedImageError, UsageError, one_line
-from stylize.images import Decoded, MadeBy, Pixels, decode, encode, refuse_too_large
+from stylize.images import Decoded, MadeBy, Pixels, decode_safely, encode, refuse_too_large
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 from stylize.terminal import say
 
@@ -75,7 +75,7 @@ def _read(
 
     data = read_bytes(uri, look)
     with _named(uri):
-        decoded = decode(
+        decoded = decode_safely(
             data,
             long_side_px=long_side_px,
             max_pixels=options.max_pixels,

@@ -1,5 +1,6 @@
 """Image files to pixels and back: (H, W, 3) uint8 RGB, upright, in sRGB, on white."""
 
+from stylize.images.apart import decode_safely
 from stylize.images.carried import Carried
 from stylize.images.decode import Decoded, decode, from_image
 from stylize.images.encode import FORMATS, encode
@@ -18,6 +19,7 @@ __all__ = [
     "MadeBy",
     "Pixels",
     "decode",
+    "decode_safely",
     "encode",
     "from_image",
     "header_size",
