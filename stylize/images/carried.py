@@ -64,6 +64,7 @@ def dpi_of(image: Image.Image, sideways: bool) -> tuple[float, float] | None:
         across, down = (float(value) for value in image.info["dpi"])
     except DAMAGE:
         return None
-    if not all(math.isfinite(value) and 1 <= value <= MAX_DPI for value in (across, down)):
+    # 1 is Pillow's word for a TIFF that says none.
+    if not all(math.isfinite(value) and 1 < value <= MAX_DPI for value in (across, down)):
         return None
     return (down, across) if sideways else (across, down)

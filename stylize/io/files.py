@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from stylize.errors import BadKeyError, CannotContinueError, CorruptImageError, StylizeError, message_of, one_line
 from stylize.io import object_store
-from stylize.io.location import Location, ObjectUri, as_location
+from stylize.io.location import Location, ObjectUri, as_location, existing, respelt
 from stylize.io.location import local_path as local_path
 from stylize.io.store_errors import read_or_end, write_or_end
 from stylize.io.weights_cache import at_hand as at_hand
@@ -44,7 +44,7 @@ def read_bytes(where: str | Location, look: Look | None = None) -> bytes:
     image and stay an OSError; a store that answers nothing at all is a CannotContinueError.
     """
     where = as_location(where)
-    return _read_object(where, look) if isinstance(where, ObjectUri) else _read_file(where.path, look)
+    return _read_object(where, look) if isinstance(where, ObjectUri) else _read_file(existing(where.path), look)
 
 
 def _read_file(path: Path, look: Look | None) -> bytes:
@@ -72,10 +72,12 @@ def _read_file(path: Path, look: Look | None) -> bytes:
 
 
 def _read_object(uri: ObjectUri, look: Look | None) -> bytes:
+    own_look = None if look is None else functools.partial(look, None)
     try:
-        return object_store.read(uri, None if look is None else functools.partial(look, None))
-    except FileNotFoundError:
-        raise CorruptImageError(f"no such file: {uri.shown}") from None
+        for spelling in (uri, *respelt(uri)):
+            with contextlib.suppress(FileNotFoundError):
+                return object_store.read(spelling, own_look)
+        raise CorruptImageError(f"no such file: {uri.shown}")
     except object_store.RefusedError as error:
         raise CorruptImageError(f"no permission to read: {error}") from None
     except BadKeyError as error:

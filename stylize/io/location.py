@@ -11,6 +11,7 @@ import os
 import posixpath
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -62,8 +63,8 @@ class LocalPath:
         return isinstance(folder, LocalPath) and self.path.resolve().is_relative_to(folder.path.resolve())
 
     def absolute(self) -> LocalPath:
-        """Return the path from the root, without `.` and `..`; symbolic links stay."""
-        return LocalPath(absolute(self.path))
+        """Return the path from the root, as the disk spells it, without `.` and `..`; symbolic links stay."""
+        return LocalPath(existing(absolute(self.path)))
 
     def check(self) -> None:
         """Do nothing: what a file may be called is known when it is opened."""
@@ -170,14 +171,14 @@ def absolute(path: Path) -> Path:
 def existing(path: Path) -> Path:
     """Return the path as its names are spelt on the disk: accents are one character (NFC) or two (NFD).
 
-    Programs and systems write them either way, and to most file systems they differ. A path that is there, or not
-    there in any spelling, is returned as it is.
+    Programs and systems write them either way, and to most file systems they differ. What is there in no spelling
+    stays as it is.
     """
     if _is_there(path) or path.parent == path:
         return path
     parent = existing(path.parent)
     spellings = (path.name, *(unicodedata.normalize(form, path.name) for form in ("NFC", "NFD")))
-    return next((parent / name for name in spellings if _is_there(parent / name)), path)
+    return next((parent / name for name in spellings if _is_there(parent / name)), parent / path.name)
 
 
 def _is_there(path: Path) -> bool:
@@ -187,11 +188,22 @@ def _is_there(path: Path) -> bool:
         return False
 
 
+def respelt(uri: ObjectUri) -> Iterator[ObjectUri]:
+    """Yield the URI in the other spellings of its accents, if there are any, as `existing` knows them."""
+    for form in ("NFC", "NFD"):
+        key = unicodedata.normalize(form, uri.key)
+        if key != uri.key:
+            yield ObjectUri(uri.scheme, uri.bucket, key)
+
+
 def local_path(text: str) -> Path:
-    """Return the path behind a plain path or a percent-encoded `file://` URI. Raises UsageError for others."""
+    """Return the path behind a plain path or a percent-encoded `file://` URI, spelt as on the disk.
+
+    Raises UsageError for others.
+    """
     where = locate(text)
     if isinstance(where, LocalPath):
-        return where.path
+        return existing(where.path)
     scheme = text.partition(":")[0]
     raise UsageError(f"{scheme}://: no object store will do here; give a folder or file of this machine")
 

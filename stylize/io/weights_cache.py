@@ -11,7 +11,7 @@ from pathlib import Path
 from stylize import downloads
 from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.io import object_store
-from stylize.io.location import Location, ObjectUri, as_location
+from stylize.io.location import Location, ObjectUri, as_location, existing
 
 MOST_FILES = 100
 """A method has a handful of weights; more is a folder given by mistake."""
@@ -26,7 +26,7 @@ def at_hand(where: str | Location) -> Path:
     """
     where = as_location(where)
     if not isinstance(where, ObjectUri):
-        return where.path
+        return existing(where.path)
     try:
         single = object_store.head(where)
         weights = [single] if single else _weights(where)

@@ -20,6 +20,8 @@ from stylize.report.markdown import escaped
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
 
+MOST_METHODS = 60
+"""Methods and settings of them that a report shows: of a thousand, one per row of a manifest, it took over a minute."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -68,9 +70,13 @@ def build(
     if (untrained := rows["weights_sha256"] == "random").any():
         names = ", ".join(sorted(rows.loc[untrained, "method"].unique()))
         facts.append(f"untrained weights, timed only: {names}")
+    images, shown = rows["method"].value_counts(), rows
+    if len(images) > MOST_METHODS:
+        facts.append(f"of {len(images)} methods and settings the {MOST_METHODS} with the most images are shown")
+    shown = rows[rows["method"].isin(images.index[:MOST_METHODS])]
     return Report(
-        title, facts, words.summary(rows), tables.all_tables(rows), plots.all_plots(rows),
-        pictures.sheets(rows, most_pictures, trust_paths), [_run(out) for out in outs], claims,
+        title, facts, words.summary(shown, rows), tables.all_tables(shown), plots.all_plots(shown),
+        pictures.sheets(shown, most_pictures, trust_paths), [_run(out) for out in outs], claims,
     )  # fmt: skip
 
 

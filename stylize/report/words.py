@@ -19,8 +19,8 @@ FIT_ROOM = 0.1
 """An exponent whose interval lies within this of 1 is called linear."""
 
 
-def summary(rows: pd.DataFrame) -> list[str]:
-    """Sentences, the most wanted first; only what the rows can say."""
+def summary(rows: pd.DataFrame, all_rows: pd.DataFrame | None = None) -> list[str]:
+    """Sentences, the most wanted first; only what the rows can say. all_rows: where `rows` are not all there are."""
     measured = analysis.measures(rows)
     side_px = analysis.main_resolution(rows)
     setups = list(measured["setup"].unique())
@@ -34,7 +34,7 @@ def summary(rows: pd.DataFrame) -> list[str]:
             *_workers(rows[rows["setup"] == setup]),
         ]
         sentences += [f"{setup}: {line}" if len(setups) > 1 else line for line in said]
-    return [*sentences, *_failed(rows)]
+    return [*sentences, *_failed(rows if all_rows is None else all_rows)]
 
 
 def _name(line: pd.Series) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from stylize import images
 from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError
+from stylize.io.location import local_path
 from stylize.stylizers._pictures import as_given, as_tensor, checked, to_pixels, to_tensor
 
 __all__ = ["DTYPES", "RANDOM", "Settings", "Stylizer", "fast_bf16", "to_pixels", "to_tensor"]
@@ -79,7 +80,7 @@ class Stylizer(ABC):
         # Untrained weights are the same each time, and the caller's random numbers stay as they are.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            self.load(weights)
+            self.load(weights if weights in (None, RANDOM) else local_path(str(weights)))
 
     @classmethod
     def default_precision(cls, device: torch.device) -> str:

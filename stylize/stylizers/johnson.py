@@ -6,6 +6,7 @@ The network is that of the PyTorch examples (fast_neural_style): its state dicts
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -124,8 +125,8 @@ class Johnson(_feedforward.FeedForward):
         """Return the network of a style's name; with one checkpoint, of anything."""
         if len(self._styles) == 1 and not isinstance(style, str):
             return next(iter(self._styles.values()))
-        if isinstance(style, str) and style in self._styles:
-            return self._styles[style]
+        if isinstance(style, str) and (name := unicodedata.normalize("NFC", style)) in self._styles:
+            return self._styles[name]
         known = ", ".join(sorted(self._styles)) or "none; give weights"
         raise UsageError(f"johnson: a style is a checkpoint's name, not {style!r:.80}; its styles: {known}")
 
@@ -161,7 +162,8 @@ def plain_name(name: str) -> str | None:
 
 
 def _style_name(path: Path) -> str:
-    return path.name.removesuffix(".tar").rsplit(".", 1)[0]
+    """Return what a checkpoint's style is called: accents are one character, however the file's name has them."""
+    return unicodedata.normalize("NFC", path.name.removesuffix(".tar").rsplit(".", 1)[0])
 
 
 def _checkpoints(path: Path) -> list[Path]:

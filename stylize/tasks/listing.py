@@ -14,7 +14,7 @@ from typing import Literal
 from stylize import images
 from stylize.errors import UsageError, one_line
 from stylize.io import object_store
-from stylize.io.location import LocalPath, Location, ObjectUri, absolute, existing, local_path, locate
+from stylize.io.location import LocalPath, Location, ObjectUri, absolute, existing, local_path, locate, respelt
 from stylize.io.store_errors import read_or_end
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.selection import EVERYTHING, Selection, reason_against_name
@@ -61,7 +61,7 @@ def nothing_in(root: Location, kind: FileKind, left_out: LeftOut) -> UsageError:
 
 def folder(uri: str | None, role: str) -> Path:
     """Return the absolute path of an input folder. Raises UsageError if it is no folder or cannot be listed."""
-    path = existing(absolute(local_path(uri))) if uri else None
+    path = absolute(local_path(uri)) if uri else None
     if path is None or not path.is_dir():
         why = "not a folder" if path is not None and path.exists() else "no such folder"
         # Of a job that is submitted to a cluster, that is a temporary copy.
@@ -79,7 +79,17 @@ def root_of(uri: str | None, role: str) -> Location:
         path = existing(absolute(where.path))
         if path.is_file():
             return LocalPath(path)
-    return where if isinstance(where, ObjectUri) else LocalPath(folder(uri, role))
+    return _as_stored(where) if isinstance(where, ObjectUri) else LocalPath(folder(uri, role))
+
+
+def _as_stored(where: ObjectUri) -> ObjectUri:
+    """Return the spelling of a folder or object that there is; itself where there is none."""
+    others = list(respelt(where))
+    with read_or_end():
+        for spelling in (where, *others) if others else ():
+            if next(object_store.names(spelling), None) or object_store.head(spelling):
+                return spelling
+    return where
 
 
 def files_in(

@@ -12,7 +12,7 @@ from typing import Any
 from stylize.errors import BadKeyError, UsageError, message_of, one_line
 from stylize.io import object_store
 from stylize.io.files import local_copy
-from stylize.io.location import LocalPath, Location, ObjectUri, existing, locate
+from stylize.io.location import LocalPath, Location, ObjectUri, as_location, existing, locate, respelt
 from stylize.io.store_errors import read_or_end
 from stylize.stylizers import DEFAULT
 from stylize.tasks import row_settings
@@ -119,7 +119,9 @@ def _known(one: Input, known: dict[str, str]) -> Input:
 def _version(uri: str) -> str:
     with read_or_end():
         try:
-            entry = object_store.head(uri)
+            where = as_location(uri)
+            spellings = (where, *respelt(where)) if isinstance(where, ObjectUri) else ()
+            entry = next(filter(None, map(object_store.head, spellings)), None)
         except (object_store.RefusedError, BadKeyError):
             return "unknown"  # its row will say why
     return "missing" if entry is None else version_of(entry)

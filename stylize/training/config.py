@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from stylize.cli import Groups, Metavar
 from stylize.errors import UsageError
+from stylize.io.location import local_path
 from stylize.validation import Origins, validated
 
 GROUPS: Groups = {
@@ -101,6 +102,11 @@ class TrainConfig(BaseModel):
         "auto", description="how far it is: a bar or lines; auto: a bar on a terminal"
     )
 
+    @field_validator("photos", "styles", "out", "vgg", "start_from", mode="before")
+    @classmethod
+    def _as_on_the_disk(cls, value: Any) -> Any:
+        return None if value is None else local_path(str(value))
+
     @property
     def weights_name(self) -> str:
         """Name of the weights file without suffix."""
@@ -141,7 +147,7 @@ def configure(given: dict[str, Any], origins: Origins | None = None) -> TrainCon
 
     origins: how the settings were given, for its line.
     """
-    styles = Path(given["styles"])
+    styles = local_path(str(given["styles"]))
     if not styles.exists():
         raise UsageError(f"{styles}: no such file or folder; give a folder of artworks, or one image")
     kind = CompactConfig if styles.is_dir() else JohnsonConfig

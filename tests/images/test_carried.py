@@ -156,6 +156,10 @@ def test_webp_has_dots_per_inch_in_exif_and_a_turned_photos_are_turned() -> None
     assert (float(exif[282]), float(exif[283]), exif[296]) == (150, 300, 2)
 
 
+def test_a_tiff_that_says_no_dots_per_inch_gives_none() -> None:
+    assert "dpi" not in result_of(saved(Image.fromarray(PHOTO), "TIFF"), "png").info
+
+
 @pytest.mark.parametrize("dpi", [(0, 0), (1e9, 1e9)])
 def test_senseless_dots_per_inch_are_left_out(dpi: tuple[float, float]) -> None:
     image = Image.fromarray(PHOTO)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from jobs.summarize import main
 from stylize import images
 from stylize.errors import UsageError
+from stylize.report import page
 from tests.support.made_rows import row, written
 from tests.support.s3 import bucket
 from tests.support.samples import ROOT, finished_run, picture
@@ -60,6 +62,20 @@ def test_pictures_in_an_object_store_are_in_the_report(tmp_path: Path) -> None:
         uri = s3.upload(written(tmp_path / "out", made), "run")
         assert main([uri, "--out", str(tmp_path / "report")]) == 0
     assert (tmp_path / "report" / "index.html").read_text().count("data:image/jpeg") >= 3
+
+
+def test_of_many_settings_those_with_the_most_images_are_shown_and_none_are_put_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "MOST_METHODS", 2)
+    seeds = [1, 2, 2, 3, 3, 3]
+    texts = [json.dumps({"seed": seed, "stylizer_settings": {}}) for seed in seeds]
+    out = written(tmp_path / "out", (row(n, settings_json=text) for n, text in enumerate(texts)))
+    assert main([str(out), "--out", str(tmp_path / "report")]) == 0
+    said = (tmp_path / "report" / "summary.md").read_text()
+    assert "of 3 methods and settings the 2 with the most images are shown" in said
+    assert "All 6 rows are ok" in said
+    assert ("compact (seed=3)" in said, "compact (seed=2)" in said, "compact (seed=1)" in said) == (True, True, False)
 
 
 def test_a_run_of_nothing_but_failures_still_has_a_report(tmp_path: Path) -> None:

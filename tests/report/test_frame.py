@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,33 @@ def test_runs_of_one_method_in_other_settings_are_told_apart_by_what_differs() -
     texts = [json.dumps({"stylizer_settings": {"alpha": alpha, "compile": False}}) for alpha in (0.5, 1.0)]
     frame = rows([row(1, settings_json=texts[0]), row(2, settings_json=texts[1]), row(3, stylizer="identity")])
     assert list(frame["method"]) == ["compact (alpha=0.5)", "compact (alpha=1.0)", "identity"]
+
+
+def test_every_setting_and_other_weights_tell_methods_apart_but_for_the_size() -> None:
+    asked: dict[str, Any] = {"seed": 0, "quality": 95, "resolution_px": 512, "settings": {}, "stylizer_settings": {}}
+    other: list[dict[str, Any]] = [
+        {},
+        {"resolution_px": 64},
+        {"seed": 1},
+        {"quality": 80},
+        {"style_weights": [1.0, 2.0]},
+        {"strip": True},
+    ]
+    made = [
+        row(n, settings_json=json.dumps(asked | change), weights_sha256="cafe" * 4) for n, change in enumerate(other)
+    ]
+    frame = rows([*made, row(9, settings_json=json.dumps(asked), weights_sha256="feedfeedfeed")])
+    assert frame["method"].iloc[0] == frame["method"].iloc[1]
+    assert frame["method"].nunique() == len(other)
+    assert "weights=feedfeed" in frame["method"].iloc[6]
+    assert "style_weights=[1.0, 2.0]" in frame["method"].iloc[4]
+
+
+def test_a_mix_of_artworks_is_a_style_of_its_own() -> None:
+    mix = row(2, style_uri="/art/wash.jpg", style_uris='["/art/wash.jpg", "/art/sea.jpg"]')
+    frame = rows([row(1, style_uri="/art/wash.jpg"), mix])
+    assert list(frame["style"]) == ["wash", "wash + sea"]
+    assert frame["style_uri"].nunique() == 2
 
 
 def test_a_backbone_is_part_of_the_name() -> None:
