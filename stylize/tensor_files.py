@@ -21,6 +21,9 @@ MOST_BYTES = 2**31
 MOST_HEADER_BYTES = 2**22
 """The longest list of names and shapes that is read. Python's objects take up to a hundred times its bytes."""
 
+MOST_TUPLES = 50_000
+"""The most tuples in it, of which each tensor has some six. A million in each other end the process when hashed."""
+
 _LEGACY_PICKLES = 5
 """How many stand in a row in a file of before the zip format; the bytes of its tensors follow them."""
 _PLAIN = re.compile(
@@ -93,8 +96,10 @@ def _check_archive(data: bytes) -> None:
 
 def _check_pickles(stream: io.BytesIO, count: int) -> None:
     """Raise WeightsError if so many pickles name anything but what state dicts are made of, or are too long."""
+    tuples = 0
     for op, named in _operations(stream, count):
-        if stream.tell() > MOST_HEADER_BYTES:
+        tuples += op.name.startswith("TUPLE")
+        if stream.tell() > MOST_HEADER_BYTES or tuples > MOST_TUPLES:
             raise WeightsError("lists more than weights do")
         if op.name in ("GLOBAL", "INST", "STACK_GLOBAL") and not _PLAIN.fullmatch(str(named)):
             other = next((what for word, what in _OTHER_KINDS.items() if f"_rebuild_{word}" in str(named)), None)

@@ -149,6 +149,11 @@ def test_a_list_of_names_without_end_is_refused() -> None:
     assert "lists more than weights do" in refused(rewritten(saved({}), data_pkl=data))
 
 
+def test_tuples_within_tuples_without_end_are_refused() -> None:
+    key = b")" + b"\x85" * 1_000_000  # hashed as a key it would overflow the stack
+    assert "lists more than weights do" in refused(rewritten(saved({}), data_pkl=b"\x80\x02}" + key + b"Ns."))
+
+
 def test_what_is_no_file_or_too_large_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.pth")
     with (tmp_path / "large.pth").open("wb") as file:

@@ -14,7 +14,7 @@ from tools.random_calls.inputs import Place, place
 from tools.random_calls.kinds import kinds, read_all
 
 CALLS = {
-    "images": 100, "one-image": 5, "weights": 100, "configs": 8, "sweeps": 5, "manifests": 10, "records": 2, "rows": 2,
+    "images": 40, "one-image": 5, "weights": 60, "configs": 6, "sweeps": 4, "manifests": 10, "records": 1, "rows": 2,
 }  # fmt: skip
 SEED = 3
 

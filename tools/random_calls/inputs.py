@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
+import importlib
 import io
+import itertools
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -16,7 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 from torch import nn
 
 import stylize
@@ -160,25 +163,28 @@ def _picture(seed: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 @functools.cache
 def whole_images() -> dict[str, bytes]:
-    """Return an image of every kind that a writer is installed for."""
+    """Return an image of every kind and mode that a writer is installed for, with EXIF and a profile where it can."""
     made, picture = {}, Image.fromarray(_picture(1))
     for writer in ("pillow_heif", "pillow_jxl"):
-        try:
-            module = __import__(writer)
-            getattr(module, "register_heif_opener", lambda: None)()
-        except ImportError:
-            continue
+        with contextlib.suppress(ImportError):
+            getattr(importlib.import_module(writer), "register_heif_opener", lambda: None)()
+    carried = {"exif": _exif(), "icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()}
     for kind, form in FORMATS_READ.items():
-        if kind == "DIB":
-            continue
-        for mode in ("RGB", "L", "RGBA", "P", "CMYK", "1"):
+        called = {"JPEG XL": "JXL"}.get(kind, kind.replace(" ", ""))
+        for mode, options in itertools.product(("RGB", "L", "RGBA", "P", "CMYK", "1"), ({}, carried)):
             data = io.BytesIO()
-            try:
-                picture.convert(mode).save(data, {"JPEG XL": "JXL"}.get(kind, kind.replace(" ", "")))
-            except (KeyError, OSError, ValueError, SystemError, NotImplementedError):
-                continue
-            made[f"{mode}{form.suffixes[0]}"] = data.getvalue()
+            with contextlib.suppress(KeyError, OSError, ValueError, SystemError, NotImplementedError):
+                picture.convert(mode).save(data, called, **options)
+                made[f"{mode}{len(options)}{form.suffixes[0]}"] = data.getvalue()
     return made
+
+
+def _exif() -> bytes:
+    exif = Image.Exif()
+    exif[271], exif[274], exif[282] = "Maker", 6, 72.0
+    exif[0x8769] = {0x829A: 0.008, 0x927C: b"AOC\0MM\0\1" + bytes(50), 0x9003: "2024:05:06 07:08:09"}
+    exif[0x8825] = {1: "N", 2: (52.0, 31.0, 12.5)}
+    return exif.tobytes()
 
 
 def net() -> nn.Sequential:
@@ -222,6 +228,15 @@ CELLS = (
     st.sampled_from(("content/b.jpg", "styles/s.png", "nowhere.png", "content", "0.5", "[1]", '["styles/s.png"]'))
     | SCALARS
 )
+
+
+WHOLE_YAML = {
+    "config": b"quality: 90\nstylizer: identity\nsettings: {alpha: 0.5}\ninclude: ['*.png', 'a/**']\n",
+    "sweep": b"title: t\nmethods:\n  - name: identity\n    settings: {}\nresolutions_px: [64, 128]\nrepeats: 2\n",
+    "aliases": b"a: &a [x, x]\nb: &b [*a, *a]\nquality: *b\ntitle: *a\n",
+    "deep": b"settings: " + b"[" * 2000,
+    "tag": b"quality: !!python/object/apply:os.getcwd []\n",
+}
 
 
 def tables() -> Strategy:

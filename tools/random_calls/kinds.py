@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import torch
@@ -18,6 +18,8 @@ from stylize import __main__ as one_image
 from stylize import images, weights
 from stylize.config import JobConfig
 from stylize.errors import ImageError, WeightsError
+from stylize.images.encode import FORMATS
+from stylize.images.loading import Truncated
 from stylize.tasks.sweep import Method, Sweep
 from tools.random_calls import inputs
 from tools.random_calls.calling import check_line, command
@@ -46,11 +48,13 @@ def kinds(place: Place) -> dict[str, Kind]:
         lambda drawn: sweep | {"methods": [drawn]}
     )
     return {
-        "images": Kind(st.tuples(pictures, st.sampled_from(("refuse", "fill")), st.booleans()), _decode, 0.4),
+        "images": Kind(
+            st.tuples(pictures, st.sampled_from(get_args(Truncated)), st.sampled_from(FORMATS)), _decode, 0.4
+        ),
         "one-image": Kind(pictures, _one_image, 0.05),
         "weights": Kind(damaged(inputs.whole_weights()), _weights, 0.3),
-        "configs": Kind(mapping(list(JobConfig.model_fields)), _config, 0.09),
-        "sweeps": Kind(sweeps, _sweep, 0.04),
+        "configs": Kind(mapping(list(JobConfig.model_fields)) | damaged(inputs.WHOLE_YAML), _config, 0.09),
+        "sweeps": Kind(sweeps | damaged(inputs.WHOLE_YAML), _sweep, 0.04),
         "manifests": Kind(inputs.tables() | damaged(inputs.whole_manifests()), _manifest, 0.08),
         "records": Kind(
             changed(json.loads(record)).map(lambda value: json.dumps(value).encode())
@@ -62,12 +66,14 @@ def kinds(place: Place) -> dict[str, Kind]:
     }
 
 
-def _decode(place: Place, given: tuple[tuple[str, bytes], str, bool]) -> None:
-    (_, data), truncated, more = given
+def _decode(place: Place, given: tuple[tuple[str, bytes], Truncated, str]) -> None:
+    (_, data), truncated, format = given
     try:
-        images.decode(data, max_pixels=MAX_PIXELS, truncated=truncated, metadata=more, alpha=more)  # type: ignore[arg-type]
+        found = images.decode(data, max_pixels=MAX_PIXELS, truncated=truncated, metadata=True, alpha=True)
     except ImageError as error:
         check_line(error)
+    else:
+        images.decode(images.encode(found.pixels, format, 90, carried=found.carried))
 
 
 def _one_image(place: Place, given: tuple[str, bytes]) -> None:
@@ -89,17 +95,24 @@ def _weights(place: Place, given: tuple[str, bytes]) -> None:
         check_line(error)
 
 
-def _config(place: Place, given: dict[str, Any]) -> None:
-    path = place.folder / "config.yaml"
-    path.write_text(_yaml(_placed(place, given)), encoding="utf-8", errors="surrogatepass")
+def _config(place: Place, given: dict[str, Any] | tuple[str, bytes]) -> None:
+    path = _written(place, "config.yaml", given)
     words = (place.at("content"), place.at("styles"), place.at("new"), "--config", path, "--dry-run")
     command(stylize_folder.main, *words)
 
 
-def _sweep(place: Place, given: dict[str, Any]) -> None:
-    path = place.folder / "sweep.yaml"
-    path.write_text(_yaml(_placed(place, given)), encoding="utf-8", errors="surrogatepass")
-    command(benchmark.main, path, place.at("new"), "--dry-run")
+def _sweep(place: Place, given: dict[str, Any] | tuple[str, bytes]) -> None:
+    command(benchmark.main, _written(place, "sweep.yaml", given), place.at("new"), "--dry-run")
+
+
+def _written(place: Place, name: str, given: dict[str, Any] | tuple[str, bytes]) -> Path:
+    path = place.folder / name
+    if isinstance(given, tuple):
+        path.write_bytes(given[1])
+    else:
+        paths = {name: place.at(value) for name, value in given.items() if name in PATHS and isinstance(value, str)}
+        path.write_text(yaml.safe_dump(given | paths, allow_unicode=True), encoding="utf-8", errors="surrogatepass")
+    return path
 
 
 def _manifest(place: Place, given: tuple[str, bytes]) -> None:
@@ -145,13 +158,3 @@ def read_all(place: Place, out: Path) -> list[int]:
         command(summarize.main, "--compare", place.at("out"), out),
         command(summarize.main, out, "--out", place.at("report"), "--trust-paths"),
     ]
-
-
-def _placed(place: Place, given: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: place.at(value) if name in PATHS and isinstance(value, str) else value for name, value in given.items()
-    }
-
-
-def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, allow_unicode=True)
