@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import shutil
@@ -22,6 +23,8 @@ from stylize.safe_yaml import parse
 from stylize.terminal import LogFormatter, say
 
 EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK = 0, 1, 2, 3
+NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM)
+"""What the system says of a path that is none or is closed, whichever question about it comes first."""
 
 
 Groups = Mapping[str, Sequence[str]]
@@ -159,6 +162,11 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
         # The reader, such as `head`, has seen enough; Python would complain once more as it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_CANNOT_CONTINUE)
+    except OSError as error:
+        if error.errno not in NO_PATH or not isinstance(error.filename, str):
+            raise
+        status = EXIT_USAGE
+        say(f"error: {one_line(error.filename)}: {(error.strerror or '').lower()}", file=sys.stderr)
     except KeyboardInterrupt:
         status = 130
         say("interrupted: what is done is kept; the same command resumes", file=sys.stderr)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import os
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -89,3 +91,17 @@ def test_none_takes_a_value_away_and_words_of_set_are_read_as_yaml() -> None:
     given = parser().parse_args(["--resolution-px", "none", "--set", "alpha=0.6", "--set", "name=a: ["])
     assert given.resolution_px is None
     assert cli.pairs_to_dict(given.settings) == {"alpha": 0.6, "name": "a: ["}
+
+
+@pytest.mark.parametrize("number", cli.NO_PATH)
+def test_a_path_that_the_system_refuses_is_one_line(
+    number: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def main(argv: Sequence[str]) -> int:
+        raise OSError(number, os.strerror(number), "/the/path")
+
+    monkeypatch.setattr(sys, "argv", ["made"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(main)
+    assert stopped.value.code == cli.EXIT_USAGE
+    assert capsys.readouterr().err == f"error: /the/path: {os.strerror(number).lower()}\n"

@@ -15,6 +15,7 @@ from tools.random_calls.kinds import kinds, read_all
 
 CALLS = {
     "images": 40, "one-image": 5, "weights": 60, "configs": 6, "sweeps": 4, "manifests": 10, "records": 1, "rows": 2,
+    "words": 20,
 }  # fmt: skip
 SEED = 3
 

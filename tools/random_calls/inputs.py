@@ -230,6 +230,19 @@ CELLS = (
 )
 
 
+WORDS = st.lists(
+    st.sampled_from(
+        (
+            "content", "content/b.jpg", "styles", "styles/s.png", "out", "new", "new.png", "nowhere", "x" * 300,
+            "a/" * 3000, "", " ", ".", "/dev/null", "https://a/b", "s3://", "s3:///a", "file:///nowhere", "file://a/b",
+            "quick", "0", "-1", "nan", "--help", "--out", "--set", "alpha=1", "=", "--stylizer", "identity", "x.py:Y",
+            "--format", "webp", "--name", "{photo", "--include", "[", "--shard", "1/0", "--resolution-px", "64",
+            "--weights", "--config", "--manifest", "--compare", "--pairing", "zip", "--trust-paths", "--force",
+        )
+    ),
+    max_size=7,
+)  # fmt: skip
+"""Of a command line, in a folder that has some of them."""
 WHOLE_YAML = {
     "config": b"quality: 90\nstylizer: identity\nsettings: {alpha: 0.5}\ninclude: ['*.png', 'a/**']\n",
     "sweep": b"title: t\nmethods:\n  - name: identity\n    settings: {}\nresolutions_px: [64, 128]\nrepeats: 2\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ from tools.random_calls.calling import check_line, command
 from tools.random_calls.inputs import PATHS, Place, Strategy, changed, damaged, mapping
 
 MAX_PIXELS = 1_000_000
+COMMANDS = {
+    "stylize_folder": stylize_folder.main, "benchmark": benchmark.main, "summarize": summarize.main,
+    "replay": replay.main, "stylize": one_image.main,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ def kinds(place: Place) -> dict[str, Kind]:
         "weights": Kind(damaged(inputs.whole_weights()), _weights, 0.3),
         "configs": Kind(mapping(list(JobConfig.model_fields)) | damaged(inputs.WHOLE_YAML), _config, 0.09),
         "sweeps": Kind(sweeps | damaged(inputs.WHOLE_YAML), _sweep, 0.04),
+        "words": Kind(st.tuples(st.sampled_from(sorted(COMMANDS)), inputs.WORDS), _words, 0.1),
         "manifests": Kind(inputs.tables() | damaged(inputs.whole_manifests()), _manifest, 0.08),
         "records": Kind(
             changed(json.loads(record)).map(lambda value: json.dumps(value).encode())
@@ -113,6 +119,13 @@ def _written(place: Place, name: str, given: dict[str, Any] | tuple[str, bytes])
         paths = {name: place.at(value) for name, value in given.items() if name in PATHS and isinstance(value, str)}
         path.write_text(yaml.safe_dump(given | paths, allow_unicode=True), encoding="utf-8", errors="surrogatepass")
     return path
+
+
+def _words(place: Place, given: tuple[str, list[str]]) -> None:
+    name, words = given
+    more = ["--dry-run"] if name in ("stylize_folder", "benchmark") else []
+    with contextlib.chdir(place.folder):
+        command(COMMANDS[name], *words, *more)
 
 
 def _manifest(place: Place, given: tuple[str, bytes]) -> None:
