@@ -115,11 +115,13 @@ def parse(argv: Sequence[str]) -> Call:
 
 
 def _refuse_folders(paths: list[str]) -> None:
-    """Raise UsageError where PHOTO is a folder: many at once are another command's."""
-    photo = locate(paths[0]) if len(paths) > 1 else None
-    if isinstance(photo, LocalPath) and photo.path.is_dir():
-        folders = " ".join(map(shlex.quote, paths)) if len(paths) == 3 else "CONTENT STYLES OUT"
-        raise UsageError(f"PHOTO {one_line(paths[0])} is a folder; for folders: stylize-folder {one_line(folders)}")
+    """Raise UsageError where PHOTO or an ARTWORK is a folder: many at once are another command's."""
+    inputs = paths[:-1] if len(paths) > 2 else paths
+    for role, path in zip(("PHOTO", *["ARTWORK"] * len(inputs)), inputs, strict=False):
+        where = locate(path)
+        if isinstance(where, LocalPath) and where.path.is_dir():
+            folders = " ".join(map(shlex.quote, paths)) if len(paths) == 3 and role == "PHOTO" else "CONTENT STYLES OUT"
+            raise UsageError(f"{role} {one_line(path)} is a folder; for folders: stylize-folder {one_line(folders)}")
 
 
 def _hint(paths: list[str], stylizer: str | None) -> str:

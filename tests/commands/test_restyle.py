@@ -235,6 +235,9 @@ def test_folders_are_another_commands(tmp_path: Path) -> None:
     folders = [str(tmp_path), str(tmp_path), str(tmp_path / "out")]
     assert f"is a folder; for folders: stylize-folder {' '.join(folders)}" in refused(folders)
     assert "for folders: stylize-folder CONTENT STYLES OUT" in refused(folders[:2])
+    (tmp_path / "photo.jpg").touch()
+    call = [str(tmp_path / "photo.jpg"), str(tmp_path), "r.jpg"]
+    assert f"ARTWORK {tmp_path} is a folder; for folders: stylize-folder CONTENT" in refused(call)
 
 
 def test_help_loads_no_torch() -> None:
