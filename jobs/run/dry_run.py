@@ -85,7 +85,7 @@ class _Sample:
                 outlook.first.append((pair.content.uri, " + ".join(one.uri for one in pair.styles)))
             # Its hash, as a million URIs would be a hundred megabytes.
             content = hash(pair.content.uri)
-            if content not in self._contents:
+            if content not in self._contents and not pair.content.problem:
                 self._contents.add(content)
                 size, known, _ = pair.content.identity.partition(":")
                 outlook.photos += 1

@@ -65,7 +65,7 @@ def requirements(config: JobConfig, first: Pair, token: str | None, others: Iter
 
     others: configs of the same run that may name more weights.
     """
-    inputs = [("CONTENT's", first.content.uri), ("STYLES'", first.style.uri)]
+    inputs = [("CONTENT's", first.content.uri), *(("STYLES'", one.uri) for one in first.styles)]
     for one in (config, *others):
         named = (("weights", one.weights, "random"), ("perceptual weights", one.perceptual, "torchvision"))
         inputs += [(role, uri) for role, uri, word in named if uri is not None and uri != word]

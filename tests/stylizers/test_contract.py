@@ -71,6 +71,38 @@ def test_inputs_are_left_as_they_were(stylizer: Stylizer) -> None:
     assert torch.equal(style, before[1])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_setting_of_one_image_is_as_one_of_the_whole_stylizer(name: str) -> None:
+    method = find(name)
+    options = {"start": "noise"} if name == "gatys" else {}
+    plain = loaded(name, precision="fp32", **options)
+    assert set(method.per_image) <= set(method.settings_type.model_fields)
+    for setting, value in {"alpha": 0.3, "seed": 7}.items():
+        if setting in method.per_image:
+            own = plain.with_settings(**{setting: value})
+            whole = loaded(name, precision="fp32", **options, **{setting: value})
+            content, style = torch.rand(3, 32, 32), torch.rand(3, 32, 32)
+            with torch.inference_mode():
+                before, made, wanted = (s.stylize(content, s.encode_style(style)) for s in (plain, own, whole))
+                assert torch.equal(made, wanted)
+                assert not torch.equal(made, before)
+                assert torch.equal(plain.stylize(content, plain.encode_style(style)), before)
+            assert own.columns() == whole.columns()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_mixes_codes_or_says_that_it_does_not(name: str) -> None:
+    stylizer = loaded(name, precision="fp32")
+    with torch.inference_mode():
+        content, codes = torch.rand(3, 32, 32), [stylizer.encode_style(torch.rand(3, 32, 32)) for _ in range(2)]
+        if not stylizer.mixes:
+            with pytest.raises(UsageError, match="mixes none"):
+                stylizer.mix(codes, [1, 1])
+            return
+        only_first = stylizer.stylize(content, stylizer.mix(codes, [2, 0]))
+        torch.testing.assert_close(only_first, stylizer.stylize(content, codes[0]), atol=1e-5, rtol=0)
+
+
 def test_a_kept_code_serves_several_contents(stylizer: Stylizer) -> None:
     a, b, style = torch.rand(3, 32, 32), torch.rand(3, 48, 32), torch.rand(3, 32, 32)
     with torch.inference_mode():
