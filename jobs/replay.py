@@ -124,8 +124,8 @@ def _replay(row: dict[str, Any], record: RunRecord, given: Any) -> _Told:
         else:
             told.say(f"status {row['status']}", True, one_line(str(row["error"])))
         told.lines += list(_differences(row, new, record)) if not told.agrees else []
-    seconds = f"stylize_s {row['stylize_s']:.4f} then, {new['stylize_s']:.4f} now" if new.get("stylize_s") else ""
-    told.lines += [line for line in (seconds if row.get("stylize_s") else "",) if line]
+    if new.get("stylize_s") and row["stylize_s"]:
+        told.lines.append(f"stylize_s {row['stylize_s']:.4f} then, {new['stylize_s']:.4f} now")
     told.lines.append("the row was made again" if told.agrees else "the row was not made again")
     return told
 

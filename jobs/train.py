@@ -19,7 +19,7 @@ from jobs.progress.reporter import TrainingReporter
 from jobs.run import signals
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.training import ray_train
-from stylize import cli
+from stylize import cli, safe_json
 from stylize.errors import UsageError, one_line
 from stylize.io.files import write_json_atomic, writing
 from stylize.io.location import LocalPath
@@ -108,12 +108,12 @@ def _check_same_run(config: TrainConfig, now: dict[str, Any]) -> None:
     """Raise UsageError where OUT holds the checkpoints of other weights: they would be trained on as these."""
     path = config.out / TRAINING
     try:
-        before = json.loads(path.read_bytes())
+        before = safe_json.read(path)
         if not isinstance(before, dict):
             raise ValueError("no object")
     except (FileNotFoundError, NotADirectoryError):
         return
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path}: not readable as JSON ({one_line(error)}); give another OUT") from None
     if before.get("start_from") != now["start_from"] and now["start_from"] is None:
         now["start_from"] = before.get("start_from")  # what it began with stays true when it is trained on

@@ -150,6 +150,7 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     """Call `main` on the command line and exit: 2 for a wrong call, 1 for what cannot go on, each in one line."""
     if logging.lastResort is not None:  # what is logged where nothing else says how
         logging.lastResort.setFormatter(LogFormatter())
+    logging.captureWarnings(True)
     try:
         status = main(sys.argv[1:])
     except CannotContinueError as error:

@@ -65,7 +65,8 @@ def _files(folder: str) -> Iterator[str]:
     try:
         with os.scandir(Path(folder)) as entries:
             for entry in entries:
-                if entry.is_dir():
+                # Not through links: they may lead anywhere, and in a circle.
+                if entry.is_dir(follow_symlinks=False):
                     yield from _files(entry.path)
                 else:
                     yield entry.path

@@ -60,7 +60,10 @@ class LocalPath:
 
     def is_inside(self, folder: Location) -> bool:
         """Return whether this is `folder` or lies below it; symbolic links are followed."""
-        return isinstance(folder, LocalPath) and self.path.resolve().is_relative_to(folder.path.resolve())
+        try:
+            return isinstance(folder, LocalPath) and self.path.resolve().is_relative_to(folder.path.resolve())
+        except (OSError, RuntimeError, ValueError):  # no name that a file can have, or links in a circle
+            return False
 
     def absolute(self) -> LocalPath:
         """Return the path from the root, as the disk spells it, without `.` and `..`; symbolic links stay."""

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from stylize.errors import UsageError, one_line
 from stylize.report import settings
+from stylize.report.units import measured
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA
 
@@ -47,13 +49,20 @@ _NOT_READ = {
 }  # fmt: skip
 _READ = [name for name in SCHEMA.names if name not in _NOT_READ]
 
+_TEXTS = [name for name in _READ if pa.types.is_string(SCHEMA.field(name).type)]
+
 
 def derive(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the derived columns of `load`."""
     for name in _NUMBERS:
-        rows[name] = pd.to_numeric(rows[name])
+        rows[name] = measured(pd.to_numeric(rows[name]))
+    for name in _TEXTS:
+        if pd.api.types.is_numeric_dtype(rows[name]):  # what pandas makes of nulls alone
+            rows[name] = rows[name].astype(object)
     parts = rows["variant"].astype("string").str.extract(VARIANT)
-    rows["method"] = parts["method"].astype(object).where(parts["method"].notna(), _methods(rows))
+    rows["method"] = (
+        parts["method"].astype(object).where(parts["method"].notna(), _methods(rows, parts["method"].isna()))
+    )
     rows["asked_precision"] = parts["asked"].astype(object).where(parts["asked"].notna(), rows["precision"])
     rows["scaling"] = ["weak" if isinstance(word, str) and word else "strong" for word in parts["weak"]]
     rows["precision"] = rows["precision"].fillna(rows["asked_precision"])
@@ -103,11 +112,13 @@ def _setups(rows: pd.DataFrame) -> pd.Series:
     return told.fillna("unknown")
 
 
-def _methods(rows: pd.DataFrame) -> pd.Series:
-    """Return names for rows of no sweep: stylizer and backbone, with the settings that differ among its rows."""
+def _methods(rows: pd.DataFrame, alone: pd.Series) -> pd.Series:
+    """Return names for rows of no sweep: stylizer and backbone, with the settings that differ among its rows.
+
+    alone: which those rows are.
+    """
     names = rows["stylizer"].fillna("?").astype(str)
     names = names.where(rows["backbone"].isna(), names + " " + rows["backbone"].astype(str))
-    alone = rows["variant"].isna()
     # Of other sizes there are lines of their own, and growth goes over them.
     return settings.told_apart(rows[alone], names[alone], but=("resolution_px",)).reindex(rows.index)
 

@@ -104,8 +104,8 @@ def write(report: Report, folder: Path) -> list[Path]:
     """Write everything; index.html comes last. Returns the paths. Raises OSError where the folder cannot be written."""
     files: dict[str, bytes] = {f"plots/{name}": svg.encode() for name, _, svg in report.plots}
     files["tables.parquet"] = _parquet(report)
-    files["summary.md"] = markdown(report).encode()
-    files["index.html"] = html(report).encode()
+    files["summary.md"] = markdown(report).encode(errors="replace")
+    files["index.html"] = html(report).encode(errors="replace")
     for name, data in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

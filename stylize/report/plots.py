@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stylize.errors import harmless
 from stylize.report import analysis
 from stylize.report.units import digits, seconds, side
 
@@ -62,7 +63,7 @@ def _svg(figure: Any) -> str:
 
 def _label(text: str) -> str:
     """Return a name as matplotlib takes it: a dollar sign would begin a formula, an underscore in front hide it."""
-    text = " ".join(text.split()).replace("$", r"\$")
+    text = harmless(" ".join(text.split())).replace("$", r"\$")
     text = text if len(text) <= 48 else text[:46] + ".."
     return f" {text}" if text.startswith("_") else text
 

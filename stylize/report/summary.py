@@ -11,6 +11,7 @@ import pandas as pd
 from stylize.errors import one_line
 from stylize.report import markdown as md
 from stylize.report import settings
+from stylize.report.units import measured
 from stylize.results.read import read_rows
 
 _COLUMNS = [
@@ -69,6 +70,7 @@ def _table(title: str, keys: list[str], frame: pd.DataFrame) -> Table:
 
 def _numbers(part: pd.DataFrame) -> tuple[str, ...]:
     ok = part[part["status"] == "ok"]
+    ok = ok.assign(**{name: measured(ok[name]) for name in ("stylize_s", "total_s", "ssim")})
     clean = ok[ok["warmup"] != True]  # noqa: E712 - the column may hold nulls
     memory = ok["device_peak_allocated_bytes"].fillna(ok["host_peak_rss_bytes"])
     return (

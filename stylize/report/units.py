@@ -7,6 +7,14 @@ from typing import Any
 import pandas as pd
 
 DASH = "-"
+_MOST, _MOST_S = 1e18, 1e9
+
+
+def measured(numbers: pd.Series) -> pd.Series:
+    """Return a column of rows without what no measurement gives, as infinity or a side of 0 px."""
+    name = str(numbers.name)
+    least = 1 if name.endswith("_px") or name == "workers" else -_MOST
+    return numbers.where(numbers.between(least, _MOST_S if name.endswith("_s") else _MOST))
 
 
 def seconds(value: Any) -> str:

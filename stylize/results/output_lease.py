@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from stylize import safe_json
 from stylize.errors import CannotContinueError, one_line
 from stylize.io import object_store, retry
 from stylize.io.retry import RetryPolicy
@@ -142,7 +143,7 @@ class OutputLease:
         except FileNotFoundError:
             return None
         try:
-            holder = json.loads(data)
+            holder = safe_json.parse(data.decode("utf-8"))
         except ValueError:
             holder = {}
         return _Lease(version, holder if isinstance(holder, dict) else {})

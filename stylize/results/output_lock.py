@@ -12,6 +12,7 @@ import time
 import weakref
 from pathlib import Path
 
+from stylize import safe_json
 from stylize.errors import CannotContinueError, one_line
 from stylize.io.files import Folder, cannot_write, write_atomic, writing
 from stylize.io.location import ObjectUri
@@ -48,7 +49,8 @@ class OutputLock:
             self.out.mkdir(parents=True, exist_ok=True)
         with writing(self.out / _LOCK):
             # close-on-exec, os.open's default: a worker that outlives the driver must not hold the lock
-            self._descriptor = os.open(self.out / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            # no link is followed: what it leads to would be written over
+            self._descriptor = os.open(self.out / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         _held.add(self)
         try:
             self._lock(self._descriptor)
@@ -144,7 +146,7 @@ def _taken(descriptor: int) -> bool:
 
 def _holder(descriptor: int) -> str:
     try:
-        told = json.loads(os.pread(descriptor, 4096, 0))
+        told = safe_json.parse(os.pread(descriptor, 4096, 0).decode("utf-8"))
         return f"another run (pid {told['pid']} on {told['host']}, since {told['since']})"
     except (ValueError, KeyError, TypeError):  # it has the lock but has not yet written who it is
         return "another run"

@@ -47,6 +47,16 @@ def test_a_second_driver_is_refused_with_one_line_that_names_the_first(tmp_path:
         assert still_current(out, held.token)  # the refused one left the token alone
 
 
+@pytest.mark.parametrize(
+    "told", ["[" * 4000, '{"pid": 1}', "[]", "7", "\udcff"], ids=["deep", "short", "list", "number", "bytes"]
+)
+def test_a_lock_that_says_anything_is_one_line(tmp_path: Path, told: str) -> None:
+    with OutputLock(tmp_path):
+        (tmp_path / ".lock").write_text(told, errors="surrogateescape")
+        with pytest.raises(CannotContinueError, match="is in use by another run: wait"), OutputLock(tmp_path):
+            pass
+
+
 def test_leaving_gives_out_to_the_next(tmp_path: Path) -> None:
     for _ in range(2):
         with OutputLock(tmp_path):
