@@ -15,6 +15,9 @@ from tests.support.samples import picture
 # Ray's workers have niceness 15, a thirtieth of the time of what runs beside them: with three files of tests at once on
 # two cores, a task of a tenth of a second took longer than limits of several.
 os.environ.setdefault("RAY_worker_niceness", "0")
+# Workers that Ray starts in advance are of no use to actors with an environment of their own: a second of CPU each Ray.
+os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
+os.environ.setdefault("RAY_enable_worker_prestart", "0")
 # OpenMP's threads spin while they wait for each other, and with three files at once for one that has no core: tests
 # of stylizers took 92 to 100 s, and 31 to 33 s when they sleep instead. To be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

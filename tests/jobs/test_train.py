@@ -74,7 +74,9 @@ def test_killed_worker_killed_driver_and_ctrl_c_lose_and_double_no_step(
     photos: Path, vgg: Path, local_ray: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    given = (photos, photos, out, "--vgg", vgg, *SMALL, "--address", local_ray, "--cpus-per-worker", 1)
+    # One sheet, at the end: it takes as long as ten steps.
+    few = (*SMALL, "--sample-every", 1000)
+    given = (photos, photos, out, "--vgg", vgg, *few, "--address", local_ray, "--cpus-per-worker", 1)
     driver = start(*given, "--steps", 100_000)
     try:
         wait_for(lambda: _parts(out) >= 1, driver)
@@ -117,7 +119,7 @@ def _parts(out: Path) -> int:
         ({"out": "used"}, "holds what no training has put there: rows/"),
         ({"more": ("--start-from", "broken.jpg")}, "broken.jpg"),
         ({"more": ("--steps", "few")}, "steps"),
-        ({"more": ("--crop-px", 65)}, "crop_px"),
+        ({"more": ("--crop-px", 65)}, "--crop-px"),
         ({"more": ("--stepps", 3)}, "--stepps"),
     ],
     ids=lambda value: " ".join(str(v) for v in value.values()) if isinstance(value, dict) else "",
