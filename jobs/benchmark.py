@@ -18,7 +18,7 @@ from jobs.progress import log_format
 from jobs.run import signals
 from jobs.run.output_dir import absolute_uri
 from jobs.run.resolve import RANDOM
-from jobs.run.trust import elsewhere
+from jobs.run.trust import TRUST, elsewhere
 from jobs.scheduler.ray_runtime import address_of
 from jobs.sweep import inputs
 from jobs.sweep.dry_run import dry_run
@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
         note=_say,
     )
     say(f"rows:    {one_line(Folder(out).at('rows'))}")
-    say(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT")
+    say(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT {TRUST}")
     ok = counts.get("ok", 0)
     say(f"{ok} ok, {sum(counts.values()) - ok} not ok")
     for status, n in sorted(counts.items()):

@@ -18,6 +18,7 @@ from jobs.run.dry_run import dry_run
 from jobs.run.resolve import resolve
 from jobs.run.restyle import restyle
 from jobs.run.result import RunResult
+from jobs.run.trust import TRUST
 from stylize import cli, terminal
 from stylize.config import JobConfig
 from stylize.errors import one_line
@@ -87,7 +88,8 @@ def _print_result(result: RunResult) -> None:
     say(f"images:  {one_line(result.images_uri)}")
     say(f"rows:    {one_line(result.rows_uri)}   pandas.read_parquet({result.rows_uri!r})")
     say(f"summary: {one_line(result.summary_uri)}")
-    say(f"look:    python -m jobs.summarize {one_line(shlex.quote(result.out))} --out REPORT   makes a page to open")
+    out = one_line(shlex.quote(result.out))
+    say(f"look:    python -m jobs.summarize {out} --out REPORT {TRUST}   makes a page to open")
     say(f"{result.counts.get('ok', 0)} ok, {sum(bad.values())} not ok")
     for status, n in bad.items():
         say(f"  {status}: {n}")
