@@ -130,6 +130,7 @@ def _cuda() -> Iterator[Line]:
         for index in range(torch.cuda.device_count()):
             card = torch.cuda.get_device_properties(index)
             yield "ok", f"cuda:{index}: {card.name}, {_gib(card.total_memory)}, capability {card.major}.{card.minor}"
+        yield "ok", "a job gives each worker one of them and a share of the CPUs; `--device cpu` says no"
         return
     cards = hardware.describe()["gpus"]
     if cards:
@@ -139,7 +140,7 @@ def _cuda() -> Iterator[Line]:
             f"torch ({built}) cannot use the {cards[0]['name']}: install a torch for this driver, or a newer one",
         )
     else:
-        yield "warn", "no CUDA device: everything runs on the CPU"
+        yield "warn", "no CUDA device: a job has a worker on each CPU"
 
 
 def _bundled() -> Iterator[Line]:
