@@ -162,7 +162,7 @@ def test_a_rows_own_method_runs_only_where_it_is_asked_for(
         changed(out, row["task_id"], **{name: told})
     with pytest.raises(UsageError, match="the method evil_module:Method, which is code: --stylizer"):
         main([str(out), row["task_id"]])
-    with pytest.raises(SystemExit, match="it ran"):
+    with pytest.raises(UsageError, match="SystemExit: it ran"):
         main([str(out), row["task_id"], "--stylizer", "evil_module:Method"])
 
 
