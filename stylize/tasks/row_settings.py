@@ -62,6 +62,7 @@ def shares(row: dict[str, Any], number: int) -> tuple[float, ...]:
     return tuple(map(float, weights)) if number > 1 else ()
 
 
+@functools.cache
 def cannot(stylizer: str, name: str) -> str | None:
     """Return why a method has no rows with this of their own, None where it can: `style_uris` or one of OWN."""
     from stylize.stylizers import find

@@ -87,16 +87,19 @@ def test_each_row_says_its_own_settings_and_has_the_picture_that_they_make(out: 
 
 def test_every_row_is_made_again_by_a_replay(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for row in read_rows(out).to_pylist():
-        assert replay.main([str(out), row["task_id"]]) == 0
+        assert replay.main([str(out), row["task_id"], "--trust-paths"]) == 0
         assert row["status"] != "ok" or "image: the same bytes" in capsys.readouterr().out
     moved = [tmp_path / f"moved{number}.jpg" for number in range(2)]
     mixed = read_rows(out).to_pylist()[4]
     for path, uri in zip(moved, json.loads(mixed["style_uris"]), strict=True):
         Path(uri).rename(path)
-    assert replay.main([str(out), mixed["task_id"], "--style", str(moved[0]), "--style", str(moved[1])]) == 0
+    assert (
+        replay.main([str(out), mixed["task_id"], "--trust-paths", "--style", str(moved[0]), "--style", str(moved[1])])
+        == 0
+    )
     capsys.readouterr()
     with pytest.raises(UsageError, match="--style: 1 given, the row has 2"):
-        replay.main([str(out), mixed["task_id"], "--style", str(moved[0])])
+        replay.main([str(out), mixed["task_id"], "--trust-paths", "--style", str(moved[0])])
 
 
 def comment(path: Path) -> dict[str, Any]:
