@@ -177,11 +177,17 @@ def existing(path: Path) -> Path:
     Programs and systems write them either way, and to most file systems they differ. What is there in no spelling
     stays as it is.
     """
-    if _is_there(path) or path.parent == path:
+    if _is_there(path):
         return path
-    parent = existing(path.parent)
-    spellings = (path.name, *(unicodedata.normalize(form, path.name) for form in ("NFC", "NFD")))
-    return next((parent / name for name in spellings if _is_there(parent / name)), parent / path.name)
+    names = path.relative_to(path.anchor).parts
+    there = Path(path.anchor)
+    for number, name in enumerate(names):
+        spellings = (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))
+        spelt = next((there / one for one in spellings if _is_there(there / one)), None)
+        if spelt is None:
+            return there.joinpath(*names[number:])
+        there = spelt
+    return there
 
 
 def _is_there(path: Path) -> bool:

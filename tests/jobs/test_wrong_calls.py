@@ -30,6 +30,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "out in content": ([*BOTH, "IN/content/out"], "OUT lies in CONTENT"),
     "out in styles": ([*BOTH, "IN/styles/out"], "OUT lies in STYLES"),
     "a name too long": ([f"IN/{'x' * 300}", "IN/styles", "OUT"], "file name too long"),
+    "a thousand folders": ([f"IN/{'a/' * 3000}", "IN/styles", "OUT"], "file name too long"),
     "mistyped option": ([*GOOD, "--styliser", "identity"], "--styliser; did you mean --stylizer?"),
     "option of the method": ([*GOOD, "--alpha", "1"], "unknown option --alpha; --help lists the options; a setting"),
     "no value": ([*GOOD, "--quality"], "--quality: expected one argument"),

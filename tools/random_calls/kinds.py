@@ -54,7 +54,7 @@ def kinds(place: Place) -> dict[str, Kind]:
     )
     return {
         "images": Kind(
-            st.tuples(pictures, st.sampled_from(get_args(Truncated)), st.sampled_from(FORMATS)), _decode, 0.4
+            st.tuples(pictures, st.sampled_from(get_args(Truncated)), st.sampled_from(FORMATS)), _decode, 0.3
         ),
         "one-image": Kind(pictures, _one_image, 0.05),
         "weights": Kind(damaged(inputs.whole_weights()), _weights, 0.3),
