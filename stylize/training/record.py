@@ -81,7 +81,7 @@ def save_sheet(path: Path, rows: list[list[Tensor]]) -> None:
 def card(config: TrainConfig, metadata: dict[str, str], losses: Path) -> str:
     """Return a model card in Markdown: what the weights are, what made them, how far training went."""
     name, method = config.weights_name, config.method
-    seen = pd.read_parquet(losses) if any(losses.glob("*.parquet")) else pd.DataFrame()
+    seen = pd.read_parquet(losses, schema=LOSSES) if any(losses.glob("*.parquet")) else pd.DataFrame()
     facts = {
         "method": f"`{method}`",
         "trained on photos": metadata["photos"],

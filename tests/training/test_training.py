@@ -80,6 +80,14 @@ def test_steps_after_the_last_checkpoint_are_not_counted_twice(photos: Path, vgg
     assert pd.read_parquet(tmp_path / "out" / "losses")["step"].tolist() == [1, 2, 3, 4]
 
 
+def test_a_run_that_an_older_version_began_has_its_card(photos: Path, vgg: Path, tmp_path: Path) -> None:
+    of = config(photos, photos, tmp_path / "out", vgg)
+    run(of, None, tmp_path / "s")
+    (part,) = (tmp_path / "out" / "losses").glob("steps-00000001-*.parquet")
+    pd.read_parquet(part).drop(columns="edges").to_parquet(part)
+    assert "| 4 |" in record.card(of, trainer(of).metadata() | {"step": "4"}, tmp_path / "out" / "losses")
+
+
 def test_weights_carry_their_origin_and_their_card_says_it(photos: Path, vgg: Path, tmp_path: Path) -> None:
     state = run(config(photos, photos, tmp_path / "out", vgg), None, tmp_path / "a")
     earlier = read_folder(photos).sha256
