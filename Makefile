@@ -1,5 +1,5 @@
-# `make demo` shows what it does, `make test` checks it, `make test-fast` what needs no Ray; `make test-cluster` brings up
-# clusters. All install into .venv first.
+# `make demo` shows what it does, `make test` checks it, `make test-fast` most of what needs no Ray; `make test-cluster` brings
+# up clusters. All install into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -27,9 +27,9 @@ ALL := -m "not cluster" -n 3 --dist loadfile --no-loadscope-reorder
 test: lint
 	$(BIN)/python -m pytest -q $(ALL)
 
-# What needs no Ray.
+# What needs no Ray, but for the files that SLOW in tests/conftest.py names.
 test-fast: .venv/installed
-	$(BIN)/python -m pytest -q -m "not ray" -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -m "not ray and not slow" -n 3 --dist loadfile --no-loadscope-reorder
 
 # Lines that Ray's workers run are not counted: Ray ends their processes without a word.
 coverage: .venv/installed

@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+TESTS = Path(__file__).parent
 NO_RAY = "/dev/null/this test starts Ray; let it ask for the fixture local_ray or own_ray"
 """Where Ray would put its sessions, for tests that do not ask for one: no folder can be there."""
 LONGEST_FIRST = (
@@ -40,15 +41,28 @@ LONGEST_FIRST = (
 )
 """Files that take longest: the last process must not be left alone with one of them. Other tests with Ray follow."""
 
+SLOW = (
+    "jobs/test_hostile_out.py",
+    "report/test_page.py",
+    "results/test_row_faults.py",
+    "stylizers/test_gatys.py",
+    "tools/test_compare_models.py",
+    "tools/test_draw_styles.py",
+    "training/test_training.py",
+)
+"""Files without Ray that together take two fifths of such tests' time; `make test-fast` leaves them out."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that ask for a Ray, themselves or by their fixtures; put the longest files first."""
+    """Mark slow tests and those that ask for a Ray, themselves or by fixtures; put the longest files first."""
     for item in items:
         asked = getattr(item, "fixturenames", ())
         if "local_ray" in asked or "own_ray" in asked or item.get_closest_marker("cluster"):
             item.add_marker("ray")
+        if item.path.relative_to(TESTS).as_posix() in SLOW:
+            item.add_marker("slow")
     with_ray = {item.path for item in items if item.get_closest_marker("ray")}
-    begin = [Path(__file__).parent / name for name in LONGEST_FIRST]
+    begin = [TESTS / name for name in LONGEST_FIRST]
 
     def place(item: pytest.Item) -> tuple[int, bool]:
         return begin.index(item.path) if item.path in begin else len(begin), item.path not in with_ray
