@@ -22,7 +22,7 @@ from jobs.training import ray_train
 from stylize import cli, safe_json
 from stylize.errors import UsageError, one_line
 from stylize.io.files import write_json_atomic, writing
-from stylize.io.location import LocalPath
+from stylize.io.location import LocalPath, real
 from stylize.io.out_folder import TRAINING, refuse_foreign, refuse_results
 from stylize.measure import hardware
 from stylize.results.output_lock import OutputLock
@@ -73,7 +73,7 @@ def _config(argv: Sequence[str]) -> TrainConfig:
     cli.add_model(parser, TrainConfig, GROUPS, skip=tuple(positional))
     origins = {name: Origin(cli.flag(name)) for name in TrainConfig.model_fields}
     config = configure(vars(parser.parse_args(argv)), origins)
-    return config.model_copy(update={name: value.resolve() for name, value in config if isinstance(value, Path)})
+    return config.model_copy(update={name: real(value) for name, value in config if isinstance(value, Path)})
 
 
 def _check_out(config: TrainConfig) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
+MAX_DIGITS = 100
 MAX_NODES = 10_000
 """With each alias counted as all that it stands for: ten lines of aliases of aliases are a thousand million nodes."""
 
@@ -19,8 +20,8 @@ MAX_NODES = 10_000
 def read_mapping(path: Path) -> dict[str, Any]:
     """Return a YAML file's mapping; an empty file gives an empty one.
 
-    Raises UsageError for a missing file, bad YAML, tags, anything but a mapping, and more than MAX_BYTES, MAX_DEPTH
-    or MAX_NODES.
+    Raises UsageError for a missing file, bad YAML, tags, anything but a mapping, and more than MAX_BYTES, MAX_DEPTH,
+    MAX_NODES or MAX_DIGITS.
     """
     try:
         with path.open("rb") as file:
@@ -58,6 +59,8 @@ def _check(text: str, where: str) -> None:
     # The parser keeps its own stack; what builds nodes calls itself, so depth is looked at first.
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         nodes += isinstance(event, yaml.NodeEvent)
+        if tag := getattr(event, "tag", None):  # what makes values of known tags crashes on what they do not fit
+            raise ValueError(f"tags such as {tag} are not read")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH or nodes > MAX_NODES:
             break
@@ -81,5 +84,7 @@ def _size(node: Node, known: dict[int, float]) -> float:
             inside = [one for pair in node.value for one in pair]
         elif isinstance(node, yaml.SequenceNode):
             inside = node.value
+        elif node.tag.endswith(":int") and len(node.value) > MAX_DIGITS:
+            raise ValueError(f"a number of {len(node.value)} digits")
         known[id(node)] = 1 + sum(_size(one, known) for one in inside)
     return known[id(node)]

@@ -49,6 +49,11 @@ ALIASES = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" f
         ("a: " + "x" * 2_000_000, "bytes"),
         ("a: !!python/object/apply:os.system [true]", "not YAML"),
         ("a: !include /etc/passwd", "not YAML"),
+        ("a: !!bool perhaps", "tags"),
+        ("a: !!timestamp then", "tags"),
+        ("a: !!map {b: 1}", "tags"),
+        ("a: 0x" + "f" * 5000, "a number of 5002 digits"),
+        ("a: " + "1:" * 5000 + "1", "a number of"),
     ],
 )
 def test_what_no_settings_need_is_refused_at_once(tmp_path: Path, text: str, message: str) -> None:

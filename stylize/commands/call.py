@@ -16,7 +16,7 @@ from stylize.cli import Groups, Metavar, PathText
 from stylize.errors import UsageError, nearest, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX
 from stylize.io.files import local_path, writing
-from stylize.io.location import LocalPath, locate
+from stylize.io.location import LocalPath, locate, real
 from stylize.validation import Origin, validated
 
 FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
@@ -139,11 +139,11 @@ def _result_path(result: str, inputs: list[str], force: bool) -> Path:
         raise UsageError(f"RESULT {name}: its suffix says the format; give one of {', '.join(FORMATS)}")
     if path.is_dir():
         raise UsageError(f"RESULT {name} is a folder; give a file name")
-    if path.resolve() in [local_path(one).resolve() for one in inputs]:
+    if real(path) in [real(local_path(one)) for one in inputs]:
         raise UsageError(f"RESULT {name} is one of the inputs; give another name")
     if path.exists() and not force:
         raise UsageError(f"RESULT {name} is there already; give another name, or --force to replace it")
-    above = next(folder for folder in path.absolute().parents if folder.exists())
+    above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise UsageError(f"RESULT {name}: {one_line(above)} is no folder that may be written to; give another place")
     return path

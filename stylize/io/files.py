@@ -246,9 +246,16 @@ class Folder:
         """Return the path or URI of a file in it."""
         return str(self.location.join(name))
 
+    def _own(self, name: str) -> Location:
+        """Return where a file of that name is. Raises CannotContinueError where a link leads out of the folder."""
+        where = self.location.join(name)
+        if not where.parent.is_inside(self.location):
+            raise CannotContinueError(f"{where.parent.shown} is a link to outside of {self}: give another OUT")
+        return where
+
     def write(self, name: str, data: bytes | memoryview, guard: Callable[[], None] | None = None) -> None:
         """Write a file as `write_atomic` does; in an object store, `guard` is called before every attempt."""
-        where = self.location.join(name)
+        where = self._own(name)
         if isinstance(where, ObjectUri):
             with write_or_end(str(where)):
                 object_store.put(where, data, guard=guard)
@@ -257,7 +264,7 @@ class Folder:
 
     def remove(self, name: str, guard: Callable[[], None] | None = None) -> None:
         """Delete a file, if it is there. In an object store, `guard` as for `write`. Raises CannotContinueError."""
-        where = self.location.join(name)
+        where = self._own(name)
         if isinstance(where, ObjectUri):
             with write_or_end(str(where)):
                 object_store.remove(where, guard)

@@ -60,10 +60,7 @@ class LocalPath:
 
     def is_inside(self, folder: Location) -> bool:
         """Return whether this is `folder` or lies below it; symbolic links are followed."""
-        try:
-            return isinstance(folder, LocalPath) and self.path.resolve().is_relative_to(folder.path.resolve())
-        except (OSError, RuntimeError, ValueError):  # no name that a file can have, or links in a circle
-            return False
+        return isinstance(folder, LocalPath) and real(self.path).is_relative_to(real(folder.path))
 
     def absolute(self) -> LocalPath:
         """Return the path from the root, as the disk spells it, without `.` and `..`; symbolic links stay."""
@@ -169,6 +166,14 @@ def as_location(where: str | Location) -> Location:
 def absolute(path: Path) -> Path:
     """Return a path from the root, without `.` and `..`; symbolic links stay."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow links
+
+
+def real(path: Path) -> Path:
+    """Return a path from the root with its links followed, as far as they lead anywhere."""
+    try:
+        return Path(os.path.realpath(path))  # `resolve` raises where links go in a circle
+    except (OSError, ValueError):  # no name that a file can have
+        return absolute(path)
 
 
 def existing(path: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from stylize.errors import harmless
 from stylize.io.files import write_atomic
 from stylize.report import markdown as md
 from stylize.report import pictures, plots, tables, words
@@ -123,12 +124,13 @@ def _parquet(report: Report) -> bytes:
 
 
 def html(report: Report) -> str:
-    """Return the page. Every name is escaped, and only the page's own script may run."""
+    """Return the page. Every name is escaped, also for a terminal, and only the page's own script may run."""
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: harmless(value) if type(value) is str else value,
     )  # fmt: skip
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     shown = [Plot(caption, _data_uri(svg)) for _, caption, svg in report.plots]

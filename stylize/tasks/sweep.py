@@ -19,6 +19,8 @@ from stylize.tasks.task import Pair, Task, digest_of, make_task
 from stylize.validation import validated
 
 PRECISIONS = Literal["auto", "fp32", "bf16", "fp16", "int8"]
+MOST_REPEATS = 10_000
+"""More is a slip of the hand, and would take minutes to plan."""
 
 
 class Method(BaseModel):
@@ -34,7 +36,7 @@ class Method(BaseModel):
     resolutions_px: list[Annotated[int, Field(ge=1)]] | None = Field(
         None, min_length=1, description="none: the sweep's"
     )
-    repeats: int | None = Field(None, ge=1, description="none: the sweep's")
+    repeats: int | None = Field(None, ge=1, le=MOST_REPEATS, description="none: the sweep's")
     photos: int | None = Field(
         None, ge=1, description="use at most so many photos, one of each content type first; none: all of the sweep's"
     )
@@ -75,7 +77,7 @@ class Sweep(BaseModel):
     artworks: int | None = Field(
         None, ge=1, description="use at most so many artworks, spread over the folder; none: all"
     )
-    repeats: int = Field(3, ge=1, description="how often each combination is measured")
+    repeats: int = Field(3, ge=1, le=MOST_REPEATS, description="how often each combination is measured")
     mode: Literal["isolated", "throughput"] = Field(
         "isolated", description="isolated: nothing else runs in a worker while an image is measured"
     )

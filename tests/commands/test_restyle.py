@@ -133,6 +133,10 @@ def test_wrong_paths_are_refused_in_one_line(pair: list[str], tmp_path: Path) ->
     assert "is a folder" in refused([*pair, str(tmp_path / "folder.png")])
     assert "photo.png is no folder" in refused([*pair, f"{pair[0]}/r.png"])
     assert "no such file" in refused(["nowhere.jpg", pair[1], result], CorruptImageError)
+    (loop := tmp_path / "loop").symlink_to(loop)
+    assert "not a file name" in refused([str(loop), pair[1], result], CorruptImageError)
+    assert "not a file name" in refused([pair[0], "nul\0.jpg", result], CorruptImageError)
+    assert "loop is no folder" in refused([*pair, f"{loop}/r.png"])
     assert "http:// is not supported" in refused(["http://a/b.jpg", pair[1], result])
     assert "takes one ARTWORK" in refused([*pair, pair[1], result, "--stylizer", "identity"])
 

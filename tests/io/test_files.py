@@ -13,7 +13,7 @@ from typing import IO
 import pytest
 
 from stylize.errors import CannotContinueError, CorruptImageError, StylizeError, UsageError, one_line
-from stylize.io.files import is_temporary, local_path, read_bytes, write_atomic
+from stylize.io.files import Folder, is_temporary, local_path, read_bytes, write_atomic
 
 NAMES = ["plain.jpg", "with space.jpg", "quo\"te's.jpg", "new\nline.jpg", "фото-写真.jpg", "50%20#1?.jpg"]
 
@@ -157,6 +157,27 @@ def test_a_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         write_atomic(tmp_path / "folder", b"x")
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("link", ["images", "images/ink"])
+def test_nothing_is_written_or_removed_through_a_link_out_of_the_folder(tmp_path: Path, link: str) -> None:
+    (mine := tmp_path / "mine" / "ink").mkdir(parents=True)
+    (mine / "a.jpg").write_bytes(b"mine")
+    (place := tmp_path / "out" / link).parent.mkdir(parents=True)
+    place.symlink_to(mine if link.endswith("ink") else mine.parent)
+    out = Folder(str(tmp_path / "out"))
+    with pytest.raises(CannotContinueError, match="a link to outside of"):
+        out.write("images/ink/a.jpg", b"new")
+    with pytest.raises(CannotContinueError, match="a link to outside of"):
+        out.remove("images/ink/a.jpg")
+    assert (mine / "a.jpg").read_bytes() == b"mine"
+
+
+def test_a_folder_may_itself_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to("real")
+    Folder(str(tmp_path / "out")).write("images/a.jpg", b"new")
+    assert (tmp_path / "real" / "images" / "a.jpg").read_bytes() == b"new"
 
 
 def test_threads_writing_one_name_leave_one_whole_file(tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ def test_two_workers_train_a_style_that_the_main_job_uses_with_no_further_step(
     assert "give another OUT" in other
     assert "trained to step 4 with seed 0" in refused(main, *given, "--seed", 5)
     assert "start_from None, here" in refused(main, *given[:-1], 9, "--start-from", weights)
+    (loop := tmp_path / "loop").symlink_to(loop)
+    assert "loop: no such folder" in refused(main, loop, photos, out)
     used = job_here(local_ray, photos, tmp_path / "used", "--stylizer", "johnson", "--weights", weights)
     assert used.returncode == 0, used.stderr
     assert rows(tmp_path / "used")["status"].tolist() == ["ok"] * 4

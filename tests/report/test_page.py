@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from stylize import images
-from stylize.report import claims, page
+from stylize.report import claims, page, pictures
 from stylize.report.frame import load
 from tests.support.made_rows import of_sweep, written
 from tests.support.samples import picture
@@ -169,6 +169,15 @@ def test_in_print_it_is_dark_on_white_with_no_navigation(opened: Any) -> None:
     assert lightness(tab, "backgroundColor") - lightness(tab, "color") > 200
     assert not tab.locator("nav").is_visible()
     assert tab.pdf()[:4] == b"%PDF"
+
+
+def test_the_page_holds_nothing_that_a_terminal_or_a_line_of_text_obeys() -> None:
+    evil = "a\x1b[31m\u202eb\x07"
+    shown = [pictures.Picture(evil, evil, "data:,", 1, 1)]
+    sheet = pictures.Sheet(evil, shown, [(evil, shown)])
+    made = page.html(page.Report(evil, [evil], [evil], [], [], [sheet], [page.Run(evil, [(evil, evil)])]))
+    assert "a\\x1b[31m\\u202eb\\x07" in made
+    assert not set("\x1b\u202e\x07") & set(made)
 
 
 def test_the_folder_holds_all_the_files_and_the_tables_read_back(report: Path) -> None:

@@ -90,6 +90,7 @@ def test_one_name_for_two_methods_is_a_wrong_call() -> None:
         ("title: t\nmethods: [{name: compact}]\nworkers: [2]\n", "several workers disturb each other"),
         ("title: t\nmethods: [{name: compact}]\ncolour: 9\n", "unknown setting 'colour'; known: title, methods"),
         ("title: t\nmethods: [{name: compact}]\nresolutions_px: [0]\n", "resolutions_px.0: should be greater"),
+        ("title: t\nmethods: [{name: compact}]\nrepeats: 1000000000\n", "repeats: should be less"),
         ("title: t\nmethods: [{name: compact}]\nprecisions: [fp8]\n", "precisions.0: should be 'auto'"),
     ],
 )
