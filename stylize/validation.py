@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from stylize.errors import UsageError, one_line, unknown
+from stylize.errors import UsageError, nearest, one_line, unknown
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -65,7 +65,10 @@ def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origin
         above, _, last = name.rpartition(".")
         file = origins[name].file if name in origins else None
         above = above or one_line(file or "")
-        return (f"{above}: " if above else "") + unknown("setting", last, owner.model_fields)
+        told = unknown("setting", last, owner.model_fields)
+        if "settings" in owner.model_fields and not nearest(last, owner.model_fields):
+            told += "; a setting of the method is given in `settings`"
+        return (f"{above}: " if above else "") + told
     # A setting of two kinds (a number or auto) has an error for each.
     same = [_NUMBERS.get(one["type"]) or _told(one["msg"]) for one in errors if _place(model, one["loc"])[0] == name]
     message = "; or: ".join(dict.fromkeys(same))

@@ -21,7 +21,7 @@ from stylize.errors import one_line
 from stylize.io.out_folder import refuse_foreign
 from stylize.results.read import read_rows
 from stylize.results.run_record import read_runs
-from stylize.tasks.task import Pair
+from stylize.tasks.task import MISSING, Pair
 from stylize.terminal import say
 
 SHOWN = 5
@@ -46,7 +46,7 @@ class Outlook:
     photos: int = 0
     size_bytes: int = 0
     first: list[tuple[str, str]] = field(default_factory=list)
-    """URIs of the first pairs; those of several artworks joined by +."""
+    """URIs of the first pairs that are left; those of several artworks joined by +."""
     downloads: list[str] = field(default_factory=list)
     """Which weights the run would fetch, a line each."""
 
@@ -54,16 +54,16 @@ class Outlook:
         """Yield what a person is told."""
         share = f"pairs of shard {self.shard}" if self.shard else "pairs"
         how = f"with {self.stylizer} in {self.precision} on {self.device}"
-        yield f"would restyle {self.left} of {self.total} {share} {how}:"
+        yield f"would restyle {self.left} of {self.total} {share} {how}{':' * bool(self.first)}"
         for content, style in self.first:
             yield f"  {one_line(content)}  x  {one_line(style)}"
-        if self.total > len(self.first):
+        if self.left > len(self.first):
             yield "  ..."
         if self.settings:
             told = ", ".join(f"{name}={value}" for name, value in self.settings.items())
             yield f"settings of {self.stylizer}: {told}"
         side = f"{self.resolution_px} px" if self.resolution_px else "as it is"
-        yield f"{self.photos} photos, {self.size_bytes / 1e6:.1f} MB; long side {side}"
+        yield f"{self.photos} photo{'s' * (self.photos != 1)}, {self.size_bytes / 1e6:.1f} MB; long side {side}"
         yield from self.notes
         yield from self.downloads
         done = f"; {self.kept} of the pairs have their row there and are not done again" if self.kept else ""
@@ -71,26 +71,26 @@ class Outlook:
 
 
 class _Sample:
-    """Looks at pairs as they pass: the first of them, and how many photos there are, how big."""
+    """Looks at what is left to be done as it passes: the first pairs, and how many photos there are, how big."""
 
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
         self._contents: set[int] = set()
 
-    def watch(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
-        """Return the same pairs."""
+    def count(self, pairs: Iterable[Pair]) -> None:
+        """Count the pairs."""
         outlook = self._outlook
         for pair in pairs:
+            outlook.left += 1
             if len(outlook.first) < SHOWN:
                 outlook.first.append((pair.content.uri, " + ".join(one.uri for one in pair.styles)))
             # Its hash, as a million URIs would be a hundred megabytes.
             content = hash(pair.content.uri)
-            if content not in self._contents and not pair.content.problem:
+            if content not in self._contents and not pair.content.problem and pair.content.identity != MISSING:
                 self._contents.add(content)
                 size, known, _ = pair.content.identity.partition(":")
                 outlook.photos += 1
                 outlook.size_bytes += int(size) if known else 0
-            yield pair
 
 
 def dry_run(
@@ -134,7 +134,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         notes=[*survey.lines(), *config.placement],
     )
     stats = RunStats(survey.pairs)
-    pairs = _Sample(outlook).watch(config.pairs())
+    left = _Sample(outlook)
     with rows_at_hand(job.out) as folder:
         refuse_other_shard(job, read_runs(folder))
         done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
@@ -142,10 +142,10 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
     if _at_hand(lambda: config.weights_sha256, outlook):
         touched = TouchedFiles(lambda: rows, job, config.weights_sha256, done.__contains__)
         resume = Resume(done, (), stats, job, touched.earlier, (lambda key: None) if redo else None)
-        outlook.left = sum(1 for _ in resume.pending(config.tasks(pairs)))
+        left.count(task.pair for task in resume.pending(config.tasks(config.pairs())))
     else:
         # Without the weights no task's key is known, so that none is known to be done.
-        outlook.left = sum(1 for _ in pairs)
+        left.count(config.pairs())
     _at_hand(config.check_scores, outlook)
     outlook.total, outlook.kept = stats.total, stats.kept
     return outlook

@@ -38,7 +38,7 @@ def refuse_too_large(file: IO[bytes] | None, size_bytes: int, *, long_side_px: i
     if size_bytes > limit:
         raise UnsupportedImageError(
             f"{size_bytes / 1e6:.0f} MB is over the limit of {limit / 1e6:.0f} MB for {max_pixels} pixels; "
-            "raise max_pixels to allow it"
+            "raise --max-pixels to allow it"
         )
 
 
@@ -81,9 +81,9 @@ def drafted(image: Image.Image, long_side_px: int | None, max_pixels: int) -> Bo
     if image.size != (width, height):
         times = BEFORE_SCALING_PROGRESSIVE if image.info.get("progressive") else BEFORE_SCALING
         if width * height > max_pixels * times:
-            raise UnsupportedImageError(f"{over} {times} times {max_pixels} pixels; raise max_pixels to allow it")
+            raise UnsupportedImageError(f"{over} {times} times {max_pixels} pixels; raise --max-pixels to allow it")
     if image.width * image.height > max_pixels:
-        raise UnsupportedImageError(f"{over} {max_pixels} pixels; raise max_pixels to allow it")
+        raise UnsupportedImageError(f"{over} {max_pixels} pixels; raise --max-pixels to allow it")
     return box
 
 

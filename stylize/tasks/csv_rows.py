@@ -46,8 +46,10 @@ def csv_rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) ->
                 fields = [field.strip() for field in fields]
                 if any(fields):
                     yield number, _row([known[name] for name in names], fields, number)
-    except (UnicodeError, csv.Error) as error:
-        raise UsageError(f"{called}: not a UTF-8 CSV file ({error})") from None
+    except UnicodeError:
+        raise UsageError(f"{called}: not in UTF-8; in Excel, save it as `CSV UTF-8`") from None
+    except csv.Error as error:
+        raise UsageError(f"{called}: not a CSV file ({error})") from None
     except OSError as error:
         raise UsageError(f"{called}: {error.strerror}") from None
 

@@ -19,7 +19,7 @@ from stylize.io.store_errors import read_or_end
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.selection import EVERYTHING, Selection, reason_against_name
 from stylize.tasks.sniffing import asked_together, reason_by_file, reason_by_object, reason_by_suffix
-from stylize.tasks.task import Input
+from stylize.tasks.task import MISSING, Input
 
 log = logging.getLogger(__name__)
 
@@ -234,9 +234,9 @@ def uri_of(path: str) -> str:
 
 
 def identity_of(entry: os.DirEntry[str] | Path) -> str:
-    """Return what tells one version of a file from another: size and time, or `missing`."""
+    """Return what tells one version of a file from another: size and time, or MISSING."""
     try:
         now = entry.stat()
     except (OSError, ValueError):
-        return "missing"
+        return MISSING
     return f"{now.st_size}:{now.st_mtime_ns}"

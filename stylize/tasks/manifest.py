@@ -18,7 +18,7 @@ from stylize.stylizers import DEFAULT
 from stylize.tasks import row_settings
 from stylize.tasks.csv_rows import COLUMNS, SURPLUS, Row, columns_of, csv_rows, name_of_column, unused
 from stylize.tasks.listing import identity_of, uri_of, version_of
-from stylize.tasks.task import Input, Pair
+from stylize.tasks.task import MISSING, Input, Pair
 
 LOOK_AHEAD = 1024
 _AT_ONCE = 32
@@ -80,7 +80,7 @@ def _pair(row: Row, where: str, number: int, folder: Location, stylizer: str) ->
 
     def bad(problem: str | UsageError) -> Input:
         text = f"row {number}: {problem}" if isinstance(problem, UsageError) else problem
-        return Input(where, "missing", None, f"manifest: {text}")
+        return Input(where, MISSING, None, f"manifest: {text}")
 
     if surplus := row.get(SURPLUS):
         return Pair(bad(surplus), bad(surplus))
@@ -124,7 +124,7 @@ def _version(uri: str) -> str:
             entry = next(filter(None, map(object_store.head, spellings)), None)
         except (object_store.RefusedError, BadKeyError):
             return "unknown"  # its row will say why
-    return "missing" if entry is None else version_of(entry)
+    return MISSING if entry is None else version_of(entry)
 
 
 def _listed(uri: str, named_type: Any, folder: Location) -> Input:

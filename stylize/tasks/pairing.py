@@ -21,7 +21,7 @@ from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import FileKind, count_files, files_in, nothing_in, root_of
 from stylize.tasks.manifest import LOOK_AHEAD
 from stylize.tasks.selection import Selection
-from stylize.tasks.task import Input, Pair, Task, digest_of, make_task, settings_of
+from stylize.tasks.task import MISSING, Input, Pair, Task, digest_of, make_task, settings_of
 
 Numbers = npt.NDArray[np.uint64]
 
@@ -122,19 +122,39 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
 
 def _manifest_survey(config: JobConfig, uri: str) -> Survey:
     seen, role = manifest.Seen(), config.called("manifest")
-    number, bad, first = 0, 0, None
+    number, bad, absent = 0, _Faults(), _Faults()
     for pair in in_shard(manifest.read(uri, config.stylizer, seen, role), config.shard):
         number += 1
         if problem := pair.problem:
-            bad, first = bad + 1, first or problem
+            bad.add(problem.removeprefix("manifest: "))
+        elif missing := next((one.uri for one in (pair.content, *pair.styles) if one.identity == MISSING), None):
+            absent.add(one_line(missing))
     manifest.refuse_impossible(uri, config.stylizer, seen, role)
     notes = []
     if names := ", ".join(map(one_line, seen.unused)):
         notes.append(f"manifest: column{'s' * (len(seen.unused) > 1)} not used: {names}")
-    if first:
-        told = first.removeprefix("manifest: ")
-        notes.append(f"manifest: {bad} row{'s' * (bad > 1)} cannot be used{', the first' * (bad > 1)}: {told}")
+    if own := ", ".join(seen.asked):
+        notes.append(f"manifest: rows have their own {own}")
+    if bad.number:
+        notes.append(f"manifest: {bad.told('cannot be used')} (row 1 is the one below the header)")
+    if absent.number:
+        notes.append(f"manifest: {absent.told('with a file that is not there')}")
     return Survey(number, notes=tuple(notes))
+
+
+@dataclass
+class _Faults:
+    """How many rows have a fault, and the first of them."""
+
+    number: int = 0
+    first: str = ""
+
+    def add(self, fault: str) -> None:
+        self.number, self.first = self.number + 1, self.first or fault
+
+    def told(self, what: str) -> str:
+        several = self.number > 1
+        return f"{self.number} row{'s' * several} {what}{', the first' * several}: {self.first}"
 
 
 def _notes(config: JobConfig, content: Location, styles: Location, style_kind: FileKind) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ from typing import Any
 
 from stylize.naming import keyed_name
 
+MISSING = "missing"
+"""The identity of a file that is not there."""
+
 Own = tuple[tuple[str, Any], ...]
 """Settings of one pair, by name."""
 

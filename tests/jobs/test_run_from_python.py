@@ -83,6 +83,7 @@ def test_without_ray_a_thread_starts_one_of_its_own_and_ends_it(folders: tuple[P
     ("settings", "said"),
     [
         ({"styliser": "identity"}, "unknown setting 'styliser'"),
+        ({"alpha": 0.5}, "unknown setting 'alpha'; known: .*; a setting of the method is given in `settings`"),
         ({"content": "nowhere"}, "content: no such folder"),
         ({"out": None}, "out: "),
         ({"stylizer": "nope"}, "unknown stylizer 'nope'"),

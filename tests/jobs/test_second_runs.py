@@ -116,6 +116,10 @@ def test_a_dry_run_counts_as_the_run_does(call: dict[str, Any], capsys: pytest.C
         touch(path)
     Path(lost["output_uri"]).unlink()
     stylize_folder.main(words)
-    assert "would restyle 1 of 4 pairs" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "would restyle 1 of 4 pairs" in told
+    assert f"{lost['content_uri']}  x  {lost['style_uri']}" in told
+    assert told.count("  x  ") == 1
+    assert "1 photo," in told
     stylize_folder.main([*words, "--redo"])
     assert "would restyle 4 of 4 pairs" in capsys.readouterr().out

@@ -56,7 +56,7 @@ def test_manifest_keeps_a_missing_file_as_a_pair(tmp_path: Path) -> None:
         ("", "no column .*it has no header"),
         ("content_uri,style_uri\n", "no rows"),
         ("content_uri,style_uri\n,\n\n , \n", "no rows"),
-        ("content_uri,style_uri\n\udcff,b\n", "not a UTF-8 CSV"),
+        ("content_uri,style_uri\n\udcff,b\n", "not in UTF-8; in Excel, save it as `CSV UTF-8`"),
     ],
 )
 def test_bad_manifest_says_what_is_missing(tmp_path: Path, text: str, message: str) -> None:
@@ -196,3 +196,14 @@ def test_a_parquet_manifest_that_is_none_is_a_wrong_call(tmp_path: Path) -> None
     (tmp_path / "list.parquet").write_bytes(b"PAR1 not")
     with pytest.raises(UsageError, match="not a Parquet file"):
         list(pairing.pairs(configs.build({"manifest": str(tmp_path / "list.parquet"), "out": "/out"})))
+
+
+def test_survey_names_the_first_file_that_is_not_there(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    photo, artwork = folders[0] / "day" / "a.jpg", folders[1] / "ink" / "wash.jpg"
+    path = tmp_path / "list.csv"
+    path.write_text(f"content_uri,style_uri\n{photo},{artwork}\n{photo},none.jpg\nC:\\a.jpg,{artwork}\n")
+    config = configs.build({"manifest": str(path), "out": "/out"})
+    (note,) = pairing.survey(config).notes
+    assert note == f"manifest: 2 rows with a file that is not there, the first: {tmp_path}/none.jpg"
+    path.write_text(f"content_uri,style_uri\n{photo},{artwork}\n")
+    assert not pairing.survey(config).notes

@@ -70,11 +70,11 @@ def test_a_report_over_two_shards_counts_every_pair(outs: list[Path], tmp_path: 
 def test_dry_run_counts_the_pairs_and_photos_of_its_shard(
     inputs: tuple[Path, Path], outs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [*map(str, inputs), str(outs[0]), *map(str, WORDS), "--shard", "1/2", "--dry-run"]
+    words = [*map(str, inputs), str(outs[0]), *map(str, WORDS), "--shard", "1/2", "--redo", "--dry-run"]
     rows = pd.read_parquet(outs[0] / "rows")
     assert stylize_folder.main(words) == 0
     told = capsys.readouterr().out
-    assert f"would restyle 0 of {len(rows)} pairs of shard 1/2 with identity" in told
+    assert f"would restyle {len(rows)} of {len(rows)} pairs of shard 1/2 with identity" in told
     assert f"{rows['content_uri'].nunique()} photos" in told
 
 
