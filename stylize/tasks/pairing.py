@@ -136,7 +136,7 @@ def _manifest_survey(config: JobConfig, uri: str) -> Survey:
     if own := ", ".join(seen.asked):
         notes.append(f"manifest: rows have their own {own}")
     if bad.number:
-        notes.append(f"manifest: {bad.told('cannot be used')} (row 1 is the one below the header)")
+        notes.append(f"manifest: {bad.told('cannot be used')} (row 1 is below the header)")
     if absent.number:
         notes.append(f"manifest: {absent.told('with a file that is not there')}")
     return Survey(number, notes=tuple(notes))

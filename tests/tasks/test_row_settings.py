@@ -92,8 +92,8 @@ def test_a_bad_value_costs_its_row_and_says_which_it_is(tmp_path: Path, problem:
     assert good.problem is None
     assert "SECRET" not in repr(bad)
     survey = pairing.survey(config(path))
-    assert (survey.pairs, len(survey.notes)) == (2, 1)
-    assert f"1 row cannot be used: {problem}" in survey.notes[0]
+    (note,) = (one for one in survey.notes if "cannot be used" in one)
+    assert (survey.pairs, f"1 row cannot be used: {problem}" in note) == (2, True)
 
 
 MIXES: dict[str, tuple[str, str]] = {
@@ -182,7 +182,8 @@ def test_what_the_method_cannot_do_is_refused_before_the_start(
     path = listed(tmp_path, {"style_uri": "s.jpg"}, {"style_uri": "s.jpg"} | row)
     with pytest.raises(UsageError, match=why):
         pairing.survey(config(path, stylizer=stylizer))
-    assert pairing.survey(config(listed(tmp_path, {"style_uri": "s.jpg", "seed": "4"}), stylizer=stylizer)).notes == ()
+    seeded = config(listed(tmp_path, {"style_uri": "s.jpg", "seed": "4"}), stylizer=stylizer)
+    assert "manifest: rows have their own seed" in pairing.survey(seeded).notes
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_other_columns_are_named_in_a_note(tmp_path: Path) -> None:
     columns = ("style_artist", "content_title", "content_id", "style_name", "Notes", "name")
     (tmp_path / "list.csv").write_text(f"content_uri,style_uri,{','.join(columns)}\na.jpg,s.jpg{',x' * 6}\n")
     survey = pairing.survey(config(tmp_path / "list.csv"))
-    assert survey.lines() == [f"manifest: columns not used: {', '.join(columns)}"]
+    assert survey.lines()[0] == f"manifest: columns not used: {', '.join(columns)}"
 
 
 def test_results_of_one_pair_in_other_settings_and_mixes_have_names_of_their_own(tmp_path: Path) -> None:
