@@ -8,6 +8,7 @@ environment is printed. Exit status: 0 they agree, 3 they do not, 2 a wrong call
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from jobs.run.output_dir import run_folders
 from jobs.run.resolve import RANDOM
 from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_method
 from jobs.scheduler.worker import load_stylizer
-from stylize import cli, images
+from stylize import cli, downloads, images
 from stylize import config as configs
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import StylizeError, UsageError, one_line
@@ -175,7 +176,11 @@ def _made_again(config: JobConfig, row: dict[str, Any], given: Any) -> tuple[dic
     style, *others = (Input(uri, "", row["style_type"]) for uri in given.style or uris)
     shares = tuple(read_weights(row["style_weights"]))
     task = Task(row["task_id"], Pair(content, style, tuple(others), shares), f"again.{config.format}")
-    runner = Runner(config, load_stylizer(config), run_id="replay", worker_id="replay", token=None)
+    # Weights that have a place were asked for as such.
+    with _downloads(given.trust_paths or config.weights is not None):
+        stylizer = load_stylizer(config)
+    with _downloads(given.trust_paths):
+        runner = Runner(config, stylizer, run_id="replay", worker_id="replay", token=None)
     try:
         # Once before, as the recorded one was not a worker's first either, unless it was.
         if not row["warmup"]:
@@ -185,6 +190,16 @@ def _made_again(config: JobConfig, row: dict[str, Any], given: Any) -> tuple[dic
         runner.close()
     pixels = images.decode(read_bytes(new["output_uri"])).pixels if new["status"] == "ok" else None
     return new, pixels
+
+
+@contextlib.contextmanager
+def _downloads(allowed: bool) -> Iterator[None]:
+    """Raise UsageError where something would be downloaded because the record alone says so."""
+    with contextlib.nullcontext() if allowed else downloads.forbidden():
+        try:
+            yield
+        except downloads.NotDownloadedError as error:
+            raise UsageError(f"the record names what is not on this machine: {error}; {TRUST} fetches it") from None
 
 
 def _recorded_picture(out: str, output_uri: str | None) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -149,6 +150,29 @@ def test_what_a_row_names_outside_of_out_is_asked_for(out: Path, tmp_path: Path)
     (out / "run.json").write_text(json.dumps(record))
     with pytest.raises(UsageError, match=r"outside of its folder: weights /evil\.pth"):
         replay.main([str(out), row["task_id"], *both])
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"), [({"lpips": "alex"}, "alex"), ({"perceptual": "torchvision"}, "vgg19"), ({}, "vgg19")]
+)
+def test_nothing_is_downloaded_because_a_record_says_so(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str], what: str
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: pytest.fail("a server was asked"))
+    row = a_row(out)
+    settings = json.loads(row["settings_json"]) | (
+        {} if asked else {"stylizer": "gatys", "stylizer_settings": {}, "settings": {}}
+    )
+    record = json.loads((out / "run.json").read_text())
+    record["earlier_runs"][0]["config"] |= asked
+    (out / "run.json").write_text(json.dumps(record))
+    (part,) = (out / "rows").glob("*.parquet")
+    table = pq.read_table(part)
+    pq.write_table(table.from_pylist([row | {"settings_json": json.dumps(settings)}], schema=table.schema), part)
+    here = ["--content", row["content_uri"], "--style", row["style_uri"]]
+    with pytest.raises(UsageError, match=f"not on this machine: .*{what}.* --trust-paths fetches it"):
+        replay.main([str(out), row["task_id"], *here])
 
 
 def test_a_rows_own_method_runs_only_where_it_is_asked_for(
