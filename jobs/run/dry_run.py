@@ -139,6 +139,8 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         refuse_other_shard(job, read_runs(folder))
         done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
         rows = read_rows(folder, COLUMNS).to_batches() if (folder / "rows").is_dir() else []
+    if redo and rows:
+        outlook.notes.append("results and rows that OUT has of these pairs will be replaced")
     if _at_hand(lambda: config.weights_sha256, outlook):
         touched = TouchedFiles(lambda: rows, job, config.weights_sha256, done.__contains__)
         resume = Resume(done, (), stats, job, touched.earlier, (lambda key: None) if redo else None)

@@ -86,7 +86,8 @@ def _earlier_runs(
     redone = (lambda key: pictures.name_of(touched.result_of(key))) if redo else None
     resume = Resume(store.finished(retry_failed, gone, redo), failed, stats, config.job, touched.earlier, redone)
     if gone:
-        told.append(f"{len(gone)} results are no longer in OUT/images: those asked for are made again")
+        results = f"{len(gone)} result{'s are' if len(gone) > 1 else ' is'}"
+        told.append(f"{results} no longer in OUT/images: what is asked for is made again")
     if store.older_rows:
         rows = store.columns(["settings_json", "weights_sha256"])
         told.append(older_rows_line(store.older_rows, rows, config.job, weights_sha256))

@@ -116,7 +116,7 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
         number = content * each.get(config.pairing, 1)
     notes = _notes(config, *roots, style_kind)
     if config.pairing == "random" and styles < config.styles_per_photo:
-        notes += (f"STYLES has {styles} artworks only: each photo meets them all",)
+        notes += (f"STYLES has {styles} artwork{'s' * (styles > 1)} only: each photo meets them all",)
     return Survey(number, *skipped, notes=notes)
 
 

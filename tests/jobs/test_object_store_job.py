@@ -74,7 +74,7 @@ def test_whole_job_in_a_bucket_survives_throttling_and_cut_connections(s3: Bucke
     assert "nothing to do: all 12 tasks have their rows already" in again.stdout
     object_store.remove(frame["output_uri"][0])
     once_more = call(main, *words)
-    assert "1 results are no longer in OUT/images" in once_more.stdout
+    assert "1 result is no longer in OUT/images" in once_more.stdout
     assert object_store.read(frame["output_uri"][0])[:2] == b"\xff\xd8"
     assert len(rows("s3://pictures/out")) == 12
     record = json.loads(object_store.read("s3://pictures/out/run.json"))

@@ -122,4 +122,6 @@ def test_a_dry_run_counts_as_the_run_does(call: dict[str, Any], capsys: pytest.C
     assert told.count("  x  ") == 1
     assert "1 photo," in told
     stylize_folder.main([*words, "--redo"])
-    assert "would restyle 4 of 4 pairs" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "would restyle 4 of 4 pairs" in told
+    assert "will be replaced" in told
