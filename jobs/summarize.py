@@ -92,6 +92,8 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
         raise UsageError("--pictures: give 0 or more")
     if any((folder / name).exists() for name in ("rows", "run.json")) and not (folder / "index.html").exists():
         raise UsageError(f"{one_line(folder)} is a run's folder; give --out another one")
+    if (folder / "index.html").is_file() and not page.is_report(folder):
+        raise UsageError(f"{one_line(folder)} holds an index.html that is no report; give --out another one")
     rows = frame.load(outs, list(runs.values()))
     records = [run for out in outs for run in read_runs(out)[:1]]
     checked = claims.check(rows) if given.claims or any(one.claims for one in records) else []

@@ -101,6 +101,15 @@ def _run(out: Path) -> Run:
     return Run(out.name, [(key, str(value)) for key, value in facts.items() if value])
 
 
+def is_report(folder: Path) -> bool:
+    """Return whether a folder's index.html is one of `write`'s; it may be somebody's own."""
+    try:
+        with (folder / "index.html").open("rb") as file:
+            return b"script-src 'sha256-" in file.read(1000)
+    except OSError:
+        return False
+
+
 def write(report: Report, folder: Path) -> list[Path]:
     """Write everything; index.html comes last. Returns the paths. Raises OSError where the folder cannot be written."""
     files: dict[str, bytes] = {f"plots/{name}": svg.encode() for name, _, svg in report.plots}

@@ -17,6 +17,7 @@ MIXES = "style_uris"
 SHARES = "style_weights"
 
 _EMPTY = ("", "nan", "na", "n/a", "null")
+_MOST_DIGITS = 100
 _SEPARATORS = ("|", "\n", ";", ",")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
@@ -95,7 +96,7 @@ def _checked(name: str, text: str, stylizer: str) -> Any:
 def _number(name: str, text: str) -> int | float:
     """Return a number as people and spreadsheets write it: 768, 768.0, 0,5."""
     text = text.strip()
-    if not _NUMBER.fullmatch(text):
+    if len(text) > _MOST_DIGITS or not _NUMBER.fullmatch(text):
         raise UsageError(f"{name}: expected a number, got {_shown(text)}")
     if text.lstrip("+-").isdecimal():
         return int(text)

@@ -33,6 +33,16 @@ def test_a_run_of_the_main_job_becomes_a_report(out: Path, tmp_path: Path, capsy
     assert text.count("data:image/jpeg") >= 8
 
 
+def test_only_a_reports_page_is_replaced(out: Path, tmp_path: Path) -> None:
+    (mine := tmp_path / "site").mkdir()
+    (mine / "index.html").write_text("<h1>Mine</h1>")
+    with pytest.raises(UsageError, match=r"holds an index\.html that is no report"):
+        main([str(out), "--out", str(mine)])
+    assert [(path.name, path.read_text()) for path in mine.iterdir()] == [("index.html", "<h1>Mine</h1>")]
+    for _ in range(2):
+        assert main([str(out), "--out", str(tmp_path / "report")]) == 0
+
+
 def test_several_runs_become_one_report(tmp_path: Path) -> None:
     outs = [written(tmp_path / name, [row(1), row(2)]) for name in ("a", "b")]
     assert main([*map(str, outs), str(outs[0]), "--out", str(tmp_path / "report")]) == 0

@@ -72,6 +72,7 @@ BAD: dict[str, dict[str, str]] = {
     "row 1: resolution_px: should be greater than or equal to 1": {"resolution_px": "0"},
     "row 1: resolution_px: should be a valid integer": {"resolution_px": "10.5"},
     "row 1: seed: should be greater than or equal to 0": {"seed": "-1"},
+    "row 1: seed: expected a number, got '999": {"seed": "9" * 5000},
     "row 1: style_weights: 1 for 2 artworks": {"style_uri": "", "style_uris": "s|t", "style_weights": "1"},
     "row 1: style_weights: 3 for 2 artworks": {"style_uri": "", "style_uris": "s|t", "style_weights": "1|2|3"},
     "row 1: style_weights: 2 for 1 artwork;": {"style_weights": "1|2"},
