@@ -38,19 +38,30 @@ LONGEST_FIRST = (
     "jobs/scheduler/test_changing_clusters.py",
     "jobs/test_stylize_folder.py",
     "tools/test_scale.py",
+    "stylizers/test_contract.py",
 )
 """Files that take longest: the last process must not be left alone with one of them. Other tests with Ray follow."""
 
 SLOW = (
+    "commands/test_doctor.py",
+    "commands/test_restyle.py",
+    "io/test_object_store.py",
+    "jobs/run/test_full_disk.py",
     "jobs/test_hostile_out.py",
+    "jobs/test_stylize_folder_calls.py",
     "report/test_page.py",
+    "results/test_output_lease.py",
     "results/test_row_faults.py",
+    "stylizers/test_adain.py",
     "stylizers/test_gatys.py",
+    "test_backbones.py",
+    "test_readme.py",
+    "test_truth.py",
     "tools/test_compare_models.py",
     "tools/test_draw_styles.py",
     "training/test_training.py",
 )
-"""Files without Ray that together take two fifths of such tests' time; `make test-fast` leaves them out."""
+"""Files without Ray that together take most of such tests' time; `make test-fast` leaves them out."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
