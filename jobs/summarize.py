@@ -21,6 +21,7 @@ from jobs.run.trust import TRUST
 from stylize import cli
 from stylize.errors import UsageError, harmless, one_line
 from stylize.io.files import write_atomic, writing
+from stylize.io.out_folder import refuse_filled
 from stylize.io.store_kinds import SCHEMES
 from stylize.report import claims, compare, frame, page
 from stylize.results.run_record import read_runs
@@ -90,10 +91,10 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
     folder, pictures, outs = absolute_out(given.out), given.pictures, list(runs)
     if pictures < 0:
         raise UsageError("--pictures: give 0 or more")
-    if any((folder / name).exists() for name in ("rows", "run.json")) and not (folder / "index.html").exists():
-        raise UsageError(f"{one_line(folder)} is a run's folder; give --out another one")
-    if (folder / "index.html").is_file() and not page.is_report(folder):
-        raise UsageError(f"{one_line(folder)} holds an index.html that is no report; give --out another one")
+    if not page.is_report(folder):
+        refuse_filled(folder, "--out")
+    if (folder / "plots").is_symlink():
+        raise UsageError(f"--out: {one_line(folder / 'plots')} is a link, and its files would be replaced; remove it")
     rows = frame.load(outs, list(runs.values()))
     records = [run for out in outs for run in read_runs(out)[:1]]
     checked = claims.check(rows) if given.claims or any(one.claims for one in records) else []

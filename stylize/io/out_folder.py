@@ -9,7 +9,7 @@ from pathlib import Path
 from stylize.errors import UsageError, one_line
 from stylize.io import object_store
 from stylize.io.files import writing
-from stylize.io.location import Location, ObjectUri, as_location
+from stylize.io.location import LocalPath, Location, ObjectUri, as_location
 from stylize.io.store_errors import read_or_end
 
 RUN, TRAINING = "run.json", "train.json"
@@ -28,6 +28,9 @@ def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] 
     this takes two requests. Raises CannotContinueError of a store that does not answer.
     """
     where = as_location(out)
+    for name in ("images", "rows", *own):
+        if isinstance(where, LocalPath) and not (inner := where.join(name)).is_inside(where):
+            raise UsageError(f"{role}: {inner.shown} is a link to outside of it; give another folder")
     if _is_there(where.join(record)):
         return
     paths = _objects(where) if isinstance(where, ObjectUri) else _files(where.path, record)
@@ -41,6 +44,15 @@ def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] 
             f"{role}: {where.shown} holds what no {job} has put there: {told}; "
             f"give a new or empty folder, or the OUT of a {job}"
         )
+
+
+def refuse_filled(folder: Path, role: str) -> None:
+    """Raise UsageError where a folder here that is not yet ours holds anything: a file of a report's name, perhaps."""
+    with writing(folder):
+        names = [path.name for path in sorted(folder.iterdir()) if _counts(path.name)] if folder.is_dir() else []
+    if names:
+        told = ", ".join(map(one_line, names[:_NAMED])) + (" and more" if len(names) > _NAMED else "")
+        raise UsageError(f"{role}: {one_line(folder)} holds {told}; give a new or empty folder, or that of a report")
 
 
 def refuse_results(folder: Location, role: str) -> None:

@@ -101,3 +101,14 @@ def test_a_runs_folder_is_no_input_but_its_images_are(tmp_path: Path, s3: Bucket
         s3.put(f"out/{name}", b"{}")
     with pytest.raises(UsageError, match="STYLES: s3://pictures/out is the OUT of a run"):
         refuse_results(locate("s3://pictures/out"), "STYLES")
+
+
+@pytest.mark.parametrize("name", ["rows", "images"])
+def test_an_out_whose_folders_lie_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    out = write(tmp_path / "out", "run.json")
+    (write(tmp_path / "mine", "part.parquet")).rename(tmp_path / "elsewhere")
+    (out / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match=f"{name} is a link to outside of it; give another folder"):
+        refuse_foreign(str(out))
+    (out / name).unlink()
+    refuse_foreign(str(out))

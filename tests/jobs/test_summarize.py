@@ -33,12 +33,30 @@ def test_a_run_of_the_main_job_becomes_a_report(out: Path, tmp_path: Path, capsy
     assert text.count("data:image/jpeg") >= 8
 
 
-def test_only_a_reports_page_is_replaced(out: Path, tmp_path: Path) -> None:
-    (mine := tmp_path / "site").mkdir()
-    (mine / "index.html").write_text("<h1>Mine</h1>")
-    with pytest.raises(UsageError, match=r"holds an index\.html that is no report"):
-        main([str(out), "--out", str(mine)])
-    assert [(path.name, path.read_text()) for path in mine.iterdir()] == [("index.html", "<h1>Mine</h1>")]
+@pytest.mark.parametrize("name", ["index.html", "summary.md", "plots/mine.svg"])
+def test_only_a_report_is_replaced(out: Path, tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "site" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(UsageError, match=f"site holds {name.partition('/')[0]}; give a new or empty folder"):
+        main([str(out), "--out", str(tmp_path / "site")])
+    assert mine.read_text() == "mine"
+    assert [path for path in (tmp_path / "site").rglob("*") if path.is_file()] == [mine]
+
+
+def test_plots_are_not_replaced_through_a_link(out: Path, tmp_path: Path) -> None:
+    (mine := tmp_path / "mine").mkdir()
+    (mine / "old.svg").write_text("mine")
+    assert main([str(out), "--out", str(tmp_path / "report")]) == 0
+    plots = tmp_path / "report" / "plots"
+    plots.rename(tmp_path / "plots")
+    plots.symlink_to(mine)
+    with pytest.raises(UsageError, match="plots is a link"):
+        main([str(out), "--out", str(tmp_path / "report")])
+    assert [path.name for path in mine.iterdir()] == ["old.svg"]
+
+
+def test_a_report_takes_an_older_ones_place(out: Path, tmp_path: Path) -> None:
     for _ in range(2):
         assert main([str(out), "--out", str(tmp_path / "report")]) == 0
 
@@ -119,7 +137,7 @@ def test_compare_prints_a_verdict_and_its_exit_status_says_it_too(
         ([], "give the folder of a run"),
         (["OUT"], "--out REPORT says where"),
         (["/nowhere", "--out", "r"], "holds no rows folder"),
-        (["OUT", "--out", "OUT"], "is a run's folder"),
+        (["OUT", "--out", "OUT"], "holds images, rows, run.json; give a new or empty"),
         (["OUT", "--out", "r", "--pictures", "-1"], "0 or more"),
         (["--compare", "OUT", "OUT", "--tolerance", "7"], "a share from 0 to 1"),
         (["--compare", "OUT", "OUT", "OUT"], "takes two runs and no others"),
