@@ -13,7 +13,7 @@ from ray.cluster_utils import Cluster
 from tests.support.main_job import job, plain, rows
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(own_ray: None) -> Iterator[str]:
     """A head without work, a node with two cards, a node with CPUs only."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "num_gpus": 0, "include_dashboard": False})
@@ -28,10 +28,8 @@ def address(own_ray: None) -> Iterator[str]:
 def test_cards_are_taken_unasked(address: str, tmp_path: Path) -> None:
     plain(tmp_path / "content" / "c.png", (1, 100, 30))
     plain(tmp_path / "styles" / "s.png", (9, 9, 9))
-    words = (tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--address", address, "--dry-run")
-    told = {flags: job(*words, *flags).stdout for flags in ((), ("--device", "cpu"), ("--gpus-per-actor", 0))}
-    assert "2 workers on 2 GPUs, 1 CPU each; 1 machine without a GPU not used" in told[()]
-    assert all("3 workers on 3 CPUs" in told[flags] for flags in told if flags)
+    told = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--address", address, "--dry-run").stdout
+    assert "2 workers on 2 GPUs, 1 CPU each; 1 machine without a GPU not used" in told
 
 
 def test_halves_of_two_cards_are_four_workers_and_rows_name_the_card(address: str, tmp_path: Path) -> None:
