@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.run.resolve import ResolvedConfig, resolve
-from jobs.scheduler.ray_runtime import start_ray
+from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner, load_stylizer
 from jobs.scheduler.worker_pool import SchedulerOptions
@@ -90,10 +90,10 @@ def show_job(precision: str, workers: int, threads: int) -> None:
         values = folders | {"precision": precision, "actors": workers, "cpus_per_actor": threads}
         resolved = resolve(values, print)
         config = resolved.job
-        start_ray(config.address, config.cpus)
         bare = _Bare(config, photos, style, threads=workers * threads)
         job_s, bare_s = [], []
-        with _job(resolved) as scheduler, RowStore.open(root / "out") as store:
+        ray = local_or_cluster(config.address, config.cpus)
+        with ray, _job(resolved) as scheduler, RowStore.open(root / "out") as store:
             _run_job(scheduler, store, config, "warm")
             bare.run()
             for turn in range(REPEATS):
@@ -195,8 +195,7 @@ def in_own_process(count: int) -> dict[str, float]:
 
 def run_null_tasks(count: int) -> dict[str, float]:
     """Run tasks that do nothing through the real driver: keys, scheduler, rows to Parquet, with all workers loaded."""
-    with tempfile.TemporaryDirectory() as folder:
-        start_ray(None)
+    with tempfile.TemporaryDirectory() as folder, local_or_cluster(None):
         scheduler = Scheduler(MakeSimulated(), lost, SchedulerOptions(actors=WORKERS))
         with scheduler, RowStore.open(Path(folder)) as store:
             load_workers(scheduler, WORKERS)
