@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from jobs.run.output_dir import run_folders
 from jobs.run.resolve import RANDOM
 from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_method
 from jobs.scheduler.worker import load_stylizer
@@ -31,6 +30,7 @@ from stylize.errors import StylizeError, UsageError, one_line
 from stylize.io.files import read_bytes
 from stylize.io.store_kinds import SCHEMES
 from stylize.measure import hardware
+from stylize.results.copies import run_folders
 from stylize.results.pictures import picture_in
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from jobs.run.output_dir import absolute_out, run_folders
+from jobs.run.output_dir import absolute_out
 from jobs.run.trust import TRUST
 from stylize import cli
 from stylize.errors import UsageError, harmless, one_line
@@ -24,6 +24,7 @@ from stylize.io.files import write_atomic, writing
 from stylize.io.out_folder import refuse_filled
 from stylize.io.store_kinds import SCHEMES
 from stylize.report import claims, compare, frame, page
+from stylize.results.copies import run_folders
 from stylize.results.run_record import read_runs
 from stylize.terminal import say
 

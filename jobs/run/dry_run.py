@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.progress import json_lines
 from jobs.progress.stats import RunStats
-from jobs.run.output_dir import refuse_in_use, rows_at_hand
+from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
 from jobs.run.resolve import ResolvedConfig
 from jobs.run.resume import Resume, finished_in, refuse_other_shard
@@ -19,6 +19,7 @@ from stylize import cli, downloads
 from stylize.downloads import NotDownloadedError
 from stylize.errors import one_line
 from stylize.io.out_folder import refuse_foreign
+from stylize.results.copies import rows_at_hand
 from stylize.results.read import read_rows
 from stylize.results.run_record import read_runs
 from stylize.tasks.task import MISSING, Pair

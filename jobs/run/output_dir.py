@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import hashlib
 import os
 import secrets
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stylize.errors import StylizeError, UsageError, one_line
+from stylize.errors import UsageError, one_line
 from stylize.io.files import Folder, cannot_write, is_empty
 from stylize.io.location import LocalPath, ObjectUri, absolute, local_path, locate
 from stylize.io.store_errors import read_or_end
 from stylize.results import output_lock, run_record
+from stylize.results.copies import called, copies
 from stylize.results.output_lease import OutputLease
 from stylize.results.output_lock import OutputLock
 from stylize.results.remote_parts import Mirror, copy_run
 from stylize.results.run_record import RunRecord
-
-_COPY, _IN_USE = "stylize-rows-", ".in-use"
 
 
 def absolute_out(uri: str, role: str = "OUT") -> Path:
@@ -105,22 +100,9 @@ def open_output(uri: str, note: Callable[[str], None]) -> Iterator[OutputDir]:
         return
     uri = str(where)
     is_empty(where)  # what is wrong with the call is said as such, not as a lock that cannot be written
-    with _copies() as copy, _called({copy: uri}), OutputLease(uri, note) as lease:
+    with copies() as copy, called({copy: uri}), OutputLease(uri, note) as lease:
         copy_run(uri, copy, empty=True)
         yield OutputDir(uri, copy, lease.token, Mirror(f"{uri}/rows", lease.check))
-
-
-@contextlib.contextmanager
-def rows_at_hand(uri: str) -> Iterator[Path]:
-    """A folder with the rows of an OUT that may not have any yet."""
-    where = locate(uri)
-    if isinstance(where, LocalPath):
-        yield where.path
-        return
-    uri = str(where)
-    with _copies() as copy, _called({copy: uri}):
-        copy_run(uri, copy, empty=True)
-        yield copy
 
 
 def refuse_in_use(uri: str, note: Callable[[str], None]) -> None:
@@ -131,71 +113,6 @@ def refuse_in_use(uri: str, note: Callable[[str], None]) -> None:
         return
     with read_or_end():
         OutputLease(str(where), note).refuse_in_use()
-
-
-@contextlib.contextmanager
-def run_folders(words: Sequence[str]) -> Iterator[dict[Path, str]]:
-    """Give the folders of finished runs, each once, and their OUTs. words: a run's folder or its rows' each.
-
-    Of one in an object store, rows and run.json are copied for as long as this lasts. Raises UsageError.
-    """
-    called: dict[Path, str] = {}
-    with _copies() as copies, _called(called):
-        folders = [_run_folder(word, copies, called) for word in words]
-        yield {folder: called.get(folder, str(folder)) for folder in folders}
-
-
-def _run_folder(word: str, copies: Path, called: dict[Path, str]) -> Path:
-    where = locate(word).absolute()
-    where.check()
-    if where.name == "rows" and is_empty(where.join("rows")):
-        where = where.parent
-    if isinstance(where, LocalPath):
-        return where.path
-    uri = str(where)
-    # Under its own name and its parent's, which reports call it by.
-    folder = copies.joinpath(hashlib.sha256(uri.encode()).hexdigest()[:16], *uri.split("/")[-2:])
-    if not folder.exists():
-        called[folder] = uri
-        copy_run(uri, folder)
-    return folder
-
-
-@contextlib.contextmanager
-def _called(called: dict[Path, str]) -> Iterator[None]:
-    """Let errors say an OUT's own name, not its copy's; of a full or read-only disk, where that is."""
-    try:
-        yield
-    except StylizeError as error:
-        text = str(error)
-        for copy, uri in called.items():
-            text = text.replace(str(copy), one_line(uri))
-        if text == str(error) or getattr(error.__cause__, "errno", None):
-            raise
-        raise type(error)(text) from error.__cause__
-
-
-@contextlib.contextmanager
-def _copies() -> Iterator[Path]:
-    """A temporary folder, locked while it is in use; those that killed runs of this user left are removed."""
-    _remove_left()
-    with tempfile.TemporaryDirectory(prefix=_COPY) as name, Path(name, ".new").open("w") as lock:
-        with contextlib.suppress(OSError):  # a disk without locks: nobody gets one there, and nothing is removed
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Under its name only once it is locked: nobody finds it without.
-        Path(lock.name).rename(Path(name, _IN_USE))
-        yield Path(name)
-
-
-def _remove_left() -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{_COPY}*"):
-        # One without its file is just being made, or is something else.
-        with contextlib.suppress(OSError):
-            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-                continue
-            with (folder / _IN_USE).open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _submitted() -> bool:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow.compute as pc
 
-from jobs.run.output_dir import OutputDir, run_folders
+from jobs.run.output_dir import OutputDir
 from stylize import cli
 from stylize.io.files import Folder, write_atomic, writing
+from stylize.results.copies import run_folders
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
 

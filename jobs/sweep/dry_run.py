@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from jobs.progress.stats import RunStats
-from jobs.run.output_dir import refuse_in_use, rows_at_hand, run_folders
+from jobs.run.output_dir import refuse_in_use
 from jobs.run.resume import Resume, finished_in
 from jobs.scheduler.ray_runtime import check_room
 from jobs.sweep import inputs
@@ -16,6 +16,7 @@ from jobs.sweep.resolve import ResolvedSweep
 from stylize.errors import one_line
 from stylize.report import frame
 from stylize.report.estimate import Wanted, told
+from stylize.results.copies import rows_at_hand, run_folders
 from stylize.results.read import read_rows
 from stylize.tasks.sweep import variants
 from stylize.tasks.task import Pair

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.run.output_dir import absolute_uri, open_output, rows_at_hand, run_folders
+from jobs.run.output_dir import absolute_uri, open_output
 from stylize.errors import CannotContinueError, StylizeError, UsageError
 from stylize.report import frame
+from stylize.results.copies import rows_at_hand, run_folders
 from stylize.results.store import RowStore
 from tests.support.made_rows import row, written
 from tests.support.s3 import Bucket, bucket
@@ -20,7 +21,7 @@ from tests.support.samples import ROOT
 
 HOLDER = """
 import os, signal
-from jobs.run.output_dir import rows_at_hand
+from stylize.results.copies import rows_at_hand
 with rows_at_hand("s3://pictures/out") as folder:
     print(folder, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
