@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.compute as pc
 
-from stylize.results.parts import iter_part, part_paths
+from stylize.results.parts import held, iter_part
 from stylize.results.settings_json import read_settings, read_uris
 
 COLUMNS = ["settings_json", "weights_sha256", "style_sha256"]
@@ -24,10 +24,11 @@ def several(*outs: Path) -> bool:
     """Return whether the rows of these runs have several settings or weights."""
     told: set[str | None] = set()
     weights: set[str | None] = set()
-    for path in (path for out in outs if (out / "rows").is_dir() for path in part_paths(out / "rows")):
-        for batch in iter_part(path, COLUMNS[:2]):
-            told.update(pc.unique(batch.column("settings_json")).to_pylist())
-            weights.update(pc.unique(batch.column("weights_sha256")).to_pylist())
+    for rows in (out / "rows" for out in outs if (out / "rows").is_dir()):
+        with held(rows) as parts:
+            for batch in (batch for part in parts for batch in iter_part(part, COLUMNS[:2])):
+                told.update(pc.unique(batch.column("settings_json")).to_pylist())
+                weights.update(pc.unique(batch.column("weights_sha256")).to_pylist())
     return len(told) > 1 or len(weights) > 1
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import binascii
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,11 +42,36 @@ _DICTIONARY = [f.name for f in SCHEMA if pa.types.is_string(f.type) and f.name n
 
 Indices = npt.NDArray[np.int64]
 Digests = npt.NDArray[np.uint8]
+Part = Path | BinaryIO
+"""A part's path, or its file open for reading: that stays as it is when a driver replaces or removes the part."""
+_TRIES = 8
 
 
 def part_paths(rows: Path) -> list[Path]:
     """Return the part files of a rows folder, oldest first: what `pd.read_parquet` reads of it."""
     return sorted(p for p in rows.iterdir() if not p.name.startswith((".", "_")) and p.is_file())
+
+
+@contextlib.contextmanager
+def held(rows: Path) -> Iterator[list[BinaryIO]]:
+    """Open all part files of a rows folder, oldest first, such that none changes while they are read.
+
+    A driver may merge or rewrite parts meanwhile; reading takes longer than what lies between two of its changes,
+    opening does not. Parts that come later do no harm, as what they replace is held. Raises CannotContinueError where
+    they change too fast or cannot be opened.
+    """
+    for attempt in range(_TRIES):
+        with contextlib.ExitStack() as files:
+            try:
+                opened = [files.enter_context(_opened(path)) for path in part_paths(rows)]
+                still_there = all(os.path.samestat(os.fstat(f.fileno()), Path(f.name).stat()) for f in opened)
+            except FileNotFoundError:
+                still_there = False
+            if still_there:
+                yield opened
+                return
+        time.sleep(0.02 * 2**attempt)
+    raise CannotContinueError(f"{one_line(rows)} kept changing while it was read: try again in a moment")
 
 
 class PartFacts(NamedTuple):
@@ -63,15 +89,17 @@ def facts(path: Path) -> PartFacts:
     return PartFacts(rows, older.version_of(schema) if older.is_older(path, schema) else None)
 
 
-def iter_part(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+def iter_part(part: Part, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield a part file's batches, some thousand rows each, as of today: columns that it lacks are filled.
 
     All that reads rows reads them here. Raises UsageError for what no run has written: what is no Parquet file, other
     columns, and values that are no text, time or settings; CannotContinueError where the disk does not give the file.
     """
-    with _reading(path), pq.ParquetFile(path) as file:
+    path = _path(part)
+    with _reading(path), pq.ParquetFile(part) as file:
         older.check_readable(path, file.schema_arrow)
-        _check_size(file, path.stat().st_size)
+        size = path.stat() if isinstance(part, Path) else os.fstat(part.fileno())
+        _check_size(file, size.st_size)
         as_of_today = older.AsOfToday(path, file.schema_arrow, SCHEMA.names if columns is None else columns)
         # one thread: faster here, and a merge's peak memory is half as much
         for batch in file.iter_batches(_BATCH_ROWS, columns=as_of_today.reads, use_threads=False):
@@ -121,27 +149,27 @@ def keys(task_ids: pa.Array) -> list[bytes]:
     return [raw[i : i + KEY_BYTES] for i in range(0, len(raw), KEY_BYTES)]
 
 
-def older_rows(paths: Sequence[Path]) -> dict[Path, Indices]:
+def older_rows(parts: Sequence[Part]) -> dict[Path, Indices]:
     """Return which rows of each part a newer row of the same task replaces; parts without any are left out.
 
     Newer is the later `started_at`, then the later part, then the later row. Where no task has two rows,
     which is nearly always, only the `task_id` column is read, and 8 bytes a row are held.
     """
-    heads = [_heads(path) for path in paths]
+    heads = [_heads(part) for part in parts]
     ordered = np.sort(np.concatenate(heads)) if heads else np.empty(0, np.uint64)
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not len(twice):
         return {}
     newest: dict[bytes, tuple[int, int, int]] = {}
     older: dict[Path, list[int]] = {}
-    for number, path in enumerate(paths):
+    for number, part in enumerate(parts):
         suspects = np.flatnonzero(np.isin(heads[number], twice))
-        for key, rank in _ranked(path, number, suspects):
+        for key, rank in _ranked(part, number, suspects):
             kept = newest.setdefault(key, rank)
             if kept == rank:
                 continue
-            newest[key], (_, part, row) = max(kept, rank), min(kept, rank)
-            older.setdefault(paths[part], []).append(row)
+            newest[key], (_, place, row) = max(kept, rank), min(kept, rank)
+            older.setdefault(_path(parts[place]), []).append(row)
     return {path: np.sort(np.array(rows, np.int64)) for path, rows in older.items()}
 
 
@@ -189,31 +217,44 @@ def remove_temporary(out: Path) -> None:
                     Path(where, name).unlink(missing_ok=True)
 
 
-def _heads(path: Path) -> npt.NDArray[np.uint64]:
+def _path(part: Part) -> Path:
+    return part if isinstance(part, Path) else Path(part.name)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _damaged(path, error) from error
+
+
+def _heads(part: Part) -> npt.NDArray[np.uint64]:
     """Return the first 8 bytes of each task id: enough to find the few tasks worth a closer look."""
     heads = [
-        np.ascontiguousarray(_digests_in(path, batch)[:, :8]).view(np.uint64)[:, 0]
-        for batch in iter_part(path, ["task_id"])
+        np.ascontiguousarray(_digests_in(part, batch)[:, :8]).view(np.uint64)[:, 0]
+        for batch in iter_part(part, ["task_id"])
     ]
     return np.concatenate(heads) if heads else np.empty(0, np.uint64)
 
 
-def _digests_in(path: Path, batch: pa.RecordBatch) -> Digests:
+def _digests_in(part: Part, batch: pa.RecordBatch) -> Digests:
     try:
         return digests(batch.column("task_id"))
     except ValueError as error:
-        raise _damaged(path, error) from error
+        raise _damaged(_path(part), error) from error
 
 
-def _ranked(path: Path, part: int, rows: Indices) -> Iterator[tuple[bytes, tuple[int, int, int]]]:
-    """Yield the key and (started_at, part, row) of these rows of a part."""
+def _ranked(part: Part, place: int, rows: Indices) -> Iterator[tuple[bytes, tuple[int, int, int]]]:
+    """Yield the key and (started_at, place, row) of these rows of the part that has this place among all."""
     if not len(rows):
         return
-    table = pa.Table.from_batches(list(iter_part(path, ["task_id", "started_at"])))
+    table = pa.Table.from_batches(list(iter_part(part, ["task_id", "started_at"])))
     picked = table.take(pa.array(rows)).combine_chunks()
     started = picked["started_at"].cast(pa.int64()).fill_null(_EARLIEST).to_pylist()
     for key, when, row in zip(keys(picked["task_id"].chunk(0)), started, rows.tolist(), strict=True):
-        yield key, (when, part, row)
+        yield key, (when, place, row)
 
 
 def _regroup(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

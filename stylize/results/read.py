@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
-from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
-from stylize.results.parts import iter_part, keep_rows, older_rows, part_paths
+from stylize.errors import UsageError, one_line
+from stylize.results.parts import held, iter_part, keep_rows, older_rows
 from stylize.results.schema import SCHEMA
-
-_TRIES = 8
-_Version = tuple[int, int, int]
 
 
 def read_rows(out: Path, columns: list[str] | None = None) -> pa.Table:
@@ -31,43 +28,20 @@ def read_rows(out: Path, columns: list[str] | None = None) -> pa.Table:
     if not rows.is_dir():
         raise UsageError(f"{one_line(out)} holds no rows folder: give the OUT of a run")
     schema = pa.schema([SCHEMA.field(name) for name in names], metadata=SCHEMA.metadata)
-    for attempt in range(_TRIES):
-        # A driver may merge or rewrite parts meanwhile: what was read counts only if none of them changed.
-        before = _snapshot(rows)
-        try:
-            table = _read(sorted(before), schema)
-        except StylizeError:
-            if _unchanged(before, rows):
-                raise
-        else:
-            if _unchanged(before, rows):
-                return table
-        time.sleep(0.02 * 2**attempt)
-    raise CannotContinueError(f"{one_line(rows)} kept changing while it was read: try again in a moment")
+    with held(rows) as parts:
+        return _read(parts, schema)
 
 
-def _read(paths: list[Path], schema: pa.Schema) -> pa.Table:
-    older = older_rows(paths)
+def _read(parts: Sequence[BinaryIO], schema: pa.Schema) -> pa.Table:
+    older = older_rows(parts)
     nothing = np.empty(0, np.int64)
-    batches = [batch for path in paths for batch in keep_rows(iter_part(path, schema.names), older.get(path, nothing))]
+    batches = [
+        batch
+        for part in parts
+        for batch in keep_rows(iter_part(part, schema.names), older.get(Path(part.name), nothing))
+    ]
     # the order of columns in a part is SCHEMA's, and one asked for twice comes once
     return pa.Table.from_batches(
         [pa.RecordBatch.from_arrays([b.column(name) for name in schema.names], schema=schema) for b in batches],
         schema,
     )
-
-
-def _snapshot(rows: Path) -> dict[Path, _Version]:
-    """Return what tells one version of each part from another, without parts that were removed meanwhile."""
-    versions = {}
-    for path in part_paths(rows):
-        with contextlib.suppress(FileNotFoundError):
-            status = path.stat()
-            versions[path] = (status.st_ino, status.st_mtime_ns, status.st_size)
-    return versions
-
-
-def _unchanged(before: dict[Path, _Version], rows: Path) -> bool:
-    """Return whether all parts seen before are still the same; parts added since do no harm."""
-    now = _snapshot(rows)
-    return all(now.get(path) == version for path, version in before.items())

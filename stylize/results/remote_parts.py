@@ -48,13 +48,15 @@ def copy_run(uri: str, folder: Path, *, empty: bool = False) -> None:
     A driver may be merging parts meanwhile: a copy counts only if no part changed while it was made.
     """
     (folder / "rows").mkdir(parents=True, exist_ok=True)
+    copied: dict[str, str] = {}
     with read_or_end():
         for _ in range(_COPIES):
             parts = _parts(uri)
             if not parts and not empty:
                 raise UsageError(f"{one_line(uri)} holds no rows: give the OUT of a run")
-            if _copied(uri, parts, folder) and parts.items() <= _parts(uri).items():
-                return
+            copied = _copied(uri, parts, copied, folder / "rows")
+            if copied == parts:
+                return _copy_record(uri, folder / "run.json")
     raise CannotContinueError(f"{one_line(uri)}/rows kept changing while it was read: try again in a moment")
 
 
@@ -67,21 +69,24 @@ def _parts(uri: str) -> dict[str, str]:
     }
 
 
-def _copied(uri: str, parts: dict[str, str], folder: Path) -> bool:
-    """Copy these parts and run.json, and return whether all of the parts were still there."""
-    for old in (folder / "rows").iterdir():
-        old.unlink()
+def _copied(uri: str, parts: dict[str, str], before: dict[str, str], rows: Path) -> dict[str, str]:
+    """Copy those of these parts that were not copied before, and return the ones whose copy is what is still there."""
+    kept = dict(parts.items() & before.items())
+    for old in rows.iterdir():
+        if old.name not in kept:
+            old.unlink()
 
     def one(name: str) -> None:
-        object_store.fetch(f"{uri}/rows/{name}", folder / "rows" / name)
+        with contextlib.suppress(FileNotFoundError):  # then it is not there below either
+            object_store.fetch(f"{uri}/rows/{name}", rows / name)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        try:
-            list(pool.map(one, parts))
-        except FileNotFoundError:
-            return False
+        list(pool.map(one, parts.keys() - kept.keys()))
+    return dict(parts.items() & _parts(uri).items())
+
+
+def _copy_record(uri: str, file: Path) -> None:
     try:
-        object_store.fetch(f"{uri}/run.json", folder / "run.json")
+        object_store.fetch(f"{uri}/run.json", file)
     except FileNotFoundError:
-        (folder / "run.json").unlink(missing_ok=True)
-    return True
+        file.unlink(missing_ok=True)

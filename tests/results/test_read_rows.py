@@ -12,7 +12,7 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.io.files import write_json_atomic
-from stylize.results.parts import digests, keys, older_rows, part_paths
+from stylize.results.parts import digests, held, iter_part, keys, older_rows, part_paths
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA, to_batch
 from stylize.results.store import RowStore
@@ -96,6 +96,21 @@ def test_rows_are_whole_while_a_driver_merges_and_replaces_them(tmp_path: Path) 
     finally:
         stop.set()
         driver.join()
+
+
+def test_held_parts_are_read_as_they_were_when_a_driver_replaces_them(tmp_path: Path) -> None:
+    duplicated(tmp_path)
+    with held(tmp_path / "rows") as parts:
+        with RowStore.open(tmp_path) as store:
+            store.finished(retry_failed=True)
+            store.add(to_batch([row(n, minute=2) for n in range(5)]))
+            store.compact()
+        assert not Path(parts[0].name).exists()
+        seeds = [seed for part in parts for batch in iter_part(part, ["seed"]) for seed in batch["seed"].to_pylist()]
+        assert seeds == [0, 1, 2, 3, 4, 1, 3]
+        assert {path.name: list(rows) for path, rows in older_rows(parts).items()} == {Path(parts[0].name).name: [1, 3]}
+    assert all(part.closed for part in parts)
+    assert sorted(read_rows(tmp_path, ["seed"])["seed"].to_pylist()) == [0, 1, 2, 3, 4]
 
 
 def test_older_rows_agree_with_a_plain_search(tmp_path: Path) -> None:
