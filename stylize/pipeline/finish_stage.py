@@ -8,6 +8,7 @@ import time
 from stylize.config import JobConfig
 from stylize.images import encode
 from stylize.io.files import Folder
+from stylize.measure.memory import PeakMemory
 from stylize.pipeline.failures import FailureHandler
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.made_by import row_made_by
@@ -26,6 +27,8 @@ class FinishStage:
     def __init__(self, config: JobConfig, scorer: Scorer | None, token: str | None, failures: FailureHandler) -> None:
         self._config, self._scorer, self._failures = config, scorer, failures
         self._out = Folder(config.out)
+        # While stages overlap a peak would be the stylizer's, too, and asking for it would end the stylizer's own.
+        self._peak = PeakMemory() if config.measure_mode == "isolated" else None
         self._fence = None if token is None else Fence(self._out, token)
 
     def run(self, item: InFlight) -> Row:
@@ -46,7 +49,11 @@ class FinishStage:
         assert item.style is not None
         start = time.perf_counter()
         if self._scorer is not None:
+            if self._peak is not None:
+                self._peak.start()
             item.row |= self._scorer.score(item.content, item.row["content_sha256"], item.result, item.style.features)
+            if self._peak is not None:
+                item.row["score_peak_rss_bytes"] = self._peak.stop().host_peak_rss_bytes
         item.row["score_s"] = time.perf_counter() - start
 
     def _write(self, item: InFlight) -> None:

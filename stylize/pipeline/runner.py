@@ -13,6 +13,7 @@ import torch
 
 from stylize.config import JobConfig
 from stylize.measure.hardware import device_name, node_name
+from stylize.measure.memory import held_bytes
 from stylize.pipeline.failures import FailureHandler
 from stylize.pipeline.finish_stage import FinishStage
 from stylize.pipeline.in_flight import InFlight
@@ -51,13 +52,16 @@ class Runner:
         self._isolated = config.measure_mode == "isolated"
         self._config, self._stylizer = config, stylizer
         self._failures = FailureHandler(str(stylizer.device))
+        held, _ = held_bytes()
         scorer = Scorer(config, str(stylizer.device))
+        scorer_bytes = None if held is None else max(0, (held_bytes()[0] or 0) - held)
         styles = StyleCache(config, stylizer, scorer.style_features)
         columns = _run_columns(config, run_id, str(stylizer.device)) | {
             "worker_id": worker_id,
             "gpu_ids": gpu_ids,
             "model_host_bytes": model_bytes[0],
             "model_device_bytes": model_bytes[1],
+            "scorer_host_bytes": scorer_bytes,
         }
         self._own = OwnSettings(config, stylizer, columns)
         trained = stylizer.weights_sha256 != RANDOM

@@ -14,6 +14,7 @@ from torch import Tensor
 from stylize.config import JobConfig
 from stylize.errors import UnsupportedImageError
 from stylize.measure.clock import timed
+from stylize.measure.load import MachineLoad
 from stylize.measure.memory import PeakMemory, exact_peaks
 from stylize.pipeline.failures import FailureHandler, NotFiniteError, free_memory
 from stylize.pipeline.in_flight import InFlight
@@ -36,6 +37,7 @@ class StylizeStage:
         self._own = own
         self._device = str(stylizer.device)
         self._peak = PeakMemory(self._device)
+        self._load = MachineLoad(self._device) if config.measure_mode == "isolated" else None
         self._images_begun = 0
 
     def run(self, items: list[InFlight]) -> None:
@@ -79,9 +81,13 @@ class StylizeStage:
                 self._measured_alone(stylizer, contents[0], code) if self._config.measure_mode == "isolated" else None
             )
             self._peak.start()
+            if self._load is not None:
+                self._load.start()
             with timed(self._device) as clock:
                 images = _stylized(stylizer, contents, code)
-            shared = alone or asdict(self._peak.stop())
+            shared = (asdict(self._load.stop()) if self._load is not None else {}) | (
+                alone or asdict(self._peak.stop())
+            )
             if self._stylizer.weights_sha256 != RANDOM:
                 shared |= stylizer.outcome()
             shared |= {"warmup": warmup, "stylize_s": clock.seconds / len(items), "batch_size": len(items)}

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "7"
+SCHEMA_VERSION = "8"
 KEY_BYTES = 16
 STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
 
@@ -77,6 +77,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("model_device_bytes", _int, "bytes", "accelerator memory that loading the method took; null on a CPU"),
     Column("image_host_bytes", _int, "bytes", "the host's peak above what the worker held just before: one more image"),
     Column("image_device_bytes", _int, "bytes", "the accelerator's peak above what it held just before; null on a CPU"),
+    Column("scorer_host_bytes", _int, "bytes", "resident memory that loading the networks behind the scores took"),
+    Column("score_peak_rss_bytes", _int, "bytes", "the worker's resident memory at its peak while scoring, isolated"),
+    Column("cpu_wait_s", _float, "s", "time the worker's threads waited for processors that others had, isolated"),
+    Column("clock_mhz", _float, "MHz", "clock of processors or card behind the call, isolated; null if not told"),
+    Column("throttled", _bool, "", "heat or a quota slowed processors during the call, isolated; null if not told"),
     Column("ssim", _float, "", "result against photo, 1 is identical (Wang et al. 2004)"),
     Column("content_distance", _float, "", "mean square distance of relu4_1 features from the photo's, 512 px at most"),
     Column("gram_distance", _float, "", "Gram matrices' distance from the artwork's at relu1_1 to relu4_1, 512 px too"),

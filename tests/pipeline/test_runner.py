@@ -61,12 +61,23 @@ def test_every_column_that_can_be_known_is_filled(folders: tuple[Path, Path], tm
         "device_peak_allocated_bytes", "device_peak_reserved_bytes", "content_loss", "style_loss", "variation_loss",
         "image_device_bytes", "model_device_bytes", "model_host_bytes", "lpips", "lpips_variant",
         "content_distance", "gram_distance", "moments_distance", "perceptual_variant",
-        "variant", "repeat", "workers", "gpu_ids", "style_uris", "style_weights",
+        "variant", "repeat", "workers", "gpu_ids", "style_uris", "style_weights", "score_peak_rss_bytes", "cpu_wait_s",
+        "clock_mhz", "throttled",
     }  # fmt: skip
     assert (row["width_px"], row["height_px"], row["source_width_px"]) == (32, 24, 64)
     assert (row["photo"], row["style"]) == ("day/a", "ink/wash")
     assert json.loads(row["settings_json"])["resolution_px"] == 32
     assert set(row) == set(SCHEMA.names)
+
+
+def test_isolated_mode_says_what_scoring_took_and_how_long_others_had_the_processors(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    runner, tasks = make(folders, tmp_path / "out", measure_mode="isolated")
+    row = runner.run([tasks[0]]).to_pylist()[0]
+    assert (row["score_peak_rss_bytes"] is None) == (row["host_peak_rss_bytes"] is None)
+    assert (row["cpu_wait_s"] is None) != Path("/proc/self/schedstat").exists()
+    assert row["scorer_host_bytes"] >= 0
 
 
 def test_style_is_encoded_once_and_null_when_kept(folders: tuple[Path, Path], tmp_path: Path) -> None:
