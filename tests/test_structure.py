@@ -26,7 +26,9 @@ STYLIZE = (
     ("backbones", "io"),
     ("config", "gallery", "measure", "stylizers"),
     ("tasks", "results"),
+    ("votes",),
     ("pipeline", "report", "training"),
+    ("viewer",),
     ("commands",),
     ("__main__",),
 )

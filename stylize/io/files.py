@@ -253,14 +253,16 @@ class Folder:
             raise CannotContinueError(f"{where.parent.shown} is a link to outside of {self}: give another OUT")
         return where
 
-    def write(self, name: str, data: bytes | memoryview, guard: Callable[[], None] | None = None) -> None:
+    def write(
+        self, name: str, data: bytes | memoryview, guard: Callable[[], None] | None = None, *, durable: bool = False
+    ) -> None:
         """Write a file as `write_atomic` does; in an object store, `guard` is called before every attempt."""
         where = self._own(name)
         if isinstance(where, ObjectUri):
             with write_or_end(str(where)):
                 object_store.put(where, data, guard=guard)
         else:
-            write_atomic(where.path, data, guard=guard)
+            write_atomic(where.path, data, guard=guard, durable=durable)
 
     def remove(self, name: str, guard: Callable[[], None] | None = None) -> None:
         """Delete a file, if it is there. In an object store, `guard` as for `write`. Raises CannotContinueError."""
