@@ -13,6 +13,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from jobs.progress import log_format
 from jobs.run import signals
@@ -25,7 +26,7 @@ from jobs.sweep.dry_run import dry_run
 from jobs.sweep.measure import measure
 from jobs.sweep.resolve import resolve, with_paths
 from stylize import cli
-from stylize.config import TORCHVISION
+from stylize.config import TORCHVISION, Device
 from stylize.errors import UsageError, one_line, unknown
 from stylize.io.files import Folder
 from stylize.io.location import local_path
@@ -108,9 +109,7 @@ def parser() -> cli.Parser:
         "--weights", action="append", default=[], metavar="NAME=PATH",
         help="weights of a method by its name, NAME=random for untrained ones; may be repeated",
     )  # fmt: skip
-    method.add_argument(
-        "--device", choices=["auto", "cpu", "cuda"], help="where the networks run, instead of the sweep's"
-    )
+    method.add_argument("--device", choices=get_args(Device), help="where the networks run, instead of the sweep's")
     output = parser.group("output")
     output.add_argument("out", metavar="OUT", help=f"folder for rows/, images/ and run.json; {SCHEMES}, too")
     output.add_argument("--retry-failed", action="store_true", help="do images again whose rows are not ok")

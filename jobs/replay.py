@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_metho
 from jobs.scheduler.worker import load_stylizer
 from stylize import cli, downloads, images
 from stylize import config as configs
-from stylize.config import TORCHVISION, JobConfig
+from stylize.config import TORCHVISION, Device, JobConfig
 from stylize.errors import StylizeError, UsageError, one_line
 from stylize.io.files import read_bytes
 from stylize.io.store_kinds import SCHEMES
@@ -143,9 +143,15 @@ def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> 
         "stylizer": settings.get("stylizer") or row["stylizer"],
         "precision": row["precision"] or settings.get("precision", "auto"),
         "weights": given.weights or then.get("weights"),
-        "device": "cuda" if str(row["device"]).startswith("cuda") else "cpu",
+        "device": _device_of(row),
     }  # fmt: skip
     return configs.build(values)
+
+
+def _device_of(row: dict[str, Any]) -> str:
+    """Return the kind of device that a row names; the CPU for one that none lived to name."""
+    kind = str(row["device"]).partition(":")[0]
+    return kind if kind in get_args(Device) else "cpu"
 
 
 def _refuse_unasked(config: JobConfig, row: dict[str, Any], given: Any) -> None:

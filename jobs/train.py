@@ -87,10 +87,11 @@ def _check_out(config: TrainConfig) -> None:
 
 def _check_device(config: TrainConfig) -> None:
     """Raise UsageError where a GPU is asked for, and neither this machine nor a cluster can have one."""
-    import torch
+    from stylize import devices
 
-    if config.device == "cuda" and not (config.address or os.environ.get("RAY_ADDRESS") or torch.cuda.is_available()):
-        raise UsageError("torch sees no CUDA device here; use --device cpu, or --address of a cluster with GPUs")
+    there = config.address or os.environ.get("RAY_ADDRESS") or devices.available() == "cuda"
+    if config.device == "cuda" and not there:
+        raise UsageError("torch sees no cuda device here; use --device cpu, or --address of a cluster with GPUs")
 
 
 def _began(config: TrainConfig, artworks: Folder) -> dict[str, Any]:

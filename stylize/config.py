@@ -13,6 +13,8 @@ from stylize.io.location import locate, normalized
 from stylize.naming import check_template
 from stylize.validation import Origins, as_given, validated
 
+Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
+"""Kinds of devices as torch calls them; AMD's cards are `cuda`, too."""
 LEAST_SHARE = 1e-4
 """Of a CPU or GPU; Ray counts in these."""
 TORCHVISION = "torchvision"
@@ -70,8 +72,8 @@ class JobConfig(BaseModel):
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
         "auto", description="number format of the network; auto: the device's fastest that keeps the look of fp32"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="where the network runs; auto: cuda if a worker is given a GPU, else cpu"
+    device: Device = Field(
+        "auto", description="where the network runs; auto: the GPU that a worker is given, of any kind, else the CPU"
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of methods that draw random numbers")
     resolution_px: int | None = Field(
@@ -249,10 +251,10 @@ class JobConfig(BaseModel):
         return {name: getattr(self, name) for name in names} | stripped | {"settings": self.settings}
 
     def device_name(self) -> str:
-        """Return cpu or cuda."""
+        """Return cpu, a kind of accelerator, or `accelerator` for any kind."""
         if self.device != "auto":
             return self.device
-        return "cuda" if self.gpus > 0 else "cpu"
+        return "accelerator" if self.gpus > 0 else "cpu"
 
     @property
     def cpus(self) -> float:

@@ -65,7 +65,7 @@ def test_number_path_choice_and_setting_have_their_metavars() -> None:
     words = parser().format_help().split()
     pairs = set(itertools.pairwise(words))
     assert {("--quality", "N"), ("--actors", "N|auto"), ("--weights", "PATH"), ("--stylizer", "NAME")} <= pairs
-    assert {("--shard", "K/N"), ("--set", "NAME=VALUE"), ("--device", "{auto,cpu,cuda}")} <= pairs
+    assert {("--shard", "K/N"), ("--set", "NAME=VALUE"), ("--device", "{auto,cpu,cuda,mps,xpu}")} <= pairs
 
 
 @pytest.mark.parametrize(

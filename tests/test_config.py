@@ -119,5 +119,5 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 def test_device_follows_the_gpus() -> None:
     assert build(PATHS).device_name() == "cpu"
-    assert build(PATHS | {"gpus_per_actor": 0.5}).device_name() == "cuda"
+    assert build(PATHS | {"gpus_per_actor": 0.5}).device_name() == "accelerator"
     assert build(PATHS | {"gpus_per_actor": 1, "device": "cpu"}).device_name() == "cpu"

@@ -61,7 +61,7 @@ def worker_takes(job: JobConfig, nodes: Iterable[RayNode]) -> dict[str, Any]:
     gpus = job.gpus_per_actor
     if gpus == "auto":
         carded = any(node["Resources"].get("GPU", 0) >= 1 for node in nodes)
-        gpus = float(_may_use_cards(job) and (carded or job.device == "cuda"))
+        gpus = float(_may_use_cards(job) and (carded or job.device != "auto"))
     cpus = job.cpus_per_actor
     if cpus == "auto":
         cpus = _share(nodes, gpus) if gpus else _whole_machine(job, nodes) if job.measure_mode == "isolated" else 1.0
@@ -106,9 +106,9 @@ def _nodes_of_cluster(address: str | None) -> list[RayNode]:
 
 def _this_machine() -> RayNode:
     """Return this machine as a Ray of the job's own would find it."""
-    import torch
+    from stylize import devices
 
-    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    named = {f"accelerator_type:{hardware.device_name('cuda:0')}": 1.0} if cards else {}
+    cards = devices.count()
+    named = {f"accelerator_type:{hardware.device_name(f'{devices.available()}:0')}": 1.0} if cards else {}
     resources = {"CPU": float(hardware.usable_cores()), "GPU": float(cards)} | named
     return {"NodeID": "", "NodeManagerHostname": hardware.node_name(), "Resources": resources}

@@ -11,7 +11,7 @@ from typing import Any
 from jobs.run.output_dir import absolute_input, absolute_uri, check_place
 from jobs.run.placement import place
 from jobs.scheduler.ray_runtime import check_room, joins_cluster
-from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings
+from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize import config as configs
 from stylize import downloads, naming
@@ -47,7 +47,7 @@ class ResolvedConfig:
         # fp16 and a GPU's default need a GPU, which the driver's machine may not have; the weights are the same.
         away = self.job.precision == "auto" or (self.job.precision == "fp16" and self.job.device_name() != "cpu")
         here = {"device": "cpu", "precision": "fp32" if away else self.job.precision}
-        weights_sha256: str | None = load_stylizer(self.job.model_copy(update=here)).weights_sha256
+        weights_sha256: str | None = load_stylizer(uncompiled(self.job.model_copy(update=here))).weights_sha256
         return weights_sha256
 
     @property
@@ -142,17 +142,19 @@ def _check_device(job: JobConfig) -> None:
     if job.precision not in ("auto", *usable):
         given = f"{job.called('precision')} {job.precision}"
         raise UsageError(f"{given}: {job.stylizer} does not run in it; choose one of: {', '.join(usable)}")
-    if job.device_name() != "cuda":
+    if job.device_name() == "cpu":
         return
+    cpu = f"{job.called('device')} cpu"
     if job.precision == "int8":
-        cpu = f"{job.called('device')} cpu"
         raise UsageError(f"{job.called('precision')} int8: it runs on x86 CPUs alone; give another one, or {cpu}")
     if not joins_cluster(job.address):
-        import torch
+        from stylize import devices
 
-        if not torch.cuda.is_available():
-            cpu, cluster = f"{job.called('device')} cpu", f"{job.called('address')} of a cluster with GPUs"
-            raise UsageError(f"torch sees no CUDA device here; give {cpu}, or {cluster}")
+        try:
+            devices.find(job.device_name())
+        except devices.NoDeviceError as error:
+            why = str(error).partition(": ")[2].partition(";")[0]
+            raise UsageError(f"{why}; give {cpu}, or {job.called('address')} of a cluster with GPUs") from None
 
 
 def _styles_for_weights(values: dict[str, Any]) -> dict[str, Any]:

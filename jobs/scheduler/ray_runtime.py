@@ -153,6 +153,7 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
                 ray.init(
                     address=address or "local",
                     num_cpus=None if address else hardware.usable_cores(),
+                    num_gpus=None if address or not gpus else _cards_that_ray_misses(),
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                     include_dashboard=False if address is None else None,
@@ -171,6 +172,13 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
                 ray.shutdown()
                 remove_session(files)
             raise
+
+
+def _cards_that_ray_misses() -> int | None:
+    """Return how many accelerators of this machine Ray does not find by itself: Apple's; None: it is to look itself."""
+    from stylize import devices
+
+    return devices.count() if devices.available() == "mps" else None
 
 
 @contextlib.contextmanager
@@ -211,9 +219,9 @@ def check_room(address: str | None, cpus: float, gpus: float, called: Called = C
         return
     cores, cards = float(hardware.usable_cores()), 0
     if gpus:
-        import torch
+        from stylize import devices
 
-        cards = torch.cuda.device_count()
+        cards = devices.count()
     if cpus > cores or gpus > cards:
         raise UsageError(_no_room(cpus, gpus, f"{cores:g} CPU and {cards} GPU", called))
 

@@ -189,6 +189,13 @@ def method_settings(config: JobConfig) -> dict[str, Any]:
     return settings
 
 
+def uncompiled(config: JobConfig) -> JobConfig:
+    """Return a config that loads the same weights and compiles nothing: only workers need what compiling takes."""
+    if config.settings.get("compile") is not True:
+        return config
+    return config.model_copy(update={"settings": config.settings | {"compile": False}})
+
+
 def load_stylizer(config: JobConfig) -> Any:
     """Load the stylizer that a config asks for. Raises UsageError or WeightsError."""
     from stylize.stylizers import load

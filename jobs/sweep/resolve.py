@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.run.output_dir import absolute_input
-from jobs.scheduler.worker import WORKER_ENV, load_stylizer
+from jobs.scheduler.worker import WORKER_ENV, load_stylizer, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError
@@ -91,7 +91,7 @@ def _weights_sha256(configs: dict[str, JobConfig]) -> dict[str, str | None]:
 
 def _hash_of(config: JobConfig) -> str | None:
     try:
-        weights_sha256: str | None = load_stylizer(config).weights_sha256
+        weights_sha256: str | None = load_stylizer(uncompiled(config)).weights_sha256
     except (UsageError, CannotContinueError):
         raise
     except StylizeError:

@@ -10,10 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.scheduler.worker import MakeRunner, this_location
+from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, StylizeError, named_message
 from stylize.measure.memory import give_back
-from stylize.pipeline.failures import lost_row, out_of_memory
+from stylize.pipeline.failures import lost_row
 from stylize.results.schema import to_batch
 from stylize.tasks.task import Task
 
@@ -81,14 +82,11 @@ class Sweeper:
         except Exception as error:
             log.exception("the method was not loaded")
             reason = named_message(error, 1000)
-            self._problem = "oom" if out_of_memory(error) else "failed", reason
+            self._problem = "oom" if devices.out_of_memory(error) else "failed", reason
 
 
 def _give_back() -> None:
     """Return freed memory to the system, so that the next variant's peak is its own."""
     gc.collect()
     give_back()
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    devices.free_memory()

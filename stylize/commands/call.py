@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stylize import cli, stylizers
 from stylize.cli import Groups, Metavar, PathText
+from stylize.config import Device
 from stylize.errors import UsageError, nearest, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX
 from stylize.io.files import local_path, writing
@@ -54,9 +55,7 @@ class Options(BaseModel):
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
         "auto", description="number format of the network; auto: the device's fastest that keeps the look of fp32"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="where the network runs; auto: cuda where there is one"
-    )
+    device: Device = Field("auto", description="where the network runs; auto: an accelerator where there is one")
     resolution_px: int | None = Field(
         None, ge=1, le=32768, description="long side of the result in pixels; none: the photo's own"
     )

@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     ).parse_args(argv)
     runs = False
     _known.clear()
-    for check in (_versions, _machine, _cuda, _bundled, _precisions, _compiler, _cached, _disk):
+    for check in (_versions, _machine, _accelerators, _bundled, _precisions, _compiler, _cached, _disk):
         for status, text in _lines(check):
             say(f"{status:<5} {text}")
             runs |= check is _bundled and status == "ok"
@@ -114,33 +114,39 @@ def _machine() -> Iterator[Line]:
     yield ("warn", "memory: unknown") if memory is None else ("ok", f"memory: {_gib(memory)}")
     import torch
 
-    from stylize.stylizers.base import fast_bf16
+    from stylize.devices import fast_bf16
 
     yield "ok", f"torch uses {torch.backends.cpu.get_cpu_capability()} and {torch.get_num_threads()} threads"
     flags: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     has = [flag for flag in ("avx512_bf16", "amx_tile", "avx512_vnni") if flags.get(flag)]
     listed = f"instructions for 16 and 8 bits: {', '.join(has) or 'none'}"
-    yield ("ok", listed) if fast_bf16() else ("warn", f"{listed}; bf16 is slower than fp32 here")
+    yield ("ok", listed) if fast_bf16(torch.device("cpu")) else ("warn", f"{listed}; bf16 is slower than fp32 here")
 
 
-def _cuda() -> Iterator[Line]:
+def _accelerators() -> Iterator[Line]:
+    """Yield a line an accelerator, and what a job would choose by itself, and why."""
     import torch
 
-    if torch.cuda.is_available():
-        for index in range(torch.cuda.device_count()):
-            card = torch.cuda.get_device_properties(index)
-            yield "ok", f"cuda:{index}: {card.name}, {_gib(card.total_memory)}, capability {card.major}.{card.minor}"
-        yield "ok", "a job gives each worker one of them and a share of the CPUs; `--device cpu` says no"
-        return
-    cards = hardware.describe()["gpus"]
+    from stylize import devices
+
+    kind, cards, cores = devices.available(), devices.count(), hardware.usable_cores()
+    for number in range(cards):
+        card = f"{kind}:{number}"
+        size = devices.card_bytes(card)
+        yield "ok", f"{card}: {devices.card_name(card) or 'unnamed'}{'' if size is None else f', {_gib(size)}'}"
+    precision = stylizers.find(stylizers.DEFAULT).default_precision(torch.device(kind or "cpu"))
     if cards:
+        share = f"{max(1, cores // cards)} of the {cores} cores"
+        yield "ok", f"a job takes {cards} workers on {kind}, one a card with {share}, in {precision}: cards go first"
+        yield "ok", "`--device cpu` or `--gpus-per-actor 0` says no"
+        if kind != "cuda":
+            yield "warn", f"nobody has tried {kind} yet: hold its results against `--device cpu`"
+        return
+    if unusable := hardware.describe()["gpus"]:
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
-        yield (
-            "warn",
-            f"torch ({built}) cannot use the {cards[0]['name']}: install a torch for this driver, or a newer one",
-        )
-    else:
-        yield "warn", "no CUDA device: a job has a worker on each CPU"
+        name = unusable[0]["name"]
+        yield "warn", f"torch ({built}) cannot use the {name}: install a torch for this driver, or a newer one"
+    yield "warn", f"a job takes {cores} workers of a core each, in {precision}: torch sees no accelerator here"
 
 
 def _bundled() -> Iterator[Line]:
@@ -190,7 +196,9 @@ def _precisions() -> Iterator[Line]:
     import torch
 
     method = stylizers.find(stylizers.DEFAULT)
-    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+    from stylize import devices
+
+    for device in filter(None, ("cpu", devices.available())):
         default = method.default_precision(torch.device(device))
         for precision in method.precisions:
             note = " (default)" if precision == default else ""
@@ -205,14 +213,16 @@ def _precisions() -> Iterator[Line]:
 def _compiler() -> Iterator[Line]:
     import torch
 
+    from stylize import devices
     from stylize.stylizers._feedforward import check_compiler
 
-    try:
-        check_compiler(torch.device("cpu"))
-    except StylizeError as error:
-        yield "warn", _why(error)
-    else:
-        yield "ok", "a C++ compiler and Python.h: --set compile=true can work"
+    for device in filter(None, ("cpu", devices.available())):
+        try:
+            check_compiler(torch.device(device))
+        except StylizeError as error:
+            yield "warn", _why(error)
+        else:
+            yield "ok", f"a compiler and Python.h: --set compile=true can work on {device}"
 
 
 def _cached() -> Iterator[Line]:

@@ -205,7 +205,7 @@ def _memory() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        from stylize.pipeline.failures import out_of_memory
+        from stylize.devices import out_of_memory
 
         if not out_of_memory(error):
             raise

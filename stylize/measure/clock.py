@@ -17,11 +17,11 @@ class Stopwatch:
 
 
 def synchronize(device: str) -> None:
-    """Wait until `device` ("cpu", "cuda", "cuda:N") has done all its queued work; a CPU queues none."""
-    if device.startswith("cuda"):
-        import torch
+    """Wait until `device` ("cpu", "cuda", "cuda:N", ...) has done all its queued work; a CPU queues none."""
+    if device != "cpu":
+        from stylize import devices
 
-        torch.cuda.synchronize(device)
+        devices.synchronize(device)
 
 
 @contextmanager

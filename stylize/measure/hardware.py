@@ -41,14 +41,14 @@ def node_name() -> str:
 
 
 def device_name(device: str) -> str:
-    """Return the processor's or the card's name for "cpu", "cuda" or "cuda:N"; `device` itself where it has none."""
-    if not device.startswith("cuda"):
-        return (_cpu_model() or device) if device == "cpu" else device
+    """Return the processor's or the card's name for "cpu", "cuda", "cuda:N", ...; `device` itself where it has none."""
+    if device == "cpu":
+        return _cpu_model() or device
     try:
-        import torch
+        from stylize import devices
 
-        return torch.cuda.get_device_name(device)
-    except (ImportError, RuntimeError, AssertionError, ValueError) as error:  # torch without CUDA asserts
+        return devices.card_name(device) or device
+    except (ImportError, RuntimeError) as error:  # no torch, or no such name
         _log.debug("no name for %s: %s", device, error)
         return device
 
@@ -147,15 +147,14 @@ def _memory_bytes() -> int | None:
 
 
 def _gpus() -> list[dict[str, Any]]:
-    """Name and memory of each NVIDIA card: from torch where it is already loaded, else from nvidia-smi."""
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        try:
-            if torch.cuda.is_available():
-                cards = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
-                return [{"name": card.name, "memory_bytes": card.total_memory} for card in cards]
-        except (RuntimeError, AssertionError, AttributeError) as error:
-            _log.debug("torch names no cards: %s", error)
+    """Name and memory of each card: from torch where it is already loaded, else NVIDIA's from nvidia-smi."""
+    if "torch" in sys.modules:
+        from stylize import devices
+
+        kind = devices.available()
+        cards = [f"{kind}:{number}" for number in range(devices.count())]
+        if cards:
+            return [{"name": devices.card_name(card), "memory_bytes": devices.card_bytes(card)} for card in cards]
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []

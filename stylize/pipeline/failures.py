@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import torch
-
+from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import (
     CannotContinueError,
@@ -32,15 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-_OUT_OF_MEMORY = (
-    "can't allocate memory",  # torch's allocator on a CPU
-    "out of memory",
-    # What CUDA's libraries say when they find no room for their own buffers.
-    "unable to find an engine to execute this computation",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-)
-"""In the message of a plain RuntimeError."""
+class DeviceLostError(StylizeError):
+    """This process can no longer use its accelerator: another one has to do the work."""
 
 
 class NotFiniteError(StylizeError):
@@ -50,10 +42,9 @@ class NotFiniteError(StylizeError):
 class FailureHandler:
     """Turns whatever a stage raises into its task's status and error: the one place that catches broadly."""
 
-    def __init__(self, device: str) -> None:
-        self._device = device
-        self.fatal: CannotContinueError | None = None
-        """The first error after which no result can be written any more."""
+    def __init__(self) -> None:
+        self.fatal: CannotContinueError | DeviceLostError | None = None
+        """The first error after which this worker can make or write no result any more."""
 
     @contextlib.contextmanager
     def handled(self, item: InFlight) -> Iterator[None]:
@@ -71,9 +62,11 @@ class FailureHandler:
         log.warning("%s: %s", status, text, exc_info=error if unexpected else None)
         item.fail(status, text)
         if status == "oom":
-            free_memory(self._device)
+            devices.free_memory(error)
         if isinstance(error, CannotContinueError):
             self.fatal = self.fatal or error
+        elif devices.device_lost(error):
+            self.fatal = self.fatal or DeviceLostError(text)
 
 
 def status_of(error: Exception) -> str:
@@ -84,20 +77,7 @@ def status_of(error: Exception) -> str:
         return "corrupt"
     if isinstance(error, NotFiniteError):
         return "nan"
-    return "oom" if out_of_memory(error) else "failed"
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Return whether an exception means that memory ran out, on the device or the host."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
-
-
-def free_memory(device: str) -> None:
-    """Give cached device memory back after an out-of-memory error, so that the next image has it."""
-    if device.startswith("cuda"):
-        torch.cuda.empty_cache()
+    return "oom" if devices.out_of_memory(error) else "failed"
 
 
 def task_columns(config: JobConfig, task: Task) -> Row:

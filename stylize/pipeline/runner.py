@@ -51,7 +51,7 @@ class Runner:
     ) -> None:
         self._isolated = config.measure_mode == "isolated"
         self._config, self._stylizer = config, stylizer
-        self._failures = FailureHandler(str(stylizer.device))
+        self._failures = FailureHandler()
         held, _ = held_bytes()
         scorer = Scorer(config, str(stylizer.device))
         scorer_bytes = None if held is None else max(0, (held_bytes()[0] or 0) - held)

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import UnsupportedImageError
 from stylize.measure.clock import timed
 from stylize.measure.load import MachineLoad
 from stylize.measure.memory import PeakMemory, exact_peaks
-from stylize.pipeline.failures import FailureHandler, NotFiniteError, free_memory
+from stylize.pipeline.failures import FailureHandler, NotFiniteError
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.own_settings import OwnSettings
 from stylize.pipeline.style_cache import StyleCache
@@ -54,9 +55,9 @@ class StylizeStage:
         if len(items) > 1:
             try:
                 self._call(items)
-            except Exception:
+            except Exception as error:
                 # Which one it was, and whether a single one fits, shows one by one.
-                free_memory(self._device)
+                devices.free_memory(error)
             else:
                 return
         for item in items:

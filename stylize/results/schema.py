@@ -101,7 +101,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("workers", _int, "", "number of workers of the run, where it was given"),
     Column("node", _text, "", "name of the host that did the work"),
     Column("worker_id", _text, "", "the worker that did the work"),
-    Column("device", _text, "", "cpu or cuda:N, counted among the cards that the worker sees"),
+    Column("device", _text, "", "cpu, or cuda:N and the like, counted among the cards that the worker sees"),
     Column("gpu_ids", _text, "", "the node's cards that the worker was given, 0,1 for two; null for none"),
     Column("device_name", _text, "", "the processor's or card's name"),
     Column("threads", _int, "", "CPU threads an operation may use"),

@@ -49,8 +49,8 @@ def load(
     """Return a loaded stylizer; with no name the bundled model.
 
     Call it on two PIL images, (H, W, 3) uint8 arrays or (3, H, W) float tensors in [0, 1]; it returns the kind of the
-    first. device: auto (CUDA where torch sees it), cpu, cuda or cuda:N. style_resolution_px: the long side at which
-    an artwork is looked at; None: its own.
+    first. device: auto (an accelerator where torch sees one), cpu, cuda, mps or xpu, or one with its number: cuda:1.
+    style_resolution_px: the long side at which an artwork is looked at; None: its own.
     Raises UsageError for an unknown name, setting, device or precision, WeightsError for bad weights.
     """
     method = find(name or DEFAULT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import os
 import shutil
 import sysconfig
@@ -19,8 +20,8 @@ from stylize.errors import UsageError
 from stylize.stylizers import base
 from stylize.stylizers._int8 import quantize
 
-TOGETHER_PX = {"cpu": 4 * 128 * 128, "cuda": 2**20}
-"""Pixels in a batch up to which it is faster than its images one by one. The CPU's is measured, the GPU's is not."""
+TOGETHER_PX, TOGETHER_ON_ACCELERATORS_PX = 4 * 128 * 128, 2**20
+"""Pixels in a batch up to which it is faster than its images one by one. The CPU's is measured, the other is not."""
 MOST_BATCHED = 8
 
 
@@ -73,7 +74,8 @@ class FeedForward(base.Stylizer):
 
     def worth_batching(self, pixels: int) -> int:
         """Return how many images of this many pixels go faster together than one by one (docs/decisions.md)."""
-        return max(1, min(MOST_BATCHED, TOGETHER_PX[self.device.type] // pixels))
+        together = TOGETHER_PX if self.device.type == "cpu" else TOGETHER_ON_ACCELERATORS_PX
+        return max(1, min(MOST_BATCHED, together // pixels))
 
     def stylize(self, content: Tensor, code: Any) -> Tensor:
         """Turn (3, H, W) in [0, 1] and a code into (3, H, W) in [0, 1]."""
@@ -103,12 +105,17 @@ def into_range(image: Tensor) -> Tensor:
 
 
 def check_compiler(device: torch.device) -> None:
-    """Raise UsageError if `compile` lacks what it needs on a CPU, naming it."""
-    if device.type != "cpu":
-        return
-    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++"]
-    if not any(map(shutil.which, names)):
-        raise UsageError("compile needs a C++ compiler (g++, clang++, or CXX naming one): install one or leave it out")
+    """Raise UsageError if `compile` lacks what it needs for a device, naming it.
+
+    On a CPU that is C++; for an accelerator Triton makes the kernels and compiles small C programs that start them.
+    """
+    variable, names = ("CXX", ["g++", "clang++"]) if device.type == "cpu" else ("CC", ["gcc", "clang"])
+    if device.type != "cpu" and importlib.util.find_spec("triton") is None:
+        raise UsageError(f"compile on {device.type} needs triton: install it, or leave compile out")
+    own = os.environ.get(variable)
+    if not any(map(shutil.which, [own] if own else names)):
+        one = f"a {'C++' if variable == 'CXX' else 'C'} compiler ({', '.join(names)}, or {variable} naming one)"
+        raise UsageError(f"compile needs {one}: install one or leave it out")
     header = Path(sysconfig.get_path("include")) / "Python.h"
     if not header.exists():
         raise UsageError(f"compile needs {header}: install this Python's development files, or leave it out")

@@ -12,13 +12,13 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from stylize import images
+from stylize import devices, images
 from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError
 from stylize.io.location import local_path
 from stylize.stylizers._pictures import as_given, as_tensor, checked, to_pixels, to_tensor
 
-__all__ = ["DTYPES", "RANDOM", "Settings", "Stylizer", "fast_bf16", "to_pixels", "to_tensor"]
+__all__ = ["DTYPES", "RANDOM", "Settings", "Stylizer", "to_pixels", "to_tensor"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 """What activations are held in; int8 is a matter of the multiplications alone."""
@@ -62,7 +62,7 @@ class Stylizer(ABC):
         weights: Path | str | None = None,
         style_resolution_px: int | None = images.STYLE_RESOLUTION_PX,
     ) -> None:
-        """`device` auto is CUDA where torch sees it, `precision` auto the device's default.
+        """`device` auto is an accelerator where torch sees one, `precision` auto the device's default.
 
         `weights` is a path, or "random" for untrained ones. `style_resolution_px` is the long side at which artworks
         are looked at; None: their own.
@@ -70,7 +70,7 @@ class Stylizer(ABC):
         Raises UsageError for a precision or device this method or machine has not, WeightsError for bad weights.
         """
         self.settings = settings
-        self.device = _device(device)
+        self.device = devices.find(device)
         self.style_resolution_px = style_resolution_px
         self.precision = self.default_precision(self.device) if precision == "auto" else precision
         self._check_precision()
@@ -85,7 +85,7 @@ class Stylizer(ABC):
     @classmethod
     def default_precision(cls, device: torch.device) -> str:
         """Return the fastest precision that keeps fp32's result (SSIM 0.98 or more); see docs/decisions.md."""
-        wanted = "fp16" if device.type == "cuda" else "bf16" if fast_bf16() else "fp32"
+        wanted = "fp16" if device.type == "cuda" else "bf16" if devices.fast_bf16(device) else "fp32"
         return wanted if wanted in cls.precisions else "fp32"
 
     def _check_precision(self) -> None:
@@ -242,23 +242,3 @@ class Stylizer(ABC):
         """Return the call of `stylize.load` that makes the same, but for the weights."""
         settings = "".join(f", {name}={value!r}" for name, value in self.settings.model_dump().items())
         return f"stylize.load({self.name!r}, device={str(self.device)!r}, precision={self.precision!r}{settings})"
-
-
-def fast_bf16() -> bool:
-    """Whether this processor multiplies bf16 in hardware; where it does not, bf16 is slower than fp32."""
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_tile"))
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N") from None
-    if device.type not in ("cpu", "cuda"):
-        raise UsageError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:N")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device cuda: torch sees no CUDA device here; use cpu")
-    return device

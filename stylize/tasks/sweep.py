@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stylize import config as configs
-from stylize.config import JobConfig
+from stylize.config import Device, JobConfig
 from stylize.errors import UsageError
 from stylize.safe_yaml import read_mapping
 from stylize.tasks.task import Pair, Task, digest_of, make_task
@@ -81,9 +81,7 @@ class Sweep(BaseModel):
     mode: Literal["isolated", "throughput"] = Field(
         "isolated", description="isolated: nothing else runs in a worker while an image is measured"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto: cuda if a worker is given a GPU, else cpu"
-    )
+    device: Device = Field("auto", description="auto: the GPU that a worker is given, of any kind, else the CPU")
     seed: int = Field(0, ge=0, description="decides the order of the blocks")
     timeout_s: float = Field(600, gt=0, description="an image that takes longer is a `timeout` row")
     perceptual: str | None = Field(

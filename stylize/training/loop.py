@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from stylize import devices
 from stylize import weights as files
 from stylize.errors import CannotContinueError, WeightsError, named_message
 from stylize.io.files import write_atomic
-from stylize.stylizers.base import fast_bf16
 from stylize.training import consistency, edges, losses, record
 from stylize.training.batch_loader import Batches
 from stylize.training.config import TrainConfig
@@ -267,7 +267,7 @@ def half_precision(config: TrainConfig, device: torch.device) -> bool:
     """Whether the networks run in bf16: by default where the device has instructions for it."""
     if config.precision != "auto":
         return config.precision == "bf16"
-    return torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else fast_bf16()
+    return devices.fast_bf16(device)
 
 
 def _settled(pending: list[tuple[dict[str, float], dict[str, Tensor]]]) -> list[dict[str, float]]:

@@ -72,7 +72,7 @@ def test_without_torch_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setattr(doctor, "_bundled", lambda: iter([("no", "")]))
-    for name in ("_machine", "_cuda", "_precisions", "_compiler", "_cached", "_disk"):
+    for name in ("_machine", "_accelerators", "_precisions", "_compiler", "_cached", "_disk"):
         monkeypatch.setattr(doctor, name, lambda: iter([]))
     assert main(["doctor"]) == 1
     assert any(line.startswith("no    torch does not import") and "torch>=2.11" in line for line in lines(capsys))

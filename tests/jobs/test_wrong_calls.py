@@ -12,6 +12,7 @@ from jobs import stylize_folder
 from jobs.run.call import parse
 from jobs.stylize_folder import main
 from stylize.errors import UsageError
+from tests.support.accelerators import none_here
 from tests.support.main_job import call, plain
 
 BOTH = ["IN/content", "IN/styles"]
@@ -127,12 +128,12 @@ def test_a_wrong_call_is_one_line_and_status_2_and_writes_nothing(
 
 
 def test_no_cuda_here_is_a_wrong_call(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    none_here(monkeypatch)
     monkeypatch.setattr("jobs.run.resolve.joins_cluster", lambda address: False)
-    for more in (["--device", "cuda"], ["--gpus-per-actor", "1"]):
+    for more, what in ((["--device", "cuda"], "cuda device"), (["--gpus-per-actor", "1"], "accelerator")):
         done = call(main, inputs / "content", inputs / "styles", tmp_path / "out", *more, "--dry-run")
         assert (done.returncode, done.stdout) == (2, "")
-        assert "torch sees no CUDA device here" in done.stderr
+        assert f"torch sees no {what} here; give --device cpu" in done.stderr
 
 
 def test_python_hears_of_settings_by_their_keyword(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from stylize import config as configs
 from stylize import images
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError
-from stylize.pipeline.failures import lost_row, out_of_memory
+from stylize.pipeline.failures import lost_row
 from stylize.pipeline.runner import Runner
 from stylize.results.schema import SCHEMA
 from stylize.stylizers.base import Settings
@@ -129,26 +129,6 @@ def test_what_a_stylizer_raises_becomes_its_rows_status(
     assert type(error).__name__ in row["error"]
     assert row["output_uri"] is None
     assert row["total_s"] > 0
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "CUDA error: out of memory",
-        "GET was unable to find an engine to execute this computation",
-        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
-        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
-    ],
-)
-def test_what_cudas_libraries_say_without_memory_is_out_of_memory(message: str) -> None:
-    assert out_of_memory(RuntimeError(message))
-    assert not out_of_memory(ValueError(message))
-
-
-def test_real_allocation_failure_is_out_of_memory() -> None:
-    with pytest.raises(RuntimeError) as raised:
-        torch.empty(2**50, dtype=torch.uint8)
-    assert out_of_memory(raised.value)
 
 
 def test_broken_style_is_said_to_be_the_styles_fault(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stylize.devices import out_of_memory
 from stylize.measure.ssim import ssim
-from stylize.pipeline.failures import out_of_memory
 from stylize.stylizers.base import to_pixels, to_tensor
 from tools.bench.device_bench import MIB, PHOTO_HEIGHT, Bench, put, rss_mib, tf32
 

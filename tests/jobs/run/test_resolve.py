@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from jobs.run import placement
 from jobs.run.resolve import ResolvedConfig, resolve
 from stylize.errors import UsageError
 from stylize.measure import hardware
+from tests.support.accelerators import Pretended
 
 GIVEN = {"content": "c", "styles": "s", "out": "o"}
 
@@ -44,10 +44,9 @@ def test_cards_of_this_machine_are_used_unasked(cards: int, monkeypatch: pytest.
     monkeypatch.setattr(placement, "joins_cluster", lambda address: False)
     monkeypatch.setattr(hardware, "usable_cores", lambda: 16)
     monkeypatch.setattr(hardware, "device_name", lambda device: "NVIDIA L4")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(cards))
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    Pretended(count=cards).put(monkeypatch)
     whole = resolved()
-    assert whole.job.device_name() == ("cuda" if cards else "cpu")
+    assert whole.job.device_name() == ("accelerator" if cards else "cpu")
     assert whole.scheduler_options().gpus == bool(cards)
     line = "2 workers on 2 NVIDIA L4, 8 CPUs each" if cards else "no GPU: 16 workers on 16 CPUs"
     assert whole.placement == (line,)
