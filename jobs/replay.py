@@ -9,41 +9,29 @@ environment is printed. Exit status: 0 they agree, 3 they do not, 2 a wrong call
 from __future__ import annotations
 
 import contextlib
-import math
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import numpy as np
-
+from jobs.run.agreement import Told, compare_images, compare_scores, device_of, differences, wanders
 from jobs.run.resolve import RANDOM
 from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_method
 from jobs.scheduler.worker import load_stylizer
 from stylize import cli, downloads, images
 from stylize import config as configs
-from stylize.config import TORCHVISION, Device, JobConfig
-from stylize.errors import StylizeError, UsageError, one_line
+from stylize.config import TORCHVISION, JobConfig
+from stylize.errors import UsageError, one_line
 from stylize.io.files import read_bytes
 from stylize.io.store_kinds import SCHEMES
-from stylize.measure import hardware
 from stylize.results.copies import run_folders
-from stylize.results.pictures import picture_in
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.settings_json import read_settings, read_uris, read_weights
 from stylize.tasks.task import Input, Pair, Task
 from stylize.terminal import say
 
-SCORES = (
-    "ssim", "content_distance", "gram_distance", "moments_distance", "lpips", "content_loss", "style_loss",
-    "variation_loss", "output_edge_density", "output_colourfulness", "output_entropy_bits",
-)  # fmt: skip
-ROOM = 1e-3
-"""Scores that differ by less, relative to the recorded one, agree: another processor sums in another order."""
 _OF_RESULT = ("perceptual", "lpips", "max_pixels", "cpus_per_actor")
 _OF_ROW = ("seed", "resolution_px", "style_resolution_px", "format", "quality", "strip")
 MOST_THREADS = 512
@@ -94,37 +82,30 @@ def _row(out: Path, task_id: str) -> dict[str, Any]:
     return row
 
 
-@dataclass
-class _Told:
-    """What is to be said, and whether the rows agree."""
-
-    lines: list[str] = field(default_factory=list)
-    agrees: bool = True
-
-    def say(self, what: str, same: bool, detail: str = "") -> None:
-        """Add a line about one thing."""
-        self.agrees &= same
-        self.lines.append(f"{'same' if same else 'DIFFERS':<8}{what}{': ' + detail if detail else ''}")
-
-
-def _replay(row: dict[str, Any], record: RunRecord, given: Any) -> _Told:
+def _replay(row: dict[str, Any], record: RunRecord, given: Any) -> Told:
     import torch
 
+    from stylize import devices
+
+    devices.forbid_tf32()
     with tempfile.TemporaryDirectory() as folder:
         config = _config(row, record, given, folder)
         _refuse_unasked(config, row, given)
         if 0 < (row["threads"] or 0) <= MOST_THREADS:
             torch.set_num_threads(row["threads"])
         new, pixels = _made_again(config, row, given)
-        told = _Told()
+        told = Told()
         if new["status"] != row["status"]:
             told.say("status", False, f"{row['status']} then, {new['status']} now: {one_line(str(new.get('error')))}")
         elif row["status"] == "ok":
-            _compare_images(told, given.out, row, new, pixels)
-            _compare_scores(told, row, new)
+            if wanders(row, new):
+                told.lines.append("        image and scores are not compared: on a GPU an optimisation ends elsewhere")
+            else:
+                compare_images(told, given.out, row, new, pixels)
+            compare_scores(told, row, new)
         else:
             told.say(f"status {row['status']}", True, one_line(str(row["error"])))
-        told.lines += list(_differences(row, new, record)) if not told.agrees else []
+        told.lines += list(differences(row, new, record)) if not told.agrees else []
     if new.get("stylize_s") and row["stylize_s"]:
         told.lines.append(f"stylize_s {row['stylize_s']:.4f} then, {new['stylize_s']:.4f} now")
     told.lines.append("the row was made again" if told.agrees else "the row was not made again")
@@ -143,15 +124,9 @@ def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> 
         "stylizer": settings.get("stylizer") or row["stylizer"],
         "precision": row["precision"] or settings.get("precision", "auto"),
         "weights": given.weights or then.get("weights"),
-        "device": _device_of(row),
+        "device": device_of(row),
     }  # fmt: skip
     return configs.build(values)
-
-
-def _device_of(row: dict[str, Any]) -> str:
-    """Return the kind of device that a row names; the CPU for one that none lived to name."""
-    kind = str(row["device"]).partition(":")[0]
-    return kind if kind in get_args(Device) else "cpu"
 
 
 def _refuse_unasked(config: JobConfig, row: dict[str, Any], given: Any) -> None:
@@ -206,70 +181,6 @@ def _downloads(allowed: bool) -> Iterator[None]:
             yield
         except downloads.NotDownloadedError as error:
             raise UsageError(f"the record names what is not on this machine: {error}; {TRUST} fetches it") from None
-
-
-def _recorded_picture(out: str, output_uri: str | None) -> bytes:
-    where = picture_in(out, output_uri or "")
-    if where is None:
-        raise UsageError(f"{one_line(output_uri)} is not below OUT/images")
-    look = partial(images.refuse_too_large, long_side_px=None, max_pixels=images.MAX_PIXELS)
-    return read_bytes(where, look)
-
-
-def _compare_images(told: _Told, out: str, row: dict[str, Any], new: dict[str, Any], pixels: Any) -> None:
-    if new["output_sha256"] == row["output_sha256"]:
-        told.say("image", True, "the same bytes")
-        return
-    try:
-        old = images.decode(_recorded_picture(out, row["output_uri"])).pixels
-    except (StylizeError, OSError) as error:
-        told.say("image", False, f"other bytes, and the recorded one cannot be read: {one_line(error)}")
-        return
-    if old.shape != pixels.shape:
-        told.say("image", False, f"{old.shape[1]} x {old.shape[0]} px then, {pixels.shape[1]} x {pixels.shape[0]} now")
-        return
-    if np.array_equal(old, pixels):
-        told.say("image", True, "the same pixels; what the file says beside them differs, such as versions")
-        return
-    off = np.abs(old.astype(int) - pixels.astype(int))
-    told.say("image", False, f"other bytes; values differ by {off.mean():.3f} levels on average, {off.max()} at most")
-
-
-def _compare_scores(told: _Told, row: dict[str, Any], new: dict[str, Any]) -> None:
-    for name in SCORES:
-        then, now = row.get(name), new.get(name)
-        if then is None:
-            continue
-        if now is None:
-            told.say(name, False, f"{then:.6g} then, not measured now")
-        else:
-            told.say(name, math.isclose(then, now, rel_tol=ROOM, abs_tol=1e-6), f"{then:.6g} then, {now:.6g} now")
-
-
-def _differences(row: dict[str, Any], new: dict[str, Any], record: RunRecord) -> Iterator[str]:
-    """Yield what may be why."""
-    for name in ("content_sha256", "style_sha256", "weights_sha256", "precision", "device_name", "threads",
-                 "batch_size", "perceptual_variant", "lpips_variant"):  # fmt: skip
-        if row.get(name) != new.get(name):
-            yield f"        {name}: {row.get(name)} then, {new.get(name)} now"
-    then, now = record.environment, hardware.describe()
-    if not then:
-        yield "        run.json says nothing of the environment then"
-        return
-    for name, value in _flat(then).items():
-        if (other := _flat(now).get(name)) != value:
-            yield f"        {name}: {value} then, {other} now"
-    if record.code_sha256 is not None and record.code_sha256 == hardware.code_sha256():
-        return
-    if (commit := hardware.git_commit()) != record.git_commit:
-        yield f"        git_commit: {record.git_commit} then, {commit} now"
-
-
-def _flat(facts: dict[str, Any], above: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in facts.items():
-        flat |= _flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
-    return flat
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import time
 import traceback
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from stylize.errors import UsageError
+from stylize.errors import NoDeviceError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +37,6 @@ _OUT_OF_MEMORY = (
 """In the message of a plain RuntimeError."""
 _LOST = ("CUDA error", "HIP error", "STATUS_EXECUTION_FAILED", "STATUS_INTERNAL_ERROR", "DEVICE_LOST")
 """In the message of one after which a process can no longer use its device."""
-
-
-class NoDeviceError(UsageError):
-    """torch sees no such device on this machine."""
 
 
 def available() -> str | None:
@@ -233,6 +231,24 @@ def forbid_tf32() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def uses_tf32() -> bool:
-    """Return whether this process lets CUDA's convolutions use TF32 for fp32."""
-    return torch.backends.cudnn.allow_tf32
+def facts(device: torch.device) -> dict[str, Any]:
+    """Return what a record says of an accelerator and its software; None for what is not known."""
+    cudnn: Any = torch.backends.cudnn
+    return {
+        "device": full_name(device),
+        "name": card_name(device),
+        "memory_bytes": card_bytes(device),
+        "torch": torch.__version__,
+        "runtime": torch.version.cuda or torch.version.hip or torch.version.xpu,
+        "cudnn": cudnn.version() if device.type == "cuda" else None,
+        "driver": _nvidia_driver() if device.type == "cuda" else None,
+        "tf32": bool(cudnn.allow_tf32),
+    }
+
+
+def _nvidia_driver() -> str | None:
+    try:
+        found = re.search(r"\b\d+\.\d+(\.\d+)?\b", Path("/proc/driver/nvidia/version").read_text(errors="replace"))
+    except OSError:
+        return None
+    return found[0] if found else None

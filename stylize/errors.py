@@ -3,8 +3,10 @@
 StylizeError                what every one of them is
 ├── UsageError              the call is wrong: an option, a setting, a missing folder (exit status 2)
 │   ├── WeightsError        a weights file is missing, truncated or of another network
-│   └── BadKeyError         no object of a store can be called so
+│   ├── BadKeyError         no object of a store can be called so
+│   └── NoDeviceError       torch sees no such device on this machine
 ├── CannotContinueError     the run cannot go on: disk full, OUT not writable, OUT in use (exit status 1)
+├── DeviceLostError         this process cannot use its GPU any more; another one does its work
 └── ImageError              one input cannot be used; becomes a row, never ends a run
     ├── CorruptImageError       status `corrupt`: not an image, cut short, unreadable
     └── UnsupportedImageError   status `unsupported`: an image, but one we refuse (too big, too small, ...)
@@ -33,8 +35,16 @@ class BadKeyError(UsageError):
     """No object of a store can be read or written under such a key."""
 
 
+class NoDeviceError(UsageError):
+    """torch sees no such device on this machine."""
+
+
 class CannotContinueError(StylizeError):
     """The run cannot go on; what is already written stays valid."""
+
+
+class DeviceLostError(StylizeError):
+    """This process can no longer use its accelerator; another process can."""
 
 
 class ImageError(StylizeError):

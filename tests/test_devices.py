@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from stylize import devices
-from stylize.errors import UsageError
+from stylize.errors import NoDeviceError, UsageError
 from tests.support.accelerators import GIB, Pretended, none_here
 
 
@@ -17,7 +17,7 @@ def test_without_an_accelerator_auto_is_the_cpu(monkeypatch: pytest.MonkeyPatch)
     assert (devices.available(), devices.count()) == (None, 0)
     assert devices.find("auto") == devices.find("cpu") == torch.device("cpu")
     for name in ("cuda", "cuda:0", "mps", "xpu", "accelerator"):
-        with pytest.raises(devices.NoDeviceError, match=r"sees no .* here; use cpu"):
+        with pytest.raises(NoDeviceError, match=r"sees no .* here; use cpu"):
             devices.find(name)
 
 
@@ -29,7 +29,7 @@ def test_auto_is_the_accelerator_of_whatever_kind(kind: str, monkeypatch: pytest
     assert devices.find(f"{kind}:1") == torch.device(kind, 1)
     assert devices.full_name(torch.device(kind)) == f"{kind}:0"
     for name in {f"{kind}:2", "cuda", "mps", "xpu"} - {kind}:
-        with pytest.raises(devices.NoDeviceError, match=f"it sees 2 of kind {kind}"):
+        with pytest.raises(NoDeviceError, match=f"it sees 2 of kind {kind}"):
             devices.find(name)
 
 

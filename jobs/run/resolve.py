@@ -17,7 +17,7 @@ from stylize import config as configs
 from stylize import downloads, naming
 from stylize.config import TORCHVISION, JobConfig
 from stylize.downloads import NotDownloadedError
-from stylize.errors import UsageError
+from stylize.errors import NoDeviceError, UsageError
 from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
 from stylize.tasks.output_names import OutputNames
@@ -152,7 +152,7 @@ def _check_device(job: JobConfig) -> None:
 
         try:
             devices.find(job.device_name())
-        except devices.NoDeviceError as error:
+        except NoDeviceError as error:
             why = str(error).partition(": ")[2].partition(";")[0]
             raise UsageError(f"{why}; give {cpu}, or {job.called('address')} of a cluster with GPUs") from None
 

@@ -26,7 +26,7 @@ from jobs.scheduler.task_queue import FailedTask, TaskQueue
 from jobs.scheduler.worker import BatchRunner, WorkerLocation, unpack
 from jobs.scheduler.worker_pool import SchedulerOptions, WorkerPool
 from jobs.scheduler.worker_state import GET_S, Batch, WorkerPhase, WorkerState, is_done, reason_of
-from stylize.errors import StylizeError
+from stylize.errors import DeviceLostError, StylizeError
 from stylize.results.schema import Row
 from stylize.tasks.task import Task
 
@@ -196,6 +196,9 @@ class Scheduler:
                 self._settle(worker, judge(self._detector.observe(worker, error)), error)
                 return
             else:
+                if isinstance(result, DeviceLostError):
+                    self._process_died(worker, result)
+                    return
                 # Let go of before it is kept: an interrupt in between must not leave it in both places.
                 worker.finish_front()
                 self._keep(result)
@@ -229,7 +232,7 @@ class Scheduler:
         else:
             self._node_lost(worker, verdict)
 
-    def _process_died(self, worker: WorkerState, error: RayError) -> None:
+    def _process_died(self, worker: WorkerState, error: RayError | DeviceLostError) -> None:
         reason = reason_of(error)
         unreturned = self._take_unreturned(worker)
         count = sum(len(batch.tasks) for batch in unreturned)
@@ -282,7 +285,7 @@ class Scheduler:
             except RayError:
                 result = None
             worker.batches.popleft()
-            if result is None:
+            if result is None or isinstance(result, DeviceLostError):
                 unreturned.append(batch)
             else:
                 self._keep(result)

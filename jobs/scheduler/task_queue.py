@@ -3,7 +3,8 @@
 | what happened to the worker   | tasks of its oldest batch                 | of batches behind it |
 |-------------------------------|-------------------------------------------|----------------------|
 | its runner raised an error    | several: suspicious; only one: `failed`   | are not touched      |
-| its process died              | suspicious [1]                            | suspicious           |
+| its process died, or has lost | suspicious [1]                            | suspicious           |
+| its GPU to an error           |                                           |                      |
 | it was lost with its node [2] | wait again [3]                            | wait again [3]       |
 | it took longer than timeout_s | several: suspicious; only one: `timeout`  | wait again           |
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from jobs.progress import log_format
 from stylize.config import JobConfig
-from stylize.errors import StylizeError, UsageError, WeightsError, named_message
+from stylize.errors import NoDeviceError, StylizeError, UsageError, WeightsError, named_message
 from stylize.io.files import at_hand
 from stylize.measure.hardware import node_name
 from stylize.results.schema import SCHEMA
@@ -20,6 +20,8 @@ from stylize.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
+SHARE_FOR_TENSORS = 0.9
+"""Of the fraction of a card that a worker takes. The rest is for what a process has there besides: a context, say."""
 WORKER_ENV = {
     # glibc: freed memory stays in the worker. Every image needs as much again, and getting it anew from the kernel,
     # page by page, took up to a tenth of its time.
@@ -43,11 +45,15 @@ class UnfitNodeError(StylizeError):
 
 @dataclass(frozen=True)
 class WorkerLocation:
-    """Where a worker runs: Ray's id of the node, the node's name, and the cards that the worker was given."""
+    """Where a worker runs: Ray's id of the node, the node's name, and the cards that the worker was given.
+
+    accelerator: what it computes on, its driver and libraries; None for a CPU.
+    """
 
     node_id: str
     node: str
     gpu_ids: tuple[str, ...] = ()
+    accelerator: dict[str, Any] | None = None
 
     @property
     def gpu_ids_text(self) -> str | None:
@@ -56,7 +62,7 @@ class WorkerLocation:
 
 
 class BatchRunner(Protocol):
-    """Does the work inside an actor."""
+    """Does the work inside an actor. One that uses an accelerator says so in its `accelerator`: see `devices.facts`."""
 
     def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
         """Take tasks on and return a call that waits for their rows. A StylizeError from either ends the run."""
@@ -81,18 +87,24 @@ class Worker:
         log_format.configure(self._worker_id)
         try:
             self._runner = self._make_runner(self._worker_id)
+        except NoDeviceError as error:
+            # The driver has found the call right: it is this machine whose card or driver is broken.
+            return this_location(), LoadError(str(error))
         except StylizeError as error:
             return this_location(), error
         except Exception as error:
             log.exception("the stylizer was not loaded")
             return this_location(), LoadError(named_message(error))
-        return this_location(), None
+        return replace(this_location(), accelerator=getattr(self._runner, "accelerator", None)), None
 
     def ping(self) -> None:
         """Answer, as a sign of life."""
 
     def run(self, number: int, tasks: list[Task]) -> bytes | StylizeError:
-        """Run this worker's batch `number`, counted from 0, and return its rows, packed."""
+        """Run this worker's batch `number`, counted from 0, and return its rows, packed.
+
+        An error ends the run; but for DeviceLostError, after which the driver ends this worker.
+        """
         assert self._runner is not None
         try:
             with self._turn:
@@ -147,13 +159,19 @@ class MakeRunner:
         """Load the stylizer and return a Runner with as many threads as the actor has CPUs."""
         import torch
 
+        from stylize import devices
         from stylize.measure.memory import held_bytes
         from stylize.pipeline.runner import Runner
 
         if self.check is not None:
             self.check()
         torch.set_num_threads(max(1, int(self.config.cpus)))
-        device = self.config.device_name()
+        found = devices.find(self.config.device_name())
+        device = str(found)
+        if devices.is_accelerator(found):
+            devices.forbid_tf32()
+            if self.config.gpus < 1:
+                devices.cap_memory(found, self.config.gpus * SHARE_FOR_TENSORS)
         host_before, device_before = held_bytes(device)
         stylizer = load_stylizer(self.config)
         host_after, device_after = held_bytes(device)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 CHECKPOINTS = "checkpoints"
 RESTARTS = 3
 POLL_S = 0.5
+Resources = Mapping[str, float]
+"""What a node has, as in `ray.nodes()`."""
 
 
 def scaling(config: TrainConfig) -> dict[str, Any]:
@@ -37,15 +38,26 @@ def scaling(config: TrainConfig) -> dict[str, Any]:
         raise UsageError(
             f"{config.workers} workers need as many GPUs; there are {cards}: lower workers or set --device cpu"
         )
-    key = "GPU" if use_gpu else "CPU"
-    biggest = max(nodes, key=lambda node: (node.get(key, 0), node.get("CPU", 0)))
-    shared_by = int(biggest["GPU"]) if use_gpu else math.ceil(config.workers / len(nodes))
-    cpus = config.cpus_per_worker or max(1, int(biggest.get("CPU", 1)) // max(1, shared_by))
-    if not use_gpu and sum(int(node.get("CPU", 0)) // cpus for node in nodes) < config.workers:
+    cpus = config.cpus_per_worker or _most_cpus(nodes, config.workers, use_gpu)
+    if _room(nodes, cpus, use_gpu) < config.workers:
+        beside = " and a GPU" if use_gpu else ""
         raise UsageError(
-            f"there is no room for {config.workers} workers of {cpus} CPU; lower workers or cpus_per_worker"
+            f"there is no room for {config.workers} workers of {cpus} CPU{beside}; lower workers or cpus_per_worker"
         )
     return {"num_workers": config.workers, "use_gpu": use_gpu, "resources_per_worker": {"CPU": cpus}}
+
+
+def _room(nodes: Sequence[Resources], cpus: int, use_gpu: bool) -> int:
+    """Return how many workers of so many CPUs, and a GPU each, the nodes hold."""
+    fit = ((int(node.get("CPU", 0)) // cpus, int(node.get("GPU", 0))) for node in nodes)
+    return sum(min(both) if use_gpu else both[0] for both in fit)
+
+
+def _most_cpus(nodes: Sequence[Resources], workers: int, use_gpu: bool) -> int:
+    """Return the most CPUs that all workers find room for; beside a GPU no more than its share of its machine."""
+    shares = [int(node.get("CPU", 0)) // max(1, int(node.get("GPU", 0)) if use_gpu else 1) for node in nodes]
+    fitting = (cpus for cpus in range(max(shares, default=1), 1, -1) if _room(nodes, cpus, use_gpu) >= workers)
+    return next(fitting, 1)
 
 
 class StatusActor:

@@ -40,6 +40,9 @@ def _restyle(call: Call) -> None:
         _read(artwork, options.style_resolution_px, options, whole=True) for artwork in call.artworks
     ]  # fmt: skip
     with _status(f"loading {method.name}"):
+        from stylize.devices import forbid_tf32
+
+        forbid_tf32()
         stylizer = stylizers.load(
             options.stylizer,
             device=options.device,

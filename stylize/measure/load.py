@@ -23,7 +23,7 @@ class Load:
 
 
 class MachineLoad:
-    """Reads the load between `start()` and `stop()` on `device` ("cpu", "cuda", "cuda:N").
+    """Reads the load between `start()` and `stop()` on `device` ("cpu", "cuda", "cuda:N", ...).
 
     Costs under a millisecond for a process of a hundred threads. Waiting is Linux's own account of it (schedstat), to
     the nanosecond, and the time that other virtual machines had (steal), to a hundredth of a second.
@@ -40,7 +40,7 @@ class MachineLoad:
     def stop(self) -> Load:
         """Return the load since `start()`."""
         waited, throttlings = _since(self._begun[0], _waited_s()), _since(self._begun[1], _throttlings())
-        clock = _card_mhz(self._device) if self._device.startswith("cuda") else _processors_mhz()
+        clock = _processors_mhz() if self._device == "cpu" else _card_mhz(self._device)
         return Load(waited, clock, None if throttlings is None else throttlings > 0)
 
 
@@ -83,7 +83,7 @@ def _card_mhz(device: str) -> float | None:
     import torch
 
     try:
-        return float(torch.cuda.clock_rate(device))
+        return float(torch.get_device_module(torch.device(device)).clock_rate(device))
     except (ImportError, RuntimeError, ValueError, AssertionError, AttributeError):  # without nvidia-ml-py, say
         return None
 

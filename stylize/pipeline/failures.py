@@ -13,6 +13,7 @@ from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import (
     CannotContinueError,
+    DeviceLostError,
     ImageError,
     StylizeError,
     WeightsError,
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
     from stylize.pipeline.in_flight import InFlight
 
 log = logging.getLogger(__name__)
-
-
-class DeviceLostError(StylizeError):
-    """This process can no longer use its accelerator: another one has to do the work."""
 
 
 class NotFiniteError(StylizeError):

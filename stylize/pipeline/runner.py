@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
+from stylize import devices
 from stylize.config import JobConfig
 from stylize.measure.hardware import device_name, node_name
 from stylize.measure.memory import held_bytes
@@ -56,7 +57,9 @@ class Runner:
         scorer = Scorer(config, str(stylizer.device))
         scorer_bytes = None if held is None else max(0, (held_bytes()[0] or 0) - held)
         styles = StyleCache(config, stylizer, scorer.style_features)
-        columns = _run_columns(config, run_id, str(stylizer.device)) | {
+        self.accelerator = devices.facts(stylizer.device) if devices.is_accelerator(stylizer.device) else None
+        """What it computes on, for the record; None for a CPU."""
+        columns = _run_columns(config, run_id, devices.full_name(stylizer.device)) | {
             "worker_id": worker_id,
             "gpu_ids": gpu_ids,
             "model_host_bytes": model_bytes[0],
@@ -77,7 +80,7 @@ class Runner:
     def run(self, tasks: list[Task]) -> pa.RecordBatch:
         """Return a row for each task, in order; stages overlap unless `measure_mode` is isolated.
 
-        Raises CannotContinueError when results can no longer be written.
+        Raises CannotContinueError when results can no longer be written, DeviceLostError when none can be made here.
         """
         return self.submit(tasks)()
 
@@ -95,7 +98,11 @@ class Runner:
     def run_one(self, task: Task) -> Row:
         """Return one task's row, nothing overlapping."""
         item = self._read.run(task)
-        self._stylize.run([item])
+        if self.accelerator is None:
+            self._stylize.run([item])
+        else:
+            # In one lasting thread: CUDA's libraries keep plans for each thread that calls them, and for good.
+            self._device_thread.submit(self._stylize.run, [item]).result()
         return self._finish.run(item)
 
     def close(self, wait: bool = False) -> None:

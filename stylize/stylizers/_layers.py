@@ -29,10 +29,16 @@ def normalize(x: Tensor, gain: Tensor, shift: Tensor, correction: int = 0, phase
 
     phases: this many neighbouring channels share their statistics.
     """
-    if x.dtype != torch.float32:
-        return _normalize_half(x, gain, shift, correction, phases)
+    # For a batch on an accelerator, image by image would be hundreds of small launches.
+    if x.dtype == torch.float32 or (len(x) > 1 and x.device.type != "cpu"):
+        return normalize_in_fp32(x, gain, shift, correction, phases)
+    return _normalize_half(x, gain, shift, correction, phases)
+
+
+def normalize_in_fp32(x: Tensor, gain: Tensor, shift: Tensor, correction: int = 0, phases: int = 1) -> Tensor:
+    """As `normalize`, in fp32 whatever `x` is, and returned as `x` is."""
     centred, _, var = _centred(x, correction, phases)
-    return torch.addcmul(shift, centred, gain * torch.rsqrt(var + EPS))
+    return torch.addcmul(shift, centred, gain * torch.rsqrt(var + EPS)).to(x.dtype)
 
 
 def _normalize_half(x: Tensor, gain: Tensor, shift: Tensor, correction: int, phases: int) -> Tensor:

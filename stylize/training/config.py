@@ -88,7 +88,7 @@ class TrainConfig(BaseModel):
         "auto", description="where the networks run; auto: cuda where there is one"
     )
     cpus_per_worker: int | None = Field(
-        None, ge=1, description="CPUs of each worker; none: an even share of those of the biggest machine"
+        None, ge=1, description="CPUs of each worker; none: the most that all find room for"
     )
     loaders: int | None = Field(
         None, ge=1, description="threads of a worker that read photos, and as many for artworks; none: chosen"

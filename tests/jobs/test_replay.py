@@ -6,12 +6,15 @@ import json
 import socket
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from jobs import replay
+from jobs.scheduler.worker import load_stylizer
 from stylize import config as configs
 from stylize import images, load
+from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.measure.hardware import describe
 from stylize.pipeline.runner import Runner
@@ -129,6 +132,45 @@ def changed(out: Path, task_id: str, **values: object) -> None:
     (part,) = (out / "rows").glob("*.parquet")
     rows = [one | values if one["task_id"] == task_id else one for one in read_rows(out).to_pylist()]
     pq.write_table(pq.read_table(part).from_pylist(rows, schema=pq.read_schema(part)), part)
+
+
+def _off_by(out: Path, levels: int, **values: object) -> str:
+    """Change a row's picture by so many levels here and there, and what the row says; return its task_id."""
+    row = a_row(out)
+    path = Path(row["output_uri"])
+    pixels = images.decode(path.read_bytes()).pixels.copy()
+    pixels[::8, ::8] = np.where(pixels[::8, ::8] > 128, pixels[::8, ::8] - levels, pixels[::8, ::8] + levels)
+    png = images.encode(pixels, "png", 95)
+    path.write_bytes(png)
+    changed(out, row["task_id"], output_sha256="0" * 64, **values)
+    return row["task_id"]
+
+
+@pytest.mark.parametrize(("levels", "batch_size", "agrees"), [(1, 1, False), (1, 4, True), (5, 4, False)])
+def test_a_row_of_a_batch_may_differ_by_rounding(
+    levels: int, batch_size: int, agrees: bool, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task_id = _off_by(out, levels, batch_size=batch_size)
+    assert main([str(out), task_id]) == (0 if agrees else 3)
+    assert ("are allowed in a batch" in capsys.readouterr().out) == agrees
+
+
+def test_an_optimisation_on_an_accelerator_is_held_to_its_losses_alone(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task_id = _off_by(out, 90, device="cuda:0", iterations=5, ssim=0.1)
+    with pytest.raises(UsageError, match="torch sees no"):
+        main([str(out), task_id])
+    monkeypatch.setattr(replay, "load_stylizer", lambda config: load_stylizer(on_the_cpu(config)))
+    assert main([str(out), task_id]) == 0
+    assert "image and scores are not compared" in capsys.readouterr().out
+    changed(out, task_id, content_loss=1.0)
+    assert main([str(out), task_id]) == 3
+    assert "content_loss: 1 then, not measured now" in capsys.readouterr().out
+
+
+def on_the_cpu(config: JobConfig) -> JobConfig:
+    return config.model_copy(update={"device": "cpu"})
 
 
 def test_what_a_row_names_outside_of_out_is_asked_for(out: Path, tmp_path: Path) -> None:

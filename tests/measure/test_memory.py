@@ -9,6 +9,7 @@ import pytest
 
 from stylize.measure import memory
 from stylize.measure.memory import PeakMemory
+from tests.support.accelerators import Pretended
 
 MB = 1_000_000
 BLOCK_BYTES = 200 * MB
@@ -102,3 +103,13 @@ def test_a_tensor_that_was_freed_again_is_in_the_device_peak() -> None:
     assert peak.device_peak_reserved_bytes is not None
     assert 0.95 * BLOCK_BYTES < peak.device_peak_allocated_bytes - before < 1.2 * BLOCK_BYTES
     assert peak.device_peak_reserved_bytes >= peak.device_peak_allocated_bytes
+
+
+def test_an_accelerators_peaks_are_what_its_allocator_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = Pretended(stats={"allocated_bytes.all.current": 5, "allocated_bytes.all.peak": 5}).put(monkeypatch)
+    meter = PeakMemory("cuda")
+    meter.start()
+    card.stats = {"allocated_bytes.all.peak": 12, "reserved_bytes.all.peak": 20}
+    peak = meter.stop()
+    assert (peak.device_peak_allocated_bytes, peak.device_peak_reserved_bytes, peak.image_device_bytes) == (12, 20, 7)
+    assert card.calls == ["reset_peak_memory_stats"]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from stylize.stylizers._folded import Conv9, Mode, Pointwise, UpConv, mirror
-from stylize.stylizers._layers import normalize
+from stylize.stylizers._layers import normalize, normalize_in_fp32
 
 SIZES = [(8, 8), (5, 7), (6, 3), (9, 4)]
 
@@ -84,3 +84,13 @@ def test_normalization_divides_by_the_pixels_less_the_correction(
     expected = (x - mean) / (var + 1e-5).sqrt() * gain + shift
     result = normalize(x.to(dtype), gain, shift, correction).float()
     torch.testing.assert_close(result, expected, atol=near, rtol=near)
+
+
+@pytest.mark.parametrize("phases", [1, 4])
+def test_a_batch_is_normalized_together_as_its_images_one_by_one(phases: int) -> None:
+    x = (torch.randn(3, 8, 16, 12) * 3 + 2).bfloat16()
+    gain, shift = (torch.randn(3, 8, 1, 1) for _ in range(2))
+    together = normalize_in_fp32(x, gain, shift, 1, phases)
+    assert together.dtype == x.dtype
+    alone = [normalize(x[k : k + 1].float(), gain[k : k + 1], shift[k : k + 1], 1, phases) for k in range(3)]
+    torch.testing.assert_close(together.float(), torch.cat(alone), atol=0.03, rtol=0.01)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from jobs.scheduler.worker import UnfitNodeError
-from stylize.errors import UsageError
+from stylize.errors import DeviceLostError, UsageError
 from stylize.results.schema import Row, to_batch
 from stylize.tasks.task import Input, Pair, Task
 
@@ -25,7 +25,8 @@ def task(number: int, action: str = "ok") -> Task:
     """A task that does `action`: ok, exit, hang, raise, sleep, wait for a file, or one of those with a folder below.
 
     beside FOLDER: leaves a file there for as long as it runs. alone FOLDER: ends its worker unless it is the only one.
-    sign FOLDER: leaves a file named after its process.
+    sign FOLDER: leaves a file named after its process. lose: the worker has lost its GPU from here on. lose FILE: the
+    first time only, when the file is not there yet.
     """
     uri = f"{number}:{action}"
     return Task(hashlib.sha256(uri.encode()).hexdigest(), Pair(Input(uri, "1:1", None), STYLE), f"{number}.jpg")
@@ -59,6 +60,7 @@ class Scripted:
 
     def __init__(self, worker_id: str) -> None:
         self.worker_id = worker_id
+        self.lost_its_device = False
 
     def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
         """One `ok` row for each task that comes through."""
@@ -71,6 +73,12 @@ class Scripted:
 
     def _do(self, action: str) -> None:
         word, _, value = action.partition(" ")
+        if word == "lose" and not (value and Path(value).exists()):
+            if value:
+                Path(value).touch()
+            self.lost_its_device = True
+        if self.lost_its_device:
+            raise DeviceLostError("AcceleratorError: CUDA error: an illegal memory access was encountered")
         if word == "exit":
             os._exit(1)
         elif word == "hang":

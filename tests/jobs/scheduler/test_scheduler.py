@@ -131,6 +131,14 @@ def test_tasks_that_end_their_worker_are_crashed_and_no_others_are() -> None:
     assert all("died" in row["error"] and "\n" not in row["error"] for row in crashed)
 
 
+def test_a_lost_gpu_ends_its_worker_and_only_the_task_that_loses_it_again(tmp_path: Path) -> None:
+    losing = {3: "lose", 20: f"lose {tmp_path / 'once'}"}
+    rows = run(tasks(losing.get(n, "sleep 0.02") for n in range(40)))
+    assert statuses(rows) == {"crashed": [3], "ok": [n for n in range(40) if n != 3]}
+    (crashed,) = (row for row in rows if row["status"] == "crashed")
+    assert "CUDA error: an illegal memory access" in crashed["error"]
+
+
 def test_a_crash_within_a_batch_of_many_costs_no_neighbour() -> None:
     bad = {1500, 1501, 2600}
     by_status = statuses(run(tasks("exit" if n in bad else "ok" for n in range(3000))))

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
 
-from jobs.scheduler.worker import Worker, pack, unpack
-from stylize.errors import StylizeError
+from jobs.scheduler.worker import LoadError, Worker, pack, unpack
+from stylize.errors import NoDeviceError, StylizeError
 from stylize.results.schema import SCHEMA, to_batch
 from stylize.tasks.task import Task
 from tests.support.scripted_workers import row, task
@@ -48,6 +49,23 @@ def test_a_batch_that_is_refused_does_not_hold_up_the_next() -> None:
     result = worker.run(1, [task(1)])
     assert not isinstance(result, StylizeError)
     assert unpack(result).column("status").to_pylist() == ["ok"]
+
+
+def test_a_machine_whose_card_is_not_seen_is_no_fault_of_the_call() -> None:
+    def refuses(worker_id: str) -> Recording:
+        raise NoDeviceError("device cuda: torch sees no cuda device here")
+
+    problem = Worker(refuses, "worker-1").start()[1]
+    assert isinstance(problem, LoadError)
+    assert "no cuda device" in str(problem)
+
+
+def test_what_the_runner_computes_on_is_told_with_the_place() -> None:
+    class OnCard(Recording):
+        accelerator: ClassVar[dict[str, Any]] = {"device": "cuda:0"}
+
+    assert Worker(OnCard, "worker-1").start()[0].accelerator == {"device": "cuda:0"}
+    assert Worker(Recording, "worker-1").start()[0].accelerator is None
 
 
 def test_a_batch_comes_out_of_its_packing_as_it_went_in() -> None:

@@ -1,0 +1,130 @@
+"""Whether a row that was made again agrees with the recorded one: its image, its scores, and if not, what differs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, get_args
+
+import numpy as np
+
+from stylize import images
+from stylize.config import Device
+from stylize.errors import StylizeError, UsageError, one_line
+from stylize.io.files import read_bytes
+from stylize.measure import hardware
+from stylize.results.pictures import picture_in
+from stylize.results.run_record import RunRecord
+
+LOSSES = ("content_loss", "style_loss", "variation_loss")
+SCORES = (
+    "ssim", "content_distance", "gram_distance", "moments_distance", "lpips", *LOSSES, "output_edge_density",
+    "output_colourfulness", "output_entropy_bits",
+)  # fmt: skip
+ROOM = 1e-3
+"""Scores that differ by less, relative to the recorded one, agree: another processor sums in another order."""
+NEAR_LEVELS, NEAR_MEAN, NEAR_ROOM = 2, 0.1, 1e-2
+"""Levels of 255 by which pictures may differ, at most and on average, and their scores, relative to the recorded one,
+where kernels may have added in another order: in a batch then and alone now, or on an accelerator."""
+LOSS_ROOM = 0.1
+"""By how much an optimisation's losses may differ on an accelerator, where it ends elsewhere each time."""
+
+
+@dataclass
+class Told:
+    """What is to be said, and whether the rows agree."""
+
+    lines: list[str] = field(default_factory=list)
+    agrees: bool = True
+
+    def say(self, what: str, same: bool, detail: str = "") -> None:
+        """Add a line about one thing."""
+        self.agrees &= same
+        self.lines.append(f"{'same' if same else 'DIFFERS':<8}{what}{': ' + detail if detail else ''}")
+
+
+def device_of(row: dict[str, Any]) -> str:
+    """Return the kind of device that a row names; the CPU for one that none lived to name."""
+    kind = str(row["device"]).partition(":")[0]
+    return kind if kind in get_args(Device) else "cpu"
+
+
+def _recorded_picture(out: str, output_uri: str | None) -> bytes:
+    where = picture_in(out, output_uri or "")
+    if where is None:
+        raise UsageError(f"{one_line(output_uri)} is not below OUT/images")
+    look = partial(images.refuse_too_large, long_side_px=None, max_pixels=images.MAX_PIXELS)
+    return read_bytes(where, look)
+
+
+def compare_images(told: Told, out: str, row: dict[str, Any], new: dict[str, Any], pixels: Any) -> None:
+    if new["output_sha256"] == row["output_sha256"]:
+        told.say("image", True, "the same bytes")
+        return
+    try:
+        old = images.decode(_recorded_picture(out, row["output_uri"])).pixels
+    except (StylizeError, OSError) as error:
+        told.say("image", False, f"other bytes, and the recorded one cannot be read: {one_line(error)}")
+        return
+    if old.shape != pixels.shape:
+        told.say("image", False, f"{old.shape[1]} x {old.shape[0]} px then, {pixels.shape[1]} x {pixels.shape[0]} now")
+        return
+    if np.array_equal(old, pixels):
+        told.say("image", True, "the same pixels; what the file says beside them differs, such as versions")
+        return
+    off = np.abs(old.astype(int) - pixels.astype(int))
+    near = _adds_in_another_order(row, new) and off.max() <= NEAR_LEVELS and off.mean() <= NEAR_MEAN
+    allowed = f"; {NEAR_LEVELS} and {NEAR_MEAN} are allowed in a batch or on an accelerator" if near else ""
+    differ = f"values differ by {off.mean():.3f} levels on average, {off.max()} at most{allowed}"
+    told.say("image", bool(near), f"other bytes; {differ}")
+
+
+def _adds_in_another_order(row: dict[str, Any], new: dict[str, Any]) -> bool:
+    batched = any((one["batch_size"] or 1) > 1 for one in (row, new))
+    return batched or any(device_of(one) != "cpu" for one in (row, new))
+
+
+def wanders(row: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Return whether a picture was optimised on an accelerator, which amplifies the last digit of sums in any order."""
+    return row["iterations"] is not None and any(device_of(one) != "cpu" for one in (row, new))
+
+
+def compare_scores(told: Told, row: dict[str, Any], new: dict[str, Any]) -> None:
+    wandered = wanders(row, new)
+    room = LOSS_ROOM if wandered else NEAR_ROOM if _adds_in_another_order(row, new) else ROOM
+    for name in LOSSES if wandered else SCORES:
+        then, now = row.get(name), new.get(name)
+        if then is None:
+            continue
+        if now is None:
+            told.say(name, False, f"{then:.6g} then, not measured now")
+        else:
+            told.say(name, math.isclose(then, now, rel_tol=room, abs_tol=1e-6), f"{then:.6g} then, {now:.6g} now")
+
+
+def differences(row: dict[str, Any], new: dict[str, Any], record: RunRecord) -> Iterator[str]:
+    """Yield what may be why."""
+    for name in ("content_sha256", "style_sha256", "weights_sha256", "precision", "device_name", "threads",
+                 "batch_size", "perceptual_variant", "lpips_variant"):  # fmt: skip
+        if row.get(name) != new.get(name):
+            yield f"        {name}: {row.get(name)} then, {new.get(name)} now"
+    then, now = record.environment, hardware.describe()
+    if not then:
+        yield "        run.json says nothing of the environment then"
+        return
+    for name, value in _flat(then).items():
+        if (other := _flat(now).get(name)) != value:
+            yield f"        {name}: {value} then, {other} now"
+    if record.code_sha256 is not None and record.code_sha256 == hardware.code_sha256():
+        return
+    if (commit := hardware.git_commit()) != record.git_commit:
+        yield f"        git_commit: {record.git_commit} then, {commit} now"
+
+
+def _flat(facts: dict[str, Any], above: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in facts.items():
+        flat |= _flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
+    return flat
