@@ -32,7 +32,7 @@ from stylize.results.settings_json import read_settings, read_uris, read_weights
 from stylize.tasks.task import Input, Pair, Task
 from stylize.terminal import say
 
-_OF_RESULT = ("perceptual", "lpips", "max_pixels", "cpus_per_actor")
+_OF_RESULT = ("perceptual", "lpips", "scores", "max_pixels", "cpus_per_actor")
 _OF_ROW = ("seed", "resolution_px", "style_resolution_px", "format", "quality", "strip")
 MOST_THREADS = 512
 """More are no machine's, and would be started."""

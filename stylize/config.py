@@ -28,7 +28,7 @@ GROUPS: Groups = {
     "workers": (
         "actors", "cpus_per_actor", "gpus_per_actor", "io_threads", "batch_size", "timeout_s", "retries", "address",
     ),
-    "measuring": ("measure_mode", "warmup_images", "perceptual", "lpips"),
+    "measuring": ("measure_mode", "warmup_images", "perceptual", "lpips", "scores"),
 }  # fmt: skip
 """In what order and under which titles the settings stand in the help."""
 
@@ -149,6 +149,11 @@ class JobConfig(BaseModel):
     lpips: Literal["none", "alex", "vgg", "squeeze"] = Field(
         "none", description="network of the lpips column; needs torchmetrics and torchvision's weights"
     )
+    scores: Annotated[tuple[Literal["cfsd", "ssim_uniform", "flicker"], ...], Metavar("NAME")] = Field(
+        (),
+        description="columns that are measured only where asked for, as each takes time: cfsd (needs perceptual), "
+        "ssim_uniform, flicker (restyles once more); may be repeated",
+    )
     address: Annotated[str, Metavar("HOST:PORT")] | None = Field(
         None, description="Ray cluster to use; none: the one RAY_ADDRESS names, else a Ray of its own"
     )
@@ -173,7 +178,7 @@ class JobConfig(BaseModel):
         except UsageError as error:
             raise UsageError(f"{as_given(info.field_name, info.context)}: {error}") from None
 
-    @field_validator("include", "exclude", mode="before")
+    @field_validator("include", "exclude", "scores", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
@@ -224,6 +229,12 @@ class JobConfig(BaseModel):
             raise ValueError("give CONTENT STYLES OUT, or --manifest FILE and OUT")
         if self.manifest is not None and (self.content is not None or self.styles is not None):
             raise ValueError("give CONTENT and STYLES, or --manifest FILE, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _features(self) -> JobConfig:
+        if "cfsd" in self.scores and self.perceptual is None:
+            raise ValueError("cfsd compares features of VGG19: give perceptual, too")
         return self
 
     def called(self, name: str) -> str:

@@ -20,8 +20,8 @@ from stylize.results.run_record import RunRecord
 
 LOSSES = ("content_loss", "style_loss", "variation_loss")
 SCORES = (
-    "ssim", "content_distance", "gram_distance", "moments_distance", "lpips", *LOSSES, "output_edge_density",
-    "output_colourfulness", "output_entropy_bits",
+    "ssim", "ssim_uniform", "content_distance", "gram_distance", "moments_distance", "cfsd", "lpips", "flicker",
+    *LOSSES, "output_edge_density", "output_colourfulness", "output_entropy_bits",
 )  # fmt: skip
 ROOM = 1e-3
 """Scores that differ by less, relative to the recorded one, agree: another processor sums in another order."""

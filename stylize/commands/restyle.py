@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from stylize import cli, stylizers
 from stylize.commands.call import FORMATS, Call, Options, parse
 from stylize.errors import CannotContinueError, ImageError, UnsupportedImageError, UsageError, one_line
-from stylize.images import Decoded, MadeBy, Pixels, decode_safely, encode, refuse_too_large
+from stylize.images import Decoded, MadeBy, Pixels, decode, decode_safely, encode, refuse_too_large
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 from stylize.terminal import say
 
@@ -56,8 +56,9 @@ def _restyle(call: Call) -> None:
     with writing(call.result):
         made_by = _made_by(stylizer, call, weights_sha256, content_sha256, [sha256 for _, sha256 in artworks])
         format = FORMATS[call.result.suffix.lower()]
-        write_atomic(call.result, encode(result, format, options.quality, carried=decoded.carried, made_by=made_by))
-    _report(call.result, stylizer, photo, result, seconds)
+        data = encode(result, format, options.quality, carried=decoded.carried, made_by=made_by)
+        write_atomic(call.result, data)
+    _report(call.result, stylizer, photo, decode(data, max_pixels=result.size).pixels, seconds)
 
 
 def _check_artworks(method: type[Stylizer], call: Call) -> None:

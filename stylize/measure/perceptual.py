@@ -15,6 +15,9 @@ from stylize.backbones import load_backbone
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu4_1"
+STRUCTURE_LAYER = "relu3_1"
+_PLACES_AT_ONCE = 2**23
+"""Of the similarities that `structural_distance` looks at: at 512 px there are 268 million."""
 
 
 def mean_std(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,12 +70,40 @@ class Perceptual:
 
     def features(self, image: Tensor) -> tuple[Tensor, StyleFeatures]:
         """Return features at CONTENT_LAYER, (1, 512, H / 8, W / 8), and those that tell one style from another."""
+        layers = self.layers(image)
+        with torch.inference_mode():
+            return layers[CONTENT_LAYER], StyleFeatures.of(layers)
+
+    def layers(self, image: Tensor) -> dict[str, Tensor]:
+        """Return features (1, C, H, W) by layer: STYLE_LAYERS, the others above among them."""
         with torch.inference_mode():
             batch = image[None].to(self._device, memory_format=torch.channels_last)
-            layers = self._vgg(batch)
-            return layers[CONTENT_LAYER], StyleFeatures.of(layers)
+            features: dict[str, Tensor] = self._vgg(batch)
+            return features
 
 
 def content_distance(ours: Tensor, theirs: Tensor) -> float:
     """Return the mean square difference of features of one shape (Johnson et al. 2016, equation 2)."""
     return float((ours - theirs).square().mean())
+
+
+def structural_distance(ours: Tensor, theirs: Tensor) -> float:
+    """Return how far features at STRUCTURE_LAYER, (1, C, H, W), are from theirs in which places are alike: the CFSD.
+
+    Content feature structural distance (Chung et al. 2024, Style Injection in Diffusion, section 5), as its authors
+    compute it: every place's similarities to all places, softmax over inner products of features over C, and the
+    Kullback-Leibler divergences from theirs, summed over places. 0 if identical; it grows with H x W.
+    """
+    channels = ours.shape[1]
+    ours, theirs = ((one[0].float().flatten(1) / channels).T.contiguous() for one in (ours, theirs))
+    places = len(ours)
+    total = 0.0
+    for start in range(0, places, step := max(1, _PLACES_AT_ONCE // places)):
+        own, other = (one[start : start + step] @ one.T for one in (ours, theirs))
+        own, other = (one.sub_(one.amax(1, keepdim=True)) for one in (own, other))
+        weights = other.exp()
+        # Places may be nearly alike: sums in double precision, as logarithms of single shares would lose what differs.
+        own_sum, other_sum = (one.sum(1, dtype=torch.float64) for one in (own.exp(), weights))
+        apart = weights.mul_(other.sub_(own)).sum(1, dtype=torch.float64)
+        total += float((apart / other_sum - (other_sum / own_sum).log()).sum())
+    return total

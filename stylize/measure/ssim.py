@@ -31,6 +31,8 @@ Image = npt.NDArray[np.uint8]
 WINDOW_PX = 11
 """Width of the Gaussian window: sigma 1.5 cut at 3.5 sigma, as scikit-image cuts it."""
 
+UNIFORM_WINDOW_PX = 7
+
 _SIGMA = 1.5
 _HALO = WINDOW_PX - 1
 _LANES = 16
@@ -64,6 +66,18 @@ def ssim(a: Image, b: Image) -> float | None:
     with torch.inference_mode(), torch.autocast("cpu", enabled=False), _this_thread_alone():
         total = sum(_strip_sum(a[:, x0 : x1 + _HALO], b[:, x0 : x1 + _HALO]) for x0, x1 in pairwise(edges))
     return float(total / ((height - _HALO) * columns * 3))
+
+
+def ssim_uniform(a: Image, b: Image) -> float | None:
+    """Return the mean SSIM of two (H, W, 3) uint8 images as scikit-image's defaults give it, which most papers publish.
+
+    A uniform 7x7 window and sample covariances. None where a side is under 7 px.
+    """
+    from skimage.metrics import structural_similarity
+
+    if min(a.shape[:2]) < UNIFORM_WINDOW_PX:
+        return None
+    return float(structural_similarity(a, b, channel_axis=2, data_range=255))
 
 
 def _strip_sum(a: Image, b: Image) -> float:

@@ -1,4 +1,4 @@
-"""The last stage: score a result, encode it and put it in place."""
+"""The last stage: encode a result, score what its file shows, and put it in place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import time
 
 from stylize.config import JobConfig
-from stylize.images import encode
+from stylize.images import decode, encode
 from stylize.io.files import Folder
 from stylize.measure.memory import PeakMemory
 from stylize.pipeline.failures import FailureHandler
@@ -35,15 +35,24 @@ class FinishStage:
         """End a task: return its row, whole, whatever became of it."""
         if not item.failed:
             with self._failures.handled(item):
-                self._score(item)
-                self._write(item)
+                data = self._encode(item)
+                self._score(item, data)
+                self._write(item, data)
         item.row["total_s"] = time.perf_counter() - item.began_s
         if item.failed:
             item.row.update(output_uri=None, output_sha256=None)
         item.drop_pictures()
         return item.row
 
-    def _score(self, item: InFlight) -> None:
+    def _encode(self, item: InFlight) -> bytes:
+        assert item.result is not None
+        start = time.perf_counter()
+        config, made_by = self._config, row_made_by(item.row)
+        data = encode(item.result, config.format, config.quality, carried=item.carried, made_by=made_by)
+        item.row["encode_s"] = time.perf_counter() - start
+        return data
+
+    def _score(self, item: InFlight, data: bytes) -> None:
         assert item.result is not None
         assert item.content is not None
         assert item.style is not None
@@ -51,18 +60,18 @@ class FinishStage:
         if self._scorer is not None:
             if self._peak is not None:
                 self._peak.start()
-            item.row |= self._scorer.score(item.content, item.row["content_sha256"], item.result, item.style.features)
+            seen = item.result if self._is_kept_whole(item) else decode(data, max_pixels=item.result.size).pixels
+            item.row |= self._scorer.score(item.content, item.row["content_sha256"], seen, item.style.features)
             if self._peak is not None:
                 item.row["score_peak_rss_bytes"] = self._peak.stop().host_peak_rss_bytes
         item.row["score_s"] = time.perf_counter() - start
 
-    def _write(self, item: InFlight) -> None:
+    def _is_kept_whole(self, item: InFlight) -> bool:
+        """Return whether the file's pixels are the result's, so that it need not be decoded to see what it shows."""
+        return self._config.format == "png" and (item.carried is None or item.carried.alpha is None)
+
+    def _write(self, item: InFlight, data: bytes) -> None:
         row = item.row
-        assert item.result is not None
-        start = time.perf_counter()
-        made_by = row_made_by(row)
-        data = encode(item.result, self._config.format, self._config.quality, carried=item.carried, made_by=made_by)
-        row["encode_s"] = time.perf_counter() - start
         start = time.perf_counter()
         name = f"images/{item.task.output_name}"
         self._out.write(name, data, guard=self._fence)

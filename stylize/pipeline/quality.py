@@ -19,8 +19,15 @@ from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError, WeightsError, message_of
 from stylize.images import Pixels
 from stylize.io.files import at_hand
-from stylize.measure.perceptual import Perceptual, StyleFeatures, content_distance
-from stylize.measure.ssim import ssim
+from stylize.measure.perceptual import (
+    CONTENT_LAYER,
+    STRUCTURE_LAYER,
+    Perceptual,
+    StyleFeatures,
+    content_distance,
+    structural_distance,
+)
+from stylize.measure.ssim import ssim, ssim_uniform
 from stylize.measure.statistics import Statistics, statistics
 from stylize.results.schema import Row
 from stylize.stylizers.base import to_tensor
@@ -41,6 +48,7 @@ class Scorer:
         self._device = torch.device(device)
         self._vgg19: Perceptual | None = None
         self._lpips: Any = None
+        self._asked = config.scores
         self._columns: Row = {}
         if config.perceptual is not None:
             path = None if config.perceptual == TORCHVISION else at_hand(config.perceptual)
@@ -61,25 +69,36 @@ class Scorer:
             return self._vgg19.features(self._shrunk(artwork))[1]
 
     def score(self, content: Pixels, content_sha256: str, result: Pixels, style: StyleFeatures | None) -> Row:
-        """Return the columns of one result; what could not be measured is left out."""
+        """Return the columns of one result; what could not be measured is left out.
+
+        `result` is what the file holds: of a lossy format not what was encoded.
+        """
         row: Row = dict(self._columns)
         if content.shape == result.shape:
             row["ssim"] = ssim(content, result)
+            if "ssim_uniform" in self._asked:
+                row["ssim_uniform"] = ssim_uniform(content, result)
         for prefix, values in (("content", self._statistics(content, content_sha256)), ("output", statistics(result))):
             row |= {f"{prefix}_{name}": value for name, value in values._asdict().items()}
         if min(result.shape[:2]) < LEAST_PX or content.shape != result.shape:
             return row
         with self._one_pass, torch.inference_mode():
             if self._vgg19 is not None:
-                of_result, ours = self._vgg19.features(self._shrunk(result))
-                of_content, _ = self._vgg19.features(self._shrunk(content))
-                row["content_distance"] = content_distance(of_result, of_content)
-                if style is not None:
-                    row["gram_distance"] = sum(ours.gram_distance(style).values())
-                    row["moments_distance"] = sum(ours.moments_distance(style).values())
+                row |= self._distances(self._vgg19, content, result, style)
             if self._lpips is not None:
                 pair = (self._shrunk(pixels)[None] for pixels in (result, content))
                 row["lpips"] = float(self._lpips(*pair))
+        return row
+
+    def _distances(self, vgg19: Perceptual, content: Pixels, result: Pixels, style: StyleFeatures | None) -> Row:
+        of_result, of_content = (vgg19.layers(self._shrunk(pixels)) for pixels in (result, content))
+        row: Row = {"content_distance": content_distance(of_result[CONTENT_LAYER], of_content[CONTENT_LAYER])}
+        if "cfsd" in self._asked:
+            row["cfsd"] = structural_distance(of_result[STRUCTURE_LAYER], of_content[STRUCTURE_LAYER])
+        if style is not None:
+            ours = StyleFeatures.of(of_result)
+            row["gram_distance"] = sum(ours.gram_distance(style).values())
+            row["moments_distance"] = sum(ours.moments_distance(style).values())
         return row
 
     def _shrunk(self, pixels: Pixels) -> Tensor:

@@ -15,6 +15,7 @@ from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import UnsupportedImageError
 from stylize.measure.clock import timed
+from stylize.measure.flicker import flicker
 from stylize.measure.load import MachineLoad
 from stylize.measure.memory import PeakMemory, exact_peaks
 from stylize.pipeline.failures import FailureHandler, NotFiniteError
@@ -95,10 +96,12 @@ class StylizeStage:
             if self._stylizer.weights_sha256 != RANDOM:
                 shared |= stylizer.outcome()
             shared |= {"warmup": warmup, "stylize_s": clock.seconds / len(items), "batch_size": len(items)}
-            for item, image in zip(items, images, strict=True):
+            for item, content, image in zip(items, contents, images, strict=True):
                 item.row.update(shared)
                 with self._failures.handled(item):
                     _take(item, image)
+                    if "flicker" in self._config.scores and self._stylizer.weights_sha256 != RANDOM:
+                        item.row["flicker"] = flicker(lambda photo: stylizer.stylize(photo, code), content, image)
 
     def _measured_alone(self, stylizer: Stylizer, content: Tensor, code: Any) -> Row:
         """Measure an isolated image's memory, in a call of its own, as exactly it is slow; leave all warm for the next.

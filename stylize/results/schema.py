@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "8"
+SCHEMA_VERSION = "9"
 KEY_BYTES = 16
 STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
 
@@ -83,12 +83,15 @@ COLUMNS: tuple[Column, ...] = (
     Column("clock_mhz", _float, "MHz", "clock of processors or card behind the call, isolated; null if not told"),
     Column("throttled", _bool, "", "heat or a quota slowed processors during the call, isolated; null if not told"),
     Column("ssim", _float, "", "result against photo, 1 is identical (Wang et al. 2004)"),
+    Column("ssim_uniform", _float, "", "SSIM with a 7x7 uniform window, scikit-image's default; where asked for"),
     Column("content_distance", _float, "", "mean square distance of relu4_1 features from the photo's, 512 px at most"),
     Column("gram_distance", _float, "", "Gram matrices' distance from the artwork's at relu1_1 to relu4_1, 512 px too"),
     Column("moments_distance", _float, "", "feature means' and deviations' distance from the artwork's, same layers"),
-    Column("perceptual_variant", _text, "", "whose features the three above are: network and weights' sha256"),
+    Column("cfsd", _float, "", "content feature structural distance (Chung et al. 2024), 512 px too; where asked for"),
+    Column("perceptual_variant", _text, "", "whose features the four above are: network and weights' sha256"),
     Column("lpips", _float, "", "distance from the photo at 512 px at most, 0 is identical (Zhang et al. 2018)"),
     Column("lpips_variant", _text, "", "backbone and program behind lpips"),
+    Column("flicker", _float, "levels", "mean change, 0 to 255, where the photo moves by 1 px; where asked for"),
     Column("content_edge_density", _float, "", "share of the photo's pixels on an edge, at a long side of 256 px"),
     Column("content_colourfulness", _float, "", "the photo's colourfulness (Hasler and Suesstrunk 2003): 0 is grey"),
     Column("content_entropy_bits", _float, "bits", "entropy of the photo's brightness levels, 0 to 8"),

@@ -87,6 +87,10 @@ class Sweep(BaseModel):
     perceptual: str | None = Field(
         None, description="VGG19 weights for the distance columns, or `torchvision` for its own; none: not measured"
     )
+    lpips: Literal["none", "alex", "vgg", "squeeze"] = Field("none", description="network of the lpips column")
+    scores: list[Literal["cfsd", "ssim_uniform", "flicker"]] = Field(
+        [], description="columns that are measured only where asked for; cfsd needs perceptual"
+    )
     claims: bool = Field(
         False, description="whether reports hold common claims about style transfer against these rows"
     )
@@ -117,7 +121,7 @@ class Variant:
                 "resolution_px": self.resolution_px, "seed": 0, "device": sweep.device,
                 "actors": self.workers, "cpus_per_actor": cpus, "gpus_per_actor": sweep.gpus_per_actor,
                 "measure_mode": sweep.mode, "timeout_s": sweep.timeout_s, "warmup_images": int(self.method.warmup),
-                "perceptual": sweep.perceptual,
+                "perceptual": sweep.perceptual, "lpips": sweep.lpips, "scores": tuple(sweep.scores),
             }
         )  # fmt: skip
 

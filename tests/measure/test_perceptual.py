@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
+from torch.nn import functional
 
-from stylize.measure.perceptual import STYLE_LAYERS, Perceptual, StyleFeatures, content_distance, gram
+from stylize.measure.perceptual import (
+    STYLE_LAYERS,
+    Perceptual,
+    StyleFeatures,
+    content_distance,
+    gram,
+    structural_distance,
+)
 
 
 def features(seed: int) -> dict[str, torch.Tensor]:
@@ -52,3 +61,21 @@ def test_a_picture_is_nearest_itself_and_noise_is_far(real_data: Path) -> None:
     assert content_distance(content, again) == 0 < content_distance(content, other)
     assert sum(look.gram_distance(same).values()) == 0 < sum(look.gram_distance(far).values())
     assert sum(look.moments_distance(same).values()) == 0 < sum(look.moments_distance(far).values())
+
+
+def cfsd_as_published(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    """Chung et al. 2024 as their evaluation computes it, in double precision."""
+    a, b = (x[0].double().flatten(1).T / x.shape[1] for x in (ours, theirs))
+    own, other = (torch.log_softmax(x @ x.T, 1) for x in (a, b))
+    return float(functional.kl_div(own, other, reduction="sum", log_target=True))
+
+
+@pytest.mark.parametrize("scale", [1.0, 8.0, 400.0], ids=["nearly_alike", "apart", "one_alike_alone"])
+def test_structural_distance_is_the_published_one(scale: float) -> None:
+    rng = torch.Generator().manual_seed(3)
+    ours, theirs = (torch.rand(1, 64, 70, 50, generator=rng) * scale for _ in range(2))
+    expected = cfsd_as_published(ours, theirs)
+    assert expected > 1e-5
+    assert structural_distance(ours, theirs) == pytest.approx(expected, rel=1e-3)
+    assert structural_distance(ours, ours) == pytest.approx(0, abs=1e-9)
+    assert structural_distance(theirs, ours) != pytest.approx(expected, rel=1e-6)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from skimage.data import astronaut
+from skimage.metrics import structural_similarity
 
-from stylize.measure.ssim import Image, ssim
+from stylize.measure.ssim import Image, ssim, ssim_uniform
 from tools.bench.ssim_speed import reference_ssim
 
 PHOTO: Image = astronaut()
@@ -158,3 +159,10 @@ def test_gradients_still_work_after_measuring() -> None:
     x = torch.ones(3, requires_grad=True)
     (gradient,) = torch.autograd.grad((x * 2).sum(), x)
     assert gradient.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_the_uniform_window_is_scikit_images_default_and_another_number() -> None:
+    other = noisy(PHOTO, 30)
+    assert ssim_uniform(PHOTO, other) == structural_similarity(PHOTO, other, channel_axis=2)
+    assert abs((ssim_uniform(PHOTO, other) or 0) - (ssim(PHOTO, other) or 0)) > 1e-3
+    assert ssim_uniform(PHOTO[:6], other[:6]) is None

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 
 from stylize import config as configs
-from stylize.errors import WeightsError
+from stylize.errors import UsageError, WeightsError
 from stylize.measure.ssim import ssim
 from stylize.measure.statistics import statistics
 from stylize.pipeline.quality import Scorer
@@ -40,6 +41,21 @@ def test_vgg19_names_itself_and_finds_a_picture_nearest_to_itself(real_data: Pat
     for name in ("content_distance", "gram_distance", "moments_distance"):
         assert same[name] == 0 < other[name]
     assert len(same["perceptual_variant"].split()[1]) == 64
+
+
+def test_more_columns_come_where_they_are_asked_for(real_data: Path) -> None:
+    vgg = str(real_data / "weights" / "vgg19_features_fp16.safetensors")
+    assert not {"cfsd", "ssim_uniform"} & scorer(perceptual=vgg).score(PHOTO, "a", OTHER, None).keys()
+    row = scorer(perceptual=vgg, scores=["cfsd", "ssim_uniform"]).score(PHOTO, "a", OTHER, None)
+    assert row["ssim_uniform"] == structural_similarity(PHOTO, OTHER, channel_axis=2)
+    assert row["cfsd"] > 0
+
+
+def test_cfsd_without_vgg19_is_a_wrong_call() -> None:
+    with pytest.raises(UsageError, match="cfsd compares features of VGG19: give perceptual, too"):
+        scorer(scores=["cfsd"])
+    with pytest.raises(UsageError, match="ssim_uniform"):
+        scorer(scores=["ssim7"])
 
 
 def test_a_picture_too_small_for_vgg19_has_no_distances(real_data: Path) -> None:

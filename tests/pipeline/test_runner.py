@@ -15,6 +15,8 @@ from stylize import config as configs
 from stylize import images
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError
+from stylize.measure.ssim import ssim
+from stylize.measure.statistics import statistics
 from stylize.pipeline.failures import lost_row
 from stylize.pipeline.runner import Runner
 from stylize.results.schema import SCHEMA
@@ -52,6 +54,28 @@ def test_identity_in_png_gives_the_photo_back(folders: tuple[Path, Path], tmp_pa
     assert row["output_sha256"] == hashlib.sha256(result).hexdigest()
 
 
+@pytest.mark.parametrize("format", ["jpg", "png", "webp"])
+def test_scores_are_of_what_the_file_shows(folders: tuple[Path, Path], tmp_path: Path, format: str) -> None:
+    runner, tasks = make(folders, tmp_path / "out", format=format, quality=30)
+    row = runner.run_one(tasks[0])
+    photo, result = (images.decode(Path(row[name]).read_bytes()).pixels for name in ("content_uri", "output_uri"))
+    assert row["ssim"] == ssim(photo, result)
+    assert (row["ssim"] > 0.9999) == (format == "png")
+    assert row["output_colourfulness"] == statistics(result).colourfulness
+
+
+def test_flicker_is_measured_where_asked_for(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    class Striped(Identity):
+        def stylize(self, content: torch.Tensor, code: Any) -> torch.Tensor:
+            return content * 0 + torch.arange(content.shape[2]) % 2
+
+    for stylizer, expected in ((stylize.load("identity"), 0), (Striped(Settings()), 255)):
+        runner, tasks = make(folders, tmp_path / "out", stylizer, scores=["flicker"], resolution_px=128)
+        assert runner.run_one(tasks[0])["flicker"] == pytest.approx(expected, abs=1e-3)
+        small, tasks = make(folders, tmp_path / "out", stylizer, scores=["flicker"], resolution_px=64)
+        assert small.run_one(tasks[0]).get("flicker") is None
+
+
 def test_every_column_that_can_be_known_is_filled(folders: tuple[Path, Path], tmp_path: Path) -> None:
     runner, tasks = make(folders, tmp_path / "out", resolution_px=32)
     row = runner.run([tasks[0]]).to_pylist()[0]
@@ -62,7 +86,7 @@ def test_every_column_that_can_be_known_is_filled(folders: tuple[Path, Path], tm
         "image_device_bytes", "model_device_bytes", "model_host_bytes", "lpips", "lpips_variant",
         "content_distance", "gram_distance", "moments_distance", "perceptual_variant",
         "variant", "repeat", "workers", "gpu_ids", "style_uris", "style_weights", "score_peak_rss_bytes", "cpu_wait_s",
-        "clock_mhz", "throttled",
+        "clock_mhz", "throttled", "ssim_uniform", "cfsd", "flicker",
     }  # fmt: skip
     assert (row["width_px"], row["height_px"], row["source_width_px"]) == (32, 24, 64)
     assert (row["photo"], row["style"]) == ("day/a", "ink/wash")

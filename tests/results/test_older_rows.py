@@ -63,7 +63,7 @@ def test_rows_of_a_newer_program_are_read_but_not_written_anew(tmp_path: Path) -
     out = written(tmp_path, [row(0)])
     (part,) = parts(out)
     newer = pq.read_table(part).append_column("mood", [["calm"]])
-    pq.write_table(newer.replace_schema_metadata({"schema_version": "9"}), part)
+    pq.write_table(newer.replace_schema_metadata({"schema_version": str(int(SCHEMA_VERSION) + 1)}), part)
     assert read_rows(out, ["photo", "status"])["status"].to_pylist() == ["ok"]
-    with pytest.raises(UsageError, match="schema version 9, newer than this program's"):
+    with pytest.raises(UsageError, match=r"schema version \d+, newer than this program's"):
         RowStore.open(out)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from stylize.measure.flicker import flicker
 from tools.bench import picture_faults
 from tools.bench.picture_faults import Pixels, Planes
 
@@ -111,11 +112,11 @@ def test_a_picture_under_a_patch_has_no_areas_to_measure() -> None:
 
 def test_flicker_is_nothing_for_a_network_that_moves_along_and_something_for_a_grid() -> None:
     photo = torch.rand(3, 96, 128)
-    assert picture_faults.flicker(lambda x: x * 0.5, photo, photo * 0.5) == 0
+    assert flicker(lambda x: x * 0.5, photo, photo * 0.5) == 0
 
     def striped(x: Tensor) -> Tensor:
         return x * 0 + torch.arange(x.shape[2]) % 2
 
-    assert abs(picture_faults.flicker(striped, photo, striped(photo)) - 255) < 1e-3
+    assert flicker(striped, photo, striped(photo)) == pytest.approx(255, abs=1e-3)
     # Black and white change places at the four odd ones of the seven shifts.
     assert abs(picture_faults.mean_flicker(striped, photo, striped(photo)) - 255 * 4 / 7) < 1e-3

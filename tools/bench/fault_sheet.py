@@ -16,6 +16,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from stylize.measure import flicker
 from stylize.stylizers.base import to_pixels
 from tools.bench import model_sheets, picture_faults
 from tools.bench.picture_faults import Pixels, Plane, Planes, Square
@@ -132,7 +133,7 @@ def _strip(photo: Planes, picture: Planes) -> tuple[Plane, Pixels]:
 
 def _change(result: Tensor, moved: Tensor) -> tuple[Plane, Pixels]:
     difference = (moved - result).abs().mul(255).permute(1, 2, 0).double().numpy()
-    border = picture_faults.FLICKER_BORDER_PX
+    border = flicker.BORDER_PX
     heat = np.pad(gaussian_filter(difference.mean(2), CELL_PX / 6)[border:-border, border:-border], border)
     return heat, _clip(difference * GAIN)
 

@@ -16,6 +16,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from stylize.measure.flicker import flicker
+
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Plane = np.ndarray[Any, np.dtype[np.float64]]
 Square = tuple[slice, slice]
@@ -32,7 +34,6 @@ SEGMENT_PX = 32
 INSIDE_PX = (72, 110)
 """How far inside the same two bands are compared, for what a picture changes there anyway."""
 SHIFTS_PX = range(1, 8)
-FLICKER_BORDER_PX = 32
 
 _BT601 = np.array([[0.299, 0.587, 0.114], [-0.14713, -0.28886, 0.436], [0.615, -0.51499, -0.10001]])
 
@@ -167,19 +168,9 @@ def band_distance(colors: Plane, segment: slice, depth: int) -> float:
     return float(np.linalg.norm(outer - inner))
 
 
-def flicker(restyle: Callable[[Tensor], Tensor], photo: Tensor, result: Tensor, shift_px: int = 1) -> float:
-    """Return the mean difference of `result` from the picture of the photo (3, H, W) moved left by `shift_px`.
-
-    0 for a network that moves its strokes along with the photo. Borders are left out.
-    """
-    moved = restyle(photo[:, :, shift_px:])
-    inner = slice(FLICKER_BORDER_PX, -FLICKER_BORDER_PX)
-    return float((moved - result[:, :, shift_px:])[:, inner, inner].abs().mean() * 255)
-
-
 def mean_flicker(restyle: Callable[[Tensor], Tensor], photo: Tensor, result: Tensor) -> float:
     """Return the mean of `flicker` over SHIFTS_PX."""
-    return _mean(flicker(restyle, photo, result, shift_px) for shift_px in SHIFTS_PX)
+    return _mean(flicker(restyle, photo, result, shift_px) or 0.0 for shift_px in SHIFTS_PX)
 
 
 def _mean(values: Iterator[float] | list[float]) -> float:
