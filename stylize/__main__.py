@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from stylize import cli
 from stylize.terminal import say
 
-COMMANDS = {"list": "listing", "doctor": "doctor"}
+COMMANDS = {"list": "listing", "doctor": "doctor", "view": "view"}
 """A first word to the module that does it; anything else is a photo."""
 INTERRUPTED = 130
 

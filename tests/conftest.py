@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from stylize import images
+from tests.support.browser import browser as browser
 from tests.support.samples import picture
 
 # Ray's workers have niceness 15, a thirtieth of the time of what runs beside them: with three files of tests at once on

@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stylize.errors import ImageError, UsageError, message_of, one_line
-from stylize.io.files import Folder, read_bytes, sizes_below
+from stylize.io.files import Folder, read_bytes, sizes_below, writing
 from stylize.io.location import Location, as_location
 
 FOLDER = "votes"
@@ -129,7 +130,9 @@ class VoteStore:
     def _write(self, name: str, table: pa.Table) -> None:
         data = io.BytesIO()
         pq.write_table(table, data, compression="zstd")
-        self._out.write(f"{FOLDER}/{name}", data.getvalue(), durable=True)
+        where = f"{FOLDER}/{name}"
+        with writing(Path(self._out.at(where))):
+            self._out.write(where, data.getvalue(), durable=True)
 
 
 def _decoded(data: bytes) -> pa.Table:

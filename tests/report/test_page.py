@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from stylize.report.frame import load
 from tests.support.made_rows import of_sweep, written
 from tests.support.samples import picture
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 EVIL = '"><script>document.title="owned"</script><img src=x onerror=document.title="owned">$x_'
 
 
@@ -45,18 +43,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = page.build(rows, [out], title=f"Title {EVIL}", claims=claims.check(rows), most_pictures=20)
     page.write(found, folder / "made")
     return folder / "made"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,0 +1,98 @@
+"""`python -m stylize view OUT`: a page on this machine over every row and picture of runs, with blind votes."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stylize import cli
+from stylize.errors import UsageError, one_line
+from stylize.io.location import absolute, local_path
+from stylize.io.store_kinds import SCHEMES
+from stylize.terminal import say
+
+if TYPE_CHECKING:
+    from stylize.viewer.site import Site
+
+PORT = 8340
+_NEEDED = ("starlette", "uvicorn")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve the page until Ctrl-C, or write it; returns the exit status."""
+    given = parser().parse_args(argv)
+    if not given.outs:
+        raise UsageError("give the OUT of a run: stylize view OUT")
+    if given.export is None and any(importlib.util.find_spec(name) is None for name in _NEEDED):
+        raise UsageError("the viewer needs two more packages: pip install starlette uvicorn")
+    if not 0 <= given.port < 65536:
+        raise UsageError("--port: give a number from 0, any that is free, to 65535")
+    folder = None if given.export is None else absolute(local_path(given.export))
+    # Heavier than the rest of the command line: pandas and the readers of images.
+    from stylize.results.copies import run_folders
+    from stylize.viewer import export, media
+
+    if folder is not None:
+        export.check_folder(folder)
+    with run_folders(given.outs) as runs:
+        cache = media.cache_folder()
+        media.prune(cache)
+        if folder is None:
+            return _serve(runs, cache, given.port, given.trust_paths)
+        from stylize.viewer.site import Site
+        from stylize.viewer.table import Table
+
+        table = Table(runs)
+        return _export(Site(table, media.Media(table, cache, trusted=given.trust_paths), version=0, live=False), folder)
+
+
+def parser() -> cli.Parser:
+    """Return the command line."""
+    parser = cli.Parser(
+        prog="stylize view",
+        usage="stylize view OUT [OUT ...] [options]",
+        description="Look at every row and picture of runs in a browser, and vote on pairs of results.",
+        epilog="Exit status: 0 ended by Ctrl-C or done, 2 a wrong call, 1 could not go on.",
+    )
+    inputs = parser.group("inputs")
+    inputs.add_argument("outs", nargs="*", metavar="OUT", help=f"folders of runs; {SCHEMES}, too")
+    inputs.add_argument(
+        "--trust-paths", action="store_true", help="show the photos and artworks that rows name outside of OUT, too"
+    )
+    output = parser.group("output")
+    output.add_argument("--export", metavar="PATH", help="write the page into this folder instead, to be published")
+    output.add_argument(
+        "--port", type=int, default=PORT, metavar="N", help=f"port on 127.0.0.1; 0: any free one (default {PORT})"
+    )
+    return parser
+
+
+def _serve(runs: dict[Path, str], cache: Path, port: int, trusted: bool) -> int:
+    from stylize.viewer.server import Viewer, listening, serve
+
+    sock = listening(port)
+    viewer = Viewer(runs, cache, trusted=trusted)
+    viewer.ballot.compact()
+    say(f"{len(viewer.site.table)} rows: http://127.0.0.1:{sock.getsockname()[1]}/{viewer.token}/")
+    _tell_of_inputs(trusted)
+    say("Ctrl-C ends it")
+    with contextlib.suppress(KeyboardInterrupt):
+        serve(viewer, sock)
+    return cli.EXIT_OK
+
+
+def _export(site: Site, folder: Path) -> int:
+    from stylize.viewer.export import export
+
+    written = export(site, folder, lambda number: say(f"{number} files", file=sys.stderr))
+    say(f"{written} files: {one_line(folder / 'index.html')}")
+    return cli.EXIT_OK
+
+
+def _tell_of_inputs(trusted: bool) -> None:
+    if not trusted:
+        say("photos and artworks that lie outside of OUT are not shown; --trust-paths shows them")

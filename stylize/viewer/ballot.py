@@ -1,0 +1,83 @@
+"""Blind votes through the page: what was voted before, by numbers of rows, and new votes into OUT/votes."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stylize.errors import UsageError, one_line
+from stylize.validation import first_problem
+from stylize.viewer.table import Table
+from stylize.votes import VoteStore
+
+
+class _Given(BaseModel):
+    """What the page sends."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    vote_id: str
+    voter: str
+    choice: str
+    left: int
+    right: int
+    by: str = "method"
+    """The column whose values were held against each other."""
+
+
+class Ballot:
+    """Votes on the rows of a table. Those on two runs' results go into the one that was given first."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._stores = [VoteStore(home) for home in table.homes]
+        self._writing = threading.Lock()
+
+    def compact(self) -> None:
+        """Put many files of votes into one. Raises as `VoteStore` does."""
+        for store in self._stores:
+            store.compact()
+
+    def votes(self) -> list[dict[str, Any]]:
+        """Return the votes on these rows: voter, choice, and the rows' numbers. Raises as `read_votes` does."""
+        votes = [vote for store in self._stores for vote in store.read().to_pylist()]
+        sides = [
+            self._table.find([one[f"{side}_run_id"] for one in votes], [one[f"{side}_task_id"] for one in votes])
+            for side in ("left", "right")
+        ]
+        return [
+            {"voter": one["voter"], "choice": one["choice"], "left": left, "right": right}
+            for one, left, right in zip(votes, *sides, strict=True)
+            if left is not None and right is not None
+        ]
+
+    def add(self, body: bytes) -> None:
+        """Write a vote that the page sent. Raises UsageError for what is no vote on two results of the same photo and
+        artwork, CannotContinueError where it cannot be written.
+        """
+        try:
+            given = _Given.model_validate_json(body)
+        except ValidationError as error:
+            raise UsageError(f"no vote: {first_problem(error)}") from None
+        table, rows = self._table, (given.left, given.right)
+        if given.by not in {one["name"] for one in table.columns}:
+            raise UsageError(f"no vote: no such column: {one_line(given.by)}")
+        if not all(0 <= row < len(table) and table.value("status", row) == "ok" for row in rows) or len({*rows}) < 2:
+            raise UsageError("no vote: expected two rows with results")
+        for name in ("content_uri", "style_uri", "style_uris"):
+            if table.value(name, given.left) != table.value(name, given.right):
+                raise UsageError("no vote: these are not results of the same photo and artwork")
+        vote = given.model_dump(include={"vote_id", "voter", "choice"})
+        vote |= {name: table.value(name, given.left) for name in ("content_uri", "style_uri")}
+        for side, row in zip(("left", "right"), rows, strict=True):
+            vote |= {f"{side}_{name}": table.value(name, row) for name in ("run_id", "task_id")}
+            vote |= {f"{side}_sha256": table.value("output_sha256", row), f"{side}_method": self._method(row, given.by)}
+        with self._writing:
+            self._stores[min(table.run_of[row] for row in rows)].add(vote)
+
+    def _method(self, row: int, by: str) -> str:
+        """Return what made a result, with what it was held against the other one for, beside its method."""
+        method = str(self._table.value("method", row))
+        return method if by == "method" else f"{method}, {by} {self._table.value(by, row)}"

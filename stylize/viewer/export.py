@@ -1,0 +1,63 @@
+"""The page as static files, to be published or opened from a disk; without votes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from stylize.errors import UsageError, one_line
+from stylize.io.files import write_atomic, writing
+from stylize.io.out_folder import refuse_filled
+from stylize.viewer.site import Site
+
+_MARK = b'<meta name="generator" content="stylize view">'
+_AT_ONCE = 4
+
+
+def check_folder(folder: Path) -> None:
+    """Raise UsageError where a folder holds anything but an earlier export."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UsageError(f"--export: {one_line(folder)} is no folder; give a new or empty one")
+    if not _is_export(folder):
+        refuse_filled(folder, "--export")
+
+
+def _is_export(folder: Path) -> bool:
+    try:
+        return _MARK in (folder / "index.html").read_bytes()[:2000]
+    except OSError:
+        return False
+
+
+def export(site: Site, folder: Path, told: Callable[[int], None]) -> int:
+    """Write the page; returns the number of files. told: gets the number so far, now and then.
+
+    What an earlier export left is removed first, as its pictures would be published with it. Raises
+    CannotContinueError where the folder cannot be written.
+    """
+    with writing(folder):
+        for old in folder.glob("v[0-9]*") if _is_export(folder) else ():
+            if old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old)
+
+    def write(name: str) -> int:
+        file = site.get(name)
+        if file is None:
+            return 0
+        with writing(folder / name):
+            write_atomic(folder / name, file.data)
+        return 1
+
+    written = 0
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for number, one in enumerate(pool.map(write, _with_page_last(site)), 1):
+            written += one
+            if number % 500 == 0:
+                told(written)
+    return written
+
+
+def _with_page_last(site: Site) -> list[str]:
+    return sorted(site.names(), key=lambda name: name == "index.html")

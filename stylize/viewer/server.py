@@ -1,0 +1,166 @@
+"""The page's server: on the loopback address, for who knows its token, and read-only but for votes."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.io.location import LocalPath, as_location
+from stylize.results.parts import part_paths
+from stylize.viewer.ballot import Ballot
+from stylize.viewer.media import Media
+from stylize.viewer.site import Site
+from stylize.viewer.table import Table
+
+HOSTS = {"127.0.0.1", "localhost", "[::1]"}
+MOST_BODY_BYTES = 10_000
+_HOST = re.compile(r"(\[[0-9a-f:]+\]|[^:]+)(:\d{1,5})?")
+_HEADERS = {
+    # The pages run their own scripts alone, and nothing of them is put into other pages.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_GONE = "the rows have changed: reload the page"
+
+
+class Viewer:
+    """The ASGI application `app` over some runs; `token` is the first part of every path.
+
+    runs: the folder with a run's rows -> its OUT. trusted: as `Media` has it. Raises as `Table` does.
+    """
+
+    def __init__(self, runs: Mapping[Path, str], cache: Path, *, trusted: bool = False) -> None:
+        self.token = secrets.token_urlsafe(24)
+        self._runs, self._cache, self._trusted = dict(runs), cache, trusted
+        self._lock = threading.Lock()
+        self._version = 0
+        self._load()
+        self.app = Starlette(routes=[
+            Route("/{token}/votes", self._votes, methods=["GET"]),
+            Route("/{token}/votes", self._vote, methods=["POST"]),
+            Route("/{token}/{path:path}", self._get, methods=["GET"]),
+            Route("/{token}", self._slash, methods=["GET"]),
+        ])  # fmt: skip
+
+    def _load(self) -> None:
+        self._seen = self._parts()
+        table = Table(self._runs)
+        self._version += 1
+        media = Media(table, self._cache, trusted=self._trusted)
+        self.site, self.ballot = Site(table, media, version=self._version, live=True), Ballot(table)
+
+    def _parts(self) -> list[tuple[Path, int, int]]:
+        """Return what tells whether rows have come since. Copies of those in a store stay as they are."""
+        homes = [folder for folder, home in self._runs.items() if isinstance(as_location(home), LocalPath)]
+        try:
+            paths = [path for folder in homes for path in part_paths(folder / "rows")]
+            return [(path, status.st_mtime_ns, status.st_size) for path in paths for status in (path.stat(),)]
+        except OSError:
+            return []  # as a compaction removes one
+
+    async def _get(self, request: Request) -> Response:
+        path = request.path_params["path"]
+        return await self._answered(request, lambda: self._file(path))
+
+    def _file(self, path: str) -> Response:
+        if path in ("", "index.html"):
+            with self._lock:
+                if (now := self._parts()) and now != self._seen:
+                    self._load()
+        site = self.site
+        file = site.get(path)
+        if file is None:
+            gone = re.match(r"v\d+/", path) and not path.startswith(site.base)
+            return PlainTextResponse(_GONE if gone else "no such file", 410 if gone else 404)
+        kept = path.startswith(site.base) and "text/" not in file.type
+        caching = "private, max-age=86400" if kept else "no-store"
+        return Response(file.data, media_type=file.type, headers={"Cache-Control": caching})
+
+    async def _votes(self, request: Request) -> Response:
+        return await self._answered(request, lambda: JSONResponse(self.ballot.votes()))
+
+    async def _vote(self, request: Request) -> Response:
+        origin = request.headers.get("origin")
+        if origin is not None and origin != f"http://{request.headers.get('host')}":
+            return _secured(PlainTextResponse("votes are taken from the page alone", 403))
+        if request.headers.get("content-type") != "application/json":
+            return _secured(PlainTextResponse("expected JSON", 415))
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_BODY_BYTES:
+                return _secured(PlainTextResponse("too long for a vote", 413))
+
+        def add() -> Response:
+            if request.query_params.get("base") != self.site.base:
+                return PlainTextResponse(_GONE, 410)
+            self.ballot.add(body)
+            return JSONResponse({"taken": True})
+
+        return await self._answered(request, add)
+
+    async def _slash(self, request: Request) -> Response:
+        return await self._answered(request, lambda: RedirectResponse(f"/{request.path_params['token']}/"))
+
+    async def _answered(self, request: Request, make: Callable[[], Response]) -> Response:
+        """Return the answer to who may ask, made in a thread, as pictures take a moment."""
+        host = _HOST.fullmatch(request.headers.get("host", "").lower())
+        # A name that leads here may be another's, whose pages would then have this one's origin.
+        if host is None or host[1] not in HOSTS:
+            return _secured(PlainTextResponse("this is served to this machine alone: open it as 127.0.0.1", 403))
+        if not hmac.compare_digest(request.path_params["token"].encode(), self.token.encode()):
+            return _secured(PlainTextResponse("wrong address: open the one that the viewer printed", 403))
+        try:
+            return _secured(await run_in_threadpool(make))
+        except UsageError as error:
+            return _secured(PlainTextResponse(str(error), 400))
+        except StylizeError as error:
+            return _secured(PlainTextResponse(str(error), 503))
+
+
+def _secured(response: Response) -> Response:
+    response.headers.update(_HEADERS)
+    return response
+
+
+def listening(port: int) -> socket.socket:
+    """Return a socket on the loopback address; port 0 for any that is free. Raises CannotContinueError."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(("127.0.0.1", port))
+        sock.listen(128)  # from now on: who opens the address a moment too early waits
+    except OSError as error:
+        sock.close()
+        raise CannotContinueError(f"port {port} is not free ({error.strerror}): give another --port") from None
+    return sock
+
+
+def serve(viewer: Viewer, sock: socket.socket) -> None:
+    """Answer until Ctrl-C or SIGTERM."""
+    config = uvicorn.Config(
+        viewer.app,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+    )
+    uvicorn.Server(config).run([sock])

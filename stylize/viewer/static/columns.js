@@ -1,0 +1,83 @@
+"use strict";
+/* Whole columns as typed arrays, which filters, sorting, plots and the grid go over. */
+(() => {
+  const NO_TEXT = 0xffffffff;
+
+  const bytes = (text) => {
+    const binary = atob(text);
+    const out = new Uint8Array(binary.length);
+    for (let i = 0; i < binary.length; i++) out[i] = binary.charCodeAt(i);
+    return out.buffer;
+  };
+
+  const ranks = (names) => {
+    const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+    const order = names.map((_, code) => code).sort((a, b) => collator.compare(names[a], names[b]));
+    const rank = new Float64Array(names.length);
+    order.forEach((code, place) => { rank[code] = place; });
+    return rank;
+  };
+
+  const decoded = (about, raw) => {
+    if (!raw.names) {
+      const numbers = new Float64Array(bytes(raw.data));
+      return {
+        ...about, numbers, of: (row) => numbers[row], text: (row) => viewer.text(numbers[row], about),
+        empty: (row) => Number.isNaN(numbers[row]), keys: () => numbers,
+      };
+    }
+    const codes = new Uint32Array(bytes(raw.data));
+    const { names } = raw;
+    let sorted = null;
+    const empty = (row) => codes[row] === NO_TEXT;
+    const keys = () => {
+      const rank = ranks(names);
+      sorted ??= Float64Array.from(codes, (code) => (code === NO_TEXT ? NaN : rank[code]));
+      return sorted;
+    };
+    const of = (row) => (empty(row) ? null : names[codes[row]]);
+    return { ...about, codes, names, empty, keys, of, text: (row) => of(row) ?? "" };
+  };
+
+  const columns = new Map();
+
+  viewer.about = (name) => viewer.index.columns.find((one) => one.name === name);
+
+  /* Return a column: of(row), text(row), empty(row), keys() to sort by; codes and names, or numbers. */
+  viewer.column = async (name) => {
+    const about = viewer.about(name);
+    if (!about) throw new Error(`no row has a value of ${name}`);
+    if (!columns.has(name)) columns.set(name, decoded(about, await viewer.data(`columns/${name}`)));
+    return columns.get(name);
+  };
+
+  viewer.columns = (names) => Promise.all(names.map(viewer.column));
+
+  /* Return the different values of a column among some rows, sorted, with their number: [value, count] each. */
+  viewer.values = (column, rows) => {
+    const counts = new Map();
+    for (const row of rows) {
+      const value = column.of(row);
+      if (!column.empty(row)) counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+    const collator = new Intl.Collator(undefined, { numeric: true });
+    return [...counts].sort(([a], [b]) => (typeof a === "number" ? a - b : collator.compare(a, b)));
+  };
+
+  /* The first row with the same photo or artwork in the same run: its picture stands for all of them. */
+  const firsts = new Map();
+  viewer.firstOf = async (kind) => {
+    if (!firsts.has(kind)) {
+      const [uri, run] = await viewer.columns([kind === "photo" ? "content_uri" : "style_uri", "run"]);
+      const seen = new Map();
+      const first = new Uint32Array(viewer.index.rows);
+      for (let row = 0; row < first.length; row++) {
+        const key = run.codes[row] * 0x100000000 + uri.codes[row];
+        if (!seen.has(key)) seen.set(key, row);
+        first[row] = seen.get(key);
+      }
+      firsts.set(kind, first);
+    }
+    return firsts.get(kind);
+  };
+})();

@@ -1,0 +1,111 @@
+"use strict";
+/* What all other scripts use: making elements, loading data, and values as text. Nothing is ever set as markup. */
+const viewer = { views: {}, index: null };
+
+(() => {
+  const waiting = new Map();
+
+  /* Data files call this: as scripts they load from a disk, too, where a page may fetch nothing. */
+  viewer.receive = (path, data) => {
+    waiting.get(path)?.done(data);
+    waiting.delete(path);
+  };
+
+  const load = (path, file) => new Promise((done, failed) => {
+    waiting.set(path, { done });
+    const script = document.createElement("script");
+    script.src = file;
+    script.onload = () => script.remove();
+    script.onerror = () => {
+      waiting.delete(path);
+      script.remove();
+      failed(new Error(`${path} could not be read: if it goes on, reload the page or start the viewer again`));
+    };
+    document.head.append(script);
+  });
+
+  const kept = new Map();
+  const once = (path, file) => {
+    if (!kept.has(path)) {
+      kept.set(path, load(path, file));
+      kept.get(path).catch(() => kept.delete(path));
+    }
+    return kept.get(path);
+  };
+
+  viewer.loadIndex = async () => { viewer.index = await once("index", "index.js"); };
+  viewer.data = (path) => once(path, `${viewer.index.base}${path}.js`);
+
+  /* Return a row's columns as they are in its file. */
+  viewer.row = async (number) => {
+    const chunk = Math.floor(number / viewer.index.chunk);
+    return (await viewer.data(`rows/${chunk}`))[number - chunk * viewer.index.chunk];
+  };
+
+  viewer.thumb = (kind, row) => `${viewer.index.base}thumb-${kind}/${row}.jpg`;
+  viewer.picture = (kind, row, suffix = "jpg") => `${viewer.index.base}picture-${kind}/${row}.${suffix}`;
+
+  /* h("a", { href, class: "x", onclick, dataset }, "text", element ...) makes an element. */
+  viewer.h = (tag, options = {}, ...children) => {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(options)) {
+      if (name === "dataset") Object.assign(made.dataset, value);
+      else if (name === "style") Object.assign(made.style, value);
+      else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+      else if (value === true) made.setAttribute(name, "");
+      else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, value);
+    }
+    made.append(...children.filter((child) => child !== null && child !== undefined));
+    return made;
+  };
+
+  viewer.button = (text, onclick, options = {}) => viewer.h("button", { type: "button", onclick, ...options }, text);
+
+  /* options: [value, text] each, or a text that is both. */
+  viewer.select = (label, options, value, changed) => {
+    const list = viewer.h("select", { "aria-label": label, onchange: () => changed(list.value) });
+    for (const one of options) {
+      const [key, text] = Array.isArray(one) ? one : [one, one];
+      list.append(viewer.h("option", { value: key, selected: key === value }, text));
+    }
+    return list;
+  };
+
+  /* An img that says in words what it lacks, and takes no room for a file that is not there. */
+  viewer.image = (src, alt, options = {}) => {
+    const img = viewer.h("img", { alt, decoding: "async", ...options });
+    img.onerror = () => { img.classList.add("missing"); };
+    img.onload = () => { img.classList.remove("missing"); };
+    if (src) img.src = src;
+    return img;
+  };
+
+  const scaled = (value, units) => {
+    const [size, unit] = units.find(([least]) => Math.abs(value) >= least) ?? units[units.length - 1];
+    return `${Number((value / size).toPrecision(3))} ${unit}`;
+  };
+
+  /* A value as people read it; column: name, kind, unit. */
+  viewer.text = (value, column) => {
+    if (value === null || value === undefined || Number.isNaN(value)) return "";
+    if (column.kind === "time") {
+      const when = new Date(value);
+      return Number.isNaN(when.getTime()) ? "" : when.toISOString().slice(0, 19).replace("T", " ");
+    }
+    if (column.kind !== "number" || !Number.isFinite(value)) return String(value);
+    if (column.unit === "bytes") return scaled(value, [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]]);
+    if (column.unit === "s") return scaled(value, [[1, "s"], [1e-3, "ms"], [1e-6, "\u00b5s"]]);
+    const plain = Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+    return column.unit ? `${plain} ${column.unit}` : plain;
+  };
+
+  let told = 0;
+  viewer.say = (text, lasting = false) => {
+    const place = document.getElementById("message");
+    place.textContent = text;
+    place.hidden = !text;
+    clearTimeout(told);
+    if (text && !lasting) told = setTimeout(() => { place.hidden = true; }, 6000);
+  };
+  viewer.failed = (error) => viewer.say(error?.message || String(error), true);
+})();

@@ -1,0 +1,154 @@
+"use strict";
+/* Photos by artworks: a cell holds what was made of the two, side by side by method, run or another column. */
+(() => {
+  const { h, select } = viewer;
+  const MOST_SLOTS = 8, GAP_PX = 4, HEAD_PX = 92, PAUSE_MS = 90;
+  const SPLITS = ["method", "run", "resolution_px", "precision", "alpha", "variant", "repeat", "weights_sha256"];
+
+  const splitters = async (rows) => {
+    const found = [];
+    for (const name of SPLITS.filter(viewer.about)) {
+      if (viewer.values(await viewer.column(name), rows).length > 1) found.push(name);
+    }
+    return found;
+  };
+
+  /* Return the columns that cells are split by: the one asked for, else the method, and the run where one has several. */
+  const asked = async (known, rows) => {
+    const { by } = viewer.state;
+    if (by === "nothing") return [];
+    if (by && known.includes(by)) return [by];
+    const [method, run] = await viewer.columns(["method", "run"]);
+    const runs = new Map();
+    const several = rows.some((row) => {
+      const code = method.codes[row];
+      if (!runs.has(code)) runs.set(code, run.codes[row]);
+      return runs.get(code) !== run.codes[row];
+    });
+    return known.filter((name) => name === "method" || (name === "run" && several));
+  };
+
+  const grouped = async (rows, by) => {
+    const [photo, style, status] = await viewer.columns(["photo", "style", "status"]);
+    const columns = await viewer.columns(by);
+    const labels = new Map();
+    const cells = new Map();
+    const [photos, styles] = [new Map(), new Map()];
+    for (const row of rows) {
+      const label = columns.map((column) => column.text(row) || "none").join(", ");
+      const key = `${photo.codes[row]} ${style.codes[row]}`;
+      if (!photos.has(photo.codes[row])) photos.set(photo.codes[row], row);
+      if (!styles.has(style.codes[row])) styles.set(style.codes[row], row);
+      if (!labels.has(label)) labels.set(label, 0);
+      if (!cells.has(key)) cells.set(key, new Map());
+      const cell = cells.get(key);
+      // A picture comes before the reason why there is none.
+      if (!cell.has(label) || (status.of(cell.get(label)) !== "ok" && status.of(row) === "ok")) cell.set(label, row);
+    }
+    const order = (map, column) => {
+      const entries = [...map];
+      if (!viewer.state.sort) entries.sort(([, a], [, b]) => column.keys()[a] - column.keys()[b]);
+      return entries;
+    };
+    const slots = [...labels.keys()].sort(new Intl.Collator(undefined, { numeric: true }).compare);
+    return { photos: order(photos, photo), styles: order(styles, style), slots, cells, photo, style, status };
+  };
+
+  const named = (kind, firsts, column, row, className) => {
+    const name = column.text(row) || "unnamed";
+    return h("div", { class: className, title: name }, viewer.image(viewer.thumb(kind, firsts[row]), ""),
+      h("span", {}, name));
+  };
+
+  const slot = (data, label, row, side) => {
+    const size = { width: `${side}px`, height: `${side}px` };
+    if (row === undefined) return h("span", { class: "slot", style: size });
+    const ok = data.status.of(row) === "ok";
+    const told = `${data.photo.text(row)} in the style of ${data.style.text(row)}${label ? `, ${label}` : ""}`;
+    const link = h("a", { class: "slot", href: viewer.address({ view: "picture", row: "", at: row }),
+      title: ok ? told : `${told}: ${data.status.of(row)}` });
+    if (ok) link.append(viewer.image(viewer.thumb("result", row), told, { style: size }));
+    else link.append(h("span", { class: "fail", style: size }, data.status.of(row)));
+    if (data.slots.length > 1) link.append(h("span", { class: "label", style: { width: size.width } }, label));
+    return link;
+  };
+
+  const layout = (data) => {
+    const narrow = window.innerWidth < 600;
+    const side = narrow ? 88 : 128;
+    const slots = Math.min(data.slots.length, MOST_SLOTS);
+    return {
+      side, label: narrow ? 92 : 150, slots, width: slots * (side + GAP_PX) + 12,
+      height: side + 12 + (data.slots.length > 1 ? 32 : 0),
+    };
+  };
+
+  const cellsOf = (data, at, [photoCode], [from, to]) => {
+    const made = [];
+    for (let x = from; x < to; x++) {
+      const cell = data.cells.get(`${photoCode} ${data.styles[x][0]}`);
+      const slots = data.slots.slice(0, MOST_SLOTS).map((label) => slot(data, label, cell?.get(label), at.side));
+      made.push(h("div", { class: "pair", style: { left: `${at.label + x * at.width}px`, width: `${at.width}px` } },
+        ...(cell ? slots : [])));
+    }
+    return made;
+  };
+
+  const scrolled = (box, data, at, firsts) => {
+    const size = { width: `${at.label + data.styles.length * at.width}px` };
+    const top = h("div", { class: "top", style: { ...size, height: `${HEAD_PX}px` } });
+    const body = h("div", { class: "body", style: { ...size, height: `${data.photos.length * at.height}px` } });
+    let [seen, timer] = ["", 0];
+    const draw = () => {
+      const from = [Math.floor(box.scrollLeft / at.width), Math.floor(box.scrollTop / at.height)].map((n) => Math.max(0, n - 1));
+      const to = [Math.min(data.styles.length, Math.ceil((box.scrollLeft + box.clientWidth) / at.width) + 1),
+        Math.min(data.photos.length, Math.ceil((box.scrollTop + box.clientHeight) / at.height) + 1)];
+      const key = `${from} ${to}`;
+      if (key === seen) return;
+      seen = key;
+      const heads = data.styles.slice(from[0], to[0]).map(([, row], x) => {
+        const head = named("artwork", firsts[1], data.style, row, "artwork");
+        Object.assign(head.style, { left: `${at.label + (from[0] + x) * at.width}px`, width: `${at.width}px` });
+        return head;
+      });
+      top.replaceChildren(h("div", { class: "corner", style: { width: `${at.label}px` } }), ...heads);
+      body.replaceChildren(...data.photos.slice(from[1], to[1]).map((photo, y) => {
+        const label = named("photo", firsts[0], data.photo, photo[1], "photo");
+        label.style.width = `${at.label}px`;
+        return h("div", { class: "strip", style: { ...size, top: `${(from[1] + y) * at.height}px`, height: `${at.height}px` } },
+          label, ...cellsOf(data, at, photo, [from[0], to[0]]));
+      }));
+    };
+    const soon = () => { clearTimeout(timer); timer = setTimeout(draw, PAUSE_MS); };
+    // In flight what is in sight stays; a slow scroll is followed at once.
+    let last = 0;
+    box.addEventListener("scroll", () => {
+      const now = box.scrollTop + box.scrollLeft;
+      if (Math.abs(now - last) < 4 * at.height) draw();
+      last = now;
+      soon();
+    }, { passive: true });
+    window.addEventListener("resize", draw);
+    box.append(top, body);
+    return { draw, leave: () => window.removeEventListener("resize", draw) };
+  };
+
+  viewer.views.grid = {
+    title: "Grid",
+    draw: async (rows) => {
+      const known = await splitters(rows);
+      const by = await asked(known, rows);
+      const data = await grouped(rows, by);
+      const firsts = [await viewer.firstOf("photo"), await viewer.firstOf("artwork")];
+      const choice = viewer.state.by && [...known, "nothing"].includes(viewer.state.by) ? viewer.state.by : "";
+      const controls = h("div", { class: "bar" }, h("label", {}, "side by side: ",
+        select("side by side", [["", "methods and runs"], ...known, ["nothing", "nothing"]], choice, (value) => viewer.go({ by: value }))),
+      h("span", { class: "soft" }, `${data.photos.length} photos by ${data.styles.length} artworks`
+        + (data.slots.length > MOST_SLOTS ? `; the first ${MOST_SLOTS} of ${data.slots.length} are shown, filter to see others` : "")));
+      if (!rows.length) return { nodes: [controls, h("p", { class: "none" }, "No row passes the filters.")] };
+      const box = h("div", { class: "scroller grid", tabindex: "0", "aria-label": "photos by artworks" });
+      const { draw, leave } = scrolled(box, data, layout(data), firsts);
+      return { nodes: [controls, box], ready: draw, leave };
+    },
+  };
+})();

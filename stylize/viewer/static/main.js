@@ -1,0 +1,46 @@
+"use strict";
+/* Begins: reads the index, then shows what the address says, whenever it changes. */
+(() => {
+  let shown = 0;
+
+  const show = async () => {
+    const mine = ++shown;
+    viewer.readState();
+    viewer.say("");
+    try {
+      viewer.drawTabs();
+      const rows = await viewer.rows();
+      await viewer.drawFilters(rows);
+      if (mine !== shown) return;
+      const view = viewer.views[viewer.state.view];
+      const place = document.getElementById("view");
+      const made = await view.draw(rows);
+      if (mine !== shown) return;
+      viewer.leave?.();
+      viewer.leave = made.leave;
+      place.className = viewer.state.view;
+      place.replaceChildren(...made.nodes);
+      made.ready?.();
+      performance.mark("stylize-view-shown");
+      document.body.dataset.shown = `${viewer.state.view} ${mine}`;
+    } catch (error) {
+      viewer.failed(error);
+    }
+  };
+
+  const begin = async () => {
+    try {
+      await viewer.loadIndex();
+    } catch (error) {
+      viewer.failed(error);
+      return;
+    }
+    if (!viewer.index.live) delete viewer.views.vote;
+    if ((await viewer.column("run")).names.length) document.title = (await viewer.column("run")).names.join(", ");
+    window.addEventListener("hashchange", show);
+    viewer.redraw = show;
+    await show();
+  };
+
+  begin();
+})();

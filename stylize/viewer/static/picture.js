@@ -1,0 +1,150 @@
+"use strict";
+/* One pair of photo and artwork: before and after, all that was made of it side by side, and what its row says. */
+(() => {
+  const { h, button, select } = viewer;
+  const MOST_PANES = 12;
+
+  /* A link holds the row's key, as numbers change while a run goes on; `at` is where it was. */
+  const keyOf = (row) => `${row.run}.${(row.task_id ?? "").slice(0, 16)}`;
+
+  const find = async () => {
+    const { at, row: key } = viewer.state;
+    const number = Number(at);
+    const there = Number.isInteger(number) && number >= 0 && number < viewer.index.rows;
+    if (there && (!key || keyOf(await viewer.row(number)) === key)) return number;
+    if (!key) return null;
+    const [run, task] = await viewer.columns(["run", "task_id"]);
+    for (let row = 0; row < viewer.index.rows; row++) {
+      if (key === `${run.of(row)}.${(task.of(row) ?? "").slice(0, 16)}`) return row;
+    }
+    return null;
+  };
+
+  /* All rows of the same photo and artwork, in every run. */
+  const siblings = async (number) => {
+    const [photo, style] = await viewer.columns(["photo", "style"]);
+    const found = [];
+    for (let row = 0; row < viewer.index.rows; row++) {
+      if (photo.codes[row] === photo.codes[number] && style.codes[row] === style.codes[number]) found.push(row);
+    }
+    return found;
+  };
+
+  const labels = async (rows) => {
+    const names = [];
+    for (const name of ["method", "run", "precision", "resolution_px", "repeat", "workers"].filter(viewer.about)) {
+      if (name === "method" || viewer.values(await viewer.column(name), rows).length > 1) names.push(name);
+    }
+    const columns = await viewer.columns(names);
+    return new Map(rows.map((row) => [row, columns.map((one) => one.text(row)).filter(Boolean).join(", ")]));
+  };
+
+  const shapeOf = (row) => (row.width_px > 0 && row.height_px > 0 ? row.width_px / row.height_px : 1.5);
+
+  const sources = async (number, made, told) => {
+    const [photo, artwork, kinds] = [await viewer.firstOf("photo"), await viewer.firstOf("artwork"), await viewer.column("picture")];
+    const list = [["photo", "photo", viewer.picture("photo", photo[number])],
+      ["artwork", "artwork", viewer.picture("artwork", artwork[number])]];
+    for (const row of made) list.push([String(row), told.get(row), viewer.picture("result", row, kinds.of(row))]);
+    return list;
+  };
+
+  const slider = (list, number, shape) => {
+    const has = (key) => list.some(([one]) => one === key);
+    const { before, after } = viewer.state;
+    const chosen = { before: has(before) ? before : "photo", after: has(after) ? after : String(number) };
+    const file = (key) => list.find(([one]) => one === key)[2];
+    const images = Object.fromEntries(["after", "before"].map((side) => [side, viewer.image(file(chosen[side]), side, { class: side, draggable: "false" })]));
+    const line = h("i", { class: "line" });
+    const box = h("div", { class: "pane compare", style: { aspectRatio: String(shape) } }, images.after, images.before, line);
+    const set = (share) => {
+      images.before.style.clipPath = `inset(0 ${100 - share}% 0 0)`;
+      line.style.left = `${share}%`;
+    };
+    const range = h("input", { type: "range", min: "0", max: "100", step: "0.5", value: "50",
+      "aria-label": "before and after", oninput: () => set(Number(range.value)) });
+    const follow = (event) => {
+      const { left, width } = box.getBoundingClientRect();
+      range.value = String(100 * (event.clientX - left) / width);
+      set(Number(range.value));
+    };
+    box.addEventListener("pointerdown", (event) => { box.setPointerCapture(event.pointerId); follow(event); });
+    box.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
+    set(50);
+    images.before.addEventListener("error", () => {
+      box.after(h("p", { class: "soft" }, chosen.before === "photo" || chosen.before === "artwork"
+        ? `The ${chosen.before} is not shown: it lies outside of OUT, and the viewer was started without --trust-paths, or it is gone.`
+        : "This picture is not there."));
+    }, { once: true });
+    const options = list.map(([key, text]) => [key, text]);
+    const choose = (side) => h("label", {}, `${side === "before" ? "left" : "right"}: `,
+      select(side, options, chosen[side], (value) => viewer.go({ [side]: value }, true)));
+    return h("section", { class: "slider" }, box, range, h("div", { class: "bar" }, choose("before"), choose("after")));
+  };
+
+  const compared = async (list, made, told, number) => {
+    const zoom = viewer.linkedZoom();
+    const rows = await Promise.all(made.slice(0, MOST_PANES).map(viewer.row));
+    const figures = rows.map((row, place) => {
+      const key = made[place];
+      const file = list.find(([one]) => one === String(key))[2];
+      const facts = ["ssim", "gram_distance", "stylize_s"].filter((name) => row[name] !== undefined)
+        .map((name) => `${name.replace(/_s$/, "").replaceAll("_", " ")} ${viewer.text(row[name], viewer.about(name))}`);
+      const caption = h("figcaption", {}, h("a", { href: viewer.address({ at: key, row: "", after: "", before: "" }),
+        "aria-current": key === number ? "true" : null }, told.get(key)), h("span", { class: "soft" }, ` ${facts.join(", ")}`));
+      return h("figure", {}, zoom.pane(told.get(key), shapeOf(row), viewer.image(file, told.get(key), { draggable: "false" })), caption);
+    });
+    const more = made.length > MOST_PANES ? `the first ${MOST_PANES} of ${made.length}` : "";
+    return h("section", {}, h("div", { class: "bar" }, h("h2", {}, "Side by side"), zoom.controls,
+      h("span", { class: "soft" }, `${more} wheel or pinch zooms all at once, dragging moves them`)), h("div", { class: "panes" }, ...figures));
+  };
+
+  const facts = (row) => {
+    const entries = viewer.index.columns.filter(({ name }) => row[name] !== undefined).map((column) => [
+      h("dt", { title: column.meaning }, column.name), h("dd", {}, viewer.text(row[column.name], column))]);
+    return h("section", {}, h("h2", {}, "The row"), h("dl", {}, ...entries.flat()));
+  };
+
+  const steps = (rows, number) => {
+    const place = rows.indexOf(number);
+    const to = (step) => (place < 0 ? undefined : rows[place + step]);
+    const go = (row) => { if (row !== undefined) viewer.go({ at: row, row: "", before: "", after: "" }); };
+    const keys = (event) => {
+      if (event.target.matches("input, select, textarea") || event.altKey || event.ctrlKey || event.metaKey) return;
+      if (event.key === "ArrowLeft") go(to(-1));
+      if (event.key === "ArrowRight") go(to(1));
+      if (event.key === "Escape") viewer.go({ view: viewer.state.from || "table", at: "", row: "", before: "", after: "" });
+    };
+    document.addEventListener("keydown", keys);
+    return [button("\u2190 Previous", () => go(to(-1)), { disabled: to(-1) === undefined }),
+      button("Next \u2192", () => go(to(1)), { disabled: to(1) === undefined }),
+      () => document.removeEventListener("keydown", keys)];
+  };
+
+  viewer.views.picture = {
+    draw: async (rows) => {
+      const number = await find();
+      if (number === null) return { nodes: [h("p", { class: "none" }, "No such row: it was made anew, or is of another run.")] };
+      const row = await viewer.row(number);
+      const key = keyOf(row);
+      if (viewer.state.row !== key || Number(viewer.state.at) !== number) {
+        history.replaceState(null, "", viewer.address({ row: key, at: number }));
+        viewer.readState();
+      }
+      const all = await siblings(number);
+      const status = await viewer.column("status");
+      const made = all.filter((one) => status.of(one) === "ok");
+      const told = await labels(all);
+      const list = await sources(number, made, told);
+      const [previous, next, leave] = steps(rows, number);
+      const title = h("h1", {}, row.photo ?? "a photo", h("small", {}, " in the style of "), row.style ?? "an artwork",
+        h("small", {}, ` ${told.get(number)}`));
+      const failed = row.status === "ok" ? null : h("p", { class: "failed" }, h("b", {}, row.status), ` ${row.error ?? ""}`);
+      const nodes = [h("div", { class: "bar" }, previous, next), title];
+      if (failed) nodes.push(failed);
+      if (made.length) nodes.push(slider(list, row.status === "ok" ? number : made[0], shapeOf(row)), await compared(list, made, told, number));
+      nodes.push(facts(row));
+      return { nodes, leave };
+    },
+  };
+})();

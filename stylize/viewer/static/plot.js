@@ -1,0 +1,166 @@
+"use strict";
+/* Every row as a point; a point opens its picture. */
+(() => {
+  const { h, select } = viewer;
+  const COLOURS = ["#2f6fde", "#d9622b", "#2e9e6b", "#a04fd0", "#c39a1b", "#d6457f", "#3aa7b8", "#7a6a5a"];
+  const LEFT = 78, RIGHT = 12, TOP = 10, BOTTOM = 34, NEAR_PX = 14, TICKS = 6;
+
+  const ticks = (low, high, log) => {
+    if (log) {
+      const found = [];
+      for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
+        for (const step of [1, 2, 5]) {
+          const value = step * 10 ** power;
+          if (value >= low && value <= high) found.push(value);
+        }
+      }
+      const every = Math.ceil(found.length / (TICKS + 2));
+      return found.filter((_, place) => place % every === 0);
+    }
+    const rough = (high - low) / TICKS || 1;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = power * [1, 2, 5, 10].find((one) => one * power >= rough);
+    const found = [];
+    for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-9; value += step) found.push(Number(value.toPrecision(12)));
+    return found;
+  };
+
+  const axis = (values, log, from, to) => {
+    let [low, high] = [Infinity, -Infinity];
+    for (const value of values) { low = Math.min(low, value); high = Math.max(high, value); }
+    const of = log ? Math.log10 : (value) => value;
+    const room = (of(high) - of(low)) * 0.03 || Math.abs(of(low)) * 0.1 || 1;
+    const [a, b] = [of(low) - room, of(high) + room];
+    const inverse = log ? (value) => 10 ** value : (value) => value;
+    return { at: (value) => from + (to - from) * ((of(value) - a) / (b - a)), ticks: ticks(inverse(a), inverse(b), log) };
+  };
+
+  const axes = (context, width, height, x, y, xColumn, yColumn, ink) => {
+    context.font = "12px system-ui, sans-serif";
+    context.strokeStyle = ink.line;
+    context.fillStyle = ink.line;
+    for (const value of x.ticks) context.fillRect(x.at(value), TOP, 1, height - TOP - BOTTOM);
+    for (const value of y.ticks) context.fillRect(LEFT, y.at(value), width - LEFT - RIGHT, 1);
+    context.fillStyle = ink.soft;
+    context.textAlign = "center";
+    for (const value of x.ticks) context.fillText(viewer.text(value, xColumn), x.at(value), height - BOTTOM + 15);
+    context.textAlign = "right";
+    for (const value of y.ticks) context.fillText(viewer.text(value, yColumn), LEFT - 6, y.at(value) + 4);
+    context.strokeRect(LEFT, TOP, width - LEFT - RIGHT, height - TOP - BOTTOM);
+    context.fillStyle = ink.ink;
+    context.textAlign = "center";
+    context.fillText(xColumn.name, (LEFT + width - RIGHT) / 2, height - 3);
+    context.save();
+    context.rotate(-Math.PI / 2);
+    context.fillText(yColumn.name, -(TOP + height - BOTTOM) / 2, 12);
+    context.restore();
+  };
+
+  const scatter = (canvas, points, columns, colour, logs) => {
+    const width = canvas.clientWidth, height = canvas.clientHeight, dense = window.devicePixelRatio || 1;
+    canvas.width = width * dense;
+    canvas.height = height * dense;
+    const context = canvas.getContext("2d");
+    context.scale(dense, dense);
+    const style = getComputedStyle(canvas);
+    const ink = { ink: style.getPropertyValue("--ink"), soft: style.getPropertyValue("--soft"), line: style.getPropertyValue("--line") };
+    if (!points.rows.length) return () => null;
+    const x = axis(points.x, logs.x, LEFT, width - RIGHT), y = axis(points.y, logs.y, height - BOTTOM, TOP);
+    axes(context, width, height, x, y, ...columns, ink);
+    context.globalAlpha = points.rows.length > 5000 ? 0.35 : 0.75;
+    const size = points.rows.length > 5000 ? 3 : 6;
+    const buckets = new Map();
+    for (let i = 0; i < points.rows.length; i++) {
+      const [a, b] = [x.at(points.x[i]), y.at(points.y[i])];
+      context.fillStyle = colour(points.rows[i]);
+      context.fillRect(a - size / 2, b - size / 2, size, size);
+      const key = `${Math.floor(a / NEAR_PX)} ${Math.floor(b / NEAR_PX)}`;
+      if (!buckets.has(key)) buckets.set(key, []);
+      buckets.get(key).push([a, b, points.rows[i]]);
+    }
+    return (a, b) => {
+      let [best, near] = [null, NEAR_PX];
+      const [column, line] = [Math.floor(a / NEAR_PX), Math.floor(b / NEAR_PX)];
+      for (let dx = -1; dx <= 1; dx++) for (let dy = -1; dy <= 1; dy++) {
+        for (const [px, py, row] of buckets.get(`${column + dx} ${line + dy}`) ?? []) {
+          const far = Math.hypot(px - a, py - b);
+          if (far < near) [best, near] = [row, far];
+        }
+      }
+      return best;
+    };
+  };
+
+  const usable = (rows, [x, y], logs) => {
+    const fits = (value, log) => Number.isFinite(value) && (!log || value > 0);
+    const kept = rows.filter((row) => fits(x.numbers[row], logs.x) && fits(y.numbers[row], logs.y));
+    return { rows: kept, x: Float64Array.from(kept, (row) => x.numbers[row]), y: Float64Array.from(kept, (row) => y.numbers[row]) };
+  };
+
+  const colouring = (column, rows) => {
+    const values = column ? viewer.values(column, rows).map(([value]) => value).slice(0, COLOURS.length) : [];
+    const of = new Map(values.map((value, place) => [value, COLOURS[place]]));
+    const legend = values.map((value) => h("span", { class: "key" }, h("i", { style: { background: of.get(value) } }), viewer.text(value, column)));
+    if (column && viewer.values(column, rows).length > COLOURS.length) legend.push(h("span", { class: "key" }, h("i", { style: { background: "#888" } }), "others"));
+    return [(row) => (column ? of.get(column.of(row)) ?? "#888" : COLOURS[0]), legend];
+  };
+
+  const pointer = (canvas, hit, columns) => {
+    const tip = h("div", { class: "tip", hidden: true });
+    const at = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+    canvas.addEventListener("pointermove", async (event) => {
+      const [x, y] = at(event);
+      const row = hit.of(x, y);
+      canvas.style.cursor = row === null ? "" : "pointer";
+      tip.hidden = row === null;
+      if (row === null || tip.dataset.row === String(row)) return;
+      tip.dataset.row = row;
+      const [photo, style] = await viewer.columns(["photo", "style"]);
+      tip.replaceChildren(viewer.image(viewer.thumb("result", row), ""), h("span", {}, `${photo.text(row)}, ${style.text(row)}`),
+        ...columns.map((column) => h("span", {}, `${column.name} ${column.text(row)}`)));
+      tip.style.left = `${Math.min(x + 12, canvas.clientWidth - 170)}px`;
+      tip.style.top = `${Math.max(0, Math.min(y + 12, canvas.clientHeight - 190))}px`;
+    });
+    canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
+    canvas.addEventListener("click", (event) => {
+      const row = hit.of(...at(event));
+      if (row !== null) viewer.go({ view: "picture", at: row, row: "" });
+    });
+    return tip;
+  };
+
+  viewer.views.plot = {
+    title: "Plot",
+    draw: async (rows) => {
+      const numbers = viewer.index.columns.filter((one) => one.kind === "number").map((one) => one.name);
+      const fit = (name, ...others) => [name, ...others].find((one) => numbers.includes(one));
+      const names = [fit(viewer.state.x, "gram_distance", "stylize_s", numbers[0]), fit(viewer.state.y, "ssim", "total_s", numbers.at(-1))];
+      if (!names.every(Boolean)) return { nodes: [h("p", { class: "none" }, "No column of these rows has numbers.")] };
+      const columns = await viewer.columns(names);
+      const by = viewer.state.colour && viewer.about(viewer.state.colour) ? viewer.state.colour : "method";
+      const logs = { x: viewer.state.xlog === "1", y: viewer.state.ylog === "1" };
+      const points = usable([...rows], columns, logs);
+      const [colour, legend] = colouring(await viewer.column(by), points.rows);
+      const canvas = h("canvas", { role: "img", "aria-label": `${names[1]} over ${names[0]}, ${points.rows.length} points` });
+      const log = (name) => h("label", {}, h("input", { type: "checkbox", checked: logs[name], "aria-label": `logarithmic ${name}`,
+        onchange: (event) => viewer.go({ [`${name}log`]: event.target.checked ? "1" : "" }) }), "log");
+      const controls = h("div", { class: "bar" },
+        h("label", {}, "across: ", select("x", numbers, names[0], (value) => viewer.go({ x: value }))), log("x"),
+        h("label", {}, "up: ", select("y", numbers, names[1], (value) => viewer.go({ y: value }))), log("y"),
+        h("label", {}, "colour: ", select("colour", viewer.index.columns.map((one) => one.name), by, (value) => viewer.go({ colour: value }))));
+      const left = rows.length - points.rows.length;
+      const note = h("p", { class: "soft" }, `${names[1]} (up) over ${names[0]} (across), ${points.rows.length} rows. `
+        + (left ? `${left} rows are not shown: they lack one of the two${logs.x || logs.y ? ", or it is not above 0" : ""}. ` : "") + "A point opens its picture.");
+      const hit = { of: () => null };
+      const tip = pointer(canvas, hit, columns);
+      const draw = () => { hit.of = scatter(canvas, points, columns, colour, logs); };
+      const dark = window.matchMedia("(prefers-color-scheme: dark)");
+      window.addEventListener("resize", draw);
+      dark.addEventListener("change", draw);
+      return {
+        nodes: [controls, h("div", { class: "plot" }, canvas, tip), h("div", { class: "legend" }, ...legend), note], ready: draw,
+        leave: () => { window.removeEventListener("resize", draw); dark.removeEventListener("change", draw); },
+      };
+    },
+  };
+})();

@@ -1,0 +1,103 @@
+"use strict";
+/* What is looked at: view, filters, order and the like. All of it stands behind the # of the address, so that an
+   address, copied, shows the same again. */
+(() => {
+  const LISTS = { f: "filters", c: "columns" };
+  const OPERATORS = {
+    text: [["is", "is"], ["not", "is not"], ["has", "contains"], ["empty", "is empty"], ["some", "is not empty"]],
+    number: [["ge", "\u2265"], ["le", "\u2264"], ["is", "="], ["empty", "is empty"], ["some", "is not empty"]],
+  };
+  OPERATORS.time = [["ge", "from"], ["le", "until"]];
+  viewer.operators = (column) => OPERATORS[column.kind];
+  viewer.operatorText = (column, key) => viewer.operators(column).find(([one]) => one === key)?.[1] ?? key;
+
+  viewer.state = {};
+
+  const read = () => {
+    const given = new URLSearchParams(location.hash.slice(1));
+    const state = { view: "table", filters: [], columns: null };
+    for (const [name, value] of given) {
+      if (name === "f") {
+        const [column, operator, ...rest] = value.split("~");
+        state.filters.push({ column, operator, value: rest.join("~") });
+      } else if (name === "c") state.columns = value.split(",").filter(Boolean);
+      else if (!(name in LISTS)) state[name] = value;
+    }
+    state.filters = state.filters.filter(({ column, operator }) => {
+      const about = viewer.about(column);
+      return about && viewer.operators(about).some(([one]) => one === operator);
+    });
+    state.columns = state.columns?.filter(viewer.about) ?? null;
+    if (!(state.view in viewer.views)) state.view = "table";
+    return state;
+  };
+
+  const written = (state) => {
+    const out = new URLSearchParams();
+    for (const [name, value] of Object.entries(state)) {
+      if (name === "filters") value.forEach((one) => out.append("f", `${one.column}~${one.operator}~${one.value}`));
+      else if (name === "columns") { if (value) out.set("c", value.join(",")); }
+      else if (value !== "" && value !== null && value !== undefined) out.set(name, value);
+    }
+    return `#${out}`;
+  };
+
+  viewer.address = (changes) => written({ ...viewer.state, ...changes });
+
+  /* Change the state, and so the address; `quietly` leaves no step to go back to. */
+  viewer.go = (changes, quietly = false) => {
+    const hash = viewer.address(changes);
+    if (hash === location.hash) return;
+    if (quietly) location.replace(hash);
+    else location.hash = hash;
+  };
+
+  const test = (column, { operator, value }) => {
+    if (operator === "empty") return column.empty;
+    if (operator === "some") return (row) => !column.empty(row);
+    if (column.kind === "text") {
+      const wanted = value.toLowerCase();
+      const hits = column.names.map((name) => {
+        if (operator === "has") return name.toLowerCase().includes(wanted);
+        return (name === value) === (operator === "is");
+      });
+      return (row) => (column.empty(row) ? operator === "not" : hits[column.codes[row]]);
+    }
+    const limit = column.kind === "time" ? Date.parse(value.includes("Z") ? value : `${value}Z`) : Number(value);
+    const { numbers } = column;
+    if (operator === "ge") return (row) => numbers[row] >= limit;
+    if (operator === "le") return (row) => numbers[row] <= limit;
+    return (row) => numbers[row] === limit;
+  };
+
+  let known = { key: null, rows: null };
+
+  const ordered = async ({ filters, sort }) => {
+    const columns = await viewer.columns(filters.map((one) => one.column));
+    const tests = columns.map((column, place) => test(column, filters[place]));
+    const rows = new Uint32Array(viewer.index.rows);
+    let count = 0;
+    for (let row = 0; row < rows.length; row++) if (tests.every((one) => one(row))) rows[count++] = row;
+    const kept = rows.slice(0, count);
+    const down = sort?.startsWith("-");
+    const name = sort?.replace(/^-/, "");
+    if (!name || !viewer.about(name)) return kept;
+    const keys = (await viewer.column(name)).keys();
+    const sign = down ? -1 : 1;
+    return kept.sort((a, b) => {
+      const [x, y] = [keys[a], keys[b]];
+      // What has no value comes last either way.
+      if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y) || a - b;
+      return sign * (x < y ? -1 : x > y ? 1 : 0) || a - b;
+    });
+  };
+
+  /* Return the numbers of the rows that the filters let through, in the order asked for. */
+  viewer.rows = async (state = viewer.state) => {
+    const key = JSON.stringify([state.filters, state.sort]);
+    if (known.key !== key) known = { key, rows: await ordered(state) };
+    return known.rows;
+  };
+
+  viewer.readState = () => { viewer.state = read(); };
+})();

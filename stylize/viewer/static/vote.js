@@ -1,0 +1,105 @@
+"use strict";
+/* Blind votes: two results of the same photo and artwork, and which of them is better. */
+(() => {
+  const { h, button, select } = viewer;
+  const BY = ["method", "run", "precision", "variant", "alpha", "resolution_px"];
+  const NAME = "stylize-voter";
+  let last = null;
+
+  const comparable = async (rows) => {
+    const found = [];
+    for (const name of BY.filter(viewer.about)) {
+      if (viewer.values(await viewer.column(name), rows).length > 1) found.push(name);
+    }
+    return found;
+  };
+
+  const asName = (voter) => h("form", { class: "bar", onsubmit: (event) => {
+    event.preventDefault();
+    const name = new FormData(event.target).get("voter").trim();
+    if (!name) return;
+    localStorage.setItem(NAME, name);
+    viewer.redraw();
+  } }, h("label", {}, "Your name, as it will stand beside your votes: ",
+    h("input", { name: "voter", value: voter, maxlength: "100", required: true, autocomplete: "nickname" })), h("button", { type: "submit" }, "Vote"));
+
+  const input = async (kind, row) => {
+    const first = await viewer.firstOf(kind);
+    return h("figure", {}, viewer.image(viewer.thumb(kind, first[row]), kind), h("figcaption", {}, kind));
+  };
+
+  const shown = async (pair) => {
+    const kinds = await viewer.column("picture");
+    const zoom = viewer.linkedZoom();
+    const rows = await Promise.all([viewer.row(pair.left), viewer.row(pair.right)]);
+    const shape = rows[0].width_px > 0 && rows[0].height_px > 0 ? rows[0].width_px / rows[0].height_px : 1.5;
+    const side = (name) => zoom.pane(name, shape, viewer.image(viewer.picture("result", pair[name], kinds.of(pair[name])), name, { draggable: "false" }));
+    return [h("div", { class: "two" }, side("left"), side("right")), zoom];
+  };
+
+  const choices = (vote) => [["left", "\u2190 Left is better"], ["same", "\u2193 Same"], ["right", "Right is better \u2192"]]
+    .map(([choice, text]) => button(text, () => vote(choice), { dataset: { choice } }));
+
+  const keyboard = (vote, undo) => {
+    const keys = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "same", 1: "left", 2: "same", 3: "right" };
+    const pressed = (event) => {
+      if (event.target.matches("input, select, textarea") || event.altKey || event.ctrlKey || event.metaKey || event.repeat) return;
+      if (event.key === "u" || event.key === "Backspace") { undo(); event.preventDefault(); }
+      else if (keys[event.key]) { vote(keys[event.key]); event.preventDefault(); }
+    };
+    document.addEventListener("keydown", pressed);
+    return () => document.removeEventListener("keydown", pressed);
+  };
+
+  const round = async (pair, voteId, voter, votes, by) => {
+    const [two, zoom] = await shown(pair);
+    let sent = false;
+    const vote = async (choice) => {
+      if (sent) return;
+      sent = true;
+      try {
+        await viewer.castVote({ vote_id: voteId, voter, choice, by, left: pair.left, right: pair.right });
+        last = { pair, voteId };
+        viewer.again = null;
+        await viewer.redraw();
+      } catch (error) {
+        sent = false;
+        viewer.failed(error);
+      }
+    };
+    const undo = () => {
+      if (!last) return;
+      viewer.again = last;
+      last = null;
+      viewer.redraw();
+    };
+    const mine = votes.filter((one) => one.voter === voter).length;
+    const bar = h("div", { class: "bar ballot" }, ...choices(vote));
+    const other = h("div", { class: "bar" }, zoom.controls, button("Undo (u)", undo, { disabled: !last }),
+      h("span", { class: "soft" }, `${mine} ${mine === 1 ? "vote" : "votes"} by ${voter}`),
+      button("Another voter", () => { localStorage.removeItem(NAME); last = null; viewer.redraw(); }));
+    const inputs = h("div", { class: "inputs" }, await input("photo", pair.left), await input("artwork", pair.left));
+    return { nodes: [inputs, two, bar, other], leave: keyboard(vote, undo) };
+  };
+
+  viewer.views.vote = {
+    title: "Vote",
+    draw: async (rows) => {
+      const voter = localStorage.getItem(NAME) ?? "";
+      const known = await comparable(rows);
+      if (!known.length) return { nodes: [h("p", { class: "none" }, "These rows are all of one method, so there is nothing to compare. Give several runs, or take filters away.")] };
+      const by = known.includes(viewer.state.vote) ? viewer.state.vote : known[0];
+      const what = h("div", { class: "bar" }, h("label", {}, "compared: ", select("compared", known, by, (value) => viewer.go({ vote: value }))),
+        h("span", { class: "soft" }, "Which result is better? Sides are by chance, and nothing says what made them."));
+      if (!voter) return { nodes: [what, asName("")] };
+      await viewer.sendVotes().catch(viewer.failed);
+      const votes = await viewer.votes();
+      const again = viewer.again;
+      const pair = again?.pair ?? viewer.nextPair(await viewer.ballot(rows, by), votes, voter);
+      if (!pair) return { nodes: [what, h("p", { class: "none" }, `${voter} has judged every pair of these rows. Thank you.`),
+        button("Another voter", () => { localStorage.removeItem(NAME); viewer.redraw(); })] };
+      const { nodes, leave } = await round(pair, again?.voteId ?? viewer.voteId(), voter, votes, by);
+      return { nodes: [what, ...nodes], leave };
+    },
+  };
+})();

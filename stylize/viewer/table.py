@@ -1,0 +1,200 @@
+"""The rows of runs as the page asks for them: whole columns, or some rows with all of theirs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stylize.errors import UsageError, harmless, one_line
+from stylize.naming import name_below
+from stylize.report import settings
+from stylize.results.read import read_rows
+from stylize.results.schema import SCHEMA
+
+CHUNK_ROWS = 200
+LONGEST_TEXT = 2_000
+"""Characters of a value that the page shows."""
+NO_TEXT = 0xFFFFFFFF
+_OWN = {"run": "the run that the row is of", "method": "the method, with the settings that differ among its rows",
+        "picture": "kind of the result's file; null where there is none"}  # fmt: skip
+# Of these nearly every value is another: a dictionary would be a second copy.
+_UNIQUE = {"task_id", "output_uri", "output_sha256"}
+_SUFFIXES = ("jpg", "jpeg", "png", "webp")
+_METHOD_OF = ["variant", "stylizer", "backbone", "settings_json", "weights_sha256"]
+_NAMED_BY = {"photo": "content_uri", "style": "style_uri"}
+
+
+class Table:
+    """All rows of some runs, numbered from 0. `homes`: OUT of each run, in the order of `run_of`."""
+
+    def __init__(self, runs: Mapping[Path, str]) -> None:
+        """Read the rows. runs: the folder with a run's rows -> its OUT.
+
+        Raises UsageError as `read_rows` does, and where there are none.
+        """
+        self.homes = list(runs.values())
+        parts = [read_rows(folder) for folder in runs]
+        self.run_of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        rows = pa.concat_tables(parts).combine_chunks()
+        if not len(rows):
+            raise UsageError(
+                f"no rows in {', '.join(map(one_line, self.homes))}: a run has some after its first images"
+            )
+        for name, uri in _NAMED_BY.items():
+            rows = rows.set_column(rows.schema.get_field_index(name), name, _named(rows[name], rows[uri]))
+        for name in rows.schema.names:
+            if pa.types.is_string(rows.schema.field(name).type) and name not in _UNIQUE:
+                rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].dictionary_encode())
+        self.rows = rows
+        self.own = {
+            "run": pa.DictionaryArray.from_arrays(self.run_of, _run_names(list(runs))),
+            "method": _methods(rows),
+            "picture": _kinds(rows),
+        }
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def columns(self) -> list[dict[str, Any]]:
+        """What the page is told of each column that has any value: name, kind, unit, meaning."""
+        own = [{"name": name, "kind": "text", "unit": "", "meaning": meaning} for name, meaning in _OWN.items()]
+        others = [
+            {"name": field.name, "kind": _kind(field.type), "unit": SCHEMA.field(field.name).metadata[b"unit"].decode(),
+             "meaning": SCHEMA.field(field.name).metadata[b"meaning"].decode()}
+            for field in self.rows.schema
+            if self.rows[field.name].null_count < len(self)
+        ]  # fmt: skip
+        return own + others
+
+    def column(self, name: str) -> dict[str, Any] | None:
+        """Return a column's values as base64 of little-endian numbers; None for an unknown one.
+
+        Of texts 32-bit places in `names`, NO_TEXT for null; else 64-bit floats, NaN for null, times as ms since 1970.
+        """
+        if name not in self.own and name not in self.rows.schema.names:
+            return None
+        values = self.own[name] if name in self.own else self.rows[name]
+        if _kind(values.type) != "text":
+            return {"data": _base64(_numbers(values).astype("<f8"))}
+        if pa.types.is_boolean(values.type):
+            values = values.cast(pa.string())
+        coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+        codes = coded.indices.cast(pa.int64()).fill_null(NO_TEXT).to_numpy(zero_copy_only=False)
+        return {"data": _base64(codes.astype("<u4")), "names": [_shown(one) for one in coded.dictionary.to_pylist()]}
+
+    def chunk(self, number: int) -> list[dict[str, Any]] | None:
+        """Return the rows from CHUNK_ROWS * number on with all their columns, nulls left out; None past the end."""
+        start = number * CHUNK_ROWS
+        if not 0 <= start < len(self):
+            return None
+        part = self.rows.slice(start, CHUNK_ROWS)
+        own = {name: values.slice(start, CHUNK_ROWS).to_pylist() for name, values in self.own.items()}
+        rows = [{name: values[place] for name, values in own.items()} for place in range(len(part))]
+        for name in part.schema.names:
+            values = part[name]
+            number_like = _kind(values.type) != "text"
+            listed = _numbers(values).tolist() if number_like else values.to_pylist()
+            for row, value in zip(rows, listed, strict=True):
+                if value is not None and value == value:
+                    row[name] = value if number_like else _shown(str(value))
+        return [{name: value for name, value in row.items() if value is not None} for row in rows]
+
+    def value(self, name: str, row: int) -> Any:
+        """Return one value of a row, as Python has it."""
+        return (self.own[name] if name in self.own else self.rows[name])[row].as_py()
+
+    def first_of(self, kind: str) -> list[int]:
+        """Return the first row of each photo or artwork of each run: pictures of these are asked for by it."""
+        uris = self.rows[_NAMED_BY["photo" if kind == "photo" else "style"]].combine_chunks().indices
+        keys = self.run_of * (len(self) + 1) + uris.fill_null(len(self)).to_numpy(zero_copy_only=False)
+        return sorted(np.unique(keys, return_index=True)[1].tolist())
+
+    def find(self, run_ids: list[str], task_ids: list[str]) -> list[int | None]:
+        """Return the rows of these runs' tasks, None for what is not here."""
+        index = pd.MultiIndex.from_arrays([self.rows["run_id"].to_pylist(), self.rows["task_id"].to_pylist()])
+        kept = ~index.duplicated()
+        found = index[kept].get_indexer(pd.MultiIndex.from_arrays([run_ids, task_ids]))
+        places = np.flatnonzero(kept)
+        return [int(places[one]) if one >= 0 else None for one in found]
+
+
+def _kind(of: pa.DataType) -> str:
+    if pa.types.is_timestamp(of):
+        return "time"
+    return "number" if pa.types.is_floating(of) or pa.types.is_integer(of) else "text"
+
+
+def _numbers(values: pa.ChunkedArray) -> np.ndarray:
+    """Return numbers as floats, NaN for null; times in milliseconds."""
+    times = pa.types.is_timestamp(values.type)
+    numbers: np.ndarray = (values.cast(pa.int64()) if times else values).to_pandas().to_numpy(float)
+    return numbers / 1000 if times else numbers
+
+
+def _base64(values: np.ndarray) -> str:
+    return base64.b64encode(values.tobytes()).decode()
+
+
+def _shown(text: str) -> str:
+    """Return a text as the page may show it: nothing in it turns other text around or is endless."""
+    return harmless(text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "...")
+
+
+def _named(names: pa.ChunkedArray, uris: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the names of photos or artworks; of rows without one, what their URI ends with."""
+    if names.null_count == 0:
+        return names
+    coded = uris.combine_chunks().dictionary_encode()
+    last = pa.array([name_below(uri, None) for uri in coded.dictionary.to_pylist()], pa.string())
+    return pc.coalesce(names, last.take(coded.indices))
+
+
+def _kinds(rows: pa.Table) -> pa.DictionaryArray:
+    """Return the suffix of each ok row's result, one that browsers show, else jpg."""
+    suffix = pc.utf8_lower(pc.replace_substring_regex(rows["output_uri"], r"(?s).*\.", ""))
+    known = pc.if_else(pc.is_in(suffix, pa.array(_SUFFIXES)), suffix, "jpg")
+    there = pc.and_(pc.equal(rows["status"].cast(pa.string()), "ok"), pc.is_valid(rows["output_uri"]))
+    return pc.if_else(there, known, pa.scalar(None, pa.string())).combine_chunks().dictionary_encode()
+
+
+def _run_names(folders: list[Path]) -> list[str]:
+    """Return the folders' names, with their parents' where two are called the same."""
+    names = [folder.name for folder in folders]
+    if len(set(names)) == len(names):
+        return names
+    names = [f"{folder.parent.name}/{folder.name}" for folder in folders]
+    return names if len(set(names)) == len(names) else [f"{name} ({n})" for n, name in enumerate(names, 1)]
+
+
+def _methods(rows: pa.Table) -> pa.DictionaryArray:
+    """Return each row's method as reports call it: what rows say of it is looked at once for all that say the same."""
+    said = rows.select(_METHOD_OF)
+    # Where the artworks are the weights, as johnson's, other weights are no other setting.
+    same = pc.equal(rows["weights_sha256"].cast(pa.string()), rows["style_sha256"].cast(pa.string())).fill_null(False)
+    weights = pc.if_else(same, pa.scalar(None, pa.string()), rows["weights_sha256"].cast(pa.string()))
+    said = said.set_column(len(_METHOD_OF) - 1, "weights_sha256", weights)
+    frame = pd.DataFrame({name: said[name].to_pandas().astype(object) for name in _METHOD_OF})
+    group = frame.groupby(_METHOD_OF, dropna=False, sort=False).ngroup().to_numpy()
+    _, first = np.unique(group, return_index=True)
+    different = frame.iloc[first].reset_index(drop=True)
+    names = different["stylizer"].fillna("?").astype(str)
+    names = names.where(different["backbone"].isna(), names + " " + different["backbone"].astype(str))
+    alone = different["variant"].isna()
+    if alone.any():
+        told = settings.told_apart(different[alone], names[alone], but=("resolution_px",))
+        names = names.where(~alone, told.reindex(names.index))
+    names = names.where(alone, different["variant"].astype("string").str.replace(_SIZES, "", regex=True))
+    return pa.array(names.to_numpy(object), pa.string()).take(pa.array(group)).dictionary_encode()
+
+
+_SIZES = r" \w+ \d+ px x\d+( each)?$"
+"""What a sweep's name of a variant says beside the method."""

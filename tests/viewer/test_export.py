@@ -1,0 +1,93 @@
+"""The page as static files, and the command."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from stylize.__main__ import main
+from stylize.errors import UsageError
+from tests.support.samples import ROOT
+from tests.support.viewed import viewed_run
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return viewed_run(tmp_path / "out")
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_export_holds_page_data_and_pictures(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["view", str(out), "--export", str(tmp_path / "page")]) == 0
+    made = files(tmp_path / "page")
+    assert {"index.html", "core.js", "index.js", "v0/columns/ssim.js", "v0/rows/0.js"} <= made
+    assert len([name for name in made if name.startswith("v0/picture-result/")]) == 11
+    assert not [name for name in made if "photo/" in name]  # they lie outside of OUT
+    assert f"{len(made)} files" in capsys.readouterr().out
+
+
+def test_photos_and_artworks_are_exported_once_each_where_asked_for(out: Path, tmp_path: Path) -> None:
+    main(["view", str(out), "--export", str(tmp_path / "page"), "--trust-paths"])
+    made = files(tmp_path / "page")
+    assert len([name for name in made if name.startswith("v0/picture-photo/")]) == 3
+    assert len([name for name in made if name.startswith("v0/thumb-artwork/")]) == 2
+
+
+def test_an_export_is_written_over_an_earlier_one_and_nothing_else(out: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    main(["view", str(out), "--export", str(page), "--trust-paths"])
+    main(["view", str(out), "--export", str(page)])
+    assert not [name for name in files(page) if "photo/" in name]
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "index.html").write_text("mine")
+    with pytest.raises(UsageError, match="--export"):
+        main(["view", str(out), "--export", str(tmp_path / "own")])
+    assert files(tmp_path / "own") == {"index.html"}
+
+
+@pytest.mark.parametrize("words", [[], ["nosuch"], ["OUT", "--port", "70000"], ["OUT", "--export", "OUT"]])
+def test_a_wrong_call_is_one_line(out: Path, words: list[str]) -> None:
+    with pytest.raises(UsageError) as refused:
+        main(["view", *(word.replace("OUT", str(out)) for word in words)])
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_missing_package_is_named(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else find(name))
+    with pytest.raises(UsageError, match="pip install starlette uvicorn"):
+        main(["view", str(out)])
+
+
+def test_the_command_serves_until_it_is_interrupted(out: Path) -> None:
+    command = [sys.executable, "-m", "stylize", "view", str(out), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            said = [process.stdout.readline() for _ in range(3)]
+            url = said[0].split(": ", 1)[1].strip()
+            assert url.startswith("http://127.0.0.1:")
+            with urllib.request.urlopen(url) as answer:
+                assert b"<main" in answer.read()
+            os.kill(process.pid, signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0, errors
+    assert errors == ""
+    assert "--trust-paths" in said[1]

@@ -1,0 +1,297 @@
+"""What the page's server gives, and to whom."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylize import images
+from stylize.errors import StylizeError
+from stylize.io.files import write_atomic
+from stylize.results.copies import run_folders
+from stylize.results.schema import to_batch
+from stylize.results.store import RowStore
+from stylize.viewer.server import Viewer
+from stylize.votes import read_votes
+from tests.support.hostile_out import CASES, EVIL, SECRET_PX, plain
+from tests.support.made_rows import row
+from tests.support.s3 import bucket
+from tests.support.samples import picture
+from tests.support.viewed import viewed_run
+
+ID = "0123456789abcdef" * 2
+
+
+class Opened:
+    """A viewer over some runs, asked as a browser on this machine would ask it."""
+
+    def __init__(self, *outs: str, cache: Path, trusted: bool = False, folders: dict[Path, str] | None = None) -> None:
+        runs = folders or {Path(out): out for out in outs}
+        self.viewer = Viewer(runs, cache, trusted=trusted)
+
+    def ask(self, verb: str, path: str, **more: Any) -> httpx.Response:
+        async def asked() -> httpx.Response:
+            transport = httpx.ASGITransport(self.viewer.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8340") as client:
+                return await client.request(verb, path, **more)
+
+        return asyncio.run(asked())
+
+    def get(self, path: str = "", **more: Any) -> httpx.Response:
+        return self.ask("GET", f"/{self.viewer.token}/{path}", **more)
+
+    def data(self, path: str) -> Any:
+        """What a data file hands to the page."""
+        path = path if path == "index" else f"{self.viewer.site.base}{path}"
+        answer = self.get(f"{path}.js")
+        assert answer.status_code == 200, answer.text
+        return json.loads(answer.text.partition(", ")[2].removesuffix(");\n"), parse_constant=str)
+
+    def texts(self, name: str) -> list[str | None]:
+        """A column of texts."""
+        raw = self.data(f"columns/{name}")
+        codes = np.frombuffer(base64.b64decode(raw["data"]), "<u4")
+        return [None if code == 0xFFFFFFFF else raw["names"][code] for code in codes]
+
+    def picture(self, path: str) -> Image.Image | None:
+        answer = self.get(f"{self.viewer.site.base}{path}")
+        return Image.open(io.BytesIO(answer.content)) if answer.status_code == 200 else None
+
+    def vote(self, choice: str = "left", headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
+        body = {"vote_id": ID, "voter": "Ada", "choice": choice, "left": 2, "right": 3} | more
+        path = f"/{self.viewer.token}/votes?base={self.viewer.site.base}"
+        told = {"Content-Type": "application/json"} | (headers or {})
+        return self.ask("POST", path, content=json.dumps(body), headers=told)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return viewed_run(tmp_path / "run" / "out")
+
+
+@pytest.fixture
+def opened(out: Path, tmp_path: Path) -> Opened:
+    return Opened(str(out), cache=tmp_path / "cache", trusted=True)
+
+
+def test_the_page_and_its_data_are_there(opened: Opened) -> None:
+    assert "<main" in opened.get().text
+    index = opened.data("index")
+    assert index["rows"] == 12
+    assert {"run", "method", "ssim", "error"} <= {one["name"] for one in index["columns"]}
+    assert opened.texts("method")[:2] == ["compact", "microast"]
+    assert opened.texts("picture")[:2] == [None, "jpg"]
+    (first, second, *_) = opened.data("rows/0")
+    assert first["error"] == "the disk was gone"
+    assert "ssim" not in first
+    assert second["ssim"] == 0.01
+
+
+def test_pictures_photos_artworks_and_their_thumbnails(opened: Opened, tmp_path: Path) -> None:
+    for kind in ("result", "photo", "artwork"):
+        for form in ("thumb", "picture"):
+            found = opened.picture(f"{form}-{kind}/1.jpg")
+            assert found is not None, (kind, form)
+            assert found.size == (96, 64)
+    assert opened.picture("thumb-result/0.jpg") is None
+    assert len(list((tmp_path / "cache").glob("*.jpg"))) == 3
+
+
+def test_a_result_is_served_byte_for_byte(opened: Opened, out: Path) -> None:
+    answer = opened.get(f"{opened.viewer.site.base}picture-result/1.jpg")
+    assert answer.content == (out / "images" / "microast" / "0-0.jpg").read_bytes()
+    assert answer.headers["content-type"] == "image/jpeg"
+
+
+def test_a_thumbnail_follows_its_picture(opened: Opened, out: Path) -> None:
+    before = opened.get(f"{opened.viewer.site.base}thumb-result/1.jpg").content
+    write_atomic(out / "images" / "microast" / "0-0.jpg", images.encode(picture(7, 96, 64), "jpg", 90))
+    assert opened.get(f"{opened.viewer.site.base}thumb-result/1.jpg").content != before
+
+
+def test_photos_outside_of_out_are_shown_only_where_the_command_line_says_so(out: Path, tmp_path: Path) -> None:
+    opened = Opened(str(out), cache=tmp_path / "cache")
+    assert opened.picture("picture-photo/1.jpg") is None
+    assert opened.picture("picture-result/1.jpg") is not None
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.com", "evil.com:8340", "127.0.0.1.evil.com", "", "localhost@evil.com", "10.0.0.1"]
+)
+def test_another_name_for_this_machine_gets_nothing(opened: Opened, host: str) -> None:
+    for path in ("", "index.js", f"{opened.viewer.site.base}rows/0.js", "votes"):
+        answer = opened.get(path, headers={"Host": host})
+        assert answer.status_code == 403
+        assert "photo0" not in answer.text
+    assert opened.vote(headers={"Host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8340", "localhost:9000", "[::1]:8340"])
+def test_this_machine_is_known_by_its_names(opened: Opened, host: str) -> None:
+    assert opened.get(headers={"Host": host}).status_code == 200
+
+
+def test_without_the_token_there_is_nothing(opened: Opened) -> None:
+    for path in ("/", "/index.html", "/x/", f"/{opened.viewer.token[:-1]}/", "/favicon.ico", "/x/votes"):
+        assert opened.ask("GET", path).status_code in (403, 404)
+    posted = opened.ask("POST", "/x/votes", content="{}", headers={"Content-Type": "application/json"})
+    assert posted.status_code == 403
+
+
+@pytest.mark.parametrize("path", [
+    "../pyproject.toml", "..%2f..%2fpyproject.toml", "%2e%2e/viewer.py", "//etc/passwd", "v1/rows/-1.js",
+    "v1/rows/9.js", "v1/columns/no.js", "v1/columns/../index.js", "v1/picture-result/99.jpg",
+    "v1/picture-secret/1.jpg", "server.py",
+    "v1/thumb-result/1.svg", "static/index.html",
+])  # fmt: skip
+def test_what_is_no_file_of_the_page_is_not_there(opened: Opened, path: str) -> None:
+    assert opened.get(path).status_code in (403, 404)
+
+
+def test_every_answer_forbids_other_pages_and_scripts(opened: Opened) -> None:
+    for path in ("", "index.js", "nosuch", f"{opened.viewer.site.base}thumb-result/1.jpg"):
+        headers = opened.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_a_reload_shows_the_rows_that_have_come(opened: Opened, out: Path) -> None:
+    old = opened.viewer.site.base
+    with RowStore.open(out) as store:
+        store.add(to_batch([row(99)]))
+    assert opened.data("index")["rows"] == 12
+    opened.get()
+    assert opened.data("index")["rows"] == 13
+    assert opened.get(f"{old}rows/0.js").status_code == 410
+
+
+def test_two_runs_are_one_table(out: Path, tmp_path: Path) -> None:
+    other = viewed_run(tmp_path / "other" / "out")
+    opened = Opened(str(out), str(other), cache=tmp_path / "cache")
+    assert set(opened.texts("run")) == {"run/out", "other/out"}
+    assert opened.picture("picture-result/13.jpg") is not None
+
+
+def test_a_run_in_a_store(tmp_path: Path) -> None:
+    made = viewed_run(tmp_path / "out")
+    with bucket() as s3:
+        uri = s3.upload(made, "deep/out")
+        with run_folders([uri]) as runs:
+            opened = Opened(folders=runs, cache=tmp_path / "cache", trusted=True)
+            assert opened.picture("picture-result/1.jpg") is not None
+            assert opened.picture("thumb-result/1.jpg") is not None
+            before = s3.s3.requests
+            assert opened.picture("thumb-result/1.jpg") is not None
+            assert s3.s3.requests - before <= 1  # whether it is still there
+            assert opened.vote().status_code == 200
+            assert len(read_votes(uri)) == 1
+
+
+def test_a_vote_is_in_out_before_it_is_answered(opened: Opened, out: Path) -> None:
+    assert opened.vote("same").json() == {"taken": True}
+    (vote,) = read_votes(str(out)).to_pylist()
+    assert vote["voter"] == "Ada"
+    assert vote["choice"] == "same"
+    assert (vote["left_method"], vote["right_method"]) == ("compact", "microast")
+    assert vote["left_task_id"] == row(2)["task_id"]
+    assert vote["left_sha256"] == f"{2:064x}"
+    assert opened.get("votes").json() == [{"voter": "Ada", "choice": "same", "left": 2, "right": 3}]
+
+
+def test_a_vote_sent_again_takes_the_place_of_the_first(opened: Opened, out: Path) -> None:
+    opened.vote("left")
+    opened.vote("right")
+    assert [one["choice"] for one in read_votes(str(out)).to_pylist()] == ["right"]
+
+
+def test_votes_by_another_column_say_so(opened: Opened, out: Path) -> None:
+    opened.vote(by="run")
+    assert read_votes(str(out)).to_pylist()[0]["left_method"] == "compact, run out"
+
+
+@pytest.mark.parametrize("given", [
+    {"left": 0}, {"left": 2, "right": 2}, {"left": 2, "right": 5}, {"left": -1}, {"right": 99}, {"choice": "both"},
+    {"voter": ""}, {"voter": "x" * 200}, {"vote_id": "../x"}, {"left": "2"}, {"more": 1}, {"by": "no"}, {"voter": None},
+])  # fmt: skip
+def test_what_is_no_vote_is_refused(opened: Opened, out: Path, given: dict[str, Any]) -> None:
+    answer = opened.vote(**given)
+    assert answer.status_code == 400
+    assert len(answer.text.splitlines()) == 1
+    assert not (out / "votes").exists()
+
+
+def test_votes_are_taken_from_the_page_alone(opened: Opened, out: Path) -> None:
+    assert opened.vote(headers={"Origin": "http://evil.com"}).status_code == 403
+    assert opened.vote(headers={"Content-Type": "text/plain"}).status_code == 415
+    assert opened.vote(voter="x" * 20_000).status_code == 413
+    assert not (out / "votes").exists()
+    assert opened.vote(headers={"Origin": "http://127.0.0.1:8340"}).status_code == 200
+
+
+def test_where_votes_cannot_be_written_the_page_is_told(opened: Opened, out: Path) -> None:
+    (out / "votes").write_text("a file")
+    answer = opened.vote()
+    assert answer.status_code == 503
+    assert len(answer.text.splitlines()) == 1
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    return plain(tmp_path / "beside" / "out")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_of_a_hostile_out_nothing_is_obeyed_and_no_other_file_is_shown(
+    hostile: Path, name: str, tmp_path: Path
+) -> None:
+    CASES[name](hostile)
+    with contextlib.suppress(StylizeError):
+        is_harmless(Opened(str(hostile), cache=tmp_path / "cache"))
+
+
+def test_a_plain_out_is_shown(hostile: Path, tmp_path: Path) -> None:
+    """So that the test above means something."""
+    opened = Opened(str(hostile), cache=tmp_path / "cache")
+    is_harmless(opened)
+    assert opened.picture("picture-result/0.jpg") is not None
+
+
+def is_harmless(opened: Opened) -> None:
+    index = opened.data("index")
+    for column in index["columns"]:
+        raw = opened.data(f"columns/{column['name']}")
+        shown = "".join(raw.get("names", ()))
+        assert not [one for one in shown if not one.isprintable()], column
+    assert len(opened.data("rows/0")) == index["rows"]
+    for kind in ("result", "photo", "artwork"):
+        for form in ("thumb", "picture"):
+            for number in range(index["rows"]):
+                found = opened.picture(f"{form}-{kind}/{number}.jpg")
+                assert found is None or (kind == "result" and found.size != SECRET_PX), (kind, number)
+    assert opened.get("votes").status_code in (200, 400)
+
+
+def test_a_picture_that_is_a_page_is_not_served_as_one(opened: Opened, out: Path) -> None:
+    (out / "images" / "microast" / "0-0.jpg").write_text("<script>alert(1)</script>")
+    assert opened.get(f"{opened.viewer.site.base}picture-result/1.jpg").status_code == 404
+
+
+def test_names_do_not_leave_their_strings(tmp_path: Path) -> None:
+    out = viewed_run(tmp_path / "out", photo=f"</script><script>alert(1)</script>{EVIL}\u2028")
+    opened = Opened(str(out), cache=tmp_path / "cache")
+    text = opened.get("v1/columns/photo.js").text
+    assert "<" not in text
+    assert text.isascii()
+    assert len(text.splitlines()) == 1
