@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -13,6 +13,9 @@ from torch import Tensor
 from stylize.errors import UsageError
 from stylize.stylizers import _feedforward, base
 from stylize.stylizers._color import match_colors
+
+if TYPE_CHECKING:
+    from stylize.stylizers._onnx import Graph
 
 
 class Settings(_feedforward.Settings):
@@ -46,6 +49,14 @@ class ArbitraryStyle(_feedforward.FeedForward):
     @abstractmethod
     def encode(self, style: Tensor) -> Any:
         """Turn (3, H, W) in [0, 1] into the network's code, tensors in fp32."""
+
+    def flat(self, code: Any) -> Tensor:
+        """Return a code, or one of a batch, as (N, K): its numbers in a row."""
+        return _row(code)
+
+    def encoder_graph(self, graph: Graph, style: str) -> str:
+        """Add `encode` to a graph, for (1, 3, H, W) in [0, 1]; its result holds what `flat` makes of a code."""
+        raise UsageError(f"{self.name} says nothing of its style encoder's graph")
 
     def encode_style(self, style: Tensor) -> Any:
         """Turn (3, H, W) in [0, 1] into a code; with `preserve_color` the style itself."""
@@ -97,6 +108,10 @@ class ArbitraryStyle(_feedforward.FeedForward):
     def _matched(self, code: _Pictures, content: Tensor) -> Any:
         pictures, shares = zip(*code.pictures, strict=True)
         return _weighted([self.encode(match_colors(picture, content)) for picture in pictures], shares)
+
+
+def _row(code: Any) -> Tensor:
+    return code.flatten(1) if isinstance(code, Tensor) else torch.cat([_row(part) for part in code], dim=1)
 
 
 def _stacked(codes: Sequence[Any]) -> Any:

@@ -17,14 +17,20 @@ Where it departs from those papers, and why:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylize.stylizers._layers import mean_std, normalize
 
+if TYPE_CHECKING:
+    from stylize.stylizers._onnx import Graph
+
 STRIDE = 8
 MARGIN = 16
+LEAST_GRAPH_PX = MARGIN + STRIDE + 1
 
 
 def conditional_norm(x: Tensor, affine: Tensor) -> Tensor:
@@ -46,6 +52,11 @@ class Block(nn.Module):
         y: Tensor = conditional_norm(self.depthwise(x), affine)
         y = self.down(F.relu(self.up(y)))
         return x + y
+
+    def graph(self, graph: Graph, x: str, affine: str) -> str:
+        """The same as a graph."""
+        y = norm_graph(graph, graph.conv(x, self.depthwise), affine)
+        return graph.add(x, graph.conv(graph.relu(graph.conv(y, self.up)), self.down))
 
 
 class StyleEncoder(nn.Module):
@@ -70,6 +81,20 @@ class StyleEncoder(nn.Module):
             stats += _pooled(x)
         code: Tensor = self.head(self.norm(torch.cat(stats, dim=1)))
         return code
+
+    def graph(self, graph: Graph, style: str) -> str:
+        """The same as a graph; an odd side is made even by repeating its last line."""
+        odd = graph.op("Mod", graph.size(style), graph.const([2, 2]))
+        pads = graph.op("Concat", graph.const([0] * 6), odd, axis=0)
+        x = graph.add(graph.mul(graph.op("Pad", style, pads, mode="edge"), graph.const(2.0)), graph.const(-1.0))
+        stats = [*graph.mean_std(x, correction=0)]
+        for i, conv in enumerate(self.convs):
+            assert isinstance(conv, nn.Conv2d)
+            x = graph.relu(graph.conv(x, conv) if i else graph.unshuffled_conv(x, conv))
+            stats += graph.mean_std(x, correction=0)
+        row = graph.op("Flatten", graph.op("Concat", *stats, axis=1))
+        normed = graph.op("LayerNormalization", row, graph.const(self.norm.weight), graph.const(self.norm.bias))
+        return graph.module(normed, self.head)
 
 
 class CompactNet(nn.Module):
@@ -125,6 +150,41 @@ class CompactNet(nn.Module):
         image = F.pixel_shuffle(self.out(x), 2)
         image = image[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
         return image * 0.5 + 0.5
+
+    def graph(self, graph: Graph, content: str, code: str) -> str:
+        """The same as a graph, for images of `LEAST_GRAPH_PX` and more."""
+        affines = graph.split(graph.linear(code, self.to_affine), self.sizes)
+        enter, *inner, affine_skip, affine_quarter, affine_refine, affine_half = affines
+        x = graph.add(graph.mul(content, graph.const(2.0)), graph.const(-1.0))
+        x = graph.relu(graph.unshuffled_conv(_extend_graph(graph, x), self.down_half))
+        skip = graph.relu(graph.conv(x, self.down_quarter))
+        x = graph.relu(norm_graph(graph, graph.conv(skip, self.down_eighth), enter))
+        for block, affine in zip(self.blocks, inner, strict=True):
+            x = block.graph(graph, x, affine)
+        x = graph.enlarge(graph.conv(x, self.narrow_quarter), "nearest")
+        x = graph.add(x, norm_graph(graph, skip, affine_skip))
+        x = graph.relu(norm_graph(graph, graph.conv(x, self.up_quarter), affine_quarter))
+        refined = graph.relu(norm_graph(graph, graph.conv(x, self.refine_quarter), affine_refine))
+        x = graph.enlarge(graph.conv(graph.add(x, refined), self.narrow_half), "nearest")
+        x = graph.relu(norm_graph(graph, graph.conv(x, self.up_half), affine_half))
+        image = graph.to_space(graph.conv(x, self.out))
+        image = graph.crop(image, graph.const([MARGIN, MARGIN]), graph.size(content))
+        return graph.add(graph.mul(image, graph.const(0.5)), graph.const(0.5))
+
+
+def norm_graph(graph: Graph, x: str, affine: str) -> str:
+    """`conditional_norm` as a graph, for the one code of a batch."""
+    scale, shift = graph.ops("Split", graph.flat(affine), num_outputs=2, outputs=2, axis=0)
+    return graph.normalize(x, graph.add(scale, graph.const(1.0)), shift)
+
+
+def _extend_graph(graph: Graph, x: str) -> str:
+    """`_extend` as a graph, by mirroring alone."""
+    size = graph.add(graph.size(x), graph.const([2 * MARGIN, 2 * MARGIN]))
+    rest = graph.op("Mod", graph.op("Neg", size), graph.const([STRIDE, STRIDE]))
+    end = graph.add(rest, graph.const([MARGIN, MARGIN]))
+    begin = graph.const([0, 0, MARGIN, MARGIN, 0, 0])
+    return graph.op("Pad", x, graph.op("Concat", begin, end, axis=0), mode="reflect")
 
 
 def _extend(x: Tensor) -> Tensor:

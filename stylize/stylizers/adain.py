@@ -7,17 +7,23 @@ in [0, 1]) up to relu4_1, and `decoder.pth`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
 from stylize.stylizers import _arbitrary, base
 from stylize.stylizers._layers import adain, at_least, conv, mean_std
 
+if TYPE_CHECKING:
+    from stylize.stylizers._onnx import Graph
+
 ENCODER, DECODER = "vgg_normalised.pth", "decoder.pth"
-_WIDTHS = (64, 64, "pool", 128, 128, "pool", 256, 256, 256, 256, "pool", 512)
+DEPTH = 512
+_WIDTHS = (64, 64, "pool", 128, 128, "pool", 256, 256, 256, 256, "pool", DEPTH)
 _DECODER = (
     (512, 256),
     "up",
@@ -69,6 +75,13 @@ class Restyler(nn.Module):
         image: Tensor = self.decoder(adain(self.encoder(content), mean, std, alpha))
         return image
 
+    def graph(self, graph: Graph, content: str, code: str) -> str:
+        """The same as a graph; code: (1, 1025), mean, deviation and alpha."""
+        x = graph.module(content, self.encoder)
+        mean, std, alpha = graph.split(graph.flat(code), [DEPTH, DEPTH, 1], axis=0)
+        result = graph.normalize(x, graph.mul(std, graph.op("Sqrt", graph.unbiased(x))), mean)
+        return graph.module(graph.add(x, graph.mul(graph.op("Sub", result, x), alpha)), self.decoder)
+
 
 class Settings(_arbitrary.Settings):
     """alpha as in the paper."""
@@ -83,6 +96,7 @@ class AdaIN(_arbitrary.ArbitraryStyle):
     summary = "any style, one pass (Huang and Belongie 2017); --weights FOLDER with the PyTorch port's two files"
     needs = f"a folder with {ENCODER} and {DECODER}"
     backbone = "vgg19"
+    code_size = 2 * DEPTH + 1
     least_px = 16
     settings_type: ClassVar[type[base.Settings]] = Settings
 
@@ -103,6 +117,16 @@ class AdaIN(_arbitrary.ArbitraryStyle):
     def encode(self, style: Tensor) -> tuple[Tensor, Tensor]:
         """Turn (3, H, W) in [0, 1] into the mean and deviation of relu4_1, (1, 512, 1, 1) each."""
         return mean_std(self.style_encoder(self.to_batch(at_least(style, 16), torch.float32)))
+
+    def flat(self, code: tuple[Tensor, Tensor]) -> Tensor:
+        """Return mean, deviation and alpha in a row, as the graph takes them."""
+        return F.pad(super().flat(code), (0, 1), value=self.settings.alpha)
+
+    def encoder_graph(self, graph: Graph, style: str) -> str:
+        """`encode` as a graph."""
+        stats = graph.mean_std(graph.module(style, self.style_encoder))
+        alpha = graph.const(np.full((1, 1, 1, 1), self.settings.alpha))
+        return graph.op("Concat", *stats, alpha, axis=1)
 
     def forward(self, contents: Tensor, code: tuple[Tensor, Tensor]) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] into (N, 3, H', W') of multiples of 8."""

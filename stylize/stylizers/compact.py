@@ -7,6 +7,7 @@ section 2. The network is in `_compact_net`, how its weights were made in `weigh
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,8 +17,12 @@ from stylize.stylizers import _arbitrary, base
 from stylize.stylizers._compact_net import CompactNet
 from stylize.stylizers._layers import at_least
 
+if TYPE_CHECKING:
+    from stylize.stylizers._onnx import Graph
+
 BUNDLED = Path(__file__).parent / "weights" / "compact.safetensors"
 LEAST_STYLE_PX = 32
+CODE_SIZE = 128
 
 
 class Compact(_arbitrary.ArbitraryStyle):
@@ -25,10 +30,11 @@ class Compact(_arbitrary.ArbitraryStyle):
 
     name = "compact"
     summary = "any style, one fast pass; the bundled model, needs no download"
+    code_size = CODE_SIZE
 
     def load(self, weights: Path | str | None) -> None:
         """Load safetensors of `_compact_net.CompactNet`; None means the bundled ones."""
-        net = CompactNet()
+        net = CompactNet(code=CODE_SIZE)
         if weights == base.RANDOM:
             self.weights_sha256 = base.RANDOM
         else:
@@ -46,6 +52,11 @@ class Compact(_arbitrary.ArbitraryStyle):
         code: Tensor = self.style_encoder(
             self.to_batch(at_least(style, LEAST_STYLE_PX, (height, width)), torch.float32)
         )
+        return code
+
+    def encoder_graph(self, graph: Graph, style: str) -> str:
+        """`encode` as a graph."""
+        code: str = self.style_encoder.graph(graph, style)
         return code
 
     def forward(self, contents: Tensor, code: Tensor) -> Tensor:

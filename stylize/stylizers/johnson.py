@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +18,9 @@ from stylize.errors import UsageError, WeightsError
 from stylize.stylizers import _feedforward, base
 from stylize.stylizers._folded import Conv9, UpConv
 from stylize.stylizers._layers import conv, normalize
+
+if TYPE_CHECKING:
+    from stylize.stylizers._onnx import Graph
 
 RUNNING = re.compile(r"in\d+\.(running_(mean|var)|num_batches_tracked)$")
 """Statistics that torch < 0.4 saved with a checkpoint and nothing ever used."""
@@ -36,6 +39,10 @@ class Norm(nn.Module):
         gain, shift = (p.float().repeat_interleave(phases).view(1, -1, 1, 1) for p in (self.weight, self.bias))
         return normalize(x, gain, shift, phases=phases)
 
+    def graph(self, graph: Graph, x: str) -> str:
+        """The same as a graph, without phases."""
+        return graph.normalize(x, graph.const(self.weight), graph.const(self.bias))
+
 
 class Residual(nn.Module):
     """Two 3x3 convolutions with normalisation, added to their input."""
@@ -48,6 +55,11 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = x + self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
         return y
+
+    def graph(self, graph: Graph, x: str) -> str:
+        """The same as a graph."""
+        y = graph.relu(self.in1.graph(graph, graph.conv(x, self.conv1)))
+        return graph.add(x, self.in2.graph(graph, graph.conv(y, self.conv2)))
 
 
 class TransformerNet(nn.Module):
@@ -88,6 +100,17 @@ class TransformerNet(nn.Module):
         x = F.relu(self.in5(self.deconv2(F.interpolate(x, scale_factor=2, mode="nearest"))))
         result: Tensor = self.deconv3(x)
         return result
+
+    def graph(self, graph: Graph, content: str) -> str:
+        """The network that is not folded as a graph, of images in [0, 1]."""
+        x = graph.mul(content, graph.const(255.0))
+        for conv, norm in ((self.conv1, self.in1), (self.conv2, self.in2), (self.conv3, self.in3)):
+            x = graph.relu(norm.graph(graph, graph.conv(x, conv)))
+        for i in range(1, 6):
+            x = getattr(self, f"res{i}").graph(graph, x)
+        for conv, norm in ((self.deconv1, self.in4), (self.deconv2, self.in5)):
+            x = graph.relu(norm.graph(graph, graph.enlarged_conv(x, conv, "nearest")))
+        return graph.mul(graph.conv9(x, self.deconv3), graph.const(1 / 255))
 
 
 class Johnson(_feedforward.FeedForward):
@@ -150,7 +173,7 @@ class Johnson(_feedforward.FeedForward):
         return self._ready(net)
 
     def _ready(self, net: TransformerNet) -> nn.Module:
-        if self.settings.folded:
+        if self.settings.folded and self.runtime == "torch":
             net.fold()
         ready: nn.Module = self.prepare(net)
         return ready

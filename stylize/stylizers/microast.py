@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,11 @@ from torch import Tensor, nn
 from stylize.stylizers import _arbitrary, _feedforward, base
 from stylize.stylizers._folded import Conv9, Pointwise, UpConv
 from stylize.stylizers._layers import adain, at_least, conv, mean_std
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stylize.stylizers._onnx import Graph
 
 WIDTH = 64
 FILES = {
@@ -56,6 +61,15 @@ class Residual(nn.Module):
         gain, bias = gain.to(x.dtype), bias.to(x.dtype)
         inner = F.relu(torch.addcmul(bias * x, gain, self.conv1(x)))
         return torch.addcmul(torch.addcmul(x, bias, inner), gain, self.conv2(inner))
+
+    def graph(self, graph: Graph, x: str, gain: str = "", bias: str = "") -> str:
+        """`forward` as a graph, or `modulated` where gain and bias are given."""
+
+        def modulated(x: str, filtered: str) -> str:
+            return graph.add(graph.mul(filtered, gain), graph.mul(x, bias)) if gain else filtered
+
+        inner = graph.relu(modulated(x, graph.conv(x, self.conv1)))
+        return graph.add(x, modulated(inner, graph.conv(inner, self.conv2)))
 
 
 class Encoder(nn.Module):
@@ -118,6 +132,18 @@ class Decoder(nn.Module):
         image: Tensor = self.dec3(x)
         return image
 
+    def graph(self, graph: Graph, x: str, code: Sequence[str]) -> str:
+        """The same as a graph; code: eight values of (64, ), as in `Code`."""
+        for layer, (mean, std, gain, bias) in ((self.dec1, code[:4]), (self.dec2, code[4:])):
+            std = graph.mul(std, graph.op("Sqrt", graph.unbiased(x)))
+            channels = (graph.op("Reshape", value, graph.const([1, -1, 1, 1])) for value in (gain, bias))
+            x = layer.graph(graph, graph.normalize(x, std, mean), *channels)
+        assert isinstance(self.dec3, nn.Sequential)
+        _, conv1, _, point1, _, _, conv2, _, point2, _, last = self.dec3
+        for conv, point in ((conv1, point1), (conv2, point2)):
+            x = graph.relu(graph.module(graph.relu(graph.enlarged_conv(x, conv, "bilinear")), point))
+        return graph.conv9(x, last)
+
 
 class FoldedTail(nn.Module):
     """The decoder's last part on phases: the same result with no convolution at full size."""
@@ -147,6 +173,12 @@ class Restyler(nn.Module):
         image: Tensor = self.decoder(self.content_encoder(content)[1], code, alpha)
         return image
 
+    def graph(self, graph: Graph, content: str, code: str) -> str:
+        """The same as a graph; code: (1, 512), a `Code`'s values in a row."""
+        x = graph.module(content, self.content_encoder.enc1)
+        parts = graph.split(graph.flat(code), [WIDTH] * 8, axis=0)
+        return self.decoder.graph(graph, graph.module(x, self.content_encoder.enc2), parts)
+
 
 class MicroAST(_arbitrary.ArbitraryStyle):
     """Arbitrary style in 0.5 million weights; brings the published checkpoints' look."""
@@ -155,6 +187,7 @@ class MicroAST(_arbitrary.ArbitraryStyle):
     summary = "any style, one fast pass (Wang et al. 2023); --weights FOLDER with its four published files"
     needs = f"a folder with {', '.join(FILES.values())}"
     least_px = 8
+    code_size = 8 * WIDTH
     settings_type: ClassVar[type[base.Settings]] = Settings
     settings: Settings
 
@@ -170,7 +203,7 @@ class MicroAST(_arbitrary.ArbitraryStyle):
         }
         self.fill(weights, {FILES[name]: part for name, part in parts.items()}, _plain_name)
         self.style_encoder, self.modulator = self.in_fp32(style_encoder), self.in_fp32(modulator)
-        if self.settings.folded:
+        if self.settings.folded and self.runtime == "torch":
             net.decoder.dec3 = FoldedTail(net.decoder.dec3)
         self.net = self.prepare(net, keep=[net.decoder.dec1])
 
@@ -184,6 +217,14 @@ class MicroAST(_arbitrary.ArbitraryStyle):
         shallow, deep = self.style_encoder(at_least(style, 8)[None])
         for_shallow, for_deep = self.modulator(shallow, deep)
         return Code((*mean_std(deep), *for_deep), (*mean_std(shallow), *for_shallow))
+
+    def encoder_graph(self, graph: Graph, style: str) -> str:
+        """`encode` as a graph."""
+        shallow = graph.module(style, self.style_encoder.enc1)
+        deep = graph.module(shallow, self.style_encoder.enc2)
+        of_deep = [graph.module(deep, part) for part in (self.modulator.weight2, self.modulator.bias2)]
+        of_shallow = [graph.module(shallow, part) for part in (self.modulator.weight1, self.modulator.bias1)]
+        return graph.op("Concat", *graph.mean_std(deep), *of_deep, *graph.mean_std(shallow), *of_shallow, axis=1)
 
     def forward(self, contents: Tensor, code: Code) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] into (N, 3, H', W') of multiples of 4."""

@@ -1,0 +1,235 @@
+"""A network's ONNX graph, built layer by layer from loaded modules: sizes and batch stay free, weights are theirs.
+
+torch's own exporters were tried first (docs/decisions.md): each needs seconds, and freezes or refuses sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from stylize.stylizers._folded import Mode, UpConv
+from stylize.stylizers._layers import EPS
+
+OPSET = 18
+IR_VERSION = 9
+"""Of opset 18's time, so that older runtimes read the files, too."""
+CONTENT, CODE, PICTURE, STYLE = "content", "code", "picture", "style"
+"""The names of inputs and outputs: (N, 3, H, W) in [0, 1]; (1, K); (N, 3, H, W), about [0, 1]; (1, 3, H, W)."""
+_PAD_MODES = {"reflect": "reflect", "replicate": "edge"}
+
+
+class Graph:
+    """Nodes and weights so far. A value in it is a name; methods add what computes a value and return its name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+        self._known: dict[bytes, str] = {}
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node with one output."""
+        return self.ops(kind, *inputs, outputs=1, **attributes)[0]
+
+    def ops(self, kind: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
+        """Add a node with several outputs."""
+        names = [f"{kind}_{len(self.nodes)}" + (f"_{i}" if outputs > 1 else "") for i in range(outputs)]
+        self.nodes.append(helper.make_node(kind, inputs, names, name=f"{kind}_{len(self.nodes)}", **attributes))
+        return names
+
+    def const(self, value: Any) -> str:
+        """Add a constant: a tensor, floats or whole numbers."""
+        if isinstance(value, Tensor):
+            value = value.detach().float().cpu().numpy()
+        array = np.asarray(value)
+        array = np.ascontiguousarray(array, np.int64 if array.dtype.kind == "i" else np.float32).reshape(array.shape)
+        key = repr((array.dtype, array.shape)).encode() + array.tobytes()
+        if key not in self._known:
+            self._known[key] = f"{'weight' if array.size > 16 else 'constant'}_{len(self.weights)}"
+            self.weights.append(numpy_helper.from_array(array, self._known[key]))
+        return self._known[key]
+
+    def relu(self, x: str) -> str:
+        return self.op("Relu", x)
+
+    def add(self, a: str, b: str) -> str:
+        return self.op("Add", a, b)
+
+    def mul(self, a: str, b: str) -> str:
+        return self.op("Mul", a, b)
+
+    def size(self, x: str) -> str:
+        """Return height and width as two whole numbers."""
+        return self.op("Shape", x, start=2)
+
+    def pad(self, x: str, left: int, right: int, mode: str) -> str:
+        """Pad (N, C, H, W) on all sides: by `left` at the top and left, `right` at the bottom and right."""
+        pads = self.const([0, 0, left, left, 0, 0, right, right])
+        return self.op("Pad", x, pads, mode=_PAD_MODES[mode])
+
+    def conv(self, x: str, conv: nn.Conv2d, *, weight: Tensor | None = None) -> str:
+        """Add a convolution with its padding; `weight` in place of the module's own."""
+        sides = conv.padding[0]
+        assert isinstance(sides, int)
+        if sides and conv.padding_mode != "zeros":
+            x, sides = self.pad(x, sides, sides, conv.padding_mode), 0
+        weight = conv.weight if weight is None else weight
+        bias = [] if conv.bias is None else [self.const(conv.bias)]
+        return self.op(
+            "Conv", x, self.const(weight), *bias,
+            kernel_shape=list(weight.shape[2:]), strides=list(conv.stride), pads=[sides] * 4, group=conv.groups,
+        )  # fmt: skip
+
+    def linear(self, x: str, linear: nn.Linear) -> str:
+        """Add a fully connected layer on (1, C)."""
+        return self.op("Gemm", x, self.const(linear.weight), self.const(linear.bias), transB=1)
+
+    def module(self, x: str, module: nn.Module) -> str:
+        """Add a layer, or a sequence of them. A network of another kind says itself how, by a method `graph`."""
+        if isinstance(module, nn.Sequential):
+            for part in module:
+                x = self.module(x, part)
+            return x
+        if isinstance(module, nn.Conv2d):
+            return self.conv(x, module)
+        if isinstance(module, nn.Linear):
+            return self.linear(x, module)
+        if isinstance(module, nn.ReLU):
+            return self.relu(x)
+        if isinstance(module, nn.UpsamplingNearest2d):
+            return self.enlarge(x, "nearest")
+        if isinstance(module, nn.MaxPool2d):
+            return self.op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=int(module.ceil_mode))
+        if isinstance(module, nn.AdaptiveAvgPool2d):
+            return self.op("GlobalAveragePool", x)
+        if isinstance(module, nn.Identity):
+            return x
+        result: str = module.graph(self, x)  # type: ignore[operator]
+        return result
+
+    def enlarged_conv(self, x: str, conv: nn.Module, mode: Mode) -> str:
+        """Add an upsampling by 2 folded into the convolution behind it; behind `bilinear` a frame of 1 px differs."""
+        return self.to_space(self.conv(x, UpConv(conv, mode).folded))
+
+    def conv9(self, x: str, conv: nn.Module) -> str:
+        """Add a 9x9 convolution with few outputs: computed for four pixels at once, which fills vector lanes."""
+        assert isinstance(conv, nn.Conv2d)
+        outputs, inputs = conv.weight.shape[:2]
+        weight = conv.weight.new_zeros(outputs, 2, 2, inputs, 10, 10)
+        for p in range(2):
+            for q in range(2):
+                weight[:, p, q, :, p : p + 9, q : q + 9] = conv.weight
+        x = self.pad(x, 4, 4, conv.padding_mode)
+        assert conv.bias is not None
+        bias = self.const(conv.bias.repeat_interleave(4))
+        phases = self.op("Conv", x, self.const(weight.reshape(4 * outputs, inputs, 10, 10)), bias, strides=[2, 2])
+        return self.to_space(phases)
+
+    def unshuffled_conv(self, x: str, conv: nn.Conv2d) -> str:
+        """Add `pixel_unshuffle` by 2 and a convolution; ONNX orders the channels otherwise, so the weights follow."""
+        weight = conv.weight.unflatten(1, (-1, 4)).transpose(1, 2).flatten(1, 2)
+        return self.conv(self.op("SpaceToDepth", x, blocksize=2), conv, weight=weight)
+
+    def enlarge(self, x: str, mode: str) -> str:
+        """Add an upsampling by 2; only `nearest` is in use."""
+        assert mode == "nearest"
+        how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        return self.op("Resize", x, "", self.const([1.0, 1.0, 2.0, 2.0]), mode="nearest", **how)
+
+    def to_space(self, x: str) -> str:
+        """Add `pixel_shuffle` by 2."""
+        return self.op("DepthToSpace", x, blocksize=2, mode="CRD")
+
+    def split(self, x: str, sizes: Sequence[int], axis: int = 1) -> list[str]:
+        """Cut a value into parts along an axis."""
+        if len(sizes) == 1:
+            return [x]
+        return self.ops("Split", x, self.const(list(sizes)), outputs=len(sizes), axis=axis)
+
+    def flat(self, x: str) -> str:
+        """Return all of a value's numbers in a row."""
+        return self.op("Reshape", x, self.const([-1]))
+
+    def normalize(self, x: str, gain: str, shift: str) -> str:
+        """Add an instance normalisation; gain and shift are (C,), the same for each image."""
+        return self.op("InstanceNormalization", x, gain, shift, epsilon=EPS)
+
+    def mean_std(self, x: str, correction: int = 1) -> tuple[str, str]:
+        """Turn (1, C, H, W) into means and deviations, (1, C, 1, 1)."""
+        mean = self.op("ReduceMean", x, self.const([2, 3]), keepdims=1)
+        centred = self.op("Sub", x, mean)
+        var = self.op("ReduceMean", self.mul(centred, centred), self.const([2, 3]), keepdims=1)
+        if correction:
+            var = self.op("Div", var, self.unbiased(x))
+        return mean, self.op("Sqrt", self.add(var, self.const(EPS)))
+
+    def unbiased(self, x: str) -> str:
+        """Return (n - 1) / n of the n pixels of a channel, which turns the mean square into the variance."""
+        count = self.op("Cast", self.op("ReduceProd", self.size(x), keepdims=0), to=TensorProto.FLOAT)
+        return self.op("Div", self.op("Sub", count, self.const(1.0)), count)
+
+    def crop(self, x: str, begin: str, size: str) -> str:
+        """Cut (N, C, H, W) down to `size`, from `begin` on; both are two whole numbers."""
+        return self.op("Slice", x, begin, self.add(begin, size), self.const([2, 3]))
+
+    def model(
+        self, inputs: dict[str, Sequence[int | str]], outputs: dict[str, tuple[str, Sequence[int | str]]]
+    ) -> onnx.ModelProto:
+        """Return the whole as a model. inputs: name to shape; outputs: name to value and shape. Sizes may be names."""
+        for name, (value, _) in outputs.items():
+            self.nodes.append(helper.make_node("Identity", [value], [name], name=f"{name}_out"))
+        described = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in inputs.items()]
+        results = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, (_, shape) in outputs.items()]
+        graph = helper.make_graph(self.nodes, "stylize", described, results, self.weights)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        model.producer_name = "stylize"
+        return model
+
+
+IMAGE = ("batch", 3, "height", "width")
+
+
+def network(net: Any, code_size: int = 0, code: Tensor | None = None, *, clip: bool = False) -> onnx.ModelProto:
+    """Return the model of a network that runs once per image.
+
+    code_size: K of its second input (1, K); 0: none, or a `code` (1, K) that is made part of the model.
+    clip: bring the picture into [0, 1], NaN or not.
+    """
+    graph = Graph()
+    inputs: dict[str, Sequence[int | str]] = {CONTENT: IMAGE}
+    extra = []
+    if code is not None:
+        extra = [graph.const(code)]
+    elif code_size:
+        inputs[CODE], extra = (1, code_size), [CODE]
+    with torch.inference_mode():
+        picture = graph.crop(net.graph(graph, CONTENT, *extra), graph.const([0, 0]), graph.size(CONTENT))
+    if clip:
+        picture = graph.op("Clip", picture, graph.const(0.0), graph.const(1.0))
+    return graph.model(inputs, {PICTURE: (picture, IMAGE)})
+
+
+def encoder(encode: Callable[[Graph, str], str], code_size: int) -> onnx.ModelProto:
+    """Return the model that turns an artwork (1, 3, H, W) in [0, 1] into a code (1, K)."""
+    graph = Graph()
+    with torch.inference_mode():
+        code = graph.op("Reshape", encode(graph, STYLE), graph.const([1, code_size]))
+    return graph.model({STYLE: (1, 3, "height", "width")}, {CODE: (code, (1, code_size))})
+
+
+def half_weights(model: onnx.ModelProto) -> None:
+    """Keep weights in fp16, half the size; runtimes widen them once and compute as ever."""
+    for weight in model.graph.initializer:
+        array = numpy_helper.to_array(weight)
+        if array.dtype != np.float32 or array.size <= 16:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}_fp16"))
+        cast = helper.make_node("Cast", [f"{name}_fp16"], [name], name=f"{name}_wide", to=TensorProto.FLOAT)
+        model.graph.node.insert(0, cast)
