@@ -1,4 +1,4 @@
-"""`python -m stylize PHOTO ARTWORK RESULT` restyles one image; `list` and `doctor` say what there is and what runs."""
+"""`python -m stylize PHOTO ARTWORK RESULT` restyles one image; other first words are `COMMANDS`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from stylize import cli
 from stylize.terminal import say
 
-COMMANDS = {"list": "listing", "doctor": "doctor", "view": "view"}
+COMMANDS = {"list": "listing", "doctor": "doctor", "view": "view", "export": "export"}
 """A first word to the module that does it; anything else is a photo."""
 INTERRUPTED = 130
 

@@ -22,7 +22,7 @@ MODELS = [
     (training.TrainConfig, training.GROUPS, ("photos", "styles", "out", "progress")),
 ]
 COMMANDS = [f"jobs.{name}" for name in ("stylize_folder", "benchmark", "summarize", "replay", "train", "demo")]
-COMMANDS += ["stylize.__main__", "stylize.commands.listing", "stylize.commands.doctor"]
+COMMANDS += ["stylize.__main__", "stylize.commands.listing", "stylize.commands.doctor", "stylize.commands.export"]
 
 
 def parser() -> cli.Parser:

@@ -42,6 +42,7 @@ def load(
     *,
     device: str = "auto",
     precision: str = "auto",
+    runtime: str = "auto",
     weights: str | Path | None = None,
     style_resolution_px: int | None = STYLE_RESOLUTION_PX,
     **settings: Any,
@@ -58,6 +59,7 @@ def load(
         check_settings(method, settings),
         device=device,
         precision=precision,
+        runtime=runtime,
         weights=weights,
         style_resolution_px=style_resolution_px,
     )

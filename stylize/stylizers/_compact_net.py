@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 STRIDE = 8
 MARGIN = 16
-LEAST_GRAPH_PX = MARGIN + STRIDE + 1
+LEAST_STYLE_PX = 32
+"""The shortest side of an artwork that the encoder looks at."""
 
 
 def conditional_norm(x: Tensor, affine: Tensor) -> Tensor:
@@ -83,10 +84,11 @@ class StyleEncoder(nn.Module):
         return code
 
     def graph(self, graph: Graph, style: str) -> str:
-        """The same as a graph; an odd side is made even by repeating its last line."""
-        odd = graph.op("Mod", graph.size(style), graph.const([2, 2]))
-        pads = graph.op("Concat", graph.const([0] * 6), odd, axis=0)
-        x = graph.add(graph.mul(graph.op("Pad", style, pads, mode="edge"), graph.const(2.0)), graph.const(-1.0))
+        """The same as a graph, of an artwork that is enlarged to `LEAST_STYLE_PX` and even sides first."""
+        size = graph.size(style)
+        even = graph.add(size, graph.op("Mod", size, graph.const([2, 2])))
+        x = graph.resized(style, graph.op("Max", even, graph.const([LEAST_STYLE_PX] * 2)))
+        x = graph.add(graph.mul(x, graph.const(2.0)), graph.const(-1.0))
         stats = [*graph.mean_std(x, correction=0)]
         for i, conv in enumerate(self.convs):
             assert isinstance(conv, nn.Conv2d)
@@ -99,6 +101,9 @@ class StyleEncoder(nn.Module):
 
 class CompactNet(nn.Module):
     """(N, 3, H, W) content in [0, 1] and a style code to (N, 3, H, W), about [0, 1] but not clamped."""
+
+    least_graph_px = MARGIN + STRIDE + 1
+    """The shortest side of what `graph` takes."""
 
     def __init__(
         self,
@@ -152,7 +157,7 @@ class CompactNet(nn.Module):
         return image * 0.5 + 0.5
 
     def graph(self, graph: Graph, content: str, code: str) -> str:
-        """The same as a graph, for images of `LEAST_GRAPH_PX` and more."""
+        """The same as a graph, for sides of `least_graph_px` and more."""
         affines = graph.split(graph.linear(code, self.to_affine), self.sizes)
         enter, *inner, affine_skip, affine_quarter, affine_refine, affine_half = affines
         x = graph.add(graph.mul(content, graph.const(2.0)), graph.const(-1.0))
@@ -160,6 +165,7 @@ class CompactNet(nn.Module):
         skip = graph.relu(graph.conv(x, self.down_quarter))
         x = graph.relu(norm_graph(graph, graph.conv(skip, self.down_eighth), enter))
         for block, affine in zip(self.blocks, inner, strict=True):
+            assert isinstance(block, Block)
             x = block.graph(graph, x, affine)
         x = graph.enlarge(graph.conv(x, self.narrow_quarter), "nearest")
         x = graph.add(x, norm_graph(graph, skip, affine_skip))

@@ -16,8 +16,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from stylize.errors import UsageError
-from stylize.stylizers import base
+from stylize.errors import UsageError, unknown
+from stylize.stylizers import _runtimes, base
 from stylize.stylizers._int8 import quantize
 
 TOGETHER_PX, TOGETHER_ON_ACCELERATORS_PX = 4 * 128 * 128, 2**20
@@ -44,10 +44,16 @@ class FeedForward(base.Stylizer):
     precisions: ClassVar[tuple[str, ...]] = ("fp32", "bf16", "fp16", "int8")
     settings_type: ClassVar[type[base.Settings]] = Settings
     settings: Any
+    code_size: ClassVar[int] = 0
+    """How many numbers a style's code is for the network's graph; 0: none, as each style is a network."""
 
     def prepare(self, net: nn.Module, *, keep: Sequence[nn.Module] = ()) -> Any:
         """Return the network ready to run: frozen, in this stylizer's precision and layout; `keep` stays in fp32."""
         net.requires_grad_(False).eval()
+        if self.runtime == _runtimes.MODULES:
+            return net
+        if self.runtime != _runtimes.TORCH:
+            return self.open_graph(net)
         if self.precision == "int8":
             quantize(net, keep)
         # Narrowed and widened again, a part would have lost its digits.
@@ -61,6 +67,29 @@ class FeedForward(base.Stylizer):
             check_compiler(self.device)
             return torch.compile(net)
         return net
+
+    def open_graph(self, net: Any) -> _runtimes.Session:
+        """Return a network's graph, which its own `graph` makes, loaded by this stylizer's runtime."""
+        _runtimes.check_installed(self.runtime)
+        from stylize.stylizers import _onnx
+
+        least_px = getattr(net, "least_graph_px", 1)
+        return _runtimes.open_model(_onnx.network(net, self.code_size), self.runtime, self.precision, least_px)
+
+    def chosen_runtime(self, asked: str, precision: str) -> str:
+        """Return the runtime to use. Raises UsageError for one that this device or machine has not."""
+        if asked in ("auto", _runtimes.TORCH, _runtimes.MODULES):
+            return _runtimes.TORCH if asked == "auto" else asked
+        if asked not in _runtimes.RUNTIMES:
+            raise UsageError(unknown("runtime", asked, ["auto", *_runtimes.RUNTIMES]))
+        _runtimes.check_installed(asked)
+        return asked
+
+    def release(self) -> None:
+        """Give back what the runtime keeps for the next image."""
+        net = getattr(self, "net", None)
+        if isinstance(net, _runtimes.Session):
+            net.release()
 
     def in_fp32(self, part: nn.Module) -> Any:
         """Return a frozen copy in fp32, for the style: it is encoded once, and its statistics need the digits."""
@@ -88,9 +117,16 @@ class FeedForward(base.Stylizer):
     def run(self, contents: Tensor, code: Any) -> Tensor:
         """Return the network's picture of (N, 3, H, W) in [0, 1], in fp32, of the same size, about [0, 1]."""
         height, width = contents.shape[-2:]
+        session = code if isinstance(code, _runtimes.Session) else getattr(self, "net", None)
+        if isinstance(session, _runtimes.Session):
+            return session(contents, self.flat(code) if session.takes_code else None)
         image = self.forward(self.to_batch(contents), code)
         # The networks round a side up to a multiple of their stride.
         return image[..., :height, :width].float()
+
+    def flat(self, code: Any) -> Tensor:
+        """Return a code, or one of a batch, as (N, K): its numbers in a row, as the graph takes them."""
+        raise UsageError(f"{self.name} has no codes")
 
     @abstractmethod
     def forward(self, contents: Tensor, code: Any) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from stylize.stylizers._folded import Mode, UpConv
+from stylize.stylizers._folded import UpConv
 from stylize.stylizers._layers import EPS
 
 OPSET = 18
@@ -102,8 +102,8 @@ class Graph:
             return self.linear(x, module)
         if isinstance(module, nn.ReLU):
             return self.relu(x)
-        if isinstance(module, nn.UpsamplingNearest2d):
-            return self.enlarge(x, "nearest")
+        if isinstance(module, nn.Upsample):
+            return self.enlarge(x, module.mode)
         if isinstance(module, nn.MaxPool2d):
             return self.op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=int(module.ceil_mode))
         if isinstance(module, nn.AdaptiveAvgPool2d):
@@ -113,9 +113,9 @@ class Graph:
         result: str = module.graph(self, x)  # type: ignore[operator]
         return result
 
-    def enlarged_conv(self, x: str, conv: nn.Module, mode: Mode) -> str:
-        """Add an upsampling by 2 folded into the convolution behind it; behind `bilinear` a frame of 1 px differs."""
-        return self.to_space(self.conv(x, UpConv(conv, mode).folded))
+    def enlarged_conv(self, x: str, conv: nn.Module) -> str:
+        """Add a `nearest` upsampling by 2 folded into the convolution behind it."""
+        return self.to_space(self.conv(x, UpConv(conv, "nearest").folded))
 
     def conv9(self, x: str, conv: nn.Module) -> str:
         """Add a 9x9 convolution with few outputs: computed for four pixels at once, which fills vector lanes."""
@@ -133,14 +133,20 @@ class Graph:
 
     def unshuffled_conv(self, x: str, conv: nn.Conv2d) -> str:
         """Add `pixel_unshuffle` by 2 and a convolution; ONNX orders the channels otherwise, so the weights follow."""
-        weight = conv.weight.unflatten(1, (-1, 4)).transpose(1, 2).flatten(1, 2)
+        outputs, inputs, *size = conv.weight.shape
+        weight = conv.weight.reshape(outputs, inputs // 4, 4, *size).transpose(1, 2).reshape(conv.weight.shape)
         return self.conv(self.op("SpaceToDepth", x, blocksize=2), conv, weight=weight)
 
     def enlarge(self, x: str, mode: str) -> str:
-        """Add an upsampling by 2; only `nearest` is in use."""
-        assert mode == "nearest"
-        how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-        return self.op("Resize", x, "", self.const([1.0, 1.0, 2.0, 2.0]), mode="nearest", **how)
+        """Add an upsampling by 2, `nearest` or `bilinear`."""
+        how, places = {"nearest": ("nearest", "asymmetric"), "bilinear": ("linear", "half_pixel")}[mode]
+        scales = self.const([1.0, 1.0, 2.0, 2.0])
+        return self.op("Resize", x, "", scales, mode=how, coordinate_transformation_mode=places, nearest_mode="floor")
+
+    def resized(self, x: str, size: str) -> str:
+        """Add `bilinear` interpolation of (1, 3, H, W) to a size of two whole numbers."""
+        whole = self.op("Concat", self.const([1, 3]), size, axis=0)
+        return self.op("Resize", x, "", "", whole, mode="linear", coordinate_transformation_mode="half_pixel")
 
     def to_space(self, x: str) -> str:
         """Add `pixel_shuffle` by 2."""

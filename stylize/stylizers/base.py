@@ -59,18 +59,23 @@ class Stylizer(ABC):
         *,
         device: str = "auto",
         precision: str = "auto",
+        runtime: str = "auto",
         weights: Path | str | None = None,
         style_resolution_px: int | None = images.STYLE_RESOLUTION_PX,
     ) -> None:
         """`device` auto is an accelerator where torch sees one, `precision` auto the device's default.
 
+        `runtime` is torch, onnxruntime, openvino, or auto: the fastest for this kind of processor that is installed.
+
         `weights` is a path, or "random" for untrained ones. `style_resolution_px` is the long side at which artworks
         are looked at; None: their own.
 
-        Raises UsageError for a precision or device this method or machine has not, WeightsError for bad weights.
+        Raises UsageError for a precision, runtime or device this method or machine has not, WeightsError for bad
+        weights.
         """
         self.settings = settings
         self.device = devices.find(device)
+        self.runtime = self.chosen_runtime(runtime, precision)
         self.style_resolution_px = style_resolution_px
         self.precision = self.default_precision(self.device) if precision == "auto" else precision
         self._check_precision()
@@ -87,6 +92,15 @@ class Stylizer(ABC):
         """Return the fastest precision that keeps fp32's result (SSIM 0.98 or more); see docs/decisions.md."""
         wanted = "fp16" if device.type == "cuda" else "bf16" if devices.fast_bf16(device) else "fp32"
         return wanted if wanted in cls.precisions else "fp32"
+
+    def chosen_runtime(self, asked: str, precision: str) -> str:
+        """Return the runtime to use. Raises UsageError for one that this method, device or machine has not."""
+        if asked not in ("auto", "torch"):
+            raise UsageError(f"{self.name} runs in torch alone; leave the runtime {asked} out")
+        return "torch"
+
+    def release(self) -> None:  # noqa: B027
+        """Give back what a runtime keeps for the next image, so that one image's memory can be measured."""
 
     def _check_precision(self) -> None:
         on_cpu = self.device.type == "cpu"

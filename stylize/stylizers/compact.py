@@ -14,14 +14,13 @@ from torch import Tensor
 
 from stylize import weights as files
 from stylize.stylizers import _arbitrary, base
-from stylize.stylizers._compact_net import CompactNet
+from stylize.stylizers._compact_net import LEAST_STYLE_PX, CompactNet
 from stylize.stylizers._layers import at_least
 
 if TYPE_CHECKING:
     from stylize.stylizers._onnx import Graph
 
 BUNDLED = Path(__file__).parent / "weights" / "compact.safetensors"
-LEAST_STYLE_PX = 32
 CODE_SIZE = 128
 
 

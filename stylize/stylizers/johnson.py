@@ -104,12 +104,12 @@ class TransformerNet(nn.Module):
     def graph(self, graph: Graph, content: str) -> str:
         """The network that is not folded as a graph, of images in [0, 1]."""
         x = graph.mul(content, graph.const(255.0))
-        for conv, norm in ((self.conv1, self.in1), (self.conv2, self.in2), (self.conv3, self.in3)):
-            x = graph.relu(norm.graph(graph, graph.conv(x, conv)))
+        for layer, norm in ((self.conv1, self.in1), (self.conv2, self.in2), (self.conv3, self.in3)):
+            x = graph.relu(norm.graph(graph, graph.conv(x, layer)))
         for i in range(1, 6):
             x = getattr(self, f"res{i}").graph(graph, x)
-        for conv, norm in ((self.deconv1, self.in4), (self.deconv2, self.in5)):
-            x = graph.relu(norm.graph(graph, graph.enlarged_conv(x, conv, "nearest")))
+        for up, norm in ((self.deconv1, self.in4), (self.deconv2, self.in5)):
+            x = graph.relu(norm.graph(graph, graph.enlarged_conv(x, up)))
         return graph.mul(graph.conv9(x, self.deconv3), graph.const(1 / 255))
 
 

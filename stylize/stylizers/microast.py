@@ -139,10 +139,7 @@ class Decoder(nn.Module):
             channels = (graph.op("Reshape", value, graph.const([1, -1, 1, 1])) for value in (gain, bias))
             x = layer.graph(graph, graph.normalize(x, std, mean), *channels)
         assert isinstance(self.dec3, nn.Sequential)
-        _, conv1, _, point1, _, _, conv2, _, point2, _, last = self.dec3
-        for conv, point in ((conv1, point1), (conv2, point2)):
-            x = graph.relu(graph.module(graph.relu(graph.enlarged_conv(x, conv, "bilinear")), point))
-        return graph.conv9(x, last)
+        return graph.conv9(graph.module(x, self.dec3[:-1]), self.dec3[-1])
 
 
 class FoldedTail(nn.Module):

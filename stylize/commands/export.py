@@ -1,0 +1,198 @@
+"""`python -m stylize export METHOD OUT.onnx`: a method's network as a file that needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from stylize import cli, stylizers
+from stylize.cli import Groups, Metavar, PathText
+from stylize.errors import CannotContinueError, ImageError, UsageError, one_line
+from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX, decode_safely, resize
+from stylize.io.files import local_path, read_bytes, write_atomic, writing
+from stylize.terminal import say
+from stylize.validation import Origin, validated
+
+GROUPS: Groups = {"method": ("weights", "settings", "style", "style_resolution_px"), "output": ("precision",)}
+SIZES = ((96, 128), (255, 383), (256, 256), (160, 320), (333, 250))
+"""Heights and widths at which a file is compared with torch's result."""
+LEAST_SSIM = 0.99
+"""Of every one of those, else nothing is written."""
+
+
+class Options(BaseModel):
+    """The options of an export."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    weights: PathText | None = Field(
+        None, description="weights file or folder, as for restyling; none: the method's own"
+    )
+    settings: dict[str, Any] = Field(default_factory=dict, description="setting of the method; may be repeated")
+    style: Annotated[str, Metavar("ART")] | None = Field(
+        None,
+        description="artwork that becomes part of the file; none: its code is a second input, and OUT.encoder.onnx "
+        "makes it of an artwork",
+    )
+    style_resolution_px: int | None = Field(
+        STYLE_RESOLUTION_PX, ge=1, le=32768, description="long side in pixels at which ART is looked at; none: its own"
+    )
+    precision: Literal["fp32", "fp16"] = Field(
+        "fp32", description="what weights are kept in; fp16 halves the file, and is computed in fp32"
+    )
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How a file's pictures compare with torch's fp32: the smallest SSIM, the largest difference in levels of 255."""
+
+    ssim: float
+    levels: int
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write the file, or the two, and say what they are; returns the exit status."""
+    parser = cli.Parser(
+        prog="stylize export",
+        usage="stylize export METHOD OUT.onnx [options]",
+        description="Write a method's network as ONNX: free height, width and batch, compared with torch's result.",
+    )
+    inputs = parser.group("inputs")
+    inputs.add_argument("method", metavar="METHOD", help="a feed-forward method of `stylize list`")
+    inputs.add_argument("out", metavar="OUT.onnx", help="the file to write")
+    cli.add_model(parser, Options, GROUPS)
+    parser.group("output").add_argument("--force", action="store_true", help="replace files that are there already")
+    given = vars(parser.parse_args(argv))
+    method, out, force = given.pop("method"), local_path(given.pop("out")), given.pop("force")
+    if "settings" in given:
+        given["settings"] = cli.pairs_to_dict(given["settings"])
+    options = validated(Options, given, origins={name: Origin(cli.flag(name)) for name in Options.model_fields})
+    _check_place(out, force)
+    _export(method, out, options)
+    return cli.EXIT_OK
+
+
+def _check_place(out: Path, force: bool) -> None:
+    if out.suffix.lower() != ".onnx":
+        raise UsageError(f"OUT {one_line(out)}: give a name that ends in .onnx")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"OUT {one_line(out)}: there is no such folder; make it first")
+    for path in (out, _encoder_path(out)):
+        if path.exists() and not force:
+            raise UsageError(f"{one_line(path)} is there already; give another name, or --force to replace it")
+
+
+def _encoder_path(out: Path) -> Path:
+    return out.with_suffix(".encoder.onnx")
+
+
+def _export(name: str, out: Path, options: Options) -> None:
+    from stylize.stylizers import _runtimes
+    from stylize.stylizers._feedforward import FeedForward
+
+    if not issubclass(stylizers.find(name), FeedForward):
+        raise UsageError(f"{name} has no network that runs once per image; `stylize list` shows the methods")
+    _runtimes.check_installed(_runtimes.ONNXRUNTIME)
+    from stylize.stylizers import _export, _onnx
+
+    loaded = [
+        stylizers.load(
+            name, device="cpu", precision="fp32", runtime=runtime, weights=options.weights, **options.settings,
+            style_resolution_px=options.style_resolution_px,
+        )
+        for runtime in (_runtimes.MODULES, _runtimes.TORCH)
+    ]  # fmt: skip
+    modules, torch_ = loaded
+    styles, facts = _styles(loaded, options)
+    baked = styles[0][0] if options.style is not None or modules.styles_are_weights else None
+    exported = _export.export(modules, baked, precision=options.precision, **facts)  # type: ignore[arg-type]
+    models = {out: exported.network} | ({_encoder_path(out): exported.encoder} if exported.encoder else {})
+    if options.precision == "fp16":
+        for model in models.values():
+            _onnx.half_weights(model)
+    files = {path: model.SerializeToString() for path, model in models.items()}
+    likeness = _compared(list(files.values()), torch_, [(code, picture) for _, code, picture in styles])
+    if likeness.ssim < LEAST_SSIM:
+        raise CannotContinueError(f"the file's pictures differ from torch's: SSIM {likeness.ssim:.4f}; nothing written")
+    for path, data in files.items():
+        with writing(path):
+            write_atomic(path, data)
+        say(f"{one_line(path)}: {len(data) / 1e6:.2f} MB, {options.precision}, ONNX opset {_onnx.OPSET}")
+    told = f"SSIM {math.floor(likeness.ssim * 1e4) / 1e4:.4f} at least, pixels at most {likeness.levels} of 255 apart"
+    say(f"{name} beside torch in fp32, over {len(SIZES)} sizes: {told}")
+
+
+def _styles(loaded: list[Any], options: Options) -> tuple[list[tuple[Any, Any, Any]], dict[str, Any]]:
+    """Return styles to compare with, and what the metadata says of them.
+
+    Each is the code for `modules`, the code for torch, and the artwork as an encoder takes it.
+    """
+    import torch
+
+    from stylize.gallery import styles_folder
+    from stylize.stylizers.base import to_tensor
+
+    modules, torch_ = loaded
+    if modules.styles_are_weights:
+        codes = [one.code(options.style) for one in loaded]
+        return [(*codes, None)], {} if options.style is None else {"style": options.style}
+    paths = [options.style] if options.style else [str(p) for p in sorted(styles_folder().rglob("*.jpg"))[::4]]
+    styles, facts = [], {}
+    for path in paths:
+        data = read_bytes(path)
+        try:
+            side = options.style_resolution_px
+            pixels = decode_safely(data, long_side_px=side, max_pixels=MAX_PIXELS, whole=True).pixels
+        except ImageError as error:
+            raise type(error)(f"{one_line(path)}: {error}") from None
+        picture = to_tensor(pixels, torch_.device)
+        with torch.inference_mode():
+            styles.append((modules.encode_style(picture), torch_.encode_style(picture), picture[None].numpy()))
+        if options.style:
+            facts = {"style": Path(path).name, "style_sha256": hashlib.sha256(data).hexdigest()}
+    return styles, facts
+
+
+def _compared(files: list[bytes], stylizer: Any, styles: list[tuple[Any, Any]]) -> Likeness:
+    """Read the files back and compare their pictures with a stylizer's, at all sizes and in turn with each style."""
+    import onnxruntime
+    import torch
+
+    from stylize.measure.ssim import ssim
+    from stylize.stylizers.base import to_pixels, to_tensor
+
+    network, *encoder = (onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"]) for data in files)
+    scores, levels = [], []
+    for number, photo in enumerate(_photos()):
+        code, picture = styles[number % len(styles)]
+        content = to_tensor(photo, torch.device("cpu"))
+        inputs = {"content": content[None].numpy()}
+        if encoder:
+            (inputs["code"],) = encoder[0].run(None, {"style": picture})
+        (result,) = network.run(None, inputs)
+        with torch.inference_mode():
+            wanted = to_pixels(stylizer.stylize(content, code))
+        got = to_pixels(torch.from_numpy(result[0]))
+        scores.append(ssim(wanted, got) or 0.0)
+        levels.append(int(np.abs(wanted.astype(int) - got).max()))
+    return Likeness(min(scores), max(levels))
+
+
+def _photos() -> list[Any]:
+    """Return a photo of the demo's for each of `SIZES`."""
+    from stylize.gallery import write_demo_photos
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_demo_photos(Path(folder))
+        paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        decoded = [decode_safely(path.read_bytes(), long_side_px=None, max_pixels=MAX_PIXELS) for path in paths]
+    photos = [decoded[number % len(decoded)].pixels for number in range(len(SIZES))]
+    return [resize(photo, width, height) for photo, (height, width) in zip(photos, SIZES, strict=True)]

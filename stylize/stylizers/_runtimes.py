@@ -1,0 +1,137 @@
+"""What runs a network's graph on a CPU in place of torch: ONNX Runtime and OpenVINO, in this worker's threads."""
+
+from __future__ import annotations
+
+import importlib.util
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stylize.errors import UsageError
+
+if TYPE_CHECKING:
+    import onnx
+
+TORCH, ONNXRUNTIME, OPENVINO = "torch", "onnxruntime", "openvino"
+RUNTIMES = (TORCH, ONNXRUNTIME, OPENVINO)
+MODULES = "modules"
+"""In place of a runtime: networks stay torch's modules, as published, to make graphs of."""
+PRECISIONS = {ONNXRUNTIME: ("fp32",), OPENVINO: ("fp32", "bf16")}
+_NEEDS = {ONNXRUNTIME: ("onnx", "onnxruntime"), OPENVINO: ("onnx", "openvino")}
+_EXTRAS = {ONNXRUNTIME: "onnx", OPENVINO: "openvino"}
+
+
+def installed(runtime: str) -> bool:
+    """Return whether a runtime and what makes graphs for it are on this machine."""
+    return all(importlib.util.find_spec(name) is not None for name in _NEEDS.get(runtime, ()))
+
+
+def check_installed(runtime: str) -> None:
+    """Raise UsageError naming the extra that brings what is missing."""
+    if not installed(runtime):
+        raise UsageError(f"runtime {runtime} is not installed: pip install 'stylize[{_EXTRAS[runtime]}]'")
+
+
+class Session(ABC):
+    """A network's graph, loaded by a runtime. One call at a time."""
+
+    def __init__(self, model: onnx.ModelProto, least_px: int = 1) -> None:
+        """`least_px`: the shortest side that the graph takes; smaller images repeat their edge up to it."""
+        self.least_px = least_px
+        self.takes_code = len(model.graph.input) > 1
+        self._finite = all(_is_finite(weight) for weight in model.graph.initializer)
+
+    def __call__(self, contents: Tensor, codes: Tensor | None = None) -> Tensor:
+        """Turn (N, 3, H, W) in [0, 1], with a code (1, K) for all or (N, K), into (N, 3, H, W), fp32, not clamped."""
+        if codes is not None and len(codes) > 1:
+            return torch.cat([self(*pair) for pair in zip(contents[:, None], codes[:, None], strict=True)])
+        height, width = contents.shape[-2:]
+        right, down = max(0, self.least_px - width), max(0, self.least_px - height)
+        if right or down:
+            contents = F.pad(contents, (0, right, 0, down), mode="replicate")
+        inputs = [contents] if codes is None else [contents, codes]
+        picture = torch.from_numpy(self.run([one.to(torch.float32).contiguous().numpy() for one in inputs]))
+        # A runtime's ReLU turns what is no number into 0, and a picture would seem to come of it.
+        if not self._finite or not all(bool(torch.isfinite(one.sum())) for one in inputs):
+            picture.fill_(float("nan"))
+        return picture[..., :height, :width]
+
+    @abstractmethod
+    def run(self, inputs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+        """Return the picture, in memory of its own."""
+
+    def release(self) -> None:  # noqa: B027
+        """Give back what is kept for the next image, so that its memory can be measured."""
+
+
+class OnnxRuntime(Session):
+    """In ONNX Runtime, on as many threads as torch has."""
+
+    def __init__(self, model: onnx.ModelProto, least_px: int = 1) -> None:
+        import onnxruntime
+
+        super().__init__(model, least_px)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
+        # Threads that wait must not take the core from reading and scoring, as OpenMP's must not.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Its own arena would keep the largest image's memory; glibc, which workers have set up for that, does as well.
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = 3
+        self._names = [one.name for one in model.graph.input]
+        self._session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def run(self, inputs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+        """Return the picture, in memory of its own."""
+        (picture,) = self._session.run(None, dict(zip(self._names, inputs, strict=True)))
+        result: np.ndarray[Any, Any] = picture
+        return result
+
+
+class OpenVino(Session):
+    """In OpenVINO, on as many threads as torch has, which may run on any core."""
+
+    def __init__(self, model: onnx.ModelProto, least_px: int = 1, precision: str = "fp32") -> None:
+        import openvino
+
+        super().__init__(model, least_px)
+        core = openvino.Core()
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            # Pinned, all workers of a machine would sit on the same cores.
+            "ENABLE_CPU_PINNING": False,
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        }
+        self._compiled = core.compile_model(core.read_model(model.SerializeToString()), "CPU", settings)
+        self._request = self._compiled.create_infer_request()
+
+    def run(self, inputs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+        """Return the picture, in memory of its own."""
+        # Were outputs shared, too, the next image would be written over this one.
+        picture: np.ndarray[Any, Any] = self._request.infer(inputs, share_inputs=True)[0]
+        return picture
+
+    def release(self) -> None:
+        """Give back what is kept for the next image."""
+        self._request = None
+        self._compiled.release_memory()
+        self._request = self._compiled.create_infer_request()
+
+
+def _is_finite(weight: onnx.TensorProto) -> bool:
+    from onnx import numpy_helper
+
+    return bool(np.isfinite(numpy_helper.to_array(weight)).all())
+
+
+def open_model(model: onnx.ModelProto, runtime: str, precision: str, least_px: int = 1) -> Session:
+    """Return a model loaded by a runtime. Raises UsageError if that is not installed."""
+    check_installed(runtime)
+    return OnnxRuntime(model, least_px) if runtime == ONNXRUNTIME else OpenVino(model, least_px, precision)
