@@ -21,7 +21,7 @@ ALL = [*FILES, *TOOLS, *sorted((HOUSE / "tests").rglob("*.py"))]
 # From the bottom up: a room may import from those before it. What stands on one line does not import from each other.
 STYLIZE = (
     ("errors",),
-    ("devices", "safe_json", "safe_yaml", "tensor_files", "terminal"),
+    ("devices", "one_thread", "safe_json", "safe_yaml", "tensor_files", "terminal"),
     ("cli", "downloads", "images", "naming", "validation", "weights"),
     ("backbones", "io"),
     ("config", "gallery", "measure", "stylizers"),

@@ -53,10 +53,17 @@ class ToSrgb:
         self._transforms: dict[str, ImageCms.ImageCmsTransform | None] = {}
         self._signal = _checked(signal)
 
+    def keeps(self, mode: str) -> bool:
+        """Return whether an image in a mode is in sRGB as it is."""
+        return self._signal is None and self._transform(mode) is None
+
+    def _transform(self, mode: str) -> ImageCms.ImageCmsTransform | None:
+        if mode not in self._transforms:
+            self._transforms[mode] = _usable(self._profile, mode)
+        return self._transforms[mode]
+
     def __call__(self, image: Image.Image) -> Image.Image:
-        if image.mode not in self._transforms:
-            self._transforms[image.mode] = _usable(self._profile, image.mode)
-        transform = self._transforms[image.mode]
+        transform = self._transform(image.mode)
         if transform is not None:
             converted = ImageCms.applyTransform(image, transform)
             assert converted is not None

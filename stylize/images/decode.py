@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image
 
 from stylize.images.carried import Carried, dpi_of, exif_of
@@ -13,7 +12,7 @@ from stylize.images.damage import damage_is_corrupt
 from stylize.images.loading import Loaded, Truncated, Wish, load
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
-from stylize.images.pixels import Pixels, scaled_alpha, scaled_rgb, working_size
+from stylize.images.pixels import Pixels, resize, scaled_alpha, scaled_rgb, working_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +54,14 @@ def decode(
     # cICP counts before a profile: the standard's order.
     to_srgb = ToSrgb(None if loaded.signal is not None else loaded.profile, loaded.signal)
     with damage_is_corrupt():
-        rgb = scaled_rgb(loaded.image, size, loaded.box, to_srgb)
+        if loaded.pixels is not None and to_srgb.keeps("RGB"):
+            rgb = resize(loaded.pixels, *size, loaded.box)
+        else:
+            rgb = scaled_rgb(loaded.picture, size, loaded.box, to_srgb)
         carried = _carried(loaded, size, metadata, alpha) if metadata or alpha else None
     if loaded.orientation in SIDEWAYS:
         width, height = height, width
-    return Decoded(np.array(upright(rgb, loaded.orientation)), width, height, loaded.truncated, carried)
+    return Decoded(upright(rgb, loaded.orientation), width, height, loaded.truncated, carried)
 
 
 def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool) -> Carried:
@@ -68,7 +70,7 @@ def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool)
     return Carried(
         exif_of(image) if metadata else None,
         dpi_of(image, turned in SIDEWAYS) if metadata else None,
-        None if opacity is None else np.array(upright(opacity, turned)),
+        None if opacity is None else upright(opacity, turned),
     )
 
 
@@ -83,4 +85,4 @@ def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels
         turned = orientation(image)
         size = working_size(*image.size, long_side_px)
         rgb = scaled_rgb(image, size, None, ToSrgb(image.info.get("icc_profile"), None))
-    return np.array(upright(rgb, turned))
+    return upright(rgb, turned)

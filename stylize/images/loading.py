@@ -12,13 +12,13 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
-from stylize.images import heif, jpeg, png, tiff, webp
+from stylize.images import heif, jpeg, png, tiff, turbo, webp
 from stylize.images.color import Signal
 from stylize.images.damage import DAMAGE, damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
 from stylize.images.opening import drafted, is_only_stated, open_image
 from stylize.images.orientation import orientation
-from stylize.images.pixels import Box
+from stylize.images.pixels import Box, Pixels
 
 Truncated = Literal["refuse", "accept"]
 """What becomes of a file that ends within its pixels."""
@@ -29,16 +29,25 @@ _NOTHING = (128, (128, 128, 128), (128, 128, 128, 128), (127, 127, 127, 127))
 
 @dataclass(slots=True)
 class Loaded:
-    """A file's first picture, in the file's own orientation, mode and colours; only the part in `box` counts."""
+    """A file's first picture, in the file's own orientation, mode and colours; only the part in `box` counts.
+
+    `pixels`: those of an RGB image; `image` is then opened only.
+    """
 
     image: Image.Image
     box: Box | None
     width_px: int
     height_px: int
+    pixels: Pixels | None = None
     orientation: int = 1
     profile: bytes | None = None
     signal: Signal | None = None
     truncated: bool = False
+
+    @property
+    def picture(self) -> Image.Image:
+        """Return the image with its pixels."""
+        return self.image if self.pixels is None else Image.fromarray(self.pixels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +109,21 @@ def _load_stated(data: bytes, image: Image.Image) -> Loaded:
     except RuntimeError:
         # Its decoder's own words are of how it was built.
         raise CorruptImageError("damaged or cut short: no whole JPEG XL picture") from None
-    return Loaded(opened, None, *opened.size, orientation(opened), opened.info.get("icc_profile"))
+    return Loaded(opened, None, *opened.size, None, orientation(opened), opened.info.get("icc_profile"))
 
 
 def _by_tifffile(data: bytes) -> Loaded:
     read = tiff.read(data)
-    return Loaded(read.image, None, *read.image.size, read.orientation, read.profile)
+    return Loaded(read.image, None, *read.image.size, None, read.orientation, read.profile)
 
 
 def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     image = loaded.image
+    loaded.pixels = turbo.pixels_of(image, data)
+    if loaded.pixels is not None:
+        if tuple(loaded.pixels[-1, -1]) in _NOTHING and not _jpeg_holds_all(data, wish):
+            raise OSError("image file is truncated")
+        return
     extents = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
     image.load()
     if image.mode == "I" and image.format not in ("PNG", "PPM"):
@@ -142,6 +156,7 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
         if not whole and wish.truncated == "refuse":
             raise error
         loaded.image, loaded.box, _ = _loaded_jpeg(jpeg.without_end(data) + jpeg.END, wish)
+        loaded.pixels = None
         loaded.truncated = not whole
         return
     if kind == "PNG":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import IO
 
 from PIL import Image, ImageFile
@@ -19,6 +20,10 @@ BEFORE_SCALING = 8
 """Times `max_pixels` that a JPEG may have which its decoder scales down as it reads."""
 BEFORE_SCALING_PROGRESSIVE = 2
 """The same for a progressive JPEG, all of whose coefficients are held at once, 3 to 6 bytes a pixel."""
+KEPT = 2.2
+"""Times the wanted size that the decoder's scaling leaves: nearer to it its own coarse filter shows."""
+KEPT_OF_LARGE = 2
+"""The same for a JPEG that is over `max_pixels` and is read only because it is scaled."""
 BYTES_A_PIXEL = 8
 """Of the largest sensible file for its pixels: uncompressed, four channels of 16 bits."""
 SIDE_MATTER_BYTES = 64 * 2**20
@@ -65,7 +70,7 @@ def open_image(file: IO[bytes]) -> Image.Image:
 
 
 def drafted(image: Image.Image, long_side_px: int | None, max_pixels: int) -> Box | None:
-    """Let the JPEG decoder scale down by a power of two, to no less than twice what is wanted, and check the size.
+    """Let the JPEG decoder scale down by a power of two, to no less than KEPT times what is wanted, and check the size.
 
     Returns the part of what it will give that is the image: its last column and row may be so in part only. Raises
     UnsupportedImageError for more than `max_pixels`.
@@ -75,7 +80,8 @@ def drafted(image: Image.Image, long_side_px: int | None, max_pixels: int) -> Bo
     # MPO is what many phones write: a JPEG with more pictures behind the first.
     if long_side_px is not None and isinstance(image, ImageFile.ImageFile) and image.format in ("JPEG", "MPO"):
         wanted = working_size(width, height, long_side_px)
-        scaled = image.draft(None, (2 * wanted[0], 2 * wanted[1]))
+        kept = KEPT if width * height <= max_pixels else KEPT_OF_LARGE
+        scaled = image.draft(None, (math.ceil(kept * wanted[0]), math.ceil(kept * wanted[1])))
         box = scaled[1] if scaled else None
     over = f"{width} x {height} px is over the limit of"
     if image.size != (width, height):

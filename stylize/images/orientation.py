@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 from PIL import ExifTags, Image
 
 from stylize.images.damage import DAMAGE
+from stylize.images.pixels import Pixels
 
 log = logging.getLogger(__name__)
 
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 SIDEWAYS = (5, 6, 7, 8)
 """Orientations whose width upright is the height in the file."""
 
@@ -40,6 +33,12 @@ def orientation(image: Image.Image) -> int:
     return turned if turned in range(1, 9) else 1
 
 
-def upright(image: Image.Image, turned: int) -> Image.Image:
-    """Return the image with its orientation undone."""
-    return image.transpose(_TURNS[turned]) if turned in _TURNS else image
+def upright(pixels: Pixels, turned: int) -> Pixels:
+    """Return (H, W, 3) or (H, W) pixels with their orientation undone."""
+    if turned in SIDEWAYS:
+        pixels = pixels.swapaxes(0, 1)
+    if turned in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if turned in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)

@@ -26,6 +26,7 @@ _PACKAGES = (
     "ray",
     "pyarrow",
     "pillow",
+    "simplejpeg",
     "scikit-image",
     "pandas",
     "numpy",

@@ -13,18 +13,15 @@ side by side in the channel axis: 16 lanes x 3 colours = 48 channels. Bands of r
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn.functional import conv2d
+
+from stylize.one_thread import on_this_thread_alone
 
 Image = npt.NDArray[np.uint8]
 
@@ -63,7 +60,7 @@ def ssim(a: Image, b: Image) -> float | None:
     columns = width - _HALO
     strips = -(-columns // _STRIP_COLUMNS)
     edges = [columns * i // strips for i in range(strips + 1)]
-    with torch.inference_mode(), torch.autocast("cpu", enabled=False), _this_thread_alone():
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False), on_this_thread_alone():
         total = sum(_strip_sum(a[:, x0 : x1 + _HALO], b[:, x0 : x1 + _HALO]) for x0, x1 in pairwise(edges))
     return float(total / ((height - _HALO) * columns * 3))
 
@@ -153,36 +150,3 @@ def _weights() -> torch.Tensor:
     window = np.exp(-(offsets**2) / (2 * _SIGMA**2))
     window = (window / window.sum()).astype(np.float32)
     return torch.from_numpy(np.tile(window, (_CHANNELS, 1, 1, 1)))
-
-
-@contextmanager
-def _this_thread_alone() -> Iterator[None]:
-    """Keep torch's operations on the calling thread; other threads keep their number of threads.
-
-    Bands are too small to share out: on two busy cores a team of two threads, waiting for each other, made
-    one call take 70 times as long. torch.set_num_threads would also decide for threads started later;
-    OpenMP's own setting is the calling thread's alone, and it is put back. Without OpenMP this does nothing.
-    """
-    openmp = _openmp()
-    threads = torch.get_num_threads()  # also makes torch do its first-use set-up of this thread now, not later
-    if openmp is None or threads == 1:
-        yield
-        return
-    openmp.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        openmp.omp_set_num_threads(threads)
-
-
-@cache
-def _openmp() -> Any | None:
-    """Return the OpenMP runtime that torch itself is linked to, or None."""
-    for path in (Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*"):
-        try:
-            library = ctypes.CDLL(str(path))
-            library.omp_set_num_threads.restype = None
-        except (OSError, AttributeError):
-            continue
-        return library
-    return None

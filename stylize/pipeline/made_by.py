@@ -15,7 +15,7 @@ TASK_DIGITS = 16
 """Of a task's key, in the few words."""
 _OF_ROW = ("task_id", "content_sha256", "style_sha256", "weights_sha256", "precision")
 _OF_SETTINGS = ("seed", "resolution_px", "style_resolution_px", "style_weights", "quality", "strip")
-_PACKAGES = ("torch", "numpy", "pillow")
+_PACKAGES = ("torch", "numpy", "pillow", "simplejpeg")
 
 
 def row_made_by(row: Row) -> MadeBy:
