@@ -119,8 +119,14 @@ def fast_bf16(device: torch.device) -> bool:
 
 
 def synchronize(device: torch.device | str) -> None:
-    """Wait until a device has done all its queued work; a CPU queues none."""
-    if is_accelerator(device):
+    """Wait until a device has done the work that this thread has queued; a CPU queues none.
+
+    Copies that go on beside it are not waited for, where the device has streams.
+    """
+    if has_streams(device):
+        device = torch.device(device)
+        waitable(device, torch.accelerator.current_stream(device)).synchronize()
+    elif is_accelerator(device):
         torch.accelerator.synchronize(torch.device(device))
 
 
@@ -200,6 +206,13 @@ def has_streams(device: torch.device | str) -> bool:
     return torch.device(device).type in _QUEUED
 
 
+def waitable(device: torch.device, stream: torch.Stream) -> torch.Event:
+    """Return an event at the end of what a stream has queued. Who waits for it sleeps: CUDA would have it spin."""
+    event = torch.Event(device, blocking=True)
+    event.record(stream)
+    return event
+
+
 class Mark:
     """A point in a device's work: the time when it gets there."""
 
@@ -207,7 +220,7 @@ class Mark:
         self._event: Any = None
         self._s = 0.0
         if has_streams(device):
-            self._event = torch.Event(device, enable_timing=True)
+            self._event = torch.Event(device, enable_timing=True, blocking=True)
             self._event.record(torch.accelerator.current_stream(device))
         else:
             synchronize(device)

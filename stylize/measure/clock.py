@@ -17,7 +17,7 @@ class Stopwatch:
 
 
 def synchronize(device: str) -> None:
-    """Wait until `device` ("cpu", "cuda", "cuda:N", ...) has done all its queued work; a CPU queues none."""
+    """Wait until `device` ("cpu", "cuda", "cuda:N", ...) has done what this thread has queued; a CPU queues nothing."""
     if device != "cpu":
         from stylize import devices
 

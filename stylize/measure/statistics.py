@@ -14,7 +14,8 @@ from PIL import Image
 
 LONG_SIDE_PX = 256
 EDGE = 0.1
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = (299, 587, 114)
+"""Thousandths of red, green and blue."""
 
 
 class Statistics(NamedTuple):
@@ -32,9 +33,11 @@ def statistics(pixels: npt.NDArray[np.uint8]) -> Statistics:
     """Return those of an (H, W, 3) uint8 picture. Raises ValueError for another shape or type."""
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise ValueError(f"statistics need an (H, W, 3) uint8 picture, got {pixels.shape} of {pixels.dtype}")
-    small = _small(pixels).astype(np.float32)
-    luma: npt.NDArray[np.float32] = small @ _LUMA
-    return Statistics(_edge_density(luma / np.float32(255)), _colourfulness(small), _entropy_bits(luma))
+    small = _small(pixels)
+    # In whole numbers: of halves, sums in floating point are rounded as the processor adds them.
+    thousandths: npt.NDArray[np.int32] = small.astype(np.int32) @ np.array(LUMA, np.int32)
+    luma = thousandths.astype(np.float32) / np.float32(255_000)
+    return Statistics(_edge_density(luma), _colourfulness(small.astype(np.float32)), _entropy_bits(thousandths))
 
 
 def _small(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -43,7 +46,9 @@ def _small(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return pixels
     scale = LONG_SIDE_PX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+    # One direction after the other: which comes first decides the rounding, and Pillow's choice changes with versions.
+    narrow = Image.fromarray(pixels).resize((size[0], height), Image.Resampling.BOX)
+    return np.asarray(narrow.resize(size, Image.Resampling.BOX))
 
 
 def _edge_density(luma: npt.NDArray[np.float32]) -> float:
@@ -63,7 +68,7 @@ def _colourfulness(picture: npt.NDArray[np.float32]) -> float:
     return float(deviation + 0.3 * mean)
 
 
-def _entropy_bits(luma: npt.NDArray[np.float32]) -> float:
-    counts = np.bincount(luma.round().astype(np.uint8).ravel(), minlength=256)
-    share = counts[counts > 0] / luma.size
+def _entropy_bits(thousandths: npt.NDArray[np.int32]) -> float:
+    counts = np.bincount(((thousandths + 500) // 1000).ravel(), minlength=256)
+    share = counts[counts > 0] / thousandths.size
     return float(abs(-(share * np.log2(share)).sum()))

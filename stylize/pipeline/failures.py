@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+NOT_FINITE = "the result has NaN or infinity in it; try precision fp32 or other settings"
+
+
 class NotFiniteError(StylizeError):
     """The stylizer's result has NaN or infinity in it."""
 

@@ -35,6 +35,7 @@ class FinishStage:
         """End a task: return its row, whole, whatever became of it."""
         if not item.failed:
             with self._failures.handled(item):
+                item.receive()
                 data = self._encode(item)
                 self._score(item, data)
                 self._write(item, data)
@@ -61,7 +62,8 @@ class FinishStage:
             if self._peak is not None:
                 self._peak.start()
             seen = item.result if self._is_kept_whole(item) else decode(data, max_pixels=item.result.size).pixels
-            item.row |= self._scorer.score(item.content, item.row["content_sha256"], seen, item.style.features)
+            sha256, features = item.row["content_sha256"], item.style.features
+            item.row |= self._scorer.score(item.content, sha256, seen, features, item.uploaded)
             if self._peak is not None:
                 item.row["score_peak_rss_bytes"] = self._peak.stop().host_peak_rss_bytes
         item.row["score_s"] = time.perf_counter() - start

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stylize.images import Carried, Pixels
+from stylize.pipeline.scored import OnItsWay
 from stylize.pipeline.style_cache import CachedStyle
+from stylize.pipeline.transfers import Upload
 from stylize.results.schema import Row
 from stylize.tasks.task import Task
 
@@ -24,7 +26,11 @@ class InFlight:
     content: Pixels | None = None
     carried: Carried | None = None
     """What the photo's file held beside its colours, and its result keeps."""
+    uploaded: Upload | None = None
+    """The photo on its way to the device."""
     result: Pixels | None = None
+    coming: OnItsWay | None = None
+    """The result, from an accelerator."""
     failed: bool = False
 
     def fail(self, status: str, error: str) -> None:
@@ -33,6 +39,11 @@ class InFlight:
         self.failed = True
         self.drop_pictures()
 
+    def receive(self) -> None:
+        """Take the result from the accelerator, where it was made on one. Raises NotFiniteError."""
+        if self.coming is not None:
+            self.result, self.coming = self.coming.take(), None
+
     def drop_pictures(self) -> None:
         """Let go of the pictures: futures keep the rest until the batch is done."""
-        self.content = self.carried = self.result = None
+        self.content = self.carried = self.result = self.uploaded = self.coming = None

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylize import downloads
+from stylize import devices, downloads
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError, WeightsError, message_of
 from stylize.images import Pixels
@@ -29,6 +29,8 @@ from stylize.measure.perceptual import (
 )
 from stylize.measure.ssim import ssim, ssim_uniform
 from stylize.measure.statistics import Statistics, statistics
+from stylize.pipeline.scored import DeviceScores
+from stylize.pipeline.transfers import Upload
 from stylize.results.schema import Row
 from stylize.stylizers.base import to_tensor
 
@@ -60,6 +62,7 @@ class Scorer:
         # One network's pass at a time: two would share the cores and the memory.
         self._one_pass = threading.Lock()
         self._known: OrderedDict[str, Statistics] = OrderedDict()
+        self._on_device = DeviceScores(self._device) if devices.is_accelerator(self._device) else None
 
     def style_features(self, artwork: Pixels) -> StyleFeatures | None:
         """Return the features of an artwork that results are compared with; None where nobody asks for distances."""
@@ -68,18 +71,23 @@ class Scorer:
         with self._one_pass:
             return self._vgg19.features(self._shrunk(artwork))[1]
 
-    def score(self, content: Pixels, content_sha256: str, result: Pixels, style: StyleFeatures | None) -> Row:
+    def score(
+        self,
+        content: Pixels,
+        content_sha256: str,
+        result: Pixels,
+        style: StyleFeatures | None,
+        photo: Upload | None = None,
+    ) -> Row:
         """Return the columns of one result; what could not be measured is left out.
 
-        `result` is what the file holds: of a lossy format not what was encoded.
+        `result` is what the file holds: of a lossy format not what was encoded. photo: `content` on an accelerator,
+        which then takes SSIM and statistics.
         """
-        row: Row = dict(self._columns)
-        if content.shape == result.shape:
-            row["ssim"] = ssim(content, result)
-            if "ssim_uniform" in self._asked:
-                row["ssim_uniform"] = ssim_uniform(content, result)
-        for prefix, values in (("content", self._statistics(content, content_sha256)), ("output", statistics(result))):
-            row |= {f"{prefix}_{name}": value for name, value in values._asdict().items()}
+        there = self._on_device.compare(photo, result) if self._on_device is not None and photo is not None else None
+        row: Row = self._columns | (self._compared(content, content_sha256, result) if there is None else there)
+        if content.shape == result.shape and "ssim_uniform" in self._asked:
+            row["ssim_uniform"] = ssim_uniform(content, result)
         if min(result.shape[:2]) < LEAST_PX or content.shape != result.shape:
             return row
         with self._one_pass, torch.inference_mode():
@@ -88,6 +96,12 @@ class Scorer:
             if self._lpips is not None:
                 pair = (self._shrunk(pixels)[None] for pixels in (result, content))
                 row["lpips"] = float(self._lpips(*pair))
+        return row
+
+    def _compared(self, content: Pixels, content_sha256: str, result: Pixels) -> Row:
+        row: Row = {"ssim": ssim(content, result)} if content.shape == result.shape else {}
+        for prefix, values in (("content", self._statistics(content, content_sha256)), ("output", statistics(result))):
+            row |= {f"{prefix}_{name}": value for name, value in values._asdict().items()}
         return row
 
     def _distances(self, vgg19: Perceptual, content: Pixels, result: Pixels, style: StyleFeatures | None) -> Row:

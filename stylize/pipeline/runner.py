@@ -97,13 +97,20 @@ class Runner:
 
     def run_one(self, task: Task) -> Row:
         """Return one task's row, nothing overlapping."""
-        item = self._read.run(task)
+        item = self._read_one(task)
         if self.accelerator is None:
             self._stylize.run([item])
         else:
             # In one lasting thread: CUDA's libraries keep plans for each thread that calls them, and for good.
             self._device_thread.submit(self._stylize.run, [item]).result()
         return self._finish.run(item)
+
+    def _read_one(self, task: Task) -> InFlight:
+        item = self._read.run(task)
+        if not item.failed:
+            with self._failures.handled(item):
+                self._stylize.upload(item)
+        return item
 
     def close(self, wait: bool = False) -> None:
         """End the worker's threads; `wait` for what they still hold to be freed."""
@@ -133,7 +140,7 @@ class Runner:
         """Put tasks that may share a call of the stylizer through the stages, as soon as there is room for them."""
         for _ in group:
             self._room.acquire()
-        reads = [self._readers.submit(self._read.run, task) for task in group]
+        reads = [self._readers.submit(self._read_one, task) for task in group]
         stylized = self._device_thread.submit(self._stylize_read, reads)
         return [self._submit_finish(stylized, index) for index in range(len(group))]
 

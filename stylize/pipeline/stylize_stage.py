@@ -18,12 +18,14 @@ from stylize.measure.clock import timed
 from stylize.measure.flicker import flicker
 from stylize.measure.load import MachineLoad
 from stylize.measure.memory import PeakMemory, exact_peaks
-from stylize.pipeline.failures import FailureHandler, NotFiniteError
+from stylize.pipeline.failures import NOT_FINITE, FailureHandler, NotFiniteError
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.own_settings import OwnSettings
+from stylize.pipeline.scored import sent_back
 from stylize.pipeline.style_cache import StyleCache
+from stylize.pipeline.transfers import Transfers
 from stylize.results.schema import Row
-from stylize.stylizers.base import RANDOM, Stylizer, to_pixels, to_tensor
+from stylize.stylizers.base import RANDOM, Stylizer, in_range, to_pixels
 
 WARM_UP_BELOW_S = 2.0
 """Longer calls of isolated mode are timed without a call to warm up: they would gain less than a hundredth."""
@@ -37,7 +39,10 @@ class StylizeStage:
     ) -> None:
         self._config, self._stylizer, self._styles, self._failures = config, stylizer, styles, failures
         self._own = own
-        self._device = str(stylizer.device)
+        self._device, self._on_accelerator = str(stylizer.device), devices.is_accelerator(stylizer.device)
+        self._transfers = Transfers(stylizer.device)
+        self._free: devices.Mark | None = None
+        """When the device had done its last image, while stages overlap; None where that was none, or it failed."""
         self._peak = PeakMemory(self._device)
         self._load = MachineLoad(self._device) if config.measure_mode == "isolated" else None
         self._images_begun = 0
@@ -77,8 +82,9 @@ class StylizeStage:
         warmup = self._images_begun < self._config.warmup_images
         self._images_begun += len(items)
         with torch.inference_mode():
+            begun, free, self._free = devices.Mark(self._stylizer.device), self._free, None
             code, first.row["style_s"] = self._styles.code(first.style)
-            contents = [to_tensor(item.content, self._stylizer.device) for item in items if item.content is not None]
+            contents = [in_range(self._here(item)) for item in items]
             alone = (
                 self._measured_alone(stylizer, contents[0], code) if self._config.measure_mode == "isolated" else None
             )
@@ -86,7 +92,7 @@ class StylizeStage:
             if self._load is not None:
                 self._load.start()
             with timed(self._device) as clock:
-                images = _stylized(stylizer, contents, code)
+                results = _stylized(stylizer, contents, code)
             shared = (asdict(self._load.stop()) if self._load is not None else {}) | (
                 alone or asdict(self._peak.stop())
             )
@@ -96,12 +102,44 @@ class StylizeStage:
             if self._stylizer.weights_sha256 != RANDOM:
                 shared |= stylizer.outcome()
             shared |= {"warmup": warmup, "stylize_s": clock.seconds / len(items), "batch_size": len(items)}
-            for item, content, image in zip(items, contents, images, strict=True):
-                item.row.update(shared)
-                with self._failures.handled(item):
-                    _take(item, image)
-                    if "flicker" in self._config.scores and self._stylizer.weights_sha256 != RANDOM:
-                        item.row["flicker"] = flicker(lambda photo: stylizer.stylize(photo, code), content, image)
+            if free is not None:
+                shared["device_wait_s"] = begun.seconds_since(free) / len(items)
+            for item in items:
+                item.row.update(shared, height_px=results.shape[2], width_px=results.shape[3])
+            if "flicker" in self._config.scores and self._stylizer.weights_sha256 != RANDOM:
+                for item, content, result in zip(items, contents, results, strict=True):
+                    item.row["flicker"] = flicker(lambda photo: stylizer.stylize(photo, code), content, result)
+            self._hand_over(items, results)
+            if self._config.measure_mode != "isolated":
+                self._free = devices.Mark(self._stylizer.device)
+
+    def upload(self, item: InFlight) -> None:
+        """Send an item's photo on its way to an accelerator, from any thread; else `run` does, and waits for it."""
+        if self._on_accelerator and item.content is not None:
+            try:
+                item.uploaded = self._transfers.upload(item.content)
+            except RuntimeError as error:
+                # Room there may be by the time it is the image's turn.
+                if not devices.out_of_memory(error):
+                    raise
+
+    def _here(self, item: InFlight) -> Tensor:
+        """Return an item's photo on the device, (H, W, 3) uint8."""
+        assert item.content is not None
+        item.uploaded = item.uploaded or self._transfers.upload(item.content)
+        return item.uploaded.tensor()
+
+    def _hand_over(self, items: list[InFlight], results: Tensor) -> None:
+        if self._on_accelerator:
+            for item, coming in zip(items, sent_back(self._transfers, results), strict=True):
+                item.coming = coming
+            return
+        for item, result in zip(items, results, strict=True):
+            with self._failures.handled(item):
+                # A sum is finite only if every value is: one pass, no mask in memory.
+                if not torch.isfinite(result.sum()):
+                    raise NotFiniteError(NOT_FINITE)
+                item.result = to_pixels(result)
 
     def _measured_alone(self, stylizer: Stylizer, content: Tensor, code: Any) -> Row:
         """Measure an isolated image's memory, in a call of its own, as exactly it is slow; leave all warm for the next.
@@ -127,10 +165,11 @@ class StylizeStage:
             return asdict(self._peak.stop())
 
 
-def _stylized(stylizer: Stylizer, contents: list[Tensor], code: Any) -> list[Tensor]:
+def _stylized(stylizer: Stylizer, contents: list[Tensor], code: Any) -> Tensor:
+    """Return (N, 3, H, W)."""
     if len(contents) == 1:
-        return [stylizer.stylize(contents[0], code)]
-    return list(stylizer.stylize_batch(torch.stack(contents), code))
+        return stylizer.stylize(contents[0], code)[None]
+    return stylizer.stylize_batch(torch.stack(contents), code)
 
 
 def _size(item: InFlight) -> tuple[int, int]:
@@ -138,11 +177,3 @@ def _size(item: InFlight) -> tuple[int, int]:
     assert item.content is not None
     height, width = item.content.shape[:2]
     return width, height
-
-
-def _take(item: InFlight, image: Tensor) -> None:
-    # A sum is finite only if every value is: one pass, no mask in memory.
-    if not torch.isfinite(image.sum()):
-        raise NotFiniteError("the result has NaN or infinity in it; try precision fp32 or other settings")
-    item.result = to_pixels(image)
-    item.row["height_px"], item.row["width_px"] = item.result.shape[:2]

@@ -31,6 +31,7 @@ ADDED = {
     7: ("style_uris", "style_weights"),
     8: ("scorer_host_bytes", "score_peak_rss_bytes", "cpu_wait_s", "clock_mhz", "throttled"),
     9: ("ssim_uniform", "cfsd", "flicker"),
+    10: ("device_wait_s",),
 }  # fmt: skip
 """Schema version -> the columns that came with it."""
 FIRST = [name for name in SCHEMA.names if name not in {name for names in ADDED.values() for name in names}]

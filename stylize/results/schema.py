@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "9"
+SCHEMA_VERSION = "10"
 KEY_BYTES = 16
 STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
 
@@ -63,6 +63,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("decode_s", _float, "s", "time from bytes to pixels at the working size"),
     Column("style_s", _float, "s", "time to encode the artwork; null when the worker still had its code"),
     Column("stylize_s", _float, "s", "time of the stylizer's call, device synchronised, over batch_size"),
+    Column("device_wait_s", _float, "s", "time the device had nothing to do before it, over batch_size; null if alone"),
     Column("score_s", _float, "s", "time to compute the quality columns"),
     Column("encode_s", _float, "s", "time from pixels to file bytes"),
     Column("write_s", _float, "s", "time to write and rename the file"),

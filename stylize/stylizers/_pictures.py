@@ -19,15 +19,24 @@ TAKEN = "a PIL image, an (H, W, 3) uint8 array or a (3, H, W) float tensor in [0
 
 def to_tensor(pixels: np.ndarray[Any, Any], device: torch.device) -> Tensor:
     """Return (H, W, 3) uint8 as (3, H, W) float32 in [0, 1] on `device`."""
-    moved = torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).to(device)
-    return moved.permute(2, 0, 1).to(torch.float32).div_(255)
+    return in_range(torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).to(device))
+
+
+def in_range(pixels: Tensor) -> Tensor:
+    """Return (H, W, 3) uint8 as (3, H, W) float32 in [0, 1]."""
+    return pixels.permute(2, 0, 1).to(torch.float32).div_(255)
+
+
+def to_levels(images: Tensor) -> Tensor:
+    """Return (N, 3, H, W) float in [0, 1] as (N, H, W, 3) uint8, rounded; values outside are clamped."""
+    # In one layout change and in place: at a megapixel each copy costs milliseconds.
+    scaled = images.mul(255).add_(0.5).clamp_(0, 255)
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 def to_pixels(image: Tensor) -> np.ndarray[Any, Any]:
     """Return (3, H, W) float in [0, 1] as (H, W, 3) uint8, rounded; values outside are clamped."""
-    # In one layout change and in place: at a megapixel each copy costs milliseconds.
-    scaled = image.mul(255).add_(0.5).clamp_(0, 255)
-    return scaled.to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+    return to_levels(image[None])[0].cpu().numpy()
 
 
 def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = None) -> Tensor:

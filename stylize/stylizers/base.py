@@ -16,9 +16,9 @@ from stylize import devices, images
 from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError
 from stylize.io.location import local_path
-from stylize.stylizers._pictures import as_given, as_tensor, checked, to_pixels, to_tensor
+from stylize.stylizers._pictures import as_given, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
 
-__all__ = ["DTYPES", "RANDOM", "Settings", "Stylizer", "to_pixels", "to_tensor"]
+__all__ = ["DTYPES", "RANDOM", "Settings", "Stylizer", "in_range", "to_levels", "to_pixels", "to_tensor"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 """What activations are held in; int8 is a matter of the multiplications alone."""

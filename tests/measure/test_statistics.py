@@ -37,7 +37,7 @@ def test_edges_are_scikit_images() -> None:
 
 def test_entropy_is_scikit_images() -> None:
     pixels = picture(4, 120, 90)
-    luma = (pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)).round()
+    luma = (pixels.astype(int) @ np.array([299, 587, 114]) + 500) // 1000
     assert statistics(pixels).entropy_bits == pytest.approx(shannon_entropy(luma, base=2), abs=1e-6)
 
 

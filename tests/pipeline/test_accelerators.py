@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import weakref
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Any
 import pytest
 import torch
 
+import stylize
 from stylize import config as configs
 from stylize import devices
 from stylize.errors import DeviceLostError
+from stylize.measure import on_device
 from stylize.measure.memory import PeakMemory
 from stylize.pipeline.runner import Runner
+from stylize.pipeline.transfers import Transfers
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
@@ -30,8 +34,14 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Pretended:
 
 
 def make(folders: tuple[Path, Path], out: Path, stylizer: Any, **more: Any) -> tuple[Runner, list[Task]]:
-    values = {"content": str(folders[0]), "styles": str(folders[1]), "out": str(out), "format": "png"}
-    config = configs.build(values | {"stylizer": "identity"} | more)
+    values = {
+        "content": str(folders[0]),
+        "styles": str(folders[1]),
+        "out": str(out),
+        "format": "png",
+        "stylizer": "identity",
+    }
+    config = configs.build(values | more)
     runner = Runner(config, stylizer, run_id="r", worker_id="w", token=None)
     return runner, list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
 
@@ -68,6 +78,76 @@ def test_rows_name_the_card_and_the_record_its_software(
     assert runner.accelerator is not None
     assert runner.accelerator["memory_bytes"] == card.total_bytes
     assert runner.accelerator["torch"] == torch.__version__
+
+
+def test_an_accelerators_scores_and_pictures_are_the_cpus(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {}
+    for name in ("cpu", "card"):
+        if name == "card":
+            monkeypatch.setattr(devices, "is_accelerator", lambda device: True)
+            Pretended().put(monkeypatch)
+        runner, tasks = make(folders, tmp_path / name, stylize.load(device="cpu"), batch_size=4)
+        found[name] = runner.run(tasks).to_pylist()
+    assert len(found["card"]) == 8
+    for ours, theirs in zip(found["card"], found["cpu"], strict=True):
+        assert ours["output_sha256"] == theirs["output_sha256"]
+        assert (ours["batch_size"], ours["width_px"]) == (theirs["batch_size"], theirs["width_px"])
+        assert ours["score_s"] > 0
+        for column in on_device.NAMES:
+            assert ours[column] == pytest.approx(theirs[column], abs=1e-4, rel=1e-4)
+
+
+def test_what_is_not_finite_shows_on_an_accelerator_too(
+    folders: tuple[Path, Path], tmp_path: Path, card: Pretended
+) -> None:
+    class Half(Identity):
+        def stylize_batch(self, contents: torch.Tensor, code: Any) -> torch.Tensor:
+            return torch.cat([contents[:1], contents[1:] / 0 * 0])
+
+    runner, tasks = make(folders, tmp_path / "out", Half(Settings(), device="cpu"), batch_size=2)
+    rows = runner.run(tasks[:2]).to_pylist()
+    assert [row["status"] for row in rows] == ["ok", "nan"]
+    assert [row["ssim"] is None for row in rows] == [False, True]
+
+
+def test_a_photo_that_finds_no_room_ahead_of_its_turn_is_sent_in_its_turn(
+    folders: tuple[Path, Path], tmp_path: Path, card: Pretended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload, refused = Transfers.upload, []
+
+    def full(self: Transfers, pixels: Any) -> Any:
+        if threading.current_thread().name.startswith("read"):
+            refused.append(pixels)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return upload(self, pixels)
+
+    monkeypatch.setattr(Transfers, "upload", full)
+    runner, tasks = make(folders, tmp_path / "out", Recorded())
+    assert {row["status"] for row in runner.run(tasks).to_pylist()} == {"ok"}
+    assert len(refused) == len(tasks)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_how_long_the_device_waited_is_the_time_since_its_last_image(
+    size: int, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = itertools.count()
+
+    class Ticking:
+        def __init__(self, device: object) -> None:
+            self.at = next(ticks)
+
+        def seconds_since(self, earlier: Ticking) -> float:
+            return self.at - earlier.at
+
+    monkeypatch.setattr(devices, "Mark", Ticking)
+    runner, tasks = make(folders, tmp_path / "out", Recorded(), batch_size=size)
+    waits = [row["device_wait_s"] for row in runner.run(tasks[:4]).to_pylist()]
+    assert waits == [None] * size + [1 / size] * (4 - size)
+    alone, _ = make(folders, tmp_path / "alone", Recorded(), measure_mode="isolated")
+    assert [row["device_wait_s"] for row in alone.run(tasks[:2]).to_pylist()] == [None, None]
 
 
 def test_images_of_a_batch_share_what_it_took(
