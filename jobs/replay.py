@@ -28,6 +28,7 @@ from stylize.io.store_kinds import SCHEMES
 from stylize.results.copies import run_folders
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
+from stylize.results.schema import SCORED
 from stylize.results.settings_json import read_settings, read_uris, read_weights
 from stylize.tasks.task import Input, Pair, Task
 from stylize.terminal import say
@@ -79,6 +80,8 @@ def _row(out: Path, task_id: str) -> dict[str, Any]:
     row: dict[str, Any] = matching.to_pylist()[0]
     if lacking := [name for name in ("content_uri", "style_uri") if row[name] is None]:
         raise UsageError(f"the row of task_id {task_id!r} does not say its {lacking[0]}")
+    if row["measure_mode"] == SCORED:
+        raise UsageError("the picture of this row was made elsewhere, so that it cannot be made again here")
     return row
 
 

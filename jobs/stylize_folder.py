@@ -14,14 +14,13 @@ from typing import Any
 from jobs.progress import json_lines, log_format
 from jobs.run import signals
 from jobs.run.call import parse
+from jobs.run.closing import print_result
 from jobs.run.dry_run import dry_run
 from jobs.run.resolve import resolve
 from jobs.run.restyle import restyle
 from jobs.run.result import RunResult
-from jobs.run.trust import TRUST
-from stylize import cli, terminal
+from stylize import cli
 from stylize.config import JobConfig
-from stylize.errors import one_line
 from stylize.terminal import say
 from stylize.validation import Origin
 
@@ -39,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
             return cli.EXIT_OK
         command = shlex.join(["python", "-m", "jobs.stylize_folder", *argv])
         result = restyle(config, command, call.retry_failed, _say, call.redo)
-        _print_result(result)
+        print_result(result)
         status = cli.EXIT_OK if call.allow_failed else result.exit_status
         return json_lines.finished(progress, result.out, result.counts, status)
 
@@ -72,36 +71,6 @@ def run(
         result = restyle(config, f"jobs.stylize_folder.run({told})", retry_failed, note, redo)
         json_lines.finished(progress, result.out, result.counts, result.exit_status)
     return result
-
-
-def _print_result(result: RunResult) -> None:
-    """Print tables, places and counts."""
-    for table in result.tables:
-        grid = terminal.table(*table.header, title=table.title)
-        for column in grid.columns[1:]:
-            column.justify = "right"
-        for row in table.rows:
-            terminal.add_row(grid, *row)
-        terminal.show(grid)
-    bad = {status: n for status, n in sorted(result.counts.items()) if status != "ok"}
-    _print_failures(result, sum(bad.values()))
-    say(f"images:  {one_line(result.images_uri)}")
-    say(f"rows:    {one_line(result.rows_uri)}   pandas.read_parquet({result.rows_uri!r})")
-    say(f"summary: {one_line(result.summary_uri)}")
-    out = one_line(shlex.quote(result.out))
-    say(f"look:    python -m jobs.summarize {out} --out REPORT {TRUST}   makes a page to open")
-    say(f"{result.counts.get('ok', 0)} ok, {sum(bad.values())} not ok")
-    for status, n in bad.items():
-        say(f"  {status}: {n}")
-
-
-def _print_failures(result: RunResult, number: int) -> None:
-    """Print the first failures, a line each, and how to read the others."""
-    for one in result.failures:
-        say(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
-    if number > len(result.failures):
-        query = f"pandas.read_parquet({result.rows_uri!r}).query(\"status != 'ok'\")"
-        say(f"... and {number - len(result.failures)} more that are not ok: {query}")
 
 
 def _say(text: str) -> None:

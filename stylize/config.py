@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
@@ -237,6 +237,16 @@ class JobConfig(BaseModel):
             raise ValueError("cfsd compares features of VGG19: give perceptual, too")
         return self
 
+    @classmethod
+    def build(cls, values: dict[str, Any], origins: Origins | None = None) -> Self:
+        """Return a validated config. Raises UsageError: one line that names the setting, what is wrong, what is known.
+
+        origins: how the settings were given, for that line and for what the config is asked to call them later.
+        """
+        config = validated(cls, values, origins=origins)
+        config._origins = origins or {}
+        return config
+
     def called(self, name: str) -> str:
         """Return what a message is to call a setting: as it was given, such as --quality."""
         default = name.upper() if name in ("content", "styles", "out") else name
@@ -283,11 +293,4 @@ class JobConfig(BaseModel):
         return 2 if self.io_threads == "auto" else self.io_threads
 
 
-def build(values: dict[str, Any], origins: Origins | None = None) -> JobConfig:
-    """Return a validated config. Raises UsageError: one line that names the setting, what is wrong, what is known.
-
-    origins: how the settings were given, for that line and for what the config is asked to call them later.
-    """
-    config = validated(JobConfig, values, origins=origins)
-    config._origins = origins or {}
-    return config
+build = JobConfig.build

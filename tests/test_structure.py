@@ -37,7 +37,7 @@ JOBS = (
     ("scheduler",),
     ("run",),
     ("sweep", "training"),
-    ("benchmark", "replay", "stylize_folder", "summarize", "train"),
+    ("benchmark", "replay", "score", "stylize_folder", "summarize", "train"),
     ("demo",),
 )
 

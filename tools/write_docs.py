@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 import stylize.__main__ as one_image
-from jobs import benchmark, replay, stylize_folder, summarize, train
+from jobs import benchmark, replay, score, stylize_folder, summarize, train
 from stylize import cli, stylizers
 from stylize.images.formats import FORMATS_READ
 from stylize.results.schema import COLUMNS
@@ -34,6 +34,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "stylize_folder": stylize_folder.main,
     "stylize": one_image.main,
     "benchmark": benchmark.main,
+    "score": score.main,
     "summarize": summarize.main,
     "replay": replay.main,
     "train": train.main,

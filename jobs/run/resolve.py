@@ -64,10 +64,15 @@ class ResolvedConfig:
         Raises UsageError, WeightsError; CannotContinueError for an OUT that may not be written.
         """
         check_place(self.job.out, self.job.called("out"))
-        _check_device(self.job)
+        self.check_device()
         check_room(self.job.address, self.job.cpus, self.job.gpus, self.job.called_resources())
         with downloads.forbidden(), contextlib.suppress(NotDownloadedError):
             self.check_scores()
+
+    def check_device(self) -> None:
+        """Raise UsageError for a precision that the method has not, or a device that this machine has not."""
+        _check_precision(self.job)
+        check_device(self.job)
 
     def check_scores(self) -> None:
         """Load what judges the results, if anything does. Raises UsageError, WeightsError."""
@@ -135,18 +140,23 @@ def resolve(
     return ResolvedConfig(job, "checkpoints" if checkpoints else "images", placement.lines)
 
 
-def _check_device(job: JobConfig) -> None:
+def _check_precision(job: JobConfig) -> None:
     from stylize.stylizers import find
 
     usable = find(job.stylizer).precisions
     if job.precision not in ("auto", *usable):
         given = f"{job.called('precision')} {job.precision}"
         raise UsageError(f"{given}: {job.stylizer} does not run in it; choose one of: {', '.join(usable)}")
+    if job.precision == "int8" and job.device_name() != "cpu":
+        cpu = f"{job.called('device')} cpu"
+        raise UsageError(f"{job.called('precision')} int8: it runs on x86 CPUs alone; give another one, or {cpu}")
+
+
+def check_device(job: JobConfig) -> None:
+    """Raise UsageError for a device that this machine has not, where it is this one that works."""
     if job.device_name() == "cpu":
         return
     cpu = f"{job.called('device')} cpu"
-    if job.precision == "int8":
-        raise UsageError(f"{job.called('precision')} int8: it runs on x86 CPUs alone; give another one, or {cpu}")
     if not joins_cluster(job.address):
         from stylize import devices
 

@@ -32,14 +32,23 @@ from stylize.results.store import RowStore
 from stylize.tasks.output_names import NamesInUse, OutputNames
 from stylize.tasks.task import Task
 
+EarlierRuns = Callable[[RowStore, ResolvedConfig, OutputNames, RunStats, bool, bool], tuple[Resume, list[str]]]
+
 
 def restyle(
-    config: ResolvedConfig, command: str, retry_failed: bool, note: Callable[[str], None], redo: bool = False
+    config: ResolvedConfig,
+    command: str,
+    retry_failed: bool,
+    note: Callable[[str], None],
+    redo: bool = False,
+    earlier: EarlierRuns | None = None,
+    maker: type[MakeRunner] = MakeRunner,
 ) -> RunResult:
     """Do what is left of a run's tasks, and return how it ended. `note` gets lines about what no progress shows.
 
     command: what run.json says that the run was called by. redo: all tasks are done, and their rows
-    replaced. Raises UsageError, CannotContinueError, KeyboardInterrupt; what is done by then is kept.
+    replaced. earlier, maker: what says what is done already, and makes a worker's runner, in other jobs that run like
+    this one. Raises UsageError, CannotContinueError, KeyboardInterrupt; what is done by then is kept.
     """
     # What is wrong with inputs and settings is said before OUT is made.
     config.check()
@@ -50,7 +59,7 @@ def restyle(
         run_id, stats = new_run_id(), RunStats(survey.pairs)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
             refuse_other_shard(config.job, read_runs(out.folder))
-            resume, told = _earlier_runs(store, config, names, stats, retry_failed, redo)
+            resume, told = (earlier or _earlier_runs)(store, config, names, stats, retry_failed, redo)
             asked = {"retry_failed": retry_failed, "redo": redo}
             record = RunRecord.begin(run_id, command, **asked, config=config.job.model_dump())
             record.left_out, record.notes = survey.recorded(), [*survey.notes, *config.placement]
@@ -65,7 +74,7 @@ def restyle(
                 hint = "" if stats.kept == stats.counts.get("ok") else "; --retry-failed does what is not ok again"
                 note(f"nothing to do: all {stats.kept} tasks have their rows already{hint}")
             else:
-                _do_tasks(run, config, first, pending)
+                _do_tasks(run, config, maker, first, pending)
             for key in resume.mended:
                 store.retire(key)
         run.finish()
@@ -94,7 +103,9 @@ def _earlier_runs(
     return resume, told
 
 
-def _do_tasks(run: RunContext, config: ResolvedConfig, first: Task, others: Iterator[Task]) -> None:
+def _do_tasks(
+    run: RunContext, config: ResolvedConfig, maker: type[MakeRunner], first: Task, others: Iterator[Task]
+) -> None:
     from jobs.progress.prometheus import Metrics
 
     job, run_id, options = config.job, run.record.run_id, config.scheduler_options()
@@ -104,7 +115,7 @@ def _do_tasks(run: RunContext, config: ResolvedConfig, first: Task, others: Iter
             reporter.note("resuming: tasks that have rows already are not done again")
         for line in config.placement:
             reporter.note(line)
-        make = MakeRunner(job, run_id, run.out.token)
+        make = maker(job, run_id, run.out.token)
         if shared:
             required = preflight.requirements(job, first.pair, run.out.token)
             run.record.nodes = preflight.check_nodes(options, required, reporter.note)

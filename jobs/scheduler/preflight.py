@@ -66,6 +66,7 @@ def requirements(config: JobConfig, first: Pair, token: str | None, others: Iter
     others: configs of the same run that may name more weights.
     """
     inputs = [("CONTENT's", first.content.uri), *(("STYLES'", one.uri) for one in first.styles)]
+    inputs += [("RESULTS'", first.result.uri)] if first.result else []
     for one in (config, *others):
         named = (("weights", one.weights, "random"), ("perceptual weights", one.perceptual, "torchvision"))
         inputs += [(role, uri) for role, uri, word in named if uri is not None and uri != word]

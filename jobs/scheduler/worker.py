@@ -157,21 +157,10 @@ class MakeRunner:
 
     def __call__(self, worker_id: str) -> Any:
         """Load the stylizer and return a Runner with as many threads as the actor has CPUs."""
-        import torch
-
-        from stylize import devices
         from stylize.measure.memory import held_bytes
         from stylize.pipeline.runner import Runner
 
-        if self.check is not None:
-            self.check()
-        torch.set_num_threads(max(1, int(self.config.cpus)))
-        found = devices.find(self.config.device_name())
-        device = str(found)
-        if devices.is_accelerator(found):
-            devices.forbid_tf32()
-            if self.config.gpus < 1:
-                devices.cap_memory(found, self.config.gpus * SHARE_FOR_TENSORS)
+        device = str(self.prepare())
         host_before, device_before = held_bytes(device)
         stylizer = load_stylizer(self.config)
         host_after, device_after = held_bytes(device)
@@ -184,6 +173,22 @@ class MakeRunner:
             gpu_ids=this_location().gpu_ids_text,
             model_bytes=(_growth(host_before, host_after), _growth(device_before, device_after)),
         )
+
+    def prepare(self) -> Any:
+        """Check this node, take the actor's share of CPUs and card, and return the device (a torch.device)."""
+        import torch
+
+        from stylize import devices
+
+        if self.check is not None:
+            self.check()
+        torch.set_num_threads(max(1, int(self.config.cpus)))
+        found = devices.find(self.config.device_name())
+        if devices.is_accelerator(found):
+            devices.forbid_tf32()
+            if self.config.gpus < 1:
+                devices.cap_memory(found, self.config.gpus * SHARE_FOR_TENSORS)
+        return found
 
 
 def _growth(before: int | None, after: int | None) -> int | None:

@@ -23,13 +23,15 @@ from stylize.errors import (
 )
 from stylize.naming import name_below
 from stylize.pipeline.log_context import at_task
-from stylize.results.schema import Row
+from stylize.results.schema import SCORED, Row
 from stylize.tasks.task import Task, settings_of
 
 if TYPE_CHECKING:
     from stylize.pipeline.in_flight import InFlight
 
 log = logging.getLogger(__name__)
+
+_OF_STYLIZING = ("precision", "seed", "batch_size", "workers")
 
 
 NOT_FINITE = "the result has NaN or infinity in it; try precision fp32 or other settings"
@@ -99,6 +101,12 @@ def task_columns(config: JobConfig, task: Task) -> Row:
     }
 
 
+def scored_columns(config: JobConfig, task: Task) -> Row:
+    """Return what a row of a picture that was made elsewhere says of it, whatever becomes of its task."""
+    assert task.pair.result is not None
+    return {"stylizer": config.stylizer, "measure_mode": SCORED, "output_uri": task.pair.result.uri}
+
+
 def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str, where: Row) -> Row:
     """Return the row of a task whose worker cannot speak for it: `timeout`, `crashed` or `oom`. Logs its error.
 
@@ -125,4 +133,4 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
         "batch_size": 1,
         "workers": None if config.actors == "auto" else config.actors,
         **where,
-    }
+    } | (scored_columns(config, task) | dict.fromkeys(_OF_STYLIZING) if task.pair.result else {})

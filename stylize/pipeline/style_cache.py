@@ -50,14 +50,14 @@ class CachedStyle:
 class StyleCache:
     """Keeps the last few artworks, read and encoded once each. Call `get` from any thread, `code` from one.
 
-    `features_of` is asked once per artwork for what results are compared with.
+    `features_of` is asked once per artwork for what results are compared with. Without a stylizer there is no `code`.
     """
 
     def __init__(
-        self, config: JobConfig, stylizer: Stylizer, features_of: Callable[[Pixels], StyleFeatures | None]
+        self, config: JobConfig, stylizer: Stylizer | None, features_of: Callable[[Pixels], StyleFeatures | None]
     ) -> None:
         self._config, self._stylizer, self._features_of = config, stylizer, features_of
-        self.are_weights = stylizer.styles_are_weights and stylizer.weights_sha256 is None
+        self.are_weights = stylizer is not None and stylizer.styles_are_weights and stylizer.weights_sha256 is None
         self._kept: OrderedDict[Any, CachedStyle] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -108,6 +108,7 @@ class StyleCache:
         """Return the code, and the seconds it took to make; None if it was kept. Raises what the method raises."""
         if style.encoded:
             return style.code, None
+        assert self._stylizer is not None
         device = self._stylizer.device
         # Before the clock starts, as it counts what they take in their own time.
         codes = [self.code(part) for part, _ in style.parts]
@@ -123,6 +124,13 @@ class StyleCache:
             style.features = self._features_of(style.pixels)
         style.encoded, style.pixels, style.weights, style.parts = True, None, None, []
         return style.code, clock.seconds + sum(seconds or 0 for _, seconds in codes)
+
+    def features(self, style: CachedStyle) -> StyleFeatures | None:
+        """Return what results are compared with, where nothing is encoded. Call it from any thread."""
+        with style.lock:
+            if style.pixels is not None:
+                style.features, style.pixels = self._features_of(style.pixels), None
+            return style.features
 
 
 def _refuse_large_weights(_file: object, size_bytes: int) -> None:

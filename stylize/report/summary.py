@@ -13,6 +13,7 @@ from stylize.report import markdown as md
 from stylize.report import settings
 from stylize.report.units import measured
 from stylize.results.read import read_rows
+from stylize.results.schema import SCORED
 
 _COLUMNS = [
     "status", "content_type", "style_type", "style_uri", "style_uris", "stylizer", "precision", "stylize_s", "total_s",
@@ -45,7 +46,7 @@ def tables(frame: pd.DataFrame) -> list[Table]:
     several: what two settings make is never averaged together.
     """
     frame = frame.assign(style=settings.style_names(frame))
-    method = frame["stylizer"].fillna("?") + " " + frame["precision"].fillna("?")
+    method = (frame["stylizer"].fillna("?") + " " + _precisions(frame)).str.strip()
     frame = frame.assign(method=settings.told_apart(frame, method))
     also = ["method"] if frame["method"].nunique() > 1 else []
     listed = [
@@ -54,6 +55,11 @@ def tables(frame: pd.DataFrame) -> list[Table]:
         _table("By style", ["style", *also], frame),
     ]
     return [table for table in listed if table.rows]
+
+
+def _precisions(frame: pd.DataFrame) -> pd.Series:
+    """Return each row's precision; nothing for a picture that was made elsewhere."""
+    return frame["precision"].fillna("?").where(frame["measure_mode"] != SCORED, "")
 
 
 def _table(title: str, keys: list[str], frame: pd.DataFrame) -> Table:

@@ -32,6 +32,7 @@ ADDED = {
     8: ("scorer_host_bytes", "score_peak_rss_bytes", "cpu_wait_s", "clock_mhz", "throttled"),
     9: ("ssim_uniform", "cfsd", "flicker"),
     10: ("device_wait_s",),
+    11: ("stretch",),
 }  # fmt: skip
 """Schema version -> the columns that came with it."""
 FIRST = [name for name in SCHEMA.names if name not in {name for names in ADDED.values() for name in names}]

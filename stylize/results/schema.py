@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "10"
+SCHEMA_VERSION = "11"
 KEY_BYTES = 16
+SCORED = "scored"
+"""As `measure_mode`: the picture was made elsewhere."""
 STATUSES = ("ok", "corrupt", "unsupported", "oom", "nan", "timeout", "crashed", "failed")
 
 
@@ -56,7 +58,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("settings_json", _text, "", "every setting that decides the result, as JSON"),
     Column("status", _text, "", "ok, or why there is no image: " + ", ".join(STATUSES[1:])),
     Column("error", _text, "", "what went wrong, in one line; null when ok"),
-    Column("output_uri", _text, "", "the result's path or URI; null unless ok"),
+    Column("output_uri", _text, "", "the result's path or URI; null unless ok, or made elsewhere"),
     Column("output_sha256", _text, "", "SHA-256 of the result's file"),
     Column("started_at", pa.timestamp("us", tz="UTC"), "", "when work on the task began"),
     Column("read_s", _float, "s", "time to read the photo's (and a new artwork's) bytes"),
@@ -69,7 +71,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("write_s", _float, "s", "time to write and rename the file"),
     Column("total_s", _float, "s", "from the start of reading to the end of writing, waits included"),
     Column("warmup", _bool, "", "true for the first images of a worker; summaries leave them out of times"),
-    Column("measure_mode", _text, "", "isolated (nothing else ran in the worker) or throughput (stages overlapped)"),
+    Column("measure_mode", _text, "", "isolated (nothing else ran), throughput (stages overlap), scored (not made)"),
     Column("batch_size", _int, "", "images that went through the stylizer in this call"),
     Column("device_peak_allocated_bytes", _int, "bytes", "accelerator memory in tensors at its highest; null on a CPU"),
     Column("device_peak_reserved_bytes", _int, "bytes", "accelerator memory held by the allocator; null on a CPU"),
@@ -83,6 +85,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("cpu_wait_s", _float, "s", "time the worker's threads waited for processors that others had, isolated"),
     Column("clock_mhz", _float, "MHz", "clock of processors or card behind the call, isolated; null if not told"),
     Column("throttled", _bool, "", "heat or a quota slowed processors during the call, isolated; null if not told"),
+    Column("stretch", _float, "", "result's width over height, over the photo's, which was stretched to be compared"),
     Column("ssim", _float, "", "result against photo, 1 is identical (Wang et al. 2004)"),
     Column("ssim_uniform", _float, "", "SSIM with a 7x7 uniform window, scikit-image's default; where asked for"),
     Column("content_distance", _float, "", "mean square distance of relu4_1 features from the photo's, 512 px at most"),

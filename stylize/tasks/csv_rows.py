@@ -12,7 +12,8 @@ from typing import Any
 from stylize.errors import UsageError, nearest, one_line
 from stylize.tasks.row_settings import MIXES, OWN, SHARES
 
-COLUMNS = ("content_uri", "style_uri", "content_type", "style_type", MIXES, SHARES, *OWN)
+RESULT = "result_uri"
+COLUMNS = ("content_uri", "style_uri", RESULT, "content_type", "style_type", MIXES, SHARES, *OWN)
 """What a list of pairs may have; the first it must, and one of those that name artworks."""
 MISTYPED = 0.8
 """How alike an unknown column and a known one are that is most likely meant, from 0 to 1."""
@@ -89,7 +90,7 @@ def unused(names: Iterable[str]) -> list[str]:
 
 def _mistyped(known: dict[str, str]) -> str | None:
     """Return a question about a column that is close to one that the header lacks, None where there is none."""
-    lacking = [name for name in COLUMNS if name not in known.values()]
+    lacking = [name for name in COLUMNS if name not in known.values() and name != RESULT]
     for name, meant in known.items():
         if meant in COLUMNS:
             continue

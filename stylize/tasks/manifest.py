@@ -16,7 +16,7 @@ from stylize.io.location import LocalPath, Location, ObjectUri, as_location, exi
 from stylize.io.store_errors import read_or_end
 from stylize.stylizers import DEFAULT
 from stylize.tasks import row_settings
-from stylize.tasks.csv_rows import COLUMNS, SURPLUS, Row, columns_of, csv_rows, name_of_column, unused
+from stylize.tasks.csv_rows import COLUMNS, RESULT, SURPLUS, Row, columns_of, csv_rows, name_of_column, unused
 from stylize.tasks.listing import identity_of, uri_of, version_of
 from stylize.tasks.task import MISSING, Input, Pair
 
@@ -32,14 +32,16 @@ class Seen:
     """Columns that mean nothing here."""
     asked: dict[str, int] = field(default_factory=dict)
     """What rows ask for beyond a pair, `style_uris` for several artworks, and the first row that does."""
+    looked: bool = False
+    """Whether a row was looked at."""
 
 
-def read(uri: str, stylizer: str = DEFAULT, seen: Seen | None = None, role: str = "manifest") -> Iterator[Pair]:
+def read(uri: str, stylizer: str | None = DEFAULT, seen: Seen | None = None, role: str = "manifest") -> Iterator[Pair]:
     """Read pairs from a CSV or Parquet file, here or in an object store; relative paths are taken from its folder.
 
-    stylizer: the method, which knows what `alpha` may be. Objects have no identity yet: `with_versions` asks for it. A
-    row that cannot be used is a pair whose input says why. Raises UsageError for a file that cannot be used: it
-    calls it by its role, names it and shows the header that was seen.
+    stylizer: the method, which knows what `alpha` may be; None: pairs have results that are there already. Objects
+    have no identity yet: `with_versions` asks for it. A row that cannot be used is a pair whose input says why. Raises
+    UsageError for a file that cannot be used: it calls it by its role, names it and shows the header that was seen.
     """
     seen = seen if seen is not None else Seen()
     where = locate(uri)
@@ -51,12 +53,25 @@ def read(uri: str, stylizer: str = DEFAULT, seen: Seen | None = None, role: str 
     with local_copy(where) as path:
         rows = _rows(path, f"{role} {one_line(uri)}", seen.unused.extend)
         number = 0
-        for number, row in rows:
-            for name in row_settings.asked(row):
+        for number, row in _without_meaning(rows, stylizer is None, seen, f"{role} {one_line(uri)}"):
+            for name in row_settings.asked(row) if stylizer is not None else ():
                 seen.asked.setdefault(name, number)
             yield _pair(row, f"{one_line(uri)}: row {number}", number, folder, stylizer)
         if number == 0:
             raise UsageError(f"{role} {one_line(uri)}: no rows below its header")
+
+
+def _without_meaning(
+    rows: Iterator[tuple[int, Row]], scored: bool, seen: Seen, called: str
+) -> Iterator[tuple[int, Row]]:
+    """Yield the rows, and note columns of other jobs. scored: the rows have results that are there already."""
+    for number, row in rows:
+        if not seen.looked:
+            seen.looked = True
+            if scored and RESULT not in row:
+                raise UsageError(f"{called}: row {number} has no {RESULT}, which names the picture to score")
+            seen.unused.extend(name for name in (row_settings.OWN if scored else (RESULT,)) if name in row)
+        yield number, row
 
 
 def refuse_impossible(uri: str, stylizer: str, seen: Seen, role: str = "manifest") -> None:
@@ -75,7 +90,7 @@ def _rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) -> It
     raise UsageError(f"{called}: expected a .csv, .tsv or .parquet file")
 
 
-def _pair(row: Row, where: str, number: int, folder: Location, stylizer: str) -> Pair:
+def _pair(row: Row, where: str, number: int, folder: Location, stylizer: str | None) -> Pair:
     """Return a row's pair. where: how a bad row is called in place of what it lists."""
 
     def bad(problem: str | UsageError) -> Input:
@@ -95,21 +110,30 @@ def _pair(row: Row, where: str, number: int, folder: Location, stylizer: str) ->
     try:
         given = row.get("content_uri")
         content = _listed(str(given), row.get("content_type"), folder) if given else None
-        own = row_settings.own_settings(row, stylizer)
+        own = row_settings.own_settings(row, stylizer) if stylizer is not None else ()
     except UsageError as error:
         content, own = bad(error), ()
-    return Pair(content or bad(f"row {number} has no content_uri"), styles[0], tuple(styles[1:]), shares, own)
+    content = content or bad(f"row {number} has no content_uri")
+    result = None
+    if stylizer is None:
+        try:
+            given = row.get(RESULT)
+            result = _listed(str(given), None, folder) if given else bad(f"row {number} has no {RESULT}")
+        except UsageError as error:
+            result = bad(error)
+    return Pair(content, styles[0], tuple(styles[1:]), shares, own, result)
 
 
 def with_versions(stream: Iterator[Pair]) -> Iterator[Pair]:
     """Return the same pairs; objects among them get the identity that their store tells, many asked for at once."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         while chunk := list(itertools.islice(stream, LOOK_AHEAD)):
-            asked = {one.uri for pair in chunk for one in (pair.content, *pair.styles) if not one.identity}
+            asked = {one.uri for pair in chunk for one in pair.inputs if not one.identity}
             known = dict(zip(asked, pool.map(_version, asked), strict=True))
             for pair in chunk:
                 content, style, *others = (_known(one, known) for one in (pair.content, *pair.styles))
-                yield replace(pair, content=content, style=style, others=tuple(others))
+                result = _known(pair.result, known) if pair.result else None
+                yield replace(pair, content=content, style=style, others=tuple(others), result=result)
 
 
 def _known(one: Input, known: dict[str, str]) -> Input:

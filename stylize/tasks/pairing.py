@@ -33,6 +33,7 @@ class Survey:
     pairs: int
     content_left_out: LeftOut = field(default_factory=LeftOut)
     styles_left_out: LeftOut = field(default_factory=LeftOut)
+    results_left_out: LeftOut = field(default_factory=LeftOut)
     notes: tuple[str, ...] = ()
     """What the user may not have meant, a line each."""
 
@@ -45,8 +46,8 @@ class Survey:
         return {role: one.as_records() for role, one in self._left_out().items()}
 
     def _left_out(self) -> dict[str, LeftOut]:
-        both = {"content": self.content_left_out, "styles": self.styles_left_out}
-        return {role: one for role, one in both.items() if one.total}
+        each = {"content": self.content_left_out, "styles": self.styles_left_out, "results": self.results_left_out}
+        return {role: one for role, one in each.items() if one.total}
 
 
 def pairs(config: JobConfig, style_kind: FileKind = "images") -> Iterator[Pair]:
@@ -58,8 +59,8 @@ def pairs(config: JobConfig, style_kind: FileKind = "images") -> Iterator[Pair]:
     if config.manifest is not None:
         rows = manifest.read(config.manifest, config.stylizer, role=config.called("manifest"))
         return grouped_by_style(manifest.with_versions(in_shard(rows, config.shard)))
-    content, styles = _folders(config, style_kind)
-    photos, artworks = partial(files_in, content, "images", _selected(config)), partial(files_in, styles, style_kind)
+    content, styles = folders(config, style_kind)
+    photos, artworks = partial(files_in, content, "images", selected(config)), partial(files_in, styles, style_kind)
     kinds: tuple[FileKind, FileKind] = ("images", style_kind)
     for root, kind, listed in zip((content, styles), kinds, (photos, artworks), strict=True):
         left_out = LeftOut()
@@ -102,9 +103,9 @@ def count(config: JobConfig, style_kind: FileKind = "images") -> int:
 def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
     """Count the pairs and what is left out, in one pass over names (a shard's: over pairs). Raises as `pairs` does."""
     if config.manifest is not None:
-        return _manifest_survey(config, config.manifest)
-    roots, skipped = _folders(config, style_kind), (LeftOut(), LeftOut())
-    content = count_files(roots[0], "images", _selected(config), skipped[0])
+        return manifest_survey(config, config.manifest, config.stylizer)
+    roots, skipped = folders(config, style_kind), (LeftOut(), LeftOut())
+    content = count_files(roots[0], "images", selected(config), skipped[0])
     styles = count_files(roots[1], style_kind, left_out=skipped[1])
     if config.pairing == "zip" and content != styles:
         counted = f"{config.called('content')} has {content}, {config.called('styles')} has {styles}"
@@ -120,14 +121,15 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
     return Survey(number, *skipped, notes=notes)
 
 
-def _manifest_survey(config: JobConfig, uri: str) -> Survey:
+def manifest_survey(config: JobConfig, uri: str, stylizer: str | None) -> Survey:
+    """Count a manifest's pairs and what is wrong with them. stylizer: as `manifest.read` takes it."""
     seen, role = manifest.Seen(), config.called("manifest")
     number, bad, absent = 0, _Faults(), _Faults()
-    for pair in in_shard(manifest.read(uri, config.stylizer, seen, role), config.shard):
+    for pair in in_shard(manifest.read(uri, stylizer, seen, role), config.shard):
         number += 1
         if problem := pair.problem:
             bad.add(problem.removeprefix("manifest: "))
-        elif missing := next((one.uri for one in (pair.content, *pair.styles) if one.identity == MISSING), None):
+        elif missing := next((one.uri for one in pair.inputs if one.identity == MISSING), None):
             absent.add(one_line(missing))
     manifest.refuse_impossible(uri, config.stylizer, seen, role)
     notes = []
@@ -160,18 +162,20 @@ class _Faults:
 def _notes(config: JobConfig, content: Location, styles: Location, style_kind: FileKind) -> tuple[str, ...]:
     if style_kind != "images" or content == styles or not styles.is_inside(content):
         return ()
-    photos = files_in(content, "images", _selected(config))
+    photos = files_in(content, "images", selected(config))
     if not any(f"{photo.uri}/".startswith(f"{styles}/") for photo in photos):
         return ()
     below = str(styles).removeprefix(str(content)).strip("/")
     return (f"STYLES lies in CONTENT: artworks are restyled as photos too; --exclude '{below}/**' leaves them out",)
 
 
-def _selected(config: JobConfig) -> Selection:
+def selected(config: JobConfig) -> Selection:
+    """Return which photos are wanted."""
     return Selection(config.include, config.exclude)
 
 
-def _folders(config: JobConfig, style_kind: FileKind) -> tuple[Location, Location]:
+def folders(config: JobConfig, style_kind: FileKind = "images") -> tuple[Location, Location]:
+    """Return CONTENT and STYLES. Raises UsageError for what is none, and for one that OUT lies in."""
     content, styles = (root_of(getattr(config, name), config.called(name)) for name in ("content", "styles"))
     for root, role in ((content, config.called("content")), (styles, config.called("styles"))):
         refuse_out_inside(root, role, config.out, config.called("out"))

@@ -40,6 +40,8 @@ class Pair:
     """The weights of `style` and the others, where there are any."""
     own: Own = ()
     """Settings of this pair alone, in place of the run's."""
+    result: Input | None = None
+    """The picture itself, where it was made elsewhere and is only scored."""
 
     @property
     def styles(self) -> tuple[Input, ...]:
@@ -47,9 +49,14 @@ class Pair:
         return (self.style, *self.others)
 
     @property
+    def inputs(self) -> tuple[Input, ...]:
+        """All that is read for it: photo, artworks, and a result that is there already."""
+        return (self.content, *self.styles, *([self.result] if self.result else []))
+
+    @property
     def problem(self) -> str | None:
         """Why it cannot be done, where a list of pairs shows that already."""
-        return next((one.problem for one in (self.content, *self.styles) if one.problem), None)
+        return next((one.problem for one in self.inputs if one.problem), None)
 
     @property
     def style_uris(self) -> str | None:
@@ -102,7 +109,7 @@ def make_task(
     `name` gives a pair and a key the result's name, suffix and all; None: one with the key in it.
     """
     digest = shared.copy()
-    for one in (pair.content, *pair.styles):
+    for one in pair.inputs:
         digest.update(f"\0{one.uri}\0{one.identity}".encode())
     task_id = digest.hexdigest()
     own = name(pair, task_id) if name else keyed_name(pair.content.uri, pair.style.uri, task_id, suffix)

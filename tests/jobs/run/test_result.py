@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.run.closing import print_result
 from jobs.run.output_dir import OutputDir
 from jobs.run.result import RunResult, summarized
-from jobs.stylize_folder import _print_result
 from stylize.results.schema import key_of, to_batch
 from stylize.results.store import RowStore
 from tests.support.scripted_workers import row, task
@@ -31,7 +31,7 @@ def test_the_first_ten_failures_are_named_and_where_the_others_are(
     write_rows(tmp_path, "now", range(13))
     result = ended(tmp_path, {"ok": 1, "corrupt": 12})
     assert [one.error for one in result.failures] == [f"cut short: {n}" for n in range(1, 11)]
-    _print_result(result)
+    print_result(result)
     told = capsys.readouterr().out.splitlines()
     assert "corrupt: 1:ok  x  art.png: cut short: 1" in told
     assert sum(line.startswith("corrupt: ") for line in told) == 10
@@ -51,5 +51,5 @@ def test_a_run_without_failures_names_none(tmp_path: Path, capsys: pytest.Captur
     write_rows(tmp_path, "now", range(1))
     result = ended(tmp_path, {"ok": 1})
     assert result.failures == ()
-    _print_result(result)
+    print_result(result)
     assert capsys.readouterr().out.splitlines()[-1] == "1 ok, 0 not ok"

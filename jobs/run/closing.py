@@ -1,0 +1,42 @@
+"""What a finished run prints: its tables, where things are, what failed."""
+
+from __future__ import annotations
+
+import shlex
+
+from jobs.run.result import RunResult
+from jobs.run.trust import TRUST
+from stylize import terminal
+from stylize.errors import one_line
+from stylize.terminal import say
+
+
+def print_result(result: RunResult, images: bool = True) -> None:
+    """Print tables, places and counts. images: whether the run made any."""
+    for table in result.tables:
+        grid = terminal.table(*table.header, title=table.title)
+        for column in grid.columns[1:]:
+            column.justify = "right"
+        for row in table.rows:
+            terminal.add_row(grid, *row)
+        terminal.show(grid)
+    bad = {status: n for status, n in sorted(result.counts.items()) if status != "ok"}
+    _print_failures(result, sum(bad.values()))
+    if images:
+        say(f"images:  {one_line(result.images_uri)}")
+    say(f"rows:    {one_line(result.rows_uri)}   pandas.read_parquet({result.rows_uri!r})")
+    say(f"summary: {one_line(result.summary_uri)}")
+    out = one_line(shlex.quote(result.out))
+    say(f"look:    python -m jobs.summarize {out} --out REPORT {TRUST}   makes a page to open")
+    say(f"{result.counts.get('ok', 0)} ok, {sum(bad.values())} not ok")
+    for status, n in bad.items():
+        say(f"  {status}: {n}")
+
+
+def _print_failures(result: RunResult, number: int) -> None:
+    """Print the first failures, a line each, and how to read the others."""
+    for one in result.failures:
+        say(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
+    if number > len(result.failures):
+        query = f"pandas.read_parquet({result.rows_uri!r}).query(\"status != 'ok'\")"
+        say(f"... and {number - len(result.failures)} more that are not ok: {query}")

@@ -1,0 +1,79 @@
+"""The settings of scoring pictures that were made elsewhere: the main job's, as far as they mean something here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from stylize.cli import Groups, Metavar, PathText
+from stylize.config import JobConfig
+from stylize.errors import UsageError
+from stylize.io.location import normalized
+from stylize.tasks.matching import Pattern
+from stylize.validation import as_given
+
+GROUPS: Groups = {
+    "inputs": ("pattern", "manifest", "include", "exclude", "shard", "max_pixels", "truncated"),
+    "measuring": ("style_resolution_px", "perceptual", "lpips", "scores"),
+    "workers": (
+        "device",
+        "actors",
+        "cpus_per_actor",
+        "gpus_per_actor",
+        "io_threads",
+        "timeout_s",
+        "retries",
+        "address",
+    ),
+    "others": ("progress",),
+}
+PATHS = ("content", "styles", "results", "out")
+CALLED = {"content": "PHOTOS", "styles": "ARTWORKS", "results": "RESULTS", "out": "OUT", "stylizer": "--method"}
+"""What the command line calls settings that it has under another name."""
+
+
+class ScoreConfig(JobConfig):
+    """What to score, against what, to where. Frozen; an unknown name is an error."""
+
+    content: str | None = Field(None, description="folder of photos; subfolders are content types")
+    results: PathText | None = Field(None, description="folder of the pictures to score")
+    pattern: Annotated[str, Metavar("TEXT")] | None = Field(
+        None,
+        description="how the results are called, such as {photo}_stylized_{style} or {style}/{photo}; suffixes do not "
+        "count, and folders may tell photos of one name apart",
+    )
+    manifest: PathText | None = Field(
+        None, description="CSV or Parquet file of content_uri, style_uri and result_uri, in place of folders"
+    )
+
+    @field_validator("results")
+    @classmethod
+    def _place(cls, value: str | None, info: ValidationInfo) -> str | None:
+        try:
+            return None if value is None else normalized(value)
+        except UsageError as error:
+            raise UsageError(f"{as_given('results', info.context)}: {error}") from None
+
+    @field_validator("pattern")
+    @classmethod
+    def _readable(cls, value: str | None, info: ValidationInfo) -> str | None:
+        try:
+            return None if value is None else Pattern.of(value).text
+        except UsageError as error:
+            raise UsageError(f"{as_given('pattern', info.context)}: {error}") from None
+
+    @model_validator(mode="after")
+    def _inputs(self) -> ScoreConfig:
+        folders = (self.content, self.styles, self.results)
+        if self.manifest is None and None in folders:
+            raise ValueError("give PHOTOS ARTWORKS RESULTS OUT, or --manifest FILE and OUT")
+        if self.manifest is not None and any(folders):
+            raise ValueError("give PHOTOS, ARTWORKS and RESULTS, or --manifest FILE, not both")
+        if self.manifest is None and self.pattern is None:
+            raise ValueError("give --pattern, how the results are called: {photo}_stylized_{style}, say")
+        return self
+
+    def result_settings(self) -> dict[str, Any]:
+        """Return what belongs to a task's identity beside its files."""
+        return {"stylizer": self.stylizer, "style_resolution_px": self.style_resolution_px, "settings": {}}

@@ -1,0 +1,173 @@
+"""A run that scores pictures which were made elsewhere: what differs from the main job's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from jobs.progress.stats import RunStats
+from jobs.run.output_dir import absolute_input, absolute_uri
+from jobs.run.placement import place
+from jobs.run.resolve import ResolvedConfig, check_device
+from jobs.run.resume import Resume, number_of
+from jobs.run.score_config import ScoreConfig
+from jobs.scheduler.worker import MakeRunner, this_location
+from stylize.config import TORCHVISION
+from stylize.errors import UsageError
+from stylize.io.location import Location, locate
+from stylize.results.parts import keys
+from stylize.results.schema import SCORED, key_of
+from stylize.results.store import RowStore
+from stylize.tasks import manifest, pairing
+from stylize.tasks.left_out import LeftOut
+from stylize.tasks.listing import files_in, nothing_in, root_of
+from stylize.tasks.matching import Matched, Names, Pattern, matched
+from stylize.tasks.output_names import OutputNames
+from stylize.tasks.task import Pair, Task
+from stylize.validation import Origins
+
+_PATHS = {"content": None, "styles": None, "results": None, "manifest": None, "perceptual": TORCHVISION}
+
+_OF_RESULT = ("output_uri", "content_uri", "style_uri", "style_uris")
+"""Columns that tell the rows of one run apart."""
+
+
+@dataclass(frozen=True)
+class ResolvedScoring(ResolvedConfig):
+    """What a scoring run does."""
+
+    job: ScoreConfig
+
+    @property
+    def weights_sha256(self) -> None:
+        """None: whose weights made the pictures is not known."""
+        return None
+
+    @property
+    def method_settings(self) -> dict[str, Any]:
+        """None are known."""
+        return {}
+
+    def survey(self) -> pairing.Survey:
+        """Count results that have a photo and an artwork, and what is passed over. Raises UsageError."""
+        job = self.job
+        if job.manifest is not None:
+            return pairing.manifest_survey(job, job.manifest, None)
+        photos, artworks, found = self._matched
+        return pairing.Survey(
+            sum(1 for _ in self.pairs()),
+            photos,
+            artworks,
+            found.left_out,
+            notes=(*self._notes(), *found.notes()),
+        )
+
+    def pairs(self) -> Iterator[Pair]:
+        """Return pairs with their results. Raises UsageError at once for inputs that are not there."""
+        job = self.job
+        if job.manifest is not None:
+            rows = manifest.read(job.manifest, None, role=job.called("manifest"))
+            return pairing.grouped_by_style(manifest.with_versions(pairing.in_shard(rows, job.shard)))
+        return pairing.in_shard(iter(self._matched[2].pairs), job.shard)
+
+    def tasks(self, pairs: Iterable[Pair], names: OutputNames | None = None) -> Iterator[Task]:
+        """Return the tasks of pairs, lazily. Nothing is written, so that results are given no names."""
+        return pairing.tasks(pairs, self.job.result_settings(), None, "", lambda pair, key: "")
+
+    def check_device(self) -> None:
+        """Raise UsageError for a device that this machine has not."""
+        check_device(self.job)
+
+    def _notes(self) -> list[str]:
+        asked = "flicker" in self.job.scores
+        return ["flicker stays null: it takes the method itself, not its pictures"] if asked else []
+
+    @cached_property
+    def _matched(self) -> tuple[LeftOut, LeftOut, Matched]:
+        job = self.job
+        content, styles = pairing.folders(job)
+        results = root_of(job.results, job.called("results"))
+        pairing.refuse_out_inside(results, job.called("results"), job.out)
+        _refuse_own(results, job)
+        skipped = (LeftOut(), LeftOut(), LeftOut())
+        photos = Names(files_in(content, "images", pairing.selected(job), skipped[0]), str(content))
+        artworks = Names(files_in(styles, "images", left_out=skipped[1]), str(styles))
+        for root, names, left_out in ((content, photos, skipped[0]), (styles, artworks, skipped[1])):
+            if not names.inputs:
+                raise nothing_in(root, "images", left_out)
+        listed = list(files_in(results, "images", left_out=skipped[2]))
+        if not listed:
+            raise nothing_in(results, "images", skipped[2])
+        assert job.pattern is not None
+        found = matched(Pattern.of(job.pattern), photos, artworks, listed, str(results))
+        for one in skipped[2].as_records():
+            for _ in range(int(one["number"])):
+                found.left_out.add(str(one["what"]), str(one["reason"]))
+        if not found.pairs:
+            why = "; ".join(found.notes())
+            raise UsageError(f"{job.called('pattern')} {job.pattern}: no result has a photo and an artwork: {why}")
+        return skipped[0], skipped[1], found
+
+
+def _refuse_own(results: Location, job: ScoreConfig) -> None:
+    if results.is_inside(locate(job.out)):
+        raise UsageError(f"{job.called('results')} lies in OUT, whose rows would be replaced; give another OUT")
+
+
+def resolve(values: dict[str, Any], origins: Origins) -> ResolvedScoring:
+    """Return the settings by name as a run needs them. Raises as the main job's `resolve`."""
+    config = ScoreConfig.build(values, origins)
+    given = {name: getattr(config, name) for name in _PATHS}
+    changes: dict[str, Any] = {"out": absolute_uri(config.out, config.called("out"))} | {
+        name: absolute_input(path) for name, path in given.items() if path is not None and path != _PATHS[name]
+    }
+    placement = place(config)
+    return ResolvedScoring(config.model_copy(update=changes | placement.settings), "images", placement.lines)
+
+
+class MakeScorer(MakeRunner):
+    """Makes a worker's ScoreRunner."""
+
+    def __call__(self, worker_id: str) -> Any:
+        """Load what judges and return a ScoreRunner."""
+        from stylize.pipeline.score_runner import ScoreRunner
+
+        device = self.prepare()
+        gpu_ids = this_location().gpu_ids_text
+        return ScoreRunner(self.config, device, run_id=self.run_id, worker_id=worker_id, gpu_ids=gpu_ids)
+
+
+class ScoreResume(Resume):
+    """Each result of a pair has one row: that of a picture which was replaced, or scored under another name, goes."""
+
+    def __init__(self, done: set[bytes], stats: RunStats, rows: Iterable[pa.RecordBatch]) -> None:
+        super().__init__(done, (), stats)
+        self._by_result: dict[int, bytes] = {}
+        for batch in rows:
+            for key, row in zip(keys(batch.column("task_id")), batch.to_pylist(), strict=True):
+                if row["status"] != "ok":
+                    self._status[key] = row["status"]
+                if row["measure_mode"] == SCORED:
+                    self._by_result[number_of(*(row[name] for name in _OF_RESULT))] = key
+
+    def superseded(self, batch: pa.RecordBatch) -> Iterator[bytes]:
+        """Return the keys of older rows of the batch's results."""
+        for row in batch.select(["task_id", *_OF_RESULT]).to_pylist():
+            key = self._by_result.pop(number_of(*(row[name] for name in _OF_RESULT)), None)
+            if key is not None and key != key_of(row["task_id"]):
+                yield key
+
+
+def earlier_runs(
+    store: RowStore, config: ResolvedConfig, names: OutputNames, stats: RunStats, retry_failed: bool, redo: bool
+) -> tuple[Resume, list[str]]:
+    """Return what earlier runs leave to do, as the main job's does; results lie where others look after them."""
+    # Any row may have to go.
+    for _ in store.failed(lambda uri: False):
+        pass
+    rows = store.columns(["task_id", "status", "measure_mode", *_OF_RESULT])
+    return ScoreResume(store.finished(retry_failed, redo=redo), stats, rows), []

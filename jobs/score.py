@@ -1,0 +1,104 @@
+"""Score pictures that were made elsewhere: rows as the main job's, for reports, the viewer and votes.
+
+    python -m jobs.score PHOTOS ARTWORKS RESULTS OUT --method NAME --pattern "{photo}_stylized_{style}"
+    python -m jobs.score --manifest PAIRS.csv OUT --method NAME
+
+The same command resumes. Nothing is copied: rows say where the pictures lie. Exit status as of the main job.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from jobs.progress import json_lines, log_format
+from jobs.run import signals
+from jobs.run.closing import print_result
+from jobs.run.restyle import restyle
+from jobs.run.score_config import CALLED, GROUPS, PATHS, ScoreConfig
+from jobs.run.scoring import MakeScorer, ResolvedScoring, earlier_runs, resolve
+from stylize import cli
+from stylize.errors import UsageError, one_line
+from stylize.io.out_folder import refuse_foreign
+from stylize.io.store_kinds import SCHEMES
+from stylize.terminal import say
+from stylize.validation import Origin
+
+_SWITCHES = ("dry_run", "retry_failed", "redo", "allow_failed")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Score; returns the exit status: 0 all ok, 3 some rows are not."""
+    given = vars(parser().parse_intermixed_args(argv))
+    switches = {name: given.pop(name) for name in _SWITCHES}
+    values = given | _named(given.pop("paths"))
+    progress = str(values.get("progress", ScoreConfig.model_fields["progress"].default))
+    with json_lines.apart(progress):
+        origins = {name: Origin(CALLED.get(name, cli.flag(name))) for name in ScoreConfig.model_fields}
+        config = resolve(values, origins)
+        if switches["dry_run"]:
+            _dry_run(config)
+            return cli.EXIT_OK
+        command = shlex.join(["python", "-m", "jobs.score", *argv])
+        retry_failed, redo = switches["retry_failed"], switches["redo"]
+        result = restyle(config, command, retry_failed, say, redo, earlier_runs, MakeScorer)
+        print_result(result, images=False)
+        status = cli.EXIT_OK if switches["allow_failed"] else result.exit_status
+        return json_lines.finished(progress, result.out, result.counts, status)
+
+
+def parser() -> cli.Parser:
+    """Return the command line."""
+    parser = cli.Parser(
+        prog="score",
+        usage="python -m jobs.score PHOTOS ARTWORKS RESULTS OUT --method NAME --pattern TEXT [options]\n"
+        "       python -m jobs.score --manifest PATH OUT --method NAME [options]",
+        description="Score pictures that were made elsewhere against their photos and artworks, one row for each. The "
+        f"same command resumes. Paths may be folders here or in an object store: {SCHEMES}.",
+        epilog="Exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on, "
+        "130 interrupted.",
+    )
+    inputs = parser.group("inputs")
+    inputs.add_argument(
+        "paths", nargs="*", metavar="PHOTOS ARTWORKS RESULTS OUT",
+        help="folder of photos, folder of artworks, folder of the pictures to score, folder for the rows; with "
+        "--manifest, OUT alone",
+    )  # fmt: skip
+    inputs.add_argument(
+        "--method", dest="stylizer", metavar="NAME", required=True, help="what reports call what made the pictures"
+    )
+    shown = {name for names in GROUPS.values() for name in names}
+    cli.add_model(parser, ScoreConfig, GROUPS, skip=[name for name in ScoreConfig.model_fields if name not in shown])
+    parser.add_argument("--dry-run", action="store_true", help="say what would be scored")
+    parser.add_argument("--retry-failed", action="store_true", help="score pictures again whose rows are not ok")
+    parser.add_argument("--redo", action="store_true", help="score all pictures again")
+    parser.add_argument("--allow-failed", action="store_true", help="exit with status 0 also when rows are not ok")
+    return parser
+
+
+def _named(paths: list[str]) -> dict[str, Any]:
+    names = {1: ("out",), 4: PATHS}.get(len(paths))
+    if names is None:
+        raise UsageError(f"expected PHOTOS ARTWORKS RESULTS OUT, or --manifest FILE and OUT, got {len(paths)} paths")
+    return dict(zip(names, paths, strict=True))
+
+
+def _dry_run(config: ResolvedScoring) -> None:
+    config.check()
+    survey = config.survey()
+    refuse_foreign(config.job.out, role=config.job.called("out"))
+    for line in survey.lines():
+        say(line)
+    for number, pair in zip(range(3), config.pairs(), strict=False):
+        assert pair.result is not None
+        end = "" if number < 2 else " ..."
+        say(f"  {one_line(pair.result.uri)}: {one_line(pair.content.uri)} x {one_line(pair.style.uri)}{end}")
+    say(f"{survey.pairs} pictures of {one_line(config.job.stylizer)} would be scored; nothing was written")
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "score"
+    log_format.configure(log_format.DRIVER)
+    signals.run(main)

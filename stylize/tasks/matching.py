@@ -1,0 +1,171 @@
+"""Pictures that were made elsewhere, matched by their names with the photos and artworks that they are of."""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from stylize import images, naming
+from stylize.errors import UsageError, one_line
+from stylize.tasks.left_out import LeftOut
+from stylize.tasks.task import Input, Pair
+
+FIELDS = ("photo", "style")
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """How results are called: text around {photo} and {style}, with folders or without; suffixes do not count."""
+
+    text: str
+    literals: tuple[str, ...]
+    fields: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Pattern:
+        """Return the pattern of a text such as {photo}_stylized_{style}. Raises UsageError."""
+        stem, dot, suffix = text.rpartition(".")
+        bare = stem if dot and f".{suffix.lower()}" in images.SUFFIXES else text
+        try:
+            parts = list(string.Formatter().parse(bare))
+        except ValueError as error:
+            raise UsageError(f"{error}; write such as {{photo}}_stylized_{{style}}") from None
+        fields = tuple(name for _, name, _, _ in parts if name is not None)
+        plain = all(not spec and not change for _, _, spec, change in parts)
+        if "photo" not in fields or set(fields) - set(FIELDS) or len(set(fields)) < len(fields) or not plain:
+            raise UsageError("give {photo} and {style}, each once, with what stands around them in the results' names")
+        literals = [literal for literal, _, _, _ in parts]
+        if parts[-1][1] is not None:
+            literals.append("")
+        if not all(literals[1:-1]):
+            raise UsageError("give something between {photo} and {style}: nothing tells where one ends")
+        return cls(text, tuple(map(naming.same_file, literals)), fields)
+
+    def readings(self, path: str) -> Iterator[dict[str, str]]:
+        """Yield each way to read a result's path without suffix as values of the fields."""
+        name = path if any("/" in literal for literal in self.literals) else path.rpartition("/")[2]
+        first, last = self.literals[0], self.literals[-1]
+        if not name.startswith(first) or not name.endswith(last) or len(name) <= len(first) + len(last):
+            return
+        inner = name[len(first) : len(name) - len(last)]
+        if len(self.fields) == 1:
+            yield {self.fields[0]: inner}
+            return
+        between = self.literals[1]
+        at = inner.find(between, 1)
+        while 0 < at < len(inner) - len(between):
+            yield dict(zip(self.fields, (inner[:at], inner[at + len(between) :]), strict=True))
+            at = inner.find(between, at + 1)
+
+
+class Names:
+    """The photos or the artworks by what results may call them: their name, with folders, suffix or neither."""
+
+    def __init__(self, inputs: Iterable[Input], root: str | None) -> None:
+        self.inputs = list(inputs)
+        self._by_last: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+        for index, one in enumerate(self.inputs):
+            plain = naming.name_below(one.uri, root)
+            suffix = one.uri.rpartition("/")[2].rpartition(".")[2]
+            # Our own results have other characters replaced.
+            for form in {naming.same_file(f) for f in (plain, f"{plain}.{suffix}", naming.mirrored(one.uri, root))}:
+                parts = tuple(form.split("/"))
+                self._by_last.setdefault(parts[-1], []).append((parts, index))
+
+    def candidates(self, value: str, folders: set[str]) -> dict[int, int]:
+        """Return inputs that a value may mean, by number, each with how many parts of its path agree.
+
+        folders: those that the result lies in, of which any may be the input's own.
+        """
+        given = value.split("/")
+        found: dict[int, int] = {}
+        for parts, index in self._by_last.get(given[-1], ()):
+            both = zip(parts[::-1], given[::-1], strict=False)
+            common = sum(1 for _ in itertools.takewhile(lambda two: two[0] == two[1], both))
+            # A folder that both have counts wherever it stands in the result's path.
+            found[index] = max(found.get(index, 0), common, 1 + len(set(parts[:-1]) & folders))
+        return found
+
+
+@dataclass
+class Matched:
+    """`pairs` have a result each, those of one artwork together. What fits none or several, and what lacks a result."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=LeftOut)
+    ambiguous: list[str] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+    missing: int = 0
+    first_missing: str = ""
+
+    def notes(self) -> list[str]:
+        """Return a line each on results that fit several pairs or none, and on pairs without a result."""
+        lines = []
+        if self.ambiguous:
+            lines.append(
+                f"{_counted(self.ambiguous, 'fits several photos or artworks', 'fit several photos or artworks')}: put "
+                "results into folders called like those of PHOTOS or ARTWORKS, or list them in a --manifest"
+            )
+        if self.unmatched:
+            lines.append(_counted(self.unmatched, "fits no photo and artwork", "fit no photo and artwork"))
+        if self.missing:
+            has = "pair has" if self.missing == 1 else "pairs have"
+            lines.append(f"{self.missing} {has} no result and get no row, the first: {self.first_missing}")
+        return lines
+
+
+def _counted(named: list[str], one: str, several: str) -> str:
+    if len(named) == 1:
+        return f"1 result {one}: {named[0]}"
+    return f"{len(named)} results {several}, the first: {named[0]}"
+
+
+def matched(pattern: Pattern, photos: Names, artworks: Names, results: Iterable[Input], root: str) -> Matched:
+    """Return which photo and artwork each result is of. root: what results lie below.
+
+    A pattern without {style} is for a single artwork. Raises UsageError for one with several.
+    """
+    if "style" not in pattern.fields and len(artworks.inputs) != 1:
+        raise UsageError(f"the pattern has no {{style}}, and there are {len(artworks.inputs)} artworks")
+    found = Matched()
+    by_pair: dict[tuple[int, int], Input] = {}
+    for result in results:
+        shown, suffix = one_line(result.uri), f".{result.uri.rpartition('.')[2].lower()}"
+        best = _best(pattern, photos, artworks, naming.same_file(naming.name_below(result.uri, root)))
+        if len(best) == 1 and best[0] not in by_pair:
+            by_pair[best[0]] = result
+        elif len(best) == 1:
+            found.left_out.add(suffix, "a second result of its photo and artwork")
+        elif best:
+            both = " and ".join(
+                f"{one_line(photos.inputs[p].uri)} x {one_line(artworks.inputs[a].uri)}" for p, a in best[:2]
+            )
+            found.left_out.add(suffix, "fits several photos or artworks")
+            found.ambiguous.append(f"{shown} fits {both}")
+        else:
+            found.left_out.add(suffix, "fits no photo and artwork")
+            found.unmatched.append(shown)
+    for (photo, artwork), result in sorted(by_pair.items(), key=lambda item: item[0][::-1]):
+        found.pairs.append(Pair(photos.inputs[photo], artworks.inputs[artwork], result=result))
+    found.missing = len(photos.inputs) * len(artworks.inputs) - len(by_pair)
+    if found.missing:
+        every = itertools.product(range(len(photos.inputs)), range(len(artworks.inputs)))
+        photo, artwork = next(pair for pair in every if pair not in by_pair)
+        found.first_missing = f"{one_line(photos.inputs[photo].uri)} x {one_line(artworks.inputs[artwork].uri)}"
+    return found
+
+
+def _best(pattern: Pattern, photos: Names, artworks: Names, path: str) -> list[tuple[int, int]]:
+    """Return the pairs, by number, that a result's path without suffix fits best; several where equally well."""
+    folders = set(path.split("/")[:-1])
+    agreeing: dict[tuple[int, int], int] = {}
+    for values in pattern.readings(path):
+        styles = artworks.candidates(values["style"], folders) if "style" in values else {0: 0}
+        for (photo, one), (style, other) in itertools.product(
+            photos.candidates(values["photo"], folders).items(), styles.items()
+        ):
+            agreeing[photo, style] = max(agreeing.get((photo, style), 0), one + other)
+    most = max(agreeing.values(), default=0)
+    return sorted(pair for pair, agree in agreeing.items() if agree == most)

@@ -1,0 +1,103 @@
+"""Which photo and artwork a result is of, by its name."""
+
+from __future__ import annotations
+
+import pytest
+
+from stylize.errors import UsageError
+from stylize.tasks.matching import Matched, Names, Pattern, matched
+from stylize.tasks.task import Input
+
+USUAL = "{photo}_stylized_{style}"
+
+
+def match(pattern: str, photos: list[str], artworks: list[str], results: list[str]) -> Matched:
+    def inputs(root: str, names: list[str]) -> list[Input]:
+        return [Input(f"{root}/{name}", "1:1", None) for name in names]
+
+    photos_, artworks_ = Names(inputs("/p", photos), "/p"), Names(inputs("/a", artworks), "/a")
+    return matched(Pattern.of(pattern), photos_, artworks_, inputs("/r", results), "/r")
+
+
+def told(found: Matched) -> dict[str, tuple[str, str]]:
+    return {
+        pair.result.uri[3:]: (pair.content.uri[3:], pair.style.uri[3:])
+        for pair in found.pairs
+        if pair.result is not None
+    }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "result"),
+    [
+        (USUAL, "cat_stylized_sea.png"),
+        (USUAL + ".jpg", "cat_stylized_sea.png"),
+        (USUAL, "deep/er/cat_stylized_sea.webp"),
+        ("{style}/{photo}", "sea/cat.png"),
+        ("{style}/{photo}", "run7/oil/sea/cat.png"),
+        ("{photo}/by {style} (1)", "cat/by sea (1).png"),
+        (USUAL, "CAT_Stylized_SEA.PNG"),
+        (USUAL, "cat.jpg_stylized_sea.heic"),
+    ],
+)
+def test_a_name_that_fits_is_found(pattern: str, result: str) -> None:
+    found = match(pattern, ["pets/cat.jpg", "dog.jpg"], ["oil/sea.jpg", "ink/wash.jpg"], [result])
+    assert told(found) == {result: ("pets/cat.jpg", "oil/sea.jpg")}
+    assert (found.missing, found.first_missing) == (3, "/p/pets/cat.jpg x /a/ink/wash.jpg")
+
+
+def test_what_stands_between_may_stand_in_names_too() -> None:
+    names = ["a_stylized_b_stylized_c.png", "a_stylized_d.png"]
+    found = match(USUAL, ["a.jpg", "a_stylized_b.jpg"], ["c.jpg", "d.jpg"], names)
+    assert told(found) == {names[0]: ("a_stylized_b.jpg", "c.jpg"), names[1]: ("a.jpg", "d.jpg")}
+
+
+def test_two_photos_of_one_name_are_told_apart_by_folders_and_named_where_not() -> None:
+    photos, results = ["a/IMG_1.jpg", "b/IMG_1.jpg"], ["IMG_1_stylized_s.png", "b/IMG_1_stylized_s.png"]
+    found = match(USUAL, photos, ["s.jpg"], results)
+    assert told(found) == {results[1]: ("b/IMG_1.jpg", "s.jpg")}
+    line = found.notes()[0]
+    assert "/r/IMG_1_stylized_s.png fits /p/a/IMG_1.jpg x /a/s.jpg and /p/b/IMG_1.jpg x /a/s.jpg" in line
+    assert "put results into folders" in line
+    assert str(found.left_out) == "1 skipped: 1 .png (fits several photos or artworks)"
+
+
+def test_two_artworks_of_one_name_are_told_apart_by_folders() -> None:
+    results = ["monet/p_stylized_1.png", "degas/p_stylized_1.png"]
+    found = match(USUAL, ["p.jpg"], ["monet/1.jpg", "degas/1.jpg"], results)
+    assert told(found) == {results[0]: ("p.jpg", "monet/1.jpg"), results[1]: ("p.jpg", "degas/1.jpg")}
+
+
+def test_names_as_our_own_results_have_them_fit() -> None:
+    found = match("{style}/{photo}", ["c d/my photo!.jpg"], ["wave (1).jpg"], ["wave-1/c-d/my-photo.jpg"])
+    assert len(found.pairs) == 1
+
+
+def test_what_fits_nothing_or_comes_twice_is_counted_and_named() -> None:
+    results = ["x_stylized_s.png", "p_stylized_s.jpg", "p_stylized_s.png", "notes.png"]
+    found = match(USUAL, ["p.jpg"], ["s.jpg"], results)
+    assert told(found) == {results[1]: ("p.jpg", "s.jpg")}
+    assert found.left_out.total == 3
+    assert found.notes() == ["2 results fit no photo and artwork, the first: /r/x_stylized_s.png"]
+
+
+def test_pairs_of_one_artwork_come_together() -> None:
+    names = [f"{p}_stylized_{s}.png" for p in "ab" for s in "xy"]
+    found = match(USUAL, ["a.jpg", "b.jpg"], ["x.jpg", "y.jpg"], names)
+    assert [pair.style.uri for pair in found.pairs] == ["/a/x.jpg"] * 2 + ["/a/y.jpg"] * 2
+    assert (found.missing, found.notes()) == (0, [])
+
+
+def test_a_pattern_without_style_is_for_one_artwork() -> None:
+    assert told(match("out_{photo}", ["a.jpg"], ["x.jpg"], ["out_a.png"])) == {"out_a.png": ("a.jpg", "x.jpg")}
+    with pytest.raises(UsageError, match=r"no \{style\}, and there are 2 artworks"):
+        match("out_{photo}", ["a.jpg"], ["x.jpg", "y.jpg"], ["out_a.png"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{style}", "{photo}{style}", "{photo}_{photo}", "{photo}_{seed}", "{photo:>3}_{style}", "{photo", "{}_{}"],
+)
+def test_a_pattern_that_tells_nothing_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"\{photo\}"):
+        Pattern.of(text)
