@@ -2,13 +2,17 @@
 
     python -m jobs.summarize OUT [OUT ...] --out REPORT
     python -m jobs.summarize --compare A B
+    python -m jobs.summarize OUT [OUT ...] --pick style --at 1024 --within-gb 1 --within-s 2
 
-REPORT gets index.html (one file, nothing else is needed), summary.md, plots/ and tables.parquet. --compare pairs the
-tasks of two runs on the same hardware. Exit status: 0, or with --compare 3 where B is worse than A; 2 for a wrong call.
+REPORT gets index.html (one file, nothing else is needed), pictures/ at full size, summary.md, plots/ and
+tables.parquet. --compare pairs the tasks of two runs on the same hardware. --pick says which method is best within
+limits. Exit status: 0; with --compare 3 where B is worse than A, 4 undecided, 5 better; with --pick 3 where nothing is
+within the limits; 2 for a wrong call.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -23,12 +27,16 @@ from stylize.errors import UsageError, harmless, one_line
 from stylize.io.files import write_atomic, writing
 from stylize.io.out_folder import refuse_filled
 from stylize.io.store_kinds import SCHEMES
-from stylize.report import claims, compare, frame, page
+from stylize.report import claims, compare, frame, page, pick
+from stylize.report.cells import by_size
+from stylize.report.verdicts import Verdict
 from stylize.results.copies import run_folders
 from stylize.results.run_record import read_runs
 from stylize.terminal import say
 
-PICTURES = 60
+PICTURES = 150
+EXIT_OF = {Verdict.SAME: cli.EXIT_OK, Verdict.WORSE: cli.EXIT_NOT_ALL_OK, Verdict.UNDECIDED: 4, Verdict.BETTER: 5}
+"""Exit statuses of --compare."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,6 +48,9 @@ def main(argv: Sequence[str]) -> int:
         return _compare(given)
     if not given.outs:
         raise UsageError("give the folder of a run: python -m jobs.summarize OUT --out REPORT")
+    if given.pick:
+        with run_folders(given.outs) as runs:
+            return _pick(given, runs)
     if given.out is None:
         raise UsageError("--out REPORT says where the report goes")
     with run_folders(given.outs) as runs:
@@ -51,9 +62,11 @@ def parser() -> cli.Parser:
     parser = cli.Parser(
         prog="summarize",
         usage="python -m jobs.summarize OUT [OUT ...] --out PATH [options]\n"
-        "       python -m jobs.summarize --compare PATH PATH [options]",
-        description="Turn the rows of runs into a report, or into a verdict between two runs.",
-        epilog="Exit status: 0 done, 3 the second run of --compare is worse, 2 a wrong call, 1 could not go on.",
+        "       python -m jobs.summarize --compare PATH PATH [options]\n"
+        "       python -m jobs.summarize OUT [OUT ...] --pick BY [options]",
+        description="Turn the rows of runs into a report, into a verdict between two runs, or into a choice of method.",
+        epilog="Exit status: 0 done, or the same within the tolerance; --compare: 3 the second run is worse, 4 "
+        "undecided, 5 better; --pick: 3 nothing is within the limits; 2 a wrong call; 1 could not go on.",
     )
     inputs = parser.group("inputs")
     inputs.add_argument("outs", nargs="*", metavar="OUT", help=f"folders of runs; {SCHEMES}, too")
@@ -62,6 +75,15 @@ def parser() -> cli.Parser:
         nargs=2,
         metavar="PATH",
         help="say whether the second run is slower, larger or worse than the first",
+    )
+    choosing = parser.group("choosing")
+    choosing.add_argument("--pick", choices=pick.CRITERIA, help="say which method is the best by this, within limits")
+    choosing.add_argument("--at", type=int, metavar="PX", help="with --pick: of this long side; none: of any")
+    choosing.add_argument(
+        "--within-gb", type=float, metavar="N", help="with --pick: the whole worker takes at most so many gigabytes"
+    )
+    choosing.add_argument(
+        "--within-s", type=float, metavar="N", help="with --pick: 19 of 20 images take at most so many seconds"
     )
     inputs.add_argument(
         TRUST, action="store_true", help="embed the photos and artworks that rows name outside of OUT, too"
@@ -94,8 +116,9 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
         raise UsageError("--pictures: give 0 or more")
     if not page.is_report(folder):
         refuse_filled(folder, "--out")
-    if (folder / "plots").is_symlink():
-        raise UsageError(f"--out: {one_line(folder / 'plots')} is a link, and its files would be replaced; remove it")
+    for inner in (folder / "plots", folder / "pictures"):
+        if inner.is_symlink():
+            raise UsageError(f"--out: {one_line(inner)} is a link, and its files would be replaced; remove it")
     rows = frame.load(outs, list(runs.values()))
     records = [run for out in outs for run in read_runs(out)[:1]]
     checked = claims.check(rows) if given.claims or any(one.claims for one in records) else []
@@ -104,18 +127,34 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
     report = page.build(rows, outs, title=title, claims=checked, most_pictures=pictures, trust_paths=given.trust_paths)
     with writing(folder):
         page.write(report, folder)
-    say(*(f"- {line}" for line in report.words))
+    say(*(f"- {line}" for line in report.all_words))
     for claim in checked:
         say(f"claim: {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
-    if not given.trust_paths and any(len(sheet.inputs) < 2 for sheet in report.sheets):
+    if not given.trust_paths and report.grid.lines and not {"photo", "artwork"} <= set(report.grid.heads):
         say(f"photos and artworks that lie outside of OUT are not shown; {TRUST} embeds them")
     say(f"report: {one_line(folder / 'index.html')}")
     return cli.EXIT_OK
 
 
+def _pick(given: Namespace, runs: dict[Path, str]) -> int:
+    for name, value in (("at", given.at), ("within-gb", given.within_gb), ("within-s", given.within_s)):
+        if value is not None and not 0 < value < math.inf:
+            raise UsageError(f"--{name}: give a number above 0")
+    rows = frame.load(list(runs), list(runs.values()))
+    sides = sorted({int(px) for px in rows["resolution_px"].dropna()})
+    if given.at is not None and given.at not in sides:
+        known = ", ".join(map(str, sides)) or "none, all images have their photos' own size"
+        raise UsageError(f"--at {given.at}: nothing was measured at that size; there are {known}")
+    most_bytes = None if given.within_gb is None else given.within_gb * 1e9
+    wanted = pick.Wanted(given.at, most_bytes, given.within_s)
+    lines, found = pick.told(pick.choice(rows, by_size(rows)), wanted, given.pick)
+    say(*lines)
+    return cli.EXIT_OK if found else cli.EXIT_NOT_ALL_OK
+
+
 def _rows(word: str) -> pd.DataFrame:
     with run_folders([word]) as outs:
-        return frame.load(list(outs))
+        return frame.load(list(outs), also=compare.READ)
 
 
 def _compare(given: Namespace) -> int:
@@ -132,7 +171,7 @@ def _compare(given: Namespace) -> int:
             folder.mkdir(parents=True, exist_ok=True)
             write_atomic(folder / "compare.txt", "".join(f"{line}\n" for line in told).encode())
     say(*told)
-    return cli.EXIT_NOT_ALL_OK if comparison.worse else cli.EXIT_OK
+    return EXIT_OF[comparison.verdict]
 
 
 if __name__ == "__main__":

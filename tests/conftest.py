@@ -51,6 +51,8 @@ SLOW = (
     "jobs/test_hostile_out.py",
     "jobs/test_stylize_folder_calls.py",
     "report/test_page.py",
+    "report/test_report_folder.py",
+    "report/test_verdicts.py",
     "results/test_output_lease.py",
     "results/test_row_faults.py",
     "stylizers/test_adain.py",

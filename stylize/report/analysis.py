@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from stylize.report.frame import KEY
-from stylize.report.statistics import median_ratio, pareto, power_law
+from stylize.report.stability import stability
+from stylize.report.statistics import median_ratio, power_law
 
 STAGES = ("read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s")
 SCORES = ("ssim", "gram_distance", "moments_distance", "content_distance", "lpips")
@@ -25,9 +26,21 @@ FLOOR = "identity"
 
 def measures(rows: pd.DataFrame, by: Sequence[str] = KEY) -> pd.DataFrame:
     """Return a line for each group: counts, failures by reason, p50 and p95, memory and mean scores."""
-    groups = rows.groupby(list(by), dropna=False, sort=True)
+    also = [name for name in _MACHINE if list(by) == KEY]
+    groups = rows[[*by, *_MEASURED, *also]].groupby(list(by), dropna=False, sort=True)
     lines = [dict(zip(by, _keys(key), strict=True)) | _measured(part) for key, part in groups]
+    if list(by) == KEY:
+        for line, (_, part) in zip(lines, groups, strict=True):
+            # What does nothing takes microseconds.
+            line["stable"] = "" if line["method"] == FLOOR else str(stability(part[part["clean"]]))
     return pd.DataFrame(lines)
+
+
+_MEASURED = [
+    "status", "ok", "clean", "megapixels", "stylize_s", "total_s", "memory_bytes", "model_bytes", "whole_bytes",
+    "scoring_bytes", *SCORES,
+]  # fmt: skip
+_MACHINE = ["started_at", "cpu_wait_s", "throttled", "clock_mhz"]
 
 
 def _keys(key: Any) -> tuple[Any, ...]:
@@ -48,27 +61,54 @@ def _measured(part: pd.DataFrame) -> dict[str, Any]:
         "memory_p50_bytes": clean["memory_bytes"].quantile(0.5),
         "memory_p95_bytes": clean["memory_bytes"].quantile(0.95),
         "model_bytes": ok["model_bytes"].median(),
+        "whole_bytes": ok["whole_bytes"].max(),
+        "scoring_bytes": ok["scoring_bytes"].max(),
     }
     return line | {f"{name}_mean": ok[name].mean() for name in SCORES}
+
+
+def fewest_workers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the fewest workers measured, so that workers do not stand in each other's way."""
+    return rows[rows["workers"].isna() | (rows["workers"] == rows["workers"].min())]
+
+
+def cells(rows: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, Any]]]:
+    """Return clean rows and measures of each method and precision, by what both are called. rows: of one size.
+
+    The floor is left out: what does nothing is the best at nothing.
+    """
+    rows = fewest_workers(rows[(rows["method"] != FLOOR) & rows["ok"]])
+    parts, values = {}, {}
+    for (method, precision), part in rows.groupby(["method", "precision"], dropna=False, sort=True):
+        if len(clean := part[part["clean"]]):
+            parts[f"{method} {precision}"] = clean
+            values[f"{method} {precision}"] = _measured(part)
+    return parts, values
 
 
 def growth(rows: pd.DataFrame) -> pd.DataFrame:
     """Return, for each method and precision, exponents of time and memory over megapixels, with 95 % intervals.
 
-    Of the fewest workers measured, so that workers do not stand in each other's way.
+    Fitted to the medians of each size: many pictures of one size are no more sizes, and what a power law does not
+    describe widens its interval. There is none of fewer than three sizes. Of the fewest workers measured, so that
+    workers do not stand in each other's way.
     """
     lines = []
     clean = rows[rows["clean"]]
     for key, part in clean.groupby(["setup", "method", "precision"], dropna=False):
-        part = part[part["workers"].isna() | (part["workers"] == part["workers"].min())]
+        part = fewest_workers(part)
         line: dict[str, Any] = dict(zip(("setup", "method", "precision"), key, strict=True))
         line |= {
             "n": len(part),
+            "sizes": sizes(part).nunique(),
             "least_megapixels": part["megapixels"].min(),
             "most_megapixels": part["megapixels"].max(),
+            "base_bytes": (part["whole_bytes"] - part["memory_bytes"]).median(),
         }
         for name, column in (("time", "stylize_s"), ("memory", "memory_bytes")):
-            law = power_law(part["megapixels"].to_numpy(float), part[column].to_numpy(float))
+            good = part[part[column] > 0]
+            medians = good.groupby(sizes(good))[["megapixels", column]].median()
+            law = power_law(medians["megapixels"].to_numpy(float), medians[column].to_numpy(float))
             numbers = (law.exponent, law.low, law.high, law.scale) if law else (np.nan,) * 4
             line |= dict(
                 zip((f"{name}_exponent", f"{name}_low", f"{name}_high", f"{name}_at_1_mp"), numbers, strict=True)
@@ -76,6 +116,11 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
         lines.append(line)
     fits = pd.DataFrame(lines)
     return fits[fits["most_megapixels"] >= LEAST_RANGE * fits["least_megapixels"]] if lines else fits
+
+
+def sizes(rows: pd.DataFrame) -> pd.Series:
+    """Return what counts as one size: the long side asked for, or a photo's own number of pixels."""
+    return rows["resolution_px"].fillna(-rows["megapixels"])
 
 
 def stages(rows: pd.DataFrame) -> pd.DataFrame:
@@ -178,25 +223,6 @@ def failures(rows: pd.DataFrame) -> pd.DataFrame:
     keys = ["method", "precision", "resolution_px", "status"]
     groups = bad.groupby(keys, dropna=False)
     return groups["error"].agg(n="size", error="first").reset_index()
-
-
-def tradeoff(measured: pd.DataFrame, resolution_px: float | None) -> pd.DataFrame:
-    """Return methods at one resolution by time, style distance, SSIM and `pareto`: nothing beats it in all.
-
-    The floor is left out. Without style distances, time and SSIM decide.
-    """
-    same = measured["resolution_px"].isna() if resolution_px is None else measured["resolution_px"] == resolution_px
-    candidates = measured[same & (measured["method"] != FLOOR) & measured["ssim_mean"].notna() & (measured["n"] > 0)]
-    if candidates.empty:
-        return candidates.assign(pareto=pd.Series(dtype=bool))
-    with_style = bool(candidates["gram_distance_mean"].notna().any())
-    if with_style:
-        candidates = candidates[candidates["gram_distance_mean"].notna()]
-    marks = pd.Series(False, candidates.index)
-    for _, part in candidates.groupby("setup"):
-        costs = [part["stylize_p50_s"], -part["ssim_mean"]] + ([part["gram_distance_mean"]] if with_style else [])
-        marks[part.index] = pareto(np.column_stack(costs).tolist())
-    return candidates.assign(pareto=marks)
 
 
 def main_resolution(rows: pd.DataFrame) -> float | None:

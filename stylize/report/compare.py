@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-import numpy as np
 import pandas as pd
 
 from stylize.errors import UsageError
+from stylize.report import verdicts
 from stylize.report.analysis import FLOOR
 from stylize.report.frame import KEY
-from stylize.report.statistics import Interval, median_difference, median_ratio
-from stylize.report.units import digits, times
+from stylize.report.units import signed, times
+from stylize.report.verdicts import Change, Quantity, Verdict
 
 SAME = [name for name in KEY if name != "setup"] + ["content_uri", "style_uri", "repeat"]
+READ = ["photo"]
+"""Columns that the rows need beside those of reports."""
 TOLERANCE = 0.05
-SSIM_TOLERANCE = 0.005
-LEAST_PAIRS = 5
-BETTER, SAME_AS, WORSE, UNSETTLED = "better", "same", "worse", "not settled"
+LEAST_PAIRS = verdicts.LEAST_PAIRS
 
 
 @dataclass(frozen=True)
 class Line:
-    """One quantity of one method: B over A (for SSIM: B less A) with its interval, and the verdict."""
+    """One quantity of one method: B over A (for SSIM: B less A), with the verdict on B."""
 
     method: str
-    quantity: str
-    n: int
-    change: Interval
-    verdict: str
+    quantity: Quantity
+    change: Change
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,20 @@ class Comparison:
     shared: int
 
     @property
-    def worse(self) -> bool:
-        """Return whether something got worse, for a CI job."""
-        return bool(self.broken) or any(line.verdict == WORSE for line in self.lines)
+    def verdict(self) -> Verdict:
+        """Return the verdict on B: worse if anything is; else undecided if anything is that has enough pairs."""
+        found = {line.change.verdict for line in self.lines if line.change.interval is not None}
+        if self.broken:
+            return Verdict.WORSE
+        order = (Verdict.WORSE, Verdict.UNDECIDED, Verdict.BETTER, Verdict.SAME)
+        return next((verdict for verdict in order if verdict in found), Verdict.UNDECIDED)
 
 
 def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> Comparison:
     """Compare rows of two runs, as `frame.load` gives them. A change within `tolerance` of 1 counts as the same.
 
-    worse: the whole 95 % interval lies beyond the tolerance; the other way round: better. Raises UsageError where the
-    machines or modes differ, or fewer than LEAST_PAIRS tasks are in both.
+    The verdicts are those of `verdicts.judge`. Raises UsageError where the machines or modes differ, or fewer than
+    LEAST_PAIRS tasks are in both.
     """
     setups = [set(rows["setup"].unique()) - {"unknown"} for rows in (a, b)]
     if setups[0] != setups[1]:
@@ -63,12 +67,16 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
         raise UsageError(
             f"the runs share {len(both)} tasks; comparing needs {LEAST_PAIRS} of the same photos, artworks and settings"
         )
-    lines = []
-    for (method, precision), part in both.groupby(["method", "precision"], dropna=False):
-        lines += _lines(str(method), str(precision), part[part["clean_a"] & part["clean_b"]], tolerance)
+    lines: list[Line] = []
+    for (method, precision), theirs in a[a["clean"]].groupby(["method", "precision"]):
+        ours = b[b["clean"] & (b["method"] == method) & (b["precision"] == precision)]
+        for sides in _sizes(ours, theirs):
+            name = f"{method} {precision}, {' '.join(map(str, sides))} px".replace("-1 px", "own size")
+            here, there = (rows[rows["resolution_px"].isin(sides)] for rows in (ours, theirs))
+            lines += _lines(name, here, there, tolerance)
     gone = both[both["ok_a"] & ~both["ok_b"]]
     broken = [
-        f"{line.method} {line.precision}, {line.content_uri} in {line.style_uri}: {line.status_b}"
+        f"{line.method} {line.precision}, {line.shown_b} in {line.style_uri}: {line.status_b}"
         for line in gone.itertuples()
     ]
     return Comparison(lines, broken, len(both))
@@ -77,46 +85,37 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
 def _by_file(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with inputs by name, as runs have them in other folders, without warm-ups, which differ by run."""
     rows = rows[rows["warmup"] != True]  # noqa: E712 - the column may hold nulls
-    rows = rows.assign(
-        content_uri=rows["content_type"].astype(object).fillna("").astype(str) + "/" + rows["content"],
-        style_uri=rows["style"],
-    )
+    suffixes = [PurePosixPath(str(uri)).suffix for uri in rows["content_uri"]]
+    photos = rows["photo"].astype(object).where(rows["photo"].notna(), rows["content"]).astype(str) + suffixes
+    artworks = rows["style_path"].astype(object).where(rows["style_path"].notna(), rows["style"])
     # Null equals null here: a run outside a sweep has no repeat, workers or resolution.
     rows = rows.assign(**{name: rows[name].fillna(-1) for name in ("repeat", "workers", "resolution_px")})
+    # Of other workers it is another measurement.
+    photos = photos + " x" + rows["workers"].astype(str) + rows["scaling"]
+    rows = rows.assign(content_uri=photos, style_uri=artworks, shown=rows["content"])
     return rows.drop_duplicates(SAME)
 
 
-def _lines(method: str, precision: str, part: pd.DataFrame, tolerance: float) -> list[Line]:
-    lines = []
-    name = f"{method} {precision}"
+def _sizes(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[list[int]]:
+    """Return sizes that have a line of their own, and together those of too few pairs each."""
+    shared = (
+        ours.merge(theirs[SAME], on=SAME).drop_duplicates([*verdicts.PAIR])["resolution_px"].astype(int).value_counts()
+    )
+    alone = sorted(side for side, n in shared.items() if n >= LEAST_PAIRS)
+    rest = sorted(set(shared.index) - set(alone))
+    return [[side] for side in alone] + [rest] * bool(rest)
+
+
+def _lines(name: str, ours: pd.DataFrame, theirs: pd.DataFrame, tolerance: float) -> Iterator[Line]:
     # What does nothing takes microseconds: their ratio is noise.
-    costs = (("stylize_s", "stylize time"), ("memory_bytes", "memory of one more image")) if method != FLOOR else ()
-    for column, word in costs:
-        a, b = (part[f"{column}_{run}"].to_numpy(float) for run in "ab")
-        good = (a > 0) & (b > 0)
-        if good.sum() >= LEAST_PAIRS:
-            change = median_ratio(b[good], a[good])
-            lines.append(Line(name, word, int(good.sum()), change, _verdict(change, 1 - tolerance, 1 + tolerance)))
-    a, b = (part[f"ssim_{run}"].to_numpy(float) for run in "ab")
-    good = np.isfinite(a) & np.isfinite(b)
-    if good.sum() >= LEAST_PAIRS:
-        change = median_difference(b[good], a[good])
-        # Less SSIM is worse: the sign is turned so that one rule serves all.
-        turned = Interval(-change.value, -change.high, -change.low)
-        lines.append(Line(name, "SSIM", int(good.sum()), change, _verdict(turned, -SSIM_TOLERANCE, SSIM_TOLERANCE)))
-    return lines
-
-
-def _verdict(change: Interval, low: float, high: float) -> str:
-    if change.low > high:
-        return WORSE
-    if change.high < low:
-        return BETTER
-    return SAME_AS if change.low >= low and change.high <= high else UNSETTLED
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.4f}"
+    costs = () if name.startswith(f"{FLOOR} ") else (verdicts.TIME, verdicts.MEMORY)
+    both = verdicts.samples({"a": theirs, "b": ours})
+    if len(both) < 2:
+        return
+    for quantity in (*costs, verdicts.SSIM):
+        change = verdicts.against(both["b"], both["a"], quantity, tolerance if quantity.is_ratio else None)
+        if change.n:
+            yield Line(name, quantity, change)
 
 
 def told(comparison: Comparison, a: str, b: str) -> list[str]:
@@ -124,13 +123,16 @@ def told(comparison: Comparison, a: str, b: str) -> list[str]:
     lines = [f"{b} over {a}, {comparison.shared} tasks in both; medians with 95 % intervals by bootstrap over tasks"]
     width = max((len(line.method) for line in comparison.lines), default=0)
     for line in comparison.lines:
-        form = _signed if line.quantity == "SSIM" else times
+        form = times if line.quantity.is_ratio else signed
+        found = line.change.interval
+        what = "too few" if found is None else form(found.value)
+        between = "" if found is None else f"{form(found.low)} to {form(found.high)}, "
         lines.append(
-            f"  {line.method:<{width}}  {line.quantity:<24}  {form(line.change.value):>8}  ({form(line.change.low)} to "
-            f"{form(line.change.high)}, n {digits(line.n)})  {line.verdict}"
+            f"  {line.method:<{width}}  {line.quantity.word:<24}  {what:>8}  ({between}n = {line.change.n})  "
+            f"{line.change.verdict}"
         )
     lines += [f"  no longer ok: {text}" for text in comparison.broken[:10]]
     if len(comparison.broken) > 10:
         lines.append(f"  ... and {len(comparison.broken) - 10} more that are no longer ok")
-    lines.append("verdict: " + ("worse" if comparison.worse else "not worse"))
+    lines.append(f"verdict: {comparison.verdict}")
     return lines

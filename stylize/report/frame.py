@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from stylize.errors import UsageError, one_line
-from stylize.report import settings
+from stylize.report import names, settings
 from stylize.report.units import measured
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA
@@ -21,16 +21,18 @@ VARIANT = re.compile(r"^(?P<method>.*) (?P<asked>\w+) (?P<px>\d+) px x(?P<worker
 """A sweep's name of a variant, as stylize.tasks.sweep makes it."""
 
 
-def load(outs: Sequence[Path], homes: Sequence[str] = ()) -> pd.DataFrame:
+def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = ()) -> pd.DataFrame:
     """Return every row of the runs, and what reports derive from them. homes: the OUTs of which `outs` are copies.
+    also: columns beside those that reports look at.
 
     run: the folder's name. home: the OUT itself. setup: machine and measure_mode, which are never mixed. method: a
     sweep's label, or the stylizer, told apart by what differs. clean: counts for times, as it is ok and no warm-up.
-    memory_bytes: what one more image took, on the accelerator where there is one. Raises UsageError where a
-    folder holds no rows.
+    memory_bytes: what one more image took, on the accelerator where there is one. whole_bytes: the worker's whole peak
+    without scoring (older rows: with its networks), on the accelerator where there is one; scoring_bytes: what scoring
+    adds. content, style: names that tell any two apart. Raises UsageError where a folder holds no rows.
     """
     frames = []
-    columns = [*_READ, *(["style_sha256"] if settings.several(*outs) else [])]
+    columns = [*_READ, *also, *(["style_sha256"] if settings.several(*outs) else [])]
     for out, home in zip(outs, homes or map(str, outs), strict=True):
         frame: pd.DataFrame = read_rows(out, columns).to_pandas()
         frames.append(frame.assign(run=_name(out, outs), home=home))
@@ -73,10 +75,16 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     model_bytes = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
     # Older rows have a negative one where something else was freed while the model was loaded.
     rows["model_bytes"] = model_bytes.where(model_bytes >= 0)
+    # A card's own peak holds its scoring's networks, and lacks what CUDA itself takes.
+    host = rows["host_peak_rss_bytes"] - rows["scorer_host_bytes"].fillna(0)
+    rows["whole_bytes"] = rows["device_peak_reserved_bytes"].fillna(host)
+    scored = rows[["host_peak_rss_bytes", "score_peak_rss_bytes"]].max(axis=1) - host
+    rows["scoring_bytes"] = scored.where(rows["scorer_host_bytes"].notna() & rows["device_peak_reserved_bytes"].isna())
+    rows["style_path"] = rows.get("style")
     rows["style"] = settings.style_names(rows)
     # A mix is another style than its first artwork alone.
     rows["style_uri"] = rows["style_uris"].where(rows["style_uris"].notna(), rows["style_uri"])
-    rows["content"] = [Path(str(uri)).stem for uri in rows["content_uri"]]
+    rows["content"] = rows["content_uri"].map(names.distinct(rows["content_uri"].dropna().astype(str)))
     rows["setup"] = _setups(rows)
     return rows
 
@@ -86,6 +94,7 @@ _NUMBERS = (
     "gram_distance", "moments_distance", "lpips", "content_edge_density", "content_colourfulness",
     "content_entropy_bits", "read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s", "total_s",
     "image_host_bytes", "image_device_bytes", "model_host_bytes", "model_device_bytes", "host_peak_rss_bytes",
+    "device_peak_reserved_bytes", "scorer_host_bytes", "score_peak_rss_bytes", "cpu_wait_s", "clock_mhz",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A report's folder: index.html that needs nothing else, summary.md, plots/ and tables.parquet."""
+"""A report's folder: index.html that needs nothing else, pictures/ at full size, summary.md, plots/, tables.parquet."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ import pandas as pd
 
 from stylize.errors import harmless
 from stylize.io.files import write_atomic
+from stylize.report import analysis, pick, pictures, plots, tables, units, words
 from stylize.report import markdown as md
-from stylize.report import pictures, plots, tables, words
+from stylize.report.cells import Size, by_size
 from stylize.report.claims import Claim
 from stylize.report.markdown import escaped
+from stylize.report.plots import Plot
+from stylize.report.tables import Table
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
 
@@ -35,11 +38,14 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Plot:
-    """A plot on the page."""
+class Block:
+    """What is said and shown of one size."""
 
-    caption: str
-    uri: str
+    side: str
+    anchor: str
+    words: list[str]
+    tables: list[Table]
+    plots: list[Plot]
 
 
 @dataclass
@@ -49,11 +55,31 @@ class Report:
     title: str
     facts: list[str]
     words: list[str]
-    tables: list[tables.Table]
-    plots: list[tuple[str, str, str]]
-    sheets: list[pictures.Sheet]
+    """On all sizes together, as are the tables and plots here."""
+    tables: list[Table]
+    plots: list[Plot]
+    blocks: list[Block]
+    main: str
+    """The anchor of the block that is shown first."""
+    choice: pick.Choice
+    grid: pictures.Grid
     runs: list[Run]
     claims: list[Claim] = field(default_factory=list)
+
+    @property
+    def all_words(self) -> list[str]:
+        """Return what is said of all sizes, and of each."""
+        return [*self.words, *(line for block in self.blocks for line in block.words)]
+
+    @property
+    def all_plots(self) -> list[Plot]:
+        """Return the plots over sizes, and of each."""
+        return [*self.plots, *(plot for block in self.blocks for plot in block.plots)]
+
+    @property
+    def all_tables(self) -> list[Table]:
+        """Return the tables over sizes, and of each."""
+        return [*(table for block in self.blocks for table in block.tables), *self.tables]
 
 
 def build(
@@ -65,7 +91,7 @@ def build(
     most_pictures: int,
     trust_paths: bool = False,
 ) -> Report:
-    """Build a report of rows that `frame.load` read from `outs`. trust_paths: as `pictures.sheets` takes it."""
+    """Build a report of rows that `frame.load` read from `outs`. trust_paths: as `pictures.grid` takes it."""
     ok = int(rows["ok"].sum())
     facts = [f"{len(rows)} rows, {ok} ok", *sorted(setup for setup in rows["setup"].unique() if setup != "unknown")]
     if (untrained := rows["weights_sha256"] == "random").any():
@@ -75,10 +101,20 @@ def build(
     if len(images) > MOST_METHODS:
         facts.append(f"of {len(images)} methods and settings the {MOST_METHODS} with the most images are shown")
     shown = rows[rows["method"].isin(images.index[:MOST_METHODS])]
+    sizes, main = by_size(shown), analysis.main_resolution(shown)
     return Report(
-        title, facts, words.summary(shown, rows), tables.all_tables(shown), plots.all_plots(shown),
-        pictures.sheets(shown, most_pictures, trust_paths), [_run(out) for out in outs], claims,
+        title, facts, words.across(shown, sizes, rows), tables.across(shown), plots.across(shown),
+        [_block(size) for size in sizes], _anchor(main), pick.choice(shown, sizes),
+        pictures.grid(shown, most_pictures, trust_paths), [_run(out) for out in outs], claims,
     )  # fmt: skip
+
+
+def _block(size: Size) -> Block:
+    return Block(size.side, _anchor(size.side_px), words.at_size(size), tables.at_size(size), plots.at_size(size))
+
+
+def _anchor(px: Any) -> str:
+    return "at-own-size" if px is None or pd.isna(px) else f"at-{px:.0f}"
 
 
 def _run(out: Path) -> Run:
@@ -112,23 +148,24 @@ def is_report(folder: Path) -> bool:
 
 def write(report: Report, folder: Path) -> list[Path]:
     """Write everything; index.html comes last. Returns the paths. Raises OSError where the folder cannot be written."""
-    files: dict[str, bytes] = {f"plots/{name}": svg.encode() for name, _, svg in report.plots}
+    files: dict[str, bytes] = {f"plots/{plot.file}": plot.svg.encode() for plot in report.all_plots}
     files["tables.parquet"] = _parquet(report)
     files["summary.md"] = markdown(report).encode(errors="replace")
     files["index.html"] = html(report).encode(errors="replace")
-    for name, data in files.items():
+    full = {f"pictures/{one.file}": one.full for one in report.grid.pictures if one.full is not None}
+    for name in (*full, *files):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, data)
-    wanted = {folder / name for name in files}
-    for old in set((folder / "plots").glob("*.svg")) - wanted:
+        write_atomic(path, full[name]() if name in full else files[name])
+    wanted = {folder / name for name in (*full, *files)}
+    for old in {*(folder / "plots").glob("*.svg"), *(folder / "pictures").glob("*.jpg")} - wanted:
         old.unlink()  # of an earlier report in the same folder
     return sorted(wanted)
 
 
 def _parquet(report: Report) -> bytes:
     data = io.BytesIO()
-    tables.as_parquet(report.tables).to_parquet(data, index=False)
+    tables.as_parquet(report.all_tables).to_parquet(data, index=False)
     return data.getvalue()
 
 
@@ -142,13 +179,14 @@ def html(report: Report) -> str:
         finalize=lambda value: harmless(value) if type(value) is str else value,
     )  # fmt: skip
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    shown = [Plot(caption, _data_uri(svg)) for _, caption, svg in report.plots]
     values: dict[str, Any] = vars(report) | {
-        "plots": shown,
+        "data_uri": _data_uri,
+        "criterion_words": pick.WORDS,
+        "seconds": units.seconds,
+        "several_setups": len({option.setup for option in report.choice.options}) > 1,
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        "long_side_px": pictures.LONG_SIDE_PX,
     }
     return environment.get_template("report.html.j2").render(values)
 
@@ -165,10 +203,17 @@ def markdown(report: Report) -> str:
         rows = [(claim.text, claim.measured, claim.verdict) for claim in report.claims]
         lines += ["## What is often claimed, and what was measured here", ""]
         lines += [*md.table(("Claim", "Measured", "Verdict"), rows), ""]
-    for name, caption, _ in report.plots:
-        lines += [f"![{escaped(caption)}](plots/{name})", ""]
-    lines += [tables.markdown(table) for table in report.tables]
+    lines += _shown(report.plots, [])
+    for block in report.blocks:
+        lines += [f"# At {escaped(block.side)}", "", *(f"- {escaped(line)}" for line in block.words), ""]
+        lines += _shown(block.plots, block.tables)
+    lines += ["# Over sizes", "", *_shown([], report.tables)]
     lines += ["## How it was made", ""]
     for run in report.runs:
         lines += [f"- {escaped(run.name)}: " + "; ".join(f"{k} {escaped(v)}" for k, v in run.facts)]
     return "\n".join([*lines, ""])
+
+
+def _shown(drawn: list[Plot], listed: list[Table]) -> list[str]:
+    pictured = [line for plot in drawn for line in (f"![{escaped(plot.caption)}](plots/{plot.file})", "")]
+    return [*pictured, *(tables.markdown(table) for table in listed)]

@@ -1,11 +1,12 @@
-"""The pictures of a report: photo, artwork and results side by side. Looking is a metric, too."""
+"""The pictures of a report: one row for each photo and artwork, methods beside each other. Looking is a metric, too."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -17,45 +18,62 @@ from stylize.errors import CannotContinueError, StylizeError
 from stylize.io.files import read_bytes
 from stylize.io.location import Location, ObjectUri, locate
 from stylize.report import settings
+from stylize.report.analysis import FLOOR
 from stylize.report.units import score, seconds, side
 from stylize.results.pictures import picture_in
 
 log = logging.getLogger(__name__)
 
-LONG_SIDE_PX = 560
-QUALITY = 78
+LONG_SIDE_PX = 384
+"""Of a picture on the page; the file beside it has its full size."""
+QUALITY, FULL_QUALITY = 78, 90
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture as a data URI, with what stands under it."""
+    """One picture: small as a data URI, at full size as a file of the report, and what stands under it."""
 
     title: str
     caption: str
     uri: str
     width_px: int
     height_px: int
+    file: str = ""
+    """Its name below pictures/."""
+    full: Callable[[], bytes] | None = None
+    """Reads it again: all of them at once would be gigabytes."""
+    full_px: tuple[int, int] = (0, 0)
+    side: str = ""
+    """The size it was made at; empty for photos and artworks."""
 
 
-@dataclass
-class Sheet:
-    """One photo in one artwork's style, by every method: lines of pictures under a heading each."""
+@dataclass(frozen=True)
+class Line:
+    """One photo in one artwork's style: a cell for photo, artwork and each method, each with a picture per size."""
 
     title: str
-    inputs: list[Picture]
-    lines: list[tuple[str, list[Picture]]] = field(default_factory=list)
+    cells: list[list[Picture]]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Lines of pictures below the same headings, and what was left out in words."""
+
+    heads: list[str]
+    lines: list[Line]
+    left_out: str
 
     @property
-    def rows(self) -> list[tuple[str, list[Picture]]]:
-        """Return photo and artwork on a line of their own; beside the results where these are one line only."""
-        if len(self.lines) == 1:
-            ((heading, pictures),) = self.lines
-            return [(heading, self.inputs + pictures)]
-        return [("", self.inputs), *self.lines]
+    def pictures(self) -> list[Picture]:
+        """Return all, line by line."""
+        return [picture for line in self.lines for cell in line.cells for picture in cell]
 
 
-def sheets(rows: pd.DataFrame, most: int, trusted: bool = False) -> list[Sheet]:
-    """Return contact sheets of at most `most` pictures; what was moved or deleted, or is untrained, is left out.
+NOTHING = Grid([], [], "")
+
+
+def grid(rows: pd.DataFrame, most: int, trusted: bool = False) -> Grid:
+    """Return at most `most` pictures; what was moved or deleted, or is untrained, is left out.
 
     Results are read from OUT/images alone, photos and artworks from OUT; if `trusted`, from wherever rows say that they
     are on this machine, or in a bucket of an OUT.
@@ -64,10 +82,10 @@ def sheets(rows: pd.DataFrame, most: int, trusted: bool = False) -> list[Sheet]:
     that does not answer: asking for each of the others would take minutes.
     """
     try:
-        return _sheets(rows, most, _Places(sorted(rows["home"].unique()), trusted))
+        return _grid(rows, most, _Places(sorted(rows["home"].unique()), trusted))
     except CannotContinueError as error:
         log.warning("no pictures: %s", error)
-        return []
+        return NOTHING
 
 
 class _Places:
@@ -89,32 +107,58 @@ class _Places:
         return picture_in(row["home"], row["output_uri"])
 
 
-def _sheets(rows: pd.DataFrame, most: int, places: _Places) -> list[Sheet]:
-    rows = rows[rows["weights_sha256"] != "random"]
-    sheets: list[Sheet] = []
-    left = most
-    for content, style in _pairs(rows):
-        part = rows[rows["ok"] & (rows["content_uri"] == content) & (rows["style_uri"] == style)]
+def _grid(rows: pd.DataFrame, most: int, places: _Places) -> Grid:
+    untrained = sorted(rows.loc[rows["weights_sha256"] == "random", "method"].unique())
+    rows = rows[rows["ok"] & (rows["weights_sha256"] != "random")]
+    floor = rows["method"] == FLOOR
+    if beside_others := floor.any() and not floor.all():
+        rows = rows[~floor]
+    rows = rows.assign(name=rows["method"] + " " + rows["precision"])
+    pairs = _pairs(rows)
+    heads = sorted(rows["name"].unique())
+    lines: list[Line] = []
+    left, tried = most, 0
+    for content, style in pairs:
+        part = rows[(rows["content_uri"] == content) & (rows["style_uri"] == style)]
         part = part.sort_values("clean", ascending=False, kind="stable")  # a time that counts, if there is one
-        variants = part.drop_duplicates(["setup", "method", "precision", "resolution_px", "stylizer"])
-        if left < 3 or (sheets and len(variants) + 2 > left):
+        part = part.drop_duplicates(["name", "resolution_px", "setup"]).sort_values("resolution_px", kind="stable")
+        if left < 3 or (lines and len(part) + 2 > left):
             break
-        shown = [
-            ("photo", content),
-            *(("artwork", uri) for uri in settings.artworks(style, part["style_uris"].iloc[0])),
-        ]
-        found = [_input(places, part["home"].iloc[0], uri, word) for word, uri in shown]
-        inputs = [one for one in found if one is not None]
-        left -= len(inputs)
-        sheet = Sheet(f"{part['content'].iloc[0]} in the style of {part['style'].iloc[0]}", inputs)
-        for (method, precision), some in variants.groupby(["method", "precision"], sort=True):
-            pictures = [_result(places, row) for _, row in some.sort_values("resolution_px").head(left).iterrows()]
-            if kept := [one for one in pictures if one is not None]:
-                sheet.lines.append((f"{method} {precision}", kept))
-                left -= len(kept)
-        if sheet.lines:
-            sheets.append(sheet)
-    return sheets
+        tried += 1
+        line = _line(places, part, heads, left)
+        if any(line.cells[2:]):
+            lines.append(line)
+            left -= sum(map(len, line.cells))
+    kept = [number for number in range(len(heads) + 2) if any(line.cells[number] for line in lines)]
+    lines = [Line(line.title, [line.cells[number] for number in kept]) for line in lines]
+    missing = [name for number, name in enumerate(heads, 2) if number not in kept and lines]
+    told = [
+        f"{len(lines)} of {len(pairs)} pairs of photo and artwork are shown" if len(lines) < len(pairs) else "",
+        f"the files of {tried - len(lines)} are not there" if tried > len(lines) else "",
+        f"not made of these, or not there: {', '.join(missing)}" if missing else "",
+        f"{FLOOR} is the photo itself" if beside_others else "",
+        f"untrained, so nothing to look at: {', '.join(untrained)}" if untrained else "",
+    ]
+    return Grid([["photo", "artwork", *heads][number] for number in kept], lines, "; ".join(filter(None, told)))
+
+
+def _line(places: _Places, part: pd.DataFrame, heads: list[str], most: int) -> Line:
+    """Return one line. part: its rows, one for each method and size."""
+    first = part.iloc[0]
+    largest = int(part[["width_px", "height_px"]].max().max())
+    shown = [[first["content_uri"]], settings.artworks(first["style_uri"], first["style_uris"])]
+    cells = [
+        [one for uri in uris if (one := _input(places, first["home"], uri, word, largest)) is not None]
+        for word, uris in zip(("photo", "artwork"), shown, strict=True)
+    ]
+    left = most - sum(map(len, cells))
+    several = part["setup"].nunique() > 1
+    for name in heads:
+        mine = part[part["name"] == name].head(max(0, left))
+        found = [_result(places, row, several) for _, row in mine.iterrows()]
+        cells.append([one for one in found if one is not None])
+        left -= len(cells[-1])
+    return Line(f"{first['content']} in the style of {first['style']}", cells)
 
 
 def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:
@@ -142,29 +186,41 @@ def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:
     return list(zip(ordered["content_uri"], ordered["style_uri"], strict=True))
 
 
-def _input(places: _Places, home: str, uri: str, word: str) -> Picture | None:
-    return _picture(lambda: places.of_input(home, uri), word, "")
+def _input(places: _Places, home: str, uri: str, word: str, largest: int) -> Picture | None:
+    return _picture(lambda: places.of_input(home, uri), largest, word, "", "")
 
 
-def _result(places: _Places, row: pd.Series) -> Picture | None:
+def _result(places: _Places, row: pd.Series, several: bool) -> Picture | None:
     time = "warm-up" if not row["clean"] else seconds(row["stylize_s"])
-    caption = f"{time}, SSIM {score(row['ssim'])}"
-    return _picture(lambda: places.of_result(row), side(row["resolution_px"]), caption)
+    on = f", {row['setup']}" if several else ""
+    caption = f"{time}, SSIM {score(row['ssim'])}{on}"
+    return _picture(lambda: places.of_result(row), None, row["name"], caption, side(row["resolution_px"]))
 
 
-def _picture(find: Callable[[], Location | None], title: str, caption: str) -> Picture | None:
-    look = partial(images.refuse_too_large, long_side_px=None, max_pixels=images.MAX_PIXELS)
+def _picture(
+    find: Callable[[], Location | None], long_side_px: int | None, title: str, caption: str, size: str
+) -> Picture | None:
     try:
         where = find()
         if where is None:
             return None
-        pixels = images.decode(read_bytes(where, look)).pixels
+        pixels = _pixels(where, long_side_px)
     except CannotContinueError:
         raise
     except (StylizeError, OSError):
         return None
+    height, width = pixels.shape[:2]
     picture = Image.fromarray(pixels)
     picture.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX), Image.Resampling.LANCZOS)
-    data = images.encode(np.asarray(picture), "jpg", QUALITY)
-    text = base64.b64encode(data).decode()
-    return Picture(title, caption, f"data:image/jpeg;base64,{text}", *picture.size)
+    text = base64.b64encode(images.encode(np.asarray(picture), "jpg", QUALITY)).decode()
+    file = f"{hashlib.sha256(f'{where} {width}x{height}'.encode()).hexdigest()[:16]}.jpg"
+    return Picture(
+        title, caption, f"data:image/jpeg;base64,{text}", *picture.size, file,
+        # Encoded anew: what a photo's file says beside its colours, such as where it was taken, is not published.
+        lambda: images.encode(_pixels(where, long_side_px), "jpg", FULL_QUALITY), (width, height), size,
+    )  # fmt: skip
+
+
+def _pixels(where: Location, long_side_px: int | None) -> images.Pixels:
+    look = partial(images.refuse_too_large, long_side_px=None, max_pixels=images.MAX_PIXELS)
+    return images.decode(read_bytes(where, look), long_side_px=long_side_px).pixels

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow.compute as pc
 
+from stylize.report.names import distinct
 from stylize.results.parts import held, iter_part
 from stylize.results.settings_json import read_settings, read_uris
 
@@ -64,9 +66,10 @@ def artworks(style_uri: Any, style_uris: Any) -> list[str]:
 
 
 def style_names(rows: pd.DataFrame) -> list[str]:
-    """Return file names without suffix for each row's artwork, or its several. rows: with both columns."""
-    both = zip(rows["style_uri"], rows["style_uris"], strict=True)
-    return [" + ".join(Path(uri).stem for uri in artworks(*one)) for one in both]
+    """Return a name for each row's artwork, or its several, that tells it from all others. rows: with both columns."""
+    shown = [artworks(*one) for one in zip(rows["style_uri"], rows["style_uris"], strict=True)]
+    called = distinct(chain.from_iterable(shown))
+    return [" + ".join(called[uri] for uri in uris) for uris in shown]
 
 
 def _flattened(texts: list[str], without: Collection[str]) -> dict[str, dict[str, Any]]:

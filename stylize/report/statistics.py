@@ -1,4 +1,4 @@
-"""What reports conclude with: power laws with confidence intervals, ratios by bootstrap, the Pareto set."""
+"""What reports conclude with: power laws with confidence intervals, medians by bootstrap."""
 
 from __future__ import annotations
 
@@ -11,8 +11,17 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
 Values = Sequence[float] | Numbers
+Codes = Sequence[int] | npt.NDArray[np.int64] | None
 RESAMPLES = 2000
+_MOST_AT_ONCE = 4_000_000
+"""Numbers drawn at once, 32 MB."""
+_MANY = 2000
+"""Of so many, drawing gives what counting does."""
 CONFIDENCE = 0.95
+LEAST_SIZES = 3
+"""A line through two points fits always."""
+NARROW = 0.3
+"""Width of an exponent's interval up to which a fit may be asked of sizes that were not measured."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,14 @@ class PowerLaw:
     high: float
     scale: float
     n: int
+    least: float
+    most: float
+    """Ends of the x that were measured."""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Return whether the exponent is known well enough to go beyond what was measured."""
+        return self.high - self.low <= NARROW
 
     def at(self, x: float) -> float:
         """Return y for an x."""
@@ -41,18 +58,20 @@ class Interval:
 
 
 def power_law(x: Values, y: Values) -> PowerLaw | None:
-    """Fit positive numbers; None for fewer than three of them or of a single x."""
+    """Fit positive numbers; None for fewer than LEAST_SIZES different x."""
     from scipy import stats
 
     a, b = (np.asarray(values, float) for values in (x, y))
     good = (a > 0) & (b > 0) & np.isfinite(a) & np.isfinite(b)
     a, b = np.log(a[good]), np.log(b[good])
-    if len(a) < 3 or np.ptp(a) == 0:
+    if len(np.unique(a)) < LEAST_SIZES:
         return None
     line: Any = stats.linregress(a, b)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(a) - 2) * line.stderr)
     slope = float(line.slope)
-    return PowerLaw(slope, slope - half, slope + half, float(np.exp(line.intercept)), len(a))
+    return PowerLaw(
+        slope, slope - half, slope + half, float(np.exp(line.intercept)), len(a), *np.exp([a.min(), a.max()]).tolist()
+    )
 
 
 def median_ratio(a: Values, b: Values, seed: int = 0) -> Interval:
@@ -63,31 +82,55 @@ def median_ratio(a: Values, b: Values, seed: int = 0) -> Interval:
     above, below = np.asarray(a, float), np.asarray(b, float)
     if not len(above) or not (np.isfinite(above) & np.isfinite(below) & (above > 0) & (below > 0)).all():
         raise ValueError("a ratio needs pairs of positive numbers")
-    return _median(above / below, seed)
+    return median(above / below, seed=seed)
 
 
-def median_difference(a: Values, b: Values, seed: int = 0) -> Interval:
-    """Return the median of a - b over pairs, with its bootstrap interval. Raises ValueError for no pairs."""
-    differences = np.asarray(a, float) - np.asarray(b, float)
-    if not len(differences) or not np.isfinite(differences).all():
-        raise ValueError("a difference needs pairs of numbers")
-    return _median(differences, seed)
+def median(values: Values, subjects: Codes = None, repeats: Codes = None, seed: int = 0) -> Interval:
+    """Return the median with its bootstrap interval.
+
+    subjects, repeats: whole numbers that say which values belong together; both are then drawn anew, as in Owen's
+    pigeonhole bootstrap (2007, section 3), so that an image that was measured three times counts once, and one bad
+    minute of the machine as one repeat. None: each value is a subject of its own. Raises ValueError for no values, or
+    what is no number.
+    """
+    numbers = np.asarray(values, float)
+    if not len(numbers) or not np.isfinite(numbers).all():
+        raise ValueError("a median needs numbers")
+    rows = np.arange(len(numbers)) if subjects is None else np.unique(subjects, return_inverse=True)[1]
+    columns = np.zeros(len(numbers), int) if repeats is None else np.unique(repeats, return_inverse=True)[1]
+    table = np.full((rows.max() + 1, columns.max() + 1), np.nan)
+    table[rows, columns] = numbers
+    if table.shape[1] == 1 and len(table) > _MANY:
+        return _by_rank(numbers)
+    rng, found = np.random.default_rng(seed), []
+    at_once = max(1, _MOST_AT_ONCE // table.size)
+    for start in range(0, RESAMPLES, at_once):
+        some = min(at_once, RESAMPLES - start)
+        drawn = table[rng.integers(0, len(table), (some, len(table)))]
+        turns = rng.integers(0, table.shape[1], (some, 1, table.shape[1]))
+        drawn = np.take_along_axis(drawn, np.broadcast_to(turns, drawn.shape), axis=2)
+        found.append(_medians(drawn.reshape(some, -1)))
+    medians = np.concatenate(found)
+    low, high = np.nanquantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    middle = float(np.median(numbers))
+    return Interval(middle, min(float(low), middle), max(float(high), middle))
 
 
-def _median(values: Numbers, seed: int) -> Interval:
-    rng = np.random.default_rng(seed)
-    picks = rng.integers(0, len(values), (RESAMPLES, len(values)))
-    medians = np.median(values[picks], axis=1)
-    low, high = np.quantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Interval(float(np.median(values)), float(low), float(high))
+def _by_rank(numbers: Numbers) -> Interval:
+    """Return the median with the interval that its rank has of many numbers, as their binomial distribution says."""
+    ordered, n = np.sort(numbers), len(numbers)
+    half = 0.98 * np.sqrt(n)
+    low, high = ordered[int(np.floor((n - 1) / 2 - half))], ordered[int(np.ceil((n - 1) / 2 + half))]
+    return Interval(float(np.median(numbers)), float(low), float(high))
 
 
-def pareto(costs: Sequence[Sequence[float]]) -> list[bool]:
-    """Return which points, by costs, no other beats or equals in all and beats in one."""
-    points = np.asarray(costs, float)
-    kept = []
-    for point in points:
-        no_worse = (points <= point).all(axis=1)
-        better = (points < point).any(axis=1)
-        kept.append(not bool((no_worse & better).any()))
-    return kept
+def _medians(drawn: Numbers) -> Numbers:
+    """Return the median of each line, of what is there; NaN for one with nothing."""
+    there = np.isfinite(drawn).sum(axis=1)
+    ordered = np.sort(drawn, axis=1)  # NaN comes last
+    line = np.arange(len(drawn))
+    low, high = (
+        ordered[line, np.maximum(0, (there - 1) // 2)],
+        ordered[line, np.minimum(there // 2, drawn.shape[1] - 1)],
+    )
+    return np.where(there > 0, (low + high) / 2, np.nan)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from stylize.report import analysis, units
 from stylize.report import markdown as md
+from stylize.report.cells import Size
 
 Format = Callable[[Any], str]
 Columns = dict[str, tuple[str, Format]]
@@ -53,6 +54,9 @@ _COST: Columns = {
     "stylize_p50_s": ("stylize p50", units.seconds),
     "stylize_p95_s": ("stylize p95", units.seconds),
     "total_p50_s": ("whole p50", units.seconds),
+    "stable": ("times", units.text),
+    "whole_bytes": ("the whole worker", units.size),
+    "scoring_bytes": ("scoring adds", units.size),
     "memory_p50_bytes": ("one more image", units.size),
     "memory_p95_bytes": ("its p95", units.size),
     "model_bytes": ("the model", units.size),
@@ -65,44 +69,39 @@ _QUALITY: Columns = {
 }
 
 
-def all_tables(rows: pd.DataFrame) -> list[Table]:
-    """Return every table that the rows can fill, in the order a report shows them."""
-    measured = analysis.measures(rows)
-    side_px = analysis.main_resolution(rows)
-    same = rows["resolution_px"].isna() if side_px is None else rows["resolution_px"] == side_px
+def across(rows: pd.DataFrame) -> list[Table]:
+    """Return the tables over all sizes that the rows can fill, in the order a report shows them."""
     listed = [
-        _measures(measured),
-        _tradeoff(measured, side_px),
         _growth(analysis.growth(rows)),
         _precisions(analysis.precisions(rows)),
         _workers(analysis.scaling(rows)),
-        _stages(analysis.stages(rows)),
-        *_breakdowns(rows[same], f" at {units.side(side_px)}"),
         _failures(analysis.failures(rows)),
     ]
     return [table for table in listed if table.rows]
 
 
-def _measures(frame: pd.DataFrame) -> Table:
+def at_size(size: Size) -> list[Table]:
+    """Return the tables of one size that its rows can fill."""
+    at = f" at {size.side}"
+    listed = [_measures(size, at), _stages(analysis.stages(size.rows), at), *_breakdowns(size.rows, at)]
+    return [table for table in listed if table.rows]
+
+
+def _measures(size: Size, at: str) -> Table:
     note = (
-        "p50 and p95 leave warm-up images out; n is how many images count. one more image: memory at its peak above "
-        "what the worker held before. the model: what loading it took. whole: from reading to writing, waits "
-        "included. In throughput mode an image's neighbours are in its time and memory, too."
+        "p50 and p95 leave warm-up images out; n is how many images count. times: whether they can be relied on. whole "
+        "p50: from reading to writing, waits included. the whole worker: all that its process held at its highest, "
+        "libraries and weights included, without scoring, which adds what the next column says; on a card, what the "
+        "allocator held. one more image: the peak above what the worker held before. the model: what loading it took. "
+        "In throughput mode an image's neighbours are in its time and memory, too. best: no other is clearly better in "
+        "time, SSIM or style distance and as good in the rest."
     )
-    return _table("measures", "All measurements", note, frame, _WHAT | _COST | _QUALITY)
-
-
-def _tradeoff(measured: pd.DataFrame, side_px: Any) -> Table:
-    note = "Best marks what nothing else beats in time, SSIM and style distance together (the Pareto set)."
-    columns: Columns = {
-        "pareto": ("best", lambda yes: "best" if yes else ""),
-        "n": ("n", units.count),
-        "stylize_p50_s": ("stylize p50", units.seconds),
-        "stylize_p95_s": ("p95", units.seconds),
-    }
-    frame = analysis.tradeoff(measured, side_px).sort_values("stylize_p50_s")
-    title = f"Speed, structure and style at {units.side(side_px)}"
-    return _table("tradeoff", title, note, frame, _WHAT | columns | _QUALITY)
+    columns_of_marks = ["setup", "method", "precision", "best"]
+    found = [size.tradeoff(machine)[columns_of_marks] for machine in size.machines]
+    marks = pd.concat([pd.DataFrame(columns=columns_of_marks, dtype=object), *found])
+    frame = analysis.measures(size.rows).merge(marks, how="left", on=["setup", "method", "precision"])
+    columns: Columns = {"best": ("best", lambda yes: "best" if yes is True else "")}
+    return _table("measures", f"All measurements{at}", note, frame, _WHAT | columns | _COST | _QUALITY)
 
 
 def _precisions(frame: pd.DataFrame) -> Table:
@@ -138,10 +137,10 @@ def _workers(frame: pd.DataFrame) -> Table:
     return _table("workers", "Scaling over workers", note, frame, _WHAT | columns)
 
 
-def _stages(frame: pd.DataFrame) -> Table:
+def _stages(frame: pd.DataFrame, at: str) -> Table:
     note = "Medians. style is the encoding of a new artwork; a dash where it was kept."
     stages: Columns = {name: (name.removesuffix("_s"), units.seconds) for name in analysis.STAGES}
-    return _table("stages", "Where the time goes", note, frame, _WHAT | stages | {"n": ("n", units.count)})
+    return _table("stages", f"Where the time goes{at}", note, frame, _WHAT | stages | {"n": ("n", units.count)})
 
 
 def _failures(frame: pd.DataFrame) -> Table:
@@ -173,6 +172,7 @@ def _breakdown(rows: pd.DataFrame, column: str, title: str, word: str) -> Table:
 def _growth(frame: pd.DataFrame) -> Table:
     columns = {name: _WHAT[name] for name in ("setup", "method", "precision")} | {
         "n": ("n", units.count),
+        "sizes": ("sizes", units.count),
         "least_megapixels": ("from MP", units.digits),
         "most_megapixels": ("to MP", units.digits),
     }
@@ -184,8 +184,9 @@ def _growth(frame: pd.DataFrame) -> Table:
             f"{name}_at_1_mp": (f"{name} at 1 MP", unit),
         }
     note = (
-        "Fits of time and memory = a x megapixels ^ exponent, least squares on logarithms; low and high are the "
-        "exponent's 95 % interval (Student's t). 1 is in proportion to pixels."
+        "Fits of time and memory = a x megapixels ^ exponent, least squares on the logarithms of each size's medians; "
+        "low and high are the exponent's 95 % interval (Student's t). 1 is in proportion to pixels. Fewer than three "
+        "sizes have no fit."
     )
     return _table("growth", "Growth with megapixels", note, frame, columns)
 
@@ -207,7 +208,7 @@ def _table(name: str, title: str, note: str, frame: pd.DataFrame, columns: Colum
 
 
 def _tells(key: str, values: pd.Series) -> bool:
-    if key in ("setup", "workers", "scaling"):
+    if key in ("setup", "workers", "scaling", "resolution_px"):
         return bool(values.nunique(dropna=False) > 1)
     if key == "not_ok":
         return bool((values > 0).any())

@@ -33,7 +33,7 @@ def test_a_run_of_the_main_job_becomes_a_report(out: Path, tmp_path: Path, capsy
     assert text.count("data:image/jpeg") >= 8
 
 
-@pytest.mark.parametrize("name", ["index.html", "summary.md", "plots/mine.svg"])
+@pytest.mark.parametrize("name", ["index.html", "summary.md", "plots/mine.svg", "pictures/mine.jpg"])
 def test_only_a_report_is_replaced(out: Path, tmp_path: Path, name: str) -> None:
     mine = tmp_path / "site" / name
     mine.parent.mkdir(parents=True)
@@ -44,16 +44,18 @@ def test_only_a_report_is_replaced(out: Path, tmp_path: Path, name: str) -> None
     assert [path for path in (tmp_path / "site").rglob("*") if path.is_file()] == [mine]
 
 
-def test_plots_are_not_replaced_through_a_link(out: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["plots", "pictures"])
+def test_nothing_is_replaced_through_a_link(out: Path, tmp_path: Path, folder: str) -> None:
     (mine := tmp_path / "mine").mkdir()
     (mine / "old.svg").write_text("mine")
+    (mine / "old.jpg").write_text("mine")
     assert main([str(out), "--out", str(tmp_path / "report")]) == 0
-    plots = tmp_path / "report" / "plots"
-    plots.rename(tmp_path / "plots")
-    plots.symlink_to(mine)
-    with pytest.raises(UsageError, match="plots is a link"):
+    inner = tmp_path / "report" / folder
+    inner.rename(tmp_path / folder)
+    inner.symlink_to(mine)
+    with pytest.raises(UsageError, match=f"{folder} is a link"):
         main([str(out), "--out", str(tmp_path / "report")])
-    assert [path.name for path in mine.iterdir()] == ["old.svg"]
+    assert sorted(path.name for path in mine.iterdir()) == ["old.jpg", "old.svg"]
 
 
 def test_a_report_takes_an_older_ones_place(out: Path, tmp_path: Path) -> None:
@@ -126,14 +128,48 @@ def test_compare_prints_a_verdict_and_its_exit_status_says_it_too(
     assert main(["--compare", str(a), str(b)]) == 3
     assert "stylize time" in (told := capsys.readouterr().out)
     assert told.splitlines()[-1] == "verdict: worse"
-    assert main(["--compare", str(b), str(a), "--out", str(tmp_path / "c")]) == 0
-    assert capsys.readouterr().out == (tmp_path / "c" / "compare.txt").read_text()
+    assert main(["--compare", str(b), str(a), "--out", str(tmp_path / "c")]) == 5
+    assert (told := capsys.readouterr().out).splitlines()[-1] == "verdict: better"
+    assert told == (tmp_path / "c" / "compare.txt").read_text()
     assert main(["--compare", str(a), str(b / "rows"), "--tolerance", "0.99"]) == 3  # twice as slow is beyond that, too
+
+
+def test_the_same_and_what_noise_hides_have_exit_statuses_of_their_own(tmp_path: Path) -> None:
+    a = written(tmp_path / "a", [row(n) for n in range(10)])
+    c = written(tmp_path / "c", [row(n, stylize_s=0.1 * (0.5 + n % 3)) for n in range(10)])
+    assert main(["--compare", str(a), str(a)]) == 0
+    assert main(["--compare", str(a), str(c)]) == 4
+
+
+def test_the_best_is_picked_within_limits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    held = {"host_peak_rss_bytes": 900_000_000}
+    made = [row(n, gram_distance=2.0, **held) for n in range(6)]
+    made += [
+        row(10 + n, content_uri=f"/photos/day/{n}.jpg", stylizer="slow", stylize_s=3.0, gram_distance=1.0, **held)
+        for n in range(6)
+    ]
+    out = str(written(tmp_path / "out", made))
+    assert main([out, "--pick", "style"]) == 0
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == "by style distance, at any size:"
+    assert second == "  slow fp32, 512 px: style distance 1, p95 3 s, whole worker 900 MB (n = 6)  best"
+    assert third.startswith("  compact fp32, 512 px: style distance 2, p95 100 ms")
+    assert main([out, "--pick", "style", "--at", "512", "--within-gb", "1", "--within-s", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith("  best")
+    assert main([out, "--pick", "style", "--within-gb", "0.5"]) == 3
+    assert (
+        capsys.readouterr().out
+        == "nothing measured by style distance at any size, within 500 MB for the whole worker\n"
+    )
+    assert main([out, "--pick", "votes"]) == 3
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["OUT", "--pick", "style", "--at", "77"], "--at 77: nothing was measured at that size; there are 512"),
+        (["OUT", "--pick", "style", "--within-s", "nan"], "--within-s: give a number above 0"),
+        (["--pick", "style"], "give the folder of a run"),
         ([], "give the folder of a run"),
         (["OUT"], "--out REPORT says where"),
         (["/nowhere", "--out", "r"], "holds no rows folder"),

@@ -32,6 +32,13 @@ def test_growth_finds_the_exponents_of_time_and_memory() -> None:
     assert line["memory_at_1_mp"] == pytest.approx(2e8, rel=1e-4)
 
 
+def test_two_sizes_have_no_fit_however_many_pictures_they_have() -> None:
+    made = [of_sweep(n, "m", "fp32", px) for n, px in enumerate([300, 300, 300, 1200, 1200, 1200])]
+    (line,) = analysis.growth(rows(made)).to_dict("records")
+    assert line["sizes"] == 2
+    assert np.isnan(line["time_exponent"])
+
+
 def test_growth_says_nothing_of_a_single_size() -> None:
     assert analysis.growth(rows([row(n) for n in range(5)])).empty
 
@@ -86,17 +93,6 @@ def test_thirds_are_of_photos_not_of_rows() -> None:
     assert analysis.thirds(rows([row(1), row(2)]), "content_edge_density").isna().all()
 
 
-def test_the_pareto_set_is_of_time_structure_and_style_and_the_floor_wins_nothing() -> None:
-    made = [
-        row(1, stylizer="fast", stylize_s=0.01, ssim=0.3, gram_distance=9.0),
-        row(2, stylizer="near", stylize_s=1.0, ssim=0.3, gram_distance=1.0),
-        row(3, stylizer="poor", stylize_s=1.1, ssim=0.2, gram_distance=2.0),
-        row(4, stylizer="identity", stylize_s=1e-6, ssim=1.0, gram_distance=20.0),
-    ]
-    found = analysis.tradeoff(analysis.measures(rows(made)), 512).set_index("method")["pareto"]
-    assert found.to_dict() == {"fast": True, "near": True, "poor": False}
-
-
 def test_the_main_resolution_is_where_most_methods_meet() -> None:
     made = [of_sweep(1, "a", "fp32", 256), of_sweep(2, "a", "fp32", 768), of_sweep(3, "b", "fp32", 768)]
     assert analysis.main_resolution(rows(made)) == 768
@@ -122,4 +118,4 @@ def test_nothing_is_made_of_rows_that_all_failed() -> None:
     assert analysis.precisions(made).empty
     measured = analysis.measures(made)
     assert pd.isna(measured["stylize_p50_s"]).all()
-    assert analysis.tradeoff(measured, 512).empty
+    assert analysis.cells(made) == ({}, {})

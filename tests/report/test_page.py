@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import pytest
+from PIL import Image
 
-from stylize import images
-from stylize.report import claims, page, pictures
+from stylize.report import pick
+from stylize.report.cells import by_size
 from stylize.report.frame import load
-from tests.support.made_rows import of_sweep, written
-from tests.support.samples import picture
-
-EVIL = '"><script>document.title="owned"</script><img src=x onerror=document.title="owned">$x_'
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report on a run whose names are all hostile, of two methods, three sizes, two workers, with pictures."""
-    folder = tmp_path_factory.mktemp("report")
-    paths = [folder / "out" / "images" / f"{name}.jpg" for name in ("photo", "result")]
-    paths[0].parent.mkdir(parents=True)
-    for seed, path in enumerate(paths):
-        path.write_bytes(images.encode(picture(seed, 300, 200), "jpg", 90))
-    made = []
-    for number, (method, precision, px, workers) in enumerate(
-        (method, precision, px, workers)
-        for method in (EVIL, "compact") for precision in ("fp32", "bf16") for px in (300, 600, 1200)
-        for workers in (1, 2) for _ in range(3)
-    ):  # fmt: skip
-        made.append(of_sweep(
-            number, method, precision, px, workers, content_type=f"day{number % 3}{EVIL}", content_uri=str(paths[0]),
-            style_uri=f"/gone/{EVIL.replace('/', '')}.jpg", output_uri=str(paths[1]), ssim=0.3 + number / 1000,
-            gram_distance=5.0 + number, measure_mode="throughput",
-        ))  # fmt: skip
-    made.append(of_sweep(999, EVIL, "fp32", 2400, status="oom", error=f"no room {EVIL}", stylize_s=None))
-    out = written(folder / "out", made, title=f"Title {EVIL}", command="python -m jobs.benchmark x", environment={})
-    rows = load([out])
-    found = page.build(rows, [out], title=f"Title {EVIL}", claims=claims.check(rows), most_pictures=20)
-    page.write(found, folder / "made")
-    return folder / "made"
+from tests.support.made_rows import EVIL
 
 
 @pytest.fixture
@@ -79,18 +53,19 @@ def test_names_cannot_inject_markup(opened: Any) -> None:
 
 def test_every_picture_and_plot_loads(opened: Any) -> None:
     tab = opened()
-    widths = tab.evaluate("[...document.images].map((image) => image.complete ? image.naturalWidth : 0)")
+    small = "[...document.querySelectorAll('img:not(.full)')]"
+    widths = tab.evaluate(small + ".map((image) => image.complete ? image.naturalWidth : 0)")
     assert len(widths) > 10
     assert all(width > 0 for width in widths)
-    assert tab.locator(".plot").count() == 5
+    assert tab.locator(".plot").count() == 2 + 3 * 3
 
 
 def test_a_click_sorts_by_number_and_back_and_what_was_not_measured_stays_last(opened: Any) -> None:
     tab = opened()
-    heads = tab.locator("#measures th")
+    heads = tab.locator("#at-600-measures-table th")
     names = heads.all_inner_texts()
     column = names.index("stylize p50")
-    cells = f"#measures tbody tr td:nth-child({column + 1})"
+    cells = f"#at-600-measures-table tbody tr td:nth-child({column + 1})"
 
     def values() -> list[str]:
         found: list[str] = tab.evaluate(f"[...document.querySelectorAll({cells!r})].map((cell) => cell.dataset.sort)")
@@ -109,10 +84,10 @@ def test_a_click_sorts_by_number_and_back_and_what_was_not_measured_stays_last(o
 
 def test_a_click_enlarges_a_picture_and_escape_closes_it(opened: Any) -> None:
     tab = opened(viewport={"width": 1200, "height": 800})
-    picture = tab.locator(".line figure").nth(3)
-    small = picture.locator("img").bounding_box()["width"]
+    picture = tab.locator("figure.picture:visible").nth(3)
+    small = picture.locator("img").first.bounding_box()["width"]
     picture.locator("a.open").click()
-    assert picture.locator("img").bounding_box()["width"] > 3 * small
+    assert picture.locator("img").first.bounding_box()["width"] > 3 * small
     tab.keyboard.press("ArrowRight")
     assert tab.locator(".zoom:target").get_attribute("id") != picture.get_attribute("id")
     tab.keyboard.press("Escape")
@@ -121,20 +96,103 @@ def test_a_click_enlarges_a_picture_and_escape_closes_it(opened: Any) -> None:
 
 def test_without_scripts_it_reads_the_same_and_pictures_still_enlarge(opened: Any) -> None:
     tab = opened(java_script_enabled=False, viewport={"width": 1200, "height": 800})
-    assert tab.locator("#measures tbody tr").count() > 10
-    assert tab.locator("#measures th button").count() == 0
-    picture = tab.locator(".line figure").nth(3)
-    small = picture.locator("img").bounding_box()["width"]
+    assert tab.locator("section.size:visible").count() == 3
+    assert tab.locator("#pick-table tbody tr:visible").count() == 12
+    assert tab.locator("#size-control, #pick form").all_inner_texts() == [""]
+    assert tab.locator("#at-600-measures-table tbody tr").count() == 9
+    assert tab.locator("th button").count() == 0
+    picture = tab.locator("figure.picture:visible").nth(3)
+    small = picture.locator("img").first.bounding_box()["width"]
     picture.locator("a.open").click()
-    assert picture.locator("img").bounding_box()["width"] > 3 * small
+    assert picture.locator("img").first.bounding_box()["width"] > 3 * small
     picture.locator("a.close").click()
-    assert picture.locator("img").bounding_box()["width"] == small
+    assert picture.locator("img").first.bounding_box()["width"] == small
 
 
-def test_on_a_phone_the_page_is_no_wider_than_the_screen(opened: Any) -> None:
-    tab = opened(viewport={"width": 360, "height": 740}, device_scale_factor=2)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+@pytest.mark.parametrize("width", [360, 420])
+def test_on_a_phone_the_page_is_no_wider_than_the_screen(opened: Any, width: int) -> None:
+    tab = opened(viewport={"width": width, "height": 740}, device_scale_factor=2)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert tab.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= 14
+
+
+def test_on_a_phone_a_plots_letters_are_as_large_as_small_print(opened: Any, report: Path) -> None:
+    tab = opened(viewport={"width": 420, "height": 740})
+    for box, name in zip(
+        tab.locator(".plot:visible img").all(), ("tradeoff-600", "stages-600", "workers-600"), strict=False
+    ):
+        points = float(re.search(r'width="([\d.]+)pt"', (report / "plots" / f"{name}.svg").read_text())[1])  # type: ignore[index]
+        assert 8 * box.bounding_box()["width"] / points >= 9  # labels have 8 points, the least of all
+
+
+def test_a_click_shows_one_size_or_all_of_them(opened: Any) -> None:
+    tab = opened(viewport={"width": 1200, "height": 800})
+    shown = tab.locator("section.size:visible h2")
+    assert shown.all_inner_texts() == ["At 600 px"]
+    assert set(tab.locator("figure.picture:visible[data-side]").evaluate_all("f => f.map(o => o.dataset.side)")) == {
+        "600 px"
+    }
+    tab.locator("#size-control label", has_text="1200 px").click()
+    assert shown.all_inner_texts() == ["At 1200 px"]
+    assert set(tab.locator("figure.picture:visible[data-side]").evaluate_all("f => f.map(o => o.dataset.side)")) == {
+        "1200 px"
+    }
+    tab.keyboard.press("ArrowRight")  # the control is a group of radio buttons, for the keyboard, too
+    assert tab.locator("section.size:visible").count() == 3
+    tab.locator("nav a.to-size", has_text="300 px").click()
+    tab.locator("#size-control label", has_text="1200 px").click()
+    tab.locator("nav a.to-size", has_text="300 px").click()
+    assert shown.all_inner_texts() == ["At 300 px"]
+
+
+def test_the_question_is_answered_within_limits(opened: Any) -> None:
+    tab = opened(viewport={"width": 1200, "height": 800})
+    answer, lines = tab.locator("#pick-answer"), tab.locator("#pick-table tbody tr:visible")
+    assert lines.count() == 4
+    tab.locator("#pick-by").select_option("time")
+    assert answer.inner_text().startswith("No difference seen between ")
+    tab.locator("#pick-side").select_option("")
+    assert lines.count() == 12
+    # 300 px take 6 ms and 600 px 24 ms.
+    tab.locator("#pick-time").fill("0.01")
+    assert set(lines.locator("td:nth-child(2)").all_inner_texts()) == {"300 px"}
+    tab.locator("#pick-time").fill("0.000001")
+    assert (answer.inner_text(), lines.count()) == ("Nothing measured is within these limits.", 0)
+    tab.locator("#pick-time").fill("")
+    tab.locator("#pick-memory").fill("0.45")
+    assert set(lines.locator("td:nth-child(2)").all_inner_texts()) == {"300 px", "600 px"}
+
+
+def test_what_the_page_answers_is_what_the_command_answers(opened: Any, report: Path) -> None:
+    rows = load([report.parent / "out"])
+    choice = pick.choice(rows, by_size(rows))
+    tab = opened()
+    for by in choice.criteria:
+        for side in (*choice.sides, ""):
+            tab.locator("#pick-side").select_option(side)
+            tab.locator("#pick-by").select_option(by)
+            told = tab.locator("#pick-table tbody tr:visible").evaluate_all(
+                "rows => rows.map(row => [row.cells[0].textContent, row.dataset.side, row.lastChild.textContent])"
+            )
+            px = int(side.split()[0]) if side else None
+            found = [[one.name, one.side, mark] for one, mark in pick.ranked(choice.options, pick.Wanted(px), by)]
+            assert sorted(told) == sorted(found)
+            assert [one[2] for one in told] == [one[2] for one in found]
+
+
+def test_an_enlarged_picture_is_the_file_at_full_size_and_without_it_the_small_one(
+    browser: Any, report: Path, tmp_path: Path
+) -> None:
+    shutil.copy(report / "index.html", tmp_path)
+    for folder, full_px in ((report, 900), (tmp_path, 0)):
+        tab = browser.new_page(viewport={"width": 1200, "height": 800})
+        tab.goto((folder / "index.html").as_uri())
+        picture = tab.locator("figure.picture:visible").nth(3)
+        picture.locator("a.open").click()
+        tab.wait_for_function(f"document.querySelector(':target img.full').naturalWidth === {full_px}")
+        assert picture.locator("img").first.bounding_box()["width"] > 800
+        assert "900 x 600 px" in picture.inner_text()
+        tab.close()
 
 
 def lightness(tab: Any, what: str) -> float:
@@ -149,65 +207,18 @@ def test_dark_mode_is_light_on_dark(opened: Any) -> None:
     assert lightness(tab, "backgroundColor") - lightness(tab, "color") > 150
 
 
+def test_in_dark_mode_a_plots_letters_are_light_and_in_light_mode_dark(opened: Any) -> None:
+    for scheme in ("dark", "light"):
+        tab = opened(color_scheme=scheme, viewport={"width": 900, "height": 800})
+        shot = Image.open(io.BytesIO(tab.locator(".plot:visible img").first.screenshot())).convert("L")
+        levels = np.asarray(shot)
+        paper, ink = np.median(levels), levels.max() if scheme == "dark" else levels.min()
+        assert (paper < 60 and ink > 200) if scheme == "dark" else (paper > 200 and ink < 60)
+
+
 def test_in_print_it_is_dark_on_white_with_no_navigation(opened: Any) -> None:
     tab = opened(color_scheme="dark")
     tab.emulate_media(media="print")
     assert lightness(tab, "backgroundColor") - lightness(tab, "color") > 200
     assert not tab.locator("nav").is_visible()
     assert tab.pdf()[:4] == b"%PDF"
-
-
-def test_the_page_holds_nothing_that_a_terminal_or_a_line_of_text_obeys() -> None:
-    evil = "a\x1b[31m\u202eb\x07"
-    shown = [pictures.Picture(evil, evil, "data:,", 1, 1)]
-    sheet = pictures.Sheet(evil, shown, [(evil, shown)])
-    made = page.html(page.Report(evil, [evil], [evil], [], [], [sheet], [page.Run(evil, [(evil, evil)])]))
-    assert "a\\x1b[31m\\u202eb\\x07" in made
-    assert not set("\x1b\u202e\x07") & set(made)
-
-
-def test_the_folder_holds_all_the_files_and_the_tables_read_back(report: Path) -> None:
-    names = {str(path.relative_to(report)) for path in report.rglob("*") if path.is_file()}
-    plots = {f"plots/{name}.svg" for name in ("time", "memory", "tradeoff", "stages", "workers")}
-    assert names == plots | {"index.html", "summary.md", "tables.parquet"}
-    tables = pd.read_parquet(report / "tables.parquet")
-    assert {"measures", "growth", "precision", "workers", "stages", "failures", "by_content_type"} <= set(
-        tables["table"]
-    )
-    measured = tables[tables["table"] == "measures"]
-    assert measured["stylize_p50_s"].notna().sum() == 24
-    growth = tables[tables["table"] == "growth"]
-    assert growth["memory_exponent"].tolist() == pytest.approx([1] * 4, abs=1e-3)
-
-
-def test_the_markdown_is_free_of_markup_from_names_and_points_at_the_plots(report: Path) -> None:
-    text = (report / "summary.md").read_text()
-    assert "<script>" not in text
-    assert "![" in text
-    assert "(plots/time.svg)" in text
-    for table in text.split("\n\n"):
-        rows = [line for line in table.splitlines() if line.startswith("|")]
-        assert len({line.replace("\\|", "").count("|") for line in rows}) <= 1
-
-
-def test_an_older_reports_plots_are_taken_away(report: Path, tmp_path: Path) -> None:
-    (tmp_path / "plots").mkdir()
-    (tmp_path / "plots" / "time-7.svg").write_text("<svg/>")
-    rows = load([report.parent / "out"])
-    page.write(page.build(rows, [report.parent / "out"], title="t", claims=[], most_pictures=0), tmp_path)
-    assert not (tmp_path / "plots" / "time-7.svg").exists()
-    assert (tmp_path / "plots" / "time.svg").exists()
-
-
-def test_pictures_are_no_more_than_asked(report: Path) -> None:
-    from stylize.report import pictures
-
-    rows = load([report.parent / "out"])
-    sheets = pictures.sheets(rows, 8)
-    assert 0 < sum(len(sheet.inputs) + sum(len(line) for _, line in sheet.lines) for sheet in sheets) <= 8
-    assert pictures.sheets(rows, 0) == []
-
-
-def test_one_result_says_its_time_and_ssim(report: Path) -> None:
-    text = (report / "index.html").read_text()
-    assert "ms, SSIM 0." in text

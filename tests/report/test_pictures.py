@@ -28,11 +28,11 @@ def test_picture_that_its_store_does_not_give_is_left_out_and_a_silent_store_is_
         )
         made = made.assign(home="s3://pictures")
         s3.s3.failing = "b.jpg"
-        (sheet,) = pictures.sheets(made, 20)
-        assert len(sheet.inputs) == 2
-        assert [heading for heading, _ in sheet.lines] == ["compact fp16", "compact fp32"]
+        found = pictures.grid(made, 20)
+        assert found.heads == ["photo", "artwork", "compact fp16", "compact fp32"]
+        assert "not made of these, or not there: compact bf16" in found.left_out
         s3.s3.failing, s3.s3.requests = "/", 0
-        assert pictures.sheets(made, 20) == []
+        assert pictures.grid(made, 20) == pictures.NOTHING
         assert s3.s3.requests < 12
         assert "no pictures: s3://pictures/images/p.jpg could not be read" in caplog.text
 
@@ -48,19 +48,17 @@ def local_out(tmp_path: Path, **uris: str) -> pd.DataFrame:
 
 
 def test_photos_and_artworks_outside_of_out_are_shown_where_they_are_trusted(tmp_path: Path) -> None:
-    (sheet,) = pictures.sheets(local_out(tmp_path), 9)
-    assert (len(sheet.inputs), len(sheet.lines)) == (0, 1)
-    (sheet,) = pictures.sheets(local_out(tmp_path), 9, trusted=True)
-    assert len(sheet.inputs) == 2
-    (sheet,) = pictures.sheets(local_out(tmp_path, content_uri="{}/out/inputs/p.jpg"), 9)
-    assert len(sheet.inputs) == 1
-    (sheet,) = pictures.sheets(local_out(tmp_path, content_uri="s3://elsewhere/p.jpg"), 9, trusted=True)
-    assert len(sheet.inputs) == 1
+    def heads(trusted: bool = False, **uris: str) -> list[str]:
+        return pictures.grid(local_out(tmp_path, **uris), 9, trusted).heads
+
+    assert heads() == ["compact fp32"]
+    assert heads(trusted=True) == ["photo", "artwork", "compact fp32"]
+    assert heads(content_uri="{}/out/inputs/p.jpg") == ["photo", "compact fp32"]
+    assert heads(trusted=True, content_uri="s3://elsewhere/p.jpg") == ["artwork", "compact fp32"]
 
 
 def test_a_result_is_found_where_out_is_now(tmp_path: Path) -> None:
-    (sheet,) = pictures.sheets(local_out(tmp_path, output_uri="/then/images/images/out/images/x.jpg"), 9)
-    assert sheet.lines
+    assert pictures.grid(local_out(tmp_path, output_uri="/then/images/images/out/images/x.jpg"), 9).lines
 
 
 @pytest.mark.parametrize(
@@ -78,15 +76,15 @@ def test_a_picture_that_is_not_below_images_is_not_shown(tmp_path: Path, uri: st
     (here / "folder").symlink_to(tmp_path)
     (here / "loop").symlink_to(here / "loop")
     os.mkfifo(here / "pipe")
-    assert pictures.sheets(made, 9) == []
-    assert pictures.sheets(made, 9, trusted=True) == []
+    assert pictures.grid(made, 9).lines == []
+    assert pictures.grid(made, 9, trusted=True).lines == []
 
 
 def test_images_that_lead_out_of_out_are_not_shown(tmp_path: Path) -> None:
     made = local_out(tmp_path)
     (tmp_path / "out" / "images").rename(tmp_path / "elsewhere")
     (tmp_path / "out" / "images").symlink_to(tmp_path / "elsewhere")
-    assert pictures.sheets(made, 9) == []
+    assert pictures.grid(made, 9).lines == []
 
 
 def test_a_result_in_a_store_is_read_from_out_alone() -> None:
@@ -101,4 +99,52 @@ def test_a_result_in_a_store_is_read_from_out_alone() -> None:
             ("s3://pictures/out/images/../../secret/y.jpg", False),
         ):
             made = rows([row(1, output_uri=uri)]).assign(home="s3://pictures/out")
-            assert bool(pictures.sheets(made, 9)) == shown, uri
+            assert bool(pictures.grid(made, 9).lines) == shown, uri
+
+
+def test_a_picture_at_full_size_is_as_large_as_it_was_made_and_says_nothing_of_where(tmp_path: Path) -> None:
+    made = local_out(tmp_path, output_uri="{}/out/images/large.jpg")
+    carried = images.Carried(exif=_gps())
+    data = images.encode(picture(7, 900, 600), "jpg", 90, carried=carried)
+    (tmp_path / "out" / "images" / "large.jpg").write_bytes(data)
+    assert b"Exif" in data
+    (shown,) = pictures.grid(made, 9).pictures
+    assert (max(shown.width_px, shown.height_px), shown.full_px) == (pictures.LONG_SIDE_PX, (900, 600))
+    assert shown.full is not None
+    full = shown.full()
+    assert images.decode(full).pixels.shape == (600, 900, 3)
+    assert b"Exif" not in full
+
+
+def _gps() -> bytes:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x010E] = "at home"
+    return exif.tobytes()
+
+
+def test_methods_are_beside_each_other_and_sizes_in_one_cell(tmp_path: Path) -> None:
+    results = tmp_path / "out" / "images"
+    results.mkdir(parents=True)
+    made = []
+    for number, (method, px) in enumerate((method, px) for method in ("adain", "compact") for px in (32, 64)):
+        (results / f"{number}.jpg").write_bytes(images.encode(picture(number), "jpg", 90))
+        uris = {"content_uri": "/p/a.jpg", "output_uri": f"{results}/{number}.jpg"}
+        made.append(row(number, stylizer=method, resolution_px=px, **uris))
+    found = pictures.grid(rows(made).assign(home=str(tmp_path / "out")), 20)
+    assert found.heads == ["adain fp32", "compact fp32"]
+    (line,) = found.lines
+    assert [[one.side for one in cell] for cell in line.cells] == [["32 px", "64 px"]] * 2
+
+
+def test_what_is_not_shown_is_said(tmp_path: Path) -> None:
+    results = tmp_path / "out" / "images"
+    results.mkdir(parents=True)
+    for n in range(8):
+        (results / f"{n}.jpg").write_bytes(images.encode(picture(n), "jpg", 90))
+    made = [row(n, content_uri=f"/p/{n}/IMG_0001.jpg", output_uri=f"{results}/{n}.jpg") for n in range(8)]
+    made += [row(9, stylizer="adain", weights_sha256="random", output_uri=f"{results}/1.jpg")]
+    found = pictures.grid(rows(made).assign(home=str(tmp_path / "out")), 5)
+    assert found.left_out == "3 of 8 pairs of photo and artwork are shown; untrained, so nothing to look at: adain"
+    assert len({line.title for line in found.lines}) == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.report.statistics import median_ratio, pareto, power_law
+from stylize.report.statistics import median, median_ratio, power_law
 
 
 def test_an_exact_power_law_is_found() -> None:
@@ -28,7 +28,10 @@ def test_the_interval_holds_the_true_exponent_nineteen_times_in_twenty() -> None
     assert 0.92 < inside / 400 < 0.98
 
 
-@pytest.mark.parametrize(("x", "y"), [([1, 2], [1, 2]), ([1, 1, 1], [1, 2, 3]), ([1, 2, 3], [0, float("nan"), 1])])
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [([1, 2], [1, 2]), ([1, 1, 1], [1, 2, 3]), ([1, 2, 3], [0, float("nan"), 1]), ([1, 1, 2, 2], [1, 1, 2, 2])],
+)
 def test_too_few_numbers_give_no_law(x: list[float], y: list[float]) -> None:
     assert power_law(x, y) is None
 
@@ -51,5 +54,27 @@ def test_a_ratio_of_nothing_is_refused() -> None:
             median_ratio(a, b)
 
 
-def test_the_pareto_set_has_what_nothing_beats() -> None:
-    assert pareto([(1, 5), (2, 2), (3, 3), (5, 1), (2, 2)]) == [True, True, False, True, True]
+def test_a_picture_measured_many_times_counts_once() -> None:
+    rng = np.random.default_rng(0)
+    photos = rng.normal(0, 1, 6)
+    values, subjects, repeats = np.repeat(photos, 50), np.repeat(np.arange(6), 50), np.tile(np.arange(50), 6)
+    once, many, apart = median(photos), median(values, subjects, repeats), median(values)
+    assert many.high - many.low == pytest.approx(once.high - once.low, rel=0.2)
+    assert apart.high - apart.low < (once.high - once.low) / 2
+
+
+def test_a_bad_repeat_widens_the_interval() -> None:
+    subjects, repeats = np.tile(np.arange(10), 3), np.repeat(np.arange(3), 10)
+    values = np.where(repeats == 0, 2.0, 1.0)
+    found = median(values, subjects, repeats)
+    assert (found.low, found.high) == (1, 2)
+
+
+def test_the_interval_of_a_median_holds_it_nineteen_times_in_twenty_for_few_and_many() -> None:
+    rng = np.random.default_rng(3)
+    for n in (20, 3000):
+        inside = 0
+        for _ in range(200):
+            found = median(rng.exponential(1, n))
+            inside += found.low <= np.log(2) <= found.high
+        assert 0.9 < inside / 200 <= 1

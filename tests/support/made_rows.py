@@ -16,6 +16,8 @@ from stylize.results.schema import SCHEMA, Row, to_batch
 from stylize.results.store import RowStore
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+EVIL = '"><script>document.title="owned"</script><img src=x onerror=document.title="owned">$x_'
+"""A name that would do harm where it is taken for markup."""
 
 
 def row(number: int, **changes: Any) -> Row:

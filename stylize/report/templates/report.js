@@ -1,10 +1,16 @@
 "use strict";
-for (const table of document.querySelectorAll("table.sortable")) {
+const all = (what, from = document) => [...from.querySelectorAll(what)];
+const made = (name, properties = {}, ...inside) => {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...inside);
+  return element;
+};
+
+// Tables are sorted by a click on a heading.
+for (const table of all("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = head.textContent;
+    const button = made("button", { type: "button", textContent: head.textContent });
     head.replaceChildren(button);
     button.addEventListener("click", () => {
       const up = head.getAttribute("aria-sort") !== "ascending";
@@ -23,14 +29,110 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+
+// One size at a time, or all of them.
+const blocks = all("section.size");
+const sides = [...new Set(blocks.map((block) => block.dataset.side))];
+const control = document.getElementById("size-control");
+let show = () => {};
+if (sides.length > 1) {
+  const choices = made("fieldset", {}, made("legend", { textContent: "Show" }));
+  const inputs = [...sides, "all sizes"].map((side) => {
+    const input = made("input", { type: "radio", name: "side", value: side });
+    choices.append(made("label", {}, input, " " + side));
+    input.addEventListener("change", () => show(side));
+    return input;
+  });
+  control.append(choices);
+  show = (side) => {
+    for (const part of all("section.size, figure[data-side]"))
+      part.classList.toggle("other-size", side !== "all sizes" && part.dataset.side !== side);
+    inputs.find((input) => input.value === side).checked = true;
+    // A method with no picture at this size takes no room.
+    for (const table of all("table.grid")) {
+      const lines = [...table.rows].filter((row) => row.cells.length > 1);
+      [...table.tHead.rows[0].cells].forEach((head, column) => {
+        const empty = !lines.some((row) => row.cells[column].querySelector("figure:not(.other-size)"));
+        for (const row of lines.concat(table.tHead.rows[0])) row.cells[column].hidden = empty;
+      });
+    }
+  };
+  const first = blocks.find((block) => block.id === control.dataset.first) ?? blocks[0];
+  show(first.dataset.side);
+}
+// A link to something that is not shown now shows it.
+const reveal = () => {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const hidden = target && target.closest(".other-size");
+  if (hidden) {
+    show(hidden.dataset.side);
+    target.scrollIntoView();
+  }
+  if (target && target.matches("details")) target.open = true;
+};
+addEventListener("hashchange", reveal);
+for (const link of all("nav a.to-size"))
+  link.addEventListener("click", () => show(document.querySelector(link.hash).dataset.side));
+reveal();
+
+// Which method: limits and a criterion; what may be said follows from the intervals, as jobs.summarize --pick says it.
+const pick = document.getElementById("pick");
+if (pick) {
+  const criteria = pick.dataset.criteria.split(" ");
+  const words = pick.dataset.words.split("|");
+  const rows = [...document.getElementById("pick-table").tBodies[0].rows];
+  const option = (value, text) => made("option", { value, textContent: text });
+  const side = made("select", { id: "pick-side" }, option("", "any size"), ...sides.map((one) => option(one, one)));
+  const by = made("select", { id: "pick-by" }, ...criteria.map((one, n) => option(one, words[n])));
+  const number = (id) => made("input", { id, type: "number", min: 0, step: "any", placeholder: "any" });
+  const [memory, time] = [number("pick-memory"), number("pick-time")];
+  const answer = made("output", { id: "pick-answer" });
+  const label = (text, input, unit = "") => made("label", {}, text + " ", input, unit);
+  const form = made("form", {}, label("At", side), label("within", memory, " GB"), label("and", time, " s, "),
+    label("best by", by), answer);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  pick.querySelector(".wide").before(form);
+  const value = (row) => Number(row.dataset[by.value]);
+  const behind = (row) => (row.dataset["behind" + by.value[0].toUpperCase() + by.value.slice(1)] ?? "").split(" ");
+  const update = () => {
+    const kept = rows.filter((row) => by.value in row.dataset && (!side.value || row.dataset.side === side.value)
+      && (!memory.value || Number(row.dataset.memory ?? Infinity) <= memory.value * 1e9)
+      && (!time.value || Number(row.dataset.s) <= time.value));
+    const enough = kept.filter((row) => row.dataset.known.split(" ").includes(by.value));
+    const numbers = new Set(enough.map((row) => row.dataset.number));
+    const unbeaten = enough.filter((row) => !behind(row).some((other) => numbers.has(other)));
+    const sign = ["ssim", "votes"].includes(by.value) ? -1 : 1;
+    kept.sort((a, b) => unbeaten.includes(b) - unbeaten.includes(a) || sign * (value(a) - value(b)));
+    for (const row of rows) {
+      row.hidden = !kept.includes(row);
+      const mark = unbeaten.includes(row) ? (unbeaten.length === 1 ? "best" : "no difference seen")
+        : kept.includes(row) && !enough.includes(row) ? "too few" : "";
+      row.querySelector(".mark").textContent = mark;
+      row.classList.toggle("is-best", unbeaten.includes(row));
+    }
+    rows[0].parentNode.append(...kept, ...rows.filter((row) => row.hidden));
+    const names = kept.filter((row) => unbeaten.includes(row))
+      .map((row) => row.cells[0].textContent + (side.value ? "" : " at " + row.dataset.side));
+    answer.textContent = !kept.length ? "Nothing measured is within these limits."
+      : !names.length ? "Too few images to say."
+      : names.length === 1 ? "Best: " + names[0] + "."
+      : "No difference seen between " + names.join(", ") + ".";
+  };
+  form.addEventListener("input", update);
+  const main = blocks.find((block) => block.id === control.dataset.first);
+  if (main) side.value = main.dataset.side;
+  update();
+}
+
+// Enlarged pictures: Escape closes, arrows go to the next one that is shown.
 addEventListener("keydown", (event) => {
   const open = document.querySelector(".zoom:target");
   if (!open) return;
   if (event.key === "Escape") {
     open.querySelector(".close").click();
   } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
-    const all = [...document.querySelectorAll(".zoom")];
-    const next = all[all.indexOf(open) + (event.key === "ArrowRight" ? 1 : -1)];
+    const shown = all(".zoom").filter((one) => !one.closest(".other-size"));
+    const next = shown[shown.indexOf(open) + (event.key === "ArrowRight" ? 1 : -1)];
     if (next) location.replace("#" + next.id);
   }
 });

@@ -1,0 +1,38 @@
+"""What photos and artworks are called in reports: no longer than it takes to tell each from all others."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+
+def distinct(uris: Iterable[str]) -> dict[str, str]:
+    """Return a name for each path or URI: the file's without suffix, where another has the same one as much more of
+    the path as tells them apart.
+
+    `day/IMG_0001` and `night/IMG_0001`, `IMG_0001.jpg` and `IMG_0001.png`.
+    """
+    groups = defaultdict(list)
+    for uri in dict.fromkeys(uris):
+        groups[PurePosixPath(uri).stem].append(uri)
+    named = {uri: name for group in groups.values() for uri, name in zip(group, _apart(group), strict=True)}
+    taken = defaultdict(list)
+    for uri, name in named.items():
+        taken[name].append(uri)
+    return {uri: name if len(taken[name]) == 1 else uri for uri, name in named.items()}
+
+
+def _apart(uris: list[str]) -> list[str]:
+    paths = [PurePosixPath(uri) for uri in uris]
+    if len(paths) == 1:
+        return [paths[0].stem]
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
+        for end in ([path.stem for path in paths], [path.name for path in paths]):
+            names = [
+                "/".join((*path.parts[:-1][max(0, len(path.parts) - depth) :], name))
+                for path, name in zip(paths, end, strict=True)
+            ]
+            if len(set(names)) == len(names):
+                return names
+    return uris

@@ -1,0 +1,63 @@
+"""People's votes in reports: each with the methods and the size of the rows that it was between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from stylize.votes import compare_pairs, rank, read_votes
+from stylize.votes.ranking import LEAST_PICTURES
+
+if TYPE_CHECKING:
+    from stylize.report.pick import Option
+
+LEFT, RIGHT = "left_method", "right_method"
+
+
+def of_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return all votes on results of these rows; their methods are called as reports call them, `side_px` is the size.
+
+    Votes between two sizes, and on rows that are no longer there, are left out. Raises as `read_votes`.
+    """
+    frames = [read_votes(home).to_pandas().assign(home=home) for home in sorted(rows["home"].unique())]
+    votes = pd.concat(frames, ignore_index=True)
+    if votes.empty:
+        return votes.assign(side_px=pd.Series(dtype=float))
+    names = (rows["method"] + " " + rows["precision"]).rename("name")
+    keyed = rows[["home", "task_id"]].assign(name=names, side_px=rows["resolution_px"].fillna(-1))
+    keyed = keyed.drop_duplicates(["home", "task_id"])
+    for side, column in (("left", LEFT), ("right", RIGHT)):
+        of_side = keyed.rename(columns={"task_id": f"{side}_task_id", "name": column, "side_px": f"{side}_px"})
+        votes = votes.drop(columns=column).merge(of_side, on=["home", f"{side}_task_id"])
+    votes = votes[(votes["left_px"] == votes["right_px"]) & (votes[LEFT] != votes[RIGHT])]
+    return votes.assign(side_px=votes["left_px"])
+
+
+def at(votes: pd.DataFrame, side_px: float | None) -> pd.DataFrame:
+    """Return the votes on results of one size; None: photos' own."""
+    return votes[votes["side_px"] == (-1 if side_px is None or pd.isna(side_px) else side_px)]
+
+
+def judge(options: Sequence[Option], start: int, votes: pd.DataFrame, side_px: float | None) -> None:
+    """Put into options of one size how likely people are to prefer each, and which others they clearly prefer.
+
+    start: the number of the first option.
+    """
+    here = at(votes, side_px)
+    if here.empty:
+        return
+    preferred = rank(here).set_index("method")
+    settled = compare_pairs(here).query("settled")
+    clearly = set(zip(settled["better"], settled["other"], strict=True))
+    for option in options:
+        if option.name not in preferred.index:
+            continue
+        line = preferred.loc[option.name]
+        option.values["votes"] = float(line["preferred"])
+        if line["pictures"] >= LEAST_PICTURES:
+            option.known.add("votes")
+        option.behind["votes"] = [
+            number for number, other in enumerate(options, start) if (other.name, option.name) in clearly
+        ]
