@@ -1,7 +1,8 @@
 """`--progress json`: one JSON object a line on standard output, and nothing else there.
 
 event       fields
-progress    time, total, done, kept, failed, images_per_s, left_s, stylize_s, device_peak_bytes, queued, workers
+progress    time, total, done, kept, failed, images_per_s, left_s, stylize_s, device_peak_bytes, device_idle,
+            queued, workers
 note        time, text: a worker that died, what is waited for, ...
 dry_run     time, status (exit status) and what the run would do: left, total, settings, downloads, notes, first, ...
 finished    time, status (exit status), counts (rows by status), images, rows, summary (paths)

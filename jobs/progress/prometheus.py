@@ -40,6 +40,7 @@ METRICS: tuple[Declared, ...] = (
     Declared("stylize_images_per_second", Gauge, "rows a second over the last minute"),
     Declared("stylize_image_seconds", Histogram, "stylize_s of ok rows without warm-up; above 1000 a second a choice"),
     Declared("stylize_device_peak_bytes", Gauge, "most accelerator memory in tensors that an image of this run needed"),
+    Declared("stylize_device_idle_ratio", Gauge, "share of its time that an accelerator waited for images, 0 to 1"),
 )  # fmt: skip
 
 
@@ -72,6 +73,7 @@ class Metrics:
         self._set("stylize_workers_loaded", numbers.workers)
         self._set("stylize_images_per_second", numbers.images_per_s)
         self._set("stylize_device_peak_bytes", numbers.device_peak_bytes)
+        self._set("stylize_device_idle_ratio", numbers.device_idle)
         if self._times:
             histogram = self._made["stylize_image_seconds"]
             for value in evenly(np.concatenate(self._times), OBSERVED).tolist():

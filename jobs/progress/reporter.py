@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # brings Ray, which a tool that only shows a bar does not nee
     from jobs.progress.prometheus import Metrics
 
 LINE_EVERY_S = 10.0
+LEAST_IDLE = 0.05
 EVERY_S = {"bar": 0.1, "json": 5.0}
 """Between two times that a run is shown in these modes."""
 
@@ -128,7 +129,11 @@ class Reporter:
 
     def _rate(self) -> str:
         rate = self.stats.images_per_s()
-        return "starting" if rate is None else f"{rate:.1f} images/s"
+        if rate is None:
+            return "starting"
+        idle = self.stats.device_idle()
+        waits = "" if idle is None or idle < LEAST_IDLE else f", device idle {idle:.0%}"
+        return f"{rate:.1f} images/s{waits}"
 
     def _left(self) -> str:
         left_s = self.stats.left_s()

@@ -18,7 +18,7 @@ RECENT_ROWS = 20
 KEPT_TIMES = 10_000
 """Latest values of `stylize_s` that quantiles are of."""
 
-COLUMNS = ("status", "stylize_s", "warmup", "device_peak_allocated_bytes")
+COLUMNS = ("status", "stylize_s", "warmup", "device_peak_allocated_bytes", "device", "device_wait_s", "style_s")
 BATCHES = 64
 """Looked at together, or what there is when somebody asks."""
 
@@ -40,6 +40,8 @@ class Snapshot:
     left_s: float | None
     stylize_s: dict[str, float | None]
     device_peak_bytes: int | None
+    device_idle: float | None
+    """Share of the time, in [0, 1], that an accelerator had nothing to do; of the latest KEPT_TIMES such rows."""
     queued: int | None
     workers: int | None
 
@@ -65,6 +67,8 @@ class RunStats:
         self._came: deque[tuple[float, int]] = deque()
         self._in_window = 0
         self._recent: Times = np.empty(0)
+        self._waits: Times = np.empty((0, 2))
+        """Seconds that an accelerator waited and worked, of the latest rows."""
 
     def keep(self, status: str, tasks: int = 1) -> None:
         """Count tasks whose row an earlier run left: done, but no part of this run's pace."""
@@ -128,9 +132,16 @@ class RunStats:
             left_s=self.left_s(),
             stylize_s=self._quantiles(),
             device_peak_bytes=self._device_peak_bytes,
+            device_idle=self.device_idle(),
             queued=queued,
             workers=workers,
         )
+
+    def device_idle(self) -> float | None:
+        """Return the share of its time that an accelerator waited for images; None on a CPU, or while unknown."""
+        self._look()
+        waited, worked = self._waits.sum(0)
+        return float(waited / (waited + worked)) if worked else None
 
     def _quantiles(self) -> dict[str, float | None]:
         """Return p50 and p95 of the latest `stylize_s`, in s; None before the first."""
@@ -157,7 +168,8 @@ class RunStats:
     def _look(self) -> None:
         if not self._pending:
             return
-        status, seconds, warmup, peaks = (pa.chunked_array(arrays) for arrays in zip(*self._pending, strict=True))
+        columns = (pa.chunked_array(arrays) for arrays in zip(*self._pending, strict=True))
+        status, seconds, warmup, peaks, device, waits, style = columns
         self._pending.clear()
         for entry in pc.value_counts(status).to_pylist():
             self._statuses[entry["values"]] += entry["counts"]
@@ -167,5 +179,9 @@ class RunStats:
         clean = pc.and_(pc.equal(status, "ok"), pc.invert(pc.fill_null(warmup, False)))
         times = pc.drop_null(pc.filter(seconds, clean)).to_numpy()
         self._recent = np.concatenate([self._recent, times])[-KEPT_TIMES:]
+        on_card = pc.and_(clean, pc.and_(pc.fill_null(pc.not_equal(device, "cpu"), False), pc.is_valid(waits)))
+        worked = pc.add(seconds, pc.fill_null(style, 0.0))
+        both = [pc.filter(one, on_card).to_numpy() for one in (waits, worked)]
+        self._waits = np.concatenate([self._waits, np.stack(both, 1)])[-KEPT_TIMES:]
         if self.observe is not None and len(times):
             self.observe(times)

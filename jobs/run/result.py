@@ -46,6 +46,8 @@ class RunResult:
     """The summary's tables."""
     failures: tuple[Failure, ...] = ()
     """The first ten of the images counted that are not ok."""
+    idle: str | None = None
+    """A sentence on a GPU that waited for images, with what would help; None where it hardly did."""
 
     @property
     def exit_status(self) -> int:
@@ -79,7 +81,7 @@ def summarized(out: OutputDir, run_id: str, counts: dict[str, int], kept_failed:
 
     kept_failed: 16-byte keys of tasks that count, too, although their rows are of earlier runs.
     """
-    from stylize.report import summary
+    from stylize.report import idle, summary
 
     frame = summary.load(out.folder)
     text = summary.markdown(frame, f"Summary of {out.uri.rpartition('/')[2]}")
@@ -87,7 +89,7 @@ def summarized(out: OutputDir, run_id: str, counts: dict[str, int], kept_failed:
         write_atomic(out.folder / "summary.md", text.encode())  # not through a link that somebody left there
     out.publish("summary.md")
     failures = () if set(counts) <= {"ok"} else first_failures(out.folder, run_id, kept_failed)
-    return RunResult(run_id, out.uri, counts, tuple(summary.tables(frame)), failures)
+    return RunResult(run_id, out.uri, counts, tuple(summary.tables(frame)), failures, idle.told(frame))
 
 
 def first_failures(folder: Path, run_id: str, kept_failed: Collection[bytes]) -> tuple[Failure, ...]:

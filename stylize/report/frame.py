@@ -93,6 +93,7 @@ _NUMBERS = (
     "resolution_px", "width_px", "height_px", "workers", "repeat", "threads", "ssim", "content_distance",
     "gram_distance", "moments_distance", "lpips", "content_edge_density", "content_colourfulness",
     "content_entropy_bits", "read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s", "total_s",
+    "device_wait_s",
     "image_host_bytes", "image_device_bytes", "model_host_bytes", "model_device_bytes", "host_peak_rss_bytes",
     "device_peak_reserved_bytes", "scorer_host_bytes", "score_peak_rss_bytes", "cpu_wait_s", "clock_mhz",
 )  # fmt: skip

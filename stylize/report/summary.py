@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from stylize.errors import one_line
+from stylize.report import idle, settings
 from stylize.report import markdown as md
-from stylize.report import settings
 from stylize.report.units import measured
 from stylize.results.read import read_rows
 from stylize.results.schema import SCORED
@@ -18,6 +18,7 @@ from stylize.results.schema import SCORED
 _COLUMNS = [
     "status", "content_type", "style_type", "style_uri", "style_uris", "stylizer", "precision", "stylize_s", "total_s",
     "ssim", "host_peak_rss_bytes", "device_peak_allocated_bytes", "warmup", "width_px", "height_px", "measure_mode",
+    *(name for name in idle.COLUMNS if name not in ("status", "stylize_s", "warmup", "measure_mode")),
 ]  # fmt: skip
 MAX_ROWS = 15
 
@@ -109,6 +110,8 @@ def markdown(frame: pd.DataFrame, heading: str) -> str:
         "with waits; warm-up images are left out of times. Peak memory is the worker process's, weights included.",
         "",
     ]
+    if waited := idle.told(frame):
+        lines += [waited, ""]
     for table in tables(frame):
         lines += [f"## {table.title}", "", *md.table(table.header, table.rows), ""]
     return "\n".join(lines)

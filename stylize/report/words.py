@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from stylize.report import analysis, verdicts
+from stylize.report import analysis, idle, verdicts
 from stylize.report.cells import Machine, Ranking, Size
 from stylize.report.statistics import NARROW
 from stylize.report.units import digits, score, size, times
@@ -33,7 +33,7 @@ def across(rows: pd.DataFrame, sizes: Sequence[Size], all_rows: pd.DataFrame | N
     for setup in setups:
         machines = {size.side: one for size in sizes for one in size.machines if one.setup == setup}
         here = rows[rows["setup"] == setup]
-        lines = [*_disagreements(machines), *_reach(here), *_growth(here)]
+        lines = [*_disagreements(machines), *_reach(here), *_growth(here), *filter(None, [idle.told(here)])]
         said += [f"{setup}: {line}" if len(setups) > 1 else line for line in lines]
     return [*said, *_failed(rows if all_rows is None else all_rows)]
 

@@ -19,7 +19,7 @@ from tests.support.stylizers import EXIT, RAISE
 Event = dict[str, Any]
 NUMBERS = {
     "event", "time", "total", "done", "kept", "failed", "images_per_s", "left_s", "stylize_s", "device_peak_bytes",
-    "queued", "workers",
+    "device_idle", "queued", "workers",
 }  # fmt: skip
 
 

@@ -27,6 +27,13 @@ def test_the_line_says_what_is_done_failed_and_left() -> None:
     assert Reporter(mid_run(), "off").line() == "8 of 10 done (6 before), 1 not ok, 1.0 images/s, 2 s left"
 
 
+def test_a_gpu_that_waits_is_told_and_a_cpu_is_not() -> None:
+    for device, told in (("cuda:0", True), ("cpu", False)):
+        stats = mid_run()
+        stats.add(to_batch([{"status": "ok", "device": device, "stylize_s": 0.1, "device_wait_s": 0.3}]))
+        assert ("images/s, device idle 75%" in Reporter(stats, "off").line()) == told
+
+
 @pytest.mark.parametrize("mode", ["bar", "plain", "json"])
 def test_all_ways_to_show_a_run_say_the_same_numbers(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
     with Reporter(mid_run(), mode):

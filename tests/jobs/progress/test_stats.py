@@ -35,6 +35,16 @@ def test_nothing_is_known_before_the_first_row() -> None:
     ] * 5
 
 
+def test_a_device_is_idle_for_what_it_waited_of_its_time() -> None:
+    stats = RunStats(1000)
+    on_card = {"device": "cuda:0", "stylize_s": 0.1, "device_wait_s": 0.2}
+    stats.add(batch(on_card | {"device_wait_s": None}, on_card | {"warmup": True}, {"device": None, "status": "oom"}))
+    stats.add(batch({"device": "cpu", "stylize_s": 0.1, "device_wait_s": 9.0}))
+    assert stats.snapshot().device_idle is None
+    stats.add(batch(on_card, on_card | {"style_s": 0.1, "device_wait_s": 0.1}))
+    assert stats.snapshot().device_idle == pytest.approx(0.5)
+
+
 def test_failures_are_counted_by_status() -> None:
     stats = RunStats(1000)
     for _ in range(2):
