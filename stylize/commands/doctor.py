@@ -21,7 +21,7 @@ from stylize.errors import StylizeError, message_of, named_message
 from stylize.measure import hardware
 from stylize.terminal import say
 
-LEAST_TORCH = (2, 12)
+LEAST_TORCH = (2, 11)
 SIDE_PX = 256
 PATIENCE_S, LEAST_RUNS = 0.2, 4
 FREE_BYTES = 2 * 2**30

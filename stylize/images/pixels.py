@@ -50,6 +50,9 @@ def resize(pixels: Pixels, width_px: int, height_px: int, box: Box | None = None
     import torch
     from torch.nn.functional import interpolate
 
+    if torch.__version__ < "2.12":  # which was the first with the filter
+        image = Image.fromarray(pixels).resize((width_px, height_px), Image.Resampling.LANCZOS, box)
+        return np.array(image)
     # Pillow's own filter on vectors of 8-bit values: a fifth of its time, and the same to a level or two.
     writable = pixels if pixels.flags.writeable else pixels.copy()
     planes = torch.from_numpy(writable.reshape(height, width, -1)).permute(2, 0, 1)[None]

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch.torch_version import TorchVersion
 
 from stylize.images import Pixels, decode
 from stylize.images.pixels import resize
@@ -71,7 +73,12 @@ def likeness_of_early_scaling(data: bytes, side: int) -> float:
 
 @pytest.mark.parametrize("size", [(3, 5), (50, 33), (199, 201), (640, 481), (900, 700)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_resizing_is_pillows_lanczos(size: tuple[int, int], channels: int) -> None:
+@pytest.mark.parametrize("version", [None, "2.11.1+cpu"])
+def test_resizing_is_pillows_lanczos(
+    size: tuple[int, int], channels: int, version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if version:
+        monkeypatch.setattr(torch, "__version__", TorchVersion(version))
     image = picture(400, 301) if channels == 3 else picture(400, 301).convert("L")
     ours = resize(np.asarray(image), *size)
     theirs = np.asarray(image.resize(size, Image.Resampling.LANCZOS))
