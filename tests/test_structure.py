@@ -37,7 +37,7 @@ JOBS = (
     ("scheduler",),
     ("run",),
     ("sweep", "training"),
-    ("benchmark", "replay", "score", "stylize_folder", "summarize", "train"),
+    ("benchmark", "fid", "replay", "score", "stylize_folder", "summarize", "train"),
     ("demo",),
 )
 

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 import stylize.__main__ as one_image
-from jobs import benchmark, replay, score, stylize_folder, summarize, train
+from jobs import benchmark, fid, replay, score, stylize_folder, summarize, train
 from stylize import cli, stylizers
 from stylize.images.formats import FORMATS_READ
 from stylize.results.schema import COLUMNS
@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "stylize": one_image.main,
     "benchmark": benchmark.main,
     "score": score.main,
+    "fid": fid.main,
     "summarize": summarize.main,
     "replay": replay.main,
     "train": train.main,

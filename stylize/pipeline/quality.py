@@ -57,7 +57,7 @@ class Scorer:
             self._vgg19 = Perceptual(path, self._device)
             self._columns["perceptual_variant"] = f"vgg19 {self._vgg19.sha256}"
         if config.lpips != "none":
-            self._lpips = _lpips(config.lpips).to(self._device)
+            self._lpips = load_lpips(config.lpips).to(self._device)
             self._columns["lpips_variant"] = f"{config.lpips} torchmetrics {importlib.metadata.version('torchmetrics')}"
         # One network's pass at a time: two would share the cores and the memory.
         self._one_pass = threading.Lock()
@@ -116,10 +116,7 @@ class Scorer:
         return row
 
     def _shrunk(self, pixels: Pixels) -> Tensor:
-        """Return (3, H, W) in [0, 1] with a long side of LONG_SIDE_PX at most."""
-        image = Image.fromarray(pixels)
-        image.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX), Image.Resampling.LANCZOS)
-        return to_tensor(np.asarray(image), self._device)
+        return shrunk(pixels, self._device)
 
     def _statistics(self, content: Pixels, sha256: str) -> Statistics:
         """Return a photo's statistics, kept for a while, as it comes by once for every artwork."""
@@ -132,8 +129,18 @@ class Scorer:
         return known
 
 
-def _lpips(backbone: Literal["alex", "vgg", "squeeze"]) -> Any:
-    """Load torchmetrics' LPIPS, whose linear layers ship with it; its backbone is torchvision's."""
+def shrunk(pixels: Pixels, device: torch.device) -> Tensor:
+    """Return (3, H, W) in [0, 1] with a long side of LONG_SIDE_PX at most."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX), Image.Resampling.LANCZOS)
+    return to_tensor(np.asarray(image), device)
+
+
+def load_lpips(backbone: Literal["alex", "vgg", "squeeze"]) -> Any:
+    """Load torchmetrics' LPIPS, whose linear layers ship with it; its backbone is torchvision's.
+
+    Raises WeightsError, or UsageError without torchmetrics.
+    """
     try:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
     except ImportError:

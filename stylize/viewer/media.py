@@ -86,7 +86,10 @@ class Media:
             return None
         with contextlib.suppress(StylizeError, OSError, ValueError):
             if kind == "result":
-                return picture_in(home, uri) if self._table.value("status", row) == "ok" else None
+                if self._table.value("status", row) != "ok":
+                    return None
+                if (own := picture_in(home, uri)) is not None:
+                    return own
             where = locate(uri)
             if isinstance(where, ObjectUri) and (where.scheme, where.bucket) not in self._buckets:
                 return None

@@ -1,0 +1,151 @@
+"""FID and ArtFID of the results of runs, method by method and size by size:
+
+    python -m jobs.fid OUT [OUT ...] --inception torchvision --lpips alex
+
+Beside each method stand the photos unchanged and the artworks themselves, between which every method lies, with the
+number of pictures and the hash of the set: only lines of one set compare. Exit status: 0, 2 for a wrong call.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere
+from stylize import cli, terminal
+from stylize.config import TORCHVISION
+from stylize.errors import UsageError, harmless, one_line
+from stylize.io.files import at_hand, local_path, write_atomic, writing
+from stylize.io.location import locate
+from stylize.io.store_kinds import SCHEMES
+from stylize.report import frame
+from stylize.results.copies import run_folders
+from stylize.results.pictures import picture_in
+from stylize.results.schema import SCORED
+from stylize.terminal import say
+
+if TYPE_CHECKING:  # brings torch
+    from stylize.pipeline.sets import SetScorer, SetScores, Triple
+
+SHOWN_DIGITS = 8
+
+
+def main(argv: Sequence[str]) -> int:
+    """Score sets; returns the exit status."""
+    given = parser().parse_args(argv)
+    if not given.outs:
+        raise UsageError("give the folder of a run: python -m jobs.fid OUT --inception torchvision")
+    with run_folders(given.outs) as runs:
+        rows = frame.load(list(runs), list(runs.values()))
+    rows = rows[rows["ok"] & rows["output_uri"].notna() & (rows["weights_sha256"] != "random")]
+    mixed = rows["style_uris"].notna()
+    if mixed.any():
+        say(f"{mixed.sum()} results of several artworks are left out: there is no artwork that they should look like")
+    groups = list(_groups(rows[~mixed], given))
+    if not groups:
+        raise UsageError("these runs have no results to score")
+    scorer, variant = _scorer(given)
+    scored = [(side, _scored(scorer, name, triples)) for side, name, triples in groups]
+    _tell(scored, variant)
+    if given.out is not None:
+        facts = [{"resolution_px": side} | asdict(scores) for side, scores in scored]
+        with writing(path := local_path(given.out)):
+            write_atomic(path, (json.dumps({"inception": variant, "sets": facts}, indent=1) + "\n").encode())
+    return cli.EXIT_OK
+
+
+def parser() -> cli.Parser:
+    """Return the command line."""
+    parser = cli.Parser(
+        prog="fid",
+        usage="python -m jobs.fid OUT [OUT ...] --inception PATH [options]",
+        description="Compare the results of runs with their artworks as sets: FID, and ArtFID with --lpips.",
+        epilog="Exit status: 0 done, 2 a wrong call, 1 could not go on.",
+    )
+    parser.add_argument("outs", nargs="*", metavar="OUT", help=f"folders of runs; {SCHEMES}, too")
+    parser.add_argument(
+        "--inception", metavar="PATH", default=TORCHVISION,
+        help="Inception v3's weights, torchvision's or art-fid's; `torchvision`: its own (default torchvision)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--lpips", choices=("none", "alex", "vgg", "squeeze"), default="none",
+        help="network of LPIPS, which ArtFID takes; alex is what its authors take (default none)",
+    )  # fmt: skip
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="where the networks run (default cpu)")
+    parser.add_argument("--out", metavar="PATH", help="JSON file for the same numbers, with the sets' whole hashes")
+    parser.add_argument(TRUST, action="store_true", help=TRUST_HELP)
+    return parser
+
+
+def _groups(rows: pd.DataFrame, given: Namespace) -> Iterator[tuple[int | None, str, list[Triple]]]:
+    """Yield the long side asked for, the method's name and where its pictures are, for each method of each size."""
+    from stylize.pipeline.sets import Triple
+
+    for (side, method, precision), part in rows.groupby(["resolution_px", "method", "precision"], dropna=False):
+        triples = []
+        for _, row in part.iterrows():
+            result = None if row["measure_mode"] == SCORED else picture_in(row["home"], row["output_uri"])
+            named = {"photo": row["content_uri"], "artwork": row["style_uri"]}
+            refuse_elsewhere(named | ({} if result else {"result": row["output_uri"]}), row["home"], given.trust_paths)
+            triples.append(
+                Triple(locate(row["content_uri"]), locate(row["style_uri"]), result or locate(row["output_uri"]))
+            )
+        name = method if pd.isna(precision) else f"{method} {precision}"
+        yield None if pd.isna(side) else int(side), harmless(name), triples
+
+
+def _scorer(given: Namespace) -> tuple[SetScorer, str]:
+    """Load what judges. Raises UsageError, WeightsError."""
+    from stylize import devices
+    from stylize.measure.inception import Inception
+    from stylize.pipeline.quality import load_lpips
+    from stylize.pipeline.sets import SetScorer
+
+    device = devices.find(given.device)
+    inception = Inception(None if given.inception == TORCHVISION else at_hand(given.inception), device)
+    lpips = None if given.lpips == "none" else load_lpips(given.lpips).to(device)
+    return SetScorer(inception, lpips, device), inception.variant
+
+
+def _scored(scorer: SetScorer, name: str, triples: list[Triple]) -> SetScores:
+    try:
+        return scorer.score(name, triples)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _tell(scored: list[tuple[int | None, SetScores]], variant: str) -> None:
+    from stylize.pipeline.sets import ARTWORK, LEAST_TO_COMPARE, PHOTO
+
+    grid = terminal.table("size", "pictures of", "n", "set", "FID", "LPIPS", "ArtFID")
+    told: set[tuple[int | None, str]] = set()
+    for side, scores in scored:
+        known, one = (side, scores.sha256) in told, scores.sha256[:SHOWN_DIGITS]
+        told.add((side, scores.sha256))
+        for line in scores.lines:
+            if not (known and line.name in (PHOTO, ARTWORK)):
+                size = "own" if side is None else f"{side} px"
+                numbers: list[Any] = [line.fid, line.lpips, line.art_fid]
+                cells = ["-" if number is None else f"{number:.4g}" for number in numbers]
+                terminal.add_row(grid, size, line.name, str(line.n), one, *cells)
+    terminal.show(grid)
+    say(f"features: {variant}, pictures at 512 px at most")
+    for lost in (lost for _, scores in scored for lost in scores.left_out):
+        say(f"left out: {one_line(lost)}")
+    least = min(scores.lines[0].n for _, scores in scored)
+    if least < LEAST_TO_COMPARE:
+        say(f"n = {least} is too small to compare with other sets or papers: below {LEAST_TO_COMPARE:,} FID falls as n "
+            "grows; hold lines of one set against each other alone")  # fmt: skip
+    if len({sha256 for _, sha256 in told}) > 1:
+        say("the sets differ: only lines with the same set's hash compare")
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "fid"
+    cli.run(main)

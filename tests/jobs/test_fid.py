@@ -1,0 +1,120 @@
+"""FID and ArtFID of runs, with Inception of random weights: what is compared with what, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from jobs.fid import main
+from stylize import images
+from stylize.measure.inception import FILE
+from tests.support.main_job import call, refused
+from tests.support.samples import finished_run, picture
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Torchvision's network, untrained, as its file has it."""
+    from torchvision.models import inception_v3
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / FILE
+    net = inception_v3(weights=None, init_weights=False)
+    for module in net.modules():
+        if isinstance(module, torch.nn.Conv2d):  # else features would shrink to nothing, layer by layer
+            torch.nn.init.kaiming_normal_(module.weight)
+    torch.save(net.state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A run of two photos and two artworks of 96 px."""
+    for number, name in enumerate(("photos/a.png", "photos/b.png", "art/x.png", "art/y.png")):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(images.encode(picture(number, 96, 80), "png", 95))
+    finished_run(tmp_path / "photos", tmp_path / "art", tmp_path / "own", format="png")
+    return tmp_path / "own"
+
+
+def sets(out: Path, weights: Path, *more: object) -> list[dict[str, Any]]:
+    told = out.parent / "sets.json"
+    done = call(main, out, "--inception", weights, "--out", told, "--trust-paths", *more)
+    assert done.returncode == 0, done.stderr
+    assert "n = 4 is too small to compare" in done.stdout
+    facts = json.loads(told.read_text())
+    assert facts["inception"].startswith("inception_v3 ")
+    return list(facts["sets"])
+
+
+def test_identity_is_as_far_from_the_artworks_as_the_photos_and_artworks_are_at_none(own: Path, weights: Path) -> None:
+    (scores,) = sets(own, weights)
+    method, photo, artwork = scores["lines"]
+    assert [line["name"] for line in scores["lines"]] == ["identity fp32", "photo unchanged", "artwork itself"]
+    assert method["fid"] == pytest.approx(photo["fid"], rel=1e-6)
+    assert photo["fid"] > 1e-6
+    assert artwork["fid"] == pytest.approx(0, abs=photo["fid"] * 1e-6)
+    assert {line["n"] for line in scores["lines"]} == {4}
+    assert {line["art_fid"] for line in scores["lines"]} == {None}
+    assert len(scores["sha256"]) == 64
+
+
+def test_art_fid_comes_with_lpips(own: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torchmetrics")
+    from torchvision.models import squeezenet1_1
+
+    cache = tmp_path / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.manual_seed(0)
+    torch.save(squeezenet1_1().state_dict(), cache / "squeezenet1_1-b8a52dc0.pth")
+    (scores,) = sets(own, weights, "--lpips", "squeeze")
+    for line in scores["lines"]:
+        assert line["art_fid"] == pytest.approx((1 + line["lpips"]) * (1 + line["fid"]), rel=1e-9)
+    _, photo, artwork = scores["lines"]
+    assert (photo["lpips"], artwork["lpips"] > 0) == (pytest.approx(0, abs=1e-6), True)
+
+
+def test_other_pictures_are_another_set(own: Path, weights: Path) -> None:
+    (before,) = sets(own, weights)
+    first = own.parent / "photos" / "a.png"
+    first.write_bytes(images.encode(picture(50, 96, 80), "png", 95))
+    (after,) = sets(own, weights)
+    assert before["sha256"] != after["sha256"]
+
+
+def test_what_cannot_be_read_is_in_none_of_the_lines_and_is_named(own: Path, weights: Path) -> None:
+    gone = next((own / "images").rglob("*.png"))
+    gone.write_bytes(b"")
+    done = call(main, own, "--inception", weights, "--trust-paths")
+    assert f"left out: {gone}: an empty file" in done.stdout
+    assert "n = 3 is too small" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--inception", "nowhere.pth", "--trust-paths"], "nowhere.pth"),
+        (["--inception", "WEIGHTS"], "--trust-paths"),
+        (["--inception", "WEIGHTS", "--device", "tpu"], "--trust-paths"),
+    ],
+    ids=["missing_weights", "places_outside", "device"],
+)
+def test_wrong_calls_are_refused_in_one_line(own: Path, weights: Path, more: list[str], told: str) -> None:
+    words = [weights if word == "WEIGHTS" else word for word in more]
+    assert told in refused(main, own, *words)
+
+
+def test_weights_that_are_nowhere_are_not_downloaded_here(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stylize import downloads
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "none"))
+    with downloads.forbidden():
+        assert FILE in refused(main, own, "--trust-paths")
