@@ -126,6 +126,8 @@ def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> 
         "content": folder, "styles": folder, "out": folder, "measure_mode": "isolated", "warmup_images": 0,
         "stylizer": settings.get("stylizer") or row["stylizer"],
         "precision": row["precision"] or settings.get("precision", "auto"),
+        # Before there was a choice it was torch.
+        "runtime": row["runtime"] or settings.get("runtime", "torch"),
         "weights": given.weights or then.get("weights"),
         "device": device_of(row),
     }  # fmt: skip

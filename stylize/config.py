@@ -14,6 +14,7 @@ from stylize.naming import check_template
 from stylize.validation import Origins, as_given, validated
 
 Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
+Runtime = Literal["auto", "torch", "onnxruntime", "openvino"]
 """Kinds of devices as torch calls them; AMD's cards are `cuda`, too."""
 LEAST_SHARE = 1e-4
 """Of a CPU or GPU; Ray counts in these."""
@@ -22,7 +23,8 @@ TORCHVISION = "torchvision"
 GROUPS: Groups = {
     "inputs": ("manifest", "pairing", "styles_per_photo", "include", "exclude", "shard", "max_pixels", "truncated"),
     "method": (
-        "stylizer", "weights", "settings", "precision", "device", "seed", "resolution_px", "style_resolution_px",
+        "stylizer", "weights", "settings", "precision", "runtime", "device", "seed", "resolution_px",
+        "style_resolution_px",
     ),
     "output": ("format", "quality", "strip", "layout", "name"),
     "workers": (
@@ -72,6 +74,7 @@ class JobConfig(BaseModel):
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
         "auto", description="number format of the network; auto: the device's fastest that keeps the look of fp32"
     )
+    runtime: Runtime = Field("auto", description="runs feed-forward networks; auto: the fastest for such a processor")
     device: Device = Field(
         "auto", description="where the network runs; auto: the GPU that a worker is given, of any kind, else the CPU"
     )
@@ -268,8 +271,9 @@ class JobConfig(BaseModel):
         names = (
             "stylizer", "precision", "seed", "resolution_px", "style_resolution_px", "format", "quality",
         )  # fmt: skip
-        stripped = {"strip": True} if self.strip else {}  # absent where not: older rows' tasks keep their keys
-        return {name: getattr(self, name) for name in names} | stripped | {"settings": self.settings}
+        added: dict[str, Any] = {"strip": True} if self.strip else {}  # absent where not: older tasks keep their keys
+        added |= {} if self.runtime == "auto" else {"runtime": self.runtime}
+        return {name: getattr(self, name) for name in names} | added | {"settings": self.settings}
 
     def device_name(self) -> str:
         """Return cpu, a kind of accelerator, or `accelerator` for any kind."""

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from stylize import tensor_files
 from stylize.errors import WeightsError
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".model", ".tar", ".ckpt")
+GRAPH_SUFFIX = ".onnx"
+SUFFIXES = (".safetensors", ".pth", ".pt", ".model", ".tar", ".ckpt", GRAPH_SUFFIX)
 """What weights files are called; `.model` and `.pth.tar` are what the published ones use."""
 
 _WRAPPERS = (
@@ -79,7 +80,7 @@ def read(path: Path, expected: str) -> State:
 
     Raises WeightsError naming the file and what was expected.
     """
-    return parse(_bytes_of(path, expected), path, expected)
+    return parse(file_bytes(path, expected), path, expected)
 
 
 def parse(data: bytes, path: Path, expected: str) -> State:
@@ -97,12 +98,13 @@ def parse(data: bytes, path: Path, expected: str) -> State:
 def read_checkpoint(path: Path, expected: str) -> Any:
     """Return all that torch.save put into a file, such as a training's state. Raises WeightsError as `read` does."""
     try:
-        return tensor_files.pickled(_bytes_of(path, expected))
+        return tensor_files.pickled(file_bytes(path, expected))
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}; expected {expected}") from None
 
 
-def _bytes_of(path: Path, expected: str) -> bytes:
+def file_bytes(path: Path, expected: str) -> bytes:
+    """Return a weights file's bytes. Raises WeightsError as `read` does."""
     try:
         facts = path.stat()
         if stat.S_ISDIR(facts.st_mode):

@@ -46,7 +46,7 @@ class ResolvedConfig:
         """
         # fp16 and a GPU's default need a GPU, which the driver's machine may not have; the weights are the same.
         away = self.job.precision == "auto" or (self.job.precision == "fp16" and self.job.device_name() != "cpu")
-        here = {"device": "cpu", "precision": "fp32" if away else self.job.precision}
+        here = {"device": "cpu", "precision": "fp32" if away else self.job.precision, "runtime": "torch"}
         weights_sha256: str | None = load_stylizer(uncompiled(self.job.model_copy(update=here))).weights_sha256
         return weights_sha256
 
@@ -73,6 +73,18 @@ class ResolvedConfig:
         """Raise UsageError for a precision that the method has not, or a device that this machine has not."""
         _check_precision(self.job)
         check_device(self.job)
+        self._check_runtime()
+
+    def _check_runtime(self) -> None:
+        """Raise UsageError for a runtime that the method or device has not, or that is not on this machine."""
+        from stylize.stylizers import check_settings, find
+
+        job = self.job
+        if job.runtime == "auto" or joins_cluster(job.address):
+            return
+        method = find(job.stylizer)
+        device = job.device_name()
+        method.choose_runtime(job.runtime, job.precision, device, check_settings(method, method_settings(job)))
 
     def check_scores(self) -> None:
         """Load what judges the results, if anything does. Raises UsageError, WeightsError."""

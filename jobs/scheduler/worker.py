@@ -202,7 +202,7 @@ def method_settings(config: JobConfig) -> dict[str, Any]:
 
     method = find(config.stylizer)
     settings = dict(config.settings)
-    for name in ("weights", "device", "precision"):
+    for name in ("weights", "device", "precision", "runtime"):
         if name in settings:
             raise UsageError(f"setting {name!r}: it is an option of its own; give {config.called(name)}")
     if "name" in settings:
@@ -227,8 +227,8 @@ def load_stylizer(config: JobConfig) -> Any:
     if weights is not None:
         weights = str(at_hand(weights))
     try:
-        device, precision = config.device_name(), config.precision
-        return load(config.stylizer, device=device, precision=precision, weights=weights, **settings)
+        how: dict[str, Any] = {"device": config.device_name(), "precision": config.precision, "runtime": config.runtime}
+        return load(config.stylizer, weights=weights, **how, **settings)
     except WeightsError as error:
         # A copy's path tells nobody which file is meant.
         raise type(error)(str(error).replace(weights or "", config.weights or "")) from None

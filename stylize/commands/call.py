@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stylize import cli, stylizers
 from stylize.cli import Groups, Metavar, PathText
-from stylize.config import Device
+from stylize.config import Device, Runtime
 from stylize.errors import UsageError, nearest, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX
 from stylize.io.files import local_path, writing
@@ -25,7 +25,7 @@ FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 GROUPS: Groups = {
     "inputs": ("style_weights", "max_pixels"),
     "method": (
-        "stylizer", "weights", "settings", "precision", "device", "resolution_px", "style_resolution_px",
+        "stylizer", "weights", "settings", "precision", "runtime", "device", "resolution_px", "style_resolution_px",
     ),
     "output": ("quality", "strip"),
 }  # fmt: skip
@@ -55,6 +55,7 @@ class Options(BaseModel):
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
         "auto", description="number format of the network; auto: the device's fastest that keeps the look of fp32"
     )
+    runtime: Runtime = Field("auto", description="runs feed-forward networks; auto: the fastest for such a processor")
     device: Device = Field("auto", description="where the network runs; auto: an accelerator where there is one")
     resolution_px: int | None = Field(
         None, ge=1, le=32768, description="long side of the result in pixels; none: the photo's own"

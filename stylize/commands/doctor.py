@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     ).parse_args(argv)
     runs = False
     _known.clear()
-    for check in (_versions, _machine, _accelerators, _bundled, _precisions, _compiler, _cached, _disk):
+    for check in (_versions, _machine, _accelerators, _bundled, _precisions, _runtimes, _compiler, _cached, _disk):
         for status, text in _lines(check):
             say(f"{status:<5} {text}")
             runs |= check is _bundled and status == "ok"
@@ -208,6 +208,21 @@ def _precisions() -> Iterator[Line]:
                 yield "no", f"{precision} on {device}{note}: {_why(error)}"
             else:
                 yield "ok", f"{precision} on {device}{note}: {milliseconds:.0f} ms"
+
+
+def _runtimes() -> Iterator[Line]:
+    """Try what else than torch can run the bundled model."""
+    from stylize.stylizers import _runtimes as known
+
+    default = known.fastest(stylizers.DEFAULT, "auto")
+    for runtime in known.RUNTIMES[1:]:
+        try:
+            model = stylizers.load(device="cpu", runtime=runtime)
+            took = f"{_restyled(model):.0f} ms in {model.precision}"
+        except StylizeError as error:
+            yield "warn", f"{error}; only --runtime {runtime} needs it"
+        else:
+            yield "ok", f"{runtime} {_version(runtime)}{' (default)' if runtime == default else ''}: {took}"
 
 
 def _compiler() -> Iterator[Line]:

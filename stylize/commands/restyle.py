@@ -47,6 +47,7 @@ def _restyle(call: Call) -> None:
             options.stylizer,
             device=options.device,
             precision=options.precision,
+            runtime=options.runtime,
             weights=options.weights,
             style_resolution_px=None,  # they are so by now
             **options.settings,
@@ -134,6 +135,7 @@ def _made_by(
         "style_sha256": style_sha256[0] if len(style_sha256) == 1 else style_sha256 or None,
         "weights_sha256": weights_sha256,
         "precision": stylizer.precision,
+        "runtime": stylizer.runtime,
         "settings": call.options.model_dump(include=set(names)) | mixed | stylizer.settings.model_dump(),
     }
     return made_by(stylizer.name, facts)
@@ -198,7 +200,8 @@ def _report(path: Path, stylizer: Stylizer, photo: Pixels, result: Pixels, secon
         score = ssim(photo, result)
         kept = "" if score is None else f", SSIM {score:.3f} against the photo"
     say(f"{one_line(path)}: {width} x {height} px")
-    say(f"{stylizer.name}, {stylizer.precision} on {device} ({device_name(device)}): {seconds:.2f} s{kept}")
+    how = stylizer.precision if stylizer.runtime == "torch" else f"{stylizer.precision} in {stylizer.runtime}"
+    say(f"{stylizer.name}, {how} on {device} ({device_name(device)}): {seconds:.2f} s{kept}")
     if stylizer.weights_sha256 != RANDOM and (losses := stylizer.outcome()):
         say(", ".join(f"{name} {value:.4g}" for name, value in losses.items()))
 

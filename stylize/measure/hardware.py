@@ -23,6 +23,8 @@ _CPU_FLAGS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_
 _PACKAGES = (
     "torch",
     "torchvision",
+    "onnxruntime",
+    "openvino",
     "ray",
     "pyarrow",
     "pillow",

@@ -122,6 +122,7 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
         "stylizer": config.stylizer,
         # The worker would have said what `auto` means on its machine.
         "precision": None if config.precision == "auto" else config.precision,
+        "runtime": None if config.runtime == "auto" else config.runtime,
         "seed": config.seed,
         "resolution_px": config.resolution_px,
         **dict(task.pair.own),

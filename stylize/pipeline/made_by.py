@@ -13,7 +13,7 @@ from stylize.results.schema import Row
 
 TASK_DIGITS = 16
 """Of a task's key, in the few words."""
-_OF_ROW = ("task_id", "content_sha256", "style_sha256", "weights_sha256", "precision")
+_OF_ROW = ("task_id", "content_sha256", "style_sha256", "weights_sha256", "precision", "runtime")
 _OF_SETTINGS = ("seed", "resolution_px", "style_resolution_px", "style_weights", "quality", "strip")
 _PACKAGES = ("torch", "numpy", "pillow", "simplejpeg")
 

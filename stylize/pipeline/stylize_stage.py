@@ -159,6 +159,7 @@ class StylizeStage:
         return peak
 
     def _exact_peak(self, stylizer: Stylizer, content: Tensor, code: Any) -> Row:
+        stylizer.release(code)
         with torch.inference_mode(), exact_peaks():
             self._peak.start()
             stylizer.stylize(content, code)

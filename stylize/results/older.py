@@ -33,6 +33,7 @@ ADDED = {
     9: ("ssim_uniform", "cfsd", "flicker"),
     10: ("device_wait_s",),
     11: ("stretch",),
+    12: ("runtime",),
 }  # fmt: skip
 """Schema version -> the columns that came with it."""
 FIRST = [name for name in SCHEMA.names if name not in {name for names in ADDED.values() for name in names}]

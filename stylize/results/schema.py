@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "11"
+SCHEMA_VERSION = "12"
 KEY_BYTES = 16
 SCORED = "scored"
 """As `measure_mode`: the picture was made elsewhere."""
@@ -47,6 +47,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("backbone", _text, "", "the network that the method's features come from"),
     Column("weights_sha256", _text, "", "SHA-256 of the weights; random if they are untrained, null if there are none"),
     Column("precision", _text, "", "fp32, bf16, fp16 or int8"),
+    Column("runtime", _text, "", "what ran the network: torch, onnxruntime or openvino"),
     Column("content_weight", _float, "", "weight of the content in an optimisation's loss; null elsewhere"),
     Column("style_weight", _float, "", "weight of the style in an optimisation's loss; null elsewhere"),
     Column("iterations", _int, "", "steps of an optimisation; null elsewhere"),

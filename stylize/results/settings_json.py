@@ -20,6 +20,7 @@ class _RowSettings(BaseModel):
 
     stylizer: str | None = None
     precision: str | None = None
+    runtime: str | None = None
     settings: dict[str, Any] = {}
     stylizer_settings: dict[str, Any] = {}
     weights_files: dict[str, str] = {}

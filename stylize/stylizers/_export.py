@@ -14,12 +14,10 @@ from stylize import __version__
 from stylize.errors import UsageError
 from stylize.stylizers import _onnx
 from stylize.stylizers._arbitrary import ArbitraryStyle
-from stylize.stylizers._feedforward import FeedForward
+from stylize.stylizers._feedforward import OF_TORCH, FeedForward
 
 PREFIX = "stylize."
 """Of the keys in a file's metadata."""
-_OF_TORCH = ("channels_last", "compile", "folded")
-"""Settings of how torch computes, which a file knows nothing of."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def export(stylizer: FeedForward, code: Any = None, **facts: Any) -> Exported:
     code: a style to make part of the network; None leaves it as the second input, where styles are pictures.
     facts: more to say in the metadata. Raises UsageError for settings that no file can hold.
     """
-    settings = stylizer.settings.model_dump(exclude=set(_OF_TORCH))
+    settings = stylizer.settings.model_dump(exclude=set(OF_TORCH))
     if isinstance(stylizer, ArbitraryStyle):
         if stylizer.settings.preserve_color:
             raise UsageError("preserve_color changes the artwork for each photo, which one file cannot; leave it out")

@@ -23,6 +23,8 @@ from stylize.stylizers._int8 import quantize
 TOGETHER_PX, TOGETHER_ON_ACCELERATORS_PX = 4 * 128 * 128, 2**20
 """Pixels in a batch up to which it is faster than its images one by one. The CPU's is measured, the other is not."""
 MOST_BATCHED = 8
+OF_TORCH = {"channels_last": True, "compile": False, "folded": True}
+"""Settings of how torch computes, with their defaults; `auto` stays with torch where another value is given."""
 
 
 class Settings(base.Settings):
@@ -46,6 +48,8 @@ class FeedForward(base.Stylizer):
     settings: Any
     code_size: ClassVar[int] = 0
     """How many numbers a style's code is for the network's graph; 0: none, as each style is a network."""
+    half_in: ClassVar[tuple[str, ...]] = (_runtimes.TORCH, _runtimes.OPENVINO)
+    """The runtimes in which bf16 keeps fp32's result (SSIM 0.98 or more)."""
 
     def prepare(self, net: nn.Module, *, keep: Sequence[nn.Module] = ()) -> Any:
         """Return the network ready to run: frozen, in this stylizer's precision and layout; `keep` stays in fp32."""
@@ -70,26 +74,49 @@ class FeedForward(base.Stylizer):
 
     def open_graph(self, net: Any) -> _runtimes.Session:
         """Return a network's graph, which its own `graph` makes, loaded by this stylizer's runtime."""
-        _runtimes.check_installed(self.runtime)
+        if not hasattr(net, "graph"):
+            raise UsageError(f"{self.name} has no graph to run in {self.runtime}; give the runtime torch")
         from stylize.stylizers import _onnx
 
         least_px = getattr(net, "least_graph_px", 1)
         return _runtimes.open_model(_onnx.network(net, self.code_size), self.runtime, self.precision, least_px)
 
-    def chosen_runtime(self, asked: str, precision: str) -> str:
-        """Return the runtime to use. Raises UsageError for one that this device or machine has not."""
-        if asked in ("auto", _runtimes.TORCH, _runtimes.MODULES):
-            return _runtimes.TORCH if asked == "auto" else asked
+    @classmethod
+    def choose_runtime(cls, asked: str, precision: str, device: str, settings: Any) -> str:
+        """Return the runtime to use on a kind of device. Raises UsageError for one that cannot be had."""
+        of_torch = [name for name in OF_TORCH if getattr(settings, name, None) != OF_TORCH[name]]
+        of_torch = [name for name in of_torch if hasattr(settings, name)]
+        if asked in (_runtimes.TORCH, _runtimes.MODULES):
+            return asked
+        if asked == "auto":
+            usual = device == "cpu" and not of_torch
+            return _runtimes.fastest(cls.name, precision) if usual else _runtimes.TORCH
         if asked not in _runtimes.RUNTIMES:
             raise UsageError(unknown("runtime", asked, ["auto", *_runtimes.RUNTIMES]))
+        if device != "cpu":
+            raise UsageError(f"runtime {asked} runs on CPUs alone; give device cpu, or the runtime torch")
+        if getattr(settings, "compile", False):
+            raise UsageError(f"compile is of torch alone, not of the runtime {asked}; leave one of them out")
         _runtimes.check_installed(asked)
         return asked
 
-    def release(self) -> None:
+    def usable_precisions(self) -> tuple[str, ...]:
+        """Return the precisions that the runtime has."""
+        return _runtimes.PRECISIONS.get(self.runtime, self.precisions)
+
+    def _default_precision(self) -> str:
+        return super()._default_precision() if self.runtime in (*self.half_in, _runtimes.MODULES) else "fp32"
+
+    def release(self, code: Any) -> None:
         """Give back what the runtime keeps for the next image."""
-        net = getattr(self, "net", None)
-        if isinstance(net, _runtimes.Session):
-            net.release()
+        session = self._session(code)
+        if session is not None:
+            session.release()
+
+    def _session(self, code: Any) -> _runtimes.Session | None:
+        """Return what another runtime than torch has loaded for a code."""
+        session = code if isinstance(code, _runtimes.Session) else getattr(self, "net", None)
+        return session if isinstance(session, _runtimes.Session) else None
 
     def in_fp32(self, part: nn.Module) -> Any:
         """Return a frozen copy in fp32, for the style: it is encoded once, and its statistics need the digits."""
@@ -117,8 +144,7 @@ class FeedForward(base.Stylizer):
     def run(self, contents: Tensor, code: Any) -> Tensor:
         """Return the network's picture of (N, 3, H, W) in [0, 1], in fp32, of the same size, about [0, 1]."""
         height, width = contents.shape[-2:]
-        session = code if isinstance(code, _runtimes.Session) else getattr(self, "net", None)
-        if isinstance(session, _runtimes.Session):
+        if (session := self._session(code)) is not None:
             return session(contents, self.flat(code) if session.takes_code else None)
         image = self.forward(self.to_batch(contents), code)
         # The networks round a side up to a multiple of their stride.

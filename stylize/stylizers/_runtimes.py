@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylize.errors import UsageError
+from stylize import devices
+from stylize.errors import StylizeError, UnsupportedImageError, UsageError, WeightsError, named_message
 
 if TYPE_CHECKING:
     import onnx
@@ -21,6 +23,10 @@ RUNTIMES = (TORCH, ONNXRUNTIME, OPENVINO)
 MODULES = "modules"
 """In place of a runtime: networks stay torch's modules, as published, to make graphs of."""
 PRECISIONS = {ONNXRUNTIME: ("fp32",), OPENVINO: ("fp32", "bf16")}
+FASTEST: dict[str, dict[str, str]] = {
+    "avx2": {"compact": OPENVINO, "microast": ONNXRUNTIME, "johnson": OPENVINO, "adain": OPENVINO},
+}
+"""Kind of processor to method to the runtime that measured fastest there in the default precision; else torch."""
 _NEEDS = {ONNXRUNTIME: ("onnx", "onnxruntime"), OPENVINO: ("onnx", "openvino")}
 _EXTRAS = {ONNXRUNTIME: "onnx", OPENVINO: "openvino"}
 
@@ -28,6 +34,24 @@ _EXTRAS = {ONNXRUNTIME: "onnx", OPENVINO: "openvino"}
 def installed(runtime: str) -> bool:
     """Return whether a runtime and what makes graphs for it are on this machine."""
     return all(importlib.util.find_spec(name) is not None for name in _NEEDS.get(runtime, ()))
+
+
+def kind_of_processor() -> str:
+    """Return bf16, avx512, avx2 or other: what torch uses of this machine's instructions."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    if capability == "AVX512" and devices.fast_bf16(torch.device("cpu")):
+        return "bf16"
+    return {"AVX512": "avx512", "AVX2": "avx2"}.get(capability, "other")
+
+
+def fastest(method: str, precision: str) -> str:
+    """Return the runtime for a method where none is asked for: of the table, if it is installed and has the precision.
+
+    It is a matter of the kind of processor alone, never timed: so that a machine's results are the same each time.
+    """
+    runtime = FASTEST.get(kind_of_processor(), {}).get(method, TORCH)
+    usable = runtime != TORCH and precision in ("auto", *PRECISIONS[runtime]) and installed(runtime)
+    return runtime if usable else TORCH
 
 
 def check_installed(runtime: str) -> None:
@@ -42,23 +66,28 @@ class Session(ABC):
     def __init__(self, model: onnx.ModelProto, least_px: int = 1) -> None:
         """`least_px`: the shortest side that the graph takes; smaller images repeat their edge up to it."""
         self.least_px = least_px
+        self.scale, self.one_by_one = 1.0, False
         self.takes_code = len(model.graph.input) > 1
         self._finite = all(_is_finite(weight) for weight in model.graph.initializer)
 
     def __call__(self, contents: Tensor, codes: Tensor | None = None) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1], with a code (1, K) for all or (N, K), into (N, 3, H, W), fp32, not clamped."""
-        if codes is not None and len(codes) > 1:
-            return torch.cat([self(*pair) for pair in zip(contents[:, None], codes[:, None], strict=True)])
+        if len(contents) > 1 and (self.one_by_one or (codes is not None and len(codes) > 1)):
+            each = [None] * len(contents) if codes is None else codes[:, None].expand(len(contents), -1, -1)
+            return torch.cat([self(*pair) for pair in zip(contents[:, None], each, strict=True)])
         height, width = contents.shape[-2:]
         right, down = max(0, self.least_px - width), max(0, self.least_px - height)
         if right or down:
             contents = F.pad(contents, (0, right, 0, down), mode="replicate")
+        contents = contents if self.scale == 1 else contents * self.scale
         inputs = [contents] if codes is None else [contents, codes]
         picture = torch.from_numpy(self.run([one.to(torch.float32).contiguous().numpy() for one in inputs]))
         # A runtime's ReLU turns what is no number into 0, and a picture would seem to come of it.
         if not self._finite or not all(bool(torch.isfinite(one.sum())) for one in inputs):
             picture.fill_(float("nan"))
-        return picture[..., :height, :width]
+        if picture.shape[1] != 3 or picture.shape[-2] < height or picture.shape[-1] < width:
+            raise UnsupportedImageError(f"the network makes {tuple(picture.shape)} of {width} x {height} px")
+        return picture[..., :height, :width] if self.scale == 1 else picture[..., :height, :width] / self.scale
 
     @abstractmethod
     def run(self, inputs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
@@ -123,6 +152,41 @@ class OpenVino(Session):
         self._request = None
         self._compiled.release_memory()
         self._request = self._compiled.create_infer_request()
+
+
+def open_file(data: bytes, path: Path, runtime: str, precision: str) -> Session:
+    """Return an ONNX file's network from picture to picture, loaded by a runtime.
+
+    What `stylize export` wrote works in [0, 1]; any other is taken for one of the PyTorch examples', in [0, 255].
+    Raises WeightsError for a file of another kind.
+    """
+    if runtime == TORCH:
+        raise WeightsError(f"{path}: torch runs no ONNX files; give the runtime onnxruntime or openvino")
+    check_installed(runtime)
+    import onnx
+
+    try:
+        model = onnx.load_model_from_string(data)
+        shapes = [_shape(value) for value in (*model.graph.input, *model.graph.output)]
+        if len(shapes) != 2 or any(len(shape) != 4 or shape[1] not in (3, None) for shape in shapes):
+            raise WeightsError(f"{path}: expected a network with one input and one output, each (N, 3, H, W)")
+        if any(shapes[0][2:]):
+            raise WeightsError(f"{path}: it takes {shapes[0][3]} x {shapes[0][2]} px alone; export it with free sizes")
+        session = open_model(model, runtime, precision)
+    except StylizeError:
+        raise
+    except Exception as error:  # each runtime has errors of its own
+        raise WeightsError(f"{path}: no ONNX file that {runtime} can load ({named_message(error)})") from None
+    told = {one.key: one.value for one in model.metadata_props}
+    session.scale = 1.0 if told.get("stylize.range") == "[0, 1]" else 255.0
+    session.least_px = int(told.get("stylize.least_px", 1))
+    session.one_by_one = shapes[0][0] == 1
+    return session
+
+
+def _shape(value: onnx.ValueInfoProto) -> list[int | None]:
+    """Return the sizes of an input or output, None for those that are free."""
+    return [size.dim_value or None for size in value.type.tensor_type.shape.dim]
 
 
 def _is_finite(weight: onnx.TensorProto) -> bool:

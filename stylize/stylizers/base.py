@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from stylize import devices, images
 from stylize import weights as files
-from stylize.errors import UnsupportedImageError, UsageError, WeightsError
+from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_line
 from stylize.io.location import local_path
 from stylize.stylizers._pictures import as_given, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
 
@@ -75,9 +75,9 @@ class Stylizer(ABC):
         """
         self.settings = settings
         self.device = devices.find(device)
-        self.runtime = self.chosen_runtime(runtime, precision)
+        self.runtime = self.choose_runtime(runtime, precision, self.device.type, settings)
         self.style_resolution_px = style_resolution_px
-        self.precision = self.default_precision(self.device) if precision == "auto" else precision
+        self.precision = self._default_precision() if precision == "auto" else precision
         self._check_precision()
         self.dtype = DTYPES[self.precision]
         self.weights_sha256: str | None = None
@@ -87,20 +87,29 @@ class Stylizer(ABC):
             torch.manual_seed(0)
             self.load(weights if weights in (None, RANDOM) else local_path(str(weights)))
 
+    def _default_precision(self) -> str:
+        wanted = self.default_precision(self.device)
+        return wanted if wanted in self.usable_precisions() else "fp32"
+
     @classmethod
     def default_precision(cls, device: torch.device) -> str:
         """Return the fastest precision that keeps fp32's result (SSIM 0.98 or more); see docs/decisions.md."""
         wanted = "fp16" if device.type == "cuda" else "bf16" if devices.fast_bf16(device) else "fp32"
         return wanted if wanted in cls.precisions else "fp32"
 
-    def chosen_runtime(self, asked: str, precision: str) -> str:
-        """Return the runtime to use. Raises UsageError for one that this method, device or machine has not."""
+    @classmethod
+    def choose_runtime(cls, asked: str, precision: str, device: str, settings: Any) -> str:
+        """Return the runtime to use on a kind of device. Raises UsageError for one that cannot be had."""
         if asked not in ("auto", "torch"):
-            raise UsageError(f"{self.name} runs in torch alone; leave the runtime {asked} out")
+            raise UsageError(f"{cls.name} runs in torch alone; leave the runtime {one_line(asked)} out")
         return "torch"
 
-    def release(self) -> None:  # noqa: B027
-        """Give back what a runtime keeps for the next image, so that one image's memory can be measured."""
+    def release(self, code: Any) -> None:  # noqa: B027
+        """Give back what a runtime keeps for the next image in this style, for that one's memory to be measured."""
+
+    def usable_precisions(self) -> tuple[str, ...]:
+        """Return the precisions that the runtime has for this method."""
+        return self.precisions
 
     def _check_precision(self) -> None:
         on_cpu = self.device.type == "cpu"
@@ -109,10 +118,11 @@ class Stylizer(ABC):
             reasons["fp16"] = "fp16 needs an accelerator"
         if not on_cpu or "onednn" not in torch.backends.quantized.supported_engines:
             reasons["int8"] = "int8 runs on x86 CPUs alone"
-        usable = [name for name in self.precisions if name not in reasons]
+        usable = [name for name in self.usable_precisions() if name not in reasons]
         if self.precision not in usable:
-            why = reasons.get(self.precision) if self.precision in self.precisions else None
-            why = why or f"{self.name} does not run in {self.precision!r}"
+            why = reasons.get(self.precision) if self.precision in self.usable_precisions() else None
+            where = "" if self.runtime == "torch" else f" in {self.runtime}"
+            why = why or f"{self.name} does not run in {self.precision!r}{where}"
             raise UsageError(f"{why}; choose one of: {', '.join(usable)}")
 
     def load(self, weights: Path | str | None) -> None:
@@ -190,6 +200,7 @@ class Stylizer(ABC):
             "backbone": self.backbone,
             "weights_sha256": self.weights_sha256,
             "precision": self.precision,
+            "runtime": self.runtime,
             **{key: values[key] for key in named if key in values},
         }
 

@@ -5,6 +5,7 @@ The network is that of the PyTorch examples (fast_neural_style): its state dicts
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from stylize import weights as files
 from stylize.errors import UsageError, WeightsError
-from stylize.stylizers import _feedforward, base
+from stylize.stylizers import _feedforward, _runtimes, base
 from stylize.stylizers._folded import Conv9, UpConv
 from stylize.stylizers._layers import conv, normalize
 
@@ -134,14 +135,22 @@ class Johnson(_feedforward.FeedForward):
             self.weights_sha256 = base.RANDOM
             self._styles[base.RANDOM] = self._ready(TransformerNet())
         elif weights is not None:
-            states = [files.read(path, self.needs or "") for path in _checkpoints(Path(weights))]
-            self._styles = {_style_name(state.path): self._network(state) for state in states}
+            paths = _checkpoints(Path(weights))
+            data = [files.file_bytes(path, self.needs or "") for path in paths]
+            self._styles = {
+                _style_name(path): self.read_style(one, path) for one, path in zip(data, paths, strict=True)
+            }
+            states = [
+                files.State(path, {}, hashlib.sha256(one).hexdigest()) for one, path in zip(data, paths, strict=True)
+            ]
             if len(self._styles) < len(states):
                 raise UsageError(f"{weights}: two checkpoints of one name, which is what a style is called; rename one")
             self.note(states)
 
-    def read_style(self, data: bytes, path: Path) -> nn.Module:
-        """Turn a checkpoint's bytes into its network."""
+    def read_style(self, data: bytes, path: Path) -> Any:
+        """Turn a checkpoint's bytes, or those of an ONNX file, into its network."""
+        if path.suffix.lower() == files.GRAPH_SUFFIX:
+            return _runtimes.open_file(data, path, self.runtime, self.precision)
         return self._network(files.parse(data, path, self.needs or ""))
 
     def code(self, style: Any = None) -> Any:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stylize import config as configs
-from stylize.config import Device, JobConfig
+from stylize.config import Device, JobConfig, Runtime
 from stylize.errors import UsageError
 from stylize.safe_yaml import read_mapping
 from stylize.tasks.task import Pair, Task, digest_of, make_task
@@ -32,6 +32,7 @@ class Method(BaseModel):
     label: str | None = Field(None, description="what reports call the method; none: its name and settings")
     weights: str | None = Field(None, description="weights file or folder; `random`: untrained ones, for timing")
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of the method, by name")
+    runtime: Runtime = Field("auto", description="what runs the network; in the method's name where it is given")
     precisions: list[PRECISIONS] | None = Field(None, min_length=1, description="none: the sweep's")
     resolutions_px: list[Annotated[int, Field(ge=1)]] | None = Field(
         None, min_length=1, description="none: the sweep's"
@@ -44,7 +45,8 @@ class Method(BaseModel):
 
     def title(self) -> str:
         """Return the label, or name and settings."""
-        told = ", ".join(f"{key}={value}" for key, value in sorted(self.settings.items()))
+        settings = self.settings if self.runtime == "auto" else {"runtime": self.runtime} | self.settings
+        told = ", ".join(f"{key}={value}" for key, value in sorted(settings.items()))
         return self.label or (f"{self.name} ({told})" if told else self.name)
 
 
@@ -118,6 +120,7 @@ class Variant:
             {
                 "content": out, "styles": out, "out": out, "stylizer": self.method.name,
                 "weights": self.method.weights, "settings": self.method.settings, "precision": self.precision,
+                "runtime": self.method.runtime,
                 "resolution_px": self.resolution_px, "seed": 0, "device": sweep.device,
                 "actors": self.workers, "cpus_per_actor": cpus, "gpus_per_actor": sweep.gpus_per_actor,
                 "measure_mode": sweep.mode, "timeout_s": sweep.timeout_s, "warmup_images": int(self.method.warmup),

@@ -20,6 +20,7 @@ from stylize.measure.hardware import describe
 from stylize.pipeline.runner import Runner
 from stylize.results.read import read_rows
 from stylize.results.store import RowStore
+from stylize.stylizers import _runtimes
 from stylize.tasks import pairing
 from tests.support.s3 import bucket
 from tests.support.samples import picture
@@ -31,12 +32,16 @@ def main(words: list[str]) -> int:
 
 
 @pytest.fixture
-def out(folders: tuple[Path, Path], tmp_path: Path) -> Path:
+def out(folders: tuple[Path, Path], tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A run with a setting, one photo of which is broken, made inline."""
+    runtime = getattr(request, "param", "torch")
+    if not _runtimes.installed(runtime):
+        pytest.skip(f"{runtime} is not installed")
     (folders[0] / "day" / "a.jpg").write_bytes(b"broken")
     values = {"content": str(folders[0]), "styles": str(folders[1]), "out": str(tmp_path / "out")}
-    config = configs.build(values | {"settings": {"alpha": 0.5}, "resolution_px": 48, "precision": "fp32"})
-    stylizer = load("compact", precision="fp32", alpha=0.5)
+    values |= {"precision": "fp32", "runtime": runtime}
+    config = configs.build(values | {"settings": {"alpha": 0.5}, "resolution_px": 48})
+    stylizer = load("compact", precision="fp32", runtime=runtime, alpha=0.5)
     runner = Runner(config, stylizer, run_id="first", worker_id="w", token=None)
     tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
     with RowStore.open(tmp_path / "out") as store:
@@ -50,8 +55,11 @@ def a_row(out: Path, status: str = "ok") -> dict[str, str]:
     return next(row for row in read_rows(out).to_pylist() if row["status"] == status)
 
 
+@pytest.mark.parametrize("out", ["torch", "onnxruntime", "openvino"], indirect=True)
 def test_a_row_is_made_again_to_the_byte(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(out), a_row(out)["task_id"]]) == 0
+    row = a_row(out)
+    assert json.loads(row["settings_json"])["runtime"] == row["runtime"]
+    assert main([str(out), row["task_id"]]) == 0
     told = capsys.readouterr().out
     assert "image: the same bytes" in told
     assert "same    ssim" in told

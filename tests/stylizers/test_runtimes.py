@@ -1,0 +1,133 @@
+"""ONNX Runtime and OpenVINO give torch's picture, in this process's threads, and say so."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import stylize
+from stylize.commands import export
+from stylize.errors import UsageError, WeightsError
+from stylize.stylizers import _runtimes
+
+DATA = Path(os.environ.get("STYLIZE_TEST_DATA", "/none"))
+METHODS = {"compact": None, "johnson": "random", "adain": "random", "microast": DATA / "weights" / "microast"}
+INSTALLED = [
+    pytest.param(name, marks=pytest.mark.skipif(not _runtimes.installed(name), reason=f"{name} is not installed"))
+    for name in _runtimes.RUNTIMES[1:]
+]
+
+
+def loaded(method: str, **how: Any) -> Any:
+    weights = METHODS[method]
+    if isinstance(weights, Path) and not weights.is_dir():
+        pytest.skip("STYLIZE_TEST_DATA names no folder with MicroAST's weights")
+    return stylize.load(method, device="cpu", weights=weights, **how)
+
+
+def noise(seed: int, height: int, width: int) -> torch.Tensor:
+    return torch.rand(3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def style(restyle: Any) -> Any:
+    return restyle.code("random") if restyle.styles_are_weights else restyle.code(noise(1, 48, 64))
+
+
+@pytest.mark.parametrize("runtime", INSTALLED)
+@pytest.mark.parametrize("method", METHODS)
+def test_pictures_are_torchs(method: str, runtime: str) -> None:
+    one, other = (loaded(method, precision="fp32", runtime=name) for name in ("torch", runtime))
+    assert (other.runtime, other.columns()["runtime"]) == (runtime, runtime)
+    for height, width in ((40, 33), (25, 64)):
+        photo = noise(0, height, width)
+        wanted, got = (restyle.apply(photo, style(restyle)) for restyle in (one, other))
+        assert got.shape == photo.shape
+        assert (wanted - got).abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("runtime", INSTALLED)
+def test_alpha_batches_and_tiny_photos(runtime: str) -> None:
+    one, other = (stylize.load(precision="fp32", runtime=name, device="cpu", alpha=0.5) for name in ("torch", runtime))
+    photos = [noise(seed, 32, 40) for seed in range(3)]
+    artwork = noise(9, 48, 48)
+    for wanted, got in zip(one.batch(photos, artwork), other.batch(photos, artwork), strict=True):
+        assert (wanted - got).abs().max() < 1e-3
+    assert other(noise(0, 3, 7), artwork).shape == (3, 3, 7)
+
+
+@pytest.mark.parametrize("runtime", INSTALLED)
+def test_a_result_is_not_written_over_by_the_next(runtime: str) -> None:
+    restyle = stylize.load(precision="fp32", runtime=runtime, device="cpu")
+    code = restyle.code(noise(9, 48, 48))
+    first = restyle.apply(noise(0, 32, 32), code)
+    kept = first.clone()
+    restyle.apply(noise(1, 32, 32), code)
+    assert torch.equal(first, kept)
+    restyle.release(code)
+    assert torch.equal(restyle.apply(noise(0, 32, 32), code), kept)
+
+
+@pytest.mark.parametrize("runtime", INSTALLED)
+def test_what_is_no_number_stays_so(runtime: str) -> None:
+    restyle = stylize.load(precision="fp32", runtime=runtime, device="cpu")
+    code = restyle.code(noise(9, 48, 48))
+    assert restyle.stylize(noise(0, 32, 32), code * float("nan")).isnan().all()
+
+
+@pytest.mark.parametrize("runtime", INSTALLED)
+def test_an_onnx_file_is_a_style(runtime: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="pip install 'stylize[onnx]'")
+    export.main(["johnson", str(tmp_path / "mosaic.onnx"), "--weights", "random"])
+    restyle = stylize.load("johnson", weights=tmp_path, precision="fp32", runtime=runtime, device="cpu")
+    wanted = loaded("johnson", precision="fp32", runtime="torch")
+    photo = noise(0, 40, 33)
+    assert (restyle(photo, "mosaic") - wanted(photo, "random")).abs().max() < 1e-3
+    assert len(restyle.weights_sha256 or "") == 64
+    with pytest.raises(WeightsError, match="torch runs no ONNX files"):
+        stylize.load("johnson", weights=tmp_path, runtime="torch", device="cpu")
+
+
+@pytest.mark.parametrize("runtime", INSTALLED)
+@pytest.mark.parametrize("data", [b"", b"no such thing", bytes(range(256))])
+def test_a_file_that_is_no_network_is_named(runtime: str, data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(data)
+    with pytest.raises(WeightsError, match=r"broken\.onnx"):
+        stylize.load("johnson", weights=tmp_path / "broken.onnx", runtime=runtime, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("method", "how", "message"),
+    [
+        ("compact", {"runtime": "onxruntime"}, "did you mean onnxruntime"),
+        ("identity", {"runtime": "openvino"}, "runs in torch alone"),
+        ("compact", {"runtime": "onnxruntime", "precision": "bf16"}, "in onnxruntime; choose one of: fp32"),
+        ("compact", {"runtime": "onnxruntime", "compile": True}, "compile is of torch alone"),
+    ],
+)
+def test_calls_that_cannot_be(method: str, how: dict[str, Any], message: str) -> None:
+    if not _runtimes.installed("onnxruntime"):
+        pytest.skip("onnxruntime is not installed")
+    with pytest.raises(UsageError, match=message):
+        stylize.load(method, device="cpu", **how)
+
+
+def test_what_is_not_installed_is_named_and_auto_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_runtimes, "kind_of_processor", lambda: "avx2")
+    monkeypatch.setattr(_runtimes, "installed", lambda name: False)
+    with pytest.raises(UsageError, match=r"pip install 'stylize\[openvino\]'"):
+        stylize.load(runtime="openvino", device="cpu")
+    assert stylize.load(precision="fp32", device="cpu").runtime == "torch"
+
+
+def test_auto_is_the_table_of_the_processors_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_runtimes, "installed", lambda name: True)
+    monkeypatch.setattr(_runtimes, "kind_of_processor", lambda: "avx2")
+    assert _runtimes.fastest("compact", "fp32") == _runtimes.FASTEST["avx2"]["compact"] != "torch"
+    assert _runtimes.fastest("somebody's own", "fp32") == "torch"
+    monkeypatch.setattr(_runtimes, "kind_of_processor", lambda: "other")
+    assert _runtimes.fastest("compact", "fp32") == "torch"
+    assert stylize.load("johnson", weights="random", device="cpu", folded=False).runtime == "torch"
