@@ -9,6 +9,7 @@ from stylize.config import JobConfig
 from stylize.images import decode, encode
 from stylize.io.files import Folder
 from stylize.measure.memory import PeakMemory
+from stylize.pipeline.cores import Cores
 from stylize.pipeline.failures import FailureHandler
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.made_by import row_made_by
@@ -24,8 +25,10 @@ class FinishStage:
     holds OUT, results are no longer put in place.
     """
 
-    def __init__(self, config: JobConfig, scorer: Scorer | None, token: str | None, failures: FailureHandler) -> None:
-        self._config, self._scorer, self._failures = config, scorer, failures
+    def __init__(
+        self, config: JobConfig, scorer: Scorer | None, token: str | None, failures: FailureHandler, cores: Cores
+    ) -> None:
+        self._config, self._scorer, self._failures, self._cores = config, scorer, failures, cores
         self._out = Folder(config.out)
         # While stages overlap a peak would be the stylizer's, too, and asking for it would end the stylizer's own.
         self._peak = PeakMemory() if config.measure_mode == "isolated" else None
@@ -36,8 +39,9 @@ class FinishStage:
         if not item.failed:
             with self._failures.handled(item):
                 item.receive()
-                data = self._encode(item)
-                self._score(item, data)
+                with self._cores.one():
+                    data = self._encode(item)
+                    self._score(item, data)
                 self._write(item, data)
         item.row["total_s"] = time.perf_counter() - item.began_s
         if item.failed:

@@ -11,6 +11,7 @@ from stylize.config import JobConfig
 from stylize.errors import CorruptImageError
 from stylize.images import decode, refuse_too_large
 from stylize.io.files import read_bytes
+from stylize.pipeline.cores import Cores
 from stylize.pipeline.failures import FailureHandler, task_columns
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.own_settings import OwnSettings
@@ -21,8 +22,11 @@ from stylize.tasks.task import Task
 class ReadStage:
     """Reads inputs, in several threads at once."""
 
-    def __init__(self, config: JobConfig, styles: StyleCache, own: OwnSettings, failures: FailureHandler) -> None:
+    def __init__(
+        self, config: JobConfig, styles: StyleCache, own: OwnSettings, failures: FailureHandler, cores: Cores
+    ) -> None:
         self._config, self._styles, self._own, self._failures = config, styles, own, failures
+        self._cores = cores
 
     def run(self, task: Task) -> InFlight:
         """Begin a task: return it with its pictures, or with why there are none."""
@@ -51,16 +55,17 @@ class ReadStage:
             row["weights_sha256"] = style.sha256
         if style.error is not None:
             raise style.error.with_traceback(None)
-        start = time.perf_counter()
-        decoded = decode(
-            data,
-            long_side_px=side,
-            max_pixels=limit,
-            truncated=config.truncated,
-            metadata=not config.strip,
-            alpha=not config.strip and config.format != "jpg",
-        )
-        row["decode_s"] = time.perf_counter() - start
+        with self._cores.one():
+            start = time.perf_counter()
+            decoded = decode(
+                data,
+                long_side_px=side,
+                max_pixels=limit,
+                truncated=config.truncated,
+                metadata=not config.strip,
+                alpha=not config.strip and config.format != "jpg",
+            )
+            row["decode_s"] = time.perf_counter() - start
         row["truncated"] = decoded.truncated
         row["source_width_px"], row["source_height_px"] = decoded.source_width_px, decoded.source_height_px
         item.content, item.carried = decoded.pixels, decoded.carried

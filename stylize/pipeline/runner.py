@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from stylize import devices
 from stylize.config import JobConfig
 from stylize.measure.hardware import device_name, node_name
 from stylize.measure.memory import held_bytes
+from stylize.pipeline.cores import Cores
 from stylize.pipeline.failures import FailureHandler
 from stylize.pipeline.finish_stage import FinishStage
 from stylize.pipeline.in_flight import InFlight
@@ -68,9 +70,10 @@ class Runner:
         }
         self._own = OwnSettings(config, stylizer, columns)
         trained = stylizer.weights_sha256 != RANDOM
-        self._read = ReadStage(config, styles, self._own, self._failures)
+        self._cores = Cores(torch.get_num_threads())
+        self._read = ReadStage(config, styles, self._own, self._failures, self._cores)
         self._stylize = StylizeStage(config, stylizer, styles, self._own, self._failures)
-        self._finish = FinishStage(config, scorer if trained else None, token, self._failures)
+        self._finish = FinishStage(config, scorer if trained else None, token, self._failures, self._cores)
         self._readers = ThreadPoolExecutor(config.threads, "read")
         self._device_thread = ThreadPoolExecutor(1, "stylize")
         self._finishers = ThreadPoolExecutor(config.threads, "finish")
@@ -146,7 +149,8 @@ class Runner:
 
     def _stylize_read(self, reads: list[Future[InFlight]]) -> list[InFlight]:
         items = [read.result() for read in reads]
-        self._stylize.run(items)
+        with self._cores.all() if self.accelerator is None else contextlib.nullcontext():
+            self._stylize.run(items)
         return items
 
     def _submit_finish(self, stylized: Future[list[InFlight]], index: int) -> Future[Row]:
