@@ -20,7 +20,6 @@ from jobs.run import signals
 from jobs.run.output_dir import absolute_uri
 from jobs.run.resolve import RANDOM
 from jobs.run.trust import TRUST, elsewhere
-from jobs.scheduler.ray_runtime import address_of
 from jobs.sweep import inputs
 from jobs.sweep.dry_run import dry_run
 from jobs.sweep.measure import measure
@@ -50,12 +49,9 @@ def main(argv: Sequence[str]) -> int:
         _refuse_unasked(plan, changes, given.weights, path)
     plan = with_paths(plan, given.weights)
     out = absolute_uri(given.out)
-    on_cluster = address_of(given.address) is not None
-    if on_cluster and plan.cpus_per_actor is None and not plan.gpus_per_actor:
-        raise UsageError(f"{given.sweep}: on a cluster a sweep says what a worker takes: add cpus_per_actor to it")
     # What the caller got wrong is said before OUT is made.
     inputs.check(plan, out)
-    resolved = resolve(plan, out)
+    resolved = resolve(plan, out, given.address)
     if given.dry_run:
         dry_run(resolved, given.rows_from, given.retry_failed, given.address, _say)
         return cli.EXIT_OK

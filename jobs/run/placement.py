@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,11 @@ import ray
 from jobs.scheduler.preflight import describe_node, who_works_where
 from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
 from jobs.scheduler.worker_pool import SchedulerOptions, workers_that_fit
+from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.measure import hardware
+from stylize.tasks.sweep import Sweep
 
 MOST_IO_THREADS = 16
 RayNode = dict[str, Any]
@@ -97,6 +100,29 @@ def _whole_machine(job: JobConfig, nodes: Iterable[RayNode]) -> float:
         called = job.called("cpus_per_actor")
         raise UsageError(f"isolated mode: this cluster has machines of {listed} CPUs; give {called}")
     return sizes.pop()
+
+
+def sweep_takes(plan: Sweep, address: str | None) -> dict[str, Any]:
+    """Return the settings of what each of a sweep's workers takes. A cluster is asked for its machines if they matter.
+
+    A card each, as in the main job; where there are fewer cards than workers they share them evenly. Raises UsageError
+    where a sweep without cards leaves open how many CPUs of a cluster's machines a worker takes, CannotContinueError
+    for a cluster that does not answer.
+    """
+    most, cpus, gpus = max(plan.workers), plan.cpus_per_actor or "auto", plan.gpus_per_actor
+    shared = joins_cluster(address)
+    wanted = gpus == "auto" and plan.device != "cpu"
+    asked = wanted or (gpus not in (0, "auto") and cpus == "auto")
+    nodes = (_nodes_of_cluster(address) if shared else [_this_machine()]) if asked else []
+    if gpus == "auto":
+        cards = sum(int(node["Resources"].get("GPU", 0)) for node in nodes if node["Resources"].get("CPU", 0))
+        gpus = 1 / math.ceil(most / cards) if wanted and cards else float(plan.device not in ("auto", "cpu"))
+    if not gpus and cpus == "auto":
+        if shared:
+            raise UsageError("on a cluster a sweep says what a worker takes: add cpus_per_actor to it")
+        cpus = float(max(1, hardware.usable_cores() // most))
+    given = {"content": "", "styles": "", "out": "-", "device": plan.device, "measure_mode": plan.mode}
+    return worker_takes(configs.build(given | {"cpus_per_actor": cpus, "gpus_per_actor": gpus}), nodes)
 
 
 def _nodes_of_cluster(address: str | None) -> list[RayNode]:

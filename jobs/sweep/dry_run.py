@@ -33,7 +33,7 @@ def dry_run(
     `note` gets a line if there is something to wait for. Raises UsageError and CannotContinueError where a run would.
     """
     most = max(sweep.plan.workers)
-    check_room(address, sweep.cpus * most, sweep.plan.gpus_per_actor * most)
+    check_room(address, sweep.cpus * most, sweep.gpus * most)
     refuse_in_use(sweep.out, note)
     with rows_at_hand(sweep.out) as folder, inputs.own_for_now(sweep.plan, sweep.out) as own:
         pairs, survey = inputs.inputs(sweep.plan, own)
@@ -66,7 +66,7 @@ def _lines(sweep: ResolvedSweep, pairs: Sequence[Pair], left: dict[str, int], to
     if len(left) > SHOWN:
         yield f"  ... and {len(left) - SHOWN} more combinations"
     photos, artworks = ({getattr(pair, side).uri for pair in pairs} for side in ("content", "style"))
-    takes = f"{sweep.cpus:g} CPU" + (f" and {sweep.plan.gpus_per_actor:g} GPU" if sweep.plan.gpus_per_actor else "")
+    takes = f"{sweep.cpus:g} CPU" + (f" and {sweep.gpus:g} GPU" if sweep.gpus else "")
     yield f"{len(photos)} photos with {len(artworks)} artworks each; {takes} per worker, {sweep.plan.mode} mode"
 
 

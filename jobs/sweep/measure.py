@@ -80,9 +80,10 @@ def _do_blocks(
 ) -> None:
     plan, run_id = sweep.plan, run.record.run_id
     most = max(plan.workers)
-    ray = local_or_cluster(address, sweep.cpus * most, plan.gpus_per_actor * most, keep_logs=run.has_failed)
+    ray = local_or_cluster(address, sweep.cpus * most, sweep.gpus * most, keep_logs=run.has_failed)
+    takes = f"{sweep.cpus:g} CPU" + (f" and {sweep.gpus:g} GPU" if sweep.gpus else "")
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
-        reporter.note(f"{len(sweep.blocks)} blocks, {run.stats.total} images, {sweep.cpus:g} CPU a worker, {plan.mode}")
+        reporter.note(f"{len(sweep.blocks)} blocks, {run.stats.total} images, {takes} a worker, {plan.mode}")
         if run.stats.kept:
             reporter.note(f"resuming: {run.stats.kept} have rows already")
         make = MakeSweeper(sweep.configs, run_id, run.out.token)

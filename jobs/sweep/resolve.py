@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.run.output_dir import absolute_input
+from jobs.run.placement import sweep_takes
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError
-from stylize.measure import hardware
 from stylize.tasks import sweep
 from stylize.tasks.sweep import Block, Method, Sweep
 from stylize.tasks.task import Pair, Task
@@ -24,7 +24,8 @@ class ResolvedSweep:
     plan: Sweep
     out: str
     cpus: float
-    """CPUs of a worker."""
+    gpus: float
+    """CPUs and GPUs of a worker."""
     blocks: list[Block]
     configs: dict[str, JobConfig]
     weights_sha256: dict[str, str | None]
@@ -38,16 +39,20 @@ class ResolvedSweep:
         """Return what each of so many workers takes, and when a task is given up."""
         isolated = self.plan.mode == "isolated"
         return SchedulerOptions(
-            actors=workers, cpus=self.cpus, gpus=self.plan.gpus_per_actor, timeout_s=self.plan.timeout_s,
+            actors=workers, cpus=self.cpus, gpus=self.gpus, timeout_s=self.plan.timeout_s,
             window=1 if isolated else WINDOW, env={} if isolated else WORKER_ENV,
         )  # fmt: skip
 
 
-def resolve(plan: Sweep, out: str) -> ResolvedSweep:
-    """Return the sweep as it runs into OUT, an absolute path or URI. Raises UsageError, CannotContinueError."""
-    cpus = plan.cpus_per_actor or max(1, hardware.usable_cores() // max(plan.workers))
-    configs = {variant.name: variant.config(plan, out, cpus) for variant in sweep.variants(plan)}
-    return ResolvedSweep(plan, out, cpus, sweep.plan(plan), configs, _weights_sha256(configs))
+def resolve(plan: Sweep, out: str, address: str | None) -> ResolvedSweep:
+    """Return the sweep as it runs into OUT, an absolute path or URI, on this machine or the cluster at `address`.
+
+    Raises UsageError, CannotContinueError.
+    """
+    takes = sweep_takes(plan, address)
+    configs = {variant.name: variant.config(plan, out, takes) for variant in sweep.variants(plan)}
+    cpus, gpus = takes["cpus_per_actor"], takes["gpus_per_actor"]
+    return ResolvedSweep(plan, out, cpus, gpus, sweep.plan(plan), configs, _weights_sha256(configs))
 
 
 def with_paths(plan: Sweep, weights: Sequence[str]) -> Sweep:

@@ -70,7 +70,9 @@ class Sweep(BaseModel):
     cpus_per_actor: float | None = Field(
         None, gt=0, description="CPUs a worker takes, and its threads; none: an even share of the machine's"
     )
-    gpus_per_actor: float = Field(0, ge=0, description="GPUs a worker takes")
+    gpus_per_actor: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+        "auto", description="GPUs a worker takes; 0: none; auto: 1 where machines have them, less where there are fewer"
+    )
     content: str | None = Field(None, description="folder of photos; none: scikit-image's own")
     styles: str | None = Field(None, description="folder of artworks; none: the project's own")
     photos_per_type: int | None = Field(
@@ -114,17 +116,17 @@ class Variant:
     workers: int
     scaling: str = "strong"
 
-    def config(self, sweep: Sweep, out: str, cpus: float) -> JobConfig:
-        """Return the main job's settings for it. Raises UsageError."""
+    def config(self, sweep: Sweep, out: str, takes: dict[str, Any]) -> JobConfig:
+        """Return the main job's settings for it. takes: of them those of what a worker takes. Raises UsageError."""
         return configs.build(
             {
                 "content": out, "styles": out, "out": out, "stylizer": self.method.name,
                 "weights": self.method.weights, "settings": self.method.settings, "precision": self.precision,
                 "runtime": self.method.runtime,
                 "resolution_px": self.resolution_px, "seed": 0, "device": sweep.device,
-                "actors": self.workers, "cpus_per_actor": cpus, "gpus_per_actor": sweep.gpus_per_actor,
+                "actors": self.workers, 
                 "measure_mode": sweep.mode, "timeout_s": sweep.timeout_s, "warmup_images": int(self.method.warmup),
-                "perceptual": sweep.perceptual, "lpips": sweep.lpips, "scores": tuple(sweep.scores),
+                "perceptual": sweep.perceptual, **takes, "lpips": sweep.lpips, "scores": tuple(sweep.scores),
             }
         )  # fmt: skip
 

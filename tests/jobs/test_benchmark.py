@@ -268,10 +268,6 @@ def test_an_interrupted_sweep_keeps_what_workers_had_returned(
             ["quick", "--perceptual", "s3://KEY:SECRET@b/vgg"],
             r"^s3://: expected s3://BUCKET/KEY.*no credentials in a URI",
         ),
-        (
-            ["quick", "--address", "127.0.0.1:1"],
-            "on a cluster a sweep says what a worker takes: add cpus_per_actor",
-        ),
     ],
 )
 def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: str) -> None:

@@ -25,7 +25,7 @@ def plan(**changes: object) -> Sweep:
 
 
 def ids(found: Sweep, block: Block) -> list[str]:
-    config = block.variant.config(found, "/out", 1)
+    config = block.variant.config(found, "/out", {})
     return [task.task_id for task in sweep.tasks(block, PAIRS, config, "abc")]
 
 
@@ -72,7 +72,7 @@ def test_weak_scaling_does_as_many_images_for_each_worker() -> None:
 def test_fewer_photos_are_one_of_each_type_first() -> None:
     found = plan(methods=[Method(name="compact", photos=2, warmup=False)])
     block = sweep.plan(found)[0]
-    tasks = list(sweep.tasks(block, PAIRS, block.variant.config(found, "/o", 1), None))
+    tasks = list(sweep.tasks(block, PAIRS, block.variant.config(found, "/o", {}), None))
     assert {task.pair.content.uri for task in tasks} == {"/p/day/0.jpg", "/p/night/0.jpg"}
     assert len(tasks) == 4
 
@@ -106,4 +106,4 @@ def test_a_wrong_sweep_is_told_in_a_line_that_names_the_place(tmp_path: Path, te
 def test_shipped_sweeps_are_whole(path: Path) -> None:
     found = sweep.read(path, {})
     for variant in sweep.variants(found):
-        variant.config(found, "/out", 1)
+        variant.config(found, "/out", {})

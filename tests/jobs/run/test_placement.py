@@ -14,6 +14,8 @@ from jobs.scheduler.preflight import describe_node, who_works_where
 from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize import config as configs
 from stylize.errors import UsageError
+from stylize.measure import hardware
+from stylize.tasks.sweep import Method, Sweep
 
 GIVEN = {"content": "c", "styles": "s", "out": "o"}
 
@@ -61,6 +63,41 @@ def test_a_worker_takes_a_card_and_its_share_else_a_cpu(
     nodes: list[dict[str, Any]], given: dict[str, Any], expected: tuple[float, float, int]
 ) -> None:
     assert takes(nodes, **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("nodes", "plan", "expected"),
+    [
+        ([node(16)], {}, (16, 0)),
+        ([node(16)], {"workers": [1, 4], "mode": "throughput"}, (4, 0)),
+        ([node(16, 2)], {}, (8, 1)),
+        ([node(16, 2)], {"device": "cpu"}, (16, 0)),
+        ([node(16, 2)], {"gpus_per_actor": 0}, (16, 0)),
+        ([node(16, 2)], {"cpus_per_actor": 3}, (3, 1)),
+        ([node(16, 2)], {"workers": [1, 2, 4], "mode": "throughput"}, (4, 0.5)),  # two share a card
+        ([node(16, 2)], {"workers": [3], "mode": "throughput"}, (4, 0.5)),
+        ([node(16)], {"device": "cuda"}, (1, 1)),  # no room for one is said when it is asked for
+    ],
+)
+def test_a_sweeps_workers_take_cards_unasked_too(
+    nodes: list[dict[str, Any]], plan: dict[str, Any], expected: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placement, "joins_cluster", lambda address: False)
+    monkeypatch.setattr(placement, "_this_machine", lambda: nodes[0])
+    monkeypatch.setattr(hardware, "usable_cores", lambda: 16)
+    sweep = Sweep(title="t", methods=[Method(name="compact")], **plan)
+    found = placement.sweep_takes(sweep, None)
+    assert (found["cpus_per_actor"], found["gpus_per_actor"]) == expected
+
+
+def test_on_a_cluster_a_sweep_takes_what_its_machines_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placement, "joins_cluster", lambda address: True)
+    monkeypatch.setattr(placement, "_nodes_of_cluster", lambda address: [node(0), node(8, 2), node(4, 1)])
+    monkeypatch.setattr(hardware, "usable_cores", lambda: 96)  # of the driver's machine: not asked
+    sweep = Sweep(title="t", methods=[Method(name="compact")])
+    assert placement.sweep_takes(sweep, "head:1") == {"cpus_per_actor": 4, "gpus_per_actor": 1, "io_threads": 2}
+    with pytest.raises(UsageError, match="add cpus_per_actor"):
+        placement.sweep_takes(sweep.model_copy(update={"device": "cpu"}), "head:1")
 
 
 def test_unlike_machines_ask_for_a_number() -> None:
