@@ -27,7 +27,7 @@ from stylize.errors import UsageError, harmless, one_line
 from stylize.io.files import write_atomic, writing
 from stylize.io.out_folder import refuse_filled
 from stylize.io.store_kinds import SCHEMES
-from stylize.report import claims, compare, frame, page, pick
+from stylize.report import claims, compare, frame, page, pick, votes
 from stylize.report.cells import by_size
 from stylize.report.verdicts import Verdict
 from stylize.results.copies import run_folders
@@ -147,7 +147,7 @@ def _pick(given: Namespace, runs: dict[Path, str]) -> int:
         raise UsageError(f"--at {given.at}: nothing was measured at that size; there are {known}")
     most_bytes = None if given.within_gb is None else given.within_gb * 1e9
     wanted = pick.Wanted(given.at, most_bytes, given.within_s)
-    lines, found = pick.told(pick.choice(rows, by_size(rows)), wanted, given.pick)
+    lines, found = pick.told(pick.choice(by_size(rows), votes.of_rows(rows)), wanted, given.pick)
     say(*lines)
     return cli.EXIT_OK if found else cli.EXIT_NOT_ALL_OK
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from stylize.report.frame import KEY
 from stylize.report.stability import stability
-from stylize.report.statistics import median_ratio, power_law
+from stylize.report.statistics import median, power_law
 
 STAGES = ("read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s")
 SCORES = ("ssim", "gram_distance", "moments_distance", "content_distance", "lpips")
@@ -139,14 +139,22 @@ def precisions(rows: pd.DataFrame) -> pd.DataFrame:
     by = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
     for key, part in clean[clean["precision"] != "fp32"].groupby(by, dropna=False):
         both = part[columns].merge(base, on=keys, suffixes=("", "_fp32"))
-        both = both[both["stylize_s"] > 0]
+        both = both[(both["stylize_s"] > 0) & (both["stylize_s_fp32"] > 0)]
         if both.empty:
             continue
-        speed = median_ratio(both["stylize_s_fp32"].to_numpy(float), both["stylize_s"].to_numpy(float))
+        subjects = both.groupby(["content_uri", "style_uri"], dropna=False).ngroup().to_numpy()
+        repeats = both["repeat"].fillna(0).to_numpy().astype(int)
+        speed = median((both["stylize_s_fp32"] / both["stylize_s"]).to_numpy(float), subjects, repeats)
         memory = (both["memory_bytes"] / both["memory_bytes_fp32"].where(both["memory_bytes_fp32"] > 0)).median()
         lines.append(
             dict(zip(by, key, strict=True))
-            | {"n": len(both), "speed": speed.value, "speed_low": speed.low, "speed_high": speed.high, "memory": memory}
+            | {
+                "n": len(set(subjects)),
+                "speed": speed.value,
+                "speed_low": speed.low,
+                "speed_high": speed.high,
+                "memory": memory,
+            }
             | {f"{name}_delta": (both[name] - both[f"{name}_fp32"]).mean() for name in SCORES}
         )
     return pd.DataFrame(lines)

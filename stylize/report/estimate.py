@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from stylize.report.statistics import power_law
+from stylize.report.statistics import PowerLaw, power_law
 from stylize.report.units import seconds, size
 
 
@@ -43,11 +43,16 @@ def one(rows: pd.DataFrame, wanted: Wanted) -> Estimate:
         known = part[part["resolution_px"].notna()]
         pixels = known["resolution_px"].to_numpy(float) ** 2
         time = power_law(pixels, known["total_s"].to_numpy(float))
-        if time is not None:
+        if time is not None and _may_say(time, side := float(wanted.resolution_px) ** 2):
             memory = power_law(pixels, known["memory_bytes"].to_numpy(float))
-            side = float(wanted.resolution_px) ** 2
-            return Estimate(time.at(side), memory.at(side) if memory else None, f"from its other resolutions{how}")
+            told = memory.at(side) if memory is not None and _may_say(memory, side) else None
+            return Estimate(time.at(side), told, f"from its other resolutions{how}")
     return Estimate(None, None, "not known")
+
+
+def _may_say(law: PowerLaw, x: float) -> bool:
+    """Return whether a fit may be asked: between what was measured always, beyond it if its exponent is narrow."""
+    return law.is_narrow or law.least <= x <= law.most
 
 
 def _none(value: float) -> float | None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from stylize.errors import harmless
 from stylize.io.files import write_atomic
-from stylize.report import analysis, pick, pictures, plots, tables, units, words
+from stylize.report import analysis, pick, pictures, plots, tables, units, votes, words
 from stylize.report import markdown as md
 from stylize.report.cells import Size, by_size
 from stylize.report.claims import Claim
@@ -101,16 +101,17 @@ def build(
     if len(images) > MOST_METHODS:
         facts.append(f"of {len(images)} methods and settings the {MOST_METHODS} with the most images are shown")
     shown = rows[rows["method"].isin(images.index[:MOST_METHODS])]
-    sizes, main = by_size(shown), analysis.main_resolution(shown)
+    sizes, main, ballots = by_size(shown), analysis.main_resolution(shown), votes.of_rows(shown)
     return Report(
-        title, facts, words.across(shown, sizes, rows), tables.across(shown), plots.across(shown),
-        [_block(size) for size in sizes], _anchor(main), pick.choice(shown, sizes),
+        title, facts, words.across(shown, sizes, rows), tables.across(shown, ballots), plots.across(shown),
+        [_block(size, ballots) for size in sizes], _anchor(main), pick.choice(sizes, ballots),
         pictures.grid(shown, most_pictures, trust_paths), [_run(out) for out in outs], claims,
     )  # fmt: skip
 
 
-def _block(size: Size) -> Block:
-    return Block(size.side, _anchor(size.side_px), words.at_size(size), tables.at_size(size), plots.at_size(size))
+def _block(size: Size, ballots: pd.DataFrame) -> Block:
+    said = [*words.at_size(size), *votes.words(ballots, size.side_px, size.side)]
+    return Block(size.side, _anchor(size.side_px), said, tables.at_size(size, ballots), plots.at_size(size))
 
 
 def _anchor(px: Any) -> str:

@@ -84,10 +84,9 @@ class Wanted:
         ))  # fmt: skip
 
 
-def choice(rows: pd.DataFrame, sizes: Sequence[Size]) -> Choice:
-    """Return every method at every size with what it takes, by size and name. rows: all of them."""
+def choice(sizes: Sequence[Size], ballots: pd.DataFrame) -> Choice:
+    """Return every method at every size with what it takes, by size and name. ballots: from `votes.of_rows`."""
     options: list[Option] = []
-    ballots = votes.of_rows(rows)
     for size in sizes:
         for machine in size.machines:
             start = len(options)

@@ -21,7 +21,7 @@ MODES_LEAST, MODES_APART, MODES_TIMES = 10, 4.0, 1.15
 """Two groups of times: of so many images, so many of their deviations apart, and one so many times the other."""
 MOST_WAIT = 0.15
 """Share of the call that threads waited for processors. Of 20 quiet measurements the medians were below 0.06, of 20
-beside a busy loop above 0.5 (python -m tools.bench.neighbours)."""
+beside a busy loop above 0.5 (`python -m tools.bench.neighbours`)."""
 _MOST_POINTS = 300
 """A drift is sought in no more: each is compared with each."""
 MOST_CLOCK = 0.1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from stylize.report import analysis, units
+from stylize.report import analysis, units, votes
 from stylize.report import markdown as md
 from stylize.report.cells import Size
 
@@ -69,21 +69,27 @@ _QUALITY: Columns = {
 }
 
 
-def across(rows: pd.DataFrame) -> list[Table]:
-    """Return the tables over all sizes that the rows can fill, in the order a report shows them."""
+def across(rows: pd.DataFrame, ballots: pd.DataFrame) -> list[Table]:
+    """Return the tables over all sizes that rows and votes can fill, in the order a report shows them."""
     listed = [
         _growth(analysis.growth(rows)),
         _precisions(analysis.precisions(rows)),
         _workers(analysis.scaling(rows)),
+        _agreement(votes.agreeing(ballots, rows)),
         _failures(analysis.failures(rows)),
     ]
     return [table for table in listed if table.rows]
 
 
-def at_size(size: Size) -> list[Table]:
-    """Return the tables of one size that its rows can fill."""
+def at_size(size: Size, ballots: pd.DataFrame) -> list[Table]:
+    """Return the tables of one size that its rows and votes can fill."""
     at = f" at {size.side}"
-    listed = [_measures(size, at), _stages(analysis.stages(size.rows), at), *_breakdowns(size.rows, at)]
+    listed = [
+        _measures(size, at),
+        _votes(votes.ranked(ballots, size.side_px), at),
+        _stages(analysis.stages(size.rows), at),
+        *_breakdowns(size.rows, at),
+    ]
     return [table for table in listed if table.rows]
 
 
@@ -104,9 +110,35 @@ def _measures(size: Size, at: str) -> Table:
     return _table("measures", f"All measurements{at}", note, frame, _WHAT | columns | _COST | _QUALITY)
 
 
+def _votes(frame: pd.DataFrame, at: str) -> Table:
+    note = (
+        "preferred: how likely people are to prefer a result of this method to one of another of these "
+        "(Bradley-Terry), with its 95 % interval by bootstrap over pairs of photo and artwork; none of fewer than "
+        "eight."
+    )
+    columns: Columns = {"method": ("method", units.text), "votes": ("votes", units.count)} | {
+        "pictures": ("photos and artworks", units.count), "preferred": ("preferred", units.percent),
+        "low": ("from", units.percent), "high": ("to", units.percent),
+    }  # fmt: skip
+    return _table("votes", f"What people prefer{at}", note, frame, columns)
+
+
+def _agreement(frame: pd.DataFrame) -> Table:
+    note = (
+        "agreeing: share of the votes with a preference in which the score prefers the same result; 50 % is chance. "
+        "Over all sizes, with its 95 % interval by bootstrap over pairs of photo and artwork; none of fewer than eight."
+    )
+    columns: Columns = {"score": ("score", units.text), "votes": ("votes", units.count)} | {
+        "pictures": ("photos and artworks", units.count), "agreeing": ("agreeing", units.percent),
+        "low": ("from", units.percent), "high": ("to", units.percent),
+    }  # fmt: skip
+    return _table("agreement", "Which scores agree with people", note, frame, columns)
+
+
 def _precisions(frame: pd.DataFrame) -> Table:
     note = (
-        "The same tasks in both. speed: how many times as fast, with its 95 % interval by bootstrap over tasks. "
+        "The same tasks in both; n: photos and artworks. speed: how many times as fast, with its 95 % interval by "
+        "bootstrap over them and repeats. "
         "memory: of one more image, over fp32's. Deltas are means over tasks."
     )
     columns: Columns = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from stylize.votes import compare_pairs, rank, read_votes
+from stylize.votes import agreement, compare_pairs, rank, read_votes
+from stylize.votes.agreement import SCORES
 from stylize.votes.ranking import LEAST_PICTURES
 
 if TYPE_CHECKING:
@@ -61,3 +62,35 @@ def judge(options: Sequence[Option], start: int, votes: pd.DataFrame, side_px: f
         option.behind["votes"] = [
             number for number, other in enumerate(options, start) if (other.name, option.name) in clearly
         ]
+
+
+def ranked(votes: pd.DataFrame, side_px: float | None) -> pd.DataFrame:
+    """Return the methods of one size as people prefer them: `rank`'s columns."""
+    return rank(at(votes, side_px))
+
+
+def agreeing(votes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return how often each score prefers the result that people prefer, over all sizes: `agreement`'s columns."""
+    # A task has one row in each OUT, whichever run made it.
+    named = rows.assign(run_id=rows["home"])
+    keyed = votes.assign(left_run_id=votes["home"], right_run_id=votes["home"])
+    return agreement(keyed, named[["run_id", "task_id", *(name for name in SCORES if name in named)]])
+
+
+def words(votes: pd.DataFrame, side_px: float | None, side: str) -> Iterator[str]:
+    """Say whom people prefer at a size, and how many more votes would settle what is undecided."""
+    here = at(votes, side_px)
+    if here.empty:
+        return
+    pairs = compare_pairs(here)
+    best = rank(here)["method"].iloc[0]
+    mine = pairs[(pairs["better"] == best) | (pairs["other"] == best)]
+    n = f"{len(here)} votes on {len(here[['content_uri', 'style_uri']].drop_duplicates())} photos and artworks"
+    settled = mine[mine["settled"] & (mine["better"] == best)]["other"].tolist()
+    if settled:
+        yield f"At {side}, people prefer {best} to {', '.join(settled)} ({n})."
+    for line in pairs[~pairs["settled"]].itertuples():
+        more = (
+            "" if pd.isna(line.votes_needed) else f"; about {line.votes_needed} more votes on the two would settle it"
+        )
+        yield f"At {side}, no difference seen between {line.better} and {line.other} in people's votes ({n}){more}."

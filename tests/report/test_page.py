@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize.report import pick
+from stylize.report import pick, votes
 from stylize.report.cells import by_size
 from stylize.report.frame import load
 from tests.support.made_rows import EVIL
@@ -165,7 +165,7 @@ def test_the_question_is_answered_within_limits(opened: Any) -> None:
 
 def test_what_the_page_answers_is_what_the_command_answers(opened: Any, report: Path) -> None:
     rows = load([report.parent / "out"])
-    choice = pick.choice(rows, by_size(rows))
+    choice = pick.choice(by_size(rows), votes.of_rows(rows))
     tab = opened()
     for by in choice.criteria:
         for side in (*choice.sides, ""):
