@@ -21,8 +21,10 @@ class _Given(BaseModel):
     vote_id: str
     voter: str
     choice: str
-    left: int
-    right: int
+    left_run_id: str
+    left_task_id: str
+    right_run_id: str
+    right_task_id: str
     by: str = "method"
     """The column whose values were held against each other."""
 
@@ -53,29 +55,36 @@ class Ballot:
             if left is not None and right is not None
         ]
 
-    def add(self, body: bytes) -> None:
-        """Write a vote that the page sent. Raises UsageError for what is no vote on two results of the same photo and
-        artwork, CannotContinueError where it cannot be written.
+    def add(self, body: bytes) -> bool:
+        """Write a vote that the page sent; returns False for one on rows that are not of these runs.
+
+        The page names rows as votes do: what it keeps while no viewer answers may come to that of other runs. Raises
+        UsageError for what is no vote on two results of the same photo and artwork, CannotContinueError where it cannot
+        be written.
         """
         try:
             given = _Given.model_validate_json(body)
         except ValidationError as error:
             raise UsageError(f"no vote: {first_problem(error)}") from None
-        table, rows = self._table, (given.left, given.right)
+        table = self._table
         if given.by not in {one["name"] for one in table.columns}:
             raise UsageError(f"no vote: no such column: {one_line(given.by)}")
-        if not all(0 <= row < len(table) and table.value("status", row) == "ok" for row in rows) or len({*rows}) < 2:
+        found = table.find([given.left_run_id, given.right_run_id], [given.left_task_id, given.right_task_id])
+        rows = [row for row in found if row is not None]
+        if len(rows) < 2:
+            return False
+        if rows[0] == rows[1] or any(table.value("status", row) != "ok" for row in rows):
             raise UsageError("no vote: expected two rows with results")
         for name in ("content_uri", "style_uri", "style_uris"):
-            if table.value(name, given.left) != table.value(name, given.right):
+            if table.value(name, rows[0]) != table.value(name, rows[1]):
                 raise UsageError("no vote: these are not results of the same photo and artwork")
-        vote = given.model_dump(include={"vote_id", "voter", "choice"})
-        vote |= {name: table.value(name, given.left) for name in ("content_uri", "style_uri")}
+        vote = given.model_dump(exclude={"by"})
+        vote |= {name: table.value(name, rows[0]) for name in ("content_uri", "style_uri")}
         for side, row in zip(("left", "right"), rows, strict=True):
-            vote |= {f"{side}_{name}": table.value(name, row) for name in ("run_id", "task_id")}
             vote |= {f"{side}_sha256": table.value("output_sha256", row), f"{side}_method": self._method(row, given.by)}
         with self._writing:
             self._stores[min(table.run_of[row] for row in rows)].add(vote)
+        return True
 
     def _method(self, row: int, by: str) -> str:
         """Return what made a result, with what it was held against the other one for, beside its method."""

@@ -109,10 +109,9 @@ class Viewer:
                 return _secured(PlainTextResponse("too long for a vote", 413))
 
         def add() -> Response:
-            if request.query_params.get("base") != self.site.base:
-                return PlainTextResponse(_GONE, 410)
-            self.ballot.add(body)
-            return JSONResponse({"taken": True})
+            if self.ballot.add(body):
+                return JSONResponse({"taken": True})
+            return PlainTextResponse("these rows are not of the runs that are shown", 409)
 
         return await self._answered(request, add)
 

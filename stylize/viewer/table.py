@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -62,17 +63,19 @@ class Table:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
+    @functools.cached_property
     def columns(self) -> list[dict[str, Any]]:
-        """What the page is told of each column that has any value: name, kind, unit, meaning."""
-        own = [{"name": name, "kind": "text", "unit": "", "meaning": meaning} for name, meaning in _OWN.items()]
-        others = [
-            {"name": field.name, "kind": _kind(field.type), "unit": SCHEMA.field(field.name).metadata[b"unit"].decode(),
-             "meaning": SCHEMA.field(field.name).metadata[b"meaning"].decode()}
-            for field in self.rows.schema
-            if self.rows[field.name].null_count < len(self)
-        ]  # fmt: skip
-        return own + others
+        """What the page is told of each column that has any value: name, kind, unit, meaning, whether values differ."""
+        own = [
+            {"name": name, "kind": "text", "unit": "", "meaning": meaning, "varies": len(self.own[name].dictionary) > 1}
+            for name, meaning in _OWN.items()
+        ]
+        for field in SCHEMA:
+            values = self.rows[field.name]
+            if values.null_count < len(self):
+                told = {name: field.metadata[name.encode()].decode() for name in ("unit", "meaning")}
+                own.append({"name": field.name, "kind": _kind(field.type), **told, "varies": _varies(values)})
+        return own
 
     def column(self, name: str) -> dict[str, Any] | None:
         """Return a column's values as base64 of little-endian numbers; None for an unknown one.
@@ -98,6 +101,7 @@ class Table:
             return None
         part = self.rows.slice(start, CHUNK_ROWS)
         own = {name: values.slice(start, CHUNK_ROWS).to_pylist() for name, values in self.own.items()}
+        own = {name: [None if one is None else _shown(one) for one in values] for name, values in own.items()}
         rows = [{name: values[place] for name, values in own.items()} for place in range(len(part))]
         for name in part.schema.names:
             values = part[name]
@@ -120,11 +124,22 @@ class Table:
 
     def find(self, run_ids: list[str], task_ids: list[str]) -> list[int | None]:
         """Return the rows of these runs' tasks, None for what is not here."""
-        index = pd.MultiIndex.from_arrays([self.rows["run_id"].to_pylist(), self.rows["task_id"].to_pylist()])
-        kept = ~index.duplicated()
-        found = index[kept].get_indexer(pd.MultiIndex.from_arrays([run_ids, task_ids]))
-        places = np.flatnonzero(kept)
+        index, places = self._index
+        found = index.get_indexer(pd.MultiIndex.from_arrays([run_ids, task_ids]))
         return [int(places[one]) if one >= 0 else None for one in found]
+
+    @functools.cached_property
+    def _index(self) -> tuple[pd.MultiIndex, np.ndarray]:
+        index = pd.MultiIndex.from_arrays([self.rows["run_id"].to_pylist(), self.rows["task_id"].to_pylist()])
+        first = ~index.duplicated()
+        return index[first], np.flatnonzero(first)
+
+
+def _varies(values: pa.ChunkedArray) -> bool:
+    if pa.types.is_dictionary(values.type):
+        return len(values.chunk(0).dictionary) > 1
+    low, high = pc.min_max(values).as_py().values()
+    return bool(low != high)
 
 
 def _kind(of: pa.DataType) -> str:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+
 from stylize import images
+from stylize.viewer.server import Viewer, listening
 from tests.support.made_rows import row, written
 from tests.support.samples import picture
 
@@ -13,7 +19,7 @@ METHODS = ("compact", "microast")
 
 
 def viewed_run(
-    out: Path, photos: int = 3, artworks: int = 2, methods: tuple[str, ...] = METHODS, **changes: Any
+    out: Path, photos: int = 3, artworks: int = 2, methods: tuple[str, ...] = METHODS, /, **changes: Any
 ) -> Path:
     """A run with a picture of each but the first, which failed; rows in the order of photo, artwork, method."""
     inputs = out.parent / "inputs"
@@ -37,3 +43,18 @@ def viewed_run(
                 made.append(row(number, **(told | changes)))
                 number += 1
     return written(out, made, run_id="r")
+
+
+@contextlib.contextmanager
+def served(viewer: Viewer, port: int = 0) -> Iterator[str]:
+    """The address of a viewer that answers meanwhile, in a thread."""
+    sock = listening(port)
+    server = uvicorn.Server(uvicorn.Config(viewer.app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}/{viewer.token}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+        sock.close()

@@ -68,10 +68,19 @@ class Opened:
         return Image.open(io.BytesIO(answer.content)) if answer.status_code == 200 else None
 
     def vote(self, choice: str = "left", headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
-        body = {"vote_id": ID, "voter": "Ada", "choice": choice, "left": 2, "right": 3} | more
-        path = f"/{self.viewer.token}/votes?base={self.viewer.site.base}"
+        body = {"vote_id": ID, "voter": "Ada", "choice": choice, **on(2, 3)} | more
         told = {"Content-Type": "application/json"} | (headers or {})
-        return self.ask("POST", path, content=json.dumps(body), headers=told)
+        return self.ask("POST", f"/{self.viewer.token}/votes", content=json.dumps(body), headers=told)
+
+
+def on(left: int, right: int) -> dict[str, Any]:
+    """What a vote says of the rows of these numbers."""
+    sides = (("left", left), ("right", right))
+    return {
+        name: value
+        for side, number in sides
+        for name, value in ((f"{side}_run_id", "r"), (f"{side}_task_id", row(number)["task_id"]))
+    }
 
 
 @pytest.fixture
@@ -222,13 +231,19 @@ def test_votes_by_another_column_say_so(opened: Opened, out: Path) -> None:
 
 
 @pytest.mark.parametrize("given", [
-    {"left": 0}, {"left": 2, "right": 2}, {"left": 2, "right": 5}, {"left": -1}, {"right": 99}, {"choice": "both"},
-    {"voter": ""}, {"voter": "x" * 200}, {"vote_id": "../x"}, {"left": "2"}, {"more": 1}, {"by": "no"}, {"voter": None},
+    on(0, 1), on(2, 2), on(2, 5), {"choice": "both"}, {"voter": ""}, {"voter": "x" * 200}, {"vote_id": "../x"},
+    {"left_task_id": 2}, {"more": 1}, {"by": "no"}, {"voter": None},
 ])  # fmt: skip
 def test_what_is_no_vote_is_refused(opened: Opened, out: Path, given: dict[str, Any]) -> None:
     answer = opened.vote(**given)
     assert answer.status_code == 400
     assert len(answer.text.splitlines()) == 1
+    assert not (out / "votes").exists()
+
+
+def test_a_vote_on_rows_of_other_runs_is_told_apart(opened: Opened, out: Path) -> None:
+    assert opened.vote(**on(2, 99)).status_code == 409
+    assert opened.vote(left_run_id="another").status_code == 409
     assert not (out / "votes").exists()
 
 

@@ -14,9 +14,9 @@
     try {
       answer = await fetch(path, options);
     } catch {
-      throw new Error("the viewer does not answer: start it again, votes are kept in this page until then");
+      throw new Error("the viewer does not answer: start it again on the same port; votes are kept here until it takes them");
     }
-    if (!answer.ok) throw Object.assign(new Error(await answer.text()), { refused: answer.status >= 400 && answer.status < 500 });
+    if (!answer.ok) throw Object.assign(new Error(await answer.text()), { status: answer.status });
     return answer.json();
   };
 
@@ -26,23 +26,24 @@
     try { return JSON.parse(localStorage.getItem(KEPT)) ?? []; } catch { return []; }
   };
   const keep = (votes) => localStorage.setItem(KEPT, JSON.stringify(votes));
+  const without = (vote) => waiting().filter((other) => other.vote_id !== vote.vote_id);
 
-  /* Send what has not been taken yet. A vote leaves this page's memory only once it is on the viewer's disk. */
+  /* Send what has not been taken yet. A vote leaves this page's memory only once it is on the viewer's disk; those on
+     rows of other runs, 409, wait for a viewer of these. */
   viewer.sendVotes = async () => {
-    for (const one of waiting()) {
-      const { base, ...vote } = one;
+    for (const vote of waiting()) {
       try {
-        await fetched(`votes?base=${encodeURIComponent(base)}`, { method: "POST", body: JSON.stringify(vote), headers: { "Content-Type": "application/json" } });
+        await fetched("votes", { method: "POST", body: JSON.stringify(vote), headers: { "Content-Type": "application/json" } });
+        keep(without(vote));
       } catch (error) {
-        if (error.refused) keep(waiting().filter((other) => other.vote_id !== one.vote_id));
-        throw error;
+        if (error.status === 400) keep(without(vote));
+        if (error.status !== 409) throw error;
       }
-      keep(waiting().filter((other) => other.vote_id !== one.vote_id));
     }
   };
 
   viewer.castVote = (vote) => {
-    keep([...waiting().filter((other) => other.vote_id !== vote.vote_id), { ...vote, base: viewer.index.base }]);
+    keep([...without(vote), vote]);
     return viewer.sendVotes();
   };
 

@@ -10,9 +10,10 @@
     return out.buffer;
   };
 
+  viewer.collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+
   const ranks = (names) => {
-    const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-    const order = names.map((_, code) => code).sort((a, b) => collator.compare(names[a], names[b]));
+    const order = names.map((_, code) => code).sort((a, b) => viewer.collator.compare(names[a], names[b]));
     const rank = new Float64Array(names.length);
     order.forEach((code, place) => { rank[code] = place; });
     return rank;
@@ -31,8 +32,10 @@
     let sorted = null;
     const empty = (row) => codes[row] === NO_TEXT;
     const keys = () => {
-      const rank = ranks(names);
-      sorted ??= Float64Array.from(codes, (code) => (code === NO_TEXT ? NaN : rank[code]));
+      if (!sorted) {
+        const rank = ranks(names);
+        sorted = Float64Array.from(codes, (code) => (code === NO_TEXT ? NaN : rank[code]));
+      }
       return sorted;
     };
     const of = (row) => (empty(row) ? null : names[codes[row]]);
@@ -56,12 +59,11 @@
   /* Return the different values of a column among some rows, sorted, with their number: [value, count] each. */
   viewer.values = (column, rows) => {
     const counts = new Map();
-    for (const row of rows) {
-      const value = column.of(row);
-      if (!column.empty(row)) counts.set(value, (counts.get(value) ?? 0) + 1);
-    }
-    const collator = new Intl.Collator(undefined, { numeric: true });
-    return [...counts].sort(([a], [b]) => (typeof a === "number" ? a - b : collator.compare(a, b)));
+    const keys = column.codes ?? column.numbers;
+    for (const row of rows) if (!column.empty(row)) counts.set(keys[row], (counts.get(keys[row]) ?? 0) + 1);
+    if (!column.names) return [...counts].sort(([a], [b]) => a - b);
+    const named = [...counts].map(([code, count]) => [column.names[code], count]);
+    return named.sort(([a], [b]) => viewer.collator.compare(a, b));
   };
 
   /* The first row with the same photo or artwork in the same run: its picture stands for all of them. */

@@ -5,13 +5,7 @@
   const MOST_SLOTS = 8, GAP_PX = 4, HEAD_PX = 92, PAUSE_MS = 90;
   const SPLITS = ["method", "run", "resolution_px", "precision", "alpha", "variant", "repeat", "weights_sha256"];
 
-  const splitters = async (rows) => {
-    const found = [];
-    for (const name of SPLITS.filter(viewer.about)) {
-      if (viewer.values(await viewer.column(name), rows).length > 1) found.push(name);
-    }
-    return found;
-  };
+  const splitters = () => SPLITS.filter((name) => viewer.about(name)?.varies);
 
   /* Return the columns that cells are split by: the one asked for, else the method, and the run where one has several. */
   const asked = async (known, rows) => {
@@ -28,30 +22,51 @@
     return known.filter((name) => name === "method" || (name === "run" && several));
   };
 
+  /* Return a function from a row to the number of its slot, and the slots' labels by number. */
+  const slotting = (columns, rows) => {
+    const labels = [];
+    const numbers = new Map();
+    const byCodes = new Map();
+    const of = (row) => {
+      let key = 0;
+      for (const { codes, numbers: values } of columns) key = codes ? key * 100003 + codes[row] : `${key} ${values[row]}`;
+      if (!byCodes.has(key)) {
+        const label = columns.map((column) => column.text(row) || "none").join(", ");
+        if (!numbers.has(label)) numbers.set(label, labels.push(label) - 1);
+        byCodes.set(key, numbers.get(label));
+      }
+      return byCodes.get(key);
+    };
+    rows.forEach(of);
+    return [of, labels];
+  };
+
   const grouped = async (rows, by) => {
     const [photo, style, status] = await viewer.columns(["photo", "style", "status"]);
-    const columns = await viewer.columns(by);
-    const labels = new Map();
+    const [slotOf, labels] = slotting(await viewer.columns(by), rows);
+    const order = labels.map((_, slot) => slot).sort((a, b) => viewer.collator.compare(labels[a], labels[b]));
+    const place = new Map(order.map((slot, at) => [slot, at]));
     const cells = new Map();
     const [photos, styles] = [new Map(), new Map()];
+    const ok = status.names.indexOf("ok");
     for (const row of rows) {
-      const label = columns.map((column) => column.text(row) || "none").join(", ");
-      const key = `${photo.codes[row]} ${style.codes[row]}`;
-      if (!photos.has(photo.codes[row])) photos.set(photo.codes[row], row);
-      if (!styles.has(style.codes[row])) styles.set(style.codes[row], row);
-      if (!labels.has(label)) labels.set(label, 0);
-      if (!cells.has(key)) cells.set(key, new Map());
+      const [a, b] = [photo.codes[row], style.codes[row]];
+      const key = a * 0x100000000 + b;
+      if (!photos.has(a)) photos.set(a, row);
+      if (!styles.has(b)) styles.set(b, row);
+      if (!cells.has(key)) cells.set(key, []);
       const cell = cells.get(key);
+      const slot = place.get(slotOf(row));
       // A picture comes before the reason why there is none.
-      if (!cell.has(label) || (status.of(cell.get(label)) !== "ok" && status.of(row) === "ok")) cell.set(label, row);
+      if (cell[slot] === undefined || (status.codes[cell[slot]] !== ok && status.codes[row] === ok)) cell[slot] = row;
     }
-    const order = (map, column) => {
+    const inOrder = (map, column) => {
       const entries = [...map];
-      if (!viewer.state.sort) entries.sort(([, a], [, b]) => column.keys()[a] - column.keys()[b]);
-      return entries;
+      const keys = viewer.state.sort ? null : column.keys();
+      return keys ? entries.sort(([, a], [, b]) => keys[a] - keys[b]) : entries;
     };
-    const slots = [...labels.keys()].sort(new Intl.Collator(undefined, { numeric: true }).compare);
-    return { photos: order(photos, photo), styles: order(styles, style), slots, cells, photo, style, status };
+    return { photos: inOrder(photos, photo), styles: inOrder(styles, style), slots: order.map((slot) => labels[slot]),
+      cell: (a, b) => cells.get(a * 0x100000000 + b), photo, style, status };
   };
 
   const named = (kind, firsts, column, row, className) => {
@@ -86,8 +101,8 @@
   const cellsOf = (data, at, [photoCode], [from, to]) => {
     const made = [];
     for (let x = from; x < to; x++) {
-      const cell = data.cells.get(`${photoCode} ${data.styles[x][0]}`);
-      const slots = data.slots.slice(0, MOST_SLOTS).map((label) => slot(data, label, cell?.get(label), at.side));
+      const cell = data.cell(photoCode, data.styles[x][0]);
+      const slots = data.slots.slice(0, MOST_SLOTS).map((label, place) => slot(data, label, cell?.[place], at.side));
       made.push(h("div", { class: "pair", style: { left: `${at.label + x * at.width}px`, width: `${at.width}px` } },
         ...(cell ? slots : [])));
     }
@@ -136,7 +151,7 @@
   viewer.views.grid = {
     title: "Grid",
     draw: async (rows) => {
-      const known = await splitters(rows);
+      const known = splitters();
       const by = await asked(known, rows);
       const data = await grouped(rows, by);
       const firsts = [await viewer.firstOf("photo"), await viewer.firstOf("artwork")];

@@ -4,11 +4,13 @@
   const { h, button, select } = viewer;
   const BY = ["method", "run", "precision", "variant", "alpha", "resolution_px"];
   const NAME = "stylize-voter";
+  const RETRY_MS = 2000;
   let last = null;
+  let again = 0;
 
   const comparable = async (rows) => {
     const found = [];
-    for (const name of BY.filter(viewer.about)) {
+    for (const name of BY.filter((one) => viewer.about(one)?.varies)) {
       if (viewer.values(await viewer.column(name), rows).length > 1) found.push(name);
     }
     return found;
@@ -51,6 +53,12 @@
     return () => document.removeEventListener("keydown", pressed);
   };
 
+  /* Try again until the viewer answers, then go on. */
+  const retried = (then) => {
+    clearTimeout(again);
+    again = setTimeout(() => viewer.sendVotes().then(then, (error) => { viewer.failed(error); retried(then); }), RETRY_MS);
+  };
+
   const round = async (pair, voteId, voter, votes, by) => {
     const [two, zoom] = await shown(pair);
     let sent = false;
@@ -58,13 +66,16 @@
       if (sent) return;
       sent = true;
       try {
-        await viewer.castVote({ vote_id: voteId, voter, choice, by, left: pair.left, right: pair.right });
+        const [left, right] = await Promise.all([viewer.row(pair.left), viewer.row(pair.right)]);
+        await viewer.castVote({ vote_id: voteId, voter, choice, by, left_run_id: left.run_id, left_task_id: left.task_id,
+          right_run_id: right.run_id, right_task_id: right.task_id });
         last = { pair, voteId };
         viewer.again = null;
         await viewer.redraw();
       } catch (error) {
         sent = false;
         viewer.failed(error);
+        retried(viewer.redraw);
       }
     };
     const undo = () => {
@@ -94,11 +105,11 @@
       if (!voter) return { nodes: [what, asName("")] };
       await viewer.sendVotes().catch(viewer.failed);
       const votes = await viewer.votes();
-      const again = viewer.again;
-      const pair = again?.pair ?? viewer.nextPair(await viewer.ballot(rows, by), votes, voter);
+      const { again: undone } = viewer;
+      const pair = undone?.pair ?? viewer.nextPair(await viewer.ballot(rows, by), votes, voter);
       if (!pair) return { nodes: [what, h("p", { class: "none" }, `${voter} has judged every pair of these rows. Thank you.`),
         button("Another voter", () => { localStorage.removeItem(NAME); viewer.redraw(); })] };
-      const { nodes, leave } = await round(pair, again?.voteId ?? viewer.voteId(), voter, votes, by);
+      const { nodes, leave } = await round(pair, undone?.voteId ?? viewer.voteId(), voter, votes, by);
       return { nodes: [what, ...nodes], leave };
     },
   };

@@ -1,0 +1,174 @@
+"""Blind votes in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from stylize.viewer.server import Viewer
+from stylize.votes import read_votes
+from tests.support.viewed import served, viewed_run
+
+NONE_KEPT = "() => localStorage.getItem('stylize-votes-not-yet-taken') === '[]'"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return viewed_run(tmp_path / "out", 3, 2)  # five pairs: the first result of the sixth failed
+
+
+@pytest.fixture
+def viewer(out: Path, tmp_path: Path) -> Viewer:
+    return Viewer({out: str(out)}, tmp_path / "cache", trusted=True)
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1000, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    yield page
+    context.close()
+
+
+def begin(page: Any, url: str, voter: str = "Ada") -> None:
+    page.goto(url + "#view=vote")
+    page.wait_for_selector("input[name=voter]")
+    page.fill("input[name=voter]", voter)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".two")
+
+
+def voted(page: Any, key: str) -> None:
+    """Press a key, and wait for the next pair or the end."""
+    before = page.evaluate("document.body.dataset.shown")
+    page.keyboard.press(key)
+    page.wait_for_function("before => document.body.dataset.shown !== before", arg=before)
+
+
+def votes(out: Path) -> pd.DataFrame:
+    frame: pd.DataFrame = read_votes(str(out)).to_pandas()
+    return frame
+
+
+def sides(page: Any) -> list[str]:
+    found: list[str] = page.locator(".two img").evaluate_all("all => all.map(one => one.getAttribute('src'))")
+    return found
+
+
+def test_each_key_is_a_vote_until_every_pair_is_judged(page: Any, viewer: Viewer, out: Path) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        assert "compact" not in page.locator("main").inner_text()
+        for key in ("ArrowLeft", "ArrowRight", "ArrowDown", "1"):
+            voted(page, key)
+        page.get_by_text("Right is better").click()
+        page.get_by_text("Ada has judged every pair").wait_for()
+    cast = votes(out)
+    assert cast["choice"].tolist() == ["left", "right", "same", "left", "right"]
+    assert set(cast["voter"]) == {"Ada"}
+    assert set(cast["left_method"]) | set(cast["right_method"]) == {"compact", "microast"}
+    assert not cast.duplicated(["content_uri", "style_uri"]).any()
+
+
+def test_several_voters_each_judge_every_pair(page: Any, viewer: Viewer, out: Path) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        voted(page, "ArrowLeft")
+        page.get_by_text("Another voter").click()
+        page.wait_for_selector("input[name=voter]")
+        page.fill("input[name=voter]", "Grace")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".two")
+        for _ in range(5):
+            voted(page, "ArrowDown")
+        page.get_by_text("Grace has judged every pair").wait_for()
+    assert votes(out)["voter"].value_counts().to_dict() == {"Grace": 5, "Ada": 1}
+
+
+def test_a_vote_may_be_undone(page: Any, viewer: Viewer, out: Path) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        first = sides(page)
+        voted(page, "ArrowLeft")
+        assert sides(page) != first
+        voted(page, "u")
+        assert sides(page) == first
+        voted(page, "ArrowRight")
+    assert votes(out)["choice"].tolist() == ["right"]
+
+
+def test_a_reload_loses_no_vote_and_shows_no_pair_again(page: Any, viewer: Viewer, out: Path) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        for _ in range(5):
+            page.keyboard.press("ArrowLeft")
+            page.wait_for_function(
+                "() => !JSON.parse(localStorage.getItem('stylize-votes-not-yet-taken') ?? '[]').length"
+            )
+            page.reload()
+            page.wait_for_selector(".two, .none")
+    assert len(votes(out)) == 5
+
+
+def test_a_vote_that_the_viewer_did_not_take_is_kept_until_it_does(page: Any, viewer: Viewer, out: Path) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        port = int(url.split(":")[2].split("/")[0])
+    page.keyboard.press("ArrowLeft")
+    page.get_by_text("the viewer does not answer").wait_for()
+    assert votes(out).empty
+    with served(viewer, port):
+        page.wait_for_function(NONE_KEPT)
+    assert votes(out)["choice"].tolist() == ["left"]
+
+
+def test_a_vote_on_other_runs_waits_for_their_viewer(page: Any, viewer: Viewer, out: Path, tmp_path: Path) -> None:
+    other = viewed_run(tmp_path / "other" / "out", run_id="another")
+    with served(viewer) as url:
+        begin(page, url)
+        port = int(url.split(":")[2].split("/")[0])
+    page.keyboard.press("ArrowLeft")
+    page.get_by_text("the viewer does not answer").wait_for()
+    with served(Viewer({other: str(other)}, tmp_path / "cache"), port) as url:
+        page.goto(url + "#view=vote")
+        page.wait_for_selector(".two")
+        voted(page, "ArrowRight")
+    assert votes(other)["choice"].tolist() == ["right"]
+    with served(viewer, port) as url:
+        page.goto(url + "#view=vote")
+        page.wait_for_function(NONE_KEPT)
+    assert votes(out)["choice"].tolist() == ["left"]
+
+
+def test_sides_are_by_chance(page: Any, viewer: Viewer) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        drawn = page.evaluate("""async () => {
+          const pairs = await viewer.ballot(await viewer.rows(), "method");
+          const at = (row) => row % 2;
+          return Array.from({ length: 400 }, () => at(viewer.nextPair(pairs, [], "Ada").left));
+        }""")
+    assert 140 <= sum(drawn) <= 260
+
+
+def test_pairs_with_the_fewest_votes_come_first(page: Any, tmp_path: Path) -> None:
+    out = viewed_run(tmp_path / "out", 4, 2, ("a", "b", "c"))
+    with served(Viewer({out: str(out)}, tmp_path / "cache")) as url:
+        begin(page, url)
+        for _ in range(9):
+            voted(page, "ArrowLeft")
+    cast = votes(out)
+    met = [tuple(sorted(pair)) for pair in zip(cast["left_method"], cast["right_method"], strict=True)]
+    assert sorted(pd.Series(met).value_counts()) == [3, 3, 3]
+
+
+def test_one_method_alone_is_nothing_to_vote_on(page: Any, tmp_path: Path) -> None:
+    out = viewed_run(tmp_path / "out", 3, 2, ("compact",))
+    with served(Viewer({out: str(out)}, tmp_path / "cache")) as url:
+        page.goto(url + "#view=vote")
+        page.get_by_text("nothing to compare").wait_for()
