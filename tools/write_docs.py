@@ -24,6 +24,7 @@ from pydantic_core import PydanticUndefined
 import stylize.__main__ as one_image
 from jobs import benchmark, fid, replay, score, stylize_folder, summarize, train
 from stylize import cli, stylizers
+from stylize.commands import view
 from stylize.images.formats import FORMATS_READ
 from stylize.results.schema import COLUMNS
 from stylize.tasks.sweep import Method, Sweep
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "summarize": summarize.main,
     "replay": replay.main,
     "train": train.main,
+    "view": view.main,
 }
 
 

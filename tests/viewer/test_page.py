@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from stylize.results.schema import to_batch
+from stylize.results.store import RowStore
 from stylize.viewer.export import export
 from stylize.viewer.media import Media
 from stylize.viewer.server import Viewer
 from stylize.viewer.site import Site
 from stylize.viewer.table import Table
+from tests.support.made_rows import row
 from tests.support.viewed import served, viewed_run
 
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 420, "height": 800}
@@ -95,9 +98,9 @@ def no_wider_than_the_window(tab: Any) -> bool:
 def test_every_row_is_there_with_its_thumbnail(tab: Any) -> None:
     assert count(tab) == "32 rows"
     assert tab.title() == "one, two"
-    tab.wait_for_function("[...document.querySelectorAll('.lines img')].some(img => img.naturalWidth === 96)")
+    tab.wait_for_function("() => [...document.querySelectorAll('.lines img')].some(img => img.naturalWidth === 96)")
     tab.locator(".scroller").evaluate("box => { box.scrollTop = box.scrollHeight; }")
-    tab.wait_for_function("document.querySelector('.lines').lastChild.getAttribute('aria-rowindex') === '33'")
+    tab.wait_for_function("() => document.querySelector('.lines').lastChild.getAttribute('aria-rowindex') === '33'")
 
 
 def test_a_click_on_a_heading_sorts_and_another_turns_it_round(tab: Any) -> None:
@@ -137,7 +140,7 @@ def test_filters_by_text_and_number_and_taking_them_away(tab: Any) -> None:
     settled(tab, tab.get_by_label("remove the filter method is microast").click)
     assert count(tab) == "6 of 32 rows"
     tab.go_back()
-    tab.wait_for_function("document.getElementById('count').textContent === '3 of 32 rows'")
+    tab.wait_for_function("() => document.getElementById('count').textContent === '3 of 32 rows'")
 
 
 def test_columns_are_chosen(tab: Any) -> None:
@@ -163,7 +166,7 @@ def test_a_row_opens_its_picture_and_keys_go_on(tab: Any) -> None:
 
 def test_before_and_after(tab: Any) -> None:
     settled(tab, tab.locator(".lines .line").nth(1).click)
-    tab.wait_for_function("[...document.querySelectorAll('.compare img')].every(img => img.naturalWidth === 96)")
+    tab.wait_for_function("() => [...document.querySelectorAll('.compare img')].every(img => img.naturalWidth === 96)")
     box = tab.locator(".compare").bounding_box()
     tab.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 50)
     tab.mouse.down()
@@ -185,7 +188,7 @@ def test_pictures_of_one_pair_are_zoomed_together(tab: Any) -> None:
     panes.first.scroll_into_view_if_needed()
     panes.first.hover()
     tab.mouse.wheel(0, -300)
-    tab.wait_for_function("document.querySelector('.panes .pane').dataset.scale > 1")
+    tab.wait_for_function("() => document.querySelector('.panes .pane').dataset.scale > 1")
     moved = panes.locator(".inner").evaluate_all("all => all.map(one => one.style.transform)")
     assert len(set(moved)) == 1
     tab.get_by_label("zoom in").click()
@@ -199,7 +202,7 @@ def test_the_grid_shows_methods_and_runs_side_by_side(tabs: Open, address: str) 
     first = tab.locator(".strip").first.locator(".pair").first
     assert first.locator(".label").all_inner_texts() == ["compact, one", "compact, two", "microast, one"]
     assert first.locator(".fail").all_inner_texts() == ["failed", "failed"]
-    tab.wait_for_function("document.querySelectorAll('.pair img').length > 5")
+    tab.wait_for_function("() => document.querySelectorAll('.pair img').length > 5")
     settled(tab, lambda: tab.get_by_label("side by side", exact=True).select_option("run"))
     assert first.locator(".label").all_inner_texts() == ["one", "two"]
     settled(tab, tab.locator(".pair a img").first.click)
@@ -274,10 +277,37 @@ def test_an_export_works_from_the_disk(tabs: Open, outs: list[Path], tmp_path: P
     tab = tabs((page / "index.html").as_uri())
     assert count(tab) == "32 rows"
     assert "Vote" not in tab.locator("#tabs").inner_text()
-    tab.wait_for_function("[...document.querySelectorAll('.lines img')].some(img => img.naturalWidth === 96)")
+    tab.wait_for_function("() => [...document.querySelectorAll('.lines img')].some(img => img.naturalWidth === 96)")
     settled(tab, tab.locator(".lines .line").nth(1).click)
-    tab.wait_for_function("[...document.querySelectorAll('.compare img')].every(img => img.naturalWidth === 96)")
+    tab.wait_for_function("() => [...document.querySelectorAll('.compare img')].every(img => img.naturalWidth === 96)")
     assert "row=" in tab.url
+
+
+def test_of_a_hundred_thousand_rows_only_those_in_sight_are_in_the_page(tabs: Open, tmp_path: Path) -> None:
+    with RowStore.open(tmp_path / "out") as store:
+        for start in range(0, 100_000, 10_000):
+            store.add(to_batch([row(n, output_uri=None, ssim=n / 1e5) for n in range(start, start + 10_000)]))
+    with served(Viewer({tmp_path / "out": str(tmp_path / "out")}, tmp_path / "cache")) as url:
+        tab = tabs(url)
+        files: list[str] = []
+        tab.on("request", lambda request: files.append(request.url))
+        assert count(tab) == "100000 rows"
+        box = tab.locator(".scroller")
+        for share in (0.25, 0.5, 1):
+            box.evaluate("(box, share) => { box.scrollTop = share * box.scrollHeight; }", share)
+            tab.wait_for_function(
+                "row => Math.abs(document.querySelector('.lines').lastChild.getAttribute('aria-rowindex') - row) < 30",
+                arg=100_001 * share,
+            )
+            assert tab.locator(".line").count() < 60
+        assert files == []  # columns were there, and nothing in sight has a picture
+        settled(tab, tab.locator("button[data-column=ssim]").click)
+        settled(tab, tab.locator("button[data-column=ssim]").click)
+        assert "1" in tab.locator(".lines .line").first.locator(".cell.number").nth(1).inner_text()
+        add_filter(tab, "ssim", "le", "0.00005")
+        assert count(tab) == "6 of 100000 rows"
+        settled(tab, tab.get_by_text("Grid").click)
+        assert tab.locator(".strip").count() < 20
 
 
 def test_rows_that_have_come_are_said_to_need_a_reload(tabs: Open, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@
       for (const { inner, box } of panes) {
         inner.style.transform = `scale(${seen.scale}) translate(${(0.5 - seen.x) * 100}%, ${(0.5 - seen.y) * 100}%)`;
         box.classList.toggle("near", seen.scale > 4);
+        box.classList.toggle("zoomed", seen.scale > 1);
         box.dataset.scale = seen.scale.toFixed(2);
       }
     };
