@@ -63,6 +63,10 @@ SLOW = (
     "tools/test_compare_models.py",
     "tools/test_draw_styles.py",
     "training/test_training.py",
+    "viewer/test_hard_pages.py",
+    "viewer/test_hostile_runs.py",
+    "viewer/test_page.py",
+    "viewer/test_voting.py",
 )
 """Files without Ray that together take most of such tests' time; `make test-fast` leaves them out."""
 

@@ -50,6 +50,10 @@ class Media:
         self._buckets = {(home.scheme, home.bucket) for home in self._homes if isinstance(home, ObjectUri)}
         self._turn = threading.BoundedSemaphore(_AT_ONCE)
 
+    def shows(self, kind: str) -> bool:
+        """Return whether any photo, or artwork, may be shown: otherwise the page asks for none."""
+        return self._trusted or any(self._where(kind, row) for row in self._table.first_of(kind))
+
     def thumb(self, kind: str, row: int) -> File | None:
         """Return a small JPEG of a picture, from the cache if it has been made; None where there is no picture."""
         where = self._where(kind, row)

@@ -52,7 +52,7 @@ class Site:
         """Return what the page must know before all else."""
         return {
             "base": self.base, "rows": len(self.table), "columns": self.table.columns, "chunk": CHUNK_ROWS,
-            "live": self.live,
+            "live": self.live, "inputs": {kind: self._media.shows(kind) for kind in ("photo", "artwork")},
         }  # fmt: skip
 
     def names(self) -> Iterator[str]:

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stylize.results.schema import to_batch
-from stylize.results.store import RowStore
-from stylize.viewer.export import export
-from stylize.viewer.media import Media
-from stylize.viewer.server import Viewer
-from stylize.viewer.site import Site
-from stylize.viewer.table import Table
-from tests.support.made_rows import row
-from tests.support.viewed import served, viewed_run
+from tests.support.viewed_page import Open, add_filter, count, settled
 
-WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 420, "height": 800}
-EVIL = '"><script>document.title="owned"</script><img src=x onerror=document.title="owned">\u202egpj.exe'
-Open = Callable[..., Any]
 FIRST_POINT = """() => {
   const canvas = document.querySelector("canvas"), context = canvas.getContext("2d");
   const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
@@ -30,69 +17,6 @@ FIRST_POINT = """() => {
     if (data[i + 3] && coloured(i)) return [(i / 4) % canvas.width, Math.floor(i / 4 / canvas.width)];
   }
 }"""
-
-
-@pytest.fixture(scope="module")
-def outs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("runs")
-    return [viewed_run(folder / "one", 5, 3), viewed_run(folder / "two", 2, 1, ("compact",))]
-
-
-@pytest.fixture(scope="module")
-def address(outs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    viewer = Viewer({out: str(out) for out in outs}, tmp_path_factory.mktemp("cache"), trusted=True)
-    with served(viewer) as url:
-        yield url
-
-
-@pytest.fixture
-def tabs(browser: Any) -> Iterator[Open]:
-    """A function that opens an address; fails the test on anything the console says and on requests elsewhere."""
-    said: list[str] = []
-    contexts = []
-
-    def opened(address: str, view: str = "", **options: Any) -> Any:
-        context = browser.new_context(**({"viewport": WIDE} | options))
-        contexts.append(context)
-        tab = context.new_page()
-        tab.set_default_timeout(20_000)
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        home = address.split("/")[2]
-        tab.on("request", lambda request: None if home in request.url else said.append(request.url))
-        tab.goto(address + view)
-        tab.wait_for_selector("body[data-shown]")
-        return tab
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert said == []
-
-
-@pytest.fixture
-def tab(tabs: Open, address: str) -> Any:
-    return tabs(address)
-
-
-def shown(tab: Any) -> list[str]:
-    """The photos of the rows in sight, from the top."""
-    return [text.split("\n")[0] for text in tab.locator(".lines .line").all_inner_texts()]
-
-
-def count(tab: Any) -> str:
-    return str(tab.locator("#count").inner_text())
-
-
-def settled(tab: Any, act: Callable[[], object]) -> None:
-    """Do something, and wait until the page has followed."""
-    before = tab.evaluate("document.body.dataset.shown")
-    act()
-    tab.wait_for_function("before => document.body.dataset.shown !== before", arg=before)
-
-
-def no_wider_than_the_window(tab: Any) -> bool:
-    return bool(tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def test_every_row_is_there_with_its_thumbnail(tab: Any) -> None:
@@ -113,21 +37,6 @@ def test_a_click_on_a_heading_sorts_and_another_turns_it_round(tab: Any) -> None
     assert "0.29" in tab.locator(".lines .line").first.inner_text()
     settled(tab, heading.click)
     assert tab.locator("[aria-sort]").count() == 0
-
-
-def add_filter(tab: Any, column: str, how: str, value: str) -> None:
-    if not tab.locator("#filter select[name=column]").is_visible():
-        tab.locator("#filters summary").click()
-    tab.locator("#filter select[name=column]").select_option(column)
-    tab.wait_for_function("name => document.querySelector('#filter select[name=column]').value === name", arg=column)
-    tab.locator("#filter select[name=operator]").select_option(how)
-    tab.wait_for_timeout(200)
-    field = tab.locator("#filter [name=value]")
-    if field.evaluate("one => one.tagName") == "SELECT":
-        field.select_option(value)
-    else:
-        field.fill(value)
-    settled(tab, tab.locator("#filter button[type=submit]").click)
 
 
 def test_filters_by_text_and_number_and_taking_them_away(tab: Any) -> None:
@@ -242,80 +151,3 @@ def test_a_link_shows_the_same_again(tabs: Open, address: str) -> None:
     assert count(again) == "15 of 32 rows"
     moved = tabs(re.sub(r"at=\d+", "at=0", tab.url))  # rows have come before it
     assert moved.locator("h1").inner_text() == title
-
-
-@pytest.mark.parametrize("view", ["table", "grid", "plot", "failures", "vote", "picture&at=3"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_narrow_and_dark(tabs: Open, address: str, view: str, scheme: str) -> None:
-    tab = tabs(address, f"#view={view}", viewport=NARROW, color_scheme=scheme)
-    assert no_wider_than_the_window(tab)
-    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
-
-
-def test_names_are_no_markup(tabs: Open, tmp_path: Path) -> None:
-    changes = dict.fromkeys(("photo", "style", "error", "content_type", "node"), EVIL)
-    out = viewed_run(tmp_path / EVIL.replace("/", "")[:60], 2, 1, (EVIL.replace("/", ""), "compact"), **changes)
-    found = f"table&f=photo~has~{EVIL[:20]}"
-    with served(Viewer({out: str(out)}, tmp_path / "cache", trusted=True)) as url:
-        for view in ("table", "grid", "plot&colour=photo", "failures", "vote", "picture&at=1", found):
-            tab = tabs(url, f"#view={view}")
-            assert "owned" not in tab.title()[:5]
-            assert tab.locator("[onerror], main script").count() == 0
-            assert "\u202e" not in tab.locator("body").inner_text()
-            if view == "picture&at=1":
-                assert EVIL[:40] in tab.locator("h1").inner_text()
-
-
-def test_an_export_works_from_the_disk(tabs: Open, outs: list[Path], tmp_path: Path) -> None:
-    runs = {out: str(out) for out in outs}
-    table = Table(runs)
-    page = tmp_path / "page"
-    export(
-        Site(table, Media(table, tmp_path / "cache", trusted=True), version=0, live=False), page, lambda number: None
-    )
-    tab = tabs((page / "index.html").as_uri())
-    assert count(tab) == "32 rows"
-    assert "Vote" not in tab.locator("#tabs").inner_text()
-    tab.wait_for_function("() => [...document.querySelectorAll('.lines img')].some(img => img.naturalWidth === 96)")
-    settled(tab, tab.locator(".lines .line").nth(1).click)
-    tab.wait_for_function("() => [...document.querySelectorAll('.compare img')].every(img => img.naturalWidth === 96)")
-    assert "row=" in tab.url
-
-
-def test_of_a_hundred_thousand_rows_only_those_in_sight_are_in_the_page(tabs: Open, tmp_path: Path) -> None:
-    with RowStore.open(tmp_path / "out") as store:
-        for start in range(0, 100_000, 10_000):
-            store.add(to_batch([row(n, output_uri=None, ssim=n / 1e5) for n in range(start, start + 10_000)]))
-    with served(Viewer({tmp_path / "out": str(tmp_path / "out")}, tmp_path / "cache")) as url:
-        tab = tabs(url)
-        files: list[str] = []
-        tab.on("request", lambda request: files.append(request.url))
-        assert count(tab) == "100000 rows"
-        box = tab.locator(".scroller")
-        for share in (0.25, 0.5, 1):
-            box.evaluate("(box, share) => { box.scrollTop = share * box.scrollHeight; }", share)
-            tab.wait_for_function(
-                "row => Math.abs(document.querySelector('.lines').lastChild.getAttribute('aria-rowindex') - row) < 30",
-                arg=100_001 * share,
-            )
-            assert tab.locator(".line").count() < 60
-        assert files == []  # columns were there, and nothing in sight has a picture
-        settled(tab, tab.locator("button[data-column=ssim]").click)
-        settled(tab, tab.locator("button[data-column=ssim]").click)
-        assert "1" in tab.locator(".lines .line").first.locator(".cell.number").nth(1).inner_text()
-        add_filter(tab, "ssim", "le", "0.00005")
-        assert count(tab) == "6 of 100000 rows"
-        settled(tab, tab.get_by_text("Grid").click)
-        assert tab.locator(".strip").count() < 20
-
-
-def test_rows_that_have_come_are_said_to_need_a_reload(tabs: Open, tmp_path: Path) -> None:
-    out = viewed_run(tmp_path / "out")
-    viewer = Viewer({out: str(out)}, tmp_path / "cache")
-    with served(viewer) as url:
-        tab = tabs(url)
-        viewed_run(tmp_path / "out", 4)
-        other = tabs(url)
-        assert other.locator("#count").inner_text() == count(other)
-        assert tab.locator("#count").inner_text() == "12 rows"

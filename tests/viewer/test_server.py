@@ -2,85 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import contextlib
-import io
-import json
 from pathlib import Path
 from typing import Any
 
-import httpx
-import numpy as np
 import pytest
-from PIL import Image
 
 from stylize import images
-from stylize.errors import StylizeError
 from stylize.io.files import write_atomic
 from stylize.results.copies import run_folders
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
-from stylize.viewer.server import Viewer
 from stylize.votes import read_votes
-from tests.support.hostile_out import CASES, EVIL, SECRET_PX, plain
+from tests.support.asked_viewer import Opened, on
 from tests.support.made_rows import row
 from tests.support.s3 import bucket
 from tests.support.samples import picture
 from tests.support.viewed import viewed_run
-
-ID = "0123456789abcdef" * 2
-
-
-class Opened:
-    """A viewer over some runs, asked as a browser on this machine would ask it."""
-
-    def __init__(self, *outs: str, cache: Path, trusted: bool = False, folders: dict[Path, str] | None = None) -> None:
-        runs = folders or {Path(out): out for out in outs}
-        self.viewer = Viewer(runs, cache, trusted=trusted)
-
-    def ask(self, verb: str, path: str, **more: Any) -> httpx.Response:
-        async def asked() -> httpx.Response:
-            transport = httpx.ASGITransport(self.viewer.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8340") as client:
-                return await client.request(verb, path, **more)
-
-        return asyncio.run(asked())
-
-    def get(self, path: str = "", **more: Any) -> httpx.Response:
-        return self.ask("GET", f"/{self.viewer.token}/{path}", **more)
-
-    def data(self, path: str) -> Any:
-        """What a data file hands to the page."""
-        path = path if path == "index" else f"{self.viewer.site.base}{path}"
-        answer = self.get(f"{path}.js")
-        assert answer.status_code == 200, answer.text
-        return json.loads(answer.text.partition(", ")[2].removesuffix(");\n"), parse_constant=str)
-
-    def texts(self, name: str) -> list[str | None]:
-        """A column of texts."""
-        raw = self.data(f"columns/{name}")
-        codes = np.frombuffer(base64.b64decode(raw["data"]), "<u4")
-        return [None if code == 0xFFFFFFFF else raw["names"][code] for code in codes]
-
-    def picture(self, path: str) -> Image.Image | None:
-        answer = self.get(f"{self.viewer.site.base}{path}")
-        return Image.open(io.BytesIO(answer.content)) if answer.status_code == 200 else None
-
-    def vote(self, choice: str = "left", headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
-        body = {"vote_id": ID, "voter": "Ada", "choice": choice, **on(2, 3)} | more
-        told = {"Content-Type": "application/json"} | (headers or {})
-        return self.ask("POST", f"/{self.viewer.token}/votes", content=json.dumps(body), headers=told)
-
-
-def on(left: int, right: int) -> dict[str, Any]:
-    """What a vote says of the rows of these numbers."""
-    sides = (("left", left), ("right", right))
-    return {
-        name: value
-        for side, number in sides
-        for name, value in ((f"{side}_run_id", "r"), (f"{side}_task_id", row(number)["task_id"]))
-    }
 
 
 @pytest.fixture
@@ -260,53 +197,3 @@ def test_where_votes_cannot_be_written_the_page_is_told(opened: Opened, out: Pat
     answer = opened.vote()
     assert answer.status_code == 503
     assert len(answer.text.splitlines()) == 1
-
-
-@pytest.fixture
-def hostile(tmp_path: Path) -> Path:
-    return plain(tmp_path / "beside" / "out")
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_of_a_hostile_out_nothing_is_obeyed_and_no_other_file_is_shown(
-    hostile: Path, name: str, tmp_path: Path
-) -> None:
-    CASES[name](hostile)
-    with contextlib.suppress(StylizeError):
-        is_harmless(Opened(str(hostile), cache=tmp_path / "cache"))
-
-
-def test_a_plain_out_is_shown(hostile: Path, tmp_path: Path) -> None:
-    """So that the test above means something."""
-    opened = Opened(str(hostile), cache=tmp_path / "cache")
-    is_harmless(opened)
-    assert opened.picture("picture-result/0.jpg") is not None
-
-
-def is_harmless(opened: Opened) -> None:
-    index = opened.data("index")
-    for column in index["columns"]:
-        raw = opened.data(f"columns/{column['name']}")
-        shown = "".join(raw.get("names", ()))
-        assert not [one for one in shown if not one.isprintable()], column
-    assert len(opened.data("rows/0")) == index["rows"]
-    for kind in ("result", "photo", "artwork"):
-        for form in ("thumb", "picture"):
-            for number in range(index["rows"]):
-                found = opened.picture(f"{form}-{kind}/{number}.jpg")
-                assert found is None or (kind == "result" and found.size != SECRET_PX), (kind, number)
-    assert opened.get("votes").status_code in (200, 400)
-
-
-def test_a_picture_that_is_a_page_is_not_served_as_one(opened: Opened, out: Path) -> None:
-    (out / "images" / "microast" / "0-0.jpg").write_text("<script>alert(1)</script>")
-    assert opened.get(f"{opened.viewer.site.base}picture-result/1.jpg").status_code == 404
-
-
-def test_names_do_not_leave_their_strings(tmp_path: Path) -> None:
-    out = viewed_run(tmp_path / "out", photo=f"</script><script>alert(1)</script>{EVIL}\u2028")
-    opened = Opened(str(out), cache=tmp_path / "cache")
-    text = opened.get("v1/columns/photo.js").text
-    assert "<" not in text
-    assert text.isascii()
-    assert len(text.splitlines()) == 1

@@ -48,10 +48,10 @@
   };
 
   /* Return the results that may be shown: for each photo, artwork and size a map from what is compared to a row. */
-  const contests = (rows, { photo, style, status, size, by }) => {
+  const contests = (rows, { photo, style, picture, size, by }) => {
     const found = new Map();
     for (const row of rows) {
-      if (status.of(row) !== "ok") continue;
+      if (picture.empty(row)) continue;
       const key = `${photo.of(row)}\n${style.of(row)}\n${size && by.name !== size.name ? size.text(row) : ""}`;
       if (!found.has(key)) found.set(key, new Map());
       const value = by.text(row) || "none";
@@ -64,10 +64,10 @@
 
   /* Return what decides the next pair: candidates by the two values they compare. */
   viewer.ballot = async (rows, by) => {
-    const [photo, style, status] = await viewer.columns(["content_uri", "style_uri", "status"]);
+    const [photo, style, picture] = await viewer.columns(["content_uri", "style_uri", "picture"]);
     const size = viewer.about("resolution_px") ? await viewer.column("resolution_px") : null;
     const pairs = new Map();
-    for (const contest of contests(rows, { photo, style, status, size, by: await viewer.column(by) }).values()) {
+    for (const contest of contests(rows, { photo, style, picture, size, by: await viewer.column(by) }).values()) {
       const entries = [...contest].sort(([a], [b]) => (a < b ? -1 : 1));
       for (let i = 0; i < entries.length; i++) for (let j = i + 1; j < entries.length; j++) {
         const key = `${entries[i][0]}\n${entries[j][0]}`;

@@ -99,6 +99,9 @@ const viewer = { views: {}, index: null };
     return column.unit ? `${plain} ${column.unit}` : plain;
   };
 
+  /* A photo's or artwork's thumbnail; nothing where none may be shown. */
+  viewer.inputThumb = (kind, row) => (viewer.index.inputs[kind] ? viewer.image(viewer.thumb(kind, row), "") : "");
+
   let told = 0;
   viewer.say = (text, lasting = false) => {
     const place = document.getElementById("message");

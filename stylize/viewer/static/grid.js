@@ -42,7 +42,7 @@
   };
 
   const grouped = async (rows, by) => {
-    const [photo, style, status] = await viewer.columns(["photo", "style", "status"]);
+    const [photo, style, status, picture] = await viewer.columns(["photo", "style", "status", "picture"]);
     const [slotOf, labels] = slotting(await viewer.columns(by), rows);
     const order = labels.map((_, slot) => slot).sort((a, b) => viewer.collator.compare(labels[a], labels[b]));
     const place = new Map(order.map((slot, at) => [slot, at]));
@@ -66,12 +66,12 @@
       return keys ? entries.sort(([, a], [, b]) => keys[a] - keys[b]) : entries;
     };
     return { photos: inOrder(photos, photo), styles: inOrder(styles, style), slots: order.map((slot) => labels[slot]),
-      cell: (a, b) => cells.get(a * 0x100000000 + b), photo, style, status };
+      cell: (a, b) => cells.get(a * 0x100000000 + b), photo, style, status, picture };
   };
 
   const named = (kind, firsts, column, row, className) => {
     const name = column.text(row) || "unnamed";
-    return h("div", { class: className, title: name }, viewer.image(viewer.thumb(kind, firsts[row]), ""),
+    return h("div", { class: className, title: name }, viewer.inputThumb(kind, firsts[row]),
       h("span", {}, name));
   };
 
@@ -82,8 +82,8 @@
     const told = `${data.photo.text(row)} in the style of ${data.style.text(row)}${label ? `, ${label}` : ""}`;
     const link = h("a", { class: "slot", href: viewer.address({ view: "picture", row: "", at: row }),
       title: ok ? told : `${told}: ${data.status.of(row)}` });
-    if (ok) link.append(viewer.image(viewer.thumb("result", row), told, { style: size }));
-    else link.append(h("span", { class: "fail", style: size }, data.status.of(row)));
+    if (!data.picture.empty(row)) link.append(viewer.image(viewer.thumb("result", row), told, { style: size }));
+    else link.append(h("span", { class: "fail", style: size }, ok ? "no picture" : data.status.of(row)));
     if (data.slots.length > 1) link.append(h("span", { class: "label", style: { width: size.width } }, label));
     return link;
   };

@@ -43,8 +43,9 @@
 
   const sources = async (number, made, told) => {
     const [photo, artwork, kinds] = [await viewer.firstOf("photo"), await viewer.firstOf("artwork"), await viewer.column("picture")];
-    const list = [["photo", "photo", viewer.picture("photo", photo[number])],
+    const inputs = [["photo", "photo", viewer.picture("photo", photo[number])],
       ["artwork", "artwork", viewer.picture("artwork", artwork[number])]];
+    const list = inputs.filter(([kind]) => viewer.index.inputs[kind]);
     for (const row of made) list.push([String(row), told.get(row), viewer.picture("result", row, kinds.of(row))]);
     return list;
   };
@@ -52,7 +53,8 @@
   const slider = (list, number, shape) => {
     const has = (key) => list.some(([one]) => one === key);
     const { before, after } = viewer.state;
-    const chosen = { before: has(before) ? before : "photo", after: has(after) ? after : String(number) };
+    const [other] = list.find(([key]) => key !== String(number)) ?? list[0];
+    const chosen = { before: has(before) ? before : other, after: has(after) ? after : String(number) };
     const file = (key) => list.find(([one]) => one === key)[2];
     const images = Object.fromEntries(["after", "before"].map((side) => [side, viewer.image(file(chosen[side]), side, { class: side, draggable: "false" })]));
     const line = h("i", { class: "line" });
@@ -71,15 +73,11 @@
     box.addEventListener("pointerdown", (event) => { box.setPointerCapture(event.pointerId); follow(event); });
     box.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
     set(50);
-    images.before.addEventListener("error", () => {
-      box.after(h("p", { class: "soft" }, chosen.before === "photo" || chosen.before === "artwork"
-        ? `The ${chosen.before} is not shown: it lies outside of OUT, and the viewer was started without --trust-paths, or it is gone.`
-        : "This picture is not there."));
-    }, { once: true });
     const options = list.map(([key, text]) => [key, text]);
     const choose = (side) => h("label", {}, `${side === "before" ? "left" : "right"}: `,
       select(side, options, chosen[side], (value) => viewer.go({ [side]: value }, true)));
-    return h("section", { class: "slider" }, box, range, h("div", { class: "bar" }, choose("before"), choose("after")));
+    const absent = has("photo") ? "" : h("span", { class: "soft" }, "Photos lie outside of OUT, and are shown with --trust-paths.");
+    return h("section", { class: "slider" }, box, range, h("div", { class: "bar" }, choose("before"), choose("after"), absent));
   };
 
   const compared = async (list, made, told, number) => {
@@ -132,8 +130,8 @@
         viewer.readState();
       }
       const all = await siblings(number);
-      const status = await viewer.column("status");
-      const made = all.filter((one) => status.of(one) === "ok");
+      const kinds = await viewer.column("picture");
+      const made = all.filter((one) => !kinds.empty(one));
       const told = await labels(all);
       const list = await sources(number, made, told);
       const [previous, next, leave] = steps(rows, number);
@@ -142,7 +140,7 @@
       const failed = row.status === "ok" ? null : h("p", { class: "failed" }, h("b", {}, row.status), ` ${row.error ?? ""}`);
       const nodes = [h("div", { class: "bar" }, previous, next), title];
       if (failed) nodes.push(failed);
-      if (made.length) nodes.push(slider(list, row.status === "ok" ? number : made[0], shapeOf(row)), await compared(list, made, told, number));
+      if (made.length) nodes.push(slider(list, made.includes(number) ? number : made[0], shapeOf(row)), await compared(list, made, told, number));
       nodes.push(facts(row));
       return { nodes, leave };
     },

@@ -115,8 +115,8 @@
       tip.hidden = row === null;
       if (row === null || tip.dataset.row === String(row)) return;
       tip.dataset.row = row;
-      const [photo, style] = await viewer.columns(["photo", "style"]);
-      tip.replaceChildren(viewer.image(viewer.thumb("result", row), ""), h("span", {}, `${photo.text(row)}, ${style.text(row)}`),
+      const [photo, style, picture] = await viewer.columns(["photo", "style", "picture"]);
+      tip.replaceChildren(picture.empty(row) ? "" : viewer.image(viewer.thumb("result", row), ""), h("span", {}, `${photo.text(row)}, ${style.text(row)}`),
         ...columns.map((column) => h("span", {}, `${column.name} ${column.text(row)}`)));
       tip.style.left = `${Math.min(x + 12, canvas.clientWidth - 170)}px`;
       tip.style.top = `${Math.max(0, Math.min(y + 12, canvas.clientHeight - 190))}px`;

@@ -26,8 +26,9 @@
     h("input", { name: "voter", value: voter, maxlength: "100", required: true, autocomplete: "nickname" })), h("button", { type: "submit" }, "Vote"));
 
   const input = async (kind, row) => {
+    if (!viewer.index.inputs[kind]) return "";
     const first = await viewer.firstOf(kind);
-    return h("figure", {}, viewer.image(viewer.thumb(kind, first[row]), kind), h("figcaption", {}, kind));
+    return h("figure", {}, viewer.inputThumb(kind, first[row]), h("figcaption", {}, kind));
   };
 
   const shown = async (pair) => {
