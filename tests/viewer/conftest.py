@@ -36,7 +36,7 @@ def tabs(browser: Any) -> Iterator[Open]:
         context = browser.new_context(**({"viewport": WIDE} | options))
         contexts.append(context)
         tab = context.new_page()
-        tab.set_default_timeout(20_000)
+        tab.set_default_timeout(120_000)
         tab.on("console", lambda message: said.append(message.text))
         tab.on("pageerror", lambda error: said.append(str(error)))
         home = address.split("/")[2]

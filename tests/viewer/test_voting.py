@@ -30,7 +30,7 @@ def viewer(out: Path, tmp_path: Path) -> Viewer:
 def page(browser: Any) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1000, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(120_000)
     yield page
     context.close()
 
