@@ -19,7 +19,7 @@ from stylize.errors import UsageError, one_line
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord
-from stylize.results.schema import key_of
+from stylize.results.schema import SCORED, key_of
 from stylize.results.settings_json import read_settings
 from stylize.results.store import Failed
 from stylize.tasks.task import Pair, Task, settings_of
@@ -111,10 +111,14 @@ def finished_in(
     """
     if redo or not (out / "rows").is_dir():
         return set()
-    table = read_rows(out, ["task_id", "status", "output_uri"])
-    columns = (table.column(name).to_pylist() for name in ("status", "output_uri"))
+    table = read_rows(out, ["task_id", "status", "output_uri", "measure_mode"])
+    columns = (table.column(name).to_pylist() for name in ("status", "output_uri", "measure_mode"))
     rows = zip(keys(table.column("task_id").combine_chunks()), *columns, strict=True)
-    return {key for key, status, uri in rows if (uri is None or is_there(uri) if status == "ok" else not retry_failed)}
+    return {
+        key
+        for key, status, uri, mode in rows
+        if (uri is None or mode == SCORED or is_there(uri) if status == "ok" else not retry_failed)
+    }
 
 
 def refuse_other_shard(config: JobConfig, runs: Iterable[RunRecord]) -> None:

@@ -166,8 +166,8 @@ def earlier_runs(
     store: RowStore, config: ResolvedConfig, names: OutputNames, stats: RunStats, retry_failed: bool, redo: bool
 ) -> tuple[Resume, list[str]]:
     """Return what earlier runs leave to do, as the main job's does; results lie where others look after them."""
-    # Any row may have to go.
-    for _ in store.failed(lambda uri: False):
+    # Any row of a result may have to go.
+    for _ in store.failed(elsewhere=lambda uri: False):
         pass
     rows = store.columns(["task_id", "status", "measure_mode", *_OF_RESULT])
     return ScoreResume(store.finished(retry_failed, redo=redo), stats, rows), []

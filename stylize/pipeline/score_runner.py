@@ -23,6 +23,7 @@ from stylize.pipeline.failures import FailureHandler, scored_columns, task_colum
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.quality import Scorer
 from stylize.pipeline.style_cache import StyleCache
+from stylize.pipeline.transfers import Transfers
 from stylize.results.schema import Row, to_batch
 from stylize.tasks.task import Task, settings_of
 
@@ -36,6 +37,8 @@ class ScoreRunner:
         self._config, self._failures = config, FailureHandler()
         self._scorer = Scorer(config, str(device))
         self._styles = StyleCache(config, None, self._scorer.style_features)
+        # Where the job that makes pictures scores on its card, so that both come to the same.
+        self._transfers = Transfers(device) if devices.is_accelerator(device) else None
         self._columns: Row = {
             "run_id": run_id,
             "worker_id": worker_id,
@@ -99,7 +102,9 @@ class ScoreRunner:
         if content.shape != photo.pixels.shape:
             row["stretch"] = (width / height) / (photo.source_width_px / photo.source_height_px)
         start = time.perf_counter()
-        row |= self._scorer.score(content, row["content_sha256"], result.pixels, self._styles.features(style))
+        features = self._styles.features(style)
+        uploaded = None if self._transfers is None else self._transfers.upload(content)
+        row |= self._scorer.score(content, row["content_sha256"], result.pixels, features, uploaded)
         row["score_s"] = time.perf_counter() - start
 
     def _read(self, uri: str, long_side_px: int | None) -> tuple[Decoded, str]:

@@ -13,10 +13,12 @@ from stylize.errors import UsageError, one_line
 from stylize.report import names, settings
 from stylize.report.units import measured
 from stylize.results.read import read_rows
-from stylize.results.schema import SCHEMA
+from stylize.results.schema import SCHEMA, SCORED
 
 KEY = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
 """What rows of a report have in common when they are put together."""
+ELSEWHERE = "made elsewhere"
+"""As a setup: of pictures whose times nobody measured here."""
 VARIANT = re.compile(r"^(?P<method>.*) (?P<asked>\w+) (?P<px>\d+) px x(?P<workers>\d+)(?P<weak> each)?$", re.DOTALL)
 """A sweep's name of a variant, as stylize.tasks.sweep makes it."""
 
@@ -68,6 +70,8 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["asked_precision"] = parts["asked"].astype(object).where(parts["asked"].notna(), rows["precision"])
     rows["scaling"] = ["weak" if isinstance(word, str) and word else "strong" for word in parts["weak"]]
     rows["precision"] = rows["precision"].fillna(rows["asked_precision"])
+    # Of what made a picture elsewhere no number format is known; a null would leave it out of groups.
+    rows["precision"] = rows["precision"].where(rows["measure_mode"] != SCORED, SCORED)
     rows["megapixels"] = rows["width_px"] * rows["height_px"] / 1e6
     rows["ok"] = rows["status"] == "ok"
     rows["clean"] = rows["ok"] & (rows["warmup"] != True)  # noqa: E712 - the column may hold nulls
@@ -91,7 +95,8 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
 
 _NUMBERS = (
     "resolution_px", "width_px", "height_px", "workers", "repeat", "threads", "ssim", "content_distance",
-    "gram_distance", "moments_distance", "lpips", "content_edge_density", "content_colourfulness",
+    "gram_distance", "moments_distance", "lpips", "cfsd", "ssim_uniform", "flicker", "stretch", "content_edge_density",
+    "content_colourfulness",
     "content_entropy_bits", "read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s", "total_s",
     "device_wait_s",
     "image_host_bytes", "image_device_bytes", "model_host_bytes", "model_device_bytes", "host_peak_rss_bytes",
@@ -100,8 +105,12 @@ _NUMBERS = (
 
 
 def _setups(rows: pd.DataFrame) -> pd.Series:
-    """Return machine, threads and mode. A row that no worker lived to fill in has its run's only one, if any."""
-    known = rows["device_name"].notna() & rows["measure_mode"].notna()
+    """Return machine, threads and mode. A row that no worker lived to fill in has its run's only one, if any.
+
+    Pictures made elsewhere, which have no times, go with the only machine that there is, if any.
+    """
+    elsewhere = rows["measure_mode"] == SCORED
+    known = rows["device_name"].notna() & rows["measure_mode"].notna() & ~elsewhere
     told = pd.Series(
         [
             f"{name}, {mode}"
@@ -119,6 +128,8 @@ def _setups(rows: pd.DataFrame) -> pd.Series:
         groups = told.groupby([rows[key].astype(object) for key in keys], dropna=False)
         only = groups.transform(lambda values: values.dropna().iloc[0] if values.nunique() == 1 else None)
         told = told.where(told.notna(), only)
+    machines = told[~elsewhere].dropna().unique()
+    told = told.where(~elsewhere, machines[0] if len(machines) == 1 else ELSEWHERE)
     return told.fillna("unknown")
 
 

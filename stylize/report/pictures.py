@@ -21,6 +21,7 @@ from stylize.report import settings
 from stylize.report.analysis import FLOOR
 from stylize.report.units import score, seconds, side
 from stylize.results.pictures import picture_in
+from stylize.results.schema import SCORED
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,9 @@ class _Places:
         return where if self._trusted or where.is_inside(locate(home)) else None
 
     def of_result(self, row: pd.Series) -> Location | None:
-        """Return where a row's result is."""
+        """Return where a row's result is; one that was made elsewhere is looked for as inputs are."""
+        if row["measure_mode"] == SCORED:
+            return self.of_input(row["home"], row["output_uri"])
         return picture_in(row["home"], row["output_uri"])
 
 

@@ -22,7 +22,7 @@ from stylize.results import parts
 from stylize.results.compaction import Compactor
 from stylize.results.part_folder import PartFolder
 from stylize.results.remote_parts import Mirror
-from stylize.results.schema import SCHEMA, STATUSES
+from stylize.results.schema import SCHEMA, SCORED, STATUSES
 
 log = logging.getLogger(__name__)
 
@@ -143,18 +143,23 @@ class RowStore:
             keys = parts.keys(there.column("task_id"))
             yield from ((uri, id_) for uri, id_, key in zip(uris, task_ids, keys, strict=True) if key not in gone)
 
-    def failed(self, is_there: Callable[[str], bool] = _all_there) -> Iterator[Failed]:
+    def failed(
+        self, is_there: Callable[[str], bool] = _all_there, elsewhere: Callable[[str], bool] = _all_there
+    ) -> Iterator[Failed]:
         """Yield the tasks whose row is not `ok`, and those with an `ok` one whose image is gone.
 
         From here on, a new row of theirs, or `retire`, replaces that row. is_there: tells of an `output_uri` whether
-        its file is there.
+        its file is there; elsewhere: the same of a picture that this OUT did not make.
         """
         self.flush()
-        columns = ["task_id", *Failed._fields[1:], "output_uri"]
+        columns = ["task_id", *Failed._fields[1:], "output_uri", "measure_mode"]
         for name, batch in self._batches(columns):
             ok = pc.equal(batch.column("status"), "ok").to_pylist()
-            uris = batch.column("output_uri").to_pylist()
-            lost = [not good or (uri is not None and not is_there(uri)) for good, uri in zip(ok, uris, strict=True)]
+            uris, modes = (batch.column(column).to_pylist() for column in ("output_uri", "measure_mode"))
+            lost = [
+                not good or (uri is not None and not (elsewhere if mode == SCORED else is_there)(uri))
+                for good, uri, mode in zip(ok, uris, modes, strict=True)
+            ]
             bad = batch.filter(pa.array(lost, pa.bool_()))
             for key, row in zip(parts.keys(bad.column("task_id")), bad.to_pylist(), strict=True):
                 self._to_replace[key] = name

@@ -20,6 +20,7 @@ from stylize.images.formats import HEAD_BYTES, kind_of
 from stylize.io.files import read_bytes, write_atomic
 from stylize.io.location import Location, ObjectUri, as_location, locate
 from stylize.results.pictures import picture_in
+from stylize.results.schema import SCORED
 from stylize.viewer.table import Table
 
 KINDS = ("result", "photo", "artwork")
@@ -92,8 +93,8 @@ class Media:
             if kind == "result":
                 if self._table.value("status", row) != "ok":
                     return None
-                if (own := picture_in(home, uri)) is not None:
-                    return own
+                if self._table.value("measure_mode", row) != SCORED:
+                    return picture_in(home, uri)
             where = locate(uri)
             if isinstance(where, ObjectUri) and (where.scheme, where.bucket) not in self._buckets:
                 return None

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from jobs import replay, summarize
+from jobs import replay, stylize_folder, summarize
 from jobs.score import main
 from stylize import images, read_rows
 from stylize.results.run_record import read_runs
@@ -111,6 +111,32 @@ def test_summaries_and_comparisons_take_such_rows_and_replay_refuses_them(given:
     assert call(summarize.main, "--compare", out, out).returncode == 0
     task_id = read_rows(out).to_pylist()[0]["task_id"]
     assert "made elsewhere" in refused(replay.main, out, task_id)
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_reports_hold_such_rows_against_our_own(given: tuple[Path, Path, Path, Path], tmp_path: Path) -> None:
+    assert call(main, *given, *CALL).returncode == 0
+    finished_run(*given[:2], tmp_path / "own")
+    for outs in ([given[3]], [tmp_path / "own", given[3]]):
+        done = call(summarize.main, *outs, "--out", tmp_path / "report", "--trust-paths")
+        assert done.returncode == 0, done.stderr
+        page = (tmp_path / "report" / "index.html").read_text()
+        assert "their tool scored" in page
+        assert page.count("data:image/jpeg") >= 3
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_an_own_run_takes_such_rows_beside_its_own(given: tuple[Path, Path, Path, Path], tmp_path: Path) -> None:
+    own = (*given[:2], tmp_path / "own", "--stylizer", "identity", "--actors", 1)
+    assert call(stylize_folder.main, *own).returncode == 0
+    assert call(main, *given[:3], tmp_path / "own", *CALL).returncode == 0
+    both = rows(tmp_path / "own")
+    assert both["stylizer"].value_counts().to_dict() == {"identity": 8, "their tool": 8}
+    # Neither job does the other's work, or its own, again.
+    for done in (call(stylize_folder.main, *own), call(main, *given[:3], tmp_path / "own", *CALL)):
+        assert "nothing to do" in done.stdout
+        assert "no longer in OUT/images" not in done.stdout
+    assert rows(tmp_path / "own").equals(both)
 
 
 def test_dry_run_says_what_fits_and_writes_nothing(given: tuple[Path, Path, Path, Path]) -> None:

@@ -30,6 +30,19 @@ def opened(out: Path, tmp_path: Path) -> Opened:
     return Opened(str(out), cache=tmp_path / "cache", trusted=True)
 
 
+def test_a_picture_made_elsewhere_is_shown_where_rows_are_trusted(tmp_path: Path) -> None:
+    there = tmp_path / "elsewhere.png"
+    there.write_bytes(images.encode(picture(3), "png", 95))
+    uris = {name: str(there) for name in ("content_uri", "style_uri", "output_uri")}
+    with RowStore.open(tmp_path / "out") as store:
+        store.add(to_batch([row(0) | uris | {"measure_mode": "scored", "precision": None, "stylizer": "their tool"}]))
+    shown = [
+        Opened(str(tmp_path / "out"), cache=tmp_path / "cache", trusted=trusted).picture("picture-result/0.jpg")
+        for trusted in (False, True)
+    ]
+    assert [one is not None for one in shown] == [False, True]
+
+
 def test_the_page_and_its_data_are_there(opened: Opened) -> None:
     assert "<main" in opened.get().text
     index = opened.data("index")
