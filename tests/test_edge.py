@@ -1,0 +1,54 @@
+"""The example of docs/edge.md runs without torch, in little memory, and gives torch's picture."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import stylize
+from stylize.commands import export
+from stylize.gallery import styles_folder
+
+pytest.importorskip("onnxruntime", reason="pip install 'stylize[onnx]'")
+pytest.importorskip("onnx", reason="pip install 'stylize[onnx]'")
+
+PAGE = Path(stylize.__file__).parents[1] / "docs" / "edge.md"
+MOST_BYTES = 300_000_000
+RUN = """
+import builtins, pathlib, re, runpy, sys
+plain = builtins.__import__
+def without(name, *rest, **named):
+    if name.partition(".")[0] in ("torch", "stylize", "jobs", "torchvision"):
+        raise ImportError(f"{name} is not here")
+    return plain(name, *rest, **named)
+builtins.__import__ = without
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+print(1024 * int(re.search(r"VmHWM:\\s*(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_the_example_runs_without_torch_in_300_mb(tmp_path: Path) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert program.count("\n") < 60
+    (tmp_path / "edge.py").write_text(program, encoding="utf-8")
+    assert export.main(["compact", str(tmp_path / "compact.onnx"), "--precision", "fp16"]) == 0
+    photo, artwork = sorted(styles_folder().rglob("*.jpg"))[:2]
+    Image.open(photo).convert("RGB").resize((512, 384)).save(tmp_path / "photo.png")
+    Image.open(artwork).convert("RGB").resize((512, 512)).save(tmp_path / "artwork.png")
+    paths = [str(tmp_path / name) for name in ("edge.py", "photo.png", "artwork.png", "result.png")]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *paths], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < MOST_BYTES
+    restyle = stylize.load("compact", precision="fp32", runtime="torch", device="cpu")
+    wanted = restyle(*(Image.open(path) for path in paths[1:3]))
+    assert np.abs(np.asarray(wanted, int) - np.asarray(Image.open(paths[3]), int)).max() <= 3
