@@ -13,7 +13,9 @@ from stylize.report.stability import stability
 from stylize.report.statistics import median, power_law
 
 STAGES = ("read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s")
-SCORES = ("ssim", "gram_distance", "moments_distance", "content_distance", "lpips")
+SCORES = (
+    "ssim", "gram_distance", "moments_distance", "content_distance", "lpips", "cfsd", "ssim_uniform", "flicker",
+)  # fmt: skip
 STATISTICS = {"content_edge_density": "edges", "content_colourfulness": "colour", "content_entropy_bits": "entropy"}
 SAME_TASK = [*KEY, "content_uri", "style_uri", "repeat"]
 LEAST_RANGE = 2

@@ -66,6 +66,9 @@ _QUALITY: Columns = {
     "gram_distance_mean": ("Gram distance", units.digits),
     "content_distance_mean": ("content distance", units.digits),
     "lpips_mean": ("LPIPS", units.score),
+    "cfsd_mean": ("CFSD", units.digits),
+    "ssim_uniform_mean": ("SSIM, uniform window", units.score),
+    "flicker_mean": ("flicker, levels", units.digits),
 }
 
 

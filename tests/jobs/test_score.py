@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ import pandas as pd
 import pytest
 
 from jobs import replay, stylize_folder, summarize
+from jobs.scheduler.worker import WORKER_ENV
 from jobs.score import main
 from stylize import images, read_rows
 from stylize.results.run_record import read_runs
 from stylize.tasks import manifest
 from tests.support.main_job import call, refused
+from tests.support.s3 import bucket
 from tests.support.samples import finished_run, picture
 
 CALL = ("--method", "their tool", "--pattern", "{photo}_stylized_{style}", "--actors", 1)
@@ -137,6 +140,23 @@ def test_an_own_run_takes_such_rows_beside_its_own(given: tuple[Path, Path, Path
         assert "nothing to do" in done.stdout
         assert "no longer in OUT/images" not in done.stdout
     assert rows(tmp_path / "own").equals(both)
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_results_and_rows_may_lie_in_a_bucket(
+    given: tuple[Path, Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bucket() as s3:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.setitem(WORKER_ENV, name, os.environ[name])
+        there = s3.upload(given[2], "results")
+        out = there.rpartition("/")[0] + "/out"
+        done = call(main, *given[:2], there, out, *CALL)
+        assert done.returncode == 0, done.stderr
+        assert "8 ok, 0 not ok" in done.stdout
+        assert "nothing to do" in call(main, *given[:2], there, out, *CALL).stdout
+        uris = set(pd.read_parquet(f"{out}/rows")["output_uri"])
+        assert f"{there}/night/a_stylized_sea.png" in uris
 
 
 def test_dry_run_says_what_fits_and_writes_nothing(given: tuple[Path, Path, Path, Path]) -> None:

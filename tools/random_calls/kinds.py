@@ -14,7 +14,7 @@ import torch
 import yaml
 from hypothesis import strategies as st
 
-from jobs import benchmark, replay, stylize_folder, summarize
+from jobs import benchmark, replay, score, stylize_folder, summarize
 from stylize import __main__ as one_image
 from stylize import images, weights
 from stylize.config import JobConfig
@@ -29,7 +29,7 @@ from tools.random_calls.inputs import PATHS, Place, Strategy, changed, damaged, 
 MAX_PIXELS = 1_000_000
 COMMANDS = {
     "stylize_folder": stylize_folder.main, "benchmark": benchmark.main, "summarize": summarize.main,
-    "replay": replay.main, "stylize": one_image.main,
+    "replay": replay.main, "score": score.main, "stylize": one_image.main,
 }  # fmt: skip
 
 
