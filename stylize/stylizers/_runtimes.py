@@ -24,7 +24,7 @@ MODULES = "modules"
 """In place of a runtime: networks stay torch's modules, as published, to make graphs of."""
 PRECISIONS = {ONNXRUNTIME: ("fp32",), OPENVINO: ("fp32", "bf16")}
 FASTEST: dict[str, dict[str, str]] = {
-    "avx2": {"compact": OPENVINO, "microast": ONNXRUNTIME, "johnson": OPENVINO, "adain": OPENVINO},
+    "avx2": {"compact": ONNXRUNTIME, "johnson": OPENVINO, "adain": OPENVINO},
 }
 """Kind of processor to method to the runtime that measured fastest there in the default precision; else torch."""
 _NEEDS = {ONNXRUNTIME: ("onnx", "onnxruntime"), OPENVINO: ("onnx", "openvino")}
