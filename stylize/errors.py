@@ -9,6 +9,7 @@ StylizeError                what every one of them is
 ├── DeviceLostError         this process cannot use its GPU any more; another one does its work
 └── ImageError              one input cannot be used; becomes a row, never ends a run
     ├── CorruptImageError       status `corrupt`: not an image, cut short, unreadable
+    ├── NoRoomError             status `oom`: needs more memory than there may be, even in strips
     └── UnsupportedImageError   status `unsupported`: an image, but one we refuse (too big, too small, ...)
 """
 
@@ -57,6 +58,12 @@ class CorruptImageError(ImageError):
     """Not an image, cut short, or unreadable."""
 
     status = "corrupt"
+
+
+class NoRoomError(ImageError):
+    """An image that needs more memory than may be taken, even in strips."""
+
+    status = "oom"
 
 
 class UnsupportedImageError(ImageError):

@@ -108,8 +108,8 @@ def test_plain_import_loads_neither_torch_nor_ray() -> None:
 def test_public_surface() -> None:
     assert stylize.__all__ == [
         "BadKeyError", "CannotContinueError", "CorruptImageError", "DeviceLostError", "ImageError", "NoDeviceError",
-        "StylizeError", "Stylizer", "UnsupportedImageError", "UsageError", "WeightsError", "__version__", "load",
-        "names", "read_rows",
+        "NoRoomError", "StylizeError", "Stylizer", "UnsupportedImageError", "UsageError", "WeightsError",
+        "__version__", "load", "names", "read_rows",
     ]  # fmt: skip
     assert all(hasattr(stylize, name) for name in stylize.__all__)
     assert set(stylize.__all__) <= set(dir(stylize))

@@ -86,8 +86,8 @@ class ArbitraryStyle(_feedforward.FeedForward):
         with torch.inference_mode():
             return self.apply(content, self.code(style, style_weights))
 
-    def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
-        """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W) in [0, 1]."""
+    def picture(self, contents: Tensor, code: Any) -> Tensor:
+        """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W), about [0, 1]."""
         if isinstance(code, _Pictures):
             return torch.cat([self._part_way(one[None], self._matched(code, one)) for one in contents])
         return self._part_way(contents, code)
@@ -100,10 +100,10 @@ class ArbitraryStyle(_feedforward.FeedForward):
         """
         alpha = self.settings.alpha
         if alpha == 1 or not self.blends_codes:
-            return super().stylize_batch(contents, code)
+            return self.run(contents, code)
         own = _stacked([self.encode(one) for one in contents])
         missed = contents - self.run(contents, own)
-        return _feedforward.into_range(missed.mul_(1 - alpha).add_(self.run(contents, _lerp(own, code, alpha))))
+        return missed.mul_(1 - alpha).add_(self.run(contents, _lerp(own, code, alpha)))
 
     def _matched(self, code: _Pictures, content: Tensor) -> Any:
         pictures, shares = zip(*code.pictures, strict=True)

@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from stylize.errors import UsageError, unknown
-from stylize.stylizers import _runtimes, base
+from stylize.stylizers import _bounded, _runtimes, base
 from stylize.stylizers._int8 import quantize
 
 TOGETHER_PX, TOGETHER_ON_ACCELERATORS_PX = 4 * 128 * 128, 2**20
@@ -40,7 +40,7 @@ class FoldedSettings(Settings):
     folded: bool = Field(True, description="fold upsampling into the convolution behind it")
 
 
-class FeedForward(base.Stylizer):
+class FeedForward(_bounded.Bounded):
     """A method whose `stylize` is one pass of a network. Subclasses call `prepare` on what they load."""
 
     precisions: ClassVar[tuple[str, ...]] = ("fp32", "bf16", "fp16", "int8")
@@ -139,7 +139,11 @@ class FeedForward(base.Stylizer):
 
     def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W) in [0, 1]."""
-        return into_range(self.run(contents, code))
+        return into_range(self.picture(contents, code))
+
+    def picture(self, contents: Tensor, code: Any) -> Tensor:
+        """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W), about [0, 1]."""
+        return self.run(contents, code)
 
     def run(self, contents: Tensor, code: Any) -> Tensor:
         """Return the network's picture of (N, 3, H, W) in [0, 1], in fp32, of the same size, about [0, 1]."""

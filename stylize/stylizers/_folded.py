@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import handle_torch_function, has_torch_function
 
 Mode = Literal["nearest", "bilinear"]
 
@@ -43,6 +44,10 @@ class UpConv(nn.Module):
         self.folded = _conv(folded.flatten(0, 2), conv.bias, conv.groups, repeat=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        return up_conv(x, self)
+
+    def on(self, x: Tensor) -> Tensor:
+        """Do it."""
         phases: Tensor = self.folded(x)
         # Repeating the small image's edge is what mirroring the large one means for `nearest`, not for `bilinear`.
         return self._mend_border(x, phases) if self.mode == "bilinear" else phases
@@ -99,8 +104,19 @@ class Conv9(nn.Module):
         return result
 
 
+def up_conv(x: Tensor, module: UpConv) -> Tensor:
+    """Call the module; a function, so that whoever traces a network sees it as one step."""
+    if has_torch_function((x,)):
+        result: Tensor = handle_torch_function(up_conv, (x,), x, module)
+        return result
+    return module.on(x)
+
+
 def mirror(phases: Tensor) -> Tensor:
     """Turn (N, 4 C, H, W) into (N, 4 C, H + 4, W + 4): the full-size image mirrored outwards by 4."""
+    if has_torch_function((phases,)):
+        result: Tensor = handle_torch_function(mirror, (phases,), phases)
+        return result
     count, channels, height, width = phases.shape
     padded = F.pad(phases, (2, 2, 2, 2), mode="reflect")
     parts = padded.view(count, channels // 4, 2, 2, height + 4, width + 4)

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import handle_torch_function, has_torch_function
 
 EPS = 1e-5
 
@@ -20,6 +21,9 @@ def conv(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1)
 
 def mean_std(x: Tensor, correction: int = 1) -> tuple[Tensor, Tensor]:
     """Turn (N, C, H, W) into two (N, C, 1, 1) in fp32: Huang and Belongie 2017, equations 5 and 6."""
+    if has_torch_function((x,)):  # so that whoever traces a network sees the statistics as such
+        pair: tuple[Tensor, Tensor] = handle_torch_function(mean_std, (x,), x, correction)
+        return pair
     _, mean, var = _centred(x, correction)
     return mean, (var + EPS).sqrt()
 
@@ -29,6 +33,9 @@ def normalize(x: Tensor, gain: Tensor, shift: Tensor, correction: int = 0, phase
 
     phases: this many neighbouring channels share their statistics.
     """
+    if has_torch_function((x,)):
+        result: Tensor = handle_torch_function(normalize, (x,), x, gain, shift, correction, phases)
+        return result
     # For a batch on an accelerator, image by image would be hundreds of small launches.
     if x.dtype == torch.float32 or (len(x) > 1 and x.device.type != "cpu"):
         return normalize_in_fp32(x, gain, shift, correction, phases)
@@ -39,6 +46,23 @@ def normalize_in_fp32(x: Tensor, gain: Tensor, shift: Tensor, correction: int = 
     """As `normalize`, in fp32 whatever `x` is, and returned as `x` is."""
     centred, _, var = _centred(x, correction, phases)
     return torch.addcmul(shift, centred, gain * torch.rsqrt(var + EPS)).to(x.dtype)
+
+
+def normalize_by(x: Tensor, mean: Tensor, var: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
+    """Return what `normalize` does with statistics of the whole image, for some rows of it (1, C, h, W)."""
+    if has_torch_function((x, mean)):
+        result: Tensor = handle_torch_function(normalize_by, (x, mean), x, mean, var, gain, shift)
+        return result
+    if x.dtype != torch.float32:
+        mean, var, gain, shift = (value.flatten() for value in (mean, var, gain, shift))
+        return F.batch_norm(x, mean, var, gain, shift, training=False, eps=EPS)
+    return torch.addcmul(shift, x - mean, gain * torch.rsqrt(var + EPS))
+
+
+def unbiased(var: Tensor, x: Tensor, correction: int, phases: int = 1) -> Tensor:
+    """Return the variance, known with correction 0, of (N, C, H, W) with another one."""
+    count = phases * x.shape[2] * x.shape[3]
+    return var * (count / max(1, count - correction))
 
 
 def _normalize_half(x: Tensor, gain: Tensor, shift: Tensor, correction: int, phases: int) -> Tensor:

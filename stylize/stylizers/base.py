@@ -17,6 +17,7 @@ from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_line
 from stylize.io.location import local_path
 from stylize.stylizers._pictures import as_given, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
+from stylize.stylizers._plan import Plan, no_room
 
 __all__ = ["DTYPES", "RANDOM", "Settings", "Stylizer", "in_range", "to_levels", "to_pixels", "to_tensor"]
 
@@ -36,10 +37,11 @@ class Stylizer(ABC):
     """A loaded method. Subclasses define `settings_type`, `load`, `encode_style` and `stylize`.
 
     name: the registered name. needs: the weights it cannot do without, in words; None if it needs none.
-    precisions: what it runs in. least_px: the shortest side it takes. styles_are_weights: a style is not a picture
-    but a weights file, given to `read_style`. mixes: `mix` makes one code of several. per_image: settings that only
-    `stylize` looks at, so that each image may have its own. weights_sha256: of the weights in use, `random`, or None
-    for a method without any (or one whose styles are weights). weights_files: each weights file's name and SHA-256.
+    precisions: what it runs in. least_px: the shortest side it takes. bytes_per_pixel: the memory that each pixel of an
+    image takes, where `plan` knows no better. styles_are_weights: a style is not a picture but a weights file, given to
+    `read_style`. mixes: `mix` makes one code of several. per_image: settings that only `stylize` looks at, so that each
+    image may have its own. weights_sha256: of the weights in use, `random`, or None for a method without any (or one
+    whose styles are weights). weights_files: each weights file's name and SHA-256.
     """
 
     name: ClassVar[str]
@@ -50,6 +52,7 @@ class Stylizer(ABC):
     mixes: ClassVar[bool] = False
     per_image: ClassVar[tuple[str, ...]] = ()
     backbone: str | None = None
+    bytes_per_pixel: ClassVar[float] = 200.0
     least_px: ClassVar[int] = 1
     settings_type: ClassVar[type[Settings]] = Settings
 
@@ -168,6 +171,22 @@ class Stylizer(ABC):
     @abstractmethod
     def stylize(self, content: Tensor, code: Any) -> Tensor:
         """Turn (3, H, W) RGB in [0, 1] on the device into (3, H, W), fp32, in [0, 1]; NaN stays NaN."""
+
+    def plan(self, width: int, height: int, code: Any, max_bytes: int | None = None, *, whole: bool = True) -> Plan:
+        """Return how an image is to be taken so that it needs no more than `max_bytes`: at once, or in strips.
+
+        `max_bytes` is beside the photo and the result as 8-bit pixels. `whole`: it may be taken at once. This method
+        can do no other. Raises NoRoomError for an image that needs more in any way.
+        """
+        needed = round(width * height * self.bytes_per_pixel)
+        if not whole or (max_bytes is not None and needed > max_bytes):
+            raise no_room(self.name, (width, height), "at once, as it must", needed, max_bytes)
+        return Plan(needed)
+
+    def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> Tensor | None:
+        """Turn (H, W, 3) uint8 into the like, (H, W, 3) uint8 on the CPU, as planned; None where it has NaN in it."""
+        image = self.stylize(to_tensor(photo, self.device), code)
+        return torch.from_numpy(to_pixels(image)) if torch.isfinite(image.sum()) else None
 
     def worth_batching(self, pixels: int) -> int:
         """Return how many images of so many pixels go faster together than singly; 1 for a method without batches."""

@@ -14,6 +14,7 @@ class Identity(Stylizer):
 
     name = "identity"
     summary = "returns the content; measures what everything around a stylizer costs"
+    bytes_per_pixel = 36.0
 
     def encode_style(self, style: Tensor) -> Any:
         """Return None: nothing is kept of the style."""

@@ -1,0 +1,197 @@
+"""A network as a list of its operations, found by running it once on tensors without data.
+
+What is recorded are calls of torch's functions, so any network is traced as it is written. An operation whose result
+has rows is `rows`; one that looks at a whole image, `moments`: the mean and variance of each channel, from which
+`small` values follow. What depends on no image is computed at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from stylize.stylizers import _layers
+
+Kind = Literal["input", "rows", "moments", "small"]
+
+
+class NotTraceableError(Exception):
+    """The network does something with an image's rows that nobody has said how to do in strips."""
+
+
+@dataclass(eq=False)
+class Node:
+    """An operation: `args` and `kwargs` hold nodes in place of the tensors they made. `meta` has shape and type."""
+
+    index: int
+    kind: Kind
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    meta: Tensor
+    level: int = 0
+    """How many statistics one after the other must be known before this one can be computed."""
+
+    @property
+    def inputs(self) -> list[Node]:
+        """The nodes it needs, in the order they are given in."""
+        found: list[Node] = []
+        mapped((self.args, self.kwargs), lambda value: found.append(value) if isinstance(value, Node) else None)
+        return found
+
+    @property
+    def height(self) -> int:
+        """Rows of its result."""
+        return int(self.meta.shape[-2])
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row of its result."""
+        return self.meta.numel() // self.height * self.meta.element_size()
+
+
+@dataclass
+class Graph:
+    """All operations, in an order in which they can be done; the first is the image."""
+
+    nodes: list[Node] = field(default_factory=list)
+    result: Any = None
+    """What the traced function returned, with nodes in place of tensors."""
+
+
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return tuples, lists and dicts with `change` applied to what is in them."""
+    if isinstance(value, tuple | list):
+        parts = [mapped(part, change) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if isinstance(value, dict):
+        return {key: mapped(part, change) for key, part in value.items()}
+    return change(value)
+
+
+def trace(function: Callable[[Tensor], Any], shape: tuple[int, int, int, int]) -> Graph:
+    """Return the operations of `function` on an image (1, C, H, W) in fp32.
+
+    Raises NotTraceableError for what cannot be recorded.
+    """
+    image = torch.empty(shape, device="meta")
+    recorder = _Recorder(image)
+    with torch.inference_mode(), torch.compiler.set_stance("force_eager"), recorder:
+        result = function(image)
+    recorder.graph.result = mapped(result, recorder.known)
+    return recorder.graph
+
+
+def moments(x: Tensor, phases: int) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each channel; never called, but recorded: see `_layers.moments`."""
+    raise NotImplementedError
+
+
+def pick(values: Any, index: int) -> Any:
+    """One of several results."""
+    return values[index]
+
+
+class _Recorder(TorchFunctionMode):
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()
+        self.graph = Graph()
+        self._nodes: dict[int, Node] = {}
+        self._held: list[Tensor] = []  # as an id is only good while its tensor lives
+        self._add("input", pick, (), {}, image)
+
+    def known(self, value: Any) -> Any:
+        """Return the node of a tensor that was traced, anything else as it is."""
+        return self._nodes.get(id(value), value) if isinstance(value, Tensor) else value
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        args_, kwargs_ = mapped(tuple(args), self.known), mapped(kwargs, self.known)
+        inputs: list[Node] = []
+        mapped((args_, kwargs_), lambda value: inputs.append(value) if isinstance(value, Node) else None)
+        if not inputs:
+            return func(*args, **kwargs)
+        if func in _SPECIAL:
+            return _SPECIAL[func](self, *args, **kwargs)
+        on_meta = mapped((tuple(args), kwargs), _to_meta)
+        result = func(*on_meta[0], **on_meta[1])
+        return self._recorded(func, args_, kwargs_, inputs, args, result)
+
+    def _recorded(self, func: Any, args: Any, kwargs: Any, inputs: list[Node], given: Any, result: Any) -> Any:
+        kind: Kind = "rows" if any(node.kind in ("input", "rows") for node in inputs) else "small"
+        if isinstance(result, Tensor):
+            name = getattr(func, "__name__", "")
+            if name.endswith("_") and not name.endswith("__") and isinstance(given[0], Tensor):
+                # In place: from here on the tensor stands for the result.
+                self._add(kind, getattr(torch.Tensor, name[:-1]), args, kwargs, result, stands=given[0])
+                return given[0]
+            self._add(kind, func, args, kwargs, result)
+        elif isinstance(result, tuple | list) and all(isinstance(part, Tensor) for part in result):
+            if kind == "rows":
+                raise NotTraceableError(f"{func.__name__} of an image")
+            whole = self._add(kind, func, args, kwargs, result[0])
+            for index, part in enumerate(result):
+                self._add(kind, pick, (whole, index), {}, part)
+        return result
+
+    def _add(
+        self, kind: Kind, func: Any, args: Any, kwargs: Any, meta: Tensor, *, stands: Tensor | None = None
+    ) -> Node:
+        node = Node(len(self.graph.nodes), kind, func, args, kwargs, meta)
+        above = [one.level + (one.kind == "moments") for one in node.inputs]
+        node.level = max(above, default=0)
+        self.graph.nodes.append(node)
+        self._nodes[id(stands if stands is not None else meta)] = node
+        self._held.append(meta)
+        return node
+
+    def _moments(self, x: Tensor, phases: int) -> tuple[Tensor, Tensor]:
+        """Record the statistics of (1, C, H, W): two (1, C, 1, 1) in fp32."""
+        if (source := self.known(x)).kind == "small":
+            raise NotTraceableError("statistics of statistics")
+        values = [torch.empty(1, x.shape[1], 1, 1, device="meta") for _ in range(2)]
+        whole = self._add("moments", moments, (source, phases), {}, values[0].clone())
+        for index, value in enumerate(values):
+            node = self._add("small", pick, (whole, index), {}, value)
+            assert node.level == source.level + 1
+        return values[0], values[1]
+
+    def _mean_std(self, x: Tensor, correction: int = 1) -> tuple[Tensor, Tensor]:
+        with self:
+            mean, var = self._moments(x, 1)
+            return mean, (_layers.unbiased(var, x, correction) + _layers.EPS).sqrt()
+
+    def _normalize(self, x: Tensor, gain: Tensor, shift: Tensor, correction: int = 0, phases: int = 1) -> Tensor:
+        with self:
+            mean, var = self._moments(x, phases)
+            return _layers.normalize_by(x, mean, _layers.unbiased(var, x, correction, phases), gain, shift)
+
+    def _unbind(self, x: Tensor, dim: int = 0) -> list[Tensor]:
+        if dim != 0 or len(x) != 1:
+            raise NotTraceableError("several images")
+        with self:
+            return [x[0]]
+
+    def _average(self, x: Tensor, output_size: Any) -> Tensor:
+        if output_size not in (1, (1, 1)):
+            raise NotTraceableError(f"adaptive_avg_pool2d to {output_size}")
+        with self:
+            return self._moments(x, 1)[0].to(x.dtype)
+
+
+def _to_meta(value: Any) -> Any:
+    return value.to("meta") if isinstance(value, Tensor) else value
+
+
+_SPECIAL: dict[Any, Any] = {
+    _layers.mean_std: _Recorder._mean_std,
+    _layers.normalize: _Recorder._normalize,
+    F.adaptive_avg_pool2d: _Recorder._average,
+    torch.Tensor.unbind: _Recorder._unbind,
+}

@@ -1,0 +1,220 @@
+"""Images taken in strips: the picture of the whole image, with no seam, in the memory that was allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import stylize
+from stylize.errors import NoRoomError
+from stylize.images import Pixels
+from stylize.stylizers import _strips
+from stylize.stylizers._passes import schedule, spans
+from stylize.stylizers._plan import strip_plan
+from stylize.stylizers._trace import trace
+from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
+
+METHODS = ("compact", "microast", "adain", "johnson")
+
+
+def picture(height: int, width: int, seed: int = 0) -> Pixels:
+    """Blotches of colour with some grain: statistics of its parts are not those of the whole."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, height // 24 + 2, width // 24 + 2, generator=generator)
+    smooth = F.interpolate(coarse, (height, width), mode="bicubic")[0]
+    return to_pixels(smooth + 0.1 * torch.rand(3, height, width, generator=generator))
+
+
+def loaded(name: str, precision: str = "fp32", **settings: Any) -> tuple[Stylizer, Any]:
+    weights = None if name == "compact" else "random"
+    stylizer = stylize.load(name, device="cpu", precision=precision, weights=weights, **settings)
+    style = picture(60, 70, seed=1)
+    with torch.inference_mode():
+        if name in ("adain", "microast"):
+            livened(stylizer, stylizer.net, style)  # type: ignore[attr-defined]
+        code = stylizer.code(None) if name == "johnson" else stylizer.code(style)
+    return stylizer, code
+
+
+def livened(stylizer: Any, net: nn.Module, style: Pixels) -> None:
+    """Give networks weights under which untrained ones show something: their own make every picture one grey."""
+    torch.manual_seed(0)
+    layers = [part for part in net.modules() if isinstance(part, nn.Conv2d)]
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight)
+    shown = stylizer.picture(to_tensor(style, stylizer.device)[None], stylizer.code(style)).std()
+    layers[-1].weight.mul_(0.25 / shown)
+    assert layers[-1].bias is not None
+    layers[-1].bias.mul_(0.25 / shown).add_(0.5)
+
+
+def whole(stylizer: Stylizer, photo: Pixels, code: Any) -> Pixels:
+    with torch.inference_mode():
+        return to_pixels(stylizer.stylize(to_tensor(photo, stylizer.device), code))
+
+
+def in_strips(stylizer: Stylizer, photo: Pixels, code: Any, max_bytes: int | None = None) -> tuple[Pixels, Any]:
+    height, width = photo.shape[:2]
+    plan = stylizer.plan(width, height, code, max_bytes, whole=False)
+    result = stylizer.restyle(photo, code, plan)
+    assert result is not None
+    return result.numpy(), plan
+
+
+@pytest.fixture
+def low_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make strips of 16 rows whatever the width, so that small pictures have many."""
+    monkeypatch.setattr("stylize.stylizers._plan.STRIP_PIXELS", 1)
+
+
+def off(a: Pixels, b: Pixels) -> float:
+    """Return the share of values that differ by more than a level."""
+    return float((np.abs(a.astype(int) - b) > 1).mean())
+
+
+@pytest.mark.parametrize("room", [None, 1], ids=["much kept", "nothing kept"])
+@pytest.mark.parametrize("size", [(200, 90), (171, 133)])
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.usefixtures("low_strips")
+def test_strips_give_the_picture_of_the_whole_image(
+    name: str, size: tuple[int, int], room: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if room is not None:
+        monkeypatch.setattr("stylize.stylizers._plan._MOST_KEPT", 0)
+    stylizer, code = loaded(name)
+    photo = picture(*size)
+    result, plan = in_strips(stylizer, photo, code)
+    assert plan.strips == -(-size[0] // 16)
+    assert off(result, whole(stylizer, photo, code)) <= 1e-3
+
+
+@pytest.mark.parametrize("settings", [{"alpha": 0.4}, {"folded": False}, {"channels_last": False}], ids=str)
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.usefixtures("low_strips")
+def test_with_other_settings_too(name: str, settings: dict[str, Any]) -> None:
+    if not set(settings) <= set(stylize.stylizers.find(name).settings_type.model_fields):
+        pytest.skip("no such setting")
+    stylizer, code = loaded(name, **settings)
+    photo = picture(97, 101)
+    assert off(in_strips(stylizer, photo, code)[0], whole(stylizer, photo, code)) <= 1e-3
+
+
+def seam(result: Pixels, every: int) -> float:
+    """Return how much larger rows' second differences are where strips meet than elsewhere: about 1 without a seam."""
+    bends = np.abs(np.diff(result.astype(float), 2, axis=0)).mean((1, 2))
+    at = [row + offset for row in range(every, len(result) - 2, every) for offset in (-2, -1)]
+    return float(bends[at].mean() / np.delete(bends, at).mean())
+
+
+@pytest.mark.parametrize("name", ["compact", "adain", "johnson"])
+@pytest.mark.usefixtures("low_strips")
+def test_there_is_no_seam_where_strips_meet(name: str) -> None:
+    has_none_where_strips_meet(*loaded(name))
+
+
+@pytest.mark.usefixtures("low_strips")
+def test_microast_has_no_seam_either(real_data: Path) -> None:
+    """Untrained, its picture is noise in which no seam would show."""
+    stylizer = stylize.load("microast", device="cpu", precision="fp32", weights=real_data / "weights" / "microast")
+    with torch.inference_mode():
+        has_none_where_strips_meet(stylizer, stylizer.code(picture(60, 70, seed=1)))
+
+
+def has_none_where_strips_meet(stylizer: Stylizer, code: Any) -> None:
+    photo = picture(240, 80)
+    clean = seam(in_strips(stylizer, photo, code)[0], 16)
+    assert clean == pytest.approx(seam(whole(stylizer, photo, code), 16), rel=0.01)
+    parts = [whole(stylizer, part, code) for part in np.split(photo, 15)]
+    assert seam(np.concatenate(parts), 16) > 1.3 * clean
+
+
+@pytest.mark.parametrize("name", ["compact", "johnson"])
+@pytest.mark.usefixtures("low_strips")
+def test_half_precision_keeps_its_look(name: str) -> None:
+    stylizer, code = loaded(name, "bf16")
+    photo = picture(160, 120)
+    ours, theirs = in_strips(stylizer, photo, code)[0], whole(stylizer, photo, code)
+    assert np.abs(ours.astype(int) - theirs).mean() < 0.5
+
+
+def test_less_memory_is_asked_for_by_recomputing_more() -> None:
+    stylizer, code = loaded("compact")
+    much = stylizer.plan(4000, 3000, code, whole=False)
+    little = stylizer.plan(4000, 3000, code, 200 * 2**20)
+    assert little.bytes <= 200 * 2**20 < much.bytes
+    assert little.work > much.work
+    assert (much.passes, little.passes) == (13, 13)
+
+
+def test_an_image_that_fits_is_taken_whole() -> None:
+    stylizer, code = loaded("compact")
+    assert stylizer.plan(400, 300, code, 2**30).strips == 1
+    assert stylizer.plan(400, 300, code).strips == 1
+    assert stylizer.plan(8000, 6000, code, 2**30).strips > 1
+
+
+def test_what_does_not_fit_in_strips_says_what_it_takes() -> None:
+    stylizer, code = loaded("adain")
+    with pytest.raises(NoRoomError, match=r"60000 x 400 px: adain .* needs .* GiB.* --max-memory more or --resolution"):
+        stylizer.plan(60000, 400, code, 100 * 2**20)
+
+
+def test_a_method_that_takes_images_whole_says_so() -> None:
+    stylizer = stylize.load("identity", device="cpu")
+    with pytest.raises(NoRoomError, match="4000 x 3000 px: identity takes an image at once"):
+        stylizer.plan(4000, 3000, None, 2**20)
+
+
+@pytest.mark.usefixtures("low_strips")
+def test_nan_anywhere_is_told() -> None:
+    stylizer, code = loaded("compact")
+    assert stylizer.restyle(picture(64, 64), code * float("nan"), stylizer.plan(64, 64, code, whole=False)) is not None
+    plan = stylizer.plan(64, 64, code * float("nan"), whole=False)
+    assert stylizer.restyle(picture(64, 64), code, plan) is None
+
+
+class Reversed(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flip(2)
+
+
+def test_a_network_that_mixes_rows_in_unknown_ways_is_refused() -> None:
+    graph = trace(Reversed(), (1, 3, 64, 64))
+    with pytest.raises(Exception, match="flip"):
+        strip_plan(graph)
+
+
+def test_a_network_of_ones_own_is_taken_in_strips() -> None:
+    """Nothing is said of each network: whatever is made of known operations works."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 7, padding=3, padding_mode="reflect"), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True),
+        nn.Conv2d(8, 8, 5, stride=2, padding=2), nn.Upsample(scale_factor=2), nn.Conv2d(8, 12, 3, padding=1),
+        nn.PixelShuffle(2),
+    )  # fmt: skip
+    image = torch.rand(1, 3, 150, 70)
+    with torch.inference_mode():
+        expected = net(image)
+        graph = trace(net, (1, 3, 150, 70))
+        plan = strip_plan(graph)
+        rows: list[Tensor] = []
+        _strips.run(graph, plan.ways, 16, lambda a, b: image[:, :, a:b], lambda _, new: rows.append(new.clone()))
+    assert torch.allclose(torch.cat(rows, 2), expected, atol=1e-5)
+
+
+def test_every_row_is_computed_once_in_a_pass() -> None:
+    stylizer, code = loaded("compact")
+    graph = trace(lambda x: stylizer.picture(x, code), (1, 3, 500, 100))  # type: ignore[attr-defined]
+    for one in schedule(graph, []):
+        done: dict[Any, int] = {}
+        for steps in spans(one, graph.nodes[0], 32):
+            for step in steps:
+                if step.rows[1] > step.rows[0]:
+                    assert step.rows[0] >= done.get(step.node, 0)
+                    done[step.node] = step.rows[1]
