@@ -14,7 +14,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ByteSize, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -39,6 +39,8 @@ class Metavar:
 
 
 PathText = Annotated[str, Metavar("PATH")]
+MaxMemory = Annotated[ByteSize, Field(ge=2**20), Metavar("SIZE")] | Literal["auto"]
+"""Such as 2GiB or 500MB."""
 
 
 class Parser(argparse.ArgumentParser):

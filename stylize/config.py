@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from stylize.cli import Groups, Metavar, PathText
+from stylize.cli import Groups, MaxMemory, Metavar, PathText
 from stylize.errors import UsageError
 from stylize.images import STYLE_RESOLUTION_PX
 from stylize.io.location import locate, normalized
@@ -28,7 +28,8 @@ GROUPS: Groups = {
     ),
     "output": ("format", "quality", "strip", "layout", "name"),
     "workers": (
-        "actors", "cpus_per_actor", "gpus_per_actor", "io_threads", "batch_size", "timeout_s", "retries", "address",
+        "actors", "cpus_per_actor", "gpus_per_actor", "max_memory", "io_threads", "batch_size",
+        "timeout_s", "retries", "address",
     ),
     "measuring": ("measure_mode", "warmup_images", "perceptual", "lpips", "scores"),
 }  # fmt: skip
@@ -122,6 +123,9 @@ class JobConfig(BaseModel):
     gpus_per_actor: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
         "auto",
         description="GPUs that each worker takes; a fraction shares one; 0: none; auto: 1 where machines have them",
+    )
+    max_memory: MaxMemory = Field(
+        "auto", description="memory for an image, such as 2GiB; larger ones go in strips; auto: a share of what is free"
     )
     io_threads: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
         "auto",

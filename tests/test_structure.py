@@ -22,7 +22,7 @@ ALL = [*FILES, *TOOLS, *sorted((HOUSE / "tests").rglob("*.py"))]
 STYLIZE = (
     ("errors",),
     ("devices", "one_thread", "safe_json", "safe_yaml", "tensor_files", "terminal"),
-    ("cli", "downloads", "images", "naming", "validation", "weights"),
+    ("cli", "downloads", "images", "memory_limit", "naming", "validation", "weights"),
     ("backbones", "io"),
     ("config", "gallery", "measure", "stylizers"),
     ("tasks", "results"),

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from unittest import mock
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ByteSize
 from pydantic_core import PydanticUndefined
 
 import stylize.__main__ as one_image
@@ -169,7 +169,14 @@ def _takes(annotation: Any) -> str:
         return f"list of {one if one.startswith('`') else one + 's'}"
     if annotation is Method:
         return "mapping"
-    words = {bool: "`true`, `false`", int: "whole number", float: "number", str: "text", dict: "mapping"}
+    words = {
+        ByteSize: "size, such as 2GiB",
+        bool: "`true`, `false`",
+        int: "whole number",
+        float: "number",
+        str: "text",
+        dict: "mapping",
+    }
     return words[origin or annotation]
 
 

@@ -228,7 +228,7 @@ def load_stylizer(config: JobConfig) -> Any:
         weights = str(at_hand(weights))
     try:
         how: dict[str, Any] = {"device": config.device_name(), "precision": config.precision, "runtime": config.runtime}
-        return load(config.stylizer, weights=weights, **how, **settings)
+        return load(config.stylizer, weights=weights, max_memory=config.max_memory, **how, **settings)
     except WeightsError as error:
         # A copy's path tells nobody which file is meant.
         raise type(error)(str(error).replace(weights or "", config.weights or "")) from None

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from stylize import cli, stylizers
-from stylize.cli import Groups, Metavar, PathText
+from stylize.cli import Groups, MaxMemory, Metavar, PathText
 from stylize.config import Device, Runtime
 from stylize.errors import UsageError, nearest, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX
@@ -25,7 +25,8 @@ FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 GROUPS: Groups = {
     "inputs": ("style_weights", "max_pixels"),
     "method": (
-        "stylizer", "weights", "settings", "precision", "runtime", "device", "resolution_px", "style_resolution_px",
+        "stylizer", "weights", "settings", "precision", "runtime", "device", "max_memory", "resolution_px",
+        "style_resolution_px",
     ),
     "output": ("quality", "strip"),
 }  # fmt: skip
@@ -57,6 +58,11 @@ class Options(BaseModel):
     )
     runtime: Runtime = Field("auto", description="runs feed-forward networks; auto: the fastest for such a processor")
     device: Device = Field("auto", description="where the network runs; auto: an accelerator where there is one")
+    max_memory: MaxMemory = Field(
+        "auto",
+        description="memory that the image may take, such as 2GiB, on the card where one is used; more is done in "
+        "strips; auto: most of what is free",
+    )
     resolution_px: int | None = Field(
         None, ge=1, le=32768, description="long side of the result in pixels; none: the photo's own"
     )

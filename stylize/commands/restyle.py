@@ -50,6 +50,7 @@ def _restyle(call: Call) -> None:
             runtime=options.runtime,
             weights=options.weights,
             style_resolution_px=None,  # they are so by now
+            max_memory=options.max_memory,
             **options.settings,
         )
         code, weights_sha256 = _code(stylizer, call, [artwork.pixels for artwork, _ in artworks])
@@ -150,16 +151,22 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, flo
     import torch
 
     from stylize.measure.clock import timed
-    from stylize.stylizers.base import to_pixels, to_tensor
 
-    device = str(stylizer.device)
-    with torch.inference_mode(), _steps(stylizer):
-        content = to_tensor(photo, stylizer.device)
-        with timed(device) as watch:
-            image = stylizer.stylize(content, code)
-        if not torch.isfinite(image.sum()):
-            raise CannotContinueError("the result has NaN or infinity in it; try --precision fp32 or other settings")
-        return to_pixels(image), watch.seconds
+    height, width = photo.shape[:2]
+    with torch.inference_mode(), _steps(stylizer), timed(str(stylizer.device)) as watch:
+        plan = stylizer.plan_within(width, height, code)
+        try:
+            image = stylizer.restyle(photo, code, plan)
+        except (MemoryError, RuntimeError) as error:
+            if plan.strips > 1:
+                raise
+            plan = stylizer.plan_after(error, width, height, code)
+            image = stylizer.restyle(photo, code, plan)
+    if image is None:
+        raise CannotContinueError("the result has NaN or infinity in it; try --precision fp32 or other settings")
+    if plan.strips > 1:
+        say(f"in {plan.strips} strips, {plan.passes} passes: at once it would take too much memory")
+    return image.numpy(), watch.seconds
 
 
 @contextlib.contextmanager

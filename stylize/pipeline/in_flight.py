@@ -31,6 +31,8 @@ class InFlight:
     result: Pixels | None = None
     coming: OnItsWay | None = None
     """The result, from an accelerator."""
+    ran_out: Exception | None = None
+    """Why it is now taken in strips: whole, it took more memory than there was."""
     failed: bool = False
 
     def fail(self, status: str, error: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -25,7 +26,7 @@ from stylize.pipeline.scored import sent_back
 from stylize.pipeline.style_cache import StyleCache
 from stylize.pipeline.transfers import Transfers
 from stylize.results.schema import Row
-from stylize.stylizers.base import RANDOM, Stylizer, in_range, to_pixels
+from stylize.stylizers.base import RANDOM, Plan, Stylizer, in_range, to_pixels
 
 WARM_UP_BELOW_S = 2.0
 """Longer calls of isolated mode are timed without a call to warm up: they would gain less than a hundredth."""
@@ -43,6 +44,7 @@ class StylizeStage:
         self._transfers = Transfers(stylizer.device)
         self._free: devices.Mark | None = None
         """When the device had done its last image, while stages overlap; None where that was none, or it failed."""
+        self._share = config.gpus or 1.0 if self._on_accelerator else config.cpus / (os.cpu_count() or 1)
         self._peak = PeakMemory(self._device)
         self._load = MachineLoad(self._device) if config.measure_mode == "isolated" else None
         self._images_begun = 0
@@ -69,7 +71,16 @@ class StylizeStage:
         for item in items:
             if not item.failed:
                 with self._failures.handled(item):
-                    self._call([item])
+                    self._call_alone(item)
+
+    def _call_alone(self, item: InFlight) -> None:
+        try:
+            self._call([item])
+        except (MemoryError, RuntimeError) as error:
+            if not devices.out_of_memory(error):
+                raise
+            item.ran_out = error
+            self._call([item])
 
     def _call(self, items: list[InFlight]) -> None:
         first = items[0]
@@ -84,6 +95,10 @@ class StylizeStage:
         with torch.inference_mode():
             begun, free, self._free = devices.Mark(self._stylizer.device), self._free, None
             code, first.row["style_s"] = self._styles.code(first.style)
+            plan = self._planned(stylizer, items, code)
+            if plan.strips > 1:
+                self._in_strips(first, stylizer, code, plan, warmup)
+                return
             contents = [in_range(self._here(item)) for item in items]
             alone = (
                 self._measured_alone(stylizer, contents[0], code) if self._config.measure_mode == "isolated" else None
@@ -102,6 +117,7 @@ class StylizeStage:
             if self._stylizer.weights_sha256 != RANDOM:
                 shared |= stylizer.outcome()
             shared |= {"warmup": warmup, "stylize_s": clock.seconds / len(items), "batch_size": len(items)}
+            shared |= {"strips": 1, "passes": 1}
             if free is not None:
                 shared["device_wait_s"] = begun.seconds_since(free) / len(items)
             for item in items:
@@ -112,6 +128,26 @@ class StylizeStage:
             self._hand_over(items, results)
             if self._config.measure_mode != "isolated":
                 self._free = devices.Mark(self._stylizer.device)
+
+    def _planned(self, stylizer: Stylizer, items: list[InFlight], code: Any) -> Plan:
+        """Return how items are to be taken; one that ran out of memory before is taken in strips."""
+        width, height = _size(items[0])
+        if len(items) == 1 and (error := items[0].ran_out) is not None:
+            return stylizer.plan_after(error, width, height, code, self._share)
+        return stylizer.plan_within(width, height, code, self._share)
+
+    def _in_strips(self, item: InFlight, stylizer: Stylizer, code: Any, plan: Plan, warmup: bool) -> None:
+        assert item.content is not None
+        item.uploaded = None
+        self._peak.start()
+        with timed(self._device) as clock:
+            result = stylizer.restyle(item.content, code, plan)
+        item.row.update(asdict(self._peak.stop()), warmup=warmup, stylize_s=clock.seconds, batch_size=1)
+        item.row.update(strips=plan.strips, passes=plan.passes)
+        if result is None:
+            raise NotFiniteError(NOT_FINITE)
+        item.result = result.numpy()
+        item.row["height_px"], item.row["width_px"] = item.result.shape[:2]
 
     def upload(self, item: InFlight) -> None:
         """Send an item's photo on its way to an accelerator, from any thread; else `run` does, and waits for it."""

@@ -34,6 +34,7 @@ ADDED = {
     10: ("device_wait_s",),
     11: ("stretch",),
     12: ("runtime",),
+    13: ("strips", "passes"),
 }  # fmt: skip
 """Schema version -> the columns that came with it."""
 FIRST = [name for name in SCHEMA.names if name not in {name for names in ADDED.values() for name in names}]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "12"
+SCHEMA_VERSION = "13"
 KEY_BYTES = 16
 SCORED = "scored"
 """As `measure_mode`: the picture was made elsewhere."""
@@ -74,6 +74,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("warmup", _bool, "", "true for the first images of a worker; summaries leave them out of times"),
     Column("measure_mode", _text, "", "isolated (nothing else ran), throughput (stages overlap), scored (not made)"),
     Column("batch_size", _int, "", "images that went through the stylizer in this call"),
+    Column("strips", _int, "", "parts that the image was restyled in, to save memory; 1 for an image taken whole"),
+    Column("passes", _int, "", "ways over the image that strips took, as statistics of it all come first"),
     Column("device_peak_allocated_bytes", _int, "bytes", "accelerator memory in tensors at its highest; null on a CPU"),
     Column("device_peak_reserved_bytes", _int, "bytes", "accelerator memory held by the allocator; null on a CPU"),
     Column("host_peak_rss_bytes", _int, "bytes", "the worker's resident memory at its highest during the image"),

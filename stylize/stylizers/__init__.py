@@ -8,6 +8,8 @@ import traceback
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ByteSize, TypeAdapter, ValidationError
+
 from stylize.errors import UsageError, named_message, unknown
 from stylize.images import STYLE_RESOLUTION_PX
 
@@ -45,17 +47,20 @@ def load(
     runtime: str = "auto",
     weights: str | Path | None = None,
     style_resolution_px: int | None = STYLE_RESOLUTION_PX,
+    max_memory: int | str = "auto",
     **settings: Any,
 ) -> Stylizer:
     """Return a loaded stylizer; with no name the bundled model.
 
     Call it on two PIL images, (H, W, 3) uint8 arrays or (3, H, W) float tensors in [0, 1]; it returns the kind of the
     first. device: auto (an accelerator where torch sees one), cpu, cuda, mps or xpu, or one with its number: cuda:1.
-    style_resolution_px: the long side at which an artwork is looked at; None: its own.
+    style_resolution_px: the long side at which an artwork is looked at; None: its own. max_memory: what an image may
+    take, its result included, such as "2GiB" or a number of bytes; larger ones are restyled in strips, with the same
+    result (of arrays and PIL images; tensors are taken at once). auto: most of what is free.
     Raises UsageError for an unknown name, setting, device or precision, WeightsError for bad weights.
     """
     method = find(name or DEFAULT)
-    return method(
+    stylizer = method(
         check_settings(method, settings),
         device=device,
         precision=precision,
@@ -63,6 +68,17 @@ def load(
         weights=weights,
         style_resolution_px=style_resolution_px,
     )
+    stylizer.max_memory = _size(max_memory)
+    return stylizer
+
+
+def _size(text: int | str) -> int | str:
+    if text == "auto":
+        return text
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError:
+        raise UsageError(f"max_memory={text!r}: expected a size such as 2GiB, or auto") from None
 
 
 def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:

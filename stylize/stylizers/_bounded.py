@@ -27,16 +27,19 @@ class Bounded(base.Stylizer):
     def plan(self, width: int, height: int, code: Any, max_bytes: int | None = None, *, whole: bool = True) -> Plan:
         """Return how an image is to be taken so that it needs no more than `max_bytes`: at once, or in strips.
 
-        `max_bytes` is beside the photo and the result as 8-bit pixels. `whole`: it may be taken at once. Raises
-        NoRoomError for an image that needs more in any way.
+        `max_bytes` is beside the photo and the result as 8-bit pixels. `whole`: it may be taken at once; else there was
+        no room for that, and strips take no more than half of it where they can. Raises NoRoomError for an image that
+        needs more in any way.
         """
         if self.runtime != "torch":
             return super().plan(width, height, code, max_bytes, whole=whole)
         pixels = width * height
         if whole and (max_bytes is None or self._whole_bytes(pixels, code) <= max_bytes):
             return Plan(self._whole_bytes(pixels, code))
+        half = self._whole_bytes(pixels, code) // 2
         try:
-            plan = strip_plan(self._traced(width, height, code), max_bytes)
+            limit = max_bytes if whole else min(half, half if max_bytes is None else max_bytes)
+            plan = strip_plan(self._traced(width, height, code), limit)
         except NotTraceableError:
             way, needed = "at once, as it must with these settings", self._whole_bytes(pixels, code)
             raise no_room(self.name, (width, height), way, needed, max_bytes) from None

@@ -52,14 +52,15 @@ def gib(size_bytes: float) -> str:
 
 def no_room(method: str, size: tuple[int, int], way: str, needed: int, max_bytes: int | None) -> NoRoomError:
     """Return the error of an image of a size (width, height) that needs too much memory; it says what would fit."""
-    limit, tried = "", 0.9
-    if max_bytes is not None:
-        limit, tried = f", and {gib(max(0, max_bytes))} may be taken", min(tried, max(0, max_bytes) / needed)
-    side = int(max(size) * tried**0.5)
+    if max_bytes is None:
+        limit, share, more = "more than there is", 0.5, "a machine with more memory"
+    else:
+        limit, share, more = f"{gib(max(0, max_bytes))} may be taken", max(0, max_bytes) / needed, "--max-memory more"
+    side = int(max(size) * min(0.9, share) ** 0.5)
     fits = f" or --resolution-px {side}" if side >= 256 else ""
     return NoRoomError(
-        f"{size[0]} x {size[1]} px: {method} takes an image {way}, which needs {gib(needed)}{limit}; "
-        f"give --max-memory more{fits}"
+        f"{size[0]} x {size[1]} px: {method} takes an image {way}, which needs {gib(needed)} beside it, and {limit}; "
+        f"give {more}{fits}"
     )
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
+from PIL import Image
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
@@ -18,8 +20,9 @@ from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_
 from stylize.io.location import local_path
 from stylize.stylizers._pictures import as_given, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
 from stylize.stylizers._plan import Plan, no_room
+from stylize.stylizers._within import ALWAYS_WHOLE_PX, Within
 
-__all__ = ["DTYPES", "RANDOM", "Settings", "Stylizer", "in_range", "to_levels", "to_pixels", "to_tensor"]
+__all__ = ["DTYPES", "RANDOM", "Plan", "Settings", "Stylizer", "in_range", "to_levels", "to_pixels", "to_tensor"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 """What activations are held in; int8 is a matter of the multiplications alone."""
@@ -33,7 +36,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Stylizer(ABC):
+class Stylizer(Within, ABC):
     """A loaded method. Subclasses define `settings_type`, `load`, `encode_style` and `stylize`.
 
     name: the registered name. needs: the weights it cannot do without, in words; None if it needs none.
@@ -262,9 +265,21 @@ class Stylizer(ABC):
         return results
 
     def apply(self, content: Any, code: Any) -> Any:
-        """Return a picture, as `__call__` takes it, in the style of a code."""
+        """Return a picture, as `__call__` takes it, in the style of a code; in strips where at once takes too much."""
+        photo = images.from_image(content) if isinstance(content, Image.Image) else content
         with torch.inference_mode():
-            return as_given(self.stylize(self._taken(content), code), content)
+            if not isinstance(photo, np.ndarray) or photo.size <= 3 * ALWAYS_WHOLE_PX:
+                return as_given(self.stylize(self._taken(photo), code), content)
+            height, width = photo.shape[:2]
+            plan = self.plan_within(width, height, code)
+            if plan.strips == 1:
+                try:
+                    return as_given(self.stylize(self._taken(photo), code), content)
+                except (MemoryError, RuntimeError) as error:
+                    plan = self.plan_after(error, width, height, code)
+            result = self.restyle(photo, code, plan)
+        pixels = np.zeros_like(photo) if result is None else result.numpy()
+        return Image.fromarray(pixels) if isinstance(content, Image.Image) else pixels
 
     def _taken(self, content: Any) -> Tensor:
         picture = as_tensor(content, self.device)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stylize import config as configs
+from stylize.cli import MaxMemory
 from stylize.config import Device, JobConfig, Runtime
 from stylize.errors import UsageError
 from stylize.safe_yaml import read_mapping
@@ -87,6 +88,7 @@ class Sweep(BaseModel):
     )
     device: Device = Field("auto", description="auto: the GPU that a worker is given, of any kind, else the CPU")
     seed: int = Field(0, ge=0, description="decides the order of the blocks")
+    max_memory: MaxMemory = Field("auto", description="memory that an image may take in a worker; auto: its share")
     timeout_s: float = Field(600, gt=0, description="an image that takes longer is a `timeout` row")
     perceptual: str | None = Field(
         None, description="VGG19 weights for the distance columns, or `torchvision` for its own; none: not measured"
@@ -124,7 +126,7 @@ class Variant:
                 "weights": self.method.weights, "settings": self.method.settings, "precision": self.precision,
                 "runtime": self.method.runtime,
                 "resolution_px": self.resolution_px, "seed": 0, "device": sweep.device,
-                "actors": self.workers, 
+                "actors": self.workers, "max_memory": sweep.max_memory,
                 "measure_mode": sweep.mode, "timeout_s": sweep.timeout_s, "warmup_images": int(self.method.warmup),
                 "perceptual": sweep.perceptual, **takes, "lpips": sweep.lpips, "scores": tuple(sweep.scores),
             }

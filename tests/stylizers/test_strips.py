@@ -59,9 +59,9 @@ def whole(stylizer: Stylizer, photo: Pixels, code: Any) -> Pixels:
         return to_pixels(stylizer.stylize(to_tensor(photo, stylizer.device), code))
 
 
-def in_strips(stylizer: Stylizer, photo: Pixels, code: Any, max_bytes: int | None = None) -> tuple[Pixels, Any]:
-    height, width = photo.shape[:2]
-    plan = stylizer.plan(width, height, code, max_bytes, whole=False)
+def in_strips(stylizer: Any, photo: Pixels, code: Any) -> tuple[Pixels, Any]:
+    graph = trace(lambda content: stylizer.picture(content, code), (1, 3, *photo.shape[:2]))
+    plan = strip_plan(graph)
     result = stylizer.restyle(photo, code, plan)
     assert result is not None
     return result.numpy(), plan

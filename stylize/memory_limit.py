@@ -1,0 +1,49 @@
+"""How much memory one image may take: what was asked for, or a worker's share of what is free."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+
+from stylize.devices import is_accelerator
+
+log = logging.getLogger(__name__)
+
+
+def free_bytes(device: torch.device | str) -> int | None:
+    """Return the memory that a device, or this machine for a CPU, could still give; None where nobody tells."""
+    if is_accelerator(device):
+        try:
+            return int(torch.accelerator.get_memory_info(torch.device(device))[0])
+        except (AssertionError, RuntimeError, ValueError) as error:
+            log.debug("no free memory of %s: %s", device, error)
+            return None
+    free = [_number(_PROC / "meminfo", "MemAvailable:", 1024)]
+    for limit, used in _CGROUPS:
+        most, now = _number(_CGROUP / limit), _number(_CGROUP / used)
+        free.append(most - now if most is not None and now is not None else None)
+    return max(0, min((one for one in free if one is not None), default=-1)) if any(free) else None
+
+
+def allowed_bytes(max_memory: int | str, device: torch.device | str, share: float = 1.0) -> int | None:
+    """Return what one worker's image may take: `max_memory`, or for auto its share of most of what is free."""
+    if isinstance(max_memory, int):
+        return max_memory
+    free = free_bytes(device)
+    return None if free is None else int(free * _USED_OF_FREE * min(1.0, share))
+
+
+_PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
+_CGROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+"""Versions 2 and 1."""
+_USED_OF_FREE = 0.8
+
+
+def _number(path: Path, name: str = "", unit: int = 1) -> int | None:
+    try:
+        words = next(line.removeprefix(name).split() for line in path.read_text().splitlines() if line.startswith(name))
+        return int(words[0]) * unit
+    except (OSError, ValueError, IndexError, StopIteration):  # cgroup's own word for no limit is `max`
+        return None

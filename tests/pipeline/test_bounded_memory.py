@@ -1,0 +1,121 @@
+"""Images that need more memory than there may be: done in strips on the same worker, or a row that says why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import stylize
+from stylize import config as configs
+from stylize import images
+from stylize.__main__ import main
+from stylize.errors import NoRoomError, UsageError
+from stylize.pipeline.runner import Runner
+from stylize.stylizers.compact import Compact
+from stylize.stylizers.identity import Identity
+from stylize.tasks import pairing
+from tests.support.samples import picture
+
+WIDTH, HEIGHT = 1100, 800
+LITTLE = "100MiB"
+"""Less than `compact` takes for such a photo in fp32 (170 MB), more than it needs in strips."""
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    for kind, seed, size in (("photos", 0, (WIDTH, HEIGHT)), ("photos", 1, (90, 60)), ("artworks", 2, (90, 60))):
+        (tmp_path / kind).mkdir(exist_ok=True)
+        (tmp_path / kind / f"{seed}.png").write_bytes(images.encode(picture(seed, *size), "png", 95))
+    return tmp_path
+
+
+def rows(inputs: Path, stylizer: Any, **settings: Any) -> list[dict[str, Any]]:
+    given = {"content": str(inputs / "photos"), "styles": str(inputs / "artworks"), "out": str(inputs / "out")}
+    config = configs.build(given | {"format": "png", "precision": "fp32"} | settings)
+    stylizer.max_memory = config.max_memory
+    runner = Runner(config, stylizer, run_id="r", worker_id="w", token=None)
+    tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
+    found: list[dict[str, Any]] = runner.run(tasks).to_pylist()
+    runner.close()
+    return found
+
+
+def loaded() -> Any:
+    return stylize.load("compact", device="cpu", precision="fp32")
+
+
+@pytest.mark.parametrize("mode", ["throughput", "isolated"])
+def test_a_photo_over_the_limit_is_done_in_strips_with_the_same_result(inputs: Path, mode: str) -> None:
+    whole, _ = rows(inputs, loaded(), max_memory="4GiB", measure_mode=mode)
+    expected = images.decode(Path(whole["output_uri"]).read_bytes()).pixels
+    large, small = rows(inputs, loaded(), max_memory=LITTLE, measure_mode=mode)
+    assert [whole["strips"], small["strips"], large["passes"]] == [1, 1, 13]
+    assert large["strips"] > 1
+    assert (large["width_px"], large["height_px"], large["status"]) == (WIDTH, HEIGHT, "ok")
+    result = images.decode(Path(large["output_uri"]).read_bytes()).pixels
+    assert (np.abs(result.astype(int) - expected) > 1).mean() <= 1e-3
+
+
+def test_an_allocation_that_fails_is_done_again_in_strips(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_self: Compact, _contents: Tensor, _code: Any) -> Tensor:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(Compact, "stylize_batch", fails)
+    found = rows(inputs, loaded())
+    assert [row["status"] for row in found] == ["ok", "ok"]
+    assert found[0]["strips"] > 1
+
+
+def test_what_does_not_fit_in_any_way_is_a_row_that_says_what_it_takes(inputs: Path) -> None:
+    large, small = rows(inputs, loaded(), max_memory="56MiB")
+    assert (large["status"], small["status"]) == ("oom", "ok")
+    assert f"{WIDTH} x {HEIGHT} px: compact takes an image in " in large["error"]
+    assert "GiB beside it, and 0.05 GiB may be taken; give --max-memory more" in large["error"]
+
+
+class Greedy(Identity):
+    """Has no room, and takes images at once only."""
+
+    def stylize(self, content: Tensor, code: Any) -> Tensor:
+        """Fail."""
+        raise MemoryError("no room")
+
+
+def test_a_method_without_strips_says_what_it_takes(inputs: Path) -> None:
+    large, _ = rows(inputs, Greedy(Greedy.settings_type(), device="cpu"))
+    assert large["status"] == "oom"
+    assert "identity takes an image at once" in large["error"]
+
+
+def test_a_loaded_stylizer_keeps_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, artwork = np.tile(picture(0, 1100, 800), (2, 2, 1)), picture(2)
+    free = stylize.load("compact", device="cpu", precision="fp32")
+    tight = stylize.load("compact", device="cpu", precision="fp32", max_memory="200MiB")
+    expected = free(photo, artwork)
+    monkeypatch.setattr(Compact, "stylize_batch", None)
+    assert (np.abs(tight(photo, artwork).astype(int) - expected) > 1).mean() <= 1e-3
+    with pytest.raises(NoRoomError, match=r"2200 x 1600 px: compact .* give --max-memory more"):
+        stylize.load("compact", device="cpu", precision="fp32", max_memory="64MiB")(photo, artwork)
+    with pytest.raises(UsageError, match="max_memory='much': expected a size such as 2GiB"):
+        stylize.load("compact", max_memory="much")
+
+
+def test_one_photo_from_the_command_line(inputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = [str(inputs / "photos" / "0.png"), str(inputs / "artworks" / "2.png"), str(inputs / "result.png")]
+    assert main([*call, "--precision", "fp32", "--max-memory", LITTLE]) == 0
+    assert "strips, 13 passes" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="--max-memory"):
+        main([*call[:2], str(inputs / "other.png"), "--max-memory", "lots"])
+
+
+def test_nan_in_a_strip_is_a_row(inputs: Path) -> None:
+    stylizer = loaded()
+    with torch.no_grad():
+        stylizer.net.out.bias.fill_(float("nan"))
+    large, _ = rows(inputs, stylizer, max_memory=LITTLE)
+    assert large["status"] == "nan"
