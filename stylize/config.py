@@ -27,10 +27,8 @@ GROUPS: Groups = {
         "style_resolution_px",
     ),
     "output": ("format", "quality", "strip", "layout", "name"),
-    "workers": (
-        "actors", "cpus_per_actor", "gpus_per_actor", "max_memory", "io_threads", "batch_size",
-        "timeout_s", "retries", "address",
-    ),
+    "workers": ("actors", "cpus_per_actor", "gpus_per_actor", "max_memory", "io_threads", "batch_size", "timeout_s",
+                "retries", "address"),
     "measuring": ("measure_mode", "warmup_images", "perceptual", "lpips", "scores"),
 }  # fmt: skip
 """In what order and under which titles the settings stand in the help."""
@@ -124,9 +122,7 @@ class JobConfig(BaseModel):
         "auto",
         description="GPUs that each worker takes; a fraction shares one; 0: none; auto: 1 where machines have them",
     )
-    max_memory: MaxMemory = Field(
-        "auto", description="memory for an image, such as 2GiB; larger ones go in strips; auto: a share of what is free"
-    )
+    max_memory: MaxMemory = Field("auto", description="what an image may take, such as 2GiB; more is done in strips")
     io_threads: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
         "auto",
         description="threads of a worker that read images, and as many that score and write; auto: 2, beside a card up "

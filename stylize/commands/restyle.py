@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from stylize import cli, stylizers
 from stylize.commands.call import FORMATS, Call, Options, parse
-from stylize.errors import CannotContinueError, ImageError, UnsupportedImageError, UsageError, one_line
+from stylize.errors import CannotContinueError, ImageError, NoRoomError, UnsupportedImageError, UsageError, one_line
 from stylize.images import Decoded, MadeBy, Pixels, decode, decode_safely, encode, refuse_too_large
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 from stylize.terminal import say
@@ -160,7 +160,10 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, flo
         except (MemoryError, RuntimeError) as error:
             if plan.strips > 1:
                 raise
-            plan = stylizer.plan_after(error, width, height, code)
+            try:
+                plan = stylizer.plan_after(error, width, height, code)
+            except NoRoomError as no_room:
+                raise CannotContinueError(f"memory ran out: {no_room}") from None
             image = stylizer.restyle(photo, code, plan)
     if image is None:
         raise CannotContinueError("the result has NaN or infinity in it; try --precision fp32 or other settings")

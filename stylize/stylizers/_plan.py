@@ -53,14 +53,14 @@ def gib(size_bytes: float) -> str:
 def no_room(method: str, size: tuple[int, int], way: str, needed: int, max_bytes: int | None) -> NoRoomError:
     """Return the error of an image of a size (width, height) that needs too much memory; it says what would fit."""
     if max_bytes is None:
-        limit, share, more = "more than there is", 0.5, "a machine with more memory"
+        limit, share, more = "there is not as much", 0.5, "it more memory"
     else:
         limit, share, more = f"{gib(max(0, max_bytes))} may be taken", max(0, max_bytes) / needed, "--max-memory more"
     side = int(max(size) * min(0.9, share) ** 0.5)
-    fits = f" or --resolution-px {side}" if side >= 256 else ""
+    such = f", such as {side}" if side >= 64 else ""
     return NoRoomError(
         f"{size[0]} x {size[1]} px: {method} takes an image {way}, which needs {gib(needed)} beside it, and {limit}; "
-        f"give {more}{fits}"
+        f"give {more} or a smaller --resolution-px{such}"
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
-from stylize import devices
+from stylize import devices, images
 from stylize.memory_limit import allowed_bytes
 from stylize.stylizers._plan import Plan
 
@@ -26,6 +28,22 @@ class Within:
     @abstractmethod
     def plan(self, width: int, height: int, code: Any, max_bytes: int | None = None, *, whole: bool = True) -> Plan:
         """See `base.Stylizer`."""
+
+    @abstractmethod
+    def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> torch.Tensor | None:
+        """See `base.Stylizer`."""
+
+    def bounded(self, photo: images.Pixels, code: Any, at_once: Callable[[], Any]) -> Any:
+        """Return what `at_once` does where there is memory for it, else the photo's pixels restyled in strips."""
+        height, width = photo.shape[:2]
+        plan = self.plan_within(width, height, code)
+        if plan.strips == 1:
+            try:
+                return at_once()
+            except (MemoryError, RuntimeError) as error:
+                plan = self.plan_after(error, width, height, code)
+        result = self.restyle(photo, code, plan)
+        return np.zeros_like(photo) if result is None else result.numpy()
 
     def plan_within(self, width: int, height: int, code: Any, share: float = 1.0) -> Plan:
         """As `plan`, within `max_memory`; `share` is this worker's of what is free, for auto."""

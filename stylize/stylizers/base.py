@@ -20,7 +20,7 @@ from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_
 from stylize.io.location import local_path
 from stylize.stylizers._pictures import as_given, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
 from stylize.stylizers._plan import Plan, no_room
-from stylize.stylizers._within import ALWAYS_WHOLE_PX, Within
+from stylize.stylizers._within import Within
 
 __all__ = ["DTYPES", "RANDOM", "Plan", "Settings", "Stylizer", "in_range", "to_levels", "to_pixels", "to_tensor"]
 
@@ -110,7 +110,7 @@ class Stylizer(Within, ABC):
             raise UsageError(f"{cls.name} runs in torch alone; leave the runtime {one_line(asked)} out")
         return "torch"
 
-    def release(self, code: Any) -> None:  # noqa: B027
+    def release(self, code: Any) -> None:
         """Give back what a runtime keeps for the next image in this style, for that one's memory to be measured."""
 
     def usable_precisions(self) -> tuple[str, ...]:
@@ -183,11 +183,12 @@ class Stylizer(Within, ABC):
         """
         needed = round(width * height * self.bytes_per_pixel)
         if not whole or (max_bytes is not None and needed > max_bytes):
-            raise no_room(self.name, (width, height), "at once, as it must", needed, max_bytes)
+            limit = max_bytes if whole else None
+            raise no_room(self.name, (width, height), "at once, as it must", needed, limit)
         return Plan(needed)
 
     def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> Tensor | None:
-        """Turn (H, W, 3) uint8 into the like, (H, W, 3) uint8 on the CPU, as planned; None where it has NaN in it."""
+        """Turn (H, W, 3) uint8 into the like, on the CPU, as planned; None where it has NaN in it."""
         image = self.stylize(to_tensor(photo, self.device), code)
         return torch.from_numpy(to_pixels(image)) if torch.isfinite(image.sum()) else None
 
@@ -268,17 +269,9 @@ class Stylizer(Within, ABC):
         """Return a picture, as `__call__` takes it, in the style of a code; in strips where at once takes too much."""
         photo = images.from_image(content) if isinstance(content, Image.Image) else content
         with torch.inference_mode():
-            if not isinstance(photo, np.ndarray) or photo.size <= 3 * ALWAYS_WHOLE_PX:
+            if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
                 return as_given(self.stylize(self._taken(photo), code), content)
-            height, width = photo.shape[:2]
-            plan = self.plan_within(width, height, code)
-            if plan.strips == 1:
-                try:
-                    return as_given(self.stylize(self._taken(photo), code), content)
-                except (MemoryError, RuntimeError) as error:
-                    plan = self.plan_after(error, width, height, code)
-            result = self.restyle(photo, code, plan)
-        pixels = np.zeros_like(photo) if result is None else result.numpy()
+            pixels = self.bounded(photo, code, lambda: as_given(self.stylize(self._taken(photo), code), photo))
         return Image.fromarray(pixels) if isinstance(content, Image.Image) else pixels
 
     def _taken(self, content: Any) -> Tensor:
