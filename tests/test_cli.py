@@ -23,6 +23,7 @@ MODELS = [
 ]
 COMMANDS = [f"jobs.{name}" for name in ("stylize_folder", "benchmark", "summarize", "replay", "train", "demo")]
 COMMANDS += ["stylize.__main__", "stylize.commands.listing", "stylize.commands.doctor", "stylize.commands.export"]
+COMMANDS += ["stylize.commands.view"]
 
 
 def parser() -> cli.Parser:

@@ -98,7 +98,7 @@ def parse(argv: Sequence[str]) -> Call:
     parser = cli.Parser(
         prog="stylize",
         usage="stylize PHOTO ARTWORK [ARTWORK ...] RESULT [options]\n       stylize list [NAME]\n       stylize doctor"
-        "\n       stylize export METHOD OUT.onnx",
+        "\n       stylize export METHOD OUT.onnx\n       stylize view OUT",
         description="Restyle PHOTO in the style of ARTWORK into RESULT (.jpg, .png or .webp).",
         epilog=EPILOG,
     )
@@ -135,7 +135,7 @@ def _hint(paths: list[str], stylizer: str | None) -> str:
     if len(paths) == 2:
         checkpoint = "; johnson's ARTWORK is a checkpoint, or one's name in --weights FOLDER"
         return f"; RESULT is missing: the file to write, such as result.jpg{checkpoint * (stylizer == 'johnson')}"
-    near = nearest(paths[0], ("list", "doctor", "export")) if paths else None
+    near = nearest(paths[0], ("list", "doctor", "export", "view")) if paths else None
     return f"; did you mean `stylize {near}`?" if near else ""
 
 

@@ -20,20 +20,29 @@ LEFT, RIGHT = "left_method", "right_method"
 def of_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Return all votes on results of these rows; their methods are called as reports call them, `side_px` is the size.
 
-    Votes between two sizes, and on rows that are no longer there, are left out. Raises as `read_votes`.
+    Votes between two sizes, and on rows that are no longer there, are left out. Those between results of two OUTs lie
+    in one of them: a task that its rows lack is looked for in all. Raises as `read_votes`.
     """
     frames = [read_votes(home).to_pandas().assign(home=home) for home in sorted(rows["home"].unique())]
     votes = pd.concat(frames, ignore_index=True)
     if votes.empty:
-        return votes.assign(side_px=pd.Series(dtype=float))
+        return votes.assign(side_px=pd.Series(dtype=float), left_home=votes["home"], right_home=votes["home"])
     names = (rows["method"] + " " + rows["precision"]).rename("name")
     keyed = rows[["home", "task_id"]].assign(name=names, side_px=rows["resolution_px"].fillna(-1))
-    keyed = keyed.drop_duplicates(["home", "task_id"])
     for side, column in (("left", LEFT), ("right", RIGHT)):
-        of_side = keyed.rename(columns={"task_id": f"{side}_task_id", "name": column, "side_px": f"{side}_px"})
-        votes = votes.drop(columns=column).merge(of_side, on=["home", f"{side}_task_id"])
+        found = _found(keyed, votes["home"], votes[f"{side}_task_id"])
+        votes = votes.assign(**{column: found["name"], f"{side}_px": found["side_px"], f"{side}_home": found["home"]})
+    votes = votes[votes[LEFT].notna() & votes[RIGHT].notna()]
     votes = votes[(votes["left_px"] == votes["right_px"]) & (votes[LEFT] != votes[RIGHT])]
     return votes.assign(side_px=votes["left_px"])
+
+
+def _found(keyed: pd.DataFrame, homes: pd.Series, tasks: pd.Series) -> pd.DataFrame:
+    """Return what `keyed` says of each task in its OUT, else in any; nulls for one that is nowhere."""
+    own = keyed.drop_duplicates(["home", "task_id"]).set_index(["home", "task_id"], drop=False)
+    anywhere = keyed.drop_duplicates("task_id").set_index("task_id")
+    found = own.reindex(pd.MultiIndex.from_arrays([homes, tasks])).set_axis(homes.index)
+    return found.where(found["home"].notna(), anywhere.reindex(tasks).set_axis(homes.index))
 
 
 def at(votes: pd.DataFrame, side_px: float | None) -> pd.DataFrame:
@@ -73,7 +82,7 @@ def agreeing(votes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Return how often each score prefers the result that people prefer, over all sizes: `agreement`'s columns."""
     # A task has one row in each OUT, whichever run made it.
     named = rows.assign(run_id=rows["home"])
-    keyed = votes.assign(left_run_id=votes["home"], right_run_id=votes["home"])
+    keyed = votes.assign(left_run_id=votes["left_home"], right_run_id=votes["right_home"])
     return agreement(keyed, named[["run_id", "task_id", *(name for name in SCORES if name in named)]])
 
 

@@ -70,3 +70,22 @@ def test_votes_on_two_sizes_or_on_rows_that_are_gone_do_not_count(tmp_path: Path
             "left_task_id": one, "right_task_id": task_id, "left_method": "x", "right_method": "y",
         })  # fmt: skip
     assert votes.of_rows(load([folder])).empty
+
+
+def test_votes_between_the_results_of_two_runs_count_in_a_report_of_both(tmp_path: Path) -> None:
+    one = written(tmp_path / "one", [row(n, content_uri=f"/p/{n}.jpg", ssim=0.9) for n in range(8)])
+    other = written(
+        tmp_path / "two", [row(100 + n, content_uri=f"/p/{n}.jpg", stylizer="adain", ssim=0.1) for n in range(8)]
+    )
+    for n in range(8):
+        VoteStore(str(one)).add({
+            "vote_id": uuid.uuid4().hex, "voter": "a", "choice": "left", "left_run_id": "r", "right_run_id": "s",
+            "left_task_id": row(n)["task_id"], "right_task_id": row(100 + n)["task_id"], "left_method": "x",
+            "right_method": "y", "content_uri": f"/p/{n}.jpg",
+        })  # fmt: skip
+    both = load([one, other])
+    ballots = votes.of_rows(both)
+    assert votes.ranked(ballots, 512)["method"].tolist() == ["compact fp32", "adain fp32"]
+    (ssim,) = votes.agreeing(ballots, both).to_dict("records")
+    assert (ssim["votes"], ssim["agreeing"]) == (8, 1.0)
+    assert votes.of_rows(load([one])).empty
