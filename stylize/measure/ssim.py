@@ -36,8 +36,8 @@ _LANES = 16
 _CHANNELS = _LANES * 3
 _STRIP_COLUMNS = 1024
 _BAND_POSITIONS = 3712  # rows x columns of one lane: 64 rows of a 768 px wide image, what measured fastest
-_TWO_C1 = 2 * (0.01 * 255) ** 2
-_TWO_C2 = 2 * (0.03 * 255) ** 2
+_TWO_C1 = torch.tensor(2 * (0.01 * 255) ** 2, device="cpu")
+_TWO_C2 = torch.tensor(2 * (0.03 * 255) ** 2, device="cpu")
 
 
 def ssim(a: Image, b: Image) -> float | None:
@@ -90,52 +90,67 @@ def _strip_sum(a: Image, b: Image) -> float:
     totals = torch.zeros((lane, _CHANNELS), dtype=torch.float64, device="cpu")
     for y0, y1 in pairwise(edges):
         totals += _band_sums(lanes_a[y0 : y1 + _HALO], lanes_b[y0 : y1 + _HALO], maps, turned)
-    # Back from lanes to columns; the last lane may reach past the image.
-    by_column = totals.view(lane, _LANES, 3).permute(1, 0, 2).reshape(_LANES * lane, 3)
-    return float(by_column[:columns].sum())
+    # The last lanes may reach past the image.
+    column = lane * _lane_of_channel() + torch.arange(lane, device="cpu")[:, None]
+    return float(totals[column < columns].sum())
 
 
 def _to_lanes(image: Image, lane: int) -> torch.Tensor:
-    """(H, W, 3) -> (H, lane + 10, 48) uint8: 16 overlapping lanes, each with the halo its windows need."""
-    height, width = image.shape[:2]
-    padded = np.zeros((height, _LANES * lane + _HALO, 3), np.uint8)
-    padded[:, :width] = image
-    pixels = padded.view("V3")[..., 0]  # one item a pixel: numpy then copies three bytes at a time
-    row, pixel = pixels.strides
-    lanes = np.lib.stride_tricks.as_strided(
-        pixels, (height, lane + _HALO, _LANES), (row, pixel, lane * pixel), writeable=False
-    )
-    return torch.from_numpy(np.ascontiguousarray(lanes).view(np.uint8).reshape(height, lane + _HALO, _CHANNELS))
+    """(H, W, 3) -> (H, lane + 10, 48) uint8: 16 overlapping lanes, each with the halo its windows need.
+
+    Twelve lanes' pixels of three bytes are filled up to four with bytes of the last four lanes: numpy moves items of
+    four bytes six times as fast as items of three.
+    """
+    quarter = 4 * lane
+    packed = np.zeros((image.shape[0], 3, quarter + _HALO, 4), np.uint8)
+    for number in range(3):
+        part = image[:, number * quarter : (number + 1) * quarter + _HALO]
+        for colour in range(3):
+            packed[:, number, : part.shape[1], colour] = part[..., colour]
+        rest = image[:, 3 * quarter :, number]
+        packed[:, number, : rest.shape[1], 3] = rest
+    pixels = packed.view(np.uint32)[..., 0]
+    row, part_bytes, pixel = pixels.strides
+    shape = (image.shape[0], lane + _HALO, 3, 4)
+    lanes = np.lib.stride_tricks.as_strided(pixels, shape, (row, pixel, part_bytes, lane * pixel), writeable=False)
+    return torch.from_numpy(np.ascontiguousarray(lanes).view(np.uint8).reshape(*shape[:2], _CHANNELS))
+
+
+@cache
+def _lane_of_channel() -> torch.Tensor:
+    """Return (48,): which lane of `_to_lanes` each channel is of."""
+    part, fourth, byte = np.indices((3, 4, 4))
+    return torch.from_numpy(np.where(byte < 3, 4 * part + fourth, 12 + fourth).ravel())
 
 
 def _band_sums(a: torch.Tensor, b: torch.Tensor, maps: torch.Tensor, turned: torch.Tensor) -> torch.Tensor:
     """(rows + 10, lane + 10, 48) uint8 lanes -> (lane, 48) sums of the SSIM map down each column."""
     height, width = a.shape[:2]
     rows, lane = height - _HALO, width - _HALO
-    size = height * width * _CHANNELS
-    x = maps[: 4 * size].view(4, height, width, _CHANNELS)
+    x = maps[: 4 * height * width * _CHANNELS].view(4, height, width, _CHANNELS)
     x[2].copy_(a)
     x[3].copy_(b)
     torch.add(x[2], x[3], out=x[0])
     torch.sub(x[2], x[3], out=x[1])
     # E[x^2] - E[x]^2 in single precision is only good near zero, so each lane is moved to about its own mean.
-    shift = x[:2, ::8].mean((1, 2))
+    shift = x[:2, ::16].mean((1, 2))
     x[:2].sub_(shift[:, None, None, :].expand(2, 1, width, _CHANNELS).contiguous())
-    torch.mul(x[:2], x[:2], out=x[2:])
+    # The window's weights have the sum 1, so what is added here is there once it is filtered.
+    torch.addcmul(_TWO_C2, x[0], x[0], out=x[2])
+    torch.mul(x[1], x[1], out=x[3])
     # Filtering along a row is three times as fast as along a column: filter, turn, filter.
     y = turned[: 4 * lane * height * _CHANNELS].view(4, lane, height, _CHANNELS)
     y.copy_(_filter_rows(x).transpose(1, 2))
     filtered = _filter_rows(y)
     mean, var = filtered[:2], filtered[2:]
     var.addcmul_(mean, mean, value=-1)
-    mean.add_(shift[:, None, None, :].expand(2, 1, rows, _CHANNELS).contiguous()).square_()
-    mean[0].add_(_TWO_C1)
-    var[0].add_(_TWO_C2)
-    spare = maps[: 2 * mean[0].numel()].view(2, lane, rows, _CHANNELS)
-    torch.add(mean[0], mean[1], out=spare[0])
-    torch.add(var[0], var[1], out=spare[1])
-    above = mean[0].sub_(mean[1]).mul_(var[0].sub_(var[1]))
-    return above.div_(spare[0].mul_(spare[1])).sum(1)
+    mean.add_(shift[:, None, None, :].expand(2, 1, rows, _CHANNELS).contiguous())
+    squares = maps[: 2 * lane * rows * _CHANNELS].view(2, lane, rows, _CHANNELS)
+    torch.addcmul(_TWO_C1, mean[0], mean[0], out=squares[0])
+    torch.mul(mean[1], mean[1], out=squares[1])
+    above = torch.sub(squares[0], squares[1], out=mean[0])
+    above.mul_(torch.sub(var[0], var[1], out=mean[1]))
+    return above.div_(squares[0].add_(squares[1]).mul_(var[0].add_(var[1]))).sum(1)
 
 
 def _filter_rows(x: torch.Tensor) -> torch.Tensor:
