@@ -51,8 +51,12 @@ def main(argv: Sequence[str]) -> int:
     if not groups:
         raise UsageError("these runs have no results to score")
     scorer, variant = _scorer(given)
-    scored = [(side, _scored(scorer, name, triples)) for side, name, triples in groups]
+    scored, problems = _scored(scorer, groups)
+    if not scored:
+        raise UsageError(problems[0])
     _tell(scored, variant)
+    for problem in problems:
+        say(f"left out: {problem}")
     if given.out is not None:
         facts = [{"resolution_px": side} | asdict(scores) for side, scores in scored]
         with writing(path := local_path(given.out)):
@@ -113,11 +117,21 @@ def _scorer(given: Namespace) -> tuple[SetScorer, str]:
     return SetScorer(inception, lpips, device), inception.variant
 
 
-def _scored(scorer: SetScorer, name: str, triples: list[Triple]) -> SetScores:
-    try:
-        return scorer.score(name, triples)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+def _scored(
+    scorer: SetScorer, groups: list[tuple[int | None, str, list[Triple]]]
+) -> tuple[list[tuple[int | None, SetScores]], list[str]]:
+    """Return each set's scores with the long side asked for, and why others have none."""
+    scored, problems = [], []
+    for side, name, triples in groups:
+        try:
+            scored.append((side, scorer.score(name, triples)))
+        except ValueError as error:
+            problems.append(f"{_size(side)}: {error}")
+    return scored, problems
+
+
+def _size(side: int | None) -> str:
+    return "own size" if side is None else f"{side} px"
 
 
 def _tell(scored: list[tuple[int | None, SetScores]], variant: str) -> None:
@@ -130,10 +144,9 @@ def _tell(scored: list[tuple[int | None, SetScores]], variant: str) -> None:
         told.add((side, scores.sha256))
         for line in scores.lines:
             if not (known and line.name in (PHOTO, ARTWORK)):
-                size = "own" if side is None else f"{side} px"
                 numbers: list[Any] = [line.fid, line.lpips, line.art_fid]
                 cells = ["-" if number is None else f"{number:.4g}" for number in numbers]
-                terminal.add_row(grid, size, line.name, str(line.n), one, *cells)
+                terminal.add_row(grid, _size(side), line.name, str(line.n), one, *cells)
     terminal.show(grid)
     say(f"features: {variant}, pictures at 512 px at most")
     for lost in (lost for _, scores in scored for lost in scores.left_out):

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from jobs.fid import main
-from stylize import images
+from stylize import images, read_rows
 from stylize.measure.inception import FILE
+from stylize.results.schema import to_batch
+from stylize.results.store import RowStore
 from tests.support.main_job import call, refused
 from tests.support.samples import finished_run, picture
 
@@ -94,6 +96,15 @@ def test_what_cannot_be_read_is_in_none_of_the_lines_and_is_named(own: Path, wei
     done = call(main, own, "--inception", weights, "--trust-paths")
     assert f"left out: {gone}: an empty file" in done.stdout
     assert "n = 3 is too small" in done.stdout
+
+
+def test_a_single_picture_of_a_size_is_left_out_and_named(own: Path, weights: Path) -> None:
+    with RowStore.open(own) as store:
+        one = read_rows(own).to_pylist()[0] | {"task_id": "0" * 64, "resolution_px": 64}
+        store.add(to_batch([one]))
+    done = call(main, own, "--inception", weights, "--trust-paths")
+    assert done.returncode == 0
+    assert "left out: 64 px: identity fp32: 1 pictures can be read, two are the least" in done.stdout
 
 
 @pytest.mark.parametrize(
