@@ -48,6 +48,8 @@ class FeedForward(_bounded.Bounded):
     settings: Any
     code_size: ClassVar[int] = 0
     """How many numbers a style's code is for the network's graph; 0: none, as each style is a network."""
+    exact_in_8_bits: ClassVar[tuple[str, ...]] = ()
+    """The beginnings of names of layers that an 8-bit file keeps in fp32, as measured (docs/decisions.md)."""
     half_in: ClassVar[tuple[str, ...]] = (_runtimes.TORCH, _runtimes.OPENVINO)
     """The runtimes in which bf16 keeps fp32's result (SSIM 0.98 or more)."""
 

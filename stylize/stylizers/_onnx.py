@@ -28,7 +28,9 @@ _PAD_MODES = {"reflect": "reflect", "replicate": "edge"}
 class Graph:
     """Nodes and weights so far. A value in it is a name; methods add what computes a value and return its name."""
 
-    def __init__(self) -> None:
+    def __init__(self, net: nn.Module | None = None) -> None:
+        """`net` names the nodes of its layers' convolutions as its modules are named."""
+        self._names = {} if net is None else {id(module): name for name, module in net.named_modules()}
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
         self._known: dict[bytes, str] = {}
@@ -81,10 +83,16 @@ class Graph:
             x, sides = self.pad(x, sides, sides, conv.padding_mode), 0
         weight = conv.weight if weight is None else weight
         bias = [] if conv.bias is None else [self.const(conv.bias)]
-        return self.op(
+        result = self.op(
             "Conv", x, self.const(weight), *bias,
             kernel_shape=list(weight.shape[2:]), strides=list(conv.stride), pads=[sides] * 4, group=conv.groups,
         )  # fmt: skip
+        self._name_last(conv)
+        return result
+
+    def _name_last(self, module: nn.Module) -> None:
+        if id(module) in self._names:
+            self.nodes[-1].name = self._names[id(module)]
 
     def linear(self, x: str, linear: nn.Linear) -> str:
         """Add a fully connected layer on (1, C)."""
@@ -129,6 +137,7 @@ class Graph:
         assert conv.bias is not None
         bias = self.const(conv.bias.repeat_interleave(4))
         phases = self.op("Conv", x, self.const(weight.reshape(4 * outputs, inputs, 10, 10)), bias, strides=[2, 2])
+        self._name_last(conv)
         return self.to_space(phases)
 
     def unshuffled_conv(self, x: str, conv: nn.Conv2d) -> str:
@@ -207,7 +216,7 @@ def network(net: Any, code_size: int = 0, code: Tensor | None = None, *, clip: b
     code_size: K of its second input (1, K); 0: none, or a `code` (1, K) that is made part of the model.
     clip: bring the picture into [0, 1], NaN or not.
     """
-    graph = Graph()
+    graph = Graph(net)
     inputs: dict[str, Sequence[int | str]] = {CONTENT: IMAGE}
     extra = []
     if code is not None:

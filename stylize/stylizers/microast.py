@@ -185,6 +185,7 @@ class MicroAST(_arbitrary.ArbitraryStyle):
     needs = f"a folder with {', '.join(FILES.values())}"
     least_px = 8
     code_size = 8 * WIDTH
+    exact_in_8_bits = ("content_encoder.", "decoder.dec1", "decoder.dec2")
     half_in = ("torch",)  # OpenVINO's bf16 cannot leave a block in fp32: 0.976
     settings_type: ClassVar[type[base.Settings]] = Settings
     settings: Settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,18 @@ def test_fp16_files_of_the_bundled_model_are_small_and_say_what_they_are(tmp_pat
     assert json.loads(metadata["settings"]) == {"alpha": 1.0, "preserve_color": False}
     assert (metadata["part"], told(encoder)["part"]) == ("network", "encoder")
     assert int(metadata["least_px"]) == 25
+
+
+def test_8_bits_are_a_quarter_of_the_convolutions_and_look_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network, encoder = exported(tmp_path / "eight.onnx", "compact", "--precision", "int8")
+    assert (told(network)["precision"], told(encoder)["precision"]) == ("int8", "int8")
+    model = onnx.load(str(tmp_path / "eight.onnx"))
+    assert sum(node.op_type == "Conv" for node in model.graph.node) == 33
+    assert sum(weight.data_type == onnx.TensorProto.INT8 for weight in model.graph.initializer) >= 33
+    assert (tmp_path / "eight.onnx").stat().st_size < 2_500_000
+    assert re.search(r"SSIM 0\.9[5-9]", capsys.readouterr().out)
 
 
 def test_a_style_becomes_part_of_the_file(tmp_path: Path) -> None:
