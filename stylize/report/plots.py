@@ -210,7 +210,7 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     for position, time in enumerate(whole):
         axes.text(101, position, seconds(time), va="center", fontsize=8)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlim=(0, 118), xlabel="% of an image's time; its sum beside the bar")
+    axes.set(xlim=(0, 118), xlabel="% of the time; its sum beside the bar")
     figure.legend(fontsize=9, ncols=4, loc="outside lower center")
     axes.grid(axis="y", visible=False)
     failed = sorted(set(rows["method"]) - set(medians["method"]))
@@ -230,7 +230,7 @@ def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
         linewidths=[1.8 if best else 0.5 for best in points["best"]],
     )  # fmt: skip
     axes.set(
-        ylabel="SSIM against the photo, more keeps more of it",
+        ylabel="SSIM, more keeps more of the photo",
         xlabel="Gram distance from the artwork, less is nearer" if with_style else "seconds per image",
         xscale="log",
         ylim=(max(-1, points["ssim_mean"].min() - 0.08), min(1, points["ssim_mean"].max() + 0.05)),

@@ -39,7 +39,7 @@ class Stability:
     def __str__(self) -> str:
         """Return it as reports have it."""
         if self.causes:
-            return "unstable: " + ", ".join(f"{cause} {number}" for cause, number in self.causes.items())
+            return "unstable: " + "; ".join(f"{cause}{number}" for cause, number in self.causes.items())
         return "stable" if self.n >= LEAST else f"too few (n = {self.n})"
 
 
@@ -59,15 +59,15 @@ def machine_causes(rows: pd.DataFrame) -> dict[str, str]:
     causes = {}
     wait = (rows["cpu_wait_s"] / rows["stylize_s"]).median()
     if wait > MOST_WAIT:
-        causes["busy neighbours"] = f"(waited {wait:.0%} of the time)"
+        causes["busy neighbours"] = f", waited {wait:.0%} of a call"
     throttled = rows["throttled"].dropna().astype(bool)
     if len(throttled) and throttled.mean() > 0.1:
-        causes["throttled"] = f"({throttled.mean():.0%} of the images)"
+        causes["throttled"] = f", {throttled.mean():.0%} of the images"
     clocks = rows["clock_mhz"].dropna()
     if len(clocks) >= LEAST:
         low, middle, high = clocks.quantile([0.1, 0.5, 0.9])
         if high - low > MOST_CLOCK * middle:
-            causes["clock moved"] = f"({low:.0f} to {high:.0f} MHz)"
+            causes["clock moved"] = f", {low:.0f} to {high:.0f} MHz"
     return causes
 
 
@@ -77,11 +77,11 @@ def _scatter(logs: Numbers) -> dict[str, str]:
     low, high = np.quantile(logs, [0.25, 0.75])
     spread = float(high - low) / 1.349
     if spread > MOST_SPREAD:
-        causes["spread"] = f"{np.expm1(spread):.0%}"
+        causes["spread"] = f" {np.expm1(spread):.0%}"
     if (drift := _drift(logs)) is not None:
-        causes["drift"] = f"{np.expm1(drift):+.0%}"
+        causes["drift"] = f" {np.expm1(drift):+.0%}"
     if (times := _two_modes(logs)) is not None:
-        causes["two modes"] = f"(x{times:.2g})"
+        causes["two modes"] = f" x{times:.2g}"
     return causes
 
 

@@ -117,4 +117,4 @@ def test_a_single_method_is_fastest_of_nothing() -> None:
 
 def test_unstable_times_are_named_with_their_cause() -> None:
     text = said(cell("one", stylize_s=0.1, cpu_wait_s=0.07))
-    assert "At 600 px, times are unstable of one fp32 (busy neighbours (waited 70% of the time))." in text
+    assert "At 600 px, times are unstable of one fp32 (busy neighbours, waited 70% of a call)." in text

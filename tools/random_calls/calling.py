@@ -12,6 +12,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from types import FrameType
 from unittest import mock
 
+from jobs import summarize
 from stylize import cli
 from stylize.measure.memory import PeakMemory
 
@@ -19,7 +20,7 @@ LIMIT_S = 60
 """How long a call may take. Most take milliseconds; a report with its plots takes seconds."""
 MOST_BYTES = 512_000_000
 """How much memory a call may take above what the process holds."""
-STATUSES = (cli.EXIT_OK, cli.EXIT_CANNOT_CONTINUE, cli.EXIT_USAGE, cli.EXIT_NOT_ALL_OK)
+STATUSES = (cli.EXIT_OK, cli.EXIT_CANNOT_CONTINUE, cli.EXIT_USAGE, cli.EXIT_NOT_ALL_OK, *summarize.EXIT_OF.values())
 
 Main = Callable[[Sequence[str]], int]
 
