@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import torch
@@ -67,7 +68,10 @@ class Bounded(base.Stylizer):
         return result if finite else None
 
     def _traced(self, width: int, height: int, code: Any) -> Graph:
-        return trace(lambda content: self.picture(content, code), (1, 3, height, width))
+        # Asking for eager mode imports torch's compiler, which takes seconds.
+        eager = torch.compiler.set_stance("force_eager") if getattr(self.settings, "compile", False) else None
+        with eager or contextlib.nullcontext():
+            return trace(lambda content: self.picture(content, code), (1, 3, height, width))
 
     def _whole_bytes(self, pixels: int, code: Any) -> int:
         if self.__dict__.get("_measured_for") is not self.settings:

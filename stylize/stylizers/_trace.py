@@ -82,7 +82,7 @@ def trace(function: Callable[[Tensor], Any], shape: tuple[int, int, int, int]) -
     """
     image = torch.empty(shape, device="meta")
     recorder = _Recorder(image)
-    with torch.inference_mode(), torch.compiler.set_stance("force_eager"), recorder:
+    with torch.inference_mode(), recorder:
         result = function(image)
     recorder.graph.result = mapped(result, recorder.known)
     return recorder.graph

@@ -77,6 +77,7 @@ class Gatys(base.Stylizer):
     precisions: ClassVar[tuple[str, ...]] = ("fp32", "bf16", "fp16")
     least_px = LEAST_PX
     per_image = ("seed",)
+    bytes_per_pixel = 3000.0
     settings_type: ClassVar[type[base.Settings]] = Settings
     settings: Settings
 
