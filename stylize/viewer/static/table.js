@@ -4,7 +4,7 @@
   const { h, button } = viewer;
   const ROW_PX = 56, MOST_PX = 12e6, SPARE = 6, PAUSE_MS = 90;
   const FIRST = ["photo", "style", "method", "run", "resolution_px", "status", "ssim", "gram_distance", "stylize_s",
-    "image_host_bytes", "error"];
+    "host_peak_rss_bytes", "error"];
 
   viewer.shownColumns = async () => {
     if (viewer.state.columns) return viewer.state.columns;
