@@ -29,7 +29,8 @@ def print_result(result: RunResult, images: bool = True) -> None:
     say(f"rows:    {one_line(result.rows_uri)}   pandas.read_parquet({result.rows_uri!r})")
     say(f"summary: {one_line(result.summary_uri)}")
     out = one_line(shlex.quote(result.out))
-    say(f"look:    python -m jobs.summarize {out} --out REPORT {TRUST}   makes a page to open")
+    say(f"look:    python -m stylize view {out} {TRUST}   every picture beside its row, in a browser")
+    say(f"report:  python -m jobs.summarize {out} --out REPORT {TRUST}   makes a page to open")
     say(f"{result.counts.get('ok', 0)} ok, {sum(bad.values())} not ok")
     for status, n in bad.items():
         say(f"  {status}: {n}")

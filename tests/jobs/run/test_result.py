@@ -37,7 +37,8 @@ def test_the_first_ten_failures_are_named_and_where_the_others_are(
     assert sum(line.startswith("corrupt: ") for line in told) == 10
     rest = next(line for line in told if line.startswith("... and 2 more"))
     assert f"pandas.read_parquet('{tmp_path}/rows').query(\"status != 'ok'\")" in rest
-    assert any(line.startswith(f"look:    python -m jobs.summarize {tmp_path} ") for line in told)
+    assert any(line.startswith(f"look:    python -m stylize view {tmp_path} ") for line in told)
+    assert any(line.startswith(f"report:  python -m jobs.summarize {tmp_path} ") for line in told)
 
 
 def test_failures_of_other_tasks_in_the_same_folder_are_not_named(tmp_path: Path) -> None:
