@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 
 from stylize.config import JobConfig
-from stylize.images import decode, encode
+from stylize.images import Pixels, decode, encode
 from stylize.io.files import Folder
 from stylize.measure.memory import PeakMemory
 from stylize.pipeline.cores import Cores
@@ -29,6 +30,7 @@ class FinishStage:
         self, config: JobConfig, scorer: Scorer | None, token: str | None, failures: FailureHandler, cores: Cores
     ) -> None:
         self._config, self._scorer, self._failures, self._cores = config, scorer, failures, cores
+        self._on_accelerator = scorer is not None and scorer.on_accelerator
         self._out = Folder(config.out)
         # While stages overlap a peak would be the stylizer's, too, and asking for it would end the stylizer's own.
         self._peak = PeakMemory() if config.measure_mode == "isolated" else None
@@ -41,7 +43,10 @@ class FinishStage:
                 item.receive()
                 with self._cores.one():
                     data = self._encode(item)
-                    self._score(item, data)
+                    seen = self._seen(item, data)
+                # Who waits for an accelerator's scores needs no core.
+                with contextlib.nullcontext() if self._on_accelerator else self._cores.one():
+                    self._score(item, seen)
                 self._write(item, data)
         item.row["total_s"] = time.perf_counter() - item.began_s
         if item.failed:
@@ -57,20 +62,28 @@ class FinishStage:
         item.row["encode_s"] = time.perf_counter() - start
         return data
 
-    def _score(self, item: InFlight, data: bytes) -> None:
+    def _seen(self, item: InFlight, data: bytes) -> Pixels:
+        """Return what a result's file shows, which is what is scored."""
         assert item.result is not None
+        if self._scorer is None or self._is_kept_whole(item):
+            return item.result
+        start = time.perf_counter()
+        seen = decode(data, max_pixels=item.result.size).pixels
+        item.row["score_s"] = time.perf_counter() - start
+        return seen
+
+    def _score(self, item: InFlight, seen: Pixels) -> None:
         assert item.content is not None
         assert item.style is not None
         start = time.perf_counter()
         if self._scorer is not None:
             if self._peak is not None:
                 self._peak.start()
-            seen = item.result if self._is_kept_whole(item) else decode(data, max_pixels=item.result.size).pixels
             sha256, features = item.row["content_sha256"], item.style.features
             item.row |= self._scorer.score(item.content, sha256, seen, features, item.uploaded)
             if self._peak is not None:
                 item.row["score_peak_rss_bytes"] = self._peak.stop().host_peak_rss_bytes
-        item.row["score_s"] = time.perf_counter() - start
+        item.row["score_s"] = item.row.get("score_s", 0.0) + time.perf_counter() - start
 
     def _is_kept_whole(self, item: InFlight) -> bool:
         """Return whether the file's pixels are the result's, so that it need not be decoded to see what it shows."""

@@ -44,7 +44,9 @@ class InFlight:
     def receive(self) -> None:
         """Take the result from the accelerator, where it was made on one. Raises NotFiniteError."""
         if self.coming is not None:
-            self.result, self.coming = self.coming.take(), None
+            coming, self.coming = self.coming, None
+            self.result = coming.take()
+            self.row.update(coming.times.columns())
 
     def drop_pictures(self) -> None:
         """Let go of the pictures: futures keep the rest until the batch is done."""

@@ -64,6 +64,11 @@ class Scorer:
         self._known: OrderedDict[str, Statistics] = OrderedDict()
         self._on_device = DeviceScores(self._device) if devices.is_accelerator(self._device) else None
 
+    @property
+    def on_accelerator(self) -> bool:
+        """Return whether an accelerator takes SSIM and statistics."""
+        return self._on_device is not None
+
     def style_features(self, artwork: Pixels) -> StyleFeatures | None:
         """Return the features of an artwork that results are compared with; None where nobody asks for distances."""
         if self._vgg19 is None or min(artwork.shape[:2]) < LEAST_PX:

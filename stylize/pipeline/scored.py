@@ -19,11 +19,30 @@ from stylize.stylizers.base import to_levels
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """Points in a device's work: the last image's end, if that is known, this one's begin, and the call of a batch."""
+
+    free: devices.Mark | None
+    begun: devices.Mark
+    started: devices.Mark
+    ended: devices.Mark
+    batch: int
+
+    def columns(self) -> Row:
+        """Return the columns of one of the batch's rows, once the device has passed all of them."""
+        row: Row = {"stylize_s": self.ended.seconds_since(self.started) / self.batch}
+        if self.free is not None:
+            row["device_wait_s"] = self.begun.seconds_since(self.free) / self.batch
+        return row
+
+
+@dataclass(frozen=True, slots=True)
 class OnItsWay:
-    """One result of a batch that is on its way to the host."""
+    """One result of a batch that is on its way to the host, and when the device worked on it."""
 
     download: Download
     index: int
+    times: Times
 
     def take(self) -> Pixels:
         """Wait for it, in any thread, and return its pixels. Raises NotFiniteError."""
@@ -34,12 +53,12 @@ class OnItsWay:
         return picture
 
 
-def sent_back(transfers: Transfers, results: Tensor) -> list[OnItsWay]:
+def sent_back(transfers: Transfers, results: Tensor, times: Times) -> list[OnItsWay]:
     """Send (N, 3, H, W) in [0, 1] to the host as bytes, and with them whether they are finite."""
     # A sum is finite only if every value is: one pass, no mask in memory.
     finite = torch.isfinite(results.sum((1, 2, 3)))
     download = transfers.download(to_levels(results), finite)
-    return [OnItsWay(download, index) for index in range(len(results))]
+    return [OnItsWay(download, index, times) for index in range(len(results))]
 
 
 class DeviceScores:

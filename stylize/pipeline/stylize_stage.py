@@ -22,7 +22,7 @@ from stylize.measure.memory import PeakMemory, exact_peaks
 from stylize.pipeline.failures import NOT_FINITE, FailureHandler, NotFiniteError
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.own_settings import OwnSettings
-from stylize.pipeline.scored import sent_back
+from stylize.pipeline.scored import Times, sent_back
 from stylize.pipeline.style_cache import StyleCache
 from stylize.pipeline.transfers import Transfers
 from stylize.results.schema import Row
@@ -79,6 +79,7 @@ class StylizeStage:
         except (MemoryError, RuntimeError) as error:
             if not devices.out_of_memory(error):
                 raise
+            devices.free_memory(error)
             item.ran_out = error
             self._call([item])
 
@@ -106,8 +107,13 @@ class StylizeStage:
             self._peak.start()
             if self._load is not None:
                 self._load.start()
-            with timed(self._device) as clock:
-                results = _stylized(stylizer, contents, code)
+            if self._config.measure_mode == "isolated":
+                devices.synchronize(self._device)
+            started = devices.Mark(self._stylizer.device)
+            results = _stylized(stylizer, contents, code)
+            ended = devices.Mark(self._stylizer.device)
+            if self._config.measure_mode == "isolated":
+                ended.wait()
             shared = (asdict(self._load.stop()) if self._load is not None else {}) | (
                 alone or asdict(self._peak.stop())
             )
@@ -116,16 +122,14 @@ class StylizeStage:
                 shared[name] = None if shared[name] is None else shared[name] // len(items)
             if self._stylizer.weights_sha256 != RANDOM:
                 shared |= stylizer.outcome()
-            shared |= {"warmup": warmup, "stylize_s": clock.seconds / len(items), "batch_size": len(items)}
-            shared |= {"strips": 1, "passes": 1}
-            if free is not None:
-                shared["device_wait_s"] = begun.seconds_since(free) / len(items)
+            shared |= {"warmup": warmup, "batch_size": len(items), "strips": 1, "passes": 1}
+            times = Times(free, begun, started, ended, len(items))
             for item in items:
                 item.row.update(shared, height_px=results.shape[2], width_px=results.shape[3])
             if "flicker" in self._config.scores and self._stylizer.weights_sha256 != RANDOM:
                 for item, content, result in zip(items, contents, results, strict=True):
                     item.row["flicker"] = flicker(lambda photo: stylizer.stylize(photo, code), content, result)
-            self._hand_over(items, results)
+            self._hand_over(items, results, times)
             if self._config.measure_mode != "isolated":
                 self._free = devices.Mark(self._stylizer.device)
 
@@ -165,11 +169,14 @@ class StylizeStage:
         item.uploaded = item.uploaded or self._transfers.upload(item.content)
         return item.uploaded.tensor()
 
-    def _hand_over(self, items: list[InFlight], results: Tensor) -> None:
+    def _hand_over(self, items: list[InFlight], results: Tensor, times: Times) -> None:
         if self._on_accelerator:
-            for item, coming in zip(items, sent_back(self._transfers, results), strict=True):
+            # Nobody waits for it here: the next image's work is queued while the device is at this one's.
+            for item, coming in zip(items, sent_back(self._transfers, results, times), strict=True):
                 item.coming = coming
             return
+        for item in items:
+            item.row.update(times.columns())
         for item, result in zip(items, results, strict=True):
             with self._failures.handled(item):
                 # A sum is finite only if every value is: one pass, no mask in memory.
