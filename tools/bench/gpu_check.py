@@ -27,7 +27,9 @@ import torch
 from torch import Tensor
 
 from stylize.devices import out_of_memory
+from stylize.measure import on_device
 from stylize.measure.ssim import ssim
+from stylize.pipeline.transfers import Transfers
 from stylize.stylizers.base import to_pixels, to_tensor
 from tools.bench.device_bench import MIB, PHOTO_HEIGHT, Bench, put, rss_mib, tf32
 
@@ -145,6 +147,37 @@ def transfers(bench: Bench) -> None:
         )  # fmt: skip
 
 
+def _plainly(pixels: Any, device: torch.device) -> Any:
+    return to_pixels(to_tensor(pixels, device))
+
+
+def copies(bench: Bench) -> None:
+    """Copies out of pinned memory on streams of their own: whether they are right, and faster than plain ones."""
+    transfers = Transfers(bench.device)
+    for side in (64,) if bench.small else (512, 2048):
+        pixels = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
+
+        def there_and_back(pixels: Any = pixels) -> Any:
+            return transfers.download(transfers.upload(pixels).tensor()).arrays()[0]
+
+        put(
+            section="copies", side=side, right=bool((there_and_back() == pixels).all()),
+            ms=bench.ms(there_and_back, 5), plain_ms=bench.ms(partial(_plainly, pixels, bench.device), 5),
+        )  # fmt: skip
+
+
+def scores(bench: Bench) -> None:
+    """SSIM and statistics on the device: how far from the CPU's, and how fast, for one picture and for eight."""
+    side = 64 if bench.small else 768
+    photo = to_pixels(bench.photo(side))
+    other = to_pixels(bench.photo(side, 1))
+    for count in (1, 8):
+        a, b = (torch.from_numpy(np.stack([one] * count)).to(bench.device) for one in (photo, other))
+        off = float(on_device.scores(a, b)[0, 0]) - (ssim(photo, other) or 0.0)
+        took = bench.ms(partial(on_device.scores, a, b), 5)
+        put(section="scores", side=side, batch=count, ssim_off=off, ms_per_image=took / count)
+
+
 def memory(bench: Bench) -> None:
     """The card's memory that no column holds: the context, cuDNN, cuBLAS."""
     stylizer = bench.load("compact", bench.half)
@@ -194,7 +227,10 @@ def gatys(bench: Bench) -> None:
         put(section="gatys", precision=precision, tf32=allowed, seconds=took / 1e3, **stylizer.outcome())
 
 
-SECTIONS = {call.__name__: call for call in (env, numerics, gatys, transfers, memory, shapes, threads, speed, oom)}
+SECTIONS = {
+    call.__name__: call
+    for call in (env, numerics, gatys, transfers, copies, scores, memory, shapes, threads, speed, oom)
+}
 
 
 def main(argv: list[str]) -> int:
