@@ -2,7 +2,7 @@
 
 from stylize.images.apart import decode_safely
 from stylize.images.carried import Carried
-from stylize.images.decode import Decoded, decode, from_image
+from stylize.images.decode import Decoded, decode, decoding_bytes, from_image
 from stylize.images.encode import FORMATS, encode
 from stylize.images.exif import MadeBy
 from stylize.images.formats import SUFFIXES
@@ -20,6 +20,7 @@ __all__ = [
     "Pixels",
     "decode",
     "decode_safely",
+    "decoding_bytes",
     "encode",
     "from_image",
     "header_size",

@@ -9,7 +9,7 @@ from PIL import Image
 from stylize.images.carried import Carried, dpi_of, exif_of
 from stylize.images.color import ToSrgb
 from stylize.images.damage import damage_is_corrupt
-from stylize.images.loading import Loaded, Truncated, Wish, load
+from stylize.images.loading import Loaded, Truncated, Wish, load, loaded_size
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
 from stylize.images.pixels import Pixels, resize, scaled_alpha, scaled_rgb, working_size
@@ -62,6 +62,20 @@ def decode(
     if loaded.orientation in SIDEWAYS:
         width, height = height, width
     return Decoded(upright(rgb, loaded.orientation), width, height, loaded.truncated, carried)
+
+
+def decoding_bytes(data: bytes, *, long_side_px: int | None = None, max_pixels: int = MAX_PIXELS) -> int:
+    """Return about how many bytes a file's pixels take while it is decoded, and its result's, as its header says.
+
+    Raises CorruptImageError and UnsupportedImageError where `decode` does so by the header.
+    """
+    stated, loaded = loaded_size(data, Wish(long_side_px, max_pixels, "refuse"))
+    width, height = working_size(*stated, long_side_px)
+    return _DECODER_BYTES * loaded[0] * loaded[1] + 2 * 3 * width * height
+
+
+_DECODER_BYTES = 4
+"""Of a pixel in a Pillow image, but for few modes."""
 
 
 def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool) -> Carried:

@@ -86,6 +86,12 @@ def load(data: bytes, wish: Wish) -> Loaded:
         return loaded
 
 
+def loaded_size(data: bytes, wish: Wish) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return (width, height) as a file's header says, and as its decoder will give them. Raises as `load` does."""
+    image, _, size = _open(data, wish)
+    return size, image.size
+
+
 def _open(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
     try:
         image = open_image(io.BytesIO(data))

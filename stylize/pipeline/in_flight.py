@@ -35,6 +35,12 @@ class InFlight:
     """Why it is now taken in strips: whole, it took more memory than there was."""
     failed: bool = False
 
+    @property
+    def picture_bytes(self) -> int:
+        """What its photo takes, and will with its result; 0 where there is none."""
+        alpha = None if self.carried is None else self.carried.alpha
+        return sum(2 * pixels.nbytes for pixels in (self.content, alpha) if pixels is not None)
+
     def fail(self, status: str, error: str) -> None:
         """Put status and error into the row, and let go of the pictures."""
         self.row.update(status=status, error=error)

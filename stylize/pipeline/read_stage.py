@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from stylize.config import JobConfig
 from stylize.errors import CorruptImageError
-from stylize.images import decode, refuse_too_large
+from stylize.images import decode, decoding_bytes, refuse_too_large
 from stylize.io.files import read_bytes
 from stylize.pipeline.cores import Cores
 from stylize.pipeline.failures import FailureHandler, task_columns
@@ -28,17 +29,20 @@ class ReadStage:
         self._config, self._styles, self._own, self._failures = config, styles, own, failures
         self._cores = cores
 
-    def run(self, task: Task) -> InFlight:
-        """Begin a task: return it with its pictures, or with why there are none."""
+    def run(self, task: Task, admit: Callable[[int], None] = lambda size_bytes: None) -> InFlight:
+        """Begin a task: return it with its pictures, or with why there are none.
+
+        `admit` is told before a photo is decoded how many bytes that takes; it returns when there is room for them.
+        """
         began_s = time.perf_counter()
         row = self._own.columns(task.pair) | task_columns(self._config, task)
         row |= {"started_at": datetime.now(UTC), "status": "ok"}
         item = InFlight(task, row, began_s)
         with self._failures.handled(item):
-            self._read(item)
+            self._read(item, admit)
         return item
 
-    def _read(self, item: InFlight) -> None:
+    def _read(self, item: InFlight, admit: Callable[[int], None]) -> None:
         row, pair = item.row, item.task.pair
         if pair.problem:
             raise CorruptImageError(pair.problem)
@@ -55,6 +59,8 @@ class ReadStage:
             row["weights_sha256"] = style.sha256
         if style.error is not None:
             raise style.error.with_traceback(None)
+        # Before a core is taken, as it may wait for earlier images.
+        admit(decoding_bytes(data, long_side_px=side, max_pixels=limit))
         with self._cores.one():
             start = time.perf_counter()
             decoded = decode(

@@ -23,6 +23,7 @@ from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.own_settings import OwnSettings
 from stylize.pipeline.quality import Scorer
 from stylize.pipeline.read_stage import ReadStage
+from stylize.pipeline.room import Place, Room, ahead_bytes
 from stylize.pipeline.style_cache import StyleCache
 from stylize.pipeline.stylize_stage import StylizeStage
 from stylize.results.schema import Row, to_batch
@@ -30,7 +31,7 @@ from stylize.stylizers.base import RANDOM, Stylizer
 from stylize.tasks.task import Task
 
 AHEAD = 2
-"""Images read before the device is free for them: enough to hide reading, few enough to bound memory."""
+"""Images read before the device is free for them, where there is room for their pictures: enough to hide reading."""
 
 
 class Runner:
@@ -72,13 +73,14 @@ class Runner:
         trained = stylizer.weights_sha256 != RANDOM
         self._cores = Cores(torch.get_num_threads())
         self._read = ReadStage(config, styles, self._own, self._failures, self._cores)
-        self._stylize = StylizeStage(config, stylizer, styles, self._own, self._failures)
+        ahead = 0 if self._isolated else ahead_bytes(config.threads, config.max_memory)
+        self._stylize = StylizeStage(config, stylizer, styles, self._own, self._failures, ahead)
         self._finish = FinishStage(config, scorer if trained else None, token, self._failures, self._cores)
         self._readers = ThreadPoolExecutor(config.threads, "read")
         self._device_thread = ThreadPoolExecutor(1, "stylize")
         self._finishers = ThreadPoolExecutor(config.threads, "finish")
-        self._most = AHEAD + config.threads + self._batch_size(config.resolution_px)
-        self._room = threading.Semaphore(self._most)
+        self._room = Room(AHEAD + config.threads + self._batch_size(config.resolution_px), ahead)
+        self._in_order = threading.Lock()
 
     def run(self, tasks: list[Task]) -> pa.RecordBatch:
         """Return a row for each task, in order; stages overlap unless `measure_mode` is isolated.
@@ -108,8 +110,16 @@ class Runner:
             self._device_thread.submit(self._stylize.run, [item]).result()
         return self._finish.run(item)
 
-    def _read_one(self, task: Task) -> InFlight:
-        item = self._read.run(task)
+    def _read_one(self, task: Task, place: Place | None = None) -> InFlight:
+        try:
+            item = self._read.run(task, lambda size: None if place is None else self._room.enter(place, size))
+            if place is not None:
+                self._room.settle(place, item.picture_bytes)
+        except BaseException:
+            # Later images wait for their turn.
+            if place is not None:
+                self._room.settle(place, 0)
+            raise
         if not item.failed:
             with self._failures.handled(item):
                 self._stylize.upload(item)
@@ -129,7 +139,7 @@ class Runner:
         """Yield neighbours of one style and the same settings, at most a batch of them."""
         for _, alike in itertools.groupby(tasks, key=_what_is_shared):
             group = list(alike)
-            size = min(self._most, self._batch_size(self._own.resolution_px(group[0].pair)))
+            size = min(self._room.most, self._batch_size(self._own.resolution_px(group[0].pair)))
             yield from (group[start : start + size] for start in range(0, len(group), size))
 
     def _batch_size(self, side: int | None) -> int:
@@ -141,11 +151,11 @@ class Runner:
 
     def _submit(self, group: list[Task]) -> list[Future[Row]]:
         """Put tasks that may share a call of the stylizer through the stages, as soon as there is room for them."""
-        for _ in group:
-            self._room.acquire()
-        reads = [self._readers.submit(self._read_one, task) for task in group]
-        stylized = self._device_thread.submit(self._stylize_read, reads)
-        return [self._submit_finish(stylized, index) for index in range(len(group))]
+        with self._in_order:
+            places = self._room.places(len(group))
+            reads = [self._readers.submit(self._read_one, *one) for one in zip(group, places, strict=True)]
+            stylized = self._device_thread.submit(self._stylize_read, reads)
+            return [self._submit_finish(stylized, index, place) for index, place in enumerate(places)]
 
     def _stylize_read(self, reads: list[Future[InFlight]]) -> list[InFlight]:
         items = [read.result() for read in reads]
@@ -153,9 +163,9 @@ class Runner:
             self._stylize.run(items)
         return items
 
-    def _submit_finish(self, stylized: Future[list[InFlight]], index: int) -> Future[Row]:
+    def _submit_finish(self, stylized: Future[list[InFlight]], index: int, place: Place) -> Future[Row]:
         row = self._finishers.submit(lambda: self._finish.run(stylized.result()[index]))
-        row.add_done_callback(lambda _: self._room.release())
+        row.add_done_callback(lambda _: self._room.leave(place))
         return row
 
 

@@ -33,13 +33,19 @@ WARM_UP_BELOW_S = 2.0
 
 
 class StylizeStage:
-    """Has the device; to be called from one thread."""
+    """Has the device; to be called from one thread. ahead_bytes: what pictures of several images may take meanwhile."""
 
     def __init__(
-        self, config: JobConfig, stylizer: Stylizer, styles: StyleCache, own: OwnSettings, failures: FailureHandler
+        self,
+        config: JobConfig,
+        stylizer: Stylizer,
+        styles: StyleCache,
+        own: OwnSettings,
+        failures: FailureHandler,
+        ahead_bytes: int = 0,
     ) -> None:
         self._config, self._stylizer, self._styles, self._failures = config, stylizer, styles, failures
-        self._own = own
+        self._own, self._ahead = own, ahead_bytes
         self._device, self._on_accelerator = str(stylizer.device), devices.is_accelerator(stylizer.device)
         self._transfers = Transfers(stylizer.device)
         self._free: devices.Mark | None = None
@@ -137,8 +143,8 @@ class StylizeStage:
         """Return how items are to be taken; one that ran out of memory before is taken in strips."""
         width, height = _size(items[0])
         if len(items) == 1 and (error := items[0].ran_out) is not None:
-            return stylizer.plan_after(error, width, height, code, self._share)
-        return stylizer.plan_within(width, height, code, self._share)
+            return stylizer.plan_after(error, width, height, code, self._share, self._ahead)
+        return stylizer.plan_within(width, height, code, self._share, self._ahead)
 
     def _in_strips(self, item: InFlight, stylizer: Stylizer, code: Any, plan: Plan, warmup: bool) -> None:
         assert item.content is not None

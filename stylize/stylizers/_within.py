@@ -45,21 +45,29 @@ class Within:
         result = self.restyle(photo, code, plan)
         return np.zeros_like(photo) if result is None else result.numpy()
 
-    def plan_within(self, width: int, height: int, code: Any, share: float = 1.0) -> Plan:
-        """As `plan`, within `max_memory`; `share` is this worker's of what is free, for auto."""
+    def plan_within(self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0) -> Plan:
+        """As `plan`, within `max_memory`; `share` is this worker's of what is free, for auto.
+
+        `ahead_bytes` is what pictures of this and other images may take together, where this one's take less.
+        """
         pixels = width * height
         if self.max_memory == "auto" and pixels <= ALWAYS_WHOLE_PX:
             return Plan(0)
-        return self.plan(width, height, code, self._allowed(pixels, share))
+        return self.plan(width, height, code, self._allowed(pixels, share, ahead_bytes))
 
-    def plan_after(self, error: Exception, width: int, height: int, code: Any, share: float = 1.0) -> Plan:
+    def plan_after(
+        self, error: Exception, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0
+    ) -> Plan:
         """Return how to do in strips what was taken whole until memory ran out; raises any other `error` again."""
         if not devices.out_of_memory(error):
             raise error
         devices.free_memory(error)
-        return self.plan(width, height, code, self._allowed(width * height, share), whole=False)
+        return self.plan(width, height, code, self._allowed(width * height, share, ahead_bytes), whole=False)
 
-    def _allowed(self, pixels: int, share: float) -> int | None:
+    def _allowed(self, pixels: int, share: float, ahead_bytes: int) -> int | None:
         allowed = allowed_bytes(self.max_memory, self.device, share)
         held = 0 if devices.is_accelerator(self.device) else PICTURE_BYTES * pixels
+        if self.max_memory != "auto":
+            # What is free, for auto, is counted beside what others hold already.
+            held = max(held, ahead_bytes)
         return None if allowed is None else allowed - held
