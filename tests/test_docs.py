@@ -24,8 +24,9 @@ MODULES = sorted(
     if path.name != "__init__.py" or path.parent.name == "stylizers"
 )
 OTHERS_FLAGS = {
-    "--address", "--baseline", "--block", "--generate", "--head", "--help", "--json", "--metrics-export-port",
-    "--no-deps", "--node-ip", "--rm", "--temp-dir", "--vgg", "--weights", "--wheel-dir", "--working-dir",
+    "--address", "--baseline", "--block", "--generate", "--head", "--help", "--isa", "--json",
+    "--metrics-export-port", "--no-deps", "--no-forms", "--node-ip", "--rm",
+    "--temp-dir", "--vgg", "--weights", "--wheel-dir", "--working-dir",
 }  # fmt: skip
 """Of Ray, of tools and of other programs."""
 

@@ -25,7 +25,15 @@ from stylize.commands import export
 from stylize.errors import StylizeError
 from stylize.stylizers import find, load
 from stylize.stylizers._feedforward import FeedForward, into_range
-from stylize.stylizers._runtimes import PRECISIONS, RUNTIMES, TORCH, Session, installed, open_model
+from stylize.stylizers._runtimes import (
+    PRECISIONS,
+    RUNTIMES,
+    TORCH,
+    Session,
+    installed,
+    kind_of_processor,
+    open_model,
+)
 from stylize.stylizers.base import RANDOM, to_pixels, to_tensor
 from tools.bench import reference_calls
 from tools.bench.precision_table import Line, Setting
@@ -91,7 +99,7 @@ class Method:
             if precision == ("fp16" if self.device.type == "cpu" else "int8"):
                 yield Setting(self.name, precision, folded=folds)  # its line says why not
                 continue
-            if precision == "bf16" and not devices.fast_bf16(self.device):
+            if precision == "bf16" and not self._has_bf16():
                 continue
             if forms:
                 yield Setting(self.name, precision, channels_last=False, folded=folds)
@@ -103,8 +111,12 @@ class Method:
         if self.device.type == "cpu":
             for runtime in filter(installed, RUNTIMES[1:]):
                 for precision in (*PRECISIONS[runtime], *OF_FILES[1:]):
-                    if precision != "bf16" or devices.fast_bf16(self.device):
+                    if precision != "bf16" or self._has_bf16():
                         yield Setting(self.name, precision, folded=folds, runtime=runtime)
+
+    def _has_bf16(self) -> bool:
+        # Of a CPU's flags alone OpenVINO would be asked for it where the process is held to fewer instructions.
+        return devices.fast_bf16(self.device) and (self.device.type != "cpu" or kind_of_processor() == "bf16")
 
     def calls(self, line: Line) -> Calls:
         """One call a pair, inputs on the device, style codes made."""
