@@ -93,7 +93,7 @@ def _dry_run(config: ResolvedScoring) -> None:
         say(line)
     for number, pair in zip(range(3), config.pairs(), strict=False):
         assert pair.result is not None
-        end = "" if number < 2 else " ..."
+        end = " ..." if number == 2 and survey.pairs > 3 else ""
         say(f"  {one_line(pair.result.uri)}: {one_line(pair.content.uri)} x {one_line(pair.style.uri)}{end}")
     say(f"{survey.pairs} pictures of {one_line(config.job.stylizer)} would be scored; nothing was written")
 

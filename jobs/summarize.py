@@ -42,6 +42,7 @@ EXIT_OF = {Verdict.SAME: cli.EXIT_OK, Verdict.WORSE: cli.EXIT_NOT_ALL_OK, Verdic
 def main(argv: Sequence[str]) -> int:
     """Write the report, or compare; returns the exit status."""
     given = parser().parse_args(argv)
+    _refuse_unused(given)
     if given.compare:
         if given.outs:
             raise UsageError("--compare takes two runs and no others")
@@ -55,6 +56,18 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("--out REPORT says where the report goes")
     with run_folders(given.outs) as runs:
         return _report(given, runs)
+
+
+def _refuse_unused(given: Namespace) -> None:
+    """Raise UsageError of an option that belongs to another of the three uses: it would change nothing."""
+    limits = {"--at": given.at, "--within-gb": given.within_gb, "--within-s": given.within_s}
+    report = {"--title": given.title, "--claims": given.claims or None}
+    if given.pick:
+        use, unused = "--pick", {"--compare": given.compare, "--out": given.out} | report
+    else:
+        use, unused = ("--compare", limits | report) if given.compare else ("a report", limits)
+    if wrong := next((name for name, value in unused.items() if value is not None), None):
+        raise UsageError(f"{wrong} does not go with {use}" + ("; give --pick, too" if wrong in limits else ""))
 
 
 def parser() -> cli.Parser:
@@ -90,7 +103,9 @@ def parser() -> cli.Parser:
     )
     output = parser.group("output")
     output.add_argument(
-        "--out", metavar="PATH", help="folder of the report; what it holds of an older report is replaced"
+        "--out",
+        metavar="PATH",
+        help="folder of the report; what it holds of an older report is replaced; --compare: of compare.txt",
     )
     output.add_argument("--title", metavar="TEXT", help="heading of the report; none: the run's own")
     output.add_argument(
@@ -162,11 +177,13 @@ def _compare(given: Namespace) -> int:
     tolerance = given.tolerance
     if not 0 <= tolerance < 1:
         raise UsageError("--tolerance: give a share from 0 to 1, such as 0.05")
+    folder = None if given.out is None else absolute_out(given.out)
+    if folder is not None and not (folder / "compare.txt").is_file() and not page.is_report(folder):
+        refuse_filled(folder, "--out")
     rows_a, rows_b = (_rows(word) for word in (a, b))
     comparison = compare.compare(rows_a, rows_b, tolerance)
     told = [harmless(line) for line in compare.told(comparison, a, b)]
-    if (out := given.out) is not None:
-        folder = absolute_out(out)
+    if folder is not None:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             write_atomic(folder / "compare.txt", "".join(f"{line}\n" for line in told).encode())

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
-from pydantic import BaseModel, ByteSize, Field
+from pydantic import AfterValidator, BaseModel, ByteSize
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -39,7 +39,15 @@ class Metavar:
 
 
 PathText = Annotated[str, Metavar("PATH")]
-MaxMemory = Annotated[ByteSize, Field(ge=2**20), Metavar("SIZE")] | Literal["auto"]
+
+
+def _not_tiny(size: ByteSize) -> ByteSize:
+    if size < 2**20:
+        raise ValueError("expected a size such as 2GiB, of 1MiB or more")
+    return size
+
+
+MaxMemory = Annotated[ByteSize, AfterValidator(_not_tiny), Metavar("SIZE")] | Literal["auto"]
 """Such as 2GiB or 500MB."""
 
 
@@ -191,6 +199,7 @@ def _metavar(field: FieldInfo) -> str:
         return named
     kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not type(None)]
     words = {int: "N", float: "N", Path: "PATH"}
+    kinds = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds]
     return "|".join(
         str(get_args(kind)[0]) if get_origin(kind) is Literal else words.get(kind, "NAME") for kind in kinds
     )

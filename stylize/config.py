@@ -235,9 +235,9 @@ class JobConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _features(self) -> JobConfig:
+    def _features(self, info: ValidationInfo) -> Self:
         if "cfsd" in self.scores and self.perceptual is None:
-            raise ValueError("cfsd compares features of VGG19: give perceptual, too")
+            raise ValueError(f"cfsd compares features of VGG19: give {as_given('perceptual', info.context)}, too")
         return self
 
     @classmethod

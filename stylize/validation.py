@@ -25,7 +25,12 @@ class Origin:
         return self.name if self.file is None else f"{one_line(self.file)}: {self.name}"
 
 
-_NUMBERS = {"int_parsing": "expected a whole number", "float_parsing": "expected a number"}
+_EXPECTED = {
+    "int_parsing": "expected a whole number",
+    "float_parsing": "expected a number",
+    "byte_size": "expected a size such as 2GiB",
+    "byte_size_unit": "expected a size such as 2GiB",
+}
 """What pydantic says at length of texts that are none."""
 
 Origins = Mapping[str, Origin]
@@ -70,13 +75,16 @@ def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origin
             told += "; a setting of the method is given in `settings`"
         return (f"{above}: " if above else "") + told
     # A setting of two kinds (a number or auto) has an error for each.
-    same = [_NUMBERS.get(one["type"]) or _told(one["msg"]) for one in errors if _place(model, one["loc"])[0] == name]
+    same = [_EXPECTED.get(one["type"]) or _told(one["msg"]) for one in errors if _place(model, one["loc"])[0] == name]
     message = "; or: ".join(dict.fromkeys(same))
     # Not what may be a URI: a password may be in it.
     shown = name and first["type"] != "missing" and "://" not in str(first["input"])
     given = f" (got {reprlib.repr(first['input'])})" if shown else ""
     top, dot, rest = name.partition(".")
-    return f"{as_given(top, origins)}{dot}{rest}: {message}{given}" if name else message
+    called = as_given(top, origins)
+    # A flag that is repeated has no numbers.
+    place = called if called.startswith("--") and rest.isdigit() else f"{called}{dot}{rest}"
+    return f"{place}: {message}{given}" if name else message
 
 
 def _told(message: str) -> str:

@@ -65,6 +65,7 @@ def test_help_names_paths_numbers_and_names_and_fits_a_terminal(
 def test_number_path_choice_and_setting_have_their_metavars() -> None:
     words = parser().format_help().split()
     pairs = set(itertools.pairwise(words))
+    assert {("--cpus-per-actor", "N|auto"), ("--io-threads", "N|auto"), ("--max-memory", "SIZE")} <= pairs
     assert {("--quality", "N"), ("--actors", "N|auto"), ("--weights", "PATH"), ("--stylizer", "NAME")} <= pairs
     assert {("--shard", "K/N"), ("--set", "NAME=VALUE"), ("--device", "{auto,cpu,cuda,mps,xpu}")} <= pairs
 

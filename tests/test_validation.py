@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from stylize.errors import UsageError, nearest, unknown
-from stylize.validation import validated
+from stylize.validation import Origin, validated
 
 
 class Part(BaseModel):
@@ -46,6 +46,11 @@ def test_place_fault_and_known_names_are_said(values: dict[str, Any], said: str)
     with pytest.raises(UsageError, match=f"^file: {said}") as refused:
         validated(Whole, GOOD | values, "file")
     assert "\n" not in str(refused.value)
+
+
+def test_a_flag_that_is_repeated_has_no_number() -> None:
+    with pytest.raises(UsageError, match=r"^--parts: should be a valid dictionary"):
+        validated(Whole, {"parts": ["a"]}, origins={"parts": Origin("--parts")})
 
 
 def test_good_values_make_the_model() -> None:

@@ -70,6 +70,8 @@ class ScoreConfig(JobConfig):
             raise ValueError("give PHOTOS ARTWORKS RESULTS OUT, or --manifest FILE and OUT")
         if self.manifest is not None and any(folders):
             raise ValueError("give PHOTOS, ARTWORKS and RESULTS, or --manifest FILE, not both")
+        if self.manifest is not None and self.pattern is not None:
+            raise ValueError("--pattern goes with folders: a --manifest lists the results itself")
         if self.manifest is None and self.pattern is None:
             raise ValueError("give --pattern, how the results are called: {photo}_stylized_{style}, say")
         return self

@@ -48,6 +48,8 @@ def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] 
 
 def refuse_filled(folder: Path, role: str) -> None:
     """Raise UsageError where a folder here that is not yet ours holds anything: a file of a report's name, perhaps."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{role}: {one_line(folder)} is no folder; give a new or empty one")
     with writing(folder):
         names = [path.name for path in sorted(folder.iterdir()) if _counts(path.name)] if folder.is_dir() else []
     if names:

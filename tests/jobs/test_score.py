@@ -178,7 +178,7 @@ def test_dry_run_says_what_fits_and_writes_nothing(given: tuple[Path, Path, Path
         ({"out": "results/out"}, "OUT lies in RESULTS"),
         ({"more": ["--perceptual", "nowhere.pth"]}, "nowhere.pth"),
         ({"more": ["--quality", 5]}, "unknown option --quality"),
-        ({"more": ["--scores", "cfsd"]}, "give perceptual, too"),
+        ({"more": ["--scores", "cfsd"]}, "give --perceptual, too"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -202,7 +202,9 @@ def test_results_of_an_own_run_are_not_scored_into_it(folders: tuple[Path, Path]
 def test_a_manifest_without_results_is_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
     listed = tmp_path / "pairs.csv"
     listed.write_text("content_uri,style_uri\ncontent/day/a.jpg,styles/oil/sea.jpg\n")
-    assert "row 1 has no result_uri" in refused(main, "--manifest", listed, tmp_path / "out", "--method", "x")
+    words = ("--manifest", listed, tmp_path / "out", "--method", "x")
+    assert "row 1 has no result_uri" in refused(main, *words)
+    assert "--pattern goes with folders" in refused(main, *words, "--pattern", "{photo}_{style}")
 
 
 def test_the_main_job_says_that_it_does_not_use_results(tmp_path: Path) -> None:

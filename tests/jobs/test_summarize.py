@@ -178,12 +178,18 @@ def test_the_best_is_picked_within_limits(tmp_path: Path, capsys: pytest.Capture
         (["--compare", "OUT", "OUT", "--tolerance", "7"], "a share from 0 to 1"),
         (["--compare", "OUT", "OUT", "OUT"], "takes two runs and no others"),
         (["s3://bucket/out", "--out", "r"], "s3://"),
+        (["OUT", "--out", "OUT/run.json"], "run.json is no folder"),
+        (["--compare", "OUT", "OUT", "--out", "OUT"], "holds images, rows, run.json; give a new or empty"),
+        (["OUT", "--out", "r", "--at", "512"], "--at does not go with a report; give --pick, too"),
+        (["OUT", "--pick", "style", "--out", "r"], "--out does not go with --pick"),
+        (["--compare", "OUT", "OUT", "--pick", "style"], "--compare does not go with --pick"),
+        (["--compare", "OUT", "OUT", "--claims"], "--claims does not go with --compare"),
     ],
 )
 def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: str) -> None:
     out = written(tmp_path / "out", [row(n) for n in range(6)])
     with pytest.raises(UsageError, match=said):
-        main([str(out) if word == "OUT" else word for word in words])
+        main([word.replace("OUT", str(out)) for word in words])
 
 
 def test_a_wrong_call_is_one_line_and_exit_status_2(tmp_path: Path) -> None:

@@ -133,6 +133,13 @@ def test_a_point_of_a_plot_opens_its_picture(tabs: Open, address: str) -> None:
     assert tab.locator(".compare").is_visible()
 
 
+def test_large_numbers_are_short(tab: Any) -> None:
+    shown = [
+        tab.evaluate("([v]) => viewer.text(v, { kind: 'number' })", [v]) for v in (52829031764, 1e11, -2e9, 640, 0.5)
+    ]
+    assert shown == ["5.283e10", "1e11", "-2e9", "640", "0.5"]
+
+
 def test_failures_say_why_and_lead_to_their_rows(tabs: Open, address: str) -> None:
     tab = tabs(address, "#view=failures")
     assert "the disk was gone" in tab.locator("main").inner_text()

@@ -95,7 +95,10 @@ const viewer = { views: {}, index: null };
     if (column.kind !== "number" || !Number.isFinite(value)) return String(value);
     if (column.unit === "bytes") return scaled(value, [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]]);
     if (column.unit === "s") return scaled(value, [[1, "s"], [1e-3, "ms"], [1e-6, "\u00b5s"]]);
-    const plain = Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+    const short = Number(value.toPrecision(4));
+    const plain = Math.abs(value) >= 1e9
+      ? short.toExponential().replace("e+", "e")
+      : String(Number.isInteger(value) ? value : short);
     return column.unit ? `${plain} ${column.unit}` : plain;
   };
 
