@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stylize import devices
 from stylize.config import JobConfig
-from stylize.errors import UnsupportedImageError
+from stylize.errors import NoRoomError, UnsupportedImageError, named_message
 from stylize.measure.clock import timed
 from stylize.measure.flicker import flicker
 from stylize.measure.load import MachineLoad
@@ -87,7 +87,10 @@ class StylizeStage:
                 raise
             devices.free_memory(error)
             item.ran_out = error
-            self._call([item])
+            try:
+                self._call([item])
+            except NoRoomError as told:
+                raise NoRoomError(f"{told} ({named_message(error)})") from None
 
     def _call(self, items: list[InFlight]) -> None:
         first = items[0]

@@ -45,9 +45,9 @@ class Plan:
     graph: Graph | None = field(default=None, repr=False)
 
 
-def gib(size_bytes: float) -> str:
-    """Return a size in GiB as text."""
-    return f"{size_bytes / 2**30:.2f} GiB"
+def size_text(size_bytes: float) -> str:
+    """Return a size as text: in GiB, or where it is less than one in whole MiB, 1 at least."""
+    return f"{size_bytes / 2**30:.2f} GiB" if size_bytes >= 2**30 else f"{math.ceil(size_bytes / 2**20) or 1} MiB"
 
 
 def no_room(method: str, size: tuple[int, int], way: str, needed: int, max_bytes: int | None) -> NoRoomError:
@@ -55,13 +55,12 @@ def no_room(method: str, size: tuple[int, int], way: str, needed: int, max_bytes
     if max_bytes is None:
         limit, share, more = "there is not as much", 0.5, "it more memory"
     else:
-        limit, share, more = f"{gib(max(0, max_bytes))} may be taken", max(0, max_bytes) / needed, "--max-memory more"
+        allowed = max(0, max_bytes)
+        limit, share, more = f"{size_text(allowed)} may be taken", allowed / needed, "--max-memory more"
     side = int(max(size) * min(0.9, share) ** 0.5)
     such = f", such as {side}" if side >= 64 else ""
-    return NoRoomError(
-        f"{size[0]} x {size[1]} px: {method} takes an image {way}, which needs {gib(needed)} beside it, and {limit}; "
-        f"give {more} or a smaller --resolution-px{such}"
-    )
+    takes = f"{size[0]} x {size[1]} px: {method} takes an image {way}, which needs {size_text(needed)} beside it"
+    return NoRoomError(f"{takes}, and {limit}; give {more} or a smaller --resolution-px{such}")
 
 
 def whole_plan(graph: Graph) -> Plan:

@@ -81,7 +81,7 @@ def test_every_column_that_can_be_known_is_filled(folders: tuple[Path, Path], tm
     row = runner.run([tasks[0]]).to_pylist()[0]
     unknown = {name for name, value in row.items() if value is None}
     assert unknown == {
-        "backbone", "weights_sha256", "content_weight", "style_weight", "iterations", "alpha", "error",
+        "backbone", "weights_sha256", "content_weight", "style_weight", "iterations", "alpha", "error", "stretch",
         "device_peak_allocated_bytes", "device_peak_reserved_bytes", "content_loss", "style_loss", "variation_loss",
         "image_device_bytes", "model_device_bytes", "model_host_bytes", "lpips", "lpips_variant",
         "content_distance", "gram_distance", "moments_distance", "perceptual_variant",
