@@ -105,22 +105,21 @@ def _whole_machine(job: JobConfig, nodes: Iterable[RayNode]) -> float:
 def sweep_takes(plan: Sweep, address: str | None) -> dict[str, Any]:
     """Return the settings of what each of a sweep's workers takes. A cluster is asked for its machines if they matter.
 
-    A card each, as in the main job; where there are fewer cards than workers they share them evenly. Raises UsageError
-    where a sweep without cards leaves open how many CPUs of a cluster's machines a worker takes, CannotContinueError
-    for a cluster that does not answer.
+    A card each, as in the main job; where there are fewer cards than workers they share them evenly. Without cards a
+    worker takes its share of the CPUs that the smallest machine has. Raises CannotContinueError for a cluster that does
+    not answer.
     """
     most, cpus, gpus = max(plan.workers), plan.cpus_per_actor or "auto", plan.gpus_per_actor
     shared = joins_cluster(address)
     wanted = gpus == "auto" and plan.device != "cpu"
-    asked = wanted or (gpus not in (0, "auto") and cpus == "auto")
+    asked = wanted or cpus == "auto"
     nodes = (_nodes_of_cluster(address) if shared else [_this_machine()]) if asked else []
     if gpus == "auto":
         cards = sum(int(node["Resources"].get("GPU", 0)) for node in nodes if node["Resources"].get("CPU", 0))
         gpus = 1 / math.ceil(most / cards) if wanted and cards else float(plan.device not in ("auto", "cpu"))
     if not gpus and cpus == "auto":
-        if shared:
-            raise UsageError("on a cluster a sweep says what a worker takes: add cpus_per_actor to it")
-        cpus = float(max(1, hardware.usable_cores() // most))
+        sizes = [node["Resources"]["CPU"] for node in nodes if node["Resources"].get("CPU", 0)]
+        cpus = float(max(1, min(sizes, default=1) // math.ceil(most / max(1, len(sizes)))))
     given = {"content": "", "styles": "", "out": "-", "device": plan.device, "measure_mode": plan.mode}
     return worker_takes(configs.build(given | {"cpus_per_actor": cpus, "gpus_per_actor": gpus}), nodes)
 

@@ -65,7 +65,8 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
     both = a.merge(b, on=SAME, suffixes=("_a", "_b"))
     if len(both) < LEAST_PAIRS:
         raise UsageError(
-            f"the runs share {len(both)} tasks; comparing needs {LEAST_PAIRS} of the same photos, artworks and settings"
+            f"the runs share {len(both)} task{'s' * (len(both) != 1)}; comparing needs {LEAST_PAIRS} of the same "
+            "photos, artworks and settings"
         )
     lines: list[Line] = []
     for (method, precision), theirs in a[a["clean"]].groupby(["method", "precision"]):

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 LONG_SIDE_PX = 384
 """Of a picture on the page; the file beside it has its full size."""
+MOST_PX = 32_768
+"""Of a side of a photo that is shown, whatever a row says."""
 QUALITY, FULL_QUALITY = 78, 90
 
 
@@ -148,7 +150,8 @@ def _grid(rows: pd.DataFrame, most: int, places: _Places) -> Grid:
 def _line(places: _Places, part: pd.DataFrame, heads: list[str], most: int) -> Line:
     """Return one line. part: its rows, one for each method and size."""
     first = part.iloc[0]
-    largest = int(part[["width_px", "height_px"]].max().max())
+    sides = part[["width_px", "height_px"]].max().fillna(LONG_SIDE_PX).clip(1, MOST_PX)
+    largest = int(sides.max())
     shown = [[first["content_uri"]], settings.artworks(first["style_uri"], first["style_uris"])]
     cells = [
         [one for uri in uris if (one := _input(places, first["home"], uri, word, largest)) is not None]

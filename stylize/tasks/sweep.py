@@ -69,7 +69,7 @@ class Sweep(BaseModel):
         description="strong: the same images for any number of workers; weak: as many for each",
     )
     cpus_per_actor: float | None = Field(
-        None, gt=0, description="CPUs a worker takes, and its threads; none: an even share of the machine's"
+        None, gt=0, description="CPUs a worker takes, and its threads; none: an even share of the smallest machine's"
     )
     gpus_per_actor: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
         "auto", description="GPUs a worker takes; 0: none; auto: 1 where machines have them, less where there are fewer"

@@ -86,7 +86,7 @@ def test_every_column_that_can_be_known_is_filled(folders: tuple[Path, Path], tm
         "image_device_bytes", "model_device_bytes", "model_host_bytes", "lpips", "lpips_variant",
         "content_distance", "gram_distance", "moments_distance", "perceptual_variant",
         "variant", "repeat", "workers", "gpu_ids", "style_uris", "style_weights", "score_peak_rss_bytes", "cpu_wait_s",
-        "clock_mhz", "throttled", "ssim_uniform", "cfsd", "flicker", "device_wait_s", "stretch",
+        "clock_mhz", "throttled", "ssim_uniform", "cfsd", "flicker", "device_wait_s",
     }  # fmt: skip
     assert (row["width_px"], row["height_px"], row["source_width_px"]) == (32, 24, 64)
     assert (row["photo"], row["style"]) == ("day/a", "ink/wash")

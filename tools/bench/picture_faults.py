@@ -7,6 +7,7 @@ model's own. Y, U and V are BT.601's; "detail" is Y minus its Gaussian of DETAIL
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -169,8 +170,9 @@ def band_distance(colors: Plane, segment: slice, depth: int) -> float:
 
 
 def mean_flicker(restyle: Callable[[Tensor], Tensor], photo: Tensor, result: Tensor) -> float:
-    """Return the mean of `flicker` over SHIFTS_PX."""
-    return _mean(flicker(restyle, photo, result, shift_px) or 0.0 for shift_px in SHIFTS_PX)
+    """Return the mean of `flicker` over SHIFTS_PX; NaN for a picture too small for it."""
+    found = (flicker(restyle, photo, result, shift_px) for shift_px in SHIFTS_PX)
+    return _mean(math.nan if one is None else one for one in found)
 
 
 def _mean(values: Iterator[float] | list[float]) -> float:

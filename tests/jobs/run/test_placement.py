@@ -96,8 +96,8 @@ def test_on_a_cluster_a_sweep_takes_what_its_machines_have(monkeypatch: pytest.M
     monkeypatch.setattr(hardware, "usable_cores", lambda: 96)  # of the driver's machine: not asked
     sweep = Sweep(title="t", methods=[Method(name="compact")])
     assert placement.sweep_takes(sweep, "head:1") == {"cpus_per_actor": 4, "gpus_per_actor": 1, "io_threads": 2}
-    with pytest.raises(UsageError, match="add cpus_per_actor"):
-        placement.sweep_takes(sweep.model_copy(update={"device": "cpu"}), "head:1")
+    on_cpus = placement.sweep_takes(sweep.model_copy(update={"device": "cpu"}), "head:1")
+    assert on_cpus == {"cpus_per_actor": 4, "gpus_per_actor": 0, "io_threads": 2}
 
 
 def test_unlike_machines_ask_for_a_number() -> None:
