@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs.progress import json_lines
 from jobs.progress.stats import RunStats
+from jobs.run import forecast
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
 from jobs.run.resolve import ResolvedConfig
@@ -50,6 +51,8 @@ class Outlook:
     """URIs of the first pairs that are left; those of several artworks joined by +."""
     downloads: list[str] = field(default_factory=list)
     """Which weights the run would fetch, a line each."""
+    forecast: list[str] = field(default_factory=list)
+    """The memory and time that it will take, and how that is known."""
 
     def lines(self) -> Iterator[str]:
         """Yield what a person is told."""
@@ -65,6 +68,7 @@ class Outlook:
             yield f"settings of {self.stylizer}: {told}"
         side = f"{self.resolution_px} px" if self.resolution_px else "as it is"
         yield f"{self.photos} photo{'s' * (self.photos != 1)}, {self.size_bytes / 1e6:.1f} MB; long side {side}"
+        yield from self.forecast
         yield from self.notes
         yield from self.downloads
         done = f"; {self.kept} of the pairs have their row there and are not done again" if self.kept else ""
@@ -77,6 +81,8 @@ class _Sample:
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
         self._contents: set[int] = set()
+        self.largest: Pair | None = None
+        self._largest_bytes = -1
 
     def count(self, pairs: Iterable[Pair]) -> None:
         """Count the pairs."""
@@ -92,6 +98,8 @@ class _Sample:
                 size, known, _ = pair.content.identity.partition(":")
                 outlook.photos += 1
                 outlook.size_bytes += int(size) if known else 0
+                if known and int(size) > self._largest_bytes:
+                    self.largest, self._largest_bytes = pair, int(size)
 
 
 def dry_run(
@@ -139,6 +147,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
     with rows_at_hand(job.out) as folder:
         refuse_other_shard(job, read_runs(folder))
         done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
+        pace = forecast.pace_of(folder, job)
         rows = read_rows(folder, COLUMNS).to_batches() if (folder / "rows").is_dir() else []
     if redo and rows:
         outlook.notes.append("results and rows that OUT has of these pairs will be replaced")
@@ -151,7 +160,17 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         left.count(config.pairs())
     _at_hand(config.check_scores, outlook)
     outlook.total, outlook.kept = stats.total, stats.kept
+    _forecast(config, outlook, left.largest, pace)
     return outlook
+
+
+def _forecast(config: ResolvedConfig, outlook: Outlook, largest: Pair | None, pace: forecast.Pace | None) -> None:
+    """Say what the run will take, where anything is left and the weights are at hand."""
+    if not outlook.left:
+        return
+    if largest is not None and not outlook.downloads:
+        _at_hand(lambda: outlook.forecast.append(forecast.memory_line(config, largest)), outlook)
+    outlook.forecast.append(pace.line(outlook.left) if pace else "time:   not known, as OUT has no rows like it yet")
 
 
 def _at_hand(load: Callable[[], object], outlook: Outlook) -> bool:

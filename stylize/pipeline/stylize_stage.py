@@ -50,7 +50,7 @@ class StylizeStage:
         self._transfers = Transfers(stylizer.device)
         self._free: devices.Mark | None = None
         """When the device had done its last image, while stages overlap; None where that was none, or it failed."""
-        self._share = config.gpus or 1.0 if self._on_accelerator else config.cpus / (os.cpu_count() or 1)
+        self._share = share_of(config, stylizer.device)
         self._peak = PeakMemory(self._device)
         self._load = MachineLoad(self._device) if config.measure_mode == "isolated" else None
         self._images_begun = 0
@@ -216,6 +216,11 @@ class StylizeStage:
             self._peak.start()
             stylizer.stylize(content, code)
             return asdict(self._peak.stop())
+
+
+def share_of(config: JobConfig, device: torch.device) -> float:
+    """Return a worker's share of a device, or of this machine for a CPU."""
+    return config.gpus or 1.0 if devices.is_accelerator(device) else config.cpus / (os.cpu_count() or 1)
 
 
 def _stylized(stylizer: Stylizer, contents: list[Tensor], code: Any) -> Tensor:

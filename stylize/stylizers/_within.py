@@ -55,6 +55,14 @@ class Within:
             return Plan(0)
         return self.plan(width, height, code, self._allowed(pixels, share, ahead_bytes))
 
+    def forecast(
+        self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0
+    ) -> tuple[Plan, int]:
+        """Return the plan of an image of any size, and what it takes with its pixels and its result's, in bytes."""
+        pixels = width * height
+        plan = self.plan(width, height, code, self._allowed(pixels, share, ahead_bytes))
+        return plan, plan.bytes + (0 if devices.is_accelerator(self.device) else PICTURE_BYTES * pixels)
+
     def plan_after(
         self, error: Exception, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0
     ) -> Plan:

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from jobs.stylize_folder import main
+from stylize import images
 from stylize.results.output_lock import OutputLock
 from tests.support.main_job import call, job, plain
+from tests.support.samples import picture
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,33 @@ def test_dry_run_says_what_it_would_do_and_writes_nothing(
     told = capsys.readouterr().out
     assert "would restyle 8 of 8 pairs with compact" in told
     assert "4 photos" in told
+    assert "time:   not known, as OUT has no rows like it yet" in told
+
+
+def test_dry_run_forecasts_memory_by_the_plan_of_the_largest_photo(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for number, (width, height) in enumerate([(64, 48), (1100, 800)]):
+        data = images.encode(picture(number, width, height), "png", 95)
+        (tmp_path / "photos" / f"{number}.png").write_bytes(data)
+    words = [str(tmp_path / "photos"), str(folders[1]), str(tmp_path / "out"), "--dry-run", "--device", "cpu"]
+    words += ["--precision", "fp32"]
+
+    def told(*more: str) -> str:
+        assert main([*words, *more]) == 0
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("memory: ")]
+        return line
+
+    whole, strips = told(), told("--max-memory", "100MiB")
+    assert "planned for 1100 x 800 px, the largest file, at once" in whole
+    assert "strips, 13 passes" in strips
+    # As `planned` is a bound: the limit is 104.9 MB.
+    assert float(strips.split()[1]) < 104.9 < float(whole.split()[1])
+    assert "100 x 73 px" in told("--resolution-px", "100")
+    assert "give --max-memory more" in told("--max-memory", "52MiB")
+    (tmp_path / "photos" / "1.png").write_bytes(b"no image" * 10**6)
+    assert "not known: not an image that can be read" in told()
 
 
 def test_dry_run_shows_the_methods_settings_those_not_given_included(

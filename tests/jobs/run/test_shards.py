@@ -76,6 +76,7 @@ def test_dry_run_counts_the_pairs_and_photos_of_its_shard(
     told = capsys.readouterr().out
     assert f"would restyle {len(rows)} of {len(rows)} pairs of shard 1/2 with identity" in told
     assert f"{rows['content_uri'].nunique()} photos" in told
+    assert f"for {len(rows)} images, loading not counted, at the pace of OUT's last run ({len(rows)} images in " in told
 
 
 def test_another_share_of_the_same_pairs_needs_another_out(inputs: tuple[Path, Path], outs: list[Path]) -> None:

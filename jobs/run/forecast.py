@@ -1,0 +1,101 @@
+"""What a run will take, for a dry run: memory by the plan of its largest photo, time by the pace of OUT's last run."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.run.resolve import ResolvedConfig
+from jobs.scheduler.ray_runtime import joins_cluster
+from jobs.scheduler.worker import load_stylizer, uncompiled
+from stylize.config import JobConfig
+from stylize.downloads import NotDownloadedError
+from stylize.errors import NoRoomError, StylizeError
+from stylize.io.files import read_bytes
+from stylize.io.location import LocalPath, locate
+from stylize.report.units import seconds, size
+from stylize.results.read import read_rows
+from stylize.tasks.task import Pair
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A run's images, from its first one's beginning to its last one's end. one_s: of an image, in a worker."""
+
+    images: int
+    span_s: float
+    one_s: float
+    workers: int
+
+    def line(self, left: int) -> str:
+        """Return what so many images will take."""
+        workers = f"{self.workers} worker{'s' * (self.workers != 1)}"
+        return (
+            f"time:   about {seconds(self.seconds(left))} for {left} images, loading not counted, at the pace of OUT's "
+            f"last run ({self.images} images in {seconds(self.span_s)}, {workers}); {seconds(self.one_s)} for one image"
+        )
+
+    def seconds(self, left: int) -> float:
+        """Return the seconds that so many images will take."""
+        return left * self.span_s / self.images
+
+
+def pace_of(folder: Path, job: JobConfig) -> Pace | None:
+    """Return the pace of the last run in OUT with the job's method and size; None where there is none."""
+    names = ["run_id", "worker_id", "status", "stylizer", "resolution_px", "measure_mode", "started_at", "total_s"]
+    if not (folder / "rows").is_dir():
+        return None
+    rows = read_rows(folder, names).to_pandas()
+    own = rows["resolution_px"].isna() if job.resolution_px is None else rows["resolution_px"] == job.resolution_px
+    rows = rows[own & (rows["stylizer"] == job.stylizer) & (rows["measure_mode"] == job.measure_mode)]
+    rows = rows[(rows["status"] == "ok") & rows["started_at"].notna() & rows["total_s"].between(0, 1e9)]
+    if rows.empty:
+        return None
+    last = rows[rows["run_id"] == rows.loc[rows["started_at"].idxmax(), "run_id"]]
+    begun = (last["started_at"] - last["started_at"].min()).dt.total_seconds()
+    span_s = float((begun + last["total_s"]).max())
+    return Pace(len(last), span_s, float(last["total_s"].median()), last["worker_id"].nunique())
+
+
+def memory_line(config: ResolvedConfig, pair: Pair) -> str:
+    """Return what the pair's photo will take in a worker, beside the loaded method, and how it will be done.
+
+    Raises NotDownloadedError.
+    """
+    job, uri = config.job, pair.content.uri
+    if joins_cluster(job.address):
+        return "memory: not known here, as the cluster's machines plan it"
+    if not isinstance(locate(uri), LocalPath):
+        return "memory: not known, as the photos are not on this machine"
+    try:
+        return _planned(job, pair)
+    except NotDownloadedError:
+        raise
+    except NoRoomError as error:
+        return f"memory: {error}"
+    except StylizeError as error:
+        return f"memory: not known: {error}"
+
+
+def _planned(job: JobConfig, pair: Pair) -> str:
+    import numpy as np
+
+    from stylize.images import header_size, refuse_too_large, working_size
+    from stylize.pipeline.room import ahead_bytes
+    from stylize.pipeline.stylize_stage import share_of
+
+    side = dict(pair.own).get("resolution_px", job.resolution_px)
+    look = functools.partial(refuse_too_large, long_side_px=side, max_pixels=job.max_pixels)
+    width, height = working_size(*header_size(read_bytes(pair.content.uri, look)), side)
+    stylizer = load_stylizer(uncompiled(job))
+    if stylizer.styles_are_weights and stylizer.weights_sha256 is None:
+        code = stylizer.read_style(read_bytes(pair.style.uri), Path(pair.style.uri))
+    else:
+        code = stylizer.code(np.zeros((128, 128, 3), np.uint8))
+    ahead = 0 if job.measure_mode == "isolated" else ahead_bytes(job.threads, job.max_memory)
+    plan, taken = stylizer.forecast(width, height, code, share_of(job, stylizer.device), ahead)
+    way = "at once" if plan.strips == 1 else f"in {plan.strips} strips, {plan.passes} passes"
+    told = f"memory: {size(taken)} planned for {width} x {height} px, the largest file, {way}, in each worker"
+    with_others = plan.bytes + max(ahead, taken - plan.bytes)
+    return f"{told} beside the loaded method; {size(with_others)} at most with photos read ahead"
