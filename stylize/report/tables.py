@@ -135,7 +135,8 @@ def _agreement(frame: pd.DataFrame) -> Table:
         "pictures": ("photos and artworks", units.count), "agreeing": ("agreeing", units.percent),
         "low": ("from", units.percent), "high": ("to", units.percent),
     }  # fmt: skip
-    return _table("agreement", "Which scores agree with people", note, frame, columns)
+    counted = frame if frame["votes"].any() else frame[:0]
+    return _table("agreement", "Which scores agree with people", note, counted, columns)
 
 
 def _precisions(frame: pd.DataFrame) -> Table:

@@ -61,6 +61,12 @@ def test_a_report_says_whom_people_prefer_what_is_undecided_and_which_scores_agr
     assert '"votes"' not in text
 
 
+def test_a_report_without_votes_does_not_speak_of_them(tmp_path: Path) -> None:
+    out = written(tmp_path / "out", [row(n) for n in range(3)])
+    assert main([str(out), "--out", str(tmp_path / "report")]) == 0
+    assert "agree with people" not in (tmp_path / "report" / "index.html").read_text()
+
+
 def test_votes_on_two_sizes_or_on_rows_that_are_gone_do_not_count(tmp_path: Path) -> None:
     folder = written(tmp_path / "out", [row(1), row(2, resolution_px=1024, stylizer="adain")])
     one, other = load([folder])["task_id"]
