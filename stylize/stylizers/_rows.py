@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylize.stylizers import _folded, _layers
-from stylize.stylizers._trace import Node, NotTraceableError
+from stylize.stylizers._trace import Node, NotTraceableError, is_pointwise
 
 Span = tuple[int, int]
 """Rows from the first to before the second."""
@@ -40,17 +40,11 @@ def rule_of(node: Node) -> Rule:
         return rule
     name = getattr(node.func, "__name__", str(node.func)).strip("_")
     tall = [one for one in node.inputs if one.kind in ("input", "rows")]
-    if name in _POINTWISE and all(one.meta.shape[-2:] == node.meta.shape[-2:] for one in tall):
+    if is_pointwise(node.func) and all(one.meta.shape[-2:] == node.meta.shape[-2:] for one in tall):
         return _SAME
     if name == "getitem" and isinstance(node.args[0], Node):
         return _CROP
     raise NotTraceableError(f"{name} of {[tuple(one.meta.shape) for one in tall]} to {tuple(node.meta.shape)}")
-
-
-_POINTWISE = {
-    "add", "radd", "sub", "rsub", "mul", "rmul", "div", "truediv", "neg", "relu", "addcmul", "lerp", "square", "to",
-    "float", "clamp", "contiguous", "normalize_by",
-}  # fmt: skip
 
 
 def _input_height(node: Node) -> int:

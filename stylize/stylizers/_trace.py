@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from stylize.stylizers import _layers
+from stylize.stylizers import _folded, _layers
 
 Kind = Literal["input", "rows", "moments", "small"]
 
@@ -119,8 +120,7 @@ class _Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         if func in _SPECIAL:
             return _SPECIAL[func](self, *args, **kwargs)
-        on_meta = mapped((tuple(args), kwargs), _to_meta)
-        result = func(*on_meta[0], **on_meta[1])
+        result = _result_of(func, tuple(args), kwargs, any(node.kind in ("input", "rows") for node in inputs))
         return self._recorded(func, args_, kwargs_, inputs, args, result)
 
     def _recorded(self, func: Any, args: Any, kwargs: Any, inputs: list[Node], given: Any, result: Any) -> Any:
@@ -183,6 +183,58 @@ class _Recorder(TorchFunctionMode):
             raise NotTraceableError(f"adaptive_avg_pool2d to {output_size}")
         with self:
             return self._moments(x, 1)[0].to(x.dtype)
+
+
+POINTWISE = {
+    "add", "radd", "sub", "rsub", "mul", "rmul", "div", "truediv", "neg", "relu", "addcmul", "lerp", "square", "to",
+    "float", "clamp", "contiguous", "normalize_by",
+}  # fmt: skip
+"""Names of what is done to each value of an image by itself; each may stand between underscores."""
+
+
+def is_pointwise(func: Any) -> bool:
+    """Return whether a function of torch's does something to each value by itself."""
+    return getattr(func, "__name__", str(func)).strip("_") in POINTWISE
+
+
+def _result_of(func: Any, args: Any, kwargs: Any, has_rows: bool) -> Any:
+    """Return a function's result without data.
+
+    Done to tensors without data, arithmetic would import torch's compiler, which takes a second. So it is done to small
+    stand-ins on the CPU.
+    """
+    if has_rows and is_pointwise(func):
+        shapes: list[torch.Size] = []
+        mapped((args, kwargs), lambda value: shapes.append(value.shape) if isinstance(value, Tensor) else None)
+        small = mapped((args, kwargs), _small)
+        shape = args[0].shape if func is _layers.normalize_by else np.broadcast_shapes(*shapes)
+        return torch.empty(shape, dtype=func(*small[0], **small[1]).dtype, device="meta")
+    if has_rows and (shape := _shape_of(func, args, kwargs)) is not None:
+        return torch.empty(shape, dtype=args[0].dtype, device="meta")
+    given = mapped((args, kwargs), _to_meta if has_rows else _to_zeros)
+    return mapped(func(*given[0], **given[1]), _to_meta)
+
+
+def _shape_of(func: Any, args: Any, kwargs: Any) -> tuple[int, ...] | None:
+    """Return the result's shape of what is made of such arithmetic; None for another function."""
+    if func is F.interpolate:
+        given = dict(zip(("input", "size", "scale_factor"), args, strict=False)) | kwargs
+        size, factor = given.get("size"), given.get("scale_factor")
+        if isinstance(size, tuple | list) or isinstance(factor, int):
+            return (*args[0].shape[:2], *(size or (side * factor for side in args[0].shape[2:])))
+    if func is _folded.up_conv:
+        count, _, height, width = args[0].shape
+        return (count, len(args[1].folded.weight), height, width)
+    return None
+
+
+def _small(value: Any) -> Any:
+    """Return zeros like a tensor, of one row and column."""
+    return torch.zeros(*value.shape[:-2], 1, 1, dtype=value.dtype) if isinstance(value, Tensor) else value
+
+
+def _to_zeros(value: Any) -> Any:
+    return torch.zeros(value.shape, dtype=value.dtype) if isinstance(value, Tensor) else value
 
 
 def _to_meta(value: Any) -> Any:

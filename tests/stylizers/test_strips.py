@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +222,19 @@ def test_every_row_is_computed_once_in_a_pass() -> None:
                 if step.rows[1] > step.rows[0]:
                     assert step.rows[0] >= done.get(step.node, 0)
                     done[step.node] = step.rows[1]
+
+
+def test_planning_does_not_import_torchs_compiler() -> None:
+    # In a process of its own: here something else may have imported it.
+    code = """if True:
+        import sys
+        import numpy
+        import stylize
+        for name in sys.argv[1:]:
+            stylizer = stylize.load(name, weights=None if name == "compact" else "random", device="cpu")
+            style = stylizer.code(numpy.zeros((64, 64, 3), numpy.uint8))
+            stylizer.plan(3000, 2000, style)
+            stylizer.plan(3000, 2000, style, 200 * 2**20)
+        assert "torch._dynamo" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", code, *METHODS], check=True, timeout=600)
