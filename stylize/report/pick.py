@@ -142,7 +142,8 @@ def told(choice: Choice, wanted: Wanted, by: str) -> tuple[list[str], bool]:
     ]
     within = ", ".join(filter(None, limits))
     if not found:
-        return [f"nothing measured by {WORDS[by]} {within}"], False
+        hint = ": `python -m stylize view OUT` takes votes" if by == "votes" else ""
+        return [f"nothing measured by {WORDS[by]} {within}{hint}"], False
     machines = len({one.setup for one, _ in found}) > 1
     lines = [f"by {WORDS[by]}, {within}:"]
     for option, mark in found:
