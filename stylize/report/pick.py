@@ -21,7 +21,7 @@ BY: Mapping[str, Quantity] = {
 """What is best by what rows hold; `votes` is best by what people chose."""
 CRITERIA = (*BY, "votes")
 WORDS = {
-    "style": "style distance", "ssim": "SSIM", "votes": "votes", "time": "time per image", "memory": "memory",
+    "style": "Gram distance", "ssim": "SSIM", "votes": "votes", "time": "time per image", "memory": "memory",
 }  # fmt: skip
 BEST, ALIKE, FEW = "best", "no difference seen", "too few"
 

@@ -272,7 +272,7 @@ _OVER_SIZES = (
      "and the fitted power law where there are three sizes.", _against_pixels("memory_bytes", "MB", 1e6, "memory")),
 )  # fmt: skip
 _AT_SIZE = (
-    ("tradeoff", "Mean SSIM against the photo (up) over mean style distance (across; without one, seconds), with the "
+    ("tradeoff", "Mean SSIM against the photo (up) over mean Gram distance (across; without one, seconds), with the "
      "median time as colour. A ring: no other is clearly better.", _tradeoff),
     ("stages", "Share of an image's time in % (across) that each stage takes, by method (up); medians.", _stages),
     ("workers", "Images per second as multiples of the fewest workers' (up) over workers (across).", _workers),

@@ -103,7 +103,7 @@ def _measures(size: Size, at: str) -> Table:
         "libraries and weights included, without scoring, which adds what the next column says; on a card, what the "
         "allocator held. one more image: the peak above what the worker held before. the model: what loading it took. "
         "In throughput mode an image's neighbours are in its time and memory, too. best: no other is clearly better in "
-        "time, SSIM or style distance and as good in the rest."
+        "time, SSIM or Gram distance and as good in the rest."
     )
     columns_of_marks = ["setup", "method", "precision", "best"]
     found = [size.tradeoff(machine)[columns_of_marks] for machine in size.machines]

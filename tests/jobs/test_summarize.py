@@ -151,15 +151,15 @@ def test_the_best_is_picked_within_limits(tmp_path: Path, capsys: pytest.Capture
     out = str(written(tmp_path / "out", made))
     assert main([out, "--pick", "style"]) == 0
     first, second, third = capsys.readouterr().out.splitlines()
-    assert first == "by style distance, at any size:"
-    assert second == "  slow fp32, 512 px: style distance 1, p95 3 s, whole worker 900 MB (n = 6)  best"
-    assert third.startswith("  compact fp32, 512 px: style distance 2, p95 100 ms")
+    assert first == "by Gram distance, at any size:"
+    assert second == "  slow fp32, 512 px: Gram distance 1, p95 3 s, whole worker 900 MB (n = 6)  best"
+    assert third.startswith("  compact fp32, 512 px: Gram distance 2, p95 100 ms")
     assert main([out, "--pick", "style", "--at", "512", "--within-gb", "1", "--within-s", "1"]) == 0
     assert capsys.readouterr().out.splitlines()[1].endswith("  best")
     assert main([out, "--pick", "style", "--within-gb", "0.5"]) == 3
     assert (
         capsys.readouterr().out
-        == "nothing measured by style distance at any size, within 500 MB for the whole worker\n"
+        == "nothing measured by Gram distance at any size, within 500 MB for the whole worker\n"
     )
     assert main([out, "--pick", "votes"]) == 3
 

@@ -53,6 +53,6 @@ def test_the_best_within_limits_is_picked_and_what_is_not_told_apart_is_named() 
     assert marks(by="time") == {"fast": pick.BEST, "like": "", "near": ""}
     lines, found = pick.told(choice, pick.Wanted(600, 1e8), "style")
     assert (lines, found) == (
-        ["nothing measured by style distance at 600 px, within 100 MB for the whole worker"],
+        ["nothing measured by Gram distance at 600 px, within 100 MB for the whole worker"],
         False,
     )
