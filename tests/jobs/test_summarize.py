@@ -158,8 +158,7 @@ def test_the_best_is_picked_within_limits(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.splitlines()[1].endswith("  best")
     assert main([out, "--pick", "style", "--within-gb", "0.5"]) == 3
     assert (
-        capsys.readouterr().out
-        == "nothing measured by Gram distance at any size, within 500 MB for the whole worker\n"
+        capsys.readouterr().out == "nothing measured by Gram distance at any size, within 500 MB for the whole worker\n"
     )
     assert main([out, "--pick", "votes"]) == 3
 

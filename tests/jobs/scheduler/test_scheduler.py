@@ -26,6 +26,7 @@ from tests.support.scripted_workers import (
     only_the_first_loads,
     raise_on_load,
     refuse,
+    task,
     tasks,
     the_first_hangs,
 )
@@ -69,8 +70,15 @@ def statuses(rows: Rows) -> dict[str, list[int]]:
     return {status: sorted(numbers) for status, numbers in by_status.items()}
 
 
-def test_every_task_of_a_long_stream_has_one_row_from_either_worker() -> None:
-    rows = run(tasks("ok" for _ in range(5000)))
+def for_two(gate: Path) -> Iterator[Task]:
+    """5000 tasks for two workers: whoever is there first is held at its first until the other has taken the rest."""
+    yield task(0, f"wait {gate}")
+    yield from (task(number) for number in range(1, 5000))
+    gate.touch()
+
+
+def test_every_task_of_a_long_stream_has_one_row_from_either_worker(tmp_path: Path) -> None:
+    rows = run(for_two(tmp_path / "gate"))
     assert statuses(rows) == {"ok": list(range(5000))}
     assert {row["attempt"] for row in rows} == {1}
     assert len({row["worker_id"] for row in rows}) == 2
@@ -87,9 +95,9 @@ def test_the_stream_is_read_no_further_than_the_windows_hold(tmp_path: Path) -> 
 
     def stream() -> Iterator[Task]:
         nonlocal taken
-        for task in tasks("ok" if n < 4000 else f"wait {gate}" for n in range(5000)):
+        for one in tasks("ok" if n < 4000 else f"wait {gate}" for n in range(5000)):
             taken = next(read) + 1
-            yield task
+            yield one
 
     def watch(rows: int) -> None:
         ahead.append(taken - rows)
@@ -108,9 +116,9 @@ def test_slow_tasks_are_held_one_a_batch(tmp_path: Path) -> None:
 
     def stream() -> Iterator[Task]:
         nonlocal taken
-        for task in tasks(f"wait {tmp_path / 'gate'}" for _ in range(100)):
+        for one in tasks(f"wait {tmp_path / 'gate'}" for _ in range(100)):
             taken += 1
-            yield task
+            yield one
 
     def watch(rows: int) -> None:
         assert rows or taken <= 2 * WINDOW
@@ -264,8 +272,8 @@ def test_more_workers_than_fit_are_told_once() -> None:
     assert notes == ["50 workers were asked for; there is room for 2 now"]
 
 
-def test_auto_fills_the_cluster() -> None:
-    assert len({row["worker_id"] for row in run(tasks(["sleep 0.05"] * 200), actors=None)}) == 2
+def test_auto_fills_the_cluster(tmp_path: Path) -> None:
+    assert len({row["worker_id"] for row in run(for_two(tmp_path / "gate"), actors=None)}) == 2
 
 
 def test_a_worker_that_fits_nowhere_is_a_usage_error() -> None:
