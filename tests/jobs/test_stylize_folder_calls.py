@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from jobs.run import forecast
 from jobs.stylize_folder import main
 from stylize import images
 from stylize.results.output_lock import OutputLock
@@ -39,8 +40,10 @@ def test_dry_run_says_what_it_would_do_and_writes_nothing(
 
 
 def test_dry_run_forecasts_memory_by_the_plan_of_the_largest_photo(
-    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Else a Ray that another test has started in this process would be the cluster to ask.
+    monkeypatch.setattr(forecast, "joins_cluster", lambda address: False)
     (tmp_path / "photos").mkdir()
     for number, (width, height) in enumerate([(64, 48), (1100, 800)]):
         data = images.encode(picture(number, width, height), "png", 95)
