@@ -9,7 +9,7 @@ from jobs import stylize_folder
 from stylize import cli
 from stylize.errors import one_line
 from stylize.gallery import write_demo_photos, write_demo_styles
-from stylize.report.sheet import write_sheet
+from stylize.report.page.sheet import write_sheet
 from stylize.terminal import say
 
 

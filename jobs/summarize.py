@@ -27,9 +27,11 @@ from stylize.errors import UsageError, harmless, one_line
 from stylize.io.files import write_atomic, writing
 from stylize.io.out_folder import refuse_filled
 from stylize.io.store_kinds import SCHEMES
-from stylize.report import claims, compare, frame, page, pick, votes
-from stylize.report.cells import by_size
-from stylize.report.verdicts import Verdict
+from stylize.report import frame
+from stylize.report.evidence import claims, compare, pick, votes
+from stylize.report.evidence.cells import by_size
+from stylize.report.evidence.verdicts import Verdict
+from stylize.report.page import page
 from stylize.results.copies import run_folders
 from stylize.results.run_record import read_runs
 from stylize.terminal import say

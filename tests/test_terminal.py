@@ -10,7 +10,7 @@ import pytest
 
 from stylize import terminal
 from stylize.errors import harmless, message_of, named_message, one_line
-from stylize.report.markdown import escaped
+from stylize.report.page.markdown import escaped
 
 EVIL = "a\x1b[31mb\nc\rd\x07e\x9bf\u202eg\u2066h\u2028i\udcffj"
 SHOWN = r"a\x1b[31mb\nc\rd\x07e\x9bf\u202eg\u2066h\u2028i\udcffj"

@@ -15,7 +15,7 @@ from jobs.sweep import inputs
 from jobs.sweep.resolve import ResolvedSweep
 from stylize.errors import one_line
 from stylize.report import frame
-from stylize.report.estimate import Wanted, told
+from stylize.report.evidence.estimate import Wanted, told
 from stylize.results.copies import rows_at_hand, run_folders
 from stylize.results.read import read_rows
 from stylize.tasks.sweep import variants

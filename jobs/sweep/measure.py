@@ -24,7 +24,8 @@ from jobs.sweep import inputs
 from jobs.sweep.resolve import ResolvedSweep
 from jobs.sweep.worker import MakeSweeper
 from stylize.io.files import write_atomic, writing
-from stylize.report import claims, frame
+from stylize.report import frame
+from stylize.report.evidence import claims
 from stylize.results.run_record import RunRecord
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore

@@ -212,7 +212,7 @@ def _precisions() -> Iterator[Line]:
 
 def _runtimes() -> Iterator[Line]:
     """Try what else than torch can run the bundled model."""
-    from stylize.stylizers import _runtimes as known
+    from stylize.stylizers._runtimes import sessions as known
 
     default = known.fastest(stylizers.DEFAULT, "auto")
     for runtime in known.RUNTIMES[1:]:

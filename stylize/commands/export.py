@@ -98,35 +98,35 @@ def _encoder_path(out: Path) -> Path:
 
 
 def _export(name: str, out: Path, options: Options) -> None:
-    from stylize.stylizers import _runtimes
     from stylize.stylizers._feedforward import FeedForward
+    from stylize.stylizers._runtimes import sessions
 
     if not issubclass(stylizers.find(name), FeedForward):
         raise UsageError(f"{name} has no network that runs once per image; `stylize list` shows the methods")
-    _runtimes.check_installed(_runtimes.ONNXRUNTIME)
-    from stylize.stylizers import _export, _onnx
+    sessions.check_installed(sessions.ONNXRUNTIME)
+    from stylize.stylizers._runtimes import export, onnx_graph
 
     loaded = [
         stylizers.load(
             name, device="cpu", precision="fp32", runtime=runtime, weights=options.weights, **options.settings,
             style_resolution_px=options.style_resolution_px,
         )
-        for runtime in (_runtimes.MODULES, _runtimes.TORCH)
+        for runtime in (sessions.MODULES, sessions.TORCH)
     ]  # fmt: skip
     modules: Any = loaded[0]
     torch_ = loaded[1]
     styles, facts = _styles(loaded, options)
     baked = styles[0][0] if options.style is not None or modules.styles_are_weights else None
-    exported = _export.export(modules, baked, precision=options.precision, **facts)
+    exported = export.export(modules, baked, precision=options.precision, **facts)
     models = {out: exported.network} | ({_encoder_path(out): exported.encoder} if exported.encoder else {})
     if options.precision == "int8":
-        from stylize.stylizers import _quantize
+        from stylize.stylizers._runtimes import quantize
 
         kept = modules.exact_in_8_bits
-        models[out] = _quantize.quantized(exported.network, _calibration(modules, baked is None), kept)
+        models[out] = quantize.quantized(exported.network, _calibration(modules, baked is None), kept)
     for path, model in models.items():
         if options.precision == "fp16" or (options.precision == "int8" and path != out):
-            _onnx.half_weights(model)
+            onnx_graph.half_weights(model)
     files = {path: model.SerializeToString() for path, model in models.items()}
     likeness = _compared(list(files.values()), torch_, [(code, picture) for _, code, picture in styles])
     if likeness.ssim < LEAST_SSIM[options.precision]:
@@ -134,7 +134,7 @@ def _export(name: str, out: Path, options: Options) -> None:
     for path, data in files.items():
         with writing(path):
             write_atomic(path, data)
-        say(f"{one_line(path)}: {len(data) / 1e6:.2f} MB, {options.precision}, ONNX opset {_onnx.OPSET}")
+        say(f"{one_line(path)}: {len(data) / 1e6:.2f} MB, {options.precision}, ONNX opset {onnx_graph.OPSET}")
     told = f"SSIM {math.floor(likeness.ssim * 1e4) / 1e4:.4f} at least, pixels at most {likeness.levels} of 255 apart"
     say(f"{name} beside torch in fp32, over {len(SIZES)} sizes: {told}")
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stylize.report.evidence.stability import stability
+from stylize.report.evidence.statistics import median, power_law
 from stylize.report.frame import KEY
-from stylize.report.stability import stability
-from stylize.report.statistics import median, power_law
 
 STAGES = ("read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s")
 SCORES = (

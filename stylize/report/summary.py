@@ -10,7 +10,7 @@ import pandas as pd
 
 from stylize.errors import one_line
 from stylize.report import idle, settings
-from stylize.report import markdown as md
+from stylize.report.page import markdown as md
 from stylize.report.units import measured
 from stylize.results.read import read_rows
 from stylize.results.schema import SCORED

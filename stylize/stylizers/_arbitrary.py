@@ -15,7 +15,7 @@ from stylize.stylizers import _feedforward, base
 from stylize.stylizers._color import match_colors
 
 if TYPE_CHECKING:
-    from stylize.stylizers._onnx import Graph
+    from stylize.stylizers._runtimes.onnx_graph import Graph
 
 
 class Settings(_feedforward.Settings):

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from stylize.stylizers._layers import mean_std, normalize
 
 if TYPE_CHECKING:
-    from stylize.stylizers._onnx import Graph
+    from stylize.stylizers._runtimes.onnx_graph import Graph
 
 STRIDE = 8
 MARGIN = 16

@@ -17,8 +17,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from stylize.errors import UsageError, unknown
-from stylize.stylizers import _bounded, _runtimes, base
+from stylize.stylizers import base
 from stylize.stylizers._int8 import quantize
+from stylize.stylizers._runtimes import sessions
+from stylize.stylizers._strips import bounded
 
 TOGETHER_PX, TOGETHER_ON_ACCELERATORS_PX = 4 * 128 * 128, 2**20
 """Pixels in a batch up to which it is faster than its images one by one. The CPU's is measured, the other is not."""
@@ -40,7 +42,7 @@ class FoldedSettings(Settings):
     folded: bool = Field(True, description="fold upsampling into the convolution behind it")
 
 
-class FeedForward(_bounded.Bounded):
+class FeedForward(bounded.Bounded):
     """A method whose `stylize` is one pass of a network. Subclasses call `prepare` on what they load."""
 
     precisions: ClassVar[tuple[str, ...]] = ("fp32", "bf16", "fp16", "int8")
@@ -50,15 +52,15 @@ class FeedForward(_bounded.Bounded):
     """How many numbers a style's code is for the network's graph; 0: none, as each style is a network."""
     exact_in_8_bits: ClassVar[tuple[str, ...]] = ()
     """The beginnings of names of layers that an 8-bit file keeps in fp32, as measured (docs/decisions.md)."""
-    half_in: ClassVar[tuple[str, ...]] = (_runtimes.TORCH, _runtimes.OPENVINO)
+    half_in: ClassVar[tuple[str, ...]] = (sessions.TORCH, sessions.OPENVINO)
     """The runtimes in which bf16 keeps fp32's result (SSIM 0.98 or more)."""
 
     def prepare(self, net: nn.Module, *, keep: Sequence[nn.Module] = ()) -> Any:
         """Return the network ready to run: frozen, in this stylizer's precision and layout; `keep` stays in fp32."""
         net.requires_grad_(False).eval()
-        if self.runtime == _runtimes.MODULES:
+        if self.runtime == sessions.MODULES:
             return net
-        if self.runtime != _runtimes.TORCH:
+        if self.runtime != sessions.TORCH:
             return self.open_graph(net)
         if self.precision == "int8":
             quantize(net, keep)
@@ -74,40 +76,40 @@ class FeedForward(_bounded.Bounded):
             return torch.compile(net)
         return net
 
-    def open_graph(self, net: Any) -> _runtimes.Session:
+    def open_graph(self, net: Any) -> sessions.Session:
         """Return a network's graph, which its own `graph` makes, loaded by this stylizer's runtime."""
         if not hasattr(net, "graph"):
             raise UsageError(f"{self.name} has no graph to run in {self.runtime}; give the runtime torch")
-        from stylize.stylizers import _onnx
+        from stylize.stylizers._runtimes import onnx_graph
 
         least_px = getattr(net, "least_graph_px", 1)
-        return _runtimes.open_model(_onnx.network(net, self.code_size), self.runtime, self.precision, least_px)
+        return sessions.open_model(onnx_graph.network(net, self.code_size), self.runtime, self.precision, least_px)
 
     @classmethod
     def choose_runtime(cls, asked: str, precision: str, device: str, settings: Any) -> str:
         """Return the runtime to use on a kind of device. Raises UsageError for one that cannot be had."""
         of_torch = [name for name in OF_TORCH if getattr(settings, name, None) != OF_TORCH[name]]
         of_torch = [name for name in of_torch if hasattr(settings, name)]
-        if asked in (_runtimes.TORCH, _runtimes.MODULES):
+        if asked in (sessions.TORCH, sessions.MODULES):
             return asked
         if asked == "auto":
             usual = device == "cpu" and not of_torch
-            return _runtimes.fastest(cls.name, precision) if usual else _runtimes.TORCH
-        if asked not in _runtimes.RUNTIMES:
-            raise UsageError(unknown("runtime", asked, ["auto", *_runtimes.RUNTIMES]))
+            return sessions.fastest(cls.name, precision) if usual else sessions.TORCH
+        if asked not in sessions.RUNTIMES:
+            raise UsageError(unknown("runtime", asked, ["auto", *sessions.RUNTIMES]))
         if device != "cpu":
             raise UsageError(f"runtime {asked} runs on CPUs alone; give device cpu, or the runtime torch")
         if getattr(settings, "compile", False):
             raise UsageError(f"compile is of torch alone, not of the runtime {asked}; leave one of them out")
-        _runtimes.check_installed(asked)
+        sessions.check_installed(asked)
         return asked
 
     def usable_precisions(self) -> tuple[str, ...]:
         """Return the precisions that the runtime has."""
-        return _runtimes.PRECISIONS.get(self.runtime, self.precisions)
+        return sessions.PRECISIONS.get(self.runtime, self.precisions)
 
     def _default_precision(self) -> str:
-        return super()._default_precision() if self.runtime in (*self.half_in, _runtimes.MODULES) else "fp32"
+        return super()._default_precision() if self.runtime in (*self.half_in, sessions.MODULES) else "fp32"
 
     def release(self, code: Any) -> None:
         """Give back what the runtime keeps for the next image."""
@@ -115,10 +117,10 @@ class FeedForward(_bounded.Bounded):
         if session is not None:
             session.release()
 
-    def _session(self, code: Any) -> _runtimes.Session | None:
+    def _session(self, code: Any) -> sessions.Session | None:
         """Return what another runtime than torch has loaded for a code."""
-        session = code if isinstance(code, _runtimes.Session) else getattr(self, "net", None)
-        return session if isinstance(session, _runtimes.Session) else None
+        session = code if isinstance(code, sessions.Session) else getattr(self, "net", None)
+        return session if isinstance(session, sessions.Session) else None
 
     def in_fp32(self, part: nn.Module) -> Any:
         """Return a frozen copy in fp32, for the style: it is encoded once, and its statistics need the digits."""

@@ -19,7 +19,7 @@ from stylize.stylizers import _arbitrary, base
 from stylize.stylizers._layers import adain, at_least, conv, mean_std
 
 if TYPE_CHECKING:
-    from stylize.stylizers._onnx import Graph
+    from stylize.stylizers._runtimes.onnx_graph import Graph
 
 ENCODER, DECODER = "vgg_normalised.pth", "decoder.pth"
 DEPTH = 512

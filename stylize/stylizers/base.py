@@ -19,8 +19,8 @@ from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_line
 from stylize.io.location import local_path
 from stylize.stylizers._pictures import as_given, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
-from stylize.stylizers._plan import Plan, no_room
-from stylize.stylizers._within import Within
+from stylize.stylizers._strips.plan import Plan, no_room
+from stylize.stylizers._strips.within import Within
 
 __all__ = ["DTYPES", "RANDOM", "Plan", "Settings", "Stylizer", "in_range", "to_levels", "to_pixels", "to_tensor"]
 

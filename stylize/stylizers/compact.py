@@ -18,7 +18,7 @@ from stylize.stylizers._compact_net import LEAST_STYLE_PX, CompactNet
 from stylize.stylizers._layers import at_least
 
 if TYPE_CHECKING:
-    from stylize.stylizers._onnx import Graph
+    from stylize.stylizers._runtimes.onnx_graph import Graph
 
 BUNDLED = Path(__file__).parent / "weights" / "compact.safetensors"
 CODE_SIZE = 128

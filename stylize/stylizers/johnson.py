@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from stylize import weights as files
 from stylize.errors import UsageError, WeightsError
-from stylize.stylizers import _feedforward, _runtimes, base
+from stylize.stylizers import _feedforward, base
 from stylize.stylizers._folded import Conv9, UpConv
 from stylize.stylizers._layers import conv, normalize
+from stylize.stylizers._runtimes import sessions
 
 if TYPE_CHECKING:
-    from stylize.stylizers._onnx import Graph
+    from stylize.stylizers._runtimes.onnx_graph import Graph
 
 RUNNING = re.compile(r"in\d+\.(running_(mean|var)|num_batches_tracked)$")
 """Statistics that torch < 0.4 saved with a checkpoint and nothing ever used."""
@@ -150,7 +151,7 @@ class Johnson(_feedforward.FeedForward):
     def read_style(self, data: bytes, path: Path) -> Any:
         """Turn a checkpoint's bytes, or those of an ONNX file, into its network."""
         if path.suffix.lower() == files.GRAPH_SUFFIX:
-            return _runtimes.open_file(data, path, self.runtime, self.precision)
+            return sessions.open_file(data, path, self.runtime, self.precision)
         return self._network(files.parse(data, path, self.needs or ""))
 
     def code(self, style: Any = None) -> Any:

@@ -17,7 +17,7 @@ from stylize.stylizers._layers import adain, at_least, conv, mean_std
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stylize.stylizers._onnx import Graph
+    from stylize.stylizers._runtimes.onnx_graph import Graph
 
 WIDTH = 64
 FILES = {

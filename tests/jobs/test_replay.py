@@ -20,7 +20,7 @@ from stylize.measure.hardware import describe
 from stylize.pipeline.runner import Runner
 from stylize.results.read import read_rows
 from stylize.results.store import RowStore
-from stylize.stylizers import _runtimes
+from stylize.stylizers._runtimes import sessions
 from stylize.tasks import pairing
 from tests.support.s3 import bucket
 from tests.support.samples import picture
@@ -35,7 +35,7 @@ def main(words: list[str]) -> int:
 def out(folders: tuple[Path, Path], tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A run with a setting, one photo of which is broken, made inline."""
     runtime = getattr(request, "param", "torch")
-    if not _runtimes.installed(runtime):
+    if not sessions.installed(runtime):
         pytest.skip(f"{runtime} is not installed")
     (folders[0] / "day" / "a.jpg").write_bytes(b"broken")
     values = {"content": str(folders[0]), "styles": str(folders[1]), "out": str(tmp_path / "out")}

@@ -11,13 +11,13 @@ import yaml
 
 from jobs import benchmark
 from stylize.results.read import read_rows
-from stylize.stylizers import _runtimes
+from stylize.stylizers._runtimes import sessions
 from tests.support.main_job import call, job_here, plain, rows
 
 RUNTIMES = ("onnxruntime", "openvino")
 
 pytestmark = pytest.mark.skipif(
-    not all(map(_runtimes.installed, RUNTIMES)), reason="needs stylize[onnx] and stylize[openvino]"
+    not all(map(sessions.installed, RUNTIMES)), reason="needs stylize[onnx] and stylize[openvino]"
 )
 
 

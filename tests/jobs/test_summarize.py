@@ -11,7 +11,7 @@ import pytest
 from jobs.summarize import main
 from stylize import images
 from stylize.errors import UsageError
-from stylize.report import page
+from stylize.report.page import page
 from tests.support.made_rows import row, written
 from tests.support.s3 import bucket
 from tests.support.samples import ROOT, finished_run, picture

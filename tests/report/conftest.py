@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from stylize import images
-from stylize.report import claims, page
+from stylize.report.evidence import claims
 from stylize.report.frame import load
+from stylize.report.page import page
 from tests.support.made_rows import EVIL, of_sweep, written
 from tests.support.samples import picture
 

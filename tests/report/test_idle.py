@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stylize.report import idle, summary
-from stylize.report.words import across
+from stylize.report.page.words import across
 from tests.support.made_rows import row, rows
 
 ON_CARD = {"device": "cuda:0", "device_name": "A card", "measure_mode": "throughput", "stylize_s": 0.02}

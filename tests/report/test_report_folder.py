@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stylize.report import page, pick, pictures
+from stylize.report.evidence import pick
 from stylize.report.frame import load
+from stylize.report.page import page, pictures
 
 
 def test_the_page_holds_nothing_that_a_terminal_or_a_line_of_text_obeys() -> None:

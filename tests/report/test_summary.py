@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from stylize.report import summary
+from stylize.report.page.sheet import write_sheet
 from stylize.report.settings import COLUMNS
-from stylize.report.sheet import write_sheet
 from tests.support.samples import finished_run
 
 

@@ -15,7 +15,7 @@ from stylize.errors import UsageError, WeightsError
 from stylize.measure.ssim import ssim
 from stylize.stylizers.base import to_pixels, to_tensor
 from tests.support.samples import picture
-from tools.bench import reference_models
+from tools.bench.models import reference_models
 
 CPU = torch.device("cpu")
 Nets = tuple[nn.Sequential, nn.Sequential]

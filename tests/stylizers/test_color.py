@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stylize.stylizers._color import luminance_only, match_colors
-from tools.bench import reference_models
+from tools.bench.models import reference_models
 
 
 def image(seed: int, height: int = 30, width: int = 40) -> Tensor:

@@ -17,7 +17,7 @@ from stylize.measure.ssim import ssim
 from stylize.stylizers.base import to_pixels, to_tensor
 from stylize.stylizers.microast import FILES
 from tests.support.samples import picture
-from tools.bench import reference_models
+from tools.bench.models import reference_models
 
 CPU = torch.device("cpu")
 PARTS = ("content_encoder", "style_encoder", "modulator", "decoder")

@@ -12,13 +12,13 @@ import torch
 import stylize
 from stylize.commands import export
 from stylize.errors import UsageError, WeightsError
-from stylize.stylizers import _runtimes
+from stylize.stylizers._runtimes import sessions
 
 DATA = Path(os.environ.get("STYLIZE_TEST_DATA", "/none"))
 METHODS = {"compact": None, "johnson": "random", "adain": "random", "microast": DATA / "weights" / "microast"}
 INSTALLED = [
-    pytest.param(name, marks=pytest.mark.skipif(not _runtimes.installed(name), reason=f"{name} is not installed"))
-    for name in _runtimes.RUNTIMES[1:]
+    pytest.param(name, marks=pytest.mark.skipif(not sessions.installed(name), reason=f"{name} is not installed"))
+    for name in sessions.RUNTIMES[1:]
 ]
 
 
@@ -109,25 +109,25 @@ def test_a_file_that_is_no_network_is_named(runtime: str, data: bytes, tmp_path:
     ],
 )
 def test_calls_that_cannot_be(method: str, how: dict[str, Any], message: str) -> None:
-    if not _runtimes.installed("onnxruntime"):
+    if not sessions.installed("onnxruntime"):
         pytest.skip("onnxruntime is not installed")
     with pytest.raises(UsageError, match=message):
         stylize.load(method, device="cpu", **how)
 
 
 def test_what_is_not_installed_is_named_and_auto_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_runtimes, "kind_of_processor", lambda: "avx2")
-    monkeypatch.setattr(_runtimes, "installed", lambda name: False)
+    monkeypatch.setattr(sessions, "kind_of_processor", lambda: "avx2")
+    monkeypatch.setattr(sessions, "installed", lambda name: False)
     with pytest.raises(UsageError, match=r"pip install 'stylize\[openvino\]'"):
         stylize.load(runtime="openvino", device="cpu")
     assert stylize.load(precision="fp32", device="cpu").runtime == "torch"
 
 
 def test_auto_is_the_table_of_the_processors_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_runtimes, "installed", lambda name: True)
-    monkeypatch.setattr(_runtimes, "kind_of_processor", lambda: "avx2")
-    assert _runtimes.fastest("compact", "fp32") == _runtimes.FASTEST["avx2"]["compact"] != "torch"
-    assert _runtimes.fastest("somebody's own", "fp32") == "torch"
-    monkeypatch.setattr(_runtimes, "kind_of_processor", lambda: "other")
-    assert _runtimes.fastest("compact", "fp32") == "torch"
+    monkeypatch.setattr(sessions, "installed", lambda name: True)
+    monkeypatch.setattr(sessions, "kind_of_processor", lambda: "avx2")
+    assert sessions.fastest("compact", "fp32") == sessions.FASTEST["avx2"]["compact"] != "torch"
+    assert sessions.fastest("somebody's own", "fp32") == "torch"
+    monkeypatch.setattr(sessions, "kind_of_processor", lambda: "other")
+    assert sessions.fastest("compact", "fp32") == "torch"
     assert stylize.load("johnson", weights="random", device="cpu", folded=False).runtime == "torch"

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 import stylize
 from stylize.errors import NoRoomError
 from stylize.images import Pixels
-from stylize.stylizers import _strips
-from stylize.stylizers._passes import schedule, spans
-from stylize.stylizers._plan import strip_plan
-from stylize.stylizers._trace import trace
+from stylize.stylizers._strips import compute
+from stylize.stylizers._strips.passes import schedule, spans
+from stylize.stylizers._strips.plan import strip_plan
+from stylize.stylizers._strips.trace import trace
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
 
 METHODS = ("compact", "microast", "adain", "johnson")
@@ -72,7 +72,7 @@ def in_strips(stylizer: Any, photo: Pixels, code: Any) -> tuple[Pixels, Any]:
 @pytest.fixture
 def low_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make strips of 16 rows whatever the width, so that small pictures have many."""
-    monkeypatch.setattr("stylize.stylizers._plan.STRIP_PIXELS", 1)
+    monkeypatch.setattr("stylize.stylizers._strips.plan.STRIP_PIXELS", 1)
 
 
 def off(a: Pixels, b: Pixels) -> float:
@@ -88,7 +88,7 @@ def test_strips_give_the_picture_of_the_whole_image(
     name: str, size: tuple[int, int], room: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if room is not None:
-        monkeypatch.setattr("stylize.stylizers._plan._MOST_KEPT", 0)
+        monkeypatch.setattr("stylize.stylizers._strips.plan._MOST_KEPT", 0)
     stylizer, code = loaded(name)
     photo = picture(*size)
     result, plan = in_strips(stylizer, photo, code)
@@ -208,7 +208,7 @@ def test_a_network_of_ones_own_is_taken_in_strips() -> None:
         graph = trace(net, (1, 3, 150, 70))
         plan = strip_plan(graph)
         rows: list[Tensor] = []
-        _strips.run(graph, plan.ways, 16, lambda a, b: image[:, :, a:b], lambda _, new: rows.append(new.clone()))
+        compute.run(graph, plan.ways, 16, lambda a, b: image[:, :, a:b], lambda _, new: rows.append(new.clone()))
     assert torch.allclose(torch.cat(rows, 2), expected, atol=1e-5)
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from stylize.measure.flicker import flicker
-from tools.bench import picture_faults
-from tools.bench.picture_faults import Pixels, Planes
+from tools.bench.models import picture_faults
+from tools.bench.models.picture_faults import Pixels, Planes
 
 SIDE = 256
 Y, X = np.mgrid[0:SIDE, 0:SIDE]

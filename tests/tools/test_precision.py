@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from stylize.stylizers import _runtimes
-from tools.bench import precision
-from tools.bench.precision_lines import How, Method
-from tools.bench.precision_table import Line, Setting, table
+from stylize.stylizers._runtimes import sessions
+from tools.bench.precision import __main__ as precision
+from tools.bench.precision.lines import How, Method
+from tools.bench.precision.table import Line, Setting, table
 
 
 def test_an_isa_begins_anew_with_the_switches_of_torch_and_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def test_an_isa_begins_anew_with_the_switches_of_torch_and_onednn(monkeypatch: p
 
 
 def test_the_table_has_a_line_for_each_runtime_and_precision(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(_runtimes, "kind_of_processor", lambda: "other")
+    monkeypatch.setattr(sessions, "kind_of_processor", lambda: "other")
     of_torch = Line(Setting("compact", "fp32", folded=False), [0.4, 0.2, 0.2], [0.5, 0.4, 0.3], 1.0)
     eight = Line(Setting("compact", "int8", folded=False, runtime="openvino"), [0.1], [0.2], 0.97, 30.0)
     eight.image_bytes, eight.file_bytes = 50_000_000, 2_200_000
@@ -54,7 +54,7 @@ def test_the_table_has_a_line_for_each_runtime_and_precision(monkeypatch: pytest
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_a_line_is_the_runtimes_picture(runtime: str, tmp_path: Path) -> None:
-    if not _runtimes.installed(runtime):
+    if not sessions.installed(runtime):
         pytest.skip(f"{runtime} is not installed")
     import numpy as np
 

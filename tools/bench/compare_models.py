@@ -38,8 +38,8 @@ from stylize.stylizers import find, load, names
 from stylize.stylizers._arbitrary import ArbitraryStyle
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
 from stylize.tasks.listing import files_in, folder
-from tools.bench import fault_sheet, model_sheets, model_table, picture_faults, reference_calls
-from tools.bench.picture_faults import Planes
+from tools.bench.models import fault_sheet, model_sheets, model_table, picture_faults, reference_calls
+from tools.bench.models.picture_faults import Planes
 
 TIMED_SIZE = (512, 768)
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]

@@ -22,7 +22,7 @@ from stylize import cli, config
 from stylize.gallery import styles_folder, write_demo_photos
 from stylize.pipeline.runner import Runner
 from stylize.report import frame
-from stylize.report.stability import Stability, stability
+from stylize.report.evidence.stability import Stability, stability
 from stylize.tasks import pairing
 from stylize.tasks.task import Task
 

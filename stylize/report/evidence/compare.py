@@ -1,0 +1,139 @@
+"""Two runs on the same hardware, task by task: is B slower, larger or worse than A?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+from stylize.errors import UsageError
+from stylize.report.analysis import FLOOR
+from stylize.report.evidence import verdicts
+from stylize.report.evidence.verdicts import Change, Quantity, Verdict
+from stylize.report.frame import KEY
+from stylize.report.units import signed, times
+
+SAME = [name for name in KEY if name != "setup"] + ["content_uri", "style_uri", "repeat"]
+READ = ["photo"]
+"""Columns that the rows need beside those of reports."""
+TOLERANCE = 0.05
+LEAST_PAIRS = verdicts.LEAST_PAIRS
+
+
+@dataclass(frozen=True)
+class Line:
+    """One quantity of one method: B over A (for SSIM: B less A), with the verdict on B."""
+
+    method: str
+    quantity: Quantity
+    change: Change
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All lines, tasks that were ok in A and are not in B, and how many tasks the two share."""
+
+    lines: list[Line]
+    broken: list[str]
+    shared: int
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the verdict on B: worse if anything is; else undecided if anything is that has enough pairs."""
+        found = {line.change.verdict for line in self.lines if line.change.interval is not None}
+        if self.broken:
+            return Verdict.WORSE
+        order = (Verdict.WORSE, Verdict.UNDECIDED, Verdict.BETTER, Verdict.SAME)
+        return next((verdict for verdict in order if verdict in found), Verdict.UNDECIDED)
+
+
+def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> Comparison:
+    """Compare rows of two runs, as `frame.load` gives them. A change within `tolerance` of 1 counts as the same.
+
+    The verdicts are those of `verdicts.judge`. Raises UsageError where the machines or modes differ, or fewer than
+    LEAST_PAIRS tasks are in both.
+    """
+    setups = [set(rows["setup"].unique()) - {"unknown"} for rows in (a, b)]
+    if setups[0] != setups[1]:
+        told = " against ".join(", ".join(sorted(names)) for names in setups)
+        raise UsageError(
+            f"the runs are of different hardware or modes ({told}): their times say nothing about a change"
+        )
+    a, b = (_by_file(rows) for rows in (a, b))
+    both = a.merge(b, on=SAME, suffixes=("_a", "_b"))
+    if len(both) < LEAST_PAIRS:
+        raise UsageError(
+            f"the runs share {len(both)} task{'s' * (len(both) != 1)}; comparing needs {LEAST_PAIRS} of the same "
+            "photos, artworks and settings"
+        )
+    lines: list[Line] = []
+    for (method, precision), theirs in a[a["clean"]].groupby(["method", "precision"]):
+        ours = b[b["clean"] & (b["method"] == method) & (b["precision"] == precision)]
+        for sides in _sizes(ours, theirs):
+            name = f"{method} {precision}, {' '.join(map(str, sides))} px".replace("-1 px", "own size")
+            here, there = (rows[rows["resolution_px"].isin(sides)] for rows in (ours, theirs))
+            lines += _lines(name, here, there, tolerance)
+    gone = both[both["ok_a"] & ~both["ok_b"]]
+    broken = [
+        f"{line.method} {line.precision}, {line.shown_b} in {line.style_uri}: {line.status_b}"
+        for line in gone.itertuples()
+    ]
+    return Comparison(lines, broken, len(both))
+
+
+def _by_file(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with inputs by name, as runs have them in other folders, without warm-ups, which differ by run."""
+    rows = rows[rows["warmup"] != True]  # noqa: E712 - the column may hold nulls
+    suffixes = [PurePosixPath(str(uri)).suffix for uri in rows["content_uri"]]
+    photos = rows["photo"].astype(object).where(rows["photo"].notna(), rows["content"]).astype(str) + suffixes
+    artworks = rows["style_path"].astype(object).where(rows["style_path"].notna(), rows["style"])
+    # Null equals null here: a run outside a sweep has no repeat, workers or resolution.
+    rows = rows.assign(**{name: rows[name].fillna(-1) for name in ("repeat", "workers", "resolution_px")})
+    # Of other workers it is another measurement.
+    photos = photos + " x" + rows["workers"].astype(str) + rows["scaling"]
+    rows = rows.assign(content_uri=photos, style_uri=artworks, shown=rows["content"])
+    return rows.drop_duplicates(SAME)
+
+
+def _sizes(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[list[int]]:
+    """Return sizes that have a line of their own, and together those of too few pairs each."""
+    shared = (
+        ours.merge(theirs[SAME], on=SAME).drop_duplicates([*verdicts.PAIR])["resolution_px"].astype(int).value_counts()
+    )
+    alone = sorted(side for side, n in shared.items() if n >= LEAST_PAIRS)
+    rest = sorted(set(shared.index) - set(alone))
+    return [[side] for side in alone] + [rest] * bool(rest)
+
+
+def _lines(name: str, ours: pd.DataFrame, theirs: pd.DataFrame, tolerance: float) -> Iterator[Line]:
+    # What does nothing takes microseconds: their ratio is noise.
+    costs = () if name.startswith(f"{FLOOR} ") else (verdicts.TIME, verdicts.MEMORY)
+    both = verdicts.samples({"a": theirs, "b": ours})
+    if len(both) < 2:
+        return
+    for quantity in (*costs, verdicts.SSIM):
+        change = verdicts.against(both["b"], both["a"], quantity, tolerance if quantity.is_ratio else None)
+        if change.n:
+            yield Line(name, quantity, change)
+
+
+def told(comparison: Comparison, a: str, b: str) -> list[str]:
+    """Return lines for a terminal."""
+    lines = [f"{b} over {a}, {comparison.shared} tasks in both; medians with 95 % intervals by bootstrap over tasks"]
+    width = max((len(line.method) for line in comparison.lines), default=0)
+    for line in comparison.lines:
+        form = times if line.quantity.is_ratio else signed
+        found = line.change.interval
+        what = "too few" if found is None else form(found.value)
+        between = "" if found is None else f"{form(found.low)} to {form(found.high)}, "
+        lines.append(
+            f"  {line.method:<{width}}  {line.quantity.word:<24}  {what:>8}  ({between}n = {line.change.n})  "
+            f"{line.change.verdict}"
+        )
+    lines += [f"  no longer ok: {text}" for text in comparison.broken[:10]]
+    if len(comparison.broken) > 10:
+        lines.append(f"  ... and {len(comparison.broken) - 10} more that are no longer ok")
+    lines.append(f"verdict: {comparison.verdict}")
+    return lines

@@ -1,0 +1,93 @@
+"""What a sweep will take, from rows that are there: time and memory, and what cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stylize.report.evidence.statistics import PowerLaw, power_law
+from stylize.report.units import seconds, size
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """So many images of one variant."""
+
+    method: str
+    precision: str
+    """As asked, `auto` included."""
+    resolution_px: int
+    workers: int
+    images: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """seconds_an_image, memory_bytes: of one image; None where no row tells. how: what it rests on."""
+
+    seconds_an_image: float | None
+    memory_bytes: float | None
+    how: str
+
+
+def one(rows: pd.DataFrame, wanted: Wanted) -> Estimate:
+    """Estimate from rows of the variant; else by its method's fit over pixels; else by another precision's."""
+    clean = rows[rows["clean"] & (rows["method"] == wanted.method)]
+    for part, how in ((clean[clean["asked_precision"] == wanted.precision], ""), (clean, " in another precision")):
+        same = part[part["resolution_px"] == wanted.resolution_px]
+        if len(same):
+            how = f"measured{how}"
+            return Estimate(same["total_s"].median(), _none(same["memory_bytes"].median()), how)
+        known = part[part["resolution_px"].notna()]
+        pixels = known["resolution_px"].to_numpy(float) ** 2
+        time = power_law(pixels, known["total_s"].to_numpy(float))
+        if time is not None and _may_say(time, side := float(wanted.resolution_px) ** 2):
+            memory = power_law(pixels, known["memory_bytes"].to_numpy(float))
+            told = memory.at(side) if memory is not None and _may_say(memory, side) else None
+            return Estimate(time.at(side), told, f"from its other resolutions{how}")
+    return Estimate(None, None, "not known")
+
+
+def _may_say(law: PowerLaw, x: float) -> bool:
+    """Return whether a fit may be asked: between what was measured always, beyond it if its exponent is narrow."""
+    return law.is_narrow or law.least <= x <= law.most
+
+
+def _none(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)
+
+
+def told(rows: pd.DataFrame | None, wanted: Sequence[Wanted]) -> list[str]:
+    """Return lines on the whole, the largest and what is not known. rows: None where there are none yet."""
+    if rows is None:
+        return ["time and memory: not known, as there are no rows yet; --from RUN takes them from another run"]
+    guesses = [(want, one(rows, want)) for want in wanted if want.images]
+    known = [(want, guess) for want, guess in guesses if guess.seconds_an_image is not None]
+    unknown = [
+        f"{want.method} {want.precision} {want.resolution_px} px"
+        for want, guess in guesses
+        if guess.seconds_an_image is None
+    ]
+    lines = []
+    if known:
+        spent = {want: (guess.seconds_an_image or 0) * want.images / want.workers for want, guess in known}
+        lines.append(
+            f"time:   about {seconds(sum(spent.values()))} for {sum(want.images for want in spent)} images, "
+            "loading not counted"
+        )
+        for want in sorted(spent, key=lambda want: -spent[want])[:3]:
+            guess = dict(known)[want]
+            lines.append(f"        {seconds(spent[want])}: {_name(want)}, {want.images} images, {guess.how}")
+        most = [(guess.memory_bytes, want, guess.how) for want, guess in known if guess.memory_bytes is not None]
+        if most:
+            memory, want, how = max(most, key=lambda one: one[0])
+            lines.append(f"memory: {size(memory)} at most for one image: {_name(want)}, {how}")
+    if unknown:
+        lines.append(f"not known, as no row is like it: {', '.join(unknown)}")
+    return lines or ["nothing is left to do"]
+
+
+def _name(want: Wanted) -> str:
+    return f"{want.method} {want.precision} {want.resolution_px} px" + (f" x{want.workers}" if want.workers > 1 else "")

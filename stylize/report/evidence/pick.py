@@ -1,0 +1,156 @@
+"""One question: at so many px, within so much memory and time, which method is best by style, SSIM or votes?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+
+import pandas as pd
+
+from stylize.report import units
+from stylize.report.evidence import verdicts, votes
+from stylize.report.evidence.cells import Machine, Size
+from stylize.report.evidence.verdicts import Quantity, Verdict
+
+BY: Mapping[str, Quantity] = {
+    "style": verdicts.STYLE,
+    "ssim": verdicts.SSIM,
+    "time": verdicts.TIME,
+    "memory": verdicts.WORKER,
+}
+"""What is best by what rows hold; `votes` is best by what people chose."""
+CRITERIA = (*BY, "votes")
+WORDS = {
+    "style": "Gram distance", "ssim": "SSIM", "votes": "votes", "time": "time per image", "memory": "memory",
+}  # fmt: skip
+BEST, ALIKE, FEW = "best", "no difference seen", "too few"
+
+
+@dataclass
+class Option:
+    """A method at a size, on one machine: what it takes, and what is clearly better than it by each criterion."""
+
+    setup: str
+    name: str
+    side_px: int | None
+    n: int
+    """Photos and artworks."""
+    values: dict[str, float]
+    """By criterion; those that were not measured are left out."""
+    p95_s: float
+    behind: dict[str, list[int]] = field(default_factory=dict)
+    """By criterion the numbers of the options of the same size and machine that are clearly better."""
+    known: set[str] = field(default_factory=set)
+    """Criteria by which there is enough to say something."""
+
+    @property
+    def side(self) -> str:
+        """Return the size as reports have it."""
+        return units.side(self.side_px)
+
+    def shown(self, by: str) -> str:
+        """Return a value as text."""
+        value = self.values.get(by)
+        return units.percent(value) if by == "votes" else BY[by].form(value)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """All options, and the criteria by which any of them was measured."""
+
+    options: list[Option]
+    criteria: list[str]
+
+    @property
+    def sides(self) -> list[str]:
+        """Return the sizes, smallest first."""
+        return list(dict.fromkeys(option.side for option in self.options))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for; None: any."""
+
+    side_px: int | None = None
+    most_bytes: float | None = None
+    most_s: float | None = None
+
+    def allows(self, option: Option) -> bool:
+        """Return whether an option is within the limits; what was not measured is not."""
+        return all((
+            self.side_px is None or option.side_px == self.side_px,
+            self.most_bytes is None or option.values.get("memory", float("inf")) <= self.most_bytes,
+            self.most_s is None or option.p95_s <= self.most_s,
+        ))  # fmt: skip
+
+
+def choice(sizes: Sequence[Size], ballots: pd.DataFrame) -> Choice:
+    """Return every method at every size with what it takes, by size and name. ballots: from `votes.of_rows`."""
+    options: list[Option] = []
+    for size in sizes:
+        for machine in size.machines:
+            start = len(options)
+            options += [_option(name, size, machine) for name in machine.values]
+            _judge(options, start, machine)
+            votes.judge(options[start:], start, ballots, size.side_px)
+    criteria = [by for by in ("style", "ssim", "votes", "time", "memory") if any(by in one.values for one in options)]
+    return Choice(options, criteria)
+
+
+def _option(name: str, size: Size, machine: Machine) -> Option:
+    value, sample = machine.values[name], machine.samples[name]
+    shown = {by: float(value[quantity.shown]) for by, quantity in BY.items() if pd.notna(value[quantity.shown])}
+    known = {by for by in shown if sample.subjects(BY[by]) >= verdicts.LEAST_PAIRS}
+    n = sample.subjects(verdicts.TIME)
+    return Option(machine.setup, name, size.side_px, n, shown, value["stylize_p95_s"], {}, known)
+
+
+def _judge(options: list[Option], start: int, machine: Machine) -> None:
+    """Say of each option which others are clearly better."""
+    for one, other in permutations(range(start, len(options)), 2):
+        for by in options[one].known & options[other].known:
+            if machine.against(options[one].name, options[other].name, BY[by]).verdict == Verdict.WORSE:
+                options[one].behind.setdefault(by, []).append(other)
+
+
+def ranked(options: Sequence[Option], wanted: Wanted, by: str) -> list[tuple[Option, str]]:
+    """Return the options within the limits, best first, each with what may be said of it: BEST, ALIKE, FEW or nothing.
+
+    BEST is one that all others are clearly behind; ALIKE are several that nothing is clearly better than.
+    """
+    kept = {number: one for number, one in enumerate(options) if wanted.allows(one) and by in one.values}
+    sign = -1 if by in ("ssim", "votes") else 1
+    enough = {number for number, one in kept.items() if by in one.known}
+    unbeaten = {number for number in enough if not enough & set(kept[number].behind.get(by, ()))}
+    found = []
+    for number in sorted(kept, key=lambda number: sign * kept[number].values[by]):
+        mark = "" if number in enough else FEW
+        if number in unbeaten:
+            mark = BEST if len(unbeaten) == 1 else ALIKE
+        found.append((kept[number], mark))
+    # An unbeaten one comes before one that is only better by chance.
+    return sorted(found, key=lambda one: one[1] not in (BEST, ALIKE))
+
+
+def told(choice: Choice, wanted: Wanted, by: str) -> tuple[list[str], bool]:
+    """Return lines for a terminal, and whether anything is within the limits."""
+    found = ranked(choice.options, wanted, by)
+    limits = [
+        f"at {units.side(wanted.side_px)}" if wanted.side_px is not None else "at any size",
+        f"within {units.size(wanted.most_bytes)} for the whole worker" if wanted.most_bytes is not None else "",
+        f"within {units.seconds(wanted.most_s)} per image (p95)" if wanted.most_s is not None else "",
+    ]
+    within = ", ".join(filter(None, limits))
+    if not found:
+        hint = ": `python -m stylize view OUT` takes votes" if by == "votes" else ""
+        return [f"nothing measured by {WORDS[by]} {within}{hint}"], False
+    machines = len({one.setup for one, _ in found}) > 1
+    lines = [f"by {WORDS[by]}, {within}:"]
+    for option, mark in found:
+        on = f", {option.setup}" if machines else ""
+        lines.append(
+            f"  {option.name}, {option.side}{on}: {WORDS[by]} {option.shown(by)}, p95 {units.seconds(option.p95_s)}, "
+            f"whole worker {option.shown('memory')} (n = {option.n})" + (f"  {mark}" if mark else "")
+        )
+    return lines, True

@@ -1,0 +1,152 @@
+"""What rows allow to be said: a difference only where its whole interval lies beyond a margin, else that none was seen.
+
+Every sentence, mark and exit status about a difference comes from `judge`, so that words and intervals cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from stylize.report import units
+from stylize.report.evidence.stability import machine_causes
+from stylize.report.evidence.statistics import Interval, Numbers, median
+
+LEAST_PAIRS = 5
+"""Of fewer photos and artworks nothing is said."""
+UNSTABLE_TIMES = 2
+"""How many times as long a measurement must take, where the machine was busy during one of the two, to be slower."""
+PAIR = ["content_uri", "style_uri", "resolution_px"]
+_MOST_REPEATS = 1_000_000
+
+
+class Verdict(StrEnum):
+    """Of one beside another."""
+
+    BETTER = "better"
+    SAME = "same"
+    WORSE = "worse"
+    UNDECIDED = "undecided"
+
+
+_OTHER_WAY = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that is measured."""
+
+    column: str
+    word: str
+    much: str
+    """What a multiple, or less, of it is: so many times as ..."""
+    shown: str
+    """Its column in `analysis.measures`."""
+    form: Callable[[Any], str]
+    is_ratio: bool
+    less_is_better: bool
+    margin: float
+    """A change that counts as none; a share where it is a ratio."""
+
+
+TIME = Quantity("stylize_s", "stylize time", "as long", "stylize_p50_s", units.seconds, True, True, 0.05)
+MEMORY = Quantity(
+    "memory_bytes", "memory of one more image", "as much", "memory_p50_bytes", units.size, True, True, 0.05
+)
+WORKER = Quantity("whole_bytes", "memory of the worker", "as much", "whole_bytes", units.size, True, True, 0.05)
+SSIM = Quantity("ssim", "SSIM", "less", "ssim_mean", units.score, False, False, 0.005)
+STYLE = Quantity("gram_distance", "Gram distance", "as far", "gram_distance_mean", units.digits, True, True, 0.05)
+QUANTITIES = (TIME, MEMORY, WORKER, SSIM, STYLE)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a quantity is over another's (a ratio) or less another's, over `n` pairs; no interval for too few."""
+
+    n: int
+    interval: Interval | None
+    verdict: Verdict
+
+    def inverted(self, quantity: Quantity) -> Change:
+        """Return the same of the other beside this one."""
+        verdict = _OTHER_WAY.get(self.verdict, self.verdict)
+        if self.interval is None:
+            return Change(self.n, None, verdict)
+        ends = (self.interval.value, self.interval.high, self.interval.low)
+        value, low, high = (1 / end if quantity.is_ratio else -end for end in ends)
+        return Change(self.n, Interval(value, low, high), verdict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Clean rows of one method as numbers: `keys` say which photo, artwork, size and repeat each is of."""
+
+    keys: npt.NDArray[np.int64]
+    values: Mapping[str, Numbers]
+    """By column."""
+    busy: bool
+    """Whether others had the machine meanwhile."""
+
+    def subjects(self, quantity: Quantity) -> int:
+        """Return how many photos and artworks a quantity was measured of."""
+        return len(np.unique(self.keys[np.isfinite(self.values[quantity.column])] // _MOST_REPEATS))
+
+
+def samples(parts: Mapping[str, pd.DataFrame]) -> dict[str, Sample]:
+    """Return samples of clean rows, with keys in common."""
+    columns = [quantity.column for quantity in QUANTITIES]
+    narrow = [part[[*PAIR, "repeat", *columns]].assign(name=name) for name, part in parts.items()]
+    if not narrow:
+        return {}
+    rows = pd.concat(narrow, ignore_index=True)
+    # Outside of sweeps there is no repeat.
+    repeats = rows["repeat"].fillna(0).clip(0, _MOST_REPEATS - 1).astype(np.int64)
+    rows["key"] = rows.groupby(PAIR, dropna=False, sort=False).ngroup() * _MOST_REPEATS + repeats
+    found = {}
+    for name, part in rows.drop_duplicates(["name", "key"]).groupby("name", sort=False):
+        values = {column: part[column].to_numpy(float) for column in columns}
+        found[str(name)] = Sample(part["key"].to_numpy(), values, bool(machine_causes(parts[str(name)])))
+    return found
+
+
+def judge(interval: Interval, quantity: Quantity, margin: float | None = None, doubt: float = 0) -> Verdict:
+    """Return what an interval allows to be said.
+
+    margin: instead of the quantity's own. doubt: a change up to which there may be other reasons than the quantity.
+    """
+    same = quantity.margin if margin is None else margin
+    low, high = _around(same, quantity)
+    if interval.low >= low and interval.high <= high:
+        return Verdict.SAME
+    low, high = _around(max(same, doubt), quantity)
+    if interval.low > high:
+        return Verdict.WORSE if quantity.less_is_better else Verdict.BETTER
+    if interval.high < low:
+        return Verdict.BETTER if quantity.less_is_better else Verdict.WORSE
+    return Verdict.UNDECIDED
+
+
+def _around(room: float, quantity: Quantity) -> tuple[float, float]:
+    return (1 / (1 + room), 1 + room) if quantity.is_ratio else (-room, room)
+
+
+def against(one: Sample, other: Sample, quantity: Quantity, margin: float | None = None) -> Change:
+    """Return what `one` is beside `other`, over the photos, artworks and repeats that both have."""
+    keys, ours, theirs = np.intersect1d(one.keys, other.keys, assume_unique=True, return_indices=True)
+    a, b = one.values[quantity.column][ours], other.values[quantity.column][theirs]
+    good = np.isfinite(a) & np.isfinite(b)
+    if quantity.is_ratio:
+        good &= (a > 0) & (b > 0)
+    keys, a, b = keys[good], a[good], b[good]
+    n = len(np.unique(keys // _MOST_REPEATS))
+    if n < LEAST_PAIRS:
+        return Change(n, None, Verdict.UNDECIDED)
+    interval = median(a / b if quantity.is_ratio else a - b, keys // _MOST_REPEATS, keys % _MOST_REPEATS)
+    doubt = UNSTABLE_TIMES - 1 if quantity is TIME and (one.busy or other.busy) else 0
+    return Change(n, interval, judge(interval, quantity, margin, doubt))

@@ -1,0 +1,105 @@
+"""People's votes in reports: each with the methods and the size of the rows that it was between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from stylize.votes import agreement, compare_pairs, rank, read_votes
+from stylize.votes.agreement import SCORES
+from stylize.votes.ranking import LEAST_PICTURES
+
+if TYPE_CHECKING:
+    from stylize.report.evidence.pick import Option
+
+LEFT, RIGHT = "left_method", "right_method"
+
+
+def of_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return all votes on results of these rows; their methods are called as reports call them, `side_px` is the size.
+
+    Votes between two sizes, and on rows that are no longer there, are left out. Those between results of two OUTs lie
+    in one of them: a task that its rows lack is looked for in all. Raises as `read_votes`.
+    """
+    frames = [read_votes(home).to_pandas().assign(home=home) for home in sorted(rows["home"].unique())]
+    votes = pd.concat(frames, ignore_index=True)
+    if votes.empty:
+        return votes.assign(side_px=pd.Series(dtype=float), left_home=votes["home"], right_home=votes["home"])
+    names = (rows["method"] + " " + rows["precision"]).rename("name")
+    keyed = rows[["home", "task_id"]].assign(name=names, side_px=rows["resolution_px"].fillna(-1))
+    for side, column in (("left", LEFT), ("right", RIGHT)):
+        found = _found(keyed, votes["home"], votes[f"{side}_task_id"])
+        votes = votes.assign(**{column: found["name"], f"{side}_px": found["side_px"], f"{side}_home": found["home"]})
+    votes = votes[votes[LEFT].notna() & votes[RIGHT].notna()]
+    votes = votes[(votes["left_px"] == votes["right_px"]) & (votes[LEFT] != votes[RIGHT])]
+    return votes.assign(side_px=votes["left_px"])
+
+
+def _found(keyed: pd.DataFrame, homes: pd.Series, tasks: pd.Series) -> pd.DataFrame:
+    """Return what `keyed` says of each task in its OUT, else in any; nulls for one that is nowhere."""
+    own = keyed.drop_duplicates(["home", "task_id"]).set_index(["home", "task_id"], drop=False)
+    anywhere = keyed.drop_duplicates("task_id").set_index("task_id")
+    found = own.reindex(pd.MultiIndex.from_arrays([homes, tasks])).set_axis(homes.index)
+    return found.where(found["home"].notna(), anywhere.reindex(tasks).set_axis(homes.index))
+
+
+def at(votes: pd.DataFrame, side_px: float | None) -> pd.DataFrame:
+    """Return the votes on results of one size; None: photos' own."""
+    return votes[votes["side_px"] == (-1 if side_px is None or pd.isna(side_px) else side_px)]
+
+
+def judge(options: Sequence[Option], start: int, votes: pd.DataFrame, side_px: float | None) -> None:
+    """Put into options of one size how likely people are to prefer each, and which others they clearly prefer.
+
+    start: the number of the first option.
+    """
+    here = at(votes, side_px)
+    if here.empty:
+        return
+    preferred = rank(here).set_index("method")
+    settled = compare_pairs(here).query("settled")
+    clearly = set(zip(settled["better"], settled["other"], strict=True))
+    for option in options:
+        if option.name not in preferred.index:
+            continue
+        line = preferred.loc[option.name]
+        option.values["votes"] = float(line["preferred"])
+        if line["pictures"] >= LEAST_PICTURES:
+            option.known.add("votes")
+        option.behind["votes"] = [
+            number for number, other in enumerate(options, start) if (other.name, option.name) in clearly
+        ]
+
+
+def ranked(votes: pd.DataFrame, side_px: float | None) -> pd.DataFrame:
+    """Return the methods of one size as people prefer them: `rank`'s columns."""
+    return rank(at(votes, side_px))
+
+
+def agreeing(votes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return how often each score prefers the result that people prefer, over all sizes: `agreement`'s columns."""
+    # A task has one row in each OUT, whichever run made it.
+    named = rows.assign(run_id=rows["home"])
+    keyed = votes.assign(left_run_id=votes["left_home"], right_run_id=votes["right_home"])
+    return agreement(keyed, named[["run_id", "task_id", *(name for name in SCORES if name in named)]])
+
+
+def words(votes: pd.DataFrame, side_px: float | None, side: str) -> Iterator[str]:
+    """Say whom people prefer at a size, and how many more votes would settle what is undecided."""
+    here = at(votes, side_px)
+    if here.empty:
+        return
+    pairs = compare_pairs(here)
+    best = rank(here)["method"].iloc[0]
+    mine = pairs[(pairs["better"] == best) | (pairs["other"] == best)]
+    n = f"{len(here)} votes on {len(here[['content_uri', 'style_uri']].drop_duplicates())} photos and artworks"
+    settled = mine[mine["settled"] & (mine["better"] == best)]["other"].tolist()
+    if settled:
+        yield f"At {side}, people prefer {best} to {', '.join(settled)} ({n})."
+    for line in pairs[~pairs["settled"]].itertuples():
+        more = (
+            "" if pd.isna(line.votes_needed) else f"; about {line.votes_needed} more votes on the two would settle it"
+        )
+        yield f"At {side}, no difference seen between {line.better} and {line.other} in people's votes ({n}){more}."

@@ -1,0 +1,1 @@
+"""What a report shows: sentences, tables, plots and pictures."""

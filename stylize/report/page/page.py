@@ -1,0 +1,222 @@
+"""A report's folder: index.html that needs nothing else, pictures/ at full size, summary.md, plots/, tables.parquet."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stylize.errors import harmless
+from stylize.io.files import write_atomic
+from stylize.report import analysis, units
+from stylize.report.evidence import pick, votes
+from stylize.report.evidence.cells import Size, by_size
+from stylize.report.evidence.claims import Claim
+from stylize.report.page import markdown as md
+from stylize.report.page import pictures, plots, tables, words
+from stylize.report.page.markdown import escaped
+from stylize.report.page.plots import Plot
+from stylize.report.page.tables import Table
+from stylize.results.read import read_rows
+from stylize.results.run_record import RunRecord, read_runs
+
+MOST_METHODS = 60
+"""Methods and settings of them that a report shows: of a thousand, one per row of a manifest, it took over a minute."""
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run behind a report: its name and (what, value) facts from run.json."""
+
+    name: str
+    facts: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """What is said and shown of one size."""
+
+    side: str
+    anchor: str
+    words: list[str]
+    tables: list[Table]
+    plots: list[Plot]
+
+
+@dataclass
+class Report:
+    """All that a report says, ready to be written in any form."""
+
+    title: str
+    facts: list[str]
+    words: list[str]
+    """On all sizes together, as are the tables and plots here."""
+    tables: list[Table]
+    plots: list[Plot]
+    blocks: list[Block]
+    main: str
+    """The anchor of the block that is shown first."""
+    choice: pick.Choice
+    grid: pictures.Grid
+    runs: list[Run]
+    claims: list[Claim] = field(default_factory=list)
+
+    @property
+    def all_words(self) -> list[str]:
+        """Return what is said of all sizes, and of each."""
+        return [*self.words, *(line for block in self.blocks for line in block.words)]
+
+    @property
+    def all_plots(self) -> list[Plot]:
+        """Return the plots over sizes, and of each."""
+        return [*self.plots, *(plot for block in self.blocks for plot in block.plots)]
+
+    @property
+    def all_tables(self) -> list[Table]:
+        """Return the tables over sizes, and of each."""
+        return [*(table for block in self.blocks for table in block.tables), *self.tables]
+
+
+def build(
+    rows: pd.DataFrame,
+    outs: Sequence[Path],
+    *,
+    title: str,
+    claims: list[Claim],
+    most_pictures: int,
+    trust_paths: bool = False,
+) -> Report:
+    """Build a report of rows that `frame.load` read from `outs`. trust_paths: as `pictures.grid` takes it."""
+    ok = int(rows["ok"].sum())
+    facts = [f"{len(rows)} rows, {ok} ok", *sorted(setup for setup in rows["setup"].unique() if setup != "unknown")]
+    if (untrained := rows["weights_sha256"] == "random").any():
+        names = ", ".join(sorted(rows.loc[untrained, "method"].unique()))
+        facts.append(f"untrained weights, timed only: {names}")
+    images, shown = rows["method"].value_counts(), rows
+    if len(images) > MOST_METHODS:
+        facts.append(f"of {len(images)} methods and settings the {MOST_METHODS} with the most images are shown")
+    shown = rows[rows["method"].isin(images.index[:MOST_METHODS])]
+    sizes, main, ballots = by_size(shown), analysis.main_resolution(shown), votes.of_rows(shown)
+    return Report(
+        title, facts, words.across(shown, sizes, rows), tables.across(shown, ballots), plots.across(shown),
+        [_block(size, ballots) for size in sizes], _anchor(main), pick.choice(sizes, ballots),
+        pictures.grid(shown, most_pictures, trust_paths), [_run(out) for out in outs], claims,
+    )  # fmt: skip
+
+
+def _block(size: Size, ballots: pd.DataFrame) -> Block:
+    said = [*words.at_size(size), *votes.words(ballots, size.side_px, size.side)]
+    return Block(size.side, _anchor(size.side_px), said, tables.at_size(size, ballots), plots.at_size(size))
+
+
+def _anchor(px: Any) -> str:
+    return "at-own-size" if px is None or pd.isna(px) else f"at-{px:.0f}"
+
+
+def _run(out: Path) -> Run:
+    """Return the facts of OUT's newest run that made any of its rows: a later one may have found nothing to do."""
+    runs, made = read_runs(out), set(read_rows(out, ["run_id"]).column("run_id").unique().to_pylist())
+    record = next((run for run in runs if run.run_id in made), next(iter(runs), RunRecord()))
+    machine = record.environment
+    cards = ", ".join(str(card.get("name")) for card in machine.get("gpus") or [])
+    versions = machine.get("versions", {})
+    facts = {
+        "command": record.command,
+        "begun": record.started_at,
+        "program": record.git_commit,
+        "processor": f"{machine.get('cpu_model')}, {machine.get('cpu_usable')} cores" if machine else None,
+        "accelerators": cards,
+        "system": machine.get("os"),
+        "python": machine.get("python"),
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version),
+    }
+    return Run(out.name, [(key, str(value)) for key, value in facts.items() if value])
+
+
+def is_report(folder: Path) -> bool:
+    """Return whether a folder's index.html is one of `write`'s; it may be somebody's own."""
+    try:
+        with (folder / "index.html").open("rb") as file:
+            return b"script-src 'sha256-" in file.read(1000)
+    except OSError:
+        return False
+
+
+def write(report: Report, folder: Path) -> list[Path]:
+    """Write everything; index.html comes last. Returns the paths. Raises OSError where the folder cannot be written."""
+    files: dict[str, bytes] = {f"plots/{plot.file}": plot.svg.encode() for plot in report.all_plots}
+    files["tables.parquet"] = _parquet(report)
+    files["summary.md"] = markdown(report).encode(errors="replace")
+    files["index.html"] = html(report).encode(errors="replace")
+    full = {f"pictures/{one.file}": one.full for one in report.grid.pictures if one.full is not None}
+    for name in (*full, *files):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, full[name]() if name in full else files[name])
+    wanted = {folder / name for name in (*full, *files)}
+    for old in {*(folder / "plots").glob("*.svg"), *(folder / "pictures").glob("*.jpg")} - wanted:
+        old.unlink()  # of an earlier report in the same folder
+    return sorted(wanted)
+
+
+def _parquet(report: Report) -> bytes:
+    data = io.BytesIO()
+    tables.as_parquet(report.all_tables).to_parquet(data, index=False)
+    return data.getvalue()
+
+
+def html(report: Report) -> str:
+    """Return the page. Every name is escaped, also for a terminal, and only the page's own script may run."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: harmless(value) if type(value) is str else value,
+    )  # fmt: skip
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    values: dict[str, Any] = vars(report) | {
+        "data_uri": _data_uri,
+        "criterion_words": pick.WORDS,
+        "seconds": units.seconds,
+        "several_setups": len({option.setup for option in report.choice.options}) > 1,
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
+    }
+    return environment.get_template("report.html.j2").render(values)
+
+
+def _data_uri(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def markdown(report: Report) -> str:
+    """Return the same without pictures, for a terminal or a repository's page."""
+    lines = [f"# {escaped(report.title)}", "", *(f"- {escaped(fact)}" for fact in report.facts), ""]
+    lines += ["## In short", "", *(f"- {escaped(line)}" for line in report.words), ""]
+    if report.claims:
+        rows = [(claim.text, claim.measured, claim.verdict) for claim in report.claims]
+        lines += ["## What is often claimed, and what was measured here", ""]
+        lines += [*md.table(("Claim", "Measured", "Verdict"), rows), ""]
+    lines += _shown(report.plots, [])
+    for block in report.blocks:
+        lines += [f"# At {escaped(block.side)}", "", *(f"- {escaped(line)}" for line in block.words), ""]
+        lines += _shown(block.plots, block.tables)
+    lines += ["# Over sizes", "", *_shown([], report.tables)]
+    lines += ["## How it was made", ""]
+    for run in report.runs:
+        lines += [f"- {escaped(run.name)}: " + "; ".join(f"{k} {escaped(v)}" for k, v in run.facts)]
+    return "\n".join([*lines, ""])
+
+
+def _shown(drawn: list[Plot], listed: list[Table]) -> list[str]:
+    pictured = [line for plot in drawn for line in (f"![{escaped(plot.caption)}](plots/{plot.file})", "")]
+    return [*pictured, *(tables.markdown(table) for table in listed)]

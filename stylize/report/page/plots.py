@@ -1,0 +1,280 @@
+"""The plots of a report, as SVG texts. Logarithmic axes wherever things grow by factors.
+
+Narrow, so that their letters can be read on a phone, and without a background, in the colour of the text around them:
+black in light mode, white in dark.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stylize.errors import harmless
+from stylize.report import analysis
+from stylize.report.evidence.cells import Machine, Size
+from stylize.report.page import labels
+from stylize.report.units import digits, seconds
+
+INK = "#010203"
+"""Stands for the colour of the text around a plot."""
+_THEME = "svg { color: #1b1b1f } @media (prefers-color-scheme: dark) { svg { color: #e8e8ec } }"
+_RC = {
+    "svg.hashsalt": "stylize",
+    "svg.fonttype": "path",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+} | dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color"), INK)
+_MARKERS = "osD^vP*Xd<>ph"
+_INCHES = (4.4, 4.2)
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot: its file's name, what its axes are and what it leaves out, and the SVG."""
+
+    file: str
+    caption: str
+    svg: str
+
+
+Draw = Callable[[Any], "tuple[bool, str]"]
+"""Draws on a figure; returns whether there was anything to draw, and what was left out, in words."""
+
+
+def across(rows: pd.DataFrame) -> list[Plot]:
+    """Return the plots over sizes that the rows can fill."""
+    machines = [(str(setup), part) for setup, part in rows.groupby("setup", sort=True) if part["clean"].any()]
+    return [
+        plot
+        for number, (setup, part) in enumerate(machines, start=1)
+        for name, caption, draw in _OVER_SIZES
+        for plot in _plot(partial(draw, rows=part), name, caption, *_machine(number, setup, len(machines)))
+    ]
+
+
+def at_size(size: Size) -> list[Plot]:
+    """Return the plots of one size that its rows can fill."""
+    ending = "-own" if size.side_px is None else f"-{size.side_px}"
+    found = []
+    for number, machine in enumerate(size.machines, start=1):
+        suffix, on = _machine(number, machine.setup, len(size.machines))
+        for name, caption, draw in _AT_SIZE:
+            at = f"{caption} At {size.side}."
+            found += _plot(partial(draw, size=size, machine=machine), f"{name}{ending}", at, suffix, on)
+    return found
+
+
+def _machine(number: int, setup: str, machines: int) -> tuple[str, str]:
+    """Return what tells this machine's files and captions from the others'."""
+    return (f"-{number}", f" On {setup}.") if machines > 1 else ("", "")
+
+
+def _plot(draw: Draw, name: str, caption: str, suffix: str, on: str) -> list[Plot]:
+    import matplotlib as mpl
+
+    with mpl.rc_context(_RC):
+        is_drawn, left_out = draw(figure := _figure())
+        without = f" Left out: {left_out}." if left_out else ""
+        return [Plot(f"{name}{suffix}.svg", f"{caption}{on}{without}", _svg(figure))] if is_drawn else []
+
+
+def _figure() -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=_INCHES)
+
+
+def _svg(figure: Any) -> str:
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    svg = text.getvalue().replace(INK, "currentColor")
+    head, style, rest = svg.partition('<style type="text/css">')
+    return f"{head}{style}{_THEME} {rest}"
+
+
+def _label(text: str) -> str:
+    """Return a name as matplotlib takes it: a dollar sign would begin a formula, an underscore in front hide it."""
+    text = harmless(" ".join(text.split())).replace("$", r"\$")
+    text = text if len(text) <= 34 else text[:32] + ".."
+    return f" {text}" if text.startswith("_") else text
+
+
+def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, pd.DataFrame]]:
+    """Yield clean rows of the fewest workers, by method and precision; the floor would stretch the axes."""
+    clean = analysis.fewest_workers(rows[rows["clean"] & (rows["method"] != analysis.FLOOR)])
+    groups = clean.groupby(["method", "precision"], dropna=False, sort=True)
+    for number, ((method, precision), part) in enumerate(groups):
+        yield number, f"{method} {precision}", part
+
+
+def _left_out(rows: pd.DataFrame, *others: tuple[list[str], str]) -> str:
+    """Say what of the rows is in no plot, and why: (names, reason) beside what no plot shows."""
+    floor = [analysis.FLOOR] if (rows["method"] == analysis.FLOOR).any() else []
+    made = set(rows.loc[rows["ok"], "method"])
+    failed = sorted(set(rows.loc[~rows["ok"], "method"]) - made)
+    more = sorted({f"{count:.0f}" for count in rows["workers"].dropna().unique() if count > rows["workers"].min()})
+    reasons = (
+        (floor, "does nothing"), (failed, "no image was made"),
+        ([f"runs of {', '.join(more)} workers"] * bool(more), "they stand in each other's way"), *others,
+    )  # fmt: skip
+    return "; ".join(f"{', '.join(map(harmless, names))} ({why})" for names, why in reasons if names)
+
+
+def _style(number: int) -> dict[str, Any]:
+    return {"color": f"C{number % 10}", "marker": _MARKERS[number % len(_MARKERS)], "markersize": 5}
+
+
+def _against_pixels(column: str, what: str, scale: float, word: str) -> Callable[..., tuple[bool, str]]:
+    """Return a drawing of medians at each resolution with p5 to p95, and the fitted power law."""
+
+    def draw(figure: Any, rows: pd.DataFrame) -> tuple[bool, str]:
+        axes = figure.subplots()
+        fits = analysis.growth(rows)
+        single, nothing, drawn = [], [], 0
+        for number, name, part in _series(rows):
+            good = part[part[column] > 0]
+            values = good.groupby(analysis.sizes(good))
+            middle = values[["megapixels", column]].median().sort_values("megapixels")
+            if middle.empty:
+                nothing.append(name)
+                continue
+            drawn += 1
+            single += [name] * (len(middle) < 2)
+            here = fits[(fits["method"] + " " + fits["precision"]) == name] if len(fits) else fits
+            exponent = here[f"{word}_exponent"].iloc[0] if len(here) else np.nan
+            told = "" if np.isnan(exponent) else f", exponent {exponent:.2f}"
+            low, high = (values[column].quantile(q).reindex(middle.index) / scale for q in (0.05, 0.95))
+            x, y = middle["megapixels"], middle[column] / scale
+            axes.plot(x, y, linestyle="none", label=_label(name) + told, **_style(number))
+            axes.vlines(x, low, high, color=f"C{number % 10}", alpha=0.5)
+            if not np.isnan(exponent):
+                line = here[f"{word}_at_1_mp"].iloc[0] / scale * x**exponent
+                axes.plot(x, line, color=f"C{number % 10}", linewidth=1, alpha=0.8)
+        if drawn == len(single):
+            return False, ""
+        axes.set(xscale="log", yscale="log", xlabel="megapixels", ylabel=what)
+        _plain_ticks(axes.xaxis)
+        _plain_ticks(axes.yaxis)
+        _legend(figure, axes)
+        return True, _left_out(rows, (nothing, "not measured"))
+
+    return draw
+
+
+def _legend(figure: Any, axes: Any) -> None:
+    """Put the legend below the axes, and make the figure higher by it."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 2 if max(map(len, labels)) <= 20 else 1
+    figure.set_figheight(_INCHES[1] + 0.19 * (len(labels) / columns))
+    figure.legend(handles, labels, fontsize=9, ncols=columns, loc="outside lower center")
+
+
+def _plain_ticks(axis: Any) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_data_interval()
+    subs = (1, 2, 5) if high / max(low, 1e-12) < 100 else (1,)
+    axis.set_major_locator(LogLocator(10, subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: digits(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
+    rows = machine.rows
+    medians = analysis.stages(analysis.fewest_workers(rows))
+    if medians.empty:
+        return False, ""
+    medians = medians.drop_duplicates(["method", "precision"]).sort_values("stylize_s", ascending=False)
+    names = [_label(f"{line.method} {line.precision}") for line in medians.itertuples()]
+    figure.set_figheight(1.6 + 0.3 * len(names))
+    axes = figure.subplots()
+    whole = medians[list(analysis.STAGES)].fillna(0).sum(axis=1).to_numpy(float)
+    left = np.zeros(len(medians))
+    for number, stage in enumerate(analysis.STAGES):
+        share = medians[stage].fillna(0).to_numpy(float) / np.maximum(whole, 1e-12) * 100
+        axes.barh(range(len(names)), share, left=left, label=stage.removesuffix("_s"), color=f"C{number}")
+        left += share
+    for position, time in enumerate(whole):
+        axes.text(101, position, seconds(time), va="center", fontsize=8)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlim=(0, 118), xlabel="% of the time; its sum beside the bar")
+    figure.legend(fontsize=9, ncols=4, loc="outside lower center")
+    axes.grid(axis="y", visible=False)
+    failed = sorted(set(rows["method"]) - set(medians["method"]))
+    return True, f"{', '.join(map(harmless, failed))} (no image was made)" if failed else ""
+
+
+def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
+    points = size.tradeoff(machine)
+    if len(points) < 2:
+        return False, ""
+    with_style = bool(points["gram_distance_mean"].notna().any())
+    axes = figure.subplots()
+    across = points["gram_distance_mean"] if with_style else points["stylize_p50_s"]
+    shown = axes.scatter(
+        across, points["ssim_mean"], c=np.log10(points["stylize_p50_s"].clip(1e-5)), cmap="plasma", s=60, zorder=3,
+        edgecolors=[INK if best else "#888888" for best in points["best"]],
+        linewidths=[1.8 if best else 0.5 for best in points["best"]],
+    )  # fmt: skip
+    axes.set(
+        ylabel="SSIM, more keeps more of the photo",
+        xlabel="Gram distance from the artwork, less is nearer" if with_style else "seconds per image",
+        xscale="log",
+        ylim=(max(-1, points["ssim_mean"].min() - 0.08), min(1, points["ssim_mean"].max() + 0.05)),
+        xlim=(across.min() / 1.25, across.max() * 1.6),
+    )
+    texts = [
+        _label(f"{line.method} {line.precision}") + f"\n{seconds(line.stylize_p50_s)}" for line in points.itertuples()
+    ]
+    _plain_ticks(axes.xaxis)
+    bar = figure.colorbar(shown, ax=axes, label="time per image", location="top", aspect=40)
+    bar.ax.xaxis.set_major_formatter(lambda value, _: seconds(10**value))
+    figure.draw_without_rendering()  # only now are the axes where they stay
+    labels.put(axes, list(zip(across, points["ssim_mean"], strict=True)), texts)
+    missing = [name for name in machine.values if name not in machine.unbeaten()]
+    return True, _left_out(machine.rows, (missing, "no scores, as of untrained weights"))
+
+
+def _workers(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
+    rows = machine.rows
+    rates = analysis.scaling(rows)
+    if rates.empty:
+        return False, ""
+    axes = figure.subplots()
+    most = rates["workers"].max()
+    for number, (key, part) in enumerate(rates.groupby(["method", "precision", "scaling"], dropna=False)):
+        axes.plot(part["workers"], part["efficiency"] * part["workers"], label=_label(" ".join(key)), **_style(number))
+    axes.plot([1, most], [1, most], color="grey", linestyle=":", label="ideal")
+    axes.set(xlabel="workers", ylabel="images/s, times that of the fewest workers")
+    axes.set_xticks(sorted(rates["workers"].unique()))
+    _legend(figure, axes)
+    missing = sorted(set(rows["method"]) - set(rates["method"]))
+    return True, f"{', '.join(map(harmless, missing))} (one number of workers)" if missing else ""
+
+
+_OVER_SIZES = (
+    ("time", "Seconds per image (up) against megapixels (across), both logarithmic: median, p5 to p95, and the fitted "
+     "power law where there are three sizes.", _against_pixels("stylize_s", "seconds per image", 1, "time")),
+    ("memory", "Memory for one more image in MB (up) against megapixels (across), both logarithmic: median, p5 to p95, "
+     "and the fitted power law where there are three sizes.", _against_pixels("memory_bytes", "MB", 1e6, "memory")),
+)  # fmt: skip
+_AT_SIZE = (
+    ("tradeoff", "Mean SSIM against the photo (up) over mean Gram distance (across; without one, seconds), with the "
+     "median time as colour. A ring: no other is clearly better.", _tradeoff),
+    ("stages", "Share of an image's time in % (across) that each stage takes, by method (up); medians.", _stages),
+    ("workers", "Images per second as multiples of the fewest workers' (up) over workers (across).", _workers),
+)  # fmt: skip

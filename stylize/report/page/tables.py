@@ -1,0 +1,278 @@
+"""The tables of a report as text cells, each with the value it sorts by; Markdown of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from stylize.report import analysis, units
+from stylize.report.evidence import votes
+from stylize.report.evidence.cells import Size
+from stylize.report.page import markdown as md
+
+Format = Callable[[Any], str]
+Columns = dict[str, tuple[str, Format]]
+"""Column of a data frame -> its heading and how its values are written."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its text, and the number or word it sorts by."""
+
+    text: str
+    sort: float | str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table. `name` is its anchor and its `table` in tables.parquet."""
+
+    name: str
+    title: str
+    note: str
+    header: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: list[tuple[Cell, ...]]
+    frame: pd.DataFrame
+
+
+_WHAT: Columns = {
+    "setup": ("machine", units.text),
+    "method": ("method", units.text),
+    "precision": ("precision", units.text),
+    "resolution_px": ("long side", units.side),
+    "workers": ("workers", units.count),
+    "scaling": ("scaling", units.text),
+}
+_COST: Columns = {
+    "n": ("n", units.count),
+    "not_ok": ("not ok", units.count),
+    "reasons": ("why", units.text),
+    "stylize_p50_s": ("stylize p50", units.seconds),
+    "stylize_p95_s": ("stylize p95", units.seconds),
+    "total_p50_s": ("whole p50", units.seconds),
+    "stable": ("times", units.text),
+    "whole_bytes": ("the whole worker", units.size),
+    "scoring_bytes": ("scoring adds", units.size),
+    "memory_p50_bytes": ("one more image", units.size),
+    "memory_p95_bytes": ("its p95", units.size),
+    "model_bytes": ("the model", units.size),
+}
+_QUALITY: Columns = {
+    "ssim_mean": ("SSIM", units.score),
+    "gram_distance_mean": ("Gram distance", units.digits),
+    "content_distance_mean": ("content distance", units.digits),
+    "lpips_mean": ("LPIPS", units.score),
+    "cfsd_mean": ("CFSD", units.digits),
+    "ssim_uniform_mean": ("SSIM, uniform window", units.score),
+    "flicker_mean": ("flicker, levels", units.digits),
+}
+
+
+def across(rows: pd.DataFrame, ballots: pd.DataFrame) -> list[Table]:
+    """Return the tables over all sizes that rows and votes can fill, in the order a report shows them."""
+    listed = [
+        _growth(analysis.growth(rows)),
+        _precisions(analysis.precisions(rows)),
+        _workers(analysis.scaling(rows)),
+        _agreement(votes.agreeing(ballots, rows)),
+        _failures(analysis.failures(rows)),
+    ]
+    return [table for table in listed if table.rows]
+
+
+def at_size(size: Size, ballots: pd.DataFrame) -> list[Table]:
+    """Return the tables of one size that its rows and votes can fill."""
+    at = f" at {size.side}"
+    listed = [
+        _measures(size, at),
+        _votes(votes.ranked(ballots, size.side_px), at),
+        _stages(analysis.stages(size.rows), at),
+        *_breakdowns(size.rows, at),
+    ]
+    return [table for table in listed if table.rows]
+
+
+def _measures(size: Size, at: str) -> Table:
+    note = (
+        "p50 and p95 leave warm-up images out; n is how many images count. times: whether they can be relied on. whole "
+        "p50: from reading to writing, waits included. the whole worker: all that its process held at its highest, "
+        "libraries and weights included, without scoring, which adds what the next column says; on a card, what the "
+        "allocator held. one more image: the peak above what the worker held before. the model: what loading it took. "
+        "In throughput mode an image's neighbours are in its time and memory, too. best: no other is clearly better in "
+        "time, SSIM or Gram distance and as good in the rest."
+    )
+    columns_of_marks = ["setup", "method", "precision", "best"]
+    found = [size.tradeoff(machine)[columns_of_marks] for machine in size.machines]
+    marks = pd.concat([pd.DataFrame(columns=columns_of_marks, dtype=object), *found])
+    frame = analysis.measures(size.rows).merge(marks, how="left", on=["setup", "method", "precision"])
+    columns: Columns = {"best": ("best", lambda yes: "best" if yes is True else "")}
+    return _table("measures", f"All measurements{at}", note, frame, _WHAT | columns | _COST | _QUALITY)
+
+
+def _votes(frame: pd.DataFrame, at: str) -> Table:
+    note = (
+        "preferred: how likely people are to prefer a result of this method to one of another of these "
+        "(Bradley-Terry), with its 95 % interval by bootstrap over pairs of photo and artwork; none of fewer than "
+        "eight."
+    )
+    columns: Columns = {"method": ("method", units.text), "votes": ("votes", units.count)} | {
+        "pictures": ("photos and artworks", units.count), "preferred": ("preferred", units.percent),
+        "low": ("from", units.percent), "high": ("to", units.percent),
+    }  # fmt: skip
+    return _table("votes", f"What people prefer{at}", note, frame, columns)
+
+
+def _agreement(frame: pd.DataFrame) -> Table:
+    note = (
+        "agreeing: share of the votes with a preference in which the score prefers the same result; 50 % is chance. "
+        "Over all sizes, with its 95 % interval by bootstrap over pairs of photo and artwork; none of fewer than eight."
+    )
+    columns: Columns = {"score": ("score", units.text), "votes": ("votes", units.count)} | {
+        "pictures": ("photos and artworks", units.count), "agreeing": ("agreeing", units.percent),
+        "low": ("from", units.percent), "high": ("to", units.percent),
+    }  # fmt: skip
+    counted = frame if frame["votes"].any() else frame[:0]
+    return _table("agreement", "Which scores agree with people", note, counted, columns)
+
+
+def _precisions(frame: pd.DataFrame) -> Table:
+    note = (
+        "The same tasks in both; n: photos and artworks. speed: how many times as fast, with its 95 % interval by "
+        "bootstrap over them and repeats. "
+        "memory: of one more image, over fp32's. Deltas are means over tasks."
+    )
+    columns: Columns = {
+        "n": ("n", units.count),
+        "speed": ("speed", units.times),
+        "speed_low": ("from", units.times),
+        "speed_high": ("to", units.times),
+        "memory": ("memory", units.times),
+        "ssim_delta": ("SSIM", units.signed),
+        "gram_distance_delta": ("Gram distance", units.digits),
+        "content_distance_delta": ("content distance", units.digits),
+    }
+    return _table("precision", "Precisions beside fp32", note, frame, _WHAT | columns)
+
+
+def _workers(frame: pd.DataFrame) -> Table:
+    note = (
+        "strong: the same images for any number of workers; weak: as many more as there are workers. efficiency: the "
+        "rate over that of the fewest workers, each counted. low and high are of repeats."
+    )
+    columns: Columns = {
+        "n": ("n", units.count),
+        "images_per_s": ("images/s", units.digits),
+        "low": ("low", units.digits),
+        "high": ("high", units.digits),
+        "efficiency": ("efficiency", units.percent),
+    }
+    return _table("workers", "Scaling over workers", note, frame, _WHAT | columns)
+
+
+def _stages(frame: pd.DataFrame, at: str) -> Table:
+    note = "Medians. style is the encoding of a new artwork; a dash where it was kept."
+    stages: Columns = {name: (name.removesuffix("_s"), units.seconds) for name in analysis.STAGES}
+    return _table("stages", f"Where the time goes{at}", note, frame, _WHAT | stages | {"n": ("n", units.count)})
+
+
+def _failures(frame: pd.DataFrame) -> Table:
+    note = "A limit is a result: which method stops where, and why."
+    columns: Columns = {name: _WHAT[name] for name in ("method", "precision", "resolution_px")} | {
+        "status": ("status", units.text),
+        "n": ("n", units.count),
+        "error": ("for instance", units.text),
+    }
+    return _table("failures", "What is not ok", note, frame, columns)
+
+
+def _breakdowns(rows: pd.DataFrame, at: str) -> Iterator[Table]:
+    for column, word in {"content_type": "content type", "style_type": "style type", "style": "artwork"}.items():
+        yield _breakdown(rows, column, f"By {word}{at}", word)
+    for column, word in analysis.STATISTICS.items():
+        title = {"edges": "edge density", "colour": "colourfulness", "entropy": "entropy"}[word]
+        split = rows.assign(**{word: analysis.thirds(rows, column)})
+        yield _breakdown(split, word, f"By the photo's {title}{at}", f"{title} (third)")
+
+
+def _breakdown(rows: pd.DataFrame, column: str, title: str, word: str) -> Table:
+    columns = {name: _WHAT[name] for name in ("setup", "method", "precision")} | {column: (word, units.text)}
+    cost = {name: _COST[name] for name in ("n", "not_ok", "reasons", "stylize_p50_s", "stylize_p95_s")}
+    frame = analysis.breakdown(rows, column)
+    return _table(f"by_{column}", title, "", frame, columns | cost | _QUALITY)
+
+
+def _growth(frame: pd.DataFrame) -> Table:
+    columns = {name: _WHAT[name] for name in ("setup", "method", "precision")} | {
+        "n": ("n", units.count),
+        "sizes": ("sizes", units.count),
+        "least_megapixels": ("from MP", units.digits),
+        "most_megapixels": ("to MP", units.digits),
+    }
+    for name, unit in (("time", units.seconds), ("memory", units.size)):
+        columns |= {
+            f"{name}_exponent": (f"{name} exponent", units.score),
+            f"{name}_low": ("low", units.score),
+            f"{name}_high": ("high", units.score),
+            f"{name}_at_1_mp": (f"{name} at 1 MP", unit),
+        }
+    note = (
+        "Fits of time and memory = a x megapixels ^ exponent, least squares on the logarithms of each size's medians; "
+        "low and high are the exponent's 95 % interval (Student's t). 1 is in proportion to pixels. Fewer than three "
+        "sizes have no fit."
+    )
+    return _table("growth", "Growth with megapixels", note, frame, columns)
+
+
+def _table(name: str, title: str, note: str, frame: pd.DataFrame, columns: Columns) -> Table:
+    """Make a table; columns that are empty, or say the same of every row and no more, are left out."""
+    kept = {
+        key: shape for key, shape in columns.items()
+        if key in frame and _tells(key, frame[key])
+    }  # fmt: skip
+    rows = [
+        tuple(
+            Cell(form(value), _sort(value, form(value))) for value, (_, form) in zip(line, kept.values(), strict=True)
+        )
+        for line in frame[list(kept)].itertuples(index=False, name=None)
+    ]
+    numeric = tuple(pd.api.types.is_numeric_dtype(frame[key]) and frame[key].dtype != bool for key in kept)
+    return Table(name, title, note, tuple(head for head, _ in kept.values()), numeric, rows, frame)
+
+
+def _tells(key: str, values: pd.Series) -> bool:
+    if key in ("setup", "workers", "scaling", "resolution_px"):
+        return bool(values.nunique(dropna=False) > 1)
+    if key == "not_ok":
+        return bool((values > 0).any())
+    return bool(values.notna().any() and (values != "").any())
+
+
+def _sort(value: Any, text: str) -> float | str:
+    if isinstance(value, str):
+        return text
+    number = float(value) if not pd.isna(value) else math.nan
+    return number if math.isfinite(number) else ""
+
+
+def markdown(table: Table, most: int = 200) -> str:
+    """Return a table, its title and note as Markdown; names from files cannot break it."""
+    lines = [f"## {table.title}", ""]
+    if table.note:
+        lines += [table.note, ""]
+    rows = [[cell.text for cell in row] for row in table.rows[:most]]
+    if len(table.rows) > most:
+        rows.append([f"... and {len(table.rows) - most} more", *[""] * (len(table.header) - 1)])
+    return "\n".join([*lines, *md.table(table.header, rows), ""])
+
+
+def as_parquet(tables: Iterable[Table]) -> pd.DataFrame:
+    """Return all tables in one: their columns side by side, `table` saying which."""
+    frames = [table.frame.assign(table=table.name).astype(object) for table in tables]
+    whole = pd.concat(frames, ignore_index=True).infer_objects()
+    whole.insert(0, "table", whole.pop("table"))
+    return whole

@@ -1,0 +1,211 @@
+"""A report's summary in plain words. Each sentence says the size it speaks of, and no more than its interval allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+import pandas as pd
+
+from stylize.report import analysis, idle
+from stylize.report.evidence import verdicts
+from stylize.report.evidence.cells import Machine, Ranking, Size
+from stylize.report.evidence.statistics import NARROW
+from stylize.report.evidence.verdicts import Change, Quantity
+from stylize.report.units import digits, score, size, times
+
+MEMORIES = (1e9, 4e9)
+REACH = 4
+"""A fit is asked no further than this many times the largest picture measured."""
+FIT_ROOM = 0.1
+"""An exponent whose interval lies within this of 1 is called linear."""
+_BEST = {
+    verdicts.TIME: ("is the fastest", ""),
+    verdicts.STYLE: ("comes nearest to the artworks' style", "Gram distance"),
+    verdicts.SSIM: ("keeps most of the photo", "SSIM"),
+}
+"""What is said of the best, and what its number is."""
+
+
+def across(rows: pd.DataFrame, sizes: Sequence[Size], all_rows: pd.DataFrame | None = None) -> list[str]:
+    """Return sentences on all sizes together. all_rows: where `rows` are not all there are."""
+    said: list[str] = []
+    setups = sorted(rows.loc[rows["clean"], "setup"].unique())
+    for setup in setups:
+        machines = {size.side: one for size in sizes for one in size.machines if one.setup == setup}
+        here = rows[rows["setup"] == setup]
+        lines = [*_disagreements(machines), *_reach(here), *_growth(here), *filter(None, [idle.told(here)])]
+        said += [f"{setup}: {line}" if len(setups) > 1 else line for line in lines]
+    return [*said, *_failed(rows if all_rows is None else all_rows)]
+
+
+def at_size(size: Size) -> list[str]:
+    """Return sentences on one size, the most wanted first; only what its rows can say."""
+    said: list[str] = []
+    for machine in size.machines:
+        at = f"At {size.side}"
+        lines = [
+            *(_ranked(at, machine, quantity) for quantity in _BEST),
+            *_memory(at, machine.rows),
+            *_unstable(at, machine.rows),
+            *_workers(at, machine.rows),
+        ]
+        said += [f"{machine.setup}: {line}" if len(size.machines) > 1 else line for line in lines if line]
+    return said
+
+
+def _ranked(at: str, machine: Machine, quantity: Quantity) -> str:
+    """Say which is the best, by how much, and from what no difference was seen."""
+    of, found, (does, unit) = machine.shown(quantity), machine.ranking(quantity), _BEST[quantity]
+    if found is None:
+        few = {name: machine.samples[name].subjects(quantity) for name in of}
+        return f"{at}, too few images to say which {does}: {_few(few, of, quantity)}." if few else ""
+    number = f"{unit} {quantity.form(of[found.best])}".strip()
+    rest = f" Too few images to compare: {_few(found.unknown, of, quantity)}." if found.unknown else ""
+    if found.alike:
+        others = ", ".join(f"{name} {quantity.form(of[name])} (n = {change.n})" for name, change in found.alike.items())
+        behind = f" Clearly behind: {', '.join(found.behind)}." if found.behind else ""
+        seen = f"no difference seen in {quantity.word} between {found.best}, {number} (n = {found.n}), and {others}"
+        return f"{at}, {seen}.{behind}{rest}"
+    if found.behind:
+        name, change = next(iter(found.behind.items()))
+        beside = _beside(change, quantity)
+        return f"{at}, {found.best} {does}: {number} (n = {found.n}); next is {name}, {beside}.{rest}"
+    if quantity is verdicts.TIME:
+        return f"{at}, {found.best} takes {number} per image (n = {found.n}).{rest}"
+    return f"{at}, {unit} of {found.best}: {quantity.form(of[found.best])} (n = {found.n}).{rest}"
+
+
+def _few(few: Mapping[str, int], of: Mapping[str, float], quantity: Quantity) -> str:
+    return ", ".join(f"{name} {quantity.form(of[name])} (n = {n})" for name, n in few.items())
+
+
+def _beside(change: Change, quantity: Quantity) -> str:
+    assert change.interval is not None  # what is behind has one
+    value, low, high = change.interval.value, change.interval.low, change.interval.high
+    if quantity.is_ratio:
+        return f"{times(value)} {quantity.much} ({times(low)} to {times(high)}, n = {change.n})"
+    return f"{score(-value)} {quantity.much} ({score(-high)} to {score(-low)}, n = {change.n})"
+
+
+def _memory(at: str, rows: pd.DataFrame) -> Iterator[str]:
+    """What a worker takes as a whole, against common amounts of memory."""
+    measured = analysis.measures(analysis.fewest_workers(rows))
+    measured = measured[(measured["method"] != analysis.FLOOR) & measured["whole_bytes"].notna()]
+    whole = {f"{line['method']} {line['precision']}": line["whole_bytes"] for _, line in measured.iterrows()}
+    if not whole:
+        return
+    ordered = sorted(whole, key=lambda name: whole[name])
+    adds = measured["scoring_bytes"].max()
+    scoring = "its networks of scoring included" if pd.isna(adds) else f"scoring adds up to {size(adds)}"
+    for room in MEMORIES:
+        fits = ", ".join(f"{name} {size(whole[name])}" for name in ordered if whole[name] <= room)
+        over = ", ".join(f"{name} {size(whole[name])}" for name in ordered if whole[name] > room)
+        told = f"fits: {fits}; does not fit: {over}" if fits and over else f"fits: {fits}" if fits else "nothing fits"
+        yield f"{at}, in {size(room)} for the whole worker ({scoring}) {told}."
+        if not over:
+            break
+
+
+def _unstable(at: str, rows: pd.DataFrame) -> Iterator[str]:
+    measured = analysis.measures(analysis.fewest_workers(rows))
+    bad = measured[measured["stable"].str.startswith("unstable") & (measured["method"] != analysis.FLOOR)]
+    if len(bad):
+        told = ", ".join(
+            f"{line['method']} {line['precision']} ({line['stable'].removeprefix('unstable: ')})"
+            for _, line in bad.iterrows()
+        )
+        yield f"{at}, times are unstable of {told}."
+
+
+def _workers(at: str, rows: pd.DataFrame) -> Iterator[str]:
+    scaled = analysis.scaling(rows)
+    if scaled.empty:
+        return
+    for kind, part in scaled.groupby("scaling"):
+        most = part[(part["workers"] == part["workers"].max()) & (part["method"] != analysis.FLOOR)]
+        told = ", ".join(
+            f"{line['method']} {line['precision']} {line['efficiency']:.0%} ({digits(line['images_per_s'])} images/s, "
+            f"repeats {digits(line['low'])} to {digits(line['high'])})"
+            for _, line in most.iterrows()
+        )
+        if told:
+            yield f"{at}, efficiency ({kind} scaling) with {part['workers'].max():.0f} workers: {told}."
+
+
+def _disagreements(machines: Mapping[str, Machine]) -> Iterator[str]:
+    """Where one size's best is clearly behind at another size, and the other way round."""
+    for quantity, (does, _) in _BEST.items():
+        found = {side: machine.ranking(quantity) for side, machine in machines.items()}
+        known = {side: ranking for side, ranking in found.items() if ranking is not None}
+        if any(_apart(one, other) for one, other in combinations(known.values(), 2)):
+            told = "; ".join(f"{' or '.join(sorted(ranking.leaders))} at {side}" for side, ranking in known.items())
+            yield f"Sizes disagree on which {does}: {told}."
+
+
+def _apart(one: Ranking, other: Ranking) -> bool:
+    """Return whether no best of one size may be the best at the other, though it was measured there."""
+    there, here = one.leaders & set(other.behind), other.leaders & set(one.behind)
+    return bool(there and here and not one.leaders & other.leaders)
+
+
+def _reach(rows: pd.DataFrame) -> Iterator[str]:
+    """The largest picture each method makes within common amounts of memory, from fits that are good enough."""
+    fits = analysis.growth(rows)
+    if fits.empty:
+        return
+    fits = fits[(fits["memory_exponent"] > 0) & (fits["method"] != analysis.FLOOR) & fits["base_bytes"].notna()]
+    fits = fits[fits["memory_high"] - fits["memory_low"] <= NARROW]
+    for room in MEMORIES:
+        words = []
+        for _, line in fits[fits["base_bytes"] < room].iterrows():
+            most = ((room - line["base_bytes"]) / line["memory_at_1_mp"]) ** (1 / line["memory_exponent"])
+            reach = REACH * line["most_megapixels"]
+            if line["least_megapixels"] <= most:
+                far = f"over {digits(reach)}" if most > reach else digits(most)
+                beyond = " (beyond what was measured)" if most > line["most_megapixels"] else ""
+                words.append((min(most, reach), f"{line['method']} {line['precision']} {far}{beyond}"))
+        if words and any(most < REACH * fits["most_megapixels"].max() for most, _ in words):
+            told = "; ".join(text for _, text in sorted(words, key=lambda one: -one[0]))
+            yield f"In {size(room)} for the whole worker, megapixels that fit by the fits over sizes: {told}."
+
+
+def _growth(rows: pd.DataFrame) -> Iterator[str]:
+    fits = analysis.growth(rows)
+    for name, what in (("time", "Time"), ("memory", "Memory for one more image")):
+        kinds: dict[str, list[str]] = {}
+        for _, line in fits.iterrows():
+            low, high, exponent = (line[f"{name}_{part}"] for part in ("low", "high", "exponent"))
+            if line["method"] == analysis.FLOOR:
+                continue
+            called = f"{line['method']} {line['precision']}"
+            if pd.isna(exponent):
+                kinds.setdefault("in a way that fewer than three sizes do not show", []).append(called)
+                continue
+            kinds.setdefault(growth_kind(low, high), []).append(f"{called} ({exponent:.2f}, {low:.2f} to {high:.2f})")
+        if kinds:
+            told = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())
+            sizes = (
+                f"From {digits(fits['least_megapixels'].min())} to {digits(fits['most_megapixels'].max())} megapixels"
+            )
+            yield f"{sizes}, {what[0].lower()}{what[1:]} grows {told}. In brackets the exponent with its 95 % interval."
+
+
+def growth_kind(low: float, high: float) -> str:
+    """Return what an exponent's interval allows to be said of growth."""
+    if low >= 1 - FIT_ROOM and high <= 1 + FIT_ROOM:
+        return "in proportion to pixels"
+    if high < 1:
+        return "more slowly than pixels"
+    if low > 1:
+        return "faster than pixels"
+    return "in a way that these rows do not settle"
+
+
+def _failed(rows: pd.DataFrame) -> Iterator[str]:
+    bad = rows[~rows["ok"]]
+    if bad.empty:
+        yield f"All {len(rows)} rows are ok."
+        return
+    counts = ", ".join(f"{n} {status}" for status, n in bad["status"].value_counts().items())
+    yield f"{len(bad)} of {len(rows)} rows are not ok: {counts}."

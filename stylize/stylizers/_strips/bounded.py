@@ -1,0 +1,82 @@
+"""Methods of one network pass within a bound of memory: an image at once where that fits, else in strips."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stylize import images
+from stylize.stylizers import base
+from stylize.stylizers._pictures import to_pixels, to_tensor
+from stylize.stylizers._strips import compute
+from stylize.stylizers._strips.plan import BASE_BYTES, Plan, no_room, strip_plan, whole_plan
+from stylize.stylizers._strips.trace import Graph, NotTraceableError, trace
+
+_TRIED_PX = 1024
+"""The side of the image that says what a pixel takes."""
+
+
+class Bounded(base.Stylizer):
+    """A method whose `picture` can be traced."""
+
+    def picture(self, contents: Tensor, code: Any) -> Tensor:
+        """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W), about [0, 1]."""
+        raise NotImplementedError
+
+    def plan(self, width: int, height: int, code: Any, max_bytes: int | None = None, *, whole: bool = True) -> Plan:
+        """Return how an image is to be taken so that it needs no more than `max_bytes`: at once, or in strips.
+
+        `max_bytes` is beside the photo and the result as 8-bit pixels. `whole`: it may be taken at once; else there was
+        no room for that, and strips take no more than half of it where they can. Raises NoRoomError for an image that
+        needs more in any way.
+        """
+        if self.runtime != "torch":
+            return super().plan(width, height, code, max_bytes, whole=whole)
+        pixels = width * height
+        if whole and (max_bytes is None or self._whole_bytes(pixels, code) <= max_bytes):
+            return Plan(self._whole_bytes(pixels, code))
+        half = self._whole_bytes(pixels, code) // 2
+        try:
+            limit = max_bytes if whole else min(half, half if max_bytes is None else max_bytes)
+            plan = strip_plan(self._traced(width, height, code), limit)
+        except NotTraceableError:
+            way, needed = "at once, as it must with these settings", self._whole_bytes(pixels, code)
+            raise no_room(self.name, (width, height), way, needed, max_bytes) from None
+        if max_bytes is not None and plan.bytes > max_bytes:
+            raise no_room(self.name, (width, height), f"in {plan.strips} strips", plan.bytes, max_bytes)
+        return plan
+
+    def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> Tensor | None:
+        """Turn (H, W, 3) uint8 into the like, (H, W, 3) uint8 on the CPU, as planned; None where it has NaN in it."""
+        if plan.graph is None:
+            return super().restyle(photo, code, plan)
+        result = torch.empty(photo.shape, dtype=torch.uint8)
+        finite = True
+
+        def rows(a: int, b: int) -> Tensor:
+            return to_tensor(photo[a:b], self.device)[None]
+
+        def take(first: int, image: Tensor) -> None:
+            nonlocal finite
+            finite = finite and bool(torch.isfinite(image.sum()))
+            result[first : first + image.shape[2]] = torch.from_numpy(to_pixels(image[0]))
+
+        with torch.inference_mode():
+            compute.run(plan.graph, plan.ways, plan.strip_px, rows, take)
+        return result if finite else None
+
+    def _traced(self, width: int, height: int, code: Any) -> Graph:
+        # Asking for eager mode imports torch's compiler, which takes seconds.
+        eager = torch.compiler.set_stance("force_eager") if getattr(self.settings, "compile", False) else None
+        with eager or contextlib.nullcontext():
+            return trace(lambda content: self.picture(content, code), (1, 3, height, width))
+
+    def _whole_bytes(self, pixels: int, code: Any) -> int:
+        if self.__dict__.get("_measured_for") is not self.settings:
+            tried = self._traced(_TRIED_PX, _TRIED_PX, code)
+            self._per_pixel = (whole_plan(tried).bytes - BASE_BYTES) / _TRIED_PX**2
+            self._measured_for = self.settings
+        return round(self._per_pixel * pixels) + BASE_BYTES

@@ -1,0 +1,192 @@
+"""An image through a network in strips: the same result, with a part of the memory.
+
+`run` goes down the image once a pass (`_passes`), a strip at a time. Each operation computes its new rows alone; those
+above that the next strip needs, too, are held until then. So nothing is computed twice at a strip's border, and there
+is no border to see.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stylize.stylizers._strips.passes import Pass, Step, results, spans
+from stylize.stylizers._strips.rows import Rule, rule_of
+from stylize.stylizers._strips.trace import Graph, Node, mapped
+
+Rows = Callable[[int, int], Tensor]
+"""Gives rows [a, b) of the image as (1, C, b - a, W) in fp32."""
+Sink = Callable[[int, Tensor], None]
+"""Takes rows of the result, and the number of the first of them."""
+
+
+class Moments:
+    """Mean and variance of each channel, gathered strip by strip (Chan, Golub and LeVeque 1983), summed in fp64."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._mean: Any = 0.0
+        self._squares: Any = 0.0
+
+    def add(self, x: Tensor) -> None:
+        """Take in rows (1, C, h, W)."""
+        x = x.float()
+        count = x.shape[-2] * x.shape[-1]
+        mean = x.mean((-2, -1), keepdim=True)
+        squares = (x - mean).square_().sum((-2, -1), keepdim=True).double()
+        mean, total = mean.double(), self._count + count
+        apart = mean - self._mean
+        self._mean = self._mean + apart * (count / total)
+        self._squares = self._squares + squares + apart.square() * (self._count * count / total)
+        self._count = total
+
+    def result(self, phases: int) -> tuple[Tensor, Tensor]:
+        """Return mean and variance, (1, C, 1, 1) in fp32; `phases` neighbouring channels share theirs."""
+        mean, var = self._mean, self._squares / self._count
+        if mean.dim() == 3:
+            mean, var = mean[None], var[None]
+        if phases > 1:
+            grouped, groups = mean.view(1, -1, phases, 1, 1), mean.shape[1] // phases
+            common = grouped.mean(2, keepdim=True)
+            var = (var.view(1, groups, phases, 1, 1) + (grouped - common).square()).mean(2)
+            mean, var = common[:, :, 0].repeat_interleave(phases, 1), var.repeat_interleave(phases, 1)
+        return mean.float(), var.float()
+
+
+def run(graph: Graph, passes: list[Pass], strip_px: int, rows: Rows, sink: Sink) -> Any:
+    """Run the network in strips of `strip_px` rows of the image; the result's rows go to `sink`.
+
+    Returns what the traced function returns, with None for results that are images.
+    """
+    return _Run(graph, strip_px, rows, sink).all(passes)
+
+
+class _Run:
+    def __init__(self, graph: Graph, strip_px: int, rows: Rows, sink: Sink) -> None:
+        self._graph, self._strip_px, self._rows, self._sink = graph, strip_px, rows, sink
+        self._image = graph.nodes[0]
+        self._small: dict[Node, Any] = {}
+        self._kept: dict[Node, Tensor] = {}
+        self._ends = {node for node in results(graph) if node.kind == "rows"}
+        self._statistics: dict[Node, list[Node]] = {}
+        for node in graph.nodes:
+            if node.kind == "moments":
+                self._statistics.setdefault(node.inputs[0], []).append(node)
+
+    def all(self, passes: list[Pass]) -> Any:
+        for number, one in enumerate(passes):
+            self._pass(one, {source for later in passes[number + 1 :] for source in later.sources})
+        return mapped(self._graph.result, lambda value: self._value(value, {}, None))
+
+    def _pass(self, one: Pass, later: set[Node]) -> None:
+        gathered = {node: Moments() for node in one.targets if self._open(node)}
+        for steps in self._strips(one):
+            self._strip(one, steps, gathered)
+        self._held.clear()
+        for node, moments in gathered.items():
+            for statistic in self._statistics[node]:
+                self._small[statistic] = moments.result(statistic.args[1])
+        self._kept = {node: tensor for node, tensor in self._kept.items() if node in later}
+
+    def _open(self, node: Node) -> bool:
+        return node in self._statistics and any(one not in self._small for one in self._statistics[node])
+
+    def _strips(self, one: Pass) -> list[list[Step]]:
+        self._held: dict[Node, tuple[int, Tensor]] = {}
+        return spans(one, self._image, self._strip_px)
+
+    def _strip(self, one: Pass, steps: list[Step], gathered: dict[Node, Moments]) -> None:
+        waiting = Counter(needed for step in steps if _new(step) for needed in set(_tall(step.node, one)))
+        for step in steps:
+            node = step.node
+            if _new(step):
+                self._add_rows(step, self._source(one, step) if node in one.sources else self._computed(step))
+                if node not in one.sources:
+                    for needed in set(_tall(node, one)):
+                        waiting[needed] -= 1
+                        self._let_go(needed, waiting, steps)
+            if step.mine is not None and step.mine[1] > step.mine[0]:
+                self._deliver(one, node, step.mine, gathered)
+            self._let_go(node, waiting, steps)
+
+    def _source(self, one: Pass, step: Step) -> Tensor:
+        a, b = step.rows
+        if step.node.kind == "input":
+            return self._rows(a, b)
+        rows = self._kept[step.node][..., a:b, :]
+        return rows.clone() if step.node in one.over.values() else rows
+
+    def _computed(self, step: Step) -> Tensor:
+        node = step.node
+        a, b = step.rows
+        rule: Rule = rule_of(node)
+        span = rule.needs(node, a, b)
+        args, kwargs = mapped((node.args, node.kwargs), lambda value: self._value(value, self._held, span))
+        return rule.run(node, args, kwargs, span, a, b)
+
+    def _value(self, value: Any, held: dict[Node, tuple[int, Tensor]], span: tuple[int, int] | None) -> Any:
+        """Return what stands for a node: rows of an image, or a small value, computed when it is first asked for."""
+        if not isinstance(value, Node):
+            return value
+        if value.kind in ("input", "rows"):
+            if span is None:
+                return None
+            start, tensor = held[value]
+            whole = (start, start + tensor.shape[-2]) == span
+            return tensor if whole else tensor[..., span[0] - start : span[1] - start, :]
+        if value not in self._small:
+            args, kwargs = mapped((value.args, value.kwargs), lambda one: self._value(one, {}, None))
+            self._small[value] = value.func(*args, **kwargs)
+        return self._small[value]
+
+    def _add_rows(self, step: Step, new: Tensor) -> None:
+        """Hold a node's new rows behind those that are still needed."""
+        if step.low < step.rows[0]:
+            start, before = self._held.pop(step.node)
+            new = torch.cat([before[..., step.low - start : step.rows[0] - start, :], new], dim=-2)
+        self._held[step.node] = (min(step.low, step.rows[0]), new)
+
+    def _let_go(self, node: Node, waiting: Counter[Node], steps: list[Step]) -> None:
+        if waiting[node] > 0 or node not in self._held:
+            return
+        step = next(step for step in steps if step.node is node)
+        start, tensor = self._held[node]
+        if step.keep >= start + tensor.shape[-2]:
+            del self._held[node]
+        elif step.keep > start:
+            self._held[node] = (step.keep, tensor[..., step.keep - start :, :].clone())
+        elif tensor._is_view():
+            self._held[node] = (start, tensor.clone())
+
+    def _deliver(self, one: Pass, node: Node, mine: tuple[int, int], gathered: dict[Node, Moments]) -> None:
+        start, tensor = self._held[node]
+        rows = tensor[..., mine[0] - start : mine[1] - start, :]
+        if node in gathered:
+            gathered[node].add(rows)
+        if node in one.makes:
+            self._keep(one, node, mine, rows)
+        if node in self._ends and node not in one.makes:
+            self._sink(mine[0], rows)
+
+    def _keep(self, one: Pass, node: Node, mine: tuple[int, int], rows: Tensor) -> None:
+        if node not in self._kept:
+            if node in one.over:
+                self._kept[node] = self._kept[one.over[node]]
+            else:
+                inner = rows.is_contiguous(memory_format=torch.channels_last)
+                layout = torch.channels_last if inner else torch.contiguous_format
+                shape = tuple(node.meta.shape)
+                self._kept[node] = torch.empty(shape, dtype=rows.dtype, device=rows.device, memory_format=layout)
+        self._kept[node][..., mine[0] : mine[1], :] = rows
+
+
+def _new(step: Step) -> bool:
+    return step.rows[1] > step.rows[0]
+
+
+def _tall(node: Node, one: Pass) -> list[Node]:
+    return [] if node in one.sources else [n for n in node.inputs if n.kind in ("input", "rows")]

@@ -1,0 +1,217 @@
+"""What an image takes, whole and in strips, and which way fits: decided from the network's operations, before any."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import torch
+
+from stylize.errors import NoRoomError
+from stylize.stylizers import _layers
+from stylize.stylizers._strips.passes import Pass, last_level, overwritten, results, schedule, spans, wanted
+from stylize.stylizers._strips.rows import rule_of
+from stylize.stylizers._strips.trace import Graph, Node
+
+STRIP_PIXELS, LEAST_STRIP_PX = 768 * 1024, 16
+"""Pixels of the image in a strip, where there is memory for it, and the fewest rows (docs/decisions.md)."""
+BASE_BYTES = 48 * 2**20
+"""What torch's libraries take for their own buffers."""
+_MOST_KEPT, _MOST_WAYS = 3, 40
+"""How many results are kept whole at once, and how many such sets are looked at further."""
+_HELD_ON = 2
+_PER_VALUE = 64.0
+"""A value's way through memory, in multiplications that take as long."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an image goes through the network.
+
+    bytes: the most it will take, beyond the image and its result as 8-bit pixels. strips, passes: 1 for an image taken
+    whole. work: computing, as a multiple of what the image taken whole needs.
+    """
+
+    bytes: int
+    strips: int = 1
+    passes: int = 1
+    work: float = 1.0
+    strip_px: int = 0
+    ways: list[Pass] = field(default_factory=list, repr=False)
+    graph: Graph | None = field(default=None, repr=False)
+
+
+def size_text(size_bytes: float) -> str:
+    """Return a size as text: in GiB, or where it is less than one in whole MiB, 1 at least."""
+    return f"{size_bytes / 2**30:.2f} GiB" if size_bytes >= 2**30 else f"{math.ceil(size_bytes / 2**20) or 1} MiB"
+
+
+def no_room(method: str, size: tuple[int, int], way: str, needed: int, max_bytes: int | None) -> NoRoomError:
+    """Return the error of an image of a size (width, height) that needs too much memory; it says what would fit."""
+    if max_bytes is None:
+        limit, share, more = "there is not as much", 0.5, "it more memory"
+    else:
+        allowed = max(0, max_bytes)
+        limit, share, more = f"{size_text(allowed)} may be taken", allowed / needed, "--max-memory more"
+    side = int(max(size) * min(0.9, share) ** 0.5)
+    such = f", such as {side}" if side >= 64 else ""
+    takes = f"{size[0]} x {size[1]} px: {method} takes an image {way}, which needs {size_text(needed)} beside it"
+    return NoRoomError(f"{takes}, and {limit}; give {more} or a smaller --resolution-px{such}")
+
+
+def whole_plan(graph: Graph) -> Plan:
+    """Return what the image takes if it goes through the network at once."""
+    tall = [node for node in graph.nodes if node.kind == "rows"]
+    # Python lets go of a tensor when its name is given to another one: a few operations after its last use.
+    last = {one: number + _HELD_ON for number, node in enumerate(tall) for one in [node, *node.inputs]}
+    last |= {node: len(tall) for node in [graph.nodes[0], *results(graph)]}
+    live = most = _bytes(graph.nodes[0])
+    for number, node in enumerate(tall):
+        live += _bytes(node)
+        most = max(most, live + _beside(node, node.height))
+        live -= sum(_bytes(one) for one, end in last.items() if end == number)
+    picture = graph.nodes[0].meta.numel() * 4
+    return Plan(max(most, 3 * picture) + BASE_BYTES)
+
+
+def strip_plan(graph: Graph, max_bytes: int | None = None) -> Plan:
+    """Return the fastest way in strips that takes no more than `max_bytes`; the one that takes least if none does."""
+    image = graph.nodes[0]
+    width = image.meta.shape[-1]
+    strip_px = max(LEAST_STRIP_PX, 2 ** round(math.log2(STRIP_PIXELS / width)))
+    while True:
+        bare = _plan_of(graph, [], strip_px)
+        room = None if max_bytes is None else max_bytes - bare.bytes
+        if room is None or room >= 0 or strip_px <= LEAST_STRIP_PX:
+            break
+        strip_px //= 2
+    if room is not None and room <= 0:
+        return bare
+    return _plan_of(graph, _best_kept(graph, room), strip_px)
+
+
+def _plan_of(graph: Graph, kept: Sequence[frozenset[Node]], strip_px: int) -> Plan:
+    passes = schedule(graph, kept)
+    sets = [frozenset(), *kept, *[frozenset()] * (len(passes) - len(kept))]
+    held = [_kept_bytes(*pair) for pair in pairwise(sets)]
+    most = max(size + strip_bytes(one, graph, strip_px) for size, one in zip(held, passes, strict=True))
+    strips = -(-graph.nodes[0].height // strip_px)
+    once = sum(_cost(node) for node in graph.nodes if node.kind == "rows")
+    work = sum(_cost(node) for one in passes for node in one.nodes) / once
+    return Plan(most + BASE_BYTES, strips, len(passes), work, strip_px, passes, graph)
+
+
+def _kept_bytes(before: frozenset[Node], after: frozenset[Node]) -> int:
+    """Return the bytes of what is kept whole while a pass makes of the one what is kept after it."""
+    saved = overwritten(before, after).values()
+    return sum(_bytes(node) for node in (before | after).difference(saved))
+
+
+def _best_kept(graph: Graph, room: int | None) -> list[frozenset[Node]]:
+    """Return what to keep after each pass so that least is computed, with never more than `room` bytes kept.
+
+    From pass to pass, for each set that may be kept, the way to it that computes least (dynamic programming).
+    """
+    costs = {node.index: _cost(node) for node in graph.nodes if node.kind == "rows"}
+    last = last_level(graph)
+    ways: dict[frozenset[Node], tuple[float, list[frozenset[Node]]]] = {frozenset(): (0.0, [])}
+    known: dict[int, float] = {}
+    for level in range(last + 1):
+        further: dict[frozenset[Node], tuple[float, list[frozenset[Node]]]] = {}
+        front = _front(graph, level) if level < last else None
+        targets = wanted(graph, level)
+        for before, (spent, path) in ways.items():
+            reach = _reach(graph, before)
+            for after in _sets(before, front):
+                if room is not None and _kept_bytes(before, after) > room:
+                    continue
+                bits = 0
+                for node in (*targets, *(after - before)):
+                    bits |= reach[node]
+                if bits not in known:
+                    known[bits] = sum(cost for index, cost in costs.items() if bits >> index & 1)
+                total = spent + known[bits]
+                if after not in further or total < further[after][0]:
+                    further[after] = (total, [*path, after])
+        ways = dict(sorted(further.items(), key=lambda way: way[1][0])[:_MOST_WAYS])
+    return min(ways.values(), key=lambda way: way[0])[1][:-1]
+
+
+def _front(graph: Graph, level: int) -> frozenset[Node]:
+    """Return what a pass can make that a later one uses as it is."""
+    return frozenset(
+        one
+        for node in graph.nodes
+        if node.level > level and node.kind == "rows"
+        for one in node.inputs
+        if one.kind == "rows" and one.level <= level
+    )
+
+
+def _sets(before: frozenset[Node], front: frozenset[Node] | None) -> Iterator[frozenset[Node]]:
+    """Yield what may be kept after a pass: what was before, and its front, but few at once; nothing after the last."""
+    some = sorted(before | front, key=lambda node: node.index) if front is not None else []
+    for count in range(min(_MOST_KEPT, len(some)) + 1):
+        yield from map(frozenset, itertools.combinations(some, count))
+
+
+def _reach(graph: Graph, kept: frozenset[Node]) -> dict[Node, int]:
+    """Return for each node what must be computed for it, one bit a node."""
+    reach: dict[Node, int] = {}
+    for node in graph.nodes:
+        if node.kind == "rows":
+            bits = 0 if node in kept else 1 << node.index
+            for one in node.inputs if bits else ():
+                bits |= reach.get(one, 0)
+            reach[node] = bits
+    return reach
+
+
+def strip_bytes(one: Pass, graph: Graph, strip_px: int) -> int:
+    """Return the most that a strip in the middle of a pass holds."""
+    planned = spans(one, graph.nodes[0], strip_px, most=4)
+    steps = planned[min(2, len(planned) - 1)]
+    held: dict[Node, int] = {step.node: max(0, step.rows[0] - step.low) * step.node.row_bytes for step in steps}
+    waiting = Counter(i for s in steps if s.node not in one.sources for i in set(s.node.inputs))
+    live = sum(held.values())
+    most = live
+    for step in steps:
+        rows, node = step.rows[1] - step.rows[0], step.node
+        new = rows * node.row_bytes
+        # Behind the rows that are held from before, new ones are copied.
+        most = max(most, live + new + max(_beside(node, rows), held[node] + new if held[node] else 0))
+        held[node] += new
+        live += new
+        if step.mine is not None:
+            values = (step.mine[1] - step.mine[0]) * node.row_bytes // node.meta.element_size()
+            most = max(most, live + 8 * values)
+        for needed in {node, *(node.inputs if node not in one.sources else ())} & held.keys():
+            if needed is not node:
+                waiting[needed] -= 1
+            if not waiting[needed]:
+                last = next(s for s in steps if s.node is needed)
+                rest = max(0, last.rows[1] - last.keep) * needed.row_bytes
+                live -= held[needed] - min(rest, held[needed])
+                held[needed] = min(rest, held[needed])
+    return most
+
+
+def _beside(node: Node, rows: int) -> int:
+    """Return what an operation takes beside its result."""
+    if node.func is _layers.normalize_by and node.meta.dtype == torch.float32:
+        return rows * node.row_bytes
+    return 0
+
+
+def _bytes(node: Node) -> int:
+    if node.kind not in ("input", "rows") or getattr(node.func, "__name__", "") in ("__getitem__", "getitem"):
+        return 0
+    return node.meta.numel() * node.meta.element_size()
+
+
+def _cost(node: Node) -> float:
+    return node.meta.numel() * (rule_of(node).macs(node) + _PER_VALUE)

@@ -1,0 +1,81 @@
+"""A stylizer's images within its `max_memory`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from stylize import devices, images
+from stylize.memory_limit import allowed_bytes
+from stylize.stylizers._strips.plan import Plan
+
+ALWAYS_WHOLE_PX = 2**21
+"""Images of so many pixels are not asked what they take, where nobody sets a limit."""
+PICTURE_BYTES = 6
+"""Of a photo's pixel and of its result's, as 8-bit colours."""
+
+
+class Within:
+    """Plans under a limit. max_memory: the bytes that an image may take, or auto: a share of what is free."""
+
+    device: torch.device
+    max_memory: int | str = "auto"
+
+    @abstractmethod
+    def plan(self, width: int, height: int, code: Any, max_bytes: int | None = None, *, whole: bool = True) -> Plan:
+        """See `base.Stylizer`."""
+
+    @abstractmethod
+    def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> torch.Tensor | None:
+        """See `base.Stylizer`."""
+
+    def bounded(self, photo: images.Pixels, code: Any, at_once: Callable[[], Any]) -> Any:
+        """Return what `at_once` does where there is memory for it, else the photo's pixels restyled in strips."""
+        height, width = photo.shape[:2]
+        plan = self.plan_within(width, height, code)
+        if plan.strips == 1:
+            try:
+                return at_once()
+            except (MemoryError, RuntimeError) as error:
+                plan = self.plan_after(error, width, height, code)
+        result = self.restyle(photo, code, plan)
+        return np.zeros_like(photo) if result is None else result.numpy()
+
+    def plan_within(self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0) -> Plan:
+        """As `plan`, within `max_memory`; `share` is this worker's of what is free, for auto.
+
+        `ahead_bytes` is what pictures of this and other images may take together, where this one's take less.
+        """
+        pixels = width * height
+        if self.max_memory == "auto" and pixels <= ALWAYS_WHOLE_PX:
+            return Plan(0)
+        return self.plan(width, height, code, self._allowed(pixels, share, ahead_bytes))
+
+    def forecast(
+        self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0
+    ) -> tuple[Plan, int]:
+        """Return the plan of an image of any size, and what it takes with its pixels and its result's, in bytes."""
+        pixels = width * height
+        plan = self.plan(width, height, code, self._allowed(pixels, share, ahead_bytes))
+        return plan, plan.bytes + (0 if devices.is_accelerator(self.device) else PICTURE_BYTES * pixels)
+
+    def plan_after(
+        self, error: Exception, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0
+    ) -> Plan:
+        """Return how to do in strips what was taken whole until memory ran out; raises any other `error` again."""
+        if not devices.out_of_memory(error):
+            raise error
+        devices.free_memory(error)
+        return self.plan(width, height, code, self._allowed(width * height, share, ahead_bytes), whole=False)
+
+    def _allowed(self, pixels: int, share: float, ahead_bytes: int) -> int | None:
+        allowed = allowed_bytes(self.max_memory, self.device, share)
+        held = 0 if devices.is_accelerator(self.device) else PICTURE_BYTES * pixels
+        if self.max_memory != "auto":
+            # What is free, for auto, is counted beside what others hold already.
+            held = max(held, ahead_bytes)
+        return None if allowed is None else allowed - held

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Any
+
+from stylize.report.evidence import pick, votes
+from stylize.report.evidence.cells import Size, by_size
+from tests.support.made_rows import of_sweep, rows
+
+
+def size_of(**methods: dict[str, Any]) -> Size:
+    """One size of these methods, over seven photos each; of the floor, too."""
+    made = [
+        of_sweep(100 * number + n, name, "fp32", 600, content_uri=f"/p/{n}.jpg", stylizer=name, **changes)
+        for number, (name, changes) in enumerate((methods | {"identity": {"stylize_s": 1e-6, "ssim": 1.0}}).items())
+        for n in range(7)
+    ]
+    (size,) = by_size(rows(made))
+    return size
+
+
+def test_what_no_other_is_clearly_better_than_is_marked_and_the_floor_wins_nothing() -> None:
+    size = size_of(
+        fast={"stylize_s": 0.01, "ssim": 0.3, "gram_distance": 9.0},
+        near={"stylize_s": 1.0, "ssim": 0.3, "gram_distance": 1.0},
+        like={"stylize_s": 1.01, "ssim": 0.3001, "gram_distance": 1.01},
+        poor={"stylize_s": 1.1, "ssim": 0.2, "gram_distance": 2.0},
+    )
+    best = {name.removesuffix(" fp32"): mark for name, mark in size.machines[0].unbeaten().items()}
+    assert best == {"fast": True, "near": True, "like": True, "poor": False}
+
+
+def test_without_a_style_distance_time_and_ssim_decide() -> None:
+    size = size_of(fast={"stylize_s": 0.01, "ssim": 0.3}, slow={"stylize_s": 0.1, "ssim": 0.3})
+    assert size.machines[0].unbeaten() == {"fast fp32": True, "slow fp32": False}
+
+
+def test_the_best_within_limits_is_picked_and_what_is_not_told_apart_is_named() -> None:
+    gb = 10**9
+    size = size_of(
+        near={"stylize_s": 1.0, "gram_distance": 1.0, "host_peak_rss_bytes": 2 * gb},
+        like={"stylize_s": 0.2, "gram_distance": 1.01, "host_peak_rss_bytes": gb // 2},
+        fast={"stylize_s": 0.01, "gram_distance": 9.0, "host_peak_rss_bytes": gb // 2},
+    )
+    choice = pick.choice([size], votes.of_rows(size.rows.assign(home="/nowhere")))
+
+    def marks(*limits: Any, by: str = "style") -> dict[str, str]:
+        return {one.name.split()[0]: mark for one, mark in pick.ranked(choice.options, pick.Wanted(*limits), by)}
+
+    assert marks() == {"near": pick.ALIKE, "like": pick.ALIKE, "fast": ""}
+    assert marks(600, 1e9) == {"like": pick.BEST, "fast": ""}
+    assert marks(600, 1e9, 0.1) == {"fast": pick.BEST}
+    assert marks(600, 1e9, 0.001) == {}
+    assert marks(by="time") == {"fast": pick.BEST, "like": "", "near": ""}
+    lines, found = pick.told(choice, pick.Wanted(600, 1e8), "style")
+    assert (lines, found) == (
+        ["nothing measured by Gram distance at 600 px, within 100 MB for the whole worker"],
+        False,
+    )

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stylize.errors import UsageError
+from stylize.report.evidence.compare import compare, told
+from tests.support.made_rows import row, rows
+
+
+def run(factor: float = 1.0, noise: float = 0.01, seed: int = 0, **changes: Any) -> pd.DataFrame:
+    """40 rows around 0.1 s times `factor`."""
+    rng = np.random.default_rng(seed)
+    return rows([row(n, stylize_s=0.1 * factor * float(np.exp(rng.normal(0, noise))), **changes) for n in range(40)])
+
+
+def verdicts(a: pd.DataFrame, b: pd.DataFrame, **options: Any) -> dict[str, str]:
+    return {line.quantity.word: str(line.change.verdict) for line in compare(a, b, **options).lines}
+
+
+def test_a_run_is_the_same_as_another_within_the_tolerance() -> None:
+    found = compare(run(), run(1.02, seed=1))
+    assert {line.change.verdict for line in found.lines} == {found.verdict} == {"same"}
+
+
+def test_slower_by_more_than_the_tolerance_is_worse() -> None:
+    assert verdicts(run(), run(1.2, seed=1))["stylize time"] == "worse"
+    assert compare(run(), run(1.2, seed=1)).verdict == "worse"
+    assert compare(run(), run(1.2, seed=1), 0.5).verdict == "same"
+
+
+def test_faster_is_better() -> None:
+    assert verdicts(run(), run(0.8, seed=1))["stylize time"] == "better"
+    assert compare(run(), run(0.8, seed=1)).verdict == "better"
+
+
+def test_what_noise_hides_is_undecided() -> None:
+    a, b = run(noise=1.0), run(1.06, noise=1.0, seed=1)
+    assert verdicts(a, b)["stylize time"] == "undecided"
+    assert compare(a, b).verdict == "undecided"
+
+
+def test_a_time_is_not_worse_for_a_neighbours_work() -> None:
+    busy = run(1.4, seed=1, cpu_wait_s=0.05)
+    assert verdicts(run(), busy)["stylize time"] == "undecided"
+    assert verdicts(run(), run(1.4, seed=1, cpu_wait_s=0.001))["stylize time"] == "worse"
+    assert verdicts(run(), run(4, seed=1, cpu_wait_s=0.1))["stylize time"] == "worse"
+
+
+def test_more_memory_and_less_ssim_are_worse() -> None:
+    found = verdicts(run(), run(seed=1, image_host_bytes=150_000_000, ssim=0.4))
+    assert (found["memory of one more image"], found["SSIM"]) == ("worse", "worse")
+    assert verdicts(run(), run(seed=1, ssim=0.6))["SSIM"] == "better"
+
+
+def test_a_task_that_is_no_longer_ok_is_worse() -> None:
+    b = run()
+    b.loc[3, ["status", "ok", "clean"]] = ["crashed", False, False]
+    found = compare(run(), b)
+    assert found.verdict == "worse"
+    assert found.broken == ["compact fp32, 3 in wash: crashed"]
+    assert "no longer ok: compact fp32, 3 in wash: crashed" in "\n".join(told(found, "A", "B"))
+
+
+def test_another_machine_is_refused() -> None:
+    with pytest.raises(UsageError, match="different hardware"):
+        compare(run(), run(device_name="Another"))
+
+
+def test_too_few_common_tasks_are_refused() -> None:
+    with pytest.raises(UsageError, match="share 0 tasks"):
+        compare(run(), run(precision="bf16"))
+
+
+def test_runs_outside_of_sweeps_pair_by_photo_and_artwork_whatever_folder_they_lie_in() -> None:
+    b = rows([row(n, content_uri=f"/elsewhere/{n}.jpg", workers=None, repeat=None) for n in range(40)])
+    a = rows([row(n, workers=None, repeat=None) for n in range(40)])
+    assert compare(a, b).shared == 40
+
+
+def test_two_photos_of_one_name_in_other_folders_or_formats_are_two() -> None:
+    names = [f"/{side}/{n}.{kind}" for side in ("day", "night") for n in range(5) for kind in ("jpg", "png")]
+    a, b = (
+        rows(row(k, content_uri=f"/{root}{name}", photo=name[1:-4]) for k, name in enumerate(names)) for root in "ab"
+    )
+    assert compare(a, b).shared == 20
+
+
+def test_sizes_of_few_pictures_are_judged_together_and_the_line_names_them() -> None:
+    def sizes(factor: float) -> pd.DataFrame:
+        return rows(
+            row(n, resolution_px=px, content_uri=f"/{k}.jpg", stylize_s=0.1 * factor)
+            for n, (px, k) in enumerate(
+                [(256, k) for k in range(6)] + [(1024, k) for k in range(3)] * 1 + [(2048, k) for k in range(3)]
+            )
+        )
+
+    found = {(line.method, line.quantity.word): line.change for line in compare(sizes(1), sizes(2)).lines}
+    assert found["compact fp32, 256 px", "stylize time"].n == 6
+    assert found["compact fp32, 1024 2048 px", "stylize time"].verdict == "worse"

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from stylize.report.evidence.estimate import Wanted, one, told
+from tests.support.made_rows import of_sweep, rows
+
+MADE = rows(
+    [
+        of_sweep(n, "m", "auto", px, precision="bf16", total_s=0.1 * px * px / 1e6)
+        for n, px in enumerate([300, 600, 900])
+    ]
+)
+
+
+def test_a_variant_that_was_measured_is_taken_as_it_was() -> None:
+    found = one(MADE, Wanted("m", "auto", 600, 1, 10))
+    assert found.seconds_an_image == pytest.approx(0.036)
+    assert found.memory_bytes == 48_000_000
+    assert found.how == "measured"
+
+
+def test_another_resolution_comes_from_the_methods_fit() -> None:
+    found = one(MADE, Wanted("m", "auto", 1800, 1, 10))
+    assert found.seconds_an_image == pytest.approx(0.324, rel=0.01)
+    assert found.how == "from its other resolutions"
+
+
+def test_another_precision_is_a_stopgap_that_says_so() -> None:
+    assert one(MADE, Wanted("m", "fp32", 600, 1, 10)).how == "measured in another precision"
+
+
+def test_what_no_row_is_like_is_not_guessed() -> None:
+    assert one(MADE, Wanted("other", "auto", 600, 1, 10)).seconds_an_image is None
+    text = "\n".join(told(MADE, [Wanted("other", "auto", 600, 1, 10)]))
+    assert text == "not known, as no row is like it: other auto 600 px"
+
+
+def test_the_whole_is_over_workers_and_names_the_largest() -> None:
+    wanted = [Wanted("m", "auto", 900, 2, 100), Wanted("m", "auto", 300, 1, 100)]
+    lines = told(MADE, wanted)
+    assert lines[0] == "time:   about 4.95 s for 200 images, loading not counted"
+    assert "4.05 s: m auto 900 px x2, 100 images, measured" in lines[1]
+    assert lines[-1].startswith("memory: 108 MB at most for one image: m auto 900 px x2")
+
+
+def test_nothing_left_is_said() -> None:
+    assert told(MADE, [Wanted("m", "auto", 900, 1, 0)]) == ["nothing is left to do"]

@@ -1,0 +1,80 @@
+"""Fits, ratios and the Pareto set on numbers whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stylize.report.evidence.statistics import median, median_ratio, power_law
+
+
+def test_an_exact_power_law_is_found() -> None:
+    x = [1.0, 2.0, 4.0, 8.0]
+    law = power_law(x, [3 * value**1.5 for value in x])
+    assert law is not None
+    assert law.exponent == pytest.approx(1.5)
+    assert law.low == pytest.approx(law.high)
+    assert law.at(16) == pytest.approx(192)
+
+
+def test_the_interval_holds_the_true_exponent_nineteen_times_in_twenty() -> None:
+    rng = np.random.default_rng(0)
+    x = np.repeat([0.1, 0.3, 1.0, 3.0], 5)
+    inside = 0
+    for _ in range(400):
+        law = power_law(x, x**0.9 * np.exp(rng.normal(0, 0.2, len(x))))
+        assert law is not None
+        inside += law.low <= 0.9 <= law.high
+    assert 0.92 < inside / 400 < 0.98
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [([1, 2], [1, 2]), ([1, 1, 1], [1, 2, 3]), ([1, 2, 3], [0, float("nan"), 1]), ([1, 1, 2, 2], [1, 1, 2, 2])],
+)
+def test_too_few_numbers_give_no_law(x: list[float], y: list[float]) -> None:
+    assert power_law(x, y) is None
+
+
+def test_a_ratio_has_an_interval_that_shrinks_with_pairs() -> None:
+    rng = np.random.default_rng(1)
+    widths = []
+    for n in (10, 1000):
+        b = rng.uniform(1, 2, n)
+        found = median_ratio(b * 1.2 * np.exp(rng.normal(0, 0.1, n)), b)
+        assert found.low < found.value < found.high
+        widths.append(found.high - found.low)
+    assert found.low < 1.2 < found.high
+    assert widths[1] < widths[0] / 3
+
+
+def test_a_ratio_of_nothing_is_refused() -> None:
+    for a, b in (([], []), ([1.0], [0.0]), ([float("nan")], [1.0])):
+        with pytest.raises(ValueError, match="positive"):
+            median_ratio(a, b)
+
+
+def test_a_picture_measured_many_times_counts_once() -> None:
+    rng = np.random.default_rng(0)
+    photos = rng.normal(0, 1, 6)
+    values, subjects, repeats = np.repeat(photos, 50), np.repeat(np.arange(6), 50), np.tile(np.arange(50), 6)
+    once, many, apart = median(photos), median(values, subjects, repeats), median(values)
+    assert many.high - many.low == pytest.approx(once.high - once.low, rel=0.2)
+    assert apart.high - apart.low < (once.high - once.low) / 2
+
+
+def test_a_bad_repeat_widens_the_interval() -> None:
+    subjects, repeats = np.tile(np.arange(10), 3), np.repeat(np.arange(3), 10)
+    values = np.where(repeats == 0, 2.0, 1.0)
+    found = median(values, subjects, repeats)
+    assert (found.low, found.high) == (1, 2)
+
+
+def test_the_interval_of_a_median_holds_it_nineteen_times_in_twenty_for_few_and_many() -> None:
+    rng = np.random.default_rng(3)
+    for n in (20, 3000):
+        inside = 0
+        for _ in range(200):
+            found = median(rng.exponential(1, n))
+            inside += found.low <= np.log(2) <= found.high
+        assert 0.9 < inside / 200 <= 1

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from jobs.summarize import main
+from stylize.report.evidence import votes
+from stylize.report.frame import load
+from stylize.votes import VoteStore
+from tests.support.made_rows import row, written
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Three methods over ten photos. People prefer `good` to `poor` always, and `good` to `like` in half."""
+    made = {
+        name: [
+            row(100 * k + n, stylizer=name, content_uri=f"/p/{n}.jpg", ssim=0.9 - 0.3 * k, gram_distance=2.0 - k / 2)
+            for n in range(10)
+        ]
+        for k, name in enumerate(("good", "like", "poor"))
+    }
+    folder = written(tmp_path / "out", [one for rows in made.values() for one in rows])
+    store = VoteStore(str(folder))
+    for n in range(10):
+        for other, choice in (("poor", "left"), ("like", "left" if n % 2 else "right")):
+            sides = (("left", made["good"][n]), ("right", made[other][n]))
+            of_sides = {
+                f"{side}_{name}": one.get(column, "method")
+                for side, one in sides
+                for name, column in (("run_id", "run_id"), ("task_id", "task_id"), ("method", "stylizer"))
+            }
+            store.add({"vote_id": uuid.uuid4().hex, "voter": "a", "choice": choice, "content_uri": f"/p/{n}.jpg",
+                       "style_uri": "/art/ink/wash.jpg", **of_sides})  # fmt: skip
+    return folder
+
+
+def test_people_decide_which_is_the_best_by_votes(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(out), "--pick", "votes", "--at", "512"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = {line.split()[0]: line.rpartition("  ")[2] for line in lines[1:]}
+    assert (told["good"], told["like"]) == ("no difference seen", "no difference seen")
+    assert lines[-1].strip().startswith("poor fp32, 512 px: votes ")
+    assert lines[-1].endswith("(n = 10)")
+
+
+def test_a_report_says_whom_people_prefer_what_is_undecided_and_which_scores_agree(out: Path, tmp_path: Path) -> None:
+    assert main([str(out), "--out", str(tmp_path / "report")]) == 0
+    text = (tmp_path / "report" / "summary.md").read_text()
+    assert "At 512 px, people prefer good fp32 to poor fp32 (20 votes on 10 photos and artworks)." in text
+    assert "no difference seen between " in text.partition("in people's votes")[0].splitlines()[-1]
+    assert "## What people prefer at 512 px" in text
+    ssim, gram = (
+        next(line for line in text.splitlines() if line.startswith(f"| {name} | 20"))
+        for name in ("ssim", r"gram\_distance")
+    )
+    assert "| 75 % |" in ssim
+    assert "| 25 % |" in gram
+    assert '"votes"' not in text
+
+
+def test_a_report_without_votes_does_not_speak_of_them(tmp_path: Path) -> None:
+    out = written(tmp_path / "out", [row(n) for n in range(3)])
+    assert main([str(out), "--out", str(tmp_path / "report")]) == 0
+    assert "agree with people" not in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_votes_on_two_sizes_or_on_rows_that_are_gone_do_not_count(tmp_path: Path) -> None:
+    folder = written(tmp_path / "out", [row(1), row(2, resolution_px=1024, stylizer="adain")])
+    one, other = load([folder])["task_id"]
+    for task_id in (other, "ab" * 32):
+        VoteStore(str(folder)).add({
+            "vote_id": uuid.uuid4().hex, "voter": "a", "choice": "left", "left_run_id": "r", "right_run_id": "r",
+            "left_task_id": one, "right_task_id": task_id, "left_method": "x", "right_method": "y",
+        })  # fmt: skip
+    assert votes.of_rows(load([folder])).empty
+
+
+def test_votes_between_the_results_of_two_runs_count_in_a_report_of_both(tmp_path: Path) -> None:
+    one = written(tmp_path / "one", [row(n, content_uri=f"/p/{n}.jpg", ssim=0.9) for n in range(8)])
+    other = written(
+        tmp_path / "two", [row(100 + n, content_uri=f"/p/{n}.jpg", stylizer="adain", ssim=0.1) for n in range(8)]
+    )
+    for n in range(8):
+        VoteStore(str(one)).add({
+            "vote_id": uuid.uuid4().hex, "voter": "a", "choice": "left", "left_run_id": "r", "right_run_id": "s",
+            "left_task_id": row(n)["task_id"], "right_task_id": row(100 + n)["task_id"], "left_method": "x",
+            "right_method": "y", "content_uri": f"/p/{n}.jpg",
+        })  # fmt: skip
+    both = load([one, other])
+    ballots = votes.of_rows(both)
+    assert votes.ranked(ballots, 512)["method"].tolist() == ["compact fp32", "adain fp32"]
+    (ssim,) = votes.agreeing(ballots, both).to_dict("records")
+    assert (ssim["votes"], ssim["agreeing"]) == (8, 1.0)
+    assert votes.of_rows(load([one])).empty

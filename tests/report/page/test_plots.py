@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+from stylize.report.evidence.cells import by_size
+from stylize.report.page import plots
+from tests.support.made_rows import of_sweep, rows
+
+
+def drawn(made: list[dict[str, Any]]) -> dict[str, plots.Plot]:
+    frame = rows(made)
+    found = [*plots.across(frame), *(plot for size in by_size(frame) for plot in plots.at_size(size))]
+    return {plot.file: plot for plot in found}
+
+
+def methods(*sides: int, **changes: Any) -> list[dict[str, Any]]:
+    return [
+        of_sweep(1000 * number + 10 * px + n, name, "fp32", px, content_uri=f"/p/{n}.jpg", **changes)
+        for number, name in enumerate(("one", "two"))
+        for px in sides
+        for n in range(6)
+    ]
+
+
+def test_each_size_has_plots_of_its_own_and_captions_say_axes_and_size() -> None:
+    found = drawn(methods(300, 600, gram_distance=2.0))
+    assert set(found) == {
+        "time.svg", "memory.svg", "tradeoff-300.svg", "stages-300.svg", "tradeoff-600.svg", "stages-600.svg",
+    }  # fmt: skip
+    assert "(up)" in found["time.svg"].caption
+    assert "(across)" in found["time.svg"].caption
+    assert "At 300 px." in found["tradeoff-300.svg"].caption
+
+
+def test_what_a_plot_leaves_out_is_named_with_the_reason() -> None:
+    made = [
+        *methods(300, 600),
+        *(of_sweep(9000 + n, "idle", "fp32", 300, stylizer="identity") for n in range(2)),
+        *(of_sweep(9100 + n, "broken", "fp32", 300, status="oom") for n in range(2)),
+        *(of_sweep(9200 + n, "untrained", "fp32", 300, ssim=None) for n in range(2)),
+        *(of_sweep(9300 + n, "one", "fp32", 300, workers=2) for n in range(2)),
+    ]
+    made = [one | ({"variant": "identity fp32 300 px x1"} if one["stylizer"] == "identity" else {}) for one in made]
+    found = drawn(made)
+    assert "Left out: identity (does nothing)" in found["time.svg"].caption
+    caption = found["tradeoff-300.svg"].caption
+    for told in (
+        "identity (does nothing)",
+        "broken (no image was made)",
+        "untrained fp32 (no scores",
+        "2 workers (they",
+    ):
+        assert told in caption
+    assert "broken (no image was made)" in found["stages-300.svg"].caption
+
+
+def test_a_method_of_one_size_is_drawn_beside_those_of_several() -> None:
+    made = [*methods(300, 600), *(of_sweep(9000 + n, "single", "fp32", 300) for n in range(3))]
+    assert "single" not in drawn(made)["time.svg"].caption
+
+
+def test_ink_is_that_of_the_page_and_nothing_is_painted_behind() -> None:
+    svg = drawn(methods(300, 600))["time.svg"].svg
+    assert "currentColor" in svg
+    assert "prefers-color-scheme: dark" in svg
+    assert plots.INK not in svg
+    assert "#ffffff" not in svg

@@ -1,0 +1,1 @@
+"""Time, memory, quality and file size of precisions and runtimes."""

@@ -1,0 +1,119 @@
+"""What runtime, precision, layout, folding and compiling do to each feed-forward method, in one table:
+
+    python -m tools.bench.precision --weights microast=FOLDER --weights johnson=FILE --weights adain=FOLDER
+
+Every line of a method takes its turn in one run, so that the machine's moods fall on all alike. `as published` is the
+published network, layer by layer, in eager fp32. SSIM and PSNR compare with that network's result (the bundled model:
+with its own in plain fp32), as means over the pairs. Memory is that of one more image in a fresh process, measured as
+sweeps do. The file is what `stylize export` writes, with the encoder; where a runtime has a precision only so, it is
+what runs. `--isa avx2` holds torch and OpenVINO to such processors' instructions; ONNX Runtime has no switch for that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stylize import cli
+from stylize.errors import UsageError
+from stylize.stylizers import find, names
+from stylize.stylizers._feedforward import FeedForward
+from tools.bench.precision.lines import How, Method, Pixels
+from tools.bench.precision.table import Line, table
+
+ISA = {"avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}}
+"""The public switches of torch and oneDNN, which OpenVINO computes with, too; read as a process starts."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the table, and with --out keep it; returns 0."""
+    given = _parser().parse_args(argv)
+    switches = ISA.get(given.isa, {})
+    if any(os.environ.get(name) != value for name, value in switches.items()):
+        os.execve(sys.executable, [sys.executable, "-m", "tools.bench.precision", *argv], {**os.environ, **switches})
+    weights = _weights(given.weights)
+    photos, artworks = _pictures(given.photos, given.artworks, _size(given.size))
+    methods = given.methods or [name for name in names() if issubclass(find(name), FeedForward)]
+    lines: list[Line] = []
+    with tempfile.TemporaryDirectory() as files:
+        how = How(Path(files), given.device, given.turns, not given.no_compile, not given.no_forms)
+        for method in methods:
+            lines += Method(method, weights.get(method), how, photos, artworks).measure()
+            print(f"{method}: measured", flush=True)
+    text = table(lines, given)
+    print(text)
+    if given.out:
+        out = Path(given.out)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "table.md").write_text(text + "\n", encoding="utf-8")
+        (out / "rows.json").write_text(json.dumps([line.row() for line in lines], indent=1) + "\n", encoding="utf-8")
+        print(f"kept in {out}")
+    return cli.EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = cli.Parser(prog="precision", description="Speed, memory and likeness of every runtime and precision.")
+    parser.add_argument("methods", nargs="*", help="which; none means all feed-forward ones")
+    parser.add_argument("--weights", action="append", default=[], metavar="METHOD=PATH", help="or METHOD=random")
+    parser.add_argument("--photos", metavar="FOLDER", help="three of its images; none: scikit-image's own")
+    parser.add_argument("--artworks", metavar="FOLDER", help="two of its images; none: the shipped ones")
+    parser.add_argument("--size", default="768x512", help="WIDTHxHEIGHT of the photos (default 768x512)")
+    parser.add_argument("--turns", type=int, default=7, help="timed calls of each line (default 7)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--isa", choices=list(ISA), help="use no more of the processor than such ones have")
+    parser.add_argument("--no-compile", action="store_true", help="leave the compiled lines out")
+    parser.add_argument(
+        "--no-forms", action="store_true", help="torch's layout and folding as by default, not compiled"
+    )
+    parser.add_argument("--out", metavar="FOLDER", help="keep table.md and rows.json there")
+    return parser
+
+
+def _weights(given: list[str]) -> dict[str, str]:
+    weights = {}
+    for word in given:
+        method, equals, path = word.partition("=")
+        if not equals or method not in names():
+            raise UsageError(f"--weights {word}: expected METHOD=PATH, METHOD one of {', '.join(names())}")
+        weights[method] = path
+    return weights
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, cross, height = text.partition("x")
+    if not cross or not (width.isdecimal() and height.isdecimal()) or min(int(width), int(height)) < 16:
+        raise UsageError(f"--size {text}: expected WIDTHxHEIGHT in pixels, such as 768x512")
+    return int(width), int(height)
+
+
+def _pictures(photos: str | None, artworks: str | None, size: tuple[int, int]) -> tuple[list[Pixels], list[Pixels]]:
+    from stylize.gallery import styles_folder, write_demo_photos
+
+    with tempfile.TemporaryDirectory() as folder:
+        if photos is None:
+            write_demo_photos(Path(folder))
+        chosen = _spread(Path(photos or folder), 3, size)
+    return chosen, _spread(Path(artworks) if artworks else styles_folder(), 2, (512, 512))
+
+
+def _spread(folder: Path, count: int, size: tuple[int, int]) -> list[Pixels]:
+    from PIL import Image
+
+    from stylize.tasks.listing import files_in, root_of
+
+    paths = [Path(one.uri) for one in files_in(root_of(str(folder), "a folder of images"))]
+    if not paths:
+        raise UsageError(f"{folder}: no images in this folder")
+    chosen = [paths[i * len(paths) // count] for i in range(min(count, len(paths)))]
+    return [np.array(Image.open(path).convert("RGB").resize(size, Image.Resampling.LANCZOS)) for path in chosen]
+
+
+if __name__ == "__main__":
+    cli.run(main)
