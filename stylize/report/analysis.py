@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stylize.report.evidence.stability import stability
-from stylize.report.evidence.statistics import median, power_law
+from stylize.report.evidence.statistics import Interval, median, power_law
 from stylize.report.frame import KEY
 
 STAGES = ("read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s")
@@ -147,7 +147,9 @@ def precisions(rows: pd.DataFrame) -> pd.DataFrame:
         subjects = both.groupby(["content_uri", "style_uri"], dropna=False).ngroup().to_numpy()
         repeats = both["repeat"].fillna(0).to_numpy().astype(int)
         speed = median((both["stylize_s_fp32"] / both["stylize_s"]).to_numpy(float), subjects, repeats)
-        memory = (both["memory_bytes"] / both["memory_bytes_fp32"].where(both["memory_bytes_fp32"] > 0)).median()
+        ratios = (both["memory_bytes"] / both["memory_bytes_fp32"].where(both["memory_bytes_fp32"] > 0)).to_numpy(float)
+        good = np.isfinite(ratios)
+        memory = median(ratios[good], subjects[good], repeats[good]) if good.any() else Interval(*[np.nan] * 3)
         lines.append(
             dict(zip(by, key, strict=True))
             | {
@@ -155,7 +157,9 @@ def precisions(rows: pd.DataFrame) -> pd.DataFrame:
                 "speed": speed.value,
                 "speed_low": speed.low,
                 "speed_high": speed.high,
-                "memory": memory,
+                "memory": memory.value,
+                "memory_low": memory.low,
+                "memory_high": memory.high,
             }
             | {f"{name}_delta": (both[name] - both[f"{name}_fp32"]).mean() for name in SCORES}
         )

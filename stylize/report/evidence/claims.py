@@ -1,22 +1,32 @@
-"""What is often claimed of style transfer, beside what was measured here, with a verdict for this hardware."""
+"""What is often claimed of style transfer, beside what was measured here, with a verdict for this hardware.
+
+Each measurement decides a claim only where its whole interval does, as everywhere in reports.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from stylize.report import analysis
-from stylize.report.units import digits, seconds, size
+from stylize.report.evidence import verdicts
+from stylize.report.evidence.statistics import Interval
+from stylize.report.evidence.verdicts import MEMORY, TIME, Change, Quantity, Sample, Verdict
+from stylize.report.units import side, size, times
 
-HOLDS, PARTLY, FAILS, UNKNOWN = "holds here", "holds in part", "does not hold here", "not measured"
+HOLDS, PARTLY, FAILS = "holds here", "holds in part", "does not hold here"
+UNDECIDED, UNKNOWN = "undecided", "not measured"
 SIDE_PX = 768
 """Of a 768x512 photo."""
-LINEAR = (0.9, 1.1)
 FAST = ("johnson", "adain", "microast", "compact")
+MODEL = Quantity("model_bytes", "model", "as large", "model_bytes", size, True, True, 0.05)
+BOTH = Quantity("both_bytes", "model and one more image", "as much", "both_bytes", size, True, True, 0.05)
+_QUANTITIES = (TIME, MEMORY, MODEL, BOTH)
+
+Outcome = bool | None
+"""Whether a measurement bears a claim out; None where its interval leaves that open."""
 
 
 @dataclass(frozen=True)
@@ -28,131 +38,171 @@ class Claim:
     verdict: str
 
 
+@dataclass(frozen=True)
+class Cell:
+    """What was measured of one method in one precision at one size, on one machine."""
+
+    setup: str
+    side_px: float
+    method: str
+    precision: str
+    stylizer: str
+    backbone: str
+    sample: Sample
+
+    @property
+    def name(self) -> str:
+        """Return what reports call it."""
+        return f"{self.method} {self.precision}"
+
+
 def check(rows: pd.DataFrame) -> list[Claim]:
     """Return every claim, held to the rows of a `claims` sweep; what its rows do not tell is not measured."""
-    measured = analysis.measures(rows[rows["clean"] | ~rows["ok"]])
-    measured = measured[measured["n"] > 0]
-    measured = measured.assign(
-        stylizer=_known(rows, measured, "stylizer"), backbone=_known(rows, measured, "backbone"),
-        whole_bytes=measured["memory_p50_bytes"] + measured["model_bytes"].fillna(0),
-    )  # fmt: skip
+    cells = list(_cells(rows))
+    here = [cell for cell in cells if cell.side_px == SIDE_PX]
+    vgg19, fast = _gatys(here, "vgg19"), [cell for cell in here if cell.stylizer in FAST]
+    half = "Half precision (FP16, or BF16 where that is what a CPU has) saves memory"
     return [
-        _gatys_time(measured),
-        _gatys_memory(measured),
-        _fast_time(measured),
-        _linear(analysis.growth(rows)),
+        _between("VGG19 optimisation at 768x512 takes tens of seconds", vgg19, TIME, 10, 100),
+        _between("VGG19 optimisation at 768x512 takes about 4 GB", vgg19, BOTH, 3e9, 5e9),
+        _between("Fast style transfer at 768x512 takes tens of milliseconds", fast, TIME, 0, 0.1),
+        _linear(rows),
         _against(
             "MobileNet is lighter than VGG19 as an optimisation's backbone",
-            _gatys(measured, "mobilenet"), _gatys(measured, "vgg19"), np.less,
+            _gatys(cells, "mobilenet"), _gatys(cells, "vgg19"), Verdict.BETTER,
         ),
         _against(
             "ResNet, as an optimisation's backbone, is heavier than compact networks",
-            _gatys(measured, "resnet"), measured[measured["stylizer"] == "compact"], np.greater,
+            _gatys(cells, "resnet"), [cell for cell in cells if cell.stylizer == "compact"], Verdict.WORSE,
         ),
-        _precision(rows, ("fp16", "bf16"), "Half precision (FP16, or BF16 where that is what a CPU has) saves memory"),
-        _precision(rows, ("int8",), "Quantisation to INT8 saves memory"),
+        _precision(cells, ("fp16", "bf16"), half),
+        _precision(cells, ("int8",), "Quantisation to INT8 saves memory"),
     ]  # fmt: skip
 
 
-def _known(rows: pd.DataFrame, measured: pd.DataFrame, column: str) -> pd.Series:
-    """Return a method's stylizer or backbone."""
-    known = rows.dropna(subset=[column]).drop_duplicates("method").set_index("method")[column]
-    return measured["method"].map(known)
+def _cells(rows: pd.DataFrame) -> Iterator[Cell]:
+    rows = rows.assign(both_bytes=rows["memory_bytes"] + rows["model_bytes"].fillna(0))
+    for (setup, side_px), here in rows.groupby(["setup", "resolution_px"], sort=True):
+        parts, _ = analysis.cells(here)
+        for name, sample in verdicts.samples(parts, _QUANTITIES).items():
+            first = parts[name].iloc[0]
+            method, precision, stylizer, backbone = map(
+                str, first[["method", "precision", "stylizer", "backbone"]].tolist()
+            )
+            yield Cell(str(setup), float(side_px), method, precision, stylizer, backbone, sample)
 
 
-def _gatys(measured: pd.DataFrame, backbone: str) -> pd.DataFrame:
-    """Return an optimisation's lines with a backbone of that family."""
-    named = measured["backbone"].map(lambda name: str(name).startswith(backbone)).astype(bool)
-    return measured[(measured["stylizer"] == "gatys") & named]
+def _gatys(cells: Iterable[Cell], backbone: str) -> list[Cell]:
+    """Return an optimisation's cells with a backbone of that family."""
+    return [cell for cell in cells if cell.stylizer == "gatys" and cell.backbone.startswith(backbone)]
 
 
-def _at_side(measured: pd.DataFrame) -> pd.DataFrame:
-    return measured[measured["resolution_px"] == SIDE_PX]
-
-
-def _named(lines: pd.DataFrame, column: str, form: Callable[[float], str]) -> str:
-    return "; ".join(f"{line['method']} {line['precision']} {form(line[column])}" for _, line in lines.iterrows())
-
-
-def _judge(outcomes: Iterable[bool]) -> str:
-    held = list(outcomes)
-    if not held:
+def _verdict(outcomes: Iterable[Outcome]) -> str:
+    found = list(outcomes)
+    if not found:
         return UNKNOWN
-    return HOLDS if all(held) else PARTLY if any(held) else FAILS
+    known = {outcome for outcome in found if outcome is not None}
+    if known == {True, False}:
+        return PARTLY
+    if not known:
+        return UNDECIDED
+    sure = HOLDS if known == {True} else FAILS
+    return f"{sure}, as far as decided" if None in found else sure
 
 
-def _gatys_time(measured: pd.DataFrame) -> Claim:
-    here = _gatys(_at_side(measured), "vgg19")
-    verdict = _judge(10 <= value < 100 for value in here["stylize_p50_s"])
-    text = "VGG19 optimisation at 768x512 takes tens of seconds"
-    return Claim(text, _named(here, "stylize_p50_s", seconds), verdict)
+def _between(text: str, cells: Iterable[Cell], quantity: Quantity, least: float, most: float) -> Claim:
+    """Hold measurements to a range: from `least` to below `most`."""
+    outcomes: list[Outcome] = []
+    told = []
+    for cell in sorted(cells, key=lambda one: one.sample.middle(quantity)):
+        if not (n := cell.sample.subjects(quantity)):
+            continue
+        interval, shown = cell.sample.interval(quantity), quantity.form
+        inside = interval is not None and interval.low >= least and interval.high < most
+        outside = interval is not None and (interval.high < least or interval.low >= most)
+        outcomes.append(inside if inside or outside else None)
+        ends = f"{shown(interval.low)} to {shown(interval.high)}, " if interval else ""
+        told.append(f"{cell.name} {shown(cell.sample.middle(quantity))} ({ends}n = {n})")
+    what = f" ({quantity.word})" if told and quantity is not TIME else ""
+    return Claim(text, "; ".join(told) + what, _verdict(outcomes))
 
 
-def _gatys_memory(measured: pd.DataFrame) -> Claim:
-    here = _gatys(_at_side(measured), "vgg19").dropna(subset=["memory_p50_bytes"])
-    verdict = _judge(3e9 <= value <= 5e9 for value in here["whole_bytes"])
-    text = "VGG19 optimisation at 768x512 takes about 4 GB"
-    return Claim(text, _named(here, "whole_bytes", size) + (" (model and image)" if len(here) else ""), verdict)
-
-
-def _fast_time(measured: pd.DataFrame) -> Claim:
-    here = _at_side(measured)
-    here = here[here["stylizer"].isin(FAST)].sort_values("stylize_p50_s")
-    verdict = _judge(value < 0.1 for value in here["stylize_p50_s"])
-    return Claim(
-        "Fast style transfer at 768x512 takes tens of milliseconds", _named(here, "stylize_p50_s", seconds), verdict
-    )
-
-
-def _linear(fits: pd.DataFrame) -> Claim:
+def _linear(rows: pd.DataFrame) -> Claim:
     text = "Memory grows linearly with pixels"
+    fits = analysis.growth(rows)
     if fits.empty:
         return Claim(text, "", UNKNOWN)
     here = fits[fits["memory_exponent"].notna() & (fits["method"] != analysis.FLOOR)]
-    told = "; ".join(
-        f"{line['method']} {line['precision']} {line['memory_exponent']:.2f} "
-        f"({line['memory_low']:.2f} to {line['memory_high']:.2f})"
-        for _, line in here.iterrows()
-    )
-    # Its interval must be consistent with growth close to proportional.
-    verdict = _judge(
-        low <= LINEAR[1] and high >= LINEAR[0]
-        for low, high in zip(here["memory_low"], here["memory_high"], strict=True)
-    )
-    return Claim(text, f"exponents with 95 % intervals: {told}" if told else "", verdict)
+    outcomes: list[Outcome] = []
+    told = []
+    for line in here.itertuples():
+        kind = verdicts.growth_kind(line.memory_low, line.memory_high)
+        outcomes.append(None if kind == verdicts.UNSETTLED else kind == verdicts.PROPORTIONAL)
+        ends = f"{line.memory_low:.2f} to {line.memory_high:.2f}"
+        told.append(f"{line.method} {line.precision} {line.memory_exponent:.2f} ({ends})")
+    measured = f"exponents with 95 % intervals: {'; '.join(told)}" if told else ""
+    return Claim(text, measured, _verdict(outcomes))
 
 
-def _against(text: str, ours: pd.DataFrame, others: pd.DataFrame, better: np.ufunc) -> Claim:
-    """Return model, memory and time of one kind against another's, at the same resolution and precision."""
-    keys = ["setup", "precision", "resolution_px", "workers"]
-    told, outcomes = [], []
-    for _, line in ours.merge(others, on=keys, suffixes=("", "_other")).iterrows():
-        words = []
-        for column, word, form in (
-            ("model_bytes", "model", size), ("memory_p50_bytes", "one more image", size),
-            ("stylize_p50_s", "time", seconds),
-        ):  # fmt: skip
-            one, other = line[column], line[f"{column}_other"]
-            if pd.notna(one) and pd.notna(other):
-                outcomes.append(bool(better(one, other)))
-                words.append(f"{word} {form(one)} against {form(other)}")
-        told.append(f"{line['resolution_px']:.0f} px {line['precision']}: {', '.join(words)}")
-    return Claim(text, "; ".join(told), _judge(outcomes))
+def _against(text: str, ours: list[Cell], others: list[Cell], claimed: Verdict) -> Claim:
+    """Hold model, memory and time of one kind beside another's, at the same resolution and precision."""
+    outcomes: list[Outcome] = []
+    told = []
+    for one in ours:
+        for other in others:
+            if (one.setup, one.side_px, one.precision) != (other.setup, other.side_px, other.precision):
+                continue
+            changes = [(q, verdicts.against(one.sample, other.sample, q)) for q in (MODEL, MEMORY, TIME)]
+            outcomes += [_outcome(change, claimed) for quantity, change in changes if change.n]
+            words = ", ".join(f"{quantity.word} {_change(change)}" for quantity, change in changes if change.n)
+            told += [f"{side(one.side_px)}, {one.name} beside {other.name}: {words}"] if words else []
+    return Claim(text, "; ".join(told), _verdict(outcomes))
 
 
-def _range(values: pd.Series, form: Callable[[Any], str] = digits) -> str:
-    low, high = form(values.min()), form(values.max())
+def _outcome(change: Change, claimed: Verdict) -> Outcome:
+    return None if change.verdict == Verdict.UNDECIDED else change.verdict == claimed
+
+
+def _change(change: Change) -> str:
+    if change.interval is None:
+        return f"undecided (n = {change.n})"
+    value, ends = times(change.interval.value), _ends([change.interval], times)
+    seen = {Verdict.SAME: "the same, ", Verdict.UNDECIDED: "no difference seen, "}.get(change.verdict, "")
+    return f"{seen}{value} ({ends}, n = {change.n})"
+
+
+def _ends(intervals: list[Interval], form: Callable[[float], str]) -> str:
+    low, high = form(min(one.low for one in intervals)), form(max(one.high for one in intervals))
     return low if low == high else f"{low} to {high}"
 
 
-def _precision(rows: pd.DataFrame, names: tuple[str, ...], text: str) -> Claim:
-    ratios = analysis.precisions(rows)
-    if ratios.empty:
-        return Claim(text, "", UNKNOWN)
-    here = ratios[ratios["precision"].isin(names) & ratios["memory"].notna() & (ratios["method"] != analysis.FLOOR)]
-    told = "; ".join(
-        f"{method} {precision} {_range(part['memory'])}x of fp32's, {_range(part['speed'])}x as fast"
-        f" ({_range(part['resolution_px'], '{:.0f}'.format)} px)"
-        for (method, precision), part in here.groupby(["method", "precision"])
-    )
-    return Claim(text, told, _judge(here["memory"] < 0.95))
+def _precision(cells: list[Cell], names: tuple[str, ...], text: str) -> Claim:
+    """Hold the memory of a precision beside fp32's, of the same tasks."""
+    outcomes: list[Outcome] = []
+    found: dict[str, list[tuple[Cell, Change]]] = {}
+    base = {(cell.setup, cell.side_px, cell.method): cell for cell in cells if cell.precision == "fp32"}
+    for cell in cells:
+        whole = base.get((cell.setup, cell.side_px, cell.method))
+        if cell.precision not in names or whole is None:
+            continue
+        if (change := verdicts.against(cell.sample, whole.sample, MEMORY)).n:
+            outcomes.append(_outcome(change, Verdict.BETTER))
+            found.setdefault(cell.name, []).append((cell, change))
+    told = "; ".join(f"{name} {_over_sizes(changes)}" for name, changes in found.items())
+    return Claim(text, told, _verdict(outcomes))
+
+
+def _over_sizes(changes: list[tuple[Cell, Change]]) -> str:
+    """Return what was seen at each size, with those of one verdict together."""
+    told = []
+    for verdict in Verdict:
+        some = [(cell, change) for cell, change in changes if change.verdict == verdict]
+        if not some:
+            continue
+        px, n = sorted({cell.side_px for cell, _ in some}), min(change.n for _, change in some)
+        at = side(px[0]) if len(px) == 1 else f"{px[0]:.0f} to {side(px[-1])}"
+        intervals = [change.interval for _, change in some if change.interval is not None]
+        seen = {Verdict.SAME: "the same, ", Verdict.UNDECIDED: "no difference seen, "}.get(verdict, "")
+        ratio = f"{seen}{_ends(intervals, times)} of fp32's" if intervals else "undecided"
+        told.append(f"{ratio} (n = {n}, {at})")
+    return ", ".join(told)

@@ -5,7 +5,7 @@ Every sentence, mark and exit status about a difference comes from `judge`, so t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,9 @@ LEAST_PAIRS = 5
 UNSTABLE_TIMES = 2
 """How many times as long a measurement must take, where the machine was busy during one of the two, to be slower."""
 PAIR = ["content_uri", "style_uri", "resolution_px"]
+FIT_ROOM = 0.1
+"""An exponent whose interval lies within this of 1 is called linear."""
+PROPORTIONAL, UNSETTLED = "in proportion to pixels", "in a way that these rows do not settle"
 _MOST_REPEATS = 1_000_000
 
 
@@ -97,10 +100,23 @@ class Sample:
         """Return how many photos and artworks a quantity was measured of."""
         return len(np.unique(self.keys[np.isfinite(self.values[quantity.column])] // _MOST_REPEATS))
 
+    def middle(self, quantity: Quantity) -> float:
+        """Return a quantity's median; NaN where it was not measured."""
+        values = self.values[quantity.column]
+        return float(np.median(values[good])) if (good := np.isfinite(values)).any() else float("nan")
 
-def samples(parts: Mapping[str, pd.DataFrame]) -> dict[str, Sample]:
+    def interval(self, quantity: Quantity) -> Interval | None:
+        """Return a quantity's median with its interval; None for too few photos and artworks."""
+        if self.subjects(quantity) < LEAST_PAIRS:
+            return None
+        good = np.isfinite(self.values[quantity.column])
+        keys = self.keys[good]
+        return median(self.values[quantity.column][good], keys // _MOST_REPEATS, keys % _MOST_REPEATS)
+
+
+def samples(parts: Mapping[str, pd.DataFrame], quantities: Sequence[Quantity] = QUANTITIES) -> dict[str, Sample]:
     """Return samples of clean rows, with keys in common."""
-    columns = [quantity.column for quantity in QUANTITIES]
+    columns = [quantity.column for quantity in quantities]
     narrow = [part[[*PAIR, "repeat", *columns]].assign(name=name) for name, part in parts.items()]
     if not narrow:
         return {}
@@ -150,3 +166,14 @@ def against(one: Sample, other: Sample, quantity: Quantity, margin: float | None
     interval = median(a / b if quantity.is_ratio else a - b, keys // _MOST_REPEATS, keys % _MOST_REPEATS)
     doubt = UNSTABLE_TIMES - 1 if quantity is TIME and (one.busy or other.busy) else 0
     return Change(n, interval, judge(interval, quantity, margin, doubt))
+
+
+def growth_kind(low: float, high: float) -> str:
+    """Return what an exponent's interval allows to be said of growth."""
+    if low >= 1 - FIT_ROOM and high <= 1 + FIT_ROOM:
+        return PROPORTIONAL
+    if high < 1:
+        return "more slowly than pixels"
+    if low > 1:
+        return "faster than pixels"
+    return UNSETTLED

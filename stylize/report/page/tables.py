@@ -142,9 +142,9 @@ def _agreement(frame: pd.DataFrame) -> Table:
 
 def _precisions(frame: pd.DataFrame) -> Table:
     note = (
-        "The same tasks in both; n: photos and artworks. speed: how many times as fast, with its 95 % interval by "
-        "bootstrap over them and repeats. "
-        "memory: of one more image, over fp32's. Deltas are means over tasks."
+        "The same tasks in both; n: photos and artworks. speed: how many times as fast. memory: of one more image, "
+        "over fp32's. Both with their 95 % intervals by bootstrap over photos, artworks and repeats. Deltas are means "
+        "over tasks."
     )
     columns: Columns = {
         "n": ("n", units.count),
@@ -152,6 +152,8 @@ def _precisions(frame: pd.DataFrame) -> Table:
         "speed_low": ("from", units.times),
         "speed_high": ("to", units.times),
         "memory": ("memory", units.times),
+        "memory_low": ("from", units.times),
+        "memory_high": ("to", units.times),
         "ssim_delta": ("SSIM", units.signed),
         "gram_distance_delta": ("Gram distance", units.digits),
         "content_distance_delta": ("content distance", units.digits),

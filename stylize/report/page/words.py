@@ -17,8 +17,6 @@ from stylize.report.units import digits, score, size, times
 MEMORIES = (1e9, 4e9)
 REACH = 4
 """A fit is asked no further than this many times the largest picture measured."""
-FIT_ROOM = 0.1
-"""An exponent whose interval lies within this of 1 is called linear."""
 _BEST = {
     verdicts.TIME: ("is the fastest", ""),
     verdicts.STYLE: ("comes nearest to the artworks' style", "Gram distance"),
@@ -182,24 +180,14 @@ def _growth(rows: pd.DataFrame) -> Iterator[str]:
             if pd.isna(exponent):
                 kinds.setdefault("in a way that fewer than three sizes do not show", []).append(called)
                 continue
-            kinds.setdefault(growth_kind(low, high), []).append(f"{called} ({exponent:.2f}, {low:.2f} to {high:.2f})")
+            told = f"{called} ({exponent:.2f}, {low:.2f} to {high:.2f})"
+            kinds.setdefault(verdicts.growth_kind(low, high), []).append(told)
         if kinds:
             told = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())
             sizes = (
                 f"From {digits(fits['least_megapixels'].min())} to {digits(fits['most_megapixels'].max())} megapixels"
             )
             yield f"{sizes}, {what[0].lower()}{what[1:]} grows {told}. In brackets the exponent with its 95 % interval."
-
-
-def growth_kind(low: float, high: float) -> str:
-    """Return what an exponent's interval allows to be said of growth."""
-    if low >= 1 - FIT_ROOM and high <= 1 + FIT_ROOM:
-        return "in proportion to pixels"
-    if high < 1:
-        return "more slowly than pixels"
-    if low > 1:
-        return "faster than pixels"
-    return "in a way that these rows do not settle"
 
 
 def _failed(rows: pd.DataFrame) -> Iterator[str]:
