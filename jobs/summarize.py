@@ -132,7 +132,7 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
     if pictures < 0:
         raise UsageError("--pictures: give 0 or more")
     if not page.is_report(folder):
-        refuse_filled(folder, "--out")
+        refuse_filled(folder, "--out", "a report")
     for inner in (folder / "plots", folder / "pictures"):
         if inner.is_symlink():
             raise UsageError(f"--out: {one_line(inner)} is a link, and its files would be replaced; remove it")
@@ -164,8 +164,9 @@ def _pick(given: Namespace, runs: dict[Path, str]) -> int:
         raise UsageError(f"--at {given.at}: nothing was measured at that size; there are {known}")
     most_bytes = None if given.within_gb is None else given.within_gb * 1e9
     wanted = pick.Wanted(given.at, most_bytes, given.within_s)
-    lines, found = pick.told(pick.choice(by_size(rows), votes.of_rows(rows)), wanted, given.pick)
-    say(*lines)
+    ballots, left_out = votes.of_rows(rows)
+    lines, found = pick.told(pick.choice(by_size(rows), ballots), wanted, given.pick)
+    say(*lines, *([left_out] if left_out and given.pick == "votes" else []))
     return cli.EXIT_OK if found else cli.EXIT_NOT_ALL_OK
 
 
@@ -181,7 +182,7 @@ def _compare(given: Namespace) -> int:
         raise UsageError("--tolerance: give a share from 0 to 1, such as 0.05")
     folder = None if given.out is None else absolute_out(given.out)
     if folder is not None and not (folder / "compare.txt").is_file() and not page.is_report(folder):
-        refuse_filled(folder, "--out")
+        refuse_filled(folder, "--out", "a comparison or report")
     rows_a, rows_b = (_rows(word) for word in (a, b))
     comparison = compare.compare(rows_a, rows_b, tolerance)
     told = [harmless(line) for line in compare.told(comparison, a, b)]

@@ -46,15 +46,18 @@ def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] 
         )
 
 
-def refuse_filled(folder: Path, role: str) -> None:
-    """Raise UsageError where a folder here that is not yet ours holds anything: a file of a report's name, perhaps."""
+def refuse_filled(folder: Path, role: str, ours: str) -> None:
+    """Raise UsageError where a folder here holds anything: a file that would be replaced, perhaps.
+
+    ours: what a folder of ours would be of, for the message; the caller has looked whether it is.
+    """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{role}: {one_line(folder)} is no folder; give a new or empty one")
     with writing(folder):
         names = [path.name for path in sorted(folder.iterdir()) if _counts(path.name)] if folder.is_dir() else []
     if names:
         told = ", ".join(map(one_line, names[:_NAMED])) + (" and more" if len(names) > _NAMED else "")
-        raise UsageError(f"{role}: {one_line(folder)} holds {told}; give a new or empty folder, or that of a report")
+        raise UsageError(f"{role}: {one_line(folder)} holds {told}; give a new or empty folder, or that of {ours}")
 
 
 def refuse_results(folder: Location, role: str) -> None:

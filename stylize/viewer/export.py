@@ -21,7 +21,7 @@ def check_folder(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise UsageError(f"--export: {one_line(folder)} is no folder; give a new or empty one")
     if not _is_export(folder):
-        refuse_filled(folder, "--export")
+        refuse_filled(folder, "--export", "an earlier export")
 
 
 def _is_export(folder: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,24 +17,37 @@ if TYPE_CHECKING:
 LEFT, RIGHT = "left_method", "right_method"
 
 
-def of_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return all votes on results of these rows; their methods are called as reports call them, `side_px` is the size.
+def of_rows(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return all votes on results of these rows, and a sentence on those that are left out, empty for none.
 
-    Votes between two sizes, and on rows that are no longer there, are left out. Those between results of two OUTs lie
-    in one of them: a task that its rows lack is looked for in all. Raises as `read_votes`.
+    Their methods are called as reports call them, `side_px` is the size. Votes between two sizes, and on rows that
+    are no longer there, are left out. Those between results of two OUTs lie in one of them: a task that its rows lack
+    is looked for in all. Raises as `read_votes`.
     """
     frames = [read_votes(home).to_pandas().assign(home=home) for home in sorted(rows["home"].unique())]
     votes = pd.concat(frames, ignore_index=True)
     if votes.empty:
-        return votes.assign(side_px=pd.Series(dtype=float), left_home=votes["home"], right_home=votes["home"])
+        return votes.assign(side_px=pd.Series(dtype=float), left_home=votes["home"], right_home=votes["home"]), ""
     names = (rows["method"] + " " + rows["precision"]).rename("name")
     keyed = rows[["home", "task_id"]].assign(name=names, side_px=rows["resolution_px"].fillna(-1))
     for side, column in (("left", LEFT), ("right", RIGHT)):
         found = _found(keyed, votes["home"], votes[f"{side}_task_id"])
         votes = votes.assign(**{column: found["name"], f"{side}_px": found["side_px"], f"{side}_home": found["home"]})
-    votes = votes[votes[LEFT].notna() & votes[RIGHT].notna()]
-    votes = votes[(votes["left_px"] == votes["right_px"]) & (votes[LEFT] != votes[RIGHT])]
-    return votes.assign(side_px=votes["left_px"])
+    unknown = votes[LEFT].isna() | votes[RIGHT].isna()
+    sizes = ~unknown & (votes["left_px"] != votes["right_px"])
+    same = ~unknown & ~sizes & (votes[LEFT] == votes[RIGHT])
+    reasons = {"on results that are not among these rows": unknown, "between two sizes": sizes,
+               "between results of one method": same}  # fmt: skip
+    kept = votes[~(unknown | sizes | same)]
+    return kept.assign(side_px=kept["left_px"]), _left_out({why: int(which.sum()) for why, which in reasons.items()})
+
+
+def _left_out(counts: Mapping[str, int]) -> str:
+    """Return one sentence on votes that say nothing of these rows; empty for none."""
+    if not (total := sum(counts.values())):
+        return ""
+    told = ", ".join(f"{n} {why}" for why, n in counts.items() if n)
+    return f"{total} vote{'s are' if total > 1 else ' is'} left out: {told}."
 
 
 def _found(keyed: pd.DataFrame, homes: pd.Series, tasks: pd.Series) -> pd.DataFrame:

@@ -103,9 +103,10 @@ def build(
     if len(images) > MOST_METHODS:
         facts.append(f"of {len(images)} methods and settings the {MOST_METHODS} with the most images are shown")
     shown = rows[rows["method"].isin(images.index[:MOST_METHODS])]
-    sizes, main, ballots = by_size(shown), analysis.main_resolution(shown), votes.of_rows(shown)
+    sizes, main, (ballots, left_out) = by_size(shown), analysis.main_resolution(shown), votes.of_rows(shown)
+    said = [*words.across(shown, sizes, rows), *([left_out] if left_out else [])]
     return Report(
-        title, facts, words.across(shown, sizes, rows), tables.across(shown, ballots), plots.across(shown),
+        title, facts, said, tables.across(shown, ballots), plots.across(shown),
         [_block(size, ballots) for size in sizes], _anchor(main), pick.choice(sizes, ballots),
         pictures.grid(shown, most_pictures, trust_paths), [_run(out) for out in outs], claims,
     )  # fmt: skip

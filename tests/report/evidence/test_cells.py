@@ -41,7 +41,7 @@ def test_the_best_within_limits_is_picked_and_what_is_not_told_apart_is_named() 
         like={"stylize_s": 0.2, "gram_distance": 1.01, "host_peak_rss_bytes": gb // 2},
         fast={"stylize_s": 0.01, "gram_distance": 9.0, "host_peak_rss_bytes": gb // 2},
     )
-    choice = pick.choice([size], votes.of_rows(size.rows.assign(home="/nowhere")))
+    choice = pick.choice([size], votes.of_rows(size.rows.assign(home="/nowhere"))[0])
 
     def marks(*limits: Any, by: str = "style") -> dict[str, str]:
         return {one.name.split()[0]: mark for one, mark in pick.ranked(choice.options, pick.Wanted(*limits), by)}

@@ -75,7 +75,11 @@ def test_votes_on_two_sizes_or_on_rows_that_are_gone_do_not_count(tmp_path: Path
             "vote_id": uuid.uuid4().hex, "voter": "a", "choice": "left", "left_run_id": "r", "right_run_id": "r",
             "left_task_id": one, "right_task_id": task_id, "left_method": "x", "right_method": "y",
         })  # fmt: skip
-    assert votes.of_rows(load([folder])).empty
+    ballots, left_out = votes.of_rows(load([folder]))
+    assert ballots.empty
+    assert left_out == "2 votes are left out: 1 on results that are not among these rows, 1 between two sizes."
+    assert main([str(folder), "--out", str(tmp_path / "report")]) == 0
+    assert left_out in (tmp_path / "report" / "summary.md").read_text()
 
 
 def test_votes_between_the_results_of_two_runs_count_in_a_report_of_both(tmp_path: Path) -> None:
@@ -90,8 +94,11 @@ def test_votes_between_the_results_of_two_runs_count_in_a_report_of_both(tmp_pat
             "right_method": "y", "content_uri": f"/p/{n}.jpg",
         })  # fmt: skip
     both = load([one, other])
-    ballots = votes.of_rows(both)
+    ballots, left_out = votes.of_rows(both)
+    assert left_out == ""
     assert votes.ranked(ballots, 512)["method"].tolist() == ["compact fp32", "adain fp32"]
     (ssim,) = votes.agreeing(ballots, both).to_dict("records")
     assert (ssim["votes"], ssim["agreeing"]) == (8, 1.0)
-    assert votes.of_rows(load([one])).empty
+    ballots, left_out = votes.of_rows(load([one]))
+    assert ballots.empty
+    assert left_out == "8 votes are left out: 8 on results that are not among these rows."
