@@ -96,7 +96,8 @@ def _groups(rows: pd.DataFrame, given: Namespace) -> Iterator[tuple[int | None, 
         for _, row in part.iterrows():
             result = None if row["measure_mode"] == SCORED else picture_in(row["home"], row["output_uri"])
             named = {"photo": row["content_uri"], "artwork": row["style_uri"]}
-            refuse_elsewhere(named | ({} if result else {"result": row["output_uri"]}), row["home"], given.trust_paths)
+            named |= {} if result else {"result": row["output_uri"]}
+            refuse_elsewhere(named, row["home"], given.trust_paths, given.outs, anew=False)
             triples.append(
                 Triple(locate(row["content_uri"]), locate(row["style_uri"]), result or locate(row["output_uri"]))
             )

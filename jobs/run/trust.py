@@ -19,23 +19,29 @@ def refuse_own_method(stylizer: object, given: object) -> None:
 
 
 def refuse_elsewhere(
-    named: Mapping[str, str | None], home: str | Location, trusted: bool, words: Iterable[str | None] = ()
+    named: Mapping[str, str | None],
+    home: str | Location,
+    trusted: bool,
+    words: Iterable[str | None] = (),
+    *,
+    anew: bool = True,
 ) -> None:
     """Raise UsageError, listing it, where a record names what lies outside of its own folder `home`.
 
     named: what a path is for -> the path. trusted: they may be anywhere on this machine, and in buckets that `home` or
-    another of the command line's `words` names; nothing is fetched from other ones.
+    another of the command line's `words` names; nothing is fetched from other ones. anew: the command line could name
+    them itself.
     """
     known = {_bucket(as_location(home)), *(_bucket(locate(word)) for word in words if word)}
     strange = [what for what, where in _located(named) if _bucket(where) not in known | {None}]
     if strange:
         listed = ", ".join(strange)
-        raise UsageError(f"the record names stores that the command line does not: {listed}; give them anew")
+        remedy = "give them anew" if anew else "nothing is fetched from there"
+        raise UsageError(f"the record names stores that the command line does not: {listed}; {remedy}")
     if not trusted and (outside := elsewhere(named, home)):
         listed = ", ".join(outside)
-        raise UsageError(
-            f"the record names what lies outside of its folder: {listed}; {TRUST} takes it, or give it anew"
-        )
+        remedy = f"{TRUST} takes it" + (", or give it anew" if anew else "")
+        raise UsageError(f"the record names what lies outside of its folder: {listed}; {remedy}")
 
 
 def elsewhere(named: Mapping[str, str | None], home: str | Location) -> list[str]:

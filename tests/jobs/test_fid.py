@@ -121,6 +121,12 @@ def test_wrong_calls_are_refused_in_one_line(own: Path, weights: Path, more: lis
     assert told in refused(main, own, *words)
 
 
+def test_what_lies_outside_is_taken_by_the_one_option_that_there_is(own: Path, weights: Path) -> None:
+    told = refused(main, own, "--inception", weights)
+    assert "--trust-paths takes it" in told
+    assert "anew" not in told
+
+
 def test_weights_that_are_nowhere_are_not_downloaded_here(
     own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
