@@ -25,7 +25,7 @@ from stylize.results.store import RowStore
 from stylize.tasks import manifest, pairing
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import files_in, nothing_in, root_of
-from stylize.tasks.matching import Matched, Names, Pattern, matched
+from stylize.tasks.matching import AMBIGUOUS, UNMATCHED, Matched, Names, Pattern, matched
 from stylize.tasks.output_names import OutputNames
 from stylize.tasks.task import Pair, Task
 from stylize.validation import Origins
@@ -64,6 +64,7 @@ class ResolvedScoring(ResolvedConfig):
             artworks,
             found.left_out,
             notes=(*self._notes(), *found.notes()),
+            noted=(AMBIGUOUS, UNMATCHED),
         )
 
     def pairs(self) -> Iterator[Pair]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 SHOWN = 12
 """Kinds that a line names, the most frequent first."""
@@ -30,6 +31,12 @@ class LeftOut:
         kinds = [f"{number} {what} ({reason})" for (what, reason), number in self._counts.most_common(SHOWN)]
         more = self.total - sum(number for _, number in self._counts.most_common(SHOWN))
         return f"{self.total} skipped: {', '.join([*kinds, *([f'{more} more'] if more else [])])}"
+
+    def without(self, reasons: Collection[str]) -> LeftOut:
+        """Return the counts of other reasons than these."""
+        rest = LeftOut()
+        rest._counts = Counter({kind: number for kind, number in self._counts.items() if kind[1] not in reasons})
+        return rest
 
     def as_records(self) -> list[dict[str, str | int]]:
         """Return one mapping per kind, with what, reason and number, most frequent first, as JSON can hold it."""

@@ -13,6 +13,7 @@ from stylize.tasks.left_out import LeftOut
 from stylize.tasks.task import Input, Pair
 
 FIELDS = ("photo", "style")
+AMBIGUOUS, UNMATCHED = "fits several photos or artworks", "fits no photo and artwork"
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,11 @@ class Matched:
         lines = []
         if self.ambiguous:
             lines.append(
-                f"{_counted(self.ambiguous, 'fits several photos or artworks', 'fit several photos or artworks')}: put "
+                f"{_counted(self.ambiguous, AMBIGUOUS, 'fit several photos or artworks')}: put "
                 "results into folders called like those of PHOTOS or ARTWORKS, or list them in a --manifest"
             )
         if self.unmatched:
-            lines.append(_counted(self.unmatched, "fits no photo and artwork", "fit no photo and artwork"))
+            lines.append(_counted(self.unmatched, UNMATCHED, "fit no photo and artwork"))
         if self.missing:
             has = "pair has" if self.missing == 1 else "pairs have"
             lines.append(f"{self.missing} {has} no result and get no row, the first: {self.first_missing}")
@@ -142,10 +143,10 @@ def matched(pattern: Pattern, photos: Names, artworks: Names, results: Iterable[
             both = " and ".join(
                 f"{one_line(photos.inputs[p].uri)} x {one_line(artworks.inputs[a].uri)}" for p, a in best[:2]
             )
-            found.left_out.add(suffix, "fits several photos or artworks")
+            found.left_out.add(suffix, AMBIGUOUS)
             found.ambiguous.append(f"{shown} fits {both}")
         else:
-            found.left_out.add(suffix, "fits no photo and artwork")
+            found.left_out.add(suffix, UNMATCHED)
             found.unmatched.append(shown)
     for (photo, artwork), result in sorted(by_pair.items(), key=lambda item: item[0][::-1]):
         found.pairs.append(Pair(photos.inputs[photo], artworks.inputs[artwork], result=result))

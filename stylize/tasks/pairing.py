@@ -36,10 +36,13 @@ class Survey:
     results_left_out: LeftOut = field(default_factory=LeftOut)
     notes: tuple[str, ...] = ()
     """What the user may not have meant, a line each."""
+    noted: tuple[str, ...] = ()
+    """Reasons for leaving files out that notes tell of already."""
 
     def lines(self) -> list[str]:
         """Return what is to be told: notes, and what was left out of either folder."""
-        return [*self.notes, *(f"{role.upper()}: {one}" for role, one in self._left_out().items())]
+        told = {role: one.without(self.noted) for role, one in self._left_out().items()}
+        return [*self.notes, *(f"{role.upper()}: {one}" for role, one in told.items() if one.total)]
 
     def recorded(self) -> dict[str, list[dict[str, str | int]]]:
         """Return what was left out of either folder, as JSON can hold it."""

@@ -160,9 +160,16 @@ def test_results_and_rows_may_lie_in_a_bucket(
 
 
 def test_dry_run_says_what_fits_and_writes_nothing(given: tuple[Path, Path, Path, Path]) -> None:
+    for name in ("a_stylized_sea.png", "e_stylized_sea.png"):
+        (given[2] / name).write_bytes(images.encode(picture(1), "png", 95))
+    (given[2] / "readme.txt").write_text("no picture")
     done = call(main, *given, *CALL, "--dry-run")
     assert done.returncode == 0
     assert "8 pictures of their tool would be scored; nothing was written" in done.stdout
+    # What has a line of its own is not counted among the rest again.
+    assert done.stdout.count("several photos or artworks") == 1
+    assert done.stdout.count("fits no photo and artwork") == 1
+    assert "RESULTS: 1 skipped: 1 .txt" in done.stdout
     assert not given[3].exists()
 
 
