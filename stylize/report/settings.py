@@ -42,6 +42,8 @@ def told_apart(rows: pd.DataFrame, methods: pd.Series, but: Collection[str] = ()
     """
     texts = rows["settings_json"].fillna("{}")
     flat = _flattened(list(texts.unique()), {*_NOT_TOLD, *but})
+    # Of what made a picture elsewhere no setting is known: that it lacks those of ours is no difference.
+    elsewhere = {text for text in flat if "precision" not in read_settings(text)}
     weights = rows["weights_sha256"]
     if "style_sha256" in rows:
         # Where the artworks are the weights, as johnson's, other weights are no other setting.
@@ -50,8 +52,11 @@ def told_apart(rows: pd.DataFrame, methods: pd.Series, but: Collection[str] = ()
     for method in methods.unique():
         mine = methods == method
         settings = {text: flat[text] for text in texts[mine].unique()}
-        keys = _differing(list(settings.values()))
-        labels = {text: [f"{k}={one[k]}" for k in keys if one.get(k) is not None] for text, one in settings.items()}
+        keys = _differing([one for text, one in settings.items() if text not in elsewhere])
+        keys |= _differing([one for text, one in settings.items() if text in elsewhere])
+        labels = {
+            text: [f"{k}={one[k]}" for k in sorted(keys) if one.get(k) is not None] for text, one in settings.items()
+        }
         told = texts[mine].map({text: ", ".join(label) for text, label in labels.items()})
         if weights[mine].nunique() > 1:
             which = "weights=" + weights[mine].fillna("?").str[:_SHOWN_DIGITS]
@@ -89,6 +94,6 @@ def _asked(settings: dict[str, Any]) -> str:
     return json.dumps(kept, sort_keys=True)
 
 
-def _differing(settings: list[dict[str, Any]]) -> list[str]:
-    names = sorted(set().union(*settings))
-    return [name for name in names if len({json.dumps(one.get(name), sort_keys=True) for one in settings}) > 1]
+def _differing(settings: list[dict[str, Any]]) -> set[str]:
+    names = set().union(*settings)
+    return {name for name in names if len({json.dumps(one.get(name), sort_keys=True) for one in settings}) > 1}

@@ -27,6 +27,18 @@ def test_runs_of_one_method_in_other_settings_are_told_apart_by_what_differs() -
     assert list(frame["method"]) == ["compact (alpha=0.5)", "compact (alpha=1.0)", "identity"]
 
 
+def test_pictures_of_a_methods_name_made_elsewhere_make_no_list_of_its_settings() -> None:
+    asked = {"stylizer": "compact", "precision": "bf16", "seed": 0, "quality": 95, "settings": {}}
+    ours = [json.dumps(asked | {"stylizer_settings": {"alpha": alpha, "folded": True}}) for alpha in (0.5, 1.0)]
+    scored = json.dumps({"stylizer": "compact", "style_resolution_px": 512, "settings": {}})
+    theirs = row(9, settings_json=scored, measure_mode="scored", precision=None)
+    assert set(rows([row(1, settings_json=ours[0]), theirs])["method"]) == {"compact"}
+    frame = rows([*(row(n, settings_json=text) for n, text in enumerate(ours)), theirs])
+    assert list(frame["method"]) == ["compact (alpha=0.5)", "compact (alpha=1.0)", "compact"]
+    other = theirs | {"task_id": "b" * 64, "settings_json": scored.replace("512", "256")}
+    assert sorted(rows([theirs, other])["method"]) == [f"compact (style_resolution_px={px})" for px in (256, 512)]
+
+
 def test_every_setting_and_other_weights_tell_methods_apart_but_for_the_size() -> None:
     asked: dict[str, Any] = {"seed": 0, "quality": 95, "resolution_px": 512, "settings": {}, "stylizer_settings": {}}
     other: list[dict[str, Any]] = [
