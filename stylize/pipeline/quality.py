@@ -27,7 +27,7 @@ from stylize.measure.perceptual import (
     content_distance,
     structural_distance,
 )
-from stylize.measure.ssim import ssim, ssim_uniform
+from stylize.measure.ssim import kernel, ssim, ssim_uniform
 from stylize.measure.statistics import Statistics, statistics
 from stylize.pipeline.scored import DeviceScores
 from stylize.pipeline.transfers import Upload
@@ -63,6 +63,8 @@ class Scorer:
         self._one_pass = threading.Lock()
         self._known: OrderedDict[str, Statistics] = OrderedDict()
         self._on_device = DeviceScores(self._device) if devices.is_accelerator(self._device) else None
+        if self._on_device is None:
+            kernel()  # so that no image waits for it
 
     @property
     def on_accelerator(self) -> bool:
