@@ -104,6 +104,13 @@ def test_a_view_that_is_not_contiguous_is_measured_as_its_copy() -> None:
     assert ssim(a, b) == ssim(np.ascontiguousarray(a), np.ascontiguousarray(b))
 
 
+def test_pixels_that_may_not_be_written_are_measured() -> None:
+    a, b = PHOTO.copy(), noisy(PHOTO, 20)
+    expected = ssim(a, b)
+    a.flags.writeable = False
+    assert ssim(a, b) == expected
+
+
 @pytest.mark.parametrize("shape", [(10, 200), (200, 10), (1, 1), (1, 20000)])
 def test_no_window_fits_below_eleven_pixels(shape: tuple[int, int]) -> None:
     assert ssim(flat(1, 2, 3, shape=shape), flat(1, 2, 3, shape=shape)) is None
