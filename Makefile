@@ -2,6 +2,8 @@
 # up clusters. All install into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
+# Let pytest keep what it compiles, whatever the shell says: 6 s of a core for each of its processes otherwise.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-fast test-cluster coverage lint bench clean
 
