@@ -94,14 +94,14 @@ def test_a_method_without_strips_says_what_it_takes(inputs: Path) -> None:
 
 
 def test_a_loaded_stylizer_keeps_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    photo, artwork = np.tile(picture(0, 1100, 800), (2, 2, 1)), picture(2)
+    photo, artwork = picture(0, 1100, 800), picture(2)
     free = stylize.load("compact", device="cpu", precision="fp32")
-    tight = stylize.load("compact", device="cpu", precision="fp32", max_memory="200MiB")
+    tight = stylize.load("compact", device="cpu", precision="fp32", max_memory=LITTLE)
     expected = free(photo, artwork)
     monkeypatch.setattr(Compact, "stylize_batch", None)
     assert (np.abs(tight(photo, artwork).astype(int) - expected) > 1).mean() <= 1e-3
-    with pytest.raises(NoRoomError, match=r"2200 x 1600 px: compact .* give --max-memory more"):
-        stylize.load("compact", device="cpu", precision="fp32", max_memory="64MiB")(photo, artwork)
+    with pytest.raises(NoRoomError, match=r"1100 x 800 px: compact .* give --max-memory more"):
+        stylize.load("compact", device="cpu", precision="fp32", max_memory="56MiB")(photo, artwork)
     with pytest.raises(UsageError, match="max_memory='much': expected a size such as 2GiB"):
         stylize.load("compact", max_memory="much")
 

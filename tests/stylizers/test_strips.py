@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ def picture(height: int, width: int, seed: int = 0) -> Pixels:
     return to_pixels(smooth + 0.1 * torch.rand(3, height, width, generator=generator))
 
 
+@functools.cache
 def loaded(name: str, precision: str = "fp32", **settings: Any) -> tuple[Stylizer, Any]:
     weights = None if name == "compact" else "random"
     stylizer = stylize.load(name, device="cpu", precision=precision, weights=weights, **settings)
@@ -81,7 +83,7 @@ def off(a: Pixels, b: Pixels) -> float:
 
 
 @pytest.mark.parametrize("room", [None, 1], ids=["much kept", "nothing kept"])
-@pytest.mark.parametrize("size", [(200, 90), (171, 133)])
+@pytest.mark.parametrize("size", [(120, 50), (99, 77)])
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.usefixtures("low_strips")
 def test_strips_give_the_picture_of_the_whole_image(
@@ -103,7 +105,7 @@ def test_with_other_settings_too(name: str, settings: dict[str, Any]) -> None:
     if not set(settings) <= set(stylize.stylizers.find(name).settings_type.model_fields):
         pytest.skip("no such setting")
     stylizer, code = loaded(name, **settings)
-    photo = picture(97, 101)
+    photo = picture(67, 61)
     assert off(in_strips(stylizer, photo, code)[0], whole(stylizer, photo, code)) <= 1e-3
 
 
