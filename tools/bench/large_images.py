@@ -1,22 +1,26 @@
 """What large images take, from file to file: time, strips, and the peak of memory by the system's own count.
 
-python -m tools.bench.large_images --methods compact --sizes 3000x2000,12000x8400 --max-memory 2GiB [--weights FOLDER]
+python -m tools.bench.large_images --methods compact --sizes 3000x2000,12000x8400 --max-memory none,2GiB
 
-Each image is a process of its own in a cgroup of its own (version 1 or 2, which needs the right to make one; elsewhere
-the process's own resident memory counts). The peak is that above what the process held once its method was loaded.
-`cpu_s` is the processor time of all threads: on a busy machine the one that compares.
+Each image is read, restyled, encoded, scored and written as a worker does it, in a process of its own in
+a cgroup of its own (version 1 or 2, which needs the right to make one; elsewhere the process's resident memory counts).
+The peak is that above what the process held once it had done a small photo. `cpu_s` is the processor time of all
+threads: on a busy machine the one that compares. With a limit of none images are taken whole. Below the table stand
+how memory grows with the pixels, and the time over that of the whole-image way.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +30,18 @@ from PIL import Image
 from stylize import cli
 from stylize.errors import UsageError
 from stylize.gallery import styles_folder
+from stylize.io.files import write_atomic
+from stylize.measure.hardware import device_name
+from stylize.report.page.markdown import table
 from stylize.terminal import say
 
 CGROUPS = {
     Path("/sys/fs/cgroup/memory"): ("memory.usage_in_bytes", "memory.max_usage_in_bytes"),
     Path("/sys/fs/cgroup"): ("memory.current", "memory.peak"),
 }
+HEADER = ("method", "size", "limit", "strips", "passes", "cpu_s", "wall_s", "peak_GiB", "planned_GiB", "planned/peak")
+SMALL = "256x256"
+WITHOUT_LIMIT = "1024GiB"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -39,42 +49,104 @@ def main(argv: Sequence[str]) -> int:
     parser = cli.Parser(prog="python -m tools.bench.large_images", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--methods", default="compact")
     parser.add_argument("--sizes", default="3000x2000,6000x4000,12000x8400")
-    parser.add_argument("--max-memory", default="2GiB", help="with commas for several")
+    parser.add_argument("--max-memory", default="2GiB", help="with commas for several; none: whole")
+    parser.add_argument("--whole-up-to", default="12000x8400", help="larger sizes are left out where the limit is none")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--format", default="jpg")
     parser.add_argument("--weights", default=None, help="of methods but compact; none: untrained ones")
+    parser.add_argument("--out", type=Path, help="folder for the table as large-images.md")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if given.one:
         return _one(json.loads(given.one))
-    say("method size max_memory | strips passes cpu_s wall_s | peak_GiB planned_GiB")
-    with tempfile.TemporaryDirectory() as folder:
-        for size in given.sizes.split(","):
-            photo = _photo(Path(folder) / f"{size}.jpg", size)
-            for method in given.methods.split(","):
-                for limit in given.max_memory.split(","):
-                    weights = None if method == "compact" else given.weights or "random"
-                    call = {"photo": str(photo), "method": method, "max_memory": limit, "weights": weights}
-                    row = _measured(call | {"precision": given.precision, "out": f"{folder}/result.jpg"})
-                    say(
-                        f"{method} {size} {limit} | {row['strips']} {row['passes']} {row['cpu_s']:.1f} "
-                        f"{row['wall_s']:.1f} | {row['peak'] / 2**30:.2f} {row['planned'] / 2**30:.2f}"
-                    )
+    say(" ".join(HEADER))
+    rows = []
+    for row in _rows(given):
+        rows.append(row)
+        say(" ".join(_cells(row)))
+    below = [*_exponents(rows), *_over_whole(rows)]
+    for line in below:
+        say(line)
+    if given.out is not None:
+        command = (
+            f"`python -m tools.bench.large_images {' '.join(argv)}` on {device_name('cpu')}, {os.cpu_count()} cores"
+        )
+        text = [command, "", *table(HEADER, map(_cells, rows)), "", *(f"- {line}" for line in below), ""]
+        write_atomic(given.out / "large-images.md", "\n".join(text).encode())
     return cli.EXIT_OK
 
 
-def _photo(path: Path, size: str) -> Path:
-    """Write a picture that ships, enlarged to a size, as JPEG."""
+def _rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    for size in given.sizes.split(","):
+        with tempfile.TemporaryDirectory() as folder:
+            _photo(Path(folder) / "photos" / "1 small.jpg", SMALL)
+            _photo(Path(folder) / "photos" / "2 large.jpg", size)
+            _photo(Path(folder) / "artworks" / "artwork.jpg", SMALL)
+            for method in given.methods.split(","):
+                for limit in given.max_memory.split(","):
+                    if limit == "none" and _pixels(size) > _pixels(given.whole_up_to):
+                        continue
+                    call = {
+                        "content": f"{folder}/photos", "styles": f"{folder}/artworks", "out": f"{folder}/out",
+                        "stylizer": method, "max_memory": WITHOUT_LIMIT if limit == "none" else limit,
+                        "precision": given.precision, "format": given.format, "max_pixels": 2_000_000_000,
+                        "weights": None if method == "compact" else given.weights or "random",
+                    }  # fmt: skip
+                    yield _measured(call) | {"method": method, "size": size, "limit": limit, "pixels": _pixels(size)}
+
+
+def _pixels(size: str) -> int:
     try:
         width, height = map(int, size.split("x"))
     except ValueError:
-        raise UsageError(f"--sizes {size}: expected WIDTHxHEIGHT") from None
+        raise UsageError(f"{size}: expected WIDTHxHEIGHT") from None
+    return width * height
+
+
+def _photo(path: Path, size: str) -> None:
+    """Write a picture that ships, enlarged to a size, as JPEG."""
+    _pixels(size)
+    width, height = map(int, size.split("x"))
+    path.parent.mkdir(exist_ok=True)
     with Image.open(min(styles_folder().rglob("*.jpg"))) as image:
         image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC).save(path, quality=90)
-    return path
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    own = [row["method"], row["size"], row["limit"], str(row["strips"]), str(row["passes"])]
+    numbers = [f"{row['cpu_s']:.1f}", f"{row['wall_s']:.1f}", f"{row['peak'] / 2**30:.3f}"]
+    return [*own, *numbers, f"{row['planned'] / 2**30:.3f}", f"{row['planned'] / row['peak']:.2f}"]
+
+
+def _exponents(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield for each method and limit the slope of the peak over pixels, both as logarithms, by least squares."""
+    for (method, limit), alike in groupby(sorted(rows, key=_series), key=_series):
+        points = [(math.log(row["pixels"]), math.log(row["peak"])) for row in alike]
+        if len({x for x, _ in points}) > 1:
+            x, y = np.array(points).T
+            power = float(np.polyfit(x, y, 1)[0])
+            yield f"{method}, limit {limit}: the peak grows with the pixels to the power {power:.2f}"
+
+
+def _series(row: dict[str, Any]) -> tuple[str, str]:
+    return row["method"], row["limit"]
+
+
+def _over_whole(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield for each image in strips its processor time over that of the largest whole one, scaled by pixels."""
+    for row in rows:
+        whole = [one for one in rows if one["method"] == row["method"] and one["strips"] == 1]
+        if row["strips"] > 1 and whole:
+            base = max(whole, key=lambda one: int(one["pixels"]))
+            times = row["cpu_s"] / (base["cpu_s"] * row["pixels"] / base["pixels"])
+            way = f"the whole-image way, as of {base['size']}"
+            yield f"{row['method']} {row['size']}, limit {row['limit']}: {times:.2f} times the processor time of {way}"
 
 
 def _measured(call: dict[str, Any]) -> dict[str, Any]:
     """Run one image in a process and a cgroup of its own; return what it says, with the peak above its start."""
+    from jobs.scheduler.worker import WORKER_ENV
+
     group = _group()
     command = [sys.executable, "-m", "tools.bench.large_images", "--one", json.dumps(call)]
 
@@ -82,8 +154,10 @@ def _measured(call: dict[str, Any]) -> dict[str, Any]:
         if group is not None:
             (group[0] / "cgroup.procs").write_text(str(os.getpid()))
 
-    # The child says when its method is loaded, and waits to be let on: there its start is.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=enter) as child:
+    # The child says when it has done the small photo, and waits to be let on: there its start is.
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=enter, env=os.environ | WORKER_ENV
+    ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdout.readline()
@@ -116,37 +190,43 @@ def _group() -> tuple[Path, str, str] | None:
 
 
 def _one(call: dict[str, Any]) -> int:
-    """Restyle one image from file to file, when told to; print what it took."""
+    """Restyle one photo as a worker does, when told to; print what it took."""
     import torch
 
     import stylize
-    from stylize import images
+    from stylize import config as configs
     from stylize.measure.memory import PeakMemory
+    from stylize.pipeline.room import ahead_bytes
+    from stylize.pipeline.runner import Runner
+    from stylize.stylizers.base import RANDOM
+    from stylize.tasks import pairing
 
+    config = configs.build(call)
     stylizer = stylize.load(
-        call["method"], precision=call["precision"], weights=call["weights"], device="cpu",
-        max_memory=call["max_memory"],
-    )  # fmt: skip
-    artwork = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)
-    with torch.inference_mode():
-        code = stylizer.code(None if stylizer.styles_are_weights else artwork)
-        stylizer.stylize(torch.rand(3, 256, 256), code)
+        config.stylizer, precision=config.precision, weights=config.weights, device="cpu", max_memory=config.max_memory
+    )
+    if stylizer.weights_sha256 == RANDOM:
+        # So that results are scored: what that takes is no matter of the weights.
+        stylizer.weights_sha256 = "untrained"
+    runner = Runner(config, stylizer, run_id="run", worker_id="worker", token=None)
+    small, large = pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format)
+    runner.run([small])
     peak = PeakMemory()
     say("ready")
     sys.stdout.flush()
     sys.stdin.readline()
     peak.start()
     begun, cpu = time.perf_counter(), time.process_time()
-    photo = images.decode(Path(call["photo"]).read_bytes(), max_pixels=2**31).pixels
-    height, width = photo.shape[:2]
-    with torch.inference_mode():
-        plan = stylizer.plan_within(width, height, code)
-        result = stylizer.restyle(photo, code, plan)
-    assert result is not None
-    Path(call["out"]).write_bytes(images.encode(result.numpy(), "jpg", 95))
+    (row,) = runner.run([large]).to_pylist()
     took = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - begun}
-    own = {"peak": peak.stop().image_host_bytes, "planned": plan.bytes + 6 * photo.shape[0] * photo.shape[1]}
-    say(json.dumps(took | own | {"strips": plan.strips, "passes": plan.passes}))
+    if row["status"] != "ok":
+        raise UsageError(f"{row['status']}: {row['error']}")
+    own = {"peak": peak.stop().image_host_bytes, "strips": row["strips"], "passes": row["passes"]}
+    with torch.inference_mode():
+        code = stylizer.code(None if stylizer.styles_are_weights else np.zeros((256, 256, 3), np.uint8))
+        ahead = ahead_bytes(config.threads, config.max_memory)
+        _, planned = stylizer.forecast(row["width_px"], row["height_px"], code, ahead_bytes=ahead)
+    say(json.dumps(took | own | {"planned": planned}))
     return cli.EXIT_OK
 
 
