@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -87,6 +88,20 @@ def exact_peaks() -> Iterator[None]:
             _libc().mallopt(_MMAP_THRESHOLD, _MOST_BLOCK_BYTES)
 
 
+def keep_large_blocks(kept: bool) -> None:
+    """Let a process that keeps freed memory for later, as workers do, keep large blocks, too, or give them back.
+
+    In the kept heaps blocks of tens of MB leave holes: an image of 6 megapixels took twice what it had in use
+    (docs/decisions.md). Does nothing in a process that was not told to keep memory, as by `MALLOC_MMAP_THRESHOLD_`.
+    """
+    if "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        _libc().mallopt(_MMAP_THRESHOLD, _KEPT_BYTES if kept else _LARGE_BLOCK_BYTES)
+        if not kept:
+            give_back()
+
+
 def _empty_this_threads_heap() -> None:
     """Give back the end of the calling thread's heap, which `malloc_trim` leaves alone in all but the main thread's.
 
@@ -120,6 +135,7 @@ def _holes_of_this_threads_heap() -> list[int]:
 # mallopt(3)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _LEAST_BLOCK_BYTES = 64 * 1024
+_LARGE_BLOCK_BYTES = 8 * 1024 * 1024
 _MOST_BLOCK_BYTES = 32 * 1024 * 1024
 """glibc's own limit."""
 _IS_MMAPPED = 2

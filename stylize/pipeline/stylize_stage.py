@@ -18,7 +18,7 @@ from stylize.errors import NoRoomError, UnsupportedImageError, named_message
 from stylize.measure.clock import timed
 from stylize.measure.flicker import flicker
 from stylize.measure.load import MachineLoad
-from stylize.measure.memory import PeakMemory, exact_peaks
+from stylize.measure.memory import PeakMemory, exact_peaks, keep_large_blocks
 from stylize.pipeline.failures import NOT_FINITE, FailureHandler, NotFiniteError
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.own_settings import OwnSettings
@@ -30,6 +30,8 @@ from stylize.stylizers.base import RANDOM, Plan, Stylizer, in_range, to_pixels
 
 WARM_UP_BELOW_S = 2.0
 """Longer calls of isolated mode are timed without a call to warm up: they would gain less than a hundredth."""
+LARGE_PX = 2**21
+"""Images of more pixels give their memory back to the system, as it comes in blocks too large for a heap."""
 
 
 class StylizeStage:
@@ -53,7 +55,7 @@ class StylizeStage:
         self._share = share_of(config, stylizer.device)
         self._peak = PeakMemory(self._device)
         self._load = MachineLoad(self._device) if config.measure_mode == "isolated" else None
-        self._images_begun = 0
+        self._images_begun, self._at_large = 0, False
 
     def run(self, items: list[InFlight]) -> None:
         """Stylize items of one style and the same settings in place, neighbours of one size in one call.
@@ -99,6 +101,9 @@ class StylizeStage:
         if min(width, height) < self._stylizer.least_px:
             needed = f"{self._stylizer.name} needs {self._stylizer.least_px} px a side"
             raise UnsupportedImageError(f"{width} x {height} px: {needed}")
+        if (large := width * height > LARGE_PX) != self._at_large:
+            keep_large_blocks(not large)
+            self._at_large = large
         stylizer = self._own.stylizer(first.task.pair)
         warmup = self._images_begun < self._config.warmup_images
         self._images_begun += len(items)

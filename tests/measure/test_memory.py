@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -113,3 +115,28 @@ def test_an_accelerators_peaks_are_what_its_allocator_says(monkeypatch: pytest.M
     peak = meter.stop()
     assert (peak.device_peak_allocated_bytes, peak.device_peak_reserved_bytes, peak.image_device_bytes) == (12, 20, 7)
     assert card.calls == ["reset_peak_memory_stats"]
+
+
+@linux
+def test_a_worker_gives_large_blocks_back_while_told_to() -> None:
+    # In a process of its own, as glibc looks at its environment when it starts.
+    code = """if True:
+        import numpy as np
+        from stylize.measure.memory import held_bytes, keep_large_blocks
+
+        def left_behind() -> int:
+            before = held_bytes()[0]
+            np.ones(100_000_000, np.uint8)
+            return (held_bytes()[0] - before) // 1_000_000
+
+        keep_large_blocks(False)
+        given_back = left_behind()
+        keep_large_blocks(True)
+        print(given_back, left_behind())
+    """
+    told = os.environ | {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
+    printed = subprocess.run([sys.executable, "-c", code], env=told, check=True, capture_output=True, text=True).stdout
+    given_back, kept = map(int, printed.split())
+    if kept < 50:
+        pytest.skip("this system's allocator keeps nothing")
+    assert given_back < 20
