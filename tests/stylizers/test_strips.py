@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 import stylize
 from stylize.errors import NoRoomError
 from stylize.images import Pixels
+from stylize.measure.memory import PeakMemory, exact_peaks
 from stylize.stylizers._strips import compute
 from stylize.stylizers._strips.passes import schedule, spans
 from stylize.stylizers._strips.plan import strip_plan
@@ -154,6 +156,27 @@ def test_less_memory_is_asked_for_by_recomputing_more() -> None:
     assert little.bytes <= 200 * 2**20 < much.bytes
     assert little.work > much.work
     assert (much.passes, little.passes) == (13, 13)
+
+
+@pytest.mark.parametrize("name", ["compact", "microast"])
+def test_a_whole_image_takes_what_was_planned(name: str) -> None:
+    stylizer, code = loaded(name)
+    photo = picture(1200, 1600)
+
+    def taken() -> int | None:
+        with exact_peaks(), torch.inference_mode():
+            peak = PeakMemory()
+            peak.start()
+            stylizer.restyle(photo, code, stylizer.plan(1600, 1200, code))
+            return peak.stop().image_host_bytes
+
+    with ThreadPoolExecutor(1) as own:  # no holes of other work in its heap
+        own.submit(taken).result()
+        measured = own.submit(taken).result()
+    if not measured:
+        pytest.skip("this kernel does not let a process reset its peak")
+    planned = stylizer.plan(1600, 1200, code).bytes + photo.nbytes
+    assert planned == pytest.approx(measured, rel=0.15)
 
 
 def test_an_image_that_fits_is_taken_whole() -> None:

@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 
 from stylize.errors import NoRoomError
-from stylize.stylizers import _layers
+from stylize.stylizers import _folded, _layers
 from stylize.stylizers._strips.passes import Pass, last_level, overwritten, results, schedule, spans, wanted
 from stylize.stylizers._strips.rows import rule_of
 from stylize.stylizers._strips.trace import Graph, Node
@@ -23,7 +23,8 @@ BASE_BYTES = 48 * 2**20
 """What torch's libraries take for their own buffers."""
 _MOST_KEPT, _MOST_WAYS = 3, 40
 """How many results are kept whole at once, and how many such sets are looked at further."""
-_HELD_ON = 2
+_HELD_ON = 1
+"""How many operations after its last use a tensor of a whole image is let go of (docs/decisions.md)."""
 _PER_VALUE = 64.0
 """A value's way through memory, in multiplications that take as long."""
 
@@ -66,7 +67,7 @@ def no_room(method: str, size: tuple[int, int], way: str, needed: int, max_bytes
 def whole_plan(graph: Graph) -> Plan:
     """Return what the image takes if it goes through the network at once."""
     tall = [node for node in graph.nodes if node.kind == "rows"]
-    # Python lets go of a tensor when its name is given to another one: a few operations after its last use.
+    # Python lets go of a tensor when its name is given to another one: the next result.
     last = {one: number + _HELD_ON for number, node in enumerate(tall) for one in [node, *node.inputs]}
     last |= {node: len(tall) for node in [graph.nodes[0], *results(graph)]}
     live = most = _bytes(graph.nodes[0])
@@ -204,6 +205,9 @@ def _beside(node: Node, rows: int) -> int:
     """Return what an operation takes beside its result."""
     if node.func is _layers.normalize_by and node.meta.dtype == torch.float32:
         return rows * node.row_bytes
+    if node.func is _folded.up_conv:
+        # Its input with a border.
+        return rows * node.inputs[0].row_bytes
     return 0
 
 
