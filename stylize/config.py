@@ -88,7 +88,7 @@ class JobConfig(BaseModel):
         description="long side in pixels at which artworks are looked at; none: their own",
     )
     max_pixels: int = Field(
-        100_000_000,
+        200_000_000,
         ge=1,
         le=2_000_000_000,
         description="images of more pixels, a JPEG's counted as they are read for the result, are `unsupported`",

@@ -60,7 +60,9 @@ def _restyle(call: Call) -> None:
         format = FORMATS[call.result.suffix.lower()]
         data = encode(result, format, options.quality, carried=decoded.carried, made_by=made_by)
         write_atomic(call.result, data)
-    _report(call.result, stylizer, photo, decode(data, max_pixels=result.size).pixels, seconds)
+    most = result.size
+    del result
+    _report(call.result, stylizer, photo, decode(data, max_pixels=most).pixels, seconds)
 
 
 def _check_artworks(method: type[Stylizer], call: Call) -> None:

@@ -15,7 +15,8 @@ from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
 from stylize.images.pixels import Box, working_size
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 200_000_000
+"""More than the sensors of phones and of all but few cameras have (docs/decisions.md)."""
 BEFORE_SCALING = 8
 """Times `max_pixels` that a JPEG may have which its decoder scales down as it reads."""
 BEFORE_SCALING_PROGRESSIVE = 2

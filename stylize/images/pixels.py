@@ -98,13 +98,16 @@ def _scaled(
     down = max(1, int((bottom - top) / size[1] / REDUCING_GAP))
     rows = max(1, BAND_PIXELS // image.width // down) * down
     if rows >= image.height:
-        reduced = converted(image, (across, down))
+        reduced = np.array(converted(image, (across, down)))
     else:
-        reduced = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
+        # Not in an image of Pillow's, whose pixels take four bytes.
+        shape = (-(-image.height // down), -(-image.width // across))
+        reduced = np.empty(shape if mode == "L" else (*shape, 3), np.uint8)
         for start in range(0, image.height, rows):
             band = image.crop((0, start, image.width, min(start + rows, image.height)))
-            reduced.paste(converted(band, (across, down)), (0, start // down))
-    return resize(np.array(reduced), *size, (left / across, top / down, right / across, bottom / down))
+            part = np.asarray(converted(band, (across, down)))
+            reduced[start // down : start // down + len(part)] = part
+    return resize(reduced, *size, (left / across, top / down, right / across, bottom / down))
 
 
 def _on_white(image: Image.Image, factor: tuple[int, int]) -> Image.Image:

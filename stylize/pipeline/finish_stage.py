@@ -63,12 +63,14 @@ class FinishStage:
         return data
 
     def _seen(self, item: InFlight, data: bytes) -> Pixels:
-        """Return what a result's file shows, which is what is scored."""
+        """Return what a result's file shows, which is what is scored; the result itself is let go of."""
         assert item.result is not None
+        result, item.result = item.result, None
         if self._scorer is None or self._is_kept_whole(item):
-            return item.result
-        start = time.perf_counter()
-        seen = decode(data, max_pixels=item.result.size).pixels
+            return result
+        start, most = time.perf_counter(), result.size
+        del result
+        seen = decode(data, max_pixels=most).pixels
         item.row["score_s"] = time.perf_counter() - start
         return seen
 

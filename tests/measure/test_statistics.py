@@ -58,3 +58,10 @@ def test_they_compare_across_resolutions() -> None:
 def test_other_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match="uint8"):
         statistics(np.zeros((4, 4), np.uint8))
+
+
+def test_bands_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = picture(5, 700, 531)
+    whole = statistics(pixels)
+    monkeypatch.setattr("stylize.measure.statistics._BAND_PIXELS", 7000)
+    assert statistics(pixels) == whole
