@@ -52,6 +52,7 @@ def main(argv: Sequence[str]) -> int:
     # What the caller got wrong is said before OUT is made.
     inputs.check(plan, out)
     resolved = resolve(plan, out, given.address)
+    resolved.check_scores()
     if given.dry_run:
         dry_run(resolved, given.rows_from, given.retry_failed, given.address, _say)
         return cli.EXIT_OK

@@ -26,7 +26,7 @@ from stylize.results.output_lock import OutputLock
 from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
 from stylize.tasks.task import Task
-from tests.support.main_job import call, wait_for
+from tests.support.main_job import call, refused, wait_for
 from tests.support.samples import ROOT, picture
 from tests.support.scripted_workers import row, task
 from tools.draw_styles import NAMES
@@ -274,6 +274,14 @@ def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: st
     with pytest.raises(UsageError, match=said) as refused:
         main([words[0], str(tmp_path / "out"), *words[1:]])
     assert "SECRET" not in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_judge_are_looked_at_before_a_sweep_begins(inputs: Path, tmp_path: Path) -> None:
+    (bad := tmp_path / "vgg19.pth").write_bytes(b"no weights")
+    for path in (bad, tmp_path / "nowhere.pth"):
+        told = refused(main, "quick", tmp_path / "out", "--content", inputs / "content", "--perceptual", path)
+        assert path.name in told
     assert not (tmp_path / "out").exists()
 
 
