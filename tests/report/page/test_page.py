@@ -16,7 +16,8 @@ from PIL import Image
 from stylize.report.evidence import pick, votes
 from stylize.report.evidence.cells import by_size
 from stylize.report.frame import load
-from tests.support.made_rows import EVIL
+from stylize.report.page import page
+from tests.support.made_rows import EVIL, of_sweep, written
 
 
 @pytest.fixture
@@ -114,6 +115,25 @@ def test_on_a_phone_the_page_is_no_wider_than_the_screen(opened: Any, width: int
     tab = opened(viewport={"width": width, "height": 740}, device_scale_factor=2)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert tab.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= 14
+
+
+def test_on_a_phone_every_table_can_be_scrolled_in_its_own_box(opened: Any) -> None:
+    tab = opened(viewport={"width": 420, "height": 740})
+    boxes = tab.locator("table").evaluate_all("t => t.map(o => o.closest('.wide'))")
+    assert boxes
+    assert all(boxes)
+    kept = "b => b.map(o => [getComputedStyle(o).overflowX, o.tabIndex, o.getAttribute('role')])"
+    assert {tuple(one) for one in tab.locator(".wide").evaluate_all(kept)} == {("auto", 0, "region")}
+
+
+def test_on_a_phone_the_choice_of_method_is_seen_as_a_whole(browser: Any, tmp_path: Path) -> None:
+    made = [of_sweep(n, "microast", "bf16", 768) for n in range(6)]
+    out, folder = written(tmp_path / "out", made), tmp_path / "report"
+    page.write(page.build(load([out]), [out], title="t", claims=[], most_pictures=0), folder)
+    tab = browser.new_page(viewport={"width": 420, "height": 740})
+    tab.goto((folder / "index.html").as_uri())
+    assert tab.locator("#pick-table").evaluate("t => t.offsetWidth <= t.closest('.wide').clientWidth")
+    tab.close()
 
 
 def test_on_a_phone_a_plots_letters_are_as_large_as_small_print(opened: Any, report: Path) -> None:
