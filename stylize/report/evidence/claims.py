@@ -77,6 +77,8 @@ def check(rows: pd.DataFrame) -> list[Claim]:
         ),
         _precision(cells, ("fp16", "bf16"), half),
         _precision(cells, ("int8",), "Quantisation to INT8 saves memory"),
+        _precision(cells, ("int8",), "Quantisation to INT8 takes at most 0.6 times the memory of FP32", MEMORY, 0.6),
+        _precision(cells, ("int8",), "Quantisation to INT8 is at least 1.5 times as fast as FP32", TIME, 1 / 1.5),
     ]  # fmt: skip
 
 
@@ -176,8 +178,10 @@ def _ends(intervals: list[Interval], form: Callable[[float], str]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _precision(cells: list[Cell], names: tuple[str, ...], text: str) -> Claim:
-    """Hold the memory of a precision beside fp32's, of the same tasks."""
+def _precision(
+    cells: list[Cell], names: tuple[str, ...], text: str, quantity: Quantity = MEMORY, most: float | None = None
+) -> Claim:
+    """Hold a precision beside fp32, of the same tasks. most: the ratio that is claimed; None: any that is less."""
     outcomes: list[Outcome] = []
     found: dict[str, list[tuple[Cell, Change]]] = {}
     base = {(cell.setup, cell.side_px, cell.method): cell for cell in cells if cell.precision == "fp32"}
@@ -185,11 +189,17 @@ def _precision(cells: list[Cell], names: tuple[str, ...], text: str) -> Claim:
         whole = base.get((cell.setup, cell.side_px, cell.method))
         if cell.precision not in names or whole is None:
             continue
-        if (change := verdicts.against(cell.sample, whole.sample, MEMORY)).n:
-            outcomes.append(_outcome(change, Verdict.BETTER))
+        if (change := verdicts.against(cell.sample, whole.sample, quantity)).n:
+            outcomes.append(_outcome(change, Verdict.BETTER) if most is None else _at_most(change.interval, most))
             found.setdefault(cell.name, []).append((cell, change))
     told = "; ".join(f"{name} {_over_sizes(changes)}" for name, changes in found.items())
     return Claim(text, told, _verdict(outcomes))
+
+
+def _at_most(interval: Interval | None, most: float) -> Outcome:
+    if interval is None or interval.low <= most < interval.high:
+        return None
+    return interval.high <= most
 
 
 def _over_sizes(changes: list[tuple[Cell, Change]]) -> str:
