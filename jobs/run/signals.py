@@ -17,7 +17,6 @@ from types import FrameType
 from jobs.scheduler.shutdown import ShutdownReason, shutdown
 from stylize import cli
 
-REPEAT_S = 2.0
 REASONS = {signal.SIGINT: ShutdownReason.INTERRUPTED, signal.SIGTERM: ShutdownReason.TERMINATED}
 
 
@@ -59,27 +58,6 @@ def handle_signals() -> Iterator[None]:
                 signal.signal(number, handler)
         if not nested:
             shutdown.withdraw()
-
-
-@contextlib.contextmanager
-def repeat_interrupts() -> Iterator[None]:
-    """Send Ctrl-C again every REPEAT_S once the end was asked for, during a wait that nothing else would end.
-
-    This stands for `shutdown.check` where there is no loop to call it in.
-    """
-    over, main_thread = threading.Event(), threading.main_thread().ident
-    assert main_thread is not None
-
-    def repeat() -> None:
-        while not over.wait(REPEAT_S):
-            if shutdown.reason is not None:
-                signal.pthread_kill(main_thread, signal.SIGINT)  # a real one: it also ends a system call
-
-    threading.Thread(target=repeat, name="repeat-interrupts", daemon=True).start()
-    try:
-        yield
-    finally:
-        over.set()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

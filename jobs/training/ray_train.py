@@ -6,6 +6,7 @@ import logging
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from jobs.progress.reporter import TrainingReporter
-from jobs.run import signals
+from jobs.scheduler.shutdown import shutdown
 from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
 from stylize.measure import hardware
 
 if TYPE_CHECKING:
+    from ray.train.torch import TorchTrainer
+
     from stylize.training.config import TrainConfig
     from stylize.training.data import Folder
     from stylize.training.loop import TrainStatus
@@ -86,7 +89,7 @@ def run_training(
     # Its own lines would tear the bar apart; what matters of them comes back as the error.
     logging.getLogger("ray.train").setLevel(logging.ERROR)
     status_actor = ray.remote(StatusActor).options(num_cpus=0).remote()
-    trainer: Any = TorchTrainer(
+    trainer = TorchTrainer(
         _work,
         train_loop_config={
             "config": config, "photos": photos, "artworks": artworks, "origin": origin, "status_actor": status_actor,
@@ -99,15 +102,33 @@ def run_training(
             failure_config=FailureConfig(max_failures=RESTARTS),
         ),
     )  # fmt: skip
-    # Else Ray Train asks its controller to abort, and now and then waits for the answer for ever. Nothing needs that:
-    # killed workers lose no step.
-    trainer._register_sigint_handler = lambda controller: None
     with shown, _watching(status_actor, shown):
         try:
-            with signals.repeat_interrupts():
-                trainer.fit()
+            _fit(trainer)
         except Exception as error:
             raise _plain(error) from None
+
+
+def _fit(trainer: TorchTrainer) -> None:
+    """Train in another thread: in the main one Ray Train takes Ctrl-C for itself.
+
+    It would ask its controller to abort, and now and then wait for the answer for ever. Nothing needs that: killed
+    workers lose no step.
+    """
+    outcome: Future[None] = Future()
+
+    def fit() -> None:
+        try:
+            trainer.fit()
+        except BaseException as error:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(None)
+
+    threading.Thread(target=fit, name="ray-train", daemon=True).start()
+    while not wait([outcome], POLL_S).done:
+        shutdown.check()
+    outcome.result()
 
 
 def _plain(error: Exception) -> StylizeError:

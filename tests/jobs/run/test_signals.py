@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import _thread
-import contextlib
 import os
 import signal
 import sys
@@ -115,24 +114,6 @@ def test_a_lost_head_comes_out_as_its_line(shutdown: Shutdown) -> None:
     assert shutdown.message_passed_on
     with pytest.raises(CannotContinueError, match="Ray's head has ended"):
         shutdown.check()
-
-
-def test_an_interrupt_that_was_dropped_comes_again_where_they_are_repeated(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(signals, "REPEAT_S", 0.1)
-    dropped = []
-
-    def waits() -> None:
-        with signals.repeat_interrupts():
-            with contextlib.suppress(KeyboardInterrupt):
-                os.kill(os.getpid(), signal.SIGINT)
-            dropped.append(True)
-            time.sleep(60)
-
-    with pytest.raises(KeyboardInterrupt), signals.handle_signals():
-        waits()
-    assert dropped
 
 
 def test_nothing_is_raised_unasked(shutdown: Shutdown) -> None:
