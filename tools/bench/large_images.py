@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--format", default="jpg")
     parser.add_argument("--weights", default=None, help="of methods but compact; none: untrained ones")
-    parser.add_argument("--out", type=Path, help="folder for the table as large-images.md")
+    parser.add_argument("--out", type=Path, help="file for the table as Markdown")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if given.one:
@@ -72,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
             f"`python -m tools.bench.large_images {' '.join(argv)}` on {device_name('cpu')}, {os.cpu_count()} cores"
         )
         text = [command, "", *table(HEADER, map(_cells, rows)), "", *(f"- {line}" for line in below), ""]
-        write_atomic(given.out / "large-images.md", "\n".join(text).encode())
+        write_atomic(given.out, "\n".join(text).encode())
     return cli.EXIT_OK
 
 
