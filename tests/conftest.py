@@ -30,34 +30,49 @@ TESTS = Path(__file__).parent
 NO_RAY = "/dev/null/this test starts Ray; let it ask for the fixture local_ray or own_ray"
 """Where Ray would put its sessions, for tests that do not ask for one: no folder can be there."""
 LONGEST_FIRST = (
-    "jobs/test_object_store_job.py",
-    "jobs/test_train.py",
-    "jobs/run/test_kills.py",
-    "jobs/test_benchmark.py",
-    "jobs/test_submit.py",
     "jobs/scheduler/test_scheduler.py",
+    "jobs/test_object_store_job.py",
+    "jobs/test_submit.py",
+    "jobs/test_train.py",
     "jobs/scheduler/test_changing_clusters.py",
     "jobs/test_stylize_folder.py",
+    "jobs/run/test_kills.py",
+    "jobs/test_benchmark.py",
     "tools/test_scale.py",
+    "jobs/test_hostile_out.py",
     "stylizers/test_contract.py",
 )
 """Files that take longest: the last process must not be left alone with one of them. Other tests with Ray follow."""
 
 SLOW = (
     "commands/test_doctor.py",
+    "commands/test_export.py",
     "commands/test_restyle.py",
     "io/test_object_store.py",
     "jobs/run/test_full_disk.py",
+    "jobs/test_fid.py",
     "jobs/test_hostile_out.py",
+    "jobs/test_replay.py",
     "jobs/test_stylize_folder_calls.py",
+    "jobs/test_summarize.py",
+    "pipeline/test_accelerators.py",
+    "pipeline/test_bounded_memory.py",
+    "pipeline/test_reading_ahead.py",
+    "pipeline/test_runner_batches.py",
+    "pipeline/test_score_runner.py",
     "report/page/test_page.py",
+    "report/page/test_plots.py",
     "report/test_report_folder.py",
     "report/evidence/test_verdicts.py",
     "results/test_output_lease.py",
     "results/test_row_faults.py",
+    "results/test_row_store.py",
     "stylizers/test_adain.py",
     "stylizers/test_gatys.py",
+    "stylizers/test_runtimes.py",
+    "stylizers/test_strips.py",
     "test_backbones.py",
+    "test_edge.py",
     "test_readme.py",
     "test_truth.py",
     "tools/test_compare_models.py",
@@ -67,6 +82,7 @@ SLOW = (
     "viewer/test_hostile_runs.py",
     "viewer/test_page.py",
     "viewer/test_voting.py",
+    "votes/test_ranking.py",
 )
 """Files without Ray that together take most of such tests' time; `make test-fast` leaves them out."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,35 @@ from tests.support.samples import picture
 pytestmark = pytest.mark.usefixtures("local_ray")
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A call of four photos and one artwork, and its first run."""
+
+    call: dict[str, Any]
+    first: RunResult
+
+
+@pytest.fixture(scope="module")
+def made(local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    root = tmp_path_factory.mktemp("finished") / "now"
+    for seed, name in enumerate(("content/day/a.jpg", "content/day/b.png", "content/night/c d.jpg",
+                                 "content/night/d.jpg", "styles/ink/wash.jpg")):  # fmt: skip
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(images.encode(picture(seed), Path(name).suffix[1:], 95))
+    call: dict[str, Any] = {name: root / name for name in ("content", "styles", "out")}
+    call |= {"stylizer": "identity", "precision": "fp32", "actors": 1}
+    first = stylize_folder.run(**call)
+    shutil.copytree(root, root.with_name("as it was"))
+    return Finished(call, first)
+
+
 @pytest.fixture
-def call(folders: tuple[Path, Path], tmp_path: Path) -> dict[str, Any]:
-    """Four photos and one artwork."""
-    shutil.rmtree(folders[1] / "oil")
-    paths = {"content": folders[0], "styles": folders[1], "out": tmp_path / "out"}
-    return paths | {"stylizer": "identity", "precision": "fp32", "actors": 1}
+def finished(made: Finished) -> Finished:
+    """A run that is done, as it was before other tests went on with it."""
+    root = made.call["out"].parent
+    shutil.rmtree(root)
+    shutil.copytree(root.with_name("as it was"), root)
+    return replace(made, call=dict(made.call))
 
 
 def run_ids(result: RunResult) -> pd.Series:
@@ -42,8 +66,8 @@ def touch(path: Path) -> None:
     os.utime(path, ns=(1, 1))
 
 
-def test_a_deleted_result_is_made_again_under_its_name_and_its_row_replaced(call: dict[str, Any]) -> None:
-    first = stylize_folder.run(**call)
+def test_a_deleted_result_is_made_again_under_its_name_and_its_row_replaced(finished: Finished) -> None:
+    call, first = finished.call, finished.first
     before = files(call["out"])
     lost = first.rows().iloc[0]
     Path(lost["output_uri"]).unlink()
@@ -54,14 +78,14 @@ def test_a_deleted_result_is_made_again_under_its_name_and_its_row_replaced(call
     assert list(made.index[made == again.run_id]) == [lost["content_uri"]]
 
 
-def test_results_are_found_where_out_was_moved_to(call: dict[str, Any], tmp_path: Path) -> None:
-    first = stylize_folder.run(**call)
+def test_results_are_found_where_out_was_moved_to(finished: Finished, tmp_path: Path) -> None:
+    call, first = finished.call, finished.first
     call["out"] = call["out"].rename(tmp_path / "moved")
     assert set(run_ids(stylize_folder.run(**call))) == {first.run_id}
 
 
-def test_a_touched_file_is_done_and_a_changed_one_is_not(call: dict[str, Any]) -> None:
-    first = stylize_folder.run(**call)
+def test_a_touched_file_is_done_and_a_changed_one_is_not(finished: Finished) -> None:
+    call, first = finished.call, finished.first
     photos = sorted(call["content"].rglob("*.*"))
     for path in (*photos, *call["styles"].rglob("*.*")):
         touch(path)
@@ -75,8 +99,9 @@ def test_a_touched_file_is_done_and_a_changed_one_is_not(call: dict[str, Any]) -
     assert len(changed) == 5
 
 
-def test_a_touched_photo_whose_result_is_gone_has_one_row(call: dict[str, Any]) -> None:
-    lost = stylize_folder.run(**call).rows().iloc[0]
+def test_a_touched_photo_whose_result_is_gone_has_one_row(finished: Finished) -> None:
+    call = finished.call
+    lost = finished.first.rows().iloc[0]
     before = files(call["out"])
     Path(lost["output_uri"]).unlink()
     touch(Path(lost["content_uri"]))
@@ -85,8 +110,8 @@ def test_a_touched_photo_whose_result_is_gone_has_one_row(call: dict[str, Any]) 
     assert files(call["out"]) == before
 
 
-def test_redo_makes_all_again_and_leaves_other_settings_alone(call: dict[str, Any]) -> None:
-    stylize_folder.run(**call)
+def test_redo_makes_all_again_and_leaves_other_settings_alone(finished: Finished) -> None:
+    call = finished.call
     other = stylize_folder.run(**call, format="png")
     touch(next(call["content"].rglob("*.*")))
     again = stylize_folder.run(**call, redo=True)
@@ -97,8 +122,8 @@ def test_redo_makes_all_again_and_leaves_other_settings_alone(call: dict[str, An
     assert set(rows.loc[rows["run_id"] == again.run_id, "content_uri"]) == set(rows["content_uri"])
 
 
-def test_redo_of_a_touched_photo_takes_the_place_of_its_picture(call: dict[str, Any]) -> None:
-    stylize_folder.run(**call)
+def test_redo_of_a_touched_photo_takes_the_place_of_its_picture(finished: Finished) -> None:
+    call = finished.call
     before = files(call["out"])
     for path in call["content"].rglob("*.*"):
         touch(path)
@@ -108,8 +133,9 @@ def test_redo_of_a_touched_photo_takes_the_place_of_its_picture(call: dict[str, 
     assert all(Path(uri).is_file() for uri in again.rows()["output_uri"])
 
 
-def test_a_dry_run_counts_as_the_run_does(call: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    lost = stylize_folder.run(**call).rows().iloc[0]
+def test_a_dry_run_counts_as_the_run_does(finished: Finished, capsys: pytest.CaptureFixture[str]) -> None:
+    call = finished.call
+    lost = finished.first.rows().iloc[0]
     words = [*(str(call[name]) for name in ("content", "styles", "out")), "--stylizer", "identity"]
     words += ["--precision", "fp32", "--dry-run"]
     for path in call["content"].rglob("*.*"):
