@@ -23,7 +23,7 @@ from stylize.__main__ import main as stylize_main
 from stylize.errors import CannotContinueError
 from stylize.io import object_store
 from stylize.results.output_lock import OutputLock
-from tests.support.hostile_out import CASES, EVIL, SECRET_PX, plain
+from tests.support.hostile_out import CASES, EVIL, ROWS, SECRET_PX, plain
 from tests.support.made_rows import row
 
 Main = Callable[[Sequence[str]], int]
@@ -86,7 +86,14 @@ def test_a_hostile_out_is_read_and_nothing_of_it_is_obeyed(
     out: Path, name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     CASES[name](out)
-    for called, (main, words) in COMMANDS.items():
+    commands = COMMANDS.copy()
+    if name.endswith("and others"):
+        for number in range(1, ROWS):
+            for called in ("replay", "replay trusted", "replay anew"):
+                main, words = COMMANDS[called]
+                theirs = [word.replace(TASK_ID, row(number)["task_id"]) for word in words]
+                commands[f"{called} {number}"] = main, theirs
+    for called, (main, words) in commands.items():
         here = [word.replace("OUT", str(out)).replace("BESIDE", str(out.parent)) for word in words]
         status = call(main, here, monkeypatch)
         said, errors = capfd.readouterr()

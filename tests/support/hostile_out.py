@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ EVIL = (
     "x\x1b]0;owned\x07\x1b[31m\n\r\x9b2J\u202e\u2066|`<img src=x onerror=y>![a](http://evil/b)$\\frac{$[red]{{7*7}}%s"
 )
 HUGE = "h" * 120_000
+ROWS = 6
+"""How many rows the plain OUT has."""
 SECRET_PX = (123, 45)
 """The size of the picture outside of OUT, whose like no report may show."""
 
@@ -38,7 +40,7 @@ def plain(out: Path) -> Path:
     (beside / "kept.txt").write_text("kept")
     settings = json.dumps({"stylizer": "identity", "precision": "fp32", "settings": {}, "format": "jpg"})
     made = []
-    for number in range(6):
+    for number in range(ROWS):
         result = out / "images" / f"{number}.jpg"
         result.parent.mkdir(parents=True, exist_ok=True)
         result.write_bytes(data)
@@ -46,7 +48,7 @@ def plain(out: Path) -> Path:
         made.append(row(number, **uris, output_uri=str(result), stylizer="identity", settings_json=settings,
                         content_type=f"day{number}"))  # fmt: skip
     config = {"content": str(beside), "styles": str(beside), "out": str(out), "stylizer": "identity"}
-    written(out, made, run_id="r", config=config, counts={"ok": 6})
+    written(out, made, run_id="r", config=config, counts={"ok": ROWS})
     (out / "sweep.yaml").write_text(yaml.safe_dump({"title": "t", "methods": [{"name": "identity"}]}))
     return out
 
@@ -59,6 +61,20 @@ def rows(**changes: Any) -> Case:
         told: Row = {name: value(out) if callable(value) else value for name, value in changes.items()}
         table = pa.Table.from_pylist([one | told for one in pq.read_table(part).to_pylist()], schema=SCHEMA)
         pq.write_table(table, part)
+
+    return change
+
+
+def each_row(**changes: Sequence[Any]) -> Case:
+    """Return a case in which each row says another thing."""
+
+    def change(out: Path) -> None:
+        (part,) = (out / "rows").glob("*.parquet")
+        told = pq.read_table(part).to_pylist()
+        for name, values in changes.items():
+            for one, value in zip(told, values, strict=True):
+                one[name] = value
+        pq.write_table(pa.Table.from_pylist(told, schema=SCHEMA), part)
 
     return change
 
@@ -126,6 +142,12 @@ _FREE = [name for name in _TEXTS if name not in ("task_id", "settings_json", "st
 _FLOATS = [field.name for field in SCHEMA if field.type == pa.float64()]
 _INTS = [field.name for field in SCHEMA if field.type == pa.int64()]
 _TELLING = ("variant", "stylizer", "backbone", "precision", "device_name", "output_uri", "status")
+_SETTINGS = (
+    "", "{", "[]", "7", '"text"', "null", "NaN", '{"stylizer": NaN}', '{"settings": []}',
+    '{"stylizer_settings": {"alpha": NaN}}', '{"precision": "fp99"}', '{"seed": -1}',
+    '{"format": "../x"}', '{"resolution_px": 1e99}', "[" * 5000, '{"a": "' + HUGE + '"}',
+    json.dumps({EVIL: EVIL, "stylizer_settings": {EVIL: EVIL}}), '{"\\ud800": "\\udfff"}',
+)  # fmt: skip
 _OWN = {"stylizer": "evil_module:Method", "settings": {}}
 
 CASES: dict[str, Case] = {
@@ -140,11 +162,8 @@ CASES: dict[str, Case] = {
     **{f"integers of {value}": rows(**dict.fromkeys(_INTS, value)) for value in (-(2**63), -1, 0, 2**63 - 1)},
     "numbers of every kind": mixed,
     "no numbers": rows(**dict.fromkeys([*_FLOATS, *_INTS], None)),
-    **{f"settings_json {text[:30]}": rows(settings_json=text)
-       for text in ("", "{", "[]", "7", '"text"', "null", "NaN", '{"stylizer": NaN}', '{"settings": []}',
-                    '{"stylizer_settings": {"alpha": NaN}}', '{"precision": "fp99"}', '{"seed": -1}',
-                    '{"format": "../x"}', '{"resolution_px": 1e99}', "[" * 5000, '{"a": "' + HUGE + '"}',
-                    json.dumps({EVIL: EVIL, "stylizer_settings": {EVIL: EVIL}}), '{"\\ud800": "\\udfff"}')},
+    **{f"settings_json {texts[0][:30]} and others": each_row(settings_json=texts)
+       for texts in (_SETTINGS[first : first + ROWS] for first in range(0, len(_SETTINGS), ROWS))},
     "settings_json with a module": rows(settings_json=json.dumps(_OWN)),
     "a stylizer with a module": rows(stylizer="evil_module:Method", settings_json="{}"),
     "a mix that is no list": rows(style_uris="{}"),

@@ -97,15 +97,15 @@ def test_a_resume_finds_its_rows_and_nothing_to_do(tmp_path: Path) -> None:
 
 def test_the_command_prints_tables_and_writes_the_same_as_json(own_ray: None, tmp_path: Path) -> None:
     file = tmp_path / "scale.json"
-    words = ["memory", "resume", "--tasks", "400", "--json", str(file)]
+    words = ["memory", "resume", "--tasks", "12", "--json", str(file)]
     done = subprocess.run([sys.executable, "-m", "tools.bench.scale", *words], cwd=ROOT, capture_output=True, text=True,
                           env=os.environ | {"PYTHONWARNINGS": "ignore"})  # fmt: skip
     assert done.returncode == 0, done.stderr
     record = json.loads(file.read_text())
-    assert [line["tasks"] for line in record["memory"]] == [4, 40, 400]
+    assert [line["tasks"] for line in record["memory"]] == [1, 12]  # a hundredth and a tenth are one task each
     assert all(line["peak_bytes"] > 10_000_000 for line in record["memory"])
     (resume,) = record["resume"]
-    assert resume["rows"] == 400
+    assert resume["rows"] == 12
     assert resume["open_s"] + resume["finished_s"] + resume["pass_s"] < resume["command_s"]
     assert record["environment"]["cpu_count"]
     assert "peak bytes" in done.stdout

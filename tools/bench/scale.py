@@ -56,12 +56,13 @@ def main(argv: Sequence[str]) -> int:
         "git_commit": hardware.git_commit(),
         "environment": hardware.describe(),
     }
-    counts = [max(1, given.tasks // 100), max(1, given.tasks // 10), given.tasks]
+    tenth = max(1, given.tasks // 10)
+    counts = sorted({max(1, given.tasks // 100), tenth, given.tasks})
     for part in given.parts or PARTS:
         if part == "efficiency":
             lines = [efficiency(n, s, round(n * given.seconds / s)) for s in IMAGE_S for n in WORKERS]
         elif part == "tasks":
-            lines = [_picked(in_own_process(counts[1]), counts[1], "tasks_per_s")]
+            lines = [_picked(in_own_process(tenth), tenth, "tasks_per_s")]
         elif part == "calls":
             lines = [calls(n, CALLS) for n in CALL_WORKERS]
         elif part == "memory":
