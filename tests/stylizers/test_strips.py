@@ -179,6 +179,17 @@ def test_a_whole_image_takes_what_was_planned(name: str) -> None:
     assert planned == pytest.approx(measured, rel=0.15)
 
 
+def test_a_forecast_counts_the_result_where_it_comes() -> None:
+    stylizer, code = loaded("compact")
+    stylizer.max_memory = 400 * 2**20
+    plan, taken = stylizer.forecast(4000, 3000, code)
+    assert plan.last_bytes < plan.bytes
+    assert taken == max(plan.bytes + 3 * 12_000_000, plan.last_bytes + 6 * 12_000_000)
+    stylizer.max_memory = 8 * 2**30
+    plan, taken = stylizer.forecast(4000, 3000, code)
+    assert (plan.strips, taken) == (1, plan.bytes + 6 * 12_000_000)
+
+
 def test_an_image_that_fits_is_taken_whole() -> None:
     stylizer, code = loaded("compact")
     assert stylizer.plan(400, 300, code, 2**30).strips == 1

@@ -34,7 +34,8 @@ class Plan:
     """How an image goes through the network.
 
     bytes: the most it will take, beyond the image and its result as 8-bit pixels. strips, passes: 1 for an image taken
-    whole. work: computing, as a multiple of what the image taken whole needs.
+    whole. work: computing, as a multiple of what the image taken whole needs. last_bytes: what the last of several
+    passes takes, the one in which the result comes.
     """
 
     bytes: int
@@ -42,6 +43,7 @@ class Plan:
     passes: int = 1
     work: float = 1.0
     strip_px: int = 0
+    last_bytes: int = 0
     ways: list[Pass] = field(default_factory=list, repr=False)
     graph: Graph | None = field(default=None, repr=False)
 
@@ -99,11 +101,11 @@ def _plan_of(graph: Graph, kept: Sequence[frozenset[Node]], strip_px: int) -> Pl
     passes = schedule(graph, kept)
     sets = [frozenset(), *kept, *[frozenset()] * (len(passes) - len(kept))]
     held = [_kept_bytes(*pair) for pair in pairwise(sets)]
-    most = max(size + strip_bytes(one, graph, strip_px) for size, one in zip(held, passes, strict=True))
+    sizes = [size + strip_bytes(one, graph, strip_px) + BASE_BYTES for size, one in zip(held, passes, strict=True)]
     strips = -(-graph.nodes[0].height // strip_px)
     once = sum(_cost(node) for node in graph.nodes if node.kind == "rows")
     work = sum(_cost(node) for one in passes for node in one.nodes) / once
-    return Plan(most + BASE_BYTES, strips, len(passes), work, strip_px, passes, graph)
+    return Plan(max(sizes), strips, len(passes), work, strip_px, sizes[-1], passes, graph)
 
 
 def _kept_bytes(before: frozenset[Node], after: frozenset[Node]) -> int:

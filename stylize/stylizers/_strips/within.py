@@ -61,7 +61,8 @@ class Within:
         """Return the plan of an image of any size, and what it takes with its pixels and its result's, in bytes."""
         pixels = width * height
         plan = self.plan(width, height, code, self._allowed(pixels, share, ahead_bytes))
-        return plan, plan.bytes + (0 if devices.is_accelerator(self.device) else PICTURE_BYTES * pixels)
+        pictures = 0 if devices.is_accelerator(self.device) else PICTURE_BYTES * pixels
+        return plan, max((plan.last_bytes or plan.bytes) + pictures, plan.bytes + pictures // 2)
 
     def plan_after(
         self, error: Exception, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0
