@@ -122,8 +122,8 @@ def _export(name: str, out: Path, options: Options) -> None:
     if options.precision == "int8":
         from stylize.stylizers._runtimes import quantize
 
-        kept = modules.exact_in_8_bits
-        models[out] = quantize.quantized(exported.network, _calibration(modules, baked is None), kept)
+        kept, kinds = modules.exact_in_8_bits, modules.kinds_in_8_bits
+        models[out] = quantize.quantized(exported.network, _calibration(modules, baked is None), kept, kinds)
     for path, model in models.items():
         if options.precision == "fp16" or (options.precision == "int8" and path != out):
             onnx_graph.half_weights(model)

@@ -52,6 +52,8 @@ class FeedForward(bounded.Bounded):
     """How many numbers a style's code is for the network's graph; 0: none, as each style is a network."""
     exact_in_8_bits: ClassVar[tuple[str, ...]] = ()
     """The beginnings of names of layers that an 8-bit file keeps in fp32, as measured (docs/decisions.md)."""
+    kinds_in_8_bits: ClassVar[tuple[str, ...]] = ("Conv",)
+    """The kinds of ONNX operators that an 8-bit file has in 8 bits, as measured, too."""
     half_in: ClassVar[tuple[str, ...]] = (sessions.TORCH, sessions.OPENVINO)
     """The runtimes in which bf16 keeps fp32's result (SSIM 0.98 or more)."""
 

@@ -30,6 +30,7 @@ class Compact(_arbitrary.ArbitraryStyle):
     name = "compact"
     summary = "any style, one fast pass; the bundled model, needs no download"
     code_size = CODE_SIZE
+    kinds_in_8_bits = ("Conv", "Pad", "Relu")
 
     def load(self, weights: Path | str | None) -> None:
         """Load safetensors of `_compact_net.CompactNet`; None means the bundled ones."""

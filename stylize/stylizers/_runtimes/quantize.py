@@ -20,11 +20,13 @@ class _Pictures(CalibrationDataReader):  # type: ignore[misc]
         return next(self._feeds, None)
 
 
-def quantized(model: onnx.ModelProto, feeds: Iterator[dict[str, Any]], exact: tuple[str, ...]) -> onnx.ModelProto:
-    """Return the model with its convolutions in 8 bits: weights per output channel, activations per tensor.
+def quantized(
+    model: onnx.ModelProto, feeds: Iterator[dict[str, Any]], exact: tuple[str, ...], kinds: tuple[str, ...]
+) -> onnx.ModelProto:
+    """Return the model with operators of some kinds in 8 bits: weights per output channel, activations per tensor.
 
     feeds: inputs by name, to find the activations' ranges with. exact: beginnings of the names of layers that stay in
-    fp32. What lies between the convolutions stays so as well: the normalisations' statistics need the digits.
+    fp32. kinds: ONNX's names of operators. The normalisations' statistics need the digits, and stay in fp32.
     """
     convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
     kept = [name for name in convolutions if exact and name.startswith(exact)]
@@ -43,7 +45,7 @@ def quantized(model: onnx.ModelProto, feeds: Iterator[dict[str, Any]], exact: tu
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 per_channel=True,
-                op_types_to_quantize=["Conv"],
+                op_types_to_quantize=list(kinds),
                 nodes_to_exclude=kept,
             )
             result = onnx.load(str(small))
