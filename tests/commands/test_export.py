@@ -89,11 +89,13 @@ def test_a_style_becomes_part_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["johnson", "adain", "microast"])
-def test_other_networks(method: str, tmp_path: Path) -> None:
+def test_other_networks(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "SIZES", ((96, 128), (63, 50)))
     weights = str(MICROAST) if method == "microast" else "random"
     if method == "microast" and not MICROAST.is_dir():
         pytest.skip("STYLIZE_TEST_DATA names no folder with MicroAST's weights")
-    network, *encoder = exported(tmp_path / "a.onnx", method, "--weights", weights)
+    size = () if method == "johnson" else ("--style-resolution-px", "64")
+    network, *encoder = exported(tmp_path / "a.onnx", method, "--weights", weights, *size)
     assert len(encoder) == (method != "johnson")
     restyle = stylize.load(method, precision="fp32", runtime="torch", device="cpu", weights=weights)
     content = torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
