@@ -186,6 +186,7 @@ class MicroAST(_arbitrary.ArbitraryStyle):
     least_px = 8
     code_size = 8 * WIDTH
     exact_in_8_bits = ("content_encoder.", "decoder.dec1", "decoder.dec2")
+    kinds_in_8_bits = ("Conv", "Pad", "Relu")
     half_in = ("torch",)  # OpenVINO's bf16 cannot leave a block in fp32: 0.976
     settings_type: ClassVar[type[base.Settings]] = Settings
     settings: Settings

@@ -29,7 +29,10 @@ def quantized(
     fp32. kinds: ONNX's names of operators. The normalisations' statistics need the digits, and stay in fp32.
     """
     convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
-    kept = [name for name in convolutions if exact and name.startswith(exact)]
+    kept = {name for name in convolutions if exact and name.startswith(exact)}
+    # What an exact layer is given must be exact, too: its padding.
+    given = {node.input[0] for node in model.graph.node if node.name in kept}
+    kept |= {node.name for node in model.graph.node if node.op_type == "Pad" and node.output[0] in given}
     # It asks the root logger to advise a preparation that changes nothing here.
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -46,7 +49,7 @@ def quantized(
                 weight_type=QuantType.QInt8,
                 per_channel=True,
                 op_types_to_quantize=list(kinds),
-                nodes_to_exclude=kept,
+                nodes_to_exclude=sorted(kept),
             )
             result = onnx.load(str(small))
     finally:
