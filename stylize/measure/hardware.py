@@ -29,6 +29,7 @@ _PACKAGES = (
     "pyarrow",
     "pillow",
     "simplejpeg",
+    "numba",
     "scikit-image",
     "pandas",
     "numpy",
