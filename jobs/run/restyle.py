@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import pyarrow as pa
@@ -32,6 +33,8 @@ from stylize.results.store import RowStore
 from stylize.tasks.output_names import NamesInUse, OutputNames
 from stylize.tasks.task import Task
 
+FEW_TASKS = 64
+"""Fewer tasks than this are counted before work starts, so that no worker is loaded for nothing."""
 EarlierRuns = Callable[[RowStore, ResolvedConfig, OutputNames, RunStats, bool, bool], tuple[Resume, list[str]]]
 
 
@@ -69,8 +72,8 @@ def restyle(
                 driver.reporter.note(line)
             run = RunContext(out, store, record, driver)
             pending = resume.pending(tasks)
-            first = next(pending, None)
-            if first is None:
+            first = list(itertools.islice(pending, FEW_TASKS))
+            if not first:
                 hint = "" if stats.kept == stats.counts.get("ok") else "; --retry-failed does what is not ok again"
                 note(f"nothing to do: all {stats.kept} tasks have their rows already{hint}")
             else:
@@ -104,11 +107,13 @@ def _earlier_runs(
 
 
 def _do_tasks(
-    run: RunContext, config: ResolvedConfig, maker: type[MakeRunner], first: Task, others: Iterator[Task]
+    run: RunContext, config: ResolvedConfig, maker: type[MakeRunner], first: list[Task], others: Iterator[Task]
 ) -> None:
     from jobs.progress.prometheus import Metrics
 
     job, run_id, options = config.job, run.record.run_id, config.scheduler_options()
+    if len(first) < FEW_TASKS:
+        options = replace(options, most=len(first))
     ray = local_or_cluster(job.address, job.cpus, job.gpus, job.called_resources(), run.has_failed)
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
         if run.stats.kept:
@@ -117,14 +122,14 @@ def _do_tasks(
             reporter.note(line)
         make = maker(job, run_id, run.out.token)
         if shared:
-            required = preflight.requirements(job, first.pair, run.out.token)
+            required = preflight.requirements(job, first[0].pair, run.out.token)
             run.record.nodes = preflight.check_nodes(options, required, reporter.note)
             run.out.save(run.record)
             make.check = required.check
         with Scheduler(make, partial(_lost_row, job, run_id), options, notify=reporter.note) as scheduler:
             reporter.watch(scheduler, Metrics(job.stylizer, run_id))
             try:
-                run.driver.run(scheduler, itertools.chain([first], others))
+                run.driver.run(scheduler, itertools.chain(first, others))
             finally:
                 # Not after Ray's end: who sends SIGTERM may not wait for that.
                 run.save_progress(scheduler)

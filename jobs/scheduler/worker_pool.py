@@ -33,6 +33,8 @@ class SchedulerOptions:
 
     actors: int | None = None
     """Number of workers; None fills the cluster, and goes on filling it as it grows."""
+    most: int | None = None
+    """No more workers are made than this: as many as there are tasks, where those are few."""
     cpus: float = 1
     gpus: float = 0
     timeout_s: float = 600
@@ -94,8 +96,8 @@ class WorkerPool:
         alive = [node for node in ray.nodes() if node["Alive"]]
         self._forget_unfit_workers_except_on({node["NodeID"] for node in alive})
         fits = sum(self._workers_that_fit(node) for node in alive)
-        if not self._made and self._options.actors is not None and fits < self._options.actors:
-            self._notify(f"{self._options.actors} workers were asked for; there is room for {fits} now")
+        if not self._made:
+            self._tell_of_fewer(fits)
         for _ in range(self._missing(fits)):
             self.workers.append(self._make_worker())
         if not self.loaded and now > self._wait_notice_at:
@@ -147,11 +149,19 @@ class WorkerPool:
     def _forget_unfit_workers_except_on(self, alive: set[str]) -> None:
         self.workers = [w for w in self.workers if w.phase is not WorkerPhase.UNFIT or w.node_id in alive]
 
+    def _tell_of_fewer(self, fits: int) -> None:
+        wanted, most = self._options.actors, self._options.most
+        if most is not None and most < (wanted or fits):
+            self._notify(f"{most} task{'' if most == 1 else 's'} to do: no more workers than that are started")
+        elif wanted is not None and fits < wanted:
+            self._notify(f"{wanted} workers were asked for; there is room for {fits} now")
+
     def _missing(self, fits: int) -> int:
-        if self._options.actors is None:
-            return max(1, fits) - len(self.workers)
         # A worker on a node that cannot do the work is none.
-        return self._options.actors - sum(worker.phase is not WorkerPhase.UNFIT for worker in self.workers)
+        fit = sum(worker.phase is not WorkerPhase.UNFIT for worker in self.workers)
+        wanted, most = self._options.actors, self._options.most
+        missing = max(1, fits) - len(self.workers) if wanted is None else wanted - fit
+        return missing if most is None else min(missing, most - fit)
 
     def _workers_that_fit(self, node: dict[str, Any]) -> int:
         return workers_that_fit(node, self._options.cpus, self._options.gpus)

@@ -272,6 +272,16 @@ def test_more_workers_than_fit_are_told_once() -> None:
     assert notes == ["50 workers were asked for; there is room for 2 now"]
 
 
+@pytest.mark.parametrize("actors", [None, 2])
+def test_a_worker_that_would_have_no_task_is_not_started(actors: int | None) -> None:
+    notes: list[str] = []
+    with Scheduler(Scripted, lost, SchedulerOptions(actors=actors, most=1), notify=notes.append) as scheduler:
+        (row,) = rows_of(scheduler, tasks(["ok"]))
+        assert scheduler.workers == 1
+    assert row["status"] == "ok"
+    assert notes == ["1 task to do: no more workers than that are started"]
+
+
 def test_auto_fills_the_cluster(tmp_path: Path) -> None:
     assert len({row["worker_id"] for row in run(for_two(tmp_path / "gate"), actors=None)}) == 2
 
