@@ -12,13 +12,13 @@ the compiler proves for each pair of arrays that they do not overlap, and gives 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
+from stylize.measure._compiled import NUMBERS, compiled
 from stylize.measure.ssim import WINDOW_PX
 
 HALO = WINDOW_PX - 1
@@ -29,7 +29,6 @@ _BLOCK = 3 * 128
 _NEXT = 3
 """How far a pixel's neighbour is in a row, as its colours stand side by side."""
 _HALO_NUMBERS = _NEXT * HALO
-_PIXELS = types.Array(types.uint8, 2, "C", readonly=True)
 _TWO_C1 = np.float32(2 * (0.01 * 255) ** 2)
 _TWO_C2 = np.float32(2 * (0.03 * 255) ** 2)
 # Sums may be taken in another order, so that vectors can take them.
@@ -44,18 +43,6 @@ def _window() -> npt.NDArray[np.float32]:
 
 
 _WINDOW = _window()
-
-
-def _compiled(signature: Any) -> Callable[[Any], Any]:
-    """Compile at once, and keep the result beside this file, or in the user's cache, for the next process."""
-
-    def compiled(function: Any) -> Any:
-        try:
-            return njit(signature, cache=True, **_HOW)(function)
-        except (RuntimeError, OSError):  # neither of the two can be written, or there is no room
-            return njit(signature, **_HOW)(function)
-
-    return compiled
 
 
 @njit(**_HOW)  # type: ignore[untyped-decorator]
@@ -123,7 +110,7 @@ def _row_sum(filtered: Any, shift: Any, windows: int) -> Any:
     return total
 
 
-@_compiled(types.float64(_PIXELS, _PIXELS))
+@compiled(types.float64(NUMBERS, NUMBERS), **_HOW)
 def mean_ssim(a: Any, b: Any) -> Any:
     """Return the mean SSIM of two (H, 3 W) uint8 images, 11 px a side or more, over windows and colours."""
     maps = np.empty((_BLOCK_ROWS + HALO, 4, _BLOCK + _HALO_NUMBERS), np.float32)

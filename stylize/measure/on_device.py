@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylize.measure.ssim import WINDOW_PX
-from stylize.measure.statistics import EDGE, LONG_SIDE_PX, LUMA
+from stylize.measure.statistics import DIGITS, LONG_SIDE_PX, LUMA, STEEP, box_spans
 
 NAMES = (
     "ssim", "content_edge_density", "content_colourfulness", "content_entropy_bits", "output_edge_density",
@@ -23,8 +23,6 @@ NAMES = (
 
 _SIGMA = 1.5
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-_DIGITS = 22
-"""Pillow scales 8-bit pictures by weights of so many binary digits."""
 
 
 def scores(photos: Tensor, results: Tensor) -> Tensor:
@@ -73,18 +71,19 @@ def statistics(pixels: Tensor) -> Tensor:
     small = _small(pixels)
     red, green, blue = small.to(torch.int32).unbind(-1)
     thousandths = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
-    edges = _edge_density(thousandths.to(torch.float32) / 255_000)
+    edges = _edge_density(thousandths)
     colours = _colourfulness(*(colour.to(torch.float32) for colour in (red, green, blue)))
     return torch.stack([edges, colours, _entropy_bits(thousandths)], 1)
 
 
 def _edge_density(luma: Tensor) -> Tensor:
-    padded = F.pad(luma[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
+    rows = torch.cat([luma[:, :1], luma, luma[:, -1:]], 1)
+    padded = torch.cat([rows[:, :, :1], rows, rows[:, :, -1:]], 2)
     smooth_down = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
     smooth_across = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
-    across = (smooth_down[:, :, 2:] - smooth_down[:, :, :-2]) / 8
-    down = (smooth_across[:, 2:] - smooth_across[:, :-2]) / 8
-    return (torch.hypot(across, down) > EDGE).to(torch.float32).mean((1, 2))
+    across = (smooth_down[:, :, 2:] - smooth_down[:, :, :-2]).to(torch.int64)
+    down = (smooth_across[:, 2:] - smooth_across[:, :-2]).to(torch.int64)
+    return (across.square() + down.square() > STEEP).to(torch.float32).mean((1, 2))
 
 
 def _colourfulness(red: Tensor, green: Tensor, blue: Tensor) -> Tensor:
@@ -124,21 +123,15 @@ def _scaled(pixels: Tensor, dim: int, size: int) -> Tensor:
         part = pixels.index_select(dim, which).to(torch.int32).mul_(weight.view(shape))
         total = part if total is None else total.add_(part)
     assert total is not None
-    return total.add_(1 << (_DIGITS - 1)).bitwise_right_shift_(_DIGITS).to(torch.uint8)
+    return total.add_(1 << (DIGITS - 1)).bitwise_right_shift_(DIGITS).to(torch.uint8)
 
 
 @functools.lru_cache(64)
 def _taps(length: int, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return, (taps, size) each, which pixels Pillow's box filter puts together for one of `size`, and weights."""
-    scale = length / size
-    spans = []
-    for place in range(size):
-        centre, support = (place + 0.5) * scale, max(0.5, scale / 2)
-        first, last = max(0, int(centre - support + 0.5)), min(length, int(centre + support + 0.5))
-        inside = [x for x in range(first, last) if -0.5 < (x - centre + 0.5) / max(1.0, scale) <= 0.5]
-        spans.append(inside)
+    first, last, weight = box_spans(length, size).tolist()
+    spans = [range(*span) for span in zip(first, last, strict=True)]
     taps = max(map(len, spans))
-    weight = [int(0.5 + (1 << _DIGITS) / len(span)) for span in spans]
     index = [[span[k] if k < len(span) else span[-1] for span in spans] for k in range(taps)]
     weights = [[w if k < len(span) else 0 for span, w in zip(spans, weight, strict=True)] for k in range(taps)]
     return torch.tensor(index, device=device), torch.tensor(weights, dtype=torch.int32, device=device)

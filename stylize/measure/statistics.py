@@ -1,20 +1,24 @@
 """What a picture is like, without any weights: how busy, how colourful, how much there is to tell.
 
 All three are taken at a long side of 256 px (smaller pictures as they are), so that they compare across resolutions and
-cost about 2 ms at 768x512.
+cost under 1 ms at 768x512.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 LONG_SIDE_PX = 256
 EDGE = 0.1
-_BAND_PIXELS = 4_000_000
+STEEP = round(8 * 255_000 * EDGE) ** 2
+"""The same squared, of Sobel's sums (8 times a change) of luma in thousandths of a level."""
+DIGITS = 22
+"""Pillow scales 8-bit pictures by weights of so many binary digits."""
 LUMA = (299, 587, 114)
 """Thousandths of red, green and blue."""
 
@@ -35,44 +39,52 @@ def statistics(pixels: npt.NDArray[np.uint8]) -> Statistics:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise ValueError(f"statistics need an (H, W, 3) uint8 picture, got {pixels.shape} of {pixels.dtype}")
     small = _small(pixels)
-    # In whole numbers: of halves, sums in floating point are rounded as the processor adds them.
-    thousandths: npt.NDArray[np.int32] = small.astype(np.int32) @ np.array(LUMA, np.int32)
-    luma = thousandths.astype(np.float32) / np.float32(255_000)
-    return Statistics(_edge_density(luma), _colourfulness(small.astype(np.float32)), _entropy_bits(thousandths))
+    sums, levels = np.zeros(4, np.int64), np.zeros(256, np.int64)
+    edges = kernels()[1](small, sums, levels)
+    count = int(levels.sum())
+    return Statistics(edges / count, _colourfulness(*(sums / count).tolist()), _entropy_bits(levels / count))
+
+
+def kernels() -> tuple[Callable[..., None], Callable[..., int]]:
+    """Return the compiled parts: what scales a picture down, and what counts."""
+    from stylize.measure import _statistics_kernel
+
+    return _statistics_kernel.scale_down, _statistics_kernel.count
+
+
+def box_spans(length: int, size: int) -> npt.NDArray[np.int32]:
+    """Return (3, size): which span of `length` pixels, from where to where, Pillow's box filter makes one of `size` of.
+
+    The third is what each pixel of the span counts, of 2^DIGITS.
+    """
+    scale = length / size
+    centre = (np.arange(size) + 0.5) * scale
+    first, last = np.floor(centre - scale / 2 + 0.5), np.floor(centre + scale / 2 + 0.5)
+    # Pillow's own arithmetic: rounding decides on a pixel in the middle between two spans, which may be in neither.
+    first += (first - centre + 0.5) * (1 / scale) <= -0.5
+    last -= (last - 1 - centre + 0.5) * (1 / scale) > 0.5
+    return np.stack([first, last, np.floor(0.5 + (1 << DIGITS) / (last - first))]).astype(np.int32)
 
 
 def _small(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return a picture's (h, 3 w) numbers at a long side of LONG_SIDE_PX at most."""
     height, width = pixels.shape[:2]
+    numbers = np.ascontiguousarray(pixels).reshape(height, 3 * width)
     if max(height, width) <= LONG_SIDE_PX:
-        return pixels
+        return numbers
     scale = LONG_SIDE_PX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # One direction after the other: which comes first decides the rounding, and Pillow's choice changes with versions.
-    # In bands, as Pillow's copy takes four bytes a pixel.
-    rows = max(1, _BAND_PIXELS // width)
-    bands = (Image.fromarray(pixels[start : start + rows]) for start in range(0, height, rows))
-    narrow = np.concatenate([band.resize((size[0], band.height), Image.Resampling.BOX) for band in bands])
-    return np.asarray(Image.fromarray(narrow).resize(size, Image.Resampling.BOX))
+    small = np.empty((size[1], 3 * size[0]), np.uint8)
+    kernels()[0](numbers, box_spans(height, size[1]), box_spans(width, size[0]), small)
+    return small
 
 
-def _edge_density(luma: npt.NDArray[np.float32]) -> float:
-    padded = np.pad(luma, 1, mode="edge")
-    smooth_down = padded[:-2] + 2 * padded[1:-1] + padded[2:]
-    smooth_across = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
-    across = (smooth_down[:, 2:] - smooth_down[:, :-2]) / 8
-    down = (smooth_across[2:] - smooth_across[:-2]) / 8
-    return float((np.hypot(across, down) > EDGE).mean())
+def _colourfulness(red_green: float, yellow_blue: float, red_green_square: float, yellow_blue_square: float) -> float:
+    """Take means of red - green and of red + green - 2 blue, which is twice yellow - blue, and of their squares."""
+    variance = red_green_square - red_green**2 + (yellow_blue_square - yellow_blue**2) / 4
+    return math.sqrt(max(0.0, variance)) + 0.3 * math.hypot(red_green, yellow_blue / 2)
 
 
-def _colourfulness(picture: npt.NDArray[np.float32]) -> float:
-    red, green, blue = (picture[..., channel] for channel in range(3))
-    red_green, yellow_blue = red - green, (red + green) / 2 - blue
-    deviation: Any = np.hypot(red_green.std(), yellow_blue.std())
-    mean: Any = np.hypot(red_green.mean(), yellow_blue.mean())
-    return float(deviation + 0.3 * mean)
-
-
-def _entropy_bits(thousandths: npt.NDArray[np.int32]) -> float:
-    counts = np.bincount(((thousandths + 500) // 1000).ravel(), minlength=256)
-    share = counts[counts > 0] / thousandths.size
+def _entropy_bits(shares: npt.NDArray[np.float64]) -> float:
+    share = shares[shares > 0]
     return float(abs(-(share * np.log2(share)).sum()))

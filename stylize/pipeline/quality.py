@@ -28,7 +28,7 @@ from stylize.measure.perceptual import (
     structural_distance,
 )
 from stylize.measure.ssim import kernel, ssim, ssim_uniform
-from stylize.measure.statistics import Statistics, statistics
+from stylize.measure.statistics import Statistics, kernels, statistics
 from stylize.pipeline.scored import DeviceScores
 from stylize.pipeline.transfers import Upload
 from stylize.results.schema import Row
@@ -64,7 +64,9 @@ class Scorer:
         self._known: OrderedDict[str, Statistics] = OrderedDict()
         self._on_device = DeviceScores(self._device) if devices.is_accelerator(self._device) else None
         if self._on_device is None:
-            kernel()  # so that no image waits for it
+            # So that no image waits for them.
+            kernel()
+            kernels()
 
     @property
     def on_accelerator(self) -> bool:

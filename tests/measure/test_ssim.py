@@ -8,7 +8,7 @@ import pytest
 from skimage.data import astronaut
 from skimage.metrics import structural_similarity
 
-from stylize.measure import _ssim_kernel
+from stylize.measure import _compiled
 from stylize.measure.ssim import Image, ssim, ssim_uniform
 from tools.bench.ssim_speed import reference_ssim
 
@@ -146,8 +146,8 @@ def test_where_nothing_can_be_kept_on_disk_it_is_compiled_all_the_same(
             raise error
         return njit(*signature, **how)
 
-    monkeypatch.setattr(_ssim_kernel, "njit", compile_only)
-    double = _ssim_kernel._compiled("int64(int64)")(lambda x: 2 * x)
+    monkeypatch.setattr(_compiled, "njit", compile_only)
+    double = _compiled.compiled("int64(int64)")(lambda x: 2 * x)
     assert double(21) == 42
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 from skimage.filters import sobel
 from skimage.measure import shannon_entropy
 
-from stylize.measure.statistics import EDGE, statistics
+from stylize.measure.statistics import EDGE, LONG_SIDE_PX, statistics
 from tests.support.samples import picture
 
 
@@ -60,8 +61,27 @@ def test_other_arrays_are_refused() -> None:
         statistics(np.zeros((4, 4), np.uint8))
 
 
-def test_bands_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels = picture(5, 700, 531)
-    whole = statistics(pixels)
-    monkeypatch.setattr("stylize.measure.statistics._BAND_PIXELS", 7000)
-    assert statistics(pixels) == whole
+def test_a_change_of_exactly_the_limit_is_no_edge() -> None:
+    # Of greys, 25.5 levels a pixel is a tenth of the range: 51 over two.
+    steps = np.repeat(np.array([[0, 0, 51, 51]], np.uint8)[..., None], 3, axis=2)
+    assert statistics(steps).edge_density == 0
+    steps[0, 2:] = 52
+    assert statistics(steps).edge_density == 0.5
+
+
+# Of the last two, some pixels lie in the middle between two spans.
+@pytest.mark.parametrize(("height", "width"), [(512, 768), (700, 531), (3, 900), (900, 2), (332, 394), (279, 515)])
+def test_it_is_scaled_as_pillow_scales(height: int, width: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    scale = LONG_SIDE_PX / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    across = Image.fromarray(pixels).resize((size[0], height), Image.Resampling.BOX)
+    small = np.asarray(across.resize(size, Image.Resampling.BOX))
+    assert statistics(pixels) == statistics(small)
+
+
+def test_a_part_of_an_array_may_be_given() -> None:
+    pixels = picture(5, 300, 200)
+    assert statistics(pixels[:, ::-1][:, ::-1]) == statistics(pixels)
+    pixels.flags.writeable = False
+    assert statistics(pixels[10:, 10:]) == statistics(pixels[10:, 10:].copy())
