@@ -10,12 +10,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from stylize import images
 from stylize.errors import UsageError
 from stylize.stylizers import _feedforward, base
-from stylize.stylizers._color import match_colors
+from stylize.stylizers._color import Colors, match_colors
+from stylize.stylizers._pictures import to_tensor
 
 if TYPE_CHECKING:
     from stylize.stylizers._runtimes.onnx_graph import Graph
+
+
+_BAND_ROWS = 64
+"""How many rows of a photo are looked at as numbers at a time."""
 
 
 class Settings(_feedforward.Settings):
@@ -89,7 +95,7 @@ class ArbitraryStyle(_feedforward.FeedForward):
     def picture(self, contents: Tensor, code: Any) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W), about [0, 1]."""
         if isinstance(code, _Pictures):
-            return torch.cat([self._part_way(one[None], self._matched(code, one)) for one in contents])
+            return torch.cat([self._part_way(one[None], self._matched(code, Colors(one))) for one in contents])
         return self._part_way(contents, code)
 
     def _part_way(self, contents: Tensor, code: Any) -> Tensor:
@@ -105,9 +111,21 @@ class ArbitraryStyle(_feedforward.FeedForward):
         missed = contents - self.run(contents, own)
         return missed.mul_(1 - alpha).add_(self.run(contents, _lerp(own, code, alpha)))
 
-    def _matched(self, code: _Pictures, content: Tensor) -> Any:
+    def settled(self, code: Any, photo: images.Pixels | None) -> Any:
+        """Return the code as a photo takes it: that of the artwork in the photo's colours, where those are kept."""
+        if not isinstance(code, _Pictures):
+            return code
+        if photo is None:
+            return self._matched(code, None)
+        colors = Colors()
+        for start in range(0, len(photo), _BAND_ROWS):
+            colors.add(to_tensor(photo[start : start + _BAND_ROWS], self.device))
+        return self._matched(code, colors)
+
+    def _matched(self, code: _Pictures, colors: Colors | None) -> Any:
         pictures, shares = zip(*code.pictures, strict=True)
-        return _weighted([self.encode(match_colors(picture, content)) for picture in pictures], shares)
+        seen = pictures if colors is None else [match_colors(picture, colors) for picture in pictures]
+        return _weighted([self.encode(picture) for picture in seen], shares)
 
 
 def _row(code: Any) -> Tensor:

@@ -6,19 +6,52 @@ import torch
 from torch import Tensor
 
 _LUMA = (0.299, 0.587, 0.114)
+_BAND_PIXELS = 2**20
 
 
-def match_colors(source: Tensor, target: Tensor) -> Tensor:
-    """(3, H, W) and (3, H', W') in [0, 1]: the source with the target's colour distribution, (3, H, W), not clamped.
+class Colors:
+    """A picture's colours as a linear transfer sees them: means, deviations and correlations, gathered by rows."""
+
+    def __init__(self, *parts: Tensor) -> None:
+        """Take parts of one picture, (3, H, W) in [0, 1] each."""
+        self._count, self._sums, self._products = 0, torch.zeros(3, 1).double(), torch.zeros(3, 3).double()
+        for part in parts:
+            self.add(part)
+
+    def add(self, part: Tensor) -> None:
+        """Take some rows more, (3, H, W)."""
+        for rows in torch.split(part, max(1, _BAND_PIXELS // part.shape[2]), 1):
+            flat = rows.flatten(1).double()
+            self._count += flat.shape[1]
+            self._sums += flat.sum(1, keepdim=True).cpu()
+            self._products += (flat @ flat.T).cpu()
+
+    def mean_std(self) -> tuple[Tensor, Tensor]:
+        """Return (3, 1) each, in double precision."""
+        mean = self._sums / self._count
+        variance = (self._products.diagonal()[:, None] - self._count * mean.square()) / max(1, self._count - 1)
+        return mean, variance.clamp_min(1e-16).sqrt()
+
+    def correlation(self) -> Tensor:
+        """Return (3, 3); an identity is added, which keeps a picture of one colour invertible."""
+        mean, std = self.mean_std()
+        products = (self._products - self._count * mean @ mean.T) / (std @ std.T)
+        return (products + torch.eye(3).double()) / self._count
+
+
+def match_colors(source: Tensor, target: Colors) -> Tensor:
+    """(3, H, W) in [0, 1] with the colour distribution of `target`, (3, H, W), not clamped.
 
     Correlation alignment, as the PyTorch port of AdaIN does it (the paper's section 3, a linear transfer): colours are
     standardised, whitened by the source's correlation and coloured by the target's. The port's sums over pixels are
     means here, without which pictures of different sizes would change the contrast.
     """
-    flat, _, _ = _standardised(source)
-    goal, goal_mean, goal_std = _standardised(target)
-    moved = _root(_correlation(goal), 0.5) @ (_root(_correlation(flat), -0.5) @ flat)
-    return (moved * goal_std + goal_mean).to(source.dtype).view_as(source)
+    own = Colors(source)
+    (mean, std), (goal_mean, goal_std) = own.mean_std(), target.mean_std()
+    transfer = goal_std * (_root(target.correlation(), 0.5) @ _root(own.correlation(), -0.5)) / std.T
+    flat = source.flatten(1).double() - mean.to(source.device)
+    moved = transfer.to(source.device) @ flat + goal_mean.to(source.device)
+    return moved.to(source.dtype).view_as(source)
 
 
 def luminance_only(result: Tensor, content: Tensor) -> Tensor:
@@ -26,17 +59,6 @@ def luminance_only(result: Tensor, content: Tensor) -> Tensor:
     weights = result.new_tensor(_LUMA).view(3, 1, 1)
     change = ((result - content) * weights).sum(0, keepdim=True)
     return (content + change).clamp(0, 1)
-
-
-def _standardised(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    flat = image.flatten(1).double()
-    mean, std = flat.mean(1, keepdim=True), flat.std(1, keepdim=True).clamp_min(1e-8)
-    return (flat - mean) / std, mean, std
-
-
-def _correlation(flat: Tensor) -> Tensor:
-    # The identity keeps an image of one colour invertible.
-    return (flat @ flat.T + torch.eye(3, dtype=flat.dtype, device=flat.device)) / flat.shape[1]
 
 
 def _root(correlation: Tensor, power: float) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylize.stylizers._color import luminance_only, match_colors
+from stylize.stylizers._color import Colors, luminance_only, match_colors
 from tools.bench.models import reference_models
 
 
@@ -20,7 +20,7 @@ def image(seed: int, height: int = 30, width: int = 40) -> Tensor:
 @pytest.mark.parametrize("size", [(30, 40), (60, 80), (11, 13)])
 def test_matched_colours_have_the_targets_mean_and_spread(size: tuple[int, int]) -> None:
     target = image(2, *size)
-    matched = match_colors(image(1), target)
+    matched = match_colors(image(1), Colors(target))
     assert matched.shape == image(1).shape
     torch.testing.assert_close(matched.mean((1, 2)), target.mean((1, 2)), atol=1e-4, rtol=0)
     torch.testing.assert_close(matched.std((1, 2)), target.std((1, 2)), atol=0, rtol=0.02)
@@ -28,21 +28,23 @@ def test_matched_colours_have_the_targets_mean_and_spread(size: tuple[int, int])
 
 def test_matched_colours_vary_together_as_the_targets_do() -> None:
     source, target = image(1), image(2)
-    before, goal, after = (torch.corrcoef(x.flatten(1)) for x in (source, target, match_colors(source, target)))
+    before, goal, after = (torch.corrcoef(x.flatten(1)) for x in (source, target, match_colors(source, Colors(target))))
     assert (before - goal).abs().max() > 0.1
     torch.testing.assert_close(after, goal, atol=0.02, rtol=0)
 
 
 def test_at_one_size_matching_is_the_ports() -> None:
     torch.testing.assert_close(
-        match_colors(image(1), image(2)), reference_models.coral(image(1), image(2)), atol=1e-3, rtol=0
+        match_colors(image(1), Colors(image(2))), reference_models.coral(image(1), image(2)), atol=1e-3, rtol=0
     )
 
 
 def test_image_of_one_colour_can_be_source_or_target() -> None:
     flat = torch.full((3, 20, 20), 0.25)
-    torch.testing.assert_close(match_colors(image(1), flat), flat.new_full((3, 30, 40), 0.25), atol=1e-3, rtol=0)
-    recoloured = match_colors(flat, image(2))
+    torch.testing.assert_close(
+        match_colors(image(1), Colors(flat)), flat.new_full((3, 30, 40), 0.25), atol=1e-3, rtol=0
+    )
+    recoloured = match_colors(flat, Colors(image(2)))
     torch.testing.assert_close(recoloured.mean((1, 2)), image(2).mean((1, 2)), atol=1e-3, rtol=0)
     assert torch.isfinite(recoloured).all()
 
@@ -64,3 +66,11 @@ def test_luminance_beyond_the_range_is_clamped_and_nan_stays() -> None:
 
 def _luma(x: Tensor) -> Tensor:
     return (x * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(0, keepdim=True)
+
+
+def test_colors_gathered_by_rows_are_those_of_the_whole() -> None:
+    whole, rows = image(3), Colors(*torch.split(image(3), 7, 1))
+    torch.testing.assert_close(
+        rows.mean_std(), (whole.double().mean((1, 2))[:, None], whole.double().std((1, 2))[:, None])
+    )
+    torch.testing.assert_close(rows.correlation(), Colors(whole).correlation())

@@ -24,6 +24,7 @@ from stylize.stylizers._strips.passes import schedule, spans
 from stylize.stylizers._strips.plan import strip_plan
 from stylize.stylizers._strips.trace import trace
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
+from stylize.stylizers.compact import Compact
 
 METHODS = ("compact", "microast", "adain", "johnson")
 
@@ -66,7 +67,8 @@ def whole(stylizer: Stylizer, photo: Pixels, code: Any) -> Pixels:
 
 
 def in_strips(stylizer: Any, photo: Pixels, code: Any) -> tuple[Pixels, Any]:
-    graph = trace(lambda content: stylizer.picture(content, code), (1, 3, *photo.shape[:2]))
+    planned = stylizer.settled(code, None)
+    graph = trace(lambda content: stylizer.picture(content, planned), (1, 3, *photo.shape[:2]))
     plan = strip_plan(graph)
     result = stylizer.restyle(photo, code, plan)
     assert result is not None
@@ -100,7 +102,9 @@ def test_strips_give_the_picture_of_the_whole_image(
     assert off(result, whole(stylizer, photo, code)) <= 1e-3
 
 
-@pytest.mark.parametrize("settings", [{"alpha": 0.4}, {"folded": False}, {"channels_last": False}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{"alpha": 0.4}, {"folded": False}, {"channels_last": False}, {"preserve_color": True}], ids=str
+)
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.usefixtures("low_strips")
 def test_with_other_settings_too(name: str, settings: dict[str, Any]) -> None:
@@ -109,6 +113,25 @@ def test_with_other_settings_too(name: str, settings: dict[str, Any]) -> None:
     stylizer, code = loaded(name, **settings)
     photo = picture(67, 61)
     assert off(in_strips(stylizer, photo, code)[0], whole(stylizer, photo, code)) <= 1e-3
+
+
+def test_any_setting_has_a_plan_for_a_large_photo() -> None:
+    for settings in ({}, {"preserve_color": True}, {"preserve_color": True, "alpha": 0.5}):
+        stylizer, code = loaded("compact", **settings)
+        whole, strips = (stylizer.plan(4000, 3000, code, room) for room in (None, 2**29))
+        assert whole.strips == 1 < strips.strips
+        assert whole.bytes > strips.bytes
+
+
+def test_what_cannot_be_traced_is_taken_at_once() -> None:
+    class Sorted(Compact):
+        def picture(self, contents: Tensor, code: Any) -> Tensor:
+            return contents.flatten(2).sort().values.view_as(contents)
+
+    stylizer = Sorted(stylize.stylizers.check_settings(Sorted, {}), device="cpu")
+    assert stylizer.plan(4000, 3000, None).strips == 1
+    with pytest.raises(NoRoomError, match="at once, as it must"):
+        stylizer.plan(4000, 3000, None, 2**20)
 
 
 def seam(result: Pixels, every: int) -> float:

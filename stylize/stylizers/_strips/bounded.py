@@ -26,6 +26,10 @@ class Bounded(base.Stylizer):
         """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W), about [0, 1]."""
         raise NotImplementedError
 
+    def settled(self, code: Any, photo: images.Pixels | None) -> Any:
+        """Return the code as a photo takes it, (H, W, 3) uint8; without one, a code of the same kind to plan with."""
+        return code
+
     def plan(self, width: int, height: int, code: Any, max_bytes: int | None = None, *, whole: bool = True) -> Plan:
         """Return how an image is to be taken so that it needs no more than `max_bytes`: at once, or in strips.
 
@@ -35,15 +39,19 @@ class Bounded(base.Stylizer):
         """
         if self.runtime != "torch":
             return super().plan(width, height, code, max_bytes, whole=whole)
-        pixels = width * height
-        if whole and (max_bytes is None or self._whole_bytes(pixels, code) <= max_bytes):
-            return Plan(self._whole_bytes(pixels, code))
-        half = self._whole_bytes(pixels, code) // 2
+        code = self.settled(code, None)
+        try:
+            needed = self._whole_bytes(width * height, code)
+        except NotTraceableError:  # a method of somebody's own
+            return super().plan(width, height, code, max_bytes, whole=whole)
+        if whole and (max_bytes is None or needed <= max_bytes):
+            return Plan(needed)
+        half = needed // 2
         try:
             limit = max_bytes if whole else min(half, half if max_bytes is None else max_bytes)
             plan = strip_plan(self._traced(width, height, code), limit)
         except NotTraceableError:
-            way, needed = "at once, as it must with these settings", self._whole_bytes(pixels, code)
+            way = "at once, as it must with these settings"
             raise no_room(self.name, (width, height), way, needed, max_bytes) from None
         if max_bytes is not None and plan.bytes > max_bytes:
             raise no_room(self.name, (width, height), f"in {plan.strips} strips", plan.bytes, max_bytes)
@@ -51,7 +59,10 @@ class Bounded(base.Stylizer):
 
     def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> Tensor | None:
         """Turn (H, W, 3) uint8 into the like, (H, W, 3) uint8 on the CPU, as planned; None where it has NaN in it."""
-        if plan.graph is None:
+        if plan.graph is not None and (own := self.settled(code, photo)) is not code:
+            # It was planned with a code of other numbers.
+            plan = strip_plan(self._traced(photo.shape[1], photo.shape[0], own), plan.bytes)
+        if (graph := plan.graph) is None:
             return super().restyle(photo, code, plan)
         result = torch.empty(photo.shape, dtype=torch.uint8)
         finite = True
@@ -65,7 +76,7 @@ class Bounded(base.Stylizer):
             result[first : first + image.shape[2]] = torch.from_numpy(to_pixels(image[0]))
 
         with torch.inference_mode():
-            compute.run(plan.graph, plan.ways, plan.strip_px, rows, take)
+            compute.run(graph, plan.ways, plan.strip_px, rows, take)
         return result if finite else None
 
     def _traced(self, width: int, height: int, code: Any) -> Graph:
