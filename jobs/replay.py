@@ -33,7 +33,7 @@ from stylize.results.settings_json import read_settings, read_uris, read_weights
 from stylize.tasks.task import Input, Pair, Task
 from stylize.terminal import say
 
-_OF_RESULT = ("perceptual", "lpips", "scores", "max_pixels", "cpus_per_actor")
+_OF_RESULT = ("perceptual", "lpips", "scores", "max_pixels", "cpus_per_actor", "max_memory")
 _OF_ROW = ("seed", "resolution_px", "style_resolution_px", "format", "quality", "strip")
 MOST_THREADS = 512
 """More are no machine's, and would be started."""
@@ -131,6 +131,9 @@ def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> 
         "weights": given.weights or then.get("weights"),
         "device": device_of(row),
     }  # fmt: skip
+    if (row["strips"] or 1) > 1:
+        # Torch did them, as it was planned by what the run's own runtime takes.
+        values["runtime"] = then.get("runtime", "torch")
     return configs.build(values)
 
 

@@ -76,14 +76,14 @@ def compare_images(told: Told, out: str, row: dict[str, Any], new: dict[str, Any
         return
     off = np.abs(old.astype(int) - pixels.astype(int))
     near = _adds_in_another_order(row, new) and off.max() <= NEAR_LEVELS and off.mean() <= NEAR_MEAN
-    allowed = f"; {NEAR_LEVELS} and {NEAR_MEAN} are allowed in a batch or on an accelerator" if near else ""
+    allowed = f"; {NEAR_LEVELS} and {NEAR_MEAN} are allowed in a batch, in strips or on an accelerator" if near else ""
     differ = f"values differ by {off.mean():.3f} levels on average, {off.max()} at most{allowed}"
     told.say("image", bool(near), f"other bytes; {differ}")
 
 
 def _adds_in_another_order(row: dict[str, Any], new: dict[str, Any]) -> bool:
-    batched = any((one["batch_size"] or 1) > 1 for one in (row, new))
-    return batched or any(device_of(one) != "cpu" for one in (row, new))
+    parts = any((one[name] or 1) > 1 for one in (row, new) for name in ("batch_size", "strips"))
+    return parts or any(device_of(one) != "cpu" for one in (row, new))
 
 
 def wanders(row: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -54,15 +54,16 @@ def _restyle(call: Call) -> None:
             **options.settings,
         )
         code, weights_sha256 = _code(stylizer, call, [artwork.pixels for artwork, _ in artworks])
-    result, seconds = _stylized(stylizer, photo, code)
+    result, seconds, ran = _stylized(stylizer, photo, code)
     with writing(call.result):
-        made_by = _made_by(stylizer, call, weights_sha256, content_sha256, [sha256 for _, sha256 in artworks])
+        style_sha256 = [sha256 for _, sha256 in artworks]
+        made_by = _made_by(stylizer, ran, call, weights_sha256, content_sha256, style_sha256)
         format = FORMATS[call.result.suffix.lower()]
         data = encode(result, format, options.quality, carried=decoded.carried, made_by=made_by)
         write_atomic(call.result, data)
     most = result.size
     del result
-    _report(call.result, stylizer, photo, decode(data, max_pixels=most).pixels, seconds)
+    _report(call.result, stylizer, ran, photo, decode(data, max_pixels=most).pixels, seconds)
 
 
 def _check_artworks(method: type[Stylizer], call: Call) -> None:
@@ -127,7 +128,12 @@ def _code(stylizer: Stylizer, call: Call, pictures: list[Pixels]) -> tuple[Any, 
 
 
 def _made_by(
-    stylizer: Stylizer, call: Call, weights_sha256: str | None, content_sha256: str, style_sha256: list[str]
+    stylizer: Stylizer,
+    ran: dict[str, str],
+    call: Call,
+    weights_sha256: str | None,
+    content_sha256: str,
+    style_sha256: list[str],
 ) -> MadeBy:
     from stylize.pipeline.made_by import made_by
 
@@ -137,8 +143,7 @@ def _made_by(
         "content_sha256": content_sha256,
         "style_sha256": style_sha256[0] if len(style_sha256) == 1 else style_sha256 or None,
         "weights_sha256": weights_sha256,
-        "precision": stylizer.precision,
-        "runtime": stylizer.runtime,
+        **ran,
         "settings": call.options.model_dump(include=set(names)) | mixed | stylizer.settings.model_dump(),
     }
     return made_by(stylizer.name, facts)
@@ -148,8 +153,8 @@ def _shares(call: Call) -> list[float]:
     return call.shares or [1.0] * len(call.artworks)
 
 
-def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, float]:
-    """Return the result, (H, W, 3) uint8 like the photo, and the seconds it took."""
+def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, float, dict[str, str]]:
+    """Return the result, (H, W, 3) uint8 like the photo, the seconds it took, and what ran it in which precision."""
     import torch
 
     from stylize.measure.clock import timed
@@ -171,7 +176,7 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, flo
         raise CannotContinueError("the result has NaN or infinity in it; try --precision fp32 or other settings")
     if plan.strips > 1:
         say(f"in {plan.strips} strips, {plan.passes} passes: at once it would take too much memory")
-    return image.numpy(), watch.seconds
+    return image.numpy(), watch.seconds, stylizer.ran(plan)
 
 
 @contextlib.contextmanager
@@ -199,7 +204,7 @@ def _status(text: str) -> contextlib.AbstractContextManager[Any]:
     return console.status(text) if console.is_terminal else contextlib.nullcontext()
 
 
-def _report(path: Path, stylizer: Stylizer, photo: Pixels, result: Pixels, seconds: float) -> None:
+def _report(path: Path, stylizer: Stylizer, ran: dict[str, str], photo: Pixels, result: Pixels, seconds: float) -> None:
     from stylize.measure.hardware import device_name
     from stylize.measure.ssim import ssim
     from stylize.stylizers.base import RANDOM
@@ -212,7 +217,7 @@ def _report(path: Path, stylizer: Stylizer, photo: Pixels, result: Pixels, secon
         score = ssim(photo, result)
         kept = "" if score is None else f", SSIM {score:.3f} against the photo"
     say(f"{one_line(path)}: {width} x {height} px")
-    how = stylizer.precision if stylizer.runtime == "torch" else f"{stylizer.precision} in {stylizer.runtime}"
+    how = ran["precision"] if ran["runtime"] == "torch" else f"{ran['precision']} in {ran['runtime']}"
     say(f"{stylizer.name}, {how} on {device} ({device_name(device)}): {seconds:.2f} s{kept}")
     if stylizer.weights_sha256 != RANDOM and (losses := stylizer.outcome()):
         say(", ".join(f"{name} {value:.4g}" for name, value in losses.items()))

@@ -161,7 +161,7 @@ class StylizeStage:
         with timed(self._device) as clock:
             result = stylizer.restyle(item.content, code, plan)
         item.row.update(asdict(self._peak.stop()), warmup=warmup, stylize_s=clock.seconds, batch_size=1)
-        item.row.update(strips=plan.strips, passes=plan.passes)
+        item.row.update(strips=plan.strips, passes=plan.passes, **stylizer.ran(plan))
         if result is None:
             raise NotFiniteError(NOT_FINITE)
         item.result = result.numpy()

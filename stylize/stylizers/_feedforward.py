@@ -10,7 +10,7 @@ import sysconfig
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import Field
@@ -63,7 +63,9 @@ class FeedForward(bounded.Bounded):
         if self.runtime == sessions.MODULES:
             return net
         if self.runtime != sessions.TORCH:
-            return self.open_graph(net)
+            session = self.open_graph(net)
+            session.modules = net, keep
+            return session
         if self.precision == "int8":
             quantize(net, keep)
         # Narrowed and widened again, a part would have lost its digits.
@@ -86,6 +88,26 @@ class FeedForward(bounded.Bounded):
 
         least_px = getattr(net, "least_graph_px", 1)
         return sessions.open_model(onnx_graph.network(net, self.code_size), self.runtime, self.precision, least_px)
+
+    def in_torch(self, code: Any) -> tuple[Self, Any] | None:
+        """Return this method and a code as torch runs them, for images in strips; None for a style that is a graph."""
+        if self.runtime == sessions.TORCH:
+            return None
+        sessions_held = [one for one in (code, *vars(self).values()) if isinstance(one, sessions.Session)]
+        if any(one.modules is None for one in sessions_held):
+            return None
+        other = copy.copy(self)
+        other.runtime, other.precision = sessions.TORCH, "bf16" if self.precision == "bf16" else "fp32"
+        other.dtype = base.DTYPES[other.precision]
+
+        def module(value: Any) -> Any:
+            net, keep = value.modules
+            return other.prepare(net, keep=keep)
+
+        for name, value in vars(self).items():
+            if isinstance(value, sessions.Session):
+                setattr(other, name, module(value))
+        return other, module(code) if isinstance(code, sessions.Session) else code
 
     @classmethod
     def choose_runtime(cls, asked: str, precision: str, device: str, settings: Any) -> str:

@@ -210,6 +210,10 @@ class Stylizer(Within, ABC):
         other.settings = self.settings.model_copy(update=changes)
         return other
 
+    def ran(self, plan: Plan) -> dict[str, str]:
+        """Return which runtime does an image as planned, and in which precision."""
+        return {"runtime": self.runtime, "precision": self.precision}
+
     def outcome(self) -> dict[str, Any]:
         """Return columns of the row that only the last `stylize` call knows, such as its losses."""
         return {}

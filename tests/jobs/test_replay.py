@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -21,6 +22,7 @@ from stylize.pipeline.runner import Runner
 from stylize.results.read import read_rows
 from stylize.results.store import RowStore
 from stylize.stylizers._runtimes import sessions
+from stylize.stylizers.compact import Compact
 from stylize.tasks import pairing
 from tests.support.s3 import bucket
 from tests.support.samples import picture
@@ -51,7 +53,7 @@ def out(folders: tuple[Path, Path], tmp_path: Path, request: pytest.FixtureReque
     return tmp_path / "out"
 
 
-def a_row(out: Path, status: str = "ok") -> dict[str, str]:
+def a_row(out: Path, status: str = "ok") -> dict[str, Any]:
     return next(row for row in read_rows(out).to_pylist() if row["status"] == status)
 
 
@@ -65,6 +67,23 @@ def test_a_row_is_made_again_to_the_byte(out: Path, capsys: pytest.CaptureFixtur
     assert "same    ssim" in told
     assert "DIFFERS" not in told
     assert main([str(out / "rows"), a_row(out)["task_id"][:12]]) == 0
+
+
+@pytest.fixture
+def hungry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let other runtimes than torch need more memory than any machine has."""
+    monkeypatch.setattr("stylize.stylizers._strips.within.ALWAYS_WHOLE_PX", 0)
+    monkeypatch.setattr(Compact, "bytes_per_pixel", 1e9)
+
+
+@pytest.mark.parametrize("out", ["onnxruntime", "openvino"], indirect=True)
+def test_what_torch_did_in_strips_for_another_runtime_is_made_again(
+    hungry: None, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = a_row(out)
+    assert (row["runtime"], row["passes"]) == ("torch", 13)
+    assert main([str(out), row["task_id"]]) == 0
+    assert "image: the same bytes" in capsys.readouterr().out
 
 
 def test_the_same_pixels_agree_though_a_file_says_other_versions(out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from stylize import images
 from stylize.__main__ import main
 from stylize.errors import NoRoomError, UsageError
 from stylize.pipeline.runner import Runner
+from stylize.stylizers._runtimes import sessions
 from stylize.stylizers.compact import Compact
 from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
@@ -60,6 +61,16 @@ def test_a_photo_over_the_limit_is_done_in_strips_with_the_same_result(inputs: P
     assert (large["width_px"], large["height_px"], large["status"]) == (WIDTH, HEIGHT, "ok")
     result = images.decode(Path(large["output_uri"]).read_bytes()).pixels
     assert (np.abs(result.astype(int) - expected) > 1).mean() <= 1e-3
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_torch_does_in_strips_what_another_runtime_has_no_room_for(inputs: Path, runtime: str) -> None:
+    if not sessions.installed(runtime):
+        pytest.skip(f"{runtime} is not installed")
+    stylizer = stylize.load("compact", device="cpu", precision="fp32", runtime=runtime)
+    large, small = rows(inputs, stylizer, max_memory=LITTLE, runtime=runtime)
+    assert [(row["status"], row["runtime"]) for row in (large, small)] == [("ok", "torch"), ("ok", runtime)]
+    assert large["strips"] > small["strips"] == 1
 
 
 def test_an_allocation_that_fails_is_done_again_in_strips(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import stylize
 from stylize.commands import export
-from stylize.errors import UsageError, WeightsError
+from stylize.errors import NoRoomError, UsageError, WeightsError
 from stylize.stylizers._runtimes import sessions
+from stylize.stylizers.base import to_pixels
 
 DATA = Path(os.environ.get("STYLIZE_TEST_DATA", "/none"))
 METHODS = {"compact": None, "johnson": "random", "adain": "random", "microast": DATA / "weights" / "microast"}
@@ -47,6 +49,32 @@ def test_pictures_are_torchs(method: str, runtime: str) -> None:
         wanted, got = (restyle.apply(photo, style(restyle)) for restyle in (one, other))
         assert got.shape == photo.shape
         assert (wanted - got).abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("runtime", INSTALLED)
+@pytest.mark.parametrize("method", METHODS)
+def test_what_does_not_fit_is_done_by_torch_in_strips(
+    method: str, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylize.stylizers._strips.plan.STRIP_PIXELS", 1)
+    one, other = (loaded(method, precision="fp32", runtime=name) for name in ("torch", runtime))
+    photo = to_pixels(noise(0, 90, 70))
+    at_once = other.plan(70, 90, style(other))
+    plan = other.plan(70, 90, style(other), whole=False)
+    assert (at_once.strips, plan.strips) == (1, 6)
+    assert [other.ran(one)["runtime"] for one in (at_once, plan)] == [runtime, "torch"]
+    wanted, got = one.apply(photo, style(one)), other.restyle(photo, style(other), plan).numpy()
+    assert (np.abs(wanted.astype(int) - got) > 1).mean() <= 1e-3
+    # It is still the runtime's, and does the next image.
+    assert np.abs(other.apply(photo, style(other)).astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("runtime", INSTALLED)
+def test_colours_that_are_kept_are_so_in_strips(runtime: str) -> None:
+    restyle = stylize.load(precision="fp32", runtime=runtime, device="cpu", preserve_color=True)
+    photo, code = to_pixels(noise(0, 64, 70)), restyle.code(noise(1, 48, 64))
+    in_strips: Any = restyle.restyle(photo, code, restyle.plan(70, 64, code, whole=False))
+    assert (np.abs(in_strips.numpy().astype(int) - restyle.apply(photo, code)) > 1).mean() <= 1e-3
 
 
 @pytest.mark.parametrize("runtime", INSTALLED)
@@ -87,6 +115,8 @@ def test_an_onnx_file_is_a_style(runtime: str, tmp_path: Path) -> None:
     photo = noise(0, 40, 33)
     assert (restyle(photo, "mosaic") - wanted(photo, "random")).abs().max() < 1e-3
     assert len(restyle.weights_sha256 or "") == 64
+    with pytest.raises(NoRoomError, match="at once, as it must"):
+        restyle.plan(40, 33, restyle.code("mosaic"), whole=False)
     with pytest.raises(WeightsError, match="torch runs no ONNX files"):
         stylize.load("johnson", weights=tmp_path, runtime="torch", device="cpu")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylize import devices
 from stylize.errors import StylizeError, UnsupportedImageError, UsageError, WeightsError, named_message
@@ -66,6 +67,8 @@ class Session(ABC):
     def __init__(self, model: onnx.ModelProto, least_px: int = 1) -> None:
         """`least_px`: the shortest side that the graph takes; smaller images repeat their edge up to it."""
         self.least_px = least_px
+        self.modules: tuple[nn.Module, Sequence[nn.Module]] | None = None
+        """The same network for torch, and what of it stays in fp32; None for a graph that came as a file."""
         self.scale, self.one_by_one = 1.0, False
         self.takes_code = len(model.graph.input) > 1
         self._finite = all(_is_finite(weight) for weight in model.graph.initializer)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from stylize import images
+from stylize.errors import NoRoomError
 from stylize.stylizers import base
 from stylize.stylizers._pictures import to_pixels, to_tensor
 from stylize.stylizers._strips import compute
@@ -38,7 +39,7 @@ class Bounded(base.Stylizer):
         needs more in any way.
         """
         if self.runtime != "torch":
-            return super().plan(width, height, code, max_bytes, whole=whole)
+            return self._plan_of_runtime(width, height, code, max_bytes, whole)
         code = self.settled(code, None)
         try:
             needed = self._whole_bytes(width * height, code)
@@ -57,8 +58,30 @@ class Bounded(base.Stylizer):
             raise no_room(self.name, (width, height), f"in {plan.strips} strips", plan.bytes, max_bytes)
         return plan
 
+    def in_torch(self, code: Any) -> tuple[Self, Any] | None:
+        """Return this method and a code as torch runs them, for images in strips; None where there is no such way."""
+        return None
+
+    def ran(self, plan: Plan) -> dict[str, str]:
+        """Return which runtime does an image as planned, and in which precision: strips are torch's."""
+        if plan.graph is None or self.runtime == "torch":
+            return super().ran(plan)
+        return {"runtime": "torch", "precision": "bf16" if self.precision == "bf16" else "fp32"}
+
+    def _plan_of_runtime(self, width: int, height: int, code: Any, max_bytes: int | None, whole: bool) -> Plan:
+        try:
+            return super().plan(width, height, code, max_bytes, whole=whole)
+        except NoRoomError:
+            if (torchs := self.in_torch(code)) is None:
+                raise
+        stylizer, code = torchs
+        return stylizer.plan(width, height, code, max_bytes, whole=False)
+
     def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> Tensor | None:
         """Turn (H, W, 3) uint8 into the like, (H, W, 3) uint8 on the CPU, as planned; None where it has NaN in it."""
+        if plan.graph is not None and (torchs := self.in_torch(code)) is not None:
+            stylizer, code = torchs
+            return stylizer.restyle(photo, code, plan)
         if plan.graph is not None and (own := self.settled(code, photo)) is not code:
             # It was planned with a code of other numbers.
             plan = strip_plan(self._traced(photo.shape[1], photo.shape[0], own), plan.bytes)
