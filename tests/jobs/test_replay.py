@@ -170,7 +170,7 @@ def _off_by(out: Path, levels: int, **values: object) -> str:
     png = images.encode(pixels, "png", 95)
     path.write_bytes(png)
     changed(out, row["task_id"], output_sha256="0" * 64, **values)
-    return row["task_id"]
+    return str(row["task_id"])
 
 
 @pytest.mark.parametrize(("levels", "batch_size", "agrees"), [(1, 1, False), (1, 4, True), (5, 4, False)])

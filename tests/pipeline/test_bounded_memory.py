@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,22 @@ from tests.support.samples import picture
 WIDTH, HEIGHT = 1100, 800
 LITTLE = "100MiB"
 """Less than `compact` takes for such a photo in fp32 (170 MB), more than it needs in strips."""
+
+
+IN_LITTLE = """
+import re, resource, sys
+from pathlib import Path
+import numpy as np
+import stylize
+
+restyle = stylize.load("compact", runtime=sys.argv[1], precision="fp32", device="cpu")
+artwork = np.zeros((60, 60, 3), np.uint8)
+restyle(artwork, artwork)
+code, photo = restyle.code(artwork), np.zeros((1600, 2400, 3), np.uint8)
+has = int(re.search(r"VmSize: *\\t *([0-9]+)", Path("/proc/self/status").read_text())[1]) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (has + 600 * 2**20,) * 2)
+print(*restyle.apply(photo, code).shape[1::-1])
+"""
 
 
 @pytest.fixture
@@ -81,6 +99,14 @@ def test_an_allocation_that_fails_is_done_again_in_strips(inputs: Path, monkeypa
     found = rows(inputs, loaded())
     assert [row["status"] for row in found] == ["ok", "ok"]
     assert found[0]["strips"] > 1
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_where_a_runtimes_allocation_fails_torch_does_the_image(runtime: str) -> None:
+    if not sessions.installed(runtime):
+        pytest.skip(f"{runtime} is not installed")
+    told = subprocess.run([sys.executable, "-c", IN_LITTLE, runtime], capture_output=True, text=True)
+    assert told.stdout.strip() == "2400 1600", told.stderr
 
 
 def test_what_does_not_fit_in_any_way_is_a_row_that_says_what_it_takes(inputs: Path) -> None:

@@ -28,6 +28,8 @@ FASTEST: dict[str, dict[str, str]] = {
     "avx2": {"compact": ONNXRUNTIME, "johnson": OPENVINO, "adain": OPENVINO},
 }
 """Kind of processor to method to the runtime that measured fastest there in the default precision; else torch."""
+_NO_MEMORY = ("bad_alloc", "Failed to allocate")
+"""What the runtimes say where memory runs out."""
 _NEEDS = {ONNXRUNTIME: ("onnx", "onnxruntime"), OPENVINO: ("onnx", "openvino")}
 _EXTRAS = {ONNXRUNTIME: "onnx", OPENVINO: "openvino"}
 
@@ -84,13 +86,22 @@ class Session(ABC):
             contents = F.pad(contents, (0, right, 0, down), mode="replicate")
         contents = contents if self.scale == 1 else contents * self.scale
         inputs = [contents] if codes is None else [contents, codes]
-        picture = torch.from_numpy(self.run([one.to(torch.float32).contiguous().numpy() for one in inputs]))
+        picture = torch.from_numpy(self._run([one.to(torch.float32).contiguous().numpy() for one in inputs]))
         # A runtime's ReLU turns what is no number into 0, and a picture would seem to come of it.
         if not self._finite or not all(bool(torch.isfinite(one.sum())) for one in inputs):
             picture.fill_(float("nan"))
         if picture.shape[1] != 3 or picture.shape[-2] < height or picture.shape[-1] < width:
             raise UnsupportedImageError(f"the network makes {tuple(picture.shape)} of {width} x {height} px")
         return picture[..., :height, :width] if self.scale == 1 else picture[..., :height, :width] / self.scale
+
+    def _run(self, inputs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+        try:
+            return self.run(inputs)
+        except Exception as error:  # each runtime has errors of its own
+            if any(words in str(error) for words in _NO_MEMORY):
+                self.release()  # what was allocated by then
+                raise MemoryError(named_message(error)) from None
+            raise
 
     @abstractmethod
     def run(self, inputs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
