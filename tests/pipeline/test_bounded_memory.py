@@ -41,7 +41,7 @@ artwork = np.zeros((60, 60, 3), np.uint8)
 restyle(artwork, artwork)
 code, photo = restyle.code(artwork), np.zeros((1600, 2400, 3), np.uint8)
 has = int(re.search(r"VmSize: *\\t *([0-9]+)", Path("/proc/self/status").read_text())[1]) * 1024
-resource.setrlimit(resource.RLIMIT_AS, (has + 600 * 2**20,) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (has + 520 * 2**20,) * 2)
 print(*restyle.apply(photo, code).shape[1::-1])
 """
 
