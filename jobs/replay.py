@@ -134,6 +134,7 @@ def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> 
     if (row["strips"] or 1) > 1:
         # Torch did them, as it was planned by what the run's own runtime takes.
         values["runtime"] = then.get("runtime", "torch")
+        values["precision"] = "int8" if then.get("precision") == "int8" else values["precision"]
     return configs.build(values)
 
 

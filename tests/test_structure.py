@@ -22,9 +22,9 @@ ALL = [*FILES, *TOOLS, *sorted((HOUSE / "tests").rglob("*.py"))]
 STYLIZE = (
     ("errors",),
     ("devices", "one_thread", "safe_json", "safe_yaml", "tensor_files", "terminal"),
-    ("cli", "downloads", "images", "memory_limit", "naming", "validation", "weights"),
+    ("cli", "downloads", "gallery", "images", "memory_limit", "naming", "validation", "weights"),
     ("backbones", "io"),
-    ("config", "gallery", "measure", "stylizers"),
+    ("config", "measure", "stylizers"),
     ("tasks", "results"),
     ("votes",),
     ("pipeline", "report", "training"),

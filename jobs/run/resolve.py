@@ -44,8 +44,9 @@ class ResolvedConfig:
 
         Raises UsageError, WeightsError.
         """
-        # fp16 and a GPU's default need a GPU, which the driver's machine may not have; the weights are the same.
-        away = self.job.precision == "auto" or (self.job.precision == "fp16" and self.job.device_name() != "cpu")
+        # The weights are the same, and fp16, int8 or a GPU's default need what the driver's machine may not have.
+        away = self.job.precision in ("auto", "int8")
+        away = away or (self.job.precision == "fp16" and self.job.device_name() != "cpu")
         here = {"device": "cpu", "precision": "fp32" if away else self.job.precision, "runtime": "torch"}
         weights_sha256: str | None = load_stylizer(uncompiled(self.job.model_copy(update=here))).weights_sha256
         return weights_sha256
@@ -80,7 +81,7 @@ class ResolvedConfig:
         from stylize.stylizers import check_settings, find
 
         job = self.job
-        if job.runtime == "auto" or joins_cluster(job.address):
+        if joins_cluster(job.address):
             return
         method = find(job.stylizer)
         device = job.device_name()
@@ -162,6 +163,9 @@ def _check_precision(job: JobConfig) -> None:
     if job.precision == "int8" and job.device_name() != "cpu":
         cpu = f"{job.called('device')} cpu"
         raise UsageError(f"{job.called('precision')} int8: it runs on x86 CPUs alone; give another one, or {cpu}")
+    if job.precision == "int8" and job.runtime not in ("auto", "openvino"):
+        other = f"{job.called('runtime')} {job.runtime}"
+        raise UsageError(f"{job.called('precision')} int8: it runs in openvino alone; leave {other} out")
 
 
 def check_device(job: JobConfig) -> None:

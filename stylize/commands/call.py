@@ -54,7 +54,7 @@ class Options(BaseModel):
         default_factory=dict, description="setting of the method, such as alpha=0.6; may be repeated"
     )
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
-        "auto", description="number format of the network; auto: the device's fastest that keeps the look of fp32"
+        "auto", description="number format of the network; auto: the fastest that keeps fp32's look; int8: OpenVINO's"
     )
     runtime: Runtime = Field("auto", description="runs feed-forward networks; auto: the fastest for such a processor")
     device: Device = Field("auto", description="where the network runs; auto: an accelerator where there is one")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,7 +26,6 @@ SIZES = ((96, 128), (255, 383), (256, 256), (160, 320), (333, 250))
 """Heights and widths at which a file is compared with torch's result."""
 LEAST_SSIM = {"fp32": 0.99, "fp16": 0.99, "int8": 0.95}
 """Of every one of those, else nothing is written."""
-CALIBRATION_PX = 256
 
 
 class Options(BaseModel):
@@ -122,8 +121,7 @@ def _export(name: str, out: Path, options: Options) -> None:
     if options.precision == "int8":
         from stylize.stylizers._runtimes import quantize
 
-        kept, kinds = modules.exact_in_8_bits, modules.kinds_in_8_bits
-        models[out] = quantize.quantized(exported.network, _calibration(modules, baked is None), kept, kinds)
+        models[out] = quantize.in_8_bits(modules, exported.network)
     for path, model in models.items():
         if options.precision == "fp16" or (options.precision == "int8" and path != out):
             onnx_graph.half_weights(model)
@@ -168,25 +166,6 @@ def _styles(loaded: list[Any], options: Options) -> tuple[list[tuple[Any, Any, A
         if options.style:
             facts = {"style": Path(path).name, "style_sha256": hashlib.sha256(data).hexdigest()}
     return styles, facts
-
-
-def _calibration(stylizer: Any, with_codes: bool) -> Iterator[dict[str, Any]]:
-    """Yield inputs of the network by name: shipped artworks as photos, each in the style of the next one."""
-    import torch
-
-    from stylize.gallery import styles_folder
-    from stylize.stylizers.base import to_tensor
-
-    cpu = torch.device("cpu")
-    paths = sorted(styles_folder().rglob("*.jpg"))
-    decoded = (decode_safely(p.read_bytes(), long_side_px=CALIBRATION_PX, max_pixels=MAX_PIXELS) for p in paths)
-    pictures = [to_tensor(one.pixels, cpu) for one in decoded]
-    for photo, artwork in zip(pictures, [*pictures[1:], pictures[0]], strict=True):
-        inputs = {"content": photo[None].numpy()}
-        if with_codes and not stylizer.styles_are_weights:
-            with torch.inference_mode():
-                inputs["code"] = stylizer.flat(stylizer.encode_style(artwork)).numpy()
-        yield inputs
 
 
 def _compared(files: list[bytes], stylizer: Any, styles: list[tuple[Any, Any]]) -> Likeness:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from stylize.errors import UsageError, unknown
 from stylize.stylizers import base
-from stylize.stylizers._int8 import quantize
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers._strips import bounded
 
@@ -51,9 +50,9 @@ class FeedForward(bounded.Bounded):
     code_size: ClassVar[int] = 0
     """How many numbers a style's code is for the network's graph; 0: none, as each style is a network."""
     exact_in_8_bits: ClassVar[tuple[str, ...]] = ()
-    """The beginnings of names of layers that an 8-bit file keeps in fp32, as measured (docs/decisions.md)."""
+    """The beginnings of names of layers that stay in fp32 in int8, as measured (docs/decisions.md)."""
     kinds_in_8_bits: ClassVar[tuple[str, ...]] = ("Conv",)
-    """The kinds of ONNX operators that an 8-bit file has in 8 bits, as measured, too."""
+    """The kinds of ONNX operators that int8 has in 8 bits, as measured, too."""
     half_in: ClassVar[tuple[str, ...]] = (sessions.TORCH, sessions.OPENVINO)
     """The runtimes in which bf16 keeps fp32's result (SSIM 0.98 or more)."""
 
@@ -66,8 +65,6 @@ class FeedForward(bounded.Bounded):
             session = self.open_graph(net)
             session.modules = net, keep
             return session
-        if self.precision == "int8":
-            quantize(net, keep)
         # Narrowed and widened again, a part would have lost its digits.
         exact = [{name: value.clone() for name, value in part.state_dict().items()} for part in keep]
         net = net.to(self.device, self.dtype)
@@ -86,8 +83,12 @@ class FeedForward(bounded.Bounded):
             raise UsageError(f"{self.name} has no graph to run in {self.runtime}; give the runtime torch")
         from stylize.stylizers._runtimes import onnx_graph
 
-        least_px = getattr(net, "least_graph_px", 1)
-        return sessions.open_model(onnx_graph.network(net, self.code_size), self.runtime, self.precision, least_px)
+        model = onnx_graph.network(net, self.code_size)
+        if self.precision == "int8":
+            from stylize.stylizers._runtimes import quantize
+
+            model = quantize.in_8_bits(self, model)
+        return sessions.open_model(model, self.runtime, self.precision, getattr(net, "least_graph_px", 1))
 
     def in_torch(self, code: Any) -> tuple[Self, Any] | None:
         """Return this method and a code as torch runs them, for images in strips; None for a style that is a graph."""
@@ -114,6 +115,8 @@ class FeedForward(bounded.Bounded):
         """Return the runtime to use on a kind of device. Raises UsageError for one that cannot be had."""
         of_torch = [name for name in OF_TORCH if getattr(settings, name, None) != OF_TORCH[name]]
         of_torch = [name for name in of_torch if hasattr(settings, name)]
+        if precision == "int8" and asked != sessions.MODULES:
+            asked = sessions.for_int8(asked, device)
         if asked in (sessions.TORCH, sessions.MODULES):
             return asked
         if asked == "auto":
@@ -125,12 +128,13 @@ class FeedForward(bounded.Bounded):
             raise UsageError(f"runtime {asked} runs on CPUs alone; give device cpu, or the runtime torch")
         if getattr(settings, "compile", False):
             raise UsageError(f"compile is of torch alone, not of the runtime {asked}; leave one of them out")
-        sessions.check_installed(asked)
+        sessions.check_installed(asked, precision)
         return asked
 
     def usable_precisions(self) -> tuple[str, ...]:
         """Return the precisions that the runtime has."""
-        return sessions.PRECISIONS.get(self.runtime, self.precisions)
+        had = sessions.PRECISIONS.get(self.runtime, self.precisions)
+        return tuple(name for name in self.precisions if name in had)
 
     def _default_precision(self) -> str:
         return super()._default_precision() if self.runtime in (*self.half_in, sessions.MODULES) else "fp32"

@@ -118,18 +118,14 @@ class Stylizer(Within, ABC):
         return self.precisions
 
     def _check_precision(self) -> None:
-        on_cpu = self.device.type == "cpu"
-        reasons = {}
-        if on_cpu:
-            reasons["fp16"] = "fp16 needs an accelerator"
-        if not on_cpu or "onednn" not in torch.backends.quantized.supported_engines:
-            reasons["int8"] = "int8 runs on x86 CPUs alone"
-        usable = [name for name in self.usable_precisions() if name not in reasons]
-        if self.precision not in usable:
-            why = reasons.get(self.precision) if self.precision in self.usable_precisions() else None
-            where = "" if self.runtime == "torch" else f" in {self.runtime}"
-            why = why or f"{self.name} does not run in {self.precision!r}{where}"
-            raise UsageError(f"{why}; choose one of: {', '.join(usable)}")
+        had = self.usable_precisions()
+        usable = [name for name in had if name != "fp16" or self.device.type != "cpu"]
+        if self.precision in usable:
+            return
+        where = "" if self.runtime == "torch" else f" in {self.runtime}"
+        why = f"{self.name} does not run in {self.precision!r}{where}"
+        why = "fp16 needs an accelerator" if self.precision in had else why
+        raise UsageError(f"{why}; choose one of: {', '.join(usable)}")
 
     def load(self, weights: Path | str | None) -> None:
         """Build and load what the method needs; None means its own weights. See `fill`."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from stylize.errors import UsageError
 from stylize.stylizers import _arbitrary, _feedforward, base
 from stylize.stylizers._folded import Conv9, Pointwise, UpConv
 from stylize.stylizers._layers import adain, at_least, conv, mean_std
+from stylize.stylizers._runtimes import sessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,6 +208,14 @@ class MicroAST(_arbitrary.ArbitraryStyle):
         if self.settings.folded and self.runtime == "torch":
             net.decoder.dec3 = FoldedTail(net.decoder.dec3)
         self.net = self.prepare(net, keep=[net.decoder.dec1])
+
+    @classmethod
+    def choose_runtime(cls, asked: str, precision: str, device: str, settings: Any) -> str:
+        """As for every feed-forward method. Raises UsageError for `blend=features`, which no graph has."""
+        runtime = super().choose_runtime(asked, precision, device, settings)
+        if runtime not in (sessions.TORCH, sessions.MODULES) and settings.blend == "features":
+            raise UsageError(f"blend=features is of torch alone, not of the runtime {runtime}; leave one of them out")
+        return runtime
 
     @property
     def blends_codes(self) -> bool:

@@ -36,14 +36,15 @@ def main(words: list[str]) -> int:
 @pytest.fixture
 def out(folders: tuple[Path, Path], tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A run with a setting, one photo of which is broken, made inline."""
-    runtime = getattr(request, "param", "torch")
-    if not sessions.installed(runtime):
-        pytest.skip(f"{runtime} is not installed")
+    runtime, precision = getattr(request, "param", ("torch", "fp32"))
+    needed = sessions.RUNTIMES if precision == "int8" else (runtime,)
+    if not all(map(sessions.installed, needed)):
+        pytest.skip(f"{' and '.join(needed)} are not installed")
     (folders[0] / "day" / "a.jpg").write_bytes(b"broken")
     values = {"content": str(folders[0]), "styles": str(folders[1]), "out": str(tmp_path / "out")}
-    values |= {"precision": "fp32", "runtime": runtime}
+    values |= {"precision": precision, "runtime": runtime}
     config = configs.build(values | {"settings": {"alpha": 0.5}, "resolution_px": 48})
-    stylizer = load("compact", precision="fp32", runtime=runtime, alpha=0.5)
+    stylizer = load("compact", precision=precision, runtime=runtime, alpha=0.5)
     runner = Runner(config, stylizer, run_id="first", worker_id="w", token=None)
     tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
     with RowStore.open(tmp_path / "out") as store:
@@ -57,7 +58,12 @@ def a_row(out: Path, status: str = "ok") -> dict[str, Any]:
     return next(row for row in read_rows(out).to_pylist() if row["status"] == status)
 
 
-@pytest.mark.parametrize("out", ["torch", "onnxruntime", "openvino"], indirect=True)
+@pytest.mark.parametrize(
+    "out",
+    [("torch", "fp32"), ("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "int8")],
+    indirect=True,
+    ids=" ".join,
+)
 def test_a_row_is_made_again_to_the_byte(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = a_row(out)
     assert json.loads(row["settings_json"])["runtime"] == row["runtime"]
@@ -76,7 +82,9 @@ def hungry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Compact, "bytes_per_pixel", 1e9)
 
 
-@pytest.mark.parametrize("out", ["onnxruntime", "openvino"], indirect=True)
+@pytest.mark.parametrize(
+    "out", [("onnxruntime", "fp32"), ("openvino", "fp32"), ("auto", "int8")], indirect=True, ids=" ".join
+)
 def test_what_torch_did_in_strips_for_another_runtime_is_made_again(
     hungry: None, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

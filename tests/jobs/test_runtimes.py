@@ -58,6 +58,7 @@ def test_resumed_with_another_runtime_all_is_another_task(
 def test_a_sweeps_methods_have_runtimes(folders: tuple[Path, Path], local_ray: str, tmp_path: Path) -> None:
     methods = [{"name": "compact", "runtime": runtime, "precisions": ["fp32"]} for runtime in ("torch", *RUNTIMES)]
     methods.append({"name": "compact", "label": "none such", "runtime": "onnxruntime", "precisions": ["int8"]})
+    methods.append({"name": "compact", "label": "8 bits", "precisions": ["int8"]})
     sweep = {"title": "Runtimes", "methods": methods, "resolutions_px": [48], "repeats": 1, "cpus_per_actor": 1}
     sweep |= {"device": "cpu", "content": str(folders[0]), "styles": str(folders[1])}
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
@@ -65,7 +66,10 @@ def test_a_sweeps_methods_have_runtimes(folders: tuple[Path, Path], local_ray: s
     frame = read_rows(tmp_path / "out").to_pandas()
     assert done.returncode == 3, done.stderr
     ok = frame[frame["status"] == "ok"]
-    assert ok.groupby("runtime").size().to_dict() == {"onnxruntime": 3, "openvino": 3, "torch": 3}
+    assert ok.groupby("runtime").size().to_dict() == {"onnxruntime": 3, "openvino": 6, "torch": 3}
+    eight = ok["variant"].str.startswith("8 bits")
+    assert set(ok.loc[eight, "precision"]) == {"int8"}
+    ok = ok[~eight]
     assert all(runtime in variant for runtime, variant in zip(ok["runtime"], ok["variant"], strict=True))
     assert (ok["image_host_bytes"] > 0).all()
     assert set(frame.loc[frame["status"] != "ok", "status"]) == {"unsupported"}

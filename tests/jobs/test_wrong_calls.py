@@ -63,6 +63,10 @@ CALLS: dict[str, tuple[list[str], str]] = {
         [*GOOD, "--stylizer", "identity", "--precision", "int8"],
         "--precision int8: identity does not run in it; choose one of: fp32",
     ),
+    "8 bits in torch": (
+        [*GOOD, "--precision", "int8", "--runtime", "torch"],
+        "--precision int8: it runs in openvino alone; leave --runtime torch out",
+    ),
     "no weights": ([*GOOD, "--stylizer", "microast"], "microast needs weights: give a folder with"),
     "weights missing": ([*GOOD, "--stylizer", "microast", "--weights", "IN/none"], "IN/none: no such folder"),
     "weights that are none": ([*GOOD, "--weights", "IN/notes.txt"], "IN/notes.txt: not a weights file"),

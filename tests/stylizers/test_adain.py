@@ -116,8 +116,8 @@ def test_preserved_colors_of_a_mix_lie_between_those_of_its_styles(folder: Path)
 
 @pytest.mark.parametrize(
     ("settings", "least"),
-    [({"channels_last": False}, 0.999), ({"precision": "bf16"}, 0.95), ({"precision": "int8"}, 0.8)],
-    ids=["channels_first", "bf16", "int8"],
+    [({"channels_last": False}, 0.999), ({"precision": "bf16"}, 0.95)],
+    ids=["channels_first", "bf16"],
 )
 def test_settings_that_only_save_time_leave_the_look(folder: Path, settings: dict[str, Any], least: float) -> None:
     content, style = image(1, (80, 72)), image(2)

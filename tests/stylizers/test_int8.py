@@ -1,111 +1,107 @@
-"""8-bit convolutions stay near the plain ones, keep NaN, and replace all but those asked for."""
+"""8 bits: OpenVINO runs what was calibrated on the shipped artworks, the same each time it is loaded."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from typing import Literal
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
-from stylize.stylizers._int8 import Int8Conv2d, largest_activation, quantize
+import stylize
+from stylize.commands import export
+from stylize.errors import WeightsError
+from stylize.gallery import styles_folder
+from stylize.images import decode
+from stylize.measure.ssim import ssim
+from stylize.stylizers._runtimes import sessions
 
-pytestmark = pytest.mark.skipif(
-    "onednn" not in torch.backends.quantized.supported_engines, reason="this torch has no 8-bit kernels"
-)
+if not all(map(sessions.installed, sessions.RUNTIMES)):
+    pytest.skip("pip install 'stylize[openvino]'", allow_module_level=True)
 
+from onnx import numpy_helper
 
-@pytest.fixture(autouse=True)
-def same_random_numbers() -> Iterator[None]:
-    torch.manual_seed(0)
-    with torch.inference_mode():
-        yield
-
-
-def distance(a: Tensor, b: Tensor) -> float:
-    """Root mean square, relative to b's."""
-    return float((a - b).square().mean().sqrt() / b.square().mean().sqrt())
+from stylize.stylizers._runtimes import onnx_graph, quantize
 
 
-@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate"])
-@pytest.mark.parametrize(("size", "stride", "groups"), [(3, 1, 1), (3, 2, 1), (3, 1, 16), (9, 1, 1), (3, 2, 4)])
-def test_result_is_near_the_plain_convolutions(
-    mode: Literal["zeros", "reflect", "replicate"], size: int, stride: int, groups: int
-) -> None:
-    conv = nn.Conv2d(16, 32, size, stride, padding=size // 2, groups=groups, padding_mode=mode)
-    x = torch.rand(1, 16, 25, 32) - 0.3
-    expected = conv(x)
-    result = Int8Conv2d(conv)(x)
-    assert result.shape == expected.shape
-    assert 0 < distance(result, expected) < 0.02
+def artwork(number: int) -> np.ndarray[Any, Any]:
+    path = sorted(styles_folder().rglob("*.jpg"))[number]
+    return decode(path.read_bytes(), long_side_px=160).pixels
 
 
-@pytest.mark.parametrize("largest", [127, 255])
-def test_seven_bits_of_activations_are_near_too_and_eight_only_where_sums_do_not_overflow(
-    largest: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if largest > largest_activation():
-        pytest.skip("this processor adds pairs of 8-bit products in 16 bits")
-    monkeypatch.setattr("stylize.stylizers._int8.largest_activation", lambda: largest)
-    conv = nn.Conv2d(16, 8, 3)
-    conv.weight.abs_()  # the largest sums there are: nothing cancels
-    x = torch.rand(1, 16, 12, 12) + 0.5
-    assert distance(Int8Conv2d(conv)(x), conv(x)) < 0.01
+def restyled(stylizer: Any) -> Any:
+    return stylizer(artwork(1), artwork(2))
 
 
-def test_channels_innermost_and_no_bias_change_nothing() -> None:
-    conv = nn.Conv2d(8, 8, 3, padding=1, padding_mode="reflect", bias=False)
-    x = torch.rand(2, 8, 11, 14).contiguous(memory_format=torch.channels_last)
-    assert distance(Int8Conv2d(conv)(x), conv(x)) < 0.02
+def in_8_bits() -> Any:
+    modules: Any = stylize.load(precision="fp32", runtime="modules", device="cpu")
+    return quantize.in_8_bits(modules, onnx_graph.network(modules.net, modules.code_size))
 
 
-def test_channels_of_very_different_weights_keep_their_own_precision() -> None:
-    conv = nn.Conv2d(8, 2, 1)
-    conv.weight[1] *= 1e-4
-    assert conv.bias is not None
-    conv.bias.zero_()
-    x = torch.rand(1, 8, 20, 20)
-    assert distance(Int8Conv2d(conv)(x)[:, 1], conv(x)[:, 1]) < 0.02
+@pytest.fixture(scope="module")
+def eight() -> Any:
+    return stylize.load(precision="int8", device="cpu")
 
 
-@pytest.mark.parametrize("value", [0.0, 0.25, -3.0])
-def test_flat_image_comes_out_as_the_plain_convolutions(value: float) -> None:
-    conv = nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")
-    x = torch.full((1, 3, 8, 8), value)
-    torch.testing.assert_close(Int8Conv2d(conv)(x), conv(x), atol=0.02, rtol=0.02)
+def test_it_is_openvinos_and_keeps_the_look(eight: Any) -> None:
+    assert (eight.runtime, eight.precision) == ("openvino", "int8")
+    plain = stylize.load(precision="fp32", runtime="torch", device="cpu")
+    for alpha in (1.0, 0.4):
+        wanted, got = (restyled(one.with_settings(alpha=alpha)) for one in (plain, eight))
+        assert 0.95 < (ssim(wanted, got) or 0) < 0.9999
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-@pytest.mark.parametrize(("stride", "padding"), [(1, 1), (2, 1), (1, 0)])
-def test_what_is_not_finite_comes_out_as_nan_of_the_same_size(bad: float, stride: int, padding: int) -> None:
-    conv = nn.Conv2d(6, 4, 3, stride, padding=padding, groups=2)
-    x = torch.rand(1, 6, 9, 12)
-    x[0, 2, 4, 5] = bad
-    result = Int8Conv2d(conv)(x)
-    assert result.shape == conv(x).shape
-    assert torch.isnan(result).all()
+def test_loaded_again_with_another_setting_it_is_the_same(eight: Any) -> None:
+    again = stylize.load(precision="int8", device="cpu", alpha=0.5)
+    assert (restyled(again.with_settings(alpha=1.0)) == restyled(eight)).all()
 
 
-def test_it_warns_of_nothing() -> None:
-    conv = Int8Conv2d(nn.Conv2d(3, 4, 3))
-    before = torch.is_warn_always_enabled()
-    torch.set_warn_always(True)
+def test_the_number_of_threads_changes_no_digit_of_the_network() -> None:
+    before = torch.get_num_threads()
+    first = in_8_bits()
+    torch.set_num_threads(before % 2 + 1)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            conv(torch.rand(1, 3, 8, 8))
+        assert in_8_bits() == first
     finally:
-        torch.set_warn_always(before)
+        torch.set_num_threads(before)
 
 
-def test_only_what_is_kept_stays_as_it_was() -> None:
-    kept = nn.Sequential(nn.Conv2d(4, 4, 1))
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 3)), kept)
-    quantize(net, [kept])
-    assert [type(module) for module in net.modules() if isinstance(module, nn.Conv2d | Int8Conv2d)] == [
-        Int8Conv2d,
-        Int8Conv2d,
-        nn.Conv2d,
-    ]
+def test_a_style_is_of_its_full_strength_while_ranges_are_found() -> None:
+    adain = stylize.load("adain", weights="random", runtime="modules", device="cpu", alpha=0.25)
+    inputs = next(quantize._calibration(adain, True))
+    assert inputs["code"][0, -1] == 1
+
+
+def test_weights_have_7_bits_so_that_pairs_of_products_do_not_overflow_16() -> None:
+    model = in_8_bits()
+    weights = [numpy_helper.to_array(one) for one in model.graph.initializer]
+    narrow = [one.astype(int) for one in weights if one.dtype == np.int8 and one.ndim == 4]
+    assert len(narrow) == 33
+    assert 60 <= max(np.abs(one).max() for one in narrow) <= 64
+
+
+def test_what_is_no_number_stays_so(eight: Any) -> None:
+    photo = torch.rand(3, 32, 32)
+    code = eight.code(artwork(2))
+    assert eight.stylize(photo, code * float("nan")).isnan().all()
+    photo[0, 3, 3] = float("nan")
+    assert eight.stylize(photo, code).isnan().all()
+
+
+def test_what_goes_wrong_apart_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "apart.py").write_text("raise ValueError('no such kind')")
+    monkeypatch.setattr(quantize, "_APART", tmp_path / "apart.py")
+    with pytest.raises(WeightsError, match=r"^compact's weights cannot be .* 8 bits: ValueError: no such kind$"):
+        in_8_bits()
+
+
+def test_of_onnx_files_only_those_in_8_bits_are_styles(tmp_path: Path) -> None:
+    for precision in ("fp32", "int8"):
+        words = ["johnson", str(tmp_path / f"{precision}.onnx"), "--weights", "random", "--precision", precision]
+        export.main(words)
+    johnson = stylize.load("johnson", weights=tmp_path / "int8.onnx", precision="int8", device="cpu")
+    plain = stylize.load("johnson", weights="random", precision="fp32", runtime="torch", device="cpu")
+    assert (ssim(plain(artwork(1), "random"), johnson(artwork(1), "int8")) or 0) > 0.95
+    with pytest.raises(WeightsError, match=r"fp32\.onnx: not in 8 bits; write it with `stylize export"):
+        stylize.load("johnson", weights=tmp_path / "fp32.onnx", precision="int8", device="cpu")

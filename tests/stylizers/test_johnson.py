@@ -84,8 +84,6 @@ def test_prefix_of_data_parallel_is_taken_off(net: reference_models.TransformerN
         ({"channels_last": False}, 0.999),
         ({"precision": "bf16"}, 0.95),
         ({"precision": "bf16", "folded": False}, 0.95),
-        ({"precision": "int8"}, 0.8),
-        ({"precision": "int8", "folded": False}, 0.8),
     ],
     ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else None,
 )

@@ -96,12 +96,6 @@ def test_bf16_stays_close_to_fp32(folder: Path) -> None:
     assert (ssim(full, half) or 0) >= 0.95
 
 
-def test_int8_stays_close_to_fp32(folder: Path) -> None:
-    content, style = to_tensor(picture(1, 96, 80), CPU), to_tensor(picture(2, 80, 80), CPU)
-    full, small = (to_pixels(run(folder, content, style, precision=precision)) for precision in ("fp32", "int8"))
-    assert (ssim(full, small) or 0) >= 0.8
-
-
 def test_the_four_files_are_recorded_with_their_hashes(folder: Path) -> None:
     stylizer = stylize.load("microast", weights=folder)
     hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES.values()}
@@ -158,7 +152,7 @@ def test_random_weights_leave_the_callers_random_numbers() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_batch_is_its_images_one_by_one(precision: str) -> None:
     stylizer = stylize.load("microast", weights="random", precision=precision)
     contents = torch.stack([to_tensor(picture(seed, 41, 38), CPU) for seed in (1, 2)])

@@ -13,6 +13,7 @@ import torch
 import stylize
 from stylize.commands import export
 from stylize.errors import NoRoomError, UsageError, WeightsError
+from stylize.stylizers import find
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers.base import to_pixels
 
@@ -136,6 +137,10 @@ def test_a_file_that_is_no_network_is_named(runtime: str, data: bytes, tmp_path:
         ("identity", {"runtime": "openvino"}, "runs in torch alone"),
         ("compact", {"runtime": "onnxruntime", "precision": "bf16"}, "in onnxruntime; choose one of: fp32"),
         ("compact", {"runtime": "onnxruntime", "compile": True}, "compile is of torch alone"),
+        ("microast", {"weights": "random", "runtime": "onnxruntime", "blend": "features"}, "is of torch alone"),
+        ("compact", {"runtime": "torch", "precision": "int8"}, "int8 runs in openvino alone; leave the runtime torch"),
+        ("compact", {"runtime": "onnxruntime", "precision": "int8"}, "int8 runs in openvino alone"),
+        ("gatys", {"precision": "int8", "weights": "random"}, "gatys does not run in 'int8'; choose one of: fp32"),
     ],
 )
 def test_calls_that_cannot_be(method: str, how: dict[str, Any], message: str) -> None:
@@ -151,6 +156,21 @@ def test_what_is_not_installed_is_named_and_auto_does_without(monkeypatch: pytes
     with pytest.raises(UsageError, match=r"pip install 'stylize\[openvino\]'"):
         stylize.load(runtime="openvino", device="cpu")
     assert stylize.load(precision="fp32", device="cpu").runtime == "torch"
+
+
+@pytest.mark.parametrize("missing", ["openvino", "onnxruntime"])
+def test_8_bits_name_the_extra_that_brings_what_is_missing(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "installed", lambda name: name != missing)
+    with pytest.raises(UsageError, match=r"int8 needs openvino, and onnxruntime .*: pip install 'stylize\[openvino\]'"):
+        stylize.load(precision="int8", device="cpu")
+
+
+def test_8_bits_are_refused_on_other_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    with pytest.raises(UsageError, match="int8 runs on x86 CPUs alone"):
+        stylize.load(precision="int8", device="cpu")
+    with pytest.raises(UsageError, match="int8 runs on x86 CPUs alone"):
+        find("compact").choose_runtime("auto", "int8", "cuda", None)
 
 
 def test_auto_is_the_table_of_the_processors_kind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylize import devices
-from stylize.errors import StylizeError, UnsupportedImageError, UsageError, WeightsError, named_message
+from stylize.errors import StylizeError, UnsupportedImageError, UsageError, WeightsError, named_message, one_line
 
 if TYPE_CHECKING:
     import onnx
@@ -23,7 +24,7 @@ TORCH, ONNXRUNTIME, OPENVINO = "torch", "onnxruntime", "openvino"
 RUNTIMES = (TORCH, ONNXRUNTIME, OPENVINO)
 MODULES = "modules"
 """In place of a runtime: networks stay torch's modules, as published, to make graphs of."""
-PRECISIONS = {ONNXRUNTIME: ("fp32",), OPENVINO: ("fp32", "bf16")}
+PRECISIONS = {TORCH: ("fp32", "bf16", "fp16"), ONNXRUNTIME: ("fp32",), OPENVINO: ("fp32", "bf16", "int8")}
 FASTEST: dict[str, dict[str, str]] = {
     "avx2": {"compact": ONNXRUNTIME, "johnson": OPENVINO, "adain": OPENVINO},
 }
@@ -57,10 +58,22 @@ def fastest(method: str, precision: str) -> str:
     return runtime if usable else TORCH
 
 
-def check_installed(runtime: str) -> None:
+def check_installed(runtime: str, precision: str = "fp32") -> None:
     """Raise UsageError naming the extra that brings what is missing."""
+    install = f"pip install 'stylize[{_EXTRAS.get(runtime)}]'"
+    if precision == "int8" and not (installed(runtime) and installed(ONNXRUNTIME)):
+        raise UsageError(f"int8 needs {runtime}, and {ONNXRUNTIME} to make 8 bits of weights: {install}")
     if not installed(runtime):
-        raise UsageError(f"runtime {runtime} is not installed: pip install 'stylize[{_EXTRAS[runtime]}]'")
+        raise UsageError(f"runtime {runtime} is not installed: {install}")
+
+
+def for_int8(asked: str, device: str) -> str:
+    """Return the runtime that computes in 8 bits on a kind of device. Raises UsageError where none does."""
+    if device != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
+        raise UsageError("int8 runs on x86 CPUs alone; give another precision")
+    if asked not in ("auto", OPENVINO):
+        raise UsageError(f"int8 runs in {OPENVINO} alone; leave the runtime {one_line(asked)} out")
+    return OPENVINO
 
 
 class Session(ABC):
@@ -186,6 +199,8 @@ def open_file(data: bytes, path: Path, runtime: str, precision: str) -> Session:
             raise WeightsError(f"{path}: expected a network with one input and one output, each (N, 3, H, W)")
         if any(shapes[0][2:]):
             raise WeightsError(f"{path}: it takes {shapes[0][3]} x {shapes[0][2]} px alone; export it with free sizes")
+        if precision == "int8" and not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+            raise WeightsError(f"{path}: not in 8 bits; write it with `stylize export --precision int8`, or give fp32")
         session = open_model(model, runtime, precision)
     except StylizeError:
         raise

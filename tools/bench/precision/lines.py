@@ -38,7 +38,6 @@ from stylize.stylizers.base import RANDOM, to_pixels, to_tensor
 from tools.bench.models import reference_calls
 from tools.bench.precision.table import Line, Setting
 
-OF_TORCH = ("fp32", "bf16", "fp16", "int8")
 OF_FILES = ("fp32", "fp16", "int8")
 """What `stylize export` writes."""
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -95,8 +94,8 @@ class Method:
             yield Setting(self.name, "fp32", channels_last=False, folded=False, published=True)
         if folds and forms:
             yield Setting(self.name, "fp32", channels_last=False, folded=False)
-        for precision in OF_TORCH:
-            if precision == ("fp16" if self.device.type == "cpu" else "int8"):
+        for precision in PRECISIONS[TORCH]:
+            if precision == "fp16" and self.device.type == "cpu":
                 yield Setting(self.name, precision, folded=folds)  # its line says why not
                 continue
             if precision == "bf16" and not self._has_bf16():
@@ -106,11 +105,11 @@ class Method:
             yield Setting(self.name, precision, folded=folds)
             if folds and forms:
                 yield Setting(self.name, precision, folded=False)
-            if self.how.compile and forms and precision != "int8":
+            if self.how.compile and forms:
                 yield Setting(self.name, precision, folded=False, compile=True)
         if self.device.type == "cpu":
             for runtime in filter(installed, RUNTIMES[1:]):
-                for precision in (*PRECISIONS[runtime], *OF_FILES[1:]):
+                for precision in dict.fromkeys((*PRECISIONS[runtime], *OF_FILES[1:])):
                     if precision != "bf16" or self._has_bf16():
                         yield Setting(self.name, precision, folded=folds, runtime=runtime)
 
@@ -250,5 +249,4 @@ def _psnr_db(a: Pixels, b: Pixels) -> float:
 
 def _weights_bytes(stylizer: Any) -> int | None:
     net = stylizer.code(None) if stylizer.styles_are_weights else stylizer.net
-    own = sum(t.numel() * t.element_size() for t in (*net.parameters(), *net.buffers()))
-    return int(own + sum(getattr(part, "weight_bytes", 0) for part in net.modules()))
+    return int(sum(t.numel() * t.element_size() for t in (*net.parameters(), *net.buffers())))
