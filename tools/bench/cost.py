@@ -29,7 +29,7 @@ from stylize.gallery.photos import write_demo_photos
 HERE = Path(__file__).resolve().parents[2]
 WORKERS = 2
 TILE_PX = 1000
-INPUTS = {"small": (96, 768, 512, None), "large": (24, 4000, 3000, 768)}
+INPUTS = {"small": (256, 768, 512, None), "large": (48, 4000, 3000, 768)}
 """Number of photos, width, height, and the long side of the results."""
 
 
