@@ -151,8 +151,9 @@ class WorkerPool:
 
     def _tell_of_fewer(self, fits: int) -> None:
         wanted, most = self._options.actors, self._options.most
-        if most is not None and most < (wanted or fits):
-            self._notify(f"{most} task{'' if most == 1 else 's'} to do: no more workers than that are started")
+        if most is not None and most < min(wanted or fits, fits):
+            some = f"{most} tasks to do, so {most} workers are" if most > 1 else "1 task to do, so 1 worker is"
+            self._notify(f"{some} started")
         elif wanted is not None and fits < wanted:
             self._notify(f"{wanted} workers were asked for; there is room for {fits} now")
 

@@ -175,7 +175,8 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, flo
     if image is None:
         raise CannotContinueError("the result has NaN or infinity in it; try --precision fp32 or other settings")
     if plan.strips > 1:
-        say(f"in {plan.strips} strips, {plan.passes} passes: at once it would take too much memory")
+        by = "" if stylizer.runtime == "torch" else ", by torch"
+        say(f"in {plan.strips} strips, {plan.passes} passes{by}: at once it would take too much memory")
     return image.numpy(), watch.seconds, stylizer.ran(plan)
 
 

@@ -15,27 +15,32 @@ class Colors:
     def __init__(self, *parts: Tensor) -> None:
         """Take parts of one picture, (3, H, W) in [0, 1] each."""
         self._count, self._sums, self._products = 0, torch.zeros(3, 1).double(), torch.zeros(3, 3).double()
+        # Sums of squares are only good near zero: of one colour nothing at all must be left.
+        self._near: Tensor | None = None
         for part in parts:
             self.add(part)
 
     def add(self, part: Tensor) -> None:
         """Take some rows more, (3, H, W)."""
+        if self._near is None:
+            self._near = part[:, :1, 0].double()
         for rows in torch.split(part, max(1, _BAND_PIXELS // part.shape[2]), 1):
-            flat = rows.flatten(1).double()
+            flat = rows.flatten(1).double() - self._near
             self._count += flat.shape[1]
             self._sums += flat.sum(1, keepdim=True).cpu()
             self._products += (flat @ flat.T).cpu()
 
     def mean_std(self) -> tuple[Tensor, Tensor]:
         """Return (3, 1) each, in double precision."""
-        mean = self._sums / self._count
-        variance = (self._products.diagonal()[:, None] - self._count * mean.square()) / max(1, self._count - 1)
-        return mean, variance.clamp_min(1e-16).sqrt()
+        assert self._near is not None
+        off = self._sums / self._count
+        variance = (self._products.diagonal()[:, None] - self._count * off.square()) / max(1, self._count - 1)
+        return self._near.cpu() + off, variance.clamp_min(1e-16).sqrt()
 
     def correlation(self) -> Tensor:
         """Return (3, 3); an identity is added, which keeps a picture of one colour invertible."""
-        mean, std = self.mean_std()
-        products = (self._products - self._count * mean @ mean.T) / (std @ std.T)
+        off, std = self._sums / self._count, self.mean_std()[1]
+        products = (self._products - self._count * off @ off.T) / (std @ std.T)
         return (products + torch.eye(3).double()) / self._count
 
 

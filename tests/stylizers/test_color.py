@@ -74,3 +74,10 @@ def test_colors_gathered_by_rows_are_those_of_the_whole() -> None:
         rows.mean_std(), (whole.double().mean((1, 2))[:, None], whole.double().std((1, 2))[:, None])
     )
     torch.testing.assert_close(rows.correlation(), Colors(whole).correlation())
+
+
+def test_a_large_picture_of_one_colour_is_matched_too() -> None:
+    red = torch.tensor([200.0, 30.0, 40.0]).div(255)[:, None, None].expand(3, 200, 300)
+    matched = match_colors(image(1), Colors(red))
+    torch.testing.assert_close(matched, red[:, :1, :1].expand_as(matched), atol=1e-3, rtol=0)
+    assert match_colors(red, Colors(image(1))).isfinite().all()

@@ -279,7 +279,7 @@ def test_a_worker_that_would_have_no_task_is_not_started(actors: int | None) -> 
         (row,) = rows_of(scheduler, tasks(["ok"]))
         assert scheduler.workers == 1
     assert row["status"] == "ok"
-    assert notes == ["1 task to do: no more workers than that are started"]
+    assert notes == ["1 task to do, so 1 worker is started"]
 
 
 def test_auto_fills_the_cluster(tmp_path: Path) -> None:
