@@ -98,7 +98,7 @@ class FeedForward(bounded.Bounded):
         if any(one.modules is None for one in sessions_held):
             return None
         other = copy.copy(self)
-        other.runtime, other.precision = sessions.TORCH, "bf16" if self.precision == "bf16" else "fp32"
+        other.runtime, other.precision = sessions.TORCH, self.precision_in_strips
         other.dtype = base.DTYPES[other.precision]
 
         def module(value: Any) -> Any:

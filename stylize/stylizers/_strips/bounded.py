@@ -66,7 +66,12 @@ class Bounded(base.Stylizer):
         """Return which runtime does an image as planned, and in which precision: strips are torch's."""
         if plan.graph is None or self.runtime == "torch":
             return super().ran(plan)
-        return {"runtime": "torch", "precision": "bf16" if self.precision == "bf16" else "fp32"}
+        return {"runtime": "torch", "precision": self.precision_in_strips}
+
+    @property
+    def precision_in_strips(self) -> str:
+        """Return the precision in which torch does what another runtime has no room for."""
+        return "bf16" if self.precision == "bf16" else "fp32"
 
     def _plan_of_runtime(self, width: int, height: int, code: Any, max_bytes: int | None, whole: bool) -> Plan:
         try:
@@ -79,9 +84,6 @@ class Bounded(base.Stylizer):
 
     def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> Tensor | None:
         """Turn (H, W, 3) uint8 into the like, (H, W, 3) uint8 on the CPU, as planned; None where it has NaN in it."""
-        if plan.graph is not None and (torchs := self.in_torch(code)) is not None:
-            stylizer, code = torchs
-            return stylizer.restyle(photo, code, plan)
         if plan.graph is not None and (own := self.settled(code, photo)) is not code:
             # It was planned with a code of other numbers.
             plan = strip_plan(self._traced(photo.shape[1], photo.shape[0], own), plan.bytes)
@@ -105,8 +107,9 @@ class Bounded(base.Stylizer):
     def _traced(self, width: int, height: int, code: Any) -> Graph:
         # Asking for eager mode imports torch's compiler, which takes seconds.
         eager = torch.compiler.set_stance("force_eager") if getattr(self.settings, "compile", False) else None
+        stylizer, code = self.in_torch(code) or (self, code)
         with eager or contextlib.nullcontext():
-            return trace(lambda content: self.picture(content, code), (1, 3, height, width))
+            return trace(lambda content: stylizer.picture(content, code), (1, 3, height, width))
 
     def _whole_bytes(self, pixels: int, code: Any) -> int:
         if self.__dict__.get("_measured_for") is not self.settings:
