@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,11 +36,12 @@ def links() -> set[str]:
 
 def test_hosts_share_files_but_not_names_and_tmp(pair: list[Host], tmp_path: Path) -> None:
     assert [host.run("hostname").stdout for host in pair] == ["north\n", "south\n"]
+    own = Path("/tmp") / f"own-{uuid.uuid4()}"  # no name that somebody may have used on this machine
     for host in pair:
-        host.run(f"echo {host.name} > /tmp/own; echo {host.name} >> {tmp_path}/shared")
-    assert [host.run("cat /tmp/own").stdout for host in pair] == ["north\n", "south\n"]
+        host.run(f"echo {host.name} > {own}; echo {host.name} >> {tmp_path}/shared")
+    assert [host.run(f"cat {own}").stdout for host in pair] == ["north\n", "south\n"]
     assert (tmp_path / "shared").read_text() == "north\nsouth\n"
-    assert not Path("/tmp/own").exists()
+    assert not own.exists()
 
 
 def test_a_cut_link_is_silent_until_it_is_mended(pair: list[Host]) -> None:
