@@ -18,12 +18,7 @@ from typing import get_args
 from jobs.progress import log_format
 from jobs.run import signals
 from jobs.run.output_dir import absolute_uri
-from jobs.run.resolve import RANDOM
 from jobs.run.trust import TRUST, elsewhere
-from jobs.sweep import inputs
-from jobs.sweep.dry_run import dry_run
-from jobs.sweep.measure import measure
-from jobs.sweep.resolve import resolve, with_paths
 from stylize import cli
 from stylize.config import TORCHVISION, Device
 from stylize.errors import UsageError, one_line, unknown
@@ -31,6 +26,7 @@ from stylize.io.files import Folder
 from stylize.io.location import local_path
 from stylize.io.store_kinds import SCHEMES
 from stylize.results.run_record import NAME
+from stylize.stylizers import RANDOM
 from stylize.tasks import sweep
 from stylize.terminal import say
 
@@ -47,6 +43,12 @@ def main(argv: Sequence[str]) -> int:
     plan = sweep.read(path, changes)
     if (path.parent / NAME).is_file():
         _refuse_unasked(plan, changes, given.weights, path)
+    # What does the work, and loads Ray and torch, comes after a call that is right.
+    from jobs.sweep import inputs
+    from jobs.sweep.dry_run import dry_run
+    from jobs.sweep.measure import measure
+    from jobs.sweep.resolve import resolve, with_paths
+
     plan = with_paths(plan, given.weights)
     out = absolute_uri(given.out)
     # What the caller got wrong is said before OUT is made.

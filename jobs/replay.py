@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from jobs.run.agreement import Told, compare_images, compare_scores, device_of, differences, wanders
-from jobs.run.resolve import RANDOM
 from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_method
 from jobs.scheduler.worker import load_stylizer
 from stylize import cli, downloads, images
@@ -30,6 +29,7 @@ from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import SCORED
 from stylize.results.settings_json import read_settings, read_uris, read_weights
+from stylize.stylizers import RANDOM
 from stylize.tasks.task import Input, Pair, Task
 from stylize.terminal import say
 

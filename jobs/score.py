@@ -11,20 +11,20 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.progress import json_lines, log_format
 from jobs.run import signals
-from jobs.run.closing import print_result
-from jobs.run.restyle import restyle
 from jobs.run.score_config import CALLED, GROUPS, PATHS, ScoreConfig
-from jobs.run.scoring import MakeScorer, ResolvedScoring, earlier_runs, resolve
 from stylize import cli
 from stylize.errors import UsageError, one_line
 from stylize.io.out_folder import refuse_foreign
 from stylize.io.store_kinds import SCHEMES
 from stylize.terminal import say
 from stylize.validation import Origin
+
+if TYPE_CHECKING:
+    from jobs.run.scoring import ResolvedScoring
 
 _SWITCHES = ("dry_run", "retry_failed", "redo", "allow_failed")
 
@@ -34,6 +34,11 @@ def main(argv: Sequence[str]) -> int:
     given = vars(parser().parse_intermixed_args(argv))
     switches = {name: given.pop(name) for name in _SWITCHES}
     values = given | _named(given.pop("paths"))
+    # What does the work, and loads Ray and Arrow, comes after a call that is right.
+    from jobs.run.closing import print_result
+    from jobs.run.restyle import restyle
+    from jobs.run.scoring import MakeScorer, earlier_runs, resolve
+
     progress = str(values.get("progress", ScoreConfig.model_fields["progress"].default))
     with json_lines.apart(progress):
         origins = {name: Origin(CALLED.get(name, cli.flag(name))) for name in ScoreConfig.model_fields}

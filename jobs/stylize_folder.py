@@ -9,20 +9,18 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.progress import json_lines, log_format
 from jobs.run import signals
 from jobs.run.call import parse
-from jobs.run.closing import print_result
-from jobs.run.dry_run import dry_run
-from jobs.run.resolve import resolve
-from jobs.run.restyle import restyle
-from jobs.run.result import RunResult
 from stylize import cli
 from stylize.config import JobConfig
 from stylize.terminal import say
 from stylize.validation import Origin
+
+if TYPE_CHECKING:
+    from jobs.run.result import RunResult
 
 PATHS = ("content", "styles", "out")
 
@@ -30,6 +28,12 @@ PATHS = ("content", "styles", "out")
 def main(argv: Sequence[str]) -> int:
     """Run the job; returns the exit status: 0 all ok, 3 some rows are not."""
     call = parse(argv)
+    # What does the work, and loads Ray and Arrow, comes after a call that is right.
+    from jobs.run.closing import print_result
+    from jobs.run.dry_run import dry_run
+    from jobs.run.resolve import resolve
+    from jobs.run.restyle import restyle
+
     progress = str(call.values.get("progress", JobConfig.model_fields["progress"].default))
     with json_lines.apart(progress):
         config = resolve(call.values, _say, origins=call.origins)
@@ -61,6 +65,9 @@ def run(
     `RunResult.counts`. Raises UsageError for a wrong call, CannotContinueError where the run cannot go on (both are
     StylizeErrors), and KeyboardInterrupt.
     """
+    from jobs.run.resolve import resolve
+    from jobs.run.restyle import restyle
+
     given = {"content": content, "styles": styles, "out": out} | settings
     values = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in given.items()}
     values = {name: value for name, value in values.items() if value is not None or name not in PATHS}

@@ -15,10 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.progress.reporter import TrainingReporter
 from jobs.run import signals
-from jobs.scheduler.ray_runtime import local_or_cluster
-from jobs.training import ray_train
 from stylize import cli, safe_json
 from stylize.errors import UsageError, one_line
 from stylize.io.files import write_json_atomic, writing
@@ -36,11 +33,12 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> int:
     """Train to the last step; returns 0."""
+    config = _config(argv)
+    # What does the work, and loads torch, comes after a call that is right.
     from stylize.backbones import load_backbone
     from stylize.measure.perceptual import STYLE_LAYERS
     from stylize.training.data import read_folder
 
-    config = _config(argv)
     _check_out(config)
     photos, artworks = read_folder(config.photos), read_folder(config.styles)
     began = _began(config, artworks)
@@ -166,6 +164,10 @@ def _metadata(weights: Path) -> dict[str, str]:
 
 
 def _train(config: TrainConfig, photos: Folder, artworks: Folder, argv: Sequence[str]) -> int:
+    from jobs.progress.reporter import TrainingReporter
+    from jobs.scheduler.ray_runtime import local_or_cluster
+    from jobs.training import ray_train
+
     shown = TrainingReporter(config.steps, config.progress)
     for folder, path in ((photos, config.photos), (artworks, config.styles)):
         if folder.unreadable:

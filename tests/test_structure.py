@@ -105,6 +105,22 @@ def test_plain_import_loads_neither_torch_nor_ray() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_help_is_had_before_what_does_the_work_is_loaded() -> None:
+    commands = ("stylize.__main__", *(f"jobs.{name}" for name in ("stylize_folder", "benchmark", "score", "train")))
+    code = f"""if True:
+        import contextlib, importlib, io, sys
+        for name in {commands}:
+            shown = io.StringIO()
+            with contextlib.suppress(SystemExit), contextlib.redirect_stdout(shown):
+                importlib.import_module(name).main(["--help"])
+            loaded = {{"torch", "ray", "pandas", "pyarrow"}} & set(sys.modules)
+            if loaded or "usage:" not in shown.getvalue().lower():
+                sys.exit(f"{{name}} --help loads {{loaded}} and shows {{shown.getvalue()[:80]!r}}")
+    """
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_public_surface() -> None:
     assert stylize.__all__ == [
         "BadKeyError", "CannotContinueError", "CorruptImageError", "DeviceLostError", "ImageError", "NoDeviceError",

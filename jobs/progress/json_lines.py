@@ -19,12 +19,14 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from jobs.progress.stats import Snapshot
 from stylize import cli
 from stylize.errors import CannotContinueError, StylizeError
 from stylize.terminal import say_json
+
+if TYPE_CHECKING:
+    from jobs.progress.stats import Snapshot
 
 _stream: ContextVar[TextIO | None] = ContextVar("stream", default=None)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.run.resolve import RANDOM
 from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_method
 from stylize import cli
 from stylize import config as configs
@@ -17,6 +16,7 @@ from stylize.io.location import local_path
 from stylize.io.store_kinds import SCHEMES
 from stylize.results.run_record import NAME, read_record
 from stylize.safe_yaml import read_mapping
+from stylize.stylizers import RANDOM
 from stylize.validation import Origin, Origins
 
 PATHS = ("content", "styles", "out")

@@ -18,13 +18,13 @@ from stylize import downloads, naming
 from stylize.config import TORCHVISION, JobConfig
 from stylize.downloads import NotDownloadedError
 from stylize.errors import NoDeviceError, UsageError
+from stylize.stylizers import RANDOM
 from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
 from stylize.tasks.output_names import OutputNames
 from stylize.tasks.task import Pair, Task
 from stylize.validation import Origins
 
-RANDOM = "random"
 _PATHS = {"content": None, "styles": None, "manifest": None, "weights": RANDOM, "perceptual": TORCHVISION}
 """Settings that are paths, and the word of each that is none."""
 

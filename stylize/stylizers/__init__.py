@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from stylize.stylizers.base import Stylizer
 
 DEFAULT = "compact"
+RANDOM = "random"
+"""In place of a path: untrained weights, to time a network whose weights are not at hand."""
 
 
 def names() -> list[str]:

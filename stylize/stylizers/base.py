@@ -18,6 +18,7 @@ from stylize import devices, images
 from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_line
 from stylize.io.location import local_path
+from stylize.stylizers import RANDOM
 from stylize.stylizers._pictures import as_given, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
 from stylize.stylizers._strips.plan import Plan, no_room
 from stylize.stylizers._strips.within import Within
@@ -26,8 +27,6 @@ __all__ = ["DTYPES", "RANDOM", "Plan", "Settings", "Stylizer", "in_range", "to_l
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 """What activations are held in; int8 is a matter of the multiplications alone."""
-RANDOM = "random"
-"""In place of a path: untrained weights, to time a network whose weights are not at hand."""
 
 
 class Settings(BaseModel):
