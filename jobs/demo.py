@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jobs import stylize_folder
 from stylize import cli
-from stylize.errors import one_line
+from stylize.errors import counted, one_line
 from stylize.gallery import write_demo_photos, write_demo_styles
 from stylize.report.page.sheet import write_sheet
 from stylize.terminal import say
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     photos = write_demo_photos(root / "content")
     styles = write_demo_styles(root / "styles")
     out = root / "out"
-    say(f"{len(photos)} photos x {len(styles)} artworks, long side 512 px, on a local Ray")
+    say(f"{counted(len(photos), 'photo')} x {counted(len(styles), 'artwork')}, long side 512 px, on a local Ray")
     status = stylize_folder.main([str(root / "content"), str(root / "styles"), str(out), "--resolution-px", "512"])
     sheet = write_sheet(out, out / "sheet.jpg")
     if sheet is not None:

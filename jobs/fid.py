@@ -20,7 +20,7 @@ import pandas as pd
 from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere
 from stylize import cli, terminal
 from stylize.config import TORCHVISION
-from stylize.errors import UsageError, harmless, one_line
+from stylize.errors import UsageError, counted, harmless, one_line
 from stylize.io.files import at_hand, local_path, write_atomic, writing
 from stylize.io.location import locate
 from stylize.io.store_kinds import SCHEMES
@@ -46,7 +46,8 @@ def main(argv: Sequence[str]) -> int:
     rows = rows[rows["ok"] & rows["output_uri"].notna() & (rows["weights_sha256"] != "random")]
     mixed = rows["style_uris"].notna()
     if mixed.any():
-        say(f"{mixed.sum()} results of several artworks are left out: there is no artwork that they should look like")
+        lost = counted(int(mixed.sum()), "result of several artworks is", "results of several artworks are")
+        say(f"{lost} left out: there is no artwork to look like")
     groups = list(_groups(rows[~mixed], given))
     if not groups:
         raise UsageError("these runs have no results to score")

@@ -17,7 +17,7 @@ from jobs.progress import json_lines, log_format
 from jobs.run import signals
 from jobs.run.score_config import CALLED, GROUPS, PATHS, ScoreConfig
 from stylize import cli
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, counted, one_line
 from stylize.io.out_folder import refuse_foreign
 from stylize.io.store_kinds import SCHEMES
 from stylize.terminal import say
@@ -86,7 +86,9 @@ def parser() -> cli.Parser:
 def _named(paths: list[str]) -> dict[str, Any]:
     names = {1: ("out",), 4: PATHS}.get(len(paths))
     if names is None:
-        raise UsageError(f"expected PHOTOS ARTWORKS RESULTS OUT, or --manifest FILE and OUT, got {len(paths)} paths")
+        raise UsageError(
+            f"expected PHOTOS ARTWORKS RESULTS OUT, or --manifest FILE and OUT, got {counted(len(paths), 'path')}"
+        )
     return dict(zip(names, paths, strict=True))
 
 
@@ -100,7 +102,7 @@ def _dry_run(config: ResolvedScoring) -> None:
         assert pair.result is not None
         end = " ..." if number == 2 and survey.pairs > 3 else ""
         say(f"  {one_line(pair.result.uri)}: {one_line(pair.content.uri)} x {one_line(pair.style.uri)}{end}")
-    say(f"{survey.pairs} pictures of {one_line(config.job.stylizer)} would be scored; nothing was written")
+    say(f"{counted(survey.pairs, 'picture')} of {one_line(config.job.stylizer)} would be scored; nothing was written")
 
 
 if __name__ == "__main__":

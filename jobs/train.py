@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.run import signals
 from stylize import cli, safe_json
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, counted, one_line
 from stylize.io.files import write_json_atomic, writing
 from stylize.io.location import LocalPath, real
 from stylize.io.out_folder import TRAINING, refuse_foreign, refuse_results
@@ -172,11 +172,13 @@ def _train(config: TrainConfig, photos: Folder, artworks: Folder, argv: Sequence
     for folder, path in ((photos, config.photos), (artworks, config.styles)):
         if folder.unreadable:
             few = ", ".join(p.name for p in folder.unreadable[:5])
-            shown.note(f"{path}: {len(folder.unreadable)} images cannot be read and are left out: {few}")
+            number = counted(len(folder.unreadable), "image cannot be read and is", "images cannot be read and are")
+            shown.note(f"{path}: {number} left out: {few}")
     with local_or_cluster(config.address):
         scaling = ray_train.scaling(config)
         shown.note(
-            f"training {config.method} on {len(photos.files)} photos: {config.workers} workers of "
+            f"training {config.method} on {counted(len(photos.files), 'photo')}: "
+            f"{counted(config.workers, 'worker')} of "
             f"{scaling['resources_per_worker']['CPU']} CPU{' and a GPU' if scaling['use_gpu'] else ''}"
         )
         ray_train.run_training(config, photos, artworks, _origin(argv), scaling, shown)

@@ -43,7 +43,7 @@ PathText = Annotated[str, Metavar("PATH")]
 
 def _not_tiny(size: ByteSize) -> ByteSize:
     if size < 2**20:
-        raise ValueError("expected a size such as 2GiB, of 1MiB or more")
+        raise ValueError("expected a size of 1MiB or more, such as 2GiB")
     return size
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from stylize.cli import Groups, MaxMemory, Metavar, PathText
 from stylize.errors import UsageError
 from stylize.images import STYLE_RESOLUTION_PX
 from stylize.io.location import locate, normalized
 from stylize.naming import check_template
-from stylize.validation import Origins, as_given, validated
+from stylize.validation import Checked, Origins, as_given, validated
 
 Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 Runtime = Literal["auto", "torch", "onnxruntime", "openvino"]
@@ -34,10 +34,9 @@ GROUPS: Groups = {
 """In what order and under which titles the settings stand in the help."""
 
 
-class JobConfig(BaseModel):
+class JobConfig(Checked):
     """What to restyle, with what, to where. Frozen; an unknown name is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     _origins: Origins = PrivateAttr(default_factory=dict)
 
     content: str | None = Field(None, description="folder of photos; subfolders are content types")
@@ -163,14 +162,6 @@ class JobConfig(BaseModel):
     progress: Literal["auto", "bar", "plain", "json", "off"] = Field(
         "auto", description="how far it is: a bar or lines; auto: a bar on a terminal; json: one JSON object per line"
     )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_switches(cls, value: Any, info: ValidationInfo) -> Any:
-        # YAML's `yes` and `true` would pass for the number 1.
-        if isinstance(value, bool) and info.field_name != "strip":
-            raise ValueError("not a yes-or-no setting")
-        return value
 
     @field_validator("content", "styles", "out", "manifest", "weights", "perceptual")
     @classmethod

@@ -106,6 +106,12 @@ def named_message(error: BaseException, limit: int = 300) -> str:
     return harmless(" ".join(f"{type(error).__name__}: {error}".split()))[:limit]
 
 
+def counted(number: float, one: str, several: str | None = None) -> str:
+    """Return `1 task`, `2 tasks`; `several` is the word, or words, of any number but 1 where an s does not do."""
+    shown = f"{number:g}" if isinstance(number, float) else str(number)
+    return f"{shown} {one if number == 1 else several or one + 's'}"
+
+
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
     """Return the known name that a mistyped one is most like, or None where none is that like it, from 0 to 1."""
     by_plain = {_plain(one): one for one in known}

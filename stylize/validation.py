@@ -7,11 +7,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 
 from stylize.errors import UsageError, nearest, one_line, unknown
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class Checked(BaseModel):
+    """Settings: frozen, an unknown name is an error, and so is yes or no where a number is expected."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switches(cls, value: Any, info: ValidationInfo) -> Any:
+        # YAML's `yes` and `true` would pass for the number 1.
+        listed = value if isinstance(value, list | tuple) else [value]
+        field = cls.model_fields[info.field_name or ""]
+        if any(isinstance(one, bool) for one in listed) and not _takes_switches(field.annotation):
+            raise ValueError("not a yes-or-no setting")
+        return value
+
+
+def _takes_switches(annotation: Any) -> bool:
+    return annotation in (bool, Any) or any(map(_takes_switches, get_args(annotation)))
 
 
 @dataclass(frozen=True)
@@ -26,12 +47,31 @@ class Origin:
 
 
 _EXPECTED = {
+    "missing": "is missing",
+    "string_type": "expected a text",
+    "string_too_short": "expected a text that is not empty",
     "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
     "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "finite_number": "expected a number that has an end",
+    "greater_than_equal": "expected {ge} or more",
+    "greater_than": "expected more than {gt}",
+    "less_than_equal": "expected {le} or less",
+    "less_than": "expected less than {lt}",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
     "byte_size": "expected a size such as 2GiB",
     "byte_size_unit": "expected a size such as 2GiB",
+    "literal_error": "expected {expected}",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+    "too_short": "expected a list that is not empty",
+    "dict_type": "expected names with values",
+    "model_type": "expected names with values",
 }
-"""What pydantic says at length of texts that are none."""
+"""What is said in place of pydantic's own words; a value of two kinds has one for each, joined by `or`."""
 
 Origins = Mapping[str, Origin]
 """Of settings by name; one that is not there is called by its name."""
@@ -59,7 +99,7 @@ def first_problem(error: ValidationError) -> str:
     """Return where the first thing is that is wrong with a record, and what; nothing of the record itself."""
     first = error.errors(include_input=False, include_url=False)[0]
     where = ".".join(map(str, first["loc"]))
-    return (f"{where}: " if where else "") + _told(first["msg"])
+    return (f"{where}: " if where else "") + _told(first)
 
 
 def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origins) -> str:
@@ -75,8 +115,8 @@ def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origin
             told += "; a setting of the method is given in `settings`"
         return (f"{above}: " if above else "") + told
     # A setting of two kinds (a number or auto) has an error for each.
-    same = [_EXPECTED.get(one["type"]) or _told(one["msg"]) for one in errors if _place(model, one["loc"])[0] == name]
-    message = "; or: ".join(dict.fromkeys(same))
+    same = dict.fromkeys(_told(one) for one in errors if _place(model, one["loc"])[0] == name)
+    message = next(iter(same)) + "".join(f", or {one.removeprefix('expected ')}" for one in [*same][1:])
     # Not what may be a URI: a password may be in it.
     shown = name and first["type"] != "missing" and "://" not in str(first["input"])
     given = f" (got {reprlib.repr(first['input'])})" if shown else ""
@@ -87,8 +127,16 @@ def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origin
     return f"{place}: {message}{given}" if name else message
 
 
-def _told(message: str) -> str:
-    return message.removeprefix("Value error, ").removeprefix("Input ")
+def _told(error: ErrorDetails) -> str:
+    """Return what is wrong with a value: that it is missing, or what was expected."""
+    facts = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
+    known = _EXPECTED.get(error["type"], "").format_map(facts)
+    return known or error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _plain(fact: Any) -> str:
+    """Return 1 for 1.0, and names without quotes."""
+    return f"{fact:.15g}" if isinstance(fact, float) else str(fact).replace("'", "")
 
 
 def _place(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]:

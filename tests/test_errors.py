@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stylize.errors import message_of, named_message
+from stylize.errors import counted, message_of, named_message
 
 
 def test_message_is_one_line_and_cut() -> None:
@@ -16,3 +16,9 @@ def test_message_is_one_line_and_cut() -> None:
 def test_error_that_says_nothing_is_told_by_its_class() -> None:
     assert message_of(KeyboardInterrupt()) == "KeyboardInterrupt"
     assert message_of(OSError(" \n")) == "OSError"
+
+
+def test_one_is_counted_in_the_singular() -> None:
+    assert [counted(n, "task") for n in (0, 1, 2)] == ["0 tasks", "1 task", "2 tasks"]
+    assert [counted(n, "pair has", "pairs have") for n in (1, 2)] == ["1 pair has", "2 pairs have"]
+    assert counted(0.5, "CPU") == "0.5 CPUs"

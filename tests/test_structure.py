@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,28 @@ def test_one_module_prints(path: Path) -> None:
             owner = ast.unparse(node.value)
             assert node.attr != "print", f"line {node.lineno}: stylize.terminal prints"
             assert owner not in ("sys.stdout", "sys.stderr"), f"line {node.lineno}: stylize.terminal prints"
+
+
+COUNTED = re.compile(
+    r" (artwork|block|checkpoint|core|field|file|image|pair|path|photo|picture|point|repeat|result|row|step|strip|"
+    r"style|task|thread|vote|worker)s\b(?!/s)"
+)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_count_of_one_has_no_plural(path: Path) -> None:
+    """`counted` writes them; a constant in capitals, or a number that says what `of` how many, may stand as it is."""
+    tree = ast.parse(path.read_text())
+    # Where a number decides between two texts.
+    chosen = {id(part) for node in ast.walk(tree) if isinstance(node, ast.IfExp) for part in ast.walk(node)}
+    bad = []
+    for text in (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) and id(node) not in chosen):
+        for number, words in pairwise(text.values):
+            is_words = isinstance(words, ast.Constant) and COUNTED.match(str(words.value))
+            said = ast.unparse(number.value) if isinstance(number, ast.FormattedValue) else "A CONSTANT"
+            if is_words and not said.isupper() and ".join(" not in said:
+                bad.append(f"line {text.lineno}: {ast.unparse(text)}")
+    assert bad == []
 
 
 def test_plain_import_loads_neither_torch_nor_ray() -> None:

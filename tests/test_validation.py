@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from stylize.errors import UsageError, nearest, unknown
-from stylize.validation import Origin, validated
+from stylize.validation import Checked, Origin, validated
 
 
 class Part(BaseModel):
@@ -36,10 +36,13 @@ GOOD: dict[str, Any] = {"parts": [{"name": "a"}]}
         ({"colour": 1}, "unknown setting 'colour'; known: parts, workers, place"),
         ({"parts": [{"nam": "a", "name": "a"}]}, "parts.0: unknown setting 'nam'; did you mean name?"),
         ({"parts": [{"name": "a", "x": 1}]}, "parts.0: unknown setting 'x'; known: name, sides"),
-        ({"parts": [{}]}, "parts.0.name: Field required"),
+        ({"parts": [{}]}, "parts.0.name: is missing"),
         ({"parts": [{"name": "a", "sides": [1, "b"]}]}, "parts.0.sides.1: expected a whole number"),
-        ({"parts": []}, "parts: List should have at least 1 item"),
-        ({"workers": "all"}, "workers: expected a whole number.*; or: should be 'auto' .got 'all'."),
+        ({"parts": []}, "parts: expected a list that is not empty"),
+        ({"workers": 1.5}, "workers: expected a whole number, or auto .got 1.5."),
+        ({"place": 7}, "place: expected a text .got 7."),
+        ({"parts": 7}, "parts: expected a list .got 7."),
+        ({"workers": "all"}, "workers: expected a whole number, or auto .got 'all'."),
     ],
 )
 def test_place_fault_and_known_names_are_said(values: dict[str, Any], said: str) -> None:
@@ -49,7 +52,7 @@ def test_place_fault_and_known_names_are_said(values: dict[str, Any], said: str)
 
 
 def test_a_flag_that_is_repeated_has_no_number() -> None:
-    with pytest.raises(UsageError, match=r"^--parts: should be a valid dictionary"):
+    with pytest.raises(UsageError, match=r"^--parts: expected names with values"):
         validated(Whole, {"parts": ["a"]}, origins={"parts": Origin("--parts")})
 
 
@@ -58,7 +61,7 @@ def test_good_values_make_the_model() -> None:
 
 
 def test_a_value_that_may_hold_a_password_is_not_repeated() -> None:
-    with pytest.raises(UsageError, match=r"^place: should be a valid string$"):
+    with pytest.raises(UsageError, match=r"^place: expected a text$"):
         validated(Whole, GOOD | {"place": ["s3://KEY:SECRET@b/x"]})
 
 
@@ -70,3 +73,17 @@ def test_nearest_looks_past_case_and_joints() -> None:
 def test_unknown_lists_all_where_none_is_near() -> None:
     assert unknown("method", "zzz", ["a", "b"]) == "unknown method 'zzz'; known: a, b"
     assert unknown("method", "zzz", []) == "unknown method 'zzz'; known: none"
+
+
+class Sizes(Checked):
+    number: int = 1
+    numbers: list[int] | None = None
+    switch: bool = False
+    own: dict[str, Any] | None = None
+
+
+@pytest.mark.parametrize("values", [{"number": True}, {"numbers": [2, False]}])
+def test_yes_is_no_number(values: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"^numbers?: not a yes-or-no setting"):
+        validated(Sizes, values)
+    assert validated(Sizes, {"switch": True, "own": {"compile": True}}).switch

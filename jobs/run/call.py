@@ -11,7 +11,7 @@ from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_metho
 from stylize import cli
 from stylize import config as configs
 from stylize.config import TORCHVISION, JobConfig
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, counted, one_line
 from stylize.io.location import local_path
 from stylize.io.store_kinds import SCHEMES
 from stylize.results.run_record import NAME, read_record
@@ -121,7 +121,7 @@ def _named(paths: list[str], either: bool) -> dict[str, str]:
     two = ("content", "out") if either else None
     names = {0: (), 1: ("out",), 2: two, 3: PATHS}.get(len(paths))
     if names is None:
-        raise UsageError(f"expected CONTENT STYLES OUT, or --manifest FILE and OUT, got {len(paths)} paths")
+        raise UsageError(f"expected CONTENT STYLES OUT, or --manifest FILE and OUT, got {counted(len(paths), 'path')}")
     return dict(zip(names, paths, strict=True))
 
 

@@ -18,7 +18,7 @@ from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
 from stylize import cli, downloads
 from stylize.downloads import NotDownloadedError
-from stylize.errors import one_line
+from stylize.errors import counted, one_line
 from stylize.io.out_folder import refuse_foreign
 from stylize.results.copies import rows_at_hand
 from stylize.results.read import read_rows
@@ -67,7 +67,7 @@ class Outlook:
             told = ", ".join(f"{name}={value}" for name, value in self.settings.items())
             yield f"settings of {self.stylizer}: {told}"
         side = f"{self.resolution_px} px" if self.resolution_px else "as it is"
-        yield f"{self.photos} photo{'s' * (self.photos != 1)}, {self.size_bytes / 1e6:.1f} MB; long side {side}"
+        yield f"{counted(self.photos, 'photo')}, {self.size_bytes / 1e6:.1f} MB; long side {side}"
         yield from self.forecast
         yield from self.notes
         yield from self.downloads

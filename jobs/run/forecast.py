@@ -11,7 +11,7 @@ from jobs.scheduler.ray_runtime import joins_cluster
 from jobs.scheduler.worker import load_stylizer, uncompiled
 from stylize.config import JobConfig
 from stylize.downloads import NotDownloadedError
-from stylize.errors import NoRoomError, StylizeError
+from stylize.errors import NoRoomError, StylizeError, counted
 from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, locate
 from stylize.report.units import seconds, size
@@ -30,10 +30,11 @@ class Pace:
 
     def line(self, left: int) -> str:
         """Return what so many images will take."""
-        workers = f"{self.workers} worker{'s' * (self.workers != 1)}"
+        workers = counted(self.workers, "worker")
+        images, done = counted(left, "image"), counted(self.images, "image")
         return (
-            f"time:   about {seconds(self.seconds(left))} for {left} images, loading not counted, at the pace of OUT's "
-            f"last run ({self.images} images in {seconds(self.span_s)}, {workers}); {seconds(self.one_s)} for one image"
+            f"time:   about {seconds(self.seconds(left))} for {images}, loading not counted, at the pace of OUT's "
+            f"last run ({done} in {seconds(self.span_s)}, {workers}); {seconds(self.one_s)} for one image"
         )
 
     def seconds(self, left: int) -> float:
@@ -95,7 +96,11 @@ def _planned(job: JobConfig, pair: Pair) -> str:
         code = stylizer.code(np.zeros((128, 128, 3), np.uint8))
     ahead = 0 if job.measure_mode == "isolated" else ahead_bytes(job.threads, job.max_memory)
     plan, taken = stylizer.forecast(width, height, code, share_of(job, stylizer.device), ahead)
-    way = "at once" if plan.strips == 1 else f"in {plan.strips} strips, {plan.passes} passes"
+    way = (
+        "at once"
+        if plan.strips == 1
+        else f"in {counted(plan.strips, 'strip')}, {counted(plan.passes, 'pass', 'passes')}"
+    )
     told = f"memory: {size(taken)} planned for {width} x {height} px, the largest file, {way}, in each worker"
     with_others = plan.bytes + max(ahead, taken - plan.bytes)
     return f"{told} beside the loaded method; {size(with_others)} at most with photos read ahead"

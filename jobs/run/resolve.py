@@ -80,12 +80,11 @@ class ResolvedConfig:
         """Raise UsageError for a runtime that the method or device has not, or that is not on this machine."""
         from stylize.stylizers import check_settings, find
 
-        job = self.job
-        if joins_cluster(job.address):
-            return
-        method = find(job.stylizer)
-        device = job.device_name()
-        method.choose_runtime(job.runtime, job.precision, device, check_settings(method, method_settings(job)))
+        job, method = self.job, find(self.job.stylizer)
+        settings = check_settings(method, method_settings(job))
+        method.refuse_of_torch(job.runtime, job.precision, settings)
+        if not joins_cluster(job.address):
+            method.choose_runtime(job.runtime, job.precision, job.device_name(), settings)
 
     def check_scores(self) -> None:
         """Load what judges the results, if anything does. Raises UsageError, WeightsError."""
@@ -160,6 +159,9 @@ def _check_precision(job: JobConfig) -> None:
     if job.precision not in ("auto", *usable):
         given = f"{job.called('precision')} {job.precision}"
         raise UsageError(f"{given}: {job.stylizer} does not run in it; choose one of: {', '.join(usable)}")
+    if job.precision == "fp16" and job.device_name() == "cpu":
+        others = ", ".join(name for name in usable if name != "fp16")
+        raise UsageError(f"{job.called('precision')} fp16: it needs a GPU; choose one of: {others}")
     if job.precision == "int8" and job.device_name() != "cpu":
         cpu = f"{job.called('device')} cpu"
         raise UsageError(f"{job.called('precision')} int8: it runs on x86 CPUs alone; give another one, or {cpu}")

@@ -19,13 +19,14 @@ from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
 from jobs.run.resolve import ResolvedConfig
 from jobs.run.result import RunResult, summarized
-from jobs.run.resume import Resume, older_rows_line, refuse_other_shard
+from jobs.run.resume import Resume, nothing_to_do, older_rows_line, refuse_other_shard
 from jobs.run.touched import COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner
 from stylize.config import JobConfig
+from stylize.errors import counted
 from stylize.io.out_folder import refuse_foreign
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import Row, to_batch
@@ -75,7 +76,7 @@ def restyle(
             first = list(itertools.islice(pending, FEW_TASKS))
             if not first:
                 hint = "" if stats.kept == stats.counts.get("ok") else "; --retry-failed does what is not ok again"
-                note(f"nothing to do: all {stats.kept} tasks have their rows already{hint}")
+                note(f"{nothing_to_do(stats.kept)}{hint}")
             else:
                 _do_tasks(run, config, maker, first, pending)
             for key in resume.mended:
@@ -98,7 +99,7 @@ def _earlier_runs(
     redone = (lambda key: pictures.name_of(touched.result_of(key))) if redo else None
     resume = Resume(store.finished(retry_failed, gone, redo), failed, stats, config.job, touched.earlier, redone)
     if gone:
-        results = f"{len(gone)} result{'s are' if len(gone) > 1 else ' is'}"
+        results = counted(len(gone), "result is", "results are")
         told.append(f"{results} no longer in OUT/images: what is asked for is made again")
     if store.older_rows:
         rows = store.columns(["settings_json", "weights_sha256"])

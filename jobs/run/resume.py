@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from jobs.progress.stats import RunStats
 from stylize.config import JobConfig
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, counted, one_line
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord
@@ -152,7 +152,7 @@ def older_rows_line(
         if names:
             others[", ".join(names)] += number
     versions = ", ".join(sorted(older))
-    told = f"the {sum(older.values())} rows of an older version (schema {versions}) stay, and their results"
+    told = f"{counted(sum(older.values()), 'row')} of an older version (schema {versions}) stay, with the results"
     if not others:
         return told
     listed = "; ".join(f"{number} with {names}" for names, number in others.items())
@@ -192,3 +192,9 @@ def number_of(*texts: str | None) -> int:
 @functools.lru_cache(256)
 def _result_settings(settings_json: str | None) -> str:
     return json.dumps(result_settings(settings_json), sort_keys=True)
+
+
+def nothing_to_do(tasks: int) -> str:
+    """Return the line of a run that finds so many tasks, all of them with a row."""
+    rows = f"all {tasks} tasks have their rows" if tasks != 1 else "the one task has its row"
+    return f"nothing to do: {rows} already"

@@ -19,7 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from jobs.scheduler.worker import UnfitNodeError
 from jobs.scheduler.worker_pool import SchedulerOptions, workers_that_fit
 from stylize.config import JobConfig
-from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, one_line
+from stylize.errors import CannotContinueError, StylizeError, UsageError, counted, message_of, one_line
 from stylize.io.files import Folder, why_unreadable
 from stylize.measure import hardware
 from stylize.measure.hardware import node_name
@@ -193,20 +193,16 @@ def who_works_where(nodes: list[Node], options: SchedulerOptions) -> str:
     """Return such as `2 workers on 2 L4, 8 CPUs each` or `no GPU: 2 workers on 2 CPUs`."""
     fit = sum(node.workers for node in nodes)
     workers = min(fit, options.actors or fit)
-    who = _counted(workers, "worker")
+    who = counted(workers, "worker")
     if options.gpus:
         names = sorted({node.card for node in nodes if node.workers and node.card})
         cards = math.ceil(workers * options.gpus)
-        on = f"{cards} {' or '.join(names)}" if names else _counted(cards, "GPU")
+        on = f"{cards} {' or '.join(names)}" if names else counted(cards, "GPU")
         idle = sum(1 for node in nodes if node.cpus and not node.gpus)
-        unused = f"; {_counted(idle, 'machine')} without a GPU not used" if idle else ""
-        return f"{who} on {on}, {_counted(options.cpus, 'CPU')} each{unused}"
+        unused = f"; {counted(idle, 'machine')} without a GPU not used" if idle else ""
+        return f"{who} on {on}, {counted(options.cpus, 'CPU')} each{unused}"
     why = "" if any(node.gpus for node in nodes) else "no GPU: "
-    return f"{why}{who} on {_counted(workers * options.cpus, 'CPU')}"
-
-
-def _counted(number: float, what: str) -> str:
-    return f"{number:g} {what}{'' if number == 1 else 's'}"
+    return f"{why}{who} on {counted(workers * options.cpus, 'CPU')}"
 
 
 def version_differences(nodes: list[Node]) -> Iterator[str]:

@@ -26,7 +26,7 @@ from jobs.scheduler.task_queue import FailedTask, TaskQueue
 from jobs.scheduler.worker import BatchRunner, WorkerLocation, unpack
 from jobs.scheduler.worker_pool import SchedulerOptions, WorkerPool
 from jobs.scheduler.worker_state import GET_S, Batch, WorkerPhase, WorkerState, is_done, reason_of
-from stylize.errors import DeviceLostError, StylizeError
+from stylize.errors import DeviceLostError, StylizeError, counted
 from stylize.results.schema import Row
 from stylize.tasks.task import Task
 
@@ -236,7 +236,7 @@ class Scheduler:
         reason = reason_of(error)
         unreturned = self._take_unreturned(worker)
         count = sum(len(batch.tasks) for batch in unreturned)
-        self._notify(f"{worker.name} died with {count} tasks in hand, trying them one by one: {reason}")
+        self._notify(f"{worker.name} died with {counted(count, 'task')} in hand, to be tried one by one: {reason}")
         # By its type: the text of any death names the OOM killer among the common causes.
         memory = isinstance(error, OutOfMemoryError)
         self._give_up(worker, self._queue.process_died(unreturned, reason, memory))

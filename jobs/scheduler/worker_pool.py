@@ -15,7 +15,7 @@ from jobs.scheduler.ray_runtime import totals
 from jobs.scheduler.shutdown import shutdown
 from jobs.scheduler.worker import BatchRunner, LoadError, UnfitNodeError, Worker, WorkerLocation
 from jobs.scheduler.worker_state import GET_S, WorkerPhase, WorkerState, is_done, reason_of
-from stylize.errors import CannotContinueError, StylizeError
+from stylize.errors import CannotContinueError, StylizeError, counted
 
 WINDOW = 3
 """Batches in flight per worker: one being finished, one on the device, one being read."""
@@ -152,10 +152,9 @@ class WorkerPool:
     def _tell_of_fewer(self, fits: int) -> None:
         wanted, most = self._options.actors, self._options.most
         if most is not None and most < min(wanted or fits, fits):
-            some = f"{most} tasks to do, so {most} workers are" if most > 1 else "1 task to do, so 1 worker is"
-            self._notify(f"{some} started")
+            self._notify(f"{counted(most, 'task')} to do, so {counted(most, 'worker is', 'workers are')} started")
         elif wanted is not None and fits < wanted:
-            self._notify(f"{wanted} workers were asked for; there is room for {fits} now")
+            self._notify(f"{counted(wanted, 'worker was', 'workers were')} asked for; there is room for {fits} now")
 
     def _missing(self, fits: int) -> int:
         # A worker on a node that cannot do the work is none.
@@ -199,7 +198,7 @@ class WorkerPool:
             self._notify(f"{worker.name} {how} while it loaded the stylizer; going on with the others")
         elif self._failed_starts >= MAX_FAILED_STARTS:
             self.problem = CannotContinueError(
-                f"{self._failed_starts} workers failed while they loaded the stylizer; the last one {how}"
+                f"{MAX_FAILED_STARTS} workers failed while they loaded the stylizer; the last one {how}"
             )
         else:
             self._fill_at = 0.0

@@ -13,7 +13,7 @@ from jobs.run.resume import Resume, finished_in
 from jobs.scheduler.ray_runtime import check_room
 from jobs.sweep import inputs
 from jobs.sweep.resolve import ResolvedSweep
-from stylize.errors import one_line
+from stylize.errors import counted, one_line
 from stylize.report import frame
 from stylize.report.evidence.estimate import Wanted, told
 from stylize.results.copies import rows_at_hand, run_folders
@@ -59,15 +59,19 @@ def dry_run(
 
 def _lines(sweep: ResolvedSweep, pairs: Sequence[Pair], left: dict[str, int], total: int) -> Iterator[str]:
     """Yield what would be measured: how many images, of which combinations, made from what."""
-    yield f"would measure {sum(left.values())} of {total} images, warm-ups included, in {len(sweep.blocks)} blocks:"
+    yield (
+        f"would measure {sum(left.values())} of {counted(total, 'image')}, warm-ups included, in "
+        f"{counted(len(sweep.blocks), 'block')}:"
+    )
     for name, images in list(left.items())[:SHOWN]:
         repeats = sum(block.variant.name == name for block in sweep.blocks)
-        yield f"  {one_line(name)}: {images} images in {repeats} repeats"
+        yield f"  {one_line(name)}: {counted(images, 'image')} in {counted(repeats, 'repeat')}"
     if len(left) > SHOWN:
-        yield f"  ... and {len(left) - SHOWN} more combinations"
+        yield f"  ... and {counted(len(left) - SHOWN, 'more combination')}"
     photos, artworks = ({getattr(pair, side).uri for pair in pairs} for side in ("content", "style"))
     takes = f"{sweep.cpus:g} CPU" + (f" and {sweep.gpus:g} GPU" if sweep.gpus else "")
-    yield f"{len(photos)} photos with {len(artworks)} artworks each; {takes} per worker, {sweep.plan.mode} mode"
+    inputs = f"{counted(len(photos), 'photo')} with {counted(len(artworks), 'artwork')} each"
+    yield f"{inputs}; {takes} per worker, {sweep.plan.mode} mode"
 
 
 def _rows_of(out: Path) -> pd.DataFrame | None:

@@ -16,13 +16,14 @@ from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
 from jobs.run.output_dir import OutputDir, new_run_id, open_output
-from jobs.run.resume import Resume
+from jobs.run.resume import Resume, nothing_to_do
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.sweep import inputs
 from jobs.sweep.resolve import ResolvedSweep
 from jobs.sweep.worker import MakeSweeper
+from stylize.errors import counted
 from stylize.io.files import write_atomic, writing
 from stylize.report import frame
 from stylize.report.evidence import claims
@@ -67,7 +68,7 @@ def measure(
             if left:
                 _do_blocks(run, sweep, left, pairs, address)
             else:
-                note(f"nothing to do: all {stats.total} tasks have their rows already")
+                note(nothing_to_do(stats.total))
             counts = store.count_by_status()
         run.finish()
         if sweep.plan.claims:
@@ -84,9 +85,11 @@ def _do_blocks(
     ray = local_or_cluster(address, sweep.cpus * most, sweep.gpus * most, keep_logs=run.has_failed)
     takes = f"{sweep.cpus:g} CPU" + (f" and {sweep.gpus:g} GPU" if sweep.gpus else "")
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
-        reporter.note(f"{len(sweep.blocks)} blocks, {run.stats.total} images, {takes} a worker, {plan.mode}")
+        reporter.note(
+            f"{counted(len(sweep.blocks), 'block')}, {counted(run.stats.total, 'image')}, {takes} a worker, {plan.mode}"
+        )
         if run.stats.kept:
-            reporter.note(f"resuming: {run.stats.kept} have rows already")
+            reporter.note(f"resuming: {counted(run.stats.kept, 'has its row', 'have their rows')} already")
         make = MakeSweeper(sweep.configs, run_id, run.out.token)
         if shared:
             first, *others = sweep.configs.values()

@@ -9,12 +9,13 @@ from typing import Any
 
 from jobs.run.output_dir import absolute_input
 from jobs.run.placement import sweep_takes
-from jobs.scheduler.worker import WORKER_ENV, load_stylizer, uncompiled
+from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize import downloads
 from stylize.config import TORCHVISION, JobConfig
 from stylize.downloads import NotDownloadedError
 from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.stylizers import check_settings, find
 from stylize.tasks import sweep
 from stylize.tasks.sweep import Block, Method, Sweep
 from stylize.tasks.task import Pair, Task
@@ -97,6 +98,7 @@ def _weights_sha256(configs: dict[str, JobConfig]) -> dict[str, str | None]:
     by_model: dict[str, str | None] = {}
     hashes = {}
     for name, config in configs.items():
+        _refuse_of_torch(name, config)
         checked = config.model_copy(update={"device": "cpu", "precision": "fp32"})
         # Variants differ in what a method is asked for, too: each model is loaded once.
         model = repr((checked.stylizer, checked.weights, checked.settings, checked.seed))
@@ -104,6 +106,15 @@ def _weights_sha256(configs: dict[str, JobConfig]) -> dict[str, str | None]:
             by_model[model] = _hash_of(checked)
         hashes[name] = by_model[model]
     return hashes
+
+
+def _refuse_of_torch(name: str, config: JobConfig) -> None:
+    method = find(config.stylizer)
+    settings = check_settings(method, method_settings(config))
+    try:
+        method.refuse_of_torch(config.runtime, config.precision, settings)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None
 
 
 def _hash_of(config: JobConfig) -> str | None:

@@ -15,7 +15,7 @@ import ray
 
 from jobs.progress.reporter import TrainingReporter
 from jobs.scheduler.shutdown import shutdown
-from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
+from stylize.errors import CannotContinueError, StylizeError, UsageError, counted, one_line
 from stylize.measure import hardware
 
 if TYPE_CHECKING:
@@ -39,14 +39,13 @@ def scaling(config: TrainConfig) -> dict[str, Any]:
     use_gpu = config.device == "cuda" or (config.device == "auto" and cards > 0)
     if use_gpu and config.workers > cards:
         raise UsageError(
-            f"{config.workers} workers need as many GPUs; there are {cards}: lower workers or set --device cpu"
+            f"{counted(config.workers, 'worker')} on GPUs: there is room for {cards}; lower workers or set --device cpu"
         )
     cpus = config.cpus_per_worker or _most_cpus(nodes, config.workers, use_gpu)
     if _room(nodes, cpus, use_gpu) < config.workers:
         beside = " and a GPU" if use_gpu else ""
-        raise UsageError(
-            f"there is no room for {config.workers} workers of {cpus} CPU{beside}; lower workers or cpus_per_worker"
-        )
+        workers = counted(config.workers, "worker")
+        raise UsageError(f"there is no room for {workers} of {cpus} CPU{beside}; lower workers or cpus_per_worker")
     return {"num_workers": config.workers, "use_gpu": use_gpu, "resources_per_worker": {"CPU": cpus}}
 
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from stylize import cli, stylizers
 from stylize.cli import Groups, MaxMemory, Metavar, PathText
 from stylize.config import Device, Runtime
-from stylize.errors import UsageError, nearest, one_line
+from stylize.errors import UsageError, counted, nearest, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX
 from stylize.io.files import local_path, writing
 from stylize.io.location import LocalPath, locate, real
-from stylize.validation import Origin, validated
+from stylize.validation import Checked, Origin, validated
 
 FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 """A result's suffix to its format."""
@@ -39,10 +39,8 @@ EPILOG = (
 )
 
 
-class Options(BaseModel):
+class Options(Checked):
     """The options. Sizes in pixels; `style_weights` is one number of 0 or more per artwork, with commas."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     stylizer: str = Field(
         stylizers.DEFAULT, description="method: a name that `stylize list` shows, or package.module:Class"
@@ -166,5 +164,5 @@ def _shares(text: str | None, artworks: int) -> list[float] | None:
     if not shares or min(shares) < 0 or not 0 < sum(shares) < float("inf"):
         raise UsageError(f"--style-weights {text}: expected numbers of 0 or more, not all 0, such as 1,2")
     if len(shares) != artworks:
-        raise UsageError(f"--style-weights {text}: {len(shares)} for {artworks} artworks; give one for each")
+        raise UsageError(f"--style-weights {text}: {len(shares)} for {counted(artworks, 'artwork')}; give one for each")
     return shares

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stylize import cli, stylizers
-from stylize.errors import StylizeError, message_of, named_message
+from stylize.errors import StylizeError, counted, message_of, named_message
 from stylize.measure import hardware
 from stylize.terminal import say
 
@@ -109,14 +109,17 @@ def _version(package: str) -> str | None:
 def _machine() -> Iterator[Line]:
     machine = hardware.describe()
     cores = machine["cpu_usable"]
-    yield "ok", f"{machine['cpu_model'] or 'unknown processor'}: {cores} of {machine['cpu_count']} cores usable"
+    yield (
+        "ok",
+        f"{machine['cpu_model'] or 'unknown processor'}: {cores} of {counted(machine['cpu_count'], 'core')} usable",
+    )
     memory = machine["memory_bytes"]
     yield ("warn", "memory: unknown") if memory is None else ("ok", f"memory: {_gib(memory)}")
     import torch
 
     from stylize.devices import fast_bf16
 
-    yield "ok", f"torch uses {torch.backends.cpu.get_cpu_capability()} and {torch.get_num_threads()} threads"
+    yield "ok", f"torch uses {torch.backends.cpu.get_cpu_capability()} and {counted(torch.get_num_threads(), 'thread')}"
     flags: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     has = [flag for flag in ("avx512_bf16", "amx_tile", "avx512_vnni") if flags.get(flag)]
     listed = f"instructions for 16 and 8 bits: {', '.join(has) or 'none'}"
@@ -136,8 +139,9 @@ def _accelerators() -> Iterator[Line]:
         yield "ok", f"{card}: {devices.card_name(card) or 'unnamed'}{'' if size is None else f', {_gib(size)}'}"
     precision = stylizers.find(stylizers.DEFAULT).default_precision(torch.device(kind or "cpu"))
     if cards:
-        share = f"{max(1, cores // cards)} of the {cores} cores"
-        yield "ok", f"a job takes {cards} workers on {kind}, one a card with {share}, in {precision}: cards go first"
+        share = f"{max(1, cores // cards)} of {counted(cores, 'core')}"
+        workers = counted(cards, "worker")
+        yield "ok", f"a job takes {workers} on {kind}, one a card with {share}, in {precision}: cards go first"
         yield "ok", "`--device cpu` or `--gpus-per-actor 0` says no"
         if kind != "cuda":
             yield "warn", f"nobody has tried {kind} yet: hold its results against `--device cpu`"
@@ -146,7 +150,10 @@ def _accelerators() -> Iterator[Line]:
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
         name = unusable[0]["name"]
         yield "warn", f"torch ({built}) cannot use the {name}: install a torch for this driver, or a newer one"
-    yield "warn", f"a job takes {cores} workers of a core each, in {precision}: torch sees no accelerator here"
+    yield (
+        "warn",
+        f"a job takes {counted(cores, 'worker')} of a core each, in {precision}: torch sees no accelerator here",
+    )
 
 
 def _bundled() -> Iterator[Line]:

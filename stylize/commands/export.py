@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from stylize import cli, stylizers
 from stylize.cli import Groups, Metavar, PathText
@@ -19,7 +19,7 @@ from stylize.errors import CannotContinueError, ImageError, UsageError, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX, decode_safely, resize
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 from stylize.terminal import say
-from stylize.validation import Origin, validated
+from stylize.validation import Checked, Origin, validated
 
 GROUPS: Groups = {"method": ("weights", "settings", "style", "style_resolution_px"), "output": ("precision",)}
 SIZES = ((96, 128), (255, 383), (256, 256), (160, 320), (333, 250))
@@ -28,10 +28,8 @@ LEAST_SSIM = {"fp32": 0.99, "fp16": 0.99, "int8": 0.95}
 """Of every one of those, else nothing is written."""
 
 
-class Options(BaseModel):
+class Options(Checked):
     """The options of an export."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     weights: PathText | None = Field(
         None, description="weights file or folder, as for restyling; none: the method's own"

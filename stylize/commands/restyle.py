@@ -10,13 +10,24 @@ from typing import IO, TYPE_CHECKING, Any
 
 from stylize import cli, stylizers
 from stylize.commands.call import FORMATS, Call, Options, parse
-from stylize.errors import CannotContinueError, ImageError, NoRoomError, UnsupportedImageError, UsageError, one_line
+from stylize.errors import (
+    CannotContinueError,
+    ImageError,
+    NoRoomError,
+    UnsupportedImageError,
+    UsageError,
+    counted,
+    one_line,
+)
 from stylize.images import Decoded, MadeBy, Pixels, decode, decode_safely, encode, refuse_too_large
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 from stylize.terminal import say
 
 if TYPE_CHECKING:
     from stylize.stylizers.base import Stylizer
+
+_ROOM = " (--max-memory, --resolution-px)"
+"""What decides whether an image fits, after what is said of one that does not."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -161,7 +172,10 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, flo
 
     height, width = photo.shape[:2]
     with torch.inference_mode(), _steps(stylizer), timed(str(stylizer.device)) as watch:
-        plan = stylizer.plan_within(width, height, code)
+        try:
+            plan = stylizer.plan_within(width, height, code)
+        except NoRoomError as no_room:
+            raise NoRoomError(f"{no_room}{_ROOM}") from None
         try:
             image = stylizer.restyle(photo, code, plan)
         except (MemoryError, RuntimeError) as error:
@@ -170,13 +184,14 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, flo
             try:
                 plan = stylizer.plan_after(error, width, height, code)
             except NoRoomError as no_room:
-                raise CannotContinueError(f"memory ran out: {no_room}") from None
+                raise CannotContinueError(f"memory ran out: {no_room}{_ROOM}") from None
             image = stylizer.restyle(photo, code, plan)
     if image is None:
         raise CannotContinueError("the result has NaN or infinity in it; try --precision fp32 or other settings")
     if plan.strips > 1:
         by = "" if stylizer.runtime == "torch" else ", by torch"
-        say(f"in {plan.strips} strips, {plan.passes} passes{by}: at once it would take too much memory")
+        how = f"in {counted(plan.strips, 'strip')}, {counted(plan.passes, 'pass', 'passes')}{by}"
+        say(f"{how}: at once it would take too much memory")
     return image.numpy(), watch.seconds, stylizer.ran(plan)
 
 

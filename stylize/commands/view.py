@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize import cli
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, counted, one_line
 from stylize.io.location import absolute, local_path
 from stylize.io.store_kinds import SCHEMES
 from stylize.terminal import say
@@ -77,7 +77,7 @@ def _serve(runs: dict[Path, str], cache: Path, port: int, trusted: bool) -> int:
     sock = listening(port)
     viewer = Viewer(runs, cache, trusted=trusted)
     viewer.ballot.compact()
-    say(f"{len(viewer.site.table)} rows: http://127.0.0.1:{sock.getsockname()[1]}/{viewer.token}/")
+    say(f"{counted(len(viewer.site.table), 'row')}: http://127.0.0.1:{sock.getsockname()[1]}/{viewer.token}/")
     _tell_of_inputs(trusted)
     say("Ctrl-C ends it")
     with contextlib.suppress(KeyboardInterrupt):
@@ -88,8 +88,8 @@ def _serve(runs: dict[Path, str], cache: Path, port: int, trusted: bool) -> int:
 def _export(site: Site, folder: Path) -> int:
     from stylize.viewer.export import export
 
-    written = export(site, folder, lambda number: say(f"{number} files", file=sys.stderr))
-    say(f"{written} files: {one_line(folder / 'index.html')}")
+    written = export(site, folder, lambda number: say(f"{counted(number, 'file')}", file=sys.stderr))
+    say(f"{counted(written, 'file')}: {one_line(folder / 'index.html')}")
     return cli.EXIT_OK
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylize.errors import StylizeError, message_of, one_line
+from stylize.errors import StylizeError, counted, message_of, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX, Pixels, decode, refuse_too_large, resize
 from stylize.io.files import read_bytes
 from stylize.io.location import Location
@@ -81,7 +81,7 @@ class SetScorer:
                 left_out.append(f"{triple.result.shown}: {message_of(error)}")
         if len(pairs) < 2:
             why = f": {left_out[0]}" if left_out else ""
-            raise ValueError(f"{one_line(name)}: {len(pairs)} pictures can be read, two are the least{why}")
+            raise ValueError(f"{one_line(name)}: {counted(len(pairs), 'picture')} can be read, two are the least{why}")
         artworks = np.stack(seen[ARTWORK].features)
         lines = tuple(self._line(who, one, artworks) for who, one in seen.items())
         return SetScores(hashlib.sha256("\n".join(sorted(pairs)).encode()).hexdigest(), lines, tuple(left_out))

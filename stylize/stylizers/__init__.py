@@ -8,8 +8,9 @@ import traceback
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ByteSize, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from stylize.cli import MaxMemory
 from stylize.errors import UsageError, named_message, unknown
 from stylize.images import STYLE_RESOLUTION_PX
 
@@ -75,12 +76,11 @@ def load(
 
 
 def _size(text: int | str) -> int | str:
-    if text == "auto":
-        return text
     try:
-        return int(TypeAdapter(ByteSize).validate_python(text))
+        size = TypeAdapter[int | str](MaxMemory).validate_python(None if isinstance(text, bool) else text)
     except ValidationError:
-        raise UsageError(f"max_memory={text!r}: expected a size such as 2GiB, or auto") from None
+        raise UsageError(f"max_memory={text!r}: expected a size of 1MiB or more, such as 2GiB, or auto") from None
+    return size if isinstance(size, str) else int(size)
 
 
 def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:

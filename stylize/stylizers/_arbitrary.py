@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from stylize import images
-from stylize.errors import UsageError
+from stylize.errors import UsageError, counted
 from stylize.stylizers import _feedforward, base
 from stylize.stylizers._color import Colors, match_colors
 from stylize.stylizers._pictures import to_tensor
@@ -73,7 +73,8 @@ class ArbitraryStyle(_feedforward.FeedForward):
         if not codes:
             raise UsageError(f"{self.name}: the list of styles is empty; give at least one")
         if len(codes) != len(weights) or not (min(weights) >= 0 and 0 < sum(weights) < float("inf")):
-            raise UsageError(f"{self.name}: {len(codes)} styles need as many weights of 0 or more, not all 0")
+            need = counted(len(codes), "style needs", "styles need")
+            raise UsageError(f"{self.name}: {need} as many weights of 0 or more, not all 0")
         shares = [weight / sum(weights) for weight in weights]
         if isinstance(codes[0], _Pictures):
             return _Pictures(

@@ -113,28 +113,47 @@ class FeedForward(bounded.Bounded):
     @classmethod
     def choose_runtime(cls, asked: str, precision: str, device: str, settings: Any) -> str:
         """Return the runtime to use on a kind of device. Raises UsageError for one that cannot be had."""
-        of_torch = [name for name in OF_TORCH if getattr(settings, name, None) != OF_TORCH[name]]
-        of_torch = [name for name in of_torch if hasattr(settings, name)]
-        if precision == "int8" and asked != sessions.MODULES:
-            asked = sessions.for_int8(asked, device)
-        if asked in (sessions.TORCH, sessions.MODULES):
+        cls.refuse_of_torch(asked, precision, settings)
+        if asked == sessions.MODULES:
             return asked
-        if asked == "auto":
-            usual = device == "cpu" and not of_torch
-            return sessions.fastest(cls.name, precision) if usual else sessions.TORCH
-        if asked not in sessions.RUNTIMES:
+        if asked not in ("auto", *sessions.RUNTIMES):
             raise UsageError(unknown("runtime", asked, ["auto", *sessions.RUNTIMES]))
+        runtime = sessions.for_int8(asked, device) if precision == "int8" else asked
+        if runtime == "auto":
+            usual = device == "cpu" and not cls.of_torch(settings)
+            return sessions.fastest(cls.name, precision) if usual else sessions.TORCH
+        if runtime == sessions.TORCH:
+            return runtime
         if device != "cpu":
-            raise UsageError(f"runtime {asked} runs on CPUs alone; give device cpu, or the runtime torch")
-        if getattr(settings, "compile", False):
-            raise UsageError(f"compile is of torch alone, not of the runtime {asked}; leave one of them out")
-        sessions.check_installed(asked, precision)
-        return asked
+            raise UsageError(f"runtime {runtime} runs on CPUs alone; give device cpu, or the runtime torch")
+        sessions.check_installed(runtime, precision)
+        return runtime
+
+    @classmethod
+    def of_torch(cls, settings: Any) -> list[str]:
+        """Return the settings that only torch knows, with their values, where they are not what every runtime does."""
+        given = {name: getattr(settings, name, usual) for name, usual in OF_TORCH.items()}
+        return [f"{name}={str(value).lower()}" for name, value in given.items() if value != OF_TORCH[name]]
+
+    @classmethod
+    def refuse_of_torch(cls, runtime: str, precision: str, settings: Any) -> None:
+        """Raise UsageError for settings that what is asked for would pass over."""
+        if runtime == sessions.TORCH or (runtime == "auto" and precision != "int8"):
+            return
+        if given := cls.of_torch(settings):
+            of_runtime = "a file" if runtime == sessions.MODULES else f"the runtime {runtime}"
+            what = precision if runtime == "auto" else of_runtime
+            are = "is" if len(given) == 1 else "are"
+            raise UsageError(f"{' and '.join(given)} {are} for torch alone, not for {what}; leave one of them out")
 
     def usable_precisions(self) -> tuple[str, ...]:
         """Return the precisions that the runtime has."""
         had = sessions.PRECISIONS.get(self.runtime, self.precisions)
         return tuple(name for name in self.precisions if name in had)
+
+    def _choices(self, runtime: str) -> tuple[str, ...]:
+        auto = runtime == "auto" and sessions.has_int8(self.device.type)
+        return (*super()._choices(runtime), *["int8"] * auto)
 
     def _default_precision(self) -> str:
         return super()._default_precision() if self.runtime in (*self.half_in, sessions.MODULES) else "fp32"

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from stylize import devices, images
@@ -22,6 +21,7 @@ from stylize.stylizers import RANDOM
 from stylize.stylizers._pictures import as_given, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
 from stylize.stylizers._strips.plan import Plan, no_room
 from stylize.stylizers._strips.within import Within
+from stylize.validation import Checked
 
 __all__ = ["DTYPES", "RANDOM", "Plan", "Settings", "Stylizer", "in_range", "to_levels", "to_pixels", "to_tensor"]
 
@@ -29,10 +29,8 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, 
 """What activations are held in; int8 is a matter of the multiplications alone."""
 
 
-class Settings(BaseModel):
+class Settings(Checked):
     """A method's knobs; frozen, and an unknown one is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Stylizer(Within, ABC):
@@ -71,19 +69,16 @@ class Stylizer(Within, ABC):
         """`device` auto is an accelerator where torch sees one, `precision` auto the device's default.
 
         `runtime` is torch, onnxruntime, openvino, or auto: the fastest for this kind of processor that is installed.
-
         `weights` is a path, or "random" for untrained ones. `style_resolution_px` is the long side at which artworks
         are looked at; None: their own.
-
-        Raises UsageError for a precision, runtime or device this method or machine has not, WeightsError for bad
-        weights.
+        Raises UsageError for what this method or machine has not, WeightsError for bad weights.
         """
         self.settings = settings
         self.device = devices.find(device)
         self.runtime = self.choose_runtime(runtime, precision, self.device.type, settings)
         self.style_resolution_px = style_resolution_px
         self.precision = self._default_precision() if precision == "auto" else precision
-        self._check_precision()
+        self._check_precision(runtime)
         self.dtype = DTYPES[self.precision]
         self.weights_sha256: str | None = None
         self.weights_files: dict[str, str] = {}
@@ -109,6 +104,10 @@ class Stylizer(Within, ABC):
             raise UsageError(f"{cls.name} runs in torch alone; leave the runtime {one_line(asked)} out")
         return "torch"
 
+    @classmethod
+    def refuse_of_torch(cls, runtime: str, precision: str, settings: Any) -> None:
+        """Raise UsageError for settings that another runtime than torch, or int8, would pass over."""
+
     def release(self, code: Any) -> None:
         """Give back what a runtime keeps for the next image in this style, for that one's memory to be measured."""
 
@@ -116,14 +115,16 @@ class Stylizer(Within, ABC):
         """Return the precisions that the runtime has for this method."""
         return self.precisions
 
-    def _check_precision(self) -> None:
-        had = self.usable_precisions()
-        usable = [name for name in had if name != "fp16" or self.device.type != "cpu"]
-        if self.precision in usable:
+    def _choices(self, runtime: str) -> tuple[str, ...]:
+        """Return the precisions that may be asked for with a runtime, which may be auto."""
+        return tuple(name for name in self.usable_precisions() if name != "fp16" or self.device.type != "cpu")
+
+    def _check_precision(self, runtime: str) -> None:
+        if self.precision in (usable := self._choices(runtime)):
             return
         where = "" if self.runtime == "torch" else f" in {self.runtime}"
         why = f"{self.name} does not run in {self.precision!r}{where}"
-        why = "fp16 needs an accelerator" if self.precision in had else why
+        why = "fp16 needs an accelerator" if self.precision in self.usable_precisions() else why
         raise UsageError(f"{why}; choose one of: {', '.join(usable)}")
 
     def load(self, weights: Path | str | None) -> None:

@@ -10,11 +10,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from stylize.errors import UsageError
 from stylize.stylizers import _arbitrary, _feedforward, base
 from stylize.stylizers._folded import Conv9, Pointwise, UpConv
 from stylize.stylizers._layers import adain, at_least, conv, mean_std
-from stylize.stylizers._runtimes import sessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,12 +208,9 @@ class MicroAST(_arbitrary.ArbitraryStyle):
         self.net = self.prepare(net, keep=[net.decoder.dec1])
 
     @classmethod
-    def choose_runtime(cls, asked: str, precision: str, device: str, settings: Any) -> str:
-        """As for every feed-forward method. Raises UsageError for `blend=features`, which no graph has."""
-        runtime = super().choose_runtime(asked, precision, device, settings)
-        if runtime not in (sessions.TORCH, sessions.MODULES) and settings.blend == "features":
-            raise UsageError(f"blend=features is of torch alone, not of the runtime {runtime}; leave one of them out")
-        return runtime
+    def of_torch(cls, settings: Any) -> list[str]:
+        """As for every feed-forward method, with `blend=features`, which no graph has."""
+        return super().of_torch(settings) + ["blend=features"] * (getattr(settings, "blend", "") == "features")
 
     @property
     def blends_codes(self) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stylize.errors import UsageError, nearest, one_line
+from stylize.errors import UsageError, counted, nearest, one_line
 from stylize.tasks.row_settings import MIXES, OWN, SHARES
 
 RESULT = "result_uri"
@@ -107,7 +107,7 @@ def _row(names: list[str], fields: list[str], number: int) -> Row:
     row: Row = dict(zip(names, fields, strict=False))
     surplus = [field for field in fields[len(names) :] if field]
     if surplus:
-        counts = f"{len(fields)} fields, the header {len(names)}"
+        counts = f"{counted(len(fields), 'field')}, the header {len(names)}"
         row[SURPLUS] = f"row {number} has {counts}: quote what has a separator in it"
     return row
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from stylize import images, naming
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, counted, one_line
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.task import Input, Pair
 
@@ -106,21 +106,20 @@ class Matched:
         lines = []
         if self.ambiguous:
             lines.append(
-                f"{_counted(self.ambiguous, AMBIGUOUS, 'fit several photos or artworks')}: put "
+                f"{_told(self.ambiguous, AMBIGUOUS, 'fit several photos or artworks')}: put "
                 "results into folders called like those of PHOTOS or ARTWORKS, or list them in a --manifest"
             )
         if self.unmatched:
-            lines.append(_counted(self.unmatched, UNMATCHED, "fit no photo and artwork"))
+            lines.append(_told(self.unmatched, UNMATCHED, "fit no photo and artwork"))
         if self.missing:
-            has = "pair has" if self.missing == 1 else "pairs have"
-            lines.append(f"{self.missing} {has} no result and get no row, the first: {self.first_missing}")
+            has = counted(self.missing, "pair has no result and gets", "pairs have no result and get")
+            lines.append(f"{has} no row, the first: {self.first_missing}")
         return lines
 
 
-def _counted(named: list[str], one: str, several: str) -> str:
-    if len(named) == 1:
-        return f"1 result {one}: {named[0]}"
-    return f"{len(named)} results {several}, the first: {named[0]}"
+def _told(named: list[str], one: str, several: str) -> str:
+    first = ", the first" if len(named) > 1 else ""
+    return f"{counted(len(named), f'result {one}', f'results {several}')}{first}: {named[0]}"
 
 
 def matched(pattern: Pattern, photos: Names, artworks: Names, results: Iterable[Input], root: str) -> Matched:
@@ -129,7 +128,7 @@ def matched(pattern: Pattern, photos: Names, artworks: Names, results: Iterable[
     A pattern without {style} is for a single artwork. Raises UsageError for one with several.
     """
     if "style" not in pattern.fields and len(artworks.inputs) != 1:
-        raise UsageError(f"the pattern has no {{style}}, and there are {len(artworks.inputs)} artworks")
+        raise UsageError(f"the pattern has no {{style}}, and there are several artworks ({len(artworks.inputs)})")
     found = Matched()
     by_pair: dict[tuple[int, int], Input] = {}
     for result in results:

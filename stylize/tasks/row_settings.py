@@ -9,7 +9,7 @@ from typing import Any
 
 from stylize import config as configs
 from stylize import safe_json
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, counted, one_line
 
 OWN = ("alpha", "resolution_px", "seed")
 """Settings that a row may have in place of the run's, which its empty fields leave as they are."""
@@ -57,7 +57,7 @@ def shares(row: dict[str, Any], number: int) -> tuple[float, ...]:
         return (1.0,) * number if number > 1 else ()
     weights = [_number(SHARES, str(one)) for one in listed]
     if len(weights) != number:
-        raise UsageError(f"{SHARES}: {len(weights)} for {number} artwork{'s' * (number != 1)}; give one for each")
+        raise UsageError(f"{SHARES}: {len(weights)} for {counted(number, 'artwork')}; give one for each")
     if min(weights) < 0 or not 0 < sum(weights) < math.inf:
         raise UsageError(f"{SHARES}: expected numbers of 0 or more, not all 0, got {_shown(given)}")
     return tuple(map(float, weights)) if number > 1 else ()

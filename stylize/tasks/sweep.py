@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from stylize import config as configs
 from stylize.cli import MaxMemory
@@ -17,17 +17,15 @@ from stylize.config import Device, JobConfig, Runtime
 from stylize.errors import UsageError
 from stylize.safe_yaml import read_mapping
 from stylize.tasks.task import Pair, Task, digest_of, make_task
-from stylize.validation import validated
+from stylize.validation import Checked, validated
 
 PRECISIONS = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 MOST_REPEATS = 10_000
 """More is a slip of the hand, and would take minutes to plan."""
 
 
-class Method(BaseModel):
+class Method(Checked):
     """One method of a sweep; lists of its own win over the sweep's."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(description="the method: a registered name, or package.module:Class")
     label: str | None = Field(None, description="what reports call the method; none: its name and settings")
@@ -51,10 +49,8 @@ class Method(BaseModel):
         return self.label or (f"{self.name} ({told})" if told else self.name)
 
 
-class Sweep(BaseModel):
+class Sweep(Checked):
     """What a sweep file says. Every combination of its lists is measured, `repeats` times."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     title: str = Field(description="heading of the reports")
     methods: list[Method] = Field(min_length=1, description="the methods to measure; their keys are below")

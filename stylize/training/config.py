@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from stylize.cli import Groups, Metavar
 from stylize.errors import UsageError
 from stylize.io.location import local_path
-from stylize.validation import Origins, validated
+from stylize.validation import Checked, Origins, validated
 
 GROUPS: Groups = {
     "inputs": ("start_from", "vgg", "crop_px", "style_px"),
@@ -25,10 +25,9 @@ GROUPS: Groups = {
 """In what order and under which titles the settings stand in the help."""
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(Checked):
     """Settings of a run. Those that shape the weights end up in the weights' metadata and card."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     method: ClassVar[str]
 
     photos: Path = Field(description="folder of photos to learn from")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from stylize import images
-from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.errors import CannotContinueError, StylizeError, UsageError, counted
 from stylize.io.location import LocalPath, local_path
 from stylize.tasks.listing import files_in
 
@@ -30,7 +30,7 @@ class Folder:
     unreadable: tuple[Path, ...] = ()
 
     def __str__(self) -> str:
-        return f"{len(self.files)} images, sha256 {self.sha256}"
+        return f"{counted(len(self.files), 'image')}, sha256 {self.sha256}"
 
 
 def read_folder(folder: Path) -> Folder:
@@ -53,7 +53,7 @@ def read_folder(folder: Path) -> Folder:
         if one is not None:
             digest.update(f"{one}  {path.name}\n".encode())
     if not good:
-        raise UsageError(f"{folder}: none of its {len(paths)} images can be read")
+        raise UsageError(f"{folder}: none of its images can be read ({len(paths)})")
     return Folder(tuple(good), digest.hexdigest(), tuple(bad))
 
 

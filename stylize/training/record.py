@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from stylize import images
+from stylize.errors import counted
 from stylize.io.files import write_atomic
 from stylize.stylizers.base import to_pixels
 from stylize.training.config import TrainConfig
@@ -102,7 +103,7 @@ def card(config: TrainConfig, metadata: dict[str, str], losses: Path) -> str:
         last = seen.tail(min(200, max(1, len(seen) // 10)))
         terms = [term for term in ("loss", *TERMS) if last[term].notna().any()]
         pace, wait = seen.images.sum() / seen.step_s.sum(), seen.wait_s.sum() / seen.step_s.sum()
-        lines += ["", f"## Loss, mean of the last {len(last)} steps", ""]
+        lines += ["", f"## Loss, mean of the last {counted(len(last), 'step')}", ""]
         lines += [f"| {' | '.join(terms)} |", "|---" * len(terms) + "|"]
         lines += [f"| {' | '.join(f'{last[c].mean():.4g}' for c in terms)} |"]
         lines += ["", f"{pace:.3g} images/s over the whole run, {wait:.1%} of the time spent waiting for images."]

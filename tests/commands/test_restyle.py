@@ -106,14 +106,16 @@ def test_shares_of_several_artworks_count(pair: list[str], tmp_path: Path) -> No
         (["--stylizer", "adain", "--weights", "nowhere"], "nowhere: no such folder"),
         (["--set", "wings=2"], "compact: unknown setting 'wings'; known: "),
         (["--set", "wings"], "expected NAME=VALUE"),
-        (["--set", "alpha=7"], "compact: alpha: should be less"),
-        (["--quality", "0"], "quality: should be greater"),
+        (["--set", "alpha=7"], "compact: alpha: expected 1 or less"),
+        (["--quality", "0"], "quality: expected 1 or more"),
         (["--resolution-px", "wide"], "--resolution-px: expected a whole number"),
-        (["--style-weights", "1,2"], "2 for 1 artworks"),
+        (["--style-weights", "1,2"], "2 for 1 artwork; give"),
         (["--style-weights", "one"], "such as 1,2"),
         (["--style-weights", "-1"], "such as 1,2"),
         (["--style-weights", "1", "--stylizer", "identity"], "methods that mix: adain, compact"),
         (["--precision", "bf16", "--stylizer", "identity"], "choose one of: fp32"),
+        (["--precision", "fp16", "--device", "cpu"], "choose one of: fp32, bf16, int8"),
+        (["--precision", "int8", "--set", "channels_last=false"], "for torch alone, not for int8"),
     ],
 )
 def test_a_wrong_flag_is_refused_in_one_line(pair: list[str], tmp_path: Path, more: list[str], said: str) -> None:
@@ -173,7 +175,7 @@ def test_memory_that_runs_out_is_one_line(
 
     monkeypatch.setattr(identity.Identity, "stylize", greedy)
     said = refused([*pair, str(tmp_path / "r.png"), "--stylizer", "identity"], CannotContinueError)
-    assert "smaller --resolution-px" in said
+    assert said.endswith("(--max-memory, --resolution-px)")
 
 
 def test_ctrl_c_says_that_nothing_was_written(

@@ -147,7 +147,7 @@ def test_a_dry_run_says_what_is_measured_and_what_a_run_would_refuse(
     assert main(words) == 0
     told = capsys.readouterr().out
     assert "  compact fp32 48 px x1: 6 images in 2 repeats" in told
-    assert "2 photos with 1 artworks each; 1 CPU per worker, isolated mode" in told
+    assert "2 photos with 1 artwork each; 1 CPU per worker, isolated mode" in told
     with OutputLock(tmp_path / "new"), pytest.raises(CannotContinueError, match="is in use by another run"):
         main(words)
     large = tmp_path / "large.yaml"

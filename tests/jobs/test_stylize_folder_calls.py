@@ -62,7 +62,7 @@ def test_dry_run_forecasts_memory_by_the_plan_of_the_largest_photo(
     # As `planned` is a bound: the limit is 104.9 MB.
     assert float(strips.split()[1]) < 104.9 < float(whole.split()[1])
     assert "100 x 73 px" in told("--resolution-px", "100")
-    assert "give --max-memory more" in told("--max-memory", "52MiB")
+    assert "max_memory is 52 MiB; raise max_memory or make the image smaller" in told("--max-memory", "52MiB")
     (tmp_path / "photos" / "1.png").write_bytes(b"no image" * 10**6)
     assert "not known: not an image that can be read" in told()
 

@@ -121,7 +121,7 @@ def test_what_does_not_fit_in_any_way_is_a_row_that_says_what_it_takes(inputs: P
     large, small = rows(inputs, loaded(), max_memory="56MiB")
     assert (large["status"], small["status"]) == ("oom", "ok")
     assert f"{WIDTH} x {HEIGHT} px: compact takes an image in " in large["error"]
-    assert re.search(r"needs \d+ MiB beside it, and \d+ MiB may be taken; give --max-memory more", large["error"])
+    assert re.search(r"needs \d+ MiB with the pictures, and max_memory is 56 MiB; raise max_memory", large["error"])
 
 
 class Greedy(Identity):
@@ -145,10 +145,18 @@ def test_a_loaded_stylizer_keeps_to_its_limit(monkeypatch: pytest.MonkeyPatch) -
     expected = free(photo, artwork)
     monkeypatch.setattr(Compact, "stylize_batch", None)
     assert (np.abs(tight(photo, artwork).astype(int) - expected) > 1).mean() <= 1e-3
-    with pytest.raises(NoRoomError, match=r"1100 x 800 px: compact .* give --max-memory more"):
-        stylize.load("compact", device="cpu", precision="fp32", max_memory="56MiB")(photo, artwork)
-    with pytest.raises(UsageError, match="max_memory='much': expected a size such as 2GiB"):
+    small = stylize.load("compact", device="cpu", precision="fp32", max_memory="56MiB")
+    with pytest.raises(
+        NoRoomError, match=r"^1100 x 800 px: compact [^-]* max_memory is 56 MiB; raise max_memory or "
+    ) as e:
+        small(photo, artwork)
+    # What it says would fit does.
+    side = int(re.findall(r"long side of (\d+) px", str(e.value))[0])
+    assert small.plan_within(side, side * 800 // 1100, small.code(artwork)).strips > 1
+    with pytest.raises(UsageError, match="max_memory='much': expected a size of 1MiB or more, such as 2GiB, or auto"):
         stylize.load("compact", max_memory="much")
+    with pytest.raises(UsageError, match="max_memory=True: expected a size of 1MiB or more"):
+        stylize.load("compact", max_memory=True)
 
 
 def test_one_photo_from_the_command_line(inputs: Path, capsys: pytest.CaptureFixture[str]) -> None:

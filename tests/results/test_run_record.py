@@ -72,8 +72,8 @@ def test_no_file_is_no_runs(tmp_path: Path) -> None:
     [
         ("", "Expecting value"),
         ('{"run_id": "r', "Unterminated string"),
-        ("[1]", "should be a valid dictionary"),
-        ("null", "should be a valid dictionary"),
+        ("[1]", "expected names with values"),
+        ("null", "expected names with values"),
         ('{"run_id": 3}', "run_id: "),
         ('{"counts": {"ok": "many"}}', "counts.ok: "),
         ('{"earlier_runs": ["x"]}', "earlier_runs.0: "),

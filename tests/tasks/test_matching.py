@@ -90,7 +90,7 @@ def test_pairs_of_one_artwork_come_together() -> None:
 
 def test_a_pattern_without_style_is_for_one_artwork() -> None:
     assert told(match("out_{photo}", ["a.jpg"], ["x.jpg"], ["out_a.png"])) == {"out_a.png": ("a.jpg", "x.jpg")}
-    with pytest.raises(UsageError, match=r"no \{style\}, and there are 2 artworks"):
+    with pytest.raises(UsageError, match=r"no \{style\}, and there are several artworks"):
         match("out_{photo}", ["a.jpg"], ["x.jpg", "y.jpg"], ["out_a.png"])
 
 

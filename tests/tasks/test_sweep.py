@@ -86,12 +86,15 @@ def test_one_name_for_two_methods_is_a_wrong_call() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("title: t\nmethods: []\n", "methods: List should have at least 1"),
+        ("title: t\nmethods: []\n", "methods: expected a list that is not empty"),
         ("title: t\nmethods: [{name: compact}]\nworkers: [2]\n", "several workers disturb each other"),
         ("title: t\nmethods: [{name: compact}]\ncolour: 9\n", "unknown setting 'colour'; known: title, methods"),
-        ("title: t\nmethods: [{name: compact}]\nresolutions_px: [0]\n", "resolutions_px.0: should be greater"),
-        ("title: t\nmethods: [{name: compact}]\nrepeats: 1000000000\n", "repeats: should be less"),
-        ("title: t\nmethods: [{name: compact}]\nprecisions: [fp8]\n", "precisions.0: should be 'auto'"),
+        ("title: t\nmethods: [{name: compact}]\nresolutions_px: [0]\n", "resolutions_px.0: expected 1 or more"),
+        ("title: t\nmethods: [{name: compact}]\nrepeats: 1000000000\n", "repeats: expected 10000 or less"),
+        ("title: t\nmethods: [{name: compact}]\nrepeats: yes\n", "repeats: not a yes-or-no setting"),
+        ("title: t\nmethods: [{name: compact}]\nworkers: [true]\n", "workers: not a yes-or-no setting"),
+        ("title: t\nmethods: [{name: compact}]\nclaims: 7\n", "claims: expected true or false"),
+        ("title: t\nmethods: [{name: compact}]\nprecisions: [fp8]\n", "precisions.0: expected auto, fp32"),
     ],
 )
 def test_a_wrong_sweep_is_told_in_a_line_that_names_the_place(tmp_path: Path, text: str, said: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from stylize.errors import UsageError
+from stylize.errors import UsageError, counted
 from stylize.report.analysis import FLOOR
 from stylize.report.evidence import verdicts
 from stylize.report.evidence.verdicts import Change, Quantity, Verdict
@@ -65,7 +65,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
     both = a.merge(b, on=SAME, suffixes=("_a", "_b"))
     if len(both) < LEAST_PAIRS:
         raise UsageError(
-            f"the runs share {len(both)} task{'s' * (len(both) != 1)}; comparing needs {LEAST_PAIRS} of the same "
+            f"the runs share {counted(len(both), 'task')}; comparing needs {LEAST_PAIRS} of the same "
             "photos, artworks and settings"
         )
     lines: list[Line] = []
@@ -121,7 +121,8 @@ def _lines(name: str, ours: pd.DataFrame, theirs: pd.DataFrame, tolerance: float
 
 def told(comparison: Comparison, a: str, b: str) -> list[str]:
     """Return lines for a terminal."""
-    lines = [f"{b} over {a}, {comparison.shared} tasks in both; medians with 95 % intervals by bootstrap over tasks"]
+    shared = counted(comparison.shared, "task")
+    lines = [f"{b} over {a}, {shared} in both; medians with 95 % intervals by bootstrap over tasks"]
     width = max((len(line.method) for line in comparison.lines), default=0)
     for line in comparison.lines:
         form = times if line.quantity.is_ratio else signed

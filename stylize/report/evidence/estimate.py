@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from stylize.errors import counted
 from stylize.report.evidence.statistics import PowerLaw, power_law
 from stylize.report.units import seconds, size
 
@@ -74,12 +75,12 @@ def told(rows: pd.DataFrame | None, wanted: Sequence[Wanted]) -> list[str]:
     if known:
         spent = {want: (guess.seconds_an_image or 0) * want.images / want.workers for want, guess in known}
         lines.append(
-            f"time:   about {seconds(sum(spent.values()))} for {sum(want.images for want in spent)} images, "
+            f"time:   about {seconds(sum(spent.values()))} for {counted(sum(want.images for want in spent), 'image')}, "
             "loading not counted"
         )
         for want in sorted(spent, key=lambda want: -spent[want])[:3]:
             guess = dict(known)[want]
-            lines.append(f"        {seconds(spent[want])}: {_name(want)}, {want.images} images, {guess.how}")
+            lines.append(f"        {seconds(spent[want])}: {_name(want)}, {counted(want.images, 'image')}, {guess.how}")
         most = [(guess.memory_bytes, want, guess.how) for want, guess in known if guess.memory_bytes is not None]
         if most:
             memory, want, how = max(most, key=lambda one: one[0])

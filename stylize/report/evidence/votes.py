@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from stylize.errors import counted
 from stylize.votes import agreement, compare_pairs, rank, read_votes
 from stylize.votes.agreement import SCORES
 from stylize.votes.ranking import LEAST_PICTURES
@@ -107,12 +108,15 @@ def words(votes: pd.DataFrame, side_px: float | None, side: str) -> Iterator[str
     pairs = compare_pairs(here)
     best = rank(here)["method"].iloc[0]
     mine = pairs[(pairs["better"] == best) | (pairs["other"] == best)]
-    n = f"{len(here)} votes on {len(here[['content_uri', 'style_uri']].drop_duplicates())} photos and artworks"
+    on = len(here[["content_uri", "style_uri"]].drop_duplicates())
+    n = f"{counted(len(here), 'vote')} on {counted(on, 'pair')} of photo and artwork"
     settled = mine[mine["settled"] & (mine["better"] == best)]["other"].tolist()
     if settled:
         yield f"At {side}, people prefer {best} to {', '.join(settled)} ({n})."
     for line in pairs[~pairs["settled"]].itertuples():
         more = (
-            "" if pd.isna(line.votes_needed) else f"; about {line.votes_needed} more votes on the two would settle it"
+            ""
+            if pd.isna(line.votes_needed)
+            else f"; about {counted(line.votes_needed, 'more vote')} on the two would settle it"
         )
         yield f"At {side}, no difference seen between {line.better} and {line.other} in people's votes ({n}){more}."

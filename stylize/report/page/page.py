@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from stylize.errors import harmless
+from stylize.errors import counted, harmless
 from stylize.io.files import write_atomic
 from stylize.report import analysis, units
 from stylize.report.evidence import pick, votes
@@ -95,7 +95,10 @@ def build(
 ) -> Report:
     """Build a report of rows that `frame.load` read from `outs`. trust_paths: as `pictures.grid` takes it."""
     ok = int(rows["ok"].sum())
-    facts = [f"{len(rows)} rows, {ok} ok", *sorted(setup for setup in rows["setup"].unique() if setup != "unknown")]
+    facts = [
+        f"{counted(len(rows), 'row')}, {ok} ok",
+        *sorted(setup for setup in rows["setup"].unique() if setup != "unknown"),
+    ]
     if (untrained := rows["weights_sha256"] == "random").any():
         names = ", ".join(sorted(rows.loc[untrained, "method"].unique()))
         facts.append(f"untrained weights, timed only: {names}")
@@ -132,7 +135,9 @@ def _run(out: Path) -> Run:
         "command": record.command,
         "begun": record.started_at,
         "program": record.git_commit,
-        "processor": f"{machine.get('cpu_model')}, {machine.get('cpu_usable')} cores" if machine else None,
+        "processor": f"{machine.get('cpu_model')}, {counted(machine.get('cpu_usable') or 0, 'core')}"
+        if machine
+        else None,
         "accelerators": cards,
         "system": machine.get("os"),
         "python": machine.get("python"),

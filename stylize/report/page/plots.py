@@ -129,7 +129,7 @@ def _left_out(rows: pd.DataFrame, *others: tuple[list[str], str]) -> str:
     more = sorted({f"{count:.0f}" for count in rows["workers"].dropna().unique() if count > rows["workers"].min()})
     reasons = (
         (floor, "does nothing"), (failed, "no image was made"),
-        ([f"runs of {', '.join(more)} workers"] * bool(more), "they stand in each other's way"), *others,
+        ([f"runs with {' or '.join(more)} workers"] * bool(more), "they stand in each other's way"), *others,
     )  # fmt: skip
     return "; ".join(f"{', '.join(map(harmless, names))} ({why})" for names, why in reasons if names)
 

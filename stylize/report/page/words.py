@@ -7,6 +7,7 @@ from itertools import combinations
 
 import pandas as pd
 
+from stylize.errors import counted
 from stylize.report import analysis, idle
 from stylize.report.evidence import verdicts
 from stylize.report.evidence.cells import Machine, Ranking, Size
@@ -128,7 +129,7 @@ def _workers(at: str, rows: pd.DataFrame) -> Iterator[str]:
             for _, line in most.iterrows()
         )
         if told:
-            yield f"{at}, efficiency ({kind} scaling) with {part['workers'].max():.0f} workers: {told}."
+            yield f"{at}, efficiency ({kind} scaling) with {counted(int(part['workers'].max()), 'worker')}: {told}."
 
 
 def _disagreements(machines: Mapping[str, Machine]) -> Iterator[str]:
@@ -193,7 +194,8 @@ def _growth(rows: pd.DataFrame) -> Iterator[str]:
 def _failed(rows: pd.DataFrame) -> Iterator[str]:
     bad = rows[~rows["ok"]]
     if bad.empty:
-        yield f"All {len(rows)} rows are ok."
+        yield f"All {len(rows)} rows are ok." if len(rows) != 1 else "The one row is ok."
         return
     counts = ", ".join(f"{n} {status}" for status, n in bad["status"].value_counts().items())
-    yield f"{len(bad)} of {len(rows)} rows are not ok: {counts}."
+    is_ = "is" if len(bad) == 1 else "are"
+    yield f"{len(bad)} of {counted(len(rows), 'row')} {is_} not ok: {counts}."

@@ -67,9 +67,14 @@ def check_installed(runtime: str, precision: str = "fp32") -> None:
         raise UsageError(f"runtime {runtime} is not installed: {install}")
 
 
+def has_int8(device: str) -> bool:
+    """Return whether a runtime computes in 8 bits on a kind of device."""
+    return device == "cpu" and platform.machine().lower() in ("x86_64", "amd64")
+
+
 def for_int8(asked: str, device: str) -> str:
     """Return the runtime that computes in 8 bits on a kind of device. Raises UsageError where none does."""
-    if device != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
+    if not has_int8(device):
         raise UsageError("int8 runs on x86 CPUs alone; give another precision")
     if asked not in ("auto", OPENVINO):
         raise UsageError(f"int8 runs in {OPENVINO} alone; leave the runtime {one_line(asked)} out")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stylize import images
-from stylize.errors import NoRoomError
+from stylize.errors import NoRoomError, counted
 from stylize.stylizers import base
 from stylize.stylizers._pictures import to_pixels, to_tensor
 from stylize.stylizers._strips import compute
@@ -55,7 +55,9 @@ class Bounded(base.Stylizer):
             way = "at once, as it must with these settings"
             raise no_room(self.name, (width, height), way, needed, max_bytes) from None
         if max_bytes is not None and plan.bytes > max_bytes:
-            raise no_room(self.name, (width, height), f"in {plan.strips} strips", plan.bytes, max_bytes)
+            raise no_room(
+                self.name, (width, height), f"in {counted(plan.strips, 'strip')}", plan.bytes, max_bytes, strips=True
+            )
         return plan
 
     def in_torch(self, code: Any) -> tuple[Self, Any] | None:

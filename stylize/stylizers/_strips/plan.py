@@ -53,17 +53,44 @@ def size_text(size_bytes: float) -> str:
     return f"{size_bytes / 2**30:.2f} GiB" if size_bytes >= 2**30 else f"{math.ceil(size_bytes / 2**20) or 1} MiB"
 
 
-def no_room(method: str, size: tuple[int, int], way: str, needed: int, max_bytes: int | None) -> NoRoomError:
+class Room(int):
+    """The bytes that an image may take beside `held` bytes of pictures, of a limit: a number of bytes, or auto."""
+
+    limit: int | str
+    held: int
+
+    @classmethod
+    def within(cls, limit: int | str, allowed: int, held: int) -> Room:
+        """Return what is left of `allowed` beside what is held."""
+        room = cls(allowed - held)
+        room.limit, room.held = limit, held
+        return room
+
+
+def no_room(
+    method: str, size: tuple[int, int], way: str, needed: int, max_bytes: int | None, *, strips: bool = False
+) -> NoRoomError:
     """Return the error of an image of a size (width, height) that needs too much memory; it says what would fit."""
-    if max_bytes is None:
-        limit, share, more = "there is not as much", 0.5, "it more memory"
+    share, needs, more = 0.5, f"{size_text(needed)} beside it", "give it more memory"
+    if isinstance(max_bytes, Room):
+        total, allowed = needed + max_bytes.held, max_bytes + max_bytes.held
+        share, needs = _scale(allowed, total), f"{size_text(total)} with the pictures"
+        known = max_bytes.limit != "auto"
+        limit = f"max_memory is {size_text(allowed)}" if known else f"{size_text(allowed)} of what is free may be taken"
+        more = "raise max_memory" if known else "give it more memory"
+    elif max_bytes is not None:
+        limit, share = f"{size_text(max(0, max_bytes))} may be taken", _scale(max_bytes, needed)
     else:
-        allowed = max(0, max_bytes)
-        limit, share, more = f"{size_text(allowed)} may be taken", allowed / needed, "--max-memory more"
-    side = int(max(size) * min(0.9, share) ** 0.5)
-    such = f", such as {side}" if side >= 64 else ""
-    takes = f"{size[0]} x {size[1]} px: {method} takes an image {way}, which needs {size_text(needed)} beside it"
-    return NoRoomError(f"{takes}, and {limit}; give {more} or a smaller --resolution-px{such}")
+        limit = "there is not as much"
+    side = int(max(size) * min(0.9, share) ** (1 if strips else 0.5))  # a strip is as wide as the image
+    such = f", to a long side of {side} px, say" if side >= 64 else ""
+    takes = f"{size[0]} x {size[1]} px: {method} takes an image {way}, which needs {needs}"
+    return NoRoomError(f"{takes}, and {limit}; {more} or make the image smaller{such}")
+
+
+def _scale(allowed: int, needed: int) -> float:
+    """Return what share of an image's pixels fits; what the libraries take is the same for any."""
+    return max(0, allowed - BASE_BYTES) / max(1, needed - BASE_BYTES)
 
 
 def whole_plan(graph: Graph) -> Plan:

@@ -11,7 +11,7 @@ import torch
 
 from stylize import devices, images
 from stylize.memory_limit import allowed_bytes
-from stylize.stylizers._strips.plan import Plan
+from stylize.stylizers._strips.plan import Plan, Room
 
 ALWAYS_WHOLE_PX = 2**21
 """Images of so many pixels are not asked what they take, where nobody sets a limit."""
@@ -73,10 +73,10 @@ class Within:
         devices.free_memory(error)
         return self.plan(width, height, code, self._allowed(width * height, share, ahead_bytes), whole=False)
 
-    def _allowed(self, pixels: int, share: float, ahead_bytes: int) -> int | None:
+    def _allowed(self, pixels: int, share: float, ahead_bytes: int) -> Room | None:
         allowed = allowed_bytes(self.max_memory, self.device, share)
         held = 0 if devices.is_accelerator(self.device) else PICTURE_BYTES * pixels
         if self.max_memory != "auto":
             # What is free, for auto, is counted beside what others hold already.
             held = max(held, ahead_bytes)
-        return None if allowed is None else allowed - held
+        return None if allowed is None else Room.within(self.max_memory, allowed, held)

@@ -49,5 +49,5 @@ def test_older_rows_that_do_not_count_are_told(folders: tuple[Path, Path], tmp_p
     asked = dict(zip(("content", "styles", "out"), words, strict=True)) | {"stylizer": "identity"}
     made = older_out(asked, 1, precision="fp32")
     told = call(main, *words, "--stylizer", "identity").stdout.splitlines()[0]
-    assert told.startswith(f"the {len(made)} rows of an older version (schema 1) stay, and their results")
+    assert told.startswith(f"{len(made)} rows of an older version (schema 1) stay, with the results")
     assert told.endswith(f"new ones come beside them: {len(made)} with precision fp32")

@@ -49,7 +49,7 @@ def test_people_decide_which_is_the_best_by_votes(out: Path, capsys: pytest.Capt
 def test_a_report_says_whom_people_prefer_what_is_undecided_and_which_scores_agree(out: Path, tmp_path: Path) -> None:
     assert main([str(out), "--out", str(tmp_path / "report")]) == 0
     text = (tmp_path / "report" / "summary.md").read_text()
-    assert "At 512 px, people prefer good fp32 to poor fp32 (20 votes on 10 photos and artworks)." in text
+    assert "At 512 px, people prefer good fp32 to poor fp32 (20 votes on 10 pairs of photo and artwork)." in text
     assert "no difference seen between " in text.partition("in people's votes")[0].splitlines()[-1]
     assert "## What people prefer at 512 px" in text
     ssim, gram = (

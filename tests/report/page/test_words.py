@@ -98,8 +98,8 @@ def test_growth_is_called_by_its_interval() -> None:
 
 
 def test_failures_end_what_is_said_of_all_sizes() -> None:
-    assert "1 of 2 rows are not ok: 1 oom." in said([row(1), row(2, status="oom")])
-    assert "All 1 rows are ok." in said([row(1)])
+    assert "1 of 2 rows is not ok: 1 oom." in said([row(1), row(2, status="oom")])
+    assert "The one row is ok." in said([row(1)])
 
 
 def test_two_machines_are_spoken_of_apart() -> None:
