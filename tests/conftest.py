@@ -39,7 +39,7 @@ LONGEST_FIRST = (
     "jobs/run/test_kills.py",
     "jobs/test_benchmark.py",
     "tools/test_scale.py",
-    "jobs/test_hostile_out.py",
+    "jobs/run/test_hostile_out.py",
     "stylizers/test_contract.py",
 )
 """Files that take longest: the last process must not be left alone with one of them. Other tests with Ray follow."""
@@ -51,7 +51,7 @@ SLOW = (
     "io/test_object_store.py",
     "jobs/run/test_full_disk.py",
     "jobs/test_fid.py",
-    "jobs/test_hostile_out.py",
+    "jobs/run/test_hostile_out.py",
     "jobs/test_replay.py",
     "jobs/test_stylize_folder_calls.py",
     "jobs/test_summarize.py",
@@ -69,6 +69,7 @@ SLOW = (
     "results/test_row_store.py",
     "stylizers/test_adain.py",
     "stylizers/test_gatys.py",
+    "stylizers/test_int8.py",
     "stylizers/test_runtimes.py",
     "stylizers/test_strips.py",
     "test_backbones.py",
@@ -89,19 +90,16 @@ SLOW = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark slow tests and those that ask for a Ray, themselves or by fixtures; put the longest files first."""
+    names = {path: path.relative_to(TESTS).as_posix() for path in {item.path for item in items}}
     for item in items:
         asked = getattr(item, "fixturenames", ())
         if "local_ray" in asked or "own_ray" in asked or item.get_closest_marker("cluster"):
             item.add_marker("ray")
-        if item.path.relative_to(TESTS).as_posix() in SLOW:
+        if names[item.path] in SLOW:
             item.add_marker("slow")
     with_ray = {item.path for item in items if item.get_closest_marker("ray")}
-    begin = [TESTS / name for name in LONGEST_FIRST]
-
-    def place(item: pytest.Item) -> tuple[int, bool]:
-        return begin.index(item.path) if item.path in begin else len(begin), item.path not in with_ray
-
-    items.sort(key=place)
+    begin = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: (begin.get(names[item.path], len(begin)), item.path not in with_ray))
 
 
 @pytest.hookimpl(wrapper=True)

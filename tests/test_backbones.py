@@ -8,11 +8,11 @@ from urllib.error import URLError
 
 import pytest
 import torch
-import torchvision.models
 from torch import Tensor, nn
 
 from stylize.backbones import BACKBONES, MEAN, STD, Features, load_backbone
 from stylize.errors import UsageError, WeightsError
+from tests.support.torchvisions import networks
 
 
 def image() -> Tensor:
@@ -26,7 +26,7 @@ def normalized(x: Tensor) -> Tensor:
 def untrained(name: str) -> Any:
     """torchvision's network with random weights, its running statistics too."""
     torch.manual_seed(0)
-    net = getattr(torchvision.models, name)(weights=None).eval().requires_grad_(False)
+    net = getattr(networks(), name)(weights=None).eval().requires_grad_(False)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             assert module.running_mean is not None
@@ -76,7 +76,7 @@ def test_features_are_torchvisions_own(name: str, layers: tuple[str, ...], tmp_p
 def test_vgg_has_torchvisions_layers_under_the_papers_names(name: str, last: str) -> None:
     own = Features(name, ["relu1_1", "conv3_2", "pool4", last])
     with torch.device("meta"):
-        theirs = getattr(torchvision.models, name)(weights=None).features
+        theirs = getattr(networks(), name)(weights=None).features
     kinds = {"conv": nn.Conv2d, "relu": nn.ReLU, "pool": nn.MaxPool2d}
     steps = own._steps
     assert [kinds[step[:4]] for step, _ in steps] == [type(module) for module in theirs[: len(steps)]]
@@ -156,7 +156,7 @@ def test_weights_of_another_backbone_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", BACKBONES)
 def test_files_are_called_as_torchvision_calls_them(name: str) -> None:
     kind, member = BACKBONES[name].weights.split(".")
-    assert BACKBONES[name].file == Path(getattr(torchvision.models, kind)[member].url).name
+    assert BACKBONES[name].file == Path(getattr(networks(), kind)[member].url).name
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_caffes_vgg_is_known_by_its_first_layer_and_gets_values_of_0_to_255(
 def test_file_in_torchvisions_cache_is_used(cache: Path) -> None:
     import hashlib
 
-    path = cache / Path(torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url).name
+    path = cache / Path(networks().SqueezeNet1_1_Weights.IMAGENET1K_V1.url).name
     cache.mkdir(parents=True)
     state = untrained("squeezenet1_1").state_dict()
     torch.save(state, path)
@@ -215,7 +215,7 @@ def test_missing_weights_are_told_where_to_lie(cache: Path, name: str) -> None:
     with pytest.raises(WeightsError) as caught:
         load_backbone(name, BACKBONES[name].style)
     kind, member = BACKBONES[name].weights.split(".")
-    url = getattr(torchvision.models, kind)[member].url
+    url = getattr(networks(), kind)[member].url
     line = str(caught.value)
     assert str(cache / Path(url).name) in line
     assert "--weights" in line
@@ -224,7 +224,7 @@ def test_missing_weights_are_told_where_to_lie(cache: Path, name: str) -> None:
 
 
 def test_damaged_file_in_the_cache_is_named(cache: Path) -> None:
-    path = cache / Path(torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url).name
+    path = cache / Path(networks().SqueezeNet1_1_Weights.IMAGENET1K_V1.url).name
     cache.mkdir(parents=True)
     path.write_bytes(b"half a download")
     with pytest.raises(WeightsError, match=path.name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -44,10 +45,16 @@ JOBS = (
 )
 
 
+@functools.cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
+@functools.cache
 def imports(path: Path) -> set[str]:
     """Full names of the modules a file imports, wherever in it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -94,7 +101,7 @@ def test_stylizers_import_neither_each_other_nor_measure() -> None:
 
 @pytest.mark.parametrize("path", [p for p in FILES if p != ROOT / "terminal.py"], ids=name_of)
 def test_one_module_prints(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         assert not (isinstance(node, ast.Name) and node.id == "print"), f"line {node.lineno}: stylize.terminal prints"
         if isinstance(node, ast.Attribute) and node.attr in ("print", "write", "writelines", "buffer"):
             owner = ast.unparse(node.value)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from skimage.filters import sobel
-from skimage.measure import shannon_entropy
 
 from stylize.measure.statistics import EDGE, LONG_SIDE_PX, statistics
 from tests.support.samples import picture
@@ -29,6 +27,8 @@ def test_two_equal_halves_are_one_bit_and_one_edge() -> None:
 
 
 def test_edges_are_scikit_images() -> None:
+    from skimage.filters import sobel
+
     pixels = picture(3, 120, 90)
     luma = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255
     # Its kernel has other norms: half the sum of absolute weights of ours in each direction, over sqrt(2).
@@ -37,6 +37,8 @@ def test_edges_are_scikit_images() -> None:
 
 
 def test_entropy_is_scikit_images() -> None:
+    from skimage.measure import shannon_entropy
+
     pixels = picture(4, 120, 90)
     luma = (pixels.astype(int) @ np.array([299, 587, 114]) + 500) // 1000
     assert statistics(pixels).entropy_bits == pytest.approx(shannon_entropy(luma, base=2), abs=1e-6)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from torchvision.models import squeezenet1_1
 
 import stylize
 from stylize import images
@@ -21,6 +20,7 @@ from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
 from stylize.tasks.task import Task
 from tests.support.samples import picture
+from tests.support.torchvisions import networks
 
 
 def run(method: Stylizer, content: Path, styles: Path, out: Path, kind: FileKind = "images", **more: Any) -> list[Row]:
@@ -106,7 +106,7 @@ def test_a_checkpoint_is_a_style_with_its_own_weights_hash(
 
 
 def test_losses_of_an_optimisation_are_in_the_row(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    torch.save(squeezenet1_1().state_dict(), tmp_path / "squeezenet.pth")
+    torch.save(networks().squeezenet1_1().state_dict(), tmp_path / "squeezenet.pth")
     few: dict[str, Any] = {"backbone": "squeezenet1_1", "iterations": 2, "scales": 1}
     stylizer = stylize.load("gatys", weights=tmp_path / "squeezenet.pth", **few)
     row = run(stylizer, *folders, tmp_path / "o")[0]

@@ -17,6 +17,7 @@ from stylize.stylizers._feedforward import FeedForward
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
 from tests.support.samples import picture
+from tests.support.small_calibration import small_calibration as small_calibration
 
 NAMES = stylize.names()
 PAIRS = [(name, precision) for name in NAMES for precision in find(name).precisions if precision != "fp16"]

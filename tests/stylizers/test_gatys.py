@@ -9,7 +9,6 @@ from urllib.error import URLError
 
 import pytest
 import torch
-import torchvision.models
 from torch import Tensor
 
 import stylize
@@ -18,6 +17,7 @@ from stylize.errors import UsageError, WeightsError
 from stylize.stylizers.base import to_tensor
 from stylize.stylizers.gatys import Gatys
 from tests.support.samples import picture
+from tests.support.torchvisions import networks
 
 CPU = torch.device("cpu")
 
@@ -180,9 +180,9 @@ def test_missing_weights_name_the_cache_and_the_option(cache: Path) -> None:
 
 
 def test_file_in_torchvisions_cache_is_used_and_its_hash_kept(cache: Path) -> None:
-    path = cache / Path(torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url).name
+    path = cache / Path(networks().SqueezeNet1_1_Weights.IMAGENET1K_V1.url).name
     cache.mkdir(parents=True)
-    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), path)
+    torch.save(networks().squeezenet1_1(weights=None).state_dict(), path)
     stylizer = stylize.load("gatys", backbone="squeezenet1_1", iterations=1)
     assert stylizer.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert stylizer(picture(1), picture(2)).shape == picture(1).shape
@@ -190,12 +190,12 @@ def test_file_in_torchvisions_cache_is_used_and_its_hash_kept(cache: Path) -> No
 
 def test_the_weights_file_is_recorded_with_its_hash(tmp_path: Path) -> None:
     path = tmp_path / "mine.pth"
-    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), path)
+    torch.save(networks().squeezenet1_1(weights=None).state_dict(), path)
     assert load(path).weights_files == {"mine.pth": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def test_weights_file_of_another_backbone_is_named(tmp_path: Path) -> None:
-    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), tmp_path / "other.pth")
+    torch.save(networks().squeezenet1_1(weights=None).state_dict(), tmp_path / "other.pth")
     with pytest.raises(WeightsError, match=r"other\.pth: .*expected torchvision's weights of vgg16"):
         load(tmp_path / "other.pth", backbone="vgg16")
 
@@ -214,7 +214,7 @@ def test_pictures_gradient_in_half_precision_keeps_its_direction(
     vgg: Path, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """fp16 runs on accelerators, but rounds and overflows alike on a CPU."""
-    monkeypatch.setattr(Gatys, "_check_precision", lambda self: None)
+    monkeypatch.setattr(Gatys, "_check_precision", lambda self, *_: None)
     content = to_tensor(picture(1, 40, 40), CPU)
     gradients = []
     for chosen in ("fp32", precision):

@@ -40,6 +40,11 @@ def in_8_bits() -> Any:
 
 
 @pytest.fixture(scope="module")
+def compact_in_8_bits() -> Any:
+    return in_8_bits()
+
+
+@pytest.fixture(scope="module")
 def eight() -> Any:
     return stylize.load(precision="int8", device="cpu")
 
@@ -57,12 +62,11 @@ def test_loaded_again_with_another_setting_it_is_the_same(eight: Any) -> None:
     assert (restyled(again.with_settings(alpha=1.0)) == restyled(eight)).all()
 
 
-def test_the_number_of_threads_changes_no_digit_of_the_network() -> None:
+def test_the_number_of_threads_changes_no_digit_of_the_network(compact_in_8_bits: Any) -> None:
     before = torch.get_num_threads()
-    first = in_8_bits()
     torch.set_num_threads(before % 2 + 1)
     try:
-        assert in_8_bits() == first
+        assert in_8_bits() == compact_in_8_bits
     finally:
         torch.set_num_threads(before)
 
@@ -73,9 +77,8 @@ def test_a_style_is_of_its_full_strength_while_ranges_are_found() -> None:
     assert inputs["code"][0, -1] == 1
 
 
-def test_weights_have_7_bits_so_that_pairs_of_products_do_not_overflow_16() -> None:
-    model = in_8_bits()
-    weights = [numpy_helper.to_array(one) for one in model.graph.initializer]
+def test_weights_have_7_bits_so_that_pairs_of_products_do_not_overflow_16(compact_in_8_bits: Any) -> None:
+    weights = [numpy_helper.to_array(one) for one in compact_in_8_bits.graph.initializer]
     narrow = [one.astype(int) for one in weights if one.dtype == np.int8 and one.ndim == 4]
     assert len(narrow) == 33
     assert 60 <= max(np.abs(one).max() for one in narrow) <= 64
@@ -96,7 +99,8 @@ def test_what_goes_wrong_apart_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_
         in_8_bits()
 
 
-def test_of_onnx_files_only_those_in_8_bits_are_styles(tmp_path: Path) -> None:
+def test_of_onnx_files_only_those_in_8_bits_are_styles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "SIZES", export.SIZES[:1])  # of photos that the files are compared at
     for precision in ("fp32", "int8"):
         words = ["johnson", str(tmp_path / f"{precision}.onnx"), "--weights", "random", "--precision", precision]
         export.main(words)
