@@ -88,7 +88,8 @@ class FeedForward(bounded.Bounded):
             from stylize.stylizers._runtimes import quantize
 
             model = quantize.in_8_bits(self, model)
-        return sessions.open_model(model, self.runtime, self.precision, getattr(net, "least_graph_px", 1))
+        least_px = getattr(net, "least_graph_px", 1)
+        return sessions.open_model(model, self.runtime, self.precision, least_px, by_size=self.settings.compile)
 
     def in_torch(self, code: Any) -> tuple[Self, Any] | None:
         """Return this method and a code as torch runs them, for images in strips; None for a style that is a graph."""
@@ -100,6 +101,8 @@ class FeedForward(bounded.Bounded):
         other = copy.copy(self)
         other.runtime, other.precision = sessions.TORCH, self.precision_in_strips
         other.dtype = base.DTYPES[other.precision]
+        # It would be compiled for strips' sizes, of which each is taken once.
+        other.settings = self.settings.model_copy(update={"compile": False})
 
         def module(value: Any) -> Any:
             net, keep = value.modules
@@ -140,11 +143,12 @@ class FeedForward(bounded.Bounded):
         """Raise UsageError for settings that what is asked for would pass over."""
         if runtime == sessions.TORCH or (runtime == "auto" and precision != "int8"):
             return
-        if given := cls.of_torch(settings):
+        openvino = runtime == sessions.OPENVINO or (runtime == "auto" and precision == "int8")
+        if given := [one for one in cls.of_torch(settings) if not (openvino and one == "compile=true")]:
             of_runtime = "a file" if runtime == sessions.MODULES else f"the runtime {runtime}"
             what = precision if runtime == "auto" else of_runtime
             are = "is" if len(given) == 1 else "are"
-            raise UsageError(f"{' and '.join(given)} {are} for torch alone, not for {what}; leave one of them out")
+            raise UsageError(f"{' and '.join(given)} {are} for torch, not for {what}; leave one of them out")
 
     def usable_precisions(self) -> tuple[str, ...]:
         """Return the precisions that the runtime has."""

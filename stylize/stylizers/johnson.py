@@ -151,7 +151,7 @@ class Johnson(_feedforward.FeedForward):
     def read_style(self, data: bytes, path: Path) -> Any:
         """Turn a checkpoint's bytes, or those of an ONNX file, into its network."""
         if path.suffix.lower() == files.GRAPH_SUFFIX:
-            return sessions.open_file(data, path, self.runtime, self.precision)
+            return sessions.open_file(data, path, self.runtime, self.precision, by_size=self.settings.compile)
         return self._network(files.parse(data, path, self.needs or ""))
 
     def code(self, style: Any = None) -> Any:

@@ -122,7 +122,7 @@ def test_nothing_is_replaced_unless_asked(tmp_path: Path) -> None:
         (["compact", "no/such/OUT.onnx"], "no such folder"),
         (["identity", "OUT.onnx"], "no network that runs once per image"),
         (["compact", "OUT.onnx", "--set", "alpha=0.5"], "two passes"),
-        (["compact", "OUT.onnx", "--set", "compile=true"], "compile=true is for torch alone, not for a file"),
+        (["compact", "OUT.onnx", "--set", "compile=true"], "compile=true is for torch, not for a file"),
         (["compact", "OUT.onnx", "--set", "preserve_color=true"], "leave it out"),
     ],
 )

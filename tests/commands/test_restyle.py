@@ -115,7 +115,7 @@ def test_shares_of_several_artworks_count(pair: list[str], tmp_path: Path) -> No
         (["--style-weights", "1", "--stylizer", "identity"], "methods that mix: adain, compact"),
         (["--precision", "bf16", "--stylizer", "identity"], "choose one of: fp32"),
         (["--precision", "fp16", "--device", "cpu"], "choose one of: fp32, bf16, int8"),
-        (["--precision", "int8", "--set", "channels_last=false"], "for torch alone, not for int8"),
+        (["--precision", "int8", "--set", "channels_last=false"], "for torch, not for int8"),
     ],
 )
 def test_a_wrong_flag_is_refused_in_one_line(pair: list[str], tmp_path: Path, more: list[str], said: str) -> None:

@@ -72,11 +72,15 @@ CALLS: dict[str, tuple[list[str], str]] = {
     ),
     "8 bits with what torch alone knows": (
         [*GOOD, "--precision", "int8", "--set", "channels_last=false"],
-        "channels_last=false is for torch alone, not for int8; leave one of them out",
+        "channels_last=false is for torch, not for int8; leave one of them out",
     ),
     "a runtime with what torch alone knows": (
         [*GOOD, "--runtime", "openvino", "--set", "channels_last=no", "--set", "compile=true"],
-        "channels_last=false and compile=true are for torch alone, not for the runtime openvino",
+        "channels_last=false is for torch, not for the runtime openvino",
+    ),
+    "a runtime that does not compile": (
+        [*GOOD, "--runtime", "onnxruntime", "--set", "channels_last=no", "--set", "compile=true"],
+        "channels_last=false and compile=true are for torch, not for the runtime onnxruntime",
     ),
     "half on a CPU": ([*GOOD, "--precision", "fp16", "--device", "cpu"], "choose one of: fp32, bf16, int8"),
     "no weights": ([*GOOD, "--stylizer", "microast"], "microast needs weights: give a folder with"),

@@ -57,6 +57,17 @@ def test_it_is_openvinos_and_keeps_the_look(eight: Any) -> None:
         assert 0.95 < (ssim(wanted, got) or 0) < 0.9999
 
 
+def test_compiled_for_each_size_it_keeps_the_look() -> None:
+    plain, eight = (
+        stylize.load(precision="fp32", device="cpu"),
+        stylize.load(precision="int8", device="cpu", compile=True),
+    )
+    assert eight.runtime == "openvino"
+    got = restyled(eight)
+    assert (ssim(restyled(plain), got) or 0) > 0.95
+    assert (restyled(eight) == got).all()
+
+
 def test_loaded_again_with_another_setting_it_is_the_same(eight: Any) -> None:
     again = stylize.load(precision="int8", device="cpu", alpha=0.5)
     assert (restyled(again.with_settings(alpha=1.0)) == restyled(eight)).all()

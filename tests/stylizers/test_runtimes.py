@@ -100,6 +100,53 @@ def test_a_result_is_not_written_over_by_the_next(runtime: str) -> None:
     assert torch.equal(restyle.apply(noise(0, 32, 32), code), kept)
 
 
+@pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
+def test_compiled_for_each_size_pictures_are_the_same() -> None:
+    one, other = (loaded("compact", precision="fp32", runtime="openvino", compile=given) for given in (False, True))
+    sizes = [(40, 33), (33, 40), (16, 16), (5, 70), (48, 48), (40, 33)]
+    assert len(set(sizes)) > sessions.SIZES_KEPT
+    for height, width in sizes:
+        photo = noise(0, height, width)
+        wanted, got = (restyle.apply(photo, style(restyle)) for restyle in (one, other))
+        assert (wanted - got).abs().max() < 1e-3
+    batch = torch.stack([noise(1, 20, 24), noise(2, 20, 24)])
+    code = style(other)
+    alone = torch.stack([other.stylize(photo, code) for photo in batch])
+    assert (other.stylize_batch(batch, code) - alone).abs().max() < 1e-3
+
+
+@pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
+def test_of_sizes_no_more_than_the_last_stay_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    restyle = loaded("compact", precision="fp32", runtime="openvino", compile=True)
+    compiled: list[Any] = []
+    core = restyle.net._core
+
+    class Counting:
+        def compile_model(self, *given: Any) -> Any:
+            compiled.append(given[0].inputs[0].partial_shape)
+            return core.compile_model(*given)
+
+    monkeypatch.setattr(restyle.net, "_core", Counting())
+    monkeypatch.setattr(sessions, "SIZES_KEPT", 2)
+    code = style(restyle)
+    for width in (32, 40, 32, 32, 48, 32, 40):
+        restyle.apply(noise(0, 32, width), code)
+        restyle.release(code)
+    assert [shape[3].get_length() for shape in compiled] == [32, 40, 48, 40]
+
+
+@pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
+def test_strips_of_a_network_compiled_for_sizes_need_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylize.stylizers._strips.plan.STRIP_PIXELS", 1)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    restyle = loaded("compact", precision="fp32", runtime="openvino", compile=True)
+    photo, code = to_pixels(noise(0, 90, 70)), style(restyle)
+    plan = restyle.plan(70, 90, code, whole=False)
+    assert plan.strips > 1
+    got = restyle.restyle(photo, code, plan).numpy()
+    assert (np.abs(restyle.apply(photo, code).astype(int) - got) > 1).mean() <= 1e-3
+
+
 @pytest.mark.parametrize("runtime", INSTALLED)
 def test_what_is_no_number_stays_so(runtime: str) -> None:
     restyle = stylize.load(precision="fp32", runtime=runtime, device="cpu")
@@ -139,22 +186,21 @@ def test_a_file_that_is_no_network_is_named(runtime: str, data: bytes, tmp_path:
         (
             "compact",
             {"runtime": "onnxruntime", "compile": True},
-            "compile=true is for torch alone, not for the runtime",
+            "compile=true is for torch, not for the runtime",
         ),
-        ("johnson", {"runtime": "openvino", "folded": False}, "folded=false is for torch alone, not for the runtime"),
-        ("compact", {"precision": "int8", "compile": True}, "compile=true is for torch alone, not for int8;"),
+        ("johnson", {"runtime": "openvino", "folded": False}, "folded=false is for torch, not for the runtime"),
         (
             "johnson",
             {"weights": "random", "precision": "int8", "channels_last": False, "folded": False},
-            "channels_last=false and folded=false are for torch alone, not for int8",
+            "channels_last=false and folded=false are for torch, not for int8",
         ),
         (
             "microast",
             {"weights": "random", "runtime": "onnxruntime", "blend": "features"},
             "blend=features is for torch",
         ),
-        ("microast", {"weights": "random", "precision": "int8", "blend": "features"}, "for torch alone, not for int8"),
-        ("compact", {"runtime": "modules", "compile": True}, "compile=true is for torch alone, not for a file"),
+        ("microast", {"weights": "random", "precision": "int8", "blend": "features"}, "for torch, not for int8"),
+        ("compact", {"runtime": "modules", "compile": True}, "compile=true is for torch, not for a file"),
         ("compact", {"precision": "int4"}, "compact does not run in 'int4'; choose one of: fp32, bf16, int8$"),
         ("compact", {"runtime": "torch", "precision": "int4"}, "choose one of: fp32, bf16$"),
         ("compact", {"precision": "int8", "runtime": "onxruntime"}, "did you mean onnxruntime"),

@@ -29,6 +29,8 @@ FASTEST: dict[str, dict[str, str]] = {
     "avx2": {"compact": ONNXRUNTIME, "johnson": OPENVINO, "adain": OPENVINO},
 }
 """Kind of processor to method to the runtime that measured fastest there in the default precision; else torch."""
+SIZES_KEPT = 4
+"""For how many sizes of image a network stays compiled: two shapes of photo, upright and lying."""
 _NO_MEMORY = ("bad_alloc", "Failed to allocate")
 """What the runtimes say where memory runs out."""
 _NEEDS = {ONNXRUNTIME: ("onnx", "onnxruntime"), OPENVINO: ("onnx", "openvino")}
@@ -158,35 +160,63 @@ class OnnxRuntime(Session):
 class OpenVino(Session):
     """In OpenVINO, on as many threads as torch has, which may run on any core."""
 
-    def __init__(self, model: onnx.ModelProto, least_px: int = 1, precision: str = "fp32") -> None:
+    def __init__(
+        self, model: onnx.ModelProto, least_px: int = 1, precision: str = "fp32", *, by_size: bool = False
+    ) -> None:
+        """`by_size`: compile the network anew for each size of image, not once for all of them.
+
+        That takes less time and memory per image, and some tenths of a second for a size; SIZES_KEPT stay compiled.
+        """
         import openvino
 
         super().__init__(model, least_px)
-        core = openvino.Core()
-        settings = {
+        self._core = openvino.Core()
+        self._settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             # Pinned, all workers of a machine would sit on the same cores.
             "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         }
-        self._compiled = core.compile_model(core.read_model(model.SerializeToString()), "CPU", settings)
-        self._request = self._compiled.create_infer_request()
+        self._model = self._core.read_model(model.SerializeToString())
+        self._by_size = by_size
+        self._compiled: dict[tuple[int, ...], Any] = {}
+        """What is compiled, by the shape that it takes, () for any; the one that was used last is the last."""
+        self._request: Any = None
+        if not by_size:
+            self._use(())
 
     def run(self, inputs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
         """Return the picture, in memory of its own."""
+        shape = inputs[0].shape if self._by_size else ()
+        if self._request is None or shape != next(reversed(self._compiled)):
+            self._use(shape)
         # Were outputs shared, too, the next image would be written over this one.
         picture: np.ndarray[Any, Any] = self._request.infer(inputs, share_inputs=True)[0]
         return picture
 
+    def _use(self, shape: tuple[int, ...]) -> None:
+        """Make the next call one of images of a shape, () for any."""
+        self.release()
+        compiled = self._compiled.pop(shape, None)
+        if compiled is None:
+            model = self._model.clone()
+            if shape:
+                model.reshape({model.inputs[0]: list(shape)})
+            compiled = self._core.compile_model(model, "CPU", self._settings)
+        self._compiled[shape] = compiled
+        if len(self._compiled) > SIZES_KEPT:
+            del self._compiled[next(iter(self._compiled))]
+        self._request = compiled.create_infer_request()
+
     def release(self) -> None:
         """Give back what is kept for the next image."""
         self._request = None
-        self._compiled.release_memory()
-        self._request = self._compiled.create_infer_request()
+        if self._compiled:
+            self._compiled[next(reversed(self._compiled))].release_memory()
 
 
-def open_file(data: bytes, path: Path, runtime: str, precision: str) -> Session:
+def open_file(data: bytes, path: Path, runtime: str, precision: str, *, by_size: bool = False) -> Session:
     """Return an ONNX file's network from picture to picture, loaded by a runtime.
 
     What `stylize export` wrote works in [0, 1]; any other is taken for one of the PyTorch examples', in [0, 255].
@@ -206,7 +236,7 @@ def open_file(data: bytes, path: Path, runtime: str, precision: str) -> Session:
             raise WeightsError(f"{path}: it takes {shapes[0][3]} x {shapes[0][2]} px alone; export it with free sizes")
         if precision == "int8" and not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
             raise WeightsError(f"{path}: not in 8 bits; write it with `stylize export --precision int8`, or give fp32")
-        session = open_model(model, runtime, precision)
+        session = open_model(model, runtime, precision, by_size=by_size)
     except StylizeError:
         raise
     except Exception as error:  # each runtime has errors of its own
@@ -229,7 +259,11 @@ def _is_finite(weight: onnx.TensorProto) -> bool:
     return bool(np.isfinite(numpy_helper.to_array(weight)).all())
 
 
-def open_model(model: onnx.ModelProto, runtime: str, precision: str, least_px: int = 1) -> Session:
+def open_model(
+    model: onnx.ModelProto, runtime: str, precision: str, least_px: int = 1, *, by_size: bool = False
+) -> Session:
     """Return a model loaded by a runtime. Raises UsageError if that is not installed."""
     check_installed(runtime)
-    return OnnxRuntime(model, least_px) if runtime == ONNXRUNTIME else OpenVino(model, least_px, precision)
+    if runtime == ONNXRUNTIME:
+        return OnnxRuntime(model, least_px)
+    return OpenVino(model, least_px, precision, by_size=by_size)

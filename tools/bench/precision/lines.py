@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from stylize.errors import StylizeError
 from stylize.stylizers import find, load
 from stylize.stylizers._feedforward import FeedForward, into_range
 from stylize.stylizers._runtimes.sessions import (
+    OPENVINO,
     PRECISIONS,
     RUNTIMES,
     TORCH,
@@ -110,8 +111,12 @@ class Method:
         if self.device.type == "cpu":
             for runtime in filter(installed, RUNTIMES[1:]):
                 for precision in dict.fromkeys((*PRECISIONS[runtime], *OF_FILES[1:])):
-                    if precision != "bf16" or self._has_bf16():
-                        yield Setting(self.name, precision, folded=folds, runtime=runtime)
+                    if precision == "bf16" and not self._has_bf16():
+                        continue
+                    setting = Setting(self.name, precision, folded=folds, runtime=runtime)
+                    yield setting
+                    if runtime == OPENVINO and not setting.from_file:
+                        yield replace(setting, compile=True)
 
     def _has_bf16(self) -> bool:
         # Of a CPU's flags alone OpenVINO would be asked for it where the process is held to fewer instructions.

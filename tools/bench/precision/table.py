@@ -17,7 +17,7 @@ from stylize.stylizers._runtimes.sessions import PRECISIONS, RUNTIMES, TORCH, fa
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of the table. Layout, form and compiling are torch's."""
+    """One line of the table. Layout and form are torch's."""
 
     method: str
     precision: str
@@ -44,11 +44,12 @@ class Setting:
         runtime = fastest(self.method, default)
         mine = self == Setting(self.method, default, folded=self._folds(), runtime=runtime)
         precision = self.precision + (" (default)" if mine else "")
+        compiled = "yes" if self.compile else ""
         if self.runtime != TORCH:
-            return self.runtime, precision, "", "exported file" if self.from_file else "", ""
+            return self.runtime, precision, "", "exported file" if self.from_file else "", compiled
         form = "as published" if self.published else "folded" if self.folded else "plain"
         layout = "channels last" if self.channels_last else "contiguous"
-        return self.runtime, precision, layout, form, "yes" if self.compile else ""
+        return self.runtime, precision, layout, form, compiled
 
     def _folds(self) -> bool:
         return "folded" in find(self.method).settings_type.model_fields
