@@ -4,9 +4,11 @@ python -m tools.bench.large_images --methods compact --sizes 3000x2000,12000x840
 
 Each image is read, restyled, encoded, scored and written as a worker does it, in a process of its own in
 a cgroup of its own (version 1 or 2, which needs the right to make one; elsewhere the process's resident memory counts).
-The peak is that above what the process held once it had done a small photo. `cpu_s` is the processor time of all
-threads: on a busy machine the one that compares. With a limit of none images are taken whole. Below the table stand
-how memory grows with the pixels, and the time over that of the whole-image way.
+The peak is that above what the process held once it had done a small photo. The cgroup may take no more than that and
+the limit: what does more is ended by the system. `own` is the most of it that is no copy of files, which the system
+takes back when it needs the room; it is looked at every 20 ms. `cpu_s` is the processor time of all threads: on a busy
+machine the one that compares. With a limit of none images are taken whole. Below the table stand how memory grows with
+the pixels, and the time over that of the whole-image way.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -26,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from pydantic import ByteSize, TypeAdapter
 
 from stylize import cli
 from stylize.errors import UsageError
@@ -36,10 +40,15 @@ from stylize.report.page.markdown import table
 from stylize.terminal import say
 
 CGROUPS = {
-    Path("/sys/fs/cgroup/memory"): ("memory.usage_in_bytes", "memory.max_usage_in_bytes"),
-    Path("/sys/fs/cgroup"): ("memory.current", "memory.peak"),
-}
-HEADER = ("method", "size", "limit", "strips", "passes", "cpu_s", "wall_s", "peak_GiB", "planned_GiB", "planned/peak")
+    Path("/sys/fs/cgroup/memory"): (
+        "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.limit_in_bytes", "rss",
+    ),
+    Path("/sys/fs/cgroup"): ("memory.current", "memory.peak", "memory.max", "anon"),
+}  # fmt: skip
+HEADER = (
+    "method", "size", "limit", "strips", "passes", "cpu_s", "wall_s", "peak_GiB", "own_GiB", "planned_GiB",
+    "planned/own",
+)  # fmt: skip
 SMALL = "256x256"
 WITHOUT_LIMIT = "1024GiB"
 
@@ -92,7 +101,12 @@ def _rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
                         "precision": given.precision, "format": given.format, "max_pixels": 2_000_000_000,
                         "weights": None if method == "compact" else given.weights or "random",
                     }  # fmt: skip
-                    yield _measured(call) | {"method": method, "size": size, "limit": limit, "pixels": _pixels(size)}
+                    yield _measured(call, limit) | {
+                        "method": method,
+                        "size": size,
+                        "limit": limit,
+                        "pixels": _pixels(size),
+                    }
 
 
 def _pixels(size: str) -> int:
@@ -114,8 +128,8 @@ def _photo(path: Path, size: str) -> None:
 
 def _cells(row: dict[str, Any]) -> list[str]:
     own = [row["method"], row["size"], row["limit"], str(row["strips"]), str(row["passes"])]
-    numbers = [f"{row['cpu_s']:.1f}", f"{row['wall_s']:.1f}", f"{row['peak'] / 2**30:.3f}"]
-    return [*own, *numbers, f"{row['planned'] / 2**30:.3f}", f"{row['planned'] / row['peak']:.2f}"]
+    sizes = [f"{row[name] / 2**30:.3f}" for name in ("peak", "own", "planned")]
+    return [*own, f"{row['cpu_s']:.1f}", f"{row['wall_s']:.1f}", *sizes, f"{row['planned'] / row['own']:.2f}"]
 
 
 def _exponents(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -143,7 +157,7 @@ def _over_whole(rows: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{row['method']} {row['size']}, limit {row['limit']}: {times:.2f} times the processor time of {way}"
 
 
-def _measured(call: dict[str, Any]) -> dict[str, Any]:
+def _measured(call: dict[str, Any], limit: str) -> dict[str, Any]:
     """Run one image in a process and a cgroup of its own; return what it says, with the peak above its start."""
     from jobs.scheduler.worker import WORKER_ENV
 
@@ -161,23 +175,49 @@ def _measured(call: dict[str, Any]) -> dict[str, Any]:
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdout.readline()
-        start = 0
-        if group is not None:
-            start = int((group[0] / group[1]).read_text())
-            (group[0] / group[2]).write_text("0")
+        watch = None if group is None else _Watch(*group, None if limit == "none" else call["max_memory"])
         child.stdin.write("go\n")
         child.stdin.flush()
         lines = child.stdout.read().splitlines()
+    found = {} if watch is None else watch.end()
     if child.returncode:
-        raise SystemExit(child.returncode)
+        raise UsageError(f"{limit} were not enough, or it failed (exit status {child.returncode})")
     row: dict[str, Any] = json.loads(lines[-1])
-    if group is not None:
-        row["peak"] = int((group[0] / group[2]).read_text()) - start
-        group[0].rmdir()
-    return row
+    return row | {"own": row["peak"]} | found
 
 
-def _group() -> tuple[Path, str, str] | None:
+class _Watch:
+    """Holds a cgroup to a limit above what it holds now, and looks at what it takes, until the end."""
+
+    def __init__(self, folder: Path, usage: str, peak: str, most: str, own: str, limit: str | None) -> None:
+        self._folder, self._peak, self._line = folder, peak, own
+        self._start, self._own_start = int((folder / usage).read_text()), self._own()
+        self._most_own = self._own_start
+        (folder / peak).write_text("0")
+        if limit is not None:
+            (folder / most).write_text(str(self._start + TypeAdapter(ByteSize).validate_python(limit)))
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+
+    def end(self) -> dict[str, int]:
+        """Return the peaks above the start."""
+        self._ended.set()
+        self._thread.join()
+        peak = int((self._folder / self._peak).read_text()) - self._start
+        self._folder.rmdir()
+        return {"peak": peak, "own": self._most_own - self._own_start}
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.02):
+            self._most_own = max(self._most_own, self._own())
+
+    def _own(self) -> int:
+        lines = (self._folder / "memory.stat").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(f"{self._line} "))
+
+
+def _group() -> tuple[Path, str, str, str, str] | None:
     for root, names in CGROUPS.items():
         group = root / f"large_images_{os.getpid()}_{time.monotonic_ns()}"
         try:
