@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from stylize.errors import UnsupportedImageError
-from stylize.images import exif
+from stylize.images import exif, jpeg_bands, scratch
 from stylize.images.carried import Carried
 from stylize.images.exif import MadeBy
 from stylize.images.pixels import Pixels
@@ -27,7 +27,6 @@ def encode(
     """
     if format != "png" and not 1 <= quality <= 100:
         raise ValueError(f"quality is {quality}; give 1 to 100")
-    image = Image.fromarray(pixels)
     options: dict[str, Any]
     if format == "jpg":
         limit, options = 65_500, {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
@@ -40,10 +39,15 @@ def encode(
         raise ValueError(f"unknown format {format!r}; known: {', '.join(FORMATS)}")
     if max(pixels.shape[:2]) > limit:
         raise UnsupportedImageError(f"{format} holds at most {limit} px a side; choose png")
+    height, width = pixels.shape[:2]
+    options |= _said(format, (width, height), carried or Carried(), made_by)
+    if format == "jpg" and width * height >= jpeg_bands.LEAST_PIXELS:
+        return jpeg_bands.encode(pixels, options)
+    image = Image.fromarray(pixels)
+    scratch.let_go(pixels)
     if carried is not None and carried.alpha is not None and format != "jpg":
         alpha = Image.fromarray(carried.alpha)
         image.putalpha(alpha if alpha.size == image.size else alpha.resize(image.size, Image.Resampling.LANCZOS))
-    options |= _said(format, image.size, carried or Carried(), made_by)
     buffer = io.BytesIO()
     image.save(buffer, {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[format], **options)
     return buffer.getvalue()
