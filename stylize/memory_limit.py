@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import torch
@@ -35,6 +36,26 @@ def allowed_bytes(max_memory: int | str, device: torch.device | str, share: floa
     return None if free is None else int(free * _USED_OF_FREE * min(1.0, share))
 
 
+def share_of_machine(cpus: float) -> float:
+    """Return what part of this machine a worker with so many of its CPUs has."""
+    return cpus / (os.cpu_count() or 1)
+
+
+def most_of_picture(size_bytes: int, max_memory: int | str, cpus: float | None = None) -> int | None:
+    """Return how many bytes a picture may have that is held in memory, not in a mapped file; None for any.
+
+    `size_bytes` is what it has at most, as what is free need not be asked for every small picture. cpus: of a worker;
+    None for all there are.
+    """
+    if size_bytes <= ALWAYS_IN_MEMORY_BYTES:
+        return None
+    allowed = allowed_bytes(max_memory, "cpu", 1.0 if cpus is None else share_of_machine(cpus))
+    return None if allowed is None else max(ALWAYS_IN_MEMORY_BYTES, allowed // PICTURE_SHARE)
+
+
+ALWAYS_IN_MEMORY_BYTES = 16 * 2**20
+PICTURE_SHARE = 8
+"""The part of what an image may take that its photo may, and its result as much again."""
 _PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 _CGROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 """Versions 2 and 1."""

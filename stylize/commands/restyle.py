@@ -19,7 +19,17 @@ from stylize.errors import (
     counted,
     one_line,
 )
-from stylize.images import Decoded, MadeBy, Pixels, decode, decode_safely, encode, refuse_too_large
+from stylize.images import (
+    Decoded,
+    MadeBy,
+    Pixels,
+    decode,
+    decode_safely,
+    decoding_bytes,
+    encode,
+    refuse_too_large,
+    scratch,
+)
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 from stylize.terminal import say
 
@@ -74,7 +84,8 @@ def _restyle(call: Call) -> None:
         write_atomic(call.result, data)
     most = result.size
     del result
-    _report(call.result, stylizer, ran, photo, decode(data, max_pixels=most).pixels, seconds)
+    seen = decode(data, max_pixels=most, most_in_memory=_most_of_picture(most, options)).pixels
+    _report(call.result, stylizer, ran, photo, seen, seconds)
 
 
 def _check_artworks(method: type[Stylizer], call: Call) -> None:
@@ -95,6 +106,7 @@ def _read(
 
     data = read_bytes(uri, look)
     with _named(uri):
+        size_bytes = decoding_bytes(data, long_side_px=long_side_px, max_pixels=options.max_pixels)
         decoded = decode_safely(
             data,
             long_side_px=long_side_px,
@@ -102,8 +114,15 @@ def _read(
             whole=whole,
             metadata=carry,
             alpha=carry,
+            most_in_memory=_most_of_picture(size_bytes, options),
         )
     return decoded, hashlib.sha256(data).hexdigest()
+
+
+def _most_of_picture(size_bytes: int, options: Options) -> int | None:
+    from stylize.memory_limit import most_of_picture  # imports torch
+
+    return most_of_picture(size_bytes, options.max_memory)
 
 
 @contextlib.contextmanager
@@ -171,9 +190,10 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, flo
     from stylize.measure.clock import timed
 
     height, width = photo.shape[:2]
+    mapped = scratch.is_mapped(photo)
     with torch.inference_mode(), _steps(stylizer), timed(str(stylizer.device)) as watch:
         try:
-            plan = stylizer.plan_within(width, height, code)
+            plan = stylizer.plan_within(width, height, code, mapped=mapped)
         except NoRoomError as no_room:
             raise NoRoomError(f"{no_room}{_ROOM}") from None
         try:
@@ -182,7 +202,7 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, flo
             if plan.strips > 1:
                 raise
             try:
-                plan = stylizer.plan_after(error, width, height, code)
+                plan = stylizer.plan_after(error, width, height, code, mapped=mapped)
             except NoRoomError as no_room:
                 raise CannotContinueError(f"memory ran out: {no_room}{_ROOM}") from None
             image = stylizer.restyle(photo, code, plan)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from stylize.images import scratch
 from stylize.images.carried import Carried, dpi_of, exif_of
 from stylize.images.color import ToSrgb
 from stylize.images.damage import damage_is_corrupt
@@ -38,6 +39,7 @@ def decode(
     whole: bool = False,
     metadata: bool = False,
     alpha: bool = False,
+    most_in_memory: int | None = None,
 ) -> Decoded:
     """Return a file's pixels, their long side `long_side_px` (None: as they are). An animation's first frame counts.
 
@@ -46,8 +48,9 @@ def decode(
     With `truncated` accept, a file cut within its pixels gives what it has, as far as its kind allows. With `whole`,
     a JPEG of up to `max_pixels` is not scaled as it is decoded, so that the pixels are those of `from_image`.
     `carried` has EXIF and dots per inch with `metadata`, and alpha of the size of the pixels with `alpha`.
+    Pixels of more than `most_in_memory` bytes are in a mapped file (`scratch`).
     """
-    loaded = load(data, Wish(long_side_px, max_pixels, truncated, whole))
+    loaded = load(data, Wish(long_side_px, max_pixels, truncated, whole, most_in_memory))
     width, height = loaded.width_px, loaded.height_px
     # Before it is turned: `box` is in the file's own orientation.
     size = working_size(width, height, long_side_px)
@@ -57,11 +60,13 @@ def decode(
         if loaded.pixels is not None and to_srgb.keeps("RGB"):
             rgb = resize(loaded.pixels, *size, loaded.box)
         else:
-            rgb = scaled_rgb(loaded.picture, size, loaded.box, to_srgb)
+            rgb = scaled_rgb(loaded.picture, size, loaded.box, to_srgb, most_in_memory)
         carried = _carried(loaded, size, metadata, alpha) if metadata or alpha else None
     if loaded.orientation in SIDEWAYS:
         width, height = height, width
-    return Decoded(upright(rgb, loaded.orientation), width, height, loaded.truncated, carried)
+    rgb = upright(rgb, loaded.orientation, most_in_memory)
+    scratch.let_go(rgb)
+    return Decoded(rgb, width, height, loaded.truncated, carried)
 
 
 def decoding_bytes(data: bytes, *, long_side_px: int | None = None, max_pixels: int = MAX_PIXELS) -> int:

@@ -58,6 +58,7 @@ class Wish:
     max_pixels: int
     truncated: Truncated
     whole: bool = False
+    most_in_memory: int | None = None
 
 
 def load(data: bytes, wish: Wish) -> Loaded:
@@ -125,7 +126,7 @@ def _by_tifffile(data: bytes) -> Loaded:
 
 def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     image = loaded.image
-    loaded.pixels = turbo.pixels_of(image, data)
+    loaded.pixels = turbo.pixels_of(image, data, wish.most_in_memory)
     if loaded.pixels is not None:
         if tuple(loaded.pixels[-1, -1]) in _NOTHING and not _jpeg_holds_all(data, wish):
             raise OSError("image file is truncated")

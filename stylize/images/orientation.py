@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
 from PIL import ExifTags, Image
 
+from stylize.images import scratch
 from stylize.images.damage import DAMAGE
 from stylize.images.pixels import Pixels
 
@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 SIDEWAYS = (5, 6, 7, 8)
 """Orientations whose width upright is the height in the file."""
+_ROWS = 512
+"""Moved at once."""
 
 
 def orientation(image: Image.Image) -> int:
@@ -33,12 +35,21 @@ def orientation(image: Image.Image) -> int:
     return turned if turned in range(1, 9) else 1
 
 
-def upright(pixels: Pixels, turned: int) -> Pixels:
-    """Return (H, W, 3) or (H, W) pixels with their orientation undone."""
+def upright(pixels: Pixels, turned: int, most_in_memory: int | None = None) -> Pixels:
+    """Return (H, W, 3) or (H, W) pixels with their orientation undone.
+
+    More bytes than `most_in_memory` are in a mapped file, if they must be moved.
+    """
     if turned in SIDEWAYS:
         pixels = pixels.swapaxes(0, 1)
     if turned in (3, 4, 7, 8):
         pixels = pixels[::-1]
     if turned in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
+    if pixels.flags.c_contiguous:
+        return pixels
+    moved = scratch.empty(pixels.shape, most_in_memory)
+    for start in range(0, len(moved), _ROWS):
+        moved[start : start + _ROWS] = pixels[start : start + _ROWS]
+        scratch.let_go(moved[start : start + _ROWS])
+    return moved

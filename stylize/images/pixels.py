@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from stylize.errors import UnsupportedImageError
+from stylize.images import scratch
 from stylize.one_thread import on_this_thread_alone
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -64,13 +65,17 @@ def resize(pixels: Pixels, width_px: int, height_px: int, box: Box | None = None
     return scaled.permute(1, 2, 0).contiguous().numpy().reshape(height_px, width_px, *pixels.shape[2:])
 
 
-def scaled_rgb(image: Image.Image, size: tuple[int, int], box: Box | None, to_srgb: Convert) -> Pixels:
+def scaled_rgb(
+    image: Image.Image, size: tuple[int, int], box: Box | None, to_srgb: Convert, most_in_memory: int | None = None
+) -> Pixels:
     """Return a loaded image of any mode as RGB of `size`, on white. `box` is the part of it that counts.
 
     `to_srgb` converts an 8-bit image without alpha to RGB. Raises UnsupportedImageError for values without an 8-bit
     form.
     """
-    return _scaled(image, size, box, "RGB", lambda band, factor: to_srgb(_on_white(_eight_bit(band), factor)))
+    return _scaled(
+        image, size, box, "RGB", lambda band, factor: to_srgb(_on_white(_eight_bit(band), factor)), most_in_memory
+    )
 
 
 def scaled_alpha(image: Image.Image, size: tuple[int, int], box: Box | None) -> Pixels | None:
@@ -91,22 +96,25 @@ def _scaled(
     box: Box | None,
     mode: str,
     converted: Callable[[Image.Image, tuple[int, int]], Image.Image],
+    most_in_memory: int | None = None,
 ) -> Pixels:
     """Return an image in `mode` and of `size`; `converted` makes a band of it so, averaged over blocks of a size."""
     left, top, right, bottom = box or (0, 0, *image.size)
     across = max(1, int((right - left) / size[0] / REDUCING_GAP))
     down = max(1, int((bottom - top) / size[1] / REDUCING_GAP))
-    rows = max(1, BAND_PIXELS // image.width // down) * down
-    if rows >= image.height:
+    height = max(1, BAND_PIXELS // image.width // down) * down
+    if height >= image.height:
         reduced = np.array(converted(image, (across, down)))
     else:
         # Not in an image of Pillow's, whose pixels take four bytes.
         shape = (-(-image.height // down), -(-image.width // across))
-        reduced = np.empty(shape if mode == "L" else (*shape, 3), np.uint8)
-        for start in range(0, image.height, rows):
-            band = image.crop((0, start, image.width, min(start + rows, image.height)))
+        reduced = scratch.empty(shape if mode == "L" else (*shape, 3), most_in_memory)
+        for start in range(0, image.height, height):
+            band = image.crop((0, start, image.width, min(start + height, image.height)))
             part = np.asarray(converted(band, (across, down)))
-            reduced[start // down : start // down + len(part)] = part
+            rows = reduced[start // down : start // down + len(part)]
+            rows[:] = part
+            scratch.let_go(rows)
     return resize(reduced, *size, (left / across, top / down, right / across, bottom / down))
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+ALL_BLOCKS, SMALL_BLOCKS, TINY_BLOCKS = 2**31 - 1, 8 * 2**20, 2**20
+"""For `keep_blocks`: of any size; those of less than a large image; those of less than a strip."""
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 
@@ -74,7 +76,7 @@ def exact_peaks() -> Iterator[None]:
     with contextlib.suppress(OSError, AttributeError):
         _empty_this_threads_heap()
         # From here on no thread's heap shrinks: what another one gave back would be missing from this one's peak.
-        _libc().mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+        _libc().mallopt(_TRIM_THRESHOLD, ALL_BLOCKS)
         _libc().mallopt(_MMAP_THRESHOLD, _LEAST_BLOCK_BYTES)
         _libc().mallopt(_MMAP_MAX, _MOST_BLOCKS)
         give_back()
@@ -88,17 +90,17 @@ def exact_peaks() -> Iterator[None]:
             _libc().mallopt(_MMAP_THRESHOLD, _MOST_BLOCK_BYTES)
 
 
-def keep_large_blocks(kept: bool) -> None:
-    """Let a process that keeps freed memory for later, as workers do, keep large blocks, too, or give them back.
+def keep_blocks(below_bytes: int = ALL_BLOCKS) -> None:
+    """Let a process that keeps freed memory for later, as workers do, keep smaller blocks alone, and give others back.
 
-    In the kept heaps blocks of tens of MB leave holes: an image of 6 megapixels took twice what it had in use
-    (docs/decisions.md). Does nothing in a process that was not told to keep memory, as by `MALLOC_MMAP_THRESHOLD_`.
+    In the kept heaps large blocks leave holes: images of 6 megapixels and images in strips took twice what they had in
+    use (docs/decisions.md). Does nothing in a process that was not told to keep memory, as by `MALLOC_MMAP_THRESHOLD_`.
     """
     if "MALLOC_MMAP_THRESHOLD_" not in os.environ:
         return
     with contextlib.suppress(OSError, AttributeError):
-        _libc().mallopt(_MMAP_THRESHOLD, _KEPT_BYTES if kept else _LARGE_BLOCK_BYTES)
-        if not kept:
+        _libc().mallopt(_MMAP_THRESHOLD, below_bytes)
+        if below_bytes < ALL_BLOCKS:
             give_back()
 
 
@@ -135,13 +137,11 @@ def _holes_of_this_threads_heap() -> list[int]:
 # mallopt(3)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _LEAST_BLOCK_BYTES = 64 * 1024
-_LARGE_BLOCK_BYTES = 8 * 1024 * 1024
 _MOST_BLOCK_BYTES = 32 * 1024 * 1024
 """glibc's own limit."""
 _IS_MMAPPED = 2
 """The bit that glibc sets in the size before a block which it took from the system."""
 _MOST_BLOCKS = 65536
-_KEPT_BYTES = 2**31 - 1
 
 
 @cache

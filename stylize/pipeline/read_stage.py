@@ -12,6 +12,7 @@ from stylize.config import JobConfig
 from stylize.errors import CorruptImageError
 from stylize.images import decode, decoding_bytes, refuse_too_large
 from stylize.io.files import read_bytes
+from stylize.memory_limit import most_of_picture
 from stylize.pipeline.cores import Cores
 from stylize.pipeline.failures import FailureHandler, task_columns
 from stylize.pipeline.in_flight import InFlight
@@ -60,7 +61,7 @@ class ReadStage:
         if style.error is not None:
             raise style.error.with_traceback(None)
         # Before a core is taken, as it may wait for earlier images.
-        admit(decoding_bytes(data, long_side_px=side, max_pixels=limit))
+        admit(needed := decoding_bytes(data, long_side_px=side, max_pixels=limit))
         with self._cores.one():
             start = time.perf_counter()
             decoded = decode(
@@ -70,6 +71,7 @@ class ReadStage:
                 truncated=config.truncated,
                 metadata=not config.strip,
                 alpha=not config.strip and config.format != "jpg",
+                most_in_memory=most_of_picture(needed, config.max_memory, config.cpus),
             )
             row["decode_s"] = time.perf_counter() - start
         row["truncated"] = decoded.truncated

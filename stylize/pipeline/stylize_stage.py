@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -15,10 +14,12 @@ from torch import Tensor
 from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import NoRoomError, UnsupportedImageError, named_message
+from stylize.images import scratch
 from stylize.measure.clock import timed
 from stylize.measure.flicker import flicker
 from stylize.measure.load import MachineLoad
-from stylize.measure.memory import PeakMemory, exact_peaks, keep_large_blocks
+from stylize.measure.memory import ALL_BLOCKS, SMALL_BLOCKS, TINY_BLOCKS, PeakMemory, exact_peaks, keep_blocks
+from stylize.memory_limit import share_of_machine
 from stylize.pipeline.failures import NOT_FINITE, FailureHandler, NotFiniteError
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.own_settings import OwnSettings
@@ -55,7 +56,7 @@ class StylizeStage:
         self._share = share_of(config, stylizer.device)
         self._peak = PeakMemory(self._device)
         self._load = MachineLoad(self._device) if config.measure_mode == "isolated" else None
-        self._images_begun, self._at_large = 0, False
+        self._images_begun, self._kept = 0, ALL_BLOCKS
 
     def run(self, items: list[InFlight]) -> None:
         """Stylize items of one style and the same settings in place, neighbours of one size in one call.
@@ -101,9 +102,6 @@ class StylizeStage:
         if min(width, height) < self._stylizer.least_px:
             needed = f"{self._stylizer.name} needs {self._stylizer.least_px} px a side"
             raise UnsupportedImageError(f"{width} x {height} px: {needed}")
-        if (large := width * height > LARGE_PX) != self._at_large:
-            keep_large_blocks(not large)
-            self._at_large = large
         stylizer = self._own.stylizer(first.task.pair)
         warmup = self._images_begun < self._config.warmup_images
         self._images_begun += len(items)
@@ -111,6 +109,7 @@ class StylizeStage:
             begun, free, self._free = devices.Mark(self._stylizer.device), self._free, None
             code, first.row["style_s"] = self._styles.code(first.style)
             plan = self._planned(stylizer, items, code)
+            self._set_heap(len(items) * width * height, plan)
             if plan.strips > 1:
                 self._in_strips(first, stylizer, code, plan, warmup)
                 return
@@ -147,12 +146,25 @@ class StylizeStage:
             if self._config.measure_mode != "isolated":
                 self._free = devices.Mark(self._stylizer.device)
 
+    def _set_heap(self, pixels: int, plan: Plan) -> None:
+        """Have freed memory kept for the next image, or given back where there is much of it for what there is."""
+        most = self._stylizer.max_memory
+        if plan.strips > 1 or (isinstance(most, int) and 2 * plan.bytes > most):
+            kept = TINY_BLOCKS
+        else:
+            kept = SMALL_BLOCKS if pixels > LARGE_PX else ALL_BLOCKS
+        if kept != self._kept:
+            keep_blocks(kept)
+            self._kept = kept
+
     def _planned(self, stylizer: Stylizer, items: list[InFlight], code: Any) -> Plan:
         """Return how items are to be taken; one that ran out of memory before is taken in strips."""
         width, height = _size(items[0])
+        assert items[0].content is not None
+        mapped = scratch.is_mapped(items[0].content)
         if len(items) == 1 and (error := items[0].ran_out) is not None:
-            return stylizer.plan_after(error, width, height, code, self._share, self._ahead)
-        return stylizer.plan_within(width, height, code, self._share, self._ahead)
+            return stylizer.plan_after(error, width, height, code, self._share, self._ahead, mapped=mapped)
+        return stylizer.plan_within(width, height, code, self._share, self._ahead, mapped=mapped)
 
     def _in_strips(self, item: InFlight, stylizer: Stylizer, code: Any, plan: Plan, warmup: bool) -> None:
         assert item.content is not None
@@ -225,7 +237,7 @@ class StylizeStage:
 
 def share_of(config: JobConfig, device: torch.device) -> float:
     """Return a worker's share of a device, or of this machine for a CPU."""
-    return config.gpus or 1.0 if devices.is_accelerator(device) else config.cpus / (os.cpu_count() or 1)
+    return config.gpus or 1.0 if devices.is_accelerator(device) else share_of_machine(config.cpus)
 
 
 def _stylized(stylizer: Stylizer, contents: list[Tensor], code: Any) -> Tensor:

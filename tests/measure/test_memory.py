@@ -126,21 +126,29 @@ def test_a_worker_gives_large_blocks_back_while_told_to() -> None:
     # In a process of its own, as glibc looks at its environment when it starts.
     code = """if True:
         import numpy as np
-        from stylize.measure.memory import held_bytes, keep_large_blocks
+        from stylize.measure.memory import SMALL_BLOCKS, TINY_BLOCKS, held_bytes, keep_blocks
+
+        held = []
 
         def left_behind() -> int:
             before = held_bytes()[0]
             np.ones(100_000_000, np.uint8)
-            return (held_bytes()[0] - before) // 1_000_000
+            between = [(np.ones(4_000_000, np.uint8), np.ones(200_000, np.uint8)) for _ in range(25)]
+            held.extend(small for _, small in between)
+            del between
+            return (held_bytes()[0] - before) // 1_000_000 - 5
 
-        keep_large_blocks(False)
+        keep_blocks(TINY_BLOCKS)
         given_back = left_behind()
-        keep_large_blocks(True)
-        print(given_back, left_behind())
+        keep_blocks(SMALL_BLOCKS)
+        some = left_behind()
+        keep_blocks()
+        print(given_back, some, left_behind())
     """
     told = os.environ | {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
     printed = subprocess.run([sys.executable, "-c", code], env=told, check=True, capture_output=True, text=True).stdout
-    given_back, kept = map(int, printed.split())
+    given_back, some, kept = map(int, printed.split())
     if kept < 50:
         pytest.skip("this system's allocator keeps nothing")
     assert given_back < 20
+    assert some > 80

@@ -8,8 +8,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from stylize import images
+from stylize import devices, images
 from stylize.errors import NoRoomError, counted
+from stylize.images import scratch
 from stylize.stylizers import base
 from stylize.stylizers._pictures import to_pixels, to_tensor
 from stylize.stylizers._strips import compute
@@ -50,7 +51,7 @@ class Bounded(base.Stylizer):
         half = needed // 2
         try:
             limit = max_bytes if whole else min(half, half if max_bytes is None else max_bytes)
-            plan = strip_plan(self._traced(width, height, code), limit)
+            plan = strip_plan(self._traced(width, height, code), limit, files=self._has_files())
         except NotTraceableError:
             way = "at once, as it must with these settings"
             raise no_room(self.name, (width, height), way, needed, max_bytes) from None
@@ -88,23 +89,30 @@ class Bounded(base.Stylizer):
         """Turn (H, W, 3) uint8 into the like, (H, W, 3) uint8 on the CPU, as planned; None where it has NaN in it."""
         if plan.graph is not None and (own := self.settled(code, photo)) is not code:
             # It was planned with a code of other numbers.
-            plan = strip_plan(self._traced(photo.shape[1], photo.shape[0], own), plan.bytes)
+            plan = strip_plan(self._traced(photo.shape[1], photo.shape[0], own), plan.bytes, files=self._has_files())
         if (graph := plan.graph) is None:
             return super().restyle(photo, code, plan)
-        result = torch.empty(photo.shape, dtype=torch.uint8)
+        result = torch.from_numpy(scratch.empty(photo.shape, 0 if scratch.is_mapped(photo) else None))
         finite = True
 
         def rows(a: int, b: int) -> Tensor:
-            return to_tensor(photo[a:b], self.device)[None]
+            taken = to_tensor(photo[a:b], self.device)[None]
+            scratch.let_go(photo[a:b])
+            return taken
 
         def take(first: int, image: Tensor) -> None:
             nonlocal finite
             finite = finite and bool(torch.isfinite(image.sum()))
-            result[first : first + image.shape[2]] = torch.from_numpy(to_pixels(image[0]))
+            done = result[first : first + image.shape[2]]
+            done[:] = torch.from_numpy(to_pixels(image[0]))
+            scratch.let_go(done.numpy())
 
         with torch.inference_mode():
-            compute.run(graph, plan.ways, plan.strip_px, rows, take)
+            compute.run(graph, plan.ways, plan.strip_px, rows, take, mapped=plan.mapped)
         return result if finite else None
+
+    def _has_files(self) -> bool:
+        return not devices.is_accelerator(self.device)
 
     def _traced(self, width: int, height: int, code: Any) -> Graph:
         # Asking for eager mode imports torch's compiler, which takes seconds.

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stylize.images import scratch
 from stylize.stylizers._strips.passes import Pass, Step, results, spans
 from stylize.stylizers._strips.rows import Rule, rule_of
 from stylize.stylizers._strips.trace import Graph, Node, mapped
@@ -57,17 +58,18 @@ class Moments:
         return mean.float(), var.float()
 
 
-def run(graph: Graph, passes: list[Pass], strip_px: int, rows: Rows, sink: Sink) -> Any:
+def run(graph: Graph, passes: list[Pass], strip_px: int, rows: Rows, sink: Sink, *, mapped: bool = False) -> Any:
     """Run the network in strips of `strip_px` rows of the image; the result's rows go to `sink`.
 
-    Returns what the traced function returns, with None for results that are images.
+    mapped: what is kept from pass to pass is in mapped files. Returns what the traced function returns, with None for
+    results that are images.
     """
-    return _Run(graph, strip_px, rows, sink).all(passes)
+    return _Run(graph, strip_px, rows, sink, mapped).all(passes)
 
 
 class _Run:
-    def __init__(self, graph: Graph, strip_px: int, rows: Rows, sink: Sink) -> None:
-        self._graph, self._strip_px, self._rows, self._sink = graph, strip_px, rows, sink
+    def __init__(self, graph: Graph, strip_px: int, rows: Rows, sink: Sink, mapped: bool) -> None:
+        self._graph, self._strip_px, self._rows, self._sink, self._mapped = graph, strip_px, rows, sink, mapped
         self._image = graph.nodes[0]
         self._small: dict[Node, Any] = {}
         self._kept: dict[Node, Tensor] = {}
@@ -86,6 +88,8 @@ class _Run:
         gathered = {node: Moments() for node in one.targets if self._open(node)}
         for steps in self._strips(one):
             self._strip(one, steps, gathered)
+            for tensor in self._kept.values() if self._mapped else ():
+                scratch.let_go(tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8).numpy())
         self._held.clear()
         for node, moments in gathered.items():
             for statistic in self._statistics[node]:
@@ -177,11 +181,18 @@ class _Run:
             if node in one.over:
                 self._kept[node] = self._kept[one.over[node]]
             else:
-                inner = rows.is_contiguous(memory_format=torch.channels_last)
-                layout = torch.channels_last if inner else torch.contiguous_format
-                shape = tuple(node.meta.shape)
-                self._kept[node] = torch.empty(shape, dtype=rows.dtype, device=rows.device, memory_format=layout)
+                self._kept[node] = self._room(node, rows)
         self._kept[node][..., mine[0] : mine[1], :] = rows
+
+    def _room(self, node: Node, rows: Tensor) -> Tensor:
+        """Return a tensor of a whole image without values, of the kind of its `rows`."""
+        inner = rows.is_contiguous(memory_format=torch.channels_last)
+        n, c, h, w = node.meta.shape
+        if not self._mapped:
+            layout = torch.channels_last if inner else torch.contiguous_format
+            return torch.empty((n, c, h, w), dtype=rows.dtype, device=rows.device, memory_format=layout)
+        flat = torch.from_numpy(scratch.empty((n * c * h * w * rows.element_size(),), 0)).view(rows.dtype)
+        return flat.view(n, h, w, c).permute(0, 3, 1, 2) if inner else flat.view(n, c, h, w)
 
 
 def _new(step: Step) -> bool:

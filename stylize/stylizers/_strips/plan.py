@@ -12,6 +12,7 @@ from itertools import pairwise
 import torch
 
 from stylize.errors import NoRoomError
+from stylize.images import scratch
 from stylize.stylizers import _folded, _layers
 from stylize.stylizers._strips.passes import Pass, last_level, overwritten, results, schedule, spans, wanted
 from stylize.stylizers._strips.rows import rule_of
@@ -19,6 +20,8 @@ from stylize.stylizers._strips.trace import Graph, Node
 
 STRIP_PIXELS, LEAST_STRIP_PX = 768 * 1024, 16
 """Pixels of the image in a strip, where there is memory for it, and the fewest rows (docs/decisions.md)."""
+WORK_WITHOUT_FILES, FILE_BYTES_A_PIXEL = 2.0, 32
+"""How much more than a whole image is computed before results are kept in files, and the most those may hold."""
 BASE_BYTES = 48 * 2**20
 """What torch's libraries take for their own buffers."""
 _MOST_KEPT, _MOST_WAYS = 3, 40
@@ -35,7 +38,7 @@ class Plan:
 
     bytes: the most it will take, beyond the image and its result as 8-bit pixels. strips, passes: 1 for an image taken
     whole. work: computing, as a multiple of what the image taken whole needs. last_bytes: what the last of several
-    passes takes, the one in which the result comes.
+    passes takes, the one in which the result comes. mapped: what is kept from pass to pass is in mapped files.
     """
 
     bytes: int
@@ -44,6 +47,7 @@ class Plan:
     work: float = 1.0
     strip_px: int = 0
     last_bytes: int = 0
+    mapped: bool = False
     ways: list[Pass] = field(default_factory=list, repr=False)
     graph: Graph | None = field(default=None, repr=False)
 
@@ -108,8 +112,11 @@ def whole_plan(graph: Graph) -> Plan:
     return Plan(max(most, 3 * picture) + BASE_BYTES)
 
 
-def strip_plan(graph: Graph, max_bytes: int | None = None) -> Plan:
-    """Return the fastest way in strips that takes no more than `max_bytes`; the one that takes least if none does."""
+def strip_plan(graph: Graph, max_bytes: int | None = None, *, files: bool = False) -> Plan:
+    """Return the fastest way in strips that takes no more than `max_bytes`; the one that takes least if none does.
+
+    files: what is kept may be in mapped files where computing it again would take too long.
+    """
     image = graph.nodes[0]
     width = image.meta.shape[-1]
     strip_px = max(LEAST_STRIP_PX, 2 ** round(math.log2(STRIP_PIXELS / width)))
@@ -119,20 +126,23 @@ def strip_plan(graph: Graph, max_bytes: int | None = None) -> Plan:
         if room is None or room >= 0 or strip_px <= LEAST_STRIP_PX:
             break
         strip_px //= 2
-    if room is not None and room <= 0:
-        return bare
-    return _plan_of(graph, _best_kept(graph, room), strip_px)
+    fits = room is None or room > 0
+    plan = _plan_of(graph, _best_kept(graph, room), strip_px) if fits else bare
+    if not files or plan.work <= WORK_WITHOUT_FILES:
+        return plan
+    most = min(FILE_BYTES_A_PIXEL * width * image.height, scratch.free_bytes() // 4)
+    return _plan_of(graph, _best_kept(graph, most), strip_px, mapped=True)
 
 
-def _plan_of(graph: Graph, kept: Sequence[frozenset[Node]], strip_px: int) -> Plan:
+def _plan_of(graph: Graph, kept: Sequence[frozenset[Node]], strip_px: int, *, mapped: bool = False) -> Plan:
     passes = schedule(graph, kept)
     sets = [frozenset(), *kept, *[frozenset()] * (len(passes) - len(kept))]
-    held = [_kept_bytes(*pair) for pair in pairwise(sets)]
+    held = [0 if mapped else _kept_bytes(*pair) for pair in pairwise(sets)]
     sizes = [size + strip_bytes(one, graph, strip_px) + BASE_BYTES for size, one in zip(held, passes, strict=True)]
     strips = -(-graph.nodes[0].height // strip_px)
     once = sum(_cost(node) for node in graph.nodes if node.kind == "rows")
     work = sum(_cost(node) for one in passes for node in one.nodes) / once
-    return Plan(max(sizes), strips, len(passes), work, strip_px, sizes[-1], passes, graph)
+    return Plan(max(sizes), strips, len(passes), work, strip_px, sizes[-1], mapped, passes, graph)
 
 
 def _kept_bytes(before: frozenset[Node], after: frozenset[Node]) -> int:

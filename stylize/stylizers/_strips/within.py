@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from stylize import devices, images
-from stylize.memory_limit import allowed_bytes
+from stylize.memory_limit import allowed_bytes, most_of_picture
 from stylize.stylizers._strips.plan import Plan, Room
 
 ALWAYS_WHOLE_PX = 2**21
@@ -45,33 +45,48 @@ class Within:
         result = self.restyle(photo, code, plan)
         return np.zeros_like(photo) if result is None else result.numpy()
 
-    def plan_within(self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0) -> Plan:
+    def plan_within(
+        self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0, *, mapped: bool = False
+    ) -> Plan:
         """As `plan`, within `max_memory`; `share` is this worker's of what is free, for auto.
 
         `ahead_bytes` is what pictures of this and other images may take together, where this one's take less.
+        `mapped`: this one's are in mapped files, and take nothing.
         """
         pixels = width * height
         if self.max_memory == "auto" and pixels <= ALWAYS_WHOLE_PX:
             return Plan(0)
-        return self.plan(width, height, code, self._allowed(pixels, share, ahead_bytes))
+        return self.plan(width, height, code, self._allowed(0 if mapped else pixels, share, ahead_bytes))
 
     def forecast(
         self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0
     ) -> tuple[Plan, int]:
         """Return the plan of an image of any size, and what it takes with its pixels and its result's, in bytes."""
         pixels = width * height
+        most = most_of_picture(PICTURE_BYTES // 2 * pixels, self.max_memory)
+        if most is not None and PICTURE_BYTES // 2 * pixels > most:
+            pixels = 0
         plan = self.plan(width, height, code, self._allowed(pixels, share, ahead_bytes))
         pictures = 0 if devices.is_accelerator(self.device) else PICTURE_BYTES * pixels
         return plan, max((plan.last_bytes or plan.bytes) + pictures, plan.bytes + pictures // 2)
 
     def plan_after(
-        self, error: Exception, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0
+        self,
+        error: Exception,
+        width: int,
+        height: int,
+        code: Any,
+        share: float = 1.0,
+        ahead_bytes: int = 0,
+        *,
+        mapped: bool = False,
     ) -> Plan:
         """Return how to do in strips what was taken whole until memory ran out; raises any other `error` again."""
         if not devices.out_of_memory(error):
             raise error
         devices.free_memory(error)
-        return self.plan(width, height, code, self._allowed(width * height, share, ahead_bytes), whole=False)
+        allowed = self._allowed(0 if mapped else width * height, share, ahead_bytes)
+        return self.plan(width, height, code, allowed, whole=False)
 
     def _allowed(self, pixels: int, share: float, ahead_bytes: int) -> Room | None:
         allowed = allowed_bytes(self.max_memory, self.device, share)

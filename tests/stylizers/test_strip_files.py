@@ -1,0 +1,32 @@
+"""What strips keep from one pass to the next may be in mapped files, with the same picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stylize.stylizers._strips.plan import strip_plan
+from stylize.stylizers._strips.trace import trace
+from tests.stylizers.test_strips import METHODS, loaded, off, whole
+from tests.support.samples import picture
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_is_kept_may_be_in_files(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With so little memory that all would be computed again in each pass."""
+    monkeypatch.setattr("stylize.stylizers._strips.plan.STRIP_PIXELS", 1)
+    monkeypatch.setattr("stylize.stylizers._strips.plan.WORK_WITHOUT_FILES", 1.0)
+    monkeypatch.setattr("stylize.stylizers._strips.plan.FILE_BYTES_A_PIXEL", 1000)
+    stylizer: Any
+    stylizer, code = loaded(name)
+    photo = picture(120, 50)
+    planned = stylizer.settled(code, None)
+    graph = trace(lambda content: stylizer.picture(content, planned), (1, 3, photo.shape[0], photo.shape[1]))
+    bare, plan = strip_plan(graph, 1), strip_plan(graph, 1, files=True)
+    assert (bare.mapped, plan.mapped) == (False, True)
+    assert plan.work < bare.work
+    assert plan.bytes <= bare.bytes
+    result = stylizer.restyle(photo, code, plan)
+    assert result is not None
+    assert off(result.numpy(), whole(stylizer, photo, code)) <= 1e-3
