@@ -32,6 +32,8 @@ from stylize.tasks.task import Task
 
 AHEAD = 2
 """Images read before the device is free for them, where there is room for their pictures: enough to hide reading."""
+WAITING = 4
+"""As many more, and threads that finish images, on an accelerator: those wait for it most of the time, at no core."""
 
 
 class Runner:
@@ -78,8 +80,11 @@ class Runner:
         self._finish = FinishStage(config, scorer if trained else None, token, self._failures, self._cores)
         self._readers = ThreadPoolExecutor(config.threads, "read")
         self._device_thread = ThreadPoolExecutor(1, "stylize")
-        self._finishers = ThreadPoolExecutor(config.threads, "finish")
-        self._room = Room(AHEAD + config.threads + self._batch_size(config.resolution_px), ahead)
+        finishers = config.threads + (0 if self.accelerator is None else WAITING)
+        self._finishers = ThreadPoolExecutor(finishers, "finish")
+        # One by one nothing overlaps: the device's own queue must not run empty while files are written.
+        images_ahead = AHEAD + finishers + (0 if self.accelerator is None else WAITING)
+        self._room = Room(images_ahead + self._batch_size(config.resolution_px), ahead)
         self._in_order = threading.Lock()
 
     def run(self, tasks: list[Task]) -> pa.RecordBatch:

@@ -18,6 +18,7 @@ from stylize.errors import DeviceLostError
 from stylize.measure import on_device
 from stylize.measure.memory import PeakMemory
 from stylize.pipeline.runner import Runner
+from stylize.pipeline.scored import DeviceScores
 from stylize.pipeline.transfers import Transfers
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
@@ -97,6 +98,20 @@ def test_an_accelerators_scores_and_pictures_are_the_cpus(
         assert ours["score_s"] > 0
         for column in on_device.NAMES:
             assert ours[column] == pytest.approx(theirs[column], abs=1e-4, rel=1e-4)
+
+
+def test_more_images_wait_for_an_accelerators_scores_than_there_are_threads(
+    folders: tuple[Path, Path], tmp_path: Path, card: Pretended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(4)
+
+    def compare(self: object, photo: object, result: object) -> dict[str, float]:
+        together.wait(30)
+        return dict.fromkeys(on_device.NAMES, 0.5)
+
+    monkeypatch.setattr(DeviceScores, "compare", compare)
+    runner, tasks = make(folders, tmp_path / "out", Recorded(), io_threads=1)
+    assert [row["status"] for row in runner.run(tasks).to_pylist()] == ["ok"] * 8
 
 
 def test_what_is_not_finite_shows_on_an_accelerator_too(
