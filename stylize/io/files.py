@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from stylize.errors import BadKeyError, CannotContinueError, CorruptImageError, StylizeError, message_of, one_line
 from stylize.io import object_store
-from stylize.io.location import Location, ObjectUri, as_location, existing, respelt
+from stylize.io.location import LocalPath, Location, ObjectUri, as_location, existing, respelt
 from stylize.io.location import local_path as local_path
 from stylize.io.store_errors import read_or_end, write_or_end
 from stylize.io.weights_cache import at_hand as at_hand
@@ -228,11 +228,22 @@ def writing(path: Path) -> Iterator[None]:
         raise cannot_write(path, error) from error
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a folder from all others of the machine, links followed; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Folder:
     """A folder that files are written to by name, here or in an object store, each whole or not at all."""
 
     def __init__(self, where: str | Location) -> None:
         self.location = as_location(where)
+        self._inside: set[tuple[int, int]] = set()
+        """Folders that were found inside, by device and inode: their links need not be followed again."""
 
     def __str__(self) -> str:
         return self.location.shown
@@ -249,8 +260,13 @@ class Folder:
     def _own(self, name: str) -> Location:
         """Return where a file of that name is. Raises CannotContinueError where a link leads out of the folder."""
         where = self.location.join(name)
-        if not where.parent.is_inside(self.location):
-            raise CannotContinueError(f"{where.parent.shown} is a link to outside of {self}: give another OUT")
+        parent = where.parent
+        identity = _identity(parent.path) if isinstance(parent, LocalPath) else None
+        if identity is None or identity not in self._inside:
+            if not parent.is_inside(self.location):
+                raise CannotContinueError(f"{parent.shown} is a link to outside of {self}: give another OUT")
+            if identity is not None:
+                self._inside.add(identity)
         return where
 
     def write(

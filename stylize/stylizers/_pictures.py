@@ -31,6 +31,9 @@ def to_levels(images: Tensor) -> Tensor:
     """Return (N, 3, H, W) float in [0, 1] as (N, H, W, 3) uint8, rounded; values outside are clamped."""
     # In one layout change and in place: at a megapixel each copy costs milliseconds.
     scaled = images.mul(255).add_(0.5).clamp_(0, 255)
+    if scaled.device.type == "cpu":
+        # Of the two steps torch makes vectors, of one alone it does not: 0.6 ms at 768x512 in place of 0.2.
+        scaled = scaled.to(torch.int16)
     return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 

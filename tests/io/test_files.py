@@ -173,6 +173,18 @@ def test_nothing_is_written_or_removed_through_a_link_out_of_the_folder(tmp_path
     assert (mine / "a.jpg").read_bytes() == b"mine"
 
 
+def test_a_folder_that_becomes_a_link_is_seen_after_a_first_file(tmp_path: Path) -> None:
+    (mine := tmp_path / "mine").mkdir()
+    out = Folder(str(tmp_path / "out"))
+    for number in range(2):
+        out.write(f"images/{number}.jpg", b"new")
+    (tmp_path / "out" / "images").rename(tmp_path / "out" / "before")
+    (tmp_path / "out" / "images").symlink_to(mine)
+    with pytest.raises(CannotContinueError, match="a link to outside of"):
+        out.write("images/2.jpg", b"new")
+    assert list(mine.iterdir()) == []
+
+
 def test_a_folder_may_itself_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "out").symlink_to("real")

@@ -71,8 +71,10 @@ def test_a_change_of_exactly_the_limit_is_no_edge() -> None:
     assert statistics(steps).edge_density == 0.5
 
 
-# Of the last two, some pixels lie in the middle between two spans.
-@pytest.mark.parametrize(("height", "width"), [(512, 768), (700, 531), (3, 900), (900, 2), (332, 394), (279, 515)])
+# Of the first three each span has as many pixels; of the last two, some lie in the middle between two spans.
+@pytest.mark.parametrize(
+    ("height", "width"), [(384, 512), (512, 768), (1024, 1024), (700, 531), (3, 900), (900, 2), (332, 394), (279, 515)]
+)
 def test_it_is_scaled_as_pillow_scales(height: int, width: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     scale = LONG_SIDE_PX / max(height, width)

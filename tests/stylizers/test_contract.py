@@ -283,3 +283,9 @@ def test_name_is_the_file_and_it_says_what_it_is(name: str) -> None:
 def test_pixels_survive_the_way_to_a_tensor_and_back() -> None:
     pixels = picture(3)
     assert (to_pixels(to_tensor(pixels, torch.device("cpu"))) == pixels).all()
+
+
+def test_results_are_rounded_and_clamped() -> None:
+    values = np.random.default_rng(0).uniform(-0.2, 1.2, (3, 40, 50)).astype(np.float32)
+    expected = np.clip(np.floor(values * np.float32(255) + np.float32(0.5)), 0, 255).transpose(1, 2, 0)
+    assert (to_pixels(torch.from_numpy(values)) == expected).all()
