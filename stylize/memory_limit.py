@@ -41,15 +41,14 @@ def share_of_machine(cpus: float) -> float:
     return cpus / (os.cpu_count() or 1)
 
 
-def most_of_picture(size_bytes: int, max_memory: int | str, cpus: float | None = None) -> int | None:
+def most_of_picture(size_bytes: int, max_memory: int | str, share: float = 1.0) -> int | None:
     """Return how many bytes a picture may have that is held in memory, not in a mapped file; None for any.
 
-    `size_bytes` is what it has at most, as what is free need not be asked for every small picture. cpus: of a worker;
-    None for all there are.
+    `size_bytes` is what it has at most, as what is free need not be asked for every small picture.
     """
     if size_bytes <= ALWAYS_IN_MEMORY_BYTES:
         return None
-    allowed = allowed_bytes(max_memory, "cpu", 1.0 if cpus is None else share_of_machine(cpus))
+    allowed = allowed_bytes(max_memory, "cpu", share)
     return None if allowed is None else max(ALWAYS_IN_MEMORY_BYTES, allowed // PICTURE_SHARE)
 
 

@@ -95,7 +95,7 @@ def _planned(job: JobConfig, pair: Pair) -> str:
     else:
         code = stylizer.code(np.zeros((128, 128, 3), np.uint8))
     ahead = 0 if job.measure_mode == "isolated" else ahead_bytes(job.threads, job.max_memory)
-    plan, taken = stylizer.forecast(width, height, code, share_of(job, stylizer.device), ahead)
+    plan, taken = stylizer.forecast(width, height, code, share_of(job, stylizer.device), ahead, job.format)
     way = (
         "at once"
         if plan.strips == 1

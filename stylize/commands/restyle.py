@@ -27,8 +27,8 @@ from stylize.images import (
     decode_safely,
     decoding_bytes,
     encode,
+    held_bytes,
     refuse_too_large,
-    scratch,
 )
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 from stylize.terminal import say
@@ -75,11 +75,11 @@ def _restyle(call: Call) -> None:
             **options.settings,
         )
         code, weights_sha256 = _code(stylizer, call, [artwork.pixels for artwork, _ in artworks])
-    result, seconds, ran = _stylized(stylizer, photo, code)
+    format = FORMATS[call.result.suffix.lower()]
+    result, seconds, ran = _stylized(stylizer, photo, code, format)
     with writing(call.result):
         style_sha256 = [sha256 for _, sha256 in artworks]
         made_by = _made_by(stylizer, ran, call, weights_sha256, content_sha256, style_sha256)
-        format = FORMATS[call.result.suffix.lower()]
         data = encode(result, format, options.quality, carried=decoded.carried, made_by=made_by)
         write_atomic(call.result, data)
     most = result.size
@@ -183,17 +183,17 @@ def _shares(call: Call) -> list[float]:
     return call.shares or [1.0] * len(call.artworks)
 
 
-def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, float, dict[str, str]]:
+def _stylized(stylizer: Stylizer, photo: Pixels, code: Any, format: str) -> tuple[Pixels, float, dict[str, str]]:
     """Return the result, (H, W, 3) uint8 like the photo, the seconds it took, and what ran it in which precision."""
     import torch
 
     from stylize.measure.clock import timed
 
     height, width = photo.shape[:2]
-    mapped = scratch.is_mapped(photo)
+    held = held_bytes(photo, format)
     with torch.inference_mode(), _steps(stylizer), timed(str(stylizer.device)) as watch:
         try:
-            plan = stylizer.plan_within(width, height, code, mapped=mapped)
+            plan = stylizer.plan_within(width, height, code, pixel_bytes=held)
         except NoRoomError as no_room:
             raise NoRoomError(f"{no_room}{_ROOM}") from None
         try:
@@ -202,7 +202,7 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any) -> tuple[Pixels, flo
             if plan.strips > 1:
                 raise
             try:
-                plan = stylizer.plan_after(error, width, height, code, mapped=mapped)
+                plan = stylizer.plan_after(error, width, height, code, pixel_bytes=held)
             except NoRoomError as no_room:
                 raise CannotContinueError(f"memory ran out: {no_room}{_ROOM}") from None
             image = stylizer.restyle(photo, code, plan)

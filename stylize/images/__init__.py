@@ -3,15 +3,17 @@
 from stylize.images.apart import decode_safely
 from stylize.images.carried import Carried
 from stylize.images.decode import Decoded, decode, decoding_bytes, from_image
-from stylize.images.encode import FORMATS, encode
+from stylize.images.encode import COPIED_BYTES, FORMATS, PICTURE_BYTES, encode, held_bytes
 from stylize.images.exif import MadeBy
 from stylize.images.formats import SUFFIXES
 from stylize.images.opening import MAX_PIXELS, header_size, refuse_too_large
 from stylize.images.pixels import STYLE_RESOLUTION_PX, Pixels, resize, working_size
 
 __all__ = [
+    "COPIED_BYTES",
     "FORMATS",
     "MAX_PIXELS",
+    "PICTURE_BYTES",
     "STYLE_RESOLUTION_PX",
     "SUFFIXES",
     "Carried",
@@ -24,6 +26,7 @@ __all__ = [
     "encode",
     "from_image",
     "header_size",
+    "held_bytes",
     "refuse_too_large",
     "resize",
     "working_size",

@@ -15,6 +15,15 @@ from stylize.images.exif import MadeBy
 from stylize.images.pixels import Pixels
 
 FORMATS = ("jpg", "png", "webp")
+PICTURE_BYTES = 6
+"""Of a photo's pixel and of its result's, as 8-bit colours."""
+COPIED_BYTES = {"jpg": 0, "png": 4, "webp": 8}
+"""Of a pixel, in what a large picture's encoder makes of it: Pillow's image, and for WebP another one."""
+
+
+def held_bytes(photo: Pixels, format: str) -> int:
+    """Return how many bytes of memory a pixel of a photo and of its result take, until that is encoded."""
+    return COPIED_BYTES[format] if scratch.is_mapped(photo) else PICTURE_BYTES
 
 
 def encode(

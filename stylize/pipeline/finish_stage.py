@@ -10,7 +10,7 @@ from stylize.config import JobConfig
 from stylize.images import Pixels, decode, encode
 from stylize.io.files import Folder
 from stylize.measure.memory import PeakMemory
-from stylize.memory_limit import most_of_picture
+from stylize.memory_limit import most_of_picture, share_of_machine
 from stylize.pipeline.cores import Cores
 from stylize.pipeline.failures import FailureHandler
 from stylize.pipeline.in_flight import InFlight
@@ -71,7 +71,7 @@ class FinishStage:
             return result
         start, most = time.perf_counter(), result.size
         del result
-        in_memory = most_of_picture(most, self._config.max_memory, self._config.cpus)
+        in_memory = most_of_picture(most, self._config.max_memory, share_of_machine(self._config.cpus))
         seen = decode(data, max_pixels=most, most_in_memory=in_memory).pixels
         item.row["score_s"] = time.perf_counter() - start
         return seen

@@ -12,7 +12,7 @@ from stylize.config import JobConfig
 from stylize.errors import CorruptImageError
 from stylize.images import decode, decoding_bytes, refuse_too_large
 from stylize.io.files import read_bytes
-from stylize.memory_limit import most_of_picture
+from stylize.memory_limit import most_of_picture, share_of_machine
 from stylize.pipeline.cores import Cores
 from stylize.pipeline.failures import FailureHandler, task_columns
 from stylize.pipeline.in_flight import InFlight
@@ -71,7 +71,7 @@ class ReadStage:
                 truncated=config.truncated,
                 metadata=not config.strip,
                 alpha=not config.strip and config.format != "jpg",
-                most_in_memory=most_of_picture(needed, config.max_memory, config.cpus),
+                most_in_memory=most_of_picture(needed, config.max_memory, share_of_machine(config.cpus)),
             )
             row["decode_s"] = time.perf_counter() - start
         row["truncated"] = decoded.truncated

@@ -14,7 +14,7 @@ from torch import Tensor
 from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import NoRoomError, UnsupportedImageError, named_message
-from stylize.images import scratch
+from stylize.images import held_bytes
 from stylize.measure.clock import timed
 from stylize.measure.flicker import flicker
 from stylize.measure.load import MachineLoad
@@ -161,10 +161,10 @@ class StylizeStage:
         """Return how items are to be taken; one that ran out of memory before is taken in strips."""
         width, height = _size(items[0])
         assert items[0].content is not None
-        mapped = scratch.is_mapped(items[0].content)
+        held = held_bytes(items[0].content, self._config.format)
         if len(items) == 1 and (error := items[0].ran_out) is not None:
-            return stylizer.plan_after(error, width, height, code, self._share, self._ahead, mapped=mapped)
-        return stylizer.plan_within(width, height, code, self._share, self._ahead, mapped=mapped)
+            return stylizer.plan_after(error, width, height, code, self._share, self._ahead, pixel_bytes=held)
+        return stylizer.plan_within(width, height, code, self._share, self._ahead, pixel_bytes=held)
 
     def _in_strips(self, item: InFlight, stylizer: Stylizer, code: Any, plan: Plan, warmup: bool) -> None:
         assert item.content is not None

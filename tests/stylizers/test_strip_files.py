@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stylize.errors import NoRoomError
 from stylize.stylizers._strips.plan import strip_plan
 from stylize.stylizers._strips.trace import trace
 from tests.stylizers.test_strips import METHODS, loaded, off, whole
@@ -30,3 +31,17 @@ def test_what_is_kept_may_be_in_files(name: str, monkeypatch: pytest.MonkeyPatch
     result = stylizer.restyle(photo, code, plan)
     assert result is not None
     assert off(result.numpy(), whole(stylizer, photo, code)) <= 1e-3
+
+
+def test_pictures_in_files_count_by_what_their_encoder_copies() -> None:
+    stylizer, code = loaded("compact")
+    size, copied = (12_000, 8_400), 4 * 12_000 * 8_400
+    stylizer.max_memory = 450 * 2**20
+    plan, taken = stylizer.forecast(*size, code)
+    assert taken == plan.bytes < stylizer.max_memory
+    with pytest.raises(NoRoomError, match="compact takes an image in"):
+        stylizer.forecast(*size, code, format="png")
+    stylizer.max_memory = 2**30
+    plan, taken = stylizer.forecast(*size, code, format="png")
+    assert plan.bytes + copied <= 2**30
+    assert taken == max(plan.bytes, copied)

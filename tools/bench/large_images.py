@@ -265,7 +265,7 @@ def _one(call: dict[str, Any]) -> int:
     with torch.inference_mode():
         code = stylizer.code(None if stylizer.styles_are_weights else np.zeros((256, 256, 3), np.uint8))
         ahead = ahead_bytes(config.threads, config.max_memory)
-        _, planned = stylizer.forecast(row["width_px"], row["height_px"], code, ahead_bytes=ahead)
+        _, planned = stylizer.forecast(row["width_px"], row["height_px"], code, ahead_bytes=ahead, format=config.format)
     say(json.dumps(took | own | {"planned": planned}))
     return cli.EXIT_OK
 

@@ -10,13 +10,12 @@ import numpy as np
 import torch
 
 from stylize import devices, images
+from stylize.images import COPIED_BYTES, PICTURE_BYTES
 from stylize.memory_limit import allowed_bytes, most_of_picture
 from stylize.stylizers._strips.plan import Plan, Room
 
 ALWAYS_WHOLE_PX = 2**21
 """Images of so many pixels are not asked what they take, where nobody sets a limit."""
-PICTURE_BYTES = 6
-"""Of a photo's pixel and of its result's, as 8-bit colours."""
 
 
 class Within:
@@ -46,28 +45,41 @@ class Within:
         return np.zeros_like(photo) if result is None else result.numpy()
 
     def plan_within(
-        self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0, *, mapped: bool = False
+        self,
+        width: int,
+        height: int,
+        code: Any,
+        share: float = 1.0,
+        ahead_bytes: int = 0,
+        *,
+        pixel_bytes: int = PICTURE_BYTES,
     ) -> Plan:
         """As `plan`, within `max_memory`; `share` is this worker's of what is free, for auto.
 
         `ahead_bytes` is what pictures of this and other images may take together, where this one's take less.
-        `mapped`: this one's are in mapped files, and take nothing.
+        `pixel_bytes`: what a pixel of this one's take; less where they are in mapped files.
         """
         pixels = width * height
         if self.max_memory == "auto" and pixels <= ALWAYS_WHOLE_PX:
             return Plan(0)
-        return self.plan(width, height, code, self._allowed(0 if mapped else pixels, share, ahead_bytes))
+        return self.plan(width, height, code, self._allowed(pixel_bytes * pixels, share, ahead_bytes))
 
     def forecast(
-        self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0
+        self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0, format: str = "jpg"
     ) -> tuple[Plan, int]:
-        """Return the plan of an image of any size, and what it takes with its pixels and its result's, in bytes."""
-        pixels = width * height
-        most = most_of_picture(PICTURE_BYTES // 2 * pixels, self.max_memory)
-        if most is not None and PICTURE_BYTES // 2 * pixels > most:
-            pixels = 0
-        plan = self.plan(width, height, code, self._allowed(pixels, share, ahead_bytes))
-        pictures = 0 if devices.is_accelerator(self.device) else PICTURE_BYTES * pixels
+        """Return the plan of an image of any size, and what it takes with its pixels and its result's, in bytes.
+
+        `format` is that of the result's file.
+        """
+        pictures, one = PICTURE_BYTES * width * height, PICTURE_BYTES // 2 * width * height
+        most = most_of_picture(one, self.max_memory, share)
+        if most is not None and one > most:
+            copied = COPIED_BYTES[format] * width * height
+            plan = self.plan(width, height, code, self._allowed(copied, share, ahead_bytes))
+            return plan, max(plan.bytes, copied)
+        plan = self.plan(width, height, code, self._allowed(pictures, share, ahead_bytes))
+        if devices.is_accelerator(self.device):
+            pictures = 0
         return plan, max((plan.last_bytes or plan.bytes) + pictures, plan.bytes + pictures // 2)
 
     def plan_after(
@@ -79,18 +91,18 @@ class Within:
         share: float = 1.0,
         ahead_bytes: int = 0,
         *,
-        mapped: bool = False,
+        pixel_bytes: int = PICTURE_BYTES,
     ) -> Plan:
         """Return how to do in strips what was taken whole until memory ran out; raises any other `error` again."""
         if not devices.out_of_memory(error):
             raise error
         devices.free_memory(error)
-        allowed = self._allowed(0 if mapped else width * height, share, ahead_bytes)
+        allowed = self._allowed(pixel_bytes * width * height, share, ahead_bytes)
         return self.plan(width, height, code, allowed, whole=False)
 
-    def _allowed(self, pixels: int, share: float, ahead_bytes: int) -> Room | None:
+    def _allowed(self, pictures: int, share: float, ahead_bytes: int) -> Room | None:
         allowed = allowed_bytes(self.max_memory, self.device, share)
-        held = 0 if devices.is_accelerator(self.device) else PICTURE_BYTES * pixels
+        held = 0 if devices.is_accelerator(self.device) else pictures
         if self.max_memory != "auto":
             # What is free, for auto, is counted beside what others hold already.
             held = max(held, ahead_bytes)
