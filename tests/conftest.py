@@ -78,6 +78,7 @@ SLOW = (
     "test_truth.py",
     "tools/test_compare_models.py",
     "tools/test_draw_styles.py",
+    "tools/test_large_images.py",
     "training/test_training.py",
     "viewer/test_hard_pages.py",
     "viewer/test_hostile_runs.py",

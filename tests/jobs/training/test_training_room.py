@@ -41,7 +41,7 @@ def test_workers_take_the_most_cpus_that_all_find_room_for(
 
 
 def test_workers_without_room_are_a_wrong_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="3 workers need as many GPUs; there are 2"):
+    with pytest.raises(UsageError, match="3 workers on GPUs: there is room for 2; lower workers or set --device cpu"):
         takes(monkeypatch, [(16, 2)], workers=3, device="cuda")
     with pytest.raises(UsageError, match="no room for 2 workers of 12 CPU and a GPU"):
         takes(monkeypatch, [(16, 2)], workers=2, cpus_per_worker=12)
