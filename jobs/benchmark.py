@@ -38,6 +38,8 @@ CHANGED = ("content", "styles", "perceptual", "device")
 def main(argv: Sequence[str]) -> int:
     """Run the sweep; returns the exit status: 0 all ok, 3 some rows are not."""
     given = parser().parse_args(argv)
+    if given.rows_from is not None and not given.dry_run:
+        raise UsageError("--from goes with --dry-run: it says whose rows tell the time and memory")
     changes = {name: value for name in CHANGED if (value := getattr(given, name))}
     path = _sweep_path(given.sweep)
     plan = sweep.read(path, changes)
@@ -118,7 +120,7 @@ def parser() -> cli.Parser:
         help="Ray cluster to use; none: the one RAY_ADDRESS names, else a Ray of its own",
     )
     parser.group("measuring").add_argument(
-        "--perceptual", metavar="PATH", help="VGG19 weights for the distance columns, or `torchvision` for its own"
+        "--perceptual", metavar="PATH", help="VGG19 weights for the scores distances and cfsd, or `torchvision`"
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would run, with time and memory from OUT")
     parser.add_argument("--from", dest="rows_from", metavar="PATH", help="with --dry-run: from the rows of another run")

@@ -16,6 +16,7 @@ from stylize.validation import Checked, Origins, as_given, validated
 Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 Runtime = Literal["auto", "torch", "onnxruntime", "openvino"]
 """Kinds of devices as torch calls them; AMD's cards are `cuda`, too."""
+Score = Literal["distances", "cfsd", "lpips", "ssim_uniform", "flicker"]
 LEAST_SHARE = 1e-4
 """Of a CPU or GPU; Ray counts in these."""
 TORCHVISION = "torchvision"
@@ -29,7 +30,7 @@ GROUPS: Groups = {
     "output": ("format", "quality", "strip", "layout", "name"),
     "workers": ("actors", "cpus_per_actor", "gpus_per_actor", "max_memory", "io_threads", "batch_size", "timeout_s",
                 "retries", "address"),
-    "measuring": ("measure_mode", "warmup_images", "perceptual", "lpips", "scores"),
+    "measuring": ("measure_mode", "warmup_images", "scores", "perceptual", "lpips"),
 }  # fmt: skip
 """In what order and under which titles the settings stand in the help."""
 
@@ -145,16 +146,17 @@ class JobConfig(Checked):
     warmup_images: int = Field(
         1, ge=0, description="first images of each worker that are marked `warmup`, to be left out of averages"
     )
+    scores: Annotated[tuple[Score, ...], Metavar("NAME")] = Field(
+        (),
+        description="columns that are measured only where asked for, as each takes time: distances, cfsd, lpips, "
+        "ssim_uniform, flicker (restyles once more); may be repeated",
+    )
     perceptual: PathText | None = Field(
-        None, description="VGG19 weights for the distance columns, or `torchvision` for its own; none: not measured"
+        None,
+        description="VGG19 weights for the scores distances and cfsd, and asks for distances; none: torchvision's",
     )
     lpips: Literal["none", "alex", "vgg", "squeeze"] = Field(
-        "none", description="network of the lpips column; needs torchmetrics and torchvision's weights"
-    )
-    scores: Annotated[tuple[Literal["cfsd", "ssim_uniform", "flicker"], ...], Metavar("NAME")] = Field(
-        (),
-        description="columns that are measured only where asked for, as each takes time: cfsd (needs perceptual), "
-        "ssim_uniform, flicker (restyles once more); may be repeated",
+        "none", description="network of the score lpips, and asks for it; with torchmetrics and torchvision's weights"
     )
     address: Annotated[str, Metavar("HOST:PORT")] | None = Field(
         None, description="Ray cluster to use; none: the one RAY_ADDRESS names, else a Ray of its own"
@@ -163,12 +165,13 @@ class JobConfig(Checked):
         "auto", description="how far it is: a bar or lines; auto: a bar on a terminal; json: one JSON object per line"
     )
 
-    @field_validator("content", "styles", "out", "manifest", "weights", "perceptual")
+    @field_validator("content", "styles", "out", "manifest", "weights", "perceptual", "name")
     @classmethod
     def _locations(cls, value: str | None, info: ValidationInfo) -> str | None:
         """Write locations in their one form. No ValueError is raised: its message might repeat a password."""
+        checked = check_template if info.field_name == "name" else normalized
         try:
-            return None if value is None else normalized(value)
+            return None if value is None else checked(value)
         except UsageError as error:
             raise UsageError(f"{as_given(info.field_name, info.context)}: {error}") from None
 
@@ -192,14 +195,6 @@ class JobConfig(Checked):
         if value != 1 and info.data.get("pairing", "random") != "random":
             raise ValueError("this is for pairing random alone")
         return value
-
-    @field_validator("name")
-    @classmethod
-    def _template(cls, value: str | None, info: ValidationInfo) -> str | None:
-        try:
-            return None if value is None else check_template(value)
-        except UsageError as error:
-            raise UsageError(f"{as_given(info.field_name, info.context)}: {error}") from None
 
     @field_validator("actors", "batch_size")
     @classmethod
@@ -226,10 +221,21 @@ class JobConfig(Checked):
         return self
 
     @model_validator(mode="after")
-    def _features(self, info: ValidationInfo) -> Self:
-        if "cfsd" in self.scores and self.perceptual is None:
-            raise ValueError(f"cfsd compares features of VGG19: give {as_given('perceptual', info.context)}, too")
+    def _listed(self, info: ValidationInfo) -> Self:
+        chosen = {"include": self.include, "exclude": self.exclude, "pairing": self.pairing != "cross"}
+        if self.manifest is not None and (given := next((name for name, value in chosen.items() if value), None)):
+            raise ValueError(f"{as_given(given, info.context)} is for folders: a manifest lists the pairs itself")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _networks(cls, values: Any) -> Any:
+        """Name the networks that scores take where none is given."""
+        asked = values.get("scores") if isinstance(values, dict) else None
+        names = [asked] if isinstance(asked, str) else asked if isinstance(asked, list | tuple) else []
+        if ("distances" in names or "cfsd" in names) and values.get("perceptual") is None:
+            values = values | {"perceptual": TORCHVISION}
+        return values | {"lpips": "alex"} if "lpips" in names and values.get("lpips", "none") == "none" else values
 
     @classmethod
     def build(cls, values: dict[str, Any], origins: Origins | None = None) -> Self:

@@ -82,9 +82,19 @@ def _size(node: Node, known: dict[int, float]) -> float:
         inside: list[Node] = []
         if isinstance(node, yaml.MappingNode):
             inside = [one for pair in node.value for one in pair]
+            _refuse_twice([name for name, _ in node.value if isinstance(name, yaml.ScalarNode)])
         elif isinstance(node, yaml.SequenceNode):
             inside = node.value
         elif node.tag.endswith(":int") and len(node.value) > MAX_DIGITS:
             raise ValueError(f"a number of {len(node.value)} digits")
         known[id(node)] = 1 + sum(_size(one, known) for one in inside)
     return known[id(node)]
+
+
+def _refuse_twice(names: list[Any]) -> None:
+    """Raise ValueError for a name that a mapping has twice, of which YAML would take the last."""
+    known: dict[tuple[str, str], Any] = {}
+    for name in names:
+        if (first := known.setdefault((name.tag, name.value), name)) is not name:
+            where = [one.start_mark.line + 1 for one in (first, name)]
+            raise ValueError(f"{name.value!r} stands twice, in lines {where[0]} and {where[1]}")

@@ -23,6 +23,23 @@ def test_bad_yaml_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [
+        ("a: 1\nb: 2\na: 1\n", "'a' stands twice, in lines 1 and 3"),
+        ("x: [{a: 1, 'a': 2}]", "'a' stands twice, in lines 1 and 1"),
+        ("1: a\n1: b\n", "'1' stands twice"),
+    ],
+)
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path, text: str, twice: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=twice):
+        read_mapping(path)
+    path.write_text("a: {c: 1}\nb: {c: 1}\n'1': x\n1: y\n")
+    assert read_mapping(path)["b"] == {"c": 1}
+
+
 def test_empty_yaml_means_no_settings(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text("")
     assert read_mapping(tmp_path / "run.yaml") == {}

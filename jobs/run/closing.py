@@ -7,7 +7,7 @@ import shlex
 from jobs.run.result import RunResult
 from jobs.run.trust import TRUST
 from stylize import terminal
-from stylize.errors import one_line
+from stylize.errors import counted, one_line
 from stylize.terminal import say
 
 
@@ -31,7 +31,8 @@ def print_result(result: RunResult, images: bool = True) -> None:
     out = one_line(shlex.quote(result.out))
     say(f"look:    python -m stylize view {out} {TRUST}   every picture beside its row, in a browser")
     say(f"report:  python -m jobs.summarize {out} --out REPORT {TRUST}   makes a page to open")
-    say(f"{result.counts.get('ok', 0)} ok, {sum(bad.values())} not ok")
+    beside = f", of this call; the tables count {counted(result.others, 'other row')} of OUT, too"
+    say(f"{result.counts.get('ok', 0)} ok, {sum(bad.values())} not ok{beside * (result.others > 0)}")
     for status, n in bad.items():
         say(f"  {status}: {n}")
 

@@ -56,9 +56,9 @@ class Outlook:
 
     def lines(self) -> Iterator[str]:
         """Yield what a person is told."""
-        share = f"pairs of shard {self.shard}" if self.shard else "pairs"
+        share = f" of shard {self.shard}" if self.shard else ""
         how = f"with {self.stylizer} in {self.precision} on {self.device}"
-        yield f"would restyle {self.left} of {self.total} {share} {how}{':' * bool(self.first)}"
+        yield f"would restyle {self.left} of {counted(self.total, 'pair')}{share} {how}{':' * bool(self.first)}"
         for content, style in self.first:
             yield f"  {one_line(content)}  x  {one_line(style)}"
         if self.left > len(self.first):
@@ -155,6 +155,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         touched = TouchedFiles(lambda: rows, job, config.weights_sha256, done.__contains__)
         resume = Resume(done, (), stats, job, touched.earlier, (lambda key: None) if redo else None)
         left.count(task.pair for task in resume.pending(config.tasks(config.pairs())))
+        outlook.notes += resume.repeated()
     else:
         # Without the weights no task's key is known, so that none is known to be done.
         left.count(config.pairs())

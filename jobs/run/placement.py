@@ -120,7 +120,7 @@ def sweep_takes(plan: Sweep, address: str | None) -> dict[str, Any]:
     if not gpus and cpus == "auto":
         sizes = [node["Resources"]["CPU"] for node in nodes if node["Resources"].get("CPU", 0)]
         cpus = float(max(1, min(sizes, default=1) // math.ceil(most / max(1, len(sizes)))))
-    given = {"content": "", "styles": "", "out": "-", "device": plan.device, "measure_mode": plan.mode}
+    given = {"content": "-", "styles": "-", "out": "-", "device": plan.device, "measure_mode": plan.mode}
     return worker_takes(configs.build(given | {"cpus_per_actor": cpus, "gpus_per_actor": gpus}), nodes)
 
 

@@ -79,6 +79,8 @@ def restyle(
                 note(f"{nothing_to_do(stats.kept)}{hint}")
             else:
                 _do_tasks(run, config, maker, first, pending)
+            for line in resume.repeated():
+                driver.reporter.note(line)
             for key in resume.mended:
                 store.retire(key)
         run.finish()

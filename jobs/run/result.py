@@ -48,6 +48,8 @@ class RunResult:
     """The first ten of the images counted that are not ok."""
     idle: str | None = None
     """A sentence on a GPU that waited for images, with what would help; None where it hardly did."""
+    others: int = 0
+    """How many rows OUT has of other calls: the tables count them, `counts` does not."""
 
     @property
     def exit_status(self) -> int:
@@ -88,8 +90,9 @@ def summarized(out: OutputDir, run_id: str, counts: dict[str, int], kept_failed:
     with writing(out.folder / "summary.md"):
         write_atomic(out.folder / "summary.md", text.encode())  # not through a link that somebody left there
     out.publish("summary.md")
+    others = len(frame) - sum(counts.values())
     failures = () if set(counts) <= {"ok"} else first_failures(out.folder, run_id, kept_failed)
-    return RunResult(run_id, out.uri, counts, tuple(summary.tables(frame)), failures, idle.told(frame))
+    return RunResult(run_id, out.uri, counts, tuple(summary.tables(frame)), failures, idle.told(frame), others)
 
 
 def first_failures(folder: Path, run_id: str, kept_failed: Collection[bytes]) -> tuple[Failure, ...]:

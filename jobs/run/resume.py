@@ -46,6 +46,7 @@ class Resume:
         self._earlier, self._redone = earlier, redone
         self._done, self._stats = done, stats
         self._listed_twice = config is not None and config.manifest is not None
+        self._listed_again = 0
         self.kept_failed: set[bytes] = set()
         """Keys of tasks whose row, which is not ok, stays."""
         self.mended: set[bytes] = set()
@@ -74,6 +75,7 @@ class Resume:
             key = key_of(task.task_id)
             if key in listed:
                 self._stats.total -= 1
+                self._listed_again += 1
                 continue
             if self._listed_twice:
                 listed.add(key)
@@ -88,6 +90,11 @@ class Resume:
                 yield replace(task, output_name=self._redone(other) or task.output_name)
             else:
                 self._stats.keep("ok")
+
+    def repeated(self) -> list[str]:
+        """Return a line on rows of the manifest that list a pair again, if there are any, once all tasks are listed."""
+        rows = counted(self._listed_again, "row lists a pair", "rows list pairs")
+        return [f"manifest: {rows} that other rows list, too; each is done once"] if self._listed_again else []
 
     def superseded(self, batch: pa.RecordBatch) -> Iterator[bytes]:
         """Return the keys of older rows of the batch's pairs and settings, which are failed, without image or redone.

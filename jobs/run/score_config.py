@@ -15,7 +15,7 @@ from stylize.validation import as_given
 
 GROUPS: Groups = {
     "inputs": ("pattern", "manifest", "include", "exclude", "shard", "max_pixels", "truncated"),
-    "measuring": ("style_resolution_px", "perceptual", "lpips", "scores"),
+    "measuring": ("style_resolution_px", "scores", "perceptual", "lpips"),
     "workers": (
         "device",
         "actors",
@@ -54,6 +54,13 @@ class ScoreConfig(JobConfig):
             return None if value is None else normalized(value)
         except UsageError as error:
             raise UsageError(f"{as_given('results', info.context)}: {error}") from None
+
+    @field_validator("stylizer")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("expected a name")
+        return value
 
     @field_validator("pattern")
     @classmethod

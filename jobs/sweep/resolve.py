@@ -41,12 +41,13 @@ class ResolvedSweep:
 
     def check_scores(self) -> None:
         """Load what judges the results, if anything does and it is at hand. Raises UsageError, WeightsError."""
-        if self.plan.perceptual is None and self.plan.lpips == "none":
+        judged = next(iter(self.configs.values()))
+        if judged.perceptual is None and judged.lpips == "none":
             return
         from stylize.pipeline.quality import Scorer
 
         with downloads.forbidden(), contextlib.suppress(NotDownloadedError):
-            Scorer(next(iter(self.configs.values())), "cpu")
+            Scorer(judged, "cpu")
 
     def scheduler_options(self, workers: int) -> SchedulerOptions:
         """Return what each of so many workers takes, and when a task is given up."""

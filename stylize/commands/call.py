@@ -17,7 +17,7 @@ from stylize.config import Device, Runtime
 from stylize.errors import UsageError, counted, nearest, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX
 from stylize.io.files import local_path, writing
-from stylize.io.location import LocalPath, locate, real
+from stylize.io.location import LocalPath, locate, normalized, real
 from stylize.validation import Checked, Origin, validated
 
 FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
@@ -31,6 +31,8 @@ GROUPS: Groups = {
     "output": ("quality", "strip"),
 }  # fmt: skip
 """In what order and under which titles the options stand in the help."""
+MOST_NAME_BYTES = 255
+"""Of a file on any system in use."""
 EXPECTED = "expected PHOTO ARTWORK [ARTWORK ...] RESULT"
 EPILOG = (
     "`stylize list` shows the methods, `stylize list NAME` the settings of one, `stylize doctor` what this machine "
@@ -114,7 +116,7 @@ def parse(argv: Sequence[str]) -> Call:
         raise UsageError(f"{EXPECTED}, got {len(paths)} of them{told} (--help lists the options)")
     options = validated(Options, given, origins={name: Origin(cli.flag(name)) for name in Options.model_fields})
     photo, *artworks, result = paths
-    with writing(local_path(result)):
+    with writing(local_path(result), resumes=False):
         path = _result_path(result, [photo, *artworks], force)
     return Call(photo, artworks, path, options, _shares(options.style_weights, len(artworks)))
 
@@ -123,7 +125,7 @@ def _refuse_folders(paths: list[str]) -> None:
     """Raise UsageError where PHOTO or an ARTWORK is a folder: many at once are another command's."""
     inputs = paths[:-1] if len(paths) > 2 else paths
     for role, path in zip(("PHOTO", *["ARTWORK"] * len(inputs)), inputs, strict=False):
-        where = locate(path)
+        where = locate(normalized(path))
         if isinstance(where, LocalPath) and where.path.is_dir():
             folders = " ".join(map(shlex.quote, paths)) if len(paths) == 3 and role == "PHOTO" else "CONTENT STYLES OUT"
             raise UsageError(f"{role} {one_line(path)} is a folder; for folders: stylize-folder {one_line(folders)}")
@@ -142,6 +144,8 @@ def _result_path(result: str, inputs: list[str], force: bool) -> Path:
     path, name = local_path(result), one_line(result)
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"RESULT {name}: its suffix says the format; give one of {', '.join(FORMATS)}")
+    if len(os.fsencode(path.name)) > MOST_NAME_BYTES:
+        raise UsageError(f"RESULT {name}: a name of more than {MOST_NAME_BYTES} bytes; give a shorter one")
     if path.is_dir():
         raise UsageError(f"RESULT {name} is a folder; give a file name")
     if real(path) in [real(local_path(one)) for one in inputs]:

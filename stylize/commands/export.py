@@ -86,6 +86,8 @@ def _check_place(out: Path, force: bool) -> None:
     if not out.absolute().parent.is_dir():
         raise UsageError(f"OUT {one_line(out)}: there is no such folder; make it first")
     for path in (out, _encoder_path(out)):
+        if path.is_dir():
+            raise UsageError(f"{one_line(path)} is a folder; give another name")
         if path.exists() and not force:
             raise UsageError(f"{one_line(path)} is there already; give another name, or --force to replace it")
 
@@ -128,7 +130,7 @@ def _export(name: str, out: Path, options: Options) -> None:
     if likeness.ssim < LEAST_SSIM[options.precision]:
         raise CannotContinueError(f"the file's pictures differ from torch's: SSIM {likeness.ssim:.4f}; nothing written")
     for path, data in files.items():
-        with writing(path):
+        with writing(path, resumes=False):
             write_atomic(path, data)
         say(f"{one_line(path)}: {len(data) / 1e6:.2f} MB, {options.precision}, ONNX opset {onnx_graph.OPSET}")
     told = f"SSIM {math.floor(likeness.ssim * 1e4) / 1e4:.4f} at least, pixels at most {likeness.levels} of 255 apart"

@@ -29,6 +29,10 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("give the OUT of a run: stylize view OUT")
     if given.export is None and any(importlib.util.find_spec(name) is None for name in _NEEDED):
         raise UsageError("the viewer needs two more packages: pip install starlette uvicorn")
+    if given.export is not None and given.port is not None:
+        raise UsageError("--port is of the page that is served; leave it or --export out")
+    if given.port is None:
+        given.port = PORT
     if not 0 <= given.port < 65536:
         raise UsageError("--port: give a number from 0, any that is free, to 65535")
     folder = None if given.export is None else absolute(local_path(given.export))
@@ -65,9 +69,7 @@ def parser() -> cli.Parser:
     )
     output = parser.group("output")
     output.add_argument("--export", metavar="PATH", help="write the page into this folder instead, to be published")
-    output.add_argument(
-        "--port", type=int, default=PORT, metavar="N", help=f"port on 127.0.0.1; 0: any free one (default {PORT})"
-    )
+    output.add_argument("--port", type=int, metavar="N", help=f"port on 127.0.0.1; 0: any free one (default {PORT})")
     return parser
 
 

@@ -206,10 +206,11 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def cannot_write(path: Path, error: OSError) -> CannotContinueError:
-    """Return the error for a failed write, in one line: what stopped it and what to do."""
+def cannot_write(path: Path, error: OSError, *, resumes: bool = True) -> CannotContinueError:
+    """Return the error for a failed write, in one line: what stopped it and what to do. resumes: whether that goes on
+    where it was stopped."""
     name, reason = one_line(path), error.strerror or str(error)
-    again = "then run the same command again: it resumes"
+    again = f"then run the same command again{': it resumes' * resumes}"
     if error.errno in _FULL:
         return CannotContinueError(f"no space left to write {name} ({reason}): free space, {again}")
     if error.errno in _REFUSED:
@@ -220,12 +221,12 @@ def cannot_write(path: Path, error: OSError) -> CannotContinueError:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn any OSError into a CannotContinueError that names `path` and says what to do."""
+def writing(path: Path, *, resumes: bool = True) -> Iterator[None]:
+    """Turn any OSError into a CannotContinueError that names `path` and says what to do, as `cannot_write` does."""
     try:
         yield
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(path, error, resumes=resumes) from error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

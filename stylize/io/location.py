@@ -215,7 +215,7 @@ def local_path(text: str) -> Path:
 
     Raises UsageError for others.
     """
-    where = locate(text)
+    where = locate(_given(text))
     if isinstance(where, LocalPath):
         return existing(where.path)
     scheme = text.partition(":")[0]
@@ -227,9 +227,16 @@ def normalized(text: str) -> str:
 
     Raises UsageError for what is neither, and BadKeyError for a key that nothing in a store can have.
     """
-    where = locate(text)
+    where = locate(_given(text))
     where.check()
     return str(where) if isinstance(where, ObjectUri) or text.startswith("~") else text
+
+
+def _given(text: str) -> str:
+    """Return a text that names something. Raises UsageError for an empty one, which would be the current folder."""
+    if not text:
+        raise UsageError("expected a path, got an empty text")
+    return text
 
 
 def _without_tilde(path: Path) -> Path:

@@ -103,7 +103,7 @@ def markdown(frame: pd.DataFrame, heading: str) -> str:
     ok = int((frame["status"] == "ok").sum())
     bad = failures(frame)
     named = f": {', '.join(f'{n} {md.escaped(status)}' for status, n in bad.items())}" if bad else ""
-    lines += [f"{ok} ok, {len(frame) - ok} not ok{named}.", ""]
+    lines += [f"{ok} ok, {len(frame) - ok} not ok{named}. All rows of the folder count, whichever run made them.", ""]
     mode = md.escaped(", ".join(sorted(frame["measure_mode"].dropna().unique())))
     lines += [
         f"Measured in {mode or 'no'} mode. `stylize` is the stylizer's call alone, `whole` from reading to writing "

@@ -187,7 +187,8 @@ def _walk(
         return
     me = (inode.st_dev, inode.st_ino)
     if me in above:
-        return  # a link back to a folder that is being listed
+        wanted.left_out.add(f"{_readable(here.name)}/", "a link back to a folder above it")
+        return
     above |= {me}
     for entry in entries:
         is_folder, path = _is_folder(entry), below + entry.name

@@ -48,7 +48,8 @@ def read(uri: str, stylizer: str | None = DEFAULT, seen: Seen | None = None, rol
     if isinstance(where, LocalPath):
         where = LocalPath(existing(where.path))
         if not where.path.is_file():
-            raise UsageError(f"{role}: no such file: {one_line(uri)}")
+            what = "a folder, not a file" if where.path.is_dir() else "no such file"
+            raise UsageError(f"{role}: {what}: {one_line(uri)}")
     folder = where.absolute().parent
     with local_copy(where) as path:
         rows = _rows(path, f"{role} {one_line(uri)}", seen.unused.extend)

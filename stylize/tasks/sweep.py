@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from stylize import config as configs
 from stylize.cli import MaxMemory
-from stylize.config import Device, JobConfig, Runtime
+from stylize.config import Device, JobConfig, Runtime, Score
 from stylize.errors import UsageError
 from stylize.safe_yaml import read_mapping
 from stylize.tasks.task import Pair, Task, digest_of, make_task
@@ -86,13 +86,9 @@ class Sweep(Checked):
     seed: int = Field(0, ge=0, description="decides the order of the blocks")
     max_memory: MaxMemory = Field("auto", description="memory that an image may take in a worker; auto: its share")
     timeout_s: float = Field(600, gt=0, description="an image that takes longer is a `timeout` row")
-    perceptual: str | None = Field(
-        None, description="VGG19 weights for the distance columns, or `torchvision` for its own; none: not measured"
-    )
-    lpips: Literal["none", "alex", "vgg", "squeeze"] = Field("none", description="network of the lpips column")
-    scores: list[Literal["cfsd", "ssim_uniform", "flicker"]] = Field(
-        [], description="columns that are measured only where asked for; cfsd needs perceptual"
-    )
+    scores: list[Score] = Field([], description="columns that are measured only where asked for, as in the main job")
+    perceptual: str | None = Field(None, description="VGG19 weights for the scores distances and cfsd, as there")
+    lpips: Literal["none", "alex", "vgg", "squeeze"] = Field("none", description="network of the score lpips, as there")
     claims: bool = Field(
         False, description="whether reports hold common claims about style transfer against these rows"
     )

@@ -132,6 +132,12 @@ def test_calls_that_cannot_be(argv: list[str], message: str, tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.encoder.onnx").mkdir()
+    with pytest.raises(UsageError, match=r"a\.encoder\.onnx is a folder; give another name"):
+        export.main(["compact", str(tmp_path / "a.onnx"), "--force"])
+
+
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="microast needs weights"):
         export.main(["microast", str(tmp_path / "a.onnx")])

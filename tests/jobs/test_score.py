@@ -185,7 +185,6 @@ def test_dry_run_says_what_fits_and_writes_nothing(given: tuple[Path, Path, Path
         ({"out": "results/out"}, "OUT lies in RESULTS"),
         ({"more": ["--perceptual", "nowhere.pth"]}, "nowhere.pth"),
         ({"more": ["--quality", 5]}, "unknown option --quality"),
-        ({"more": ["--scores", "cfsd"]}, "give --perceptual, too"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -197,6 +196,10 @@ def test_wrong_calls_are_refused_in_one_line(
     words = [word for name in ("pattern", "method") if settings[name] for word in (f"--{name}", settings[name])]
     paths = (*given[:2], tmp_path / settings["results"], tmp_path / settings["out"])
     assert told in refused(main, *paths, *words, *settings["more"])
+
+
+def test_what_made_the_pictures_has_a_name(given: tuple[Path, Path, Path, Path]) -> None:
+    assert "--method: expected a name" in refused(main, *given, "--pattern", CALL[3], "--method", " ")
 
 
 def test_results_of_an_own_run_are_not_scored_into_it(folders: tuple[Path, Path], tmp_path: Path) -> None:

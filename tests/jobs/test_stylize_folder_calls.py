@@ -67,6 +67,18 @@ def test_dry_run_forecasts_memory_by_the_plan_of_the_largest_photo(
     assert "not known: not an image that can be read" in told()
 
 
+def test_a_pair_that_a_manifest_lists_again_is_told(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, artwork = (next(path for path in sorted(root.rglob("*")) if path.is_file()) for root in folders)
+    listed = tmp_path / "list.csv"
+    listed.write_text("content_uri,style_uri\n" + f"{photo},{artwork}\n" * 3)
+    assert main(["--manifest", str(listed), str(tmp_path / "out"), "--stylizer", "identity", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "would restyle 1 of 1 pair with identity" in told
+    assert "manifest: 2 rows list pairs that other rows list, too; each is done once" in told
+
+
 def test_dry_run_shows_the_methods_settings_those_not_given_included(
     folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

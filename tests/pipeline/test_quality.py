@@ -51,9 +51,23 @@ def test_more_columns_come_where_they_are_asked_for(real_data: Path) -> None:
     assert row["cfsd"] > 0
 
 
-def test_cfsd_without_vgg19_is_a_wrong_call() -> None:
-    with pytest.raises(UsageError, match="cfsd compares features of VGG19: give perceptual, too"):
-        scorer(scores=["cfsd"])
+@pytest.mark.parametrize(
+    ("given", "perceptual", "lpips"),
+    [
+        ({"scores": "distances"}, "torchvision", "none"),
+        ({"scores": ["cfsd"]}, "torchvision", "none"),
+        ({"scores": ("lpips", "flicker")}, None, "alex"),
+        ({"scores": ["distances", "lpips"], "perceptual": "/v.pth", "lpips": "vgg"}, "/v.pth", "vgg"),
+        ({"perceptual": "/v.pth"}, "/v.pth", "none"),
+        ({"scores": "ssim_uniform"}, None, "none"),
+    ],
+)
+def test_scores_name_their_networks(given: dict[str, Any], perceptual: str | None, lpips: str) -> None:
+    made = configs.build({"content": "c", "styles": "s", "out": "o"} | given)
+    assert (made.perceptual, made.lpips) == (perceptual, lpips)
+
+
+def test_an_unknown_score_is_a_wrong_call() -> None:
     with pytest.raises(UsageError, match="ssim_uniform"):
         scorer(scores=["ssim7"])
 

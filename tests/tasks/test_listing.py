@@ -139,6 +139,14 @@ def test_what_is_passed_over_is_counted_by_suffix_and_reason(tmp_path: Path) -> 
     assert str(left_out).startswith("8 skipped: 3 .psd (PSD is not read), ")
 
 
+def test_a_link_back_is_not_followed_and_counted(tmp_path: Path) -> None:
+    write(tmp_path, "day/a.jpg", data=JPEG)
+    (tmp_path / "day" / "up").symlink_to("..")
+    left_out = LeftOut()
+    assert taken(tmp_path, left_out) == ["day/a.jpg"]
+    assert str(left_out) == "1 skipped: 1 up/ (a link back to a folder above it)"
+
+
 def test_names_from_the_web_are_not_a_kind_each(tmp_path: Path) -> None:
     write(tmp_path, *(f"a.php?image={number}" for number in range(40)), *(f"b.x{number}" for number in range(40)))
     left_out = LeftOut()

@@ -60,7 +60,10 @@ def test_an_export_is_written_over_an_earlier_one_and_nothing_else(out: Path, tm
     assert files(tmp_path / "own") == {"index.html"}
 
 
-@pytest.mark.parametrize("words", [[], ["nosuch"], ["OUT", "--port", "70000"], ["OUT", "--export", "OUT"]])
+@pytest.mark.parametrize(
+    "words",
+    [[], ["nosuch"], ["OUT", "--port", "70000"], ["OUT", "--export", "OUT"], ["OUT", "--export", "NEW", "--port", "0"]],
+)
 def test_a_wrong_call_is_one_line(out: Path, words: list[str]) -> None:
     with pytest.raises(UsageError) as refused:
         main(["view", *(word.replace("OUT", str(out)) for word in words)])

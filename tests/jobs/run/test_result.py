@@ -48,6 +48,13 @@ def test_failures_of_other_tasks_in_the_same_folder_are_not_named(tmp_path: Path
     assert [one.error for one in result.failures] == ["cut short: 2", "cut short: 4", "cut short: 5"]
 
 
+def test_rows_of_other_calls_that_the_tables_count_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_rows(tmp_path, "before", range(1, 4))
+    write_rows(tmp_path, "now", range(4, 6))
+    print_result(ended(tmp_path, {"corrupt": 2}))
+    assert "0 ok, 2 not ok, of this call; the tables count 3 other rows of OUT, too" in capsys.readouterr().out
+
+
 def test_a_run_without_failures_names_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_rows(tmp_path, "now", range(1))
     result = ended(tmp_path, {"ok": 1})

@@ -1,0 +1,25 @@
+"""Sweeps that would pass over what was asked for are wrong calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.benchmark import main
+from stylize.errors import UsageError
+
+
+def test_another_runs_rows_are_for_a_dry_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--from goes with --dry-run"):
+        main(["quick", str(tmp_path / "out"), "--from", str(tmp_path)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_that_a_variant_would_pass_over_is_named_with_it(tmp_path: Path) -> None:
+    (tmp_path / "layout.yaml").write_text(
+        "title: t\nmethods: [{name: compact, settings: {channels_last: false}}]\nprecisions: [fp32, int8]\n"
+    )
+    with pytest.raises(UsageError, match=r"^compact \(channels_last=False\) int8 .*: channels_last=false is for torch"):
+        main([str(tmp_path / "layout.yaml"), str(tmp_path / "out"), "--dry-run"])
+    assert not (tmp_path / "out").exists()
