@@ -125,8 +125,8 @@ class JobConfig(Checked):
     max_memory: MaxMemory = Field("auto", description="what an image may take, such as 2GiB; more is done in strips")
     io_threads: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
         "auto",
-        description="threads of a worker that read images, and as many that score and write; auto: 2, beside a card up "
-        "to 16",
+        description="threads of a worker that read images, and as many, beside a card four more, that score and write; "
+        "auto: 2, beside a card up to 16",
     )
     batch_size: int | Literal["auto"] = Field(
         "auto",
