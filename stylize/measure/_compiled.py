@@ -17,7 +17,7 @@ def compiled(signature: Any, **how: Any) -> Callable[[Any], Any]:
     def compile_one(function: Any) -> Any:
         try:
             return njit(signature, cache=True, **how)(function)
-        except (RuntimeError, OSError):  # neither of the two can be written, or there is no room
+        except Exception:  # neither can be written, there is no room, or what was kept is damaged
             return njit(signature, **how)(function)
 
     return compile_one

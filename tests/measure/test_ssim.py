@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -135,7 +136,10 @@ def test_threads_that_measure_at_once_agree() -> None:
         assert set(pool.map(lambda _: ssim(PHOTO, changed), range(9))) == {ssim(PHOTO, changed)}
 
 
-@pytest.mark.parametrize("error", [RuntimeError("cannot cache"), OSError(28, "No space left on device")])
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("cannot cache"), OSError(28, "No space left on device"), pickle.UnpicklingError("truncated")],
+)
 def test_where_nothing_can_be_kept_on_disk_it_is_compiled_all_the_same(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
