@@ -29,9 +29,10 @@ ALL := -m "not cluster" -n 3 --dist loadfile --no-loadscope-reorder
 test: lint
 	$(BIN)/python -m pytest -q $(ALL)
 
-# What needs no Ray, but for the files that SLOW in tests/conftest.py names.
+# What needs no Ray, but for the files that SLOW in tests/conftest.py names. It waits for nothing, and each process takes 6 s
+# of a core to collect.
 test-fast: .venv/installed
-	$(BIN)/python -m pytest -q -m "not ray and not slow" -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -m "not ray and not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 # Lines that Ray's workers run are not counted: Ray ends their processes without a word.
 coverage: .venv/installed
