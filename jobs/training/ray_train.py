@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from stylize.training.config import TrainConfig
     from stylize.training.data import Folder
-    from stylize.training.loop import TrainStatus
+    from stylize.training.status import TrainStatus
 
 CHECKPOINTS = "checkpoints"
 RESTARTS = 3

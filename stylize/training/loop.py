@@ -25,6 +25,7 @@ from stylize.training.batch_loader import Batches
 from stylize.training.config import TrainConfig
 from stylize.training.data import Crops, Folder
 from stylize.training.judge import Judge
+from stylize.training.status import TrainStatus
 from stylize.training.trainable_model import trainable_model
 
 AVERAGE_DECAY = 0.998
@@ -43,16 +44,6 @@ class WorkerContext:
     device: torch.device = CPU
     wrap: Callable[[nn.Module], nn.Module] = lambda module: module
     """Makes gradients common to all workers."""
-
-
-@dataclass(frozen=True)
-class TrainStatus:
-    """How far a run is: for a progress bar."""
-
-    step: int
-    images_per_s: float
-    wait_share: float
-    loss: float
 
 
 class Trainer:

@@ -1,7 +1,10 @@
-"""What each of Ray Train's workers takes, on machines of several kinds."""
+"""What each of Ray Train's workers takes, on machines of several kinds, and what tells how far they are."""
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 from jobs.training.ray_train import scaling
 from stylize.errors import UsageError
 from stylize.training.config import TrainConfig
+from stylize.training.status import TrainStatus
 
 
 def takes(monkeypatch: pytest.MonkeyPatch, nodes: list[tuple[int, int]], **given: Any) -> tuple[bool, int]:
@@ -47,3 +51,21 @@ def test_workers_without_room_are_a_wrong_call(monkeypatch: pytest.MonkeyPatch) 
         takes(monkeypatch, [(16, 2)], workers=2, cpus_per_worker=12)
     with pytest.raises(UsageError, match="no room for 3 workers of 1 CPU"):
         takes(monkeypatch, [(2, 0)], workers=3)
+
+
+def test_what_holds_the_status_for_the_driver_loads_no_torch() -> None:
+    from stylize.training.loop import _status
+
+    status = _status([{"step": 3.0, "step_s": 0.5, "wait_s": 0.1, "images": 2.0, "loss": 1.5}])
+    assert isinstance(status, TrainStatus)
+    packed = pickle.dumps(status)
+    code = f"""if True:
+        import pickle, sys
+        from jobs.training.ray_train import StatusActor
+        actor = StatusActor()
+        actor.write(pickle.loads({packed!r}))
+        assert actor.read().step == 3
+        sys.exit("torch is loaded" if "torch" in sys.modules else 0)
+    """
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
