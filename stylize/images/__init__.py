@@ -2,7 +2,7 @@
 
 from stylize.images.apart import decode_safely
 from stylize.images.carried import Carried
-from stylize.images.decode import Decoded, decode, decoding_bytes, from_image
+from stylize.images.decode import NO_PIXELS, Decoded, decode, decoding_bytes, from_image
 from stylize.images.encode import COPIED_BYTES, FORMATS, PICTURE_BYTES, encode, held_bytes
 from stylize.images.exif import MadeBy
 from stylize.images.formats import SUFFIXES
@@ -13,6 +13,7 @@ __all__ = [
     "COPIED_BYTES",
     "FORMATS",
     "MAX_PIXELS",
+    "NO_PIXELS",
     "PICTURE_BYTES",
     "STYLE_RESOLUTION_PX",
     "SUFFIXES",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from stylize.errors import UsageError
 from stylize.images import scratch
 from stylize.images.carried import Carried, dpi_of, exif_of
 from stylize.images.color import ToSrgb
@@ -93,12 +94,17 @@ def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool)
     )
 
 
+NO_PIXELS = "expected a picture, got one without pixels"
+
+
 def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels:
     """Return the pixels of an image that Pillow opened or made, their long side `long_side_px` (None: as they are).
 
     The image itself stays as it is, but that it is loaded. Raises CorruptImageError and UnsupportedImageError as
-    `decode` does.
+    `decode` does, UsageError for one without a pixel.
     """
+    if 0 in image.size:
+        raise UsageError(NO_PIXELS)
     with damage_is_corrupt():
         image.load()
         turned = orientation(image)

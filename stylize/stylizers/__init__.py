@@ -8,11 +8,12 @@ import traceback
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from stylize.cli import MaxMemory
 from stylize.errors import UsageError, named_message, unknown
 from stylize.images import STYLE_RESOLUTION_PX
+from stylize.validation import Checked, validated
 
 if TYPE_CHECKING:
     from stylize.stylizers.base import Stylizer
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 DEFAULT = "compact"
 RANDOM = "random"
 """In place of a path: untrained weights, to time a network whose weights are not at hand."""
+
+
+class _How(Checked):
+    """How a method is loaded, as far as values are of a kind; the method says which it has."""
+
+    device: str
+    precision: str
+    runtime: str
+    style_resolution_px: int | None = Field(ge=1, le=32768)
 
 
 def names() -> list[str]:
@@ -63,14 +73,9 @@ def load(
     Raises UsageError for an unknown name, setting, device or precision, WeightsError for bad weights.
     """
     method = find(name or DEFAULT)
-    stylizer = method(
-        check_settings(method, settings),
-        device=device,
-        precision=precision,
-        runtime=runtime,
-        weights=weights,
-        style_resolution_px=style_resolution_px,
-    )
+    given = {"device": device, "precision": precision, "runtime": runtime, "style_resolution_px": style_resolution_px}
+    how = validated(_How, given).model_dump()
+    stylizer = method(check_settings(method, settings), weights=weights, **how)
     stylizer.max_memory = _size(max_memory)
     return stylizer
 
@@ -85,8 +90,6 @@ def _size(text: int | str) -> int | str:
 
 def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:
     """Return the method's validated settings. Raises UsageError naming the wrong one and the known ones."""
-    from stylize.validation import validated
-
     return validated(method.settings_type, settings, method.name)
 
 

@@ -48,6 +48,8 @@ def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = Non
     A PIL image is turned upright, brought to sRGB and laid on white. `long_side_px` is for images and arrays; None
     leaves them as they are. Raises UsageError for anything else.
     """
+    if not isinstance(picture, Image.Image) and 0 in getattr(picture, "shape", ()):
+        raise UsageError(images.NO_PIXELS)
     if isinstance(picture, Tensor):
         check_tensor(picture)
         low, high = (float(value) for value in picture.aminmax())
