@@ -9,16 +9,16 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from stylize.errors import UnsupportedImageError
-from stylize.images import exif, jpeg_bands, scratch
+from stylize.images import exif, scratch
 from stylize.images.carried import Carried
 from stylize.images.exif import MadeBy
-from stylize.images.pixels import Pixels
+from stylize.images.pixels import BAND_PIXELS, Pixels
 
 FORMATS = ("jpg", "png", "webp")
 PICTURE_BYTES = 6
 """Of a photo's pixel and of its result's, as 8-bit colours."""
-COPIED_BYTES = {"jpg": 0, "png": 4, "webp": 8}
-"""Of a pixel, in what a large picture's encoder makes of it: Pillow's image, and for WebP another one."""
+COPIED_BYTES = {"jpg": 0, "png": 4, "webp": 4}
+"""Of a pixel, in the copy that is made of a large picture: by Pillow for PNG, by WebP's encoder."""
 
 
 def held_bytes(photo: Pixels, format: str) -> int:
@@ -50,16 +50,50 @@ def encode(
         raise UnsupportedImageError(f"{format} holds at most {limit} px a side; choose png")
     height, width = pixels.shape[:2]
     options |= _said(format, (width, height), carried or Carried(), made_by)
-    if format == "jpg" and width * height >= jpeg_bands.LEAST_PIXELS:
-        return jpeg_bands.encode(pixels, options)
-    image = Image.fromarray(pixels)
-    scratch.let_go(pixels)
-    if carried is not None and carried.alpha is not None and format != "jpg":
-        alpha = Image.fromarray(carried.alpha)
-        image.putalpha(alpha if alpha.size == image.size else alpha.resize(image.size, Image.Resampling.LANCZOS))
-    buffer = io.BytesIO()
-    image.save(buffer, {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[format], **options)
-    return buffer.getvalue()
+    alpha = None if carried is None or format == "jpg" else carried.alpha
+    file = io.BytesIO()
+    if scratch.is_mapped(pixels) and format != "png" and alpha is None:
+        image, file = _mapped(pixels)
+    else:
+        image = Image.fromarray(pixels)
+        scratch.let_go(pixels)
+    if alpha is not None:
+        opacity = Image.fromarray(alpha)
+        image.putalpha(opacity if opacity.size == image.size else opacity.resize(image.size, Image.Resampling.LANCZOS))
+    image.save(file, {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[format], **options)
+    return file.getvalue()
+
+
+class _LettingGo(io.BytesIO):
+    """A file whose writer reads a mapped picture from its top on: what was read need not stay in the process."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        super().__init__()
+        self._pixels, self._since = pixels, 0
+
+    def write(self, data: Any) -> int:
+        self._since += len(data)
+        if self._since > 2**20:
+            scratch.let_go(self._pixels)
+            self._since = 0
+        return super().write(data)
+
+
+def _mapped(pixels: Pixels) -> tuple[Image.Image, io.BytesIO]:
+    """Return pixels as an image of Pillow's that is no copy in memory, and what to save it in.
+
+    Pillow's images of colours have four bytes a pixel. So has another mapped file, and in that mode it takes bytes as
+    they are.
+    """
+    height, width = pixels.shape[:2]
+    four = scratch.empty((height, width, 4), 0)
+    rows = max(1, BAND_PIXELS // width)
+    for start in range(0, height, rows):
+        band = slice(start, start + rows)
+        four[band, :, :3] = pixels[band]
+        scratch.let_go(pixels[band])
+        scratch.let_go(four[band])
+    return Image.frombuffer("RGBX", (width, height), four, "raw", "RGBX", 0, 1), _LettingGo(four)
 
 
 def _said(format: str, size: tuple[int, int], carried: Carried, made_by: MadeBy | None) -> dict[str, Any]:

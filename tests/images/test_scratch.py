@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from stylize.images import decode, encode, scratch
+from stylize.images import Carried, MadeBy, decode, encode, scratch
 from tests.support.samples import picture
 
 
@@ -76,3 +79,45 @@ def test_a_photo_is_the_same_in_a_file(format: str, turned: int, monkeypatch: py
     assert scratch.is_mapped(mapped.pixels)
     assert not scratch.is_mapped(expected.pixels)
     assert np.array_equal(mapped.pixels, expected.pixels)
+
+
+@pytest.mark.parametrize("format", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("quality", [60, 95])
+@pytest.mark.parametrize("opaque", [True, False])
+@pytest.mark.usefixtures("folder")
+def test_a_result_in_a_file_is_encoded_to_the_same_bytes(
+    format: str, quality: int, opaque: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["stylize.images.encode"], "BAND_PIXELS", 1000)  # the name is a function too
+    values = picture(2, 130, 333)
+    mapped = scratch.empty(values.shape, 0)
+    mapped[:] = values
+    how: dict[str, Any] = {
+        "carried": Carried(dpi=(72.0, 72.0), alpha=None if opaque else values[..., 0].copy()),
+        "made_by": MadeBy("stylize", "{}"),
+    }
+    assert encode(mapped, format, quality, **how) == encode(values, format, quality, **how)
+
+
+@pytest.mark.usefixtures("folder")
+def test_while_a_result_is_encoded_no_copy_of_it_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = scratch.empty((2000, 1500, 3), 0)
+    pixels[:] = np.random.default_rng(0).integers(0, 256, pixels.shape)
+    let_go, saved = scratch.let_go, []
+
+    def noting(part: scratch.Bytes) -> None:
+        saved.append(part.shape)
+        let_go(part)
+
+    def taken(*given: Any) -> Image.Image:
+        image = frombuffer(*given)
+        # Pillow's word for pixels that are the caller's own.
+        assert image.readonly
+        assert scratch.is_mapped(given[2])
+        return image
+
+    frombuffer = Image.frombuffer
+    monkeypatch.setattr(Image, "frombuffer", taken)
+    monkeypatch.setattr(scratch, "let_go", noting)
+    assert len(encode(pixels, "jpg", 95)) > 2**22
+    assert saved.count((2000, 1500, 4)) >= 4
