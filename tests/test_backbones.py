@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import pytest
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from stylize.backbones import BACKBONES, MEAN, STD, Features, load_backbone
 from stylize.errors import UsageError, WeightsError
-from tests.support.torchvisions import networks
+from tests.support.torchvisions import networks, without_network
 
 
 def image() -> Tensor:
@@ -162,13 +161,7 @@ def test_files_are_called_as_torchvision_calls_them(name: str) -> None:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """torchvision's cache, empty, with no network behind it."""
-
-    def refuse(url: str, *_args: object, **_kwargs: object) -> None:
-        raise URLError("no network")
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
-    return tmp_path / "hub" / "checkpoints"
+    return without_network(tmp_path, monkeypatch)
 
 
 def as_caffes(name: str, first: Tensor) -> Tensor:

@@ -61,9 +61,9 @@ class StyleFeatures:
 class Perceptual:
     """VGG19 as a judge of pictures (3, H, W) in [0, 1], any size from 32 px; in fp32."""
 
-    def __init__(self, path: Path | None = None, device: torch.device | str = "cpu") -> None:
-        """Load VGG19. path: its weights; none: torchvision's own. Raises WeightsError."""
-        vgg, state = load_backbone("vgg19", STYLE_LAYERS, path, option="--vgg")
+    def __init__(self, path: Path | None = None, device: torch.device | str = "cpu", *, option: str) -> None:
+        """Load VGG19. path: its weights; none: torchvision's own. option: what gives them. Raises WeightsError."""
+        vgg, state = load_backbone("vgg19", STYLE_LAYERS, path, option=option)
         self.sha256 = state.sha256
         self._vgg = vgg.to(device).to(memory_format=torch.channels_last)
         self._device = torch.device(device)

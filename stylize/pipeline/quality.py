@@ -54,7 +54,7 @@ class Scorer:
         self._columns: Row = {}
         if config.perceptual is not None:
             path = None if config.perceptual == TORCHVISION else at_hand(config.perceptual)
-            self._vgg19 = Perceptual(path, self._device)
+            self._vgg19 = Perceptual(path, self._device, option=config.called("perceptual"))
             self._columns["perceptual_variant"] = f"vgg19 {self._vgg19.sha256}"
         if config.lpips != "none":
             self._lpips = load_lpips(config.lpips).to(self._device)

@@ -50,7 +50,7 @@ def test_distances_follow_their_formulas_by_layer() -> None:
 
 
 def test_a_picture_is_nearest_itself_and_noise_is_far(real_data: Path) -> None:
-    judge = Perceptual(real_data / "weights" / "vgg19_features_fp16.safetensors")
+    judge = Perceptual(real_data / "weights" / "vgg19_features_fp16.safetensors", option="--vgg")
     y, x = torch.meshgrid(torch.linspace(0, 1, 48), torch.linspace(0, 1, 64), indexing="ij")
     picture = torch.stack([x, y, x * y])
     noisy = (picture + 0.1 * torch.randn(3, 48, 64, generator=torch.Generator().manual_seed(0))).clamp(0, 1)

@@ -15,7 +15,9 @@ from stylize.errors import UsageError, WeightsError
 from stylize.measure.ssim import ssim
 from stylize.measure.statistics import statistics
 from stylize.pipeline.quality import Scorer
+from stylize.validation import Origin
 from tests.support.samples import picture
+from tests.support.torchvisions import without_network
 
 PHOTO, OTHER = picture(1, 64, 48), picture(2, 64, 48)
 
@@ -90,6 +92,18 @@ def test_a_result_of_another_size_is_not_held_against_the_photo() -> None:
 def test_missing_vgg19_is_named() -> None:
     with pytest.raises(WeightsError, match=r"nowhere\.pth"):
         scorer(perceptual="nowhere.pth")
+
+
+@pytest.mark.parametrize("called", ["perceptual", "--perceptual"])
+def test_what_gives_vgg19_is_called_as_the_call_has_it(
+    called: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_network(tmp_path, monkeypatch)
+    job = configs.build(
+        {"content": "c", "styles": "s", "out": "o", "scores": "distances"}, {"perceptual": Origin(called)}
+    )
+    with pytest.raises(WeightsError, match=rf"vgg19-dcbb9e9d\.pth there, or give a file with {called} PATH"):
+        Scorer(job, "cpu")
 
 
 def test_lpips_reads_torchvisions_cache_and_names_its_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

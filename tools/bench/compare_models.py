@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
     if given.size < 64 or given.turns < 1:
         raise UsageError("--size must be 64 or more, --turns 1 or more")
     models = _models([given.model, given.baseline], given.beside)
-    judge = Perceptual(Path(given.vgg) if given.vgg else None)
+    judge = Perceptual(Path(given.vgg) if given.vgg else None, option="--vgg")
     photos, artworks = (
         list(_pictures(path, role, given.size)) for path, role in ((given.content, "CONTENT"), (given.styles, "STYLES"))
     )
