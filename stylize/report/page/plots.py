@@ -124,13 +124,22 @@ def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, pd.DataFrame]]:
 def _left_out(rows: pd.DataFrame, *others: tuple[list[str], str]) -> str:
     """Say what of the rows is in no plot, and why: (names, reason) beside what no plot shows."""
     floor = [analysis.FLOOR] if (rows["method"] == analysis.FLOOR).any() else []
-    made = set(rows.loc[rows["ok"], "method"])
-    failed = sorted(set(rows.loc[~rows["ok"], "method"]) - made)
     more = sorted({f"{count:.0f}" for count in rows["workers"].dropna().unique() if count > rows["workers"].min()})
     reasons = (
-        (floor, "does nothing"), (failed, "no image was made"),
+        (floor, "does nothing"), *_untimed(rows),
         ([f"runs with {' or '.join(more)} workers"] * bool(more), "they stand in each other's way"), *others,
     )  # fmt: skip
+    return _named(*reasons)
+
+
+def _untimed(rows: pd.DataFrame) -> tuple[tuple[list[str], str], ...]:
+    """Return the methods of which no time counts, as (names, reason)."""
+    every, made, timed = (set(part["method"]) for part in (rows, rows[rows["ok"]], rows[rows["clean"]]))
+    only_warm = sorted(made - timed - {analysis.FLOOR})
+    return (sorted(every - made - {analysis.FLOOR}), "no image was made"), (only_warm, "warm-up images alone")
+
+
+def _named(*reasons: tuple[list[str], str]) -> str:
     return "; ".join(f"{', '.join(map(harmless, names))} ({why})" for names, why in reasons if names)
 
 
@@ -214,8 +223,8 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     axes.set(xlim=(0, 118), xlabel="% of the time; its sum beside the bar")
     figure.legend(fontsize=9, ncols=4, loc="outside lower center")
     axes.grid(axis="y", visible=False)
-    failed = sorted(set(rows["method"]) - set(medians["method"]))
-    return True, f"{', '.join(map(harmless, failed))} (no image was made)" if failed else ""
+    more = sorted(set(rows.loc[rows["clean"], "method"]) - set(medians["method"]))
+    return True, _named(*_untimed(rows), (more, "runs with more workers"))
 
 
 def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
@@ -263,7 +272,7 @@ def _workers(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     axes.set_xticks(sorted(rates["workers"].unique()))
     _legend(figure, axes)
     missing = sorted(set(rows["method"]) - set(rates["method"]))
-    return True, f"{', '.join(map(harmless, missing))} (one number of workers)" if missing else ""
+    return True, _named((missing, "one number of workers"))
 
 
 _OVER_SIZES = (

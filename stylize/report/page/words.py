@@ -60,7 +60,7 @@ def _ranked(at: str, machine: Machine, quantity: Quantity) -> str:
         few = {name: machine.samples[name].subjects(quantity) for name in of}
         return f"{at}, too few images to say which {does}: {_few(few, of, quantity)}." if few else ""
     number = f"{unit} {quantity.form(of[found.best])}".strip()
-    rest = f" Too few images to compare: {_few(found.unknown, of, quantity)}." if found.unknown else ""
+    rest = f" Too few images to compare: {_uncompared(machine, found, of, quantity)}." if found.unknown else ""
     if found.alike:
         others = ", ".join(f"{name} {quantity.form(of[name])} (n = {change.n})" for name, change in found.alike.items())
         behind = f" Clearly behind: {', '.join(found.behind)}." if found.behind else ""
@@ -77,6 +77,16 @@ def _ranked(at: str, machine: Machine, quantity: Quantity) -> str:
 
 def _few(few: Mapping[str, int], of: Mapping[str, float], quantity: Quantity) -> str:
     return ", ".join(f"{name} {quantity.form(of[name])} (n = {n})" for name, n in few.items())
+
+
+def _uncompared(machine: Machine, found: Ranking, of: Mapping[str, float], quantity: Quantity) -> str:
+    """Name what is not compared with the best: of how many images its number is, and how many both have if fewer."""
+    told = []
+    for name, common in found.unknown.items():
+        n = machine.samples[name].subjects(quantity)
+        fewer = f", {common or 'none'} in common with {found.best}" if common < n else ""
+        told.append(f"{name} {quantity.form(of[name])} (n = {n}{fewer})")
+    return ", ".join(told)
 
 
 def _beside(change: Change, quantity: Quantity) -> str:
@@ -171,15 +181,15 @@ def _reach(rows: pd.DataFrame) -> Iterator[str]:
 
 def _growth(rows: pd.DataFrame) -> Iterator[str]:
     fits = analysis.growth(rows)
-    for name, what in (("time", "Time"), ("memory", "Memory for one more image")):
+    fits = fits[fits["method"] != analysis.FLOOR] if len(fits) else fits
+    for name, what in (("time", "time"), ("memory", "memory for one more image")):
         kinds: dict[str, list[str]] = {}
+        few = []
         for _, line in fits.iterrows():
             low, high, exponent = (line[f"{name}_{part}"] for part in ("low", "high", "exponent"))
-            if line["method"] == analysis.FLOOR:
-                continue
             called = f"{line['method']} {line['precision']}"
             if pd.isna(exponent):
-                kinds.setdefault("in a way that fewer than three sizes do not show", []).append(called)
+                few.append(called)
                 continue
             told = f"{called} ({exponent:.2f}, {low:.2f} to {high:.2f})"
             kinds.setdefault(verdicts.growth_kind(low, high), []).append(told)
@@ -188,7 +198,9 @@ def _growth(rows: pd.DataFrame) -> Iterator[str]:
             sizes = (
                 f"From {digits(fits['least_megapixels'].min())} to {digits(fits['most_megapixels'].max())} megapixels"
             )
-            yield f"{sizes}, {what[0].lower()}{what[1:]} grows {told}. In brackets the exponent with its 95 % interval."
+            yield f"{sizes}, {what} grows {told}. In brackets the exponent with its 95 % interval."
+        if few:
+            yield f"Too few sizes to say how {what} grows, as it takes three: {', '.join(few)}."
 
 
 def _failed(rows: pd.DataFrame) -> Iterator[str]:

@@ -54,6 +54,13 @@ def test_what_a_plot_leaves_out_is_named_with_the_reason() -> None:
     assert "broken (no image was made)" in found["stages-300.svg"].caption
 
 
+def test_a_method_of_which_only_warm_ups_were_made_is_left_out_as_such() -> None:
+    made = [*methods(300, 600), of_sweep(9000, "cold", "fp32", 300, warmup=True)]
+    for name, plot in drawn(made).items():
+        assert ("cold (warm-up images alone)" in plot.caption) == ("600" not in name)
+        assert "no image was made" not in plot.caption
+
+
 def test_a_method_of_one_size_is_drawn_beside_those_of_several() -> None:
     made = [*methods(300, 600), *(of_sweep(9000 + n, "single", "fp32", 300) for n in range(3))]
     assert "single" not in drawn(made)["time.svg"].caption

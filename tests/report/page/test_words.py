@@ -46,6 +46,13 @@ def test_what_was_measured_of_too_few_photos_is_named_and_not_compared() -> None
     assert "Too few images to compare: two fp32 1 ms (n = 2)." in text
 
 
+def test_what_has_too_few_photos_in_common_with_the_best_is_counted_by_its_own() -> None:
+    other = [one | {"content_uri": "/p/other.jpg"} for one in cell("two", n=1, stylize_s=0.143)]
+    assert "Too few images to compare: two fp32 143 ms (n = 1, none in common with one fp32)." in said(
+        [*cell("one"), *other]
+    )
+
+
 def test_a_size_is_in_every_sentence_of_it_and_sizes_that_disagree_are_named() -> None:
     made = [
         *cell("one", 300, gram_distance=1.0), *cell("two", 300, gram_distance=2.0),
@@ -84,7 +91,12 @@ def test_a_fit_is_asked_of_larger_pictures_only_where_three_sizes_agree() -> Non
         300, 600, 1200, 1500
     )
     assert "by the fits" not in sizes(300, 1500)
-    assert "in a way that fewer than three sizes do not show: m fp32" in sizes(300, 1500)
+
+
+def test_of_fewer_than_three_sizes_no_growth_and_no_brackets_are_told() -> None:
+    text = said([one for px in (300, 1500) for one in cell("m", px)])
+    assert "Too few sizes to say how time grows, as it takes three: m fp32." in text
+    assert "brackets" not in text
 
 
 def test_growth_is_called_by_its_interval() -> None:
