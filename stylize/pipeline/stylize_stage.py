@@ -135,6 +135,7 @@ class StylizeStage:
                 shared[name] = None if shared[name] is None else shared[name] // len(items)
             if self._stylizer.weights_sha256 != RANDOM:
                 shared |= stylizer.outcome()
+            warmup = warmup or stylizer.compiled_anew(code)
             shared |= {"warmup": warmup, "batch_size": len(items), "strips": 1, "passes": 1}
             times = Times(free, begun, started, ended, len(items))
             for item in items:

@@ -71,7 +71,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("encode_s", _float, "s", "time from pixels to file bytes"),
     Column("write_s", _float, "s", "time to write and rename the file"),
     Column("total_s", _float, "s", "from the start of reading to the end of writing, waits included"),
-    Column("warmup", _bool, "", "true for the first images of a worker; summaries leave them out of times"),
+    Column("warmup", _bool, "", "true for a worker's first images and what had to compile; summaries leave them out"),
     Column("measure_mode", _text, "", "isolated (nothing else ran), throughput (stages overlap), scored (not made)"),
     Column("batch_size", _int, "", "images that went through the stylizer in this call"),
     Column("strips", _int, "", "parts that the image was restyled in, to save memory; 1 for an image taken whole"),

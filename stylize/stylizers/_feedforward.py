@@ -55,6 +55,7 @@ class FeedForward(bounded.Bounded):
     """The kinds of ONNX operators that int8 has in 8 bits, as measured, too."""
     half_in: ClassVar[tuple[str, ...]] = (sessions.TORCH, sessions.OPENVINO)
     """The runtimes in which bf16 keeps fp32's result (SSIM 0.98 or more)."""
+    _anew = False
 
     def prepare(self, net: nn.Module, *, keep: Sequence[nn.Module] = ()) -> Any:
         """Return the network ready to run: frozen, in this stylizer's precision and layout; `keep` stays in fp32."""
@@ -74,7 +75,9 @@ class FeedForward(bounded.Bounded):
             net = net.to(memory_format=torch.channels_last)
         if self.settings.compile:
             check_compiler(self.device)
-            return torch.compile(net)
+            self._compiled_for: set[torch.Size] = set()
+            # Left to itself, torch goes over to free sizes at the second one, which it fails to compile.
+            return torch.compile(net, dynamic=False)
         return net
 
     def open_graph(self, net: Any) -> sessions.Session:
@@ -168,6 +171,11 @@ class FeedForward(bounded.Bounded):
         if session is not None:
             session.release()
 
+    def compiled_anew(self, code: Any) -> bool:
+        """Return whether the last call compiled the network, for the first image of its size."""
+        session = self._session(code)
+        return self._anew if session is None else session.compiled_anew
+
     def _session(self, code: Any) -> sessions.Session | None:
         """Return what another runtime than torch has loaded for a code."""
         session = code if isinstance(code, sessions.Session) else getattr(self, "net", None)
@@ -205,6 +213,9 @@ class FeedForward(bounded.Bounded):
         height, width = contents.shape[-2:]
         if (session := self._session(code)) is not None:
             return session(contents, self.flat(code) if session.takes_code else None)
+        if self.settings.compile:
+            self._anew = contents.shape not in self._compiled_for
+            self._compiled_for.add(contents.shape)
         image = self.forward(self.to_batch(contents), code)
         # The networks round a side up to a multiple of their stride.
         return image[..., :height, :width].float()

@@ -111,6 +111,10 @@ class Stylizer(Within, ABC):
     def release(self, code: Any) -> None:
         """Give back what a runtime keeps for the next image in this style, for that one's memory to be measured."""
 
+    def compiled_anew(self, code: Any) -> bool:
+        """Return whether the last call compiled the network, for the first image of its size."""
+        return False
+
     def usable_precisions(self) -> tuple[str, ...]:
         """Return the precisions that the runtime has for this method."""
         return self.precisions

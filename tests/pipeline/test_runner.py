@@ -20,10 +20,12 @@ from stylize.measure.statistics import statistics
 from stylize.pipeline.failures import lost_row
 from stylize.pipeline.runner import Runner
 from stylize.results.schema import SCHEMA
+from stylize.stylizers._runtimes import sessions
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
 from stylize.tasks.task import Task
+from tests.support.samples import picture
 
 
 def make(
@@ -113,6 +115,19 @@ def test_style_is_encoded_once_and_null_when_kept(folders: tuple[Path, Path], tm
 def test_only_the_first_image_of_a_worker_is_warmup(folders: tuple[Path, Path], tmp_path: Path) -> None:
     runner, tasks = make(folders, tmp_path / "out")
     assert [row["warmup"] for row in runner.run(tasks).to_pylist()] == [True] + [False] * 7
+
+
+@pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
+def test_so_is_the_first_of_a_size_that_is_compiled(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, height, width in (("a", 32, 40), ("b", 40, 32), ("c", 32, 40)):
+        (photos / f"{name}.png").write_bytes(images.encode(picture(1, height, width), "png", 95))
+    compact = stylize.load("compact", runtime="openvino", precision="fp32", compile=True)
+    runner, tasks = make((photos, folders[1]), tmp_path / "out", compact, warmup_images=0)
+    rows = runner.run(tasks).to_pylist()
+    assert {row["status"] for row in rows} == {"ok"}
+    assert [row["warmup"] for row in rows] == [True, True, *[False] * (len(rows) - 2)]
 
 
 def test_isolated_and_overlapped_give_the_same_images(folders: tuple[Path, Path], tmp_path: Path) -> None:

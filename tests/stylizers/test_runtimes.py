@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -128,11 +129,25 @@ def test_of_sizes_no_more_than_the_last_stay_compiled(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(restyle.net, "_core", Counting())
     monkeypatch.setattr(sessions, "SIZES_KEPT", 2)
-    code = style(restyle)
+    code, anew = style(restyle), []
     for width in (32, 40, 32, 32, 48, 32, 40):
         restyle.apply(noise(0, 32, width), code)
         restyle.release(code)
+        anew.append(restyle.compiled_anew(code))
     assert [shape[3].get_length() for shape in compiled] == [32, 40, 48, 40]
+    assert anew == [True, True, False, False, True, False, True]
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles by g++")
+def test_torch_compiles_for_each_size() -> None:
+    one, other = (loaded("johnson", precision="fp32", runtime="torch", compile=given) for given in (False, True))
+    anew = []
+    for width in (24, 32, 24):
+        photo = noise(0, 24, width)
+        wanted, got = (restyle.apply(photo, style(restyle)) for restyle in (one, other))
+        assert (wanted - got).abs().max() < 2e-3
+        anew.append(other.compiled_anew(style(other)))
+    assert anew == [True, True, False]
 
 
 @pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")

@@ -92,6 +92,8 @@ class Session(ABC):
         self.modules: tuple[nn.Module, Sequence[nn.Module]] | None = None
         """The same network for torch, and what of it stays in fp32; None for a graph that came as a file."""
         self.scale, self.one_by_one = 1.0, False
+        self.compiled_anew = False
+        """Whether the last call compiled the network, for the first image of its size."""
         self.takes_code = len(model.graph.input) > 1
         self._finite = all(_is_finite(weight) for weight in model.graph.initializer)
 
@@ -189,6 +191,7 @@ class OpenVino(Session):
     def run(self, inputs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
         """Return the picture, in memory of its own."""
         shape = inputs[0].shape if self._by_size else ()
+        self.compiled_anew = shape not in self._compiled
         if self._request is None or shape != next(reversed(self._compiled)):
             self._use(shape)
         # Were outputs shared, too, the next image would be written over this one.
