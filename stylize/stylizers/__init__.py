@@ -67,9 +67,10 @@ def load(
 
     Call it on two PIL images, (H, W, 3) uint8 arrays or (3, H, W) float tensors in [0, 1]; it returns the kind of the
     first. device: auto (an accelerator where torch sees one), cpu, cuda, mps or xpu, or one with its number: cuda:1.
+    runtime: what runs the network on a CPU: torch, onnxruntime, openvino, or auto, which goes by the processor.
     style_resolution_px: the long side at which an artwork is looked at; None: its own. max_memory: what an image may
-    take, its result included, such as "2GiB" or a number of bytes; larger ones are restyled in strips, with the same
-    result (of arrays and PIL images; tensors are taken at once). auto: most of what is free.
+    take, its result included, such as "2GiB" or a number of bytes; larger ones are restyled in strips by torch, in fp32
+    with the same result (arrays and PIL images; tensors are taken at once). auto: most of what is free.
     Raises UsageError for an unknown name, setting, device or precision, WeightsError for bad weights.
     """
     method = find(name or DEFAULT)
