@@ -46,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
     if (path.parent / NAME).is_file():
         _refuse_unasked(plan, changes, given.weights, path)
     # What does the work, and loads Ray and torch, comes after a call that is right.
+    from jobs.run.resolve import check_scores
     from jobs.sweep import inputs
     from jobs.sweep.dry_run import dry_run
     from jobs.sweep.measure import measure
@@ -56,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     # What the caller got wrong is said before OUT is made.
     inputs.check(plan, out)
     resolved = resolve(plan, out, given.address)
-    resolved.check_scores()
+    check_scores(next(iter(resolved.configs.values())), given.address, None if given.dry_run else _say)
     if given.dry_run:
         dry_run(resolved, given.rows_from, given.retry_failed, given.address, _say)
         return cli.EXIT_OK

@@ -93,9 +93,12 @@ def _named(paths: list[str]) -> dict[str, Any]:
 
 
 def _dry_run(config: ResolvedScoring) -> None:
+    from jobs.run.resolve import check_scores
+
     config.check()
     survey = config.survey()
     refuse_foreign(config.job.out, role=config.job.called("out"))
+    check_scores(config.job, config.job.address, None)
     for line in survey.lines():
         say(line)
     for number, pair in zip(range(3), config.pairs(), strict=False):

@@ -1,9 +1,9 @@
-"""Whether weights may be downloaded: a dry run uses what is at hand, and says what a run would fetch."""
+"""Whether weights may be downloaded, and who is told: a dry run downloads none, and says what a run would fetch."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
 from stylize.errors import WeightsError
@@ -14,6 +14,7 @@ class NotDownloadedError(WeightsError):
 
 
 _forbidden: ContextVar[bool] = ContextVar("forbidden", default=False)
+_note: ContextVar[Callable[[str], None] | None] = ContextVar("note", default=None)
 
 
 @contextlib.contextmanager
@@ -26,7 +27,19 @@ def forbidden() -> Iterator[None]:
         _forbidden.reset(token)
 
 
+@contextlib.contextmanager
+def announced(note: Callable[[str], None]) -> Iterator[None]:
+    """Let `note` get a line before each of this thread's downloads for as long as the block lasts."""
+    token = _note.set(note)
+    try:
+        yield
+    finally:
+        _note.reset(token)
+
+
 def announce(what: str) -> None:
     """Tell that `what` is about to be downloaded. Raises NotDownloadedError, which says so, where that is forbidden."""
     if _forbidden.get():
         raise NotDownloadedError(f"{what} would be downloaded")
+    if (note := _note.get()) is not None:
+        note(f"{what} will be downloaded")

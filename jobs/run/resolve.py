@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,15 +59,13 @@ class ResolvedConfig:
         return settings
 
     def check(self) -> None:
-        """Find what a run would end with later: OUT, device, precision, judging weights that are at hand.
+        """Find what a run would end with later: OUT, device, precision.
 
-        Raises UsageError, WeightsError; CannotContinueError for an OUT that may not be written.
+        Raises UsageError; CannotContinueError for an OUT that may not be written.
         """
         check_place(self.job.out, self.job.called("out"))
         self.check_device()
         check_room(self.job.address, self.job.cpus, self.job.gpus, self.job.called_resources())
-        with downloads.forbidden(), contextlib.suppress(NotDownloadedError):
-            self.check_scores()
 
     def check_device(self) -> None:
         """Raise UsageError for a precision that the method has not, or a device that this machine has not."""
@@ -87,11 +84,8 @@ class ResolvedConfig:
             method.choose_runtime(job.runtime, job.precision, job.device_name(), settings)
 
     def check_scores(self) -> None:
-        """Load what judges the results, if anything does. Raises UsageError, WeightsError."""
-        if self.job.perceptual is not None or self.job.lpips != "none":
-            from stylize.pipeline.quality import Scorer
-
-            Scorer(self.job, "cpu")
+        """Load what judges the results, if anything does. Raises UsageError, WeightsError, CannotContinueError."""
+        _load_scorer(self.job)
 
     def survey(self) -> pairing.Survey:
         """Count pairs, a manifest's as often as they are listed, and what is passed over. Raises UsageError."""
@@ -150,6 +144,31 @@ def resolve(
     placement = place(config)
     job = config.model_copy(update=changes | placement.settings)
     return ResolvedConfig(job, "checkpoints" if checkpoints else "images", placement.lines)
+
+
+def check_scores(job: JobConfig, address: str | None, note: Callable[[str], None] | None) -> None:
+    """Load what judges the results, if anything does, before workers do: what is wrong is known before Ray starts.
+
+    note: gets a line on each download; with none, nothing is downloaded. Nor is it for a cluster, whose machines have
+    caches and ways of their own. Raises UsageError, WeightsError, CannotContinueError.
+    """
+    if note is not None and not joins_cluster(address):
+        with downloads.announced(note):
+            _load_scorer(job)
+        return
+    try:
+        with downloads.forbidden():
+            _load_scorer(job)
+    except NotDownloadedError as error:
+        if note is not None:
+            note(f"{error} by each machine that does not have it")
+
+
+def _load_scorer(job: JobConfig) -> None:
+    if job.perceptual is not None or job.lpips != "none":
+        from stylize.pipeline.quality import Scorer
+
+        Scorer(job, "cpu")
 
 
 def _check_precision(job: JobConfig) -> None:

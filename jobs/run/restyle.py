@@ -17,7 +17,7 @@ from jobs.run.context import RunContext
 from jobs.run.driver import Driver
 from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
-from jobs.run.resolve import ResolvedConfig
+from jobs.run.resolve import ResolvedConfig, check_scores
 from jobs.run.result import RunResult, summarized
 from jobs.run.resume import Resume, nothing_to_do, older_rows_line, refuse_other_shard
 from jobs.run.touched import COLUMNS, TouchedFiles
@@ -59,6 +59,7 @@ def restyle(
     names = config.output_names()
     tasks, survey = config.tasks(config.pairs(), names), config.survey()
     refuse_foreign(config.job.out, role=config.job.called("out"))
+    check_scores(config.job, config.job.address, note)
     with signals.handle_signals(), open_output(config.job.out, note) as out:
         run_id, stats = new_run_id(), RunStats(survey.pairs)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,7 @@ from jobs.run.output_dir import absolute_input
 from jobs.run.placement import sweep_takes
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
-from stylize import downloads
 from stylize.config import TORCHVISION, JobConfig
-from stylize.downloads import NotDownloadedError
 from stylize.errors import CannotContinueError, StylizeError, UsageError
 from stylize.stylizers import check_settings, find
 from stylize.tasks import sweep
@@ -38,16 +35,6 @@ class ResolvedSweep:
         """Return a block's tasks, in order."""
         name = block.variant.name
         return list(sweep.tasks(block, pairs, self.configs[name], self.weights_sha256[name]))
-
-    def check_scores(self) -> None:
-        """Load what judges the results, if anything does and it is at hand. Raises UsageError, WeightsError."""
-        judged = next(iter(self.configs.values()))
-        if judged.perceptual is None and judged.lpips == "none":
-            return
-        from stylize.pipeline.quality import Scorer
-
-        with downloads.forbidden(), contextlib.suppress(NotDownloadedError):
-            Scorer(judged, "cpu")
 
     def scheduler_options(self, workers: int) -> SchedulerOptions:
         """Return what each of so many workers takes, and when a task is given up."""

@@ -14,6 +14,7 @@ from jobs.stylize_folder import main
 from stylize.errors import UsageError
 from tests.support.accelerators import none_here
 from tests.support.main_job import call, plain
+from tests.support.torchvisions import without_network
 
 BOTH = ["IN/content", "IN/styles"]
 GOOD = [*BOTH, "OUT"]
@@ -164,6 +165,26 @@ def test_a_wrong_call_is_one_line_and_status_2_and_writes_nothing(
     assert said.replace("IN/", f"{inputs}/") in done.stderr
     assert list(tmp_path.iterdir()) == []
     assert sorted(inputs.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (("--scores", "distances"), "vgg19-dcbb9e9d.pth there, or give a file with --perceptual PATH"),
+        (("--scores", "lpips"), "lpips: the alex weights are neither in torchvision's cache"),
+        (("--lpips", "vgg"), "lpips: the vgg weights are neither in torchvision's cache"),
+    ],
+)
+def test_judges_that_cannot_be_downloaded_are_told_before_ray_starts(
+    asked: tuple[str, str], why: str, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torchmetrics")
+    without_network(tmp_path / "cache", monkeypatch)
+    monkeypatch.setattr("jobs.run.resolve.joins_cluster", lambda address: False)
+    done = call(main, inputs / "content", inputs / "styles", tmp_path / "out", *asked)
+    assert (done.returncode, "will be downloaded" in done.stdout) == (2, True), done.stderr
+    assert why in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_cuda_here_is_a_wrong_call(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from jobs.run import placement
-from jobs.run.resolve import ResolvedConfig, resolve
-from stylize.errors import UsageError
+from jobs.run.resolve import ResolvedConfig, check_scores, resolve
+from stylize.errors import UsageError, WeightsError
 from stylize.measure import hardware
 from tests.support.accelerators import Pretended
+from tests.support.torchvisions import without_network
 
 GIVEN = {"content": "c", "styles": "s", "out": "o"}
 
@@ -68,3 +69,19 @@ def test_checkpoints_of_a_method_whose_styles_they_are_serve_as_styles(tmp_path:
 def test_a_method_that_takes_images_needs_styles() -> None:
     with pytest.raises(UsageError, match="give CONTENT STYLES OUT"):
         resolve({"content": "c", "out": "o", "weights": "w"}, lambda text: None)
+
+
+def test_missing_judges_are_downloaded_before_ray_starts_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_network(tmp_path / "cache", monkeypatch)
+    job, notes = resolved(scores="distances").job, list[str]()
+    monkeypatch.setattr("jobs.run.resolve.joins_cluster", lambda address: False)
+    with pytest.raises(WeightsError, match="no network"):
+        check_scores(job, None, notes.append)
+    assert notes == ["vgg19's weights, vgg19-dcbb9e9d.pth, will be downloaded"]
+    check_scores(job, None, None)
+    monkeypatch.setattr("jobs.run.resolve.joins_cluster", lambda address: True)
+    check_scores(job, None, notes.append)
+    told = "vgg19's weights, vgg19-dcbb9e9d.pth, would be downloaded by each machine that does not have it"
+    assert notes[1:] == [told]
