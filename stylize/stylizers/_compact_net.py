@@ -11,8 +11,9 @@ Where it departs from those papers, and why:
 - The blocks at one eighth are depthwise 5x5 then pointwise (ConvNeXt, Liu et al. 2022): a wide view at few operations.
 - The style path pools means and standard deviations at every level (the statistics of AdaIN, Huang and Belongie 2017,
   section 3) instead of running a large classifier.
-- The image is mirrored outwards once; convolutions at a half and a quarter then pad with zeros, whose reach stays
-  within that margin. At one eighth the view is wide, so those repeat the edge: zeros drew a frame around the picture.
+- The image is mirrored outwards once; the last convolutions, at a quarter and a half, then pad with zeros, whose reach
+  stays within that margin. The view of the blocks is wide, so these and all before them repeat the edge: zeros drew a
+  frame around the picture, and bands of 70 px in the artwork's strongest colour along it.
 """
 
 from __future__ import annotations
@@ -115,8 +116,8 @@ class CompactNet(nn.Module):
     ) -> None:
         super().__init__()
         a, b, c = widths
-        self.down_half = nn.Conv2d(12, a, 3, padding=1)
-        self.down_quarter = nn.Conv2d(a, b, 3, stride=2, padding=1)
+        self.down_half = nn.Conv2d(12, a, 3, padding=1, padding_mode="replicate")
+        self.down_quarter = nn.Conv2d(a, b, 3, stride=2, padding=1, padding_mode="replicate")
         self.down_eighth = nn.Conv2d(b, c, 3, stride=2, padding=1, padding_mode="replicate")
         self.blocks = nn.ModuleList(Block(c, expand) for _ in range(blocks))
         self.narrow_quarter = nn.Conv2d(c, b, 1)
