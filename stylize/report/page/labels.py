@@ -1,10 +1,74 @@
-"""Labels beside the points of a plot, where neither another label nor a point is."""
+"""Labels of a plot: short names of methods, and where they stand beside points."""
 
 from __future__ import annotations
 
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from stylize.errors import harmless
+
+MOST = 34
+"""Letters of a line."""
 _POINTS = 8
+_NAME = re.compile(r"(?P<method>.*?) \((?P<settings>\w+=.*)\)", re.DOTALL)
+"""A name as `stylize.report.settings` makes it."""
+
+
+def short(keys: Iterable[Sequence[Any]]) -> list[str]:
+    """Return a label for each method and what else there is of it, as its precision: no two the same.
+
+    Of a method's settings those stand first that tell it from the others here, and others as far as there is room.
+    """
+    split = [(*_split(str(method)), [str(other) for other in others]) for method, *others in keys]
+    texts = []
+    for method, mine, others in split:
+        needed = _telling([one[1] for one in split if one[0] == method])
+        names = [*(name for name in needed if name in mine), *(name for name in mine if name not in needed)]
+        least = sum(name in mine for name in needed)
+        told = [f"{name}={mine[name]}" for name in names]
+        forms = [_joined(" ".join((method, *others)), told, kept) for kept in range(len(told), least - 1, -1)]
+        text = next((form for form in forms if len(form) <= MOST), forms[-1])
+        texts.append(harmless(" ".join(text.split())))
+    cut = [text if len(text) <= MOST else text[: MOST - 2] + ".." for text in texts]
+    return [_plain(_wrapped(text) if cut.count(one) > 1 else one) for text, one in zip(texts, cut, strict=True)]
+
+
+def _split(name: str) -> tuple[str, dict[str, str]]:
+    """Return a method and its settings: `compact (alpha=0.5, compile=True)`."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return name, {}
+    parts = re.split(r", (?=\w+=)", found["settings"])
+    return found["method"], dict(part.split("=", 1) for part in parts)
+
+
+def _telling(several: Sequence[dict[str, str]]) -> list[str]:
+    """Return few names of settings by which these differ as much as by all of them."""
+    names, found = sorted(set().union(*several)), list[str]()
+
+    def groups(by: Sequence[str]) -> int:
+        return len({tuple(one.get(name) for name in by) for one in several})
+
+    while groups(found) < groups(names):
+        found.append(max(names, key=lambda name: groups([*found, name])))
+    return found
+
+
+def _joined(head: str, told: Sequence[str], kept: int) -> str:
+    shown = [*told[:kept], *([".."] if kept < len(told) else [])]
+    return f"{head} ({', '.join(shown)})" if kept else head
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, MOST, break_on_hyphens=False))
+
+
+def _plain(text: str) -> str:
+    """Return a label as matplotlib takes it: a dollar sign would begin a formula, an underscore in front hide it."""
+    text = text.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def put(axes: Any, points: list[tuple[float, float]], texts: list[str]) -> None:

@@ -106,19 +106,16 @@ def _svg(figure: Any) -> str:
     return f"{head}{style}{_THEME} {rest}"
 
 
-def _label(text: str) -> str:
-    """Return a name as matplotlib takes it: a dollar sign would begin a formula, an underscore in front hide it."""
-    text = harmless(" ".join(text.split())).replace("$", r"\$")
-    text = text if len(text) <= 34 else text[:32] + ".."
-    return f" {text}" if text.startswith("_") else text
+def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, str, pd.DataFrame]]:
+    """Yield number, name, label and clean rows of the fewest workers, by method and precision.
 
-
-def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, pd.DataFrame]]:
-    """Yield clean rows of the fewest workers, by method and precision; the floor would stretch the axes."""
+    The floor would stretch the axes.
+    """
     clean = analysis.fewest_workers(rows[rows["clean"] & (rows["method"] != analysis.FLOOR)])
-    groups = clean.groupby(["method", "precision"], dropna=False, sort=True)
+    groups = list(clean.groupby(["method", "precision"], dropna=False, sort=True))
+    short = labels.short(key for key, _ in groups)
     for number, ((method, precision), part) in enumerate(groups):
-        yield number, f"{method} {precision}", part
+        yield number, f"{method} {precision}", short[number], part
 
 
 def _left_out(rows: pd.DataFrame, *others: tuple[list[str], str]) -> str:
@@ -154,7 +151,7 @@ def _against_pixels(column: str, what: str, scale: float, word: str) -> Callable
         axes = figure.subplots()
         fits = analysis.growth(rows)
         single, nothing, drawn = [], [], 0
-        for number, name, part in _series(rows):
+        for number, name, label, part in _series(rows):
             good = part[part[column] > 0]
             values = good.groupby(analysis.sizes(good))
             middle = values[["megapixels", column]].median().sort_values("megapixels")
@@ -168,7 +165,7 @@ def _against_pixels(column: str, what: str, scale: float, word: str) -> Callable
             told = "" if np.isnan(exponent) else f", exponent {exponent:.2f}"
             low, high = (values[column].quantile(q).reindex(middle.index) / scale for q in (0.05, 0.95))
             x, y = middle["megapixels"], middle[column] / scale
-            axes.plot(x, y, linestyle="none", label=_label(name) + told, **_style(number))
+            axes.plot(x, y, linestyle="none", label=label + told, **_style(number))
             axes.vlines(x, low, high, color=f"C{number % 10}", alpha=0.5)
             if not np.isnan(exponent):
                 line = here[f"{word}_at_1_mp"].iloc[0] / scale * x**exponent
@@ -186,10 +183,11 @@ def _against_pixels(column: str, what: str, scale: float, word: str) -> Callable
 
 def _legend(figure: Any, axes: Any) -> None:
     """Put the legend below the axes, and make the figure higher by it."""
-    handles, labels = axes.get_legend_handles_labels()
-    columns = 2 if max(map(len, labels)) <= 20 else 1
-    figure.set_figheight(_INCHES[1] + 0.19 * (len(labels) / columns))
-    figure.legend(handles, labels, fontsize=9, ncols=columns, loc="outside lower center")
+    handles, texts = axes.get_legend_handles_labels()
+    columns = 2 if max(map(len, texts)) <= 20 else 1
+    lines = sum(1 + text.count("\n") for text in texts)
+    figure.set_figheight(_INCHES[1] + 0.19 * (lines / columns))
+    figure.legend(handles, texts, fontsize=9, ncols=columns, loc="outside lower center")
 
 
 def _plain_ticks(axis: Any) -> None:
@@ -208,8 +206,8 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     if medians.empty:
         return False, ""
     medians = medians.drop_duplicates(["method", "precision"]).sort_values("stylize_s", ascending=False)
-    names = [_label(f"{line.method} {line.precision}") for line in medians.itertuples()]
-    figure.set_figheight(1.6 + 0.3 * len(names))
+    names = labels.short(zip(medians["method"], medians["precision"], strict=True))
+    figure.set_figheight(1.6 + 0.3 * len(names) + 0.15 * sum(name.count("\n") for name in names))
     axes = figure.subplots()
     whole = medians[list(analysis.STAGES)].fillna(0).sum(axis=1).to_numpy(float)
     left = np.zeros(len(medians))
@@ -246,9 +244,8 @@ def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
         ylim=(max(-1, points["ssim_mean"].min() - 0.08), min(1, points["ssim_mean"].max() + 0.05)),
         xlim=(across.min() / 1.25, across.max() * 1.6),
     )
-    texts = [
-        _label(f"{line.method} {line.precision}") + f"\n{seconds(line.stylize_p50_s)}" for line in points.itertuples()
-    ]
+    short = labels.short(zip(points["method"], points["precision"], strict=True))
+    texts = [f"{name}\n{seconds(time)}" for name, time in zip(short, points["stylize_p50_s"], strict=True)]
     _plain_ticks(axes.xaxis)
     bar = figure.colorbar(shown, ax=axes, label="time per image", location="top", aspect=40)
     bar.ax.xaxis.set_major_formatter(lambda value, _: seconds(10**value))
@@ -265,8 +262,10 @@ def _workers(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
         return False, ""
     axes = figure.subplots()
     most = rates["workers"].max()
-    for number, (key, part) in enumerate(rates.groupby(["method", "precision", "scaling"], dropna=False)):
-        axes.plot(part["workers"], part["efficiency"] * part["workers"], label=_label(" ".join(key)), **_style(number))
+    groups = list(rates.groupby(["method", "precision", "scaling"], dropna=False))
+    short = labels.short(key for key, _ in groups)
+    for number, (_, part) in enumerate(groups):
+        axes.plot(part["workers"], part["efficiency"] * part["workers"], label=short[number], **_style(number))
     axes.plot([1, most], [1, most], color="grey", linestyle=":", label="ideal")
     axes.set(xlabel="workers", ylabel="images/s, times that of the fewest workers")
     axes.set_xticks(sorted(rates["workers"].unique()))
