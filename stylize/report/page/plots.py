@@ -218,7 +218,7 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     for position, time in enumerate(whole):
         axes.text(101, position, seconds(time), va="center", fontsize=8)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlim=(0, 118), xlabel="% of the time; its sum beside the bar")
+    axes.set(xlim=(0, 118), xlabel="% of the time beside the bar")
     figure.legend(fontsize=9, ncols=4, loc="outside lower center")
     axes.grid(axis="y", visible=False)
     more = sorted(set(rows.loc[rows["clean"], "method"]) - set(medians["method"]))
@@ -226,6 +226,8 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
 
 
 def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
+    from matplotlib.ticker import MaxNLocator
+
     points = size.tradeoff(machine)
     if len(points) < 2:
         return False, ""
@@ -248,6 +250,7 @@ def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     texts = [f"{name}\n{seconds(time)}" for name, time in zip(short, points["stylize_p50_s"], strict=True)]
     _plain_ticks(axes.xaxis)
     bar = figure.colorbar(shown, ax=axes, label="time per image", location="top", aspect=40)
+    bar.ax.xaxis.set_major_locator(MaxNLocator(4))
     bar.ax.xaxis.set_major_formatter(lambda value, _: seconds(10**value))
     figure.draw_without_rendering()  # only now are the axes where they stay
     labels.put(axes, list(zip(across, points["ssim_mean"], strict=True)), texts)
