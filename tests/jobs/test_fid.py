@@ -104,7 +104,7 @@ def test_a_single_picture_of_a_size_is_left_out_and_named(own: Path, weights: Pa
         store.add(to_batch([one]))
     done = call(main, own, "--inception", weights, "--trust-paths")
     assert done.returncode == 0
-    assert "left out: 64 px: identity fp32: 1 pictures can be read, two are the least" in done.stdout
+    assert "left out: 64 px: identity fp32: 1 picture can be read, two are the least" in done.stdout
 
 
 @pytest.mark.parametrize(
