@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import pytest
 import torch
@@ -17,7 +16,7 @@ from stylize.errors import UsageError, WeightsError
 from stylize.stylizers.base import to_tensor
 from stylize.stylizers.gatys import Gatys
 from tests.support.samples import picture
-from tests.support.torchvisions import networks
+from tests.support.torchvisions import networks, without_network
 
 CPU = torch.device("cpu")
 
@@ -161,13 +160,7 @@ def test_unknown_backbone_and_layer_name_the_known_ones() -> None:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """torchvision's cache, empty, with no network behind it."""
-
-    def refuse(url: str, *_args: object, **_kwargs: object) -> None:
-        raise URLError("no network")
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
-    return tmp_path / "hub" / "checkpoints"
+    return without_network(tmp_path, monkeypatch)
 
 
 def test_missing_weights_name_the_cache_and_the_option(cache: Path) -> None:
