@@ -9,6 +9,7 @@ from typing import Any
 from jobs.progress import json_lines
 from jobs.progress.stats import RunStats
 from jobs.run import forecast
+from jobs.run.lacking import Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
 from jobs.run.resolve import ResolvedConfig
@@ -149,13 +150,14 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
         pace = forecast.pace_of(folder, job)
         rows = read_rows(folder, COLUMNS).to_batches() if (folder / "rows").is_dir() else []
+        lacking = Lacking.of_folder(job, folder)
     if redo and rows:
         outlook.notes.append("results and rows that OUT has of these pairs will be replaced")
     if _at_hand(lambda: config.weights_sha256, outlook):
         touched = TouchedFiles(lambda: rows, job, config.weights_sha256, done.__contains__)
-        resume = Resume(done, (), stats, job, touched.earlier, (lambda key: None) if redo else None)
+        resume = Resume(done, (), stats, job, touched.earlier, (lambda key: None) if redo else None, lacking)
         left.count(task.pair for task in resume.pending(config.tasks(config.pairs())))
-        outlook.notes += resume.repeated()
+        outlook.notes += resume.notes()
     else:
         # Without the weights no task's key is known, so that none is known to be done.
         left.count(config.pairs())

@@ -15,6 +15,8 @@ from jobs.progress.stats import RunStats
 from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
+from jobs.run.lacking import COLUMNS as ASKED_COLUMNS
+from jobs.run.lacking import Lacking
 from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
 from jobs.run.resolve import ResolvedConfig, check_scores
@@ -80,7 +82,7 @@ def restyle(
                 note(f"{nothing_to_do(stats.kept)}{hint}")
             else:
                 _do_tasks(run, config, maker, first, pending)
-            for line in resume.repeated():
+            for line in resume.notes():
                 driver.reporter.note(line)
             for key in resume.mended:
                 store.retire(key)
@@ -100,7 +102,9 @@ def _earlier_runs(
     weights_sha256 = config.weights_sha256
     touched = TouchedFiles(lambda: store.columns(COLUMNS), config.job, weights_sha256, lambda key: key not in gone)
     redone = (lambda key: pictures.name_of(touched.result_of(key))) if redo else None
-    resume = Resume(store.finished(retry_failed, gone, redo), failed, stats, config.job, touched.earlier, redone)
+    lacking = Lacking(config.job, store.columns(ASKED_COLUMNS))
+    done = store.finished(retry_failed, gone, redo)
+    resume = Resume(done, failed, stats, config.job, touched.earlier, redone, lacking)
     if gone:
         results = counted(len(gone), "result is", "results are")
         told.append(f"{results} no longer in OUT/images: what is asked for is made again")

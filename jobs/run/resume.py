@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.progress.stats import RunStats
+from jobs.run.lacking import Lacking
 from stylize.config import JobConfig
 from stylize.errors import UsageError, counted, one_line
 from stylize.results.parts import keys
@@ -32,6 +33,7 @@ class Resume:
     job's; without one, no task is listed twice, and a row is superseded by its own task's alone. earlier: gives the key
     of another task's row that stands for a task, as its files were only touched. redone: where all is
     done again, such a row is superseded too; it gives the name of that row's result, which the new one takes.
+    lacking: counts rows that are ok and stay.
     """
 
     def __init__(
@@ -42,9 +44,10 @@ class Resume:
         config: JobConfig | None = None,
         earlier: Callable[[Task], bytes | None] = lambda task: None,
         redone: Callable[[bytes], str | None] | None = None,
+        lacking: Lacking | None = None,
     ) -> None:
         self._earlier, self._redone = earlier, redone
-        self._done, self._stats = done, stats
+        self._done, self._stats, self._lacking = done, stats, lacking
         self._listed_twice = config is not None and config.manifest is not None
         self._listed_again = 0
         self.kept_failed: set[bytes] = set()
@@ -80,21 +83,29 @@ class Resume:
             if self._listed_twice:
                 listed.add(key)
             if key in self._done:
-                self._stats.keep(self._status.get(key, "ok"))
                 if key in self._status:
+                    self._stats.keep(self._status[key])
                     self.kept_failed.add(key)
+                else:
+                    self._keep(key)
             elif (other := self._earlier(task)) is None:
                 yield task
             elif self._redone is not None:
                 self._older[work_of(task.pair, self._settings or {})] = other
                 yield replace(task, output_name=self._redone(other) or task.output_name)
             else:
-                self._stats.keep("ok")
+                self._keep(other)
 
-    def repeated(self) -> list[str]:
-        """Return a line on rows of the manifest that list a pair again, if there are any, once all tasks are listed."""
+    def _keep(self, key: bytes) -> None:
+        self._stats.keep("ok")
+        if self._lacking is not None:
+            self._lacking.keep(key)
+
+    def notes(self) -> list[str]:
+        """Return what is to be told once all tasks are listed: of pairs that are listed again, and what rows lack."""
         rows = counted(self._listed_again, "row lists a pair", "rows list pairs")
-        return [f"manifest: {rows} that other rows list, too; each is done once"] if self._listed_again else []
+        told = [f"manifest: {rows} that other rows list, too; each is done once"] if self._listed_again else []
+        return told if self._lacking is None else told + self._lacking.lines()
 
     def superseded(self, batch: pa.RecordBatch) -> Iterator[bytes]:
         """Return the keys of older rows of the batch's pairs and settings, which are failed, without image or redone.

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.progress.stats import RunStats
+from jobs.run.lacking import COLUMNS, Lacking
 from jobs.run.output_dir import absolute_input, absolute_uri
 from jobs.run.placement import place
 from jobs.run.resolve import ResolvedConfig, check_device
@@ -145,8 +146,8 @@ class MakeScorer(MakeRunner):
 class ScoreResume(Resume):
     """Each result of a pair has one row: that of a picture which was replaced, or scored under another name, goes."""
 
-    def __init__(self, done: set[bytes], stats: RunStats, rows: Iterable[pa.RecordBatch]) -> None:
-        super().__init__(done, (), stats)
+    def __init__(self, done: set[bytes], stats: RunStats, rows: Iterable[pa.RecordBatch], lacking: Lacking) -> None:
+        super().__init__(done, (), stats, lacking=lacking)
         self._by_result: dict[int, bytes] = {}
         for batch in rows:
             for key, row in zip(keys(batch.column("task_id")), batch.to_pylist(), strict=True):
@@ -171,4 +172,5 @@ def earlier_runs(
     for _ in store.failed(elsewhere=lambda uri: False):
         pass
     rows = store.columns(["task_id", "status", "measure_mode", *_OF_RESULT])
-    return ScoreResume(store.finished(retry_failed, redo=redo), stats, rows), []
+    lacking = Lacking(config.job, store.columns(COLUMNS), "--redo scores the pictures again")
+    return ScoreResume(store.finished(retry_failed, redo=redo), stats, rows, lacking), []

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from jobs.progress.stats import RunStats
+from jobs.run.lacking import IN_ANOTHER, Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.resume import Resume, finished_in
 from jobs.scheduler.ray_runtime import check_room
@@ -37,7 +38,8 @@ def dry_run(
     refuse_in_use(sweep.out, note)
     with rows_at_hand(sweep.out) as folder, inputs.own_for_now(sweep.plan, sweep.out) as own:
         pairs, survey = inputs.inputs(sweep.plan, own)
-        resume = Resume(finished_in(folder, retry_failed), (), RunStats(0))
+        lacking = Lacking.of_folder(next(iter(sweep.configs.values())), folder, IN_ANOTHER)
+        resume = Resume(finished_in(folder, retry_failed), (), RunStats(0), lacking=lacking)
         rows = _rows_of(folder)
     if rows_from:
         with run_folders([rows_from]) as (other,):
@@ -51,7 +53,7 @@ def dry_run(
         Wanted(one.method.title(), one.precision, one.resolution_px, one.workers, left[one.name])
         for one in variants(sweep.plan)
     ]
-    for line in (*_lines(sweep, pairs, left, total), *survey.lines()):
+    for line in (*_lines(sweep, pairs, left, total), *survey.lines(), *resume.notes()):
         say(line)
     say(*told(rows, wanted))
     say(f"into {one_line(sweep.out)}; nothing was written")

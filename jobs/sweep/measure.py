@@ -15,6 +15,7 @@ from jobs.progress.stats import RunStats
 from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
+from jobs.run.lacking import COLUMNS, IN_ANOTHER, Lacking
 from jobs.run.output_dir import OutputDir, new_run_id, open_output
 from jobs.run.resume import Resume, nothing_to_do
 from jobs.scheduler import preflight
@@ -55,7 +56,8 @@ def measure(
         run_id, stats = new_run_id(), RunStats(0)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
             failed = list(store.failed())
-            resume = Resume(store.finished(retry_failed), failed, stats)
+            lacking = Lacking(next(iter(sweep.configs.values())), store.columns(COLUMNS), IN_ANOTHER)
+            resume = Resume(store.finished(retry_failed), failed, stats, lacking=lacking)
             run = RunContext(out, store, _record(sweep, run_id, command), Driver(store, Reporter(stats, progress)))
             run.record.left_out = survey.recorded()
             out.save(run.record)
@@ -69,6 +71,8 @@ def measure(
                 _do_blocks(run, sweep, left, pairs, address)
             else:
                 note(nothing_to_do(stats.total))
+            for line in resume.notes():
+                note(line)
             counts = store.count_by_status()
         run.finish()
         if sweep.plan.claims:

@@ -18,7 +18,7 @@ from stylize.errors import CannotContinueError, StylizeError
 from stylize.io.files import read_bytes
 from stylize.io.location import Location, ObjectUri, locate
 from stylize.report import settings
-from stylize.report.analysis import FLOOR
+from stylize.report.analysis import FLOOR, main_resolution
 from stylize.report.units import score, seconds, side
 from stylize.results.pictures import picture_in
 from stylize.results.schema import SCORED
@@ -114,12 +114,13 @@ class _Places:
 
 def _grid(rows: pd.DataFrame, most: int, places: _Places) -> Grid:
     untrained = sorted(rows.loc[rows["weights_sha256"] == "random", "method"].unique())
+    main = main_resolution(rows)
     rows = rows[rows["ok"] & (rows["weights_sha256"] != "random")]
     floor = rows["method"] == FLOOR
     if beside_others := floor.any() and not floor.all():
         rows = rows[~floor]
     rows = rows.assign(name=rows["method"] + " " + rows["precision"])
-    pairs = _pairs(rows)
+    pairs = _pairs(rows, main)
     heads = sorted(rows["name"].unique())
     lines: list[Line] = []
     left, tried = most, 0
@@ -167,17 +168,22 @@ def _line(places: _Places, part: pd.DataFrame, heads: list[str], most: int) -> L
     return Line(f"{first['content']} in the style of {first['style']}", cells)
 
 
-def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return pairs in the order they are worth showing: those made in most ways first, then the most unlike ones."""
+def _pairs(rows: pd.DataFrame, main: float | None) -> list[tuple[str, str]]:
+    """Return pairs in the order they are worth showing: first those that together show every method.
+
+    Among them and among the others, those made by most methods at `main`, the size that the page opens at, come first,
+    then those made in most ways at all, then the most unlike ones.
+    """
     ok = rows[rows["ok"] & rows[["output_uri", "content_uri", "style_uri"]].notna().all(axis=1)]
     if ok.empty:
         return []
     keys = ["content_uri", "style_uri"]
-    ways = (
-        ok.assign(way=ok["method"] + ok["precision"] + ok["resolution_px"].astype(str)).groupby(keys)["way"].nunique()
-    )
-    pairs = ok.drop_duplicates(keys).merge(ways.rename("ways").reset_index(), on=keys).sort_values(keys)
-    pairs = pairs[pairs["ways"] == pairs["ways"].max()].copy()
+    opened = ok["resolution_px"].isna() if main is None else ok["resolution_px"] == main
+    ways = ok.assign(
+        ways=ok["name"] + " " + ok["resolution_px"].astype(str), opened=ok["name"].where(opened), names=ok["name"]
+    ).groupby(keys)
+    ways = ways.agg({"ways": "nunique", "opened": "nunique", "names": frozenset})
+    pairs = ok.drop_duplicates(keys).merge(ways.reset_index(), on=keys).sort_values(keys)
     kinds = pairs["content_type"].astype(object).fillna("").astype(str)
     styles = {uri: number for number, uri in enumerate(sorted(pairs["style_uri"].unique()))}
     photos = {uri: number for number, uri in enumerate(pairs["content_uri"].unique())}
@@ -188,8 +194,15 @@ def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:
     ]
     pairs = pairs.assign(turn=turn, kind=kinds)
     pairs["rank"] = pairs.groupby(["turn", "kind"]).cumcount()
-    ordered = pairs.sort_values(["turn", "rank", "kind", "content_uri"])
-    return list(zip(ordered["content_uri"], ordered["style_uri"], strict=True))
+    order = {"opened": False, "ways": False, "turn": True, "rank": True, "kind": True, "content_uri": True}
+    ordered = pairs.sort_values(list(order), ascending=list(order.values()))
+    seen: frozenset[str] = frozenset()
+    shown: list[tuple[str, str]] = []
+    others: list[tuple[str, str]] = []
+    for content, style, names in zip(ordered["content_uri"], ordered["style_uri"], ordered["names"], strict=True):
+        (others if names <= seen else shown).append((content, style))
+        seen |= names
+    return shown + others
 
 
 def _input(places: _Places, home: str, uri: str, word: str, largest: int) -> Picture | None:

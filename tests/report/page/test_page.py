@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stylize import images
 from stylize.report.evidence import pick, votes
 from stylize.report.evidence.cells import by_size
 from stylize.report.frame import load
 from stylize.report.page import page
 from tests.support.made_rows import EVIL, of_sweep, written
+from tests.support.samples import picture
 
 
 @pytest.fixture
@@ -163,6 +165,28 @@ def test_a_click_shows_one_size_or_all_of_them(opened: Any) -> None:
     tab.locator("#size-control label", has_text="1200 px").click()
     tab.locator("nav a.to-size", has_text="300 px").click()
     assert shown.all_inner_texts() == ["At 300 px"]
+
+
+def test_pairs_without_a_picture_of_the_size_take_no_room(browser: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "images").mkdir(parents=True)
+    (out / "images" / "x.jpg").write_bytes(images.encode(picture(1), "jpg", 90))
+    made = [
+        of_sweep(number, method, "fp32", px, content_uri=f"{out}/images/x.jpg", style_uri=f"/{px}.jpg",
+                 output_uri=f"{out}/images/x.jpg" if px < 900 else "/gone/x.jpg")
+        for number, (method, px) in enumerate((method, px) for method in ("a", "b") for px in (300, 600, 900))
+    ]  # fmt: skip
+    rows = load([written(out, made, environment={})])
+    page.write(page.build(rows, [out], title="x", claims=[], most_pictures=20), tmp_path / "report")
+    tab = browser.new_page()
+    tab.goto((tmp_path / "report" / "index.html").as_uri())
+    lines, none = tab.locator("table.grid tbody tr:visible"), tab.locator("#no-pictures:visible")
+    seen = {}
+    for side in ("300 px", "600 px", "900 px", "all sizes"):
+        tab.locator("#size-control label", has_text=side).click()
+        seen[side] = (lines.count(), none.count())
+    tab.close()
+    assert seen == {"300 px": (2, 0), "600 px": (2, 0), "900 px": (0, 1), "all sizes": (4, 0)}
 
 
 def test_the_question_is_answered_within_limits(opened: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from stylize import images
 from stylize.report.page import pictures
+from stylize.results.schema import Row
 from tests.support.made_rows import row, rows
 from tests.support.s3 import bucket
 from tests.support.samples import picture
@@ -148,3 +149,24 @@ def test_what_is_not_shown_is_said(tmp_path: Path) -> None:
     found = pictures.grid(rows(made).assign(home=str(tmp_path / "out")), 5)
     assert found.left_out == "3 of 8 pairs of photo and artwork are shown; untrained, so nothing to look at: adain"
     assert len({line.title for line in found.lines}) == 3
+
+
+def several(folder: Path) -> pd.DataFrame:
+    """Rows of runs that share no photo: 9 photos by two methods at 600 px, 9 by another there, 2 by three at 300 px."""
+    made: list[Row] = []
+    for run, methods, px, photos in (("a", "xy", 600, 9), ("b", "z", 600, 9), ("c", "xyw", 300, 2)):
+        for n, method in ((n, method) for n in range(photos) for method in methods):
+            result = folder / "out" / "images" / f"{run}{n}{method}.jpg"
+            result.parent.mkdir(parents=True, exist_ok=True)
+            result.write_bytes(images.encode(picture(n), "jpg", 90))
+            uris = {"content_uri": f"/{run}/{n}.jpg", "output_uri": str(result)}
+            made.append(row(len(made), stylizer=method, resolution_px=px, **uris))
+    return rows(made).assign(home=str(folder / "out"))
+
+
+def test_runs_of_other_photos_are_shown_and_counted(tmp_path: Path) -> None:
+    found = pictures.grid(several(tmp_path), 10)
+    assert found.left_out == "4 of 20 pairs of photo and artwork are shown"
+    methods = [[head for head, cell in zip(found.heads, line.cells, strict=True) if cell] for line in found.lines]
+    assert methods == [["x fp32", "y fp32"], ["z fp32"], ["w fp32", "x fp32", "y fp32"], ["x fp32", "y fp32"]]
+    assert [line.cells[0] == [] for line in found.lines] == [True, True, False, True]

@@ -51,8 +51,12 @@ if (sides.length > 1) {
     // A method with no picture at this size takes no room.
     for (const table of all("table.grid")) {
       const lines = [...table.rows].filter((row) => row.cells.length > 1);
+      // Nor does a pair that no method was given at it; photo and artwork alone show nothing.
+      for (const line of lines.filter((row) => row.querySelector("figure")))
+        line.hidden = line.previousElementSibling.hidden = !line.querySelector("figure[data-side]:not(.other-size)");
+      document.getElementById("no-pictures").hidden = lines.some((row) => !row.hidden && row.querySelector("figure"));
       [...table.tHead.rows[0].cells].forEach((head, column) => {
-        const empty = !lines.some((row) => row.cells[column].querySelector("figure:not(.other-size)"));
+        const empty = !lines.some((row) => !row.hidden && row.cells[column].querySelector("figure:not(.other-size)"));
         for (const row of lines.concat(table.tHead.rows[0])) row.cells[column].hidden = empty;
       });
     }

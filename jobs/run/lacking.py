@@ -1,0 +1,103 @@
+"""Rows of earlier runs that lack what is asked for now, as columns are measured only where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stylize.config import JobConfig
+from stylize.errors import counted
+from stylize.measure.flicker import BORDER_PX
+from stylize.results.parts import keys
+from stylize.results.read import read_rows
+from stylize.results.schema import SCORED
+from stylize.stylizers import RANDOM
+
+COLUMNS = [
+    "task_id", "status", "measure_mode", "weights_sha256", "strips", "width_px", "height_px", "ssim", "ssim_uniform",
+    "content_distance", "cfsd", "perceptual_variant", "lpips_variant", "flicker",
+]  # fmt: skip
+"""What is read of the rows."""
+ISOLATED = "isolated times and memory"
+OF_PICTURES = {"distances", "cfsd", "lpips", "ssim_uniform"}
+"""What can be measured of a picture that is there already."""
+
+IN_ANOTHER = "the sweep into another OUT has it"
+"""What to do about a sweep's rows."""
+
+
+class Lacking:
+    """Counts kept rows that lack what is asked for: 16 bytes for each row of OUT that does.
+
+    rows: COLUMNS of all rows. advice: what to do about them, where it is not what the main job says.
+    """
+
+    def __init__(self, config: JobConfig, rows: Iterable[pa.RecordBatch], advice: str = "") -> None:
+        self._by_name: dict[str, set[bytes]] = {name: set() for name in _asked(config)}
+        self._advice = advice
+        self._kept = 0
+        self._names: dict[str, None] = {}
+        for batch in rows if self._by_name else ():
+            for name, found in self._by_name.items():
+                found.update(keys(batch.filter(_lacks(name, batch, config)).column("task_id")))
+
+    @classmethod
+    def of_folder(cls, config: JobConfig, folder: Path, advice: str = "") -> Lacking:
+        """Return what counts the rows of an OUT that may be nowhere yet and is not to be written."""
+        there = (folder / "rows").is_dir()
+        return cls(config, read_rows(folder, COLUMNS).to_batches() if there else (), advice)
+
+    def keep(self, key: bytes) -> None:
+        """Count a row that stays."""
+        lacks = [name for name, found in self._by_name.items() if key in found]
+        self._kept += bool(lacks)
+        self._names |= dict.fromkeys(lacks)
+
+    def lines(self) -> list[str]:
+        """Return a line on the rows that lack something, if there are any."""
+        if not self._kept:
+            return []
+        rows = counted(self._kept, "row that stays lacks", "rows that stay lack")
+        advice = self._advice or "--redo makes the images again with it"
+        if not self._advice and self._names.keys() <= OF_PICTURES:
+            advice += "; `python -m jobs.score` scores those that are there, into another OUT"
+        return [f"{rows} what is asked for now ({', '.join(self._names)}): {advice}"]
+
+
+def _asked(config: JobConfig) -> list[str]:
+    scores = set(config.scores) | ({"distances"} if config.perceptual is not None else set())
+    scores |= {"lpips"} if config.lpips != "none" else set()
+    return sorted(scores) + ([ISOLATED] if config.measure_mode == "isolated" else [])
+
+
+def _lacks(name: str, batch: pa.RecordBatch, config: JobConfig) -> pa.BooleanArray:
+    """Return which rows could have what `name` says and do not."""
+    column = {one: batch.column(one) for one in batch.schema.names}
+    ok = pc.equal(column["status"], "ok")
+    ours = pc.not_equal(column["measure_mode"], SCORED)
+    if name == ISOLATED:
+        return pc.and_(pc.and_(ok, ours), pc.not_equal(column["measure_mode"], "isolated"))
+    ok = pc.and_(ok, pc.is_valid(column["ssim"]))
+    no_networks = pc.is_null(column["perceptual_variant"])
+    if name == "distances":
+        lacks = no_networks
+    elif name == "cfsd":
+        lacks = pc.or_(no_networks, pc.and_(pc.is_valid(column["content_distance"]), pc.is_null(column["cfsd"])))
+    elif name == "lpips":
+        lacks = pc.invert(pc.fill_null(pc.starts_with(column["lpips_variant"], f"{config.lpips} "), False))
+    elif name == "ssim_uniform":
+        lacks = pc.is_null(column["ssim_uniform"])
+    else:
+        lacks = pc.and_(pc.is_null(column["flicker"]), pc.and_(ours, _moves(column)))
+    return pc.and_(ok, pc.fill_null(lacks, False))
+
+
+def _moves(column: dict[str, pa.Array]) -> pa.BooleanArray:
+    """Return which rows' flicker can be measured: of trained networks' pictures that were taken whole and have room."""
+    whole = pc.less_equal(pc.fill_null(column["strips"], 1), 1)
+    trained = pc.not_equal(pc.fill_null(column["weights_sha256"], ""), RANDOM)
+    room = pc.greater(pc.min_element_wise(column["height_px"], pc.subtract(column["width_px"], 1)), 2 * BORDER_PX)
+    return pc.and_(pc.and_(whole, trained), room)
