@@ -99,7 +99,7 @@ def _dry_run(config: ResolvedScoring) -> None:
     survey = config.survey()
     refuse_foreign(config.job.out, role=config.job.called("out"))
     check_scores(config.job, config.job.address, None)
-    for line in survey.lines():
+    for line in [*config.notes, *survey.lines()]:
         say(line)
     for number, pair in zip(range(3), config.pairs(), strict=False):
         assert pair.result is not None

@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
 
     progress = str(call.values.get("progress", JobConfig.model_fields["progress"].default))
     with json_lines.apart(progress):
-        config = resolve(call.values, _say, origins=call.origins)
+        config = resolve(call.values, call.origins)
         if call.dry_run:
             dry_run(config, call.retry_failed, call.redo, _say)
             return cli.EXIT_OK
@@ -74,7 +74,7 @@ def run(
     told = ", ".join(f"{name}={value!r}" for name, value in values.items())
     note = _say if progress != "off" else _say_nothing
     with json_lines.apart(progress):
-        config = resolve(values | {"progress": progress}, note, origins={name: Origin(name) for name in PATHS})
+        config = resolve(values | {"progress": progress}, {name: Origin(name) for name in PATHS})
         result = restyle(config, f"jobs.stylize_folder.run({told})", retry_failed, note, redo)
         json_lines.finished(progress, result.out, result.counts, result.exit_status)
     return result

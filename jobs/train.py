@@ -45,6 +45,8 @@ def main(argv: Sequence[str]) -> int:
     _check_same_run(config, began)
     if _already_trained(config):
         return cli.EXIT_OK
+    for line in config.idle():
+        say(line)
     _check_device(config)
     load_backbone("vgg19", STYLE_LAYERS, config.vgg, option="--vgg")
     with signals.handle_signals(), OutputLock(config.out):

@@ -28,7 +28,7 @@ STYLIZE = (
     ("cli", "downloads", "gallery", "images", "memory_limit", "naming", "validation", "weights"),
     ("backbones", "io"),
     ("config", "measure", "stylizers"),
-    ("tasks", "results"),
+    ("no_effect", "tasks", "results"),
     ("votes",),
     ("pipeline", "report", "training"),
     ("viewer",),

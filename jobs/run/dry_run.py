@@ -141,7 +141,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         resolution_px=job.resolution_px,
         shard=job.shard,
         total=survey.pairs,
-        notes=[*survey.lines(), *config.placement],
+        notes=[*config.notes, *survey.lines(), *config.placement],
     )
     stats = RunStats(survey.pairs)
     left = _Sample(outlook)

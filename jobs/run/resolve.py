@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input, absolute_uri, check_place
 from jobs.run.placement import place
 from jobs.scheduler.ray_runtime import check_room, joins_cluster
@@ -36,6 +37,8 @@ class ResolvedConfig:
     style_kind: FileKind
     placement: tuple[str, ...] = ()
     """A line on who works where; none on a cluster, which is asked when the work starts."""
+    unused: tuple[str, ...] = ()
+    """A line on what else was given in vain."""
 
     @cached_property
     def weights_sha256(self) -> str | None:
@@ -57,6 +60,14 @@ class ResolvedConfig:
 
         settings: dict[str, Any] = check_settings(find(self.job.stylizer), method_settings(self.job)).model_dump()
         return settings
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """Return what is to be told of the settings, a line each. Raises UsageError as `method_settings`."""
+        from stylize.stylizers import check_settings, find
+
+        settings = check_settings(find(self.job.stylizer), method_settings(self.job))
+        return [*self.unused, *notes_on(self.job, settings)]
 
     def check(self) -> None:
         """Find what a run would end with later: OUT, device, precision.
@@ -120,12 +131,8 @@ class ResolvedConfig:
         )
 
 
-def resolve(
-    values: dict[str, Any],
-    note: Callable[[str], None],
-    origins: Origins | None = None,
-) -> ResolvedConfig:
-    """Return the settings by name as a run needs them; `note` gets a line about one that has no effect.
+def resolve(values: dict[str, Any], origins: Origins | None = None) -> ResolvedConfig:
+    """Return the settings by name as a run needs them.
 
     A cluster is asked for its machines where they decide what a worker takes.
     origins: how the settings were given, for messages.
@@ -133,17 +140,20 @@ def resolve(
     """
     config = configs.build(_styles_for_weights(values), origins)
     changes: dict[str, Any] = _absolute_paths(config)
+    unused: tuple[str, ...] = ()
     checkpoints = config.weights != RANDOM and _styles_are_weights(config.stylizer)
     if checkpoints and config.weights is not None:
         if config.manifest is not None:
             leave = f"leave {config.called('weights')} out"
             raise UsageError(f"{config.stylizer}: a manifest's style_uri names the checkpoint; {leave}")
         if changes["styles"] != changes["weights"]:
-            note(f"{config.stylizer}'s styles are its checkpoints, {changes['weights']}: {config.styles} is not used")
+            unused = (
+                f"{config.stylizer}'s styles are its checkpoints, {changes['weights']}: {config.styles} is not used",
+            )
         changes |= {"styles": changes["weights"], "weights": None}
     placement = place(config)
     job = config.model_copy(update=changes | placement.settings)
-    return ResolvedConfig(job, "checkpoints" if checkpoints else "images", placement.lines)
+    return ResolvedConfig(job, "checkpoints" if checkpoints else "images", placement.lines, unused)
 
 
 def check_scores(job: JobConfig, address: str | None, note: Callable[[str], None] | None) -> None:

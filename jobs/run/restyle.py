@@ -69,10 +69,10 @@ def restyle(
             resume, told = (earlier or _earlier_runs)(store, config, names, stats, retry_failed, redo)
             asked = {"retry_failed": retry_failed, "redo": redo}
             record = RunRecord.begin(run_id, command, **asked, config=config.job.model_dump())
-            record.left_out, record.notes = survey.recorded(), [*survey.notes, *config.placement]
+            record.left_out, record.notes = survey.recorded(), [*config.notes, *survey.notes, *config.placement]
             out.save(record)
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
-            for line in [*survey.lines(), *told]:
+            for line in [*config.notes, *survey.lines(), *told]:
                 driver.reporter.note(line)
             run = RunContext(out, store, record, driver)
             pending = resume.pending(tasks)

@@ -20,6 +20,7 @@ from jobs.scheduler.worker import MakeRunner, this_location
 from stylize.config import TORCHVISION
 from stylize.errors import UsageError
 from stylize.io.location import Location, locate
+from stylize.no_effect import no_effect
 from stylize.results.parts import keys
 from stylize.results.schema import SCORED, key_of
 from stylize.results.store import RowStore
@@ -64,7 +65,7 @@ class ResolvedScoring(ResolvedConfig):
             photos,
             artworks,
             found.left_out,
-            notes=(*self._notes(), *found.notes()),
+            notes=tuple(found.notes()),
             noted=(AMBIGUOUS, UNMATCHED),
         )
 
@@ -84,9 +85,13 @@ class ResolvedScoring(ResolvedConfig):
         """Raise UsageError for a device that this machine has not."""
         check_device(self.job)
 
-    def _notes(self) -> list[str]:
+    @cached_property
+    def notes(self) -> list[str]:
+        """Return what is to be told of the settings, a line each."""
+        unseen = None if self.job.perceptual is not None else "only the scores distances and cfsd look at artworks"
+        told = no_effect(self.job, {"style_resolution_px": unseen})
         asked = "flicker" in self.job.scores
-        return ["flicker stays null: it takes the method itself, not its pictures"] if asked else []
+        return [*told, *["flicker stays null: it takes the method itself, not its pictures"] * asked]
 
     @cached_property
     def _matched(self) -> tuple[LeftOut, LeftOut, Matched]:

@@ -53,7 +53,7 @@ def dry_run(
         Wanted(one.method.title(), one.precision, one.resolution_px, one.workers, left[one.name])
         for one in variants(sweep.plan)
     ]
-    for line in (*_lines(sweep, pairs, left, total), *survey.lines(), *resume.notes()):
+    for line in (*_lines(sweep, pairs, left, total), *sweep.notes, *survey.lines(), *resume.notes()):
         say(line)
     say(*told(rows, wanted))
     say(f"into {one_line(sweep.out)}; nothing was written")

@@ -59,9 +59,9 @@ def measure(
             lacking = Lacking(next(iter(sweep.configs.values())), store.columns(COLUMNS), IN_ANOTHER)
             resume = Resume(store.finished(retry_failed), failed, stats, lacking=lacking)
             run = RunContext(out, store, _record(sweep, run_id, command), Driver(store, Reporter(stats, progress)))
-            run.record.left_out = survey.recorded()
+            run.record.left_out, run.record.notes = survey.recorded(), sweep.notes
             out.save(run.record)
-            for line in survey.lines():
+            for line in [*sweep.notes, *survey.lines()]:
                 run.driver.reporter.note(line)
             _save_plan(sweep, out)
             blocks = [(block, sweep.tasks(block, pairs)) for block in sweep.blocks]

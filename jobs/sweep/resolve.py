@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input
 from jobs.run.placement import sweep_takes
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, uncompiled
@@ -35,6 +36,14 @@ class ResolvedSweep:
         """Return a block's tasks, in order."""
         name = block.variant.name
         return list(sweep.tasks(block, pairs, self.configs[name], self.weights_sha256[name]))
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what is to be told of the variants' settings, a line each. Raises UsageError."""
+        told: dict[str, None] = {}
+        for config in self.configs.values():
+            told |= dict.fromkeys(notes_on(config, check_settings(find(config.stylizer), method_settings(config))))
+        return list(told)
 
     def scheduler_options(self, workers: int) -> SchedulerOptions:
         """Return what each of so many workers takes, and when a task is given up."""

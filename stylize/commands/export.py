@@ -18,6 +18,7 @@ from stylize.cli import Groups, Metavar, PathText
 from stylize.errors import CannotContinueError, ImageError, UsageError, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX, decode_safely, resize
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
+from stylize.no_effect import no_effect, of_method
 from stylize.terminal import say
 from stylize.validation import Checked, Origin, validated
 
@@ -102,6 +103,8 @@ def _export(name: str, out: Path, options: Options) -> None:
 
     if not issubclass(stylizers.find(name), FeedForward):
         raise UsageError(f"{name} has no network that runs once per image; `stylize list` shows the methods")
+    for line in no_effect(options, of_method(stylizers.find(name))):
+        say(line)
     sessions.check_installed(sessions.ONNXRUNTIME)
     from stylize.stylizers._runtimes import export, onnx_graph
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from stylize import cli, stylizers
+from stylize import cli, no_effect, stylizers
 from stylize.commands.call import FORMATS, Call, Options, parse
 from stylize.errors import (
     CannotContinueError,
@@ -52,6 +52,11 @@ def _restyle(call: Call) -> None:
     options = call.options
     method = stylizers.find(options.stylizer)
     _check_artworks(method, call)
+    format = FORMATS[call.result.suffix.lower()]
+    alone = None if len(call.artworks) > 1 else "one artwork has all of it"
+    reasons = {**no_effect.of_method(method), **no_effect.of_format(format), "style_weights": alone}
+    for line in no_effect.no_effect(options, reasons):
+        say(line)
     decoded, content_sha256 = _read(call.photo, options.resolution_px, options, carry=not options.strip)
     photo = decoded.pixels
     height, width = photo.shape[:2]
@@ -75,7 +80,6 @@ def _restyle(call: Call) -> None:
             **options.settings,
         )
         code, weights_sha256 = _code(stylizer, call, [artwork.pixels for artwork, _ in artworks])
-    format = FORMATS[call.result.suffix.lower()]
     result, seconds, ran = _stylized(stylizer, photo, code, format)
     with writing(call.result, resumes=False):
         style_sha256 = [sha256 for _, sha256 in artworks]

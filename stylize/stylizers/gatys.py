@@ -54,6 +54,11 @@ class Settings(base.Settings):
     channels_last: bool = Field(True, description="activations with channels innermost")
     seed: int = Field(0, ge=0, lt=2**63, description="of the noise")
 
+    @property
+    def draws(self) -> bool:
+        """Return whether random numbers decide a picture."""
+        return self.start == "noise"
+
     @field_validator("content_layers", "style_layers", mode="before")
     @classmethod
     def _by_commas(cls, value: Any) -> Any:

@@ -16,7 +16,7 @@ from stylize.config import JobConfig
 from stylize.errors import UsageError, one_line
 from stylize.io.location import Location, locate
 from stylize.io.out_folder import refuse_results
-from stylize.tasks import manifest
+from stylize.tasks import manifest, row_settings
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import FileKind, count_files, files_in, nothing_in, root_of
 from stylize.tasks.manifest import LOOK_AHEAD
@@ -138,7 +138,9 @@ def manifest_survey(config: JobConfig, uri: str, stylizer: str | None) -> Survey
     notes = []
     if names := ", ".join(map(one_line, seen.unused)):
         notes.append(f"manifest: column{'s' * (len(seen.unused) > 1)} not used: {names}")
-    if own := ", ".join(seen.asked):
+    vain = {name: why for name in seen.asked if (why := row_settings.idle(config.stylizer, name))}
+    notes += [f"manifest: {name} changes nothing: {why}" for name, why in vain.items()]
+    if own := ", ".join(name for name in seen.asked if name not in vain):
         notes.append(f"manifest: rows have their own {own}")
     if bad.number:
         notes.append(f"manifest: {bad.told('cannot be used')} (row 1 is below the header)")

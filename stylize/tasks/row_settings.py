@@ -79,6 +79,15 @@ def cannot(stylizer: str, name: str) -> str | None:
     return None
 
 
+def idle(stylizer: str, name: str) -> str | None:
+    """Return why rows' own value of OWN changes nothing in a method, None where it does."""
+    from stylize.stylizers import find
+
+    method = find(stylizer)
+    none = name == "seed" and name not in method.settings_type.model_fields
+    return f"{method.name} draws no random numbers" if none else None
+
+
 @functools.lru_cache(4096)
 def _checked(name: str, text: str, stylizer: str) -> Any:
     from stylize.stylizers import check_settings, find

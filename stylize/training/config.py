@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from stylize.cli import Groups, Metavar
 from stylize.errors import UsageError
 from stylize.io.location import local_path
+from stylize.no_effect import no_effect
 from stylize.validation import Checked, Origins, validated
 
 GROUPS: Groups = {
@@ -114,6 +115,16 @@ class TrainConfig(Checked):
     def terms(self) -> dict[str, float]:
         """Return each loss term's weight by its name."""
         return {name.removesuffix("_weight"): value for name, value in self if name.endswith("_weight")}
+
+    def idle(self) -> list[str]:
+        """Return a line on each setting that was given and changes nothing here."""
+        others: tuple[str, ...] = ("style_px",)
+        if self.method == "johnson":
+            others = ("identity_weight", "identity_share")
+        reasons: dict[str, str | None] = dict.fromkeys(others, f"{self.method} does not take it")
+        if not self.consistency_weight:
+            reasons["consistency_ramp"] = "consistency_weight is 0"
+        return no_effect(self, reasons)
 
     def shaping(self) -> dict[str, Any]:
         """Return the settings that shape the weights: not where, by whom or how they are reported."""

@@ -40,7 +40,7 @@ def main() -> None:
     folders = {"content": given.root / "content", "styles": given.root / "styles", "out": given.root / given.out}
     values = {name: str(path) for name, path in folders.items()}
     values |= {"stylizer": "identity", "resolution_px": given.side, "actors": given.workers, "device": "cpu"}
-    resolved = resolve(values, lambda line: print(line, file=sys.stderr))
+    resolved = resolve(values)
     images = len(list(folders["content"].iterdir()))
     answers = alone(resolved) if given.alone else whole_job(resolved, folders["out"], images)
     for answer in answers:

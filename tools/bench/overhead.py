@@ -88,7 +88,7 @@ def show_job(precision: str, workers: int, threads: int) -> None:
         (root / "styles" / style.name).write_bytes(style.read_bytes())
         folders = {name: str(root / name) for name in ("content", "styles", "out")}
         values = folders | {"precision": precision, "actors": workers, "cpus_per_actor": threads}
-        resolved = resolve(values, print)
+        resolved = resolve(values)
         config = resolved.job
         bare = _Bare(config, photos, style, threads=workers * threads)
         job_s, bare_s = [], []

@@ -19,7 +19,7 @@ from tests.support.older_rows import make_older
 
 def older_out(asked: dict[str, Any], version: int, **changes: Any) -> list[Row]:
     """Leave in OUT what an older program made of the call, and return its rows."""
-    config, out = resolve(asked, print), Path(asked["out"])
+    config, out = resolve(asked), Path(asked["out"])
     made = []
     for number, task in enumerate(config.tasks(config.pairs())):
         picture = out / "images" / f"{task.task_id[:16]}.jpg"

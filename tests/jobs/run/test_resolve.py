@@ -18,7 +18,7 @@ GIVEN = {"content": "c", "styles": "s", "out": "o"}
 
 
 def resolved(**given: Any) -> ResolvedConfig:
-    return resolve(GIVEN | given, lambda text: None)
+    return resolve(GIVEN | given)
 
 
 def test_paths_are_absolute_and_words_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,20 +55,20 @@ def test_cards_of_this_machine_are_used_unasked(cards: int, monkeypatch: pytest.
 
 
 def test_checkpoints_of_a_method_whose_styles_they_are_serve_as_styles(tmp_path: Path) -> None:
-    notes: list[str] = []
     given = {"stylizer": "johnson", "content": "c", "out": "o", "weights": str(tmp_path)}
-    alone = resolve(given, notes.append)
-    assert (alone.job.styles, alone.job.weights, alone.style_kind, notes) == (str(tmp_path), None, "checkpoints", [])
-    both = resolve(given | {"styles": "art"}, notes.append)
+    alone = resolve(given)
+    assert (alone.job.styles, alone.job.weights, alone.style_kind) == (str(tmp_path), None, "checkpoints")
+    assert alone.notes == []
+    both = resolve(given | {"styles": "art"})
     assert both.job.styles == str(tmp_path)
-    assert notes == [f"johnson's styles are its checkpoints, {tmp_path}: art is not used"]
+    assert both.notes == [f"johnson's styles are its checkpoints, {tmp_path}: art is not used"]
     with pytest.raises(UsageError, match="a manifest's style_uri names the checkpoint"):
-        resolve({"stylizer": "johnson", "manifest": "m.csv", "out": "o", "weights": "w"}, notes.append)
+        resolve({"stylizer": "johnson", "manifest": "m.csv", "out": "o", "weights": "w"})
 
 
 def test_a_method_that_takes_images_needs_styles() -> None:
     with pytest.raises(UsageError, match="give CONTENT STYLES OUT"):
-        resolve({"content": "c", "out": "o", "weights": "w"}, lambda text: None)
+        resolve({"content": "c", "out": "o", "weights": "w"})
 
 
 def test_missing_judges_are_downloaded_before_ray_starts_and_that_is_told(
