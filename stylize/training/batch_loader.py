@@ -129,7 +129,7 @@ class Batches:
             self._style = self._style_target(self._style_image(config))
         else:
             # Photos serve as styles, too: a few thousand artworks are few.
-            count = 1 if config.pooled_share else config.batch
+            count = config.batch // config.photos_of_a_style
             files = artworks.files + photos.files[::8]
             self._styles = self._loader(files, STYLE_ZOOM, "style", self._style_target, count)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from stylize.cli import Groups, Metavar
 from stylize.errors import UsageError
@@ -18,7 +18,7 @@ GROUPS: Groups = {
     "method": (
         "steps", "batch", "learning_rate", "decay_share", "reuse", "content_weight", "moments_weight", "gram_weight",
         "variation_weight", "range_weight", "identity_weight", "identity_share", "consistency_weight",
-        "consistency_ramp", "pooled_share", "edges_weight", "precision", "seed",
+        "consistency_ramp", "pooled_share", "photos_per_style", "edges_weight", "precision", "seed",
     ),
     "output": ("name", "checkpoint_every", "sample_every"),
     "workers": ("workers", "device", "cpus_per_worker", "loaders", "address"),
@@ -75,7 +75,10 @@ class TrainConfig(Checked):
         0.0,
         ge=0,
         le=1,
-        description="share of the style loss that goes by all photos of a step together, which then have one style",
+        description="share of the style loss that goes by photos_per_style photos together, which then have one style",
+    )
+    photos_per_style: int = Field(
+        4, ge=1, description="with pooled_share: photos of a step that share an artwork; a smaller batch shares one"
     )
     edges_weight: float = Field(0.0, ge=0, description="weight of texture and colours where the photo is flat")
     style_px: int = Field(384, ge=64, description="johnson only: long side of the style image in pixels")
@@ -106,6 +109,19 @@ class TrainConfig(Checked):
     @classmethod
     def _as_on_the_disk(cls, value: Any) -> Any:
         return None if value is None else local_path(str(value))
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.batch % self.photos_of_a_style:
+            raise ValueError(
+                f"batch {self.batch} is no multiple of photos_per_style {self.photos_per_style}; change one of them"
+            )
+        return self
+
+    @property
+    def photos_of_a_style(self) -> int:
+        """How many photos of a step share an artwork."""
+        return min(self.batch, self.photos_per_style) if self.pooled_share else 1
 
     @property
     def weights_name(self) -> str:

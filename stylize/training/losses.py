@@ -17,13 +17,14 @@ def terms(
     """Return each term of the loss, unweighted: content, moments, gram, variation, range.
 
     output: scaled features of `image` (N, 3, H, W) in about [0, 1]; content: the photo's at CONTENT_LAYER.
+    style: of as many artworks as N is a multiple of, each for as many images one after another.
     Content: Johnson et al. 2016, section 3.2. Moments and Gram: see `style_distance`.
-    pooled_share: how much of those two goes by the statistics of all N images together; `style` is then one style.
+    pooled_share: how much of those two goes by the statistics of all images of an artwork together.
     """
     ours = StyleFeatures.of(output)
     moments, grams = style_distance(ours, style)
     if pooled_share:
-        together = style_distance(pooled(ours), style)
+        together = style_distance(pooled(ours, _count(ours) // _count(style)), style)
         moments, grams = moments.lerp(together[0], pooled_share), grams.lerp(together[1], pooled_share)
     return {
         "content": F.mse_loss(output[CONTENT_LAYER], content.float()),
@@ -44,25 +45,38 @@ def style_distance(ours: StyleFeatures, style: StyleFeatures) -> tuple[Tensor, T
     moments, grams = [], []
     for name in STYLE_LAYERS:
         for mine, theirs in zip(ours.moments[name], style.moments[name], strict=True):
-            moments.append(F.mse_loss(mine, theirs.float().expand_as(mine)))
-        target = style.grams[name].float()
+            moments.append(F.mse_loss(mine, _spread(theirs, len(mine))))
+        target = _spread(style.grams[name], len(ours.grams[name]))
         distance = (ours.grams[name] - target).square().sum((1, 2))
         grams.append((distance / target.square().sum((1, 2)).clamp_min(1e-6)).mean())
     return torch.stack(moments).sum(), torch.stack(grams).sum()
 
 
-def pooled(features: StyleFeatures) -> StyleFeatures:
-    """Return the statistics of N images of one size, (N, C) and (N, C, C), as those of one image, (1, C) and (1, C, C).
+def pooled(features: StyleFeatures, count: int) -> StyleFeatures:
+    """Return the statistics of N images of one size as those of N / count: each `count` of them taken together.
 
-    What a single crop of plain sky lacks of a palette, the others of its step may bring.
+    What a single crop of plain sky lacks of a palette, others with the same style may bring.
     """
     moments = {}
     for name, (mean, std) in features.moments.items():
-        common = mean.mean(0, keepdim=True)
+        common = _pooled(mean, count)
         # The deviations hold the EPS of mean_std already, so this is its root as well.
-        variance = (std.square() + mean.square()).mean(0, keepdim=True) - common.square()
+        variance = _pooled(std.square() + mean.square(), count) - common.square()
         moments[name] = common, variance.clamp_min(1e-5).sqrt()
-    return StyleFeatures(moments, {name: one.mean(0, keepdim=True) for name, one in features.grams.items()})
+    return StyleFeatures(moments, {name: _pooled(one, count) for name, one in features.grams.items()})
+
+
+def _pooled(values: Tensor, count: int) -> Tensor:
+    return values.unflatten(0, (-1, count)).mean(1)
+
+
+def _spread(values: Tensor, images: int) -> Tensor:
+    """Return the values of each artwork for each of its images."""
+    return values.float().repeat_interleave(images // len(values), dim=0)
+
+
+def _count(features: StyleFeatures) -> int:
+    return len(next(iter(features.grams.values())))
 
 
 def total(parts: dict[str, Tensor], weights: dict[str, float]) -> Tensor:

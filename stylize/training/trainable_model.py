@@ -16,7 +16,10 @@ from stylize.training.config import JohnsonConfig, TrainConfig
 
 
 class TrainableModel(nn.Module, ABC):
-    """A network in training. (N, 3, H, W) content and style in [0, 1] to (N, 3, H, W), about [0, 1]."""
+    """A network in training. (N, 3, H, W) content and style in [0, 1] to (N, 3, H, W), about [0, 1].
+
+    There are N styles, or a number that N is a multiple of: each is for as many contents, one after another.
+    """
 
     format: str
     expected: str
@@ -49,7 +52,8 @@ class AnyStyle(TrainableModel):
         self.net = CompactNet()
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
-        image: Tensor = self.net(content, self.net.encode_style(style))
+        codes = self.net.encode_style(style).repeat_interleave(len(content) // len(style), dim=0)
+        image: Tensor = self.net(content, codes)
         return image
 
     def tensors(self) -> dict[str, Tensor]:

@@ -40,6 +40,21 @@ def test_one_style_serves_a_whole_batch() -> None:
     assert all(torch.allclose(got[name], expected[name]) for name in expected)
 
 
+def test_each_style_serves_its_share_of_a_batch() -> None:
+    ours = {name: torch.cat([features(0)[name], features(1)[name]]) for name in features(0)}
+    styles = features(2)
+    image, content = torch.rand(4, 3, 16, 16), ours[CONTENT_LAYER]
+
+    def terms(photos: slice, style: slice) -> dict[str, torch.Tensor]:
+        mine = {name: value[photos] for name, value in ours.items()}
+        look = StyleFeatures.of({name: value[style] for name, value in styles.items()})
+        return losses.terms(mine, content[photos], look, image[photos], 0.3)
+
+    halves = terms(slice(0, 2), slice(0, 1)), terms(slice(2, 4), slice(1, 2))
+    for name, value in terms(slice(None), slice(None)).items():
+        torch.testing.assert_close(value, (halves[0][name] + halves[1][name]) / 2)
+
+
 def test_a_picture_is_at_no_distance_from_itself() -> None:
     ours = features(0)
     flat = torch.full((2, 3, 16, 16), 0.5)
@@ -50,7 +65,7 @@ def test_a_picture_is_at_no_distance_from_itself() -> None:
 def test_pooled_statistics_are_those_of_the_images_side_by_side() -> None:
     ours = features(0)
     joined = {name: torch.cat(list(value), dim=2)[None] for name, value in ours.items()}
-    got, expected = losses.pooled(StyleFeatures.of(ours)), StyleFeatures.of(joined)
+    got, expected = losses.pooled(StyleFeatures.of(ours), 2), StyleFeatures.of(joined)
     for name in STYLE_LAYERS:
         for a, b in zip(got.moments[name], expected.moments[name], strict=True):
             torch.testing.assert_close(a, b, atol=1e-4, rtol=0)

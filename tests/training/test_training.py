@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 import stylize
-from stylize.errors import CannotContinueError, WeightsError
+from stylize.errors import CannotContinueError, UsageError, WeightsError
 from stylize.images import decode
 from stylize.training import loop, record
 from stylize.training.config import TrainConfig, configure
@@ -147,13 +147,22 @@ def test_consistency_grows_to_its_weight(photos: Path, vgg: Path, tmp_path: Path
     one.close()
 
 
-def test_photos_of_a_step_share_a_style_where_statistics_are_pooled(photos: Path, vgg: Path, tmp_path: Path) -> None:
-    one = trainer(config(photos, photos, tmp_path, vgg, batch=3, pooled_share=0.5, identity_share=0.0))
+@pytest.mark.parametrize(("batch", "styles"), [(3, 1), (4, 1), (8, 2)])
+def test_photos_of_a_step_share_a_style_where_statistics_are_pooled(
+    photos: Path, vgg: Path, tmp_path: Path, batch: int, styles: int
+) -> None:
+    one = trainer(config(photos, photos, tmp_path, vgg, batch=batch, pooled_share=0.5, identity_share=0.0))
     one.open()
     assert one.batches is not None
     content, style = one.batches.get(0)
+    one.one_step(1e-6)
     one.close()
-    assert (len(content.image), len(style.image)) == (3, 1)
+    assert (len(content.image), len(style.image)) == (batch, styles)
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused(photos: Path, vgg: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"batch 6 is no multiple of photos_per_style 4; change one of them"):
+        config(photos, photos, tmp_path, vgg, batch=6, pooled_share=0.5)
 
 
 def _plain(kind: str) -> dict[str, float]:
