@@ -67,7 +67,7 @@ def pooled(features: StyleFeatures, count: int) -> StyleFeatures:
 
 
 def _pooled(values: Tensor, count: int) -> Tensor:
-    return values.unflatten(0, (-1, count)).mean(1)
+    return values.view(-1, count, *values.shape[1:]).mean(1)
 
 
 def _spread(values: Tensor, images: int) -> Tensor:
