@@ -29,6 +29,7 @@ from stylize.images import (
     encode,
     held_bytes,
     refuse_too_large,
+    shows_all,
 )
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 from stylize.terminal import say
@@ -86,10 +87,11 @@ def _restyle(call: Call) -> None:
         made_by = _made_by(stylizer, ran, call, weights_sha256, content_sha256, style_sha256)
         data = encode(result, format, options.quality, carried=decoded.carried, made_by=made_by)
         write_atomic(call.result, data)
-    most = result.size
-    del result
-    seen = decode(data, max_pixels=most, most_in_memory=_most_of_picture(most, options)).pixels
-    _report(call.result, stylizer, ran, photo, seen, seconds)
+    if not shows_all(format, decoded.carried):
+        most = result.size
+        del result
+        result = decode(data, max_pixels=most, most_in_memory=_most_of_picture(most, options)).pixels
+    _report(call.result, stylizer, ran, photo, result, seconds)
 
 
 def _check_artworks(method: type[Stylizer], call: Call) -> None:

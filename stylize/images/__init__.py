@@ -3,7 +3,7 @@
 from stylize.images.apart import decode_safely
 from stylize.images.carried import Carried
 from stylize.images.decode import NO_PIXELS, Decoded, decode, decoding_bytes, from_image
-from stylize.images.encode import COPIED_BYTES, FORMATS, PICTURE_BYTES, encode, held_bytes
+from stylize.images.encode import COPIED_BYTES, FORMATS, PICTURE_BYTES, encode, held_bytes, shows_all
 from stylize.images.exif import MadeBy
 from stylize.images.formats import SUFFIXES
 from stylize.images.opening import MAX_PIXELS, header_size, refuse_too_large
@@ -30,5 +30,6 @@ __all__ = [
     "held_bytes",
     "refuse_too_large",
     "resize",
+    "shows_all",
     "working_size",
 ]

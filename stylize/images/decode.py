@@ -11,6 +11,7 @@ from stylize.images import scratch
 from stylize.images.carried import Carried, dpi_of, exif_of
 from stylize.images.color import ToSrgb
 from stylize.images.damage import damage_is_corrupt
+from stylize.images.formats import HEAD_BYTES, kind_of
 from stylize.images.loading import Loaded, Truncated, Wish, load, loaded_size
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
@@ -77,11 +78,12 @@ def decoding_bytes(data: bytes, *, long_side_px: int | None = None, max_pixels: 
     """
     stated, loaded = loaded_size(data, Wish(long_side_px, max_pixels, "refuse"))
     width, height = working_size(*stated, long_side_px)
-    return _DECODER_BYTES * loaded[0] * loaded[1] + 2 * 3 * width * height
+    decoder = _WEBP_BYTES if kind_of(data[:HEAD_BYTES]) == "WebP" else _DECODER_BYTES
+    return decoder * loaded[0] * loaded[1] + 2 * 3 * width * height
 
 
-_DECODER_BYTES = 4
-"""Of a pixel in a Pillow image, but for few modes."""
+_DECODER_BYTES, _WEBP_BYTES = 4, 16
+"""Of a pixel in a Pillow image, but for few modes, and with the copies of WebP's decoder."""
 
 
 def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool) -> Carried:

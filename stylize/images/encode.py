@@ -5,25 +5,34 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from stylize.errors import UnsupportedImageError
-from stylize.images import exif, scratch
+from stylize.images import exif, mapped, scratch
 from stylize.images.carried import Carried
 from stylize.images.exif import MadeBy
-from stylize.images.pixels import BAND_PIXELS, Pixels
+from stylize.images.pixels import Pixels
 
 FORMATS = ("jpg", "png", "webp")
 PICTURE_BYTES = 6
 """Of a photo's pixel and of its result's, as 8-bit colours."""
-COPIED_BYTES = {"jpg": 0, "png": 4, "webp": 4}
-"""Of a pixel, in the copy that is made of a large picture: by Pillow for PNG, by WebP's encoder."""
+COPIED_BYTES = {"jpg": 0, "png": 2, "webp": 12}
+"""Of a pixel, beside a large picture that becomes a file: PNG's file, of a photo, and the copies of WebP's decoder.
+
+Its encoder makes copies of 6.
+"""
 
 
 def held_bytes(photo: Pixels, format: str) -> int:
     """Return how many bytes of memory a pixel of a photo and of its result take, until that is encoded."""
     return COPIED_BYTES[format] if scratch.is_mapped(photo) else PICTURE_BYTES
+
+
+def shows_all(format: str, carried: Carried | None) -> bool:
+    """Return whether a file's pixels are those it was made of, so that it need not be decoded to see what it shows."""
+    return format == "png" and (carried is None or carried.alpha is None)
 
 
 def encode(
@@ -50,50 +59,18 @@ def encode(
         raise UnsupportedImageError(f"{format} holds at most {limit} px a side; choose png")
     height, width = pixels.shape[:2]
     options |= _said(format, (width, height), carried or Carried(), made_by)
-    alpha = None if carried is None or format == "jpg" else carried.alpha
     file = io.BytesIO()
-    if scratch.is_mapped(pixels) and format != "png" and alpha is None:
-        image, file = _mapped(pixels)
+    alpha = None if carried is None or format == "jpg" else carried.alpha
+    if alpha is not None and alpha.shape != (height, width):
+        alpha = np.asarray(Image.fromarray(alpha).resize((width, height), Image.Resampling.LANCZOS))
+    if scratch.is_mapped(pixels):
+        image, file = mapped.to_image(pixels, alpha)
     else:
         image = Image.fromarray(pixels)
-        scratch.let_go(pixels)
-    if alpha is not None:
-        opacity = Image.fromarray(alpha)
-        image.putalpha(opacity if opacity.size == image.size else opacity.resize(image.size, Image.Resampling.LANCZOS))
+        if alpha is not None:
+            image.putalpha(Image.fromarray(alpha))
     image.save(file, {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[format], **options)
     return file.getvalue()
-
-
-class _LettingGo(io.BytesIO):
-    """A file whose writer reads a mapped picture from its top on: what was read need not stay in the process."""
-
-    def __init__(self, pixels: Pixels) -> None:
-        super().__init__()
-        self._pixels, self._since = pixels, 0
-
-    def write(self, data: Any) -> int:
-        self._since += len(data)
-        if self._since > 2**20:
-            scratch.let_go(self._pixels)
-            self._since = 0
-        return super().write(data)
-
-
-def _mapped(pixels: Pixels) -> tuple[Image.Image, io.BytesIO]:
-    """Return pixels as an image of Pillow's that is no copy in memory, and what to save it in.
-
-    Pillow's images of colours have four bytes a pixel. So has another mapped file, and in that mode it takes bytes as
-    they are.
-    """
-    height, width = pixels.shape[:2]
-    four = scratch.empty((height, width, 4), 0)
-    rows = max(1, BAND_PIXELS // width)
-    for start in range(0, height, rows):
-        band = slice(start, start + rows)
-        four[band, :, :3] = pixels[band]
-        scratch.let_go(pixels[band])
-        scratch.let_go(four[band])
-    return Image.frombuffer("RGBX", (width, height), four, "raw", "RGBX", 0, 1), _LettingGo(four)
 
 
 def _said(format: str, size: tuple[int, int], carried: Carried, made_by: MadeBy | None) -> dict[str, Any]:

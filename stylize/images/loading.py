@@ -12,7 +12,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
-from stylize.images import heif, jpeg, png, tiff, turbo, webp
+from stylize.images import heif, jpeg, mapped, png, tiff, turbo, webp
 from stylize.images.color import Signal
 from stylize.images.damage import DAMAGE, damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
@@ -132,6 +132,7 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
             raise OSError("image file is truncated")
         return
     extents = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
+    mapped.make_room(image, wish.most_in_memory)
     image.load()
     if image.mode == "I" and image.format not in ("PNG", "PPM"):
         # Only of these it is known that the values are of 16 bits.

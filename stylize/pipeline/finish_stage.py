@@ -7,7 +7,7 @@ import hashlib
 import time
 
 from stylize.config import JobConfig
-from stylize.images import Pixels, decode, encode
+from stylize.images import Pixels, decode, encode, shows_all
 from stylize.io.files import Folder
 from stylize.measure.memory import PeakMemory
 from stylize.memory_limit import most_of_picture, share_of_machine
@@ -67,7 +67,7 @@ class FinishStage:
         """Return what a result's file shows, which is what is scored; the result itself is let go of."""
         assert item.result is not None
         result, item.result = item.result, None
-        if self._scorer is None or self._is_kept_whole(item):
+        if self._scorer is None or shows_all(self._config.format, item.carried):
             return result
         start, most = time.perf_counter(), result.size
         del result
@@ -88,10 +88,6 @@ class FinishStage:
             if self._peak is not None:
                 item.row["score_peak_rss_bytes"] = self._peak.stop().host_peak_rss_bytes
         item.row["score_s"] = item.row.get("score_s", 0.0) + time.perf_counter() - start
-
-    def _is_kept_whole(self, item: InFlight) -> bool:
-        """Return whether the file's pixels are the result's, so that it need not be decoded to see what it shows."""
-        return self._config.format == "png" and (item.carried is None or item.carried.alpha is None)
 
     def _write(self, item: InFlight, data: bytes) -> None:
         row = item.row

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import os
-import sys
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 import torch
 from PIL import Image
 
-from stylize.images import Carried, MadeBy, decode, encode, scratch
+from stylize.errors import CorruptImageError
+from stylize.images import Carried, MadeBy, decode, encode, mapped, scratch
 from tests.support.samples import picture
 
 
@@ -75,10 +77,10 @@ def test_a_photo_is_the_same_in_a_file(format: str, turned: int, monkeypatch: py
     monkeypatch.setattr("stylize.images.pixels.BAND_PIXELS", 4000)
     monkeypatch.setattr("stylize.images.loading.orientation", lambda _: turned)
     data = encode(picture(1, 120, 90), format, 95)
-    expected, mapped = decode(data), decode(data, most_in_memory=100)
-    assert scratch.is_mapped(mapped.pixels)
+    expected, found = decode(data), decode(data, most_in_memory=100)
+    assert scratch.is_mapped(found.pixels)
     assert not scratch.is_mapped(expected.pixels)
-    assert np.array_equal(mapped.pixels, expected.pixels)
+    assert np.array_equal(found.pixels, expected.pixels)
 
 
 @pytest.mark.parametrize("format", ["jpg", "png", "webp"])
@@ -88,36 +90,95 @@ def test_a_photo_is_the_same_in_a_file(format: str, turned: int, monkeypatch: py
 def test_a_result_in_a_file_is_encoded_to_the_same_bytes(
     format: str, quality: int, opaque: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["stylize.images.encode"], "BAND_PIXELS", 1000)  # the name is a function too
+    monkeypatch.setattr("stylize.images.mapped.BAND_PIXELS", 1000)
     values = picture(2, 130, 333)
-    mapped = scratch.empty(values.shape, 0)
-    mapped[:] = values
+    pixels = scratch.empty(values.shape, 0)
+    pixels[:] = values
     how: dict[str, Any] = {
         "carried": Carried(dpi=(72.0, 72.0), alpha=None if opaque else values[..., 0].copy()),
         "made_by": MadeBy("stylize", "{}"),
     }
-    assert encode(mapped, format, quality, **how) == encode(values, format, quality, **how)
+    assert encode(pixels, format, quality, **how) == encode(values, format, quality, **how)
 
 
+@pytest.mark.parametrize("format", ["jpg", "png"])
 @pytest.mark.usefixtures("folder")
-def test_while_a_result_is_encoded_no_copy_of_it_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_a_result_is_encoded_no_copy_of_it_is_in_memory(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = scratch.empty((2000, 1500, 3), 0)
     pixels[:] = np.random.default_rng(0).integers(0, 256, pixels.shape)
-    let_go, saved = scratch.let_go, []
+    let_go, to_image, saved = scratch.let_go, mapped.to_image, []
 
     def noting(part: scratch.Bytes) -> None:
         saved.append(part.shape)
         let_go(part)
 
-    def taken(*given: Any) -> Image.Image:
-        image = frombuffer(*given)
+    def taken(*given: Any) -> tuple[Image.Image, Any]:
+        image, file = to_image(*given)
         # Pillow's word for pixels that are the caller's own.
         assert image.readonly
-        assert scratch.is_mapped(given[2])
-        return image
+        assert scratch.is_mapped(file._pixels)
+        return image, file
 
-    frombuffer = Image.frombuffer
-    monkeypatch.setattr(Image, "frombuffer", taken)
+    monkeypatch.setattr(mapped, "to_image", taken)
     monkeypatch.setattr(scratch, "let_go", noting)
-    assert len(encode(pixels, "jpg", 95)) > 2**22
+    assert len(encode(pixels, format, 95)) > 2**22
     assert saved.count((2000, 1500, 4)) >= 4
+
+
+def in_mode(mode: str) -> Image.Image:
+    if mode == "I;16":
+        return Image.fromarray(picture(3, 130, 91)[..., 0].astype(np.uint16) * 257)
+    colours = Image.fromarray(picture(3, 130, 91))
+    image = colours.convert(mode)
+    if "A" in mode:
+        image.putalpha(colours.getchannel("G"))
+    return image
+
+
+FILES: list[tuple[str, str, dict[str, Any]]] = [
+    *(("PNG", mode, {}) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+    ("PNG", "P", {"transparency": 3}), ("PNG", "RGB", {"transparency": (0, 0, 0)}),
+    *(("TIFF", mode, {}) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16")),
+    ("TIFF", "RGB", {"compression": "tiff_lzw"}), ("TIFF", "RGBA", {"compression": "tiff_deflate"}),
+    ("TIFF", "RGB", {"compression": "jpeg"}), ("TIFF", "RGB", {"tiffinfo": {274: 6}}),
+    ("TIFF", "L", {"compression": "tiff_lzw", "tiffinfo": {274: 8}}),
+    ("WEBP", "RGB", {}), ("WEBP", "RGBA", {"lossless": True}), ("JPEG", "CMYK", {}), ("JPEG", "L", {}),
+    ("GIF", "P", {}), ("BMP", "RGB", {}), ("JPEG2000", "RGB", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "mode", "options"), FILES)
+@pytest.mark.usefixtures("folder")
+def test_what_pillow_decodes_is_the_same_in_a_file(
+    kind: str, mode: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylize.images.pixels.BAND_PIXELS", 2000)
+    file = io.BytesIO()
+    in_mode(mode).save(file, kind, **options)
+    cores: list[str] = []
+    if mode in mapped._BYTES and kind in mapped._KINDS:
+        core = mapped._core
+
+        def noted(*given: Any) -> Any:
+            cores.append(given[2])
+            return core(*given)
+
+        monkeypatch.setattr(mapped, "_core", noted)
+    for data in (file.getvalue(), file.getvalue()[: len(file.getvalue()) * 2 // 3]):
+        how: dict[str, Any] = {"alpha": True, "truncated": "accept"}
+        try:
+            expected = decode(data, **how)
+        except CorruptImageError as error:
+            with pytest.raises(CorruptImageError, match=re.escape(str(error))):
+                decode(data, most_in_memory=100, **how)
+            continue
+        found = decode(data, most_in_memory=100, **how)
+        assert scratch.is_mapped(found.pixels)
+        assert np.array_equal(found.pixels, expected.pixels)
+        assert found.truncated == expected.truncated
+        assert found.carried is not None
+        assert expected.carried is not None
+        alpha = expected.carried.alpha
+        assert (found.carried.alpha is None) == (alpha is None)
+        assert alpha is None or np.array_equal(np.asarray(found.carried.alpha), alpha)
+    assert mode in cores or mode not in mapped._BYTES or kind not in mapped._KINDS

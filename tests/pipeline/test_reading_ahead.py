@@ -134,6 +134,7 @@ def test_what_a_file_takes_is_known_before_it_is_decoded() -> None:
     large = images.encode(picture(0, 1600, 800), "jpg", 90)
     # Whole: four bytes a pixel for the decoder, six for the photo and its result.
     assert images.decoding_bytes(large) == 1600 * 800 * (4 + 6)
+    assert images.decoding_bytes(images.encode(picture(0, 160, 80), "webp", 90)) == 160 * 80 * (16 + 6)
     # Scaled by the JPEG decoder to a half.
     assert images.decoding_bytes(large, long_side_px=320) == 800 * 400 * 4 + 320 * 160 * 6
 

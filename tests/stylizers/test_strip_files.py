@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stylize import images
 from stylize.errors import NoRoomError
 from stylize.stylizers._strips.plan import strip_plan
 from stylize.stylizers._strips.trace import trace
@@ -35,13 +36,15 @@ def test_what_is_kept_may_be_in_files(name: str, monkeypatch: pytest.MonkeyPatch
 
 def test_pictures_in_files_count_by_what_their_encoder_copies() -> None:
     stylizer, code = loaded("compact")
-    size, copied = (12_000, 8_400), 4 * 12_000 * 8_400
+    size, pixels = (12_000, 8_400), 12_000 * 8_400
     stylizer.max_memory = 450 * 2**20
     plan, taken = stylizer.forecast(*size, code)
     assert taken == plan.bytes < stylizer.max_memory
-    with pytest.raises(NoRoomError, match="compact takes an image in"):
-        stylizer.forecast(*size, code, format="png")
-    stylizer.max_memory = 2**30
     plan, taken = stylizer.forecast(*size, code, format="png")
-    assert plan.bytes + copied <= 2**30
-    assert taken == max(plan.bytes, copied)
+    assert taken == max(plan.bytes, images.COPIED_BYTES["png"] * pixels)
+    with pytest.raises(NoRoomError, match="compact takes an image in"):
+        stylizer.forecast(*size, code, format="webp")
+    stylizer.max_memory = 2**31
+    plan, taken = stylizer.forecast(*size, code, format="webp")
+    assert plan.bytes + 12 * pixels <= 2**31
+    assert taken == max(plan.bytes, 12 * pixels)
