@@ -26,7 +26,7 @@ from torch import Tensor
 
 from jobs.progress.reporter import Reporter
 from jobs.progress.stats import RunStats
-from stylize import cli, images
+from stylize import cli, devices, images
 from stylize.errors import ImageError, UsageError
 from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, local_path
@@ -43,6 +43,7 @@ from tools.bench.models.picture_faults import Planes
 
 TIMED_SIZE = (512, 768)
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Picture:
     kind: str | None
     pixels: Pixels
 
-    def tensor(self) -> Tensor:
+    def tensor(self, device: torch.device = CPU) -> Tensor:
         """(3, H, W) in [0, 1]."""
-        return to_tensor(self.pixels, torch.device("cpu"))
+        return to_tensor(self.pixels, device)
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,10 @@ class Model:
     stylizer: Stylizer
 
     def restyle(self, photo: Tensor, artwork: Tensor) -> Tensor:
-        """Return the picture of a photo and an artwork, (3, H, W) in [0, 1] each."""
+        """Return the picture of a photo and an artwork, (3, H, W) in [0, 1] each, all on the CPU."""
+        device = self.stylizer.device
         with torch.inference_mode():
-            return self.stylizer.stylize(photo, self.stylizer.encode_style(artwork))
+            return self.stylizer.stylize(photo.to(device), self.stylizer.encode_style(artwork.to(device))).cpu()
 
 
 def main(argv: Sequence[str]) -> int:
@@ -87,17 +89,20 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--vgg", metavar="PATH", help="VGG19 weights that judge; none: torchvision's")
     parser.add_argument("--size", type=int, default=512, metavar="N", help="long side in pixels (default 512)")
     parser.add_argument("--turns", type=int, default=15, metavar="N", help="timed passes of each (default 15)")
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="where networks run (default cpu)")
     given = parser.parse_args(argv)
     if given.size < 64 or given.turns < 1:
         raise UsageError("--size must be 64 or more, --turns 1 or more")
-    models = _models([given.model, given.baseline], given.beside)
-    judge = Perceptual(Path(given.vgg) if given.vgg else None, option="--vgg")
+    device = devices.find(given.device)
+    devices.forbid_tf32()
+    models = _models([given.model, given.baseline], given.beside, device)
+    judge = Perceptual(Path(given.vgg) if given.vgg else None, device, option="--vgg")
     photos, artworks = (
         list(_pictures(path, role, given.size)) for path, role in ((given.content, "CONTENT"), (given.styles, "STYLES"))
     )
     out = Path(given.out)
     out.mkdir(parents=True, exist_ok=True)
-    times = _times(models[:2], photos, artworks, given.turns)
+    times = _times(models[:2], photos, artworks, given.turns, device)
     sheets = model_sheets.Sheets([model.name for model in models], photos, artworks)
     rows = _rows(models, photos, artworks, judge, sheets)
     facts = {
@@ -105,7 +110,7 @@ def main(argv: Sequence[str]) -> int:
         "long_side_px": str(given.size),
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
-        "cpu": hardware.device_name("cpu"),
+        "device": hardware.device_name(str(device)),
     }
     table = pa.Table.from_pandas(rows, preserve_index=False)
     pq.write_table(table.replace_schema_metadata(facts | (table.schema.metadata or {})), out / "rows.parquet")
@@ -119,13 +124,13 @@ def main(argv: Sequence[str]) -> int:
     return cli.EXIT_OK
 
 
-def _models(compared: list[str], beside: list[str]) -> list[Model]:
+def _models(compared: list[str], beside: list[str], device: torch.device) -> list[Model]:
     """Named by their methods, or as they were given where two are of one. Raises UsageError if two are the same."""
     words = [*compared, *beside]
     twice = [word for number, word in enumerate(words) if word in words[:number]]
     if twice:
         raise UsageError(f"{twice[0]} against itself; give one of them other weights, as METHOD=PATH")
-    models = [_model(word, any_style=word in compared) for word in words]
+    models = [_model(word, word in compared, device) for word in words]
     methods = [model.method for model in models]
     return [
         replace(model, name=word) if methods.count(model.method) > 1 else model
@@ -133,7 +138,7 @@ def _models(compared: list[str], beside: list[str]) -> list[Model]:
     ]
 
 
-def _model(word: str, any_style: bool) -> Model:
+def _model(word: str, any_style: bool, device: torch.device) -> Model:
     """any_style: whether it has to be a method that takes any picture as a style in one pass."""
     name, _, path = word.partition("=")
     known = [
@@ -141,7 +146,7 @@ def _model(word: str, any_style: bool) -> Model:
     ]
     if name not in known:
         raise UsageError(f"{word}: expected METHOD or METHOD=PATH, METHOD one of {', '.join(known)}")
-    return Model(name, name, path or None, load(name, weights=path or None, precision="fp32"))
+    return Model(name, name, path or None, load(name, weights=path or None, precision="fp32", device=str(device)))
 
 
 def _pictures(path: str, role: str, size: int) -> Iterator[Picture]:
@@ -161,12 +166,14 @@ def _pictures(path: str, role: str, size: int) -> Iterator[Picture]:
 def _rows(
     models: list[Model], photos: list[Picture], artworks: list[Picture], judge: Perceptual, sheets: model_sheets.Sheets
 ) -> pd.DataFrame:
-    looks = [judge.features(artwork.tensor())[1] for artwork in artworks]
+    device = models[0].stylizer.device
+    styles = [artwork.tensor(device) for artwork in artworks]
+    looks = [judge.features(style)[1] for style in styles]
     rows = []
     with torch.inference_mode(), Reporter(RunStats(len(photos) * len(artworks) * len(models))) as shown:
-        codes = [[model.stylizer.encode_style(artwork.tensor()) for artwork in artworks] for model in models]
+        codes = [[model.stylizer.encode_style(style) for style in styles] for model in models]
         for photo in photos:
-            tensor, planes = photo.tensor(), Planes.of(photo.pixels)
+            tensor, planes = photo.tensor(device), Planes.of(photo.pixels)
             content, _ = judge.features(tensor)
             for (number, model), (column, artwork) in itertools.product(enumerate(models), enumerate(artworks)):
                 restyle = partial(model.stylizer.stylize, code=codes[number][column])
@@ -218,12 +225,14 @@ def distances(ours: StyleFeatures, theirs: StyleFeatures) -> dict[str, float]:
     return by_layer
 
 
-def _times(models: list[Model], photos: list[Picture], artworks: list[Picture], turns: int) -> dict[str, list[float]]:
+def _times(
+    models: list[Model], photos: list[Picture], artworks: list[Picture], turns: int, device: torch.device
+) -> dict[str, list[float]]:
     """Seconds of passes over a photo of TIMED_SIZE, in turns."""
     height, width = TIMED_SIZE
     pixels = photos[0].pixels
     tiled = np.pad(pixels, ((0, max(0, height - len(pixels))), (0, max(0, width - pixels.shape[1])), (0, 0)), "wrap")
-    photo, artwork = to_tensor(tiled[:height, :width], torch.device("cpu")), artworks[0].tensor()
+    photo, artwork = to_tensor(tiled[:height, :width], device), artworks[0].tensor(device)
     calls: dict[str, Callable[[], Tensor]] = {}
     for model in models:
         calls[model.name] = partial(model.stylizer.stylize, photo, model.stylizer.encode_style(artwork))
@@ -235,7 +244,7 @@ def _times(models: list[Model], photos: list[Picture], artworks: list[Picture], 
     with torch.inference_mode():
         for turn in range(-2, turns):
             for name, call in calls.items():
-                with timed("cpu") as clock:
+                with timed(str(device)) as clock:
                     call()
                 if turn >= 0:
                     times[name].append(clock.seconds)

@@ -50,7 +50,7 @@ def report(rows: pd.DataFrame, times: dict[str, list[float]], models: Sequence[s
     for columns, average in ((LOSSES, "mean"), (FAULTS, "median"), (LAYERS, "mean")):
         lines += [_line(rows, column, what, models, average) for column, what in columns.items()]
     lines += _time_lines(times, models)
-    return "\n".join([*lines, "", f"{facts['cpu']}, {facts['threads']} threads, torch {facts['torch']}"])
+    return "\n".join([*lines, "", f"{facts['device']}, {facts['threads']} threads, torch {facts['torch']}"])
 
 
 def _line(rows: pd.DataFrame, column: str, what: str, models: Sequence[str], average: str) -> str:
