@@ -45,6 +45,8 @@ class Outlook:
     """Pairs, those that have rows already included."""
     notes: list[str]
     left: int = 0
+    unusable: int = 0
+    """Pairs without a row whose row will say what is wrong: of a bad row of the manifest, or without a file."""
     kept: int = 0
     photos: int = 0
     size_bytes: int = 0
@@ -64,6 +66,8 @@ class Outlook:
             yield f"  {one_line(content)}  x  {one_line(style)}"
         if self.left > len(self.first):
             yield "  ..."
+        if self.unusable:
+            yield f"{counted(self.unusable, 'pair')} cannot be used, and would have rows that say why"
         if self.settings:
             told = ", ".join(f"{name}={value}" for name, value in self.settings.items())
             yield f"settings of {self.stylizer}: {told}"
@@ -89,12 +93,15 @@ class _Sample:
         """Count the pairs."""
         outlook = self._outlook
         for pair in pairs:
+            if pair.problem or any(one.identity == MISSING for one in pair.inputs):
+                outlook.unusable += 1
+                continue
             outlook.left += 1
             if len(outlook.first) < SHOWN:
                 outlook.first.append((pair.content.uri, " + ".join(one.uri for one in pair.styles)))
             # Its hash, as a million URIs would be a hundred megabytes.
             content = hash(pair.content.uri)
-            if content not in self._contents and not pair.content.problem and pair.content.identity != MISSING:
+            if content not in self._contents:
                 self._contents.add(content)
                 size, known, _ = pair.content.identity.partition(":")
                 outlook.photos += 1

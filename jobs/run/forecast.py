@@ -74,7 +74,8 @@ def memory_line(config: ResolvedConfig, pair: Pair) -> str:
     except NotDownloadedError:
         raise
     except NoRoomError as error:
-        return f"memory: {error}"
+        options = f"{job.called('max_memory')}, {job.called('resolution_px')}"
+        return f"memory: too little for the largest file, which would have an `oom` row: {error} ({options})"
     except StylizeError as error:
         return f"memory: not known: {error}"
 

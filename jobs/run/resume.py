@@ -57,15 +57,20 @@ class Resume:
         self._status: dict[bytes, str] = {}
         self._older: dict[int, bytes] = {}
         self._settings = None if config is None else config.result_settings()
-        listed_in = f"{one_line(config.manifest)}: row " if config is not None and config.manifest else None
+        self._listed_in = f"{one_line(config.manifest)}: row " if config is not None and config.manifest else None
         self._bad_rows: set[bytes] = set()
         """Rows of a manifest that could not be used."""
         for row in failed:
             self._status[row.key] = row.status
-            if listed_in and any(str(uri).startswith(listed_in) for uri in (row.content_uri, row.style_uri)):
+            if self._is_bad(row._asdict()):
                 self._bad_rows.add(row.key)
-            if config is not None:
+            elif config is not None:
                 self._older[same_work(row._asdict())] = row.key
+
+    def _is_bad(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a row is of a row of the manifest that could not be used, which is no work of its pair."""
+        texts = (row["content_uri"], row["style_uri"], row["error"])
+        return self._listed_in is not None and any(str(text).startswith(self._listed_in) for text in texts)
 
     def pending(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """Return the tasks without a row, lazily, each once: a manifest may list a pair twice."""
@@ -114,8 +119,8 @@ class Resume:
         """
         if not self._older:
             return
-        for row in batch.select(["task_id", *OF_WORK]).to_pylist():
-            key = self._older.pop(same_work(row), None)
+        for row in batch.select(["task_id", "error", *OF_WORK]).to_pylist():
+            key = None if self._is_bad(row) else self._older.pop(same_work(row), None)
             if key is not None and key != key_of(row["task_id"]):
                 yield key
 

@@ -59,13 +59,13 @@ class ResolvedScoring(ResolvedConfig):
         job = self.job
         if job.manifest is not None:
             return pairing.manifest_survey(job, job.manifest, None)
-        photos, artworks, found = self._matched
+        photos, artworks, globs, found = self._matched
         return pairing.Survey(
             sum(1 for _ in self.pairs()),
             photos,
             artworks,
             found.left_out,
-            notes=tuple(found.notes()),
+            notes=(*globs, *found.notes()),
             noted=(AMBIGUOUS, UNMATCHED),
         )
 
@@ -75,7 +75,7 @@ class ResolvedScoring(ResolvedConfig):
         if job.manifest is not None:
             rows = manifest.read(job.manifest, None, role=job.called("manifest"))
             return pairing.grouped_by_style(manifest.with_versions(pairing.in_shard(rows, job.shard)))
-        return pairing.in_shard(iter(self._matched[2].pairs), job.shard)
+        return pairing.in_shard(iter(self._matched[3].pairs), job.shard)
 
     def tasks(self, pairs: Iterable[Pair], names: OutputNames | None = None) -> Iterator[Task]:
         """Return the tasks of pairs, lazily. Nothing is written, so that results are given no names."""
@@ -94,14 +94,15 @@ class ResolvedScoring(ResolvedConfig):
         return [*told, *["flicker stays null: it takes the method itself, not its pictures"] * asked]
 
     @cached_property
-    def _matched(self) -> tuple[LeftOut, LeftOut, Matched]:
+    def _matched(self) -> tuple[LeftOut, LeftOut, list[str], Matched]:
         job = self.job
         content, styles = pairing.folders(job)
         results = root_of(job.results, job.called("results"))
         pairing.refuse_out_inside(results, job.called("results"), job.out)
         _refuse_own(results, job)
         skipped = (LeftOut(), LeftOut(), LeftOut())
-        photos = Names(files_in(content, "images", pairing.selected(job), skipped[0]), str(content))
+        selection = pairing.selected(job)
+        photos = Names(files_in(content, "images", selection, skipped[0]), str(content))
         artworks = Names(files_in(styles, "images", left_out=skipped[1]), str(styles))
         for root, names, left_out in ((content, photos, skipped[0]), (styles, artworks, skipped[1])):
             if not names.inputs:
@@ -117,7 +118,7 @@ class ResolvedScoring(ResolvedConfig):
         if not found.pairs:
             why = "; ".join(found.notes())
             raise UsageError(f"{job.called('pattern')} {job.pattern}: no result has a photo and an artwork: {why}")
-        return skipped[0], skipped[1], found
+        return skipped[0], skipped[1], pairing.unfitted(job, content, selection), found
 
 
 def _refuse_own(results: Location, job: ScoreConfig) -> None:

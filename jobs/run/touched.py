@@ -43,6 +43,8 @@ class TouchedFiles:
 
     def earlier(self, task: Task) -> bytes | None:
         """Return the key of another task's row that stands for this one, None where there is none."""
+        if task.pair.problem:
+            return None
         if self._index is None:
             self._index = self._read()
         pair = task.pair

@@ -53,6 +53,7 @@ class Failed(NamedTuple):
     style_uri: str
     style_uris: str | None
     settings_json: str | None
+    error: str | None = None
 
 
 class RowStore:

@@ -18,7 +18,7 @@ from stylize.stylizers import DEFAULT
 from stylize.tasks import row_settings
 from stylize.tasks.csv_rows import COLUMNS, RESULT, SURPLUS, Row, columns_of, csv_rows, name_of_column, unused
 from stylize.tasks.listing import identity_of, uri_of, version_of
-from stylize.tasks.task import MISSING, Input, Pair
+from stylize.tasks.task import MISSING, Input, Own, Pair
 
 LOOK_AHEAD = 1024
 _AT_ONCE = 32
@@ -57,7 +57,7 @@ def read(uri: str, stylizer: str | None = DEFAULT, seen: Seen | None = None, rol
         for number, row in _without_meaning(rows, stylizer is None, seen, f"{role} {one_line(uri)}"):
             for name in row_settings.asked(row) if stylizer is not None else ():
                 seen.asked.setdefault(name, number)
-            yield _pair(row, f"{one_line(uri)}: row {number}", number, folder, stylizer)
+            yield _pair(row, one_line(uri), number, folder, stylizer)
         if number == 0:
             raise UsageError(f"{role} {one_line(uri)}: no rows below its header")
 
@@ -91,29 +91,33 @@ def _rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) -> It
     raise UsageError(f"{called}: expected a .csv, .tsv or .parquet file")
 
 
-def _pair(row: Row, where: str, number: int, folder: Location, stylizer: str | None) -> Pair:
-    """Return a row's pair. where: how a bad row is called in place of what it lists."""
+def _pair(row: Row, named: str, number: int, folder: Location, stylizer: str | None) -> Pair:
+    """Return a row's pair. named: the list, which with the row's number stands for what a bad row does not tell."""
+    where = f"{named}: row {number}"
 
-    def bad(problem: str | UsageError) -> Input:
-        text = f"row {number}: {problem}" if isinstance(problem, UsageError) else problem
-        return Input(where, MISSING, None, f"manifest: {text}")
+    def bad(problem: str | UsageError, known: Input | None = None) -> Input:
+        text = f"{where}: {problem}" if isinstance(problem, UsageError) else f"{named}: {problem}"
+        # Were its identity the file's, it would be the task of a row that lists the same and can be used.
+        return replace(known or Input(where, "", None), identity=where, problem=text)
 
     if surplus := row.get(SURPLUS):
         return Pair(bad(surplus), bad(surplus))
     shares: tuple[float, ...] = ()
+    own: Own = ()
+    styles: list[Input] = []
+    content = None
     try:
-        listed = row_settings.artworks(row)
-        styles = [_listed(one, row.get("style_type"), folder) for one in listed]
+        styles = [_listed(one, row.get("style_type"), folder) for one in row_settings.artworks(row)]
         shares = row_settings.shares(row, len(styles)) if styles else ()
     except UsageError as error:
-        styles = [bad(error)]
+        styles = [bad(error, *styles[:1]), *styles[1:]]
     styles = styles or [bad(f"row {number} has no style_uri")]
     try:
         given = row.get("content_uri")
         content = _listed(str(given), row.get("content_type"), folder) if given else None
         own = row_settings.own_settings(row, stylizer) if stylizer is not None else ()
     except UsageError as error:
-        content, own = bad(error), ()
+        content = bad(error, content)
     content = content or bad(f"row {number} has no content_uri")
     result = None
     if stylizer is None:

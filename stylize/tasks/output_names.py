@@ -55,12 +55,12 @@ class OutputNames:
         self._in_use = in_use
 
     def name(self, pair: Pair, task_id: str) -> str:
-        """Return the name below OUT/images, suffix and all."""
+        """Return the name below OUT/images, suffix and all; one that cannot be done takes none from another."""
         photo = naming.mirrored(pair.content.uri, self._content_root)
         style = naming.mirrored_together([one.uri for one in pair.styles], self._style_root)
         name = self._fill(photo, style, task_id, keyed=False)
         number = _number(naming.same_file(name))
-        if number in self._given or self._in_use.is_anothers(name, task_id):
+        if pair.problem or number in self._given or self._in_use.is_anothers(name, task_id):
             name = self._fill(photo, style, task_id, keyed=True)
         else:
             self._given.add(number)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from stylize.config import JobConfig
 from stylize.errors import UsageError, one_line
-from stylize.io.location import Location, locate
+from stylize.io.location import LocalPath, Location, locate
 from stylize.io.out_folder import refuse_results
 from stylize.tasks import manifest, row_settings
 from stylize.tasks.left_out import LeftOut
@@ -108,7 +108,8 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
     if config.manifest is not None:
         return manifest_survey(config, config.manifest, config.stylizer)
     roots, skipped = folders(config, style_kind), (LeftOut(), LeftOut())
-    content = count_files(roots[0], "images", selected(config), skipped[0])
+    selection = selected(config)
+    content = count_files(roots[0], "images", selection, skipped[0])
     styles = count_files(roots[1], style_kind, left_out=skipped[1])
     if config.pairing == "zip" and content != styles:
         counted = f"{config.called('content')} has {content}, {config.called('styles')} has {styles}"
@@ -118,7 +119,7 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
     else:
         each = {"cross": styles, "random": min(config.styles_per_photo, styles)}
         number = content * each.get(config.pairing, 1)
-    notes = _notes(config, *roots, style_kind)
+    notes = (*unfitted(config, roots[0], selection), *_notes(config, *roots, style_kind))
     if config.pairing == "random" and styles < config.styles_per_photo:
         notes += (f"STYLES has {styles} artwork{'s' * (styles > 1)} only: each photo meets them all",)
     return Survey(number, *skipped, notes=notes)
@@ -131,7 +132,7 @@ def manifest_survey(config: JobConfig, uri: str, stylizer: str | None) -> Survey
     for pair in in_shard(manifest.read(uri, stylizer, seen, role), config.shard):
         number += 1
         if problem := pair.problem:
-            bad.add(problem.removeprefix("manifest: "))
+            bad.add(problem.removeprefix(f"{one_line(uri)}: "))
         elif missing := next((one.uri for one in pair.inputs if one.identity == MISSING), None):
             absent.add(one_line(missing))
     manifest.refuse_impossible(uri, config.stylizer, seen, role)
@@ -172,6 +173,18 @@ def _notes(config: JobConfig, content: Location, styles: Location, style_kind: F
         return ()
     below = str(styles).removeprefix(str(content)).strip("/")
     return (f"STYLES lies in CONTENT: artworks are restyled as photos too; --exclude '{below}/**' leaves them out",)
+
+
+def unfitted(config: JobConfig, content: Location, selection: Selection) -> list[str]:
+    """Return a line on those globs of an option that fitted no file of CONTENT, once that was listed."""
+    single = isinstance(content, LocalPath) and content.path.is_file()
+    why = "changes nothing, as {} is a single file" if single else "fits no file of {}"
+    told = []
+    for name, globs in selection.unfitted.items():
+        listed = ", ".join(one_line(glob) for glob in getattr(config, name) if glob in globs)
+        if listed:
+            told.append(f"{config.called(name)} {listed} {why.format(config.called('content'))}")
+    return told
 
 
 def selected(config: JobConfig) -> Selection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # What NAS boxes, archives, file systems and desktops make: thumbnails, bins and copies.
 _OF_SYSTEMS = frozenset((
@@ -24,9 +24,17 @@ class Selection:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    unfitted: dict[str, set[str]] = field(default_factory=dict, init=False, compare=False)
+    """Those globs of `include` and of `exclude` that fitted no path so far."""
+
+    def __post_init__(self) -> None:
+        self.unfitted.update(include=set(self.include), exclude=set(self.exclude))
 
     def reason_against(self, path: str) -> str | None:
         """Return why a file is left out, None where it is taken. path: below the input folder, with slashes."""
+        for globs in self.unfitted.values():
+            if globs:
+                globs -= {glob for glob in globs if _fits(glob, path)}
         if any(_fits(glob, path) for glob in self.exclude):
             return "by --exclude"
         if self.include and not any(_fits(glob, path) for glob in self.include):

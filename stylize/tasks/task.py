@@ -25,7 +25,10 @@ class Input:
     identity: str
     type: str | None
     problem: str | None = None
-    """Why it cannot be read, where a list of pairs shows that already; `uri` then says where it is listed."""
+    """Why its pair cannot be done, where a list of pairs shows that already.
+
+    `identity` then says where it is listed, and so does `uri` where it is not known what is.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,9 @@ def test_a_dry_run_says_what_a_list_has_that_is_not_used_and_how_a_mix_is_made(
     assert "manifest: rows have their own style_uris, alpha" in told
     assert "manifest: 1 row cannot be used: row 2: alpha" in told
     assert "(row 1 is below the header)" in told
+    assert told.startswith("would restyle 2 of 3 pairs with")
+    assert "1 pair cannot be used, and would have rows that say why" in told
+    assert "2 photos," in told
     folder = call["manifest"].parent
     assert f"a.jpg  x  {folder}/styles/ink/wash.jpg + {folder}/styles/oil/sea.jpg" in told
     assert stylize_folder.main([*words, "--progress", "json"]) == 0
@@ -78,3 +81,22 @@ def test_settings_and_a_touched_file_of_a_rows_own_pair_agree(call: dict[str, An
     again = stylize_folder.run(**call)
     assert again.counts == {"ok": 3}
     assert {row["run_id"] for row in read_rows(call["out"]).to_pylist()} == {first.run_id}
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_a_bad_row_beside_a_good_one_of_its_pair_is_a_row_of_its_own(call: dict[str, Any]) -> None:
+    write(call, "lots", "")
+    first = stylize_folder.run(**call)
+    assert first.counts == {"ok": 2, "corrupt": 1}
+    write(call, "lots", "", "many")
+    second = stylize_folder.run(**call, retry_failed=True)
+    assert second.counts == {"ok": 2, "corrupt": 2}
+    rows = second.rows()
+    assert [Path(uri).name for uri in rows["content_uri"]].count("b.png") == 3
+    said = "alpha: expected a number, got"
+    assert sorted(rows["error"].dropna()) == [
+        f"{call['manifest']}: row 2: {said} 'lots'",
+        f"{call['manifest']}: row 4: {said} 'many'",
+    ]
+    write(call, "0.5", "")
+    assert stylize_folder.run(**call).counts == {"ok": 3}

@@ -199,6 +199,17 @@ def test_globs_are_for_photos_and_not_for_artworks(folders: tuple[Path, Path]) -
         list(pairing.pairs(config(folders, include=["*.gif"])))
 
 
+def test_globs_that_fit_nothing_are_told_beside_those_that_do(folders: tuple[Path, Path]) -> None:
+    given = config(folders, include=["*.png", "2023/*", "night", "*.gif"], exclude=["b.*", "no*/**"])
+    assert pairing.survey(given).notes == (
+        "include 2023/*, *.gif fits no file of CONTENT",
+        "exclude no*/** fits no file of CONTENT",
+    )
+    one = config((folders[0] / "day" / "a.jpg", folders[1]), include=["*.png"])
+    assert pairing.survey(one).notes == ("include *.png changes nothing, as CONTENT is a single file",)
+    assert pairing.survey(config(folders, include=["*.png", "night"])).notes == ()
+
+
 def test_artworks_inside_the_photos_are_said_until_they_are_left_out(folders: tuple[Path, Path]) -> None:
     assert pairing.survey(config(folders)).lines() == []
     inside = folders[0] / "art"

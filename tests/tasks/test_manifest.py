@@ -16,6 +16,7 @@ from stylize.errors import CorruptImageError, UsageError
 from stylize.io.files import read_bytes
 from stylize.pipeline.runner import Runner
 from stylize.tasks import manifest, pairing
+from stylize.tasks.output_names import OutputNames
 from stylize.tasks.task import Pair
 from tests.support.s3 import bucket
 
@@ -122,6 +123,22 @@ def test_a_bad_row_is_a_row_and_not_the_end(folders: tuple[Path, Path], tmp_path
 
 
 @pytest.mark.parametrize(
+    ("own", "said"),
+    [("lots,", "alpha: expected a number, got 'lots'"), (",1:-1", "style_weights: expected numbers of 0 or more")],
+)
+def test_a_bad_row_keeps_what_it_lists_and_is_no_task_of_a_good_one(tmp_path: Path, own: str, said: str) -> None:
+    header, listed = "content_uri,style_uris,alpha,style_weights\n", "photo.jpg,a.jpg|b.jpg"
+    bad, good, other = pairs_of(tmp_path, f"{header}{listed},{own}\n{listed},,\n{listed},{own}\n")
+    assert [one.uri for one in bad.inputs] == [one.uri for one in good.inputs]
+    assert said in str(bad.problem)
+    assert str(bad.problem).startswith(f"{tmp_path}/list.csv: row 1: ")
+    named = OutputNames("{style}/{photo}", "compact", "jpg")
+    tasks = list(pairing.tasks([bad, good, other], {"settings": {}}, None, "jpg", named.name))
+    assert len({task.task_id for task in tasks}) == 3
+    assert tasks[1].output_name.endswith("/photo.jpg")
+
+
+@pytest.mark.parametrize(
     "uri", ["s3://KEY:SECRET@b/x.jpg", "s3://b?SECRET/x.jpg", "https://b/x?X-Amz-Signature=SECRET"]
 )
 @pytest.mark.parametrize("column", [0, 1])
@@ -130,7 +147,7 @@ def test_a_manifests_row_that_may_hold_a_password_is_named_by_its_number(tmp_pat
     row[column] = uri
     bad = pairs_of(tmp_path, f"content_uri,style_uri\na.jpg,b.jpg\n{','.join(row)}\n")[1]
     one = (bad.content, bad.style)[column]
-    assert re.match(r"manifest: row 2: (s3|https)://", one.problem or "")
+    assert re.match(rf"{tmp_path}/list.csv: row 2: (s3|https)://", one.problem or "")
     assert "SECRET" not in repr(bad)
 
 

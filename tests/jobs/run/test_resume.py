@@ -50,3 +50,18 @@ def test_without_a_jobs_settings_no_other_tasks_row_is_superseded() -> None:
     failed = [Failed(b"old", "corrupt", "1:ok", "style", None, None)]
     batch = to_batch([row(task(1), "ok") | {"style_uri": "style"}])
     assert list(Resume(set(), failed, RunStats(1)).superseded(batch)) == []
+
+
+def test_a_row_of_a_manifest_that_cannot_be_used_is_no_older_row_of_its_pair(tmp_path: Path) -> None:
+    config = JobConfig(manifest="list.csv", out=str(tmp_path))
+    settings = json.dumps(config.result_settings())
+    failed = [
+        Failed(key(n), "corrupt", "1:ok", "style", None, settings, told)
+        for n, told in ((1, "list.csv: row 3: no"), (2, "lost"))
+    ]
+    resume = Resume({key(1), key(2)}, failed, RunStats(2), config)
+    assert list(resume.pending([task(2)])) == []
+    assert resume.mended == {key(1)}
+    made = row(task(4), "ok") | {"content_uri": "1:ok", "style_uri": "style", "settings_json": settings}
+    assert list(resume.superseded(to_batch([made | {"status": "corrupt", "error": "list.csv: row 9: no"}]))) == []
+    assert list(resume.superseded(to_batch([made]))) == [key(2)]
