@@ -103,8 +103,14 @@ def card_name(device: torch.device | str) -> str | None:
 
 def card_bytes(device: torch.device | str) -> int | None:
     """Return an accelerator's whole memory; None where torch does not know it."""
+    device = torch.device(device)
     try:
-        return int(torch.accelerator.get_memory_info(torch.device(device))[1])
+        # Takes no memory there: asking how much is free, as below, would, half a GB for as long as this process lives.
+        return int(torch.get_device_module(device).get_device_properties(device).total_memory)
+    except (AttributeError, AssertionError, RuntimeError, ValueError) as error:
+        log.debug("no properties of %s: %s", device, error)
+    try:
+        return int(torch.accelerator.get_memory_info(device)[1])
     except (AssertionError, RuntimeError, ValueError) as error:
         log.debug("no memory of %s: %s", device, error)
         return None
@@ -171,7 +177,8 @@ def cap_memory(device: torch.device, share: float) -> None:
     elif device.type == "mps":
         cap(share)
     else:
-        cap(share, device)
+        # CUDA and XPU take no device without a number here.
+        cap(share, torch.device(full_name(device)))
 
 
 def free_memory(error: BaseException | None = None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from stylize.devices import is_accelerator
+from stylize.devices import is_accelerator, memory
 
 log = logging.getLogger(__name__)
 
@@ -17,10 +17,13 @@ def free_bytes(device: torch.device | str) -> int | None:
     """Return the memory that a device, or this machine for a CPU, could still give; None where nobody tells."""
     if is_accelerator(device):
         try:
-            return int(torch.accelerator.get_memory_info(torch.device(device))[0])
+            free_there = int(torch.accelerator.get_memory_info(torch.device(device))[0])
         except (AssertionError, RuntimeError, ValueError) as error:
             log.debug("no free memory of %s: %s", device, error)
             return None
+        # What this process's allocator keeps for the next image counts as taken there.
+        held = memory(device)
+        return free_there + max(0, held.get("reserved_current", 0) - held.get("allocated_current", 0))
     free = [_number(_PROC / "meminfo", "MemAvailable:", 1024)]
     for limit, used in _CGROUPS:
         most, now = _number(_CGROUP / limit), _number(_CGROUP / used)

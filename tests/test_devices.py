@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from stylize import devices
 from stylize.errors import NoDeviceError, UsageError
+from stylize.memory_limit import free_bytes
 from tests.support.accelerators import GIB, Pretended, none_here
 
 
@@ -57,6 +59,32 @@ def test_an_accelerator_that_does_not_tell_leaves_nulls(monkeypatch: pytest.Monk
     devices.forget_peaks("mps")
     assert devices.memory("mps") == {}
     assert devices.card_bytes("mps") is None
+
+
+def test_a_cards_size_is_known_without_taking_memory_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def takes_half_a_gb(device: object) -> None:
+        raise AssertionError("what is free was asked for")
+
+    Pretended().put(monkeypatch)
+    monkeypatch.setattr(torch.accelerator, "get_memory_info", takes_half_a_gb)
+    properties = SimpleNamespace(total_memory=80 * GIB)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    assert devices.card_bytes("cuda:0") == 80 * GIB
+
+
+def test_a_cap_is_for_a_card_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    caps: list[tuple[float, torch.device]] = []
+    Pretended().put(monkeypatch)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *given: caps.append(given))
+    devices.cap_memory(torch.device("cuda"), 0.25)  # as `find` returns it; torch's own function refuses that
+    devices.cap_memory(torch.device("cuda:1"), 0.5)
+    assert caps == [(0.25, torch.device("cuda:0")), (0.5, torch.device("cuda:1"))]
+
+
+def test_what_the_allocator_keeps_for_the_next_image_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    stats = {"allocated_bytes.all.current": GIB, "reserved_bytes.all.current": 5 * GIB}
+    Pretended(stats=stats).put(monkeypatch)  # of 16 GiB, 8 are free for any process
+    assert free_bytes("cuda") == 12 * GIB
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from stylize.measure import load
 from stylize.measure.load import MachineLoad
@@ -68,6 +69,19 @@ def test_heat_and_a_quota_are_throttling(root: Path, name: str) -> None:
     else:
         put(root, heat, "4\n")
     assert measured.stop().throttled is True
+
+
+def test_a_card_that_does_not_tell_its_clock_leaves_a_null(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NVMLError(Exception):
+        """As nvidia-ml-py's own, which is no RuntimeError."""
+
+    def refuses(device: str) -> int:
+        raise NVMLError("Not Supported")
+
+    monkeypatch.setattr(torch.cuda, "clock_rate", refuses)
+    measured = MachineLoad("cuda:0")
+    measured.start()
+    assert measured.stop().clock_mhz is None
 
 
 def test_the_clock_is_the_processors_mean(root: Path) -> None:
