@@ -9,7 +9,6 @@ from jobs import stylize_folder
 from stylize import cli
 from stylize.errors import counted, one_line
 from stylize.gallery import write_demo_photos, write_demo_styles
-from stylize.report.page.sheet import write_sheet
 from stylize.terminal import say
 
 
@@ -29,6 +28,8 @@ def main(argv: Sequence[str]) -> int:
     out = root / "out"
     say(f"{counted(len(photos), 'photo')} x {counted(len(styles), 'artwork')}, long side 512 px, on a local Ray")
     status = stylize_folder.main([str(root / "content"), str(root / "styles"), str(out), "--resolution-px", "512"])
+    from stylize.report.page.sheet import write_sheet
+
     sheet = write_sheet(out, out / "sheet.jpg")
     if sheet is not None:
         say(f"sheet:   {one_line(sheet.resolve())}")

@@ -15,8 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere
 from stylize import cli, terminal
 from stylize.config import TORCHVISION
@@ -24,13 +22,13 @@ from stylize.errors import UsageError, counted, harmless, one_line
 from stylize.io.files import at_hand, local_path, write_atomic, writing
 from stylize.io.location import locate
 from stylize.io.store_kinds import SCHEMES
-from stylize.report import frame
 from stylize.results.copies import run_folders
 from stylize.results.pictures import picture_in
-from stylize.results.schema import SCORED
 from stylize.terminal import say
 
-if TYPE_CHECKING:  # brings torch
+if TYPE_CHECKING:  # brings pandas and torch
+    import pandas as pd
+
     from stylize.pipeline.sets import SetScorer, SetScores, Triple
 
 SHOWN_DIGITS = 8
@@ -41,6 +39,8 @@ def main(argv: Sequence[str]) -> int:
     given = parser().parse_args(argv)
     if not given.outs:
         raise UsageError("give the folder of a run: python -m jobs.fid OUT --inception torchvision")
+    from stylize.report import frame
+
     with run_folders(given.outs) as runs:
         rows = frame.load(list(runs), list(runs.values()))
     rows = rows[rows["ok"] & rows["output_uri"].notna() & (rows["weights_sha256"] != "random")]
@@ -90,7 +90,10 @@ def parser() -> cli.Parser:
 
 def _groups(rows: pd.DataFrame, given: Namespace) -> Iterator[tuple[int | None, str, list[Triple]]]:
     """Yield the long side asked for, the method's name and where its pictures are, for each method of each size."""
+    import pandas as pd
+
     from stylize.pipeline.sets import Triple
+    from stylize.results.schema import SCORED
 
     for (side, method, precision), part in rows.groupby(["resolution_px", "method", "precision"], dropna=False):
         triples = []

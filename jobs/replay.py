@@ -17,7 +17,6 @@ from typing import Any
 
 from jobs.run.agreement import Told, compare_images, compare_scores, device_of, differences, wanders
 from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_method
-from jobs.scheduler.worker import load_stylizer
 from stylize import cli, downloads, images
 from stylize import config as configs
 from stylize.config import TORCHVISION, JobConfig
@@ -25,9 +24,7 @@ from stylize.errors import UsageError, one_line
 from stylize.io.files import read_bytes
 from stylize.io.store_kinds import SCHEMES
 from stylize.results.copies import run_folders
-from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
-from stylize.results.schema import SCORED
 from stylize.results.settings_json import read_settings, read_uris, read_weights
 from stylize.stylizers import RANDOM
 from stylize.tasks.task import Input, Pair, Task
@@ -71,6 +68,9 @@ def main(argv: Sequence[str]) -> int:
 
 def _row(out: Path, task_id: str) -> dict[str, Any]:
     import pyarrow.compute as pc
+
+    from stylize.results.read import read_rows
+    from stylize.results.schema import SCORED
 
     table = read_rows(out)
     matching = table.filter(pc.starts_with(table.column("task_id"), task_id.lower()))
@@ -157,6 +157,7 @@ def _styles(row: dict[str, Any]) -> list[str]:
 
 
 def _made_again(config: JobConfig, row: dict[str, Any], given: Any) -> tuple[dict[str, Any], Any]:
+    from jobs.scheduler.worker import load_stylizer
     from stylize.pipeline.runner import Runner
 
     uris = _styles(row)

@@ -17,8 +17,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from jobs.run.output_dir import absolute_out
 from jobs.run.trust import TRUST
@@ -27,18 +26,16 @@ from stylize.errors import UsageError, harmless, one_line
 from stylize.io.files import write_atomic, writing
 from stylize.io.out_folder import refuse_filled
 from stylize.io.store_kinds import SCHEMES
-from stylize.report import frame
-from stylize.report.evidence import claims, compare, pick, votes
-from stylize.report.evidence.cells import by_size
-from stylize.report.evidence.verdicts import Verdict
-from stylize.report.page import page
+from stylize.report.choices import CRITERIA, PICTURES, TOLERANCE
 from stylize.results.copies import run_folders
 from stylize.results.run_record import read_runs
 from stylize.terminal import say
 
-PICTURES = 150
-EXIT_OF = {Verdict.SAME: cli.EXIT_OK, Verdict.WORSE: cli.EXIT_NOT_ALL_OK, Verdict.UNDECIDED: 4, Verdict.BETTER: 5}
-"""Exit statuses of --compare."""
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXIT_OF = {"same": cli.EXIT_OK, "worse": cli.EXIT_NOT_ALL_OK, "undecided": 4, "better": 5}
+"""Exit statuses of --compare, by the verdict."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -63,11 +60,13 @@ def main(argv: Sequence[str]) -> int:
 def _refuse_unused(given: Namespace) -> None:
     """Raise UsageError of an option that belongs to another of the three uses: it would change nothing."""
     limits = {"--at": given.at, "--within-gb": given.within_gb, "--within-s": given.within_s}
-    report = {"--title": given.title, "--claims": given.claims or None}
+    report = {"--title": given.title, "--claims": given.claims or None, "--pictures": given.pictures}
+    report |= {TRUST: given.trust_paths or None}
+    tolerance = {"--tolerance": given.tolerance}
     if given.pick:
-        use, unused = "--pick", {"--compare": given.compare, "--out": given.out} | report
+        use, unused = "--pick", {"--compare": given.compare, "--out": given.out} | report | tolerance
     else:
-        use, unused = ("--compare", limits | report) if given.compare else ("a report", limits)
+        use, unused = ("--compare", limits | report) if given.compare else ("a report", limits | tolerance)
     if wrong := next((name for name, value in unused.items() if value is not None), None):
         raise UsageError(f"{wrong} does not go with {use}" + ("; give --pick, too" if wrong in limits else ""))
 
@@ -92,7 +91,7 @@ def parser() -> cli.Parser:
         help="say whether the second run is slower, larger or worse than the first",
     )
     choosing = parser.group("choosing")
-    choosing.add_argument("--pick", choices=pick.CRITERIA, help="say which method is the best by this, within limits")
+    choosing.add_argument("--pick", choices=CRITERIA, help="say which method is the best by this, within limits")
     choosing.add_argument("--at", type=int, metavar="PX", help="with --pick: of this long side; none: of any")
     choosing.add_argument(
         "--within-gb", type=float, metavar="N", help="with --pick: the whole worker takes at most so many gigabytes"
@@ -113,22 +112,26 @@ def parser() -> cli.Parser:
     output.add_argument(
         "--pictures",
         type=int,
-        default=PICTURES,
         metavar="N",
         help=f"pictures in the report at most (default {PICTURES})",
     )
     measuring = parser.group("measuring")
     measuring.add_argument("--claims", action="store_true", help="hold what is often claimed to the rows of any run")
     measuring.add_argument(
-        "--tolerance", type=float, default=compare.TOLERANCE, metavar="N",
+        "--tolerance", type=float, metavar="N",
         help="with --compare: share by which time or memory may change and count as the same "
-        f"(default {compare.TOLERANCE})",
+        f"(default {TOLERANCE})",
     )  # fmt: skip
     return parser
 
 
 def _report(given: Namespace, runs: dict[Path, str]) -> int:
-    folder, pictures, outs = absolute_out(given.out), given.pictures, list(runs)
+    from stylize.report import frame
+    from stylize.report.evidence import claims
+    from stylize.report.page import page
+
+    pictures = PICTURES if given.pictures is None else given.pictures
+    folder, outs = absolute_out(given.out), list(runs)
     if pictures < 0:
         raise UsageError("--pictures: give 0 or more")
     if not page.is_report(folder):
@@ -154,6 +157,10 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
 
 
 def _pick(given: Namespace, runs: dict[Path, str]) -> int:
+    from stylize.report import frame
+    from stylize.report.evidence import pick, votes
+    from stylize.report.evidence.cells import by_size
+
     for name, value in (("at", given.at), ("within-gb", given.within_gb), ("within-s", given.within_s)):
         if value is not None and not 0 < value < math.inf:
             raise UsageError(f"--{name}: give a number above 0")
@@ -171,13 +178,19 @@ def _pick(given: Namespace, runs: dict[Path, str]) -> int:
 
 
 def _rows(word: str) -> pd.DataFrame:
+    from stylize.report import frame
+    from stylize.report.evidence import compare
+
     with run_folders([word]) as outs:
         return frame.load(list(outs), also=compare.READ)
 
 
 def _compare(given: Namespace) -> int:
     a, b = given.compare
-    tolerance = given.tolerance
+    from stylize.report.evidence import compare
+    from stylize.report.page import page
+
+    tolerance = TOLERANCE if given.tolerance is None else given.tolerance
     if not 0 <= tolerance < 1:
         raise UsageError("--tolerance: give a share from 0 to 1, such as 0.05")
     folder = None if given.out is None else absolute_out(given.out)

@@ -2,8 +2,8 @@
 
 import stylize
 s = stylize.load()              # the bundled model; or stylize.load("identity", device="cpu", ...)
-picture = s(photo, artwork)     # PIL images or (H, W, 3) uint8 arrays
-rows = stylize.read_rows(Path("out")).to_pandas()   # what a job measured
+picture = s(photo, artwork)     # PIL images or (H, W, 3 or 4) uint8 arrays
+rows = stylize.read_rows("out").to_pandas()   # what a job measured
 """
 
 from __future__ import annotations

@@ -112,10 +112,19 @@ def counted(number: float, one: str, several: str | None = None) -> str:
     return f"{shown} {one if number == 1 else several or one + 's'}"
 
 
+LEAST_BEGINNING = 3
+"""Letters of a name's beginning that tell which is meant."""
+
+
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
-    """Return the known name that a mistyped one is most like, or None where none is that like it, from 0 to 1."""
+    """Return the known name that a mistyped one is most like, or None where none is that like it, from 0 to 1.
+
+    Else the only one that it begins: set, for settings.
+    """
     by_plain = {_plain(one): one for one in known}
     near = difflib.get_close_matches(_plain(name), by_plain, n=1, cutoff=likeness)
+    begun = [one for one in by_plain if len(_plain(name)) >= LEAST_BEGINNING and one.startswith(_plain(name))]
+    near = near or (begun if len(begun) == 1 else [])
     return by_plain[near[0]] if near else None
 
 

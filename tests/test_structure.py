@@ -137,7 +137,8 @@ def test_plain_import_loads_neither_torch_nor_ray() -> None:
 
 
 def test_help_is_had_before_what_does_the_work_is_loaded() -> None:
-    commands = ("stylize.__main__", *(f"jobs.{name}" for name in ("stylize_folder", "benchmark", "score", "train")))
+    jobs = (path.stem for path in (HOUSE / "jobs").glob("*.py") if path.stem != "__init__")
+    commands = ("stylize.__main__", *(f"jobs.{name}" for name in sorted(jobs)))
     code = f"""if True:
         import contextlib, importlib, io, sys
         for name in {commands}:

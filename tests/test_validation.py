@@ -70,6 +70,12 @@ def test_nearest_looks_past_case_and_joints() -> None:
     assert [nearest(one, known) for one in ("AdaIn", "style-weigth", "zzz")] == ["adain", "style_weight", None]
 
 
+def test_nearest_takes_a_beginning_that_one_name_has_alone() -> None:
+    assert nearest("set", ["content", "settings"]) == "settings"
+    assert nearest("se", ["content", "settings"]) is None
+    assert nearest("res", ["resolution_px", "restoration_px"]) is None
+
+
 def test_unknown_lists_all_where_none_is_near() -> None:
     assert unknown("method", "zzz", ["a", "b"]) == "unknown method 'zzz'; known: a, b"
     assert unknown("method", "zzz", []) == "unknown method 'zzz'; known: none"

@@ -2,7 +2,7 @@
 
 from stylize.images.apart import decode_safely
 from stylize.images.carried import Carried
-from stylize.images.decode import NO_PIXELS, Decoded, decode, decoding_bytes, from_image
+from stylize.images.decode import NO_PIXELS, Decoded, alpha_of, decode, decoding_bytes, from_image
 from stylize.images.encode import COPIED_BYTES, FORMATS, PICTURE_BYTES, encode, held_bytes, shows_all
 from stylize.images.exif import MadeBy
 from stylize.images.formats import SUFFIXES
@@ -21,6 +21,7 @@ __all__ = [
     "Decoded",
     "MadeBy",
     "Pixels",
+    "alpha_of",
     "decode",
     "decode_safely",
     "decoding_bytes",

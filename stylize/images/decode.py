@@ -9,7 +9,7 @@ from PIL import Image
 from stylize.errors import UsageError
 from stylize.images import scratch
 from stylize.images.carried import Carried, dpi_of, exif_of
-from stylize.images.color import ToSrgb
+from stylize.images.color import Signal, ToSrgb
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of
 from stylize.images.loading import Loaded, Truncated, Wish, load, loaded_size
@@ -96,6 +96,20 @@ def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool)
     )
 
 
+def alpha_of(image: Image.Image) -> Pixels | None:
+    """Return the (H, W) alpha of an image that `from_image` took, of the size of its pixels; None if all is opaque."""
+    alpha = scaled_alpha(image, image.size, None)
+    return None if alpha is None else upright(alpha, orientation(image))
+
+
+def _nclx(image: Image.Image) -> Signal | None:
+    """Return what pi-heif says of the colours of a HEIF that it opened as Pillow's plugin."""
+    told = image.info.get("nclx_profile")
+    if not isinstance(told, dict) or image.info.get("icc_profile"):
+        return None
+    return Signal(int(told["color_primaries"]), int(told["transfer_characteristics"]))
+
+
 NO_PIXELS = "expected a picture, got one without pixels"
 
 
@@ -111,5 +125,5 @@ def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels
         image.load()
         turned = orientation(image)
         size = working_size(*image.size, long_side_px)
-        rgb = scaled_rgb(image, size, None, ToSrgb(image.info.get("icc_profile"), None))
+        rgb = scaled_rgb(image, size, None, ToSrgb(image.info.get("icc_profile"), _nclx(image)))
     return upright(rgb, turned)

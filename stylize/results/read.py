@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +15,7 @@ from stylize.results.parts import held, iter_part, keep_rows, older_rows
 from stylize.results.schema import SCHEMA
 
 
-def read_rows(out: Path, columns: list[str] | None = None) -> pa.Table:
+def read_rows(out: str | os.PathLike[str], columns: list[str] | None = None) -> pa.Table:
     """Return the rows of a run, the newest of each task; field metadata holds unit and meaning.
 
     `columns` picks some, in that order. May be called while a run is going on. Raises UsageError where OUT
@@ -24,7 +25,7 @@ def read_rows(out: Path, columns: list[str] | None = None) -> pa.Table:
     if unknown := [name for name in names if name not in SCHEMA.names]:
         known = ", ".join(SCHEMA.names)
         raise UsageError(f"no such column: {', '.join(unknown)}; the known ones: {known}")
-    rows = out / "rows"
+    rows = Path(out) / "rows"
     if not rows.is_dir():
         raise UsageError(f"{one_line(out)} holds no rows folder: give the OUT of a run")
     schema = pa.schema([SCHEMA.field(name) for name in names], metadata=SCHEMA.metadata)

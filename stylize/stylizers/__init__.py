@@ -65,7 +65,7 @@ def load(
 ) -> Stylizer:
     """Return a loaded stylizer; with no name the bundled model.
 
-    Call it on two PIL images, (H, W, 3) uint8 arrays or (3, H, W) float tensors in [0, 1]; it returns the kind of the
+    Call it on two PIL images, (H, W, 3 or 4) uint8 arrays or (3, H, W) float tensors in [0, 1]; you get the kind of the
     first. device: auto (an accelerator where torch sees one), cpu, cuda, mps or xpu, or one with its number: cuda:1.
     runtime: what runs the network on a CPU: torch, onnxruntime, openvino, or auto, which goes by the processor.
     style_resolution_px: the long side at which an artwork is looked at; None: its own. max_memory: what an image may

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor
 from stylize import images
 from stylize.errors import UsageError
 
-TAKEN = "a PIL image, an (H, W, 3) uint8 array or a (3, H, W) float tensor in [0, 1]"
+TAKEN = "a PIL image, an (H, W, 3) or (H, W, 4) uint8 array or a (3, H, W) float tensor in [0, 1]"
 
 
 def to_tensor(pixels: np.ndarray[Any, Any], device: torch.device) -> Tensor:
@@ -45,9 +46,10 @@ def to_pixels(image: Tensor) -> np.ndarray[Any, Any]:
 def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = None) -> Tensor:
     """Return a picture as (3, H, W) float32 in [0, 1] on `device`: read as the job reads the same picture's file.
 
-    A PIL image is turned upright, brought to sRGB and laid on white. `long_side_px` is for images and arrays; None
-    leaves them as they are. Raises UsageError for anything else.
+    A PIL image is turned upright, brought to sRGB and laid on white, as an array with alpha is. `long_side_px` is for
+    images and arrays; None leaves them as they are. Raises UsageError for anything else.
     """
+    picture = _with_alpha(picture)
     if not isinstance(picture, Image.Image) and 0 in getattr(picture, "shape", ()):
         raise UsageError(images.NO_PIXELS)
     if isinstance(picture, Tensor):
@@ -62,15 +64,39 @@ def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = Non
         size = images.working_size(picture.shape[1], picture.shape[0], long_side_px)
         return to_tensor(images.resize(np.ascontiguousarray(picture), *size), device)
     got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-    raise UsageError(f"expected {TAKEN}, got {got}")
+    hint = "; open it with PIL.Image.open, a HEIC after pi_heif.register_heif_opener()"
+    raise UsageError(f"expected {TAKEN}, got {got}{hint if isinstance(picture, str | os.PathLike) else ''}")
 
 
-def as_given(result: Tensor, picture: Any) -> Any:
-    """Return a (3, H, W) result in [0, 1] as what `picture` is: a PIL image, an array or a tensor."""
+def as_pixels(picture: Any) -> images.Pixels | None:
+    """Return the (H, W, 3) uint8 pixels of a PIL image or an array, as `as_tensor` sees them; None of anything else."""
+    picture = _with_alpha(picture)
+    if isinstance(picture, Image.Image):
+        return images.from_image(picture)
+    known = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3
+    return picture if known and picture.shape[2] == 3 else None
+
+
+def _with_alpha(picture: Any) -> Any:
+    """Return an (H, W, 4) uint8 array as a PIL image, anything else as it is."""
+    known = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3
+    return Image.fromarray(picture) if known and picture.shape[2] == 4 and picture.size else picture
+
+
+def as_given(result: Tensor | images.Pixels, picture: Any) -> Any:
+    """Return a result, (3, H, W) in [0, 1] or (H, W, 3) uint8, as what `picture` is: a PIL image, an array or a tensor.
+
+    Its alpha, where it has any, is the picture's.
+    """
     if isinstance(picture, Tensor):
         return result
-    pixels = to_pixels(result)
-    return Image.fromarray(pixels) if isinstance(picture, Image.Image) else pixels
+    pixels = to_pixels(result) if isinstance(result, Tensor) else result
+    if not isinstance(picture, Image.Image):
+        return pixels if picture.shape[2] == 3 else np.dstack([pixels, picture[..., 3]])
+    image = Image.fromarray(pixels)
+    if (alpha := images.alpha_of(picture)) is not None:
+        image.putalpha(Image.fromarray(alpha))
+    return image
 
 
 def check_tensor(picture: Any) -> None:

@@ -8,16 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from stylize import devices, images
 from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_line
 from stylize.io.location import local_path
-from stylize.stylizers import RANDOM
+from stylize.stylizers import RANDOM, _pictures
 from stylize.stylizers._pictures import as_given, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
 from stylize.stylizers._strips.plan import Plan, no_room
 from stylize.stylizers._strips.within import Within
@@ -239,10 +237,10 @@ class Stylizer(Within, ABC):
                 setattr(cls, name, checked(vars(cls)[name]))
 
     def __call__(self, content: Any, style: Any) -> Any:
-        """Return `content` in the style of `style`, as the kind `content` is and, upright, of its size.
+        """Return `content` in the style of `style`, as the kind `content` is and, upright, of its size and alpha.
 
-        Each is a PIL image, an (H, W, 3) uint8 array or a (3, H, W) float tensor in [0, 1]. Raises UsageError for
-        anything else, UnsupportedImageError for a photo that is too small.
+        Each is a PIL image, an (H, W, 3) or (H, W, 4) uint8 array or a (3, H, W) float tensor in [0, 1]. Raises
+        UsageError for anything else, UnsupportedImageError for a photo that is too small.
         """
         with torch.inference_mode():
             return self.apply(content, self.code(style))
@@ -271,12 +269,12 @@ class Stylizer(Within, ABC):
 
     def apply(self, content: Any, code: Any) -> Any:
         """Return a picture, as `__call__` takes it, in the style of a code; in strips where at once takes too much."""
-        photo = images.from_image(content) if isinstance(content, Image.Image) else content
+        photo = _pictures.as_pixels(content)
         with torch.inference_mode():
-            if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-                return as_given(self.stylize(self._taken(photo), code), content)
-            pixels = self.bounded(photo, code, lambda: as_given(self.stylize(self._taken(photo), code), photo))
-        return Image.fromarray(pixels) if isinstance(content, Image.Image) else pixels
+            if photo is None:
+                return as_given(self.stylize(self._taken(content), code), content)
+            pixels = self.bounded(photo, code, lambda: to_pixels(self.stylize(self._taken(photo), code)))
+        return as_given(pixels, content)
 
     def _taken(self, content: Any) -> Tensor:
         picture = as_tensor(content, self.device)

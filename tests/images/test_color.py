@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from stylize.errors import UnsupportedImageError
-from stylize.images import decode
+from stylize.images import decode, from_image
 from tests.support.image_files import PHOTO, SRGB, png_chunk, saved
 
 
@@ -98,6 +98,13 @@ def test_signalled_srgb_and_unspecified_change_nothing(format: str) -> None:
     for primaries, transfer in ((1, 13), (1, 1), (2, 2)):
         pixel = decode(signalling(format, primaries, transfer)).pixels[32, 32].astype(int)
         assert np.abs(pixel - FLAT.getpixel((0, 0))).max() <= 2
+
+
+def test_a_heif_that_pillow_opened_by_its_plugin_has_the_same_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = pytest.importorskip("pi_heif.as_plugin")
+    for primaries in (1, 9, 12):
+        data = heif_with_nclx("HEIF", primaries, 13)
+        assert (from_image(plugin.HeifImageFile(io.BytesIO(data), "")) == decode(data).pixels).all()
 
 
 def test_signalled_linear_light_is_converted() -> None:

@@ -196,7 +196,7 @@ def test_an_optimisation_on_an_accelerator_is_held_to_its_losses_alone(
     task_id = _off_by(out, 90, device="cuda:0", iterations=5, ssim=0.1)
     with pytest.raises(UsageError, match="torch sees no"):
         main([str(out), task_id])
-    monkeypatch.setattr(replay, "load_stylizer", lambda config: load_stylizer(on_the_cpu(config)))
+    monkeypatch.setattr("jobs.scheduler.worker.load_stylizer", lambda config: load_stylizer(on_the_cpu(config)))
     assert main([str(out), task_id]) == 0
     assert "image and scores are not compared" in capsys.readouterr().out
     changed(out, task_id, content_loss=1.0)

@@ -11,6 +11,8 @@ import pytest
 from jobs.summarize import main
 from stylize import images
 from stylize.errors import UsageError
+from stylize.report.choices import CRITERIA
+from stylize.report.evidence import pick
 from stylize.report.page import page
 from tests.support.made_rows import row, written
 from tests.support.s3 import bucket
@@ -161,6 +163,7 @@ def test_the_best_is_picked_within_limits(tmp_path: Path, capsys: pytest.Capture
         capsys.readouterr().out == "nothing measured by Gram distance at any size, within 500 MB for the whole worker\n"
     )
     assert main([out, "--pick", "votes"]) == 3
+    assert (*pick.BY, "votes") == CRITERIA
 
 
 @pytest.mark.parametrize(
@@ -183,6 +186,9 @@ def test_the_best_is_picked_within_limits(tmp_path: Path, capsys: pytest.Capture
         (["OUT", "--pick", "style", "--out", "r"], "--out does not go with --pick"),
         (["--compare", "OUT", "OUT", "--pick", "style"], "--compare does not go with --pick"),
         (["--compare", "OUT", "OUT", "--claims"], "--claims does not go with --compare"),
+        (["--compare", "OUT", "OUT", "--pictures", "3"], "--pictures does not go with --compare"),
+        (["OUT", "--pick", "style", "--trust-paths"], "--trust-paths does not go with --pick"),
+        (["OUT", "--out", "r", "--tolerance", "0.1"], "--tolerance does not go with a report"),
     ],
 )
 def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: str) -> None:

@@ -152,3 +152,9 @@ def test_json_is_whole_utf8_and_keeps_a_name_that_is_no_utf8(tmp_path: Path) -> 
     assert json.loads((tmp_path / "run.json").read_text("utf-8")) == settings
     assert "фото" in (tmp_path / "run.json").read_text("utf-8")
     assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_path_may_be_a_text(tmp_path: Path) -> None:
+    with duplicated(tmp_path):
+        pass
+    assert read_rows(str(tmp_path)).equals(read_rows(tmp_path))

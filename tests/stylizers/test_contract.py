@@ -142,7 +142,7 @@ def test_a_tensor_gives_a_tensor(stylizer: Stylizer) -> None:
         (torch.full((3, 48, 64), float("nan")), "from nan"),
         (np.zeros((48, 64), np.uint8), "expected a PIL image"),
         (np.zeros((48, 64, 3), np.float32), "float32"),
-        ("photo.jpg", "got str"),
+        ("photo.heic", "got str; open it with PIL.Image.open, a HEIC after pi_heif.register_heif_opener"),
         (None, "got NoneType"),
     ],
 )

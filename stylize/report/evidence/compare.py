@@ -10,6 +10,7 @@ import pandas as pd
 
 from stylize.errors import UsageError, counted
 from stylize.report.analysis import FLOOR
+from stylize.report.choices import TOLERANCE
 from stylize.report.evidence import verdicts
 from stylize.report.evidence.verdicts import Change, Quantity, Verdict
 from stylize.report.frame import KEY
@@ -18,7 +19,6 @@ from stylize.report.units import signed, times
 SAME = [name for name in KEY if name != "setup"] + ["content_uri", "style_uri", "repeat"]
 READ = ["photo"]
 """Columns that the rows need beside those of reports."""
-TOLERANCE = 0.05
 LEAST_PAIRS = verdicts.LEAST_PAIRS
 
 

@@ -20,7 +20,6 @@ BY: Mapping[str, Quantity] = {
     "memory": verdicts.WORKER,
 }
 """What is best by what rows hold; `votes` is best by what people chose."""
-CRITERIA = (*BY, "votes")
 WORDS = {
     "style": "Gram distance", "ssim": "SSIM", "votes": "votes", "time": "time per image", "memory": "memory",
 }  # fmt: skip
