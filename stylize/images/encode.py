@@ -18,14 +18,14 @@ from stylize.images.pixels import Pixels
 FORMATS = ("jpg", "png", "webp")
 PICTURE_BYTES = 6
 """Of a photo's pixel and of its result's, as 8-bit colours."""
-COPIED_BYTES = {"jpg": 0, "png": 2, "webp": 12}
-"""Of a pixel, beside a large picture that becomes a file: PNG's file, of a photo, and the copies of WebP's decoder.
+COPIED_BYTES = {"jpg": 0.75, "png": 2.0, "webp": 12.0}
+"""Of a pixel, beside a large picture that becomes a file: that file, of a photo, or the copies of WebP's decoder.
 
 Its encoder makes copies of 6.
 """
 
 
-def held_bytes(photo: Pixels, format: str) -> int:
+def held_bytes(photo: Pixels, format: str) -> float:
     """Return how many bytes of memory a pixel of a photo and of its result take, until that is encoded."""
     return COPIED_BYTES[format] if scratch.is_mapped(photo) else PICTURE_BYTES
 

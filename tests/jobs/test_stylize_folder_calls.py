@@ -62,7 +62,7 @@ def test_dry_run_forecasts_memory_by_the_plan_of_the_largest_photo(
     # As `planned` is a bound: the limit is 104.9 MB.
     assert float(strips.split()[1]) < 104.9 < float(whole.split()[1])
     assert "100 x 73 px" in told("--resolution-px", "100")
-    none = told("--max-memory", "52MiB")
+    none = told("--max-memory", "22MiB")
     assert none.startswith("memory: too little for the largest file, which would have an `oom` row: 1100 x 800 px: ")
     assert "; raise max_memory or make the image smaller" in none
     assert none.endswith(" (--max-memory, --resolution-px)")

@@ -140,10 +140,10 @@ def test_where_a_runtimes_allocation_fails_torch_does_the_image(
 
 
 def test_what_does_not_fit_in_any_way_is_a_row_that_says_what_it_takes(inputs: Path) -> None:
-    large, small = rows(inputs, loaded(), max_memory="56MiB")
+    large, small = rows(inputs, loaded(), max_memory="22MiB")
     assert (large["status"], small["status"]) == ("oom", "ok")
     assert f"{WIDTH} x {HEIGHT} px: compact takes an image in " in large["error"]
-    assert re.search(r"needs \d+ MiB with the pictures, and max_memory is 56 MiB; raise max_memory", large["error"])
+    assert re.search(r"needs \d+ MiB with the pictures, and max_memory is 22 MiB; raise max_memory", large["error"])
 
 
 class Greedy(Identity):
@@ -167,9 +167,9 @@ def test_a_loaded_stylizer_keeps_to_its_limit(monkeypatch: pytest.MonkeyPatch) -
     expected = free(photo, artwork)
     monkeypatch.setattr(Compact, "stylize_batch", None)
     assert (np.abs(tight(photo, artwork).astype(int) - expected) > 1).mean() <= 1e-3
-    small = stylize.load("compact", device="cpu", precision="fp32", max_memory="52MiB")
+    small = stylize.load("compact", device="cpu", precision="fp32", max_memory="22MiB")
     with pytest.raises(
-        NoRoomError, match=r"^1100 x 800 px: compact [^-]* max_memory is 52 MiB; raise max_memory or "
+        NoRoomError, match=r"^1100 x 800 px: compact [^-]* max_memory is 22 MiB; raise max_memory or "
     ) as e:
         small(photo, artwork)
     # What it says would fit does.

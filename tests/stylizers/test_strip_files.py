@@ -8,6 +8,7 @@ import pytest
 
 from stylize import images
 from stylize.errors import NoRoomError
+from stylize.images import scratch
 from stylize.stylizers._strips.plan import strip_plan
 from stylize.stylizers._strips.trace import trace
 from tests.stylizers.test_strips import METHODS, loaded, off, whole
@@ -48,3 +49,18 @@ def test_pictures_in_files_count_by_what_their_encoder_copies() -> None:
     plan, taken = stylizer.forecast(*size, code, format="webp")
     assert plan.bytes + 12 * pixels <= 2**31
     assert taken == max(plan.bytes, 12 * pixels)
+
+
+def test_what_would_be_computed_half_as_much_again_is_kept_in_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    stylizer, code = loaded("compact", precision="bf16")
+    size, limit = (24_000, 16_800), 3500 * 2**20
+    monkeypatch.setattr(scratch, "free_bytes", lambda: 2**40)
+    in_files = stylizer.plan(*size, code, limit)
+    assert in_files.mapped
+    assert in_files.work < 1.25
+    assert not stylizer.plan(*size, code, 2 * limit).mapped
+    # Without room on the disk, as much as goes into memory.
+    monkeypatch.setattr(scratch, "free_bytes", lambda: 0)
+    in_memory = stylizer.plan(*size, code, limit)
+    assert not in_memory.mapped
+    assert 1.5 < in_memory.work < 2

@@ -235,6 +235,7 @@ def _one(call: dict[str, Any]) -> int:
 
     import stylize
     from stylize import config as configs
+    from stylize.images import header_size
     from stylize.measure.memory import PeakMemory
     from stylize.pipeline.room import ahead_bytes
     from stylize.pipeline.runner import Runner
@@ -251,6 +252,11 @@ def _one(call: dict[str, Any]) -> int:
     runner = Runner(config, stylizer, run_id="run", worker_id="worker", token=None)
     small, large = pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format)
     runner.run([small])
+    with torch.inference_mode():
+        code = stylizer.code(None if stylizer.styles_are_weights else np.zeros((256, 256, 3), np.uint8))
+        ahead = ahead_bytes(config.threads, config.max_memory)
+        size = header_size(Path(large.pair.content.uri).read_bytes())
+        _, planned = stylizer.forecast(*size, code, ahead_bytes=ahead, format=config.format)
     peak = PeakMemory()
     say("ready")
     sys.stdout.flush()
@@ -259,13 +265,9 @@ def _one(call: dict[str, Any]) -> int:
     begun, cpu = time.perf_counter(), time.process_time()
     (row,) = runner.run([large]).to_pylist()
     took = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - begun}
+    own = {"peak": peak.stop().image_host_bytes, "strips": row["strips"], "passes": row["passes"]}
     if row["status"] != "ok":
         raise UsageError(f"{row['status']}: {row['error']}")
-    own = {"peak": peak.stop().image_host_bytes, "strips": row["strips"], "passes": row["passes"]}
-    with torch.inference_mode():
-        code = stylizer.code(None if stylizer.styles_are_weights else np.zeros((256, 256, 3), np.uint8))
-        ahead = ahead_bytes(config.threads, config.max_memory)
-        _, planned = stylizer.forecast(row["width_px"], row["height_px"], code, ahead_bytes=ahead, format=config.format)
     say(json.dumps(took | own | {"planned": planned}))
     return cli.EXIT_OK
 

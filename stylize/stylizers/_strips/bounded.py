@@ -14,7 +14,7 @@ from stylize.images import scratch
 from stylize.stylizers import base
 from stylize.stylizers._pictures import to_pixels, to_tensor
 from stylize.stylizers._strips import compute
-from stylize.stylizers._strips.plan import BASE_BYTES, Plan, no_room, strip_plan, whole_plan
+from stylize.stylizers._strips.plan import BASE_BYTES, STRIP_BASE_BYTES, Plan, no_room, strip_plan, whole_plan
 from stylize.stylizers._strips.trace import Graph, NotTraceableError, trace
 
 _TRIED_PX = 1024
@@ -48,7 +48,7 @@ class Bounded(base.Stylizer):
             return super().plan(width, height, code, max_bytes, whole=whole)
         if whole and (max_bytes is None or needed <= max_bytes):
             return Plan(needed)
-        half = needed // 2
+        half = (needed - BASE_BYTES) // 2 + STRIP_BASE_BYTES
         try:
             limit = max_bytes if whole else min(half, half if max_bytes is None else max_bytes)
             plan = strip_plan(self._traced(width, height, code), limit, files=self._has_files())

@@ -20,10 +20,10 @@ from stylize.stylizers._strips.trace import Graph, Node
 
 STRIP_PIXELS, LEAST_STRIP_PX = 768 * 1024, 16
 """Pixels of the image in a strip, where there is memory for it, and the fewest rows (docs/decisions.md)."""
-WORK_WITHOUT_FILES, FILE_BYTES_A_PIXEL = 2.0, 32
+WORK_WITHOUT_FILES, FILE_BYTES_A_PIXEL = 1.5, 32
 """How much more than a whole image is computed before results are kept in files, and the most those may hold."""
-BASE_BYTES = 48 * 2**20
-"""What torch's libraries take for their own buffers."""
+BASE_BYTES, STRIP_BASE_BYTES = 48 * 2**20, 16 * 2**20
+"""What torch's libraries take for their own buffers, for an image at once and in strips."""
 _MOST_KEPT, _MOST_WAYS = 3, 40
 """How many results are kept whole at once, and how many such sets are looked at further."""
 _HELD_ON = 1
@@ -75,15 +75,16 @@ def no_room(
     method: str, size: tuple[int, int], way: str, needed: int, max_bytes: int | None, *, strips: bool = False
 ) -> NoRoomError:
     """Return the error of an image of a size (width, height) that needs too much memory; it says what would fit."""
+    base = STRIP_BASE_BYTES if strips else BASE_BYTES
     share, needs, more = 0.5, f"{size_text(needed)} beside it", "give it more memory"
     if isinstance(max_bytes, Room):
         total, allowed = needed + max_bytes.held, max_bytes + max_bytes.held
-        share, needs = _scale(allowed, total), f"{size_text(total)} with the pictures"
+        share, needs = _scale(allowed, total, base), f"{size_text(total)} with the pictures"
         known = max_bytes.limit != "auto"
         limit = f"max_memory is {size_text(allowed)}" if known else f"{size_text(allowed)} of what is free may be taken"
         more = "raise max_memory" if known else "give it more memory"
     elif max_bytes is not None:
-        limit, share = f"{size_text(max(0, max_bytes))} may be taken", _scale(max_bytes, needed)
+        limit, share = f"{size_text(max(0, max_bytes))} may be taken", _scale(max_bytes, needed, base)
     else:
         limit = "there is not as much"
     side = int(max(size) * min(0.9, share) ** (1 if strips else 0.5))  # a strip is as wide as the image
@@ -92,9 +93,9 @@ def no_room(
     return NoRoomError(f"{takes}, and {limit}; {more} or make the image smaller{such}")
 
 
-def _scale(allowed: int, needed: int) -> float:
+def _scale(allowed: int, needed: int, base: int) -> float:
     """Return what share of an image's pixels fits; what the libraries take is the same for any."""
-    return max(0, allowed - BASE_BYTES) / max(1, needed - BASE_BYTES)
+    return max(0, allowed - base) / max(1, needed - base)
 
 
 def whole_plan(graph: Graph) -> Plan:
@@ -131,14 +132,17 @@ def strip_plan(graph: Graph, max_bytes: int | None = None, *, files: bool = Fals
     if not files or plan.work <= WORK_WITHOUT_FILES:
         return plan
     most = min(FILE_BYTES_A_PIXEL * width * image.height, scratch.free_bytes() // 4)
-    return _plan_of(graph, _best_kept(graph, most), strip_px, mapped=True)
+    filed = _plan_of(graph, _best_kept(graph, most), strip_px, mapped=True)
+    return filed if filed.work < plan.work else plan
 
 
 def _plan_of(graph: Graph, kept: Sequence[frozenset[Node]], strip_px: int, *, mapped: bool = False) -> Plan:
     passes = schedule(graph, kept)
     sets = [frozenset(), *kept, *[frozenset()] * (len(passes) - len(kept))]
     held = [0 if mapped else _kept_bytes(*pair) for pair in pairwise(sets)]
-    sizes = [size + strip_bytes(one, graph, strip_px) + BASE_BYTES for size, one in zip(held, passes, strict=True)]
+    sizes = [
+        size + strip_bytes(one, graph, strip_px) + STRIP_BASE_BYTES for size, one in zip(held, passes, strict=True)
+    ]
     strips = -(-graph.nodes[0].height // strip_px)
     once = sum(_cost(node) for node in graph.nodes if node.kind == "rows")
     work = sum(_cost(node) for one in passes for node in one.nodes) / once

@@ -52,7 +52,7 @@ class Within:
         share: float = 1.0,
         ahead_bytes: int = 0,
         *,
-        pixel_bytes: int = PICTURE_BYTES,
+        pixel_bytes: float = PICTURE_BYTES,
     ) -> Plan:
         """As `plan`, within `max_memory`; `share` is this worker's of what is free, for auto.
 
@@ -62,7 +62,7 @@ class Within:
         pixels = width * height
         if self.max_memory == "auto" and pixels <= ALWAYS_WHOLE_PX:
             return Plan(0)
-        return self.plan(width, height, code, self._allowed(pixel_bytes * pixels, share, ahead_bytes))
+        return self.plan(width, height, code, self._allowed(round(pixel_bytes * pixels), share, ahead_bytes))
 
     def forecast(
         self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0, format: str = "jpg"
@@ -74,7 +74,7 @@ class Within:
         pictures, one = PICTURE_BYTES * width * height, PICTURE_BYTES // 2 * width * height
         most = most_of_picture(one, self.max_memory, share)
         if most is not None and one > most:
-            copied = COPIED_BYTES[format] * width * height
+            copied = round(COPIED_BYTES[format] * width * height)
             plan = self.plan(width, height, code, self._allowed(copied, share, ahead_bytes))
             return plan, max(plan.bytes, copied)
         plan = self.plan(width, height, code, self._allowed(pictures, share, ahead_bytes))
@@ -91,13 +91,13 @@ class Within:
         share: float = 1.0,
         ahead_bytes: int = 0,
         *,
-        pixel_bytes: int = PICTURE_BYTES,
+        pixel_bytes: float = PICTURE_BYTES,
     ) -> Plan:
         """Return how to do in strips what was taken whole until memory ran out; raises any other `error` again."""
         if not devices.out_of_memory(error):
             raise error
         devices.free_memory(error)
-        allowed = self._allowed(pixel_bytes * width * height, share, ahead_bytes)
+        allowed = self._allowed(round(pixel_bytes * width * height), share, ahead_bytes)
         return self.plan(width, height, code, allowed, whole=False)
 
     def _allowed(self, pictures: int, share: float, ahead_bytes: int) -> Room | None:
