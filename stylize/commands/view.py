@@ -51,7 +51,8 @@ def main(argv: Sequence[str]) -> int:
         from stylize.viewer.table import Table
 
         table = Table(runs)
-        return _export(Site(table, media.Media(table, cache, trusted=given.trust_paths), version=0, live=False), folder)
+        site = Site(table, media.Media(table, cache, trusted=given.trust_paths), version=0, live=False)
+        return _export(site, folder, given.trust_paths)
 
 
 def parser() -> cli.Parser:
@@ -87,10 +88,16 @@ def _serve(runs: dict[Path, str], cache: Path, port: int, trusted: bool) -> int:
     return cli.EXIT_OK
 
 
-def _export(site: Site, folder: Path) -> int:
+def _export(site: Site, folder: Path, trusted: bool) -> int:
     from stylize.viewer.export import export
 
-    written = export(site, folder, lambda number: say(f"{counted(number, 'file')}", file=sys.stderr))
+    written, left_out = export(site, folder, lambda number: say(f"{counted(number, 'file')}", file=sys.stderr))
+    inputs = [counted(left_out[kind], kind) for kind in ("photo", "artwork") if left_out[kind]]
+    if inputs:
+        why = "their files are not there" if trusted else "they lie outside of OUT; --trust-paths takes them along"
+        say(f"left out, as {why}: {', '.join(inputs)}")
+    if left_out["result"]:
+        say(f"left out, as the files are not there: {counted(left_out['result'], 'result')}")
     say(f"{counted(written, 'file')}: {one_line(folder / 'index.html')}")
     return cli.EXIT_OK
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +15,7 @@ from stylize.io.out_folder import refuse_filled
 from stylize.viewer.site import Site
 
 _MARK = b'<meta name="generator" content="stylize view">'
+_PICTURE = re.compile(r"/picture-([a-z]+)/")
 _AT_ONCE = 4
 
 
@@ -31,8 +34,10 @@ def _is_export(folder: Path) -> bool:
         return False
 
 
-def export(site: Site, folder: Path, told: Callable[[int], None]) -> int:
-    """Write the page; returns the number of files. told: gets the number so far, now and then.
+def export(site: Site, folder: Path, told: Callable[[int], None]) -> tuple[int, Counter[str]]:
+    """Write the page; returns the number of files, and by kind that of pictures that are not there or may not be shown.
+
+    told: gets the number so far, now and then.
 
     What an earlier export left is removed first, as its pictures would be published with it. Raises
     CannotContinueError where the folder cannot be written.
@@ -50,13 +55,15 @@ def export(site: Site, folder: Path, told: Callable[[int], None]) -> int:
             write_atomic(folder / name, file.data)
         return 1
 
-    written = 0
+    written, left_out, names = 0, Counter[str](), _with_page_last(site)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for number, one in enumerate(pool.map(write, _with_page_last(site)), 1):
+        for number, (name, one) in enumerate(zip(names, pool.map(write, names), strict=True), 1):
             written += one
+            if not one and (picture := _PICTURE.search(name)):
+                left_out[picture[1]] += 1
             if number % 500 == 0:
                 told(written)
-    return written
+    return written, left_out
 
 
 def _with_page_last(site: Site) -> list[str]:

@@ -118,6 +118,20 @@ def test_the_grid_shows_methods_and_runs_side_by_side(tabs: Open, address: str) 
     assert tab.locator(".compare").is_visible()
 
 
+def test_an_artwork_has_room_for_what_was_made_of_it_alone(tabs: Open, address: str) -> None:
+    tab = tabs(address, "#view=grid")
+    heads = tab.locator(".top .artwork").evaluate_all("all => all.map(one => [one.offsetLeft, one.offsetWidth])")
+    # One artwork has a picture of a run more.
+    assert [width for _, width in heads] == [3 * 132 + 12, 2 * 132 + 12, 2 * 132 + 12]
+    assert [left for left, _ in heads] == [150, 150 + heads[0][1], 150 + heads[0][1] + heads[1][1]]
+    pairs = tab.locator(".strip").first.locator(".pair")
+    assert pairs.evaluate_all("all => all.map(one => [one.offsetLeft, one.offsetWidth])") == heads
+    assert [pairs.nth(number).locator(".slot").count() for number in range(3)] == [3, 2, 2]
+    tab.locator(".scroller.grid").evaluate("box => { box.scrollLeft = box.scrollWidth; }")
+    tab.wait_for_timeout(300)
+    assert tab.locator(".top .artwork").last.inner_text() == "art2"
+
+
 def test_a_point_of_a_plot_opens_its_picture(tabs: Open, address: str) -> None:
     tab = tabs(address, "#view=plot&x=ssim&y=gram_distance")
     assert tab.get_by_text("2 rows are not shown").is_visible()

@@ -47,16 +47,20 @@
     const order = labels.map((_, slot) => slot).sort((a, b) => viewer.collator.compare(labels[a], labels[b]));
     const place = new Map(order.map((slot, at) => [slot, at]));
     const cells = new Map();
-    const [photos, styles] = [new Map(), new Map()];
+    const [photos, styles, taken] = [new Map(), new Map(), new Map()];
     const ok = status.names.indexOf("ok");
     for (const row of rows) {
       const [a, b] = [photo.codes[row], style.codes[row]];
       const key = a * 0x100000000 + b;
       if (!photos.has(a)) photos.set(a, row);
-      if (!styles.has(b)) styles.set(b, row);
+      if (!styles.has(b)) {
+        styles.set(b, row);
+        taken.set(b, new Set());
+      }
       if (!cells.has(key)) cells.set(key, []);
       const cell = cells.get(key);
       const slot = place.get(slotOf(row));
+      taken.get(b).add(slot);
       // A picture comes before the reason why there is none.
       if (cell[slot] === undefined || (status.codes[cell[slot]] !== ok && status.codes[row] === ok)) cell[slot] = row;
     }
@@ -66,6 +70,9 @@
       return keys ? entries.sort(([, a], [, b]) => keys[a] - keys[b]) : entries;
     };
     return { photos: inOrder(photos, photo), styles: inOrder(styles, style), slots: order.map((slot) => labels[slot]),
+      // Only those slots of an artwork that any photo has a row in.
+      slotsOf: (b) => [...taken.get(b)].sort((x, y) => x - y).slice(0, MOST_SLOTS),
+      most: [...taken.values()].reduce((most, slots) => Math.max(most, slots.size), 0),
       cell: (a, b) => cells.get(a * 0x100000000 + b), photo, style, status, picture };
   };
 
@@ -91,39 +98,48 @@
   const layout = (data) => {
     const narrow = window.innerWidth < 600;
     const side = narrow ? 88 : 128;
-    const slots = Math.min(data.slots.length, MOST_SLOTS);
-    return {
-      side, label: narrow ? 92 : 150, slots, width: slots * (side + GAP_PX) + 12,
-      height: side + 12 + (data.slots.length > 1 ? 32 : 0),
-    };
+    const slots = data.styles.map(([code]) => data.slotsOf(code));
+    const widths = slots.map((own) => own.length * (side + GAP_PX) + 12);
+    const lefts = [narrow ? 92 : 150];
+    for (const width of widths) lefts.push(lefts.at(-1) + width);
+    return { side, label: lefts[0], slots, widths, lefts, height: side + 12 + (data.slots.length > 1 ? 32 : 0) };
   };
 
   const cellsOf = (data, at, [photoCode], [from, to]) => {
     const made = [];
     for (let x = from; x < to; x++) {
       const cell = data.cell(photoCode, data.styles[x][0]);
-      const slots = data.slots.slice(0, MOST_SLOTS).map((label, place) => slot(data, label, cell?.[place], at.side));
-      made.push(h("div", { class: "pair", style: { left: `${at.label + x * at.width}px`, width: `${at.width}px` } },
-        ...(cell ? slots : [])));
+      const slots = cell ? at.slots[x].map((place) => slot(data, data.slots[place], cell[place], at.side)) : [];
+      made.push(h("div", { class: "pair", style: { left: `${at.lefts[x]}px`, width: `${at.widths[x]}px` } }, ...slots));
     }
     return made;
   };
 
   const scrolled = (box, data, at, firsts) => {
-    const size = { width: `${at.label + data.styles.length * at.width}px` };
+    const size = { width: `${at.lefts.at(-1)}px` };
+    // The artwork whose column is at so many pixels from the labels' right edge.
+    const column = (px) => {
+      let [low, high] = [0, data.styles.length];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (at.lefts[middle + 1] - at.label <= px) low = middle + 1;
+        else high = middle;
+      }
+      return low;
+    };
     const top = h("div", { class: "top", style: { ...size, height: `${HEAD_PX}px` } });
     const body = h("div", { class: "body", style: { ...size, height: `${data.photos.length * at.height}px` } });
     let [seen, timer] = ["", 0];
     const draw = () => {
-      const from = [Math.floor(box.scrollLeft / at.width), Math.floor(box.scrollTop / at.height)].map((n) => Math.max(0, n - 1));
-      const to = [Math.min(data.styles.length, Math.ceil((box.scrollLeft + box.clientWidth) / at.width) + 1),
+      const from = [column(box.scrollLeft), Math.floor(box.scrollTop / at.height)].map((n) => Math.max(0, n - 1));
+      const to = [Math.min(data.styles.length, column(box.scrollLeft + box.clientWidth) + 2),
         Math.min(data.photos.length, Math.ceil((box.scrollTop + box.clientHeight) / at.height) + 1)];
       const key = `${from} ${to}`;
       if (key === seen) return;
       seen = key;
       const heads = data.styles.slice(from[0], to[0]).map(([, row], x) => {
         const head = named("artwork", firsts[1], data.style, row, "artwork");
-        Object.assign(head.style, { left: `${at.label + (from[0] + x) * at.width}px`, width: `${at.width}px` });
+        Object.assign(head.style, { left: `${at.lefts[from[0] + x]}px`, width: `${at.widths[from[0] + x]}px` });
         return head;
       });
       top.replaceChildren(h("div", { class: "corner", style: { width: `${at.label}px` } }), ...heads);
@@ -159,7 +175,7 @@
       const controls = h("div", { class: "bar" }, h("label", {}, "side by side: ",
         select("side by side", [["", "methods and runs"], ...known, ["nothing", "nothing"]], choice, (value) => viewer.go({ by: value }))),
       h("span", { class: "soft" }, `${data.photos.length} photos by ${data.styles.length} artworks`
-        + (data.slots.length > MOST_SLOTS ? `; the first ${MOST_SLOTS} of ${data.slots.length} are shown, filter to see others` : "")));
+        + (data.most > MOST_SLOTS ? `; the first ${MOST_SLOTS} of ${data.most} are shown, filter to see others` : "")));
       if (!rows.length) return { nodes: [controls, h("p", { class: "none" }, "No row passes the filters.")] };
       const box = h("div", { class: "scroller grid", tabindex: "0", "aria-label": "photos by artworks" });
       const { draw, leave } = scrolled(box, data, layout(data), firsts);
