@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from stylize.errors import harmless
+from stylize.report.units import digits
 
 MOST = 34
 """Letters of a line."""
 _POINTS = 8
+_MOST_TICKS = 12
+_STEPS = ((1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
+"""In each power of ten."""
 _NAME = re.compile(r"(?P<method>.*?) \((?P<settings>\w+=.*)\)", re.DOTALL)
 """A name as `stylize.report.settings` makes it."""
 
@@ -69,6 +75,31 @@ def _plain(text: str) -> str:
     """Return a label as matplotlib takes it: a dollar sign would begin a formula, an underscore in front hide it."""
     text = text.replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
+
+
+def ticks(low: float, high: float, apart: float, letter: float) -> list[float]:
+    """Return round numbers along a logarithmic axis, as many as do not touch; none where there are not two.
+
+    apart, letter: shares of the axis: what lies between two numbers at least, and what a digit takes.
+    """
+    if not 0 < low < high:
+        return []
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    decades = range(first, last + 1)
+    kinds = [[10.0**power for power in decades if power % every == 0] for every in (1, 2, 3, 5, 10, 20)]
+    kinds += [[step * 10.0**power for power in decades for step in steps] for steps in _STEPS]
+    sizes = [step * 10.0**power for power in range(first - 3, last) for step in (1, 2, 5)]
+    for size in (size for size in sizes if (high - low) / size < _MOST_TICKS):
+        kinds.append([number * size for number in range(math.ceil(low / size), math.floor(high / size) + 1)])
+    whole = math.log10(high / low)
+
+    def apart_enough(one: float, other: float) -> bool:
+        letters = (len(digits(one)) + len(digits(other))) / 2
+        return digits(one) != digits(other) and math.log10(other / one) >= (apart + letter * letters) * whole
+
+    inside = [[value for value in kind if low <= value <= high] for kind in kinds]
+    fitting = [kind for kind in inside if len(kind) > 1 and all(apart_enough(*pair) for pair in pairwise(kind))]
+    return max(fitting, key=len, default=[])
 
 
 def put(axes: Any, points: list[tuple[float, float]], texts: list[str]) -> None:

@@ -40,6 +40,8 @@ _RC = {
 } | dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color"), INK)
 _MARKERS = "osD^vP*Xd<>ph"
 _INCHES = (4.4, 4.2)
+_TICK_SHARES = {"x": (0.02, 0.026), "y": (0.06, 0.0)}
+"""Of an axis, what lies between the numbers of two ticks, and what a digit takes."""
 
 
 @dataclass(frozen=True)
@@ -191,11 +193,12 @@ def _legend(figure: Any, axes: Any) -> None:
 
 
 def _plain_ticks(axis: Any) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    """Give a logarithmic axis as many round numbers as it has room for; what is drawn on it is there already."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-    low, high = axis.get_data_interval()
-    subs = (1, 2, 5) if high / max(low, 1e-12) < 100 else (1,)
-    axis.set_major_locator(LogLocator(10, subs=subs))
+    low, high = sorted(axis.get_view_interval())
+    if ticks := labels.ticks(low, high, *_TICK_SHARES[axis.axis_name]):
+        axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: digits(value)))
     axis.set_minor_formatter(NullFormatter())
 

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
+
+import matplotlib as mpl
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from stylize.report.evidence.cells import by_size
 from stylize.report.page import plots
@@ -20,6 +25,28 @@ def methods(*sides: int, **changes: Any) -> list[dict[str, Any]]:
         for px in sides
         for n in range(6)
     ]
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+@pytest.mark.parametrize("low", [0.0123, 0.043, 4321, 98765])
+def test_numbers_of_an_axis_do_not_touch(axis: str, low: float) -> None:
+    for ratio in (1.02, 1.5, 1.9, 2.5, 3.5, 12, 80, 1000, 1e9):
+        with mpl.rc_context(plots._RC):
+            figure = plots._figure()
+            axes = figure.subplots()
+            ends, others = (low, low * ratio), (1, 10)
+            axes.plot(*((ends, others) if axis == "x" else (others, ends)), label="one")
+            axes.set(xscale="log", yscale="log", xlabel="megapixels", ylabel="MB")
+            plots._plain_ticks(axes.xaxis)
+            plots._plain_ticks(axes.yaxis)
+            plots._legend(figure, axes)
+            FigureCanvasAgg(figure).draw()
+        shown = (axes.xaxis if axis == "x" else axes.yaxis).get_majorticklabels()
+        boxes = [one.get_window_extent() for one in shown]
+        assert len(boxes) > 1, (low, ratio)
+        for one, other in pairwise(boxes):
+            free = other.x0 - one.x1 if axis == "x" else other.y0 - one.y1
+            assert free >= 2, (low, ratio, [text.get_text() for text in shown])
 
 
 def test_each_size_has_plots_of_its_own_and_captions_say_axes_and_size() -> None:
