@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from stylize import images
 from stylize.__main__ import main
 from stylize.errors import NoRoomError, UsageError
 from stylize.images import scratch
+from stylize.measure import memory
 from stylize.pipeline.runner import Runner
+from stylize.pipeline.stylize_stage import StylizeStage
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers.compact import Compact
 from stylize.stylizers.identity import Identity
@@ -195,3 +198,27 @@ def test_nan_in_a_strip_is_a_row(inputs: Path) -> None:
         stylizer.net.out.bias.fill_(float("nan"))
     large, _ = rows(inputs, stylizer, max_memory=LITTLE)
     assert large["status"] == "nan"
+
+
+@pytest.mark.parametrize(
+    ("limit", "size", "kept"),
+    [
+        (2**30, (3000, 2000), "SMALL"),
+        (700 * 2**20, (3000, 2000), "TINY"),
+        (2**30, (12_000, 8_400), "TINY"),
+        (2**32, (24_000, 16_800), "SMALL"),
+        ("auto", (200, 100), "ALL"),
+    ],
+)
+def test_how_much_a_heap_keeps_goes_by_what_room_there_is(
+    limit: int | str, size: tuple[int, int], kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch, "free_bytes", lambda: 2**40)
+    told: list[int] = []
+    monkeypatch.setattr("stylize.pipeline.stylize_stage.keep_blocks", told.append)
+    stylizer: Any = stylize.load("compact", device="cpu", precision="bf16", max_memory=limit)
+    plan = stylizer.plan_within(*size, stylizer.code(picture(2)), pixel_bytes=0)
+    stage = SimpleNamespace(_stylizer=stylizer, _kept=0)
+    StylizeStage._set_heap(stage, size[0] * size[1], plan)  # type: ignore[arg-type]
+    StylizeStage._set_heap(stage, size[0] * size[1], plan)  # type: ignore[arg-type]
+    assert told == [getattr(memory, f"{kept}_BLOCKS")]

@@ -236,7 +236,7 @@ def _one(call: dict[str, Any]) -> int:
     import stylize
     from stylize import config as configs
     from stylize.images import header_size
-    from stylize.measure.memory import PeakMemory
+    from stylize.measure.memory import PeakMemory, give_back
     from stylize.pipeline.room import ahead_bytes
     from stylize.pipeline.runner import Runner
     from stylize.stylizers.base import RANDOM
@@ -257,6 +257,8 @@ def _one(call: dict[str, Any]) -> int:
         ahead = ahead_bytes(config.threads, config.max_memory)
         size = header_size(Path(large.pair.content.uri).read_bytes())
         _, planned = stylizer.forecast(*size, code, ahead_bytes=ahead, format=config.format)
+    # What the heap keeps for later would be taken for the image's.
+    give_back()
     peak = PeakMemory()
     say("ready")
     sys.stdout.flush()
