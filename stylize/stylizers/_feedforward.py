@@ -75,7 +75,8 @@ class FeedForward(bounded.Bounded):
             net = net.to(memory_format=torch.channels_last)
         if self.settings.compile:
             check_compiler(self.device)
-            self._compiled_for: set[torch.Size] = set()
+            # What is compiled for one style's network does the others of its kind.
+            self._compiled_for: set[torch.Size] = getattr(self, "_compiled_for", set())
             # Left to itself, torch goes over to free sizes at the second one, which it fails to compile.
             return torch.compile(net, dynamic=False)
         return net

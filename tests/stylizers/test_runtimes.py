@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 import stylize
 from stylize.commands import export
@@ -17,6 +19,7 @@ from stylize.errors import NoRoomError, UsageError, WeightsError
 from stylize.stylizers import find
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers.base import to_pixels
+from stylize.stylizers.johnson import TransformerNet
 
 DATA = Path(os.environ.get("STYLIZE_TEST_DATA", "/none"))
 METHODS = {"compact": None, "johnson": "random", "adain": "random", "microast": DATA / "weights" / "microast"}
@@ -148,6 +151,12 @@ def test_torch_compiles_for_each_size() -> None:
         assert (wanted - got).abs().max() < 2e-3
         anew.append(other.compiled_anew(style(other)))
     assert anew == [True, True, False]
+    graphs = counters["stats"]["unique_graphs"]
+    torch.save(TransformerNet().state_dict(), checkpoint := io.BytesIO())
+    codes = [restyle.read_style(checkpoint.getvalue(), Path("second.pth")) for restyle in (one, other)]
+    wanted, got = (restyle.apply(photo, code) for restyle, code in zip((one, other), codes, strict=True))
+    assert (wanted - got).abs().max() < 2e-3
+    assert (other.compiled_anew(codes[1]), counters["stats"]["unique_graphs"]) == (False, graphs)
 
 
 @pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
