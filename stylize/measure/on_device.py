@@ -1,6 +1,7 @@
 """SSIM and statistics of a batch where it is, on an accelerator: the numbers of `ssim` and `statistics`, within 1e-4.
 
-Nothing here waits for the device, and nothing is made on the CPU but windows and weights of a few numbers.
+Nothing here waits for the device, and nothing is made on the CPU but windows and weights of a few numbers. Operations
+are few: on a card it is their launches that take time, from Python threads that share one lock.
 """
 
 from __future__ import annotations
@@ -31,8 +32,11 @@ def scores(photos: Tensor, results: Tensor) -> Tensor:
     Sizes of photos and results may differ; there is no SSIM then.
     """
     same = photos.shape == results.shape and min(photos.shape[1:3]) >= WINDOW_PX
-    similar = ssim(photos, results) if same else results.new_full((len(results),), math.nan, dtype=torch.float32)
-    return torch.cat([similar[:, None], statistics(photos), statistics(results)], 1)
+    if not same:
+        none = results.new_full((len(results), 1), math.nan, dtype=torch.float32)
+        return torch.cat([none, statistics(photos), statistics(results)], 1)
+    both = statistics(torch.cat([photos, results])).view(2, len(results), 3)
+    return torch.cat([ssim(photos, results)[:, None], both[0], both[1]], 1)
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
@@ -52,10 +56,13 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _filtered(maps: Tensor) -> Tensor:
-    """(M, N, 3, H, W) -> (M, N, 3, H - 10, W - 10): the window's weighted means."""
-    window = _window(maps.device)
-    flat = maps.flatten(0, 2)[:, None]
-    flat = F.conv2d(F.conv2d(flat, window[None, None, None, :]), window[None, None, :, None])
+    """(M, N, 3, H, W) -> (M, N, 3, H - 10, W - 10): the window's weighted means.
+
+    Each map is a channel with a filter of its own: cuDNN takes such a convolution in fp32 never, and so never in TF32.
+    """
+    flat = maps.flatten(0, 2)[None]
+    across = _window(maps.device).expand(flat.shape[1], 1, 1, WINDOW_PX).contiguous()
+    flat = F.conv2d(F.conv2d(flat, across, groups=flat.shape[1]), across.mT.contiguous(), groups=flat.shape[1])
     return flat.view(*maps.shape[:3], *flat.shape[-2:])
 
 
@@ -98,8 +105,8 @@ def _entropy_bits(thousandths: Tensor) -> Tensor:
     counts = torch.zeros(len(levels), 256, device=thousandths.device)
     counts.scatter_add_(1, levels, torch.ones_like(levels, dtype=torch.float32))
     share = counts / levels.shape[1]
-    bits: Tensor = torch.special.entr(share).sum(1) / math.log(2)
-    return bits
+    # Not torch.special.entr: CUDA's is compiled as it is first called, in a second, into a folder that must be writable.
+    return -torch.xlogy(share, share).sum(1) / math.log(2)
 
 
 def _small(pixels: Tensor) -> Tensor:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from stylize.measure import on_device
 from stylize.measure.ssim import ssim
@@ -49,6 +51,22 @@ def test_there_is_no_ssim_of_other_sizes_or_less_than_a_window() -> None:
         found = on_device.scores(*(torch.zeros(1, *size, 3, dtype=torch.uint8) for size in (photo, result)))[0].tolist()
         assert math.isnan(found[0])
         assert found[1:] == [0] * 6
+
+
+def test_no_convolution_is_one_that_a_card_does_in_10_bits() -> None:
+    groups: list[tuple[int, int]] = []
+
+    class Convolutions(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func is torch.ops.aten.convolution.default:
+                groups.append((args[8], args[0].shape[1]))
+            return func(*args, **kwargs or {})
+
+    batch = torch.zeros(2, 32, 48, 3, dtype=torch.uint8)
+    with Convolutions():
+        on_device.scores(batch, batch)
+    # cuDNN, which rounds to TF32 by default, is not asked where each channel has a group of its own.
+    assert groups == [(24, 24)] * 2
 
 
 def test_nothing_of_it_is_on_the_cpu() -> None:
