@@ -191,6 +191,12 @@ def free_memory(error: BaseException | None = None) -> None:
         error = error.__cause__ or error.__context__
     if available():
         gc.collect()
+        empty_cache()
+
+
+def empty_cache() -> None:
+    """Give back what an accelerator's allocator keeps of memory that is free already."""
+    if available():
         torch.accelerator.empty_cache()
 
 

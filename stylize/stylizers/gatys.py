@@ -176,20 +176,13 @@ class Gatys(base.Stylizer):
     def _descend(self, image: Tensor, loss: _Loss, descent: Descent, count: int, done: int) -> Tensor:
         image = image.detach().clone(memory_format=torch.contiguous_format)
         for step in range(done + 1, done + count + 1):
-            leaf = image.detach().requires_grad_(True)
-            terms = loss.terms(leaf)
-            value = loss.total(terms, leaf)
-            # A mean's gradient falls with the pixels and would vanish in fp16 on its way back.
-            scale = leaf.numel() / 256
-            (gradient,) = torch.autograd.grad(value * scale, leaf)
-            gradient /= scale
-            if not _finite(float(value.detach())):
+            terms, value, gradient = _gradient(image, loss)
+            if not _finite(value):
                 break
             descent.step(image, gradient)
             if self.on_step is not None:
-                self.on_step(
-                    step, self.settings.iterations, {name: float(term.detach()) for name, term in terms.items()}
-                )
+                told = {name: float(term.detach()) for name, term in terms.items()}
+                self.on_step(step, self.settings.iterations, told)
         return image
 
     def _descent(self) -> Descent:
@@ -229,6 +222,24 @@ class _Loss:
             + settings.variation_weight * terms["variation_loss"]
             + RANGE_WEIGHT * (image - image.clamp(0, 1)).square().mean()
         )
+
+
+def _gradient(image: Tensor, loss: _Loss) -> tuple[dict[str, Tensor], float, Tensor]:
+    """Return the loss's terms, their weighted sum, and its gradient.
+
+    A mean's gradient falls with the pixels and would vanish in fp16 on its way back, so it is scaled up; less where a
+    step that went too far makes it so large that it leaves fp16's range.
+    """
+    for shift in (0, 8, 16, 24):
+        scale = image.numel() / 256 / 2**shift
+        leaf = image.detach().requires_grad_(True)
+        terms = loss.terms(leaf)
+        value = loss.total(terms, leaf)
+        (gradient,) = torch.autograd.grad(value * scale, leaf)
+        total = float(value.detach())
+        if _finite(float(gradient.sum())) or not _finite(total):
+            break
+    return terms, total, gradient.div_(scale)
 
 
 def _split(iterations: int, scales: int) -> list[int]:

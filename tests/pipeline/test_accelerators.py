@@ -70,6 +70,23 @@ def test_isolated_images_are_all_made_by_one_thread(
     assert len(set(stylizer.threads)) == 1
 
 
+@pytest.mark.parametrize("mode", ["isolated", "throughput"])
+def test_an_isolated_images_memory_is_measured_without_what_the_one_before_left_in_the_cache(
+    mode: str, folders: tuple[Path, Path], tmp_path: Path, card: Pretended
+) -> None:
+    class Noted(Identity):
+        def stylize(self, content: torch.Tensor, code: Any) -> torch.Tensor:
+            card.calls.append("stylize")
+            return content
+
+    runner, tasks = make(folders, tmp_path / "out", Noted(Settings(), device="cpu"), measure_mode=mode, batch_size=1)
+    card.calls.clear()
+    runner.run(tasks[:2])
+    steps = [call for call in card.calls if call in ("empty_cache", "stylize")]
+    alone = ["empty_cache", "stylize"] if mode == "isolated" else []
+    assert steps == [*alone, "stylize"] * 2
+
+
 def test_rows_name_the_card_and_the_record_its_software(
     folders: tuple[Path, Path], tmp_path: Path, card: Pretended
 ) -> None:

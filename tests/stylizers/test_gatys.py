@@ -13,6 +13,7 @@ from torch import Tensor
 import stylize
 from stylize.backbones import BACKBONES
 from stylize.errors import UsageError, WeightsError
+from stylize.stylizers import gatys
 from stylize.stylizers.base import to_tensor
 from stylize.stylizers.gatys import Gatys
 from tests.support.samples import picture
@@ -217,6 +218,30 @@ def test_pictures_gradient_in_half_precision_keeps_its_direction(
         gradients.append(recorder.gradient)
     assert torch.nn.functional.cosine_similarity(gradients[0], gradients[1], dim=0) > 0.98
     assert float(gradients[1].norm()) == pytest.approx(float(gradients[0].norm()), rel=0.05)
+
+
+class Steep:
+    """A loss whose gradient passes through fp16 on its way back."""
+
+    def __init__(self, steepness: float) -> None:
+        self.steepness, self.times = steepness, 0
+
+    def terms(self, image: Tensor) -> dict[str, Tensor]:
+        self.times += 1
+        return {"style_loss": (image.half().float() * self.steepness).square().mean()}
+
+    def total(self, terms: dict[str, Tensor], image: Tensor) -> Tensor:
+        return terms["style_loss"]
+
+
+@pytest.mark.parametrize(("steepness", "times"), [(1.0, 1), (2.0**14, 2)])
+def test_a_gradient_that_leaves_fp16s_range_is_taken_again_with_less_scaling(steepness: float, times: int) -> None:
+    image, loss = torch.rand(1, 3, 64, 64), Steep(steepness)
+    _, value, gradient = gatys._gradient(image, loss)  # type: ignore[arg-type]
+    expected = 2 * steepness**2 * image / image.numel()
+    assert loss.times == times
+    assert torch.allclose(gradient, expected, rtol=0.02)
+    assert value == pytest.approx(float((steepness * image).square().mean()), rel=0.01)
 
 
 def _luma(x: Tensor) -> Tensor:
