@@ -75,11 +75,11 @@ def speed(bench: Bench) -> None:
         for folded in (True, False) if method in ("microast", "johnson") else (None,):
             settings = {} if folded is None else {"folded": folded}
             stylizer = bench.load(method, bench.half, channels_last=last, **settings)
-            for side in (64,) if bench.small else (256, 512, 1024, 2048):
+            for side in (64,) if bench.small else (256, 768, 1024, 2048):
                 with torch.inference_mode():
                     code, one = bench.code(stylizer, min(side, 512)), bench.photo(side)
-                    for count, search in ((1, False), (1, True), (4, False), (8, False)):
-                        if count > 1 and side > 512:
+                    for count, search in ((1, False), (1, True), (2, False), (4, False), (8, False)):
+                        if count > 1 and side > 768:
                             continue
                         torch.backends.cudnn.benchmark = search
                         took = bench.ms(partial(stylizer.stylize_batch, torch.stack([one] * count), code), times)
