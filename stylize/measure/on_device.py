@@ -105,7 +105,7 @@ def _entropy_bits(thousandths: Tensor) -> Tensor:
     counts = torch.zeros(len(levels), 256, device=thousandths.device)
     counts.scatter_add_(1, levels, torch.ones_like(levels, dtype=torch.float32))
     share = counts / levels.shape[1]
-    # Not torch.special.entr: CUDA's is compiled as it is first called, in a second, into a folder that must be writable.
+    # Not torch.special.entr: CUDA compiles that as it is first called, in a second, and wants a folder to keep it in.
     return -torch.xlogy(share, share).sum(1) / math.log(2)
 
 
