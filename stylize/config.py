@@ -130,7 +130,8 @@ class JobConfig(Checked):
     )
     batch_size: int | Literal["auto"] = Field(
         "auto",
-        description="images of one size and style that go through the network together; auto: where that is faster",
+        description="images of one size and style that go through the network together; auto: where that is faster, "
+        "beside a card up to 8 that have been read",
     )
     timeout_s: float = Field(600, gt=0, description="seconds after which an image becomes a row of status `timeout`")
     retries: int = Field(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
+from collections import deque
 from dataclasses import dataclass
 
 import torch
@@ -61,24 +63,87 @@ def sent_back(transfers: Transfers, results: Tensor, times: Times) -> list[OnIts
     return [OnItsWay(download, index, times) for index in range(len(results))]
 
 
+TOGETHER_PX, MOST_TOGETHER = 2**22, 8
+"""Of results that are scored together: a pixel takes some 200 bytes meanwhile."""
+
+
+@dataclass(eq=False, slots=True)
+class _Pair:
+    """A photo and its result on the device, and what becomes of them."""
+
+    photo: Upload
+    result: Upload
+    done: bool = False
+    row: Row | None = None
+    error: Exception | None = None
+
+    @property
+    def shapes(self) -> tuple[torch.Size, torch.Size]:
+        return self.photo.shape, self.result.shape
+
+
 class DeviceScores:
-    """SSIM and statistics on an accelerator, beside its work where it has streams; to be called from any thread."""
+    """SSIM and statistics on an accelerator, beside its work where it has streams; to be called from any thread.
+
+    Whose turn it is takes along those that wait already and are as large: launches, not the card, are what takes time.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._transfers = Transfers(device)
         self._stream = torch.Stream(device) if devices.has_streams(device) else None
+        self._turn = threading.Lock()
+        self._waiting: deque[_Pair] = deque()
 
     def compare(self, photo: Upload, result: Pixels) -> Row | None:
         """Return the columns of a result (H, W, 3) beside its photo; None where the device has no room for it."""
         try:
-            with torch.inference_mode(), self._stream or contextlib.nullcontext():
-                there = self._transfers.upload(result)
-                scores = on_device.scores(photo.tensor()[None], there.tensor()[None])
-                (values,) = self._transfers.download(scores, hold=there).arrays()
+            pair = _Pair(photo, self._transfers.upload(result))
         except RuntimeError as error:
             if not devices.out_of_memory(error):
                 raise
             devices.free_memory(error)
             return None
-        named = zip(on_device.NAMES, values[0].tolist(), strict=True)
-        return {name: value for name, value in named if not math.isnan(value)}
+        self._waiting.append(pair)
+        with self._turn:
+            while not pair.done:
+                self._score(self._first())
+        if pair.error is not None:
+            raise pair.error
+        return pair.row
+
+    def _first(self) -> list[_Pair]:
+        """Take the first that wait, as many as go together."""
+        first = self._waiting.popleft()
+        most = min(MOST_TOGETHER, TOGETHER_PX // max(1, first.result.shape.numel() // 3))
+        taken = [first]
+        while len(taken) < most and self._waiting and self._waiting[0].shapes == first.shapes:
+            taken.append(self._waiting.popleft())
+        return taken
+
+    def _score(self, pairs: list[_Pair]) -> None:
+        try:
+            rows: list[Row | None] = list(self._rows(pairs))
+        except Exception as error:
+            if devices.out_of_memory(error):
+                devices.free_memory(error)
+                if len(pairs) > 1:
+                    for pair in pairs:
+                        self._score([pair])
+                    return
+                rows = [None]
+            else:
+                rows = [None] * len(pairs)
+                for pair in pairs:
+                    pair.error = error
+        for pair, row in zip(pairs, rows, strict=True):
+            pair.row, pair.done = row, True
+
+    def _rows(self, pairs: list[_Pair]) -> list[Row]:
+        with torch.inference_mode(), self._stream or contextlib.nullcontext():
+            photos, results = (
+                torch.stack([one.tensor() for one in uploads])
+                for uploads in ([pair.photo for pair in pairs], [pair.result for pair in pairs])
+            )
+            (values,) = self._transfers.download(on_device.scores(photos, results), hold=pairs).arrays()
+        named = (zip(on_device.NAMES, of_one, strict=True) for of_one in values.tolist())
+        return [{name: value for name, value in one if not math.isnan(value)} for one in named]

@@ -31,6 +31,7 @@ from stylize.stylizers.base import RANDOM, Plan, Stylizer, in_range, to_pixels
 
 WARM_UP_BELOW_S = 2.0
 """Longer calls of isolated mode are timed without a call to warm up: they would gain less than a hundredth."""
+MOST_TOGETHER = 8
 LARGE_PX = 2**21
 """Images of more pixels give their memory back to the system, as it comes in blocks too large for a heap."""
 
@@ -61,6 +62,8 @@ class StylizeStage:
         self._peak = PeakMemory(self._device)
         self._load = MachineLoad(self._device) if config.measure_mode == "isolated" else None
         self._images_begun, self._kept = 0, ALL_BLOCKS
+        self.most_together = MOST_TOGETHER
+        """Images of a batch for which there was memory."""
 
     def run(self, items: list[InFlight]) -> None:
         """Stylize items of one style and the same settings in place, neighbours of one size in one call.
@@ -79,6 +82,8 @@ class StylizeStage:
             except Exception as error:
                 # Which one it was, and whether a single one fits, shows one by one.
                 devices.free_memory(error)
+                if devices.out_of_memory(error):
+                    self.most_together = max(1, min(self.most_together, len(items) // 2))
             else:
                 return
         for item in items:
@@ -113,6 +118,8 @@ class StylizeStage:
             begun, free, self._free = devices.Mark(self._stylizer.device), self._free, None
             code, first.row["style_s"] = self._styles.code(first.style)
             plan = self._planned(stylizer, items, code)
+            if len(items) > 1 and (plan.strips > 1 or self._too_much(len(items) * plan.bytes)):
+                raise NoRoomError("there is memory for one at a time")
             self._set_heap(len(items) * width * height, plan)
             if plan.strips > 1:
                 self._in_strips(first, stylizer, code, plan, warmup)
@@ -164,6 +171,11 @@ class StylizeStage:
         if kept != self._kept:
             keep_blocks(kept)
             self._kept = kept
+
+    def _too_much(self, planned_bytes: int) -> bool:
+        """Return whether it is more than the limit that was set."""
+        most = self._stylizer.max_memory
+        return isinstance(most, int) and planned_bytes > most
 
     def _planned(self, stylizer: Stylizer, items: list[InFlight], code: Any) -> Plan:
         """Return how items are to be taken; one that ran out of memory before is taken in strips."""

@@ -20,6 +20,11 @@ class Upload:
     def __init__(self, there: Tensor, arrived: torch.Event | None = None, pinned: Tensor | None = None) -> None:
         self._there, self._arrived, self._pinned = there, arrived, pinned
 
+    @property
+    def shape(self) -> torch.Size:
+        """Return the picture's shape."""
+        return self._there.shape
+
     def tensor(self) -> Tensor:
         """Return it on the device; what this thread queues from here on begins when it is all there.
 

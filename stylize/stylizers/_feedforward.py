@@ -21,8 +21,8 @@ from stylize.stylizers import base
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers._strips import bounded
 
-TOGETHER_PX, TOGETHER_ON_ACCELERATORS_PX = 4 * 128 * 128, 2**20
-"""Pixels in a batch up to which it is faster than its images one by one. The CPU's is measured, the other is not."""
+TOGETHER_PX, TOGETHER_ON_ACCELERATORS_PX = 4 * 128 * 128, 6 * 2**20
+"""Pixels in a batch up to which it is faster than its images one by one (docs/decisions.md)."""
 MOST_BATCHED = 8
 OF_TORCH = {"channels_last": True, "compile": False, "folded": True}
 """Settings of how torch computes, with their defaults; `auto` stays with torch where another value is given."""
@@ -194,6 +194,8 @@ class FeedForward(bounded.Bounded):
 
     def worth_batching(self, pixels: int) -> int:
         """Return how many images of this many pixels go faster together than one by one (docs/decisions.md)."""
+        if self.settings.compile and self.device.type != "cpu":
+            return 1  # torch compiles for each size of a batch anew, in a quarter of a minute
         together = TOGETHER_PX if self.device.type == "cpu" else TOGETHER_ON_ACCELERATORS_PX
         return max(1, min(MOST_BATCHED, together // pixels))
 

@@ -55,6 +55,17 @@ def loaded() -> Any:
     return stylize.load("compact", device="cpu", precision="fp32")
 
 
+@pytest.mark.parametrize("limit", [LITTLE, "300MiB"])
+def test_photos_of_a_batch_that_fit_singly_alone_are_all_done(inputs: Path, limit: str) -> None:
+    for seed in (3, 4):
+        (inputs / "photos" / f"{seed}.png").write_bytes(images.encode(picture(seed, WIDTH, HEIGHT), "png", 95))
+    (inputs / "photos" / "1.png").unlink()
+    found = rows(inputs, loaded(), max_memory=limit, batch_size=3)
+    assert [row["status"] for row in found] == ["ok"] * 3
+    assert [row["batch_size"] for row in found] == [1] * 3
+    assert {row["strips"] > 1 for row in found} == {limit == LITTLE}
+
+
 @pytest.mark.parametrize("mode", ["throughput", "isolated"])
 def test_a_photo_over_the_limit_is_done_in_strips_with_the_same_result(inputs: Path, mode: str) -> None:
     whole, _ = rows(inputs, loaded(), max_memory="4GiB", measure_mode=mode)
