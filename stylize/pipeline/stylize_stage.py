@@ -18,7 +18,15 @@ from stylize.images import held_bytes
 from stylize.measure.clock import timed
 from stylize.measure.flicker import flicker
 from stylize.measure.load import MachineLoad
-from stylize.measure.memory import ALL_BLOCKS, SMALL_BLOCKS, TINY_BLOCKS, PeakMemory, exact_peaks, keep_blocks
+from stylize.measure.memory import (
+    ALL_BLOCKS,
+    SMALL_BLOCKS,
+    TINY_BLOCKS,
+    PeakMemory,
+    exact_peaks,
+    give_back,
+    keep_blocks,
+)
 from stylize.memory_limit import share_of_machine
 from stylize.pipeline.failures import NOT_FINITE, FailureHandler, NotFiniteError
 from stylize.pipeline.in_flight import InFlight
@@ -192,6 +200,8 @@ class StylizeStage:
         self._peak.start()
         with timed(self._device) as clock:
             result = stylizer.restyle(item.content, code, plan)
+        # Holes in the heap are room for the result's file.
+        give_back()
         item.row.update(asdict(self._peak.stop()), warmup=warmup, stylize_s=clock.seconds, batch_size=1)
         item.row.update(strips=plan.strips, passes=plan.passes, **stylizer.ran(plan))
         if result is None:
