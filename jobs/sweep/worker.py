@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 from collections.abc import Callable
@@ -49,6 +50,8 @@ class Sweeper:
         self._configs, self._run_id, self._token, self._worker_id = configs, run_id, token, worker_id
         place = this_location()
         self._where = {"worker_id": worker_id, "node": place.node, "gpu_ids": place.gpu_ids_text}
+        self.accelerator = _card(next(iter(configs.values())))
+        """As of Runner. All variants compute on one device."""
         self._block: tuple[str | None, int | None] | None = None
         self._runner: Any = None
         self._problem: tuple[str, str] | None = None
@@ -83,6 +86,16 @@ class Sweeper:
             log.exception("the method was not loaded")
             reason = named_message(error, 1000)
             self._problem = "oom" if devices.out_of_memory(error) else "failed", reason
+
+
+def _card(config: JobConfig) -> dict[str, Any] | None:
+    """Return what the record says of the card; None for a CPU, and where none is found, which the blocks' rows tell."""
+    with contextlib.suppress(StylizeError):
+        device = devices.find(config.device_name())
+        if devices.is_accelerator(device):
+            devices.forbid_tf32()
+            return devices.facts(device)
+    return None
 
 
 def _give_back() -> None:
