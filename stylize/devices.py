@@ -33,8 +33,13 @@ _OUT_OF_MEMORY = (
     "unable to find an engine to execute this computation",
     "CUDNN_STATUS_ALLOC_FAILED",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    # Not for its bytes: some of CUDA's kernels count the values of a tensor in 32 bits. Strips have fewer.
+    "must fit into 32-bit index math",
 )
 """In the message of a plain RuntimeError."""
+SHARE_FOR_TENSORS, CONTEXT_BYTES = 0.9, 3 * 2**28
+"""Of a worker's fraction of a card, and what a process has there besides, which is the rest of it at least: a context
+and the libraries' code, 0.69 GiB on an H100."""
 _LOST = ("CUDA error", "HIP error", "STATUS_EXECUTION_FAILED", "STATUS_INTERNAL_ERROR", "DEVICE_LOST")
 """In the message of one after which a process can no longer use its device."""
 
@@ -179,6 +184,16 @@ def cap_memory(device: torch.device, share: float) -> None:
     else:
         # CUDA and XPU take no device without a number here.
         cap(share, torch.device(full_name(device)))
+
+
+def share_for_tensors(device: torch.device, share: float) -> float:
+    """Return how much of an accelerator tensors may take in a process that has a share of it; half the share at least.
+
+    So that no neighbour's cache is why one runs out of memory.
+    """
+    total = card_bytes(device)
+    beside = 0.0 if total is None else CONTEXT_BYTES / total
+    return max(share / 2, min(share * SHARE_FOR_TENSORS, share - beside))
 
 
 def free_memory(error: BaseException | None = None) -> None:

@@ -88,6 +88,17 @@ def test_what_the_allocator_keeps_for_the_next_image_is_free(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
+    ("gib", "share", "tensors"),
+    [(80, 0.25, 0.225), (16, 0.25, 0.25 - 0.75 / 16), (16, 0.05, 0.025), (None, 0.25, 0.225)],
+)
+def test_a_process_with_a_share_of_a_card_leaves_room_for_its_context(
+    gib: int | None, share: float, tensors: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "card_bytes", lambda device: None if gib is None else gib * 2**30)
+    assert devices.share_for_tensors(torch.device("cuda"), share) == pytest.approx(tensors)
+
+
+@pytest.mark.parametrize(
     "message",
     [
         "CUDA error: out of memory",
@@ -95,6 +106,7 @@ def test_what_the_allocator_keeps_for_the_next_image_is_free(monkeypatch: pytest
         "GET was unable to find an engine to execute this computation",
         "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
         "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "input tensor must fit into 32-bit index math",
     ],
 )
 def test_what_devices_say_without_memory_is_out_of_memory(message: str) -> None:

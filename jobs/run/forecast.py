@@ -11,7 +11,7 @@ from jobs.scheduler.ray_runtime import joins_cluster
 from jobs.scheduler.worker import load_stylizer, uncompiled
 from stylize.config import JobConfig
 from stylize.downloads import NotDownloadedError
-from stylize.errors import NoRoomError, StylizeError, counted
+from stylize.errors import NoRoomError, StylizeError, counted, named_message
 from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, locate
 from stylize.report.units import seconds, size
@@ -78,6 +78,10 @@ def memory_line(config: ResolvedConfig, pair: Pair) -> str:
         return f"memory: too little for the largest file, which would have an `oom` row: {error} ({options})"
     except StylizeError as error:
         return f"memory: not known: {error}"
+    except (
+        RuntimeError
+    ) as error:  # of a card that others have filled, or taken for themselves: the method is loaded there
+        return f"memory: not known: {named_message(error)}"
 
 
 def _planned(job: JobConfig, pair: Pair) -> str:

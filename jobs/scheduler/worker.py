@@ -20,8 +20,6 @@ from stylize.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
-SHARE_FOR_TENSORS = 0.9
-"""Of the fraction of a card that a worker takes. The rest is for what a process has there besides: a context, say."""
 WORKER_ENV = {
     # glibc: freed memory stays in the worker. Every image needs as much again, and getting it anew from the kernel,
     # page by page, took up to a tenth of its time.
@@ -187,7 +185,7 @@ class MakeRunner:
         if devices.is_accelerator(found):
             devices.forbid_tf32()
             if self.config.gpus < 1:
-                devices.cap_memory(found, self.config.gpus * SHARE_FOR_TENSORS)
+                devices.cap_memory(found, devices.share_for_tensors(found, self.config.gpus))
         return found
 
 

@@ -66,6 +66,12 @@ def test_dry_run_forecasts_memory_by_the_plan_of_the_largest_photo(
     assert none.startswith("memory: too little for the largest file, which would have an `oom` row: 1100 x 800 px: ")
     assert "; raise max_memory or make the image smaller" in none
     assert none.endswith(" (--max-memory, --resolution-px)")
+
+    def full(config: object) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(forecast, "load_stylizer", full)
+    assert told() == "memory: not known: OutOfMemoryError: CUDA out of memory"
     (tmp_path / "photos" / "1.png").write_bytes(b"no image" * 10**6)
     assert "not known: not an image that can be read" in told()
 
