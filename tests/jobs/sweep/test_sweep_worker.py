@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
 import pytest
 import torch
 
 from jobs.sweep.worker import MakeSweeper
+from stylize import config as configs
 from stylize.config import JobConfig
+from stylize.stylizers.identity import Identity
+from stylize.tasks import pairing
 from tests.support.accelerators import Pretended, none_here
+
+
+@pytest.fixture(autouse=True)
+def _thawed() -> Iterator[None]:
+    """A worker's process ends with its sweep; this one goes on."""
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize(("gpus", "device"), [(1.0, "auto"), (0.5, "cuda"), (0.0, "auto"), (1.0, "cpu")])
@@ -22,6 +39,34 @@ def test_a_sweeps_record_names_the_card_and_its_software(
         assert (told["device"], told["torch"], told["tf32"]) == ("cuda:0", torch.__version__, False)
     else:
         assert told is None
+
+
+class Knot(Identity):
+    """Refers to itself, as a network with hooks does."""
+
+    alive: ClassVar[list[weakref.ref[Knot]]] = []
+
+    def load(self, weights: Path | str | None) -> None:
+        self.myself = self
+        self.alive.append(weakref.ref(self))
+
+
+def test_only_one_method_is_in_memory_at_a_time_even_if_it_refers_to_itself(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    config = configs.build(
+        {
+            "content": str(folders[0]), "styles": str(folders[1]), "out": str(tmp_path / "out"),
+            "stylizer": f"{__name__}:Knot", "measure_mode": "isolated",
+        }
+    )  # fmt: skip
+    one = next(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
+    sweeper = MakeSweeper({"v": config}, "run", None)("worker-1")
+    for repeat in (1, 2, 3):
+        (row,) = sweeper.submit([replace(one, variant="v", repeat=repeat)])().to_pylist()
+        assert row["status"] == "ok"
+        assert len([made for made in Knot.alive if made() is not None]) == 1
+    assert len(Knot.alive) == 3
 
 
 def test_a_sweep_that_finds_no_card_starts_and_leaves_it_to_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
