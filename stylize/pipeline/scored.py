@@ -15,7 +15,7 @@ from stylize import devices
 from stylize.images import Pixels
 from stylize.measure import on_device
 from stylize.pipeline.failures import NOT_FINITE, NotFiniteError
-from stylize.pipeline.transfers import Download, Transfers, Upload
+from stylize.pipeline.transfers import Download, Transfers, Upload, entered
 from stylize.results.schema import Row
 from stylize.stylizers.base import to_levels
 
@@ -139,7 +139,8 @@ class DeviceScores:
             pair.row, pair.done = row, True
 
     def _rows(self, pairs: list[_Pair]) -> list[Row]:
-        with torch.inference_mode(), self._stream or contextlib.nullcontext():
+        beside = contextlib.nullcontext() if self._stream is None else entered(self._stream)
+        with torch.inference_mode(), beside:
             photos, results = (
                 torch.stack([one.tensor() for one in uploads])
                 for uploads in ([pair.photo for pair in pairs], [pair.result for pair in pairs])

@@ -63,7 +63,7 @@ class Transfers:
         if self._up is None:
             return Upload(plain.to(self._device))
         pinned = torch.empty(plain.shape, dtype=plain.dtype, pin_memory=True).copy_(plain)
-        with self._up:
+        with entered(self._up):
             there = pinned.to(self._device, non_blocking=True)
             arrived = devices.waitable(self._device, self._up)
         return Upload(there, arrived, pinned)
@@ -73,9 +73,17 @@ class Transfers:
         if self._down is None:
             return Download([tensor.cpu() for tensor in tensors])
         self._down.wait_stream(torch.accelerator.current_stream(self._device))
-        with self._down:
+        with entered(self._down):
             hosts = [torch.empty(one.shape, dtype=one.dtype, pin_memory=True) for one in tensors]
             for host, tensor in zip(hosts, tensors, strict=True):
                 host.copy_(tensor, non_blocking=True)
             arrived = devices.waitable(self._device, self._down)
         return Download(hosts, arrived, (tensors, hold))
+
+
+def entered(stream: torch.Stream) -> torch.Stream:
+    """Return a stream to be entered by `with`, once: what it is to go back to, torch keeps in the object itself.
+
+    So of threads that enter one object each goes back to the other's stream, or finds the object in use.
+    """
+    return torch.Stream(stream.stream_id, stream.device_index, stream.device_type)

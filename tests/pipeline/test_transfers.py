@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from stylize import devices
-from stylize.pipeline.transfers import Transfers
+from stylize.pipeline import transfers as copies
+from stylize.pipeline.transfers import Transfers, entered
 
 CPU = torch.device("cpu")
 
@@ -68,6 +69,7 @@ def test_with_streams_each_side_waits_for_the_other(monkeypatch: pytest.MonkeyPa
     main.name = "main"
     Stream.made = 0
     monkeypatch.setattr(devices, "has_streams", lambda device: True)
+    monkeypatch.setattr(copies, "entered", lambda stream: stream)
     monkeypatch.setattr(devices, "waitable", lambda device, stream: Event(stream))
     monkeypatch.setattr(torch, "Stream", Stream)
     monkeypatch.setattr(torch, "empty", pinned)
@@ -82,3 +84,10 @@ def test_with_streams_each_side_waits_for_the_other(monkeypatch: pytest.MonkeyPa
     assert Stream.notes[-1] == "host waits for down"
     assert (whole == 7).all()
     assert row.shape == (5, 3)
+
+
+def test_threads_enter_a_stream_each_by_an_object_of_its_own() -> None:
+    stream = torch.Stream(5, 0, 1)
+    first, second = entered(stream), entered(stream)
+    assert first == second == stream
+    assert len({id(one) for one in (first, second, stream)}) == 3

@@ -33,7 +33,7 @@ def test_a_sweeps_record_names_the_card_and_its_software(
 ) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     Pretended().put(monkeypatch)
-    config = JobConfig(content="c", styles="s", out="o", gpus_per_actor=gpus, device=device)  # type: ignore[arg-type]
+    config = JobConfig(content="c", styles="s", out="o", gpus_per_actor=gpus, device=device)
     told = MakeSweeper({"v": config}, "run", None)("worker-1").accelerator
     if gpus and device != "cpu":
         assert (told["device"], told["torch"], told["tf32"]) == ("cuda:0", torch.__version__, False)
