@@ -10,9 +10,11 @@ from tools.bench.gpu_check import SECTIONS, main
 
 
 def test_sections_print_one_json_line_per_measurement(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["env", "gatys", "transfers", "copies", "scores", "memory", "oom", "--device", "cpu", "--small"]) == 0
+    sections = {"env", "gatys", "transfers", "copies", "scores", "memory", "worker", "oom"}
+    assert main([*sections, "--device", "cpu", "--small"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {line["section"] for line in lines} == {"env", "gatys", "transfers", "copies", "scores", "memory", "oom"}
+    assert {line["section"] for line in lines} == sections
+    assert [line["ok"] for line in lines if "ok" in line] == [6] * 5
     assert {line["precision"] for line in lines if "content_loss" in line} == {"fp32", "bf16"}
 
 

@@ -26,11 +26,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stylize import config as configs
+from stylize import images
 from stylize.devices import out_of_memory
 from stylize.measure import on_device
 from stylize.measure.ssim import ssim
+from stylize.pipeline.runner import Runner
 from stylize.pipeline.transfers import Transfers
 from stylize.stylizers.base import to_pixels, to_tensor
+from stylize.tasks import pairing
 from tools.bench.device_bench import MIB, PHOTO_HEIGHT, Bench, put, rss_mib, tf32
 
 
@@ -189,6 +193,36 @@ def memory(bench: Bench) -> None:
     put(section="memory", rss_mib=rss_mib())
 
 
+def worker(bench: Bench) -> None:
+    """Images/s of a worker's whole pipeline, without Ray, one by one and as they join: what batches bring in a job."""
+    folder, side, count = bench.folder / "worker", 64 if bench.small else 768, 6 if bench.small else 512
+    for kind in ("photos", "artworks"):
+        (folder / kind).mkdir(parents=True)
+    (folder / "artworks" / "a.jpg").write_bytes(bench.artworks[0].read_bytes())
+    files = [images.encode(to_pixels(bench.photo(side, number)), "jpg", 90) for number in range(len(bench.photos))]
+    for number in range(count):
+        (folder / "photos" / f"{number}.jpg").write_bytes(files[number % len(files)])
+    for size in (1, "auto", 1, "auto", 8):
+        config = configs.build(
+            {
+                "content": str(folder / "photos"), "styles": str(folder / "artworks"), "out": str(folder / "out"),
+                "batch_size": size, "cpus_per_actor": os.cpu_count(), "gpus_per_actor": int(bench.cuda),
+            }
+        )  # fmt: skip
+        runner = Runner(config, bench.load("compact", bench.half), run_id="r", worker_id="w", token=None)
+        tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
+        runner.run(tasks[:32])
+        start = time.perf_counter()
+        rows = runner.run(tasks).to_pylist()
+        took = time.perf_counter() - start
+        runner.close(wait=True)
+        put(
+            section="worker", batch_size=size, images_per_s=count / took, ok=sum(row["status"] == "ok" for row in rows),
+            batch_mean=statistics.mean(row["batch_size"] for row in rows),
+            score_ms=1e3 * statistics.median(row["score_s"] for row in rows),
+        )  # fmt: skip
+
+
 def oom(bench: Bench) -> None:
     """How running out looks, whether it counts as `oom`, and whether a small image works afterwards. CUDA alone."""
     if not bench.cuda:
@@ -229,7 +263,7 @@ def gatys(bench: Bench) -> None:
 
 SECTIONS = {
     call.__name__: call
-    for call in (env, numerics, gatys, transfers, copies, scores, memory, shapes, threads, speed, oom)
+    for call in (env, numerics, gatys, transfers, copies, scores, memory, shapes, threads, speed, worker, oom)
 }
 
 
