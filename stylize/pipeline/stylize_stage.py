@@ -44,10 +44,6 @@ LARGE_PX = 2**21
 """Images of more pixels give their memory back to the system, as it comes in blocks too large for a heap."""
 
 
-AMPLE = 16
-"""A limit of so many times what strips take leaves room for holes in the heap, which save time."""
-
-
 class StylizeStage:
     """Has the device; to be called from one thread. ahead_bytes: what pictures of several images may take meanwhile."""
 
@@ -169,10 +165,9 @@ class StylizeStage:
     def _set_heap(self, pixels: int, plan: Plan) -> None:
         """Have freed memory kept for the next image, or given back where there is much of it for what there is."""
         most = self._stylizer.max_memory
-        limit = most if isinstance(most, int) else 0
-        if plan.strips > 1:
-            kept = SMALL_BLOCKS if limit >= AMPLE * plan.bytes else TINY_BLOCKS
-        elif 0 < limit < 2 * plan.bytes:
+        if plan.has_ample_room(most):
+            kept = SMALL_BLOCKS
+        elif plan.strips > 1 or (isinstance(most, int) and 2 * plan.bytes > most):
             kept = TINY_BLOCKS
         else:
             kept = SMALL_BLOCKS if pixels > LARGE_PX else ALL_BLOCKS

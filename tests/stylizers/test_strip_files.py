@@ -64,3 +64,14 @@ def test_what_would_be_computed_half_as_much_again_is_kept_in_files(monkeypatch:
     in_memory = stylizer.plan(*size, code, limit)
     assert not in_memory.mapped
     assert 1.5 < in_memory.work < 2
+
+
+def test_with_ample_room_a_forecast_counts_the_holes_in_the_heap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "free_bytes", lambda: 2**40)
+    stylizer, code = loaded("compact", precision="bf16", max_memory=2 * 2**30)
+    plan, taken = stylizer.forecast(16_800, 12_000, code)
+    assert plan.mapped
+    assert taken == 2 * plan.bytes
+    stylizer.max_memory = 2**30
+    plan, taken = stylizer.forecast(16_800, 12_000, code)
+    assert taken == max(plan.bytes, 3 * 16_800 * 12_000 // 4)

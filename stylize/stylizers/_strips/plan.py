@@ -28,6 +28,8 @@ _MOST_KEPT, _MOST_WAYS = 3, 40
 """How many results are kept whole at once, and how many such sets are looked at further."""
 _HELD_ON = 1
 """How many operations after its last use a tensor of a whole image is let go of (docs/decisions.md)."""
+_AMPLE, HOLES = 16, 2
+"""A limit of so many times what strips take is ample; with holes in the heap they take so many times as much."""
 _PER_VALUE = 64.0
 """A value's way through memory, in multiplications that take as long."""
 
@@ -50,6 +52,10 @@ class Plan:
     mapped: bool = False
     ways: list[Pass] = field(default_factory=list, repr=False)
     graph: Graph | None = field(default=None, repr=False)
+
+    def has_ample_room(self, max_memory: int | str) -> bool:
+        """Return whether strips take so little of a limit that holes in the heap may save time (docs/decisions.md)."""
+        return isinstance(max_memory, int) and self.strips > 1 and _AMPLE * self.bytes <= max_memory
 
 
 def size_text(size_bytes: float) -> str:

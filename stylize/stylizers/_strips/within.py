@@ -12,7 +12,7 @@ import torch
 from stylize import devices, images
 from stylize.images import COPIED_BYTES, PICTURE_BYTES
 from stylize.memory_limit import allowed_bytes, most_of_picture
-from stylize.stylizers._strips.plan import Plan, Room
+from stylize.stylizers._strips.plan import HOLES, Plan, Room
 
 ALWAYS_WHOLE_PX = 2**21
 """Images of so many pixels are not asked what they take, where nobody sets a limit."""
@@ -76,7 +76,8 @@ class Within:
         if most is not None and one > most:
             copied = round(COPIED_BYTES[format] * width * height)
             plan = self.plan(width, height, code, self._allowed(copied, share, ahead_bytes))
-            return plan, max(plan.bytes, copied)
+            taken = HOLES * plan.bytes if plan.has_ample_room(self.max_memory) else plan.bytes
+            return plan, max(taken, copied)
         plan = self.plan(width, height, code, self._allowed(pictures, share, ahead_bytes))
         if devices.is_accelerator(self.device):
             pictures = 0
