@@ -11,6 +11,7 @@ import logging
 import re
 import time
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,8 @@ def forbid_tf32() -> None:
     """Compute fp32 in fp32 in this process: CUDA alone rounds the factors of convolutions to 10 bits (TF32)."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
+    # Compiling would advise to allow it.
+    warnings.filterwarnings("ignore", "TensorFloat32 tensor cores")
 
 
 def facts(device: torch.device) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from types import SimpleNamespace
 
@@ -85,6 +86,18 @@ def test_what_the_allocator_keeps_for_the_next_image_is_free(monkeypatch: pytest
     stats = {"allocated_bytes.all.current": GIB, "reserved_bytes.all.current": 5 * GIB}
     Pretended(stats=stats).put(monkeypatch)  # of 16 GiB, 8 are free for any process
     assert free_bytes("cuda") == 12 * GIB
+
+
+def test_who_forbids_tf32_is_not_advised_to_allow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    advice = "TensorFloat32 tensor cores for float32 matrix multiplication available but not enabled."
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        devices.forbid_tf32()
+        warnings.warn(advice, stacklevel=1)
+        warnings.warn("something else", stacklevel=1)
+    assert [str(one.message) for one in told] == ["something else"]
+    assert not torch.backends.cudnn.allow_tf32
 
 
 @pytest.mark.parametrize(
