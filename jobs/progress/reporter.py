@@ -161,7 +161,8 @@ class TrainingReporter(Reporter):
 
     def line(self) -> str:
         """Return `step 120 of 2000, 8.1 images/s, 1 % of the time waiting for images, loss 7.31, 12 min left`."""
-        step = f"step {self.stats.done} of {self.stats.total}"
+        # Until the workers are heard of, nobody here knows at which step they go on.
+        step = f"step {self.stats.done} of {self.stats.total}" if self._text else f"{self.stats.total} steps"
         return ", ".join(part for part in (step, self._rate(), self._left()) if part)
 
     def _rate(self) -> str:

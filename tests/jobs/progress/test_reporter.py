@@ -48,8 +48,9 @@ def test_all_ways_to_show_a_run_say_the_same_numbers(mode: str, capsys: pytest.C
         assert [words for words in wanted if words not in told] == []
 
 
-def test_training_that_goes_back_to_a_checkpoint_measures_its_pace_from_there() -> None:
+def test_training_tells_the_step_that_is_known_and_its_pace_from_a_checkpoint_on() -> None:
     reporter = TrainingReporter(100, "off")
+    assert reporter.line() == "100 steps, starting"
     for step in (40, 50, 45):
         reporter.at(step, "8.1 images/s")
     assert reporter.line() == "step 45 of 100, 8.1 images/s"
