@@ -54,19 +54,19 @@ def test_there_is_no_ssim_of_other_sizes_or_less_than_a_window() -> None:
 
 
 def test_no_convolution_is_one_that_a_card_does_in_10_bits() -> None:
-    groups: list[tuple[int, int]] = []
+    groups: list[tuple[int, int, bool]] = []
 
     class Convolutions(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if func is torch.ops.aten.convolution.default:
-                groups.append((args[8], args[0].shape[1]))
+                groups.append((args[8], args[0].shape[1], args[0].is_contiguous()))
             return func(*args, **kwargs or {})
 
     batch = torch.zeros(2, 32, 48, 3, dtype=torch.uint8)
     with Convolutions():  # type: ignore[no-untyped-call]
         on_device.scores(batch, batch)
-    # cuDNN, which rounds to TF32 by default, is not asked where each channel has a group of its own.
-    assert groups == [(24, 24)] * 2
+    # cuDNN, which rounds to TF32 by default, is not asked where each channel is a plane and has a group of its own.
+    assert groups == [(24, 24, True)] * 2
 
 
 def test_nothing_of_it_is_on_the_cpu() -> None:
