@@ -9,6 +9,7 @@ environment is printed. Exit status: 0 they agree, 3 they do not, 2 a wrong call
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -61,7 +62,9 @@ def main(argv: Sequence[str]) -> int:
         ((folder, given.out),) = runs.items()
         row = _row(folder, given.task_id)
         record = next((run for run in read_runs(folder) if run.run_id == row["run_id"]), RunRecord())
-    told = _replay(row, record, given)
+    told = (
+        Told([f"same    status corrupt: {one_line(row['error'])}"]) if _never_made(row) else _replay(row, record, given)
+    )
     say(*told.lines)
     return cli.EXIT_OK if told.agrees else cli.EXIT_NOT_ALL_OK
 
@@ -83,6 +86,12 @@ def _row(out: Path, task_id: str) -> dict[str, Any]:
     if row["measure_mode"] == SCORED:
         raise UsageError("the picture of this row was made elsewhere, so that it cannot be made again here")
     return row
+
+
+def _never_made(row: dict[str, Any]) -> bool:
+    """Return whether a row is of a list's row that could not be used: nothing was read, so nothing is made again."""
+    nothing_read = row["status"] == "corrupt" and not (row["content_sha256"] or row["style_sha256"])
+    return nothing_read and re.match(r".*: row \d+\b", row["error"] or "") is not None
 
 
 def _replay(row: dict[str, Any], record: RunRecord, given: Any) -> Told:
