@@ -181,6 +181,7 @@ def _work(given: dict[str, Any]) -> None:
     device = get_device()
     assert isinstance(device, torch.device)
     torch.backends.cudnn.benchmark = True  # every crop has one size
+    torch.backends.cuda.matmul.allow_tf32 = True  # Gram matrices of a loss need no more digits
     wrap: Callable[[torch.nn.Module], torch.nn.Module] = lambda module: prepare_model(module, move_to_device=False)  # noqa: E731
     worker = WorkerContext(context.get_world_rank(), context.get_world_size(), device, wrap)
     origin = given["origin"] | {"hardware": f"{worker.workers} x {hardware.device_name(device.type)}"}
