@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from stylize.cli import MaxMemory
 from stylize.errors import UsageError, named_message, unknown
 from stylize.images import STYLE_RESOLUTION_PX
+from stylize.openmp import load_torch
 from stylize.validation import Checked, validated
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def find(name: str) -> type[Stylizer]:
 
     Raises UsageError naming the known ones.
     """
+    load_torch()
     if name in names():
         module = importlib.import_module(f"{__name__}.{name}")
         method: type[Stylizer] = module.STYLIZER
