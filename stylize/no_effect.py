@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from stylize.cli import flag
+from stylize.config import JobConfig
 
 if TYPE_CHECKING:
     from stylize.stylizers.base import Stylizer
@@ -21,8 +22,10 @@ def no_effect(options: BaseModel, reasons: Reasons) -> list[str]:
     called = getattr(options, "called", flag)
     fields = type(options).model_fields
     values = {name: getattr(options, name) for name, why in reasons.items() if why}
+    recorded = options.result_settings() if isinstance(options, JobConfig) else {}
     return [
         f"{called(name)} {'none' if value is None else value} changes nothing: {reasons[name]}"
+        + ("; rows record it, so a call without it does all again" if name in recorded else "")
         for name, value in values.items()
         if value != fields[name].get_default()
     ]

@@ -22,6 +22,9 @@ from tests.support.main_job import call
 GIVEN = {"content": "c", "styles": "s", "out": "o", "gpus_per_actor": 0, "cpus_per_actor": 1}
 
 
+AGAIN = "; rows record it, so a call without it does all again"
+
+
 def notes(**given: Any) -> list[str]:
     return resolve(GIVEN | given).notes
 
@@ -29,15 +32,16 @@ def notes(**given: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"quality": 80, "format": "png"}, "quality 80 changes nothing: png keeps every pixel as it is"),
+        ({"quality": 80, "format": "png"}, "quality 80 changes nothing: png keeps every pixel as it is" + AGAIN),
         ({"quality": 80, "format": "webp"}, None),
         ({"quality": 95, "format": "png"}, None),
-        ({"seed": 3}, "seed 3 changes nothing: compact draws no random numbers with these settings"),
+        ({"seed": 3}, "seed 3 changes nothing: compact draws no random numbers with these settings" + AGAIN),
         ({"seed": 3, "pairing": "random"}, None),
-        ({"seed": 3, "stylizer": "gatys"}, "seed 3 changes nothing: gatys draws no random numbers with these settings"),
+        ({"seed": 3, "stylizer": "gatys"},
+         "seed 3 changes nothing: gatys draws no random numbers with these settings" + AGAIN),
         ({"seed": 3, "stylizer": "gatys", "settings": {"start": "noise"}}, None),
         ({"style_resolution_px": None, "stylizer": "johnson"},
-         "style_resolution_px none changes nothing: johnson's styles are weights, not pictures"),
+         "style_resolution_px none changes nothing: johnson's styles are weights, not pictures" + AGAIN),
         ({"style_resolution_px": 300}, None),
         ({"layout": "flat", "name": "{photo}"}, "layout flat changes nothing: name names the results"),
         ({"layout": "flat"}, None),
@@ -75,9 +79,12 @@ def test_so_many_megapixels_are_those_that_are_planned_so() -> None:
 @pytest.mark.usefixtures("local_ray")
 def test_it_is_told_and_recorded_by_a_run_and_told_by_a_dry_run(folders: tuple[Path, Path], tmp_path: Path) -> None:
     words = [*folders, tmp_path / "out", "--stylizer", "identity", "--format", "png", "--quality", 80]
-    said = "--quality 80 changes nothing: png keeps every pixel as it is"
+    said = "--quality 80 changes nothing: png keeps every pixel as it is" + AGAIN
     assert said in call(stylize_folder.main, *words, "--dry-run").stdout
     assert said in call(stylize_folder.main, *words).stdout
+    without_progress = call(stylize_folder.main, *words, "--progress", "off", "--scores", "ssim_uniform").stdout
+    assert said in without_progress
+    assert "8 rows that stay lack what is asked for now (ssim_uniform)" in without_progress
     assert said in read_runs(tmp_path / "out")[0].notes
 
 

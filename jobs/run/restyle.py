@@ -72,8 +72,10 @@ def restyle(
             record.left_out, record.notes = survey.recorded(), [*config.notes, *survey.notes, *config.placement]
             out.save(record)
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
+            # Without progress these are told all the same, where the caller is told anything.
+            tell = note if config.job.progress == "off" else driver.reporter.note
             for line in [*config.notes, *survey.lines(), *told]:
-                driver.reporter.note(line)
+                tell(line)
             run = RunContext(out, store, record, driver)
             pending = resume.pending(tasks)
             first = list(itertools.islice(pending, FEW_TASKS))
@@ -83,7 +85,7 @@ def restyle(
             else:
                 _do_tasks(run, config, maker, first, pending)
             for line in resume.notes():
-                driver.reporter.note(line)
+                tell(line)
             for key in resume.mended:
                 store.retire(key)
         run.finish()
