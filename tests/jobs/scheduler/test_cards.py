@@ -18,7 +18,10 @@ def address(own_ray: None) -> Iterator[str]:
     """A head without work, a node with two cards, a node with CPUs only."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "num_gpus": 0, "include_dashboard": False})
     try:
-        cluster.add_node(num_cpus=2, num_gpus=2)
+        with pytest.MonkeyPatch.context() as patch:
+            # Ray pretends no card where this says that there is none.
+            patch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+            cluster.add_node(num_cpus=2, num_gpus=2)
         cluster.add_node(num_cpus=1, num_gpus=0)
         yield cluster.address
     finally:
