@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
-import time
 
 import pytest
 
@@ -38,7 +38,19 @@ def test_a_run_that_nobody_damaged_is_read_by_all(where: Place) -> None:
     assert read_all(where, where.fresh_out()) == [0, 0, refused, 0, 0, 0]
 
 
-def test_endings_that_none_may_have_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+WATCHED = """
+import time, pytest
+from tools.random_calls import calling
+calling.LIMIT_S = 1
+with pytest.raises(calling.Hang), calling.watched():
+    time.sleep(60)
+calling.LIMIT_S, calling.MOST_BYTES = 60, 1_000_000
+with pytest.raises(calling.FaultError, match="bytes"), calling.watched():
+    assert b"x" * 50_000_000
+"""
+
+
+def test_endings_that_none_may_have_are_seen() -> None:
     def ends(said: str) -> None:
         def main(argv: object) -> int:
             sys.stderr.write(f"{said}\n")
@@ -52,9 +64,9 @@ def test_endings_that_none_may_have_are_seen(monkeypatch: pytest.MonkeyPatch) ->
             ends(said)
     with pytest.raises(calling.FaultError, match="exit status 7"):
         calling.command(lambda argv: 7)
-    monkeypatch.setattr(calling, "LIMIT_S", 1)
-    with pytest.raises(calling.Hang), calling.watched():
-        time.sleep(60)
-    monkeypatch.setattr(calling, "MOST_BYTES", 1_000_000)
-    with pytest.raises(calling.FaultError, match="bytes"), calling.watched():
-        assert b"x" * 50_000_000
+
+
+def test_calls_that_hang_or_take_too_much_are_seen() -> None:
+    # In a process of its own: alarms are for all that a process does, and a run's other tests ended with one.
+    done = subprocess.run([sys.executable, "-c", WATCHED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
