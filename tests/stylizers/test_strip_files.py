@@ -1,4 +1,4 @@
-"""What strips keep from one pass to the next may be in mapped files, with the same picture."""
+"""What strips keep from one pass to the next: it may be in mapped files, with the same picture."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from stylize.images import scratch
 from stylize.stylizers._strips.plan import strip_plan
 from stylize.stylizers._strips.trace import trace
 from tests.stylizers.test_strips import METHODS, loaded, off, whole
+from tests.support.accelerators import Pretended
 from tests.support.samples import picture
 
 
@@ -33,6 +34,16 @@ def test_what_is_kept_may_be_in_files(name: str, monkeypatch: pytest.MonkeyPatch
     result = stylizer.restyle(photo, code, plan)
     assert result is not None
     assert off(result.numpy(), whole(stylizer, photo, code)) <= 1e-3
+
+
+def test_an_accelerators_allocator_keeps_nothing_from_pass_to_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylize.stylizers._strips.plan.STRIP_PIXELS", 1)
+    stylizer, code = loaded("compact")
+    photo = picture(0, 64)
+    plan = stylizer.plan(photo.shape[1], photo.shape[0], code, whole=False)
+    card = Pretended().put(monkeypatch)
+    stylizer.restyle(photo, code, plan)
+    assert card.calls.count("empty_cache") == len(plan.ways) > 1
 
 
 def test_pictures_in_files_count_by_what_their_encoder_copies() -> None:

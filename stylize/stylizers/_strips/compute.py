@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stylize import devices
 from stylize.images import scratch
 from stylize.stylizers._strips.passes import Pass, Step, results, spans
 from stylize.stylizers._strips.rows import Rule, rule_of
@@ -81,6 +82,8 @@ class _Run:
 
     def all(self, passes: list[Pass]) -> Any:
         for number, one in enumerate(passes):
+            # The next pass has tensors of other sizes: an allocator would keep those of the last beside them.
+            devices.empty_cache()
             self._pass(one, {source for later in passes[number + 1 :] for source in later.sources})
         return mapped(self._graph.result, lambda value: self._value(value, {}, None))
 
