@@ -149,6 +149,9 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
             _check_reachable(address)
             if address is None:
                 ask_for_token()
+                # Processes that Ray starts in advance are of no use: workers have an environment of their own.
+                os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
+                os.environ.setdefault("RAY_enable_worker_prestart", "0")
             with keep_sigterm_handler(), contextlib.nullcontext() if address else on_loopback():
                 ray.init(
                     address=address or "local",
