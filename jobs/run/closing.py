@@ -20,8 +20,8 @@ def print_result(result: RunResult, images: bool = True) -> None:
         for row in table.rows:
             terminal.add_row(grid, *row)
         terminal.show(grid)
-    if result.idle:
-        say(result.idle)
+    for remark in result.remarks:
+        say(remark)
     bad = {status: n for status, n in sorted(result.counts.items()) if status != "ok"}
     _print_failures(result, sum(bad.values()))
     if images:

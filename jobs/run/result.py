@@ -46,8 +46,8 @@ class RunResult:
     """The summary's tables."""
     failures: tuple[Failure, ...] = ()
     """The first ten of the images counted that are not ok."""
-    idle: str | None = None
-    """A sentence on a GPU that waited for images, with what would help; None where it hardly did."""
+    remarks: tuple[str, ...] = ()
+    """Sentences on what the rows show: a GPU that waited for images, transparency that was left out."""
     others: int = 0
     """How many rows OUT has of other calls: the tables count them, `counts` does not."""
 
@@ -83,7 +83,7 @@ def summarized(out: OutputDir, run_id: str, counts: dict[str, int], kept_failed:
 
     kept_failed: 16-byte keys of tasks that count, too, although their rows are of earlier runs.
     """
-    from stylize.report import idle, summary
+    from stylize.report import summary
 
     frame = summary.load(out.folder)
     text = summary.markdown(frame, f"Summary of {out.uri.rpartition('/')[2]}")
@@ -92,7 +92,7 @@ def summarized(out: OutputDir, run_id: str, counts: dict[str, int], kept_failed:
     out.publish("summary.md")
     others = len(frame) - sum(counts.values())
     failures = () if set(counts) <= {"ok"} else first_failures(out.folder, run_id, kept_failed)
-    return RunResult(run_id, out.uri, counts, tuple(summary.tables(frame)), failures, idle.told(frame), others)
+    return RunResult(run_id, out.uri, counts, tuple(summary.tables(frame)), failures, summary.remarks(frame), others)
 
 
 def first_failures(folder: Path, run_id: str, kept_failed: Collection[bytes]) -> tuple[Failure, ...]:

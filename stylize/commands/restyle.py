@@ -59,6 +59,8 @@ def _restyle(call: Call) -> None:
     for line in no_effect.no_effect(options, reasons):
         say(line)
     decoded, content_sha256 = _read(call.photo, options.resolution_px, options, carry=not options.strip)
+    if format == "jpg" and decoded.carried is not None and decoded.carried.alpha is not None:
+        say("the photo's transparency is left out, as JPEG has none: .png and .webp keep it")
     photo = decoded.pixels
     height, width = photo.shape[:2]
     if min(height, width) < method.least_px:

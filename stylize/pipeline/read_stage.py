@@ -70,10 +70,11 @@ class ReadStage:
                 max_pixels=limit,
                 truncated=config.truncated,
                 metadata=not config.strip,
-                alpha=not config.strip and config.format != "jpg",
+                alpha=not config.strip,
                 most_in_memory=most_of_picture(needed, config.max_memory, share_of_machine(config.cpus)),
             )
             row["decode_s"] = time.perf_counter() - start
         row["truncated"] = decoded.truncated
         row["source_width_px"], row["source_height_px"] = decoded.source_width_px, decoded.source_height_px
+        row["transparent"] = None if decoded.carried is None else decoded.carried.alpha is not None
         item.content, item.carried = decoded.pixels, decoded.carried

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from stylize.errors import one_line
+from stylize.errors import counted, one_line
 from stylize.report import idle, settings
 from stylize.report.page import markdown as md
 from stylize.report.units import measured
@@ -18,6 +18,7 @@ from stylize.results.schema import SCORED
 _COLUMNS = [
     "status", "content_type", "style_type", "style_uri", "style_uris", "stylizer", "precision", "stylize_s", "total_s",
     "ssim", "host_peak_rss_bytes", "device_peak_allocated_bytes", "warmup", "width_px", "height_px", "measure_mode",
+    "transparent", "output_uri",
     *(name for name in idle.COLUMNS if name not in ("status", "stylize_s", "warmup", "measure_mode")),
 ]  # fmt: skip
 MAX_ROWS = 15
@@ -97,6 +98,19 @@ def failures(frame: pd.DataFrame) -> dict[str, int]:
     return {str(status): int(n) for status, n in counts.items() if status != "ok"}
 
 
+def remarks(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return sentences on what the rows show that nobody asked for: a device that waited, transparency left out."""
+    return tuple(sentence for sentence in (idle.told(frame), _opaque(frame)) if sentence)
+
+
+def _opaque(frame: pd.DataFrame) -> str | None:
+    of_transparent = frame["transparent"] == True  # noqa: E712 - the column may hold nulls
+    lost = of_transparent & (frame["status"] == "ok") & frame["output_uri"].astype(str).str.endswith(".jpg")
+    if not lost.any():
+        return None
+    return f"Transparency is left out of {counted(int(lost.sum()), 'result')}, as JPEG has none: png and webp keep it."
+
+
 def markdown(frame: pd.DataFrame, heading: str) -> str:
     """Return the summary as Markdown. Names from files cannot break the tables."""
     lines = [f"# {md.escaped(heading)}", ""]
@@ -110,8 +124,8 @@ def markdown(frame: pd.DataFrame, heading: str) -> str:
         "with waits; warm-up images are left out of times. Peak memory is the worker process's, weights included.",
         "",
     ]
-    if waited := idle.told(frame):
-        lines += [waited, ""]
+    for remark in remarks(frame):
+        lines += [remark, ""]
     for table in tables(frame):
         lines += [f"## {table.title}", "", *md.table(table.header, table.rows), ""]
     return "\n".join(lines)

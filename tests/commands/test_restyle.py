@@ -60,6 +60,15 @@ def test_the_suffix_says_the_format(
     assert len(lines) == 2
 
 
+@pytest.mark.parametrize(("name", "more", "told"), [("r.jpg", [], 1), ("r.jpg", ["--strip"], 0), ("r.png", [], 0)])
+def test_transparency_that_jpeg_leaves_out_is_told(
+    name: str, more: list[str], told: int, pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGBA", (64, 48), (255, 0, 0, 9)).save(pair[0])
+    assert main([*pair, str(tmp_path / name), "--stylizer", "identity", *more]) == 0
+    assert capsys.readouterr().out.count("transparency is left out, as JPEG has none: .png and .webp keep it") == told
+
+
 def test_flags_may_stand_anywhere(pair: list[str], tmp_path: Path) -> None:
     result = tmp_path / "r.png"
     assert main([pair[0], "--resolution-px", "32", pair[1], "--set", "alpha=0.5", str(result)]) == 0

@@ -117,10 +117,11 @@ def test_each_photo_gets_its_image_or_its_reason(awkward: tuple[Path, subprocess
         if row["status"] == "ok":
             with Image.open(row["output_uri"]) as image:
                 assert image.size == (row["width_px"], row["height_px"])
-                assert image.mode in ("RGB", "RGBA")  # what the photo had of alpha stays
+                assert image.mode == ("RGBA" if row["transparent"] else "RGB")  # what the photo had of alpha stays
         else:
             assert pd.isna(row["output_uri"])
             assert len(row["error"].splitlines()) == 1
+    assert {name for name, row in found.items() if row["transparent"] is True} == {"palette.png", "rgba.png"}
     assert done.stdout.splitlines()[-3:] == [
         f"{len(found) - 6} ok, {len(found) + 6} not ok", f"  corrupt: {len(found) + 5}", "  unsupported: 1",
     ]  # fmt: skip
