@@ -1,4 +1,4 @@
-"""A folder of what people's folders hold, one run over it, on a Ray of its own."""
+"""A folder of what people's folders hold, one run over it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 from PIL import ExifTags, Image
 
-from tests.support.main_job import by_name, job, job_here, plain, rows, stamps, without_root
+from jobs.stylize_folder import main
+from tests.support.main_job import by_name, call, job, plain, rows, stamps, without_root
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 CORRUPT = {"zero.jpg", "cut.jpg", "text.jpg", "locked.png"}
@@ -82,7 +83,7 @@ def _bomb(side: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def awkward(own_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def awkward(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """The folder of everything and what came of it."""
     prefix = without_root()
     if prefix is None:
@@ -92,7 +93,7 @@ def awkward(own_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     plain(root / "styles" / "good.png", (9, 9, 9))
     (root / "styles" / "broken.png").write_bytes(b"no artwork")
     (root / "styles" / "layers.psd").write_bytes(b"8BPS")
-    return root, job(*_words(root), "--actors", 1, prefix=prefix)
+    return root, job(*_words(root), prefix=prefix, worker_here=True)
 
 
 def _words(root: Path) -> tuple[Any, ...]:
@@ -171,13 +172,14 @@ def test_colours_and_turns_come_out_right(
         assert tuple(seen[-1, -1]) == tuple(seen[0, -1]) == tuple(seen[-1, 0]) == BLUE
 
 
+@pytest.mark.usefixtures("worker_here")
 def test_retry_failed_puts_the_newer_outcome_in_the_older_ones_place(
-    awkward: tuple[Path, subprocess.CompletedProcess[str]], local_ray: str
+    awkward: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     root, _ = awkward
     before, images = rows(root / "out"), stamps(root / "out")
     (root / "content" / "locked.png").chmod(0o644)
-    done = job_here(local_ray, *_words(root), "--retry-failed")
+    done = call(main, *_words(root), "--retry-failed")
     assert done.returncode == 3, done.stderr
     after = rows(root / "out")
     assert set(after["task_id"]) == set(before["task_id"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from stylize.results.output_lock import OutputLock
 from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
 from stylize.tasks.task import Task
-from tests.support.main_job import call, refused, wait_for
+from tests.support.main_job import call, environment, refused
 from tests.support.samples import ROOT, picture
 from tests.support.scripted_workers import row, task
 from tools.draw_styles import NAMES
@@ -206,21 +207,16 @@ def test_an_out_inside_content_is_refused(inputs: Path) -> None:
         main([str(inputs / "sweep.yaml"), str(inputs / "content" / "out")])
 
 
-def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(
-    inputs: Path, own_ray: None, tmp_path: Path
-) -> None:
-    settings = {"seconds": 0.5, "gate": str(tmp_path / "gate")}
-    slow = {"name": "tests.support.stylizers:Slow", "label": "slow", "settings": settings, "precisions": ["fp32"]}
-    sweep = SWEEP | {"methods": [slow], "content": str(inputs / "content"), "styles": str(inputs / "styles")}
+def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path, tmp_path: Path) -> None:
+    settings = {"number": int(signal.SIGTERM)}
+    method = {"name": "tests.support.stylizers:Signals", "settings": settings, "precisions": ["fp32"]}
+    sweep = SWEEP | {"methods": [method], "content": str(inputs / "content"), "styles": str(inputs / "styles")}
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
-    words = [sys.executable, "-m", "jobs.benchmark", tmp_path / "sweep.yaml", tmp_path / "out", "--progress", "plain"]
-    pipe = subprocess.PIPE
-    sweeping = subprocess.Popen(list(map(str, words)), cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
-    wait_for(lambda: bool(list((tmp_path / "out").glob("rows/*.parquet"))), sweeping)
-    (tmp_path / "gate").touch()
-    sweeping.terminate()
-    told = sweeping.communicate(timeout=300)[1].splitlines()[-1]
-    assert (sweeping.returncode, told) == (130, "interrupted: what is done is kept; the same command resumes")
+    command = [sys.executable, "-m", "tests.support.worker_here", "jobs.benchmark"]
+    words = [*command, str(tmp_path / "sweep.yaml"), str(tmp_path / "out"), "--progress", "plain"]
+    done = subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)
+    told = done.stderr.splitlines()[-1]
+    assert (done.returncode, told) == (130, "interrupted: what is done is kept; the same command resumes")
     assert 0 < read_rows(tmp_path / "out", ["status"]).num_rows < 12
 
 
@@ -285,7 +281,8 @@ def test_weights_that_judge_are_looked_at_before_a_sweep_begins(inputs: Path, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_two_workers_measure_strong_and_weak_scaling(inputs: Path, local_ray: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("worker_here")
+def test_two_workers_measure_strong_and_weak_scaling(inputs: Path, tmp_path: Path) -> None:
     sweep = SWEEP | {
         "methods": [{"name": "identity", "precisions": ["fp32"]}], "workers": [1, 2], "scaling": ["strong", "weak"],
         "mode": "throughput", "resolutions_px": [48], "repeats": 1,

@@ -13,7 +13,7 @@ from jobs.run.result import RunResult
 from stylize import images
 from tests.support.samples import picture
 
-pytestmark = pytest.mark.usefixtures("local_ray")
+pytestmark = pytest.mark.usefixtures("worker_here")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from stylize.results.run_record import read_runs
 from tests.support.samples import ROOT
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_the_result_has_counts_places_and_rows_and_the_same_call_resumes(
     folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -41,7 +41,7 @@ def test_the_result_has_counts_places_and_rows_and_the_same_call_resumes(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_a_thread_may_call_it_and_failures_are_rows(folders: tuple[Path, Path], tmp_path: Path) -> None:
     (folders[0] / "day" / "a.jpg").write_bytes(b"broken")
     results: list[RunResult] = []
@@ -100,7 +100,7 @@ def test_a_wrong_call_is_an_error_before_anything_is_made(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_progress_is_shown_when_it_is_asked_for(
     folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from jobs import benchmark
+from jobs import benchmark, stylize_folder
 from stylize.results.read import read_rows
 from stylize.stylizers._runtimes import sessions
-from tests.support.main_job import call, job_here, plain, rows
+from tests.support.main_job import call, plain, rows
 
 RUNTIMES = ("onnxruntime", "openvino")
 
@@ -37,12 +37,11 @@ def of_runtime(frame: pd.DataFrame, runtime: str) -> dict[str, Any]:
     return dict(zip(chosen["content_uri"], chosen["task_id"], strict=True))
 
 
-def test_resumed_with_another_runtime_all_is_another_task(
-    folders: tuple[Path, Path], local_ray: str, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("worker_here")
+def test_resumed_with_another_runtime_all_is_another_task(folders: tuple[Path, Path], tmp_path: Path) -> None:
     words = (*folders, tmp_path / "out", "--precision", "fp32", "--runtime")
     for runtime in (*RUNTIMES, RUNTIMES[0]):
-        done = job_here(local_ray, *words, runtime)
+        done = call(stylize_folder.main, *words, runtime)
         assert done.returncode == 0, done.stderr
     frame = rows(tmp_path / "out")
     assert set(frame["status"]) == {"ok"}

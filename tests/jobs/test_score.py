@@ -39,7 +39,7 @@ def rows(out: Path) -> pd.DataFrame:
     return read_rows(out).to_pandas().set_index("output_uri")
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_each_result_has_a_row_and_the_same_call_resumes(given: tuple[Path, Path, Path, Path]) -> None:
     results, out = given[2:]
     (results / "a_stylized_sea.png").write_bytes(images.encode(picture(1), "png", 95))
@@ -61,7 +61,7 @@ def test_each_result_has_a_row_and_the_same_call_resumes(given: tuple[Path, Path
     assert "nothing to do" in again.stdout
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_a_result_that_was_replaced_is_scored_again_and_its_row_replaced(
     given: tuple[Path, Path, Path, Path],
 ) -> None:
@@ -86,7 +86,7 @@ def test_a_result_that_was_replaced_is_scored_again_and_its_row_replaced(
     assert len(rows(out)) == 8
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_a_manifest_says_which_result_is_of_what(given: tuple[Path, Path, Path, Path], tmp_path: Path) -> None:
     listed = tmp_path / "pairs.csv"
     listed.write_text(
@@ -106,7 +106,7 @@ def test_a_manifest_says_which_result_is_of_what(given: tuple[Path, Path, Path, 
     assert "row 4 has no result_uri" in errors
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_summaries_and_comparisons_take_such_rows_and_replay_refuses_them(given: tuple[Path, Path, Path, Path]) -> None:
     assert call(main, *given, *CALL).returncode == 0
     out = given[3]
@@ -116,7 +116,7 @@ def test_summaries_and_comparisons_take_such_rows_and_replay_refuses_them(given:
     assert "made elsewhere" in refused(replay.main, out, task_id)
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_reports_hold_such_rows_against_our_own(given: tuple[Path, Path, Path, Path], tmp_path: Path) -> None:
     assert call(main, *given, *CALL).returncode == 0
     finished_run(*given[:2], tmp_path / "own")
@@ -128,7 +128,7 @@ def test_reports_hold_such_rows_against_our_own(given: tuple[Path, Path, Path, P
         assert page.count("data:image/jpeg") >= 3
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_an_own_run_takes_such_rows_beside_its_own(given: tuple[Path, Path, Path, Path], tmp_path: Path) -> None:
     own = (*given[:2], tmp_path / "own", "--stylizer", "identity", "--actors", 1)
     assert call(stylize_folder.main, *own).returncode == 0

@@ -11,8 +11,7 @@ from jobs.stylize_folder import main
 from stylize.errors import UsageError
 from stylize.measure import hardware
 from stylize.results.schema import SCHEMA
-from tests.support.main_job import by_name, call, job, job_here, plain, rows, stamps
-from tests.support.stylizers import EXIT, HANG, MEMORY, NAN, RAISE
+from tests.support.main_job import by_name, call, job, plain, rows, stamps
 
 
 @pytest.fixture(scope="module")
@@ -94,33 +93,8 @@ def test_dry_run_counts_what_is_left_and_refuses_what_a_run_would(
         main([*words, "--precision", "int8"])
 
 
-def test_misbehaving_photos_cost_their_own_rows_only(local_ray: str, tmp_path: Path) -> None:
-    bad = {"hang": HANG, "exit": EXIT, "raise": RAISE, "nan": NAN, "memory": MEMORY}
-    for name, colour in bad.items():
-        plain(tmp_path / "content" / f"{name}.png", colour)
-    for number in range(20):
-        plain(tmp_path / "content" / f"{chr(97 + number)}-good.png", (number, 90, 90))
-    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
-    out = tmp_path / "out"
-    words = (tmp_path / "content", tmp_path / "styles", out, "--stylizer", "tests.support.stylizers:Faulty")
-    done = job_here(local_ray, *words, "--timeout-s", 10, "--actors", 2)
-    assert done.returncode == 3, done.stderr
-    found = by_name(rows(out))
-    assert len(found) == 25
-    wrong = {name.removesuffix(".png"): row["status"] for name, row in found.items() if row["status"] != "ok"}
-    assert wrong == {"hang": "timeout", "exit": "crashed", "raise": "failed", "nan": "nan", "memory": "oom"}
-    assert found["raise.png"]["error"] == "RuntimeError: this one is refused"
-    for name in wrong:
-        assert pd.isna(found[f"{name}.png"]["output_uri"])
-    assert done.stdout.splitlines()[-6:] == [
-        "20 ok, 5 not ok", "  crashed: 1", "  failed: 1", "  nan: 1", "  oom: 1", "  timeout: 1",
-    ]  # fmt: skip
-    assert len(stamps(out)) == 20
-    again = call(main, *words, "--allow-failed")
-    assert (again.returncode, "20 ok, 5 not ok" in again.stdout) == (0, True)
-
-
-def test_yaml_gives_settings_flags_win_and_the_manifest_says_what_to_do(local_ray: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("worker_here")
+def test_yaml_gives_settings_flags_win_and_the_manifest_says_what_to_do(tmp_path: Path) -> None:
     for name in ("a", "b", "s"):
         plain(tmp_path / f"{name}.png", (ord(name), 20, 20), (96, 48))
     (tmp_path / "pairs.csv").write_text(
@@ -131,9 +105,8 @@ def test_yaml_gives_settings_flags_win_and_the_manifest_says_what_to_do(local_ra
         "settings: {seconds: 0.02}\nresolution_px: 64\nformat: webp\nactors: 1\n"
     )
     done = call(
-        main, "--config", tmp_path / "job.yaml", "--address", local_ray, "--format", "png", "--resolution-px", 48,
-        "--set", "seconds=0.01",
-    )  # fmt: skip
+        main, "--config", tmp_path / "job.yaml", "--format", "png", "--resolution-px", 48, "--set", "seconds=0.01"
+    )
     assert done.returncode == 0, done.stderr
     config = json.loads((tmp_path / "out" / "run.json").read_text())["config"]
     assert (config["format"], config["resolution_px"], config["actors"]) == ("png", 48, 1)
@@ -146,12 +119,13 @@ def test_yaml_gives_settings_flags_win_and_the_manifest_says_what_to_do(local_ra
     assert found["a.png"]["output_uri"].endswith(".png")
 
 
-def test_zip_pairs_first_with_first(local_ray: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("worker_here")
+def test_zip_pairs_first_with_first(tmp_path: Path) -> None:
     for name in ("1", "2", "3"):
         plain(tmp_path / "content" / f"c{name}.png", (int(name), 0, 0))
         plain(tmp_path / "styles" / f"s{name}.png", (int(name), 9, 0))
     folders = (tmp_path / "content", tmp_path / "styles", tmp_path / "out")
-    done = job_here(local_ray, *folders, "--pairing", "zip", "--stylizer", "identity")
+    done = call(main, *folders, "--pairing", "zip", "--stylizer", "identity")
     assert done.returncode == 0, done.stderr
     frame = rows(tmp_path / "out")
     assert {(Path(c).name, Path(s).name) for c, s in zip(frame["content_uri"], frame["style_uri"], strict=True)} == {
@@ -159,23 +133,23 @@ def test_zip_pairs_first_with_first(local_ray: str, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_photo_put_right_takes_the_place_of_its_failed_row(local_ray: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("worker_here")
+def test_a_photo_put_right_takes_the_place_of_its_failed_row(tmp_path: Path) -> None:
     plain(tmp_path / "content" / "good.png", (1, 2, 3))
     (tmp_path / "content" / "bad.png").write_bytes(b"broken")
     plain(tmp_path / "styles" / "s.png", (9, 9, 9))
     words = (tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--stylizer", "identity")
-    assert job_here(local_ray, *words).returncode == 3
-    assert job_here(local_ray, *words).returncode == 3
+    assert call(main, *words).returncode == 3
+    assert call(main, *words).returncode == 3
     assert set(rows(tmp_path / "out")["status"]) == {"ok", "corrupt"}
     plain(tmp_path / "content" / "bad.png", (4, 5, 6))
-    assert job_here(local_ray, *words, "--retry-failed").returncode == 0
+    assert call(main, *words, "--retry-failed").returncode == 0
     assert by_name(rows(tmp_path / "out"))["bad.png"]["status"] == "ok"
     assert len(rows(tmp_path / "out")) == 2
 
 
-def test_a_folder_of_checkpoints_is_a_folder_of_styles(
-    folders: tuple[Path, Path], local_ray: str, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("worker_here")
+def test_a_folder_of_checkpoints_is_a_folder_of_styles(folders: tuple[Path, Path], tmp_path: Path) -> None:
     import torch
 
     from stylize.stylizers.johnson import TransformerNet
@@ -184,7 +158,7 @@ def test_a_folder_of_checkpoints_is_a_folder_of_styles(
     for style in ("one", "two"):
         (checkpoints / style).mkdir(parents=True)
         torch.save(TransformerNet().state_dict(), checkpoints / style / f"{style}.pth")
-    done = job_here(local_ray, folders[0], tmp_path / "out", "--stylizer", "johnson", "--weights", checkpoints)
+    done = call(main, folders[0], tmp_path / "out", "--stylizer", "johnson", "--weights", checkpoints)
     assert done.returncode == 0, done.stderr
     frame = rows(tmp_path / "out")
     assert len(frame) == 8

@@ -165,17 +165,18 @@ def test_dry_run_tells_what_it_passes_over_and_takes_globs(
 
 
 def test_the_command_itself_ends_so_too(tmp_path: Path) -> None:
-    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
-    done = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out")
+    done = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--quality", 500)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
 
 
-def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Else a Ray that another test has started in this process would be joined.
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
     plain(tmp_path / "content" / "c.png", (1, 2, 3))
     folders = (tmp_path / "content", tmp_path / "content", tmp_path / "out")
-    done = job(*folders, "--stylizer", "identity", "--address", "127.0.0.1:1")
+    done = call(main, *folders, "--stylizer", "identity", "--address", "127.0.0.1:1")
     assert done.returncode == 1
     assert done.stderr.startswith("cannot go on: the Ray cluster at 127.0.0.1:1 cannot be reached")
     assert len(done.stderr.splitlines()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import multiprocessing
 import os
 import shutil
@@ -35,10 +36,13 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONWARNINGS": "ignore"}
 
 
-def job(*words: object, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Run the main job to its end."""
+def job(*words: object, prefix: tuple[str, ...] = (), worker_here: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run the main job to its end; with a worker in its own process, if asked (see `worker_here`)."""
+    given = command(*words)
+    if worker_here:
+        given.insert(given.index("jobs.stylize_folder"), "tests.support.worker_here")
     return subprocess.run(
-        [*prefix, *command(*words)], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT_S
+        [*prefix, *given], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT_S
     )
 
 
@@ -112,6 +116,15 @@ def rows(out: Path) -> pd.DataFrame:
 def by_name(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Rows by the photo's file name."""
     return {Path(row["content_uri"]).name: row for row in frame.to_dict("records")}
+
+
+def events(printed: str) -> list[dict[str, Any]]:
+    """The lines that `--progress json` prints: every line of standard output."""
+    return [json.loads(line, parse_constant=_refuse) for line in printed.splitlines()]
+
+
+def _refuse(word: str) -> None:
+    raise AssertionError(f"{word} is no JSON")
 
 
 def plain(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (64, 64)) -> None:

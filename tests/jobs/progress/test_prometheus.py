@@ -14,10 +14,13 @@ import pytest
 import ray
 
 from jobs.progress import prometheus
-from tests.support.main_job import job, plain
+from jobs.stylize_folder import main
+from tests.support.main_job import call, plain
 from tests.support.samples import ROOT
 from tests.support.stylizers import RAISE
+from tests.support.worker_here import working_here
 
+FAULTY = "tests.support.stylizers:Faulty"
 LATEST_S = 200
 """Ray hands metrics on every 10 s and when a driver ends, later beside other work."""
 
@@ -30,8 +33,8 @@ def scraped(local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         plain(root / "content" / f"{number}.png", (number * 40, 100, 30))
     plain(root / "content" / "x.png", RAISE)
     plain(root / "styles" / "a.png", (10, 10, 10))
-    words = ("--stylizer", "tests.support.stylizers:Faulty", "--address", local_ray, "--actors", 1)
-    done = job(root / "content", root / "styles", root / "out", *words)
+    with working_here():  # whose driver, this process, is at Ray all the same
+        done = call(main, root / "content", root / "styles", root / "out", "--stylizer", FAULTY)
     assert done.returncode == 3, done.stderr
     run = json.loads((root / "out" / "run.json").read_text())["run_id"]
     return _of_run(run, 6)

@@ -56,7 +56,7 @@ def test_a_row_lacks_what_could_have_been_measured(asked: dict[str, Any], has: d
     assert bool(lacking.lines()) == lacks
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_scores_that_are_asked_for_on_a_resume_are_told_to_be_lacking(
     folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -75,7 +75,7 @@ def test_scores_that_are_asked_for_on_a_resume_are_told_to_be_lacking(
     assert "lack what is asked" not in call(stylize_folder.main, *more).stdout
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_so_are_those_of_pictures_made_elsewhere(folders: tuple[Path, Path], tmp_path: Path) -> None:
     results = tmp_path / "results"
     results.mkdir()
@@ -88,7 +88,7 @@ def test_so_are_those_of_pictures_made_elsewhere(folders: tuple[Path, Path], tmp
     assert "lacks what" not in call(score.main, *words, "--scores", "ssim_uniform").stdout
 
 
-@pytest.mark.usefixtures("local_ray")
+@pytest.mark.usefixtures("worker_here")
 def test_so_are_those_of_a_sweep(folders: tuple[Path, Path], tmp_path: Path) -> None:
     plan = {"title": "x", "methods": [{"name": "identity"}], "precisions": ["fp32"], "resolutions_px": [48],
             "repeats": 1, "device": "cpu", "content": str(folders[0]), "styles": str(folders[1])}  # fmt: skip

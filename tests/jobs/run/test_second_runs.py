@@ -15,8 +15,9 @@ from jobs import stylize_folder
 from jobs.run.result import RunResult
 from stylize import images
 from tests.support.samples import picture
+from tests.support.worker_here import working_here
 
-pytestmark = pytest.mark.usefixtures("local_ray")
+pytestmark = pytest.mark.usefixtures("worker_here")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Finished:
 
 
 @pytest.fixture(scope="module")
-def made(local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     root = tmp_path_factory.mktemp("finished") / "now"
     for seed, name in enumerate(("content/day/a.jpg", "content/day/b.png", "content/night/c d.jpg",
                                  "content/night/d.jpg", "styles/ink/wash.jpg")):  # fmt: skip
@@ -36,7 +37,8 @@ def made(local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> Finished:
         (root / name).write_bytes(images.encode(picture(seed), Path(name).suffix[1:], 95))
     call: dict[str, Any] = {name: root / name for name in ("content", "styles", "out")}
     call |= {"stylizer": "identity", "precision": "fp32", "actors": 1}
-    first = stylize_folder.run(**call)
+    with working_here():
+        first = stylize_folder.run(**call)
     shutil.copytree(root, root.with_name("as it was"))
     return Finished(call, first)
 

@@ -12,7 +12,8 @@ import pytest
 from jobs import stylize_folder, summarize
 from stylize.errors import UsageError
 from stylize.results.schema import SCHEMA
-from tests.support.main_job import call, job_here, plain
+from tests.support.main_job import call, plain
+from tests.support.worker_here import working_here
 
 WORDS = ("--stylizer", "identity", "--format", "png")
 
@@ -29,13 +30,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def outs(inputs: tuple[Path, Path], local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def outs(inputs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The OUTs of two jobs that share the pairs."""
     root = tmp_path_factory.mktemp("out")
     found = []
     for number in (1, 2):
         out = root / f"out-{number}"
-        done = job_here(local_ray, *inputs, out, *WORDS, "--shard", f"{number}/2")
+        with working_here():
+            done = call(stylize_folder.main, *inputs, out, *WORDS, "--shard", f"{number}/2")
         assert done.returncode == 0, done.stderr
         rows = len(pd.read_parquet(out / "rows"))
         assert f"{rows} of {rows} done, 0 not ok" in done.stdout
