@@ -33,15 +33,28 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Path:
+def made(root: Path) -> Path:
     """A run of two photos and two artworks of 96 px."""
     for number, name in enumerate(("photos/a.png", "photos/b.png", "art/x.png", "art/y.png")):
-        path = tmp_path / name
+        path = root / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(images.encode(picture(number, 96, 80), "png", 95))
-    finished_run(tmp_path / "photos", tmp_path / "art", tmp_path / "own", format="png")
-    return tmp_path / "own"
+    finished_run(root / "photos", root / "art", root / "own", format="png")
+    return root / "own"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A run for one test."""
+    return made(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def scored(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A run, and its set before anything was changed."""
+    out = made(tmp_path_factory.mktemp("scored"))
+    (scores,) = sets(out, weights)
+    return out, scores
 
 
 def sets(out: Path, weights: Path, *more: object) -> list[dict[str, Any]]:
@@ -54,8 +67,10 @@ def sets(out: Path, weights: Path, *more: object) -> list[dict[str, Any]]:
     return list(facts["sets"])
 
 
-def test_identity_is_as_far_from_the_artworks_as_the_photos_and_artworks_are_at_none(own: Path, weights: Path) -> None:
-    (scores,) = sets(own, weights)
+def test_identity_is_as_far_from_the_artworks_as_the_photos_and_artworks_are_at_none(
+    scored: tuple[Path, dict[str, Any]],
+) -> None:
+    scores = scored[1]
     method, photo, artwork = scores["lines"]
     assert [line["name"] for line in scores["lines"]] == ["identity fp32", "photo unchanged", "artwork itself"]
     assert method["fid"] == pytest.approx(photo["fid"], rel=1e-6)
@@ -82,8 +97,8 @@ def test_art_fid_comes_with_lpips(own: Path, weights: Path, tmp_path: Path, monk
     assert (photo["lpips"], artwork["lpips"] > 0) == (pytest.approx(0, abs=1e-6), True)
 
 
-def test_other_pictures_are_another_set(own: Path, weights: Path) -> None:
-    (before,) = sets(own, weights)
+def test_other_pictures_are_another_set(scored: tuple[Path, dict[str, Any]], weights: Path) -> None:
+    own, before = scored
     first = own.parent / "photos" / "a.png"
     first.write_bytes(images.encode(picture(50, 96, 80), "png", 95))
     (after,) = sets(own, weights)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -25,6 +26,9 @@ from stylize.report.page.plots import Plot
 from stylize.report.page.tables import Table
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
+
+if TYPE_CHECKING:
+    import jinja2
 
 MOST_METHODS = 60
 """Methods and settings of them that a report shows: of a thousand, one per row of a manifest, it took over a minute."""
@@ -180,13 +184,6 @@ def _parquet(report: Report) -> bytes:
 
 def html(report: Report) -> str:
     """Return the page. Every name is escaped, also for a terminal, and only the page's own script may run."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-        finalize=lambda value: harmless(value) if type(value) is str else value,
-    )  # fmt: skip
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     values: dict[str, Any] = vars(report) | {
         "data_uri": _data_uri,
@@ -197,7 +194,20 @@ def html(report: Report) -> str:
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
     }
-    return environment.get_template("report.html.j2").render(values)
+    return _template().render(values)
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    """Return the page's template, which takes as long to compile as a small report's page to fill."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: harmless(value) if type(value) is str else value,
+    )  # fmt: skip
+    return environment.get_template("report.html.j2")
 
 
 def _data_uri(svg: str) -> str:
