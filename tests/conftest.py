@@ -11,6 +11,7 @@ import pytest
 
 from stylize import images
 from tests.support.browser import browser as browser
+from tests.support.forked_workers import forked_workers
 from tests.support.samples import picture
 
 # Ray's workers have niceness 15, a thirtieth of the time of what runs beside them: with three files of tests at once on
@@ -139,18 +140,19 @@ def local_ray() -> Iterator[str]:
     from jobs.scheduler import local_ray
 
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    for tries_left in reversed(range(5)):
-        try:
-            ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-            break
-        except Exception:  # what Ray raises when its parts take over 30 s to start, as beside much other work
-            ray.shutdown()
-            if not tries_left:
-                raise
-    files = local_ray.session_folder()
-    yield ray.get_runtime_context().gcs_address
-    ray.shutdown()
-    local_ray.remove_session(files)
+    with forked_workers():
+        for tries_left in reversed(range(5)):
+            try:
+                ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+                break
+            except Exception:  # what Ray raises when its parts take over 30 s to start, as beside much other work
+                ray.shutdown()
+                if not tries_left:
+                    raise
+        files = local_ray.session_folder()
+        yield ray.get_runtime_context().gcs_address
+        ray.shutdown()
+        local_ray.remove_session(files)
 
 
 @pytest.fixture(scope="session")
