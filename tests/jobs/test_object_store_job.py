@@ -27,7 +27,7 @@ from stylize.gallery import styles_folder
 from stylize.gallery.photos import PHOTOS
 from stylize.io import object_store
 from stylize.results import output_lease
-from tests.support.main_job import call, environment, job, plain, refused, start, wait_for
+from tests.support.main_job import call, environment, plain, refused, start, wait_for
 from tests.support.s3 import Bucket, bucket
 from tests.support.samples import ROOT
 
@@ -81,21 +81,12 @@ def test_whole_job_in_a_bucket_survives_throttling_and_cut_connections(s3: Bucke
     assert [run["counts"] for run in record["earlier_runs"]] == [{"ok": 12}] * 2
 
 
-def test_credentials_stand_nowhere(s3: Bucket, own_ray: None) -> None:
-    done = job("s3://pictures/content", "s3://pictures/styles", "s3://pictures/secret", *SMALL)
-    written = done.stdout + done.stderr
-    for info in object_store.names("s3://pictures/secret"):
-        if not info.name.startswith("images/"):
-            written += object_store.read(f"s3://pictures/secret/{info.name}").decode(errors="replace")
-    written += rows("s3://pictures/secret").to_csv()
-    assert done.returncode == 0
-    assert "KEY-ID-HERE" not in written
-    assert "SECRET-HERE" not in written
+Killed = tuple[pd.DataFrame, subprocess.CompletedProcess[str], str]
 
 
-def test_killed_driver_is_resumed_and_no_row_is_doubled(
-    s3: Bucket, own_ray: None, local_ray: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def killed(s3: Bucket, own_ray: None, local_ray: str) -> Killed:
+    """A run with a Ray of its own that was killed, and resumed: its rows, the resumed run, and all that was told."""
     words = (
         "s3://pictures/content", "s3://pictures/styles", "s3://pictures/killed", *SMALL,
         "--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=1",
@@ -103,17 +94,34 @@ def test_killed_driver_is_resumed_and_no_row_is_doubled(
     driver = start(*words)
     wait_for(lambda: bool(list(object_store.names("s3://pictures/killed/rows"))), driver)
     driver.send_signal(signal.SIGKILL)
-    driver.communicate()
+    told = "".join(driver.communicate())
     before = rows("s3://pictures/killed")
-    monkeypatch.setattr(output_lease, "LEASE_S", 10.0)
-    monkeypatch.setattr(output_lease, "RENEW_S", 1.0)
-    resumed = call(main, *words)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(output_lease, "LEASE_S", 10.0)
+        patch.setattr(output_lease, "RENEW_S", 1.0)
+        resumed = call(main, *words)
+    return before, resumed, told + resumed.stdout + resumed.stderr
+
+
+def test_killed_driver_is_resumed_and_no_row_is_doubled(killed: Killed) -> None:
+    before, resumed, _ = killed
     assert resumed.returncode == 0, resumed.stderr
     assert "waiting 10 s to see whether it still is" in resumed.stdout
     frame = rows("s3://pictures/killed")
     assert 0 < len(before) < len(frame) == 12
     assert set(before["run_id"]) < set(frame["run_id"])
     assert set(frame["status"]) == {"ok"}
+
+
+def test_credentials_stand_nowhere(killed: Killed) -> None:
+    before, _, written = killed
+    for info in object_store.names("s3://pictures/killed"):
+        if not info.name.startswith("images/"):
+            written += object_store.read(f"s3://pictures/killed/{info.name}").decode(errors="replace")
+    written += before.to_csv() + rows("s3://pictures/killed").to_csv()
+    assert "run.json" in {info.name for info in object_store.names("s3://pictures/killed")}
+    assert "KEY-ID-HERE" not in written
+    assert "SECRET-HERE" not in written
 
 
 def test_manifest_and_weights_may_be_in_a_bucket(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 import time
@@ -95,12 +94,12 @@ def test_a_resume_finds_its_rows_and_nothing_to_do(tmp_path: Path) -> None:
     assert scale_resume.resume(tmp_path)["left"] == len(list((tmp_path / "styles").iterdir()))
 
 
-def test_the_command_prints_tables_and_writes_the_same_as_json(own_ray: None, tmp_path: Path) -> None:
+def test_the_command_prints_tables_and_writes_the_same_as_json(
+    local_ray: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", local_ray)  # for the processes that it starts
     file = tmp_path / "scale.json"
-    words = ["memory", "resume", "--tasks", "12", "--json", str(file)]
-    done = subprocess.run([sys.executable, "-m", "tools.bench.scale", *words], cwd=ROOT, capture_output=True, text=True,
-                          env=os.environ | {"PYTHONWARNINGS": "ignore"})  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert scale.main(["memory", "resume", "--tasks", "12", "--json", str(file)]) == cli.EXIT_OK
     record = json.loads(file.read_text())
     assert [line["tasks"] for line in record["memory"]] == [1, 12]  # a hundredth and a tenth are one task each
     assert all(line["peak_bytes"] > 10_000_000 for line in record["memory"])
@@ -108,7 +107,7 @@ def test_the_command_prints_tables_and_writes_the_same_as_json(own_ray: None, tm
     assert resume["rows"] == 12
     assert resume["open_s"] + resume["finished_s"] + resume["pass_s"] < resume["command_s"]
     assert record["environment"]["cpu_count"]
-    assert "peak bytes" in done.stdout
+    assert "peak bytes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["speed"], ["--tasks", "0"], ["--seconds", "-1"], ["--tasks", "many"]])
