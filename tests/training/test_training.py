@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +20,11 @@ from safetensors.torch import load_file
 import stylize
 from stylize.errors import CannotContinueError, UsageError, WeightsError
 from stylize.images import decode
-from stylize.training import loop, record
+from stylize.training import judge, loop, record
 from stylize.training.config import TrainConfig, configure
 from stylize.training.data import read_folder
 from stylize.training.loop import Trainer, WorkerContext, half_precision
+from tests.training.conftest import four_photos
 
 ORIGIN = {"versions": "{}", "hardware": "1 x test", "command": "", "git_commit": ""}
 
@@ -34,17 +38,46 @@ def trainer(of: TrainConfig) -> Trainer:
     return Trainer(of, read_folder(of.photos), read_folder(of.styles), ORIGIN, WorkerContext())
 
 
-def run(of: TrainConfig, state: Path | None, scratch: Path) -> Path:
-    """Train to the last step, from a checkpoint if one is given; returns the last checkpoint."""
+def run(of: TrainConfig, state: Path | None, scratch: Path) -> list[Path]:
+    """Train to the last step, from a checkpoint if one is given; returns copies of all checkpoints."""
     scratch.mkdir()
     one = trainer(of)
     if state:
         one.resume(state)
-    saved: list[Path | None] = []
-    one.run(saved.append, lambda now: None, scratch)
-    last = saved[-1]
-    assert last is not None
-    return last
+    kept: list[Path] = []
+
+    def keep(path: Path | None) -> None:
+        assert path is not None
+        kept.append(path.rename(scratch / f"{one.step}.pt"))
+
+    one.run(keep, lambda now: None, scratch)
+    return kept
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A folder with photos, a training of four steps in `out`, and its checkpoints after two and four."""
+
+    folder: Path
+    checkpoints: list[Path]
+    vgg: Path
+
+    def copy(self, folder: Path) -> TrainConfig:
+        """The same in another folder."""
+        shutil.copytree(self.folder, folder)
+        return config(folder / "photos", folder / "photos", folder / "out", self.vgg)
+
+
+@pytest.fixture(scope="module")
+def trained(vgg: Path, loaded_once: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("trained") / "one"
+    folder.mkdir()
+    photos = four_photos(folder / "photos")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "SAMPLE_PX", 64)
+        patch.setattr(judge, "load_backbone", loaded_once)
+        checkpoints = run(config(photos, photos, folder / "out", vgg), None, folder.parent / "checkpoints")
+    return Trained(folder, checkpoints, vgg)
 
 
 @pytest.mark.parametrize(
@@ -54,11 +87,9 @@ def test_a_run_in_two_pieces_gives_the_weights_of_a_whole_one(
     photos: Path, vgg: Path, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     both = {"identity_share": 0.4, "decay_share": 0.0, "precision": "fp32"} | options
-    whole = config(photos, photos, tmp_path / "whole", vgg, steps=4, **both)
-    run(whole, None, tmp_path / "a")
-    half = config(photos, photos, tmp_path / "halves", vgg, steps=2, **both)
-    state = run(half, None, tmp_path / "b")
-    run(config(photos, photos, tmp_path / "halves", vgg, steps=4, **both), state, tmp_path / "c")
+    half, _ = run(config(photos, photos, tmp_path / "whole", vgg, **both), None, tmp_path / "a")
+    shutil.copytree(tmp_path / "whole", tmp_path / "halves")
+    run(config(photos, photos, tmp_path / "halves", vgg, **both), half, tmp_path / "b")
     one, two = (load_file(tmp_path / name / "weights" / "compact.safetensors") for name in ("whole", "halves"))
     assert all(torch.allclose(one[name].float(), two[name].float(), atol=2e-3) for name in one)
     losses = [pd.read_parquet(tmp_path / name / "losses") for name in ("whole", "halves")]
@@ -66,34 +97,26 @@ def test_a_run_in_two_pieces_gives_the_weights_of_a_whole_one(
     np.testing.assert_allclose(losses[0]["loss"], losses[1]["loss"], rtol=1e-3)
 
 
-def test_steps_after_the_last_checkpoint_are_not_counted_twice(photos: Path, vgg: Path, tmp_path: Path) -> None:
-    first = config(photos, photos, tmp_path / "out", vgg, steps=4)
-    kept: list[Path] = []
-
-    def keep_the_first(path: Path | None) -> None:
-        if path and not kept:
-            kept.append(path.rename(tmp_path / "state.pt"))
-
-    (tmp_path / "s").mkdir()
-    trainer(first).run(keep_the_first, lambda now: None, tmp_path / "s")
-    run(first, kept[0], tmp_path / "t")
-    assert pd.read_parquet(tmp_path / "out" / "losses")["step"].tolist() == [1, 2, 3, 4]
+def test_steps_after_the_last_checkpoint_are_not_counted_twice(trained: Trained, tmp_path: Path) -> None:
+    of = trained.copy(tmp_path / "copy")
+    run(of, trained.checkpoints[0], tmp_path / "scratch")
+    assert pd.read_parquet(of.out / "losses")["step"].tolist() == [1, 2, 3, 4]
 
 
-def test_a_run_that_an_older_version_began_has_its_card(photos: Path, vgg: Path, tmp_path: Path) -> None:
-    of = config(photos, photos, tmp_path / "out", vgg)
-    run(of, None, tmp_path / "s")
-    (part,) = (tmp_path / "out" / "losses").glob("steps-00000001-*.parquet")
+def test_a_run_that_an_older_version_began_has_its_card(trained: Trained, tmp_path: Path) -> None:
+    of = trained.copy(tmp_path / "copy")
+    (part,) = (of.out / "losses").glob("steps-00000001-*.parquet")
     pd.read_parquet(part).drop(columns="edges").to_parquet(part)
-    assert "| 4 |" in record.card(of, trainer(of).metadata() | {"step": "4"}, tmp_path / "out" / "losses")
+    assert "| 4 |" in record.card(of, trainer(of).metadata() | {"step": "4"}, of.out / "losses")
 
 
-def test_weights_carry_their_origin_and_their_card_says_it(photos: Path, vgg: Path, tmp_path: Path) -> None:
-    state = run(config(photos, photos, tmp_path / "out", vgg), None, tmp_path / "a")
+def test_weights_carry_their_origin_and_their_card_says_it(trained: Trained, tmp_path: Path) -> None:
+    of = trained.copy(tmp_path / "copy")
+    photos = tmp_path / "copy" / "photos"
     earlier = read_folder(photos).sha256
     (photos / "3.jpg").unlink()
-    run(config(photos, photos, tmp_path / "out", vgg, steps=5, seed=7), state, tmp_path / "b")
-    path = tmp_path / "out" / "weights" / "compact.safetensors"
+    run(config(photos, photos, of.out, trained.vgg, steps=5, seed=7), trained.checkpoints[1], tmp_path / "scratch")
+    path = of.out / "weights" / "compact.safetensors"
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
     assert metadata["step"] == "5"
@@ -104,12 +127,12 @@ def test_weights_carry_their_origin_and_their_card_says_it(photos: Path, vgg: Pa
     facts = (metadata["photos"], metadata["vgg_sha256"], "| 4 |", "seed 7", "1 x test", f"photos of sha256 {earlier}")
     assert all(fact in card for fact in facts)
     assert stylize.load("compact", weights=path).weights_sha256
-    sheet = decode((tmp_path / "out" / "samples" / "step_000004.jpg").read_bytes())
+    sheet = decode((of.out / "samples" / "step_000004.jpg").read_bytes())
     assert sheet.pixels.std() > 10
 
 
 def test_a_style_of_ones_own_loads_as_johnson(photos: Path, artwork: Path, vgg: Path, tmp_path: Path) -> None:
-    run(config(photos, artwork, tmp_path / "out", vgg), None, tmp_path / "a")
+    run(config(photos, artwork, tmp_path / "out", vgg, steps=1), None, tmp_path / "a")
     path = tmp_path / "out" / "weights" / "night sky.safetensors"
     # The PyTorch examples' names, so that other programs can load it.
     assert {"conv1.conv2d.weight", "res1.conv1.conv2d.weight", "deconv1.conv2d.bias"} <= load_file(path).keys()
@@ -169,10 +192,10 @@ def _plain(kind: str) -> dict[str, float]:
     return {"identity_share": 0.0} if kind == "compact" else {}
 
 
-def test_training_can_begin_with_weights(photos: Path, vgg: Path, tmp_path: Path) -> None:
-    run(config(photos, photos, tmp_path / "a", vgg), None, tmp_path / "s")
-    path = tmp_path / "a" / "weights" / "compact.safetensors"
-    second = trainer(config(photos, photos, tmp_path / "b", vgg, start_from=path))
+def test_training_can_begin_with_weights(trained: Trained, tmp_path: Path) -> None:
+    path = trained.folder / "out" / "weights" / "compact.safetensors"
+    photos = trained.folder / "photos"
+    second = trainer(config(photos, photos, tmp_path / "b", trained.vgg, start_from=path))
     ours, theirs = second.average.tensors(), load_file(path)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert len(second.history[0]["start_from"]) == 64
@@ -198,12 +221,9 @@ def test_weights_that_carry_code_are_refused(photos: Path, tmp_path: Path) -> No
         trainer(config(photos, photos, tmp_path / "out", path))
 
 
-def test_a_checkpoint_is_read_to_the_cpu(
-    photos: Path, vgg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkpoint_is_read_to_the_cpu(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU the optimiser's step counts would else make the host wait for the device at every step."""
-    of = config(photos, photos, tmp_path / "out", vgg, steps=2)
-    state = run(of, None, tmp_path / "s")
+    of = trained.copy(tmp_path / "copy")
     places: list[object] = []
     load = torch.load
 
@@ -212,7 +232,7 @@ def test_a_checkpoint_is_read_to_the_cpu(
         return load(*arguments, **options)
 
     monkeypatch.setattr(torch, "load", spy)
-    trainer(of).resume(state)
+    trainer(of).resume(trained.checkpoints[1])
     assert [torch.device(str(place)) for place in places] == [torch.device("cpu")]
 
 
