@@ -28,7 +28,7 @@ def absolute_out(uri: str, role: str = "OUT") -> Path:
         out = local_path(uri)
     except UsageError as error:
         raise UsageError(f"{role}: {error}") from None
-    if not out.is_absolute() and _submitted():
+    if not out.is_absolute() and in_a_jobs_copy(Path.cwd()):
         raise UsageError(
             f"{role} {one_line(uri)!r} is relative: a submitted job runs in a temporary copy of the working "
             "folder, and its results would be lost with it; give an absolute path"
@@ -115,9 +115,9 @@ def refuse_in_use(uri: str, note: Callable[[str], None]) -> None:
         OutputLease(str(where), note).refuse_in_use()
 
 
-def _submitted() -> bool:
-    # Where Ray unpacks a job's working folder.
-    return "runtime_resources" in Path.cwd().parts
+def in_a_jobs_copy(folder: Path) -> bool:
+    """Return whether a folder lies where Ray unpacks the working folders of submitted jobs."""
+    return "runtime_resources" in folder.parts
 
 
 def new_run_id() -> str:

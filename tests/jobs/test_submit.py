@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.main_job import plain, rows
+from jobs.run.output_dir import in_a_jobs_copy
+from tests.support.main_job import descendants, plain, rows
 from tests.support.samples import ROOT
 
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
@@ -21,9 +23,10 @@ RAY = (sys.executable, "-m", "ray.scripts.scripts")
 
 @dataclass(frozen=True)
 class Head:
-    """A running head: where jobs go, and the environment of whoever may use it."""
+    """A running head: where jobs go, its folder, and the environment of whoever may use it."""
 
     url: str
+    session: Path
     environment: dict[str, str]
 
     def job(self, command: str, *words: object) -> str:
@@ -33,6 +36,10 @@ class Head:
             cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         return done.stdout + done.stderr
+
+    def log(self, submission: str) -> str:
+        """What a job has printed so far, as `ray job logs` shows it after 3 s of a core."""
+        return (self.session / "session_latest" / "logs" / f"job-driver-{submission}.log").read_text()
 
     def submit(self, *words: object, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """`ray job submit` of the main job from this checkout."""
@@ -59,21 +66,23 @@ def head(own_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[He
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "PYTHONWARNINGS": "ignore",
     }
-    subprocess.run([*RAY, "get-auth-token", "--generate"], env=environment, check=True, capture_output=True)
+    (home / ".ray").mkdir()
+    (home / ".ray" / "auth_token").write_text(secrets.token_hex(32))
     port, dashboard, client, agent = _free_ports(4)
     # Sockets have short names, so pytest's long temporary path will not do.
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as session:
         log = (home / "head.log").open("wb")
         started = subprocess.Popen(
-            [*RAY, "start", "--head", "--block", "--num-cpus", "2", "--port", str(port), "--temp-dir", session,
-             "--dashboard-port", str(dashboard), "--ray-client-server-port", str(client),
-             "--dashboard-agent-listen-port", str(agent), "--disable-usage-stats"],
+            [sys.executable, str(ROOT / "tests/support/job_head.py"), "start", "--head", "--block", "--num-cpus", "2",
+             "--port", str(port), "--temp-dir", session, "--dashboard-port", str(dashboard),
+             "--ray-client-server-port", str(client), "--dashboard-agent-listen-port", str(agent),
+             "--disable-usage-stats", "--no-monitor", "--include-log-monitor", "false"],
             cwd=home, env=environment, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         try:
             for one in (dashboard, agent):  # the agent, which starts jobs, comes last
                 _wait_for(one, started, home / "head.log")
-            yield Head(f"http://127.0.0.1:{dashboard}", environment)
+            yield Head(f"http://127.0.0.1:{dashboard}", Path(session), environment)
         finally:
             # Not `ray stop`, which ends every Ray on the machine.
             _end(started, session)
@@ -120,29 +129,9 @@ def _end(started: subprocess.Popen[bytes], session: str) -> None:
                 os.kill(int(entry.name), signal.SIGKILL)
 
 
-def test_a_submitted_job_runs_on_the_cluster(head: Head, tmp_path: Path) -> None:
-    for number in range(6):
-        plain(tmp_path / "content" / f"{number}.png", (number, 100, 30))
-    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
-    words = (tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--stylizer", "identity", "--actors", 1)
-    done = head.submit(*words)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "succeeded" in done.stdout + done.stderr
-    assert "6 ok, 0 not ok" in done.stdout + done.stderr
-    frame = rows(tmp_path / "out")
-    assert len(frame) == 6
-    assert set(frame["status"]) == {"ok"}
-
-
-def test_a_submitted_job_refuses_a_relative_out(head: Head, tmp_path: Path) -> None:
-    plain(tmp_path / "content" / "c.png", (1, 2, 3))
-    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
-    done = head.submit(tmp_path / "content", tmp_path / "styles", "out", "--stylizer", "identity")
-    assert done.returncode != 0
-    assert "OUT 'out' is relative: a submitted job runs in a temporary copy" in done.stdout + done.stderr
-
-
-def test_ray_job_stop_keeps_what_is_done_and_says_how_to_resume(head: Head, tmp_path: Path) -> None:
+def test_a_submitted_job_is_stopped_with_what_is_done_kept_and_the_same_command_resumes(
+    head: Head, tmp_path: Path
+) -> None:
     for number in range(12):
         plain(tmp_path / "content" / f"{number}.png", (number, 100, 30))
     plain(tmp_path / "styles" / "s.png", (1, 2, 3))
@@ -152,17 +141,23 @@ def test_ray_job_stop_keeps_what_is_done_and_says_how_to_resume(head: Head, tmp_
     head.submit(*words, options=("--submission-id", "to-stop", "--no-wait"))
     deadline = time.monotonic() + 300
     while not list((tmp_path / "out").glob("rows/*.parquet")):
-        assert time.monotonic() < deadline, head.job("logs", "to-stop")
+        assert time.monotonic() < deadline, head.log("to-stop")
         time.sleep(0.1)
     gate.touch()  # the command that stops it may take longer than the rest would
+    (driver,) = (pid for pid, title in descendants(os.getpid()) if "jobs.stylize_folder" in title.split("\0"))
+    assert in_a_jobs_copy(Path(f"/proc/{driver}/cwd").readlink())
     stopped = head.job("stop", "to-stop")
     gate.unlink()
     assert "was stopped" in stopped
     before = rows(tmp_path / "out")
     assert 0 < len(before) < 12
-    told = head.job("logs", "to-stop")
+    told = head.log("to-stop")
     assert "interrupted: what is done is kept; the same command resumes" in told
     assert "Traceback" not in told
     done = head.submit(*words)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "succeeded" in done.stdout + done.stderr
     assert "12 ok, 0 not ok" in done.stdout + done.stderr
-    assert len(rows(tmp_path / "out")) == 12
+    frame = rows(tmp_path / "out")
+    assert len(frame) == 12
+    assert set(frame["status"]) == {"ok"}

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from jobs.run.output_dir import absolute_uri, open_output
+from jobs.stylize_folder import main
 from stylize.errors import CannotContinueError, StylizeError, UsageError
 from stylize.report import frame
 from stylize.results.copies import rows_at_hand, run_folders
 from stylize.results.store import RowStore
 from tests.support.made_rows import row, written
+from tests.support.main_job import plain, refused
 from tests.support.s3 import Bucket, bucket
 from tests.support.samples import ROOT
 
@@ -44,6 +46,16 @@ def silent(text: str) -> None:
 @pytest.mark.parametrize("uri", ["s3://b//out/", "S3://b/out"])
 def test_out_has_one_form(uri: str) -> None:
     assert absolute_uri(uri) == "s3://b/out"
+
+
+def test_a_submitted_job_refuses_a_relative_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "session_1" / "runtime_resources" / "working_dir_files" / "_ray_pkg_0"
+    for name in ("content", "styles"):
+        plain(copy / name / "a.png", (1, 2, 3))
+    monkeypatch.chdir(copy)
+    told = refused(main, "content", "styles", "out", "--stylizer", "identity")
+    assert "OUT 'out' is relative: a submitted job runs in a temporary copy" in told
+    assert not Path("out").exists()
 
 
 def test_errors_name_out_and_not_its_copy(s3: Bucket, tmp_path: Path) -> None:
