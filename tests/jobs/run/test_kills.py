@@ -77,10 +77,10 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def test_a_driver_killed_six_times_ends_with_one_ok_row_a_task_and_writes_nothing_twice(
+def test_a_driver_killed_four_times_ends_with_one_ok_row_a_task_and_writes_nothing_twice(
     local_ray: str, tmp_path: Path
 ) -> None:
-    photos = 300
+    photos = 250
     folders, out = inputs(tmp_path, photos), tmp_path / "out"
     words = (*folders, out, *SLOW, "--address", local_ray, "--progress", "off", "--actors", 1)
     seed = random.randrange(1 << 32)
@@ -88,7 +88,7 @@ def test_a_driver_killed_six_times_ends_with_one_ok_row_a_task_and_writes_nothin
     print("seed", seed)
     settled: dict[str, tuple[int, int]] = {}
     hit = 0
-    for kill in range(6):
+    for kill in range(4):
         seen = len(stamps(out))
         driver = fork_job(*words)
         if kill % 3:  # while images come, for longer than rows wait to be written
@@ -101,7 +101,7 @@ def test_a_driver_killed_six_times_ends_with_one_ok_row_a_task_and_writes_nothin
         driver.join()
         hit += driver.exitcode == -signal.SIGKILL
         settled = _settled(out, settled)
-    assert hit >= 3, "too few of the kills met a run"
+    assert hit >= 2, "too few of the kills met a run"
     done = job_here(local_ray, *words)
     assert done.returncode == 0, done.stderr
     assert len(_settled(out, settled)) == photos
