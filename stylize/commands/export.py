@@ -177,9 +177,13 @@ def _compared(files: list[bytes], stylizer: Any, styles: list[tuple[Any, Any]]) 
     import torch
 
     from stylize.measure.ssim import ssim
+    from stylize.stylizers._runtimes.sessions import onnxruntime_options
     from stylize.stylizers.base import to_pixels, to_tensor
 
-    network, *encoder = (onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"]) for data in files)
+    options = onnxruntime_options()
+    network, *encoder = (
+        onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"]) for data in files
+    )
     scores, levels = [], []
     for number, photo in enumerate(_photos()):
         code, picture = styles[number % len(styles)]

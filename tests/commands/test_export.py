@@ -16,6 +16,7 @@ import stylize
 from stylize.commands import export
 from stylize.errors import UsageError, WeightsError
 from stylize.gallery import styles_folder
+from stylize.stylizers._runtimes.sessions import onnxruntime_options
 
 onnx = pytest.importorskip("onnx", reason="pip install 'stylize[onnx]'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="pip install 'stylize[onnx]'")
@@ -24,11 +25,18 @@ ART = str(sorted(styles_folder().rglob("*.jpg"))[0])
 MICROAST = Path(os.environ.get("STYLIZE_TEST_DATA", "/none")) / "weights" / "microast"
 
 
+@pytest.fixture(autouse=True)
+def few_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is compared with torch's result at two sizes."""
+    monkeypatch.setattr(export, "SIZES", ((96, 128), (63, 50)))
+
+
 def exported(out: Path, *argv: str) -> list[Any]:
     """The sessions of the files that a call writes: the network, and the encoder where there is one."""
     assert export.main([argv[0], str(out), *argv[1:]]) == 0
     files = [out, *out.parent.glob(f"{out.stem}.encoder.onnx")]
-    return [onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]) for path in files]
+    options = onnxruntime_options()
+    return [onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]) for path in files]
 
 
 def told(session: Any) -> dict[str, str]:
@@ -89,8 +97,7 @@ def test_a_style_becomes_part_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["johnson", "adain", "microast"])
-def test_other_networks(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "SIZES", ((96, 128), (63, 50)))
+def test_other_networks(method: str, tmp_path: Path) -> None:
     weights = str(MICROAST) if method == "microast" else "random"
     if method == "microast" and not MICROAST.is_dir():
         pytest.skip("STYLIZE_TEST_DATA names no folder with MicroAST's weights")

@@ -40,7 +40,10 @@ def picture(height: int, width: int, seed: int = 0) -> Pixels:
 @functools.cache
 def loaded(name: str, precision: str = "fp32", **settings: Any) -> tuple[Stylizer, Any]:
     weights = None if name == "compact" else "random"
-    stylizer = stylize.load(name, device="cpu", precision=precision, weights=weights, **settings)
+    # An artwork that is enlarged takes VGG seconds.
+    stylizer = stylize.load(
+        name, device="cpu", precision=precision, weights=weights, style_resolution_px=None, **settings
+    )
     style = picture(60, 70, seed=1)
     with torch.inference_mode():
         if name in ("adain", "microast"):
@@ -87,7 +90,7 @@ def off(a: Pixels, b: Pixels) -> float:
 
 
 @pytest.mark.parametrize("room", [None, 1], ids=["much kept", "nothing kept"])
-@pytest.mark.parametrize("size", [(120, 50), (99, 77)])
+@pytest.mark.parametrize("size", [(120, 24), (99, 37)])
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.usefixtures("low_strips")
 def test_strips_give_the_picture_of_the_whole_image(
@@ -111,7 +114,7 @@ def test_with_other_settings_too(name: str, settings: dict[str, Any]) -> None:
     if not set(settings) <= set(stylize.stylizers.find(name).settings_type.model_fields):
         pytest.skip("no such setting")
     stylizer, code = loaded(name, **settings)
-    photo = picture(67, 61)
+    photo = picture(67, 29)
     assert off(in_strips(stylizer, photo, code)[0], whole(stylizer, photo, code)) <= 1e-3
 
 
@@ -156,7 +159,7 @@ def test_microast_has_no_seam_either(real_data: Path) -> None:
 
 
 def has_none_where_strips_meet(stylizer: Stylizer, code: Any) -> None:
-    photo = picture(240, 80)
+    photo = picture(240, 40)
     clean = seam(in_strips(stylizer, photo, code)[0], 16)
     assert clean == pytest.approx(seam(whole(stylizer, photo, code), 16), rel=0.01)
     parts = [whole(stylizer, part, code) for part in np.split(photo, 15)]
@@ -167,7 +170,7 @@ def has_none_where_strips_meet(stylizer: Stylizer, code: Any) -> None:
 @pytest.mark.usefixtures("low_strips")
 def test_half_precision_keeps_its_look(name: str) -> None:
     stylizer, code = loaded(name, "bf16")
-    photo = picture(160, 120)
+    photo = picture(96, 60)
     ours, theirs = in_strips(stylizer, photo, code)[0], whole(stylizer, photo, code)
     assert np.abs(ours.astype(int) - theirs).mean() < 0.5
 
@@ -184,21 +187,21 @@ def test_less_memory_is_asked_for_by_recomputing_more() -> None:
 @pytest.mark.parametrize("name", ["compact", "microast"])
 def test_a_whole_image_takes_what_was_planned(name: str) -> None:
     stylizer, code = loaded(name)
-    photo = picture(1200, 1600)
+    photo, first = picture(1050, 1400), picture(200, 300)
 
-    def taken() -> int | None:
+    def taken(photo: Pixels) -> int | None:
         with exact_peaks(), torch.inference_mode():
             peak = PeakMemory()
             peak.start()
-            stylizer.restyle(photo, code, stylizer.plan(1600, 1200, code))
+            stylizer.restyle(photo, code, stylizer.plan(photo.shape[1], photo.shape[0], code))
             return peak.stop().image_host_bytes
 
     with ThreadPoolExecutor(1) as own:  # no holes of other work in its heap
-        own.submit(taken).result()
-        measured = own.submit(taken).result()
+        own.submit(taken, first).result()
+        measured = own.submit(taken, photo).result()
     if not measured:
         pytest.skip("this kernel does not let a process reset its peak")
-    planned = stylizer.plan(1600, 1200, code).bytes + photo.nbytes
+    planned = stylizer.plan(1400, 1050, code).bytes + photo.nbytes
     assert planned == pytest.approx(measured, rel=0.15)
 
 
@@ -290,7 +293,8 @@ def test_planning_does_not_import_torchs_compiler() -> None:
         import numpy
         import stylize
         for name in sys.argv[1:]:
-            stylizer = stylize.load(name, weights=None if name == "compact" else "random", device="cpu")
+            stylizer = stylize.load(name, weights=None if name == "compact" else "random", device="cpu",
+                                    style_resolution_px=None)
             style = stylizer.code(numpy.zeros((64, 64, 3), numpy.uint8))
             stylizer.plan(3000, 2000, style)
             stylizer.plan(3000, 2000, style, 200 * 2**20)

@@ -133,6 +133,17 @@ class Session(ABC):
         """Give back what is kept for the next image, so that its memory can be measured."""
 
 
+def onnxruntime_options() -> Any:
+    """Return options of ONNX Runtime with as many threads as torch has, which sleep while they wait."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
+    # Threads that wait must not take the core from reading and scoring, as OpenMP's must not.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
 class OnnxRuntime(Session):
     """In ONNX Runtime, on as many threads as torch has."""
 
@@ -140,10 +151,7 @@ class OnnxRuntime(Session):
         import onnxruntime
 
         super().__init__(model, least_px)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
-        # Threads that wait must not take the core from reading and scoring, as OpenMP's must not.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options = onnxruntime_options()
         # Its own arena would keep the largest image's memory; glibc, which workers have set up for that, does as well.
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 3

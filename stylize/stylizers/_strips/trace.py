@@ -7,6 +7,7 @@ has rows is `rows`; one that looks at a whole image, `moments`: the mean and var
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -39,7 +40,7 @@ class Node:
     level: int = 0
     """How many statistics one after the other must be known before this one can be computed."""
 
-    @property
+    @functools.cached_property
     def inputs(self) -> list[Node]:
         """The nodes it needs, in the order they are given in."""
         found: list[Node] = []
