@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
-import subprocess
-import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import stylize
+from jobs import stylize_folder
 from stylize import images
 from stylize.errors import UsageError
 from stylize.stylizers import find
@@ -27,38 +28,46 @@ def test_there_are_three_queries() -> None:
     assert len(QUERIES) == 3
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
-def test_pandas_queries_run_as_printed(query: str, folders: tuple[Path, Path], tmp_path: Path) -> None:
+def answer(query: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run it as a program of its own would be, but without a process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(query, {"__name__": "__main__"})
+    printed = capsys.readouterr().out
+    assert "sea" in printed
+    assert "Empty" not in printed
+
+
+def test_pandas_queries_run_as_printed(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folders[0] / "day" / "broken.jpg").write_bytes(b"")
     finished_run(*folders, tmp_path / "demo" / "out")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", query], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "sea" in done.stdout
-    assert "Empty" not in done.stdout
+    monkeypatch.chdir(tmp_path)
+    for query in QUERIES:
+        answer(query, capsys)
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
-def test_they_answer_where_there_are_no_subfolders_too(query: str, tmp_path: Path) -> None:
+def test_they_answer_where_there_are_no_subfolders_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for seed, name in enumerate(("photos/a.jpg", "photos/b.jpg", "artworks/sea.jpg")):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(images.encode(picture(seed), "jpg", 95))
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"")
     finished_run(tmp_path / "photos", tmp_path / "artworks", tmp_path / "demo" / "out")
-    done = subprocess.run([sys.executable, "-c", query], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "sea" in done.stdout
-    assert "Empty" not in done.stdout
+    monkeypatch.chdir(tmp_path)
+    for query in QUERIES:
+        answer(query, capsys)
 
 
-def test_the_picture_shown_is_made(tmp_path: Path) -> None:
+def test_the_picture_shown_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (code,) = [block for block in BLOCKS["README.md"] if "stylize.load()" in block]
     for seed, name in enumerate(("photo.jpg", "artwork.jpg")):
         (tmp_path / name).write_bytes(images.encode(picture(seed), "jpg", 95))
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    exec(code, {"__name__": "__main__"})
     assert images.decode((tmp_path / "result.jpg").read_bytes()).pixels.shape == picture(0).shape
 
 
@@ -71,6 +80,8 @@ def test_the_folders_shown_are_restyled(
         folder.rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
+    # One worker, as each takes seconds to start.
+    monkeypatch.setattr(stylize_folder, "run", functools.partial(stylize_folder.run, workers=1))
     exec(code, names)
     assert names["result"].counts == {"ok": 8}
     assert len(names["rows"]) == 8

@@ -23,6 +23,7 @@ from stylize.measure.ssim import ssim
 from stylize.stylizers import identity
 from stylize.stylizers.johnson import TransformerNet
 from tests.support.samples import picture
+from tests.support.torchvisions import networks
 
 
 @pytest.fixture
@@ -229,10 +230,11 @@ def test_random_weights_are_called_so(pair: list[str], tmp_path: Path, capsys: p
 
 
 def test_gatys_prints_its_losses_and_no_bar_off_a_terminal(
-    pair: list[str], tmp_path: Path, real_data: Path, capsys: pytest.CaptureFixture[str]
+    pair: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    weights = str(real_data / "weights" / "vgg19_features_fp16.safetensors")
-    flags = ["--stylizer", "gatys", "--weights", weights, "--set", "iterations=2", "--precision", "fp32"]
+    torch.save(networks().squeezenet1_1(weights=None).state_dict(), weights := tmp_path / "squeezenet.pth")
+    flags = ["--stylizer", "gatys", "--weights", str(weights), "--precision", "fp32", "--set", "iterations=2"]
+    flags += ["--set", "backbone=squeezenet1_1"]
     assert main([*pair, str(tmp_path / "r.png"), *flags]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""

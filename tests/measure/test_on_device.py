@@ -16,7 +16,7 @@ from stylize.measure import on_device
 from stylize.measure.ssim import ssim
 from stylize.measure.statistics import statistics
 
-SIZES = [(48, 64), (512, 768), (301, 517), (1024, 400), (256, 256), (11, 300), (700, 257), (332, 394)]
+SIZES = [(48, 64), (160, 768), (301, 517), (1024, 100), (256, 256), (11, 300), (700, 57), (332, 394)]
 Picture = npt.NDArray[np.uint8]
 
 

@@ -21,7 +21,7 @@ from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
 from tests.support.samples import picture
 
-SIDE_PX = 512
+SIDE_PX = 256
 HELD = 6 * SIDE_PX**2
 """Of a photo and its result."""
 WAIT_S = 60.0

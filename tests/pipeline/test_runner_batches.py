@@ -50,9 +50,10 @@ def test_neighbours_of_one_style_and_size_share_a_call(folders: tuple[Path, Path
 
 
 def test_small_images_are_batched_by_default_and_large_ones_are_not(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    assert max(by_batch(run(stylize.load(), *folders, tmp_path / "small", resolution_px=64))) == 4
-    assert max(by_batch(run(stylize.load(), *folders, tmp_path / "large", resolution_px=512))) == 1
-    assert max(by_batch(run(stylize.load(), *folders, tmp_path / "own"))) == 1
+    stylizer, both = stylize.load(), (folders[0], folders[1] / "ink")
+    assert max(by_batch(run(stylizer, *both, tmp_path / "small", resolution_px=64))) == 4
+    assert max(by_batch(run(stylizer, *both, tmp_path / "large", resolution_px=512))) == 1
+    assert max(by_batch(run(stylizer, *both, tmp_path / "own"))) == 1
 
 
 def test_isolated_images_are_never_batched(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -109,11 +110,12 @@ def test_losses_of_an_optimisation_are_in_the_row(folders: tuple[Path, Path], tm
     torch.save(networks().squeezenet1_1().state_dict(), tmp_path / "squeezenet.pth")
     few: dict[str, Any] = {"backbone": "squeezenet1_1", "iterations": 2, "scales": 1}
     stylizer = stylize.load("gatys", weights=tmp_path / "squeezenet.pth", **few)
-    row = run(stylizer, *folders, tmp_path / "o")[0]
+    few_pairs = folders[0] / "day", folders[1] / "ink"
+    row = run(stylizer, *few_pairs, tmp_path / "o")[0]
     assert row["status"] == "ok"
     assert min(row["content_loss"], row["style_loss"], row["variation_loss"]) > 0
     assert (row["backbone"], row["iterations"], row["style_weight"]) == ("squeezenet1_1", 2, 10)
-    row = run(stylize.load("gatys", weights="random", **few), *folders, tmp_path / "r")[0]
+    row = run(stylize.load("gatys", weights="random", **few), *few_pairs, tmp_path / "r")[0]
     assert (row["status"], row["weights_sha256"]) == ("ok", "random")
     assert (row["ssim"], row["content_loss"], row["style_loss"], row["variation_loss"]) == (None,) * 4
 

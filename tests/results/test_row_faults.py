@@ -20,8 +20,8 @@ from stylize.results.output_lock import OutputLock
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
 
-TASKS = 400
-ROUNDS = 10
+TASKS = 300
+ROUNDS = 6
 
 COMMON = """
 import hashlib, os, sys

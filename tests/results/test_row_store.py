@@ -20,6 +20,11 @@ from tests.support.numbered_rows import parts, rows, seen, task_id
 from tests.support.s3 import bucket
 
 
+@pytest.fixture
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "MANY_PARTS", 15)
+
+
 def test_rows_come_back_with_their_columns_units_and_version(tmp_path: Path) -> None:
     with RowStore.open(tmp_path) as store:
         store.add(rows(range(3), ssim=0.5))
@@ -86,15 +91,15 @@ def test_a_retried_row_takes_the_older_ones_place(tmp_path: Path) -> None:
     assert len(parts(tmp_path)) == 2  # the part whose every row was replaced is gone
 
 
-def test_many_retries_leave_one_row_a_task(tmp_path: Path) -> None:
+def test_many_retries_leave_one_row_a_task(tmp_path: Path, few_are_many: None) -> None:
     with RowStore.open(tmp_path) as store:
-        store.add(rows(range(300), status="nan"))
+        store.add(rows(range(90), status="nan"))
     for minute in (1, 2):
         with RowStore.open(tmp_path, part_rows=2) as store:
             assert store.finished(retry_failed=True) == set()
-            for n in range(0, 300, 3):
+            for n in range(0, 90, 3):
                 store.add(rows(range(n, n + 3), status="nan" if minute == 1 else "ok", minute=minute))
-        assert len(seen(tmp_path)) == 300
+        assert len(seen(tmp_path)) == 90
     assert set(seen(tmp_path).values()) == {"ok"}
 
 
@@ -133,15 +138,17 @@ def test_a_kill_between_merging_and_unlinking_is_mended(tmp_path: Path) -> None:
     assert len(seen(tmp_path)) == 10
 
 
-def test_many_parts_are_merged_on_close_and_on_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_parts_are_merged_on_close_and_on_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_are_many: None
+) -> None:
     store = RowStore.open(tmp_path, part_rows=1)
     for n in range(compaction.MANY_PARTS + 1):
         store.add(rows(range(n, n + 1)))
     assert len(parts(tmp_path)) == compaction.MANY_PARTS + 1
-    monkeypatch.setattr(part_module, "MERGED_ROWS", 30)
-    RowStore.open(tmp_path)
-    assert sorted(pq.read_metadata(p).num_rows for p in parts(tmp_path)) == [21, 30]
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(part_module, "MERGED_ROWS", 9)
+        RowStore.open(tmp_path)
+    assert sorted(pq.read_metadata(p).num_rows for p in parts(tmp_path)) == [7, 9]
     with RowStore.open(tmp_path, part_rows=1) as store:
         for n in range(100, 100 + compaction.MANY_PARTS):
             store.add(rows(range(n, n + 1)))
@@ -149,12 +156,12 @@ def test_many_parts_are_merged_on_close_and_on_open(tmp_path: Path, monkeypatch:
     assert len(seen(tmp_path)) == 2 * compaction.MANY_PARTS + 1
 
 
-def test_a_slow_run_does_not_pile_up_small_parts(tmp_path: Path) -> None:
+def test_a_slow_run_does_not_pile_up_small_parts(tmp_path: Path, few_are_many: None) -> None:
     store = RowStore.open(tmp_path, flush_s=0.0)
-    for n in range(120):
+    for n in range(40):
         store.add(rows(range(n, n + 1)))
         assert len(parts(tmp_path)) < compaction.MANY_PARTS
-    assert len(seen(tmp_path)) == 120
+    assert len(seen(tmp_path)) == 40
 
 
 def test_leftover_temporary_files_go_and_other_files_stay(tmp_path: Path) -> None:

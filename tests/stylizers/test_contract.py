@@ -30,15 +30,12 @@ ANY_STYLE = [name for name in NAMES if issubclass(find(name), ArbitraryStyle) an
 
 
 def loaded(name: str, **options: Any) -> Stylizer:
-    """A method without files: untrained where it needs weights, few steps where it optimises."""
+    """A method without files: untrained where it needs weights, few steps by a small network where it optimises."""
     method = find(name)
     if options.get("precision") == "int8" and not all(map(sessions.installed, sessions.RUNTIMES)):
         pytest.skip("pip install 'stylize[openvino]'")
-    few = {
-        name: value
-        for name, value in {"iterations": 2, "scales": 1}.items()
-        if name in method.settings_type.model_fields
-    }
+    fewer: dict[str, Any] = {"iterations": 2, "scales": 1, "backbone": "squeezenet1_1"}
+    few = {name: value for name, value in fewer.items() if name in method.settings_type.model_fields}
     weights = "random" if method.needs else None
     return stylize.load(name, weights=weights, style_resolution_px=PX, **(few | options))
 

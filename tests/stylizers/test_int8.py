@@ -16,6 +16,7 @@ from stylize.gallery import styles_folder
 from stylize.images import decode
 from stylize.measure.ssim import ssim
 from stylize.stylizers._runtimes import sessions
+from tests.support.small_calibration import small_calibration as small_calibration
 
 if not all(map(sessions.installed, sessions.RUNTIMES)):
     pytest.skip("pip install 'stylize[openvino]'", allow_module_level=True)
@@ -68,12 +69,18 @@ def test_compiled_for_each_size_it_keeps_the_look() -> None:
     assert (restyled(eight) == got).all()
 
 
-def test_loaded_again_with_another_setting_it_is_the_same(eight: Any) -> None:
+def test_loaded_again_with_another_setting_it_is_the_same(
+    eight: Any, small_calibration: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantize, "in_8_bits", small_calibration)
     again = stylize.load(precision="int8", device="cpu", alpha=0.5)
     assert (restyled(again.with_settings(alpha=1.0)) == restyled(eight)).all()
 
 
-def test_the_number_of_threads_changes_no_digit_of_the_network(compact_in_8_bits: Any) -> None:
+def test_the_number_of_threads_changes_no_digit_of_the_network(
+    compact_in_8_bits: Any, small_calibration: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantize, "in_8_bits", small_calibration)
     before = torch.get_num_threads()
     torch.set_num_threads(before % 2 + 1)
     try:
@@ -103,7 +110,10 @@ def test_what_is_no_number_stays_so(eight: Any) -> None:
     assert eight.stylize(photo, code).isnan().all()
 
 
-def test_what_goes_wrong_apart_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_goes_wrong_apart_is_one_line(
+    small_calibration: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(quantize, "in_8_bits", small_calibration)
     (tmp_path / "apart.py").write_text("raise ValueError('no such kind')")
     monkeypatch.setattr(quantize, "_APART", tmp_path / "apart.py")
     with pytest.raises(WeightsError, match=r"^compact's weights cannot be .* 8 bits: ValueError: no such kind$"):

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch._dynamo.utils import counters
 
 import stylize
 from stylize.commands import export
@@ -143,6 +142,8 @@ def test_of_sizes_no_more_than_the_last_stay_compiled(monkeypatch: pytest.Monkey
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles by g++")
 def test_torch_compiles_for_each_size() -> None:
+    from torch._dynamo.utils import counters  # two seconds, in each process that collects this file
+
     one, other = (loaded("johnson", precision="fp32", runtime="torch", compile=given) for given in (False, True))
     anew = []
     for width in (24, 32, 24):
@@ -178,11 +179,20 @@ def test_what_is_no_number_stays_so(runtime: str) -> None:
     assert restyle.stylize(noise(0, 32, 32), code * float("nan")).isnan().all()
 
 
-@pytest.mark.parametrize("runtime", INSTALLED)
-def test_an_onnx_file_is_a_style(runtime: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def styles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with mosaic.onnx, a network of johnson's."""
     pytest.importorskip("onnxruntime", reason="pip install 'stylize[onnx]'")
-    export.main(["johnson", str(tmp_path / "mosaic.onnx"), "--weights", "random"])
-    restyle = stylize.load("johnson", weights=tmp_path, precision="fp32", runtime=runtime, device="cpu")
+    folder = tmp_path_factory.mktemp("styles")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "SIZES", ((63, 50),))
+        export.main(["johnson", str(folder / "mosaic.onnx"), "--weights", "random"])
+    return folder
+
+
+@pytest.mark.parametrize("runtime", INSTALLED)
+def test_an_onnx_file_is_a_style(runtime: str, styles: Path) -> None:
+    restyle = stylize.load("johnson", weights=styles, precision="fp32", runtime=runtime, device="cpu")
     wanted = loaded("johnson", precision="fp32", runtime="torch")
     photo = noise(0, 40, 33)
     assert (restyle(photo, "mosaic") - wanted(photo, "random")).abs().max() < 1e-3
@@ -190,7 +200,7 @@ def test_an_onnx_file_is_a_style(runtime: str, tmp_path: Path) -> None:
     with pytest.raises(NoRoomError, match="at once, as it must"):
         restyle.plan(40, 33, restyle.code("mosaic"), whole=False)
     with pytest.raises(WeightsError, match="torch runs no ONNX files"):
-        stylize.load("johnson", weights=tmp_path, runtime="torch", device="cpu")
+        stylize.load("johnson", weights=styles, runtime="torch", device="cpu")
 
 
 @pytest.mark.parametrize("runtime", INSTALLED)

@@ -39,11 +39,9 @@ def picture(height: int, width: int, seed: int = 0) -> Pixels:
 
 @functools.cache
 def loaded(name: str, precision: str = "fp32", **settings: Any) -> tuple[Stylizer, Any]:
-    weights = None if name == "compact" else "random"
+    how: dict[str, Any] = {"device": "cpu", "weights": None if name == "compact" else "random"}
     # An artwork that is enlarged takes VGG seconds.
-    stylizer = stylize.load(
-        name, device="cpu", precision=precision, weights=weights, style_resolution_px=None, **settings
-    )
+    stylizer = stylize.load(name, precision=precision, style_resolution_px=None, **how, **settings)
     style = picture(60, 70, seed=1)
     with torch.inference_mode():
         if name in ("adain", "microast"):
@@ -201,8 +199,7 @@ def test_a_whole_image_takes_what_was_planned(name: str) -> None:
         measured = own.submit(taken, photo).result()
     if not measured:
         pytest.skip("this kernel does not let a process reset its peak")
-    planned = stylizer.plan(1400, 1050, code).bytes + photo.nbytes
-    assert planned == pytest.approx(measured, rel=0.15)
+    assert stylizer.plan(1400, 1050, code).bytes + photo.nbytes == pytest.approx(measured, rel=0.15)
 
 
 def test_a_forecast_counts_the_result_where_it_comes() -> None:
@@ -290,12 +287,11 @@ def test_planning_does_not_import_torchs_compiler() -> None:
     # In a process of its own: here something else may have imported it.
     code = """if True:
         import sys
-        import numpy
         import stylize
+        import torch
         for name in sys.argv[1:]:
-            stylizer = stylize.load(name, weights=None if name == "compact" else "random", device="cpu",
-                                    style_resolution_px=None)
-            style = stylizer.code(numpy.zeros((64, 64, 3), numpy.uint8))
+            stylizer = stylize.load(name, weights=None if name == "compact" else "random", device="cpu")
+            style = stylizer.code(torch.zeros(3, 64, 64))
             stylizer.plan(3000, 2000, style)
             stylizer.plan(3000, 2000, style, 200 * 2**20)
         assert "torch._dynamo" not in sys.modules

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,10 +13,13 @@ CALIBRATION_PX = 64
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_calibration() -> Iterator[None]:
-    """Find ranges on small pictures, and once for each network, in modules that import this."""
+def small_calibration() -> Iterator[Callable[..., Any]]:
+    """Find ranges on small pictures, and once for each network, in modules that import this; gives what does it anew.
+
+    Each network takes some seconds.
+    """
     if not all(map(sessions.installed, sessions.RUNTIMES)):
-        yield
+        yield NotImplemented
         return
     from stylize.stylizers._runtimes import quantize
 
@@ -31,4 +34,4 @@ def small_calibration() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quantize, "CALIBRATION_PX", CALIBRATION_PX)
         patch.setattr(quantize, "in_8_bits", once)
-        yield
+        yield in_8_bits
