@@ -7,10 +7,9 @@ import functools
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-
-import pytest
 
 import stylize
 import stylize.errors
@@ -67,29 +66,27 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(HOUSE))
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.is_relative_to(ROOT)], ids=name_of)
-def test_the_library_knows_nothing_of_ray_or_jobs(path: Path) -> None:
-    assert not {name.split(".")[0] for name in imports(path)} & {"ray", "jobs"}
+def test_the_library_knows_nothing_of_ray_or_jobs() -> None:
+    library = [path for path in FILES if path.is_relative_to(ROOT)]
+    assert [name_of(path) for path in library if {name.split(".")[0] for name in imports(path)} & {"ray", "jobs"}] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_nothing_that_is_installed_imports_tools(path: Path) -> None:
-    assert "tools" not in {name.split(".")[0] for name in imports(path)}
+def test_nothing_that_is_installed_imports_tools() -> None:
+    assert [name_of(path) for path in FILES if "tools" in {name.split(".")[0] for name in imports(path)}] == []
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.name != "__init__.py" or p.parent.parent != HOUSE], ids=name_of)
-def test_imports_run_one_way(path: Path) -> None:
-    package, part = path.relative_to(HOUSE).with_suffix("").parts[:2]
-    floors = STYLIZE if package == "stylize" else JOBS
-    (floor,) = (number for number, rooms in enumerate(floors) if part in rooms)
-    below = {room for rooms in floors[:floor] for room in rooms}
-    used = {name.split(".")[1] for name in imports(path) if name.startswith(f"{package}.")}
-    assert used & {room for rooms in floors for room in rooms} - {part} <= below
+def test_imports_run_one_way() -> None:
+    for path in (path for path in FILES if path.name != "__init__.py" or path.parent.parent != HOUSE):
+        package, part = path.relative_to(HOUSE).with_suffix("").parts[:2]
+        floors = STYLIZE if package == "stylize" else JOBS
+        (floor,) = (number for number, rooms in enumerate(floors) if part in rooms)
+        below = {room for rooms in floors[:floor] for room in rooms}
+        used = {name.split(".")[1] for name in imports(path) if name.startswith(f"{package}.")}
+        assert used & {room for rooms in floors for room in rooms} - {part} <= below, name_of(path)
 
 
-@pytest.mark.parametrize("path", ALL, ids=name_of)
-def test_no_file_is_over_300_lines(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300
+def test_no_file_is_over_300_lines() -> None:
+    assert [name_of(path) for path in ALL if len(path.read_text().splitlines()) > 300] == []
 
 
 def test_stylizers_import_neither_each_other_nor_measure() -> None:
@@ -99,14 +96,16 @@ def test_stylizers_import_neither_each_other_nor_measure() -> None:
         assert not {name for name in used if not name.startswith("_")} & set(stylize.names()), path.name
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p != ROOT / "terminal.py"], ids=name_of)
-def test_one_module_prints(path: Path) -> None:
-    for node in nodes(path):
-        assert not (isinstance(node, ast.Name) and node.id == "print"), f"line {node.lineno}: stylize.terminal prints"
-        if isinstance(node, ast.Attribute) and node.attr in ("print", "write", "writelines", "buffer"):
-            owner = ast.unparse(node.value)
-            assert node.attr != "print", f"line {node.lineno}: stylize.terminal prints"
-            assert owner not in ("sys.stdout", "sys.stderr"), f"line {node.lineno}: stylize.terminal prints"
+def test_one_module_prints() -> None:
+    bad = []
+    for path in (path for path in FILES if path != ROOT / "terminal.py"):
+        for node in nodes(path):
+            prints = isinstance(node, ast.Name) and node.id == "print"
+            if isinstance(node, ast.Attribute) and node.attr in ("print", "write", "writelines", "buffer"):
+                prints = node.attr == "print" or ast.unparse(node.value) in ("sys.stdout", "sys.stderr")
+            if prints:
+                bad.append(f"{name_of(path)}, line {getattr(node, 'lineno', 0)}: stylize.terminal prints")
+    assert bad == []
 
 
 COUNTED = re.compile(
@@ -115,20 +114,23 @@ COUNTED = re.compile(
 )
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_a_count_of_one_has_no_plural(path: Path) -> None:
-    """`counted` writes them; a constant in capitals, or a number that says what `of` how many, may stand as it is."""
-    tree = ast.parse(path.read_text())
+def plurals(path: Path) -> Iterator[str]:
+    """Texts of a file in which a number stands before a plural."""
     # Where a number decides between two texts.
-    chosen = {id(part) for node in ast.walk(tree) if isinstance(node, ast.IfExp) for part in ast.walk(node)}
-    bad = []
-    for text in (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) and id(node) not in chosen):
+    choices = [node for node in nodes(path) if isinstance(node, ast.IfExp)]
+    chosen = {id(part) for node in choices for part in ast.walk(node)}
+    for text in (node for node in nodes(path) if isinstance(node, ast.JoinedStr) and id(node) not in chosen):
         for number, words in pairwise(text.values):
-            is_words = isinstance(words, ast.Constant) and COUNTED.match(str(words.value))
+            if not (isinstance(words, ast.Constant) and COUNTED.match(str(words.value))):
+                continue
             said = ast.unparse(number.value) if isinstance(number, ast.FormattedValue) else "A CONSTANT"
-            if is_words and not said.isupper() and ".join(" not in said:
-                bad.append(f"line {text.lineno}: {ast.unparse(text)}")
-    assert bad == []
+            if not said.isupper() and ".join(" not in said:
+                yield f"{name_of(path)}, line {text.lineno}: {ast.unparse(text)}"
+
+
+def test_a_count_of_one_has_no_plural() -> None:
+    """`counted` writes them; a constant in capitals, or a number that says what `of` how many, may stand as it is."""
+    assert [found for path in FILES for found in plurals(path)] == []
 
 
 def test_plain_import_loads_neither_torch_nor_ray() -> None:
