@@ -60,7 +60,8 @@ class Proxy:
     def __init__(self, handler: type[Answering]) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # How often it looks whether it is to end, which `close` waits for.
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
         """End it."""
@@ -166,4 +167,4 @@ def bucket() -> Iterator[Bucket]:
         finally:
             store_kinds.open_bucket.cache_clear()
             faulty.close()
-            server.stop()
+            threading.Thread(target=server.stop).start()  # takes half a second, which nobody need wait for
