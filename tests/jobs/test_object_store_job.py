@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +29,7 @@ from stylize.gallery import styles_folder
 from stylize.gallery.photos import PHOTOS
 from stylize.io import object_store
 from stylize.results import output_lease
-from tests.support.main_job import call, environment, plain, refused, start, wait_for
+from tests.support.main_job import call, descendants, environment, plain, refused, runs, start, wait_for
 from tests.support.s3 import Bucket, bucket
 from tests.support.samples import ROOT
 
@@ -81,44 +83,70 @@ def test_whole_job_in_a_bucket_survives_throttling_and_cut_connections(s3: Bucke
     assert [run["counts"] for run in record["earlier_runs"]] == [{"ok": 12}] * 2
 
 
-Killed = tuple[pd.DataFrame, subprocess.CompletedProcess[str], str]
+@dataclass(frozen=True)
+class Killed:
+    """A run with a Ray of its own that was killed while it worked, and resumed."""
+
+    before: pd.DataFrame
+    """Its rows when it was killed."""
+    left: list[str]
+    """What ran on of its Ray."""
+    resumed: subprocess.CompletedProcess[str]
+    told: str
+    """What both runs printed."""
 
 
 @pytest.fixture(scope="module")
-def killed(s3: Bucket, own_ray: None, local_ray: str) -> Killed:
-    """A run with a Ray of its own that was killed, and resumed: its rows, the resumed run, and all that was told."""
+def killed(s3: Bucket, own_ray: None, local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    gate = tmp_path_factory.mktemp("killed") / "gate"
     words = (
         "s3://pictures/content", "s3://pictures/styles", "s3://pictures/killed", *SMALL,
-        "--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=1",
+        "--stylizer", "tests.support.stylizers:Slow", "--set", "seconds=1", "--set", f"gate={gate}",
     )  # fmt: skip
     driver = start(*words)
     wait_for(lambda: bool(list(object_store.names("s3://pictures/killed/rows"))), driver)
+    gate.touch()  # the worker is in the middle of a task
+    family = {
+        pid: title[:80]
+        for pid, title in descendants(driver.pid)
+        if title.startswith("ray::Worker") or Path(title.partition("\0")[0]).name in ("raylet", "gcs_server")
+    }
+    assert len(family) >= 3
     driver.send_signal(signal.SIGKILL)
     told = "".join(driver.communicate())
+    deadline = time.monotonic() + 240
+    # Ray's own agents take some minutes to notice.
+    while any(map(runs, family)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    left = [title for pid, title in family.items() if runs(pid)]
+    gate.unlink()
     before = rows("s3://pictures/killed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(output_lease, "LEASE_S", 10.0)
         patch.setattr(output_lease, "RENEW_S", 1.0)
         resumed = call(main, *words)
-    return before, resumed, told + resumed.stdout + resumed.stderr
+    return Killed(before, left, resumed, told + resumed.stdout + resumed.stderr)
+
+
+def test_a_killed_driver_leaves_no_worker_of_its_own_ray_behind(killed: Killed) -> None:
+    assert killed.left == []
 
 
 def test_killed_driver_is_resumed_and_no_row_is_doubled(killed: Killed) -> None:
-    before, resumed, _ = killed
-    assert resumed.returncode == 0, resumed.stderr
-    assert "waiting 10 s to see whether it still is" in resumed.stdout
+    assert killed.resumed.returncode == 0, killed.resumed.stderr
+    assert "waiting 10 s to see whether it still is" in killed.resumed.stdout
     frame = rows("s3://pictures/killed")
-    assert 0 < len(before) < len(frame) == 12
-    assert set(before["run_id"]) < set(frame["run_id"])
+    assert 0 < len(killed.before) < len(frame) == 12
+    assert set(killed.before["run_id"]) < set(frame["run_id"])
     assert set(frame["status"]) == {"ok"}
 
 
 def test_credentials_stand_nowhere(killed: Killed) -> None:
-    before, _, written = killed
+    written = killed.told
     for info in object_store.names("s3://pictures/killed"):
         if not info.name.startswith("images/"):
             written += object_store.read(f"s3://pictures/killed/{info.name}").decode(errors="replace")
-    written += before.to_csv() + rows("s3://pictures/killed").to_csv()
+    written += killed.before.to_csv() + rows("s3://pictures/killed").to_csv()
     assert "run.json" in {info.name for info in object_store.names("s3://pictures/killed")}
     assert "KEY-ID-HERE" not in written
     assert "SECRET-HERE" not in written

@@ -171,3 +171,11 @@ def descendants(pid: int) -> Iterator[tuple[int, str]]:
             yield one, Path(f"/proc/{one}/cmdline").read_bytes().decode(errors="replace")
         except OSError:
             continue
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

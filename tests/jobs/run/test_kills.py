@@ -10,7 +10,7 @@ from PIL import Image
 
 from jobs.stylize_folder import main
 from stylize.results.read import read_rows
-from tests.support.main_job import call, descendants, fork_job, job_here, plain, rows, stamps, start, wait_for
+from tests.support.main_job import call, descendants, fork_job, job_here, plain, rows, runs, stamps, start, wait_for
 
 SLOW = ("--stylizer", "tests.support.stylizers:Slow", "--format", "png")
 
@@ -40,7 +40,7 @@ def test_a_worker_killed_in_mid_task_costs_nothing_and_a_second_run_is_refused(l
     assert f"{out} is in use by another run (pid {driver.pid}" in second.stderr
     (killed,) = workers_below(os.getpid(), "ray::Worker.run")
     os.kill(killed, signal.SIGKILL)
-    wait_for(lambda: not _runs(killed), driver)
+    wait_for(lambda: not runs(killed), driver)
     gate.unlink()
     told, complaint = driver.communicate(timeout=240)
     assert driver.returncode == 0, complaint
@@ -49,32 +49,6 @@ def test_a_worker_killed_in_mid_task_costs_nothing_and_a_second_run_is_refused(l
     assert len(frame) == 30
     assert set(frame["status"]) == {"ok"}
     assert frame["attempt"].max() == 2
-
-
-def test_a_killed_driver_leaves_no_worker_of_its_own_ray_behind(own_ray: None, tmp_path: Path) -> None:
-    folders, out = inputs(tmp_path, 30), tmp_path / "out"
-    driver = start(*folders, out, *SLOW, "--set", "seconds=600", "--actors", 1)
-    wait_for(lambda: bool(workers_below(driver.pid)), driver)
-    # Ray's own agents take some minutes to notice.
-    family = {
-        pid: title
-        for pid, title in descendants(driver.pid)
-        if title.startswith("ray::Worker") or Path(title.partition("\0")[0]).name in ("raylet", "gcs_server")
-    }
-    assert len(family) >= 3
-    driver.kill()
-    driver.communicate()
-    deadline = time.monotonic() + 240
-    while left := [pid for pid in family if _runs(pid)]:
-        assert time.monotonic() < deadline, [family[pid][:80] for pid in left]
-        time.sleep(0.2)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_a_driver_killed_four_times_ends_with_one_ok_row_a_task_and_writes_nothing_twice(
