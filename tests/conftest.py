@@ -34,17 +34,17 @@ TESTS = Path(__file__).parent
 NO_RAY = "/dev/null/this test starts Ray; let it ask for the fixture local_ray or own_ray"
 """Where Ray would put its sessions, for tests that do not ask for one: no folder can be there."""
 LONGEST_FIRST = (
-    "jobs/scheduler/test_scheduler.py",
     "jobs/test_object_store_job.py",
     "jobs/test_submit.py",
-    "jobs/test_train.py",
-    "jobs/scheduler/test_changing_clusters.py",
     "jobs/test_stylize_folder.py",
-    "jobs/run/test_kills.py",
+    "jobs/scheduler/test_scheduler.py",
     "jobs/test_benchmark.py",
-    "tools/test_scale.py",
+    "jobs/test_train.py",
+    "jobs/run/test_kills.py",
+    "jobs/scheduler/test_changing_clusters.py",
     "jobs/run/test_hostile_out.py",
     "stylizers/test_contract.py",
+    "tools/test_scale.py",
 )
 """Files that take longest: the last process must not be left alone with one of them. Other tests with Ray follow."""
 
