@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import base64
+import functools
 import io
 import json
 from pathlib import Path
@@ -19,20 +21,25 @@ from tests.support.made_rows import row
 ID = "0123456789abcdef" * 2
 
 
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One loop, with its thread, for all requests: of their own they would take most of a request's time."""
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
+
+
 class Opened:
     """A viewer over some runs, asked as a browser on this machine would ask it."""
 
     def __init__(self, *outs: str, cache: Path, trusted: bool = False, folders: dict[Path, str] | None = None) -> None:
         runs = folders or {Path(out): out for out in outs}
         self.viewer = Viewer(runs, cache, trusted=trusted)
+        transport = httpx.ASGITransport(self.viewer.app)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8340")
 
     def ask(self, verb: str, path: str, **more: Any) -> httpx.Response:
-        async def asked() -> httpx.Response:
-            transport = httpx.ASGITransport(self.viewer.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8340") as client:
-                return await client.request(verb, path, **more)
-
-        return asyncio.run(asked())
+        return _loop().run_until_complete(self._client.request(verb, path, **more))
 
     def get(self, path: str = "", **more: Any) -> httpx.Response:
         return self.ask("GET", f"/{self.viewer.token}/{path}", **more)

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-WIDE = {"width": 1280, "height": 800}
 Open = Callable[..., Any]
 
 
-def shown(tab: Any) -> list[str]:
-    """The photos of the rows in sight, from the top."""
-    return [text.split("\n")[0] for text in tab.locator(".lines .line").all_inner_texts()]
+def shown(tab: Any, address: str) -> None:
+    """Open an address anew, and wait until it is there."""
+    page, _, part = address.partition("#")
+    if tab.url.partition("#")[0] == page:  # another part of the same page would be no new page
+        page += "?again"
+    tab.goto(f"{page}#{part}" if part else page)
+    tab.wait_for_selector("body[data-shown]")
+
+
+def turned_to(tab: Any, view: str) -> None:
+    """Go to another view of the page, as by a link."""
+    settled(tab, lambda: tab.evaluate("view => { location.hash = view; }", view))
 
 
 def count(tab: Any) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from stylize.viewer.server import Viewer
+from tests.support.browser import Tabs
 from tests.support.viewed import served, viewed_run
-from tests.support.viewed_page import WIDE, Open
+from tests.support.viewed_page import Open, shown
 
 
 @pytest.fixture(scope="module")
@@ -27,28 +28,17 @@ def address(outs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def tabs(browser: Any) -> Iterator[Open]:
+def tabs(browser: Tabs) -> Iterator[Open]:
     """A function that opens an address; fails the test on anything the console says and on requests elsewhere."""
-    said: list[str] = []
-    contexts = []
 
     def opened(address: str, view: str = "", **options: Any) -> Any:
-        context = browser.new_context(**({"viewport": WIDE} | options))
-        contexts.append(context)
-        tab = context.new_page()
-        tab.set_default_timeout(120_000)
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        home = address.split("/")[2]
-        tab.on("request", lambda request: None if home in request.url else said.append(request.url))
-        tab.goto(address + view)
-        tab.wait_for_selector("body[data-shown]")
+        browser.may_ask = lambda url: address.split("/")[2] in url
+        tab = browser.open(**options)
+        shown(tab, address + view)
         return tab
 
     yield opened
-    for context in contexts:
-        context.close()
-    assert said == []
+    assert browser.closed() == []
 
 
 @pytest.fixture

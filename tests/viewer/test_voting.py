@@ -11,6 +11,7 @@ import pytest
 
 from stylize.viewer.server import Viewer
 from stylize.votes import read_votes
+from tests.support.browser import Tabs
 from tests.support.viewed import served, viewed_run
 
 NONE_KEPT = "() => localStorage.getItem('stylize-votes-not-yet-taken') === '[]'"
@@ -27,12 +28,9 @@ def viewer(out: Path, tmp_path: Path) -> Viewer:
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1000, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(120_000)
-    yield page
-    context.close()
+def page(browser: Tabs) -> Iterator[Any]:
+    yield browser.open(viewport={"width": 1000, "height": 800})
+    browser.closed()
 
 
 def begin(page: Any, url: str, voter: str = "Ada") -> None:

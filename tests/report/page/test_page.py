@@ -18,32 +18,23 @@ from stylize.report.evidence import pick, votes
 from stylize.report.evidence.cells import by_size
 from stylize.report.frame import load
 from stylize.report.page import page
+from tests.support.browser import Tabs
 from tests.support.made_rows import EVIL, of_sweep, written
 from tests.support.samples import picture
 
 
 @pytest.fixture
-def opened(browser: Any, report: Path) -> Iterator[Any]:
-    """A function that opens the page with what it is given; fails the test on anything the console says."""
-    said: list[str] = []
-    contexts = []
+def opened(browser: Tabs, report: Path) -> Iterator[Any]:
+    """A function that opens the page, or another report's; fails the test on anything the console says."""
+    browser.may_ask = lambda url: url.startswith(("file:", "data:"))
 
-    def open_page(**options: Any) -> Any:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        tab = context.new_page()
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        tab.on(
-            "request", lambda request: None if request.url.startswith(("file:", "data:")) else said.append(request.url)
-        )
-        tab.goto((report / "index.html").as_uri())
+    def open_page(folder: Path = report, **options: Any) -> Any:
+        tab = browser.open(**options)
+        tab.goto((folder / "index.html").as_uri())
         return tab
 
     yield open_page
-    for context in contexts:
-        context.close()
-    assert said == []
+    assert browser.closed() == []
 
 
 def test_names_cannot_inject_markup(opened: Any) -> None:
@@ -128,14 +119,12 @@ def test_on_a_phone_every_table_can_be_scrolled_in_its_own_box(opened: Any) -> N
     assert {tuple(one) for one in tab.locator(".wide").evaluate_all(kept)} == {("auto", 0, "region")}
 
 
-def test_on_a_phone_the_choice_of_method_is_seen_as_a_whole(browser: Any, tmp_path: Path) -> None:
+def test_on_a_phone_the_choice_of_method_is_seen_as_a_whole(opened: Any, tmp_path: Path) -> None:
     made = [of_sweep(n, "microast", "bf16", 768) for n in range(6)]
     out, folder = written(tmp_path / "out", made), tmp_path / "report"
     page.write(page.build(load([out]), [out], title="t", claims=[], most_pictures=0), folder)
-    tab = browser.new_page(viewport={"width": 420, "height": 740})
-    tab.goto((folder / "index.html").as_uri())
+    tab = opened(folder, viewport={"width": 420, "height": 740})
     assert tab.locator("#pick-table").evaluate("t => t.offsetWidth <= t.closest('.wide').clientWidth")
-    tab.close()
 
 
 def test_on_a_phone_a_plots_letters_are_as_large_as_small_print(opened: Any, report: Path) -> None:
@@ -167,7 +156,7 @@ def test_a_click_shows_one_size_or_all_of_them(opened: Any) -> None:
     assert shown.all_inner_texts() == ["At 300 px"]
 
 
-def test_pairs_without_a_picture_of_the_size_take_no_room(browser: Any, tmp_path: Path) -> None:
+def test_pairs_without_a_picture_of_the_size_take_no_room(opened: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "images").mkdir(parents=True)
     (out / "images" / "x.jpg").write_bytes(images.encode(picture(1), "jpg", 90))
@@ -178,14 +167,12 @@ def test_pairs_without_a_picture_of_the_size_take_no_room(browser: Any, tmp_path
     ]  # fmt: skip
     rows = load([written(out, made, environment={})])
     page.write(page.build(rows, [out], title="x", claims=[], most_pictures=20), tmp_path / "report")
-    tab = browser.new_page()
-    tab.goto((tmp_path / "report" / "index.html").as_uri())
+    tab = opened(tmp_path / "report")
     lines, none = tab.locator("table.grid tbody tr:visible"), tab.locator("#no-pictures:visible")
     seen = {}
     for side in ("300 px", "600 px", "900 px", "all sizes"):
         tab.locator("#size-control label", has_text=side).click()
         seen[side] = (lines.count(), none.count())
-    tab.close()
     assert seen == {"300 px": (2, 0), "600 px": (2, 0), "900 px": (0, 1), "all sizes": (4, 0)}
 
 
@@ -225,18 +212,18 @@ def test_what_the_page_answers_is_what_the_command_answers(opened: Any, report: 
 
 
 def test_an_enlarged_picture_is_the_file_at_full_size_and_without_it_the_small_one(
-    browser: Any, report: Path, tmp_path: Path
+    browser: Tabs, report: Path, tmp_path: Path
 ) -> None:
     shutil.copy(report / "index.html", tmp_path)
     for folder, full_px in ((report, 900), (tmp_path, 0)):
-        tab = browser.new_page(viewport={"width": 1200, "height": 800})
+        tab = browser.open(viewport={"width": 1200, "height": 800})
         tab.goto((folder / "index.html").as_uri())
         picture = tab.locator("figure.picture:visible").nth(3)
         picture.locator("a.open").click()
         tab.wait_for_function(f"document.querySelector(':target img.full').naturalWidth === {full_px}")
         assert picture.locator("img").first.bounding_box()["width"] > 800
         assert "900 x 600 px" in picture.inner_text()
-        tab.close()
+    browser.closed()  # the console tells of the pictures that are not there
 
 
 def lightness(tab: Any, what: str) -> float:
