@@ -10,6 +10,7 @@ import pytest
 from stylize.report.evidence import pick
 from stylize.report.frame import load
 from stylize.report.page import page, pictures
+from tests.support.made_rows import of_sweep, written
 
 
 def test_the_page_holds_nothing_that_a_terminal_or_a_line_of_text_obeys() -> None:
@@ -56,12 +57,12 @@ def test_the_markdown_is_free_of_markup_from_names_and_points_at_the_plots(repor
         assert len({line.replace("\\|", "").count("|") for line in rows}) <= 1
 
 
-def test_an_older_reports_plots_and_pictures_are_taken_away(report: Path, tmp_path: Path) -> None:
+def test_an_older_reports_plots_and_pictures_are_taken_away(tmp_path: Path) -> None:
     for folder, name in (("plots", "time-7.svg"), ("pictures", "0.jpg")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_text("<svg/>")
-    rows = load([report.parent / "out"])
-    page.write(page.build(rows, [report.parent / "out"], title="t", claims=[], most_pictures=0), tmp_path)
+    out = written(tmp_path / "out", [of_sweep(px, "compact", "fp32", px) for px in (300, 600)])
+    page.write(page.build(load([out]), [out], title="t", claims=[], most_pictures=0), tmp_path)
     assert not (tmp_path / "plots" / "time-7.svg").exists()
     assert not (tmp_path / "pictures" / "0.jpg").exists()
     assert (tmp_path / "plots" / "time.svg").exists()

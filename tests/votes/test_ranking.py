@@ -52,9 +52,9 @@ def test_votes_on_few_pictures_settle_nothing_however_many_they_are() -> None:
 
 
 def test_chance_alone_is_seldom_a_finding() -> None:
-    """Of 200 polls on methods that are alike, 5 % may be settled; over 9 % would be 1 in 100."""
-    found = [compare_pairs(voted({"a": 1, "b": 1}, 100, seed=n), draws=300)["settled"][0] for n in range(200)]
-    assert sum(found) <= 18
+    """Of 100 polls on methods that are alike, 5 % may be settled; over 10 % would be 1 in 100."""
+    found = [compare_pairs(voted({"a": 1, "b": 1}, 100, seed=n), draws=300)["settled"][0] for n in range(100)]
+    assert sum(found) <= 10
 
 
 def test_as_many_votes_as_are_said_to_be_needed_settle_it_in_about_four_of_five() -> None:
@@ -65,9 +65,9 @@ def test_as_many_votes_as_are_said_to_be_needed_settle_it_in_about_four_of_five(
     chance = pair["preferred"]
     settled = [
         compare_pairs(voted({"a": chance, "b": 1 - chance}, total, seed=n, pictures=1000), draws=200)["settled"][0]
-        for n in range(100)
+        for n in range(50)
     ]
-    assert 65 <= sum(settled) <= 93
+    assert 31 <= sum(settled) <= 47
 
 
 def test_votes_for_same_lessen_the_votes_that_are_needed() -> None:

@@ -42,11 +42,12 @@ def at_size(size: Size) -> list[str]:
     """Return sentences on one size, the most wanted first; only what its rows can say."""
     said: list[str] = []
     for machine in size.machines:
-        at = f"At {size.side}"
+        at, measured = f"At {size.side}", analysis.measures(analysis.fewest_workers(machine.rows))
+        measured = measured[measured["method"] != analysis.FLOOR]
         lines = [
             *(_ranked(at, machine, quantity) for quantity in _BEST),
-            *_memory(at, machine.rows),
-            *_unstable(at, machine.rows),
+            *_memory(at, measured),
+            *_unstable(at, measured),
             *_workers(at, machine.rows),
         ]
         said += [f"{machine.setup}: {line}" if len(size.machines) > 1 else line for line in lines if line]
@@ -97,10 +98,9 @@ def _beside(change: Change, quantity: Quantity) -> str:
     return f"{score(-value)} {quantity.much} ({score(-high)} to {score(-low)}, n = {change.n})"
 
 
-def _memory(at: str, rows: pd.DataFrame) -> Iterator[str]:
+def _memory(at: str, measured: pd.DataFrame) -> Iterator[str]:
     """What a worker takes as a whole, against common amounts of memory."""
-    measured = analysis.measures(analysis.fewest_workers(rows))
-    measured = measured[(measured["method"] != analysis.FLOOR) & measured["whole_bytes"].notna()]
+    measured = measured[measured["whole_bytes"].notna()]
     whole = {f"{line['method']} {line['precision']}": line["whole_bytes"] for _, line in measured.iterrows()}
     if not whole:
         return
@@ -116,9 +116,8 @@ def _memory(at: str, rows: pd.DataFrame) -> Iterator[str]:
             break
 
 
-def _unstable(at: str, rows: pd.DataFrame) -> Iterator[str]:
-    measured = analysis.measures(analysis.fewest_workers(rows))
-    bad = measured[measured["stable"].str.startswith("unstable") & (measured["method"] != analysis.FLOOR)]
+def _unstable(at: str, measured: pd.DataFrame) -> Iterator[str]:
+    bad = measured[measured["stable"].str.startswith("unstable")]
     if len(bad):
         told = ", ".join(
             f"{line['method']} {line['precision']} ({line['stable'].removeprefix('unstable: ')})"

@@ -38,35 +38,33 @@ def test_a_difference_is_said_only_where_the_whole_interval_is_beyond_the_margin
     assert (verdict == (Verdict.BETTER if quantity.less_is_better else Verdict.WORSE)) == less
 
 
-def made(seed: int, factor: float, noise: float, n: int, repeats: int, few: int) -> pd.DataFrame:
-    """Two methods at two sizes, the second `factor` times the first, over n photos; and one of few photos."""
+def made(seed: int, factor: float, noise: float, n: int, repeats: int, few: int, px: int = 300) -> pd.DataFrame:
+    """Two methods at one size, the second `factor` times the first, over n photos; and one of few photos."""
     rng = np.random.default_rng(seed)
     found: list[dict[str, Any]] = []
-    for px in (300, 600):
-        for name, times, count in (("one", 1.0, n), ("two", factor, n), ("three", 3.0, few)):
-            for photo in range(count):
-                for repeat in range(repeats):
-                    noisy = float(np.exp(rng.normal(0, noise)))
-                    found.append(of_sweep(
-                        len(found), name, "fp32", px, content_uri=f"/p/{photo}.jpg", repeat=repeat + 1,
-                        stylize_s=0.1 * times * noisy, ssim=min(1.0, 0.3 * noisy), gram_distance=1e9 * times * noisy,
-                    ))  # fmt: skip
+    for name, times, count in (("one", 1.0, n), ("two", factor, n), ("three", 3.0, few)):
+        for photo in range(count):
+            for repeat in range(repeats):
+                noisy = float(np.exp(rng.normal(0, noise)))
+                found.append(of_sweep(
+                    len(found), name, "fp32", px, content_uri=f"/p/{photo}.jpg", repeat=repeat + 1,
+                    stylize_s=0.1 * times * noisy, ssim=min(1.0, 0.3 * noisy), gram_distance=1e9 * times * noisy,
+                ))  # fmt: skip
     return rows(found)
 
 
 @settings(max_examples=20, deadline=None)
 @given(
     st.integers(0, 10**6), st.floats(0.3, 3), st.sampled_from([0.001, 0.05, 0.5]), st.integers(1, 9),
-    st.integers(1, 3), st.integers(1, 6),
+    st.integers(1, 3), st.integers(1, 6), st.sampled_from([300, 600]),
 )  # fmt: skip
 def test_each_sentence_says_its_size_and_no_more_than_its_interval(
-    seed: int, factor: float, noise: float, n: int, repeats: int, few: int
+    seed: int, factor: float, noise: float, n: int, repeats: int, few: int, px: int
 ) -> None:
-    sizes = by_size(made(seed, factor, noise, n, repeats, few))
-    for size in sizes:
+    for size in by_size(made(seed, factor, noise, n, repeats, few, px)):
         (machine,) = size.machines
         for line in words.at_size(size):
-            assert line.startswith(f"At {size.side}, ")
+            assert line.startswith(f"At {px} px, ")
             if match := re.match(r"At \S+ px, (\S+ fp32) (is the fastest|comes nearest|keeps most)", line):
                 quantity = {"is": verdicts.TIME, "comes": verdicts.STYLE, "keeps": verdicts.SSIM}[match[2].split()[0]]
                 second = re.search(r"next is (\S+ fp32)", line)
@@ -90,7 +88,7 @@ def test_each_sentence_says_its_size_and_no_more_than_its_interval(
 
 
 def test_the_other_way_round_is_the_same_change_turned() -> None:
-    (size, _) = by_size(made(1, 1.5, 0.05, 8, 2, 1))
+    (size,) = by_size(made(1, 1.5, 0.05, 8, 2, 1))
     (machine,) = size.machines
     for quantity in verdicts.QUANTITIES:
         there = verdicts.against(machine.samples["one fp32"], machine.samples["two fp32"], quantity)
@@ -101,13 +99,13 @@ def test_the_other_way_round_is_the_same_change_turned() -> None:
             assert turned.interval.value == pytest.approx(back.interval.value, rel=0.05)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(10))
 def test_equal_methods_are_not_told_apart(seed: int) -> None:
-    (size, _) = by_size(made(seed, 1.0, 0.2, 9, 3, 1))
+    (size,) = by_size(made(seed, 1.0, 0.2, 9, 3, 1))
     (machine,) = size.machines
     assert machine.against("one fp32", "two fp32", verdicts.TIME).verdict == Verdict.UNDECIDED
 
 
 def test_of_few_photos_nothing_is_said_however_often_they_were_measured() -> None:
-    (size, _) = by_size(made(1, 3.0, 0.001, 4, 3, 1))
+    (size,) = by_size(made(1, 3.0, 0.001, 4, 3, 1))
     assert any(line.startswith("At 300 px, too few images to say which is the fastest") for line in words.at_size(size))
