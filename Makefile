@@ -30,7 +30,7 @@ ALL := -m "not cluster" -n 3 --dist loadfile --no-loadscope-reorder --max-worker
 test: lint
 	$(BIN)/python -m pytest -q $(ALL)
 
-# What needs no Ray, but for the files that SLOW in tests/conftest.py names. It waits for nothing, and each process takes 6 s
+# What needs no Ray, but for the files that SLOW in tests/conftest.py names. It waits for nothing, and each process takes 3 s
 # of a core to collect.
 test-fast: .venv/installed
 	$(BIN)/python -m pytest -q -m "not ray and not slow" -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,12 @@ def nets() -> Nets:
 
 
 @pytest.fixture(scope="module")
-def folder(nets: Nets, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(nets: Nets, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("adain")
     torch.save(nets[0].state_dict(), path / "vgg_normalised.pth")
     torch.save(nets[1].state_dict(), path / "decoder.pth")
-    return path
+    yield path
+    loaded.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +48,15 @@ def image(seed: int, size: tuple[int, int] = (48, 64)) -> Tensor:
 
 
 def run(folder: Path, content: Tensor, style: Tensor, precision: str = "fp32", **settings: Any) -> Tensor:
-    stylizer = stylize.load("adain", weights=folder, precision=precision, **settings)
+    alpha = {"alpha": settings.pop("alpha")} if "alpha" in settings else {}
+    stylizer = loaded(folder, precision, **settings).with_settings(**alpha)
     return stylizer.stylize(content, stylizer.encode_style(style))
+
+
+@functools.cache
+def loaded(folder: Path, precision: str = "fp32", **settings: Any) -> Any:
+    """Read once: the files have 94 MB."""
+    return stylize.load("adain", weights=folder, precision=precision, style_resolution_px=None, **settings)
 
 
 def cut(result: Tensor, like: Tensor) -> Tensor:
@@ -67,7 +76,7 @@ def test_result_is_the_ports(nets: Nets, folder: Path, size: tuple[int, int], al
 @pytest.mark.parametrize("alpha", [0.5, 1.0])
 def test_styles_are_mixed_as_the_port_interpolates(nets: Nets, folder: Path, alpha: float) -> None:
     content, styles = image(1), [image(2), image(3, (40, 40))]
-    stylizer = stylize.load("adain", weights=folder, precision="fp32", alpha=alpha, style_resolution_px=None)
+    stylizer = loaded(folder).with_settings(alpha=alpha)
     pixels = [to_pixels(one) for one in (content, *styles)]
     result = stylizer(pixels[0], pixels[1:], style_weights=[1, 3])  # type: ignore[call-arg]
     expected = cut(reference_models.adain_transfer(*nets, content, styles, alpha, weights=[0.25, 0.75]), content)
@@ -75,14 +84,14 @@ def test_styles_are_mixed_as_the_port_interpolates(nets: Nets, folder: Path, alp
 
 
 def test_one_styles_whole_weight_is_that_style(folder: Path) -> None:
-    stylizer = stylize.load("adain", weights=folder, precision="fp32", style_resolution_px=64)
+    stylizer = loaded(folder)
     mixed = stylizer(picture(1), [picture(2), picture(3)], style_weights=[0, 1])  # type: ignore[call-arg]
     assert (mixed == stylizer(picture(1), picture(3))).all()
 
 
 @pytest.mark.parametrize("weights", [[1], [1, 1, 1], [0, 0], [-1, 2], [float("nan"), 1]])
 def test_weights_that_cannot_be_are_refused(folder: Path, weights: list[float]) -> None:
-    stylizer = stylize.load("adain", weights=folder, precision="fp32", style_resolution_px=64)
+    stylizer = loaded(folder)
     with pytest.raises(UsageError, match="2 styles need as many weights"):
         stylizer(picture(1), [picture(2), picture(3)], style_weights=weights)  # type: ignore[call-arg]
 
@@ -96,7 +105,7 @@ def test_preserve_color_encodes_the_recoloured_style(nets: Nets, folder: Path) -
 
 
 def test_preserve_color_matches_each_image_of_a_batch(folder: Path) -> None:
-    stylizer = stylize.load("adain", weights=folder, precision="fp32", preserve_color=True)
+    stylizer = loaded(folder, preserve_color=True)
     contents, style = torch.stack([image(1), image(4)]), image(2)
     code = stylizer.encode_style(style)
     together = stylizer.stylize_batch(contents, code)
@@ -105,7 +114,7 @@ def test_preserve_color_matches_each_image_of_a_batch(folder: Path) -> None:
 
 
 def test_preserved_colors_of_a_mix_lie_between_those_of_its_styles(folder: Path) -> None:
-    stylizer = stylize.load("adain", weights=folder, precision="fp32", preserve_color=True, style_resolution_px=64)
+    stylizer = loaded(folder, preserve_color=True)
     a, b, mixed = (
         stylizer(picture(1), [picture(2), picture(3)], style_weights=weights).astype(float)  # type: ignore[call-arg]
         for weights in ([1, 0], [0, 1], [1, 1])
