@@ -25,16 +25,22 @@ def split(words: list[str]) -> tuple[dict[str, str], list[str]]:
     return added, command
 
 
-def main() -> None:
-    """Hand over all that makes the worker what it is."""
-    added, command = split(sys.argv[1:])
+def forked(added: dict[str, str], command: list[str]) -> bool:
+    """Hand over all that makes the worker what it is; whether there is one then."""
     folder = os.getcwd()  # noqa: PTH109 (pathlib is slow to import)
     asked = {"command": command, "environment": {**os.environ, **added}, "folder": folder}
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-        server.connect(os.environ[FORKS])
-        socket.send_fds(server, [json.dumps(asked).encode()], [1, 2])
-        server.recv(1)  # until it is forked
+        try:
+            server.connect(os.environ[FORKS])
+            socket.send_fds(server, [json.dumps(asked).encode()], [1, 2])
+            return server.recv(1) == b"1"
+        except OSError:
+            return False
 
 
 if __name__ == "__main__":
-    main()
+    added, command = split(sys.argv[1:])
+    if not forked(added, command):
+        # Where the modules to be imported are broken, the worker is to say so itself.
+        real = os.path.join(os.path.dirname(command[0]), "setup_worker.py")  # noqa: PTH118, PTH120
+        os.execv(sys.executable, [sys.executable, real, *sys.argv[1:]])

@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -171,6 +172,15 @@ def test_a_suspicious_task_is_alone_on_its_node(tmp_path: Path) -> None:
     actions = dict.fromkeys((3, 4, 11, 12, 13), f"alone {tmp_path}")
     by_status = statuses(run(tasks(actions.get(n, f"beside {tmp_path}") for n in range(30))))
     assert by_status == {"ok": list(range(30))}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="they are forked on Linux alone")
+def test_workers_of_the_tests_ray_are_forked(tmp_path: Path) -> None:
+    with Scheduler(Scripted, lost, SchedulerOptions(actors=1), notify=lambda line: None) as scheduler:
+        rows_of(scheduler, tasks([f"sign {tmp_path}"]))
+        (mark,) = tmp_path.iterdir()
+        parent = Path(f"/proc/{mark.name}/stat").read_text().rpartition(")")[2].split()[1]
+        assert "tests.support.forked_workers" in Path(f"/proc/{parent}/cmdline").read_text()
 
 
 def until_two_have_signed(folder: Path) -> Iterator[Task]:
