@@ -105,20 +105,15 @@ def test_other_pictures_are_another_set(scored: tuple[Path, dict[str, Any]], wei
     assert before["sha256"] != after["sha256"]
 
 
-def test_what_cannot_be_read_is_in_none_of_the_lines_and_is_named(own: Path, weights: Path) -> None:
-    gone = next((own / "images").rglob("*.png"))
-    gone.write_bytes(b"")
-    done = call(main, own, "--inception", weights, "--trust-paths")
-    assert f"left out: {gone}: an empty file" in done.stdout
-    assert "n = 3 is too small" in done.stdout
-
-
-def test_a_single_picture_of_a_size_is_left_out_and_named(own: Path, weights: Path) -> None:
+def test_what_cannot_be_read_and_a_single_picture_of_a_size_are_left_out_and_named(own: Path, weights: Path) -> None:
+    first, *_, last = read_rows(own).to_pylist()
     with RowStore.open(own) as store:
-        one = read_rows(own).to_pylist()[0] | {"task_id": "0" * 64, "resolution_px": 64}
-        store.add(to_batch([one]))
+        store.add(to_batch([last | {"task_id": "0" * 64, "resolution_px": 64}]))
+    (gone := Path(first["output_uri"])).write_bytes(b"")
     done = call(main, own, "--inception", weights, "--trust-paths")
     assert done.returncode == 0
+    assert f"left out: {gone}: an empty file" in done.stdout
+    assert "n = 3 is too small" in done.stdout
     assert "left out: 64 px: identity fp32: 1 picture can be read, two are the least" in done.stdout
 
 

@@ -40,9 +40,9 @@ def make(root: Path, runtime: str, precision: str) -> None:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(images.encode(picture(seed), Path(name).suffix[1:], 95))
     (root / "content" / "day" / "a.jpg").write_bytes(b"broken")
-    values = {"content": str(root / "content"), "styles": str(root / "styles"), "out": str(root / "out")}
+    values = {name: str(root / name) for name in ("content", "styles", "out")}
     values |= {"precision": precision, "runtime": runtime}
-    config = configs.build(values | {"settings": {"alpha": 0.5}, "resolution_px": 48})
+    config = configs.build(values | {"settings": {"alpha": 0.5}, "resolution_px": 32})
     stylizer = load("compact", precision=precision, runtime=runtime, alpha=0.5)
     runner = Runner(config, stylizer, run_id="first", worker_id="w", token=None)
     tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
@@ -59,13 +59,14 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def out(kept: Path, request: pytest.FixtureRequest) -> Path:
-    """A run as `make` leaves it, whatever other tests did to theirs."""
+def out(kept: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run as `make` leaves it with the memory that there is, whatever other tests did to theirs."""
     runtime, precision = getattr(request, "param", ("torch", "fp32"))
     needed = sessions.RUNTIMES if precision == "int8" else (runtime,)
     if not all(map(sessions.installed, needed)):
         pytest.skip(f"{' and '.join(needed)} are not installed")
-    # What was made while others need more memory than there is was made otherwise.
+    if precision == "int8":
+        monkeypatch.setattr("stylize.stylizers._runtimes.quantize.CALIBRATION_PX", 64)
     now, as_it_was = kept / "now", kept / f"{runtime} {precision} {'hungry' in request.fixturenames}"
     shutil.rmtree(now, ignore_errors=True)
     if as_it_was.exists():
@@ -154,8 +155,7 @@ def test_another_environment_is_named(out: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_a_photo_that_has_moved_can_be_given(out: Path, tmp_path: Path) -> None:
-    row = a_row(out)
-    moved = Path(row["content_uri"]).rename(tmp_path / "moved.png")
+    moved = Path((row := a_row(out))["content_uri"]).rename(tmp_path / "moved.png")
     assert main([str(out), row["task_id"], "--content", str(moved)]) == 0
 
 

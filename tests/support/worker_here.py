@@ -1,8 +1,9 @@
 """A job's worker in the test's own process, and no Ray: for what a job keeps and says, whoever does its work.
 
-A worker of Ray's takes 3 to 4 s of a core to start, this one nothing. The actor's code is the same. In `tests/jobs`
-test_stylize_folder.py, test_benchmark.py, test_score.py and progress/test_faulty_run.py see to it that jobs, sweeps and
-scoring work on Ray, and scheduler/ to what becomes of workers that die or hang.
+A worker of Ray's takes 3 to 4 s of a core to start, or is forked in a fraction of that (`forked_workers`); this one
+takes nothing, and needs no Ray to be up. The actor's code is the same. In `tests/jobs` test_stylize_folder.py,
+test_benchmark.py, test_score.py and progress/test_faulty_run.py see to it that jobs, sweeps and scoring work on Ray,
+and scheduler/ to what becomes of workers that die or hang.
 
 `python -m tests.support.worker_here jobs.benchmark SWEEP OUT` runs a command so in a process of its own.
 """
