@@ -64,7 +64,6 @@ SLOW = (
     "pipeline/test_score_runner.py",
     "report/page/test_page.py",
     "report/page/test_plots.py",
-    "report/test_report_folder.py",
     "results/test_output_lease.py",
     "results/test_row_faults.py",
     "stylizers/test_adain.py",

@@ -14,11 +14,12 @@ from stylize import images
 from stylize.openmp import SPINS
 from tests.support.samples import ROOT, picture
 
-LOAD = "import os, stylize; stylize.load('identity', device='cpu'); print('left', os.environ.get('GOMP_SPINCOUNT'))"
-
-LOADED = (
-    "import os; from stylize.openmp import load_torch; load_torch(); print('left', os.environ.get('GOMP_SPINCOUNT'))"
-)
+LOAD = """
+import contextlib, os, stylize
+with contextlib.suppress(Exception):  # such a torch is good for nothing else
+    stylize.load("identity", device="cpu")
+print("left", os.environ.get("GOMP_SPINCOUNT"))
+"""
 
 
 def spins(*command: str, **given: str) -> set[str]:
@@ -49,14 +50,13 @@ def quick(tmp_path: Path) -> dict[str, str]:
 
 
 def test_a_library_that_is_loaded_by_ours_looks_shortly(quick: dict[str, str]) -> None:
-    assert SPINS in spins("-c", LOAD)
-    assert SPINS in spins("-c", LOADED, **quick)
+    assert SPINS in spins("-c", LOAD, **quick)
     assert SPINS not in spins("-c", "import torch", **quick)
 
 
 def test_what_the_environment_says_counts(quick: dict[str, str]) -> None:
-    assert "7" in spins("-c", LOADED, GOMP_SPINCOUNT="7", **quick)
-    assert "0" in spins("-c", LOADED, OMP_WAIT_POLICY="PASSIVE", **quick)
+    assert "7" in spins("-c", LOAD, GOMP_SPINCOUNT="7", **quick)
+    assert "0" in spins("-c", LOAD, OMP_WAIT_POLICY="PASSIVE", **quick)
 
 
 def test_the_command_for_one_image_does_so_too(tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def image(seed: int, size: tuple[int, int] = (48, 64)) -> Tensor:
 def run(folder: Path, content: Tensor, style: Tensor, precision: str = "fp32", **settings: Any) -> Tensor:
     alpha = {"alpha": settings.pop("alpha")} if "alpha" in settings else {}
     stylizer = loaded(folder, precision, **settings).with_settings(**alpha)
-    return stylizer.stylize(content, stylizer.encode_style(style))
+    result: Tensor = stylizer.stylize(content, stylizer.encode_style(style))
+    return result
 
 
 @functools.cache
@@ -78,14 +79,14 @@ def test_styles_are_mixed_as_the_port_interpolates(nets: Nets, folder: Path, alp
     content, styles = image(1), [image(2), image(3, (40, 40))]
     stylizer = loaded(folder).with_settings(alpha=alpha)
     pixels = [to_pixels(one) for one in (content, *styles)]
-    result = stylizer(pixels[0], pixels[1:], style_weights=[1, 3])  # type: ignore[call-arg]
+    result = stylizer(pixels[0], pixels[1:], style_weights=[1, 3])
     expected = cut(reference_models.adain_transfer(*nets, content, styles, alpha, weights=[0.25, 0.75]), content)
     torch.testing.assert_close(to_tensor(result, CPU), expected, atol=0.51 / 255, rtol=0)
 
 
 def test_one_styles_whole_weight_is_that_style(folder: Path) -> None:
     stylizer = loaded(folder)
-    mixed = stylizer(picture(1), [picture(2), picture(3)], style_weights=[0, 1])  # type: ignore[call-arg]
+    mixed = stylizer(picture(1), [picture(2), picture(3)], style_weights=[0, 1])
     assert (mixed == stylizer(picture(1), picture(3))).all()
 
 
@@ -93,7 +94,7 @@ def test_one_styles_whole_weight_is_that_style(folder: Path) -> None:
 def test_weights_that_cannot_be_are_refused(folder: Path, weights: list[float]) -> None:
     stylizer = loaded(folder)
     with pytest.raises(UsageError, match="2 styles need as many weights"):
-        stylizer(picture(1), [picture(2), picture(3)], style_weights=weights)  # type: ignore[call-arg]
+        stylizer(picture(1), [picture(2), picture(3)], style_weights=weights)
 
 
 def test_preserve_color_encodes_the_recoloured_style(nets: Nets, folder: Path) -> None:
@@ -116,7 +117,7 @@ def test_preserve_color_matches_each_image_of_a_batch(folder: Path) -> None:
 def test_preserved_colors_of_a_mix_lie_between_those_of_its_styles(folder: Path) -> None:
     stylizer = loaded(folder, preserve_color=True)
     a, b, mixed = (
-        stylizer(picture(1), [picture(2), picture(3)], style_weights=weights).astype(float)  # type: ignore[call-arg]
+        stylizer(picture(1), [picture(2), picture(3)], style_weights=weights).astype(float)
         for weights in ([1, 0], [0, 1], [1, 1])
     )
     assert abs(mixed - a).mean() < abs(a - b).mean()

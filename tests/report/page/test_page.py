@@ -1,4 +1,4 @@
-"""The page in a real browser: what a reader sees, clicks and prints."""
+"""A report's files, and its page in a real browser: what a reader sees, clicks and prints."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -17,7 +18,7 @@ from stylize import images
 from stylize.report.evidence import pick, votes
 from stylize.report.evidence.cells import by_size
 from stylize.report.frame import load
-from stylize.report.page import page
+from stylize.report.page import page, pictures
 from tests.support.browser import Tabs
 from tests.support.made_rows import EVIL, of_sweep, written
 from tests.support.samples import picture
@@ -35,6 +36,45 @@ def opened(browser: Tabs, report: Path) -> Iterator[Any]:
 
     yield open_page
     assert browser.closed() == []
+
+
+def test_the_folder_holds_all_the_files_and_the_tables_read_back(report: Path) -> None:
+    names = {str(path.relative_to(report)) for path in report.rglob("*") if path.is_file()}
+    plots = {f"plots/{name}-{px}.svg" for name in ("tradeoff", "stages", "workers") for px in (300, 600, 1200)}
+    pictures = {name for name in names if name.startswith("pictures/")}
+    assert names - pictures == plots | {
+        "plots/time.svg", "plots/memory.svg", "index.html", "summary.md", "tables.parquet",
+    }  # fmt: skip
+    assert len(pictures) == 1 + 1  # of one pair, as a second would be too many: the photo, and the result of all rows
+    tables = pd.read_parquet(report / "tables.parquet")
+    assert {"measures", "growth", "precision", "workers", "stages", "failures", "by_content_type"} <= set(
+        tables["table"]
+    )
+    measured = tables[tables["table"] == "measures"]
+    assert measured["stylize_p50_s"].notna().sum() == 24
+    growth = tables[tables["table"] == "growth"]
+    assert growth["memory_exponent"].tolist() == pytest.approx([1] * 4, abs=1e-3)
+
+
+def test_the_markdown_is_free_of_markup_from_names_and_points_at_the_plots(report: Path) -> None:
+    text = (report / "summary.md").read_text()
+    assert "<script>" not in text
+    assert "![" in text
+    assert "(plots/time.svg)" in text
+    for table in text.split("\n\n"):
+        rows = [line for line in table.splitlines() if line.startswith("|")]
+        assert len({line.replace("\\|", "").count("|") for line in rows}) <= 1
+
+
+def test_pictures_are_no_more_than_asked(report: Path) -> None:
+    rows = load([report.parent / "out"])
+    assert 0 < len(pictures.grid(rows, 8).pictures) <= 8
+    assert pictures.grid(rows, 0).lines == []
+
+
+def test_one_result_says_its_time_and_ssim(report: Path) -> None:
+    text = (report / "index.html").read_text()
+    assert "ms, SSIM 0." in text
 
 
 def test_names_cannot_inject_markup(opened: Any) -> None:
