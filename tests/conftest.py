@@ -72,7 +72,6 @@ SLOW = (
     "stylizers/test_runtimes.py",
     "stylizers/test_strips.py",
     "test_backbones.py",
-    "test_readme.py",
     "test_truth.py",
     "tools/test_compare_models.py",
     "tools/test_draw_styles.py",

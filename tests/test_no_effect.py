@@ -18,6 +18,7 @@ from stylize.results.run_record import read_runs
 from stylize.tasks import pairing
 from stylize.training.config import configure
 from tests.support.main_job import call
+from tests.support.worker_here import working_here
 
 GIVEN = {"content": "c", "styles": "s", "out": "o", "gpus_per_actor": 0, "cpus_per_actor": 1}
 
@@ -76,13 +77,13 @@ def test_so_many_megapixels_are_those_that_are_planned_so() -> None:
         assert stylizer.plan_within(int(side * 1.01), int(side * 1.01), code, 1, ahead).strips > 1
 
 
-@pytest.mark.usefixtures("local_ray")
 def test_it_is_told_and_recorded_by_a_run_and_told_by_a_dry_run(folders: tuple[Path, Path], tmp_path: Path) -> None:
     words = [*folders, tmp_path / "out", "--stylizer", "identity", "--format", "png", "--quality", 80]
     said = "--quality 80 changes nothing: png keeps every pixel as it is" + AGAIN
     assert said in call(stylize_folder.main, *words, "--dry-run").stdout
-    assert said in call(stylize_folder.main, *words).stdout
-    without_progress = call(stylize_folder.main, *words, "--progress", "off", "--scores", "ssim_uniform").stdout
+    with working_here():
+        assert said in call(stylize_folder.main, *words).stdout
+        without_progress = call(stylize_folder.main, *words, "--progress", "off", "--scores", "ssim_uniform").stdout
     assert said in without_progress
     assert "8 rows that stay lack what is asked for now (ssim_uniform)" in without_progress
     assert said in read_runs(tmp_path / "out")[0].notes

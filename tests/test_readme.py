@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import warnings
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any
 import pytest
 
 import stylize
-from jobs import stylize_folder
 from stylize import images
 from stylize.errors import UsageError
 from stylize.stylizers import find
 from tests.support.samples import ROOT, finished_run, picture
+from tests.support.worker_here import working_here
 
 BLOCKS = {
     name: re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -71,7 +70,6 @@ def test_the_picture_shown_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert images.decode((tmp_path / "result.jpg").read_bytes()).pixels.shape == picture(0).shape
 
 
-@pytest.mark.usefixtures("local_ray")
 def test_the_folders_shown_are_restyled(
     folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,9 +78,8 @@ def test_the_folders_shown_are_restyled(
         folder.rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    # One worker, as each takes seconds to start.
-    monkeypatch.setattr(stylize_folder, "run", functools.partial(stylize_folder.run, workers=1))
-    exec(code, names)
+    with working_here():  # Ray does it in tests/jobs
+        exec(code, names)
     assert names["result"].counts == {"ok": 8}
     assert len(names["rows"]) == 8
 
