@@ -36,13 +36,13 @@ NO_RAY = "/dev/null/this test starts Ray; let it ask for the fixture local_ray o
 LONGEST_FIRST = (
     "jobs/test_object_store_job.py",
     "jobs/test_submit.py",
-    "jobs/test_stylize_folder.py",
+    "jobs/run/test_hostile_out.py",
     "jobs/scheduler/test_scheduler.py",
     "jobs/test_benchmark.py",
+    "jobs/test_stylize_folder.py",
     "jobs/test_train.py",
     "jobs/run/test_kills.py",
     "jobs/scheduler/test_changing_clusters.py",
-    "jobs/run/test_hostile_out.py",
     "stylizers/test_contract.py",
     "tools/test_scale.py",
 )

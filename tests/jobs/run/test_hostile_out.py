@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 from safetensors.torch import save
 
@@ -60,7 +61,8 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (out.parent / "evil_module.py").write_text("raise SystemExit('it ran')")
     (out.parent / "in").mkdir()
     (out.parent / "in" / "photo.jpg").write_bytes((out.parent / "photo.jpg").read_bytes())
-    (out.parent / "sweep.yaml").write_bytes((out / "sweep.yaml").read_bytes())
+    sweep = yaml.safe_load((out / "sweep.yaml").read_text()) | {"content": "in", "styles": "in"}
+    (out.parent / "sweep.yaml").write_text(yaml.safe_dump(sweep))
     monkeypatch.chdir(out.parent)
     monkeypatch.syspath_prepend(str(out.parent))
 
