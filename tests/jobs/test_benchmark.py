@@ -281,7 +281,7 @@ def test_weights_that_judge_are_looked_at_before_a_sweep_begins(inputs: Path, tm
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.usefixtures("worker_here")
+@pytest.mark.usefixtures("local_ray")
 def test_two_workers_measure_strong_and_weak_scaling(inputs: Path, tmp_path: Path) -> None:
     sweep = SWEEP | {
         "methods": [{"name": "identity", "precisions": ["fp32"]}], "workers": [1, 2], "scaling": ["strong", "weak"],
@@ -291,7 +291,8 @@ def test_two_workers_measure_strong_and_weak_scaling(inputs: Path, tmp_path: Pat
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
     done = call(main, tmp_path / "sweep.yaml", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    frame = read_rows(tmp_path / "out", ["variant", "workers"]).to_pandas()
+    frame = read_rows(tmp_path / "out", ["variant", "workers", "worker_id"]).to_pandas()
+    assert frame[frame["workers"] == 2]["worker_id"].nunique() >= 2
     counts = frame.groupby("variant").size().to_dict()
     each = "identity fp32 48 px x{} each"
     assert counts == {each[:-5].format(1): 3, each[:-5].format(2): 4, each.format(1): 3, each.format(2): 6}
