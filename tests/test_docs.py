@@ -24,7 +24,7 @@ MODULES = sorted(
     if path.name != "__init__.py" or path.parent.name == "stylizers"
 )
 OTHERS_FLAGS = {
-    "--address", "--baseline", "--block", "--generate", "--head", "--help", "--isa", "--json",
+    "--address", "--baseline", "--beside", "--block", "--generate", "--head", "--help", "--isa", "--json",
     "--metrics-export-port", "--no-deps", "--no-forms", "--node-ip", "--rm",
     "--temp-dir", "--vgg", "--weights", "--wheel-dir", "--working-dir",
 }  # fmt: skip
