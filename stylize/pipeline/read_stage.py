@@ -6,6 +6,7 @@ import functools
 import hashlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from stylize.config import JobConfig
@@ -76,5 +77,8 @@ class ReadStage:
             row["decode_s"] = time.perf_counter() - start
         row["truncated"] = decoded.truncated
         row["source_width_px"], row["source_height_px"] = decoded.source_width_px, decoded.source_height_px
-        row["transparent"] = None if decoded.carried is None else decoded.carried.alpha is not None
         item.content, item.carried = decoded.pixels, decoded.carried
+        if item.carried is not None:
+            row["opaque"] = config.format == "jpg" and item.carried.alpha is not None
+            if row["opaque"]:
+                item.carried = replace(item.carried, alpha=None)  # a byte a pixel that nobody needs

@@ -18,7 +18,7 @@ from stylize.results.schema import SCORED
 _COLUMNS = [
     "status", "content_type", "style_type", "style_uri", "style_uris", "stylizer", "precision", "stylize_s", "total_s",
     "ssim", "host_peak_rss_bytes", "device_peak_allocated_bytes", "warmup", "width_px", "height_px", "measure_mode",
-    "transparent", "output_uri",
+    "opaque",
     *(name for name in idle.COLUMNS if name not in ("status", "stylize_s", "warmup", "measure_mode")),
 ]  # fmt: skip
 MAX_ROWS = 15
@@ -104,11 +104,10 @@ def remarks(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _opaque(frame: pd.DataFrame) -> str | None:
-    of_transparent = frame["transparent"] == True  # noqa: E712 - the column may hold nulls
-    lost = of_transparent & (frame["status"] == "ok") & frame["output_uri"].astype(str).str.endswith(".jpg")
-    if not lost.any():
+    lost = int(((frame["opaque"] == True) & (frame["status"] == "ok")).sum())  # noqa: E712 - the column may hold nulls
+    if not lost:
         return None
-    return f"Transparency is left out of {counted(int(lost.sum()), 'result')}, as JPEG has none: png and webp keep it."
+    return f"Transparency is left out of {counted(lost, 'result')}, as JPEG has none: png and webp keep it."
 
 
 def markdown(frame: pd.DataFrame, heading: str) -> str:

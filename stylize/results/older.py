@@ -35,7 +35,7 @@ ADDED = {
     11: ("stretch",),
     12: ("runtime",),
     13: ("strips", "passes"),
-    14: ("transparent",),
+    14: ("opaque",),
 }  # fmt: skip
 """Schema version -> the columns that came with it."""
 FIRST = [name for name in SCHEMA.names if name not in {name for names in ADDED.values() for name in names}]

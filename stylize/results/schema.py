@@ -43,7 +43,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("source_width_px", _int, "px", "the photo's width, upright"),
     Column("source_height_px", _int, "px", "the photo's height, upright"),
     Column("truncated", _bool, "", "the photo's file ends within its pixels; null where none were read"),
-    Column("transparent", _bool, "", "the photo has transparency, which a JPEG cannot hold; null where none looked"),
+    Column("opaque", _bool, "", "the photo's transparency is left out, as JPEG has none; null where none looked"),
     Column("stylizer", _text, "", "the method's registered name"),
     Column("backbone", _text, "", "the network that the method's features come from"),
     Column("weights_sha256", _text, "", "SHA-256 of the weights; random if they are untrained, null if there are none"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 import stylize
 from stylize import config as configs
@@ -64,6 +65,19 @@ def test_scores_are_of_what_the_file_shows(folders: tuple[Path, Path], tmp_path:
     assert row["ssim"] == ssim(photo, result)
     assert (row["ssim"] > 0.9999) == (format == "png")
     assert row["output_colourfulness"] == statistics(result).colourfulness
+
+
+@pytest.mark.parametrize(
+    ("format", "strip", "opaque"), [("jpg", False, True), ("png", False, False), ("jpg", True, None)]
+)
+def test_a_photo_whose_transparency_is_left_out_is_marked(
+    folders: tuple[Path, Path], tmp_path: Path, format: str, strip: bool, opaque: bool | None
+) -> None:
+    Image.new("RGBA", (64, 48), (255, 0, 0, 9)).save(folders[0] / "clear.png")
+    runner, tasks = make(folders, tmp_path / "out", format=format, strip=strip)
+    marks = {row["photo"]: row["opaque"] for row in runner.run(tasks).to_pylist()}
+    assert marks.pop("clear") is opaque
+    assert set(marks.values()) == {None if strip else False}
 
 
 def test_flicker_is_measured_where_asked_for(folders: tuple[Path, Path], tmp_path: Path) -> None:

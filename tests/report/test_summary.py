@@ -52,12 +52,11 @@ def test_markdown_says_the_failures_and_no_name_breaks_its_tables(out: Path) -> 
 
 
 def test_transparency_that_jpeg_leaves_out_is_told() -> None:
-    results = ["/o/a.jpg", "/o/b.jpg", "/o/c.png", None]
-    frame = frame_of(4, output_uri=results, transparent=[True, None, True, True], status=["ok", "ok", "ok", "oom"])
+    frame = frame_of(4, opaque=[True, None, False, True], status=["ok", "ok", "ok", "oom"])
     told = "Transparency is left out of 1 result, as JPEG has none: png and webp keep it."
     assert summary.remarks(frame) == (told,)
     assert told in summary.markdown(frame, "Summary").splitlines()
-    assert summary.remarks(frame.assign(transparent=None)) == ()
+    assert summary.remarks(frame.assign(opaque=None)) == ()
 
 
 def test_many_styles_are_cut_short_and_said_so() -> None:
