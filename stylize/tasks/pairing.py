@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stylize.config import JobConfig
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, counted, one_line
 from stylize.io.location import LocalPath, Location, locate
 from stylize.io.out_folder import refuse_results
 from stylize.tasks import manifest, row_settings
@@ -24,6 +24,7 @@ from stylize.tasks.selection import Selection
 from stylize.tasks.task import MISSING, Input, Pair, Task, digest_of, make_task, settings_of
 
 Numbers = npt.NDArray[np.uint64]
+FAULTS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,26 +144,30 @@ def manifest_survey(config: JobConfig, uri: str, stylizer: str | None) -> Survey
     notes += [f"manifest: {name} changes nothing: {why}" for name, why in vain.items()]
     if own := ", ".join(name for name in seen.asked if name not in vain):
         notes.append(f"manifest: rows have their own {own}")
-    if bad.number:
-        notes.append(f"manifest: {bad.told('cannot be used')} (row 1 is below the header)")
-    if absent.number:
-        notes.append(f"manifest: {absent.told('with a file that is not there')}")
+    notes += bad.lines("cannot be used (row 1 is below the header)")
+    notes += absent.lines("with a file that is not there")
     return Survey(number, notes=tuple(notes))
 
 
 @dataclass
 class _Faults:
-    """How many rows have a fault, and the first of them."""
+    """How many rows of a manifest have a fault, and the first of these, each once."""
 
     number: int = 0
-    first: str = ""
+    first: list[str] = field(default_factory=list)
 
     def add(self, fault: str) -> None:
-        self.number, self.first = self.number + 1, self.first or fault
+        self.number += 1
+        if len(self.first) < FAULTS_SHOWN and fault not in self.first:
+            self.first.append(fault)
 
-    def told(self, what: str) -> str:
-        several = self.number > 1
-        return f"{self.number} row{'s' * several} {what}{', the first' * several}: {self.first}"
+    def lines(self, what: str) -> list[str]:
+        if not self.number:
+            return []
+        head = f"manifest: {counted(self.number, 'row')} {what}:"
+        if len(self.first) == 1:
+            return [f"{head} {self.first[0]}"]
+        return [f"{head[:-1]}, such as:", *(f"  {fault}" for fault in self.first)]
 
 
 def _notes(config: JobConfig, content: Location, styles: Location, style_kind: FileKind) -> tuple[str, ...]:

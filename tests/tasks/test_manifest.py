@@ -215,12 +215,19 @@ def test_a_parquet_manifest_that_is_none_is_a_wrong_call(tmp_path: Path) -> None
         list(pairing.pairs(configs.build({"manifest": str(tmp_path / "list.parquet"), "out": "/out"})))
 
 
-def test_survey_names_the_first_file_that_is_not_there(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_survey_names_the_first_files_that_are_not_there(folders: tuple[Path, Path], tmp_path: Path) -> None:
     photo, artwork = folders[0] / "day" / "a.jpg", folders[1] / "ink" / "wash.jpg"
     path = tmp_path / "list.csv"
-    path.write_text(f"content_uri,style_uri\n{photo},{artwork}\n{photo},none.jpg\nC:\\a.jpg,{artwork}\n")
+    path.write_text(
+        f"content_uri,style_uri\n{photo},{artwork}\n{photo},none.jpg\n{photo},none.jpg\nC:\\a.jpg,{artwork}\n"
+    )
     config = configs.build({"manifest": str(path), "out": "/out"})
-    (note,) = pairing.survey(config).notes
-    assert note == f"manifest: 2 rows with a file that is not there, the first: {tmp_path}/none.jpg"
+    head, *files = pairing.survey(config).notes
+    assert head == "manifest: 3 rows with a file that is not there, such as:"
+    assert files == [f"  {tmp_path}/none.jpg", f"  {tmp_path}/C:\\a.jpg"]
+    path.write_text("content_uri,style_uri\n" + "".join(f"{photo},none{number}.jpg\n" for number in range(9)))
+    assert len(pairing.survey(config).notes) == 1 + pairing.FAULTS_SHOWN
+    path.write_text(f"content_uri,style_uri\n{photo},none.jpg\n")
+    assert pairing.survey(config).notes == (f"manifest: 1 row with a file that is not there: {tmp_path}/none.jpg",)
     path.write_text(f"content_uri,style_uri\n{photo},{artwork}\n")
     assert not pairing.survey(config).notes

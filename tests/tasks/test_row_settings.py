@@ -94,7 +94,7 @@ def test_a_bad_value_costs_its_row_and_says_which_it_is(tmp_path: Path, problem:
     assert "SECRET" not in repr(bad)
     survey = pairing.survey(config(path))
     (note,) = (one for one in survey.notes if "cannot be used" in one)
-    assert (survey.pairs, f"1 row cannot be used: {problem}" in note) == (2, True)
+    assert (survey.pairs, f"1 row cannot be used (row 1 is below the header): {problem}" in note) == (2, True)
 
 
 MIXES: dict[str, tuple[str, str]] = {
