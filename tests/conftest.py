@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -42,7 +43,6 @@ LONGEST_FIRST = (
     "jobs/test_stylize_folder.py",
     "jobs/test_train.py",
     "jobs/run/test_kills.py",
-    "jobs/scheduler/test_changing_clusters.py",
     "stylizers/test_contract.py",
     "tools/test_scale.py",
 )
@@ -113,6 +113,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     with_ray = {item.path for item in items if item.get_closest_marker("ray")}
     begin = {name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: (begin.get(names[item.path], len(begin)), item.path not in with_ray))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is loaded by now out of garbage collections, which took 6 % of the tests' processor time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.samples import ROOT
 
+pytestmark = pytest.mark.cluster
+
 
 @pytest.fixture(scope="module")
 def seen(own_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
