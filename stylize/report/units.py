@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 DASH = "-"
@@ -14,7 +15,9 @@ def measured(numbers: pd.Series) -> pd.Series:
     """Return a column of rows without what no measurement gives, as infinity or a side of 0 px."""
     name = str(numbers.name)
     least = 1 if name.endswith("_px") or name == "workers" else -_MOST
-    return numbers.where(numbers.between(least, _MOST_S if name.endswith("_s") else _MOST))
+    values = numbers.to_numpy(float, na_value=np.nan)
+    known = ~((values < least) | (values > (_MOST_S if name.endswith("_s") else _MOST)))
+    return numbers if known.all() else numbers.where(known)
 
 
 def seconds(value: Any) -> str:
