@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from stylize.errors import UsageError
 from stylize.stylizers._runtimes import sessions
+from tools.bench.models import reference_calls
 from tools.bench.precision import __main__ as precision
 from tools.bench.precision.lines import How, Method
 from tools.bench.precision.table import Line, Setting, table
@@ -63,3 +65,8 @@ def test_a_line_is_the_runtimes_picture(runtime: str, tmp_path: Path) -> None:
     method = Method("compact", None, How(tmp_path), pixels[:1], pixels[1:])
     wanted, got = (method.calls(Line(Setting("compact", "fp32", runtime=name))) for name in ("torch", runtime))
     assert (wanted[0]() - got[0]()).abs().max() < 2e-3
+
+
+def test_a_published_network_without_weights_is_refused_in_a_line() -> None:
+    with pytest.raises(UsageError, match=r"^johnson needs weights: give --weights johnson=PATH or johnson=random$"):
+        reference_calls.calls("johnson", None, [], [])

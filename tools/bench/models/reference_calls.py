@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stylize.errors import UsageError
 from stylize.stylizers import load
 from stylize.stylizers.johnson import plain_name
 from stylize.weights import SUFFIXES, read
@@ -29,11 +30,13 @@ NETWORKS = ("adain", "johnson", "microast")
 def calls(method: str, weights: str | None, photos: list[Tensor], artworks: list[Tensor]) -> list[Callable[[], Tensor]]:
     """Return a call for every photo with every artwork, (3, H, W) in [0, 1]; each gives (3, H, W), clamped.
 
-    weights: as `stylize.load` takes them. Raises WeightsError as it does.
+    weights: as `stylize.load` takes them. Raises UsageError where there are none, WeightsError as it does.
     """
+    if weights is None:
+        raise UsageError(f"{method} needs weights: give --weights {method}=PATH or {method}=random")
     stylizer = load(method, weights=weights, precision="fp32")  # for its checks of the files
     with torch.inference_mode():
-        run, codes = _READY[method](None if weights == "random" else Path(weights or ""), artworks)
+        run, codes = _READY[method](None if weights == "random" else Path(weights), artworks)
     device = photos[0].device
     del stylizer
 
