@@ -170,6 +170,14 @@ def local_ray() -> Iterator[str]:
         local_ray.remove_session(files)
 
 
+@pytest.fixture
+def by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the default runtime be torch on every processor: strips are torch's, and ports are held to it."""
+    from stylize.stylizers._runtimes import sessions
+
+    monkeypatch.setattr(sessions, "FASTEST", {})
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real photos and weights that some checks need; skips where there is none."""

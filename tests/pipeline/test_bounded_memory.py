@@ -27,6 +27,8 @@ from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
 from tests.support.samples import picture
 
+pytestmark = pytest.mark.usefixtures("by_torch")
+
 WIDTH, HEIGHT = 550, 400
 LITTLE = "40MiB"
 """Less than `compact` takes for such a photo in fp32 (80 MB), more than it needs in strips."""

@@ -18,6 +18,8 @@ from stylize.stylizers.base import to_pixels, to_tensor
 from tests.support.samples import picture
 from tools.bench.models import reference_models
 
+pytestmark = pytest.mark.usefixtures("by_torch")
+
 CPU = torch.device("cpu")
 Nets = tuple[nn.Sequential, nn.Sequential]
 

@@ -15,6 +15,8 @@ from tests.stylizers.test_strips import METHODS, loaded, off, whole
 from tests.support.accelerators import Pretended
 from tests.support.samples import picture
 
+pytestmark = pytest.mark.usefixtures("by_torch")
+
 
 @pytest.mark.parametrize("name", METHODS)
 def test_what_is_kept_may_be_in_files(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from stylize.stylizers._strips.trace import trace
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
 from stylize.stylizers.compact import Compact
 
+pytestmark = pytest.mark.usefixtures("by_torch")
 METHODS = ("compact", "microast", "adain", "johnson")
 
 
