@@ -83,7 +83,7 @@ class SignalsSettings(Settings):
 class Signals(Identity):
     """Sends its own process a signal with the second photo, as somebody might: for a worker in the driver's process.
 
-    One signal alone: the photos that are read ahead come when the run has ended, and would interrupt the tests.
+    One signal alone, whatever follows: its process may be that of other tests, too.
     """
 
     name = "signals"
