@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import platform
 from abc import ABC, abstractmethod
@@ -167,6 +168,18 @@ class OnnxRuntime(Session):
         return result
 
 
+@functools.cache
+def _openvino_core() -> Any:
+    """Return the process's one core of OpenVINO, which is never let go.
+
+    A core gives the thread that makes it a stack for signals, and frees that with itself: with two of them let go in
+    the order they were made, the next signal, such as Ctrl-C, ended the process by a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 class OpenVino(Session):
     """In OpenVINO, on as many threads as torch has, which may run on any core."""
 
@@ -177,10 +190,8 @@ class OpenVino(Session):
 
         That takes less time and memory per image, and some tenths of a second for a size; SIZES_KEPT stay compiled.
         """
-        import openvino
-
         super().__init__(model, least_px)
-        self._core = openvino.Core()
+        self._core = _openvino_core()
         self._settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
