@@ -7,6 +7,7 @@ StylizeError                what every one of them is
 │   └── NoDeviceError       torch sees no such device on this machine
 ├── CannotContinueError     the run cannot go on: disk full, OUT not writable, OUT in use (exit status 1)
 ├── DeviceLostError         this process cannot use its GPU any more; another one does its work
+├── NotFiniteError          a result has NaN or infinity in it; becomes a row of status `nan`
 └── ImageError              one input cannot be used; becomes a row, never ends a run
     ├── CorruptImageError       status `corrupt`: not an image, cut short, unreadable
     ├── NoRoomError             status `oom`: needs more memory than there may be, even in strips
@@ -46,6 +47,15 @@ class CannotContinueError(StylizeError):
 
 class DeviceLostError(StylizeError):
     """This process can no longer use its accelerator; another process can."""
+
+
+class NotFiniteError(StylizeError):
+    """The stylizer's result has NaN or infinity in it."""
+
+    def __init__(
+        self, message: str = "the result has NaN or infinity in it; try precision fp32 or other settings"
+    ) -> None:
+        super().__init__(message)
 
 
 class ImageError(StylizeError):

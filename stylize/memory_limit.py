@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import torch
@@ -25,9 +24,11 @@ def free_bytes(device: torch.device | str) -> int | None:
         held = memory(device)
         return free_there + max(0, held.get("reserved_current", 0) - held.get("allocated_current", 0))
     free = [_number(_PROC / "meminfo", "MemAvailable:", 1024)]
-    for limit, used in _CGROUPS:
+    for limit, used, stat, cached in _CGROUPS:
         most, now = _number(_CGROUP / limit), _number(_CGROUP / used)
-        free.append(most - now if most is not None and now is not None else None)
+        # Files that were read lately count as taken there, and are dropped as soon as memory is asked for.
+        dropped = _number(_CGROUP / stat, f"{cached} ") or 0
+        free.append(most - max(0, now - dropped) if most is not None and now is not None else None)
     return max(0, min((one for one in free if one is not None), default=-1)) if any(free) else None
 
 
@@ -37,11 +38,6 @@ def allowed_bytes(max_memory: int | str, device: torch.device | str, share: floa
         return max_memory
     free = free_bytes(device)
     return None if free is None else int(free * _USED_OF_FREE * min(1.0, share))
-
-
-def share_of_machine(cpus: float) -> float:
-    """Return what part of this machine a worker with so many of its CPUs has."""
-    return cpus / (os.cpu_count() or 1)
 
 
 def most_of_picture(size_bytes: int, max_memory: int | str, share: float = 1.0) -> int | None:
@@ -59,8 +55,11 @@ ALWAYS_IN_MEMORY_BYTES = 16 * 2**20
 PICTURE_SHARE = 8
 """The part of what an image may take that its photo may, and its result as much again."""
 _PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
-_CGROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
-"""Versions 2 and 1."""
+_CGROUPS = (
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+)
+"""Versions 2 and 1: files with the limit, what is taken, its parts, and the name of that which can be dropped."""
 _USED_OF_FREE = 0.8
 
 

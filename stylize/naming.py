@@ -10,6 +10,8 @@ from urllib.parse import unquote
 from stylize.errors import UsageError
 
 MAX_STEM_BYTES = 80
+MAX_NAME_BYTES = 200
+"""Of a folder or file below OUT/images: file systems take 255, and a key and suffixes follow."""
 MAX_FOLDERS = 8
 """Of each tree, the innermost: deeper ones are left out of the name, so that no path is too long."""
 KEY_DIGITS = 10
@@ -44,7 +46,7 @@ def check_template(template: str) -> str:
 def fill(template: str, photo: str, style: str, method: str, task_id: str, keyed: bool) -> str:
     """Return a name without suffix. photo, style: paths as `mirrored` gives them.
 
-    keyed: with the task's key at its end, as another task has the plain name.
+    keyed: with the task's key at its end, as another task has the plain name; so has a name that had to be cut.
     """
     key = task_id[:KEY_DIGITS]
     values = {
@@ -57,8 +59,11 @@ def fill(template: str, photo: str, style: str, method: str, task_id: str, keyed
         "method": stem(method.replace(":", "-")),
         "key": key,
     }
-    name = template.format_map(values)
-    return f"{name}--{key}" if keyed and "{key}" not in template else name
+    *folders, name = template.format_map(values).split("/")
+    short = _cut(name, MAX_NAME_BYTES)
+    if short != name or (keyed and "{key}" not in template):
+        short = f"{short}--{key}"
+    return "/".join([*(_cut(folder, MAX_NAME_BYTES) for folder in folders), short])
 
 
 def keyed_name(content_uri: str, style_uri: str, task_id: str, suffix: str) -> str:
@@ -129,9 +134,14 @@ def _path(uri: str) -> str:
     return unquote(uri[5:].removeprefix("//"), errors="replace") if uri[:5].lower() == "file:" else uri
 
 
+def _cut(text: str, most_bytes: int) -> str:
+    kept = text.encode()[:most_bytes].decode(errors="ignore")
+    return text if kept == text else kept.rstrip("-_")
+
+
 def _part(text: str) -> str:
     text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
-    short = _words(text).strip("-_").encode()[:MAX_STEM_BYTES].decode(errors="ignore").strip("-_")
+    short = _cut(_words(text).strip("-_"), MAX_STEM_BYTES)
     if not short:
         return "image"
     return f"_{short}" if short.lower() in _RESERVED else short

@@ -53,6 +53,14 @@ def test_a_long_name_is_cut_between_letters() -> None:
         assert set(short) <= {letter, *"image"}
 
 
+@pytest.mark.parametrize("template", [LAYOUTS["flat"], "{photo_flat}-{style_flat}-{key}", "{photo_flat}/{style_flat}"])
+def test_joined_folders_are_cut_with_the_key_behind(template: str) -> None:
+    photos = ["/".join([letter * 60 for letter in "abcdé"] + [name]) for name in ("x", "y")]
+    names = [fill(template, photo, photo, "m", KEY, keyed=False) for photo in photos]
+    assert all(len(part.encode()) <= 220 for name in names for part in name.split("/"))
+    assert all(name.endswith(f"--{KEY[:10]}") for name in names)
+
+
 @given(st.text(st.characters()) | st.text("./\\:%~-_ \0\n\ud800e\u0301Ж富"), st.text(st.characters()))
 def test_any_two_strings_give_a_safe_relative_path(content: str, style: str) -> None:
     name = keyed_name(content, style, KEY, "jpg")

@@ -158,8 +158,8 @@ def test_help_is_had_before_what_does_the_work_is_loaded() -> None:
 def test_public_surface() -> None:
     assert stylize.__all__ == [
         "BadKeyError", "CannotContinueError", "CorruptImageError", "DeviceLostError", "ImageError", "NoDeviceError",
-        "NoRoomError", "StylizeError", "Stylizer", "UnsupportedImageError", "UsageError", "WeightsError",
-        "__version__", "load", "names", "read_rows",
+        "NoRoomError", "NotFiniteError", "StylizeError", "Stylizer", "UnsupportedImageError", "UsageError",
+        "WeightsError", "__version__", "load", "names", "read_rows",
     ]  # fmt: skip
     assert all(hasattr(stylize, name) for name in stylize.__all__)
     assert set(stylize.__all__) <= set(dir(stylize))

@@ -122,17 +122,29 @@ class HeadWatch:
         while not self._stopped.is_set():
             try:
                 with socket.create_connection(self._address, timeout=PROBE_S) as connection:
-                    heard_at = time.monotonic()
-                    with contextlib.suppress(OSError):  # a time-out: all is well
-                        while connection.recv(4096):
-                            pass
+                    if _is_held(connection):
+                        heard_at = time.monotonic()
+                        continue
             except ConnectionRefusedError:
                 return "has ended"
-            except OSError:
-                if time.monotonic() - heard_at > HEAD_SILENT_S:
-                    return f"has not answered for {HEAD_SILENT_S:.0f} s"
-                self._stopped.wait(PROBE_S / 4)
+            except OSError as error:
+                logging.getLogger(__name__).debug("the head: %s", error)
+            if time.monotonic() - heard_at > HEAD_SILENT_S:
+                return f"has not answered for {HEAD_SILENT_S:.0f} s"
+            self._stopped.wait(PROBE_S / 4)
         return None
+
+
+def _is_held(connection: socket.socket) -> bool:
+    """Return whether the other end keeps a connection for its time-out: a proxy closes it where no head is behind."""
+    try:
+        while connection.recv(4096):
+            pass
+    except TimeoutError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Called = CALLED) -> None:

@@ -79,6 +79,7 @@ class WorkerPool:
         self._notify = notify
         self._made = 0
         self._failed_starts = 0
+        self._failed_since_load = 0
         self._fill_at = 0.0
         self._wait_notice_at = time.monotonic() + WAIT_NOTICE_S[0]
 
@@ -119,6 +120,7 @@ class WorkerPool:
         else:
             self.problem = problem or self.problem
             self.locations[worker.name] = worker.location
+            self._failed_since_load = 0
             worker.transition(WorkerPhase.IDLE)
 
     def end_slow_starts(self) -> None:
@@ -192,9 +194,10 @@ class WorkerPool:
         worker.end()
         self.workers.remove(worker)
         self._failed_starts += counts
+        self._failed_since_load += counts
         if self.loaded:
             # The others can go on. Trying again soon and for ever would put the next one on the same bad node.
-            self._fill_at = time.monotonic() + min(60.0, FILL_EVERY_S * 2**self._failed_starts)
+            self._fill_at = time.monotonic() + min(60.0, FILL_EVERY_S * 2 ** min(self._failed_since_load, 10))
             self._notify(f"{worker.name} {how} while it loaded the stylizer; going on with the others")
         elif self._failed_starts >= MAX_FAILED_STARTS:
             self.problem = CannotContinueError(

@@ -21,6 +21,7 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 ON_DISK = "/var/tmp"
 """Where files are that outlive a restart, so not in memory, as those of /tmp are on many systems."""
+_BLOCK_BYTES = 2**20
 
 
 def empty(shape: tuple[int, ...], most_in_memory: int | None = None) -> Bytes:
@@ -31,7 +32,7 @@ def empty(shape: tuple[int, ...], most_in_memory: int | None = None) -> Bytes:
     try:
         with _file() as file:
             # Room that is missing is to show here: where a mapping finds none, the process ends.
-            os.posix_fallocate(file.fileno(), 0, size)
+            _fill(file, size)
             mapping = mmap.mmap(file.fileno(), size)
         pixels = np.frombuffer(mapping, np.uint8).reshape(shape)
         with _LOCK:
@@ -72,9 +73,23 @@ def _mapping(pixels: Bytes) -> tuple[int, mmap.mmap] | None:
 
 def free_bytes() -> int:
     """Return how many bytes more the disk with the files has room for."""
-    with _file() as file:
-        disk = os.fstatvfs(file.fileno())
+    try:
+        with _file() as file:
+            disk = os.fstatvfs(file.fileno())
+    except OSError as error:
+        log.debug("no room on a disk: %s", error)
+        return 0
     return disk.f_bavail * disk.f_frsize
+
+
+def _fill(file: IO[bytes], size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
+    block = bytes(_BLOCK_BYTES)  # macOS has no such call
+    for start in range(0, size, _BLOCK_BYTES):
+        file.write(block[: size - start])
+    file.flush()
 
 
 def _file() -> IO[bytes]:

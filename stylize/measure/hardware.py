@@ -36,6 +36,11 @@ _PACKAGES = (
 )
 _CUDA_PROBE_TIMEOUT_S = 15
 _GIT_TIMEOUT_S = 15
+_QUOTAS = (
+    ("/sys/fs/cgroup/cpu.max",),
+    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+)
+"""Files that say together what of a period's time a container has: of cgroups' version 2, and of version 1."""
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -83,10 +88,16 @@ def usable_cores() -> int:
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
-    quota, _, period = (_read(Path("/sys/fs/cgroup/cpu.max")) or "").strip().partition(" ")
-    if quota.isdigit() and period.isdigit() and int(period) > 0:
-        cores = min(cores, -(-int(quota) // int(period)))
+    for files in _QUOTAS:
+        quota, _, period = " ".join((_read(Path(file)) or "").strip() for file in files).partition(" ")
+        if quota.isdigit() and period.isdigit() and int(period) > 0:
+            cores = min(cores, -(-int(quota) // int(period)))
     return max(1, cores)
+
+
+def share_of_machine(cpus: float) -> float:
+    """Return what part of this machine's, or its container's, memory a worker with so many of its cores has."""
+    return cpus / usable_cores()
 
 
 def git_commit(folder: Path = _PACKAGE) -> str | None:

@@ -15,6 +15,7 @@ from stylize.errors import (
     CannotContinueError,
     DeviceLostError,
     ImageError,
+    NotFiniteError,
     StylizeError,
     WeightsError,
     harmless,
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _OF_STYLIZING = ("precision", "seed", "batch_size", "workers")
-
-
-NOT_FINITE = "the result has NaN or infinity in it; try precision fp32 or other settings"
-
-
-class NotFiniteError(StylizeError):
-    """The stylizer's result has NaN or infinity in it."""
 
 
 class FailureHandler:

@@ -9,8 +9,9 @@ import time
 from stylize.config import JobConfig
 from stylize.images import Pixels, decode, encode, shows_all
 from stylize.io.files import Folder
+from stylize.measure.hardware import share_of_machine
 from stylize.measure.memory import PeakMemory
-from stylize.memory_limit import most_of_picture, share_of_machine
+from stylize.memory_limit import most_of_picture
 from stylize.pipeline.cores import Cores
 from stylize.pipeline.failures import FailureHandler
 from stylize.pipeline.in_flight import InFlight
@@ -79,14 +80,15 @@ class FinishStage:
     def _score(self, item: InFlight, seen: Pixels) -> None:
         assert item.content is not None
         assert item.style is not None
+        if self._scorer is None:
+            return
         start = time.perf_counter()
-        if self._scorer is not None:
-            if self._peak is not None:
-                self._peak.start()
-            sha256, features = item.row["content_sha256"], item.style.features
-            item.row |= self._scorer.score(item.content, sha256, seen, features, item.uploaded)
-            if self._peak is not None:
-                item.row["score_peak_rss_bytes"] = self._peak.stop().host_peak_rss_bytes
+        if self._peak is not None:
+            self._peak.start()
+        sha256, features = item.row["content_sha256"], item.style.features
+        item.row |= self._scorer.score(item.content, sha256, seen, features, item.uploaded)
+        if self._peak is not None:
+            item.row["score_peak_rss_bytes"] = self._peak.stop().host_peak_rss_bytes
         item.row["score_s"] = item.row.get("score_s", 0.0) + time.perf_counter() - start
 
     def _write(self, item: InFlight, data: bytes) -> None:

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from stylize import devices
+from stylize.errors import NotFiniteError
 from stylize.images import Pixels
 from stylize.measure import on_device
-from stylize.pipeline.failures import NOT_FINITE, NotFiniteError
 from stylize.pipeline.transfers import Download, Transfers, Upload, entered
 from stylize.results.schema import Row
 from stylize.stylizers.base import to_levels
@@ -50,7 +50,7 @@ class OnItsWay:
         """Wait for it, in any thread, and return its pixels. Raises NotFiniteError."""
         pixels, finite = self.download.arrays()
         if not finite[self.index]:
-            raise NotFiniteError(NOT_FINITE)
+            raise NotFiniteError
         picture: Pixels = pixels[self.index]
         return picture
 

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from stylize import devices
 from stylize.config import JobConfig
-from stylize.errors import NoRoomError, UnsupportedImageError, named_message
+from stylize.errors import NoRoomError, NotFiniteError, UnsupportedImageError, named_message
 from stylize.images import held_bytes
 from stylize.measure.clock import timed
 from stylize.measure.flicker import flicker
+from stylize.measure.hardware import share_of_machine
 from stylize.measure.load import MachineLoad
 from stylize.measure.memory import (
     ALL_BLOCKS,
@@ -27,8 +28,7 @@ from stylize.measure.memory import (
     give_back,
     keep_blocks,
 )
-from stylize.memory_limit import share_of_machine
-from stylize.pipeline.failures import NOT_FINITE, FailureHandler, NotFiniteError
+from stylize.pipeline.failures import FailureHandler
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.own_settings import OwnSettings
 from stylize.pipeline.scored import Times, sent_back
@@ -200,7 +200,7 @@ class StylizeStage:
         item.row.update(asdict(self._peak.stop()), warmup=warmup, stylize_s=clock.seconds, batch_size=1)
         item.row.update(strips=plan.strips, passes=plan.passes, **stylizer.ran(plan))
         if result is None:
-            raise NotFiniteError(NOT_FINITE)
+            raise NotFiniteError
         item.result = result.numpy()
         item.row["height_px"], item.row["width_px"] = item.result.shape[:2]
 
@@ -232,7 +232,7 @@ class StylizeStage:
             with self._failures.handled(item):
                 # A sum is finite only if every value is: one pass, no mask in memory.
                 if not torch.isfinite(result.sum()):
-                    raise NotFiniteError(NOT_FINITE)
+                    raise NotFiniteError
                 item.result = to_pixels(result)
 
     def _measured_alone(self, stylizer: Stylizer, content: Tensor, code: Any) -> Row:

@@ -82,7 +82,7 @@ class Stylizer(Within, ABC):
         self.weights_files: dict[str, str] = {}
         # Untrained weights are the same each time, and the caller's random numbers stay as they are.
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)  # torch.manual_seed would set those of cards, too
             self.load(weights if weights in (None, RANDOM) else local_path(str(weights)))
 
     def _default_precision(self) -> str:
@@ -273,7 +273,7 @@ class Stylizer(Within, ABC):
         with torch.inference_mode():
             if photo is None:
                 return as_given(self.stylize(self._taken(content), code), content)
-            pixels = self.bounded(photo, code, lambda: to_pixels(self.stylize(self._taken(photo), code)))
+            pixels = self.bounded(photo, code, lambda: self.stylize(self._taken(photo), code))
         return as_given(pixels, content)
 
     def _taken(self, content: Any) -> Tensor:

@@ -21,6 +21,9 @@ _MOST_DIGITS = 100
 _SEPARATORS = ("|", "\n", ";", ",")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
+_GROUPED = re.compile(r"[.,]\d{3}$")
+"""2,000 or 2.000, which is two or two thousand, as the writer's country has it."""
+
 
 def own_settings(row: dict[str, Any], stylizer: str) -> tuple[tuple[str, Any], ...]:
     """Return the settings that a row has. Raises UsageError for a value that cannot be, naming its column."""
@@ -97,6 +100,8 @@ def _checked(name: str, text: str, stylizer: str) -> Any:
     if name == "resolution_px" and text.casefold() == "none":
         return None  # the photo's own
     number = _number(name, text)
+    if name != "alpha" and _GROUPED.search(text):
+        raise UsageError(f"{name}: expected a whole number without a separator of thousands, got {_shown(text)}")
     if name == "alpha":
         return getattr(check_settings(find(stylizer), {name: number}), name)
     return getattr(configs.build({"content": "-", "styles": "-", "out": "-", name: number}), name)

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
+from stylize.errors import UsageError, one_line
+
 # What NAS boxes, archives, file systems and desktops make: thumbnails, bins and copies.
 _OF_SYSTEMS = frozenset((
     "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled",
@@ -28,6 +30,9 @@ class Selection:
     """Those globs of `include` and of `exclude` that fitted no path so far."""
 
     def __post_init__(self) -> None:
+        """Raise UsageError for a glob that is none."""
+        for glob in (*self.include, *self.exclude):
+            _pattern(glob)
         self.unfitted.update(include=set(self.include), exclude=set(self.exclude))
 
     def reason_against(self, path: str) -> str | None:
@@ -63,9 +68,19 @@ def _fits(glob: str, path: str) -> bool:
 def _pattern(glob: str) -> re.Pattern[str]:
     text = unicodedata.normalize("NFC", glob)
     written = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?|\[!?[^\]/]+\])", text)
+    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?|\[!?[^/][^\]/]*\])", text)
     pattern = "".join(
-        written.get(part) or (part.replace("[!", "[^") if part[:1] == "[" and part[-1:] == "]" else re.escape(part))
+        written.get(part) or (_one_of(part[1:-1]) if len(part) > 2 and part[0] == "[" else re.escape(part))
         for part in parts
     )
-    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    try:
+        return re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    except re.error:
+        raise UsageError(f"glob {one_line(glob)!r}: a range in [ ] goes from the lower to the higher, as a-z") from None
+
+
+def _one_of(characters: str) -> str:
+    """Return the regular expression of a glob's [ ]."""
+    negated = characters.startswith("!") and len(characters) > 1
+    inside = re.sub(r"[\\\[\]&~|^]|(?<=-)-", r"\\\g<0>", characters[negated:])
+    return f"[{'^' * negated}{inside}]"

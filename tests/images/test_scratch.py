@@ -36,6 +36,23 @@ def test_what_is_let_go_of_is_still_there() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_where_the_system_reserves_no_room_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "posix_fallocate")
+    pixels = scratch.empty((1000, 700, 3), 0)
+    assert scratch.is_mapped(pixels)
+    assert not pixels.any()
+
+
+def test_where_no_file_can_be_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(**where: Any) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", none)
+    assert scratch.free_bytes() == 0
+    assert not scratch.is_mapped(scratch.empty((30, 20, 3), 0))
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_part_of_a_mapped_array_is_mapped_too() -> None:
     pixels = scratch.empty((30, 20, 3), 0)
     assert scratch.is_mapped(pixels)

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from stylize.measure import hardware
-from stylize.measure.hardware import code_sha256, describe, device_name, git_commit, node_name, usable_cores
+from stylize.measure.hardware import (
+    code_sha256,
+    describe,
+    device_name,
+    git_commit,
+    node_name,
+    share_of_machine,
+    usable_cores,
+)
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -71,9 +79,12 @@ def test_usable_cores_follow_the_affinity() -> None:
 
 @pytest.mark.parametrize(("quota", "cores"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", 64), ("", 64)])
 def test_usable_cores_follow_a_containers_quota(monkeypatch: pytest.MonkeyPatch, quota: str, cores: int) -> None:
-    monkeypatch.setattr(hardware, "_read", lambda path: quota)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
-    assert usable_cores() == cores
+    first, _, second = quota.partition(" ")
+    for files in ({"cpu.max": quota}, {"cpu.cfs_quota_us": first, "cpu.cfs_period_us": second}):
+        monkeypatch.setattr(hardware, "_read", lambda path, files=files: files.get(path.name))
+        assert usable_cores() == cores
+        assert share_of_machine(1) == 1 / cores
 
 
 def test_cards_are_read_from_the_vendors_tool() -> None:

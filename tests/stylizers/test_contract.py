@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import stylize
-from stylize.errors import UnsupportedImageError, UsageError
+from stylize.errors import NotFiniteError, UnsupportedImageError, UsageError
 from stylize.stylizers import find
 from stylize.stylizers._arbitrary import ArbitraryStyle
 from stylize.stylizers._feedforward import FeedForward
@@ -195,6 +195,12 @@ def test_nan_in_the_content_comes_out_as_nan_not_as_black(stylizer: Stylizer) ->
     with torch.inference_mode():
         result = stylizer.stylize(content, stylizer.encode_style(torch.rand(3, 32, 32)))
     assert not torch.isfinite(result.sum())
+
+
+def test_a_picture_with_nan_in_it_is_no_black_one(stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stylizer, "stylize", lambda content, code: torch.full_like(content, float("nan")))
+    with pytest.raises(NotFiniteError, match="NaN"):
+        stylizer.apply(picture(1), None)
 
 
 def test_torch_settings_are_left_alone(stylizer: Stylizer) -> None:

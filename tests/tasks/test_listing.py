@@ -176,6 +176,13 @@ def test_what_systems_leave_is_no_photo_and_is_counted(tmp_path: Path, junk: str
     assert taken(tmp_path / "2024" / junk) == ["a.jpg", "b/c.jpg"]
 
 
+BRACKETS = {
+    "[!b].*": ["a.JPG"], "[!!]*.jpg": ["05/b.jpg", "a.JPG"], "[]a].*": ["a.JPG"], "[!]b].*": ["a.JPG"],
+    r"[\]": [], r"[\b].jpg": ["05/b.jpg"], "[^b].jpg": ["05/b.jpg"], "[[b].jpg": ["05/b.jpg"],
+    "[&&b].jpg": ["05/b.jpg"], "[+--b].jpg": ["05/b.jpg"], "[b": [], "[!]": [],
+}  # fmt: skip
+
+
 def test_globs_choose_by_name_or_by_path(tmp_path: Path) -> None:
     write(tmp_path, "2024/a.JPG", "2024/05/b.jpg", "2023/c.png", "d.png", "caf\u00e9/e.png")
     assert taken(tmp_path, include=("*.jpg",)) == ["2024/05/b.jpg", "2024/a.JPG"]
@@ -184,6 +191,10 @@ def test_globs_choose_by_name_or_by_path(tmp_path: Path) -> None:
     assert taken(tmp_path, include=("**/[bc].*",)) == ["2023/c.png", "2024/05/b.jpg"]
     assert taken(tmp_path, include=("cafe\u0301",)) == ["caf\u00e9/e.png"]
     assert taken(tmp_path, exclude=("2024", "?.png")) == []
+    for glob, photos in BRACKETS.items():
+        assert taken(tmp_path / "2024", include=(glob,)) == photos, glob
+    with pytest.raises(UsageError, match=r"glob '\[z-a\]\*': a range in"):
+        list(pairing.pairs(config((tmp_path, tmp_path), include=["[z-a]*"])))
     left_out = LeftOut()
     assert taken(tmp_path, left_out, include=("*.png",), exclude=("2023/**",)) == ["caf\u00e9/e.png", "d.png"]
     assert {(str(one["reason"]), one["number"]) for one in left_out.as_records()} == {

@@ -71,6 +71,9 @@ BAD: dict[str, dict[str, str]] = {
     "row 1: compact: alpha: expected 1 or less": {"alpha": "1.5"},
     "row 1: resolution_px: expected 1 or more": {"resolution_px": "0"},
     "row 1: resolution_px: expected a whole number": {"resolution_px": "10.5"},
+    "row 1: resolution_px: expected a whole number without a separator of thousands, got '2.000'": {
+        "resolution_px": "2.000"},
+    "row 1: seed: expected a whole number without a separator of thousands, got '2,000'": {"seed": "2,000"},
     "row 1: seed: expected 0 or more": {"seed": "-1"},
     "row 1: seed: expected a number, got '999": {"seed": "9" * 5000},
     "row 1: style_weights: 1 for 2 artworks": {"style_uri": "", "style_uris": "s|t", "style_weights": "1"},

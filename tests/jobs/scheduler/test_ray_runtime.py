@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import socket
+import threading
 from typing import Any
 
 import pytest
 import ray
 
-from jobs.scheduler.ray_runtime import start_ray
+from jobs.scheduler import ray_runtime
+from jobs.scheduler.ray_runtime import HeadWatch, start_ray
 from stylize.errors import CannotContinueError
 
 
@@ -22,3 +25,23 @@ def test_a_ray_that_does_not_start_is_one_line(kind: type[Exception], monkeypatc
     said = str(caught.value)
     assert said.startswith("a local Ray cannot be reached or started: The current node timed out during startup. This")
     assert "\n" not in said
+
+
+def test_a_head_that_closes_each_connection_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_runtime, "HEAD_SILENT_S", 0.2)
+    monkeypatch.setattr(ray_runtime, "PROBE_S", 0.4)
+    accepted: list[str] = []
+
+    def closes(listening: socket.socket) -> None:
+        while len(accepted) < 1000:
+            connection, _ = listening.accept()
+            accepted.append("one")
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=closes, args=[listening], daemon=True).start()
+        watch = HeadWatch.__new__(HeadWatch)
+        watch._address, watch._stopped = listening.getsockname()[:2], threading.Event()
+        how = watch._wait_for_loss()
+    assert how == "has not answered for 0 s"
+    assert len(accepted) < 100
