@@ -15,14 +15,14 @@ from stylize.errors import CorruptImageError, UnsupportedImageError, message_of
 # MemoryError is not among them: it says nothing about the file.
 DAMAGE = (
     OSError, SyntaxError, ValueError, LookupError, EOFError, TypeError, ArithmeticError, AssertionError,
-    AttributeError, RuntimeError, struct.error, zlib.error, Warning,
+    AttributeError, RuntimeError, ImportError, struct.error, zlib.error, Warning,
 )  # fmt: skip
 """What Pillow's plugins raise on damaged files."""
 
 # What they say of whole files that they cannot read.
 _NOT_READ = (
     "unsupported", "unknown pixel mode", "unknown data organization", "unknown raw mode", "not supported",
-    "not implemented",
+    "not implemented", "requires the", "no module named", "cannot handle",
 )  # fmt: skip
 
 # The size is checked from the header against `max_pixels`, a limit of the run's own; Pillow's, a warning from any

@@ -12,7 +12,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
-from stylize.images import heif, jpeg, mapped, png, tiff, turbo, webp
+from stylize.images import heif, jpeg, jpeg2000, mapped, png, tiff, turbo, webp
 from stylize.images.color import Signal
 from stylize.images.damage import DAMAGE, damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
@@ -43,6 +43,8 @@ class Loaded:
     profile: bytes | None = None
     signal: Signal | None = None
     truncated: bool = False
+    described: Image.Image | None = None
+    """What has the file's EXIF and resolution, where `image` has not."""
 
     @property
     def picture(self) -> Image.Image:
@@ -69,7 +71,9 @@ def load(data: bytes, wish: Wish) -> Loaded:
             return _load_stated(data, image)
         assert isinstance(image, ImageFile.ImageFile)
         if isinstance(image, TiffImageFile) and tiff.is_misread(image):
-            return _by_tifffile(data)
+            return _by_tifffile(data, image)
+        if image.format == "JPEG2000":
+            jpeg2000.refuse_deep(image, data)
         negative = isinstance(image, TiffImageFile) and tiff.is_negative(image)
         loaded = Loaded(image, box, width, height)
         try:
@@ -81,7 +85,12 @@ def load(data: bytes, wish: Wish) -> Loaded:
         if loaded.profile is None and image.format == "PNG":
             # Of a size that Pillow refuses.
             loaded.profile = png.profile(data)
+        if loaded.profile is None and image.format == "JPEG2000":
+            loaded.profile = jpeg2000.profile(data)
+        if image.format == "PNG":
+            png.scale_transparency(loaded.image, data)
         if negative:
+            loaded.described = loaded.image
             loaded.image = Image.fromarray(65_535 - np.asarray(loaded.image))
         loaded.signal = _signal(image.format, data, loaded.profile)
         return loaded
@@ -119,9 +128,10 @@ def _load_stated(data: bytes, image: Image.Image) -> Loaded:
     return Loaded(opened, None, *opened.size, None, orientation(opened), opened.info.get("icc_profile"))
 
 
-def _by_tifffile(data: bytes) -> Loaded:
+def _by_tifffile(data: bytes, described: Image.Image | None = None) -> Loaded:
     read = tiff.read(data)
-    return Loaded(read.image, None, *read.image.size, None, read.orientation, read.profile)
+    size = read.image.size
+    return Loaded(read.image, None, *size, None, read.orientation, read.profile, described=described)
 
 
 def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:

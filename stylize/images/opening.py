@@ -61,6 +61,8 @@ def open_image(file: IO[bytes]) -> Image.Image:
     if kind == "JPEG XL":
         # Opened, it would be decoded before its size is known.
         opener(kind)
+        if jxl.is_animated(head):
+            raise UnsupportedImageError("an animated JPEG XL, whose first picture is not read; save that as PNG")
         return _Stated(kind, jxl.stated_size(head))
     with damage_is_corrupt():
         if kind is None:

@@ -137,7 +137,16 @@ def _reduced(image: Image.Image, factor: tuple[int, int]) -> Image.Image:
     return image if factor == (1, 1) else image.reduce(factor)
 
 
+def levels_of(floats: np.ndarray) -> Pixels:
+    """Return floats in [0, 1] as 8 bits. Raises UnsupportedImageError for any other."""
+    if not np.isfinite(floats).all() or floats.min() < 0 or floats.max() > 1:
+        raise UnsupportedImageError("float values outside [0, 1] have no 8-bit form; convert the file first")
+    return (floats * 255 + 0.5).astype(np.uint8)
+
+
 def _eight_bit(image: Image.Image) -> Image.Image:
+    if image.mode == "La":
+        return image.convert("LA")
     if image.mode.startswith("I"):
         values = np.asarray(image)
         eight = Image.fromarray(SIXTEEN_TO_EIGHT[values])
@@ -146,8 +155,5 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         # One grey of the sixteen bits is transparent, not all that become the same eight.
         return Image.merge("LA", (eight, Image.fromarray((values != image.info["transparency"]) * np.uint8(255))))
     if image.mode == "F":
-        floats = np.asarray(image)
-        if not np.isfinite(floats).all() or floats.min() < 0 or floats.max() > 1:
-            raise UnsupportedImageError("float values outside [0, 1] have no 8-bit form; convert the file first")
-        return Image.fromarray((floats * 255 + 0.5).astype(np.uint8))
+        return Image.fromarray(levels_of(np.asarray(image)))
     return image

@@ -9,9 +9,13 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from PIL import Image
+
 from stylize.images.color import Signal
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_BITS_AT = 24
+"""Where the header says how many bits a value has."""
 _END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 MAX_PROFILE_BYTES = 64 * 2**20
 """Of an ICC profile, unpacked; the largest that printers' makers give away are a few megabytes."""
@@ -45,6 +49,15 @@ def profile(data: bytes) -> bytes | None:
             with contextlib.suppress(zlib.error):
                 return zlib.decompressobj().decompress(packed[1:], MAX_PROFILE_BYTES) or None
     return None
+
+
+def scale_transparency(image: Image.Image, data: bytes) -> None:
+    """Bring the one colour that is transparent to an image's 8 bits, as Pillow does with the pixels and not with it."""
+    colour, bits = image.info.get("transparency"), data[_BITS_AT]
+    if image.mode == "L" and isinstance(colour, int) and bits < 8:
+        image.info["transparency"] = colour * 255 // ((1 << bits) - 1)
+    if image.mode == "RGB" and isinstance(colour, tuple) and bits == 16:
+        image.info["transparency"] = tuple(value >> 8 for value in colour)
 
 
 def bare(data: bytes) -> bytes:

@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import UnsupportedImageError
-from stylize.images.pixels import SIXTEEN_TO_EIGHT
+from stylize.images.pixels import SIXTEEN_TO_EIGHT, levels_of
 
 _NEW_SUBFILE_TYPE, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _ORIENTATION = 254, 258, 259, 262, 273, 274
 _COUNTS, _PLANAR, _TILE_OFFSETS, _TILE_COUNTS, _SUB_IFDS, _SAMPLE_FORMAT = 279, 284, 324, 325, 330, 339
@@ -39,6 +39,8 @@ def refuse(image: TiffImageFile) -> None:
         # The first picture is a thumbnail.
         raise UnsupportedImageError("a camera's raw file, which is not read; develop it to JPEG or TIFF first")
     _refuse_compression(_number(tags.get(_COMPRESSION, 1)))
+    if image.mode == "LAB" and tags.get(_PLANAR) == 2:
+        raise UnsupportedImageError("TIFF with CIELAB in planes is not read; convert it to RGB")
     if 2 in _numbers(tags.get(_SAMPLE_FORMAT)):
         raise UnsupportedImageError("signed or 32-bit values have no 8-bit form; convert the file first")
     if tags.get(_PHOTOMETRIC) == _YCBCR and _is_raw(image) and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
@@ -46,8 +48,15 @@ def refuse(image: TiffImageFile) -> None:
 
 
 def is_misread(image: TiffImageFile) -> bool:
-    """Return whether Pillow gives wrong pixels, or none: it takes uncompressed planes of 16 bits for planes of 8."""
-    return (_deep(image) or image.mode == "LA") and image.tag_v2.get(_PLANAR) == 2 and _is_raw(image)
+    """Return whether Pillow gives wrong pixels, or none.
+
+    It takes uncompressed planes of 16 bits for planes of 8, loses a plane of alpha beside grey, leaves floats negative
+    and swaps no bytes of those that are compressed.
+    """
+    tags = image.tag_v2
+    if image.mode == "F":
+        return tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO or (tags.prefix == b"MM" and not _is_raw(image))
+    return tags.get(_PLANAR) == 2 and ((_deep(image) and _is_raw(image)) or image.mode == "LA")
 
 
 def is_negative(image: TiffImageFile) -> bool:
@@ -110,6 +119,8 @@ def _eight_bit(values: np.ndarray) -> np.ndarray:
         return np.asarray(SIXTEEN_TO_EIGHT[values])
     if values.dtype == np.uint8:
         return values
+    if values.dtype.kind == "f":
+        return levels_of(values)
     raise UnsupportedImageError(f"TIFF values of type {values.dtype} are not read; convert the file to 8 bits first")
 
 

@@ -35,24 +35,39 @@ def csv_rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) ->
     """
     try:
         with path.open(newline="", encoding=_encoding(path)) as file:
-            first = file.readline()
+            first = next((line for line in file if line.strip()), "")
             given = _SEPARATOR_LINE.fullmatch(first)
             header = file.readline() if given else first
             separator = given[1] if given else _separator(header)
-            lines = csv.reader(itertools.chain([header], file), delimiter=separator, skipinitialspace=True)
+            text = _Text(itertools.chain([header], file))
+            lines = csv.reader(text, delimiter=separator, skipinitialspace=True)
             names = next(lines, [])
             known = columns_of(names, called)
             on_unused(unused(names))
             for number, fields in enumerate(lines, start=1):
+                if text.ended:  # which is asked for more only within quotes
+                    raise UsageError(f"{called}: the quote that opens in row {number} is never closed")
                 fields = [field.strip() for field in fields]
                 if any(fields):
                     yield number, _row([known[name] for name in names], fields, number)
     except UnicodeError:
         raise UsageError(f"{called}: not in UTF-8; in Excel, save it as `CSV UTF-8`") from None
     except csv.Error as error:
-        raise UsageError(f"{called}: not a CSV file ({error})") from None
+        raise UsageError(f"{called}: not a CSV file ({error}); is a quote never closed?") from None
     except OSError as error:
         raise UsageError(f"{called}: {error.strerror}") from None
+
+
+class _Text:
+    """Lines, and whether more of them were asked for than there are."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.ended = False
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._lines
+        self.ended = True
 
 
 def columns_of(names: Iterable[str], called: str) -> dict[str, str]:

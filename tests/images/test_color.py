@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from stylize.errors import UnsupportedImageError
 from stylize.images import decode, from_image
-from tests.support.image_files import PHOTO, SRGB, png_chunk, saved
+from tests.support.image_files import PHOTO, SRGB, png_chunk, red_and_blue_swapped, saved
 
 
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
@@ -22,14 +22,6 @@ def test_cmyk_becomes_rgb(format: str) -> None:
     pixel = decode(data).pixels[8, 8].astype(int)
     assert pixel[0] > 200
     assert pixel[1:].max() < 60
-
-
-def red_and_blue_swapped() -> bytes:
-    """An sRGB profile, by name too, whose red primary is blue's and the other way round."""
-    profile = bytearray(SRGB)
-    tags = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * profile[131], 12)}
-    profile[tags[b"rXYZ"] : tags[b"rXYZ"] + 4], profile[tags[b"bXYZ"] : tags[b"bXYZ"] + 4] = b"bXYZ", b"rXYZ"
-    return bytes(profile)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])

@@ -108,7 +108,7 @@ def test_a_cameras_raw_file_is_not_taken_for_its_thumbnail(tags: dict[str, int])
 def test_a_whole_tiff_of_values_without_an_8_bit_form_is_unsupported(values: type) -> None:
     for shape in ((8, 8), (8, 8, 3)):
         file = io.BytesIO()
-        tifffile.imwrite(file, np.ones(shape, values), photometric="rgb" if len(shape) == 3 else "minisblack")
+        tifffile.imwrite(file, np.full(shape, 2, values), photometric="rgb" if len(shape) == 3 else "minisblack")
         with pytest.raises(UnsupportedImageError):
             decode(file.getvalue())
 

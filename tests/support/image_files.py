@@ -21,6 +21,14 @@ def saved(image: Image.Image, format: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def red_and_blue_swapped() -> bytes:
+    """An sRGB profile, by name too, whose red primary is blue's and the other way round."""
+    profile = bytearray(SRGB)
+    tags = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * profile[131], 12)}
+    profile[tags[b"rXYZ"] : tags[b"rXYZ"] + 4], profile[tags[b"bXYZ"] : tags[b"bXYZ"] + 4] = b"bXYZ", b"rXYZ"
+    return bytes(profile)
+
+
 def png_chunk(kind: bytes, data: bytes) -> bytes:
     """Return one whole chunk of a PNG, its checksum right."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -95,6 +95,16 @@ def test_a_list_is_read_as_people_and_their_programs_write_it(tmp_path: Path, sp
     assert (pair.content.type, pair.style.type) == ("sunny", None)
 
 
+@pytest.mark.parametrize("rest", ["", "c.jpg,s.jpg\n" * 500, "c.jpg,s.jpg\n" * 20_000])
+def test_a_quote_that_is_never_closed_swallows_nothing_in_silence(tmp_path: Path, rest: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f'content_uri,style_uri\na.jpg,s.jpg\n"b.jpg,s.jpg\n{rest}')
+    with pytest.raises(UsageError, match=r"quote (that opens in row 2 )?(is )?never closed"):
+        list(manifest.read(str(path)))
+    path.write_text('\n\ncontent_uri,style_uri\n"a ""b""\n.jpg",s.jpg\n5".jpg,s.jpg')
+    assert [pair.problem for pair in manifest.read(str(path))] == [None, None]
+
+
 def test_a_tsv_is_a_list_too_and_parquet_may_have_other_capitals(tmp_path: Path) -> None:
     assert len(pairs_of(tmp_path, SPELLINGS["tabs"], "list.tsv")) == 1
     pd.DataFrame({"Content_URI": ["a.jpg"], "style uri": ["b.jpg"]}).to_parquet(tmp_path / "list.parquet")

@@ -1,0 +1,49 @@
+"""JPEG 2000 files that Pillow misreads, and the profile that it passes over (ISO/IEC 15444-1, annexes A and I)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PIL import Image
+
+from stylize.errors import UnsupportedImageError
+
+_CODESTREAM = b"\xff\x4f\xff\x51"
+_COMPONENTS_AT = 40
+"""Where the number of components stands, from the codestream's first byte; three bytes for each follow."""
+_PROFILES = (2, 3)
+"""Methods of a colour box that hold a profile: restricted and any."""
+
+
+def refuse_deep(image: Image.Image, data: bytes) -> None:
+    """Raise UnsupportedImageError for colours of more than 8 bits: Pillow's rounding turns the brightest into black."""
+    start = data.find(_CODESTREAM)
+    number = int.from_bytes(data[start + _COMPONENTS_AT : start + _COMPONENTS_AT + 2], "big")
+    depths = data[start + _COMPONENTS_AT + 2 : start + _COMPONENTS_AT + 2 + 3 * number : 3]
+    deepest = max(((depth & 0x7F) + 1 for depth in depths), default=8)
+    if start >= 0 and deepest > 8 and not image.mode.startswith("I"):
+        raise UnsupportedImageError(f"JPEG 2000 colours of {deepest} bits are not read; save it as PNG or TIFF first")
+
+
+def profile(data: bytes) -> bytes | None:
+    """Return the ICC profile, None where there is none."""
+    for kind, body in _boxes(data):
+        if kind == b"jp2h":
+            for inner, colour in _boxes(body):
+                if inner == b"colr" and colour[:1] and colour[0] in _PROFILES:
+                    return colour[3:]
+            return None
+    return None
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at + 8 <= len(data):
+        length, kind, head = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], 8
+        if length == 1:
+            length, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        end = at + length if length else len(data)
+        if end < at + head:
+            return
+        yield kind, data[at + head : end]
+        at = end

@@ -1,0 +1,134 @@
+"""Files whose pixels, transparency or colours Pillow gets wrong without a word: right, or refused in words."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from stylize.errors import UnsupportedImageError
+from stylize.images import decode
+from tests.support.image_files import png_chunk, red_and_blue_swapped, saved
+from tests.support.samples import picture
+
+PHOTO = picture(1, 40, 30)
+GREY = PHOTO[..., 0]
+ALPHA = np.tile(np.linspace(0, 255, 40).astype(np.uint8), (30, 1))
+SHOWN = (GREY * (ALPHA / 255) + 255 - ALPHA + 0.5).astype(np.uint8)
+
+
+def tiff(values: np.ndarray[Any, Any], **options: Any) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, metadata=None, **options)
+    return file.getvalue()
+
+
+def with_profile(data: bytes, profile: bytes) -> bytes:
+    """A JPEG 2000 file whose box of colours holds a profile in place of a number."""
+    start = data.index(b"colr") - 4
+    old = int.from_bytes(data[start : start + 4], "big")
+    box = struct.pack(">I4sBBB", 11 + len(profile), b"colr", 2, 0, 0) + profile
+    head = data.index(b"jp2h") - 4
+    length = int.from_bytes(data[head : head + 4], "big") + len(box) - old
+    return data[:head] + length.to_bytes(4, "big") + data[head + 4 : start] + box + data[start + old :]
+
+
+def png(kind: int, bits: int, line: bytes, transparent: bytes) -> bytes:
+    """A PNG of one line of two pixels."""
+    header = struct.pack(">IIBBBBB", 2, 1, bits, kind, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"tRNS", transparent), (b"IDAT", zlib.compress(b"\0" + line)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*one) for one in chunks)
+
+
+def test_a_profile_in_jpeg_2000_counts() -> None:
+    pixels = decode(with_profile(saved(Image.fromarray(PHOTO), "JPEG2000"), red_and_blue_swapped())).pixels
+    wanted = decode(saved(Image.fromarray(PHOTO), "PNG", icc_profile=red_and_blue_swapped())).pixels
+    assert np.abs(pixels.astype(int) - wanted).max() <= 3
+    assert np.abs(pixels.astype(int) - PHOTO).max() > 20
+
+
+@pytest.mark.parametrize("no_jp2", [False, True])
+def test_deep_colours_in_jpeg_2000_are_refused_and_deep_grey_is_not(no_jp2: bool) -> None:
+    data = bytearray(saved(Image.fromarray(PHOTO), "JPEG2000", no_jp2=no_jp2))
+    at = data.index(b"\xff\x4f\xff\x51") + 42
+    data[at : at + 9 : 3] = bytes([11] * 3)
+    with pytest.raises(UnsupportedImageError, match="colours of 12 bits"):
+        decode(bytes(data))
+    deep = saved(Image.fromarray(GREY.astype(np.uint16) * 257), "JPEG2000", no_jp2=no_jp2)
+    assert (decode(deep).pixels == GREY[..., None]).all()
+
+
+@pytest.mark.parametrize(
+    ("data", "alpha"),
+    [
+        (png(0, 4, b"\x0c", b"\0\x0c"), [255, 0]),
+        (png(0, 2, b"\x60", b"\0\x01"), [0, 255]),
+        (png(0, 8, b"\x0c\xcc", b"\0\x0c"), [0, 255]),
+        (png(2, 16, bytes.fromhex("1234 1234 1234 ffff 0000 ffff"), bytes.fromhex("1234 1234 1234")), [0, 255]),
+    ],
+    ids=["grey of 4 bits", "grey of 2 bits", "grey of 8 bits", "colours of 16 bits"],
+)  # fmt: skip
+def test_a_pngs_transparent_colour_is_so_at_any_depth(data: bytes, alpha: list[int]) -> None:
+    carried = decode(data, alpha=True).carried
+    assert carried is not None
+    assert carried.alpha is not None
+    assert carried.alpha.tolist() == [alpha]
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}], ids=["raw", "deflate"])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_a_plane_of_alpha_beside_grey_is_read(byteorder: Any, options: dict[str, Any]) -> None:
+    more: dict[str, Any] = {"photometric": "minisblack", "byteorder": byteorder, **options}
+    planar = tiff(np.stack([GREY, ALPHA]), planarconfig="separate", extrasamples=["unassalpha"], **more)
+    multiplied = (GREY * (ALPHA / 255) + 0.5).astype(np.uint8)
+    together = tiff(np.dstack([multiplied, ALPHA]), planarconfig="contig", extrasamples=["assocalpha"], **more)
+    for data in (planar, together):
+        decoded = decode(data, alpha=True)
+        assert np.abs(decoded.pixels.astype(int) - SHOWN[..., None]).max() <= 2
+        assert decoded.carried is not None
+        assert decoded.carried.alpha is not None
+        assert np.array_equal(decoded.carried.alpha, ALPHA)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}], ids=["raw", "deflate"])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_floats_are_read_whatever_their_order(photometric: str, byteorder: Any, options: dict[str, Any]) -> None:
+    shown = 255 - GREY if photometric == "miniswhite" else GREY
+    data = tiff((GREY / 255).astype(np.float32), photometric=photometric, byteorder=byteorder, **options)
+    assert (decode(data).pixels == shown[..., None]).all()
+
+
+def test_what_no_reader_here_can_is_unsupported_and_says_what_to_do() -> None:
+    lab = bytearray(tiff(np.moveaxis(PHOTO, -1, 0), photometric="rgb", planarconfig="separate"))
+    with Image.open(io.BytesIO(bytes(lab))) as image:
+        assert image.size == (40, 30)
+    at = lab.index(struct.pack("<HHIH", 262, 3, 1, 2))
+    lab[at + 8] = 8
+    with pytest.raises(UnsupportedImageError, match="CIELAB in planes"):
+        decode(bytes(lab))
+
+
+def test_a_scan_with_white_at_zero_keeps_its_resolution() -> None:
+    for values, options in (
+        (GREY.astype(np.uint16) * 257, {"photometric": "miniswhite"}),
+        (np.moveaxis(PHOTO, -1, 0).astype(np.uint16) * 257, {"photometric": "rgb", "planarconfig": "separate"}),
+    ):
+        data = tiff(values, resolution=(300, 300), resolutionunit="inch", **options)
+        carried = decode(data, metadata=True).carried
+        assert carried is not None
+        assert carried.dpi == (300, 300)
+
+
+def test_an_animated_jpeg_xl_is_refused_as_its_decoder_gives_the_last_frame() -> None:
+    pytest.importorskip("pillow_jxl")
+    # How a file of two frames of 64 x 48 px begins.
+    data = bytes.fromhex("ff0a0f054d002026080401 00300b4b28a2ba45fa39b80ef2a5c2a0146e241414")
+    with pytest.raises(UnsupportedImageError, match="animated JPEG XL"):
+        decode(data)
