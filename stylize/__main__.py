@@ -11,7 +11,6 @@ from stylize.terminal import say
 
 COMMANDS = {"list": "listing", "doctor": "doctor", "view": "view", "export": "export"}
 """A first word to the module that does it; anything else is a photo."""
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str]) -> int:
@@ -21,8 +20,10 @@ def main(argv: Sequence[str]) -> int:
         command = importlib.import_module(f"stylize.commands.{module or 'restyle'}")
         status: int = command.main(argv[1:] if module else argv)
     except KeyboardInterrupt:
+        if module:
+            raise
         say("interrupted: nothing was written", file=sys.stderr)
-        status = INTERRUPTED
+        status = cli.EXIT_INTERRUPTED
     return status
 
 

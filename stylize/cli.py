@@ -22,7 +22,7 @@ from stylize.errors import CannotContinueError, StylizeError, UsageError, neares
 from stylize.safe_yaml import parse
 from stylize.terminal import LogFormatter, say
 
-EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK = 0, 1, 2, 3
+EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM)
 """What the system says of a path that is none or is closed, whichever question about it comes first."""
 
@@ -156,8 +156,11 @@ def pairs_to_dict(given: list[str]) -> dict[str, Any]:
     return values
 
 
-def run(main: Callable[[Sequence[str]], int]) -> None:
-    """Call `main` on the command line and exit: 2 for a wrong call, 1 for what cannot go on, each in one line."""
+def run(main: Callable[[Sequence[str]], int], interrupted: str = "interrupted") -> None:
+    """Call `main` on the command line and exit: 2 for a wrong call, 1 for what cannot go on, each in one line.
+
+    `interrupted` is that of Ctrl-C, with what is left of the work.
+    """
     if logging.lastResort is not None:  # what is logged where nothing else says how
         logging.lastResort.setFormatter(LogFormatter())
     logging.captureWarnings(True)
@@ -179,8 +182,8 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
         status = EXIT_USAGE
         say(f"error: {one_line(error.filename)}: {(error.strerror or '').lower()}", file=sys.stderr)
     except KeyboardInterrupt:
-        status = 130
-        say("interrupted: what is done is kept; the same command resumes", file=sys.stderr)
+        status = EXIT_INTERRUPTED
+        say(interrupted, file=sys.stderr)
     sys.stdout.flush()
     sys.exit(status)
 

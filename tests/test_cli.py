@@ -107,3 +107,15 @@ def test_a_path_that_the_system_refuses_is_one_line(
         cli.run(main)
     assert stopped.value.code == cli.EXIT_USAGE
     assert capsys.readouterr().err == f"error: /the/path: {os.strerror(number).lower()}\n"
+
+
+@pytest.mark.parametrize(("more", "said"), [((), "interrupted"), (("interrupted: go on",), "interrupted: go on")])
+def test_ctrl_c_promises_no_more_than_the_command_keeps(
+    more: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(argv: Sequence[str]) -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as end:
+        cli.run(main, *more)
+    assert (end.value.code, capsys.readouterr().err) == (130, f"{said}\n")

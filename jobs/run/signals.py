@@ -24,7 +24,7 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     """Run a command as `cli.run` does, with both signals handled from its first moment to its last line."""
     with handle_signals():
         try:
-            cli.run(main)
+            cli.run(main, "interrupted: what is done is kept; the same command resumes")
         except SystemExit as done:
             if shutdown.ray_is_lost:
                 # Ray's own end would ask the head, and wait for it.

@@ -18,7 +18,7 @@ from stylize.results.schema import SCORED
 _COLUMNS = [
     "status", "content_type", "style_type", "style_uri", "style_uris", "stylizer", "precision", "stylize_s", "total_s",
     "ssim", "host_peak_rss_bytes", "device_peak_allocated_bytes", "warmup", "width_px", "height_px", "measure_mode",
-    "opaque",
+    "opaque", "device_name",
     *(name for name in idle.COLUMNS if name not in ("status", "stylize_s", "warmup", "measure_mode")),
 ]  # fmt: skip
 MAX_ROWS = 15
@@ -48,7 +48,7 @@ def tables(frame: pd.DataFrame) -> list[Table]:
     several: what two settings make is never averaged together.
     """
     frame = frame.assign(style=settings.style_names(frame))
-    method = (frame["stylizer"].fillna("?") + " " + _precisions(frame)).str.strip()
+    method = (frame["stylizer"].fillna("?") + " " + _precisions(frame)).str.strip() + _where(frame)
     frame = frame.assign(method=settings.told_apart(frame, method))
     also = ["method"] if frame["method"].nunique() > 1 else []
     listed = [
@@ -62,6 +62,16 @@ def tables(frame: pd.DataFrame) -> list[Table]:
 def _precisions(frame: pd.DataFrame) -> pd.Series:
     """Return each row's precision; nothing for a picture that was made elsewhere."""
     return frame["precision"].fillna("?").where(frame["measure_mode"] != SCORED, "")
+
+
+def _where(frame: pd.DataFrame) -> pd.Series:
+    """Return how and on what each row was measured, where that differs: such times are never averaged together."""
+    told = pd.Series("", frame.index)
+    for column in ("measure_mode", "device_name"):
+        values = frame[column].where(frame["measure_mode"] != SCORED)
+        if values.nunique() > 1:
+            told += ", " + values.fillna("?")
+    return told
 
 
 def _table(title: str, keys: list[str], frame: pd.DataFrame) -> Table:

@@ -42,6 +42,18 @@ def test_warmup_is_left_out_of_times() -> None:
     assert method.rows[0][3] == "2000 ms"
 
 
+@pytest.mark.parametrize(
+    ("column", "values"), [("measure_mode", ["throughput", "isolated"]), ("device_name", ["NVIDIA L4", "NVIDIA H100"])]
+)
+def test_times_measured_otherwise_are_never_averaged(column: str, values: list[str]) -> None:
+    methods, types, _ = summary.tables(frame_of(2, stylize_s=[2.0, 0.5], **{column: values}))
+    assert {row[0]: row[3] for row in methods.rows} == {
+        f"x fp32, {values[0]}": "2000 ms",
+        f"x fp32, {values[1]}": "500 ms",
+    }
+    assert len(types.rows) == 2
+
+
 def test_markdown_says_the_failures_and_no_name_breaks_its_tables(out: Path) -> None:
     frame = summary.load(out).assign(content_type="a|b<script>\nc")
     text = summary.markdown(frame, "Summary")
