@@ -14,8 +14,8 @@ from stylize.naming import check_template
 from stylize.validation import Checked, Origins, as_given, validated
 
 Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
-Runtime = Literal["auto", "torch", "onnxruntime", "openvino"]
 """Kinds of devices as torch calls them; AMD's cards are `cuda`, too."""
+Runtime = Literal["auto", "torch", "onnxruntime", "openvino"]
 Score = Literal["distances", "cfsd", "lpips", "ssim_uniform", "flicker"]
 LEAST_SHARE = 1e-4
 """Of a CPU or GPU; Ray counts in these."""

@@ -78,9 +78,8 @@ def memory_line(config: ResolvedConfig, pair: Pair) -> str:
         return f"memory: too little for the largest file, which would have an `oom` row: {error} ({options})"
     except StylizeError as error:
         return f"memory: not known: {error}"
-    except (
-        RuntimeError
-    ) as error:  # of a card that others have filled, or taken for themselves: the method is loaded there
+    except RuntimeError as error:
+        # Of a card that others have filled, or taken for themselves: the method is loaded there.
         return f"memory: not known: {named_message(error)}"
 
 

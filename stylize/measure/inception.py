@@ -15,7 +15,6 @@ from stylize.errors import WeightsError, message_of
 
 FILE = "inception_v3_google-0cc3c7bd.pth"
 """What torchvision's cache calls it."""
-CHANNELS = 2048
 LEAST_PX = 75
 """Of a side: less is nothing behind its convolutions without padding."""
 _EXPECTED = "Inception v3, torchvision's or that of art-fid"

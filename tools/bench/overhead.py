@@ -1,4 +1,4 @@
-"""What the tool itself costs: `python -m tools.bench.overhead` prints the four numbers of the README's table.
+"""What the tool itself costs: `python -m tools.bench.overhead` prints four numbers for docs/benchmarks.md.
 
 1. The whole job's images/s over those of a bare loop of the same stylizer in memory, interleaved in one run.
 2. SSIM's time on one core beside scikit-image's, and how far the two differ.
