@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from stylize.viewer.server import Viewer
 from stylize.votes import read_votes
 from tests.support.browser import Tabs
-from tests.support.viewed import served, viewed_run
+from tests.support.made_rows import row
+from tests.support.viewed import METHODS, served, viewed_run
 
 NONE_KEPT = "() => localStorage.getItem('stylize-votes-not-yet-taken') === '[]'"
 
@@ -152,6 +154,23 @@ def test_sides_are_by_chance(page: Any, viewer: Viewer) -> None:
           return Array.from({ length: 400 }, () => at(viewer.nextPair(pairs, [], "Ada").left));
         }""")
     assert 140 <= sum(drawn) <= 260
+
+
+@pytest.mark.parametrize(("others", "pairs"), [(["b", "b"], 1), (["b", "c"], 0)])
+def test_mixes_meet_where_all_their_artworks_are_the_same(
+    page: Any, tmp_path: Path, others: list[str], pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mixed(number: int, **told: Any) -> dict[str, Any]:
+        mix = json.dumps([told["style_uri"], others[METHODS.index(told["stylizer"])]])
+        return row(number, **told, style_uris=mix, style_weights="[1, 1]")
+
+    monkeypatch.setattr("tests.support.viewed.row", mixed)
+    out = viewed_run(tmp_path / "out", 2, 1)
+    with served(Viewer({out: str(out)}, tmp_path / "cache")) as url:
+        page.goto(url)
+        page.wait_for_function("() => document.querySelector('nav, header, main')")
+        found = page.evaluate("""async () => (await viewer.ballot(await viewer.rows(), "method")).size""")
+    assert found == pairs
 
 
 def test_pairs_with_the_fewest_votes_come_first(page: Any, tmp_path: Path) -> None:

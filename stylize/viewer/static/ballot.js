@@ -48,11 +48,12 @@
   };
 
   /* Return the results that may be shown: for each photo, artwork and size a map from what is compared to a row. */
-  const contests = (rows, { photo, style, picture, size, by }) => {
+  const contests = (rows, { photo, style, mix, picture, size, by }) => {
     const found = new Map();
     for (const row of rows) {
       if (picture.empty(row)) continue;
-      const key = `${photo.of(row)}\n${style.of(row)}\n${size && by.name !== size.name ? size.text(row) : ""}`;
+      const artworks = mix && !mix.empty(row) ? mix.text(row) : style.of(row);
+      const key = `${photo.of(row)}\n${artworks}\n${size && by.name !== size.name ? size.text(row) : ""}`;
       if (!found.has(key)) found.set(key, new Map());
       const value = by.text(row) || "none";
       if (!found.get(key).has(value)) found.get(key).set(value, row);
@@ -66,8 +67,10 @@
   viewer.ballot = async (rows, by) => {
     const [photo, style, picture] = await viewer.columns(["content_uri", "style_uri", "picture"]);
     const size = viewer.about("resolution_px") ? await viewer.column("resolution_px") : null;
+    const mix = viewer.about("style_uris") ? await viewer.column("style_uris") : null;
+    const among = { photo, style, mix, picture, size, by: await viewer.column(by) };
     const pairs = new Map();
-    for (const contest of contests(rows, { photo, style, picture, size, by: await viewer.column(by) }).values()) {
+    for (const contest of contests(rows, among).values()) {
       const entries = [...contest].sort(([a], [b]) => (a < b ? -1 : 1));
       for (let i = 0; i < entries.length; i++) for (let j = i + 1; j < entries.length; j++) {
         const key = `${entries[i][0]}\n${entries[j][0]}`;
