@@ -11,7 +11,7 @@ from stylize.errors import UsageError, one_line
 
 # What NAS boxes, archives, file systems and desktops make: thumbnails, bins and copies.
 _OF_SYSTEMS = frozenset((
-    "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled",
+    "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "recycler",
     "system volume information", "__macosx", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini",
 ))  # fmt: skip
 
