@@ -95,8 +95,12 @@ def usable_cores() -> int:
     return max(1, cores)
 
 
+@cache
 def share_of_machine(cpus: float) -> float:
-    """Return what part of this machine's, or its container's, memory a worker with so many of its cores has."""
+    """Return what part of this machine's, or its container's, memory a worker with so many of its cores has.
+
+    Asked for once: it is wanted twice per image, and the kernel's files take 0.2 ms.
+    """
     return cpus / usable_cores()
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylize import images
-from stylize.errors import UsageError
+from stylize.errors import NotFiniteError, UsageError
 
 TAKEN = "a PIL image, an (H, W, 3) or (H, W, 4) uint8 array or a (3, H, W) float tensor in [0, 1]"
 
@@ -69,12 +69,12 @@ def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = Non
 
 
 def as_pixels(picture: Any) -> images.Pixels | None:
-    """Return the (H, W, 3) uint8 pixels of a PIL image or an array, as `as_tensor` sees them; None of anything else."""
+    """Return a PIL image's or an array's (H, W, 3) uint8 pixels, as `as_tensor` sees them; None of anything else."""
     picture = _with_alpha(picture)
     if isinstance(picture, Image.Image):
         return images.from_image(picture)
-    known = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3
-    return picture if known and picture.shape[2] == 3 else None
+    known = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.size
+    return np.ascontiguousarray(picture) if known and picture.shape[2] == 3 else None
 
 
 def _with_alpha(picture: Any) -> Any:
@@ -86,10 +86,12 @@ def _with_alpha(picture: Any) -> Any:
 def as_given(result: Tensor | images.Pixels, picture: Any) -> Any:
     """Return a result, (3, H, W) in [0, 1] or (H, W, 3) uint8, as what `picture` is: a PIL image, an array or a tensor.
 
-    Its alpha, where it has any, is the picture's.
+    Its alpha, where it has any, is the picture's. Raises NotFiniteError for NaN or infinity, but for a tensor.
     """
     if isinstance(picture, Tensor):
         return result
+    if isinstance(result, Tensor) and not torch.isfinite(result.sum()):
+        raise NotFiniteError
     pixels = to_pixels(result) if isinstance(result, Tensor) else result
     if not isinstance(picture, Image.Image):
         return pixels if picture.shape[2] == 3 else np.dstack([pixels, picture[..., 3]])

@@ -271,17 +271,19 @@ class Stylizer(Within, ABC):
         """Return a picture, as `__call__` takes it, in the style of a code; in strips where at once takes too much."""
         photo = _pictures.as_pixels(content)
         with torch.inference_mode():
-            if photo is None:
-                return as_given(self.stylize(self._taken(content), code), content)
-            pixels = self.bounded(photo, code, lambda: self.stylize(self._taken(photo), code))
-        return as_given(pixels, content)
+            if photo is not None:
+                self._check_size(*photo.shape[:2])
+                return as_given(self.bounded(photo, code), content)
+            return as_given(self.stylize(self._taken(content), code), content)
 
     def _taken(self, content: Any) -> Tensor:
         picture = as_tensor(content, self.device)
-        height, width = picture.shape[1:]
+        self._check_size(*picture.shape[1:])
+        return picture
+
+    def _check_size(self, height: int, width: int) -> None:
         if min(height, width) < self.least_px:
             raise UnsupportedImageError(f"{width} x {height} px: {self.name} needs {self.least_px} px a side")
-        return picture
 
     def code(self, style: Any) -> Any:
         """Return the code of an artwork, as `__call__` takes it, to call `stylize` with.

@@ -35,9 +35,10 @@ def csv_rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) ->
     """
     try:
         with path.open(newline="", encoding=_encoding(path)) as file:
-            first = next((line for line in file if line.strip()), "")
+            filled = (line for line in file if line.strip())
+            first = next(filled, "")
             given = _SEPARATOR_LINE.fullmatch(first)
-            header = file.readline() if given else first
+            header = next(filled, "") if given else first
             separator = given[1] if given else _separator(header)
             text = _Text(itertools.chain([header], file))
             lines = csv.reader(text, delimiter=separator, skipinitialspace=True)
@@ -53,7 +54,8 @@ def csv_rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) ->
     except UnicodeError:
         raise UsageError(f"{called}: not in UTF-8; in Excel, save it as `CSV UTF-8`") from None
     except csv.Error as error:
-        raise UsageError(f"{called}: not a CSV file ({error}); is a quote never closed?") from None
+        hint = "; is a quote never closed?" if "limit" in str(error) else ""
+        raise UsageError(f"{called}: not a CSV file ({error}){hint}") from None
     except OSError as error:
         raise UsageError(f"{called}: {error.strerror}") from None
 

@@ -84,7 +84,9 @@ def test_usable_cores_follow_a_containers_quota(monkeypatch: pytest.MonkeyPatch,
     for files in ({"cpu.max": quota}, {"cpu.cfs_quota_us": first, "cpu.cfs_period_us": second}):
         monkeypatch.setattr(hardware, "_read", lambda path, files=files: files.get(path.name))
         assert usable_cores() == cores
+        share_of_machine.cache_clear()
         assert share_of_machine(1) == 1 / cores
+    share_of_machine.cache_clear()
 
 
 def test_cards_are_read_from_the_vendors_tool() -> None:

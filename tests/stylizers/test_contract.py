@@ -201,6 +201,10 @@ def test_a_picture_with_nan_in_it_is_no_black_one(stylizer: Stylizer, monkeypatc
     monkeypatch.setattr(stylizer, "stylize", lambda content, code: torch.full_like(content, float("nan")))
     with pytest.raises(NotFiniteError, match="NaN"):
         stylizer.apply(picture(1), None)
+    monkeypatch.setattr(stylizer, "stylize_batch", lambda contents, code: torch.full_like(contents, float("nan")))
+    for number in (1, 2):
+        with pytest.raises(NotFiniteError, match="NaN"):
+            stylizer.batch([picture(1)] * number, picture(2))
 
 
 def test_torch_settings_are_left_alone(stylizer: Stylizer) -> None:

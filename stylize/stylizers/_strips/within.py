@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +11,6 @@ from stylize import devices, images
 from stylize.errors import NotFiniteError
 from stylize.images import COPIED_BYTES, PICTURE_BYTES
 from stylize.memory_limit import allowed_bytes, most_of_picture
-from stylize.stylizers._pictures import to_pixels
 from stylize.stylizers._strips.plan import HOLES, Plan, Room
 
 ALWAYS_WHOLE_PX = 2**21
@@ -33,22 +31,19 @@ class Within:
     def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> torch.Tensor | None:
         """See `base.Stylizer`."""
 
-    def bounded(self, photo: images.Pixels, code: Any, at_once: Callable[[], torch.Tensor]) -> Any:
-        """Return the pixels of what `at_once` does where there is memory for it, else of the photo in strips.
+    def bounded(self, photo: images.Pixels, code: Any) -> Any:
+        """Return (H, W, 3) uint8 restyled, at once where there is memory for it, else in strips.
 
         Raises NotFiniteError where the result has NaN or infinity in it.
         """
         height, width = photo.shape[:2]
         plan = self.plan_within(width, height, code)
-        if plan.strips == 1:
-            try:
-                image = at_once()
-                if not torch.isfinite(image.sum()):
-                    raise NotFiniteError
-                return to_pixels(image)
-            except (MemoryError, RuntimeError) as error:
-                plan = self.plan_after(error, width, height, code)
-        result = self.restyle(photo, code, plan)
+        try:
+            result = self.restyle(photo, code, plan)
+        except (MemoryError, RuntimeError) as error:
+            if plan.strips > 1:
+                raise
+            result = self.restyle(photo, code, self.plan_after(error, width, height, code))
         if result is None:
             raise NotFiniteError
         return result.numpy()

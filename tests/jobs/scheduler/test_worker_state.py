@@ -8,6 +8,7 @@ import ray
 
 from jobs.scheduler import worker_state
 from jobs.scheduler.worker import WorkerLocation
+from jobs.scheduler.worker_pool import SchedulerOptions, WorkerPool
 from jobs.scheduler.worker_state import WorkerPhase, WorkerState
 from tests.jobs.scheduler.fake_actor import FakeActor
 from tests.support.scripted_workers import task
@@ -122,3 +123,20 @@ def test_a_row_says_which_worker_it_was_and_where_as_far_as_is_known() -> None:
     assert one.columns == {"worker_id": "worker-7"}
     one.location = WorkerLocation("id", "gpu-1", ("0", "1"))
     assert one.columns == {"worker_id": "worker-7", "node": "gpu-1", "gpu_ids": "0,1"}
+
+
+def test_each_try_on_a_bad_machine_comes_later_than_the_one_before_although_others_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ray, "put", lambda value: value)
+    monkeypatch.setattr(ray, "kill", lambda actor: None)
+    monkeypatch.setattr("time.monotonic", lambda: 0.0)
+    pool = WorkerPool(lambda device: None, SchedulerOptions(), lambda line: None)  # type: ignore[arg-type, return-value]
+    pool.workers = [worker("IDLE")]
+    waits = []
+    for _ in range(5):
+        pool.did_work()
+        pool.workers.append(bad := worker("LOADING"))
+        pool._start_failed(bad, "failed")
+        waits.append(pool._fill_at)
+    assert waits == [10, 20, 40, 60, 60]
