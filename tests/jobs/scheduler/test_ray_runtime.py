@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import socket
+import socketserver
 import threading
 from typing import Any
 
@@ -32,16 +32,15 @@ def test_a_head_that_closes_each_connection_is_silent(monkeypatch: pytest.Monkey
     monkeypatch.setattr(ray_runtime, "PROBE_S", 0.4)
     accepted: list[str] = []
 
-    def closes(listening: socket.socket) -> None:
-        while len(accepted) < 1000:
-            connection, _ = listening.accept()
+    class Closes(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
             accepted.append("one")
-            connection.close()
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=closes, args=[listening], daemon=True).start()
+    with socketserver.TCPServer(("127.0.0.1", 0), Closes) as server:
+        threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
         watch = HeadWatch.__new__(HeadWatch)
-        watch._address, watch._stopped = listening.getsockname()[:2], threading.Event()
+        watch._address, watch._stopped = server.server_address, threading.Event()  # type: ignore[assignment]
         how = watch._wait_for_loss()
+        server.shutdown()
     assert how == "has not answered for 0 s"
     assert len(accepted) < 100
