@@ -145,8 +145,7 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
     titles = [one.title for one in records if one.title]
     title = given.title or (titles[0] if len(set(titles)) == 1 else "Restyling: " + ", ".join(o.name for o in outs))
     report = page.build(rows, outs, title=title, claims=checked, most_pictures=pictures, trust_paths=given.trust_paths)
-    with writing(folder):
-        page.write(report, folder)
+    page.write(report, folder)
     say(*(f"- {line}" for line in report.all_words))
     for claim in checked:
         say(f"claim: {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from stylize.errors import CannotContinueError, StylizeError, UsageError, nearest, one_line
 from stylize.safe_yaml import parse
-from stylize.terminal import LogFormatter, say
+from stylize.terminal import LogFormatter, open_closed_streams, say, silence
 
 EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM)
@@ -161,11 +160,13 @@ def run(main: Callable[[Sequence[str]], int], interrupted: str = "interrupted") 
 
     `interrupted` is that of Ctrl-C, with what is left of the work.
     """
+    open_closed_streams()
     if logging.lastResort is not None:  # what is logged where nothing else says how
         logging.lastResort.setFormatter(LogFormatter())
     logging.captureWarnings(True)
     try:
         status = main(sys.argv[1:])
+        sys.stdout.flush()
     except CannotContinueError as error:
         status = EXIT_CANNOT_CONTINUE
         say(f"cannot go on: {error}", file=sys.stderr)
@@ -174,8 +175,8 @@ def run(main: Callable[[Sequence[str]], int], interrupted: str = "interrupted") 
         say(f"error: {error}", file=sys.stderr)
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough; Python would complain once more as it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_CANNOT_CONTINUE)
+        status = EXIT_CANNOT_CONTINUE
+        silence(sys.stdout)
     except OSError as error:
         if error.errno not in NO_PATH or not isinstance(error.filename, str):
             raise
@@ -184,7 +185,6 @@ def run(main: Callable[[Sequence[str]], int], interrupted: str = "interrupted") 
     except KeyboardInterrupt:
         status = EXIT_INTERRUPTED
         say(interrupted, file=sys.stderr)
-    sys.stdout.flush()
     sys.exit(status)
 
 

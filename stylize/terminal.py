@@ -6,13 +6,17 @@ move the cursor or retitle the window, a newline would forge a line, a bidirecti
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from stylize.errors import harmless
+from stylize.errors import CannotContinueError, harmless
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,8 +26,30 @@ MAX_CHARS = 10_000
 """Of a line: nobody reads more, and a terminal would scroll for minutes."""
 
 
+def open_closed_streams() -> None:
+    """Open on the null device what was closed before this process began, as by `2>&-`.
+
+    Python has None for it, and the next file to be opened would have its number, at which others print.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as the process lives
+
+
+def silence(stream: TextIO) -> None:
+    """Let what a stream still holds, and all that follows, go nowhere: Python writes it once more as it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def say(*lines: object, file: TextIO | None = None) -> None:
-    """Print texts, each on a line of its own, to standard output or to `file`."""
+    """Print texts, each on a line of its own, to standard output or to `file`.
+
+    Raises CannotContinueError where standard output cannot be written; a full standard error is silenced.
+    """
     _print("\n".join(map(_line, lines)), file)
 
 
@@ -60,7 +86,8 @@ def show(grid: Table, plain_width: int = 140) -> None:
     """Print a table, so wide where standard output is no terminal."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else plain_width).print(grid)
+    with _printing(sys.stdout):
+        Console(width=None if sys.stdout.isatty() else plain_width).print(grid)
 
 
 class LogFormatter(logging.Formatter):
@@ -88,4 +115,18 @@ def _line(text: object) -> str:
 def _print(text: str, file: TextIO | None) -> None:
     stream = sys.stdout if file is None else file
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    with _printing(stream):
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+
+
+@contextlib.contextmanager
+def _printing(stream: TextIO) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence(stream)
+        if stream is not sys.stderr:
+            reason = error.strerror or str(error)
+            raise CannotContinueError(f"standard output cannot be written ({reason}): put that right") from None

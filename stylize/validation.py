@@ -15,8 +15,12 @@ from stylize.errors import UsageError, nearest, one_line, unknown
 Model = TypeVar("Model", bound=BaseModel)
 
 
+MOST = 2**63 - 1
+"""Of a whole number: rows and Ray hold it in 64 bits."""
+
+
 class Checked(BaseModel):
-    """Settings: frozen, an unknown name is an error, and so is yes or no where a number is expected."""
+    """Settings: frozen; an unknown name, yes or no for a number, and a whole number above MOST are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -28,6 +32,14 @@ class Checked(BaseModel):
         field = cls.model_fields[info.field_name or ""]
         if any(isinstance(one, bool) for one in listed) and not _takes_switches(field.annotation):
             raise ValueError("not a yes-or-no setting")
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(one, int) and one > MOST:
+                raise ValueError(f"expected {MOST} or less")
         return value
 
 

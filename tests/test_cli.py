@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -15,6 +17,7 @@ from stylize import cli, config
 from stylize.commands import call
 from stylize.config import JobConfig
 from stylize.training import config as training
+from tests.support.samples import ROOT
 
 MODELS = [
     (JobConfig, config.GROUPS, ("content", "styles", "out", "progress")),
@@ -119,3 +122,44 @@ def test_ctrl_c_promises_no_more_than_the_command_keeps(
     with pytest.raises(SystemExit) as end:
         cli.run(main, *more)
     assert (end.value.code, capsys.readouterr().err) == (130, f"{said}\n")
+
+
+@pytest.mark.parametrize(
+    ("redirected", "status", "said"),
+    [
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+        ("2>/dev/full", 0, ""),
+        (
+            ">/dev/full",
+            1,
+            "cannot go on: standard output cannot be written (No space left on device): put that right\n",
+        ),
+    ],
+)
+def test_a_closed_or_full_stream_is_no_traceback(redirected: str, status: int, said: str) -> None:
+    words = ["bash", "-c", f'"$0" -m stylize list {redirected}', sys.executable]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, said)
+
+
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "2>&-"])
+def test_what_is_opened_where_a_stream_was_closed_gets_no_messages(closed: str, tmp_path: Path) -> None:
+    script = """
+import sys
+from stylize import cli
+from stylize.terminal import say
+
+def main(argv):
+    with open(argv[0], "w"):
+        say("out")
+        say("err", file=sys.stderr)
+        print("low", file=sys.__stderr__ or sys.stderr)
+    return 0
+
+cli.run(main)
+"""
+    words = ["bash", "-c", f'"$0" -c "$1" "$2" {closed}', sys.executable, script, str(tmp_path / "mine")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, (tmp_path / "mine").read_text()) == (0, "")

@@ -51,6 +51,21 @@ def test_place_fault_and_known_names_are_said(values: dict[str, Any], said: str)
     assert "\n" not in str(refused.value)
 
 
+class Given(Checked):
+    workers: int | Literal["auto"] = "auto"
+    sides: tuple[int, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [({"workers": 2**63}, "workers"), ({"workers": f"{10**30}"}, "workers"), ({"sides": [1, 2**64]}, "sides")],
+)
+def test_a_whole_number_that_no_row_can_hold_is_refused(values: dict[str, Any], place: str) -> None:
+    with pytest.raises(UsageError, match=f"^{place}: expected {2**63 - 1} or less"):
+        validated(Given, values)
+    assert validated(Given, {"workers": 2**63 - 1}).workers == 2**63 - 1
+
+
 def test_a_flag_that_is_repeated_has_no_number() -> None:
     with pytest.raises(UsageError, match=r"^--parts: expected names with values"):
         validated(Whole, {"parts": ["a"]}, origins={"parts": Origin("--parts")})

@@ -29,6 +29,8 @@ PROBE_S = 2.0
 Called = tuple[str, str]
 CALLED: Called = ("cpus_per_actor", "gpus_per_actor")
 """What messages call the settings of a worker's CPUs and GPUs, unless the call named them otherwise."""
+_ray_of_a_run = threading.RLock()
+"""Held while a run uses a Ray that it started: another run of this process would lose it when that one ends."""
 END_S = 10.0
 """How long the main thread has to end the run after the head was lost, before the watch ends the process."""
 
@@ -45,29 +47,49 @@ def local_or_cluster(
 
     Yields whether it is a cluster that was there before. If its head is lost, `shutdown` says so and SIGTERM's handler
     is called. The files of a Ray started here are removed at the end, unless an error ended the work or `keep_logs`.
+    Raises UsageError where another run of this process uses a Ray that it started, and as `start_ray` does.
     """
-    ours, joined = not ray.is_initialized(), joins_cluster(address)
-    start_ray(address, cpus, gpus, called)
-    shared = address_of(address)
-    # A Ray Client (ray://) sees the head's port for clients only.
-    watched = ours and shared and not shared.startswith("ray://")
-    watch = HeadWatch(ray.get_runtime_context().gcs_address) if watched else None
-    files, failed = None if joined else session_folder(), True
+    joined = joins_cluster(address)
+    with _start_alone() as ours:
+        start_ray(address, cpus, gpus, called)
+        shared = address_of(address)
+        # A Ray Client (ray://) sees the head's port for clients only.
+        watched = ours and shared and not shared.startswith("ray://")
+        watch = HeadWatch(ray.get_runtime_context().gcs_address) if watched else None
+        files, failed = None if joined else session_folder(), True
+        try:
+            yield joined
+            failed = False
+        except RayError as error:
+            raise CannotContinueError(
+                f"Ray stopped working ({message_of(error)}): run the same command again, it resumes"
+            ) from error
+        finally:
+            if not shutdown.ray_is_lost:
+                if watch is not None:
+                    watch.stop()
+                if ours:
+                    ray.shutdown()
+                if not keep_logs() and not (failed and shutdown.reason is None):
+                    remove_session(files)
+
+
+@contextlib.contextmanager
+def _start_alone() -> Iterator[bool]:
+    """Yield whether Ray is to be started, which no other run of this process does as long as this lasts."""
+    if not _ray_of_a_run.acquire(blocking=False):
+        raise UsageError(
+            "another run of this process uses the Ray that it started: call one after another, or ray.init() first, "
+            "for all to use that"
+        )
+    ours = not ray.is_initialized()
+    if not ours:
+        _ray_of_a_run.release()
     try:
-        yield joined
-        failed = False
-    except RayError as error:
-        raise CannotContinueError(
-            f"Ray stopped working ({message_of(error)}): run the same command again, it resumes"
-        ) from error
+        yield ours
     finally:
-        if not shutdown.ray_is_lost:
-            if watch is not None:
-                watch.stop()
-            if ours:
-                ray.shutdown()
-            if not keep_logs() and not (failed and shutdown.reason is None):
-                remove_session(files)
+        if ours:
+            _ray_of_a_run.release()
 
 
 def address_of(given: str | None) -> str | None:

@@ -43,6 +43,7 @@ def dry_run(
         rows = _rows_of(folder)
     if rows_from:
         with run_folders([rows_from]) as (other,):
+            read_rows(other, [])
             rows = _rows_of(other)
     total, left = 0, dict.fromkeys(sweep.configs, 0)
     for block in sweep.blocks:

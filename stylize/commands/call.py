@@ -116,7 +116,7 @@ def parse(argv: Sequence[str]) -> Call:
         raise UsageError(f"{EXPECTED}, got {len(paths)} of them{told} (--help lists the options)")
     options = validated(Options, given, origins={name: Origin(cli.flag(name)) for name in Options.model_fields})
     photo, *artworks, result = paths
-    with writing(local_path(result), resumes=False):
+    with writing(local_path(result)):
         path = _result_path(result, [photo, *artworks], force)
     return Call(photo, artworks, path, options, _shares(options.style_weights, len(artworks)))
 

@@ -133,7 +133,7 @@ def _export(name: str, out: Path, options: Options) -> None:
     if likeness.ssim < LEAST_SSIM[options.precision]:
         raise CannotContinueError(f"the file's pictures differ from torch's: SSIM {likeness.ssim:.4f}; nothing written")
     for path, data in files.items():
-        with writing(path, resumes=False):
+        with writing(path):
             write_atomic(path, data)
         say(f"{one_line(path)}: {len(data) / 1e6:.2f} MB, {options.precision}, ONNX opset {onnx_graph.OPSET}")
     told = f"SSIM {math.floor(likeness.ssim * 1e4) / 1e4:.4f} at least, pixels at most {likeness.levels} of 255 apart"

@@ -84,7 +84,7 @@ def _restyle(call: Call) -> None:
         )
         code, weights_sha256 = _code(stylizer, call, [artwork.pixels for artwork, _ in artworks])
     result, seconds, ran = _stylized(stylizer, photo, code, format)
-    with writing(call.result, resumes=False):
+    with writing(call.result):
         style_sha256 = [sha256 for _, sha256 in artworks]
         made_by = _made_by(stylizer, ran, call, weights_sha256, content_sha256, style_sha256)
         data = encode(result, format, options.quality, carried=decoded.carried, made_by=made_by)

@@ -206,27 +206,26 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def cannot_write(path: Path, error: OSError, *, resumes: bool = True) -> CannotContinueError:
-    """Return the error for a failed write, in one line: what stopped it and what to do. resumes: whether that goes on
-    where it was stopped."""
+def cannot_write(path: Path, error: OSError) -> CannotContinueError:
+    """Return the error for a failed write, in one line: what stopped it and what to do."""
     name, reason = one_line(path), error.strerror or str(error)
-    again = f"then run the same command again{': it resumes' * resumes}"
+    again = "then run the same command again"
     if error.errno in _FULL:
         return CannotContinueError(f"no space left to write {name} ({reason}): free space, {again}")
     if error.errno in _REFUSED:
         return CannotContinueError(f"{name} may not be written ({reason}): make it writable, {again}")
     if error.errno in _NOT_A_FOLDER:
-        return CannotContinueError(f"{name} is not a folder, or lies below something that is none: give another OUT")
+        return CannotContinueError(f"{name} is not a folder, or lies below something that is none: give another place")
     return CannotContinueError(f"{name} could not be written ({reason}): put that right, {again}")
 
 
 @contextlib.contextmanager
-def writing(path: Path, *, resumes: bool = True) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
     """Turn any OSError into a CannotContinueError that names `path` and says what to do, as `cannot_write` does."""
     try:
         yield
     except OSError as error:
-        raise cannot_write(path, error, resumes=resumes) from error
+        raise cannot_write(path, error) from error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

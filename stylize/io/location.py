@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import reprlib
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -234,8 +235,12 @@ def normalized(text: str) -> str:
 
 def _given(text: str) -> str:
     """Return a text that names something. Raises UsageError for an empty one, which would be the current folder."""
+    if not isinstance(text, str):
+        raise UsageError(f"expected a path, got {one_line(reprlib.repr(text))}")
     if not text:
         raise UsageError("expected a path, got an empty text")
+    if "\0" in text:
+        raise UsageError(f"expected a path, got one with a NUL character in it: {one_line(text)}")
     return text
 
 

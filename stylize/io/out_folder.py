@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -58,6 +59,33 @@ def refuse_filled(folder: Path, role: str, ours: str) -> None:
     if names:
         told = ", ".join(map(one_line, names[:_NAMED])) + (" and more" if len(names) > _NAMED else "")
         raise UsageError(f"{role}: {one_line(folder)} holds {told}; give a new or empty folder, or that of {ours}")
+
+
+def has_page(folder: Path, sign: bytes, mark: str) -> bool:
+    """Return whether a folder holds a page of ours, or was being filled with one; its index.html may be anybody's.
+
+    sign: what stands near the beginning of such a page. mark: as for `filling`.
+    """
+    try:
+        if (folder / mark).is_file():
+            return True
+        with (folder / "index.html").open("rb") as file:
+            return sign in file.read(2000)
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def filling(folder: Path, mark: str) -> Iterator[None]:
+    """Make a folder and keep a hidden file in it while it is filled, by which the same command knows it after a stop.
+
+    Raises CannotContinueError where it may not be written, also for an OSError of what fills it.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / mark).touch()
+        yield
+        (folder / mark).unlink(missing_ok=True)
 
 
 def refuse_results(folder: Location, role: str) -> None:

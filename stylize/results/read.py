@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from stylize.errors import UsageError, one_line
+from stylize.io.location import local_path
 from stylize.results.parts import held, iter_part, keep_rows, older_rows
 from stylize.results.schema import SCHEMA
 
@@ -25,7 +26,7 @@ def read_rows(out: str | os.PathLike[str], columns: list[str] | None = None) -> 
     if unknown := [name for name in names if name not in SCHEMA.names]:
         known = ", ".join(SCHEMA.names)
         raise UsageError(f"no such column: {', '.join(unknown)}; the known ones: {known}")
-    rows = Path(out) / "rows"
+    rows = local_path(os.fspath(out) if isinstance(out, os.PathLike) else out) / "rows"
     if not rows.is_dir():
         raise UsageError(f"{one_line(out)} holds no rows folder: give the OUT of a run")
     schema = pa.schema([SCHEMA.field(name) for name in names], metadata=SCHEMA.metadata)

@@ -44,6 +44,8 @@ def find(name: str) -> type[Stylizer]:
 
     Raises UsageError naming the known ones.
     """
+    if not isinstance(name, str):
+        raise UsageError(f"stylizer {name!r}: expected a text: a method's name, or package.module:Class")
     load_torch()
     if name in names():
         module = importlib.import_module(f"{__name__}.{name}")

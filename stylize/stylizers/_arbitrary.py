@@ -72,6 +72,7 @@ class ArbitraryStyle(_feedforward.FeedForward):
         """Return one code between several; weights are scaled to sum to 1. Raises UsageError for impossible ones."""
         if not codes:
             raise UsageError(f"{self.name}: the list of styles is empty; give at least one")
+        weights = _numbers(weights)
         if len(codes) != len(weights) or not (min(weights) >= 0 and 0 < sum(weights) < float("inf")):
             need = counted(len(codes), "style needs", "styles need")
             raise UsageError(f"{self.name}: {need} as many weights of 0 or more, not all 0")
@@ -85,8 +86,11 @@ class ArbitraryStyle(_feedforward.FeedForward):
     def code(self, style: Any, style_weights: Sequence[float] | None = None) -> Any:
         """Return the code of a PIL image or an (H, W, 3) uint8 array, or of a list of them with their weights."""
         if not isinstance(style, list | tuple):
+            if style_weights is not None:
+                raise UsageError(f"{self.name}: style_weights are of a list of styles; one style has all of it")
             return super().code(style)
-        return self.mix([super(ArbitraryStyle, self).code(one) for one in style], style_weights or [1.0] * len(style))
+        shares = [1.0] * len(style) if style_weights is None else style_weights
+        return self.mix([super(ArbitraryStyle, self).code(one) for one in style], shares)
 
     def __call__(self, content: Any, style: Any, style_weights: Sequence[float] | None = None) -> Any:
         """As for every stylizer; `style` may be a list, with `style_weights` or in equal parts."""
@@ -127,6 +131,14 @@ class ArbitraryStyle(_feedforward.FeedForward):
         pictures, shares = zip(*code.pictures, strict=True)
         seen = pictures if colors is None else [match_colors(picture, colors) for picture in pictures]
         return _weighted([self.encode(picture) for picture in seen], shares)
+
+
+def _numbers(weights: Any) -> list[float]:
+    """Return weights as numbers, whatever kind of list they come in; none of what is no list of numbers."""
+    try:
+        return [] if isinstance(weights, str) else [float(weight) for weight in weights]
+    except (TypeError, ValueError):
+        return []
 
 
 def _row(code: Any) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from stylize import images
 from stylize.errors import NotFiniteError, UsageError
+from stylize.stylizers._process import check_process
 
 TAKEN = "a PIL image, an (H, W, 3) or (H, W, 4) uint8 array or a (3, H, W) float tensor in [0, 1]"
 
@@ -49,6 +50,7 @@ def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = Non
     A PIL image is turned upright, brought to sRGB and laid on white, as an array with alpha is. `long_side_px` is for
     images and arrays; None leaves them as they are. Raises UsageError for anything else.
     """
+    check_process()
     picture = _with_alpha(picture)
     if not isinstance(picture, Image.Image) and 0 in getattr(picture, "shape", ()):
         raise UsageError(images.NO_PIXELS)
@@ -70,6 +72,7 @@ def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = Non
 
 def as_pixels(picture: Any) -> images.Pixels | None:
     """Return a PIL image's or an array's (H, W, 3) uint8 pixels, as `as_tensor` sees them; None of anything else."""
+    check_process()
     picture = _with_alpha(picture)
     if isinstance(picture, Image.Image):
         return images.from_image(picture)
@@ -101,6 +104,14 @@ def as_given(result: Tensor | images.Pixels, picture: Any) -> Any:
     return image
 
 
+def as_list(pictures: Any) -> list[Any]:
+    """Return several pictures as a list. Raises UsageError for one alone, and for what is no list of any."""
+    alone = isinstance(pictures, Image.Image | str | os.PathLike) or getattr(pictures, "ndim", 4) < 4
+    if alone or not isinstance(pictures, Iterable):
+        raise UsageError(f"expected a list of photos, got {type(pictures).__name__}; give [photo] for one")
+    return list(pictures)
+
+
 def check_tensor(picture: Any) -> None:
     """Raise UsageError for anything but a (3, H, W) floating-point tensor with at least one pixel."""
     if not isinstance(picture, Tensor):
@@ -108,6 +119,9 @@ def check_tensor(picture: Any) -> None:
             f"expected a (3, H, W) float tensor in [0, 1], got {type(picture).__name__}; call the stylizer itself with "
             "images and arrays"
         )
+    if picture.layout != torch.strided or picture.is_meta or picture.is_quantized:
+        kind = "one without values" if picture.is_meta else f"{picture.dtype} of layout {picture.layout}"
+        raise UsageError(f"expected a dense (3, H, W) float tensor in [0, 1], got {kind}")
     if picture.dim() != 3 or picture.shape[0] != 3 or 0 in picture.shape or not picture.is_floating_point():
         hint = "; divide 0 to 255 by 255" if not picture.is_floating_point() else ""
         raise UsageError(
@@ -120,6 +134,7 @@ def checked(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def call(self: Any, picture: Any, *rest: Any, **named: Any) -> Any:
+        check_process()
         check_tensor(picture)
         return method(self, picture, *rest, **named)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,8 @@ from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_line
 from stylize.io.location import local_path
 from stylize.stylizers import RANDOM, _pictures
-from stylize.stylizers._pictures import as_given, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
+from stylize.stylizers._pictures import as_given, as_list, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
+from stylize.stylizers._process import OfOneProcess
 from stylize.stylizers._strips.plan import Plan, no_room
 from stylize.stylizers._strips.within import Within
 from stylize.validation import Checked
@@ -31,7 +31,7 @@ class Settings(Checked):
     """A method's knobs; frozen, and an unknown one is an error."""
 
 
-class Stylizer(Within, ABC):
+class Stylizer(Within, OfOneProcess, ABC):
     """A loaded method. Subclasses define `settings_type`, `load`, `encode_style` and `stylize`.
 
     name: the registered name. needs: the weights it cannot do without, in words; None if it needs none.
@@ -204,8 +204,8 @@ class Stylizer(Within, ABC):
 
     def with_settings(self, **changes: Any) -> Self:
         """Return this stylizer, its weights shared, with other settings among those that are `per_image`."""
-        other = copy.copy(self)
-        other.settings = self.settings.model_copy(update=changes)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self) | {"settings": self.settings.model_copy(update=changes)})
         return other
 
     def ran(self, plan: Plan) -> dict[str, str]:
@@ -251,7 +251,7 @@ class Stylizer(Within, ABC):
         `mix` is what a method's call takes beside the style, such as `style_weights`. Neighbours of one size go
         through the network together where that is faster.
         """
-        pictures = list(contents)
+        pictures = as_list(contents)
         with torch.inference_mode():
             code = self.code(style, **mix)
             results: list[Any] = []

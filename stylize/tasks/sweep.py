@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stylize import config as configs
 from stylize.cli import MaxMemory
@@ -22,6 +22,12 @@ from stylize.validation import Checked, validated
 PRECISIONS = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 MOST_REPEATS = 10_000
 """More is a slip of the hand, and would take minutes to plan."""
+
+
+def _each_once(values: list[Any] | None) -> list[Any] | None:
+    if twice := next((value for number, value in enumerate(values or []) if value in (values or [])[:number]), None):
+        raise ValueError(f"{twice} stands there twice; once is enough, as repeats says how often it is measured")
+    return values
 
 
 class Method(Checked):
@@ -41,6 +47,8 @@ class Method(Checked):
         None, ge=1, description="use at most so many photos, one of each content type first; none: all of the sweep's"
     )
     warmup: bool = Field(True, description="whether each block begins with an image that does not count")
+
+    _no_two_alike = field_validator("precisions", "resolutions_px")(_each_once)
 
     def title(self) -> str:
         """Return the label, or name and settings."""
@@ -92,6 +100,8 @@ class Sweep(Checked):
     claims: bool = Field(
         False, description="whether reports hold common claims about style transfer against these rows"
     )
+
+    _no_two_alike = field_validator("precisions", "resolutions_px", "workers", "scaling", "scores")(_each_once)
 
     @model_validator(mode="after")
     def _alone_when_isolated(self) -> Sweep:

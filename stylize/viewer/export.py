@@ -11,9 +11,11 @@ from pathlib import Path
 
 from stylize.errors import UsageError, one_line
 from stylize.io.files import write_atomic, writing
-from stylize.io.out_folder import refuse_filled
+from stylize.io.out_folder import filling, has_page, refuse_filled
 from stylize.viewer.site import Site
 
+_UNFINISHED = ".unfinished-export"
+"""In the folder while it is written."""
 _MARK = b'<meta name="generator" content="stylize view">'
 _PICTURE = re.compile(r"/picture-([a-z]+)/")
 _AT_ONCE = 4
@@ -28,10 +30,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _is_export(folder: Path) -> bool:
-    try:
-        return _MARK in (folder / "index.html").read_bytes()[:2000]
-    except OSError:
-        return False
+    return has_page(folder, _MARK, _UNFINISHED)
 
 
 def export(site: Site, folder: Path, told: Callable[[int], None]) -> tuple[int, Counter[str]]:
@@ -42,10 +41,6 @@ def export(site: Site, folder: Path, told: Callable[[int], None]) -> tuple[int, 
     What an earlier export left is removed first, as its pictures would be published with it. Raises
     CannotContinueError where the folder cannot be written.
     """
-    with writing(folder):
-        for old in folder.glob("v[0-9]*") if _is_export(folder) else ():
-            if old.is_dir() and not old.is_symlink():
-                shutil.rmtree(old)
 
     def write(name: str) -> int:
         file = site.get(name)
@@ -56,7 +51,11 @@ def export(site: Site, folder: Path, told: Callable[[int], None]) -> tuple[int, 
         return 1
 
     written, left_out, names = 0, Counter[str](), _with_page_last(site)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    is_export = _is_export(folder)
+    with filling(folder, _UNFINISHED), ThreadPoolExecutor(_AT_ONCE) as pool:
+        for old in folder.glob("v[0-9]*") if is_export else ():
+            if old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old)
         for number, (name, one) in enumerate(zip(names, pool.map(write, names), strict=True), 1):
             written += one
             if not one and (picture := _PICTURE.search(name)):

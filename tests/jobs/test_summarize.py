@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import subprocess
@@ -10,7 +11,8 @@ import pytest
 
 from jobs.summarize import main
 from stylize import images
-from stylize.errors import UsageError
+from stylize.errors import CannotContinueError, UsageError
+from stylize.io.files import write_atomic
 from stylize.report.choices import CRITERIA
 from stylize.report.evidence import pick
 from stylize.report.page import page
@@ -44,6 +46,30 @@ def test_only_a_report_is_replaced(out: Path, tmp_path: Path, name: str) -> None
         main([str(out), "--out", str(tmp_path / "site")])
     assert mine.read_text() == "mine"
     assert [path for path in (tmp_path / "site").rglob("*") if path.is_file()] == [mine]
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_a_report_that_was_stopped_is_written_by_the_same_command(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+) -> None:
+    def write(path: Path, data: bytes) -> None:
+        if path.name == "index.html":
+            raise stop
+        write_atomic(path, data)
+
+    command, folder = [str(out), "--out", str(tmp_path / "report")], tmp_path / "report"
+    with monkeypatch.context() as patched:
+        patched.setattr(page, "write_atomic", write)
+        with pytest.raises((KeyboardInterrupt, CannotContinueError)):
+            main(command)
+    assert (folder / "summary.md").exists()
+    assert main(command) == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "index.html", "pictures", "plots", "summary.md", "tables.parquet"
+    ]  # fmt: skip
+    (folder / "index.html").unlink()
+    with pytest.raises(UsageError, match="give a new or empty folder"):
+        main(command)
 
 
 def test_a_report_takes_an_older_ones_place_but_replaces_nothing_through_a_link(out: Path, tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import stylize
+from tests.support.samples import ROOT
 
 
 @pytest.mark.parametrize(
@@ -21,6 +25,9 @@ import stylize
         ({"style_resolution_px": "wide"}, "style_resolution_px: expected a whole number"),
         ({"alpha": True}, "compact: alpha: not a yes-or-no setting"),
         ({"weights": ""}, "expected a path, got an empty text"),
+        ({"weights": "a\0b"}, r"expected a path, got one with a NUL character in it: 'a\\x00b'"),
+        ({"name": 3}, "stylizer 3: expected a text"),
+        ({"name": stylize.Stylizer}, "expected a text: a method's name, or package.module:Class"),
     ],
 )
 def test_a_value_of_another_kind_is_named(given: dict[str, Any], told: str) -> None:
@@ -34,3 +41,84 @@ def test_a_picture_without_pixels_is_a_wrong_call(nothing: Any) -> None:
     for pair in ((nothing, picture), (picture, nothing)):
         with pytest.raises(stylize.UsageError, match="got one without pixels"):
             restyle(*pair)
+
+
+@pytest.mark.parametrize("weights", ["12", 3, [1, "a"], np.array([1.0, -1.0]), [1], [float("nan"), 1], []])
+def test_weights_of_styles_that_are_none_are_a_wrong_call(weights: Any) -> None:
+    restyle: Any = stylize.load("compact", device="cpu")
+    picture = np.zeros((16, 16, 3), np.uint8)
+    with pytest.raises(stylize.UsageError, match="2 styles need as many weights of 0 or more, not all 0"):
+        restyle(picture, [picture, picture], style_weights=weights)
+    with pytest.raises(stylize.UsageError, match="style_weights are of a list of styles"):
+        restyle(picture, picture, style_weights=weights)
+
+
+def test_weights_of_styles_may_be_an_array_or_a_tensor() -> None:
+    restyle: Any = stylize.load("compact", device="cpu")
+    picture = np.zeros((16, 16, 3), np.uint8)
+    wanted = restyle(picture, [picture, picture + 255], style_weights=[1, 2])
+    for weights in (np.array([1.0, 2.0]), torch.tensor([1, 2]), (1, 2)):
+        assert (restyle(picture, [picture, picture + 255], style_weights=weights) == wanted).all()
+
+
+@pytest.mark.parametrize(
+    "alone", [Image.new("RGB", (8, 8)), np.zeros((8, 8, 3), np.uint8), torch.zeros(3, 8, 8), "photo.jpg", None, 3]
+)
+def test_a_batch_of_one_photo_alone_is_a_wrong_call(alone: Any) -> None:
+    with pytest.raises(stylize.UsageError, match=r"expected a list of photos, got .*; give \[photo\] for one"):
+        stylize.load("identity", device="cpu").batch(alone, np.zeros((8, 8, 3), np.uint8))
+
+
+@pytest.mark.parametrize("tensor", [torch.zeros(3, 8, 8, device="meta"), torch.zeros(3, 8, 8).to_sparse()])
+def test_a_tensor_without_dense_values_is_a_wrong_call(tensor: torch.Tensor) -> None:
+    restyle, picture = stylize.load("identity", device="cpu"), torch.zeros(3, 8, 8)
+    for pair in ((tensor, picture), (picture, tensor)):
+        with pytest.raises(stylize.UsageError, match="expected a dense"):
+            restyle(*pair)
+
+
+@pytest.mark.parametrize("out", [None, 3, ["out"], "", "a\0b", b"out"])
+def test_rows_of_what_is_no_path_are_a_wrong_call(out: Any) -> None:
+    with pytest.raises(stylize.UsageError, match="expected a path, got"):
+        stylize.read_rows(out)
+
+
+_FORKED = """
+import copy, multiprocessing, pickle
+import numpy as np
+import stylize
+from tests.support.samples import ROOT
+
+picture = np.zeros((64, 64, 3), np.uint8)
+
+def told(call):
+    try:
+        call()
+    except stylize.UsageError as error:
+        print(str(error)[:60], flush=True)
+
+def child(restyle):
+    told(lambda: restyle(picture, picture))
+    told(lambda: restyle.batch([picture], picture))
+    told(lambda: stylize.load())
+
+if __name__ == "__main__":
+    restyle = stylize.load()
+    restyle(picture, picture)
+    process = multiprocessing.get_context("fork").Process(target=child, args=[restyle])
+    process.start()
+    process.join()
+    told(lambda: pickle.dumps(restyle))
+    told(lambda: copy.deepcopy(restyle))
+"""
+
+
+def test_a_loaded_method_is_of_one_process() -> None:
+    words = [sys.executable, "-c", _FORKED]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr == ""
+    forked, copied = (
+        "this process is a fork of one that had loaded a method",
+        "a loaded method cannot be copied or pickled",
+    )
+    assert [line[:43] for line in done.stdout.splitlines()] == [forked] * 3 + [copied] * 2

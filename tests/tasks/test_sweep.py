@@ -86,6 +86,9 @@ def test_one_name_for_two_methods_is_a_wrong_call() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("title: t\nmethods: [{name: compact}]\nresolutions_px: [9, 8, 9]\n", "resolutions_px: 9 stands there twice"),
+        ("title: t\nmethods: [{name: compact}]\nmode: throughput\nworkers: [2, 2]\n", "workers: 2 stands there twice"),
+        ("title: t\nmethods: [{name: compact, precisions: [fp32, fp32]}]\n", "precisions: fp32 stands there twice"),
         ("title: t\nmethods: []\n", "methods: expected a list that is not empty"),
         ("title: t\nmethods: [{name: compact}]\nworkers: [2]\n", "several workers disturb each other"),
         ("title: t\nmethods: [{name: compact}]\ncolour: 9\n", "unknown setting 'colour'; known: title, methods"),

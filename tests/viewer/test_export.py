@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import signal
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from stylize.__main__ import main
-from stylize.errors import UsageError
+from stylize.errors import CannotContinueError, UsageError
+from stylize.io.files import write_atomic
+from stylize.viewer import export
 from tests.support.samples import ROOT
 from tests.support.viewed import viewed_run
 
@@ -54,6 +57,24 @@ def test_photos_and_artworks_are_exported_once_each_where_asked_for(out: Path, t
     made = files(tmp_path / "page")
     assert len([name for name in made if name.startswith("v0/picture-photo/")]) == 3
     assert len([name for name in made if name.startswith("v0/thumb-artwork/")]) == 2
+
+
+def test_an_export_that_was_stopped_is_written_by_the_same_command(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, data: bytes) -> None:
+        if path.name == "index.html":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_atomic(path, data)
+
+    command = ["view", str(out), "--export", str(tmp_path / "page")]
+    with monkeypatch.context() as patched:
+        patched.setattr(export, "write_atomic", write)
+        with pytest.raises(CannotContinueError, match=r"free space, then run the same command again$"):
+            main(command)
+    (tmp_path / "page" / "v0" / "of-before.js").write_text("")
+    assert main(command) == 0
+    assert not {".unfinished-export", "v0/of-before.js"} & files(tmp_path / "page")
 
 
 def test_an_export_is_written_over_an_earlier_one_and_nothing_else(out: Path, tmp_path: Path) -> None:

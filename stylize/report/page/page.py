@@ -15,6 +15,7 @@ import pandas as pd
 
 from stylize.errors import counted, harmless
 from stylize.io.files import write_atomic
+from stylize.io.out_folder import filling, has_page
 from stylize.report import analysis, units
 from stylize.report.evidence import pick, votes
 from stylize.report.evidence.cells import Size, by_size
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 MOST_METHODS = 60
 """Methods and settings of them that a report shows: of a thousand, one per row of a manifest, it took over a minute."""
+_UNFINISHED = ".unfinished-report"
+"""In a folder while a report is written into it."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -151,28 +154,23 @@ def _run(out: Path) -> Run:
 
 
 def is_report(folder: Path) -> bool:
-    """Return whether a folder's index.html is one of `write`'s; it may be somebody's own."""
-    try:
-        with (folder / "index.html").open("rb") as file:
-            return b"script-src 'sha256-" in file.read(1000)
-    except OSError:
-        return False
+    """Return whether a folder holds one of `write`'s, or a part of one."""
+    return has_page(folder, b"script-src 'sha256-", _UNFINISHED)
 
 
 def write(report: Report, folder: Path) -> list[Path]:
-    """Write everything; index.html comes last. Returns the paths. Raises OSError where the folder cannot be written."""
+    """Write everything; index.html comes last. Returns the paths. Raises CannotContinueError where it cannot."""
     files: dict[str, bytes] = {f"plots/{plot.file}": plot.svg.encode() for plot in report.all_plots}
     files["tables.parquet"] = _parquet(report)
     files["summary.md"] = markdown(report).encode(errors="replace")
     files["index.html"] = html(report).encode(errors="replace")
     full = {f"pictures/{one.file}": one.full for one in report.grid.pictures if one.full is not None}
-    for name in (*full, *files):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, full[name]() if name in full else files[name])
     wanted = {folder / name for name in (*full, *files)}
-    for old in {*(folder / "plots").glob("*.svg"), *(folder / "pictures").glob("*.jpg")} - wanted:
-        old.unlink()  # of an earlier report in the same folder
+    with filling(folder, _UNFINISHED):
+        for name in (*full, *files):
+            write_atomic(folder / name, full[name]() if name in full else files[name])
+        for old in {*(folder / "plots").glob("*.svg"), *(folder / "pictures").glob("*.jpg")} - wanted:
+            old.unlink()  # of an earlier report in the same folder
     return sorted(wanted)
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from jobs.scheduler import ray_runtime
 from jobs.scheduler.local_ray import ask_for_token, remove_session
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.shutdown import ShutdownReason, shutdown
-from stylize.errors import CannotContinueError
+from stylize.errors import CannotContinueError, UsageError
 from tests.support.main_job import descendants, plain, start, wait_for
 
 LISTENS = "0A"
@@ -120,6 +121,25 @@ def test_a_ray_that_was_there_keeps_its_files(session: Path, monkeypatch: pytest
     with local_or_cluster(None):
         pass
     assert session.exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_ray_of_a_run_is_no_other_threads(session: Path, monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    def start() -> bool:
+        with local_or_cluster(None):
+            return True
+
+    with ThreadPoolExecutor(1) as other:
+        monkeypatch.setattr(ray, "is_initialized", lambda: there)
+        with local_or_cluster(None):
+            monkeypatch.setattr(ray, "is_initialized", lambda: True)
+            run = other.submit(start)
+            if there:
+                assert run.result()
+            else:
+                with pytest.raises(UsageError, match="another run of this process uses the Ray that it started"):
+                    run.result()
+        assert other.submit(start).result()
 
 
 def test_the_link_to_another_latest_session_stays(tmp_path: Path) -> None:

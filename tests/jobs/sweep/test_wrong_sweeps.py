@@ -13,6 +13,8 @@ from stylize.errors import UsageError
 def test_another_runs_rows_are_for_a_dry_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--from goes with --dry-run"):
         main(["quick", str(tmp_path / "out"), "--from", str(tmp_path)])
+    with pytest.raises(UsageError, match="nowhere holds no rows folder: give the OUT of a run"):
+        main(["quick", str(tmp_path / "out"), "--dry-run", "--from", str(tmp_path / "nowhere")])
     assert list(tmp_path.iterdir()) == []
 
 
