@@ -225,9 +225,9 @@ def _published(name: str) -> Any:
 def _from_torchvision(name: str, expected: str, option: str) -> files.State:
     path = cached_file(name)
     if not path.exists():
-        downloads.announce(f"{name}'s weights, {path.name},")
         try:
-            _published(name).get_state_dict(progress=False)
+            with downloads.downloading(f"{name}'s weights, {path.name},"):
+                _published(name).get_state_dict(progress=False)
         except (OSError, URLError, RuntimeError) as error:
             raise WeightsError(
                 f"{name}: its weights are neither in torchvision's cache ({path}) nor to be downloaded "

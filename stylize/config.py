@@ -208,7 +208,7 @@ class JobConfig(Checked):
     @classmethod
     def _one_of(cls, value: str | None) -> str | None:
         own, slash, shards = ("1/1" if value is None else value).partition("/")
-        numbers = slash and own.isdecimal() and shards.isdecimal() and len(shards) < 10
+        numbers = slash and (own + shards).isascii() and own.isdecimal() and shards.isdecimal() and len(shards) < 10
         if not numbers or not 1 <= int(own) <= int(shards):
             raise ValueError("give K/N with 1 <= K <= N, such as 2/4 for the second of four shares")
         return value

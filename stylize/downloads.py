@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
@@ -37,9 +38,15 @@ def announced(note: Callable[[str], None]) -> Iterator[None]:
         _note.reset(token)
 
 
-def announce(what: str) -> None:
-    """Tell that `what` is about to be downloaded. Raises NotDownloadedError, which says so, where that is forbidden."""
+@contextlib.contextmanager
+def downloading(what: str) -> Iterator[None]:
+    """Tell that `what` is about to be downloaded. Raises NotDownloadedError, which says so, where that is forbidden.
+
+    What the library prints of it goes to standard error, for as long as the block lasts.
+    """
     if _forbidden.get():
         raise NotDownloadedError(f"{what} would be downloaded")
     if (note := _note.get()) is not None:
         note(f"{what} will be downloaded")
+    with contextlib.redirect_stdout(sys.stderr):
+        yield

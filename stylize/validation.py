@@ -61,6 +61,7 @@ class Origin:
 _EXPECTED = {
     "missing": "is missing",
     "string_type": "expected a text",
+    "string_unicode": "expected a text in UTF-8",
     "string_too_short": "expected a text that is not empty",
     "int_parsing": "expected a whole number",
     "int_type": "expected a whole number",

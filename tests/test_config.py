@@ -54,6 +54,8 @@ def test_defaults_make_a_whole_config() -> None:
         ({"shard": "1/2/3"}, "K/N"),
         ({"shard": "1.0/2"}, "K/N"),
         ({"shard": ""}, "K/N"),
+        ({"shard": "\u0661/\u0662"}, "K/N"),
+        ({"out": "caf\udce9"}, "expected a text in UTF-8"),
         ({"shard": 2}, "shard"),
         ({"gpus_per_actor": 1.5}, r"gpus_per_actor: give 0, a fraction .* or a whole number \(got 1.5\)"),
         ({"gpus_per_actor": 0.00001}, "gpus_per_actor: give 0, a fraction of at least 0.0001"),

@@ -21,11 +21,16 @@ REASONS = {signal.SIGINT: ShutdownReason.INTERRUPTED, signal.SIGTERM: ShutdownRe
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
-    """Run a command as `cli.run` does, with both signals handled from its first moment to its last line."""
-    with handle_signals():
+    """Run a command as `cli.run` does, with both signals handled from its first moment to its last line.
+
+    From then on Ctrl-C ends the process without a word: all has been said, and Python would trace its own end.
+    """
+    with contextlib.ExitStack() as last, handle_signals():
+        last.callback(signal.signal, signal.SIGINT, signal.SIG_DFL)
         try:
             cli.run(main, "interrupted: what is done is kept; the same command resumes")
         except SystemExit as done:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             if shutdown.ray_is_lost:
                 # Ray's own end would ask the head, and wait for it.
                 sys.stdout.flush()

@@ -195,10 +195,15 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
                     logging_level=logging.ERROR,
                     include_dashboard=False if address is None else None,
                 )
+    except UnicodeEncodeError:
+        raise UsageError(
+            "Ray starts under no command line that is not UTF-8: rename the folder, or give a link to it (ln -s)"
+        ) from None
     except Exception as error:  # a node that does not start in time is a plain Exception of Ray's
         where = f"the Ray cluster at {address}" if address else "a local Ray"
         asks = address and os.environ.get("RAY_AUTH_MODE") != "token"
         hint = "; if it asks for a token, set RAY_AUTH_MODE=token" if asks else ""
+        hint = hint if address else ": run the same command again"
         raise CannotContinueError(f"{where} cannot be reached or started: {message_of(error)}{hint}") from None
     if address is None:
         try:

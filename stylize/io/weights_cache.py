@@ -35,8 +35,8 @@ def at_hand(where: str | Location) -> Path:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "stylize", version)
         path = folder / where.name
         if not folder.is_dir():
-            downloads.announce(where.shown)
-            _copy(where, [] if single else [info.name for info in weights], path)
+            with downloads.downloading(where.shown):
+                _copy(where, [] if single else [info.name for info in weights], path)
     except OSError as error:
         # The store's own have no number.
         if error.errno is None and isinstance(error, (object_store.RefusedError, FileNotFoundError)):

@@ -53,9 +53,9 @@ def _from_torchvision() -> Path:
     if not path.exists():
         from torchvision.models import Inception_V3_Weights
 
-        downloads.announce(f"Inception v3's weights, {FILE},")
         try:
-            Inception_V3_Weights.IMAGENET1K_V1.get_state_dict(progress=False)
+            with downloads.downloading(f"Inception v3's weights, {FILE},"):
+                Inception_V3_Weights.IMAGENET1K_V1.get_state_dict(progress=False)
         except (OSError, URLError, RuntimeError) as error:
             raise WeightsError(
                 f"Inception v3: its weights are neither in torchvision's cache ({path}) nor to be downloaded "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import threading
@@ -155,10 +156,10 @@ def load_lpips(backbone: Literal["alex", "vgg", "squeeze"]) -> Any:
     except ImportError:
         raise UsageError("lpips needs torchmetrics and torchvision: pip install torchmetrics") from None
     cache = Path(torch.hub.get_dir()) / "checkpoints"
-    if not any(cache.glob(f"{_LPIPS_FILES[backbone]}-*.pth")):
-        downloads.announce(f"lpips: the {backbone} weights")
+    there = any(cache.glob(f"{_LPIPS_FILES[backbone]}-*.pth"))
     try:
-        return LearnedPerceptualImagePatchSimilarity(backbone, normalize=True).eval()
+        with contextlib.nullcontext() if there else downloads.downloading(f"lpips: the {backbone} weights"):
+            return LearnedPerceptualImagePatchSimilarity(backbone, normalize=True).eval()
     except (OSError, RuntimeError) as error:
         raise WeightsError(
             f"lpips: the {backbone} weights are neither in torchvision's cache ({os.fspath(cache)}) nor to be "

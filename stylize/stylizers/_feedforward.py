@@ -102,7 +102,7 @@ class FeedForward(bounded.Bounded):
         sessions_held = [one for one in (code, *vars(self).values()) if isinstance(one, sessions.Session)]
         if any(one.modules is None for one in sessions_held):
             return None
-        other = copy.copy(self)
+        other = self.twin()
         other.runtime, other.precision = sessions.TORCH, self.precision_in_strips
         other.dtype = base.DTYPES[other.precision]
         # It would be compiled for strips' sizes, of which each is taken once.

@@ -1,4 +1,4 @@
-"""A loaded method belongs to the process that loaded it: no fork has its threads, and no copy its sessions."""
+"""A loaded method belongs to the process that loaded it: no fork has its threads, and no pickle its sessions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check_process() -> None:
 
 
 class OfOneProcess:
-    """What can be neither copied nor sent to another process."""
+    """What cannot be sent to another process."""
 
     def __new__(cls, *given: Any, **named: Any) -> Self:
         """Note the process. Raises UsageError in a fork, as `check_process` does."""
@@ -30,6 +30,12 @@ class OfOneProcess:
         _loaded_in = os.getpid()
         return super().__new__(cls)
 
+    def twin(self) -> Self:
+        """Return another that shares all with this one."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        """Raise UsageError: both `copy` and `pickle` come here."""
+        """Raise UsageError: `copy` and `pickle` come here."""
         raise UsageError("a loaded method cannot be copied or pickled: load it where it is used, in each process")

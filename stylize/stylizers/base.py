@@ -204,8 +204,8 @@ class Stylizer(Within, OfOneProcess, ABC):
 
     def with_settings(self, **changes: Any) -> Self:
         """Return this stylizer, its weights shared, with other settings among those that are `per_image`."""
-        other = object.__new__(type(self))
-        vars(other).update(vars(self) | {"settings": self.settings.model_copy(update=changes)})
+        other = self.twin()
+        other.settings = self.settings.model_copy(update=changes)
         return other
 
     def ran(self, plan: Plan) -> dict[str, str]:

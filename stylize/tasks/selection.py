@@ -66,6 +66,8 @@ def _fits(glob: str, path: str) -> bool:
 
 @functools.lru_cache(256)
 def _pattern(glob: str) -> re.Pattern[str]:
+    if not glob:
+        raise UsageError("glob '': fits nothing; give one such as *.jpg")
     text = unicodedata.normalize("NFC", glob)
     written = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?|\[!?[^/][^\]/]*\])", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -34,9 +35,7 @@ class TrainConfig(Checked):
     photos: Path = Field(description="folder of photos to learn from")
     styles: Path = Field(description="a folder of artworks: any style (compact); one image: that style alone (johnson)")
     out: Path = Field(description="folder for weights, checkpoints, losses and samples; the same command resumes")
-    name: str | None = Field(
-        None, pattern=r"^[\w.-]+$", description="name of the weights file; none: compact, or the style image's name"
-    )
+    name: str | None = Field(None, description="name of the weights file; none: compact, or the style image's name")
     vgg: Path | None = Field(None, description="VGG19 weights that judge the results; none: torchvision's")
     start_from: Path | None = Field(
         None, description="weights to begin with, such as those of an earlier run; none: random ones"
@@ -109,6 +108,13 @@ class TrainConfig(Checked):
     @classmethod
     def _as_on_the_disk(cls, value: Any) -> Any:
         return None if value is None else local_path(str(value))
+
+    @field_validator("name")
+    @classmethod
+    def _one_word(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[\w.-]+", value):
+            raise ValueError("expected letters, digits, '.', '_' and '-', as it names a file in OUT")
+        return value
 
     @model_validator(mode="after")
     def _whole_groups(self) -> Self:

@@ -120,6 +120,7 @@ def _parts(out: Path) -> int:
         ({"more": ("--steps", "few")}, "steps"),
         ({"more": ("--crop-px", 65)}, "--crop-px"),
         ({"more": ("--stepps", 3)}, "--stepps"),
+        ({"more": ("--name", "../x")}, "--name: expected letters, digits, '.', '_' and '-'"),
     ],
     ids=lambda value: " ".join(str(v) for v in value.values()) if isinstance(value, dict) else "",
 )

@@ -9,7 +9,15 @@ import ray
 
 from jobs.scheduler import ray_runtime
 from jobs.scheduler.ray_runtime import HeadWatch, start_ray
-from stylize.errors import CannotContinueError
+from stylize.errors import CannotContinueError, UsageError
+
+
+def test_a_command_line_that_ray_cannot_take_is_no_fault_of_rays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **options: "caf\udce9".encode())
+    with pytest.raises(UsageError, match="no command line that is not UTF-8: rename the folder"):
+        start_ray(None)
 
 
 @pytest.mark.parametrize("kind", [Exception, RuntimeError, OSError])
@@ -24,6 +32,7 @@ def test_a_ray_that_does_not_start_is_one_line(kind: type[Exception], monkeypatc
         start_ray(None)
     said = str(caught.value)
     assert said.startswith("a local Ray cannot be reached or started: The current node timed out during startup. This")
+    assert said.endswith(": run the same command again")
     assert "\n" not in said
 
 
