@@ -17,14 +17,13 @@ from jobs.progress import json_lines, log_format
 from jobs.run import signals
 from jobs.run.score_config import CALLED, GROUPS, PATHS, ScoreConfig
 from stylize import cli
-from stylize.errors import UsageError, counted, one_line
-from stylize.io.out_folder import refuse_foreign
+from stylize.errors import UsageError, counted
 from stylize.io.store_kinds import SCHEMES
 from stylize.terminal import say
 from stylize.validation import Origin
 
 if TYPE_CHECKING:
-    from jobs.run.scoring import ResolvedScoring
+    pass
 
 _SWITCHES = ("dry_run", "retry_failed", "redo", "allow_failed")
 
@@ -38,13 +37,14 @@ def main(argv: Sequence[str]) -> int:
     from jobs.run.closing import print_result
     from jobs.run.restyle import restyle
     from jobs.run.scoring import MakeScorer, earlier_runs, resolve
+    from jobs.run.scoring_dry_run import dry_run
 
     progress = str(values.get("progress", ScoreConfig.model_fields["progress"].default))
     with json_lines.apart(progress):
         origins = {name: Origin(CALLED.get(name, cli.flag(name))) for name in ScoreConfig.model_fields}
         config = resolve(values, origins)
         if switches["dry_run"]:
-            _dry_run(config)
+            dry_run(config, switches["retry_failed"], switches["redo"])
             return cli.EXIT_OK
         command = shlex.join(["python", "-m", "jobs.score", *argv])
         retry_failed, redo = switches["retry_failed"], switches["redo"]
@@ -90,22 +90,6 @@ def _named(paths: list[str]) -> dict[str, Any]:
             f"expected PHOTOS ARTWORKS RESULTS OUT, or --manifest FILE and OUT, got {counted(len(paths), 'path')}"
         )
     return dict(zip(names, paths, strict=True))
-
-
-def _dry_run(config: ResolvedScoring) -> None:
-    from jobs.run.resolve import check_scores
-
-    config.check()
-    survey = config.survey()
-    refuse_foreign(config.job.out, role=config.job.called("out"))
-    check_scores(config.job, config.job.address, None)
-    for line in [*config.notes, *survey.lines()]:
-        say(line)
-    for number, pair in zip(range(3), config.pairs(), strict=False):
-        assert pair.result is not None
-        end = " ..." if number == 2 and survey.pairs > 3 else ""
-        say(f"  {one_line(pair.result.uri)}: {one_line(pair.content.uri)} x {one_line(pair.style.uri)}{end}")
-    say(f"{counted(survey.pairs, 'picture')} of {one_line(config.job.stylizer)} would be scored; nothing was written")
 
 
 if __name__ == "__main__":

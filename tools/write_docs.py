@@ -86,11 +86,10 @@ def parser_of(command: Callable[[Sequence[str]], int]) -> argparse.ArgumentParse
 
 def _options(command: Callable[[Sequence[str]], int]) -> str:
     """Return a command's options as a table, or as one for each group where it has groups of its own."""
+    parser = parser_of(command)
     groups: dict[str, list[tuple[str, str]]] = {}
-    own = [
-        group for group in parser_of(command)._action_groups if group.title not in ("positional arguments", "options")
-    ]
-    for group in parser_of(command)._action_groups:
+    own = [group for group in parser._action_groups if group.title not in ("positional arguments", "options")]
+    for group in parser._action_groups:
         title = ("others" if group.title == "options" else group.title or "") if own else ""
         groups.setdefault(title, []).extend(_shown(group._group_actions))
     text = ""
@@ -98,7 +97,7 @@ def _options(command: Callable[[Sequence[str]], int]) -> str:
         if rows:
             text += f"\n**{title[:1].upper()}{title[1:]}**\n\n" if title else "\n"
             text += _table(("option", "meaning"), rows)
-    return f"{text}\n"
+    return f"{text}\n{parser.epilog}\n\n" if parser.epilog else f"{text}\n"
 
 
 def _shown(actions: Iterable[argparse.Action]) -> list[tuple[str, str]]:

@@ -46,7 +46,7 @@ def measure(
     progress: str,
     note: Callable[[str], None],
 ) -> dict[str, int]:
-    """Do what is left of a sweep's tasks; returns OUT's rows by status. `note` gets lines that no progress shows.
+    """Do what is left of a sweep's tasks; returns its rows by status. `note` gets lines that no progress shows.
 
     command: what run.json says that the sweep was called by. Raises UsageError, CannotContinueError,
     KeyboardInterrupt; what is done by then is kept.
@@ -73,7 +73,7 @@ def measure(
                 note(nothing_to_do(stats.total))
             for line in resume.notes():
                 note(line)
-            counts = store.count_by_status()
+            counts = store.count_by_status(list(sweep.configs))
         run.finish()
         if sweep.plan.claims:
             for claim in claims.check(frame.load([out.folder])):

@@ -123,6 +123,9 @@ def test_the_same_command_does_nothing_again_and_the_sweep_is_kept(
     assert "compact fp32 48 px x1" in record["variants"]
     assert "jobs.benchmark" in record["command"]
     assert record["left_out"] == {"content": [{"what": ".txt", "reason": "no image", "number": 1}]}
+    plan = yaml.safe_load((inputs / "sweep.yaml").read_text())
+    (inputs / "fewer.yaml").write_text(yaml.safe_dump(plan | {"methods": SWEEP["methods"][:2]}))
+    assert main([str(inputs / "fewer.yaml"), str(inputs / "out")]) == 0  # the rows of the others stay, and do not count
 
 
 def test_a_dry_run_estimates_from_rows_and_writes_nothing(
@@ -246,19 +249,10 @@ def test_an_interrupted_sweep_keeps_what_workers_had_returned(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (
-            ["nonesuch"],
-            "known: claims, gpu, precision, quick, scalability, workers",
-        ),
+        (["nonesuch"], "known: claims, gpu, precision, quick, scalability, workers"),
         (["quick", "--weights", "microast"], "expected METHOD=PATH"),
-        (
-            ["quick", "--weights", "nobody=s3://KEY:SECRET@b/x"],
-            "^--weights: expected METHOD=PATH, METHOD one of ",
-        ),
-        (
-            ["s3://KEY:SECRET@b/sweep.yaml"],
-            "^SWEEP: .*no credentials in a URI",
-        ),
+        (["quick", "--weights", "nobody=s3://KEY:SECRET@b/x"], "^--weights: expected METHOD=PATH, METHOD one of "),
+        (["s3://KEY:SECRET@b/sweep.yaml"], "^SWEEP: .*no credentials in a URI"),
         (["quick", "--content", "/nowhere"], "/nowhere"),
         (
             ["quick", "--perceptual", "s3://KEY:SECRET@b/vgg"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -59,6 +60,12 @@ def test_each_result_has_a_row_and_the_same_call_resumes(given: tuple[Path, Path
     again = call(main, *given, *CALL)
     assert (again.returncode, rows(out).equals(made)) == (0, True)
     assert "nothing to do" in again.stdout
+    (results / "b_stylized_wash.png").write_bytes(images.encode(picture(9), "png", 95))
+    dry = call(main, *given, *CALL, "--dry-run")
+    assert "1 picture of their tool would be scored; 6 have their row there and are not scored again" in dry.stdout
+    (event,) = map(json.loads, call(main, *given, *CALL, "--dry-run", "--progress", "json").stdout.splitlines())
+    assert (event["event"], event["total"], event["left"], event["kept"]) == ("dry_run", 7, 1, 6)
+    assert "b_stylized_wash.png" in event["first"][0]
 
 
 @pytest.mark.usefixtures("worker_here")
