@@ -37,7 +37,7 @@ METRICS: tuple[Declared, ...] = (
     Declared("stylize_tasks_left", Gauge, "tasks that have no row yet"),
     Declared("stylize_tasks_queued", Gauge, "tasks given to workers and not back"),
     Declared("stylize_workers_loaded", Gauge, "workers that have loaded the stylizer"),
-    Declared("stylize_images_per_second", Gauge, "rows a second over the last minute"),
+    Declared("stylize_images_per_second", Gauge, "rows per second over the last minute"),
     Declared("stylize_image_seconds", Histogram, "stylize_s of ok rows without warm-up; above 1000 a second a choice"),
     Declared("stylize_device_peak_bytes", Gauge, "most accelerator memory in tensors that an image of this run needed"),
     Declared("stylize_device_idle_ratio", Gauge, "share of its time that an accelerator waited for images, 0 to 1"),

@@ -109,7 +109,7 @@ class RunStats:
         return {status: count for status, count in self._statuses.items() if status != "ok"}
 
     def images_per_s(self) -> float | None:
-        """Return the rows a second of the last RECENT_S; None before the first."""
+        """Return the rows per second of the last RECENT_S; None before the first."""
         if not self._new:
             return None
         now = self._clock()

@@ -44,7 +44,7 @@ class LettingGo(io.BytesIO):
 def to_image(pixels: Pixels, alpha: Pixels | None) -> tuple[Image.Image, LettingGo]:
     """Return pixels, and their alpha, as an image that is no copy in memory, and what to save it in.
 
-    Pillow's images of colours have four bytes a pixel. So has another mapped file.
+    Pillow's images of colours have four bytes per pixel. So has another mapped file.
     """
     height, width = pixels.shape[:2]
     four = scratch.empty((height, width, 4), 0)

@@ -20,7 +20,7 @@ MAX_PIXELS = 200_000_000
 BEFORE_SCALING = 8
 """Times `max_pixels` that a JPEG may have which its decoder scales down as it reads."""
 BEFORE_SCALING_PROGRESSIVE = 2
-"""The same for a progressive JPEG, all of whose coefficients are held at once, 3 to 6 bytes a pixel."""
+"""The same for a progressive JPEG, all of whose coefficients are held at once, 3 to 6 bytes per pixel."""
 KEPT = 2.2
 """Times the wanted size that the decoder's scaling leaves: nearer to it its own coarse filter shows."""
 KEPT_OF_LARGE = 2

@@ -82,4 +82,4 @@ class ReadStage:
         if item.carried is not None:
             row["opaque"] = config.format == "jpg" and item.carried.alpha is not None
             if row["opaque"]:
-                item.carried = replace(item.carried, alpha=None)  # a byte a pixel that nobody needs
+                item.carried = replace(item.carried, alpha=None)  # a byte per pixel that nobody needs

@@ -153,7 +153,7 @@ def older_rows(parts: Sequence[Part]) -> dict[Path, Indices]:
     """Return which rows of each part a newer row of the same task replaces; parts without any are left out.
 
     Newer is the later `started_at`, then the later part, then the later row. Where no task has two rows,
-    which is nearly always, only the `task_id` column is read, and 8 bytes a row are held.
+    which is nearly always, only the `task_id` column is read, and 8 bytes per row are held.
     """
     heads = [_heads(part) for part in parts]
     ordered = np.sort(np.concatenate(heads)) if heads else np.empty(0, np.uint64)

@@ -103,7 +103,7 @@ def run_gated(
 def test_large_photos_are_few_in_memory_and_small_ones_are_bounded_by_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, ahead: int
 ) -> None:
-    # Decoding takes four bytes a pixel more; the last case is the bound on their number.
+    # Decoding takes four bytes per pixel more; the last case is the bound on their number.
     alive, statuses = run_gated(tmp_path, monkeypatch, [SIDE_PX] * 12, ahead, max_memory=str(limit))
     assert statuses == ["ok"] * 12
     assert alive.most <= ahead
@@ -132,7 +132,7 @@ def test_broken_photos_keep_no_later_one_out(tmp_path: Path, monkeypatch: pytest
 
 def test_what_a_file_takes_is_known_before_it_is_decoded() -> None:
     large = images.encode(picture(0, 1600, 800), "jpg", 90)
-    # Whole: four bytes a pixel for the decoder, six for the photo and its result.
+    # Whole: four bytes per pixel for the decoder, six for the photo and its result.
     assert images.decoding_bytes(large) == 1600 * 800 * (4 + 6)
     assert images.decoding_bytes(images.encode(picture(0, 160, 80), "webp", 90)) == 160 * 80 * (16 + 6)
     # Scaled by the JPEG decoder to a half.

@@ -56,7 +56,7 @@ def test_precisions_pair_the_same_tasks() -> None:
 
 
 def scaled(seconds: float, workers: int, each: str = "") -> list[dict[str, object]]:
-    """12 images a worker, one behind the other, each worker from its own beginning."""
+    """12 images per worker, one behind the other, each worker from its own beginning."""
     found = []
     for worker in range(workers):
         for turn in range(12):

@@ -143,7 +143,7 @@ def show(title: str, measured: dict[str, dict[str, float]]) -> None:
     lines: dict[str, Any] = {
         "images/s": lambda of: 1 / of["wall_s"],
         f"images/s that {WORKERS} cores' processor time allows": lambda of: WORKERS / of["cpu_s"],
-        "processor time of an image, driver and workers, ms": lambda of: of["cpu_s"] * 1e3,
+        "processor time per image, driver and workers, ms": lambda of: of["cpu_s"] * 1e3,
         "the same of an image alone, ms": lambda of: of["alone_s"] * 1e3,
         "the first over the second": lambda of: of["cpu_s"] / of["alone_s"],
     }

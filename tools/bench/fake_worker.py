@@ -37,7 +37,7 @@ class SimulatedWork:
         self._wall = time.time() - time.perf_counter()
 
     def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
-        """A row a task, with the columns any task has, and times where time is taken."""
+        """A row per task, with the columns any task has, and times where time is taken."""
         if not self._image_s:
             return lambda: to_batch([null_row(task) for task in tasks])
         start = max(self._free_at, time.perf_counter())

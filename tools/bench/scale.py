@@ -3,7 +3,7 @@
 The real driver (keys, scheduling, rows to Parquet) beside simulated workers, which take a set time for an image and
 make none, so that eight of them run on two cores.
 
-efficiency: images/s over workers / set time, at 1, 2, 4, 8 workers and 5, 50, 500 ms an image.
+efficiency: images/s over workers / set time, at 1, 2, 4, 8 workers and 5, 50, 500 ms per image.
 tasks: tasks/s through the driver and two workers that do nothing.
 calls: calls/s at one task a call, which is what a driver's tasks/s come down to where an image takes long.
 memory: the driver's peak at 10,000, 100,000 and 1,000,000 tasks, each in a process of its own.
@@ -177,7 +177,7 @@ def show(part: str, lines: list[Line]) -> None:
     if part == "efficiency":
         missed = [x for x in lines if x["image_s"] >= GOAL_FROM_S and x["efficiency"] < GOAL]
         verdict = f"missed in {len(missed)} lines" if missed else "met"
-        console.print(f"goal, {GOAL} from {GOAL_FROM_S * 1000:g} ms an image on: {verdict}", highlight=False)
+        console.print(f"goal, {GOAL} from {GOAL_FROM_S * 1000:g} ms per image on: {verdict}", highlight=False)
 
 
 if __name__ == "__main__":

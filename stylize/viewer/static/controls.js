@@ -72,7 +72,7 @@
     place.hidden = view.filters === false;
     if (place.hidden) return;
     const open = place.querySelector("details")?.open ?? false;
-    const counted = rows.length === viewer.index.rows ? `${rows.length} rows` : `${rows.length} of ${viewer.index.rows} rows`;
+    const counted = (rows.length === viewer.index.rows ? "" : `${rows.length} of `) + viewer.counted(viewer.index.rows, "row");
     const [fields, draw] = form(rows);
     const details = h("details", { open }, h("summary", {}, "Filter"), fields);
     // Only once it is wanted: the values of a column are another file.

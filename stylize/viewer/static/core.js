@@ -24,6 +24,9 @@ const viewer = { views: {}, index: null };
     document.head.append(script);
   });
 
+  /* Return `1 photo`, `2 photos`. */
+  viewer.counted = (number, one) => `${number} ${one}${number === 1 ? "" : "s"}`;
+
   const kept = new Map();
   const once = (path, file) => {
     if (!kept.has(path)) {

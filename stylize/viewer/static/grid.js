@@ -1,7 +1,7 @@
 "use strict";
 /* Photos by artworks: a cell holds what was made of the two, side by side by method, run or another column. */
 (() => {
-  const { h, select } = viewer;
+  const { counted, h, select } = viewer;
   const MOST_SLOTS = 8, GAP_PX = 4, HEAD_PX = 92, PAUSE_MS = 90;
   const SPLITS = ["method", "run", "resolution_px", "precision", "alpha", "variant", "repeat", "weights_sha256"];
 
@@ -174,7 +174,7 @@
       const choice = viewer.state.by && [...known, "nothing"].includes(viewer.state.by) ? viewer.state.by : "";
       const controls = h("div", { class: "bar" }, h("label", {}, "side by side: ",
         select("side by side", [["", "methods and runs"], ...known, ["nothing", "nothing"]], choice, (value) => viewer.go({ by: value }))),
-      h("span", { class: "soft" }, `${data.photos.length} photos by ${data.styles.length} artworks`
+      h("span", { class: "soft" }, `${counted(data.photos.length, "photo")} by ${counted(data.styles.length, "artwork")}`
         + (data.most > MOST_SLOTS ? `; the first ${MOST_SLOTS} of ${data.most} are shown, filter to see others` : "")));
       if (!rows.length) return { nodes: [controls, h("p", { class: "none" }, "No row passes the filters.")] };
       const box = h("div", { class: "scroller grid", tabindex: "0", "aria-label": "photos by artworks" });
