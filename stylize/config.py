@@ -281,17 +281,17 @@ class JobConfig(Checked):
 
     @property
     def cpus(self) -> float:
-        """CPUs of a worker; 1 before it is decided."""
+        """Return the CPUs of a worker; 1 before it is decided."""
         return 1.0 if self.cpus_per_actor == "auto" else self.cpus_per_actor
 
     @property
     def gpus(self) -> float:
-        """GPUs of a worker; 0 before it is decided."""
+        """Return the GPUs of a worker; 0 before it is decided."""
         return 0.0 if self.gpus_per_actor == "auto" else self.gpus_per_actor
 
     @property
     def threads(self) -> int:
-        """Threads of a worker that read, and as many that score and write; 2 before it is decided."""
+        """Return the threads of a worker that read, and as many that score and write; 2 before it is decided."""
         return 2 if self.io_threads == "auto" else self.io_threads
 
 

@@ -70,13 +70,13 @@ class State:
         return State(self.path, dict(zip(plain, self.tensors.values(), strict=True)), self.sha256)
 
     def renamed(self, rename: Rename) -> State:
-        """The same with other names; a name that becomes None is left out."""
+        """Return the same with other names; a name that becomes None is left out."""
         named = ((rename(name), value) for name, value in self.tensors.items())
         return State(self.path, {name: value for name, value in named if name is not None}, self.sha256)
 
 
 def read(path: Path, expected: str) -> State:
-    """The state dict in a file, on the CPU. `expected` says in a few words what should be in it.
+    """Return the state dict in a file, on the CPU. `expected` says in a few words what should be in it.
 
     Raises WeightsError naming the file and what was expected.
     """
@@ -84,7 +84,7 @@ def read(path: Path, expected: str) -> State:
 
 
 def parse(data: bytes, path: Path, expected: str) -> State:
-    """As `read`, of bytes that came from `path`."""
+    """Do as `read`, of bytes that came from `path`."""
     try:
         packed = path.suffix.lower() != ".safetensors"
         tensors = _state_dict(tensor_files.pickled(data)) if packed else tensor_files.safetensors(data)
@@ -164,7 +164,7 @@ def file_like(folder: Path, name: str) -> Path:
 
 
 def together(states: list[State]) -> str:
-    """One SHA-256 for several files: of the lines that `sha256sum` prints for their names in sorted order."""
+    """Return one SHA-256 for several files: of the lines that `sha256sum` prints for their names in sorted order."""
     if len(states) == 1:
         return states[0].sha256
     lines = (f"{state.sha256}  {state.path.name}\n" for state in sorted(states, key=lambda state: state.path.name))

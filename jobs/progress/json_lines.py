@@ -33,7 +33,7 @@ _stream: ContextVar[TextIO | None] = ContextVar("stream", default=None)
 
 @contextlib.contextmanager
 def apart(mode: str | None) -> Iterator[None]:
-    """In mode `json` standard output is the events' alone, and what else is printed goes to standard error."""
+    """Keep standard output for the events alone in mode `json`; what else is printed goes to standard error."""
     if mode != "json":
         yield
         return
@@ -51,18 +51,18 @@ def apart(mode: str | None) -> Iterator[None]:
 
 
 def emit(event: str, **fields: Any) -> None:
-    """One line."""
+    """Print one line."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     say_json({"event": event, "time": now, **fields}, file=_stream.get() or sys.stdout)
 
 
 def progress(numbers: Snapshot) -> None:
-    """Where the run stands."""
+    """Print where the run stands."""
     emit("progress", **asdict(numbers))
 
 
 def finished(mode: str, out: str, counts: dict[str, int], status: int) -> int:
-    """The last line, if the mode is `json`; returns the exit status."""
+    """Print the last line, if the mode is `json`; returns the exit status."""
     if mode == "json":
         out = out.rstrip("/")
         emit(
@@ -77,7 +77,7 @@ def finished(mode: str, out: str, counts: dict[str, int], status: int) -> int:
 
 
 def _status(error: BaseException) -> int:
-    """What `cli.run` exits with."""
+    """Return what `cli.run` exits with."""
     if isinstance(error, KeyboardInterrupt):
         return 130
     known = isinstance(error, StylizeError) and not isinstance(error, CannotContinueError)

@@ -33,7 +33,7 @@ class Formatter(LogFormatter):
         self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
-        """With the host, and the task that the thread is at."""
+        """Return the line, with the host and the task that the thread is at."""
         task = current_task.get()
         record.host, record.task = node_name(), f"task {task}: " if task else ""
         return super().format(record)
@@ -47,7 +47,7 @@ class _Stderr(logging.Handler):
 
 
 def configure(worker: str) -> None:
-    """From now on this process logs so to standard error, which Ray keeps in a file of the worker's own."""
+    """Let this process log so to standard error from now on, which Ray keeps in a file of the worker's own."""
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if isinstance(handler, _Stderr)]:
         root.removeHandler(old)
@@ -58,7 +58,7 @@ def configure(worker: str) -> None:
 
 @contextlib.contextmanager
 def among_rays(run_id: str) -> Iterator[None]:
-    """The driver's lines also go to a file beside those of Ray's workers on this machine; Ray is up already."""
+    """Write the driver's lines also to a file beside those of Ray's workers on this machine; Ray is up already."""
     folder = logs_folder()
     if folder is None:
         yield

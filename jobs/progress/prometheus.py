@@ -82,7 +82,7 @@ class Metrics:
 
     @property
     def due(self) -> bool:
-        """Whether EVERY_S has passed since the last record."""
+        """Return whether EVERY_S has passed since the last record."""
         return time.monotonic() - self._at >= EVERY_S
 
     def _count(self, name: str, now: int, status: str = "") -> None:
@@ -96,7 +96,7 @@ class Metrics:
 
 
 def evenly(values: Times, most: int) -> Times:
-    """`values`, or `most` of them at even distances, in order."""
+    """Return `values`, or `most` of them at even distances, in order."""
     if len(values) <= most:
         return values
     return values[np.linspace(0, len(values) - 1, most).astype(np.int64)]

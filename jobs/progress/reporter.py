@@ -150,7 +150,7 @@ class TrainingReporter(Reporter):
         self._text = ""
 
     def at(self, step: int, text: str) -> None:
-        """Training stands at `step`; `text` says how it goes."""
+        """Note that training stands at `step`; `text` says how it goes."""
         if self._text and step >= self.stats.done:
             self.stats.advance(step - self.stats.done)
         else:  # the first that is heard of it, or a step back to a checkpoint: the pace begins here
@@ -170,7 +170,7 @@ class TrainingReporter(Reporter):
 
 
 def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 20 min`."""
+    """Return `45 s`, `12 min`, `3 h 20 min`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -23,7 +23,7 @@ from stylize.results.run_record import RunRecord
 
 
 def absolute_out(uri: str, role: str = "OUT") -> Path:
-    """OUT as an absolute path. Raises UsageError, which calls it by its role, for a relative one in a job's copy."""
+    """Return OUT as an absolute path. Raises UsageError, which names its role, for a relative one in a job's copy."""
     try:
         out = local_path(uri)
     except UsageError as error:
@@ -73,7 +73,7 @@ class OutputDir:
         self._place = Folder(uri)
 
     def at(self, name: str) -> str:
-        """The path or URI of something in it."""
+        """Return the path or URI of something in it."""
         return self._place.at(name)
 
     def save(self, record: RunRecord) -> None:
@@ -89,7 +89,7 @@ class OutputDir:
 
 @contextlib.contextmanager
 def open_output(uri: str, note: Callable[[str], None]) -> Iterator[OutputDir]:
-    """OUT, by its absolute URI, for this driver alone. `note` gets a line if there is something to wait for.
+    """Hold OUT, by its absolute URI, for this driver alone. `note` gets a line if there is something to wait for.
 
     Raises CannotContinueError if another driver holds it or it may not be written.
     """
@@ -121,5 +121,5 @@ def in_a_jobs_copy(folder: Path) -> bool:
 
 
 def new_run_id() -> str:
-    """Sorts by time, and no two are the same."""
+    """Return an identifier: they sort by time, and no two are the same."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"

@@ -46,12 +46,12 @@ class ResolvedScoring(ResolvedConfig):
 
     @property
     def weights_sha256(self) -> None:
-        """None: whose weights made the pictures is not known."""
+        """Return None: whose weights made the pictures is not known."""
         return None
 
     @property
     def method_settings(self) -> dict[str, Any]:
-        """None are known."""
+        """Return none, as none are known."""
         return {}
 
     def survey(self) -> pairing.Survey:

@@ -44,7 +44,7 @@ def check(plan: Sweep, out: str) -> None:
 
 
 def inputs(plan: Sweep, own: Own) -> tuple[list[Pair], Survey]:
-    """Photos of each type and artworks, paired: every photo with every artwork; and what was left out of either."""
+    """Return photos of each type and artworks, every photo paired with every artwork; and what was left out."""
     skipped = LeftOut(), LeftOut()
     photos = list(files_in(root_of(plan.content or own.photos, "CONTENT"), left_out=skipped[0]))
     artworks = list(files_in(root_of(plan.styles or own.artworks, "STYLES"), left_out=skipped[1]))
@@ -77,7 +77,7 @@ def put_own(plan: Sweep, out: OutputDir) -> Own:
 
 @contextlib.contextmanager
 def own_for_now(plan: Sweep, out: str) -> Iterator[Own]:
-    """As `put_own`, but nothing is written to OUT, which need not be there yet."""
+    """Do as `put_own`, but write nothing to OUT, which need not be there yet."""
     with tempfile.TemporaryDirectory() as passing:
         own = _in(Folder(out).at)
         for name in _needed(plan):

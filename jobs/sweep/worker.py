@@ -60,7 +60,7 @@ class Sweeper:
         """Status and error of the block's rows, where its method could not be loaded."""
 
     def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
-        """Tasks of one block; what is returned waits for their rows."""
+        """Take tasks of one block; what is returned waits for their rows."""
         first = tasks[0]
         assert first.variant is not None
         config = self._configs[first.variant]

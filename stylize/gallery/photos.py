@@ -44,7 +44,7 @@ def write_demo_photos(folder: Path) -> list[Path]:
 
 
 def copied(source: Path, target: Path) -> Path:
-    """A copy of a file; one with the same bytes is left alone, so its time of change stays."""
+    """Copy a file, unless one with the same bytes is there, so that its time of change stays."""
     data = source.read_bytes()
     if not target.is_file() or target.read_bytes() != data:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def copied(source: Path, target: Path) -> Path:
 
 
 def _wheel_folder() -> Path:
-    """The folder of pictures inside scikit-image, found without importing it."""
+    """Return the folder of pictures inside scikit-image, found without importing it."""
     spec = find_spec("skimage")
     if spec is None or not spec.submodule_search_locations:
         raise UsageError("the demo photos come with scikit-image: pip install scikit-image")

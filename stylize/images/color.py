@@ -91,7 +91,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
 
 @functools.lru_cache(maxsize=32)
 def _is_srgb(profile: bytes) -> bool:
-    """Whether a profile is sRGB by what it does, not by its name: many bear it wrongly, and many another."""
+    """Return whether a profile is sRGB by what it does, not by its name: many bear it wrongly, and many another."""
     steps = np.arange(0, 256, 51, dtype=np.uint8)
     cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
     after = np.asarray(ImageCms.applyTransform(Image.fromarray(cube), _transform(profile, "RGB")))

@@ -250,7 +250,7 @@ class Folder:
 
     @property
     def uri(self) -> str:
-        """The path or URI of the folder itself."""
+        """Return the path or URI of the folder itself."""
         return str(self.location)
 
     def at(self, name: str) -> str:

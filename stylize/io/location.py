@@ -37,17 +37,17 @@ class LocalPath:
 
     @property
     def shown(self) -> str:
-        """The path as it stands in a one-line message."""
+        """Return the path as it stands in a one-line message."""
         return one_line(self)
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
+        """Return the last part of the path."""
         return self.path.name
 
     @property
     def parent(self) -> LocalPath:
-        """The folder it lies in."""
+        """Return the folder it lies in."""
         return LocalPath(self.path.parent)
 
     def join(self, name: str) -> LocalPath:
@@ -97,17 +97,17 @@ class ObjectUri:
 
     @property
     def shown(self) -> str:
-        """The URI as it stands in a one-line message."""
+        """Return the URI as it stands in a one-line message."""
         return one_line(self)
 
     @property
     def name(self) -> str:
-        """The last part of the key; of a bucket, its name."""
+        """Return the last part of the key; of a bucket, its name."""
         return self.key.rpartition("/")[2] or self.bucket
 
     @property
     def parent(self) -> ObjectUri:
-        """The folder it lies in; of a bucket, itself."""
+        """Return the folder it lies in; of a bucket, itself."""
         return ObjectUri(self.scheme, self.bucket, self.key.rpartition("/")[0])
 
     def join(self, name: str) -> ObjectUri:

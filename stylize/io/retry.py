@@ -38,7 +38,7 @@ class RetryPolicy(NamedTuple):
 
     @property
     def longest_s(self) -> float:
-        """How long an operation may take in all."""
+        """Return how long an operation may take in all."""
         return self.total_s + self.request_s
 
     def pause_s(self, failures: int) -> float:

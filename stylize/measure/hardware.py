@@ -182,7 +182,7 @@ def _gpus() -> list[dict[str, Any]]:
 
 
 def _parse_cards(table: str) -> list[dict[str, Any]]:
-    """nvidia-smi's "MiB, name" lines; memory is None where the card does not say ("[N/A]")."""
+    """Read nvidia-smi's "MiB, name" lines; memory is None where the card does not say ("[N/A]")."""
     cards = []
     for line in filter(str.strip, table.splitlines()):
         memory, _, name = (part.strip() for part in line.partition(","))

@@ -56,7 +56,7 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _filtered(maps: Tensor) -> Tensor:
-    """(M, N, 3, H, W) -> (M, N, 3, H - 10, W - 10): the window's weighted means.
+    """Turn (M, N, 3, H, W) into (M, N, 3, H - 10, W - 10): the window's weighted means.
 
     Each map is a channel with a filter of its own: cuDNN takes such a convolution in fp32 never, and so never in TF32.
     """

@@ -37,7 +37,7 @@ class InFlight:
 
     @property
     def picture_bytes(self) -> int:
-        """What its photo takes, and will with its result; 0 where there is none."""
+        """Return what its photo takes, and will with its result; 0 where there is none."""
         alpha = None if self.carried is None else self.carried.alpha
         return sum(2 * pixels.nbytes for pixels in (self.content, alpha) if pixels is not None)
 

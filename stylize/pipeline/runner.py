@@ -175,7 +175,7 @@ class Runner:
             return [self._submit_finish(stylized, *one) for one in zip(reads, places, strict=True)]
 
     def _submit_to_join(self, group: list[Task]) -> list[Future[Row]]:
-        """As `_submit`, each by itself: those that have been read when it is the first one's turn go with it."""
+        """Do as `_submit`, each by itself: those that have been read when it is the first one's turn go with it."""
         waiting: deque[Future[InFlight]] = deque()
         rows = []
         for task in group:

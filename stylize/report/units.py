@@ -21,7 +21,7 @@ def measured(numbers: pd.Series) -> pd.Series:
 
 
 def seconds(value: Any) -> str:
-    """0.0364 -> 36.4 ms; 12.34 -> 12.3 s; 754 -> 12.6 min."""
+    """Return 36.4 ms of 0.0364, 12.3 s of 12.34, 12.6 min of 754."""
     if pd.isna(value):
         return DASH
     if value >= 600:
@@ -30,14 +30,14 @@ def seconds(value: Any) -> str:
 
 
 def size(value: Any) -> str:
-    """Bytes: 123456789 -> 123 MB; 1234567890 -> 1.23 GB."""
+    """Return bytes as 123 MB of 123456789, 1.23 GB of 1234567890."""
     if pd.isna(value):
         return DASH
     return f"{digits(value / 1e9)} GB" if abs(value) >= 1e9 else f"{digits(value / 1e6)} MB"
 
 
 def digits(value: Any) -> str:
-    """Three significant digits, as a power of ten from a million on: 0.0364, 706000, 5.64e10."""
+    """Return three significant digits, as a power of ten from a million on: 0.0364, 706000, 5.64e10."""
     if pd.isna(value):
         return DASH
     mantissa, exponent, power = f"{value:.3g}".partition("e+")
@@ -47,35 +47,35 @@ def digits(value: Any) -> str:
 
 
 def score(value: Any) -> str:
-    """Three decimals, as of SSIM."""
+    """Return a number with three decimals, as of SSIM."""
     return DASH if pd.isna(value) else f"{value:.3f}"
 
 
 def signed(value: Any) -> str:
-    """Three decimals with a sign."""
+    """Return a number with three decimals and its sign."""
     return DASH if pd.isna(value) else f"{value:+.3f}"
 
 
 def times(value: Any) -> str:
-    """A ratio."""
+    """Return a ratio as text."""
     return DASH if pd.isna(value) else f"{digits(value)}x"
 
 
 def percent(value: Any) -> str:
-    """A share of 1."""
+    """Return a share of 1 as a percentage."""
     return DASH if pd.isna(value) else f"{value * 100:.0f} %"
 
 
 def count(value: Any) -> str:
-    """A whole number."""
+    """Return a whole number as text."""
     return DASH if pd.isna(value) else f"{int(value)}"
 
 
 def side(value: Any) -> str:
-    """A long side in px; null is the photo's own."""
+    """Return a long side as text, in px; null is the photo's own."""
     return "own size" if pd.isna(value) else f"{int(value)} px"
 
 
 def text(value: Any) -> str:
-    """A word; a dash for none."""
+    """Return a word, or a dash for none."""
     return DASH if pd.isna(value) or value == "" else str(value)

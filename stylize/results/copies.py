@@ -21,7 +21,7 @@ _COPY, _IN_USE = "stylize-rows-", ".in-use"
 
 @contextlib.contextmanager
 def rows_at_hand(uri: str) -> Iterator[Path]:
-    """A folder with the rows of an OUT that may not have any yet."""
+    """Give a folder with the rows of an OUT that may not have any yet."""
     where = locate(uri)
     if isinstance(where, LocalPath):
         yield where.path
@@ -76,7 +76,7 @@ def called(outs: dict[Path, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def copies() -> Iterator[Path]:
-    """A temporary folder, locked while it is in use; those that killed runs of this user left are removed."""
+    """Give a temporary folder, locked while it is in use; those that killed runs of this user left are removed."""
     _remove_left()
     with tempfile.TemporaryDirectory(prefix=_COPY) as name, Path(name, ".new").open("w") as lock:
         with contextlib.suppress(OSError):  # a disk without locks: nobody gets one there, and nothing is removed

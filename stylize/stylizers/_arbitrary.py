@@ -49,7 +49,7 @@ class ArbitraryStyle(_feedforward.FeedForward):
 
     @property
     def blends_codes(self) -> bool:
-        """Whether `alpha` is applied here, to the codes; else `forward` applies it, as the method's paper says."""
+        """Return whether `alpha` is applied here, to codes; else `forward` applies it, as the method's paper says."""
         return True
 
     @abstractmethod

@@ -45,7 +45,7 @@ class Colors:
 
 
 def match_colors(source: Tensor, target: Colors) -> Tensor:
-    """(3, H, W) in [0, 1] with the colour distribution of `target`, (3, H, W), not clamped.
+    """Return (3, H, W) in [0, 1] with the colour distribution of `target`, (3, H, W), not clamped.
 
     Correlation alignment, as the PyTorch port of AdaIN does it (the paper's section 3, a linear transfer): colours are
     standardised, whitened by the source's correlation and coloured by the target's. The port's sums over pixels are
@@ -60,7 +60,7 @@ def match_colors(source: Tensor, target: Colors) -> Tensor:
 
 
 def luminance_only(result: Tensor, content: Tensor) -> Tensor:
-    """(3, H, W) twice, in [0, 1]: the content with the result's luminance (section 4 of the paper), clamped."""
+    """Return the content with the result's luminance (section 4 of the paper), clamped: each (3, H, W) in [0, 1]."""
     weights = result.new_tensor(_LUMA).view(3, 1, 1)
     change = ((result - content) * weights).sum(0, keepdim=True)
     return (content + change).clamp(0, 1)

@@ -36,7 +36,7 @@ LEAST_STYLE_PX = 32
 
 
 def conditional_norm(x: Tensor, affine: Tensor) -> Tensor:
-    """Instance normalisation of (N, C, H, W) with a scale and shift (N, 2 C) taken from the style code."""
+    """Normalise (N, C, H, W) per instance, with a scale and shift (N, 2 C) taken from the style code."""
     scale, shift = affine.float()[:, :, None, None].chunk(2, dim=1)
     return normalize(x, 1 + scale, shift)
 
@@ -56,7 +56,7 @@ class Block(nn.Module):
         return x + y
 
     def graph(self, graph: Graph, x: str, affine: str) -> str:
-        """The same as a graph."""
+        """Add the same to a graph."""
         y = norm_graph(graph, graph.conv(x, self.depthwise), affine)
         return graph.add(x, graph.conv(graph.relu(graph.conv(y, self.up)), self.down))
 
@@ -85,7 +85,7 @@ class StyleEncoder(nn.Module):
         return code
 
     def graph(self, graph: Graph, style: str) -> str:
-        """The same as a graph, of an artwork that is enlarged to `LEAST_STYLE_PX` and even sides first."""
+        """Add the same to a graph, of an artwork that is enlarged to `LEAST_STYLE_PX` and even sides first."""
         size = graph.size(style)
         even = graph.add(size, graph.op("Mod", size, graph.const([2, 2])))
         x = graph.resized(style, graph.op("Max", even, graph.const([LEAST_STYLE_PX] * 2)))
@@ -132,7 +132,7 @@ class CompactNet(nn.Module):
         _icnr(self.out)
 
     def encode_style(self, style: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1], each side at least 16, to a code (N, code)."""
+        """Turn (N, 3, H, W) in [0, 1], each side at least 16, into a code (N, code)."""
         code: Tensor = self.style(style)
         return code
 
@@ -158,7 +158,7 @@ class CompactNet(nn.Module):
         return image * 0.5 + 0.5
 
     def graph(self, graph: Graph, content: str, code: str) -> str:
-        """The same as a graph, for sides of `least_graph_px` and more."""
+        """Add the same to a graph, for sides of `least_graph_px` and more."""
         affines = graph.split(graph.linear(code, self.to_affine), self.sizes)
         enter, *inner, affine_skip, affine_quarter, affine_refine, affine_half = affines
         x = graph.add(graph.mul(content, graph.const(2.0)), graph.const(-1.0))
@@ -180,13 +180,13 @@ class CompactNet(nn.Module):
 
 
 def norm_graph(graph: Graph, x: str, affine: str) -> str:
-    """`conditional_norm` as a graph, for the one code of a batch."""
+    """Add `conditional_norm` to a graph, for the one code of a batch."""
     scale, shift = graph.ops("Split", graph.flat(affine), num_outputs=2, outputs=2, axis=0)
     return graph.normalize(x, graph.add(scale, graph.const(1.0)), shift)
 
 
 def _extend_graph(graph: Graph, x: str) -> str:
-    """`_extend` as a graph, by mirroring alone."""
+    """Add `_extend` to a graph, by mirroring alone."""
     size = graph.add(graph.size(x), graph.const([2 * MARGIN, 2 * MARGIN]))
     rest = graph.op("Mod", graph.op("Neg", size), graph.const([STRIDE, STRIDE]))
     end = graph.add(rest, graph.const([MARGIN, MARGIN]))

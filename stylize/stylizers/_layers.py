@@ -13,7 +13,7 @@ EPS = 1e-5
 
 
 def conv(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """A convolution that mirrors the image at its border."""
+    """Return a convolution that mirrors the image at its border."""
     pad = size // 2
     mode: Literal["reflect", "zeros"] = "reflect" if pad else "zeros"
     return nn.Conv2d(inputs, outputs, size, stride, padding=pad, groups=groups, padding_mode=mode)
@@ -29,7 +29,7 @@ def mean_std(x: Tensor, correction: int = 1) -> tuple[Tensor, Tensor]:
 
 
 def normalize(x: Tensor, gain: Tensor, shift: Tensor, correction: int = 0, phases: int = 1) -> Tensor:
-    """Instance normalisation of (N, C, H, W), then scaled and shifted by (N or 1, C, 1, 1); statistics in fp32.
+    """Normalise (N, C, H, W) per instance, then scale and shift by (N or 1, C, 1, 1); statistics in fp32.
 
     phases: this many neighbouring channels share their statistics.
     """
@@ -43,7 +43,7 @@ def normalize(x: Tensor, gain: Tensor, shift: Tensor, correction: int = 0, phase
 
 
 def normalize_in_fp32(x: Tensor, gain: Tensor, shift: Tensor, correction: int = 0, phases: int = 1) -> Tensor:
-    """As `normalize`, in fp32 whatever `x` is, and returned as `x` is."""
+    """Do as `normalize`, in fp32 whatever `x` is; the result is as `x` is."""
     centred, _, var = _centred(x, correction, phases)
     return torch.addcmul(shift, centred, gain * torch.rsqrt(var + EPS)).to(x.dtype)
 
@@ -86,7 +86,7 @@ def _normalize_half(x: Tensor, gain: Tensor, shift: Tensor, correction: int, pha
 
 
 def _centred(x: Tensor, correction: int, phases: int = 1) -> tuple[Tensor, Tensor, Tensor]:
-    """x minus its channels' means, those means, and the variances, in fp32.
+    """Return x minus its channels' means, those means, and the variances, in fp32.
 
     In two passes of plain sums: with channels innermost `torch.var_mean` takes 12 times as long on a CPU, and
     batch_norm and group_norm, as fast as this, lose one digit and more (docs/decisions.md).
@@ -108,7 +108,7 @@ def _shared(statistic: Tensor, phases: int) -> Tensor:
 
 
 def adain(x: Tensor, mean: Tensor, std: Tensor, alpha: float = 1.0) -> Tensor:
-    """Adaptive instance normalisation (Huang and Belongie 2017, equation 8), `alpha` of the way.
+    """Do adaptive instance normalisation (Huang and Belongie 2017, equation 8), `alpha` of the way.
 
     x: (N, C, H, W). mean, std: (1, C, 1, 1) in fp32.
     """

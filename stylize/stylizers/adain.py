@@ -54,7 +54,7 @@ def encoder() -> nn.Sequential:
 
 
 def decoder() -> nn.Sequential:
-    """relu4_1 features (N, 512, H, W) to (N, 3, 8 H, 8 W), numbered as the published state dict."""
+    """Return the network from relu4_1 (N, 512, H, W) to (N, 3, 8 H, 8 W), numbered as the published state dict."""
     layers: list[nn.Module] = []
     for step in _DECODER:
         if isinstance(step, str):
@@ -76,7 +76,7 @@ class Restyler(nn.Module):
         return image
 
     def graph(self, graph: Graph, content: str, code: str) -> str:
-        """The same as a graph; code: (1, 1025), mean, deviation and alpha."""
+        """Add the same to a graph; code: (1, 1025), mean, deviation and alpha."""
         x = graph.module(content, self.encoder)
         mean, std, alpha = graph.split(graph.flat(code), [DEPTH, DEPTH, 1], axis=0)
         result = graph.normalize(x, graph.mul(std, graph.op("Sqrt", graph.unbiased(x))), mean)
@@ -102,7 +102,7 @@ class AdaIN(_arbitrary.ArbitraryStyle):
 
     @property
     def blends_codes(self) -> bool:
-        """False: `alpha` lies between features (section 6, equation 14), so 0 is the photo as the decoder has it."""
+        """Return False: `alpha` is of features (section 6, equation 14), so 0 is the photo as the decoder has it."""
         return False
 
     def load(self, weights: Path | str | None) -> None:
@@ -123,7 +123,7 @@ class AdaIN(_arbitrary.ArbitraryStyle):
         return F.pad(super().flat(code), (0, 1), value=self.settings.alpha)
 
     def encoder_graph(self, graph: Graph, style: str) -> str:
-        """`encode` as a graph."""
+        """Add `encode` to a graph."""
         stats = graph.mean_std(graph.module(style, self.style_encoder))
         alpha = graph.const(np.full((1, 1, 1, 1), self.settings.alpha))
         return graph.op("Concat", *stats, alpha, axis=1)

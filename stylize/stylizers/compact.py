@@ -46,7 +46,7 @@ class Compact(_arbitrary.ArbitraryStyle):
         self.net = self.prepare(net, keep=[net.to_affine])
 
     def encode(self, style: Tensor) -> Tensor:
-        """(3, H, W) in [0, 1] to a code (1, C)."""
+        """Turn (3, H, W) in [0, 1] into a code (1, C)."""
         # Space-to-depth takes even sides.
         height, width = (n + n % 2 for n in style.shape[-2:])
         code: Tensor = self.style_encoder(
@@ -55,12 +55,12 @@ class Compact(_arbitrary.ArbitraryStyle):
         return code
 
     def encoder_graph(self, graph: Graph, style: str) -> str:
-        """`encode` as a graph."""
+        """Add `encode` to a graph."""
         code: str = self.style_encoder.graph(graph, style)
         return code
 
     def forward(self, contents: Tensor, code: Tensor) -> Tensor:
-        """(N, 3, H, W) in [0, 1] to the same, about [0, 1]."""
+        """Turn (N, 3, H, W) in [0, 1] into the same, about [0, 1]."""
         image: Tensor = self.net(contents, code)
         return image
 

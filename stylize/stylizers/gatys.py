@@ -147,7 +147,7 @@ class Gatys(base.Stylizer):
         return image if all(map(_finite, self._last.values())) else torch.full_like(image, float("nan"))
 
     def _factors(self, content: Tensor) -> list[float]:
-        """Sizes relative to the full one, coarse to fine; none has a side below what the network takes."""
+        """Return sizes relative to the full one, coarse to fine; none has a side below what the network takes."""
         height, width = content.shape[-2:]
         factors = [0.5**k for k in reversed(range(self.settings.scales))]
         enough = max(COARSEST_PX / max(height, width), LEAST_PX / min(height, width))
@@ -243,7 +243,7 @@ def _gradient(image: Tensor, loss: _Loss) -> tuple[dict[str, Tensor], float, Ten
 
 
 def _split(iterations: int, scales: int) -> list[int]:
-    """Steps for each scale, coarse to fine. Measured in docs/decisions.md: the coarsest are cheap and do most."""
+    """Return the steps of each scale, coarse to fine: the coarsest are cheap and do most (docs/decisions.md)."""
     shares = [14, *[3] * (scales - 2), 5] if scales > 1 else [1]
     steps = [max(1, iterations * share // sum(shares)) for share in shares]
     return [iterations - sum(steps[1:]), *steps[1:]]
@@ -257,7 +257,7 @@ def _resized(image: Tensor, factor: float) -> Tensor:
 
 
 def _grown(image: Tensor, content: Tensor) -> Tensor:
-    """The picture of the scale before at the content's size, with the content's detail that no coarser size has."""
+    """Return the picture of the scale before at the content's size, with the detail that no coarser size has."""
     size = content.shape[-2:]
     blurred = F.interpolate(_resized(content, image.shape[-1] / size[1]), size, mode="bicubic")
     return F.interpolate(image.clamp(0, 1), size, mode="bicubic") + content - blurred

@@ -42,7 +42,7 @@ class Norm(nn.Module):
         return normalize(x, gain, shift, phases=phases)
 
     def graph(self, graph: Graph, x: str) -> str:
-        """The same as a graph, without phases."""
+        """Add the same to a graph, without phases."""
         return graph.normalize(x, graph.const(self.weight), graph.const(self.bias))
 
 
@@ -59,7 +59,7 @@ class Residual(nn.Module):
         return y
 
     def graph(self, graph: Graph, x: str) -> str:
-        """The same as a graph."""
+        """Add the same to a graph."""
         y = graph.relu(self.in1.graph(graph, graph.conv(x, self.conv1)))
         return graph.add(x, self.in2.graph(graph, graph.conv(y, self.conv2)))
 
@@ -104,7 +104,7 @@ class TransformerNet(nn.Module):
         return result
 
     def graph(self, graph: Graph, content: str) -> str:
-        """The network that is not folded as a graph, of images in [0, 1]."""
+        """Add the network that is not folded to a graph, of images in [0, 1]."""
         x = graph.mul(content, graph.const(255.0))
         for layer, norm in ((self.conv1, self.in1), (self.conv2, self.in2), (self.conv3, self.in3)):
             x = graph.relu(norm.graph(graph, graph.conv(x, layer)))
@@ -165,7 +165,7 @@ class Johnson(_feedforward.FeedForward):
         raise UsageError(f"johnson: a style is a checkpoint's name, not {style!r:.80}; its styles: {known}")
 
     def encode_style(self, style: Tensor) -> nn.Module:
-        """The one network there is: a picture says nothing here. Raises UsageError if there are several."""
+        """Return the one network there is: a picture says nothing here. Raises UsageError if there are several."""
         network: nn.Module = self.code()
         return network
 

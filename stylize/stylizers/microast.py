@@ -57,13 +57,13 @@ class Residual(nn.Module):
         return y
 
     def modulated(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
-        """Section 3.3: each convolution's filters scaled by `gain`, plus its input scaled by `bias`."""
+        """Convolve with filters scaled by `gain`, and add the input scaled by `bias` (section 3.3)."""
         gain, bias = gain.to(x.dtype), bias.to(x.dtype)
         inner = F.relu(torch.addcmul(bias * x, gain, self.conv1(x)))
         return torch.addcmul(torch.addcmul(x, bias, inner), gain, self.conv2(inner))
 
     def graph(self, graph: Graph, x: str, gain: str = "", bias: str = "") -> str:
-        """`forward` as a graph, or `modulated` where gain and bias are given."""
+        """Add `forward` to a graph, or `modulated` where gain and bias are given."""
 
         def modulated(x: str, filtered: str) -> str:
             return graph.add(graph.mul(filtered, gain), graph.mul(x, bias)) if gain else filtered
@@ -133,7 +133,7 @@ class Decoder(nn.Module):
         return image
 
     def graph(self, graph: Graph, x: str, code: Sequence[str]) -> str:
-        """The same as a graph; code: eight values of (64, ), as in `Code`."""
+        """Add the same to a graph; code: eight values of (64, ), as in `Code`."""
         for layer, (mean, std, gain, bias) in ((self.dec1, code[:4]), (self.dec2, code[4:])):
             std = graph.mul(std, graph.op("Sqrt", graph.unbiased(x)))
             channels = (graph.op("Reshape", value, graph.const([1, -1, 1, 1])) for value in (gain, bias))
@@ -171,7 +171,7 @@ class Restyler(nn.Module):
         return image
 
     def graph(self, graph: Graph, content: str, code: str) -> str:
-        """The same as a graph; code: (1, 512), a `Code`'s values in a row."""
+        """Add the same to a graph; code: (1, 512), a `Code`'s values in a row."""
         x = graph.module(content, self.content_encoder.enc1)
         parts = graph.split(graph.flat(code), [WIDTH] * 8, axis=0)
         return self.decoder.graph(graph, graph.module(x, self.content_encoder.enc2), parts)
@@ -209,12 +209,12 @@ class MicroAST(_arbitrary.ArbitraryStyle):
 
     @classmethod
     def of_torch(cls, settings: Any) -> list[str]:
-        """As for every feed-forward method, with `blend=features`, which no graph has."""
+        """Return those of every feed-forward method, and `blend=features`, which no graph has."""
         return super().of_torch(settings) + ["blend=features"] * (getattr(settings, "blend", "") == "features")
 
     @property
     def blends_codes(self) -> bool:
-        """Whether `alpha` lies between codes; else between features, as the published program has it."""
+        """Return whether `alpha` lies between codes; else between features, as the published program has it."""
         return bool(self.settings.blend == "codes")
 
     def encode(self, style: Tensor) -> Code:
@@ -224,7 +224,7 @@ class MicroAST(_arbitrary.ArbitraryStyle):
         return Code((*mean_std(deep), *for_deep), (*mean_std(shallow), *for_shallow))
 
     def encoder_graph(self, graph: Graph, style: str) -> str:
-        """`encode` as a graph."""
+        """Add `encode` to a graph."""
         shallow = graph.module(style, self.style_encoder.enc1)
         deep = graph.module(shallow, self.style_encoder.enc2)
         of_deep = [graph.module(deep, part) for part in (self.modulator.weight2, self.modulator.bias2)]

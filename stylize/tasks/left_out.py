@@ -21,7 +21,7 @@ class LeftOut:
 
     @property
     def total(self) -> int:
-        """How many files and folders there are."""
+        """Return how many files and folders there are."""
         return self._counts.total()
 
     def __str__(self) -> str:

@@ -51,7 +51,7 @@ def _not_read(kind: str) -> str:
 # Under `cross`, photos are listed once per artwork.
 @functools.lru_cache(1 << 16)
 def reason_by_file(path: str, identity: str) -> str | None:
-    """As `reason_by_head`, for a file of this machine; `identity` tells its versions apart."""
+    """Do as `reason_by_head`, for a file of this machine; `identity` tells its versions apart."""
     try:
         # A pipe or a device is not opened: it could block for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a name that is no UTF-8 is still one
@@ -64,7 +64,7 @@ def reason_by_file(path: str, identity: str) -> str | None:
 
 @functools.lru_cache(1 << 16)
 def reason_by_object(uri: str, size_bytes: int, version: str) -> str | None:
-    """As `reason_by_head`, for an object; `version` tells its versions apart."""
+    """Do as `reason_by_head`, for an object; `version` tells its versions apart."""
     try:
         return reason_by_head(object_store.read_head(uri, min(size_bytes, HEAD_BYTES)))
     except (object_store.RefusedError, BadKeyError, FileNotFoundError):

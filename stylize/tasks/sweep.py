@@ -136,7 +136,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """What tells it from the sweep's others, in rows and messages."""
+        """Return what tells it from the sweep's others, in rows and messages."""
         each = " each" if self.scaling == "weak" else ""
         return f"{self.method.title()} {self.precision} {self.resolution_px} px x{self.workers}{each}"
 

@@ -48,22 +48,22 @@ class Pair:
 
     @property
     def styles(self) -> tuple[Input, ...]:
-        """All artworks."""
+        """Return all artworks."""
         return (self.style, *self.others)
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """All that is read for it: photo, artworks, and a result that is there already."""
+        """Return all that is read for it: photo, artworks, and a result that is there already."""
         return (self.content, *self.styles, *([self.result] if self.result else []))
 
     @property
     def problem(self) -> str | None:
-        """Why it cannot be done, where a list of pairs shows that already."""
+        """Return why it cannot be done, where a list of pairs shows that already."""
         return next((one.problem for one in self.inputs if one.problem), None)
 
     @property
     def style_uris(self) -> str | None:
-        """What the column of that name holds: all artworks as JSON, None for a single one."""
+        """Return what the column of that name holds: all artworks as JSON, None for a single one."""
         return json.dumps([one.uri for one in self.styles], ensure_ascii=False) if self.others else None
 
 

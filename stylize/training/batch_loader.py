@@ -146,7 +146,7 @@ class Batches:
 
     @property
     def wait_s(self) -> float:
-        """Seconds waited so far."""
+        """Return the seconds waited so far."""
         return self._contents.wait_s + (self._styles.wait_s if self._styles else 0.0)
 
     def close(self) -> None:

@@ -126,7 +126,7 @@ class TrainConfig(Checked):
 
     @property
     def photos_of_a_style(self) -> int:
-        """How many photos of a step share an artwork."""
+        """Return how many photos of a step share an artwork."""
         return min(self.batch, self.photos_per_style) if self.pooled_share else 1
 
     @property
@@ -175,7 +175,7 @@ class JohnsonConfig(TrainConfig):
 
 
 def configure(given: dict[str, Any], origins: Origins | None = None) -> TrainConfig:
-    """Settings by name to a run's configuration; what STYLES is decides the method. Raises UsageError.
+    """Turn settings by name into a run's configuration; what STYLES is decides the method. Raises UsageError.
 
     origins: how the settings were given, for its line.
     """

@@ -255,7 +255,7 @@ class Trainer:
 
 
 def half_precision(config: TrainConfig, device: torch.device) -> bool:
-    """Whether the networks run in bf16: by default where the device has instructions for it."""
+    """Return whether the networks run in bf16: by default where the device has instructions for it."""
     if config.precision != "auto":
         return config.precision == "bf16"
     return devices.fast_bf16(device)

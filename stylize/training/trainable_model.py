@@ -88,7 +88,7 @@ class OneStyle(TrainableModel):
         return {re.sub(r"(conv\d)\.", r"\1.conv2d.", name): value for name, value in self.net.state_dict().items()}
 
     def own_name(self, name: str) -> str | None:
-        """Without the wrapper around each convolution, and old running statistics."""
+        """Return the name without the wrapper around each convolution, and old running statistics."""
         return plain_name(name)
 
 

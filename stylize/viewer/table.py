@@ -65,7 +65,7 @@ class Table:
 
     @functools.cached_property
     def columns(self) -> list[dict[str, Any]]:
-        """What the page is told of each column that has any value: name, kind, unit, meaning, whether values differ."""
+        """Return of each column that has any value its name, kind, unit, meaning, and whether values differ."""
         own = [
             {"name": name, "kind": "text", "unit": "", "meaning": meaning, "varies": len(self.own[name].dictionary) > 1}
             for name, meaning in _OWN.items()

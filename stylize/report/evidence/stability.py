@@ -72,7 +72,7 @@ def machine_causes(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def _scatter(logs: Numbers) -> dict[str, str]:
-    """What the times themselves show: logarithms of seconds per megapixel, in the order they were measured in."""
+    """Return what the times themselves show: logarithms of seconds per megapixel, in the order of measurement."""
     causes = {}
     low, high = np.quantile(logs, [0.25, 0.75])
     spread = float(high - low) / 1.349

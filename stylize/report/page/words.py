@@ -99,7 +99,7 @@ def _beside(change: Change, quantity: Quantity) -> str:
 
 
 def _memory(at: str, measured: pd.DataFrame) -> Iterator[str]:
-    """What a worker takes as a whole, against common amounts of memory."""
+    """Return what a worker takes as a whole, against common amounts of memory."""
     measured = measured[measured["whole_bytes"].notna()]
     whole = {f"{line['method']} {line['precision']}": line["whole_bytes"] for _, line in measured.iterrows()}
     if not whole:
@@ -142,7 +142,7 @@ def _workers(at: str, rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _disagreements(machines: Mapping[str, Machine]) -> Iterator[str]:
-    """Where one size's best is clearly behind at another size, and the other way round."""
+    """Return where one size's best is clearly behind at another size, and the other way round."""
     for quantity, (does, _) in _BEST.items():
         found = {side: machine.ranking(quantity) for side, machine in machines.items()}
         known = {side: ranking for side, ranking in found.items() if ranking is not None}
@@ -158,7 +158,7 @@ def _apart(one: Ranking, other: Ranking) -> bool:
 
 
 def _reach(rows: pd.DataFrame) -> Iterator[str]:
-    """The largest picture each method makes within common amounts of memory, from fits that are good enough."""
+    """Return the largest picture each method makes within common amounts of memory, from fits that are good enough."""
     fits = analysis.growth(rows)
     if fits.empty:
         return

@@ -42,19 +42,19 @@ class Node:
 
     @functools.cached_property
     def inputs(self) -> list[Node]:
-        """The nodes it needs, in the order they are given in."""
+        """Return the nodes it needs, in the order they are given in."""
         found: list[Node] = []
         mapped((self.args, self.kwargs), lambda value: found.append(value) if isinstance(value, Node) else None)
         return found
 
     @property
     def height(self) -> int:
-        """Rows of its result."""
+        """Return the rows of its result."""
         return int(self.meta.shape[-2])
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row of its result."""
+        """Return the bytes of one row of its result."""
         return self.meta.numel() // self.height * self.meta.element_size()
 
 
@@ -91,12 +91,12 @@ def trace(function: Callable[[Tensor], Any], shape: tuple[int, int, int, int]) -
 
 
 def moments(x: Tensor, phases: int) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each channel; never called, but recorded: see `_layers.moments`."""
+    """Return mean and variance of each channel; never called, but recorded: see `_layers.moments`."""
     raise NotImplementedError
 
 
 def pick(values: Any, index: int) -> Any:
-    """One of several results."""
+    """Return one of several results."""
     return values[index]
 
 

@@ -58,7 +58,7 @@ class Within:
         *,
         pixel_bytes: float = PICTURE_BYTES,
     ) -> Plan:
-        """As `plan`, within `max_memory`; `share` is this worker's of what is free, for auto.
+        """Plan as `plan`, within `max_memory`; `share` is this worker's of what is free, for auto.
 
         `ahead_bytes` is what pictures of this and other images may take together, where this one's take less.
         `pixel_bytes`: what a pixel of this one's take; less where they are in mapped files.
