@@ -128,39 +128,48 @@ class StylizeStage:
             if plan.strips > 1:
                 self._in_strips(first, stylizer, code, plan, warmup)
                 return
-            contents = [in_range(self._here(item)) for item in items]
-            alone = (
-                self._measured_alone(stylizer, contents[0], code) if self._config.measure_mode == "isolated" else None
-            )
-            self._peak.start()
-            if self._load is not None:
-                self._load.start()
-            if self._config.measure_mode == "isolated":
-                devices.synchronize(self._device)
-            started = devices.Mark(self._stylizer.device)
-            results = _stylized(stylizer, contents, code)
-            ended = devices.Mark(self._stylizer.device)
-            if self._config.measure_mode == "isolated":
-                ended.wait()
-            shared = (asdict(self._load.stop()) if self._load is not None else {}) | (
-                alone or asdict(self._peak.stop())
-            )
-            for name in ("image_host_bytes", "image_device_bytes"):
-                # What was measured is the call's. A row says what one more image takes.
-                shared[name] = None if shared[name] is None else shared[name] // len(items)
-            if self._stylizer.weights_sha256 != RANDOM:
-                shared |= stylizer.outcome()
-            warmup = warmup or stylizer.compiled_anew(code)
-            shared |= {"warmup": warmup, "batch_size": len(items), "strips": 1, "passes": 1}
-            times = Times(free, begun, started, ended, len(items))
-            for item in items:
-                item.row.update(shared, height_px=results.shape[2], width_px=results.shape[3])
-            if "flicker" in self._config.scores and self._stylizer.weights_sha256 != RANDOM:
-                for item, content, result in zip(items, contents, results, strict=True):
-                    item.row["flicker"] = flicker(lambda photo: stylizer.stylize(photo, code), content, result)
-            self._hand_over(items, results, times)
-            if self._config.measure_mode != "isolated":
-                self._free = devices.Mark(self._stylizer.device)
+            self._at_once(items, stylizer, code, warmup=warmup, since=(free, begun))
+
+    def _at_once(
+        self,
+        items: list[InFlight],
+        stylizer: Stylizer,
+        code: Any,
+        *,
+        warmup: bool,
+        since: tuple[devices.Mark | None, devices.Mark],
+    ) -> None:
+        """Do images of one size in one call, measured. since: when the device was free, and when they were begun."""
+        isolated = self._config.measure_mode == "isolated"
+        contents = [in_range(self._here(item)) for item in items]
+        alone = self._measured_alone(stylizer, contents[0], code) if isolated else None
+        self._peak.start()
+        if self._load is not None:
+            self._load.start()
+        if isolated:
+            devices.synchronize(self._device)
+        started = devices.Mark(self._stylizer.device)
+        results = _stylized(stylizer, contents, code)
+        ended = devices.Mark(self._stylizer.device)
+        if isolated:
+            ended.wait()
+        shared = asdict(self._load.stop()) if self._load is not None else {}
+        shared |= alone or asdict(self._peak.stop())
+        for name in ("image_host_bytes", "image_device_bytes"):
+            # What was measured is the call's. A row says what one more image takes.
+            shared[name] = None if shared[name] is None else shared[name] // len(items)
+        trained = self._stylizer.weights_sha256 != RANDOM
+        shared |= stylizer.outcome() if trained else {}
+        shared["warmup"] = warmup or stylizer.compiled_anew(code)
+        shared |= {"batch_size": len(items), "strips": 1, "passes": 1}
+        for item in items:
+            item.row.update(shared, height_px=results.shape[2], width_px=results.shape[3])
+        if "flicker" in self._config.scores and trained:
+            for item, content, result in zip(items, contents, results, strict=True):
+                item.row["flicker"] = flicker(lambda photo: stylizer.stylize(photo, code), content, result)
+        self._hand_over(items, results, Times(*since, started, ended, len(items)))
+        if not isolated:
+            self._free = devices.Mark(self._stylizer.device)
 
     def _set_heap(self, pixels: int, plan: Plan) -> None:
         """Have freed memory kept for the next image, or given back where there is much of it for what there is."""
