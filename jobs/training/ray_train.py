@@ -155,8 +155,9 @@ def _watching(status_actor: Any, shown: TrainingReporter) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join()  # a question to Ray after its shutdown ends the process
-        _show(status_actor, shown)
+        if not shutdown.ray_is_lost:  # what asks a lost head waits, then ends the process
+            thread.join()  # a question to Ray after its shutdown ends the process
+            _show(status_actor, shown)
 
 
 def _show(status_actor: Any, shown: TrainingReporter) -> None:
