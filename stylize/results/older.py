@@ -40,14 +40,16 @@ ADDED = {
 """Schema version -> the columns that came with it."""
 FIRST = [name for name in SCHEMA.names if name not in {name for names in ADDED.values() for name in names}]
 """Columns that files of every version have."""
+_OURS = {field.name: field.type for field in SCHEMA}
+"""Today's columns and their types: a schema makes its lists anew each time it is asked."""
 _NAMED_BY = {"photo": "content_uri", "style": "style_uri"}
 """Columns that were added and follow from another."""
 
 
 def check_readable(path: Path, schema: pa.Schema) -> None:
     """Raise UsageError if a file of this schema holds no rows that this program knows."""
-    ours = [field for field in schema if field.name in SCHEMA.names]
-    known = {field.name: field.type == SCHEMA.field(field.name).type for field in ours}
+    ours = [field for field in schema if field.name in _OURS]
+    known = {field.name: field.type == _OURS[field.name] for field in ours}
     if len(ours) > len(known) or not known.keys() >= set(FIRST) or not all(known.values()):
         raise UsageError(
             f"{one_line(path)} holds rows of schema version {version_of(schema)}, not this program's {SCHEMA_VERSION}: "
@@ -59,7 +61,7 @@ def is_older(path: Path, schema: pa.Schema) -> bool:
     """Return whether a file lacks columns. Raises UsageError where writing it anew would lose some."""
     check_readable(path, schema)
     for field in schema:
-        if field.name not in SCHEMA.names or field.type != SCHEMA.field(field.name).type:
+        if field.type != _OURS.get(field.name):
             raise UsageError(
                 f"{one_line(path)} holds rows of schema version {version_of(schema)}, newer than this program's "
                 f"{SCHEMA_VERSION}: install the program that wrote them, or give another OUT"
