@@ -74,7 +74,11 @@ class Parser(argparse.ArgumentParser):
 
     def parse_intermixed_args(self, args: Sequence[str] | None = None) -> argparse.Namespace:  # type: ignore[override]
         """Return what was given, options before, between or after paths. Exits as `parse_args` does."""
-        given, rest = self.parse_known_intermixed_args(args)
+        words = list(sys.argv[1:] if args is None else args)
+        end = words.index("--") if "--" in words else len(words)
+        # argparse takes what begins with a dash for an option here, also behind --.
+        paths = [f"./{word}" if word.startswith("-") else word for word in words[end + 1 :]]
+        given, rest = self.parse_known_intermixed_args([*words[:end], *paths])
         self._refuse(rest)
         return given
 

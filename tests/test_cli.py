@@ -163,3 +163,11 @@ cli.run(main)
     words = ["bash", "-c", f'"$0" -c "$1" "$2" {closed}', sys.executable, script, str(tmp_path / "mine")]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, (tmp_path / "mine").read_text()) == (0, "")
+
+
+def test_behind_two_dashes_all_words_are_paths() -> None:
+    made = cli.Parser(prog="made")
+    made.add_argument("paths", nargs="*")
+    made.add_argument("--quality")
+    given = made.parse_intermixed_args(["a", "--quality", "3", "--", "-p.jpg", "--quality", "b"])
+    assert (given.paths, given.quality) == (["a", "./-p.jpg", "./--quality", "b"], "3")

@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import re
+import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,9 @@ def folder(uri: str | None, role: str) -> Path:
         why = "not a folder" if path is not None and path.exists() else "no such folder"
         # Of a job that is submitted to a cluster, that is a temporary copy.
         seen = "" if path is None or str(path) == uri else f" (in {one_line(Path.cwd())})"
-        raise UsageError(f"{role}: {why}: {one_line(uri or '')}{seen}")
+        globbed = path is not None and set("*?[") & set(path.name) and path.parent.is_dir()
+        hint = f"; give its folder, and --include {shlex.quote(path.name)}" if path is not None and globbed else ""
+        raise UsageError(f"{role}: {why}: {one_line(uri or '')}{seen}{hint}")
     if not os.access(path, os.R_OK | os.X_OK):
         raise UsageError(f"{role}: no permission to list {one_line(path)}")
     return path

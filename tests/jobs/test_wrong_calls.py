@@ -23,6 +23,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "two paths": (["IN/content", "OUT"], "got 2 paths"),
     "four paths": ([*GOOD, "OUT"], "got 4 paths"),
     "no content": (["IN/none", "IN/styles", "OUT"], "CONTENT: no such folder: IN/none"),
+    "a glob": (["IN/*.jpg", "IN/styles", "OUT"], "give its folder, and --include '*.jpg'"),
     "no styles": (["IN/content", "IN/none", "OUT"], "STYLES: no such folder: IN/none"),
     "content below a file": (["IN/notes.txt/x", "IN/styles", "OUT"], "CONTENT: no such folder: IN/notes.txt/x"),
     "content without images": (["IN/empty", "IN/styles", "OUT"], "IN/empty: no images in this folder"),
