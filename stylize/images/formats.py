@@ -48,6 +48,7 @@ FORMATS_REFUSED = {
     "PSD": (".psd", ".psb"), "SVG": (".svg", ".svgz"), "PDF": (".pdf",), "PostScript": (".eps", ".ps", ".ai"),
     "icon": (".ico", ".cur", ".icns"), "OpenEXR": (".exr",), "Radiance HDR": (".hdr",), "XCF": (".xcf",),
     "FITS": (".fits", ".fit"), "DDS": (".dds",), "QOI": (".qoi",), "JPEG XR": (".jxr", ".wdp", ".hdp"),
+    "JPEG-LS": (".jls",), "PNG packed by Xcode": (),
     "BPG": (".bpg",), "FLIF": (".flif",), "DICOM": (".dcm",), "PAM": (".pam",), "PFM": (".pfm",),
     "SGI": (".sgi", ".rgb", ".bw"), "Sun raster": (".ras",), "PCX": (".pcx",), "XPM": (".xpm", ".xbm"),
     "Windows metafile": (".wmf", ".emf"), "video": (".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mts"),
@@ -66,7 +67,9 @@ _VIDEO_BRANDS = (b"qt  ", b"isom", b"iso2", b"mp41", b"mp42", b"M4V ", b"avc1", 
 
 # In this order: what begins alike is told apart by what stands first.
 _BEGINNINGS: tuple[tuple[str, bytes], ...] = (
+    ("JPEG-LS", rb"\xff\xd8\xff\xf7"),
     ("JPEG", rb"\xff\xd8\xff"),
+    ("PNG packed by Xcode", rb"\x89PNG\r\n\x1a\n....CgBI"),
     ("PNG", rb"\x89PNG\r\n\x1a\n"),
     ("WebP", rb"RIFF....WEBP"),
     ("GIF", rb"GIF8[79]a"),
