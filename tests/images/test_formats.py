@@ -59,7 +59,8 @@ REFUSED = {
     "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0", "icon": b"\0\0\1\0\1\0", "OpenEXR": b"\x76\x2f\x31\x01", "QOI": b"qoif",
     "Radiance HDR": b"#?RADIANCE\n", "XCF": b"gimp xcf v011", "FITS": b"SIMPLE  =   T", "DDS": b"DDS |", "PAM": b"P7\n",
     "camera raw": b"II*\0\x10\0\0\0CR\2\0", "JPEG XR": b"II\xbc\1", "DICOM": bytes(128) + b"DICM",
-    "PFM": b"PF\n1 1\n-1\n", "JPEG-LS": b"\xff\xd8\xff\xf7\0\x0b", "PNG packed by Xcode": b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI",
+    "PFM": b"PF\n1 1\n-1\n", "JPEG-LS": b"\xff\xd8\xff\xf7\0\x0b",
+    "PNG packed by Xcode": b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI",
 }  # fmt: skip
 
 
