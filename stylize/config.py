@@ -211,7 +211,7 @@ class JobConfig(Checked):
         numbers = slash and (own + shards).isascii() and own.isdecimal() and shards.isdecimal() and len(shards) < 10
         if not numbers or not 1 <= int(own) <= int(shards):
             raise ValueError("give K/N with 1 <= K <= N, such as 2/4 for the second of four shares")
-        return value
+        return None if value is None else f"{int(own)}/{int(shards)}"
 
     @model_validator(mode="after")
     def _inputs(self) -> JobConfig:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
-from stylize.errors import UsageError
+from stylize.errors import UsageError, harmless, one_line
 
 MAX_STEM_BYTES = 80
 MAX_NAME_BYTES = 200
@@ -40,6 +40,8 @@ def check_template(template: str) -> str:
         raise UsageError("every photo would get the same one; add {photo}, {photo_name} or {key}")
     if template.startswith("/") or "\\" in template or any(part in ("", ".", "..") for part in template.split("/")):
         raise UsageError("give a relative path with `/` between folders, without `.`, `..` or empty parts")
+    if harmless(template) != template:
+        raise UsageError(f"give one line without control characters, not {one_line(template)}")
     return template
 
 

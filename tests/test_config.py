@@ -54,6 +54,7 @@ def test_defaults_make_a_whole_config() -> None:
         ({"shard": "1/2/3"}, "K/N"),
         ({"shard": "1.0/2"}, "K/N"),
         ({"shard": ""}, "K/N"),
+        ({"name": "{photo}\n"}, "give one line without control characters"),
         ({"shard": "\u0661/\u0662"}, "K/N"),
         ({"out": "caf\udce9"}, "expected a text in UTF-8"),
         ({"shard": 2}, "shard"),

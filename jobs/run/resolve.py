@@ -139,7 +139,7 @@ def resolve(values: dict[str, Any], origins: Origins | None = None) -> ResolvedC
     Raises UsageError; CannotContinueError for a cluster that does not answer.
     """
     config = configs.build(_styles_for_weights(values), origins)
-    changes: dict[str, Any] = _absolute_paths(config)
+    changes: dict[str, Any] = _absolute_paths(config) | {"settings": _settings(config)}
     unused: tuple[str, ...] = ()
     checkpoints = config.weights != RANDOM and _styles_are_weights(config.stylizer)
     if checkpoints and config.weights is not None:
@@ -154,6 +154,22 @@ def resolve(values: dict[str, Any], origins: Origins | None = None) -> ResolvedC
     placement = place(config)
     job = config.model_copy(update=changes | placement.settings)
     return ResolvedConfig(job, "checkpoints" if checkpoints else "images", placement.lines, unused)
+
+
+def _settings(config: JobConfig) -> dict[str, Any]:
+    """Return the settings as the method reads them, without its defaults: written in another way they are the same.
+
+    Whole numbers have no fraction, as rows of older programs have them. Raises UsageError as `check_settings`.
+    """
+    from stylize.stylizers import check_settings, find
+
+    method = find(config.stylizer)
+    fields = method.settings_type.model_fields
+    read = check_settings(method, config.settings).model_dump(mode="json")
+    plain = {name: int(one) if isinstance(one, float) and one.is_integer() else one for name, one in read.items()}
+    # A seed given so comes before the run's own.
+    others = {name for name, field in fields.items() if name == "seed" or read[name] != field.get_default()}
+    return {name: plain[name] for name in config.settings if name in others}
 
 
 def check_scores(job: JobConfig, address: str | None, note: Callable[[str], None] | None) -> None:

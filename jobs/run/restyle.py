@@ -21,7 +21,7 @@ from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
 from jobs.run.resolve import ResolvedConfig, check_scores
 from jobs.run.result import RunResult, summarized
-from jobs.run.resume import Resume, nothing_to_do, older_rows_line, refuse_other_shard
+from jobs.run.resume import Resume, nothing_to_do, older_rows_line, other_names, refuse_other_shard, same_work, work_of
 from jobs.run.touched import COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
@@ -65,7 +65,8 @@ def restyle(
     with signals.handle_signals(), open_output(config.job.out, note) as out:
         run_id, stats = new_run_id(), RunStats(survey.pairs)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
-            refuse_other_shard(config.job, read_runs(out.folder))
+            runs = read_runs(out.folder)
+            refuse_other_shard(config.job, runs)
             resume, told = (earlier or _earlier_runs)(store, config, names, stats, retry_failed, redo)
             asked = {"retry_failed": retry_failed, "redo": redo}
             record = RunRecord.begin(run_id, command, **asked, config=config.job.model_dump())
@@ -74,7 +75,7 @@ def restyle(
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
             # Without progress these are told all the same, where the caller is told anything.
             tell = note if config.job.progress == "off" else driver.reporter.note
-            for line in [*config.notes, *survey.lines(), *told]:
+            for line in [*config.notes, *survey.lines(), *told, *other_names(config.job, runs)]:
                 tell(line)
             run = RunContext(out, store, record, driver)
             pending = resume.pending(tasks)
@@ -99,8 +100,12 @@ def _earlier_runs(
     told: list[str] = []
     pictures = Pictures(config.job.out, told.append)
     failed = list(store.failed(pictures))
-    gone = {row.key for row in failed if row.status == "ok"}
-    names.spare(NamesInUse(store.results(gone)))
+    lost = [row for row in failed if row.status == "ok"]
+    gone = {row.key for row in lost}
+    # A new row of the same work replaces the one whose result is gone, and so may take its name; no other may.
+    names_gone = [(row.output_uri or "", same_work(row._asdict())) for row in lost]
+    work = partial(work_of, settings=config.job.result_settings())
+    names.spare(NamesInUse(store.results(gone), names_gone), work)
     weights_sha256 = config.weights_sha256
     touched = TouchedFiles(lambda: store.columns(COLUMNS), config.job, weights_sha256, lambda key: key not in gone)
     redone = (lambda key: pictures.name_of(touched.result_of(key))) if redo else None

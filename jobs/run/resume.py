@@ -55,7 +55,7 @@ class Resume:
         self.mended: set[bytes] = set()
         """Keys of rows on lines of a manifest that can be used by now, once all tasks are listed."""
         self._status: dict[bytes, str] = {}
-        self._older: dict[int, bytes] = {}
+        self._older: dict[int, list[bytes]] = {}
         self._settings = None if config is None else config.result_settings()
         self._listed_in = f"{one_line(config.manifest)}: row " if config is not None and config.manifest else None
         self._bad_rows: set[bytes] = set()
@@ -65,7 +65,7 @@ class Resume:
             if self._is_bad(row._asdict()):
                 self._bad_rows.add(row.key)
             elif config is not None:
-                self._older[same_work(row._asdict())] = row.key
+                self._older.setdefault(same_work(row._asdict()), []).append(row.key)
 
     def _is_bad(self, row: Mapping[str, Any]) -> bool:
         """Return whether a row is of a row of the manifest that could not be used, which is no work of its pair."""
@@ -96,7 +96,7 @@ class Resume:
             elif (other := self._earlier(task)) is None:
                 yield task
             elif self._redone is not None:
-                self._older[work_of(task.pair, self._settings or {})] = other
+                self._older.setdefault(work_of(task.pair, self._settings or {}), []).append(other)
                 yield replace(task, output_name=self._redone(other) or task.output_name)
             else:
                 self._keep(other)
@@ -120,9 +120,8 @@ class Resume:
         if not self._older:
             return
         for row in batch.select(["task_id", "error", *OF_WORK]).to_pylist():
-            key = None if self._is_bad(row) else self._older.pop(same_work(row), None)
-            if key is not None and key != key_of(row["task_id"]):
-                yield key
+            older = [] if self._is_bad(row) else self._older.pop(same_work(row), [])
+            yield from (key for key in older if key != key_of(row["task_id"]))
 
 
 def finished_in(
@@ -154,6 +153,16 @@ def refuse_other_shard(config: JobConfig, runs: Iterable[RunRecord]) -> None:
             raise UsageError(
                 f"OUT holds shard {one_line(run.config['shard'])} of these pairs: go on with that, or give another OUT"
             )
+
+
+def other_names(config: JobConfig, runs: Iterable[RunRecord]) -> list[str]:
+    """Return a line where OUT's last run named its results in another way, which those keep."""
+    last = next((run.config for run in runs if run.counts and "layout" in run.config), None)
+    now = (config.layout, config.name)
+    if last is None or (last["layout"], last.get("name")) == now:
+        return []
+    names = f"{config.called('layout')} and {config.called('name')}"
+    return [f"results that are there keep their names; {names} are of new ones"]
 
 
 def older_rows_line(

@@ -127,7 +127,8 @@ def _refuse_folders(paths: list[str]) -> None:
     for role, path in zip(("PHOTO", *["ARTWORK"] * len(inputs)), inputs, strict=False):
         where = locate(normalized(path))
         if isinstance(where, LocalPath) and where.path.is_dir():
-            folders = " ".join(map(shlex.quote, paths)) if len(paths) == 3 and role == "PHOTO" else "CONTENT STYLES OUT"
+            as_given = len(paths) == 3 and role == "PHOTO" and Path(paths[-1]).suffix.lower() not in FORMATS
+            folders = " ".join(map(shlex.quote, paths)) if as_given else "CONTENT STYLES OUT"
             raise UsageError(f"{role} {one_line(path)} is a folder; for folders: stylize-folder {one_line(folders)}")
 
 

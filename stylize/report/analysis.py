@@ -66,7 +66,9 @@ def _measured(part: pd.DataFrame) -> dict[str, Any]:
         "whole_bytes": ok["whole_bytes"].max(),
         "scoring_bytes": ok["scoring_bytes"].max(),
     }
-    return line | {f"{name}_mean": ok[name].mean() for name in SCORES}
+    # Of nothing but warm-ups the pictures are all there is; else they would be another n than the times'.
+    scored = clean if len(clean) else ok
+    return line | {f"{name}_mean": scored[name].mean() for name in SCORES}
 
 
 def fewest_workers(rows: pd.DataFrame) -> pd.DataFrame:
@@ -129,6 +131,13 @@ def stages(rows: pd.DataFrame) -> pd.DataFrame:
     """Return median seconds of each stage."""
     groups = rows[rows["clean"]].groupby(KEY, dropna=False)
     return groups[list(STAGES)].median().assign(n=groups.size()).reset_index()
+
+
+def stage_shares(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return mean seconds of each stage over all images: of one that only some went through, as `style_s`, less."""
+    clean = rows[rows["clean"]]
+    timed = clean[list(STAGES)].fillna(0.0).astype(float)
+    return pd.concat([clean[KEY], timed], axis=1).groupby(KEY, dropna=False).mean().reset_index()
 
 
 def precisions(rows: pd.DataFrame) -> pd.DataFrame:

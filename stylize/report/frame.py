@@ -75,7 +75,9 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["megapixels"] = rows["width_px"] * rows["height_px"] / 1e6
     rows["ok"] = rows["status"] == "ok"
     rows["clean"] = rows["ok"] & (rows["warmup"] != True)  # noqa: E712 - the column may hold nulls
-    rows["memory_bytes"] = rows["image_device_bytes"].fillna(rows["image_host_bytes"])
+    memory_bytes = rows["image_device_bytes"].fillna(rows["image_host_bytes"])
+    # Beside other images one may find room in what they gave back: then its own was not seen.
+    rows["memory_bytes"] = memory_bytes.where(memory_bytes > 0)
     model_bytes = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
     # Older rows have a negative one where something else was freed while the model was loaded.
     rows["model_bytes"] = model_bytes.where(model_bytes >= 0)

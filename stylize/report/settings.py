@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,16 @@ def told_apart(rows: pd.DataFrame, methods: pd.Series, but: Collection[str] = ()
             told = which.where(told == "", told + ", " + which)
         names = names.mask(mine & (told.reindex(names.index, fill_value="") != ""), f"{method} (" + told + ")")
     return names
+
+
+def differing(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the settings that differ within any pair of `settings_json`: its name to `0.5, not 1.0`, second first."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        one, other = (_flattened([text], _NOT_TOLD)[text] for text in pair)
+        for name in sorted(_differing([one, other]) - found.keys()):
+            found[name] = f"{other.get(name)}, not {one.get(name)}"
+    return found
 
 
 def artworks(style_uri: Any, style_uris: Any) -> list[str]:

@@ -54,6 +54,7 @@ class Failed(NamedTuple):
     style_uris: str | None
     settings_json: str | None
     error: str | None = None
+    output_uri: str | None = None
 
 
 class RowStore:
@@ -153,7 +154,7 @@ class RowStore:
         its file is there; elsewhere: the same of a picture that this OUT did not make.
         """
         self.flush()
-        columns = ["task_id", *Failed._fields[1:], "output_uri", "measure_mode"]
+        columns = ["task_id", *Failed._fields[1:], "measure_mode"]
         for name, batch in self._batches(columns):
             ok = pc.equal(batch.column("status"), "ok").to_pylist()
             uris, modes = (batch.column(column).to_pylist() for column in ("output_uri", "measure_mode"))

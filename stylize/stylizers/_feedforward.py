@@ -148,6 +148,9 @@ class FeedForward(bounded.Bounded):
         if runtime == sessions.TORCH or (runtime == "auto" and precision != "int8"):
             return
         openvino = runtime == sessions.OPENVINO or (runtime == "auto" and precision == "int8")
+        had = sessions.PRECISIONS.get(runtime, ())
+        if runtime not in (sessions.TORCH, sessions.MODULES) and had and precision not in ("auto", "int8", *had):
+            raise UsageError(f"{cls.name} does not run in {precision!r} in {runtime}; choose one of: {', '.join(had)}")
         if given := [one for one in cls.of_torch(settings) if not (openvino and one == "compile=true")]:
             of_runtime = "a file" if runtime == sessions.MODULES else f"the runtime {runtime}"
             what = precision if runtime == "auto" else of_runtime
@@ -157,7 +160,8 @@ class FeedForward(bounded.Bounded):
     def usable_precisions(self) -> tuple[str, ...]:
         """Return the precisions that the runtime has."""
         had = sessions.PRECISIONS.get(self.runtime, self.precisions)
-        return tuple(name for name in self.precisions if name in had)
+        lacking = sessions.lacking(self.runtime)
+        return tuple(name for name in self.precisions if name in had and name not in lacking)
 
     def _choices(self, runtime: str) -> tuple[str, ...]:
         auto = runtime == "auto" and sessions.has_int8(self.device.type)

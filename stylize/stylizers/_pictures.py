@@ -123,7 +123,7 @@ def check_tensor(picture: Any) -> None:
         kind = "one without values" if picture.is_meta else f"{picture.dtype} of layout {picture.layout}"
         raise UsageError(f"expected a dense (3, H, W) float tensor in [0, 1], got {kind}")
     if picture.dim() != 3 or picture.shape[0] != 3 or 0 in picture.shape or not picture.is_floating_point():
-        hint = "; divide 0 to 255 by 255" if not picture.is_floating_point() else ""
+        hint = "; divide 0 to 255 by 255" if not picture.is_floating_point() and not picture.is_complex() else ""
         raise UsageError(
             f"expected a (3, H, W) float tensor in [0, 1], got {tuple(picture.shape)} of {picture.dtype}{hint}"
         )

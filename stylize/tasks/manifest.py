@@ -88,7 +88,7 @@ def _rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) -> It
         return csv_rows(path, called, on_unused)
     if suffix == ".parquet":
         return _parquet_rows(path, called, on_unused)
-    raise UsageError(f"{called}: expected a .csv, .tsv or .parquet file")
+    raise UsageError(f"{called}: expected a .csv, .tsv, .txt or .parquet file")
 
 
 def _pair(row: Row, named: str, number: int, folder: Location, stylizer: str | None) -> Pair:
@@ -157,7 +157,7 @@ def _version(uri: str) -> str:
 
 
 def _listed(uri: str, named_type: Any, folder: Location) -> Input:
-    type_ = str(named_type) if named_type else None
+    type_ = None if named_type in (None, "") else str(named_type)
     where = folder.resolve(uri)
     if isinstance(where, ObjectUri):
         return Input(str(where), "", type_)
@@ -175,10 +175,34 @@ def _parquet_rows(path: Path, called: str, on_unused: Callable[[list[str]], None
             names = columns_of(file.schema_arrow.names, called)
             on_unused(unused(names))
             wanted = [name for name in file.schema_arrow.names if name_of_column(name) in COLUMNS]
+            for name in wanted:
+                _check_type(file.schema_arrow.field(name).type, name, names[name], called)
             number = 0
             for batch in file.iter_batches(4096, columns=wanted):
                 for row in batch.to_pylist():
                     number += 1
-                    yield number, {names[name]: value for name, value in row.items()}
+                    yield number, {names[name]: _as_in_csv(value) for name, value in row.items()}
     except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{called}: not a Parquet file ({message_of(error)})") from None
+
+
+_TEXTS = ("content_uri", "style_uri", RESULT, "content_type", "style_type")
+
+
+def _check_type(of: Any, name: str, meaning: str, called: str) -> None:
+    """Raise UsageError for a column whose values have no form as text that anybody means."""
+    import pyarrow.types as of_type
+
+    of = of.value_type if of_type.is_dictionary(of) else of
+    nested = of_type.is_nested(of) and (meaning in _TEXTS or not (of_type.is_list(of) or of_type.is_large_list(of)))
+    if nested:
+        raise UsageError(f"{called}: its column {one_line(name)} is of type {of}; give it as text")
+
+
+def _as_in_csv(value: Any) -> Any:
+    """Return a Parquet value as a CSV's cell would be read: bytes as text, without spaces around it, no NaN."""
+    if isinstance(value, bytes):
+        value = value.decode(errors="surrogateescape")
+    if isinstance(value, str):
+        return value.strip()
+    return None if isinstance(value, float) and value != value else value

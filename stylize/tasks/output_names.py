@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import itertools
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -14,21 +15,23 @@ from stylize.tasks.task import Pair
 class NamesInUse:
     """The names that OUT's rows give to their results, and to which task each belongs; 16 bytes per row."""
 
-    def __init__(self, results: Iterable[tuple[str, str]] = ()) -> None:
-        """`results` are pairs of a row's `output_uri` and its `task_id`."""
+    def __init__(self, results: Iterable[tuple[str, str]] = (), gone: Iterable[tuple[str, int]] = ()) -> None:
+        """`results` are pairs of a row's `output_uri` and its `task_id`, `gone` of one that is deleted and its work's
+        number."""
+        owned = itertools.chain(((uri, _number(task_id)) for uri, task_id in results), gone)
         pairs = [
-            (_number(naming.same_file(name.rpartition(".")[0] or name)), _number(task_id))
-            for uri, task_id in results
+            (_number(naming.same_file(name.rpartition(".")[0] or name)), owner)
+            for uri, owner in owned
             for name in naming.below_images(uri)
         ]
         table = np.array(sorted(pairs), np.uint64).reshape(-1, 2)
-        self._names, self._tasks = table[:, 0].copy(), table[:, 1].copy()
+        self._names, self._owners = table[:, 0].copy(), table[:, 1].copy()
 
-    def is_anothers(self, name: str, task_id: str) -> bool:
-        """Return whether the name belongs to another task."""
+    def is_anothers(self, name: str, task_id: str, work: int) -> bool:
+        """Return whether the name belongs to another task, or to a deleted result of other work."""
         number = np.uint64(_number(naming.same_file(name)))
         first, last = (int(np.searchsorted(self._names, number, side)) for side in ("left", "right"))
-        return bool((self._tasks[first:last] != np.uint64(_number(task_id))).any())
+        return not set(self._owners[first:last].tolist()) <= {_number(task_id), work}
 
 
 class OutputNames:
@@ -48,11 +51,15 @@ class OutputNames:
         self._template, self._method, self._suffix = template, method, suffix
         self._content_root, self._style_root = content_root, style_root
         self._in_use = NamesInUse()
+        self._work: Callable[[Pair], int] = lambda pair: 0
         self._given: set[int] = set()
 
-    def spare(self, in_use: NamesInUse) -> None:
-        """Give none of these names to another task; to be called before the first name is asked for."""
-        self._in_use = in_use
+    def spare(self, in_use: NamesInUse, work: Callable[[Pair], int]) -> None:
+        """Give none of these names to another task; to be called before the first name is asked for.
+
+        work: the number of what a pair's task does, whatever the bytes of its files.
+        """
+        self._in_use, self._work = in_use, work
 
     def name(self, pair: Pair, task_id: str) -> str:
         """Return the name below OUT/images, suffix and all; one that cannot be done takes none from another."""
@@ -60,7 +67,7 @@ class OutputNames:
         style = naming.mirrored_together([one.uri for one in pair.styles], self._style_root)
         name = self._fill(photo, style, task_id, keyed=False)
         number = _number(naming.same_file(name))
-        if pair.problem or number in self._given or self._in_use.is_anothers(name, task_id):
+        if pair.problem or number in self._given or self._in_use.is_anothers(name, task_id, self._work(pair)):
             name = self._fill(photo, style, task_id, keyed=True)
         else:
             self._given.add(number)

@@ -58,7 +58,7 @@ def reason_against_name(name: str) -> str | None:
 
 
 def _fits(glob: str, path: str) -> bool:
-    path = unicodedata.normalize("NFC", path)
+    path, glob = unicodedata.normalize("NFC", path), glob.removeprefix("./")
     if "/" not in glob:
         return any(_pattern(glob).fullmatch(part) for part in path.split("/"))
     return _pattern(glob.strip("/")).fullmatch(path) is not None

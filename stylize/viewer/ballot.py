@@ -12,6 +12,9 @@ from stylize.validation import first_problem
 from stylize.viewer.table import Table
 from stylize.votes import VoteStore
 
+COMPARED = ("method", "run", "resolution_px", "precision", "alpha", "variant", "repeat", "weights_sha256")
+"""Columns by which results stand side by side, as static/grid.js has them."""
+
 
 class _Given(BaseModel):
     """What the page sends."""
@@ -67,8 +70,8 @@ class Ballot:
         except ValidationError as error:
             raise UsageError(f"no vote: {first_problem(error)}") from None
         table = self._table
-        if given.by not in {one["name"] for one in table.columns}:
-            raise UsageError(f"no vote: no such column: {one_line(given.by)}")
+        if given.by not in COMPARED:
+            raise UsageError(f"no vote: nothing is compared by {one_line(given.by)}; known: {', '.join(COMPARED)}")
         found = table.find([given.left_run_id, given.right_run_id], [given.left_task_id, given.right_task_id])
         rows = [row for row in found if row is not None]
         if len(rows) < 2:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from stylize.errors import UsageError, harmless, one_line
 from stylize.naming import name_below
 from stylize.report import settings
+from stylize.report.names import distinct
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA
 
@@ -49,7 +50,8 @@ class Table:
                 f"no rows in {', '.join(map(one_line, self.homes))}: a run has some after its first images"
             )
         for name, uri in _NAMED_BY.items():
-            rows = rows.set_column(rows.schema.get_field_index(name), name, _named(rows[name], rows[uri]))
+            told = _told_apart(_named(rows[name], rows[uri]), rows[uri], rows[uri.replace("uri", "sha256")])
+            rows = rows.set_column(rows.schema.get_field_index(name), name, told)
         for name in rows.schema.names:
             if pa.types.is_string(rows.schema.field(name).type) and name not in _UNIQUE:
                 rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].dictionary_encode())
@@ -171,6 +173,19 @@ def _named(names: pa.ChunkedArray, uris: pa.ChunkedArray) -> pa.ChunkedArray:
     coded = uris.combine_chunks().dictionary_encode()
     last = pa.array([name_below(uri, None) for uri in coded.dictionary.to_pylist()], pa.string())
     return pc.coalesce(names, last.take(coded.indices))
+
+
+def _told_apart(names: pa.ChunkedArray, uris: pa.ChunkedArray, hashes: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the names; with more of their URIs where files of several runs are called the same and are not."""
+    alike = pa.table({"name": names.cast(pa.string()), "hash": hashes.cast(pa.string())}).filter(pc.is_valid(hashes))
+    counts = alike.group_by("name").aggregate([("hash", "count_distinct")])
+    several = counts.filter(pc.greater(counts["hash_count_distinct"], 1))["name"]
+    where = pc.and_(pc.is_in(names.cast(pa.string()), value_set=several.combine_chunks()), pc.is_valid(uris))
+    if not pc.any(where).as_py():
+        return names
+    called = distinct(uris.filter(where).cast(pa.string()).unique().to_pylist())
+    longer = pa.chunked_array([pa.array([called.get(uri) for uri in uris.to_pylist()], pa.string())])
+    return pc.if_else(where, longer, names.cast(pa.string()))
 
 
 def _kinds(rows: pa.Table) -> pa.DictionaryArray:

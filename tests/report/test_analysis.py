@@ -119,3 +119,20 @@ def test_nothing_is_made_of_rows_that_all_failed() -> None:
     measured = analysis.measures(made)
     assert pd.isna(measured["stylize_p50_s"]).all()
     assert analysis.cells(made) == ({}, {})
+
+
+def test_a_stage_that_few_images_go_through_has_a_small_share() -> None:
+    (line,) = analysis.stage_shares(rows([row(n, style_s=0.4 if n == 0 else None) for n in range(4)])).to_dict(
+        "records"
+    )
+    assert (line["style_s"], line["stylize_s"]) == (pytest.approx(0.1), pytest.approx(0.1))
+
+
+def test_scores_are_of_the_images_that_count() -> None:
+    made = [row(n, ssim=1.0 if n == 0 else 0.5, warmup=n == 0) for n in range(3)]
+    assert analysis.measures(rows(made))["ssim_mean"].tolist() == [0.5]
+    assert analysis.measures(rows(made[:1]))["ssim_mean"].tolist() == [1.0]
+
+
+def test_memory_that_was_not_seen_is_none() -> None:
+    assert rows([row(0, image_host_bytes=0)])["memory_bytes"].isna().all()

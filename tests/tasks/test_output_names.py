@@ -21,7 +21,7 @@ def pair(photo: str, artwork: str = "/art/ink/wash.jpg") -> Pair:
 
 def names(in_use: NamesInUse | None = None, layout: str = "by-style") -> OutputNames:
     own = OutputNames(LAYOUTS[layout], "compact", "jpg", "/photos", "/art")
-    own.spare(in_use or NamesInUse())
+    own.spare(in_use or NamesInUse(), lambda pair: len(pair.content.uri))
     return own
 
 
@@ -50,6 +50,12 @@ def test_a_name_that_out_holds_for_another_task_gets_a_key_and_its_own_does_not(
     assert names(in_use).name(pair("/photos/a.jpg"), SECOND) == "ink/wash/a--2222222222.jpg"
     assert names(in_use).name(pair("/photos/a.jpg"), FIRST) == "ink/wash/a.jpg"
     assert names(in_use).name(pair("/photos/b.jpg"), SECOND) == "ink/wash/b.jpg"
+
+
+def test_a_name_of_a_deleted_result_goes_to_the_same_work_alone() -> None:
+    uri = "/photos/a.jpg"
+    for work, name in ((len(uri), "ink/wash/a.jpg"), (1, "ink/wash/a--2222222222.jpg")):
+        assert names(NamesInUse([], [("/out/images/ink/wash/a.jpg", work)])).name(pair(uri), SECOND) == name
 
 
 def test_folders_that_read_as_one_path_stay_apart() -> None:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from stylize.errors import UsageError, counted
+from stylize.report import settings
 from stylize.report.analysis import FLOOR
 from stylize.report.choices import TOLERANCE
 from stylize.report.evidence import verdicts
@@ -16,8 +17,9 @@ from stylize.report.evidence.verdicts import Change, Quantity, Verdict
 from stylize.report.frame import KEY
 from stylize.report.units import signed, times
 
+_HASHES = ("content_sha256", "style_sha256")
 SAME = [name for name in KEY if name != "setup"] + ["content_uri", "style_uri", "repeat"]
-READ = ["photo"]
+READ = ["photo", *_HASHES]
 """Columns that the rows need beside those of reports."""
 LEAST_PAIRS = verdicts.LEAST_PAIRS
 
@@ -33,11 +35,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All lines, tasks that were ok in A and are not in B, and how many tasks the two share."""
+    """All lines, tasks that were ok in A and are not in B, how many tasks the two share, and what else differs."""
 
     lines: list[Line]
     broken: list[str]
     shared: int
+    notes: list[str]
 
     @property
     def verdict(self) -> Verdict:
@@ -63,11 +66,16 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
         )
     a, b = (_by_file(rows) for rows in (a, b))
     both = a.merge(b, on=SAME, suffixes=("_a", "_b"))
+    other = _of_other_bytes(both)
+    both, named_alike = both[~other], both.loc[other, SAME]
+    told = f", and {counted(len(named_alike), 'pair')} by name whose files have other bytes" * bool(len(named_alike))
     if len(both) < LEAST_PAIRS:
         raise UsageError(
-            f"the runs share {counted(len(both), 'task')}; comparing needs {LEAST_PAIRS} of the same "
-            "photos, artworks and settings"
+            f"the runs share {counted(len(both), 'task')}{told}; comparing needs {LEAST_PAIRS} of the same "
+            "photos, artworks and sizes"
         )
+    a, b = (_without(rows, named_alike) for rows in (a, b))
+    notes = [f"left out{told.removeprefix(', and')}"] * bool(told) + _differing(both)
     lines: list[Line] = []
     for (method, precision), theirs in a[a["clean"]].groupby(["method", "precision"]):
         ours = b[b["clean"] & (b["method"] == method) & (b["precision"] == precision)]
@@ -80,13 +88,38 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
         f"{line.method} {line.precision}, {line.shown_b} in {line.style_uri}: {line.status_b}"
         for line in gone.itertuples()
     ]
-    return Comparison(lines, broken, len(both))
+    return Comparison(lines, broken, len(both), notes)
+
+
+def _of_other_bytes(both: pd.DataFrame) -> pd.Series:
+    """Return which pairs of rows are of files that are called the same and are not."""
+    other = pd.Series(False, both.index)
+    for name in _HASHES:
+        here, there = both[f"{name}_a"], both[f"{name}_b"]
+        other |= here.notna() & there.notna() & (here != there)
+    return other
+
+
+def _without(rows: pd.DataFrame, left_out: pd.DataFrame) -> pd.DataFrame:
+    found = rows[SAME].merge(left_out.assign(out=True), on=SAME, how="left")["out"].notna()
+    return rows[~found.to_numpy()]
+
+
+def _differing(both: pd.DataFrame) -> list[str]:
+    """Return a line on the settings and weights that differ between the runs' rows of one task."""
+    texts = both[["settings_json_a", "settings_json_b"]].dropna().drop_duplicates()
+    found = settings.differing(zip(*(texts[name] for name in texts), strict=True)) if len(texts) else {}
+    weights = both[["weights_sha256_a", "weights_sha256_b"]].dropna()
+    if (weights["weights_sha256_a"] != weights["weights_sha256_b"]).any():
+        found["weights"] = ""
+    named = [f"{name} {values}".strip() for name, values in sorted(found.items())]
+    return [f"settings that differ: {', '.join(named)}"] if named else []
 
 
 def _by_file(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with inputs by name, as runs have them in other folders, without warm-ups, which differ by run."""
     rows = rows[rows["warmup"] != True]  # noqa: E712 - the column may hold nulls
-    suffixes = [PurePosixPath(str(uri)).suffix for uri in rows["content_uri"]]
+    suffixes = pd.Series([PurePosixPath(str(uri)).suffix for uri in rows["content_uri"]], rows.index, dtype=object)
     photos = rows["photo"].astype(object).where(rows["photo"].notna(), rows["content"]).astype(str) + suffixes
     artworks = rows["style_path"].astype(object).where(rows["style_path"].notna(), rows["style"])
     # Null equals null here: a run outside a sweep has no repeat, workers or resolution.
@@ -123,6 +156,7 @@ def told(comparison: Comparison, a: str, b: str) -> list[str]:
     """Return lines for a terminal."""
     shared = counted(comparison.shared, "task")
     lines = [f"{b} over {a}, {shared} in both; medians with 95 % intervals by bootstrap over tasks"]
+    lines += [f"  {note}" for note in comparison.notes]
     width = max((len(line.method) for line in comparison.lines), default=0)
     for line in comparison.lines:
         form = times if line.quantity.is_ratio else signed

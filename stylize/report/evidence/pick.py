@@ -132,6 +132,12 @@ def ranked(options: Sequence[Option], wanted: Wanted, by: str) -> list[tuple[Opt
     return sorted(found, key=lambda one: one[1] not in (BEST, ALIKE))
 
 
+_HINTS = {
+    "votes": ": `python -m stylize view OUT` takes votes",
+    "style": ": --scores distances of the main job measures it",
+}
+
+
 def told(choice: Choice, wanted: Wanted, by: str) -> tuple[list[str], bool]:
     """Return lines for a terminal, and whether anything is within the limits."""
     found = ranked(choice.options, wanted, by)
@@ -142,7 +148,7 @@ def told(choice: Choice, wanted: Wanted, by: str) -> tuple[list[str], bool]:
     ]
     within = ", ".join(filter(None, limits))
     if not found:
-        hint = ": `python -m stylize view OUT` takes votes" if by == "votes" else ""
+        hint = "" if any(by in one.values for one in choice.options) else _HINTS.get(by, "")
         return [f"nothing measured by {WORDS[by]} {within}{hint}"], False
     machines = len({one.setup for one, _ in found}) > 1
     lines = [f"by {WORDS[by]}, {within}:"]

@@ -205,26 +205,26 @@ def _plain_ticks(axis: Any) -> None:
 
 def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     rows = machine.rows
-    medians = analysis.stages(analysis.fewest_workers(rows))
-    if medians.empty:
+    means = analysis.stage_shares(analysis.fewest_workers(rows))
+    if means.empty:
         return False, ""
-    medians = medians.drop_duplicates(["method", "precision"]).sort_values("stylize_s", ascending=False)
-    names = labels.short(zip(medians["method"], medians["precision"], strict=True))
+    means = means.drop_duplicates(["method", "precision"]).sort_values("stylize_s", ascending=False)
+    names = labels.short(zip(means["method"], means["precision"], strict=True))
     figure.set_figheight(1.6 + 0.3 * len(names) + 0.15 * sum(name.count("\n") for name in names))
     axes = figure.subplots()
-    whole = medians[list(analysis.STAGES)].fillna(0).sum(axis=1).to_numpy(float)
-    left = np.zeros(len(medians))
+    whole = means[list(analysis.STAGES)].sum(axis=1).to_numpy(float)
+    left = np.zeros(len(means))
     for number, stage in enumerate(analysis.STAGES):
-        share = medians[stage].fillna(0).to_numpy(float) / np.maximum(whole, 1e-12) * 100
+        share = means[stage].to_numpy(float) / np.maximum(whole, 1e-12) * 100
         axes.barh(range(len(names)), share, left=left, label=stage.removesuffix("_s"), color=f"C{number}")
         left += share
     for position, time in enumerate(whole):
         axes.text(101, position, seconds(time), va="center", fontsize=8)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlim=(0, 118), xlabel="% of the time beside the bar")
+    axes.set(xlim=(0, 118), xlabel="% of the mean time beside the bar")
     figure.legend(fontsize=9, ncols=4, loc="outside lower center")
     axes.grid(axis="y", visible=False)
-    more = sorted(set(rows.loc[rows["clean"], "method"]) - set(medians["method"]))
+    more = sorted(set(rows.loc[rows["clean"], "method"]) - set(means["method"]))
     return True, _named(*_untimed(rows), (more, "runs with more workers"))
 
 

@@ -43,6 +43,12 @@ def installed(runtime: str) -> bool:
     return all(importlib.util.find_spec(name) is not None for name in _NEEDS.get(runtime, ()))
 
 
+def lacking(runtime: str) -> tuple[str, ...]:
+    """Return the precisions that a runtime takes on this processor and then computes in fp32 all the same."""
+    has_bf16 = runtime != OPENVINO or "BF16" in _openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return () if has_bf16 else ("bf16",)
+
+
 def kind_of_processor() -> str:
     """Return bf16, avx512, avx2 or other: what torch uses of this machine's instructions."""
     capability = torch.backends.cpu.get_cpu_capability()

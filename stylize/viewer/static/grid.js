@@ -49,6 +49,7 @@
     const cells = new Map();
     const [photos, styles, taken] = [new Map(), new Map(), new Map()];
     const ok = status.names.indexOf("ok");
+    let behind = 0;
     for (const row of rows) {
       const [a, b] = [photo.codes[row], style.codes[row]];
       const key = a * 0x100000000 + b;
@@ -61,6 +62,7 @@
       const cell = cells.get(key);
       const slot = place.get(slotOf(row));
       taken.get(b).add(slot);
+      behind += cell[slot] !== undefined;
       // A picture comes before the reason why there is none.
       if (cell[slot] === undefined || (status.codes[cell[slot]] !== ok && status.codes[row] === ok)) cell[slot] = row;
     }
@@ -69,7 +71,7 @@
       const keys = viewer.state.sort ? null : column.keys();
       return keys ? entries.sort(([, a], [, b]) => keys[a] - keys[b]) : entries;
     };
-    return { photos: inOrder(photos, photo), styles: inOrder(styles, style), slots: order.map((slot) => labels[slot]),
+    return { behind, photos: inOrder(photos, photo), styles: inOrder(styles, style), slots: order.map((slot) => labels[slot]),
       // Only those slots of an artwork that any photo has a row in.
       slotsOf: (b) => [...taken.get(b)].sort((x, y) => x - y).slice(0, MOST_SLOTS),
       most: [...taken.values()].reduce((most, slots) => Math.max(most, slots.size), 0),
@@ -175,6 +177,7 @@
       const controls = h("div", { class: "bar" }, h("label", {}, "side by side: ",
         select("side by side", [["", "methods and runs"], ...known, ["nothing", "nothing"]], choice, (value) => viewer.go({ by: value }))),
       h("span", { class: "soft" }, `${counted(data.photos.length, "photo")} by ${counted(data.styles.length, "artwork")}`
+        + (data.behind ? `; ${counted(data.behind, "row")} more behind these pictures, put side by side or filtered to be seen` : "")
         + (data.most > MOST_SLOTS ? `; the first ${MOST_SLOTS} of ${data.most} are shown, filter to see others` : "")));
       if (!rows.length) return { nodes: [controls, h("p", { class: "none" }, "No row passes the filters.")] };
       const box = h("div", { class: "scroller grid", tabindex: "0", "aria-label": "photos by artworks" });

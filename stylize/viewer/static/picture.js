@@ -92,7 +92,7 @@
         "aria-current": key === number ? "true" : null }, told.get(key)), h("span", { class: "soft" }, ` ${facts.join(", ")}`));
       return h("figure", {}, zoom.pane(told.get(key), shapeOf(row), viewer.image(file, told.get(key), { draggable: "false" })), caption);
     });
-    const more = made.length > MOST_PANES ? `the first ${MOST_PANES} of ${made.length}` : "";
+    const more = made.length > MOST_PANES ? `the first ${MOST_PANES} of ${made.length};` : "";
     return h("section", {}, h("div", { class: "bar" }, h("h2", {}, "Side by side"), zoom.controls,
       h("span", { class: "soft" }, `${more} wheel or pinch zooms all at once, dragging moves them`)), h("div", { class: "panes" }, ...figures));
   };

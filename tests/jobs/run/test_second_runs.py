@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from dataclasses import dataclass, replace
@@ -153,3 +154,44 @@ def test_a_dry_run_counts_as_the_run_does(finished: Finished, capsys: pytest.Cap
     told = capsys.readouterr().out
     assert "would restyle 4 of 4 pairs" in told
     assert "will be replaced" in told
+
+
+def test_a_name_of_a_result_that_is_gone_goes_to_no_other_task(finished: Finished) -> None:
+    call, before = finished.call, set(finished.first.rows()["output_uri"])
+    shutil.rmtree(call["out"] / "images")
+    stylize_folder.run(**call, quality=30)
+    rows = stylize_folder.run(**call).rows()
+    assert rows["output_uri"].is_unique
+    for uri, sha256 in zip(rows["output_uri"], rows["output_sha256"], strict=True):
+        assert hashlib.sha256(Path(uri).read_bytes()).hexdigest() == sha256
+    assert before < set(rows["output_uri"])
+
+
+def test_a_changed_photo_whose_results_are_all_gone_has_one_row_of_each_file(finished: Finished) -> None:
+    call = finished.call
+    photo = min(call["content"].rglob("*.jpg"))
+    photo.write_bytes(images.encode(picture(78), "jpg", 95))
+    assert len(stylize_folder.run(**call).rows()) == 5
+    shutil.rmtree(call["out"] / "images")
+    rows = stylize_folder.run(**call).rows()
+    assert rows["output_uri"].is_unique
+    assert rows["content_uri"].is_unique
+
+
+def test_a_setting_that_is_written_in_another_way_or_a_default_is_the_same_task(finished: Finished) -> None:
+    call = finished.call | {"stylizer": "compact", "out": finished.call["out"].with_name("of compact")}
+    given: list[tuple[dict[str, Any], int]] = [
+        ({}, 4), ({"alpha": 1}, 4), ({"alpha": "1.0", "preserve_color": False}, 4),
+        ({"alpha": 0.5, "preserve_color": True}, 8), ({"alpha": "0.50", "preserve_color": "yes"}, 8),
+    ]  # fmt: skip
+    for settings, number in given:
+        assert len(stylize_folder.run(**call, settings=settings).rows()) == number
+
+
+def test_another_layout_is_of_new_results_and_that_is_told(
+    finished: Finished, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stylize_folder.run(**finished.call, progress="plain")
+    assert "keep their names" not in capsys.readouterr().out
+    stylize_folder.run(**finished.call, layout="flat", progress="plain")
+    assert "results that are there keep their names; layout and name are of new ones" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -101,3 +102,27 @@ def test_sizes_of_few_pictures_are_judged_together_and_the_line_names_them() -> 
     found = {(line.method, line.quantity.word): line.change for line in compare(sizes(1), sizes(2)).lines}
     assert found["compact fp32, 256 px", "stylize time"].n == 6
     assert found["compact fp32, 1024 2048 px", "stylize time"].verdict == "worse"
+
+
+def test_files_of_other_bytes_that_are_called_the_same_are_no_pair() -> None:
+    a, b = (run(content_sha256=sha256, style_sha256="s") for sha256 in ("a", "b"))
+    with pytest.raises(UsageError, match="share 0 tasks, and 40 pairs by name whose files have other bytes; "):
+        compare(a, b)
+    mixed = pd.concat([a.iloc[:10], b.iloc[10:]])
+    found = compare(a, mixed)
+    assert found.shared == 10
+    assert found.notes == ["left out 30 pairs by name whose files have other bytes"]
+
+
+def test_settings_that_differ_are_told() -> None:
+    a, b = (run(settings_json=json.dumps({"quality": 95, "stylizer_settings": {"alpha": n}})) for n in (1, 0.5))
+    found = compare(a, b.assign(weights_sha256="x"))
+    assert found.notes == ["settings that differ: alpha 0.5, not 1"]
+    assert f"  {found.notes[0]}" in told(found, "A", "B")
+    found = compare(a.assign(weights_sha256="y"), a.assign(weights_sha256="x"))
+    assert found.notes == ["settings that differ: weights"]
+
+
+def test_runs_of_warm_ups_alone_share_nothing() -> None:
+    with pytest.raises(UsageError, match="share 0 tasks"):
+        compare(run(warmup=True), run(warmup=True))

@@ -1,0 +1,50 @@
+"""A list in Parquet is read as a CSV of the same values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stylize.errors import UsageError
+from stylize.tasks import manifest
+from stylize.tasks.task import Pair
+
+
+def pairs(folder: Path, **columns: Any) -> list[Pair]:
+    pq.write_table(pa.table({"content_uri": ["a.jpg"], "style_uri": ["s.jpg"]} | columns), folder / "list.parquet")
+    return list(manifest.read(str(folder / "list.parquet")))
+
+
+@pytest.mark.parametrize("given", [[b"a.jpg"], [" a.jpg "], pa.array(["a.jpg"]).dictionary_encode()])
+def test_names_are_texts_without_spaces_around_them(tmp_path: Path, given: Any) -> None:
+    (tmp_path / "a.jpg").touch()
+    (pair,) = pairs(tmp_path, content_uri=given)
+    assert (pair.content.uri, pair.problem) == (str(tmp_path / "a.jpg"), None)
+
+
+@pytest.mark.parametrize(
+    ("given", "type_"), [(0, "0"), (2, "2"), (False, "False"), (float("nan"), None), (None, None), ("", None)]
+)
+def test_zero_is_a_type_and_nan_is_none(tmp_path: Path, given: Any, type_: str | None) -> None:
+    (pair,) = pairs(tmp_path, content_type=[given])
+    assert pair.content.type == type_
+
+
+def test_a_name_that_is_nan_is_missing(tmp_path: Path) -> None:
+    (pair,) = pairs(tmp_path, content_uri=[float("nan")])
+    assert "has no content_uri" in str(pair.problem)
+
+
+@pytest.mark.parametrize("given", [[["a.jpg"]], [{"path": "a.jpg", "bytes": b"x"}]])
+def test_a_column_of_lists_or_records_is_a_wrong_call(tmp_path: Path, given: Any) -> None:
+    with pytest.raises(UsageError, match=r"its column content_uri is of type .*; give it as text"):
+        pairs(tmp_path, content_uri=given)
+
+
+def test_artworks_and_shares_may_be_lists(tmp_path: Path) -> None:
+    (pair,) = pairs(tmp_path, style_uri=["s.jpg"], style_uris=[["s.jpg", "t.jpg"]], style_weights=[[1.0, 3.0]])
+    assert (len(pair.styles), pair.shares) == (2, (1.0, 3.0))
