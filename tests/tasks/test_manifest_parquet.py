@@ -45,6 +45,14 @@ def test_a_column_of_lists_or_records_is_a_wrong_call(tmp_path: Path, given: Any
         pairs(tmp_path, content_uri=given)
 
 
+def test_a_folder_in_place_of_a_photo_is_known_before_a_run(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").mkdir()
+    (pair,) = pairs(tmp_path)
+    assert str(pair.problem).endswith(f"list.parquet: row 1: a folder, not a file: {tmp_path}/a.jpg")
+    (pair,) = pairs(tmp_path, content_uri=["/dev/null"])
+    assert str(pair.problem).endswith("row 1: a device or pipe, not a file: /dev/null")
+
+
 def test_artworks_and_shares_may_be_lists(tmp_path: Path) -> None:
     (pair,) = pairs(tmp_path, style_uri=["s.jpg"], style_uris=[["s.jpg", "t.jpg"]], style_weights=[[1.0, 3.0]])
     assert (len(pair.styles), pair.shares) == (2, (1.0, 3.0))
