@@ -165,7 +165,7 @@ def _settings(config: JobConfig) -> dict[str, Any]:
 
     method = find(config.stylizer)
     fields = method.settings_type.model_fields
-    read = check_settings(method, config.settings).model_dump(mode="json")
+    read = check_settings(method, method_settings(config)).model_dump(mode="json")
     plain = {name: int(one) if isinstance(one, float) and one.is_integer() else one for name, one in read.items()}
     # A seed given so comes before the run's own.
     others = {name for name, field in fields.items() if name == "seed" or read[name] != field.get_default()}

@@ -64,6 +64,7 @@ def fastest(method: str, precision: str) -> str:
     """
     runtime = FASTEST.get(kind_of_processor(), {}).get(method, TORCH)
     usable = runtime != TORCH and precision in ("auto", *PRECISIONS[runtime]) and installed(runtime)
+    usable = usable and (precision != "bf16" or "bf16" not in lacking(runtime))
     return runtime if usable else TORCH
 
 
