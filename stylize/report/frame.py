@@ -34,7 +34,7 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
     adds. content, style: names that tell any two apart. Raises UsageError where a folder holds no rows.
     """
     frames = []
-    columns = [*_READ, *also, *(["style_sha256"] if settings.several(*outs) else [])]
+    columns = list(dict.fromkeys([*_READ, *also, *(["style_sha256"] if settings.several(*outs) else [])]))
     for out, home in zip(outs, homes or map(str, outs), strict=True):
         frame: pd.DataFrame = read_rows(out, columns).to_pandas()
         frames.append(frame.assign(run=_name(out, outs), home=home))

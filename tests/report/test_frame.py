@@ -106,3 +106,9 @@ def test_a_folder_without_rows_is_a_wrong_call(tmp_path: Path) -> None:
     (tmp_path / "rows").mkdir()
     with pytest.raises(UsageError, match="no rows in"):
         load([tmp_path])
+
+
+def test_a_column_is_read_once_however_often_it_is_wanted(tmp_path: Path) -> None:
+    made = [row(n, settings_json=json.dumps({"quality": 90 + n}), weights_sha256="w") for n in range(2)]
+    read = load([written(tmp_path / "out", made)], also=["style_sha256", "photo", "photo"])
+    assert read.columns.is_unique

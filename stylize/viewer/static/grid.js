@@ -177,7 +177,7 @@
       const controls = h("div", { class: "bar" }, h("label", {}, "side by side: ",
         select("side by side", [["", "methods and runs"], ...known, ["nothing", "nothing"]], choice, (value) => viewer.go({ by: value }))),
       h("span", { class: "soft" }, `${counted(data.photos.length, "photo")} by ${counted(data.styles.length, "artwork")}`
-        + (data.behind ? `; ${counted(data.behind, "row")} more behind these pictures, put side by side or filtered to be seen` : "")
+        + (data.behind ? `; ${counted(data.behind, "more row")} behind these pictures: choose what stands side by side, or filter` : "")
         + (data.most > MOST_SLOTS ? `; the first ${MOST_SLOTS} of ${data.most} are shown, filter to see others` : "")));
       if (!rows.length) return { nodes: [controls, h("p", { class: "none" }, "No row passes the filters.")] };
       const box = h("div", { class: "scroller grid", tabindex: "0", "aria-label": "photos by artworks" });
