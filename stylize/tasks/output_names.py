@@ -27,11 +27,11 @@ class NamesInUse:
         table = np.array(sorted(pairs), np.uint64).reshape(-1, 2)
         self._names, self._owners = table[:, 0].copy(), table[:, 1].copy()
 
-    def is_anothers(self, name: str, task_id: str, work: int) -> bool:
-        """Return whether the name belongs to another task, or to a deleted result of other work."""
+    def others(self, name: str, task_id: str) -> set[int]:
+        """Return the numbers of whom else a name belongs to: of other tasks, and of deleted results' work."""
         number = np.uint64(_number(naming.same_file(name)))
         first, last = (int(np.searchsorted(self._names, number, side)) for side in ("left", "right"))
-        return not set(self._owners[first:last].tolist()) <= {_number(task_id), work}
+        return set(self._owners[first:last].tolist()) - {_number(task_id)} if first < last else set()
 
 
 class OutputNames:
@@ -67,7 +67,9 @@ class OutputNames:
         style = naming.mirrored_together([one.uri for one in pair.styles], self._style_root)
         name = self._fill(photo, style, task_id, keyed=False)
         number = _number(naming.same_file(name))
-        if pair.problem or number in self._given or self._in_use.is_anothers(name, task_id, self._work(pair)):
+        others = self._in_use.others(name, task_id)
+        # A task's work is asked for only where it decides: of a million tasks that is seconds.
+        if pair.problem or number in self._given or (others and others != {self._work(pair)}):
             name = self._fill(photo, style, task_id, keyed=True)
         else:
             self._given.add(number)
