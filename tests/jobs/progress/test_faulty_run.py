@@ -99,11 +99,12 @@ def test_what_is_not_known_yet_is_null(run: Run) -> None:
 
 
 def test_progress_comes_while_an_image_takes_long(run: Run) -> None:
-    # One hangs for ten seconds, and there is an event each fifth of one.
+    # One hangs for ten seconds, and there is an event each fifth of one. No quantile is asked for: `exit` may have
+    # taken the rows before it with it, so that all that is known by then is a warm-up.
     midway = [one for one in run.progress if 1 < one["done"] < ALL and one["workers"] == 1 and one["queued"]]
     assert midway
     assert midway[-1]["left_s"] > 0
-    assert midway[-1]["stylize_s"]["p50"] > 0
+    assert all(one["stylize_s"]["p50"] is None or one["stylize_s"]["p50"] > 0 for one in midway)
 
 
 def test_the_last_progress_has_all_tasks(run: Run) -> None:
