@@ -15,7 +15,7 @@ def distinct(uris: Iterable[str]) -> dict[str, str]:
     """
     groups = defaultdict(list)
     for uri in dict.fromkeys(uris):
-        groups[PurePosixPath(uri).stem].append(uri)
+        groups[_path(uri).stem].append(uri)
     named = {uri: name for group in groups.values() for uri, name in zip(group, _apart(group), strict=True)}
     taken = defaultdict(list)
     for uri, name in named.items():
@@ -23,14 +23,20 @@ def distinct(uris: Iterable[str]) -> dict[str, str]:
     return {uri: name if len(taken[name]) == 1 else uri for uri, name in named.items()}
 
 
+def _path(uri: str) -> PurePosixPath:
+    """Return the path in a URI of files, or what stands behind `://` in another."""
+    scheme, colon, rest = uri.partition("://")
+    return PurePosixPath(rest if colon else scheme)
+
+
 def _apart(uris: list[str]) -> list[str]:
-    paths = [PurePosixPath(uri) for uri in uris]
+    paths = [_path(uri) for uri in uris]
     if len(paths) == 1:
         return [paths[0].stem]
     for depth in range(1, max(len(path.parts) for path in paths) + 1):
         for end in ([path.stem for path in paths], [path.name for path in paths]):
             names = [
-                "/".join((*path.parts[:-1][max(0, len(path.parts) - depth) :], name))
+                str(PurePosixPath(*path.parts[:-1][max(0, len(path.parts) - depth) :], name))
                 for path, name in zip(paths, end, strict=True)
             ]
             if len(set(names)) == len(names):

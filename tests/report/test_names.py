@@ -16,6 +16,11 @@ from tests.support.made_rows import row, rows
         (["/p/IMG_0001.jpg", "/p/IMG_0001.png"], ["IMG_0001.jpg", "IMG_0001.png"]),
         (["/p/d/a.jpg", "/p/d/a.png", "/q/d/a.jpg"], ["p/d/a.jpg", "p/d/a.png", "q/d/a.jpg"]),
         (["s3://one/a.jpg", "s3://two/a.jpg"], ["one/a", "two/a"]),
+        (["/a.jpg", "/p/a.jpg"], ["/a", "p/a"]),
+        (["/p/q/a.jpg", "/r/a.jpg", "/r/q/a.jpg"], ["p/q/a", "/r/a", "r/q/a"]),
+        (["file:///a.jpg", "file:///p/a.jpg"], ["/a", "p/a"]),
+        (["file:///p/a.jpg", "/p/a.jpg"], ["file:///p/a.jpg", "/p/a.jpg"]),
+        (["s3://one/a.jpg", "gs://one/a.jpg", "s3://b/c.jpg"], ["s3://one/a.jpg", "gs://one/a.jpg", "c"]),
     ],
 )
 def test_a_name_is_no_longer_than_it_takes_to_tell_files_apart(uris: list[str], names: list[str]) -> None:

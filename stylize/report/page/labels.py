@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
+
+import pandas as pd
 
 from stylize.errors import harmless
 from stylize.report.units import digits
@@ -15,11 +17,22 @@ from stylize.report.units import digits
 MOST = 34
 """Letters of a line."""
 _POINTS = 8
+_TOUCHING = 1.0
+"""Area in square points that a label may cover."""
 _MOST_TICKS = 12
 _STEPS = ((1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
 """In each power of ten."""
 _NAME = re.compile(r"(?P<method>.*?) \((?P<settings>\w+=.*)\)", re.DOTALL)
 """A name as `stylize.report.settings` makes it."""
+
+
+def of(rows: pd.DataFrame) -> Callable[[Any, Any], str]:
+    """Return what gives a method in a precision its label: the same in all plots of these rows."""
+    keys = sorted(
+        {(str(method), str(precision)) for method, precision in zip(rows["method"], rows["precision"], strict=True)}
+    )
+    named = dict(zip(keys, short(keys), strict=True))
+    return lambda method, precision: named[str(method), str(precision)]
 
 
 def short(keys: Iterable[Sequence[Any]]) -> list[str]:
@@ -103,25 +116,44 @@ def ticks(low: float, high: float, apart: float, letter: float) -> list[float]:
 
 
 def put(axes: Any, points: list[tuple[float, float]], texts: list[str]) -> None:
-    """Put a label beside each point, in the first place around it that no other label or point takes."""
-    height = 2 * _POINTS * 1.25
+    """Put a label beside each point; where there is no room for all, numbers, and the labels below the axes."""
+    figure = axes.figure
+    figure.draw_without_rendering()  # only now are the axes where they stay
+    places, fit = _places(axes, points, texts)
+    if not fit:
+        numbers = [str(number) for number in range(1, len(texts) + 1)]
+        told = [f"{number}  {', '.join(text.splitlines())}" for number, text in zip(numbers, texts, strict=True)]
+        nothing = [axes.plot([], [], linestyle="none")[0] for _ in told]
+        figure.set_figheight(figure.get_figheight() + 0.19 * len(told))
+        figure.legend(nothing, told, fontsize=9, handlelength=0, handletextpad=0, loc="outside lower center")
+        figure.draw_without_rendering()
+        texts, (places, _) = numbers, _places(axes, points, numbers)
+    for point, text, place in zip(points, texts, places, strict=True):
+        axes.annotate(text, point, xytext=place, textcoords="offset points", fontsize=_POINTS)
+
+
+def _places(axes: Any, points: list[tuple[float, float]], texts: list[str]) -> tuple[list[tuple[float, float]], bool]:
+    """Return where each label covers least, in points from its own, and whether none covers anything."""
     scale = 72 / axes.figure.dpi
     centres = [axes.transData.transform(point) * scale for point in points]
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in centres]
-    left, _, right, _ = (value * scale for value in axes.get_window_extent().extents)
-    for (x, y), point, text in zip(centres, points, texts, strict=True):
-        width = 0.6 * _POINTS * max(map(len, text.splitlines()))
+    inside = tuple(value * scale for value in axes.get_window_extent().extents)
+    found, worst = [], 0.0
+    for (x, y), text in zip(centres, texts, strict=True):
+        lines = text.splitlines()
+        width, height = 0.6 * _POINTS * max(map(len, lines)), 1.25 * _POINTS * len(lines)
         rises = (-2, -height - 2, height, -2 * height, 2 * height, -3 * height, 3 * height)
         places = [(dx, dy) for dy in rises for dx in (7, -7 - width)]
         boxes = [(x + dx, y + dy, x + dx + width, y + dy + height) for dx, dy in places]
-        free = [
-            number for number, box in enumerate(boxes)
-            if left <= box[0] and box[2] <= right and not any(_overlap(box, other) for other in taken)
-        ]  # fmt: skip
-        best = free[0] if free else 0
+        covered = [width * height - _common(box, inside) + sum(_common(box, one) for one in taken) for box in boxes]
+        best = covered.index(min(covered))
         taken.append(boxes[best])
-        axes.annotate(text, point, xytext=places[best], textcoords="offset points", fontsize=_POINTS)
+        found.append(places[best])
+        worst = max(worst, covered[best])
+    return found, worst < _TOUCHING
 
 
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _common(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """Return the area that two boxes have in common."""
+    width, height = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0.0) * max(height, 0.0)

@@ -114,10 +114,9 @@ def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, str, pd.DataFrame]]:
     The floor would stretch the axes.
     """
     clean = analysis.fewest_workers(rows[rows["clean"] & (rows["method"] != analysis.FLOOR)])
-    groups = list(clean.groupby(["method", "precision"], dropna=False, sort=True))
-    short = labels.short(key for key, _ in groups)
-    for number, ((method, precision), part) in enumerate(groups):
-        yield number, f"{method} {precision}", short[number], part
+    short = labels.of(rows)
+    for number, (key, part) in enumerate(clean.groupby(["method", "precision"], dropna=False, sort=True)):
+        yield number, " ".join(map(str, key)), short(*key), part
 
 
 def _left_out(rows: pd.DataFrame, *others: tuple[list[str], str]) -> str:
@@ -209,7 +208,8 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     if means.empty:
         return False, ""
     means = means.drop_duplicates(["method", "precision"]).sort_values("stylize_s", ascending=False)
-    names = labels.short(zip(means["method"], means["precision"], strict=True))
+    short = labels.of(rows)
+    names = [short(*key) for key in zip(means["method"], means["precision"], strict=True)]
     figure.set_figheight(1.6 + 0.3 * len(names) + 0.15 * sum(name.count("\n") for name in names))
     axes = figure.subplots()
     whole = means[list(analysis.STAGES)].sum(axis=1).to_numpy(float)
@@ -249,13 +249,13 @@ def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
         ylim=(max(-1, points["ssim_mean"].min() - 0.08), min(1, points["ssim_mean"].max() + 0.05)),
         xlim=(across.min() / 1.25, across.max() * 1.6),
     )
-    short = labels.short(zip(points["method"], points["precision"], strict=True))
-    texts = [f"{name}\n{seconds(time)}" for name, time in zip(short, points["stylize_p50_s"], strict=True)]
+    short = labels.of(machine.rows)
+    keys = zip(points["method"], points["precision"], strict=True)
+    texts = [f"{short(*key)}\n{seconds(time)}" for key, time in zip(keys, points["stylize_p50_s"], strict=True)]
     _plain_ticks(axes.xaxis)
     bar = figure.colorbar(shown, ax=axes, label="time per image", location="top", aspect=40)
     bar.ax.xaxis.set_major_locator(MaxNLocator(4))
     bar.ax.xaxis.set_major_formatter(lambda value, _: seconds(10**value))
-    figure.draw_without_rendering()  # only now are the axes where they stay
     labels.put(axes, list(zip(across, points["ssim_mean"], strict=True)), texts)
     missing = [name for name in machine.values if name not in machine.unbeaten()]
     return True, _left_out(machine.rows, (missing, "no scores, as of untrained weights"))
@@ -268,10 +268,10 @@ def _workers(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
         return False, ""
     axes = figure.subplots()
     most = rates["workers"].max()
-    groups = list(rates.groupby(["method", "precision", "scaling"], dropna=False))
-    short = labels.short(key for key, _ in groups)
-    for number, (_, part) in enumerate(groups):
-        axes.plot(part["workers"], part["efficiency"] * part["workers"], label=short[number], **_style(number))
+    short = labels.of(rows)
+    for number, (key, part) in enumerate(rates.groupby(["method", "precision", "scaling"], dropna=False)):
+        label = f"{short(*key[:2])} {key[2]}"
+        axes.plot(part["workers"], part["efficiency"] * part["workers"], label=label, **_style(number))
     axes.plot([1, most], [1, most], color="grey", linestyle=":", label="ideal")
     axes.set(xlabel="workers", ylabel="images/s, times that of the fewest workers")
     axes.set_xticks(sorted(rates["workers"].unique()))
@@ -289,6 +289,6 @@ _OVER_SIZES = (
 _AT_SIZE = (
     ("tradeoff", "Mean SSIM against the photo (up) over mean Gram distance (across; without one, seconds), with the "
      "median time as colour. A ring: no other is clearly better.", _tradeoff),
-    ("stages", "Share of an image's time in % (across) that each stage takes, by method (up); medians.", _stages),
+    ("stages", "Share of an image's time in % (across) that each stage takes, by method (up); means.", _stages),
     ("workers", "Images per second as multiples of the fewest workers' (up) over workers (across).", _workers),
 )  # fmt: skip
