@@ -15,7 +15,7 @@ from stylize.images.formats import HEAD_BYTES, kind_of
 from stylize.images.loading import Loaded, Truncated, Wish, load, loaded_size
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
-from stylize.images.pixels import Pixels, resize, scaled_alpha, scaled_rgb, working_size
+from stylize.images.pixels import Pixels, refuse_wide, resize, scaled_alpha, scaled_rgb, working_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +114,27 @@ def _nclx(image: Image.Image) -> Signal | None:
 NO_PIXELS = "expected a picture, got one without pixels"
 
 
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except (ValueError, AssertionError) as error:
+        # Pillow asserts that a file is there, which is not after its `with`.
+        if "closed" in str(error) or getattr(image, "fp", image) is None:
+            raise UsageError("the PIL image is closed; use it within its `with`, or call its load() there") from None
+        raise
+
+
 def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels:
     """Return the pixels of an image that Pillow opened or made, their long side `long_side_px` (None: as they are).
 
     The image itself stays as it is, but that it is loaded. Raises CorruptImageError and UnsupportedImageError as
-    `decode` does, UsageError for one without a pixel.
+    `decode` does, UsageError for one that is closed or without a pixel.
     """
     if 0 in image.size:
         raise UsageError(NO_PIXELS)
     with damage_is_corrupt():
-        image.load()
+        _load(image)
+        refuse_wide(image)
         turned = orientation(image)
         size = working_size(*image.size, long_side_px)
         rgb = scaled_rgb(image, size, None, ToSrgb(image.info.get("icc_profile"), _nclx(image)))

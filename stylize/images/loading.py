@@ -11,14 +11,14 @@ from PIL import Image, ImageChops, ImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from stylize.errors import CorruptImageError, UnsupportedImageError
+from stylize.errors import CorruptImageError
 from stylize.images import heif, jpeg, jpeg2000, mapped, png, tiff, turbo, webp
 from stylize.images.color import Signal
 from stylize.images.damage import DAMAGE, damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
 from stylize.images.opening import drafted, is_only_stated, open_image
 from stylize.images.orientation import orientation
-from stylize.images.pixels import Box, Pixels
+from stylize.images.pixels import Box, Pixels, refuse_wide
 
 Truncated = Literal["refuse", "accept"]
 """What becomes of a file that ends within its pixels."""
@@ -144,9 +144,7 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     extents = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
     mapped.make_room(image, wish.most_in_memory)
     image.load()
-    if image.mode == "I" and image.format not in ("PNG", "PPM"):
-        # Only of these it is known that the values are of 16 bits.
-        raise UnsupportedImageError("signed or 32-bit values have no 8-bit form; convert the file first")
+    refuse_wide(image)
     if extents is not None and extents != (0, 0, *image.size):
         loaded.image = _transparent_outside(image, extents)
     # A file that was cut and closed again: its decoder says nothing and fills with grey.

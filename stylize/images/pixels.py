@@ -144,6 +144,12 @@ def levels_of(floats: np.ndarray) -> Pixels:
     return (floats * 255 + 0.5).astype(np.uint8)
 
 
+def refuse_wide(image: Image.Image) -> None:
+    """Raise UnsupportedImageError for values of 32 bits: only of PNG and PPM it is known that 16 of them are used."""
+    if image.mode == "I" and image.format not in ("PNG", "PPM"):
+        raise UnsupportedImageError("signed or 32-bit values have no 8-bit form; convert it to 8 or 16 bits first")
+
+
 def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode == "La":
         return image.convert("LA")

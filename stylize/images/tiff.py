@@ -42,7 +42,7 @@ def refuse(image: TiffImageFile) -> None:
     if image.mode == "LAB" and tags.get(_PLANAR) == 2:
         raise UnsupportedImageError("TIFF with CIELAB in planes is not read; convert it to RGB")
     if 2 in _numbers(tags.get(_SAMPLE_FORMAT)):
-        raise UnsupportedImageError("signed or 32-bit values have no 8-bit form; convert the file first")
+        raise UnsupportedImageError("signed or 32-bit values have no 8-bit form; convert it to 8 or 16 bits first")
     if tags.get(_PHOTOMETRIC) == _YCBCR and _is_raw(image) and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
         raise UnsupportedImageError("TIFF with uncompressed subsampled colour is not read; convert it to RGB")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize.errors import UnsupportedImageError
-from stylize.images import decode, encode
+from stylize.errors import UnsupportedImageError, UsageError
+from stylize.images import decode, encode, from_image
 from tests.support.image_files import PHOTO, png_chunk, png_header, saved
 
 
@@ -99,3 +100,28 @@ def test_float_values_outside_the_range_are_unsupported() -> None:
     assert (decode(good).pixels == 128).all()
     with pytest.raises(UnsupportedImageError, match="float"):
         decode(saved(Image.fromarray(np.full((4, 4), 7.0, np.float32)), "TIFF"))
+
+
+@pytest.mark.parametrize("value", [200, -1, 2**20])
+def test_values_of_32_bits_are_unsupported_whoever_opened_them(value: int) -> None:
+    image = Image.fromarray(np.full((4, 4), value, np.int32))
+    with pytest.raises(UnsupportedImageError, match="convert it to 8 or 16 bits"):
+        from_image(image)
+    with pytest.raises(UnsupportedImageError, match="convert it to 8 or 16 bits"):
+        decode(saved(image, "TIFF"))
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF"])
+def test_an_image_that_is_closed_is_not_called_damaged(format: str) -> None:
+    data = saved(Image.fromarray(PHOTO), format)
+    file = io.BytesIO(data)
+    with Image.open(io.BytesIO(data)) as left:
+        pass
+    closed, loaded, file_closed = Image.open(io.BytesIO(data)), Image.open(io.BytesIO(data)), Image.open(file)
+    closed.close()
+    loaded.load()
+    loaded.close()
+    file.close()
+    for image in (left, closed, loaded, file_closed):
+        with pytest.raises(UsageError, match="the PIL image is closed; use it within its `with`"):
+            from_image(image)
