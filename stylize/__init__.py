@@ -25,6 +25,7 @@ from stylize.errors import (
     UsageError,
     WeightsError,
 )
+from stylize.interrupts import end_without_trace
 
 if TYPE_CHECKING:
     from stylize.results.read import read_rows
@@ -59,6 +60,9 @@ _HOMES = {
     "read_rows": "stylize.results.read",
 }
 """Where the names are that cost seconds to import: torch and Arrow are loaded when one is first used."""
+
+
+end_without_trace()
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from stylize.errors import CannotContinueError, StylizeError, UsageError, nearest, one_line
+from stylize.interrupts import trace_again
 from stylize.safe_yaml import parse
 from stylize.terminal import LogFormatter, open_closed_streams, say, silence
 
@@ -169,6 +170,7 @@ def run(main: Callable[[Sequence[str]], int], interrupted: str = "interrupted") 
         logging.lastResort.setFormatter(LogFormatter())
     logging.captureWarnings(True)
     try:
+        trace_again()
         status = main(sys.argv[1:])
         sys.stdout.flush()
     except CannotContinueError as error:
