@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -62,15 +63,28 @@ def _recorded_picture(out: str, output_uri: str | None) -> bytes:
 
 
 def compare_images(told: Told, out: str, row: dict[str, Any], new: dict[str, Any], pixels: Any) -> None:
-    if new["output_sha256"] == row["output_sha256"]:
+    """Say whether the image is the recorded one, and where the file in OUT is no longer that."""
+    same = new["output_sha256"] == row["output_sha256"]
+    if same:
         told.say("image", True, "the same bytes")
-        return
     try:
         data = _recorded_picture(out, row["output_uri"])
-        old = images.decode(data).pixels
+        old = None if same else images.decode(data).pixels
     except (StylizeError, OSError) as error:
-        told.say("image", False, f"other bytes, and the recorded one cannot be read: {one_line(error)}")
+        if same:
+            told.lines.append(f"        its file in OUT cannot be read: {one_line(error)}")
+        else:
+            told.say("image", False, f"other bytes, and the recorded one cannot be read: {one_line(error)}")
         return
+    if old is not None:
+        _compare_pixels(told, row, new, old, pixels, data)
+    if row["output_sha256"] is not None and hashlib.sha256(data).hexdigest() != row["output_sha256"]:
+        told.lines.append("        its file in OUT is another than the row tells of: it was changed since")
+
+
+def _compare_pixels(
+    told: Told, row: dict[str, Any], new: dict[str, Any], old: images.Pixels, pixels: images.Pixels, data: bytes
+) -> None:
     if old.shape != pixels.shape:
         told.say("image", False, f"{old.shape[1]} x {old.shape[0]} px then, {pixels.shape[1]} x {pixels.shape[0]} now")
         return

@@ -166,8 +166,6 @@ class _Run:
             del self._held[node]
         elif step.keep > start:
             self._held[node] = (step.keep, tensor[..., step.keep - start :, :].clone())
-        elif tensor._is_view():
-            self._held[node] = (start, tensor.clone())
 
     def _deliver(self, one: Pass, node: Node, mine: tuple[int, int], gathered: dict[Node, Moments]) -> None:
         start, tensor = self._held[node]

@@ -1,0 +1,54 @@
+"""What a replay says of the file that a row tells of."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from jobs.run.agreement import Told, compare_images
+from stylize import images
+from tests.support.made_rows import row
+from tests.support.samples import picture
+
+PIXELS = picture(3)
+DATA = images.encode(PIXELS, "png", 95)
+
+
+def told(out: Path, now: bytes, kept: bytes | None) -> Told:
+    """What is said of a row of DATA where a replay makes `now`, and OUT has `kept`."""
+    (out / "images").mkdir(parents=True)
+    uri = out / "images" / "a.png"
+    if kept is not None:
+        uri.write_bytes(kept)
+    then, new = (
+        row(1, batch_size=1, strips=1, output_uri=str(uri), output_sha256=hashlib.sha256(data).hexdigest())
+        for data in (DATA, now)
+    )
+    compare_images(said := Told(), str(out), then, new, images.decode(now).pixels)
+    return said
+
+
+def test_nothing_is_said_of_a_file_that_is_still_the_rows(tmp_path: Path) -> None:
+    assert told(tmp_path, DATA, DATA).lines == ["same    image: the same bytes"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "line"),
+    [(DATA + b" ", "is another than the row tells of: it was changed since"), (None, "cannot be read: ")],
+)
+def test_a_file_that_was_changed_or_is_gone_is_told_though_the_row_was_made_again(
+    tmp_path: Path, kept: bytes | None, line: str
+) -> None:
+    said = told(tmp_path, DATA, kept)
+    assert said.agrees
+    assert said.lines[0] == "same    image: the same bytes"
+    assert f"        its file in OUT {line}" in said.lines[1]
+
+
+def test_where_the_row_is_not_made_again_it_is_told_that_what_it_was_compared_with_was_changed(tmp_path: Path) -> None:
+    said = told(tmp_path, images.encode(255 - PIXELS, "png", 95), images.encode(PIXELS // 2, "png", 95))
+    assert not said.agrees
+    assert said.lines[0].startswith("DIFFERS image: other bytes; values differ by")
+    assert said.lines[1:] == ["        its file in OUT is another than the row tells of: it was changed since"]
