@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ByteSize
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from stylize import __version__
 from stylize.errors import CannotContinueError, StylizeError, UsageError, nearest, one_line
 from stylize.interrupts import trace_again
 from stylize.safe_yaml import parse
@@ -57,6 +58,8 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, **more: Any) -> None:
         # An abbreviation would mean another option, or none, once one more begins so.
         super().__init__(prog, formatter_class=_Help, allow_abbrev=False, **more)
+        version = f"stylize {__version__}"
+        self.add_argument("--version", action="version", version=version, help="show the project's version and exit")
         self._groups: dict[str, argparse._ArgumentGroup] = {}
 
     def group(self, title: str) -> argparse._ArgumentGroup:

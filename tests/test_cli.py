@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+import stylize
 from stylize import cli, config
 from stylize.commands import call
 from stylize.config import JobConfig
@@ -50,6 +51,13 @@ def test_every_setting_is_in_one_group_of_the_help(
 ) -> None:
     grouped = [name for names in groups.values() for name in names]
     assert sorted([*grouped, *elsewhere]) == sorted(model.model_fields)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_tells_the_version(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        importlib.import_module(name).main(["--version"])
+    assert (stopped.value.code or 0, capsys.readouterr().out) == (0, f"stylize {stylize.__version__}\n")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

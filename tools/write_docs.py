@@ -101,7 +101,8 @@ def _options(command: Callable[[Sequence[str]], int]) -> str:
 
 
 def _shown(actions: Iterable[argparse.Action]) -> list[tuple[str, str]]:
-    shown = [action for action in actions if action.help != argparse.SUPPRESS and action.dest != "help"]
+    everywhere = ("help", "version")
+    shown = [action for action in actions if action.help != argparse.SUPPRESS and action.dest not in everywhere]
     return [(_named(action), " ".join((action.help or "").replace("%%", "%").split())) for action in shown]
 
 
