@@ -13,7 +13,7 @@ from stylize.errors import UnsupportedImageError
 from stylize.images import exif, mapped, scratch
 from stylize.images.carried import Carried
 from stylize.images.exif import MadeBy
-from stylize.images.pixels import Pixels
+from stylize.images.pixels import Pixels, without_matte
 
 FORMATS = ("jpg", "png", "webp")
 PICTURE_BYTES = 6
@@ -40,7 +40,9 @@ def encode(
 ) -> bytes:
     """Return (H, W, 3) uint8 pixels as a file's bytes. `quality` (1 to 100) is for jpg and webp.
 
-    With what the photo `carried`, but alpha in jpg, and with what made it. The same arguments give the same bytes.
+    With what the photo `carried`, but alpha in jpg, and with what made it. With alpha, the file looks on white as the
+    pixels do. The same arguments give the same bytes.
+
     Raises ValueError for another format or quality, UnsupportedImageError where the format cannot hold so long a side.
     """
     if format != "png" and not 1 <= quality <= 100:
@@ -66,7 +68,7 @@ def encode(
     if scratch.is_mapped(pixels):
         image, file = mapped.to_image(pixels, alpha)
     else:
-        image = Image.fromarray(pixels)
+        image = Image.fromarray(pixels if alpha is None else without_matte(pixels, alpha))
         if alpha is not None:
             image.putalpha(Image.fromarray(alpha))
     image.save(file, {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[format], **options)

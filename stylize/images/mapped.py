@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from stylize.images import scratch
-from stylize.images.pixels import BAND_PIXELS, Pixels
+from stylize.images.pixels import BAND_PIXELS, Pixels, without_matte
 
 _KINDS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP")
 """Of files whose pixels Pillow decodes into the room that it is given."""
@@ -51,7 +51,7 @@ def to_image(pixels: Pixels, alpha: Pixels | None) -> tuple[Image.Image, Letting
     rows = max(1, BAND_PIXELS // width)
     for start in range(0, height, rows):
         band = slice(start, start + rows)
-        four[band, :, :3] = pixels[band]
+        four[band, :, :3] = pixels[band] if alpha is None else without_matte(pixels[band], alpha[band])
         four[band, :, 3] = 255 if alpha is None else alpha[band]
         scratch.let_go(pixels[band])
         scratch.let_go(four[band])

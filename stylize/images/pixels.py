@@ -144,6 +144,22 @@ def levels_of(floats: np.ndarray) -> Pixels:
     return (floats * 255 + 0.5).astype(np.uint8)
 
 
+def without_matte(pixels: Pixels, alpha: Pixels) -> Pixels:
+    """Return colours (H, W, 3) that look on white as `pixels` do once they have an alpha (H, W).
+
+    Where none does, as darker ones than alpha lets through, they are the nearest; where nothing shows, as they are.
+    """
+    found = pixels.copy()
+    rows = max(1, BAND_PIXELS // 4 // pixels.shape[1])
+    for start in range(0, len(pixels), rows):
+        band, opacity = found[start : start + rows], alpha[start : start + rows]
+        soft = (opacity > 0) & (opacity < 255)
+        if soft.any():
+            share = opacity[soft][:, None] / np.float32(255)
+            band[soft] = np.clip((band[soft] - 255 * (1 - share)) / share + np.float32(0.5), 0, 255)
+    return found
+
+
 def refuse_wide(image: Image.Image) -> None:
     """Raise UnsupportedImageError for values of 32 bits: only of PNG and PPM it is known that 16 of them are used."""
     if image.mode == "I" and image.format not in ("PNG", "PPM"):

@@ -89,19 +89,21 @@ def _with_alpha(picture: Any) -> Any:
 def as_given(result: Tensor | images.Pixels, picture: Any) -> Any:
     """Return a result, (3, H, W) in [0, 1] or (H, W, 3) uint8, as what `picture` is: a PIL image, an array or a tensor.
 
-    Its alpha, where it has any, is the picture's. Raises NotFiniteError for NaN or infinity, but for a tensor.
+    Its alpha, where it has any, is the picture's, and on white it looks as the result does. Raises NotFiniteError for
+    NaN or infinity, but for a tensor.
     """
     if isinstance(picture, Tensor):
         return result
     if isinstance(result, Tensor) and not torch.isfinite(result.sum()):
         raise NotFiniteError
     pixels = to_pixels(result) if isinstance(result, Tensor) else result
-    if not isinstance(picture, Image.Image):
-        return pixels if picture.shape[2] == 3 else np.dstack([pixels, picture[..., 3]])
-    image = Image.fromarray(pixels)
-    if (alpha := images.alpha_of(picture)) is not None:
-        image.putalpha(Image.fromarray(alpha))
-    return image
+    if isinstance(picture, Image.Image):
+        alpha = images.alpha_of(picture)
+    else:
+        alpha = picture[..., 3] if picture.shape[2] == 4 else None
+    if alpha is not None:
+        pixels = np.dstack([images.without_matte(pixels, alpha), alpha])
+    return Image.fromarray(pixels) if isinstance(picture, Image.Image) else pixels
 
 
 def as_list(pictures: Any) -> list[Any]:

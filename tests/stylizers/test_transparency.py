@@ -17,7 +17,14 @@ def test_transparency_stays_where_it_was() -> None:
     photo = Image.fromarray(array)
     result = stylizer(array, photo)
     assert (result[..., 3] == alpha).all()
-    assert (result[..., :3] == stylizer(images.from_image(photo), images.from_image(photo))).all()
+    on_white = images.from_image(photo)
+    wanted = stylizer(on_white, on_white).astype(int)
+    clear = alpha[..., None] == 0
+    assert (result[..., :3] == wanted)[clear[..., 0]].all()
+    # What is darker than the white behind it lets through cannot be had.
+    wanted = np.maximum(wanted, 255 - alpha[..., None].astype(int))
+    shown = images.from_image(Image.fromarray(result))
+    assert (np.abs(shown - wanted) <= 1)[~clear[..., 0]].all()
     for one in (stylizer(photo, array), stylizer.batch([photo], photo)[0]):
         assert one.mode == "RGBA"
         assert (np.asarray(one) == result).all()
