@@ -154,7 +154,7 @@ def pairs_to_dict(given: list[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for word in given:
         name, equals, value = word.partition("=")
-        if not equals or not name:
+        if not equals or not name or not value.strip():
             raise UsageError(f"--set {one_line(word)}: expected NAME=VALUE, such as --set alpha=0.6")
         try:
             values[name] = parse(value, name)

@@ -30,8 +30,9 @@ class Checked(BaseModel):
         # YAML's `yes` and `true` would pass for the number 1.
         listed = value if isinstance(value, list | tuple) else [value]
         field = cls.model_fields[info.field_name or ""]
-        if any(isinstance(one, bool) for one in listed) and not _takes_switches(field.annotation):
-            raise ValueError("not a yes-or-no setting")
+        if any(isinstance(one, bool) for one in listed) and not _takes(field.annotation, bool, Any):
+            number = "; give a number" if _takes(field.annotation, int, float) else ""
+            raise ValueError(f"not a yes-or-no setting{number}")
         return value
 
     @field_validator("*")
@@ -43,8 +44,8 @@ class Checked(BaseModel):
         return value
 
 
-def _takes_switches(annotation: Any) -> bool:
-    return annotation in (bool, Any) or any(map(_takes_switches, get_args(annotation)))
+def _takes(annotation: Any, *kinds: Any) -> bool:
+    return annotation in kinds or any(_takes(one, *kinds) for one in get_args(annotation))
 
 
 @dataclass(frozen=True)

@@ -53,3 +53,17 @@ def test_the_example_runs_without_torch_in_300_mb(tmp_path: Path, monkeypatch: p
     restyle = stylize.load("compact", precision="fp32", runtime="torch", device="cpu")
     wanted = restyle(*(Image.open(path) for path in paths[1:3]))
     assert np.abs(np.asarray(wanted, int) - np.asarray(Image.open(paths[3]), int)).max() <= 3
+    made = np.asarray(Image.open(paths[3]))
+    refused = {
+        "deep.png": (
+            Image.fromarray(np.full((512, 384), 40_000, np.uint16)),
+            "more than 8 bits per colour; convert it to 8 first",
+        ),
+        "long.png": (Image.new("RGB", (5000, 100)), "512 x 10 px at this LONG_SIDE; a side needs 25 px"),
+    }
+    for name, (image, line) in refused.items():
+        image.save(tmp_path / name)
+        bad = [*paths[:1], str(tmp_path / name), *paths[2:]]
+        done = subprocess.run([sys.executable, *bad], check=False, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (1, f"{bad[1]}: {line}\n")
+    assert (np.asarray(Image.open(paths[3])) == made).all()

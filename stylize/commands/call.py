@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pydantic import Field
 
 from stylize import cli, stylizers
 from stylize.cli import Groups, MaxMemory, Metavar, PathText
+from stylize.commands.place import file_to_write
 from stylize.config import Device, Runtime
 from stylize.errors import UsageError, counted, nearest, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX
@@ -31,8 +31,6 @@ GROUPS: Groups = {
     "output": ("quality", "strip"),
 }  # fmt: skip
 """In what order and under which titles the options stand in the help."""
-MOST_NAME_BYTES = 255
-"""Of a file on any system in use."""
 EXPECTED = "expected PHOTO ARTWORK [ARTWORK ...] RESULT"
 EPILOG = (
     "`stylize list` shows the methods, `stylize list NAME` the settings of one, `stylize doctor` what this machine "
@@ -145,18 +143,9 @@ def _result_path(result: str, inputs: list[str], force: bool) -> Path:
     path, name = local_path(result), one_line(result)
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"RESULT {name}: its suffix says the format; give one of {', '.join(FORMATS)}")
-    if len(os.fsencode(path.name)) > MOST_NAME_BYTES:
-        raise UsageError(f"RESULT {name}: a name of more than {MOST_NAME_BYTES} bytes; give a shorter one")
-    if path.is_dir():
-        raise UsageError(f"RESULT {name} is a folder; give a file name")
     if real(path) in [real(local_path(one)) for one in inputs]:
         raise UsageError(f"RESULT {name} is one of the inputs; give another name")
-    if path.exists() and not force:
-        raise UsageError(f"RESULT {name} is there already; give another name, or --force to replace it")
-    above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise UsageError(f"RESULT {name}: {one_line(above)} is no folder that may be written to; give another place")
-    return path
+    return file_to_write(path, f"RESULT {name}", force)
 
 
 def _shares(text: str | None, artworks: int) -> list[float] | None:

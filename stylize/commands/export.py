@@ -15,6 +15,7 @@ from pydantic import Field
 
 from stylize import cli, stylizers
 from stylize.cli import Groups, Metavar, PathText
+from stylize.commands.place import file_to_write
 from stylize.errors import CannotContinueError, ImageError, UsageError, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX, decode_safely, resize
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
@@ -50,6 +51,11 @@ class Options(Checked):
         "shipped artworks",
     )
 
+    @property
+    def side(self) -> int | None:
+        """Return the long side in pixels at which artworks are looked at."""
+        return self.style_resolution_px if self.style else STYLE_RESOLUTION_PX
+
 
 @dataclass(frozen=True)
 class Likeness:
@@ -76,34 +82,29 @@ def main(argv: Sequence[str]) -> int:
     if "settings" in given:
         given["settings"] = cli.pairs_to_dict(given["settings"])
     options = validated(Options, given, origins={name: Origin(cli.flag(name)) for name in Options.model_fields})
-    _check_place(out, force)
-    _export(method, out, options)
+    _export(method, _check_places(out, force), options)
     return cli.EXIT_OK
 
 
-def _check_place(out: Path, force: bool) -> None:
+def _check_places(out: Path, force: bool) -> tuple[Path, Path]:
+    """Return where the network and its encoder go."""
     if out.suffix.lower() != ".onnx":
         raise UsageError(f"OUT {one_line(out)}: give a name that ends in .onnx")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"OUT {one_line(out)}: there is no such folder; make it first")
-    for path in (out, _encoder_path(out)):
-        if path.is_dir():
-            raise UsageError(f"{one_line(path)} is a folder; give another name")
-        if path.exists() and not force:
-            raise UsageError(f"{one_line(path)} is there already; give another name, or --force to replace it")
+    with writing(out):
+        encoder = out.with_suffix(".encoder.onnx")
+        network, encoder = (file_to_write(path, f"OUT {one_line(path)}", force) for path in (out, encoder))
+    return network, encoder
 
 
-def _encoder_path(out: Path) -> Path:
-    return out.with_suffix(".encoder.onnx")
-
-
-def _export(name: str, out: Path, options: Options) -> None:
+def _export(name: str, places: tuple[Path, Path], options: Options) -> None:
     from stylize.stylizers._feedforward import FeedForward
     from stylize.stylizers._runtimes import sessions
 
     if not issubclass(stylizers.find(name), FeedForward):
         raise UsageError(f"{name} has no network that runs once per image; `stylize list` shows the methods")
-    for line in no_effect(options, of_method(stylizers.find(name))):
+    why = of_method(stylizers.find(name))["style_resolution_px"]
+    why = why or (None if options.style else "it is the size of --style ART")
+    for line in no_effect(options, {"style_resolution_px": why}):
         say(line)
     sessions.check_installed(sessions.ONNXRUNTIME)
     from stylize.stylizers._runtimes import export, onnx_graph
@@ -111,7 +112,7 @@ def _export(name: str, out: Path, options: Options) -> None:
     loaded = [
         stylizers.load(
             name, device="cpu", precision="fp32", runtime=runtime, weights=options.weights, **options.settings,
-            style_resolution_px=options.style_resolution_px,
+            style_resolution_px=options.side,
         )
         for runtime in (sessions.MODULES, sessions.TORCH)
     ]  # fmt: skip
@@ -120,7 +121,8 @@ def _export(name: str, out: Path, options: Options) -> None:
     styles, facts = _styles(loaded, options)
     baked = styles[0][0] if options.style is not None or modules.styles_are_weights else None
     exported = export.export(modules, baked, precision=options.precision, **facts)
-    models = {out: exported.network} | ({_encoder_path(out): exported.encoder} if exported.encoder else {})
+    out, encoder = places
+    models = {out: exported.network} | ({encoder: exported.encoder} if exported.encoder else {})
     if options.precision == "int8":
         from stylize.stylizers._runtimes import quantize
 
@@ -159,8 +161,7 @@ def _styles(loaded: list[Any], options: Options) -> tuple[list[tuple[Any, Any, A
     for path in paths:
         data = read_bytes(path)
         try:
-            side = options.style_resolution_px
-            pixels = decode_safely(data, long_side_px=side, max_pixels=MAX_PIXELS, whole=True).pixels
+            pixels = decode_safely(data, long_side_px=options.side, max_pixels=MAX_PIXELS, whole=True).pixels
         except ImageError as error:
             raise type(error)(f"{one_line(path)}: {error}") from None
         picture = to_tensor(pixels, torch_.device)

@@ -161,7 +161,11 @@ class Johnson(_feedforward.FeedForward):
             return next(iter(self._styles.values()))
         if isinstance(style, str) and (name := unicodedata.normalize("NFC", style)) in self._styles:
             return self._styles[name]
-        known = ", ".join(sorted(self._styles)) or "none; give weights"
+        if not self._styles:
+            raise WeightsError(
+                f"johnson needs weights, a checkpoint per style: give {self.needs}, or `random` to time it"
+            )
+        known = ", ".join(sorted(self._styles))
         raise UsageError(f"johnson: a style is a checkpoint's name, not {style!r:.80}; its styles: {known}")
 
     def encode_style(self, style: Tensor) -> nn.Module:

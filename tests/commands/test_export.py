@@ -14,7 +14,7 @@ import torch
 
 import stylize
 from stylize.commands import export
-from stylize.errors import UsageError, WeightsError
+from stylize.errors import StylizeError, UsageError, WeightsError
 from stylize.gallery import styles_folder
 from stylize.stylizers._runtimes.sessions import onnxruntime_options
 
@@ -126,7 +126,8 @@ def test_nothing_is_replaced_unless_asked(tmp_path: Path) -> None:
     ("argv", "message"),
     [
         (["compact", "OUT.pt"], "ends in .onnx"),
-        (["compact", "no/such/OUT.onnx"], "no such folder"),
+        (["compact", "/proc/OUT.onnx"], "/proc is no folder that may be written to"),
+        (["johnson", "OUT.onnx"], "johnson needs weights, a checkpoint per style: give a state dict"),
         (["identity", "OUT.onnx"], "no network that runs once per image"),
         (["compact", "OUT.onnx", "--set", "alpha=0.5"], "two passes"),
         (["compact", "OUT.onnx", "--set", "compile=true"], "compile=true is for torch, not for a file"),
@@ -134,14 +135,14 @@ def test_nothing_is_replaced_unless_asked(tmp_path: Path) -> None:
     ],
 )
 def test_calls_that_cannot_be(argv: list[str], message: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(StylizeError, match=message):
         export.main([argv[0], str(tmp_path / argv[1]), *argv[2:]])
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "a.encoder.onnx").mkdir()
-    with pytest.raises(UsageError, match=r"a\.encoder\.onnx is a folder; give another name"):
+    with pytest.raises(UsageError, match=r"a\.encoder\.onnx is a folder; give a file name"):
         export.main(["compact", str(tmp_path / "a.onnx"), "--force"])
 
 
