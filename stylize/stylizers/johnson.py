@@ -163,7 +163,7 @@ class Johnson(_feedforward.FeedForward):
             return self._styles[name]
         if not self._styles:
             raise WeightsError(
-                f"johnson needs weights, a checkpoint per style: give {self.needs}, or `random` to time it"
+                f"johnson needs weights, a checkpoint per style: give {self.needs}, or `random`"
             )
         known = ", ".join(sorted(self._styles))
         raise UsageError(f"johnson: a style is a checkpoint's name, not {style!r:.80}; its styles: {known}")
