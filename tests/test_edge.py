@@ -54,8 +54,9 @@ def test_the_example_runs_without_torch_in_300_mb(tmp_path: Path, monkeypatch: p
     wanted = restyle(*(Image.open(path) for path in paths[1:3]))
     assert np.abs(np.asarray(wanted, int) - np.asarray(Image.open(paths[3]), int)).max() <= 3
     made = np.asarray(Image.open(paths[3]))
+    deep = made[..., 0].astype(np.uint16)
     refused = {
-        "deep.png": (Image.fromarray(made[..., 0].astype(np.uint16)), "more than 8 bits per colour; convert it to 8 first"),
+        "deep.png": (Image.fromarray(deep), "more than 8 bits per colour; convert it to 8 first"),
         "long.png": (Image.new("RGB", (5000, 100)), "512 x 10 px at this LONG_SIDE; a side needs 25 px"),
     }
     for name, (image, line) in refused.items():
