@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere
+from jobs.run.trust import TRUST_HELP, refuse_elsewhere
 from stylize import cli, terminal
 from stylize.config import TORCHVISION
 from stylize.errors import UsageError, counted, harmless, one_line
@@ -24,6 +24,8 @@ from stylize.io.location import locate
 from stylize.io.store_kinds import SCHEMES
 from stylize.results.copies import run_folders
 from stylize.results.pictures import picture_in
+from stylize.results.trusted import add_options
+from stylize.tasks.listing import suffixes
 from stylize.terminal import say
 
 if TYPE_CHECKING:  # brings pandas and torch
@@ -44,6 +46,11 @@ def main(argv: Sequence[str]) -> int:
     with run_folders(given.outs) as runs:
         rows = frame.load(list(runs), list(runs.values()))
     rows = rows[rows["ok"] & rows["output_uri"].notna() & (rows["weights_sha256"] != "random")]
+    weights = rows["style_uri"].str.lower().str.endswith(tuple(suffixes("checkpoints")), na=False)
+    if weights.any():
+        lost = counted(int(weights.sum()), "result whose style is weights is", "results whose styles are weights are")
+        say(f"{lost} left out: there is no artwork to look like")
+    rows = rows[~weights]
     mixed = rows["style_uris"].notna()
     if mixed.any():
         lost = counted(int(mixed.sum()), "result of several artworks is", "results of several artworks are")
@@ -84,7 +91,7 @@ def parser() -> cli.Parser:
     )  # fmt: skip
     parser.add_argument("--device", default="cpu", metavar="NAME", help="where the networks run (default cpu)")
     parser.add_argument("--out", metavar="PATH", help="JSON file for the same numbers, with the sets' whole hashes")
-    parser.add_argument(TRUST, action="store_true", help=TRUST_HELP)
+    add_options(parser.add_argument, TRUST_HELP)
     return parser
 
 
@@ -101,7 +108,7 @@ def _groups(rows: pd.DataFrame, given: Namespace) -> Iterator[tuple[int | None, 
             result = None if row["measure_mode"] == SCORED else picture_in(row["home"], row["output_uri"])
             named = {"photo": row["content_uri"], "artwork": row["style_uri"]}
             named |= {} if result else {"result": row["output_uri"]}
-            refuse_elsewhere(named, row["home"], given.trust_paths, given.outs, anew=False)
+            refuse_elsewhere(named, row["home"], given.trust_paths, (*given.outs, *given.trust_store), anew=False)
             triples.append(
                 Triple(locate(row["content_uri"]), locate(row["style_uri"]), result or locate(row["output_uri"]))
             )

@@ -27,6 +27,7 @@ from stylize.io.store_kinds import SCHEMES
 from stylize.results.copies import run_folders
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.settings_json import read_settings, read_uris, read_weights
+from stylize.results.trusted import add_options
 from stylize.stylizers import RANDOM
 from stylize.tasks.task import Input, Pair, Task
 from stylize.terminal import say
@@ -53,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         "--style", action="append", metavar="PATH",
         help="where the artwork is now, if it has moved; of several, once for each in their order",
     )  # fmt: skip
-    inputs.add_argument(TRUST, action="store_true", help=TRUST_HELP)
+    add_options(inputs.add_argument, TRUST_HELP)
     method = parser.group("method")
     method.add_argument("--weights", metavar="PATH", help="where the weights are now, if they have moved")
     method.add_argument("--stylizer", metavar="NAME", help="package.module:Class of the row, which is not run unasked")
@@ -157,7 +158,7 @@ def _refuse_unasked(config: JobConfig, row: dict[str, Any], given: Any) -> None:
     }
     for number, uri in enumerate([] if given.style else _styles(row), start=1):
         named["style" if number == 1 else f"style {number}"] = uri
-    words = (given.content, given.weights, *(given.style or []))
+    words = (given.content, given.weights, *(given.style or []), *given.trust_store)
     refuse_elsewhere(named, given.out, given.trust_paths, words)
 
 

@@ -29,6 +29,7 @@ from stylize.io.store_kinds import SCHEMES
 from stylize.report.choices import CRITERIA, PICTURES, TOLERANCE
 from stylize.results.copies import run_folders
 from stylize.results.run_record import read_runs
+from stylize.results.trusted import STORE, add_options
 from stylize.terminal import say
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _refuse_unused(given: Namespace) -> None:
     """Raise UsageError of an option that belongs to another of the three uses: it would change nothing."""
     limits = {"--at": given.at, "--within-gb": given.within_gb, "--within-s": given.within_s}
     report = {"--title": given.title, "--claims": given.claims or None, "--pictures": given.pictures}
-    report |= {TRUST: given.trust_paths or None}
+    report |= {TRUST: given.trust_paths or None, STORE: given.trust_store or None}
     tolerance = {"--tolerance": given.tolerance}
     if given.pick:
         use, unused = "--pick", {"--compare": given.compare, "--out": given.out} | report | tolerance
@@ -99,9 +100,7 @@ def parser() -> cli.Parser:
     choosing.add_argument(
         "--within-s", type=float, metavar="N", help="with --pick: 19 of 20 images take at most so many seconds"
     )
-    inputs.add_argument(
-        TRUST, action="store_true", help="embed the photos and artworks that rows name outside of OUT, too"
-    )
+    add_options(inputs.add_argument, "embed the photos and artworks that rows name outside of OUT, too")
     output = parser.group("output")
     output.add_argument(
         "--out",
@@ -144,7 +143,10 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
     checked = claims.check(rows) if given.claims or any(one.claims for one in records) else []
     titles = [one.title for one in records if one.title]
     title = given.title or (titles[0] if len(set(titles)) == 1 else "Restyling: " + ", ".join(o.name for o in outs))
-    report = page.build(rows, outs, title=title, claims=checked, most_pictures=pictures, trust_paths=given.trust_paths)
+    report = page.build(
+        rows, outs, title=title, claims=checked, most_pictures=pictures, trusted=given.trust_paths,
+        stores=given.trust_store,
+    )  # fmt: skip
     page.write(report, folder)
     say(*(f"- {line}" for line in report.all_words))
     for claim in checked:

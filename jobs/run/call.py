@@ -105,7 +105,8 @@ def _refuse_unasked(recorded: dict[str, Any], given: dict[str, Any], home: Path,
     words = {"weights": RANDOM, "perceptual": TORCHVISION}
     named = {name: recorded.get(name) for name in (*PATHS, "manifest", *words) if name not in given}
     named = {_called(name).name: path for name, path in named.items() if path != words.get(name)}
-    refuse_elsewhere(named, str(home), trusted, (given.get(name) for name in (*PATHS, "manifest", *words)))
+    told = [given.get(name) for name in (*PATHS, "manifest", *words)]
+    refuse_elsewhere(named, str(home), trusted, told, by_option=False)
     if not trusted and "address" not in given and recorded.get("address") is not None:
         address = one_line(recorded["address"])
         raise UsageError(

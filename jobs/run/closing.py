@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from jobs.run.result import RunResult
 from jobs.run.trust import TRUST
 from stylize import terminal
 from stylize.errors import counted, one_line
+from stylize.results.trusted import STORE, buckets
 from stylize.terminal import say
 
 
-def print_result(result: RunResult, images: bool = True) -> None:
-    """Print tables, places and counts. images: whether the run made any."""
+def print_result(result: RunResult, images: bool = True, inputs: Sequence[str] = ()) -> None:
+    """Print tables, places and counts. images: whether the run made any. inputs: where photos and artworks lie."""
     for table in result.tables:
         grid = terminal.table(*table.header, title=table.title)
         for column in grid.columns[1:]:
@@ -29,8 +31,10 @@ def print_result(result: RunResult, images: bool = True) -> None:
     say(f"rows:    {one_line(result.rows_uri)}   pandas.read_parquet({result.rows_uri!r})")
     say(f"summary: {one_line(result.summary_uri)}")
     out = one_line(shlex.quote(result.out))
-    say(f"look:    python -m stylize view {out} {TRUST}   every picture beside its row, in a browser")
-    say(f"report:  python -m jobs.summarize {out} --out REPORT {TRUST}   makes a page to open")
+    others = sorted(buckets(inputs) - buckets([result.out]))
+    trust = " ".join([TRUST, *(f"{STORE} {scheme}://{bucket}" for scheme, bucket in others)])
+    say(f"look:    python -m stylize view {out} {trust}   every picture beside its row, in a browser")
+    say(f"report:  python -m jobs.summarize {out} --out REPORT {trust}   makes a page to open")
     beside = f", of this call; the tables count {counted(result.others, 'other row')} of OUT, too"
     say(f"{result.counts.get('ok', 0)} ok, {sum(bad.values())} not ok{beside * (result.others > 0)}")
     for status, n in bad.items():

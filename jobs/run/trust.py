@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from stylize.errors import UsageError, one_line
-from stylize.io.location import Location, ObjectUri, as_location, locate
+from stylize.io.location import Location, as_location, locate
+from stylize.results.trusted import PATHS, STORE, buckets
 
-TRUST = "--trust-paths"
+TRUST = PATHS
 TRUST_HELP = "take paths as the record has them, also outside of its folder"
 
 
@@ -25,18 +26,19 @@ def refuse_elsewhere(
     words: Iterable[str | None] = (),
     *,
     anew: bool = True,
+    by_option: bool = True,
 ) -> None:
     """Raise UsageError, listing it, where a record names what lies outside of its own folder `home`.
 
     named: what a path is for -> the path. trusted: they may be anywhere on this machine, and in buckets that `home` or
     another of the command line's `words` names; nothing is fetched from other ones. anew: the command line could name
-    them itself.
+    them itself. by_option: it could name their bucket by `--trust-store`.
     """
-    known = {_bucket(as_location(home)), *(_bucket(locate(word)) for word in words if word)}
-    strange = [what for what, where in _located(named) if _bucket(where) not in known | {None}]
+    known = buckets([home, *(word for word in words if word)])
+    strange = [what for what, where in _located(named) if not buckets([where]) <= known]
     if strange:
         listed = ", ".join(strange)
-        remedy = "give them anew" if anew else "nothing is fetched from there"
+        remedy = " or ".join(["give them anew"] * anew + [f"name them with {STORE}"] * by_option)
         raise UsageError(f"the record names stores that the command line does not: {listed}; {remedy}")
     if not trusted and (outside := elsewhere(named, home)):
         listed = ", ".join(outside)
@@ -52,7 +54,3 @@ def elsewhere(named: Mapping[str, str | None], home: str | Location) -> list[str
 def _located(named: Mapping[str, str | None]) -> list[tuple[str, Location]]:
     places = [(name, locate(path)) for name, path in named.items() if path is not None]
     return [(f"{name} {where.shown}", where) for name, where in places]
-
-
-def _bucket(where: Location) -> tuple[str, str] | None:
-    return (where.scheme, where.bucket) if isinstance(where, ObjectUri) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from stylize import cli
 from stylize.errors import UsageError, counted, one_line
 from stylize.io.location import absolute, local_path
 from stylize.io.store_kinds import SCHEMES
+from stylize.results.trusted import PATHS, STORE, add_options
 from stylize.terminal import say
 
 if TYPE_CHECKING:
@@ -46,12 +48,13 @@ def main(argv: Sequence[str]) -> int:
         cache = media.cache_folder()
         media.prune(cache)
         if folder is None:
-            return _serve(runs, cache, given.port, given.trust_paths)
+            return _serve(runs, cache, given)
         from stylize.viewer.site import Site
         from stylize.viewer.table import Table
 
         table = Table(runs)
-        site = Site(table, media.Media(table, cache, trusted=given.trust_paths), version=0, live=False)
+        pictures = media.Media(table, cache, trusted=given.trust_paths, stores=given.trust_store)
+        site = Site(table, pictures, version=0, live=False)
         return _export(site, folder, given.trust_paths)
 
 
@@ -65,23 +68,21 @@ def parser() -> cli.Parser:
     )
     inputs = parser.group("inputs")
     inputs.add_argument("outs", nargs="*", metavar="OUT", help=f"folders of runs; {SCHEMES}, too")
-    inputs.add_argument(
-        "--trust-paths", action="store_true", help="show the photos and artworks that rows name outside of OUT, too"
-    )
+    add_options(inputs.add_argument, "show the photos and artworks that rows name outside of OUT, too")
     output = parser.group("output")
     output.add_argument("--export", metavar="PATH", help="write the page into this folder instead, to be published")
     output.add_argument("--port", type=int, metavar="N", help=f"port on 127.0.0.1; 0: any free one (default {PORT})")
     return parser
 
 
-def _serve(runs: dict[Path, str], cache: Path, port: int, trusted: bool) -> int:
+def _serve(runs: dict[Path, str], cache: Path, given: Namespace) -> int:
     from stylize.viewer.server import Viewer, listening, serve
 
-    sock = listening(port)
-    viewer = Viewer(runs, cache, trusted=trusted)
+    sock = listening(given.port)
+    viewer = Viewer(runs, cache, trusted=given.trust_paths, stores=given.trust_store)
     viewer.ballot.compact()
     say(f"{counted(len(viewer.site.table), 'row')}: http://127.0.0.1:{sock.getsockname()[1]}/{viewer.token}/")
-    _tell_of_inputs(trusted)
+    _tell_of_inputs(given.trust_paths)
     say("Ctrl-C ends it")
     with contextlib.suppress(KeyboardInterrupt):
         serve(viewer, sock)
@@ -94,7 +95,8 @@ def _export(site: Site, folder: Path, trusted: bool) -> int:
     written, left_out = export(site, folder, lambda number: say(f"{counted(number, 'file')}", file=sys.stderr))
     inputs = [counted(left_out[kind], kind) for kind in ("photo", "artwork") if left_out[kind]]
     if inputs:
-        why = "their files are not there" if trusted else "they lie outside of OUT; --trust-paths takes them along"
+        why = f"their files are not there, or in a bucket that no {STORE} names"
+        why = why if trusted else f"they lie outside of OUT; {PATHS} takes them along"
         say(f"left out, as {why}: {', '.join(inputs)}")
     if left_out["result"]:
         say(f"left out, as the files are not there: {counted(left_out['result'], 'result')}")

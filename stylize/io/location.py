@@ -22,7 +22,9 @@ from stylize.io.store_kinds import KINDS
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _BUCKET_AND_KEY = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:/+(.*))?", re.DOTALL)
-_SIGNED = re.compile(r"[?&](X-(Amz|Goog)-\w+|AWSAccessKeyId|GoogleAccessId|Signature)=", re.IGNORECASE)
+_SECRET = re.compile(
+    r"[?&](X-(Amz|Goog)-\w+|[\w.-]*(key|secret|token|signature|credential|password|AccessId)[\w.-]*)=", re.IGNORECASE
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -88,8 +90,8 @@ class ObjectUri:
                 "'-'; no credentials in a URI: leave them to the environment or the machine's role"
             )
         key = (parts[2] or "").rstrip("/")
-        if _SIGNED.search(key):
-            raise UsageError(f"{scheme}://: no signed URL; give {scheme}://BUCKET/KEY alone")
+        if _SECRET.search(key):
+            raise UsageError(f"{scheme}://: no signed URL and no credentials; give {scheme}://BUCKET/KEY alone")
         return cls(scheme, parts[1], key)
 
     def __str__(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -95,8 +96,10 @@ class SetScorer:
     def _add(self, triple: Triple, pairs: list[str], results: _Seen, photos: _Seen, artworks: _Seen) -> None:
         result, _ = _read(triple.result, None)
         height, width = result.shape[:2]
-        photo, photo_sha256 = _read(triple.photo, max(height, width))
-        artwork, of_artwork, artwork_sha256 = self._artwork(triple.artwork)
+        with _named("photo", triple.photo):
+            photo, photo_sha256 = _read(triple.photo, max(height, width))
+        with _named("artwork", triple.artwork):
+            artwork, of_artwork, artwork_sha256 = self._artwork(triple.artwork)
         content = self._shrunk(resize(photo, width, height))
         features = [self._features(self._shrunk(result)), self._features(content), of_artwork]
         distances: list[float] = []
@@ -125,6 +128,15 @@ class SetScorer:
     def _distance(self, one: Tensor, content: Tensor) -> float:
         with torch.inference_mode():
             return float(self._lpips(one[None], content[None]))
+
+
+@contextlib.contextmanager
+def _named(role: str, where: Location) -> Iterator[None]:
+    """Say which of a result's pictures cannot be read."""
+    try:
+        yield
+    except (StylizeError, OSError) as error:
+        raise StylizeError(f"its {role} {where.shown}: {message_of(error)}") from None
 
 
 def _read(where: Location, long_side_px: int | None) -> tuple[Pixels, str]:

@@ -120,6 +120,9 @@ def files_in(
         yield from _walk(root.path, "", None, frozenset(), wanted)
 
 
+_A_FOLDER = "a folder"
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """What is looked for, and the count of what is passed over."""
@@ -152,6 +155,9 @@ def _objects(root: ObjectUri, wanted: _Wanted) -> Iterator[Input]:
             yield Input(str(root), version_of(single), None)
 
         def reason(entry: object_store.ObjectInfo) -> str | None:
+            # What consoles make for a folder is empty and listed without the slash that its key ends in.
+            if not entry.size_bytes and object_store.head(f"{root}/{entry.name}") is None:
+                return _A_FOLDER
             against = next(filter(None, map(reason_against_name, entry.name.split("/"))), None)
             against = against or wanted.reason_by_name(entry.name)
             if against != "":
@@ -159,6 +165,8 @@ def _objects(root: ObjectUri, wanted: _Wanted) -> Iterator[Input]:
             return reason_by_object(f"{root}/{entry.name}", entry.size_bytes, entry.version)
 
         for entry, against in asked_together(object_store.names(root), reason):
+            if against == _A_FOLDER:
+                continue
             if against:
                 wanted.leave_out(entry.name, against)
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -11,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from stylize.cli import Groups, Metavar
 from stylize.errors import UsageError
 from stylize.io.location import local_path
+from stylize.naming import MAX_NAME_BYTES
 from stylize.no_effect import no_effect
 from stylize.validation import Checked, Origins, validated
 
@@ -112,9 +114,15 @@ class TrainConfig(Checked):
     @field_validator("name")
     @classmethod
     def _one_word(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[\w.-]+", value):
-            raise ValueError("expected letters, digits, '.', '_' and '-', as it names a file in OUT")
+        if value is not None and not re.fullmatch(r"[\w-][\w.-]*", value):
+            raise ValueError("expected letters, digits, '.', '_' and '-', no '.' in front, as it names a file in OUT")
         return value
+
+    @model_validator(mode="after")
+    def _short_name(self) -> Self:
+        if len(os.fsencode(self.weights_name)) > MAX_NAME_BYTES:
+            raise ValueError(f"the weights' name has more than {MAX_NAME_BYTES} bytes; give a shorter name")
+        return self
 
     @model_validator(mode="after")
     def _whole_groups(self) -> Self:

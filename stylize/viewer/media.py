@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import threading
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from stylize.io.files import read_bytes, write_atomic
 from stylize.io.location import Location, ObjectUri, as_location, locate
 from stylize.results.pictures import picture_in
 from stylize.results.schema import SCORED
+from stylize.results.trusted import buckets
 from stylize.viewer.table import Table
 
 KINDS = ("result", "photo", "artwork")
@@ -42,13 +44,13 @@ class File(NamedTuple):
 
 class Media:
     """The pictures of a table's rows. trusted: photos and artworks are shown wherever rows say that they are, on this
-    machine or in a bucket of one of the runs; else those alone that lie in their OUT.
+    machine or in a bucket of one of the runs or of `stores`; else those alone that lie in their OUT.
     """
 
-    def __init__(self, table: Table, cache: Path, *, trusted: bool) -> None:
+    def __init__(self, table: Table, cache: Path, *, trusted: bool, stores: Sequence[str] = ()) -> None:
         self._table, self._cache, self._trusted = table, cache, trusted
         self._homes = [as_location(home) for home in table.homes]
-        self._buckets = {(home.scheme, home.bucket) for home in self._homes if isinstance(home, ObjectUri)}
+        self._buckets = buckets([*self._homes, *stores])
         self._turn = threading.BoundedSemaphore(_AT_ONCE)
 
     def shows(self, kind: str) -> bool:
@@ -96,7 +98,7 @@ class Media:
                 if self._table.value("measure_mode", row) != SCORED:
                     return picture_in(home, uri)
             where = locate(uri)
-            if isinstance(where, ObjectUri) and (where.scheme, where.bucket) not in self._buckets:
+            if not buckets([where]) <= self._buckets:
                 return None
             return where if self._trusted or where.is_inside(home) else None
         return None

@@ -7,7 +7,7 @@ import re
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -43,12 +43,14 @@ _GONE = "the rows have changed: reload the page"
 class Viewer:
     """The ASGI application `app` over some runs; `token` is the first part of every path.
 
-    runs: the folder with a run's rows -> its OUT. trusted: as `Media` has it. Raises as `Table` does.
+    runs: the folder with a run's rows -> its OUT. trusted, stores: as `Media` has them. Raises as `Table` does.
     """
 
-    def __init__(self, runs: Mapping[Path, str], cache: Path, *, trusted: bool = False) -> None:
+    def __init__(
+        self, runs: Mapping[Path, str], cache: Path, *, trusted: bool = False, stores: Sequence[str] = ()
+    ) -> None:
         self.token = secrets.token_urlsafe(24)
-        self._runs, self._cache, self._trusted = dict(runs), cache, trusted
+        self._runs, self._cache, self._trusted, self._stores = dict(runs), cache, trusted, stores
         self._lock = threading.Lock()
         self._version = 0
         self._load()
@@ -63,7 +65,7 @@ class Viewer:
         self._seen = self._parts()
         table = Table(self._runs)
         self._version += 1
-        media = Media(table, self._cache, trusted=self._trusted)
+        media = Media(table, self._cache, trusted=self._trusted, stores=self._stores)
         self.site, self.ballot = Site(table, media, version=self._version, live=True), Ballot(table)
 
     def _parts(self) -> list[tuple[Path, int, int]]:

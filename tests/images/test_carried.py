@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize.images import MadeBy, decode, encode, without_matte
+from stylize.images import MadeBy, decode, encode
 from stylize.images.exif import MAX_BYTES
 from tests.support.image_files import PHOTO, SRGB, png_chunk, saved
 from tests.support.samples import picture
@@ -292,20 +292,3 @@ def test_the_same_arguments_give_the_same_bytes(format: str) -> None:
     decoded = decode(saved(Image.fromarray(PHOTO), "JPEG", exif=phone_exif(), dpi=(300, 300)), metadata=True)
     once, again = (encode(decoded.pixels, format, 95, carried=decoded.carried, made_by=MADE_BY) for _ in range(2))
     assert once == again
-
-
-def test_half_clear_colours_look_on_white_as_what_was_made() -> None:
-    alpha = np.arange(256, dtype=np.uint8)[None].repeat(64, 0)
-    photo = decode(saved(Image.fromarray(np.dstack([picture(3, 256, 64), alpha])), "PNG"), alpha=True)
-    again = decode(encode(photo.pixels, "png", 100, carried=photo.carried), alpha=True)
-    assert np.abs(again.pixels.astype(int) - photo.pixels).max() <= 1
-    assert np.array_equal(again.carried.alpha, alpha)  # type: ignore[union-attr,arg-type]
-
-
-def test_white_is_taken_out_of_colours_in_bands_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels, alpha = picture(3, 60, 50), picture(4, 60, 50)[..., 0]
-    whole = without_matte(pixels, alpha)
-    assert (whole != pixels).any()
-    assert np.array_equal(without_matte(pixels, np.full_like(alpha, 255)), pixels)
-    monkeypatch.setattr("stylize.images.pixels.BAND_PIXELS", 240)
-    assert np.array_equal(without_matte(pixels, alpha), whole)

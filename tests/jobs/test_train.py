@@ -121,6 +121,9 @@ def _parts(out: Path) -> int:
         ({"more": ("--crop-px", 65)}, "--crop-px"),
         ({"more": ("--stepps", 3)}, "--stepps"),
         ({"more": ("--name", "../x")}, "--name: expected letters, digits, '.', '_' and '-'"),
+        ({"more": ("--name", "..")}, "--name: expected letters"),
+        ({"more": ("--name", ".x")}, "no '.' in front"),
+        ({"more": ("--name", "x" * 201)}, "the weights' name has more than 200 bytes; give a shorter name"),
     ],
     ids=lambda value: " ".join(str(v) for v in value.values()) if isinstance(value, dict) else "",
 )

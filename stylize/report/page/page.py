@@ -98,9 +98,10 @@ def build(
     title: str,
     claims: list[Claim],
     most_pictures: int,
-    trust_paths: bool = False,
+    trusted: bool = False,
+    stores: Sequence[str] = (),
 ) -> Report:
-    """Build a report of rows that `frame.load` read from `outs`. trust_paths: as `pictures.grid` takes it."""
+    """Build a report of rows that `frame.load` read from `outs`. trusted, stores: as `pictures.grid` takes them."""
     ok = int(rows["ok"].sum())
     facts = [
         f"{counted(len(rows), 'row')}, {ok} ok",
@@ -120,7 +121,7 @@ def build(
     return Report(
         title, facts, said, tables.across(shown, ballots), plots.across(shown),
         [_block(size, ballots) for size in sizes], _anchor(main), pick.choice(sizes, ballots),
-        pictures.grid(shown, most_pictures, trust_paths), [_run(out) for out in outs], claims,
+        pictures.grid(shown, most_pictures, trusted, stores), [_run(out) for out in outs], claims,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,12 +16,13 @@ from PIL import Image
 from stylize import images
 from stylize.errors import CannotContinueError, StylizeError
 from stylize.io.files import read_bytes
-from stylize.io.location import Location, ObjectUri, locate
+from stylize.io.location import Location, locate
 from stylize.report import settings
 from stylize.report.analysis import FLOOR, main_resolution
 from stylize.report.units import score, seconds, side
 from stylize.results.pictures import picture_in
 from stylize.results.schema import SCORED
+from stylize.results.trusted import buckets
 
 log = logging.getLogger(__name__)
 
@@ -75,17 +76,17 @@ class Grid:
 NOTHING = Grid([], [], "")
 
 
-def grid(rows: pd.DataFrame, most: int, trusted: bool = False) -> Grid:
+def grid(rows: pd.DataFrame, most: int, trusted: bool = False, stores: Sequence[str] = ()) -> Grid:
     """Return at most `most` pictures; what was moved or deleted, or is untrained, is left out.
 
     Results are read from OUT/images alone, photos and artworks from OUT; if `trusted`, from wherever rows say that they
-    are on this machine, or in a bucket of an OUT.
+    are on this machine, or in a bucket of an OUT or of `stores`.
 
     One photo of each content type comes before a second of any, each with another artwork. There are none of a store
     that does not answer: asking for each of the others would take minutes.
     """
     try:
-        return _grid(rows, most, _Places(sorted(rows["home"].unique()), trusted))
+        return _grid(rows, most, _Places(sorted(rows["home"].unique()), trusted, stores))
     except CannotContinueError as error:
         log.warning("no pictures: %s", error)
         return NOTHING
@@ -94,14 +95,14 @@ def grid(rows: pd.DataFrame, most: int, trusted: bool = False) -> Grid:
 class _Places:
     """Where pictures may be read from, whatever rows say."""
 
-    def __init__(self, homes: list[str], trusted: bool) -> None:
-        self._buckets = {one.bucket for one in map(locate, homes) if isinstance(one, ObjectUri)}
+    def __init__(self, homes: list[str], trusted: bool, stores: Sequence[str]) -> None:
+        self._buckets = buckets([*map(locate, homes), *stores])
         self._trusted = trusted
 
     def of_input(self, home: str, uri: str) -> Location | None:
         """Return where a photo or artwork of OUT `home` may be read."""
         where = locate(uri)
-        if isinstance(where, ObjectUri) and where.bucket not in self._buckets:
+        if not buckets([where]) <= self._buckets:
             return None
         return where if self._trusted or where.is_inside(locate(home)) else None
 
