@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     photos, artworks = read_folder(config.photos), read_folder(config.styles)
     began = _began(config, artworks)
     _check_same_run(config, began)
-    if _already_trained(config):
+    if _already_trained(config, {"photos": photos.sha256, "styles": artworks.sha256}):
         return cli.EXIT_OK
     for line in config.idle():
         say(line)
@@ -126,8 +126,11 @@ def _check_same_run(config: TrainConfig, now: dict[str, Any]) -> None:
             )
 
 
-def _already_trained(config: TrainConfig) -> bool:
-    """Return whether the weights are there. Raises UsageError if they are, by other settings than these."""
+def _already_trained(config: TrainConfig, data: dict[str, str]) -> bool:
+    """Return whether the weights are there. Raises UsageError if they are, by other settings or `data` than these.
+
+    data: SHA-256 of photos and artworks.
+    """
     weights = _weights_path(config)
     metadata = _metadata(weights)
     now = config.shaping()
@@ -135,7 +138,8 @@ def _already_trained(config: TrainConfig) -> bool:
         done = int(metadata.get("step", 0))
         if done < config.steps or "history" not in metadata:
             return False
-        before = dict(json.loads(metadata["history"])[-1]["settings"])
+        last = dict(json.loads(metadata["history"])[-1])
+        before = dict(last["settings"])
     except (LookupError, TypeError, ValueError, RecursionError):
         raise UsageError(f"{weights}: what it says of its training is not readable; give another OUT") from None
     changed = [
@@ -143,6 +147,7 @@ def _already_trained(config: TrainConfig) -> bool:
         for name in now
         if name not in ("steps", "workers") and before.get(name) != now[name]
     ]
+    changed += [f"other {name}" for name, sha256 in data.items() if last.get(name) not in (None, sha256)]
     if changed:
         raise UsageError(
             f"{weights} is trained to step {done} with {', '.join(changed)}; give another OUT to begin anew, "

@@ -64,6 +64,9 @@ def test_two_workers_train_a_style_that_the_main_job_uses_with_no_further_step(
     assert "name night sky, here 0" in other
     assert "give another OUT" in other
     assert "trained to step 2 with seed 0" in refused(main, *given, "--seed", 5)
+    (some := tmp_path / "some").mkdir()
+    (some / "0.jpg").write_bytes((photos / "0.jpg").read_bytes())
+    assert "trained to step 2 with other photos; give another OUT" in refused(main, *given[:2], some, *given[3:])
     assert "start_from None, here" in refused(main, *given[:-1], 9, "--start-from", weights)
     (loop := tmp_path / "loop").symlink_to(loop)
     assert "loop: no such folder" in refused(main, loop, photos, out)
