@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
         result = restyle(config, command, retry_failed, say, redo, earlier_runs, MakeScorer)
         print_result(result, images=False)
         status = cli.EXIT_OK if switches["allow_failed"] else result.exit_status
-        return json_lines.finished(progress, result.out, result.counts, status)
+        return json_lines.finished(progress, result.out, result.counts, status, images=False)
 
 
 def parser() -> cli.Parser:

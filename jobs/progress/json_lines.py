@@ -61,15 +61,15 @@ def progress(numbers: Snapshot) -> None:
     emit("progress", **asdict(numbers))
 
 
-def finished(mode: str, out: str, counts: dict[str, int], status: int) -> int:
-    """Print the last line, if the mode is `json`; returns the exit status."""
+def finished(mode: str, out: str, counts: dict[str, int], status: int, images: bool = True) -> int:
+    """Print the last line, if the mode is `json`; returns the exit status. images: whether the run made any."""
     if mode == "json":
         out = out.rstrip("/")
         emit(
             "finished",
             status=status,
             counts=counts,
-            images=f"{out}/images",
+            images=f"{out}/images" if images else None,
             rows=f"{out}/rows",
             summary=f"{out}/summary.md",
         )
