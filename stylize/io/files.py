@@ -117,12 +117,14 @@ def sizes_below(folder: str | Location) -> dict[str, int]:
 
     Raises UsageError where a store refuses, CannotContinueError where it does not answer.
     """
-    folder = as_location(folder)
-    if isinstance(folder, ObjectUri):
+    if isinstance(folder := as_location(folder), ObjectUri):
         with read_or_end():
             return {info.name: info.size_bytes for info in object_store.names(folder)}
-    top = folder.path
-    return {path.relative_to(top).as_posix(): path.stat().st_size for path in top.rglob("*") if path.is_file()}
+    sizes = {}
+    for path in filter(Path.is_file, folder.path.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+            sizes[path.relative_to(folder.path).as_posix()] = path.stat().st_size
+    return sizes
 
 
 @contextlib.contextmanager
@@ -230,11 +232,10 @@ def writing(path: Path) -> Iterator[None]:
 
 def _identity(path: Path) -> tuple[int, int] | None:
     """Return what tells a folder from all others of the machine, links followed; None where there is none."""
-    try:
+    with contextlib.suppress(OSError, ValueError):
         found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino
+        return found.st_dev, found.st_ino
+    return None
 
 
 class Folder:

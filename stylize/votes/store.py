@@ -1,7 +1,8 @@
 """Votes as rows of Parquet files in OUT/votes, here or in an object store: which of two results somebody preferred.
 
 Each vote is a file of its own, complete and on the disk before `VoteStore.add` returns, so that several programs may
-vote on one OUT and a kill loses nothing. `VoteStore.compact` puts many into one.
+vote on one OUT and a kill loses nothing. `VoteStore.compact` puts many into one. No file is ever written over: a vote
+that is changed while another program puts files together would go with the file that is then removed.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _OF_A_SIDE = (
     ("method", "the method, as the viewer called it then,"),
 )
 _COLUMNS = (
-    ("vote_id", _text, "names this vote: one that was sent twice counts once"),
+    ("vote_id", _text, "names this vote: of several rows with it the one written last counts"),
     ("voted_at", pa.timestamp("us", tz="UTC"), "when it was written"),
     ("voter", _text, "who, as they called themselves"),
     ("choice", _text, "left, right, or same where the voter saw no better one"),
@@ -70,9 +71,10 @@ class VoteStore:
 
     def __init__(self, out: str | Location) -> None:
         self._out = Folder(as_location(out))
+        self._folder = self._out.location.join(FOLDER)
 
     def add(self, vote: dict[str, Any]) -> None:
-        """Write one vote: when this returns, it is on the disk. A vote of the same `vote_id` is written over.
+        """Write one vote: when this returns, it is on the disk. It takes the place of one of the same `vote_id`.
 
         vote: columns but `voted_at`. Raises UsageError for what is no vote.
         """
@@ -82,37 +84,43 @@ class VoteStore:
             raise UsageError("vote_id: expected 32 hexadecimal digits")
         if not 0 < len(vote["voter"]) <= LONGEST_NAME:
             raise UsageError(f"voter: expected a name of at most {LONGEST_NAME} characters")
-        self._write(f"part-{vote['vote_id']}.parquet", table)
+        own = f"part-{vote['vote_id']}"
+        earlier = [name for name in sizes_below(self._folder) if name.startswith(own)]
+        self._write(f"{own}-{uuid.uuid4().hex}.parquet", table)
+        for name in earlier:
+            self._out.remove(f"{FOLDER}/{name}")
 
     def read(self) -> pa.Table:
         """Return all votes, as `read_votes` does."""
         return _each_once(self._tables(self._names()).values())
 
     def compact(self) -> None:
-        """Put the files of votes into one, where there are many. Votes that come meanwhile stay as they are."""
-        names = self._names()
-        if len(names) < COMPACTED_FILES:
+        """Put the files of votes into one, where there are many or one has a row of a vote that was changed since.
+
+        Votes that come meanwhile stay as they are.
+        """
+        tables = self._tables(self._names())
+        votes = _each_once(tables.values())
+        if len(tables) < COMPACTED_FILES and len(votes) == sum(map(len, tables.values())):
             return
-        tables = self._tables(names)
-        self._write(f"part-{uuid.uuid4().hex}.parquet", _each_once(tables.values()))
+        self._write(f"part-{uuid.uuid4().hex}.parquet", votes)
         # Only now: between the two each vote is there twice, and counts once.
         for name in tables:
             self._out.remove(f"{FOLDER}/{name}")
 
     def _names(self) -> list[str]:
-        folder = self._out.location.join(FOLDER)
-        sizes = sizes_below(folder)
+        sizes = sizes_below(self._folder)
         names = sorted(name for name in sizes if "/" not in name and not name.startswith((".", "_")))
         for name in names:
             if sizes[name] > MOST_BYTES:
-                raise UsageError(f"{folder.join(name).shown} is too large for a file of votes: move it away")
+                raise UsageError(f"{self._folder.join(name).shown} is too large for a file of votes: move it away")
         return names
 
     def _tables(self, names: list[str]) -> dict[str, pa.Table]:
         """Return the votes of these files; one that another program has put together with others meanwhile is gone."""
         tables = {}
         for name in names:
-            where = self._out.location.join(FOLDER).join(name)
+            where = self._folder.join(name)
             try:
                 data = read_bytes(where)
             except ImageError as error:
@@ -163,6 +171,7 @@ def _check(table: pa.Table) -> None:
 
 
 def _each_once(tables: Iterable[pa.Table]) -> pa.Table:
+    """Return each vote as it was written last, oldest first."""
     votes = pa.concat_tables([SCHEMA.empty_table(), *tables]).sort_by([("voted_at", "ascending")])
-    first = {name: number for number, name in reversed(list(enumerate(votes["vote_id"].to_pylist())))}
-    return votes.take(pa.array(sorted(first.values()), pa.int64()))
+    last = {name: number for number, name in enumerate(votes["vote_id"].to_pylist())}
+    return votes.take(pa.array(sorted(last.values()), pa.int64()))

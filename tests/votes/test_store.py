@@ -45,6 +45,46 @@ def test_a_vote_that_was_sent_twice_counts_once(tmp_path: Path) -> None:
     assert len(store.read()) == 1
 
 
+def test_a_vote_that_was_changed_counts_as_changed_and_is_one_row(tmp_path: Path) -> None:
+    store = VoteStore(str(tmp_path))
+    store.add(vote(1, "left"))
+    store.add(vote(1, "right"))
+    assert store.read()["choice"].to_pylist() == ["right"]
+    assert pd.read_parquet(tmp_path / "votes")["choice"].tolist() == ["right"]
+
+
+def test_a_vote_that_was_changed_after_files_were_put_together_counts_as_changed(tmp_path: Path) -> None:
+    store = VoteStore(str(tmp_path))
+    for number in range(COMPACTED_FILES):
+        store.add(vote(number, "left"))
+    VoteStore(str(tmp_path)).compact()
+    store.add(vote(3, "right"))
+    newest = pd.read_parquet(tmp_path / "votes").sort_values("voted_at").drop_duplicates("vote_id", keep="last")
+    for read in (store.read().to_pandas(), newest):
+        assert read.set_index("vote_id")["choice"].value_counts().to_dict() == {"left": COMPACTED_FILES - 1, "right": 1}
+    store.compact()
+    assert pd.read_parquet(tmp_path / "votes").equals(store.read().to_pandas())
+
+
+def test_a_vote_that_is_changed_while_files_are_put_together_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = VoteStore(str(tmp_path)), VoteStore(str(tmp_path))
+    for number in range(COMPACTED_FILES):
+        store.add(vote(number, "left"))
+    written = store._write
+
+    def write(name: str, table: pa.Table) -> None:
+        written(name, table)
+        other.add(vote(3, "right"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_write", write)
+        store.compact()
+    assert store.read()["choice"].to_pylist().count("right") == 1
+    assert len(store.read()) == COMPACTED_FILES
+
+
 def test_there_are_no_votes_where_nobody_voted(tmp_path: Path) -> None:
     assert read_votes(str(tmp_path)).num_rows == 0
 
