@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from stylize.votes import read_votes
 from tests.support.browser import Tabs
 from tests.support.made_rows import row
 from tests.support.viewed import METHODS, served, viewed_run
+from tests.support.viewed_page import turned_to
 
 NONE_KEPT = "() => localStorage.getItem('stylize-votes-not-yet-taken') === '[]'"
 
@@ -79,11 +81,7 @@ def test_several_voters_each_judge_every_pair(page: Any, viewer: Viewer, out: Pa
     with served(viewer) as url:
         begin(page, url)
         voted(page, "ArrowLeft")
-        page.get_by_text("Another voter").click()
-        page.wait_for_selector("input[name=voter]")
-        page.fill("input[name=voter]", "Grace")
-        page.keyboard.press("Enter")
-        page.wait_for_selector(".two")
+        as_another(page, "Grace")
         for _ in range(5):
             voted(page, "ArrowDown")
         page.get_by_text("Grace has judged every pair").wait_for()
@@ -100,6 +98,52 @@ def test_a_vote_may_be_undone(page: Any, viewer: Viewer, out: Path) -> None:
         assert sides(page) == first
         voted(page, "ArrowRight")
     assert votes(out)["choice"].tolist() == ["right"]
+
+
+def as_another(page: Any, voter: str) -> None:
+    page.get_by_text("Another voter").click()
+    page.wait_for_selector("input[name=voter]")
+    page.fill("input[name=voter]", voter)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".two")
+
+
+def test_a_vote_that_is_being_changed_is_not_given_to_another_voter(page: Any, viewer: Viewer, out: Path) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        for key in ("ArrowRight", "ArrowRight", "ArrowRight", "u"):
+            voted(page, key)
+        assert page.get_by_text("counts until you give another").is_visible()
+        as_another(page, "Bob")
+        voted(page, "ArrowLeft")
+        voted(page, "u")
+        as_another(page, "Ada")
+        assert not page.get_by_text("counts until you give another").count()
+    assert votes(out)[["voter", "choice"]].value_counts().to_dict() == {("Ada", "right"): 3, ("Bob", "left"): 1}
+
+
+def test_a_pair_that_is_judged_anew_is_left_where_other_rows_are_asked_for(
+    page: Any, viewer: Viewer, out: Path
+) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        voted(page, "ArrowLeft")
+        voted(page, "u")
+        row = int(re.findall(r"/(\d+)\.jpg", sides(page)[0])[0])
+        photo = page.evaluate("async row => (await viewer.row(row)).photo", row)
+        turned_to(page, f"view=vote&f=photo~not~{photo}")
+        assert not page.get_by_text("counts until you give another").count()
+        voted(page, "ArrowRight")
+    assert votes(out)["choice"].tolist() == ["left", "right"]
+
+
+def test_the_last_vote_of_all_may_be_changed(page: Any, viewer: Viewer, out: Path) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        for key in (*["ArrowLeft"] * 5, "u", "ArrowRight"):
+            voted(page, key)
+        page.get_by_text("Ada has judged every pair").wait_for()
+    assert votes(out)["choice"].value_counts().to_dict() == {"left": 4, "right": 1}
 
 
 def test_a_reload_loses_no_vote_and_shows_no_pair_again(page: Any, viewer: Viewer, out: Path) -> None:

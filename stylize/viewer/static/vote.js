@@ -5,8 +5,9 @@
   const BY = ["method", "run", "precision", "variant", "alpha", "resolution_px"];
   const NAME = "stylize-voter";
   const RETRY_MS = 2000;
-  let last = null;
-  let again = 0;
+  /* The vote that was cast last, and the one that is given anew: each with the voter, column and filters it is of. */
+  let [last, undone] = [null, null];
+  let retry = 0;
 
   const comparable = async (rows) => {
     const found = [];
@@ -43,7 +44,7 @@
   const choices = (vote) => [["left", "\u2190 Left is better"], ["same", "\u2193 Same"], ["right", "Right is better \u2192"]]
     .map(([choice, text]) => button(text, () => vote(choice), { dataset: { choice } }));
 
-  const keyboard = (vote, undo) => {
+  const keyboard = (vote) => {
     const keys = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "same", 1: "left", 2: "same", 3: "right" };
     const pressed = (event) => {
       if (event.target.matches("input, select, textarea") || event.altKey || event.ctrlKey || event.metaKey || event.repeat) return;
@@ -56,22 +57,37 @@
 
   /* Try again until the viewer answers, then go on. */
   const retried = (then) => {
-    clearTimeout(again);
-    again = setTimeout(() => viewer.sendVotes().then(then, (error) => { viewer.failed(error); retried(then); }), RETRY_MS);
+    clearTimeout(retry);
+    retry = setTimeout(() => viewer.sendVotes().then(then, (error) => { viewer.failed(error); retried(then); }), RETRY_MS);
   };
 
-  const round = async (pair, voteId, voter, votes, by) => {
+  const undo = () => {
+    if (!last) return;
+    [last, undone] = [null, last];
+    viewer.redraw();
+  };
+
+  const footer = (voter, votes, ...first) => {
+    const mine = votes.filter((one) => one.voter === voter).length;
+    const anew = undone ? ". Your vote on this pair counts until you give another" : "";
+    return h("div", { class: "bar" }, ...first, button("Change the last vote (u)", undo, { disabled: !last }),
+      h("span", { class: "soft" }, `${viewer.counted(mine, "vote")} by ${voter}${anew}`),
+      button("Another voter", () => { localStorage.removeItem(NAME); viewer.redraw(); }));
+  };
+
+  const round = async (pair, voter, votes, by, asked) => {
     const [two, zoom] = await shown(pair);
+    const voteId = undone?.voteId ?? viewer.voteId();
     let sent = false;
     const vote = async (choice) => {
       if (sent) return;
       sent = true;
+      [last, undone] = [null, null];
       try {
         const [left, right] = await Promise.all([viewer.row(pair.left), viewer.row(pair.right)]);
         await viewer.castVote({ vote_id: voteId, voter, choice, by, left_run_id: left.run_id, left_task_id: left.task_id,
           right_run_id: right.run_id, right_task_id: right.task_id });
-        last = { pair, voteId };
-        viewer.again = null;
+        last = { pair, voteId, asked };
         await viewer.redraw();
       } catch (error) {
         sent = false;
@@ -79,19 +95,9 @@
         retried(viewer.redraw);
       }
     };
-    const undo = () => {
-      if (!last) return;
-      viewer.again = last;
-      last = null;
-      viewer.redraw();
-    };
-    const mine = votes.filter((one) => one.voter === voter).length;
-    const bar = h("div", { class: "bar ballot" }, ...choices(vote));
-    const other = h("div", { class: "bar" }, zoom.controls, button("Undo (u)", undo, { disabled: !last }),
-      h("span", { class: "soft" }, `${mine} ${mine === 1 ? "vote" : "votes"} by ${voter}`),
-      button("Another voter", () => { localStorage.removeItem(NAME); last = null; viewer.redraw(); }));
     const inputs = h("div", { class: "inputs" }, await input("photo", pair.left), await input("artwork", pair.left));
-    return { nodes: [inputs, two, bar, other], leave: keyboard(vote, undo) };
+    const bar = h("div", { class: "bar ballot" }, ...choices(vote));
+    return { nodes: [inputs, two, bar, footer(voter, votes, zoom.controls)], leave: keyboard(vote) };
   };
 
   viewer.views.vote = {
@@ -103,14 +109,16 @@
       const by = known.includes(viewer.state.vote) ? viewer.state.vote : known[0];
       const what = h("div", { class: "bar" }, h("label", {}, "compared: ", select("compared", known, by, (value) => viewer.go({ vote: value }))),
         h("span", { class: "soft" }, "Which result is better? Sides are by chance, and nothing says what made them."));
+      // What was voted on by somebody else, or among other rows, is not taken up again.
+      const asked = JSON.stringify([voter, by, viewer.state.filters]);
+      [last, undone] = [last, undone].map((one) => (one?.asked === asked ? one : null));
       if (!voter) return { nodes: [what, asName("")] };
       await viewer.sendVotes().catch(viewer.failed);
       const votes = await viewer.votes();
-      const { again: undone } = viewer;
       const pair = undone?.pair ?? viewer.nextPair(await viewer.ballot(rows, by), votes, voter);
-      if (!pair) return { nodes: [what, h("p", { class: "none" }, `${voter} has judged every pair of these rows. Thank you.`),
-        button("Another voter", () => { localStorage.removeItem(NAME); viewer.redraw(); })] };
-      const { nodes, leave } = await round(pair, undone?.voteId ?? viewer.voteId(), voter, votes, by);
+      if (!pair) return { nodes: [what, h("p", { class: "none" }, `${voter} has judged every pair of these rows. Thank you.`), footer(voter, votes)],
+        leave: keyboard(() => {}) };
+      const { nodes, leave } = await round(pair, voter, votes, by, asked);
       return { nodes: [what, ...nodes], leave };
     },
   };
