@@ -17,7 +17,7 @@ from stylize.results.settings_json import read_settings, read_uris
 
 COLUMNS = ["settings_json", "weights_sha256", "style_sha256"]
 """What `told_apart` needs of the rows."""
-_NOT_TOLD = ("stylizer", "precision", "settings", "stylizer_settings", "weights_files")
+NOT_TOLD = ("stylizer", "precision", "settings", "stylizer_settings", "weights_files")
 """Keys of `settings_json` that a method's name says already, or that are written out one by one."""
 _SHOWN_DIGITS = 8
 
@@ -41,7 +41,7 @@ def told_apart(rows: pd.DataFrame, methods: pd.Series, but: Collection[str] = ()
     which the rows are told apart elsewhere.
     """
     texts = rows["settings_json"].fillna("{}")
-    flat = _flattened(list(texts.unique()), {*_NOT_TOLD, *but})
+    flat = flattened(list(texts.unique()), {*NOT_TOLD, *but})
     # Of what made a picture elsewhere no setting is known: that it lacks those of ours is no difference.
     elsewhere = {text for text in flat if "precision" not in read_settings(text)}
     weights = rows["weights_sha256"]
@@ -69,10 +69,22 @@ def differing(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the settings that differ within any pair of `settings_json`: its name to `0.5, not 1.0`, second first."""
     found: dict[str, str] = {}
     for pair in pairs:
-        one, other = (_flattened([text], _NOT_TOLD)[text] for text in pair)
+        one, other = (flattened([text], NOT_TOLD)[text] for text in pair)
         for name in sorted(_differing([one, other]) - found.keys()):
             found[name] = f"{other.get(name)}, not {one.get(name)}"
     return found
+
+
+def flattened(texts: list[str], without: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return all settings by name for each `settings_json`, those of the method among them. without: keys left out."""
+    read = {text: read_settings(text) for text in texts}
+    # The row of a task whose worker was lost says what was asked for alone; others of the same call say the rest.
+    whole = {_asked(one): one["stylizer_settings"] for one in read.values() if "stylizer_settings" in one}
+    return {
+        text: {name: value for name, value in one.items() if name not in without}
+        | (one.get("stylizer_settings") or whole.get(_asked(one), one.get("settings", {})))
+        for text, one in read.items()
+    }
 
 
 def artworks(style_uri: Any, style_uris: Any) -> list[str]:
@@ -85,18 +97,6 @@ def style_names(rows: pd.DataFrame) -> list[str]:
     shown = [artworks(*one) for one in zip(rows["style_uri"], rows["style_uris"], strict=True)]
     called = distinct(chain.from_iterable(shown))
     return [" + ".join(called[uri] for uri in uris) for uris in shown]
-
-
-def _flattened(texts: list[str], without: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Return all settings by name for each `settings_json`."""
-    read = {text: read_settings(text) for text in texts}
-    # The row of a task whose worker was lost says what was asked for alone; others of the same call say the rest.
-    whole = {_asked(one): one["stylizer_settings"] for one in read.values() if "stylizer_settings" in one}
-    return {
-        text: {name: value for name, value in one.items() if name not in without}
-        | (one.get("stylizer_settings") or whole.get(_asked(one), one.get("settings", {})))
-        for text, one in read.items()
-    }
 
 
 def _asked(settings: dict[str, Any]) -> str:

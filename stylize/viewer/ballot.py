@@ -9,11 +9,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stylize.errors import UsageError, one_line
 from stylize.validation import first_problem
+from stylize.viewer.alike import COMPARED
 from stylize.viewer.table import Table
 from stylize.votes import VoteStore
-
-COMPARED = ("method", "run", "resolution_px", "precision", "alpha", "variant", "repeat", "weights_sha256")
-"""Columns by which results stand side by side, as static/grid.js has them."""
 
 
 class _Given(BaseModel):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from stylize.viewer.alike import COMPARED, alike
 from stylize.viewer.media import KINDS, File, Media
 from stylize.viewer.table import CHUNK_ROWS, Table
 
@@ -40,6 +41,9 @@ class Site:
         if path.startswith("columns/") and path.endswith(".js"):
             name = path.removeprefix("columns/").removesuffix(".js")
             return _script(f"columns/{name}", self.table.column(name))
+        if path.startswith("alike/"):
+            by = path.removeprefix("alike/").removesuffix(".js")
+            return _script(f"alike/{by}", alike(self.table, by) if by in COMPARED else None)
         parts = _ROW_FILE.fullmatch(path)
         if parts is None:
             return None

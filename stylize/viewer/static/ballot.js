@@ -47,35 +47,41 @@
     return viewer.sendVotes();
   };
 
-  /* Return the results that may be shown: for each photo, artwork and size a map from what is compared to a row. */
-  const contests = (rows, { photo, style, mix, picture, size, by }) => {
+  /* Return the results that may be shown, in lists of those that are alike in all but what is compared. */
+  const contests = (rows, picture, alike) => {
     const found = new Map();
     for (const row of rows) {
       if (picture.empty(row)) continue;
-      const artworks = mix && !mix.empty(row) ? mix.text(row) : style.of(row);
-      const key = `${photo.of(row)}\n${artworks}\n${size && by.name !== size.name ? size.text(row) : ""}`;
-      if (!found.has(key)) found.set(key, new Map());
-      const value = by.text(row) || "none";
-      if (!found.get(key).has(value)) found.get(key).set(value, row);
+      const key = alike.of(row);
+      if (!found.has(key)) found.set(key, []);
+      found.get(key).push(row);
     }
-    return found;
+    return found.values();
   };
 
   const pairKey = (a, b) => (a < b ? `${a} ${b}` : `${b} ${a}`);
 
   /* Return what decides the next pair: candidates by the two values they compare. */
   viewer.ballot = async (rows, by) => {
-    const [photo, style, picture] = await viewer.columns(["content_uri", "style_uri", "picture"]);
-    const size = viewer.about("resolution_px") ? await viewer.column("resolution_px") : null;
-    const mix = viewer.about("style_uris") ? await viewer.column("style_uris") : null;
-    const among = { photo, style, mix, picture, size, by: await viewer.column(by) };
+    const [picture, column] = await viewer.columns(["picture", by]);
+    const alike = await viewer.alike(by);
+    const value = (row) => column.text(row) || "none";
+    const differ = (a, b) => alike.same.some((one) => !one.empty(a) && !one.empty(b) && one.codes[a] !== one.codes[b]);
     const pairs = new Map();
-    for (const contest of contests(rows, among).values()) {
-      const entries = [...contest].sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const contest of contests(rows, picture, alike)) {
+      // Of repeats the first.
+      const first = new Map();
+      for (const row of contest) {
+        const key = [value(row), ...alike.same.map((one) => one.text(row))].join("\n");
+        if (!first.has(key)) first.set(key, row);
+      }
+      const entries = [...first.values()].sort((a, b) => (value(a) < value(b) ? -1 : Number(value(a) > value(b))));
       for (let i = 0; i < entries.length; i++) for (let j = i + 1; j < entries.length; j++) {
-        const key = `${entries[i][0]}\n${entries[j][0]}`;
+        const [a, b] = [entries[i], entries[j]];
+        if (value(a) === value(b) || differ(a, b)) continue;
+        const key = `${value(a)}\n${value(b)}`;
         if (!pairs.has(key)) pairs.set(key, []);
-        pairs.get(key).push([entries[i][1], entries[j][1]]);
+        pairs.get(key).push([a, b]);
       }
     }
     return pairs;

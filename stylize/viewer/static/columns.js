@@ -56,6 +56,13 @@
 
   viewer.columns = (names) => Promise.all(names.map(viewer.column));
 
+  /* Return what results must share to be held against each other by a column: of(row), and columns they may lack. */
+  viewer.alike = async (by) => {
+    const { data, same } = await viewer.data(`alike/${by}`);
+    const numbers = new Uint32Array(bytes(data));
+    return { of: (row) => numbers[row], same: await viewer.columns(same.filter(viewer.about)) };
+  };
+
   /* Return the different values of a column among some rows, sorted, with their number: [value, count] each. */
   viewer.values = (column, rows) => {
     const counts = new Map();

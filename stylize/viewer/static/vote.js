@@ -115,7 +115,9 @@
       if (!voter) return { nodes: [what, asName("")] };
       await viewer.sendVotes().catch(viewer.failed);
       const votes = await viewer.votes();
-      const pair = undone?.pair ?? viewer.nextPair(await viewer.ballot(rows, by), votes, voter);
+      const pairs = await viewer.ballot(rows, by);
+      if (!pairs.size) return { nodes: [what, h("p", { class: "none" }, `No two of these results differ in ${by} alone, so there is nothing to compare by it. Choose another column, or take filters away.`)] };
+      const pair = undone?.pair ?? viewer.nextPair(pairs, votes, voter);
       if (!pair) return { nodes: [what, h("p", { class: "none" }, `${voter} has judged every pair of these rows. Thank you.`), footer(voter, votes)],
         leave: keyboard(() => {}) };
       const { nodes, leave } = await round(pair, voter, votes, by, asked);
