@@ -71,17 +71,23 @@ class Media:
                 write_atomic(path, made.data)
         return made
 
-    def picture(self, kind: str, row: int) -> File | None:
-        """Return a result as it is, a photo or artwork of PICTURE_PX at most; None where there is none."""
+    def picture(self, kind: str, row: int, *, recorded: bool = False) -> File | None:
+        """Return a result as it is, a photo or artwork of PICTURE_PX at most; None where there is none.
+
+        recorded: a result whose file is not the one that the row recorded counts as none.
+        """
         where = self._where(kind, row)
         if where is None:
             return None
+        sha256 = self._table.value("output_sha256", row) if recorded and kind == "result" else None
         if kind == "result":
             with contextlib.suppress(StylizeError, OSError):
                 data = read_bytes(where, partial(images.refuse_too_large, long_side_px=None, max_pixels=_MOST))
+                if not _is(data, sha256):
+                    return None
                 if type := _TYPES.get(kind_of(data[:HEAD_BYTES]) or ""):
                     return File(data, type)
-        return self._scaled(where, PICTURE_PX, PICTURE_QUALITY)
+        return self._scaled(where, PICTURE_PX, PICTURE_QUALITY, sha256)
 
     def _where(self, kind: str, row: int) -> Location | None:
         if not 0 <= row < len(self._table) or kind not in KINDS:
@@ -113,10 +119,12 @@ class Media:
             return f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
         return ""
 
-    def _scaled(self, where: Location, long_side_px: int, quality: int) -> File | None:
+    def _scaled(self, where: Location, long_side_px: int, quality: int, sha256: str | None = None) -> File | None:
         look = partial(images.refuse_too_large, long_side_px=long_side_px, max_pixels=_MOST)
         with self._turn, contextlib.suppress(StylizeError, OSError, ValueError):
             data = read_bytes(where, look)
+            if not _is(data, sha256):
+                return None
             side = min(max(images.header_size(data)), long_side_px)
             pixels = images.decode_safely(data, long_side_px=side, truncated="accept").pixels
             return File(images.encode(pixels, "jpg", quality), "image/jpeg")
@@ -137,6 +145,11 @@ def prune(cache: Path, most: int = MOST_THUMBS) -> None:
         files = [(entry.stat().st_mtime, entry.path) for entry in os.scandir(cache) if entry.name.endswith(".jpg")]
         for _, path in sorted(files)[: max(0, len(files) - most)]:
             Path(path).unlink(missing_ok=True)
+
+
+def _is(data: bytes, sha256: str | None) -> bool:
+    """Return whether a file has this hash; None is of any."""
+    return sha256 is None or hashlib.sha256(data).hexdigest() == sha256
 
 
 def _key(where: Location, version: str) -> str:

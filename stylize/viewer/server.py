@@ -111,9 +111,10 @@ class Viewer:
                 return _secured(PlainTextResponse("too long for a vote", 413))
 
         def add() -> Response:
-            if self.ballot.add(body):
-                return JSONResponse({"taken": True})
-            return PlainTextResponse("these rows are not of the runs that are shown", 409)
+            answer = self.ballot.add(body)
+            if answer == "of other runs":
+                return PlainTextResponse("these rows are not of the runs that are shown", 409)
+            return JSONResponse({"taken": answer == "taken"})
 
         return await self._answered(request, add)
 

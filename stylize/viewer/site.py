@@ -15,7 +15,7 @@ from stylize.viewer.table import CHUNK_ROWS, Table
 
 STATIC = Path(__file__).parent / "static"
 PAGES = sorted(path.name for path in STATIC.iterdir() if path.suffix in (".html", ".css", ".js", ".svg"))
-_ROW_FILE = re.compile(r"(rows|(thumb|picture)-(result|photo|artwork))/(\d{1,12})\.(js|jpg|jpeg|png|webp)")
+_ROW_FILE = re.compile(r"(rows|(thumb|picture|recorded)-(result|photo|artwork))/(\d{1,12})\.(js|jpg|jpeg|png|webp)")
 
 
 class Site:
@@ -50,7 +50,9 @@ class Site:
         number = int(parts[4])
         if parts[1] == "rows":
             return _script(f"rows/{number}", self.table.chunk(number))
-        return (self._media.thumb if parts[2] == "thumb" else self._media.picture)(parts[3], number)
+        if parts[2] == "thumb":
+            return self._media.thumb(parts[3], number)
+        return self._media.picture(parts[3], number, recorded=parts[2] == "recorded")
 
     def index(self) -> dict[str, Any]:
         """Return what the page must know before all else."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,8 @@ def viewed_run(
                 told = {
                     "content_uri": str(paths[0]), "style_uri": str(paths[1]), "photo": f"photo{p}", "style": f"art{a}",
                     "output_uri": str(paths[2]), "stylizer": method, "ssim": number / 100, "width_px": 96,
-                    "height_px": 64, "output_sha256": f"{number:064x}", "gram_distance": 9 - number / 10,
+                    "height_px": 64, "gram_distance": 9 - number / 10,
+                    "output_sha256": hashlib.sha256(paths[2].read_bytes()).hexdigest(),
                 }  # fmt: skip
                 if number == 0:
                     told |= {"status": "failed", "error": "the disk was gone", "output_uri": None, "ssim": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,8 @@ def test_a_vote_is_in_out_before_it_is_answered(opened: Opened, out: Path) -> No
     assert vote["choice"] == "same"
     assert (vote["left_method"], vote["right_method"]) == ("compact", "microast")
     assert vote["left_task_id"] == row(2)["task_id"]
-    assert vote["left_sha256"] == f"{2:064x}"
+    file = out / "images" / "compact" / "0-1.jpg"
+    assert vote["left_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert opened.get("votes").json() == [{"voter": "Ada", "choice": "same", "left": 2, "right": 3}]
 
 
@@ -173,6 +175,36 @@ def test_a_vote_sent_again_takes_the_place_of_the_first(opened: Opened, out: Pat
     opened.vote("left")
     opened.vote("right")
     assert [one["choice"] for one in read_votes(str(out)).to_pylist()] == ["right"]
+
+
+def test_a_pair_is_judged_once_by_each_voter(opened: Opened, out: Path) -> None:
+    assert opened.vote("left").json() == {"taken": True}
+    assert opened.vote("right", vote_id="f" * 32, **on(3, 2)).json() == {"taken": False}
+    assert opened.vote("right", vote_id="e" * 32, voter="Bob").json() == {"taken": True}
+    assert sorted(one["choice"] for one in read_votes(str(out)).to_pylist()) == ["left", "right"]
+
+
+@pytest.mark.parametrize("given", [{"voter": "Bob"}, on(4, 5)])
+def test_a_vote_takes_no_place_of_another_one(opened: Opened, out: Path, given: dict[str, Any]) -> None:
+    opened.vote("left")
+    assert opened.vote("right", **given).status_code == 400
+    assert [one["choice"] for one in read_votes(str(out)).to_pylist()] == ["left"]
+
+
+def test_a_vote_is_not_lost_where_those_before_it_cannot_be_read(opened: Opened, out: Path) -> None:
+    (out / "votes").mkdir()
+    (out / "votes" / "part-x.parquet").write_text("no votes")
+    assert opened.vote().status_code == 503
+
+
+def test_a_file_that_is_not_what_the_row_recorded_is_not_given_out_to_be_voted_on(opened: Opened, out: Path) -> None:
+    file, path = out / "images" / "microast" / "0-0.jpg", f"{opened.viewer.site.base}recorded-result/1.jpg"
+    assert opened.get(path).content == file.read_bytes()
+    write_atomic(file, images.encode(picture(7, 96, 64), "jpg", 90))
+    assert opened.get(path).status_code == 404
+    assert opened.get(f"{opened.viewer.site.base}picture-result/1.jpg").status_code == 200
+    file.unlink()
+    assert opened.get(path).status_code == 404
 
 
 def test_votes_by_another_column_say_so(opened: Opened, out: Path) -> None:

@@ -137,6 +137,39 @@ def test_a_pair_that_is_judged_anew_is_left_where_other_rows_are_asked_for(
     assert votes(out)["choice"].tolist() == ["left", "right"]
 
 
+def test_what_cannot_be_shown_is_not_voted_on(page: Any, viewer: Viewer, out: Path) -> None:
+    gone, other, text = (out / "images" / "microast" / f"{name}.jpg" for name in ("0-1", "1-0", "1-1"))
+    gone.unlink()
+    other.write_bytes((out / "images" / "compact" / "1-0.jpg").read_bytes())
+    text.write_text("no picture")
+    with served(viewer) as url:
+        begin(page, url)
+        for _ in range(2):
+            assert page.locator(".two img").evaluate_all("all => all.map(one => one.decode())")
+            voted(page, "ArrowLeft")
+        page.get_by_text("Ada has judged every pair of these rows that can be shown").wait_for()
+        assert page.locator("#passed").inner_text().startswith("3 pairs passed over")
+    assert len(votes(out)) == 2
+
+
+def test_a_pair_in_two_tabs_counts_once(page: Any, viewer: Viewer, out: Path) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        tab = page.context.new_page()
+        tab.goto(url + "#view=vote")
+        tab.wait_for_selector(".two")
+        row = "async pair => { viewer.nextPair = () => pair; await viewer.redraw(); }"
+        for one in (page, tab):
+            one.evaluate(row, {"left": 2, "right": 3})
+        tab.evaluate("viewer.nextPair = () => null")
+        page.evaluate("viewer.nextPair = () => null")
+        voted(page, "ArrowLeft")
+        voted(tab, "ArrowRight")
+        tab.get_by_text("You had judged that pair already").wait_for()
+        tab.close()
+    assert votes(out)["choice"].tolist() == ["left"]
+
+
 def test_the_last_vote_of_all_may_be_changed(page: Any, viewer: Viewer, out: Path) -> None:
     with served(viewer) as url:
         begin(page, url)

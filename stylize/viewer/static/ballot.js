@@ -9,7 +9,7 @@
   };
   viewer.voteId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
 
-  const fetched = async (path, options) => {
+  const asked = async (path, options) => {
     let answer;
     try {
       answer = await fetch(path, options);
@@ -17,8 +17,9 @@
       throw new Error("the viewer does not answer: start it again on the same port; votes are kept here until it takes them");
     }
     if (!answer.ok) throw Object.assign(new Error(await answer.text()), { status: answer.status });
-    return answer.json();
+    return answer;
   };
+  const fetched = async (path, options) => (await asked(path, options)).json();
 
   viewer.votes = () => fetched("votes");
 
@@ -29,17 +30,20 @@
   const without = (vote) => waiting().filter((other) => other.vote_id !== vote.vote_id);
 
   /* Send what has not been taken yet. A vote leaves this page's memory only once it is on the viewer's disk; those on
-     rows of other runs, 409, wait for a viewer of these. */
+     rows of other runs, 409, wait for a viewer of these. Returns the ids of those on pairs that were judged before. */
   viewer.sendVotes = async () => {
+    const refused = [];
     for (const vote of waiting()) {
       try {
-        await fetched("votes", { method: "POST", body: JSON.stringify(vote), headers: { "Content-Type": "application/json" } });
+        const { taken } = await fetched("votes", { method: "POST", body: JSON.stringify(vote), headers: { "Content-Type": "application/json" } });
+        if (!taken) refused.push(vote.vote_id);
         keep(without(vote));
       } catch (error) {
         if (error.status === 400) keep(without(vote));
         if (error.status !== 409) throw error;
       }
     }
+    return refused;
   };
 
   viewer.castVote = (vote) => {
@@ -85,6 +89,32 @@
       }
     }
     return pairs;
+  };
+
+  /* Results whose file is gone, is no picture or is not what the row recorded. */
+  const unshown = new Set();
+  const look = async (row) => {
+    try {
+      const picture = await asked(viewer.recorded(row, (await viewer.column("picture")).of(row)));
+      (await createImageBitmap(await picture.blob())).close();
+    } catch (error) {
+      if (error.status !== 404 && error.name !== "InvalidStateError") throw error;
+      unshown.add(row);
+    }
+  };
+  viewer.canBeShown = async ({ left, right }) => {
+    await Promise.all([left, right].map(look));
+    return !unshown.has(left) && !unshown.has(right);
+  };
+
+  /* Return the next pair as `nextPair` does, of those alone that can be shown, and how many others were met so far. */
+  viewer.nextShown = async (pairs, votes, voter) => {
+    const shown = ([a, b]) => !unshown.has(a) && !unshown.has(b);
+    for (;;) {
+      const left = new Map([...pairs].map(([key, list]) => [key, list.filter(shown)]));
+      const pair = viewer.nextPair(left, votes, voter);
+      if (!pair || await viewer.canBeShown(pair)) return { pair, passed: [...pairs.values()].flat().filter((one) => !shown(one)).length };
+    }
   };
 
   /* Return { left, right } for a voter: of the comparison with the fewest votes one that they have not judged, sides by

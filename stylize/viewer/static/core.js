@@ -46,6 +46,7 @@ const viewer = { views: {}, index: null };
   };
 
   viewer.thumb = (kind, row) => `${viewer.index.base}thumb-${kind}/${row}.jpg`;
+  viewer.recorded = (row, suffix) => `${viewer.index.base}recorded-result/${row}.${suffix}`;
   viewer.picture = (kind, row, suffix = "jpg") => `${viewer.index.base}picture-${kind}/${row}.${suffix}`;
 
   /* h("a", { href, class: "x", onclick, dataset }, "text", element ...) makes an element. */

@@ -37,7 +37,7 @@
     const zoom = viewer.linkedZoom();
     const rows = await Promise.all([viewer.row(pair.left), viewer.row(pair.right)]);
     const shape = rows[0].width_px > 0 && rows[0].height_px > 0 ? rows[0].width_px / rows[0].height_px : 1.5;
-    const side = (name) => zoom.pane(name, shape, viewer.image(viewer.picture("result", pair[name], kinds.of(pair[name])), name, { draggable: "false" }));
+    const side = (name) => zoom.pane(name, shape, viewer.image(viewer.recorded(pair[name], kinds.of(pair[name])), name, { draggable: "false" }));
     return [h("div", { class: "two" }, side("left"), side("right")), zoom];
   };
 
@@ -85,10 +85,12 @@
       [last, undone] = [null, null];
       try {
         const [left, right] = await Promise.all([viewer.row(pair.left), viewer.row(pair.right)]);
-        await viewer.castVote({ vote_id: voteId, voter, choice, by, left_run_id: left.run_id, left_task_id: left.task_id,
+        const refused = await viewer.castVote({ vote_id: voteId, voter, choice, by, left_run_id: left.run_id, left_task_id: left.task_id,
           right_run_id: right.run_id, right_task_id: right.task_id });
-        last = { pair, voteId, asked };
+        const judged = refused.includes(voteId);
+        if (!judged) last = { pair, voteId, asked };
         await viewer.redraw();
+        if (judged) viewer.say("You had judged that pair already, as in another tab: the first vote counts.", true);
       } catch (error) {
         sent = false;
         viewer.failed(error);
@@ -117,10 +119,12 @@
       const votes = await viewer.votes();
       const pairs = await viewer.ballot(rows, by);
       if (!pairs.size) return { nodes: [what, h("p", { class: "none" }, `No two of these results differ in ${by} alone, so there is nothing to compare by it. Choose another column, or take filters away.`)] };
-      const pair = undone?.pair ?? viewer.nextPair(pairs, votes, voter);
-      if (!pair) return { nodes: [what, h("p", { class: "none" }, `${voter} has judged every pair of these rows. Thank you.`), footer(voter, votes)],
+      if (undone && !await viewer.canBeShown(undone.pair)) undone = null;
+      const { pair, passed } = await viewer.nextShown(pairs, votes, voter);
+      if (passed) what.append(h("span", { id: "passed" }, `${viewer.counted(passed, "pair")} passed over: a result's file is gone, cannot be read, may not be shown or is not what the run wrote.`));
+      if (!pair && !undone) return { nodes: [what, h("p", { class: "none" }, `${voter} has judged every pair of these rows${passed ? " that can be shown" : ""}. Thank you.`), footer(voter, votes)],
         leave: keyboard(() => {}) };
-      const { nodes, leave } = await round(pair, voter, votes, by, asked);
+      const { nodes, leave } = await round(undone?.pair ?? pair, voter, votes, by, asked);
       return { nodes: [what, ...nodes], leave };
     },
   };
