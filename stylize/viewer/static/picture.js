@@ -58,7 +58,7 @@
     const file = (key) => list.find(([one]) => one === key)[2];
     const images = Object.fromEntries(["after", "before"].map((side) => [side, viewer.image(file(chosen[side]), side, { class: side, draggable: "false" })]));
     const line = h("i", { class: "line" });
-    const box = h("div", { class: "pane compare", style: { aspectRatio: String(shape) } }, images.after, images.before, line);
+    const box = viewer.shaped(h("div", { class: "pane compare" }, images.after, images.before, line), shape);
     const set = (share) => {
       images.before.style.clipPath = `inset(0 ${100 - share}% 0 0)`;
       line.style.left = `${share}%`;

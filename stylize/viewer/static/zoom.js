@@ -4,6 +4,12 @@
   const { h, button } = viewer;
   const MOST = 64, STEP = 1.35;
 
+  /* Give a box the proportions of a picture, width over height, which the stylesheet fits into the window. */
+  viewer.shaped = (box, shape) => {
+    box.style.setProperty("--shape", shape);
+    return box;
+  };
+
   /* Return { add(pane), controls }: panes are boxes with one picture each. A place is a share of the picture, 0 to 1. */
   viewer.linkedZoom = () => {
     const panes = [];
@@ -76,8 +82,7 @@
       /* Return a box that shows some elements, one above the other, as one picture. shape: width over height. */
       pane: (label, shape, ...layers) => {
         const inner = h("div", { class: "inner" }, ...layers);
-        const box = h("div", { class: "pane", tabindex: "0", role: "group", "aria-label": label,
-          style: { aspectRatio: String(shape) } }, inner);
+        const box = viewer.shaped(h("div", { class: "pane", tabindex: "0", role: "group", "aria-label": label }, inner), shape);
         panes.push({ inner, box });
         follow(box);
         return box;
