@@ -28,6 +28,7 @@ content/day/a.jpg,styles/ink/wash.jpg,,,,32,9
 content/day/a.jpg,,styles/ink/wash.jpg,,many,,
 content/day/a.jpg,,styles/ink/wash.jpg|styles/oil/sea.jpg,1|3,,,
 content/day/a.jpg,,styles/ink/wash.jpg|styles/gone.jpg,,,,
+content/day/a.jpg,,styles/ink/wash.jpg|styles/oil/sea.jpg,3|1,,,
 """
 
 
@@ -57,7 +58,7 @@ def pairing_names(*given: Any) -> Any:
 
 def test_each_row_says_its_own_settings_and_has_the_picture_that_they_make(out: Path, tmp_path: Path) -> None:
     rows = read_rows(out).to_pylist()
-    assert [row["status"] for row in rows] == ["ok", "corrupt", "ok", "ok", "ok", "corrupt"]
+    assert [row["status"] for row in rows] == ["ok", "corrupt", "ok", "ok", "ok", "corrupt", "ok"]
     columns = ("alpha", "resolution_px", "seed", "style_weights")
     (bad, gone), rows = (rows[1], rows[5]), [rows[0], *rows[2:5]]
     assert [tuple(row[name] for name in columns) for row in rows] == [
@@ -83,6 +84,19 @@ def test_each_row_says_its_own_settings_and_has_the_picture_that_they_make(out: 
         assert pixels is None or np.abs(made.astype(int) - pixels).max() <= 1
     assert gone["error"].startswith("style 2 of 2: no such file: ")
     assert "row 4: alpha: expected a number" in bad["error"]
+
+
+def test_mixes_of_the_same_artworks_in_other_weights_are_other_pictures(out: Path, tmp_path: Path) -> None:
+    rows = read_rows(out).to_pylist()
+    first, second = (images.decode(Path(rows[at]["output_uri"]).read_bytes()).pixels for at in (4, 6))
+    photo, wash, sea = (
+        images.decode((tmp_path / name).read_bytes()).pixels
+        for name in ("content/day/a.jpg", "styles/ink/wash.jpg", "styles/oil/sea.jpg")
+    )
+    fresh = load("compact", precision="fp32").batch([photo], [wash, sea], style_weights=[3, 1])[0]
+    assert rows[6]["style_weights"] == "[3.0, 1.0]"
+    assert np.abs(second.astype(int) - fresh).max() <= 1
+    assert np.abs(second.astype(int) - first).max() > 1
 
 
 def test_every_row_is_made_again_by_a_replay(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
