@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +241,12 @@ def test_lost_row_has_only_known_columns(folders: tuple[Path, Path], tmp_path: P
     assert row.keys() <= set(SCHEMA.names)
     assert row["status"] == "timeout"
     assert where.items() <= row.items()
+
+
+def test_a_lost_row_says_what_its_pair_has_in_place_of_the_runs_settings(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    _, (task, *_) = make(folders, tmp_path / "out")
+    own = replace(task, pair=replace(task.pair, own=(("resolution_px", 32),)))
+    config = JobConfig(content="c", styles="s", out="o", resolution_px=64)
+    assert lost_row(config, "r", own, "timeout", "too slow", {})["resolution_px"] == 32

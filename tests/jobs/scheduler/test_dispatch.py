@@ -10,14 +10,16 @@ import pytest
 import ray
 from ray.exceptions import ActorUnavailableError
 
+from jobs.scheduler import scheduler as loop
 from jobs.scheduler import worker_state
 from jobs.scheduler.scheduler import Scheduler
-from jobs.scheduler.worker import WorkerLocation
+from jobs.scheduler.worker import WorkerLocation, pack
 from jobs.scheduler.worker_pool import SchedulerOptions
 from jobs.scheduler.worker_state import Batch, ProbeResult, WorkerPhase, WorkerState
+from stylize.results.schema import to_batch
 from stylize.tasks.task import Task
 from tests.jobs.scheduler.fake_actor import FakeActor
-from tests.support.scripted_workers import Scripted, lost, task
+from tests.support.scripted_workers import Scripted, lost, row, task
 
 
 @pytest.fixture
@@ -115,3 +117,34 @@ def test_an_unreachable_worker_gets_nothing_and_keeps_its_node_from_retries(sche
     suspect(scheduler, task(2), task(3))
     scheduler._dispatch()
     assert held(scheduler) == [[1], [], [2]]
+
+
+def test_tasks_behind_one_that_came_through_before_its_workers_end_wait_again(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler._queue.read_from(iter([task(1), task(2), task(3)]))
+    scheduler._dispatch()
+    monkeypatch.setattr(scheduler._pool, "_make_worker", lambda: WorkerState(4, FakeActor(), None))
+    monkeypatch.setattr(ray, "wait", lambda calls, **options: (calls[:1], calls[1:]))
+    monkeypatch.setattr(ray, "get", lambda call, timeout: pack(to_batch([row(task(1), "ok")])))
+    scheduler._timed_out(scheduler._pool.workers[0])
+    scheduler._dispatch()
+    assert held(scheduler) == [[], [2, 3], []]
+    assert [batch.column("status").to_pylist() for batch in scheduler._rows] == [["ok"]]
+
+
+def test_a_batch_that_ended_and_is_looked_at_late_is_no_timeout(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler._queue.read_from(iter([task(1)]))
+    scheduler._dispatch()
+    worker = scheduler._pool.workers[0]
+    worker.front_since = float("-inf")
+    monkeypatch.setattr(scheduler._pool, "_make_worker", lambda: WorkerState(4, FakeActor(), None))
+    monkeypatch.setattr(ray, "wait", lambda calls, **options: ([], calls))
+    monkeypatch.setattr(loop, "is_done", lambda call: True)
+    scheduler._end_hung_workers()
+    assert (worker.phase, held(scheduler)) == (WorkerPhase.BUSY, [[1], [], []])
+    monkeypatch.setattr(loop, "is_done", lambda call: False)
+    scheduler._end_hung_workers()
+    assert worker.phase is WorkerPhase.ENDED
