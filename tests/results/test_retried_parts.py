@@ -1,0 +1,47 @@
+"""Merges of small parts while rows that are to be replaced lie in some of them, and one that was broken off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stylize.results import compaction
+from stylize.results.part_folder import PartFolder
+from stylize.results.store import RowStore
+from tests.support.numbered_rows import parts, rows, seen
+
+MANY = 6
+
+
+@pytest.fixture(autouse=True)
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "MANY_PARTS", MANY)
+
+
+def test_parts_whose_rows_are_to_be_replaced_stay_out_of_a_merge(tmp_path: Path) -> None:
+    store = RowStore.open(tmp_path, part_rows=1)
+    for number in range(MANY):
+        store.add(rows(range(number, number + 1), status="failed"))
+    with RowStore.open(tmp_path, part_rows=2) as store:
+        assert len(parts(tmp_path)) == MANY
+        assert store.finished(retry_failed=True) == set()
+        for number in range(MANY):
+            store.add(rows(range(number, number + 1), minute=1))
+            store.flush()
+    assert seen(tmp_path) == dict.fromkeys(range(MANY), "ok")
+
+
+def test_closing_ends_a_merge_that_was_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(folder: PartFolder, name: str) -> None:
+        raise KeyboardInterrupt
+
+    store = RowStore.open(tmp_path, part_rows=1)
+    for number in range(3):
+        store.add(rows(range(number, number + 1)))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(PartFolder, "remove", interrupted)
+        store.compact()
+    store.close()
+    assert seen(tmp_path) == dict.fromkeys(range(3), "ok")
+    assert len(parts(tmp_path)) == 1
