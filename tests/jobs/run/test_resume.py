@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from jobs.progress.stats import RunStats
-from jobs.run.resume import Resume
+from jobs.run.resume import Resume, finished_in, older_rows_line, other_names, refuse_other_shard
 from stylize.config import JobConfig
-from stylize.results.schema import to_batch
-from stylize.results.store import Failed
+from stylize.errors import UsageError
+from stylize.results.run_record import RunRecord
+from stylize.results.schema import SCORED, to_batch
+from stylize.results.store import Failed, RowStore
 from tests.support.scripted_workers import row, task
 
 
@@ -65,3 +70,38 @@ def test_a_row_of_a_manifest_that_cannot_be_used_is_no_older_row_of_its_pair(tmp
     made = row(task(4), "ok") | {"content_uri": "1:ok", "style_uri": "style", "settings_json": settings}
     assert list(resume.superseded(to_batch([made | {"status": "corrupt", "error": "list.csv: row 9: no"}]))) == []
     assert list(resume.superseded(to_batch([made]))) == [key(2)]
+
+
+def test_a_row_of_a_picture_made_elsewhere_is_finished_wherever_the_picture_is(tmp_path: Path) -> None:
+    with RowStore.open(tmp_path) as store:
+        modes = ((1, SCORED), (2, "throughput"))
+        made = [row(task(n), "ok") | {"output_uri": "/gone.jpg", "measure_mode": mode} for n, mode in modes]
+        store.add(to_batch(made))
+    assert finished_in(tmp_path, retry_failed=False, is_there=lambda uri: False) == {key(1)}
+
+
+def run_of(counts: dict[str, int], **changes: Any) -> RunRecord:
+    """The record of a run of CONTENT c and STYLES s."""
+    config = JobConfig.build({"content": "c", "styles": "s", "out": "o"} | changes)
+    return RunRecord(config=config.model_dump(), counts=counts)
+
+
+def test_only_a_run_that_left_rows_decides_which_shard_out_holds() -> None:
+    now = JobConfig.build({"content": "c", "styles": "s", "out": "o", "shard": "2/2"})
+    refuse_other_shard(now, [run_of({}, shard="1/2")])
+    with pytest.raises(UsageError, match="OUT holds shard 1/2"):
+        refuse_other_shard(now, [run_of({"ok": 1}, shard="1/2")])
+
+
+def test_only_a_run_that_left_rows_has_named_results() -> None:
+    now = JobConfig.build({"content": "c", "styles": "s", "out": "o"})
+    assert other_names(now, [run_of({}, layout="flat"), run_of({"ok": 1})]) == []
+    assert other_names(now, [run_of({}), run_of({"ok": 1}, layout="flat")]) != []
+
+
+def test_older_rows_that_name_no_weights_are_not_told_of_as_of_other_ones(tmp_path: Path) -> None:
+    config = JobConfig(content="c", styles="s", out=str(tmp_path))
+    settings = json.dumps(config.result_settings())
+    for weights, told in ((None, False), ("a" * 64, False), ("b" * 64, True)):
+        rows = to_batch([row(task(1), "ok") | {"settings_json": settings, "weights_sha256": weights}])
+        assert ("other weights" in older_rows_line({"1": 1}, [rows], config, "a" * 64)) == told

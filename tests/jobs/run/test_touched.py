@@ -13,7 +13,7 @@ from jobs.run.pictures import Pictures
 from jobs.run.touched import TouchedFiles
 from stylize.config import JobConfig
 from stylize.results.read import read_rows
-from stylize.results.schema import key_of
+from stylize.results.schema import key_of, to_batch
 from stylize.tasks import pairing
 from stylize.tasks.task import Task
 from tests.support.s3 import bucket
@@ -59,6 +59,47 @@ def test_a_tasks_own_row_and_one_that_does_not_count_stand_for_none(config: JobC
     os.utime(tasks(config)[0].pair.content.uri, ns=(1, 1))
     rows = read_rows(Path(config.out)).to_batches()
     assert TouchedFiles(lambda: rows, config, None, lambda key: False).earlier(tasks(config)[0]) is None
+
+
+def old_and_touched(config: JobConfig) -> tuple[str, Task]:
+    """The key of a task's row, and the task that it is since its photo was touched."""
+    (old, *_) = tasks(config)
+    os.utime(old.pair.content.uri, ns=(1, 1))
+    pair = (old.pair.content.uri, old.pair.style.uri)
+    return old.task_id, next(one for one in tasks(config) if (one.pair.content.uri, one.pair.style.uri) == pair)
+
+
+def of_rows(config: JobConfig, **changes: str) -> TouchedFiles:
+    """What finds the rows of OUT, each with some changes."""
+    rows = to_batch([row | changes for row in read_rows(Path(config.out)).to_pylist()])
+    return TouchedFiles(lambda: [rows], config, None, lambda key: True)
+
+
+def test_a_row_that_is_not_ok_stands_for_no_task_of_touched_files(config: JobConfig) -> None:
+    _, new = old_and_touched(config)
+    assert of_rows(config, status="oom").earlier(new) is None
+
+
+def test_a_row_of_any_weights_stands_where_no_weights_are_known(config: JobConfig) -> None:
+    old, new = old_and_touched(config)
+    assert of_rows(config, weights_sha256="a" * 64).earlier(new) == key_of(old)
+
+
+def test_a_picture_is_there_however_its_accents_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "out" / "images" / "ca\u0308t.jpg"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    assert Pictures(str(tmp_path / "out"), silent)("/elsewhere/images/c\u00e4t.jpg")
+
+
+def test_pictures_are_not_looked_for_through_links(tmp_path: Path) -> None:
+    images = tmp_path / "out" / "images"
+    images.mkdir(parents=True)
+    (images / "a.jpg").write_bytes(b"")
+    (images / "loop").symlink_to(images)
+    is_there = Pictures(str(tmp_path / "out"), silent)
+    assert is_there("/out/images/a.jpg")
+    assert not is_there("/out/images/loop/a.jpg")
 
 
 def test_results_are_looked_for_by_their_names_below_images(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 import ray
+from ray.exceptions import RayError
 
 from jobs.scheduler import worker_state
 from jobs.scheduler.worker import WorkerLocation
 from jobs.scheduler.worker_pool import SchedulerOptions, WorkerPool
-from jobs.scheduler.worker_state import WorkerPhase, WorkerState
+from jobs.scheduler.worker_state import WorkerPhase, WorkerState, reason_of
 from tests.jobs.scheduler.fake_actor import FakeActor
 from tests.support.scripted_workers import task
 
@@ -123,6 +124,38 @@ def test_a_row_says_which_worker_it_was_and_where_as_far_as_is_known() -> None:
     assert one.columns == {"worker_id": "worker-7"}
     one.location = WorkerLocation("id", "gpu-1", ("0", "1"))
     assert one.columns == {"worker_id": "worker-7", "node": "gpu-1", "gpu_ids": "0,1"}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time in seconds, as a list of one."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    return now
+
+
+def test_a_workers_pace_is_that_of_a_task_and_later_batches_tell_less_than_all_before(clock: list[float]) -> None:
+    one = worker("IDLE")
+    paces = []
+    for tasks, seconds in ((4, 8.0), (2, 24.0)):
+        one.send([task(n) for n in range(tasks)])
+        clock[0] += seconds
+        one.finish_front()
+        paces.append(one.seconds_per_task)
+    assert paces == [2, pytest.approx(0.7 * 2 + 0.3 * 12)]
+
+
+def test_a_batch_more_leaves_the_time_since_when_the_oldest_one_is_at_work(clock: list[float]) -> None:
+    one = worker("IDLE")
+    one.send([task(0)])
+    clock[0] += 5
+    one.send([task(1)])
+    assert one.front_since == 100
+
+
+def test_the_reason_of_a_death_leaves_out_rays_common_causes() -> None:
+    told = "A worker died.\nIts process exited. Some common causes include: (1) the kernel's OOM killer"
+    assert reason_of(RayError(told)) == "Its process exited"
 
 
 def test_each_try_on_a_bad_machine_comes_later_than_the_one_before_although_others_work(
