@@ -53,6 +53,12 @@ def test_a_long_name_is_cut_between_letters() -> None:
         assert set(short) <= {letter, *"image"}
 
 
+@pytest.mark.parametrize("joint", ["-", "_", "-_-", "__"])
+def test_a_long_name_that_is_cut_at_a_joint_ends_before_it(joint: str) -> None:
+    assert stem("a" * 79 + joint + "b" * 9) == "a" * 79
+    assert stem("a" * 76 + joint + "b" * 99) == "a" * 76 + (joint + "b" * 9)[:4]
+
+
 @pytest.mark.parametrize("template", [LAYOUTS["flat"], "{photo_flat}-{style_flat}-{key}", "{photo_flat}/{style_flat}"])
 def test_joined_folders_are_cut_with_the_key_behind(template: str) -> None:
     photos = ["/".join([letter * 60 for letter in "abcdé"] + [name]) for name in ("x", "y")]
@@ -97,6 +103,7 @@ def test_of_many_folders_the_innermost_are_kept() -> None:
     name = mirrored(f"/photos/{deep}/x.jpg", "/photos")
     assert name.endswith("/x")
     assert len(name.encode()) < 800
+    assert mirrored("/p/a/b/c/d/e/f/g/h/i/j/x.jpg", "/p") == "c/d/e/f/g/h/i/j/x"
 
 
 @pytest.mark.parametrize(
@@ -150,4 +157,5 @@ def test_the_name_below_a_root_is_the_path_as_it_is(uri: str, root: str | None, 
 
 def test_names_that_differ_in_case_or_composition_may_be_one_file() -> None:
     assert same_file("Cafe\u0301") == same_file("CAF\u00c9")
+    assert same_file("Stra\u00dfe") == same_file("STRASSE")
     assert same_file("a") != same_file("b")

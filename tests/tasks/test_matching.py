@@ -73,6 +73,15 @@ def test_names_as_our_own_results_have_them_fit() -> None:
     assert len(found.pairs) == 1
 
 
+def test_folders_of_a_photo_count_as_often_and_in_whichever_form_they_stand_in_a_results_name() -> None:
+    photos = ["c d/my.jpg", "x/my.jpg"]
+    results = ["sea/c d/my.png", "wash/c-d/my.png"]
+    found = match("{style}/{photo}", photos, ["sea.jpg", "wash.jpg"], results)
+    assert told(found) == {results[0]: (photos[0], "sea.jpg"), results[1]: (photos[0], "wash.jpg")}
+    behind = match("of {photo}/{style}", photos, ["sea.jpg"], ["of x/my/sea.png"])
+    assert told(behind) == {"of x/my/sea.png": (photos[1], "sea.jpg")}
+
+
 def test_what_fits_nothing_or_comes_twice_is_counted_and_named() -> None:
     results = ["x_stylized_s.png", "p_stylized_s.jpg", "p_stylized_s.png", "notes.png"]
     found = match(USUAL, ["p.jpg"], ["s.jpg"], results)

@@ -66,6 +66,13 @@ def test_folders_that_read_as_one_path_stay_apart() -> None:
     assert second == "ink/a/b--2222222222.jpg"
 
 
+def test_a_pair_that_cannot_be_done_takes_no_plain_name() -> None:
+    own, uri = names(), "/photos/a.jpg"
+    bad = Pair(Input(uri, "1:1", None, "row 3: no number"), pair(uri).style)
+    assert own.name(bad, FIRST) == "ink/wash/a--1111111111.jpg"
+    assert own.name(pair(uri), SECOND) == "ink/wash/a.jpg"
+
+
 PART = st.text("aA.- /é", min_size=1, max_size=6)
 
 

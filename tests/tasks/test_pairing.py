@@ -85,6 +85,12 @@ def test_random_pairs_stay_in_a_growing_folder_and_a_new_artwork_takes_one_place
     assert 0 < sum("010.jpg" in artworks for artworks in more_artworks.values()) < 80
 
 
+def test_random_pairs_are_those_that_earlier_runs_drew() -> None:
+    photos, artworks = ([Input(f"/{name}/{n}.jpg", "1:1", None) for n in range(4)] for name in ("photos", "art"))
+    found = pairing._drawn(iter(photos), artworks, 1, 0)
+    assert [pair.style.uri for pair in found] == [f"/art/{n}.jpg" for n in (1, 1, 2, 1)]
+
+
 def test_random_pairs_of_all_shards_are_those_of_the_whole(tmp_path: Path) -> None:
     folders = many(tmp_path, 20, 5)
     shares = [list(pairing.pairs(config(folders, pairing="random", shard=f"{k}/3"))) for k in (1, 2, 3)]
@@ -170,6 +176,14 @@ def test_grouping_by_style_loses_and_doubles_nothing() -> None:
     assert changes < 50
 
 
+def test_rows_of_a_manifest_that_share_an_artwork_follow_each_other(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    artworks = ("ink/wash.jpg", "oil/sea.jpg")
+    lines = [f"content/day/{photo},styles/{art}" for photo in ("a.jpg", "b.png") for art in artworks]
+    (tmp_path / "list.csv").write_text("\n".join(["content_uri,style_uri", *lines]))
+    made = configs.build({"manifest": str(tmp_path / "list.csv"), "out": "/out"})
+    assert [style for _, style in names(list(pairing.pairs(made)))] == ["wash.jpg"] * 2 + ["sea.jpg"] * 2
+
+
 def key(folders: tuple[Path, Path], weights: str | None = "w", **values: Any) -> str:
     made = config(folders, **values)
     return next(pairing.tasks(pairing.pairs(made), made.result_settings(), weights, made.format)).task_id
@@ -192,4 +206,12 @@ def test_changed_file_or_weights_make_another_task(folders: tuple[Path, Path]) -
     first = key(folders)
     assert key(folders, weights="v") != first
     (folders[0] / "day" / "a.jpg").write_bytes(b"another photo")
+    assert key(folders) != first
+
+
+def test_a_file_that_is_written_again_within_a_second_makes_another_task(folders: tuple[Path, Path]) -> None:
+    photo = folders[0] / "day" / "a.jpg"
+    os.utime(photo, ns=(0, 1_000_000_000))
+    first = key(folders)
+    os.utime(photo, ns=(0, 1_100_000_000))
     assert key(folders) != first

@@ -80,6 +80,8 @@ BAD: dict[str, dict[str, str]] = {
     "row 1: style_weights: 3 for 2 artworks": {"style_uri": "", "style_uris": "s|t", "style_weights": "1|2|3"},
     "row 1: style_weights: 2 for 1 artwork;": {"style_weights": "1|2"},
     "row 1: style_weights: expected numbers of 0": {"style_uri": "", "style_uris": "s|t", "style_weights": "0|0"},
+    "row 1: style_weights: expected numbers of 0 or more, not all 0, got '-1|3'": {
+        "style_uri": "", "style_uris": "s|t", "style_weights": "-1|3"},
     "row 1: style_weights: expected a number, got 'a'": {"style_uri": "", "style_uris": "s|t", "style_weights": "a|b"},
     "row 1: style_uris: expected a JSON list": {"style_uri": "", "style_uris": "[s.jpg"},
     "row 1: both style_uri and style_uris": {"style_uris": "t.jpg|u.jpg"},

@@ -1,0 +1,62 @@
+"""How many workers there are, and what becomes of those that do not load, without Ray."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import ray
+from ray.exceptions import ActorUnavailableError
+
+from jobs.scheduler.worker import WorkerLocation
+from jobs.scheduler.worker_pool import MAX_FAILED_STARTS, SchedulerOptions, WorkerPool, workers_that_fit
+from jobs.scheduler.worker_state import WorkerPhase, WorkerState
+from tests.jobs.scheduler.fake_actor import FakeActor
+from tests.support.scripted_workers import Scripted
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> WorkerPool:
+    """A pool without a worker, at a time that stands still."""
+    monkeypatch.setattr(ray, "put", lambda value: value)
+    monkeypatch.setattr(ray, "kill", lambda actor: None)
+    monkeypatch.setattr("time.monotonic", lambda: 0.0)
+    return WorkerPool(Scripted, SchedulerOptions(), lambda line: None)
+
+
+def loading(pool: WorkerPool, number: int) -> WorkerState:
+    """A worker of the pool that loads."""
+    made = WorkerState(number, FakeActor(), "start")
+    made.transition(WorkerPhase.LOADING)
+    pool.workers.append(made)
+    return made
+
+
+def test_workers_whose_shares_add_up_to_a_node_all_fit() -> None:
+    assert workers_that_fit({"Resources": {"CPU": 9}}, 9 / 7, 0) == 7
+
+
+def test_workers_that_are_lost_with_their_node_while_they_load_do_not_end_the_run(
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(call: Any, timeout: float) -> None:
+        raise ActorUnavailableError("not there", None)
+
+    monkeypatch.setattr(ray, "get", lost)
+    for number in range(MAX_FAILED_STARTS):
+        pool.started(loading(pool, number))
+    assert (pool.problem, pool.workers) == (None, [])
+
+
+def test_after_a_worker_that_loads_the_next_one_that_fails_is_tried_again_soon(
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "get", lambda call, timeout: (WorkerLocation("a", "a"), None))
+    pool.started(loading(pool, 0))
+    waits = []
+    for number in (1, 2):
+        pool._start_failed(loading(pool, number), "failed")
+        waits.append(pool._fill_at)
+    pool.started(loading(pool, 3))
+    pool._start_failed(loading(pool, 4), "failed")
+    assert [*waits, pool._fill_at] == [10, 20, 10]
