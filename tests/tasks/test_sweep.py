@@ -8,7 +8,7 @@ import pytest
 from stylize.errors import UsageError
 from stylize.tasks import sweep
 from stylize.tasks.sweep import Block, Method, Sweep
-from stylize.tasks.task import Input, Pair
+from stylize.tasks.task import Input, Pair, Task
 
 SHIPPED = Path(__file__).parents[2] / "jobs" / "sweep"
 PAIRS = [
@@ -75,6 +75,37 @@ def test_fewer_photos_are_one_of_each_type_first() -> None:
     tasks = list(sweep.tasks(block, PAIRS, block.variant.config(found, "/o", {}), None))
     assert {task.pair.content.uri for task in tasks} == {"/p/day/0.jpg", "/p/night/0.jpg"}
     assert len(tasks) == 4
+
+
+def tasks_of(found: Sweep, block: Block, pairs: list[Pair] = PAIRS) -> list[Task]:
+    return list(sweep.tasks(block, pairs, block.variant.config(found, "/o", {}), None))
+
+
+@pytest.mark.parametrize("warmup", [True, False])
+def test_a_method_without_warm_up_has_none_in_its_workers_either(warmup: bool) -> None:
+    found = plan(methods=[Method(name="compact", warmup=warmup)])
+    assert sweep.plan(found)[0].variant.config(found, "/o", {}).warmup_images == int(warmup)
+
+
+def test_pairs_that_come_to_a_sweep_leave_the_others_their_tasks() -> None:
+    found = plan(workers=[2], scaling=["weak"], mode="throughput")
+    block = sweep.plan(found)[0]
+    fewer, all_ = ({task.task_id for task in tasks_of(found, block, pairs)} for pairs in (PAIRS[:6], PAIRS))
+    assert len(fewer & all_) >= 2 * 6
+
+
+def test_each_repeat_has_the_pairs_in_an_order_of_its_own() -> None:
+    found = plan(methods=[Method(name="compact", warmup=False)], resolutions_px=[64])
+    orders = [[task.pair for task in tasks_of(found, block)] for block in sweep.plan(found)]
+    assert len(orders) == 3
+    assert all(a != b for a, b in itertools.combinations(orders, 2))
+
+
+def test_a_photo_that_meets_several_artworks_counts_once_among_the_photos() -> None:
+    found = plan(methods=[Method(name="compact", photos=4, warmup=False)])
+    few_by_day = [pair for pair in PAIRS if pair.content.uri not in ("/p/day/1.jpg", "/p/day/2.jpg")]
+    tasks = tasks_of(found, sweep.plan(found)[0], few_by_day)
+    assert len({task.pair.content.uri for task in tasks}) == 4
 
 
 def test_one_name_for_two_methods_is_a_wrong_call() -> None:
