@@ -12,7 +12,7 @@ from jobs import benchmark, score, stylize_folder
 from jobs.run.lacking import Lacking
 from stylize import images
 from stylize.config import JobConfig
-from stylize.results.schema import key_of, to_batch
+from stylize.results.schema import SCORED, key_of, to_batch
 from tests.support.made_rows import row
 from tests.support.main_job import call
 from tests.support.samples import picture
@@ -45,6 +45,8 @@ WITH_VGG = {"perceptual_variant": "vgg19 abc", "content_distance": 0.1}
         ({"scores": "flicker"}, {"height_px": 96, "width_px": 96, "flicker": 0.0}, False),
         ({"measure_mode": "isolated"}, {}, True),
         ({"measure_mode": "isolated"}, {"measure_mode": "isolated"}, False),
+        ({"measure_mode": "isolated"}, {"measure_mode": SCORED}, False),
+        ({"scores": "flicker"}, {"height_px": 96, "width_px": 96, "measure_mode": SCORED}, False),
         ({}, {}, False),
     ],
 )
@@ -54,6 +56,14 @@ def test_a_row_lacks_what_could_have_been_measured(asked: dict[str, Any], has: d
     lacking = Lacking(config, [to_batch([made])])
     lacking.keep(key_of(made["task_id"]))
     assert bool(lacking.lines()) == lacks
+
+
+def test_a_row_that_lacks_several_things_is_one_row() -> None:
+    made = row(1, **MEASURED)
+    config = JobConfig.build({"content": "c", "styles": "s", "out": "o", "scores": ["ssim_uniform", "lpips"]})
+    lacking = Lacking(config, [to_batch([made])])
+    lacking.keep(key_of(made["task_id"]))
+    assert lacking.lines()[0].startswith("1 row that stays lacks what is asked for now (lpips, ssim_uniform): ")
 
 
 @pytest.mark.usefixtures("worker_here")
