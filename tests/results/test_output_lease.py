@@ -164,15 +164,22 @@ def test_one_stalled_renewal_does_not_lose_out(s3: Bucket, monkeypatch: pytest.M
 
 def test_failed_renewal_is_tried_again_soon(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "_AGAIN_S", 0.05)
-    tried: list[dict[str, str]] = []
+    held, tried, pauses = OutputLease(OUT, silent), [], []
+    wait = held._stop.wait
 
     def fails(over: dict[str, str]) -> None:
         tried.append(over)
         raise OSError("no answer")
 
-    with OutputLease(OUT, silent) as held:
+    def noted(pause_s: float) -> bool:
+        pauses.append(pause_s)
+        return wait(pause_s)
+
+    monkeypatch.setattr(held._stop, "wait", noted)
+    with held:
         monkeypatch.setattr(held, "_write", fails)
-        wait_until(lambda: len(tried) > 5)
+        wait_until(lambda: len(tried) > 1)
+        assert pauses[-1] == 0.05
 
 
 def test_time_in_which_the_machine_is_suspended_counts(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
