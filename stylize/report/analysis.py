@@ -220,13 +220,13 @@ def _rates(part: pd.DataFrame) -> list[float]:
 
 
 def breakdown(rows: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return measures for each method and kind of content or style; give it rows of one resolution."""
+    """Return measures for each kind of content or style, apart by all that `measures` keeps apart."""
     known = rows[rows[by].notna()]
     if by in ("content_type", "style_type") and len(known):
         known = rows.assign(**{by: rows[by].fillna("(none)")})  # those that lie in no subfolder
     if known[by].nunique() < 2:
         return pd.DataFrame()
-    return measures(known, ["setup", "method", "precision", by])
+    return measures(known, [*KEY, by])
 
 
 def thirds(rows: pd.DataFrame, column: str) -> pd.Series:
@@ -243,8 +243,7 @@ def failures(rows: pd.DataFrame) -> pd.DataFrame:
     bad = rows[~rows["ok"]]
     if bad.empty:
         return pd.DataFrame()
-    keys = ["method", "precision", "resolution_px", "status"]
-    groups = bad.groupby(keys, dropna=False)
+    groups = bad.groupby([*KEY, "status"], dropna=False)
     return groups["error"].agg(n="size", error="first").reset_index()
 
 

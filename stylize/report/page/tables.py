@@ -90,7 +90,7 @@ def at_size(size: Size, ballots: pd.DataFrame) -> list[Table]:
     at = f" at {size.side}"
     listed = [
         _measures(size, at),
-        _votes(votes.ranked(ballots, size.side_px), at),
+        _votes(votes.ranked(ballots, size.side_px).assign(resolution_px=size.rows["resolution_px"].iloc[0]), at),
         _stages(analysis.stages(size.rows), at),
         *_breakdowns(size.rows, at),
     ]
@@ -184,7 +184,7 @@ def _stages(frame: pd.DataFrame, at: str) -> Table:
 
 def _failures(frame: pd.DataFrame) -> Table:
     note = "A limit is a result: which method stops where, and why."
-    columns: Columns = {name: _WHAT[name] for name in ("method", "precision", "resolution_px")} | {
+    columns: Columns = _WHAT | {
         "status": ("status", units.text),
         "n": ("n", units.count),
         "error": ("for instance", units.text),
@@ -202,7 +202,7 @@ def _breakdowns(rows: pd.DataFrame, at: str) -> Iterator[Table]:
 
 
 def _breakdown(rows: pd.DataFrame, column: str, title: str, word: str) -> Table:
-    columns = {name: _WHAT[name] for name in ("setup", "method", "precision")} | {column: (word, units.text)}
+    columns = _WHAT | {column: (word, units.text)}
     cost = {name: _COST[name] for name in ("n", "not_ok", "reasons", "stylize_p50_s", "stylize_p95_s")}
     frame = analysis.breakdown(rows, column)
     return _table(f"by_{column}", title, "", frame, columns | cost | _QUALITY)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from stylize.report.evidence import votes
+from stylize.report.evidence.cells import by_size
+from stylize.report.frame import KEY
+from stylize.report.page import tables
+from tests.support.made_rows import of_sweep, rows
+from tests.support.votes import vote
+
+
+def listed(made: list[dict[str, Any]], ballots: pd.DataFrame) -> list[tables.Table]:
+    frame = rows(made)
+    return [*(one for size in by_size(frame) for one in tables.at_size(size, ballots)), *tables.across(frame, ballots)]
+
+
+def ballots_of(*sides: float) -> pd.DataFrame:
+    told = {"left_home": "/out", "right_home": "/out"}
+    return pd.DataFrame([vote(n, **told) | {"side_px": px} for px in sides for n in range(9)])
+
+
+def test_no_two_rows_of_a_table_are_the_same_to_who_reads_all_tables_as_one() -> None:
+    settings = [
+        (machine, method, px, workers, each)
+        for machine in ("One", "Another") for method in ("a", "b") for px in (300, 600) for workers in (1, 2)
+        for each in ("", " each")
+    ]  # fmt: skip
+    made = [
+        of_sweep(10 * number + n, method, "fp32", px, workers, each, device_name=machine, content_type=f"kind {n % 2}",
+                 content_edge_density=n / 10, **({"status": "oom", "error": "no room"} if n == 6 else {}))
+        for number, (machine, method, px, workers, each) in enumerate(settings)
+        for n in range(7)
+    ]  # fmt: skip
+    whole = tables.as_parquet(listed(made, ballots_of(300, 600)))
+    assert {"measures", "votes", "by_content_type", "by_edges", "stages", "failures", "workers"} <= set(whole["table"])
+    kinds = ["content_type", "edges", "status"]
+    assert not whole[["table", *KEY, *kinds]].duplicated().any()
+    assert set(whole.loc[whole["table"] == "votes", "resolution_px"]) == {300, 600}
+
+
+def test_votes_on_photos_of_their_own_size_have_none() -> None:
+    made = [of_sweep(n, "a", "fp32", 300) | {"resolution_px": None} for n in range(3)]
+    frame = rows([one | {"variant": None} for one in made])
+    (size,) = by_size(frame)
+    (voted,) = (one for one in tables.at_size(size, ballots_of(-1)) if one.name == "votes")
+    assert voted.frame["resolution_px"].isna().all()
+    assert not votes.ranked(ballots_of(-1), None).empty
