@@ -267,12 +267,15 @@ def _workers(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     if rates.empty:
         return False, ""
     axes = figure.subplots()
-    most = rates["workers"].max()
+    most, fewest = rates["workers"].max(), set()
     short = labels.of(rows)
     for number, (key, part) in enumerate(rates.groupby(["method", "precision", "scaling"], dropna=False)):
-        label = f"{short(*key[:2])} {key[2]}"
-        axes.plot(part["workers"], part["efficiency"] * part["workers"], label=label, **_style(number))
-    axes.plot([1, most], [1, most], color="grey", linestyle=":", label="ideal")
+        label, least = f"{short(*key[:2])} {key[2]}", part["workers"].min()
+        axes.plot(part["workers"], part["efficiency"] * part["workers"] / least, label=label, **_style(number))
+        fewest.add(least)
+    for least in fewest:
+        axes.plot([least, most], [1, most / least], color="grey", linestyle=":")
+    axes.lines[-1].set_label("ideal")
     axes.set(xlabel="workers", ylabel="images/s, times that of the fewest workers")
     axes.set_xticks(sorted(rates["workers"].unique()))
     _legend(figure, axes)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from stylize.report.evidence.cells import by_size
 from stylize.report.page import plots
-from tests.support.made_rows import of_sweep, rows
+from tests.support.made_rows import BEGIN, of_sweep, rows
 
 
 def drawn(made: list[dict[str, Any]]) -> dict[str, plots.Plot]:
@@ -85,6 +86,20 @@ def test_a_method_of_which_only_warm_ups_were_made_is_left_out_as_such() -> None
     for name, plot in drawn(made).items():
         assert ("cold (warm-up images alone)" in plot.caption) == ("600" not in name)
         assert "no image was made" not in plot.caption
+
+
+def test_workers_are_drawn_as_multiples_of_the_fewest() -> None:
+    made = [
+        of_sweep(1000 * workers + 100 * worker + n, "m", "fp32", 300, workers, total_s=1.0, worker_id=f"w{worker}",
+                 started_at=BEGIN + timedelta(seconds=n))
+        for workers in (2, 4, 8) for worker in range(workers) for n in range(3)
+    ]  # fmt: skip
+    (size,) = by_size(rows(made))
+    figure = plots._figure()
+    assert plots._workers(figure, size, size.machines[0])[0]
+    measured, ideal = figure.axes[0].lines
+    assert measured.get_xydata().tolist() == [[2, 1], [4, 2], [8, 4]]
+    assert (ideal.get_label(), ideal.get_xydata().tolist()) == ("ideal", [[2, 1], [8, 4]])
 
 
 def test_a_method_of_one_size_is_drawn_beside_those_of_several() -> None:
