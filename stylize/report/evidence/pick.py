@@ -23,7 +23,7 @@ BY: Mapping[str, Quantity] = {
 WORDS = {
     "style": "Gram distance", "ssim": "SSIM", "votes": "votes", "time": "time per image", "memory": "memory",
 }  # fmt: skip
-BEST, ALIKE, FEW = "best", "no difference seen", "too few"
+BEST, ALIKE, FEW, ALONE = "best", "no difference seen", "too few", "not compared"
 
 
 @dataclass
@@ -42,6 +42,10 @@ class Option:
     """By criterion the numbers of the options of the same size and machine that are clearly better."""
     known: set[str] = field(default_factory=set)
     """Criteria by which there is enough to say something."""
+    compared: set[str] = field(default_factory=set)
+    """Criteria by which it was compared with another of the same size and machine."""
+    of: dict[str, str] = field(default_factory=dict)
+    """By criterion of how many a value is, in words."""
 
     @property
     def side(self) -> str:
@@ -100,23 +104,29 @@ def choice(sizes: Sequence[Size], ballots: pd.DataFrame) -> Choice:
 def _option(name: str, size: Size, machine: Machine) -> Option:
     value, sample = machine.values[name], machine.samples[name]
     shown = {by: float(value[quantity.shown]) for by, quantity in BY.items() if pd.notna(value[quantity.shown])}
-    known = {by for by in shown if sample.subjects(BY[by]) >= verdicts.LEAST_PAIRS}
+    counts = {by: sample.subjects(BY[by]) for by in shown}
+    known = {by for by, n in counts.items() if n >= verdicts.LEAST_PAIRS}
+    of = {by: f"n = {n}" for by, n in counts.items()}
     n = sample.subjects(verdicts.TIME)
-    return Option(machine.setup, name, size.side_px, n, shown, value["stylize_p95_s"], {}, known)
+    return Option(machine.setup, name, size.side_px, n, shown, value["stylize_p95_s"], known=known, of=of)
 
 
 def _judge(options: list[Option], start: int, machine: Machine) -> None:
     """Say of each option which others are clearly better."""
     for one, other in permutations(range(start, len(options)), 2):
         for by in options[one].known & options[other].known:
-            if machine.against(options[one].name, options[other].name, BY[by]).verdict == Verdict.WORSE:
+            change = machine.against(options[one].name, options[other].name, BY[by])
+            if change.interval is not None:
+                options[one].compared.add(by)
+            if change.verdict == Verdict.WORSE:
                 options[one].behind.setdefault(by, []).append(other)
 
 
 def ranked(options: Sequence[Option], wanted: Wanted, by: str) -> list[tuple[Option, str]]:
-    """Return the options within the limits, best first, each with what may be said of it: BEST, ALIKE, FEW or nothing.
+    """Return the options within the limits, best first, each with what may be said of it: a mark or nothing.
 
-    BEST is one that all others are clearly behind; ALIKE are several that nothing is clearly better than.
+    BEST is one that all others are clearly behind; ALIKE are several that nothing is clearly better than; ALONE is one
+    that there is nothing to compare with, whatever the limits.
     """
     kept = {number: one for number, one in enumerate(options) if wanted.allows(one) and by in one.values}
     sign = -1 if by in ("ssim", "votes") else 1
@@ -126,10 +136,10 @@ def ranked(options: Sequence[Option], wanted: Wanted, by: str) -> list[tuple[Opt
     for number in sorted(kept, key=lambda number: sign * kept[number].values[by]):
         mark = "" if number in enough else FEW
         if number in unbeaten:
-            mark = BEST if len(unbeaten) == 1 else ALIKE
+            mark = ALIKE if len(unbeaten) > 1 else BEST if by in kept[number].compared else ALONE
         found.append((kept[number], mark))
     # An unbeaten one comes before one that is only better by chance.
-    return sorted(found, key=lambda one: one[1] not in (BEST, ALIKE))
+    return sorted(found, key=lambda one: one[1] not in (BEST, ALIKE, ALONE))
 
 
 _HINTS = {
@@ -156,6 +166,6 @@ def told(choice: Choice, wanted: Wanted, by: str) -> tuple[list[str], bool]:
         on = f", {option.setup}" if machines else ""
         lines.append(
             f"  {option.name}, {option.side}{on}: {WORDS[by]} {option.shown(by)}, p95 {units.seconds(option.p95_s)}, "
-            f"whole worker {option.shown('memory')} (n = {option.n})" + (f"  {mark}" if mark else "")
+            f"whole worker {option.shown('memory')} ({option.of[by]})" + (f"  {mark}" if mark else "")
         )
     return lines, True

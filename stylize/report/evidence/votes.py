@@ -82,6 +82,10 @@ def judge(options: Sequence[Option], start: int, votes: pd.DataFrame, side_px: f
         option.values["votes"] = float(line["preferred"])
         if line["pictures"] >= LEAST_PICTURES:
             option.known.add("votes")
+        rivals = _rivals(here, option.name)
+        if rivals & {other.name for other in options}:
+            option.compared.add("votes")
+        option.of["votes"] = f"{_cast(here, option.name)}, against {', '.join(sorted(rivals))}"
         option.behind["votes"] = [
             number for number, other in enumerate(options, start) if (other.name, option.name) in clearly
         ]
@@ -107,16 +111,31 @@ def words(votes: pd.DataFrame, side_px: float | None, side: str) -> Iterator[str
         return
     pairs = compare_pairs(here)
     best = rank(here)["method"].iloc[0]
-    mine = pairs[(pairs["better"] == best) | (pairs["other"] == best)]
-    on = len(here[["content_uri", "style_uri"]].drop_duplicates())
-    n = f"{counted(len(here), 'vote')} on {counted(on, 'pair')} of photo and artwork"
-    settled = mine[mine["settled"] & (mine["better"] == best)]["other"].tolist()
-    if settled:
-        yield f"At {side}, people prefer {best} to {', '.join(settled)} ({n})."
+    behind = pairs[pairs["settled"] & (pairs["better"] == best)]["other"]
+    if len(behind):
+        told = ", ".join(f"{other} ({_cast(here, best, other)})" for other in behind)
+        yield f"At {side}, people prefer {best} to {told}."
     for line in pairs[~pairs["settled"]].itertuples():
-        more = (
-            ""
-            if pd.isna(line.votes_needed)
-            else f"; about {counted(line.votes_needed, 'more vote')} on the two would settle it"
-        )
-        yield f"At {side}, no difference seen between {line.better} and {line.other} in people's votes ({n}){more}."
+        two = f"{line.better} and {line.other} in people's votes ({_cast(here, line.better, line.other)})"
+        more = ""
+        if pd.isna(line.low):
+            more = f"; it takes votes on more photos, as fewer than {LEAST_PICTURES} pairs settle nothing"
+        elif not pd.isna(line.votes_needed):
+            more = f"; about {counted(line.votes_needed, 'more vote')} on the two would settle it"
+        yield f"At {side}, no difference seen between {two}{more}."
+
+
+def _cast(votes: pd.DataFrame, *names: str) -> str:
+    """Return how many votes are on results of all these methods, and on how many pairs."""
+    mine = votes
+    for name in names:
+        mine = mine[(mine[LEFT] == name) | (mine[RIGHT] == name)]
+    if mine.empty:
+        return "by votes on others alone"
+    on = len(mine[["content_uri", "style_uri"]].drop_duplicates())
+    return f"{counted(len(mine), 'vote')} on {counted(on, 'pair')} of photo and artwork"
+
+
+def _rivals(votes: pd.DataFrame, name: str) -> set[str]:
+    """Return the methods that a method was voted on beside."""
+    return {*votes.loc[votes[RIGHT] == name, LEFT], *votes.loc[votes[LEFT] == name, RIGHT]}

@@ -34,6 +34,12 @@ def test_without_a_style_distance_time_and_ssim_decide() -> None:
     assert size.machines[0].unbeaten() == {"fast fp32": True, "slow fp32": False}
 
 
+def test_what_was_compared_with_nothing_is_not_called_the_best() -> None:
+    size = size_of(only={"ssim": 0.3})
+    choice = pick.choice([size], votes.of_rows(size.rows.assign(home="/nowhere"))[0])
+    assert [mark for _, mark in pick.ranked(choice.options, pick.Wanted(), "ssim")] == [pick.ALONE]
+
+
 def test_the_best_within_limits_is_picked_and_what_is_not_told_apart_is_named() -> None:
     gb = 10**9
     size = size_of(

@@ -3,13 +3,16 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from jobs.summarize import main
-from stylize.report.evidence import votes
+from stylize.report.evidence import pick, votes
+from stylize.report.evidence.cells import by_size
 from stylize.report.frame import load
 from stylize.votes import VoteStore
-from tests.support.made_rows import row, written
+from tests.support.made_rows import row, rows, written
+from tests.support.votes import vote
 
 
 @pytest.fixture
@@ -43,13 +46,13 @@ def test_people_decide_which_is_the_best_by_votes(out: Path, capsys: pytest.Capt
     told = {line.split()[0]: line.rpartition("  ")[2] for line in lines[1:]}
     assert (told["good"], told["like"]) == ("no difference seen", "no difference seen")
     assert lines[-1].strip().startswith("poor fp32, 512 px: votes ")
-    assert lines[-1].endswith("(n = 10)")
+    assert lines[-1].endswith("(10 votes on 10 pairs of photo and artwork, against good fp32)")
 
 
 def test_a_report_says_whom_people_prefer_what_is_undecided_and_which_scores_agree(out: Path, tmp_path: Path) -> None:
     assert main([str(out), "--out", str(tmp_path / "report")]) == 0
     text = (tmp_path / "report" / "summary.md").read_text()
-    assert "At 512 px, people prefer good fp32 to poor fp32 (20 votes on 10 pairs of photo and artwork)." in text
+    assert "At 512 px, people prefer good fp32 to poor fp32 (10 votes on 10 pairs of photo and artwork)." in text
     assert "no difference seen between " in text.partition("in people's votes")[0].splitlines()[-1]
     assert "## What people prefer at 512 px" in text
     ssim, gram = (
@@ -59,6 +62,47 @@ def test_a_report_says_whom_people_prefer_what_is_undecided_and_which_scores_agr
     assert "| 75 % |" in ssim
     assert "| 25 % |" in gram
     assert '"votes"' not in text
+
+
+def sentences(*told: tuple[str, str, int, int]) -> list[str]:
+    """What is said of votes for the first of two methods, so many on each of so many photos."""
+    made = [vote(k, "left", left, right, content_uri=f"/p/{k % photos}.jpg")
+            for left, right, count, photos in told for k in range(count)]  # fmt: skip
+    return list(votes.words(pd.DataFrame(made).assign(side_px=512), 512, "512 px"))
+
+
+def test_no_number_of_votes_on_few_photos_settles_anything() -> None:
+    (said,) = sentences(("good", "poor", 40, 5))
+    assert said == (
+        "At 512 px, no difference seen between good and poor in people's votes (40 votes on 5 pairs of photo and "
+        "artwork); it takes votes on more photos, as fewer than 8 pairs settle nothing."
+    )
+
+
+def test_brackets_hold_the_votes_on_the_methods_that_are_named() -> None:
+    said = sentences(("good", "poor", 12, 2), ("good", "like", 30, 6))
+    assert {one.partition("(")[2].partition(")")[0] for one in said} == {
+        "30 votes on 6 pairs of photo and artwork",
+        "12 votes on 2 pairs of photo and artwork",
+        "by votes on others alone",
+    }
+    (preferred, *_) = sentences(("good", "poor", 20, 10), ("good", "worse", 18, 9))
+    assert preferred.startswith("At 512 px, people prefer good to ")
+    assert "poor (20 votes on 10 pairs of photo and artwork)" in preferred
+    assert "worse (18 votes on 9 pairs of photo and artwork)" in preferred
+
+
+def test_a_method_that_stands_against_the_photo_alone_is_not_the_best_by_votes() -> None:
+    made = rows(row(10 * k + n, stylizer=name, content_uri=f"/p/{n}.jpg")
+                for k, name in enumerate(("compact", "identity")) for n in range(9))  # fmt: skip
+    ballots = pd.DataFrame([
+        vote(n, choice, "compact fp32", "identity fp32", content_uri=f"/p/{n}.jpg")
+        for n in range(9) for choice in ("left", "right")
+    ]).assign(side_px=512)  # fmt: skip
+    lines, _ = pick.told(pick.choice(by_size(made), ballots), pick.Wanted(), "votes")
+    (line,) = lines[1:]
+    assert "votes 50 %" in line
+    assert line.endswith("(18 votes on 9 pairs of photo and artwork, against identity fp32)  not compared")
 
 
 def test_a_report_without_votes_does_not_speak_of_them(tmp_path: Path) -> None:

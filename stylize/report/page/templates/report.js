@@ -105,11 +105,12 @@ if (pick) {
     const enough = kept.filter((row) => row.dataset.known.split(" ").includes(by.value));
     const numbers = new Set(enough.map((row) => row.dataset.number));
     const unbeaten = enough.filter((row) => !behind(row).some((other) => numbers.has(other)));
+    const compared = (row) => row.dataset.compared.split(" ").includes(by.value);
     const sign = ["ssim", "votes"].includes(by.value) ? -1 : 1;
     kept.sort((a, b) => unbeaten.includes(b) - unbeaten.includes(a) || sign * (value(a) - value(b)));
     for (const row of rows) {
       row.hidden = !kept.includes(row);
-      const mark = unbeaten.includes(row) ? (unbeaten.length === 1 ? "best" : "no difference seen")
+      const mark = unbeaten.includes(row) ? (unbeaten.length > 1 ? "no difference seen" : compared(row) ? "best" : "not compared")
         : kept.includes(row) && !enough.includes(row) ? "too few" : "";
       row.querySelector(".mark").textContent = mark;
       row.classList.toggle("is-best", unbeaten.includes(row));
@@ -119,7 +120,7 @@ if (pick) {
       .map((row) => row.cells[0].textContent + (side.value ? "" : " at " + row.dataset.side));
     answer.textContent = !kept.length ? "Nothing measured is within these limits."
       : !names.length ? "Too few images to say."
-      : names.length === 1 ? "Best: " + names[0] + "."
+      : names.length === 1 ? (compared(unbeaten[0]) ? "Best: " + names[0] + "." : "Nothing to compare " + names[0] + " with.")
       : "No difference seen between " + names.join(", ") + ".";
   };
   form.addEventListener("input", update);
