@@ -60,6 +60,7 @@ def _measured(part: pd.DataFrame) -> dict[str, Any]:
         "stylize_p50_s": clean["stylize_s"].quantile(0.5),
         "stylize_p95_s": clean["stylize_s"].quantile(0.95),
         "total_p50_s": clean["total_s"].quantile(0.5),
+        "memory_n": int(clean["memory_bytes"].count()),
         "memory_p50_bytes": clean["memory_bytes"].quantile(0.5),
         "memory_p95_bytes": clean["memory_bytes"].quantile(0.95),
         "model_bytes": ok["model_bytes"].median(),

@@ -17,6 +17,8 @@ from stylize.results.schema import SCHEMA, SCORED
 
 KEY = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
 """What rows of a report have in common when they are put together."""
+MOST_UNSEEN = 0.5
+"""Share of the images whose memory was not seen, from which on none is told."""
 ELSEWHERE = "made elsewhere"
 """As a setup: of pictures whose times nobody measured here."""
 VARIANT = re.compile(r"^(?P<method>.*) (?P<asked>\w+) (?P<px>\d+) px x(?P<workers>\d+)(?P<weak> each)?$", re.DOTALL)
@@ -29,9 +31,9 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
 
     run: the folder's name. home: the OUT itself. setup: machine and measure_mode, which are never mixed. method: a
     sweep's label, or the stylizer, told apart by what differs. clean: counts for times, as it is ok and no warm-up.
-    memory_bytes: what one more image took, on the accelerator where there is one. whole_bytes: the worker's whole peak
-    without scoring (older rows: with its networks), on the accelerator where there is one; scoring_bytes: what scoring
-    adds. content, style: names that tell any two apart. Raises UsageError where a folder holds no rows.
+    memory_bytes: what one more image took, on the accelerator where there is one, if it was seen. whole_bytes: the
+    worker's whole peak without scoring (older rows: with its networks), on the accelerator where there is one;
+    scoring_bytes: what scoring adds. content, style: names that tell any two apart. Raises UsageError where a folder holds no rows.
     """
     frames = []
     columns = list(dict.fromkeys([*_READ, *also, *(["style_sha256"] if settings.several(*outs) else [])]))
@@ -75,9 +77,6 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["megapixels"] = rows["width_px"] * rows["height_px"] / 1e6
     rows["ok"] = rows["status"] == "ok"
     rows["clean"] = rows["ok"] & (rows["warmup"] != True)  # noqa: E712 - the column may hold nulls
-    memory_bytes = rows["image_device_bytes"].fillna(rows["image_host_bytes"])
-    # Beside other images one may find room in what they gave back: then its own was not seen.
-    rows["memory_bytes"] = memory_bytes.where(memory_bytes > 0)
     model_bytes = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
     # Older rows have a negative one where something else was freed while the model was loaded.
     rows["model_bytes"] = model_bytes.where(model_bytes >= 0)
@@ -92,6 +91,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["style_uri"] = rows["style_uris"].where(rows["style_uris"].notna(), rows["style_uri"])
     rows["content"] = rows["content_uri"].map(names.distinct(rows["content_uri"].dropna().astype(str)))
     rows["setup"] = _setups(rows)
+    rows["memory_bytes"] = _seen(rows, rows["image_device_bytes"].fillna(rows["image_host_bytes"]))
     return rows
 
 
@@ -104,6 +104,18 @@ _NUMBERS = (
     "image_host_bytes", "image_device_bytes", "model_host_bytes", "model_device_bytes", "host_peak_rss_bytes",
     "device_peak_reserved_bytes", "scorer_host_bytes", "score_peak_rss_bytes", "cpu_wait_s", "clock_mhz",
 )  # fmt: skip
+
+
+def _seen(rows: pd.DataFrame, memory_bytes: pd.Series) -> pd.Series:
+    """Return what one more image took, where that was seen.
+
+    Beside other images one may find room in what they gave back, and reads 0. Where half or more did, what the others
+    read is as much by chance, and nothing is told of any.
+    """
+    rose = memory_bytes > 0
+    counted = rows["clean"] & memory_bytes.notna()
+    share = rose.where(counted).astype(float).groupby([rows[key] for key in KEY], dropna=False).transform("mean")
+    return memory_bytes.where(rose & ~(share <= MOST_UNSEEN))
 
 
 def _setups(rows: pd.DataFrame) -> pd.Series:

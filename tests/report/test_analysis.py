@@ -136,3 +136,15 @@ def test_scores_are_of_the_images_that_count() -> None:
 
 def test_memory_that_was_not_seen_is_none() -> None:
     assert rows([row(0, image_host_bytes=0)])["memory_bytes"].isna().all()
+
+
+@pytest.mark.parametrize(("unseen", "seen_of", "told"), [(7, 0, np.nan), (5, 0, np.nan), (4, 6, 9e7), (0, 10, 9e7)])
+def test_memory_is_of_the_images_where_it_was_seen_and_of_none_where_it_mostly_was_not(
+    unseen: int, seen_of: int, told: float
+) -> None:
+    made = [row(n, image_host_bytes=0 if n < unseen else 90_000_000, measure_mode="throughput") for n in range(10)]
+    other = [row(20 + n, stylizer="adain", image_host_bytes=70_000_000, measure_mode="throughput") for n in range(3)]
+    first, line = analysis.measures(rows(made + other)).to_dict("records")
+    assert (first["memory_n"], first["memory_p50_bytes"]) == (3, 7e7)
+    assert (line["n"], line["memory_n"]) == (10, seen_of)
+    assert line["memory_p50_bytes"] == pytest.approx(told, nan_ok=True)

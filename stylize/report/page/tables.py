@@ -58,6 +58,7 @@ _COST: Columns = {
     "stable": ("times", units.text),
     "whole_bytes": ("the whole worker", units.size),
     "scoring_bytes": ("scoring adds", units.size),
+    "memory_n": ("memory's n", units.count),
     "memory_p50_bytes": ("one more image", units.size),
     "memory_p95_bytes": ("its p95", units.size),
     "model_bytes": ("the model", units.size),
@@ -102,7 +103,9 @@ def _measures(size: Size, at: str) -> Table:
         "p50 and p95 leave warm-up images out; n is how many images count. times: whether they can be relied on. whole "
         "p50: from reading to writing, waits included. the whole worker: all that its process held at its highest, "
         "libraries and weights included, without scoring, which adds what the next column says; on a card, what the "
-        "allocator held. one more image: the peak above what the worker held before. the model: what loading it took. "
+        "allocator held. one more image: the peak above what the worker held before. Beside others an image may "
+        "find room in what they gave back, so that its own is not seen: memory's n is of how many it was, and there is no "
+        "figure where it was not of half or more. the model: what loading it took. "
         "In throughput mode an image's neighbours are in its time and memory, too. best: no other is clearly better in "
         "time, SSIM or Gram distance and as good in the rest."
     )
@@ -110,8 +113,13 @@ def _measures(size: Size, at: str) -> Table:
     found = [size.tradeoff(machine)[columns_of_marks] for machine in size.machines]
     marks = pd.concat([pd.DataFrame(columns=columns_of_marks, dtype=object), *found])
     frame = analysis.measures(size.rows).merge(marks, how="left", on=["setup", "method", "precision"])
+    cost = _COST if frame["memory_n"].between(1, frame["n"] - 1).any() else _without(_COST, "memory_n")
     columns: Columns = {"best": ("best", lambda yes: "best" if yes is True else "")}
-    return _table("measures", f"All measurements{at}", note, frame, _WHAT | columns | _COST | _QUALITY)
+    return _table("measures", f"All measurements{at}", note, frame, _WHAT | columns | cost | _QUALITY)
+
+
+def _without(columns: Columns, name: str) -> Columns:
+    return {key: shape for key, shape in columns.items() if key != name}
 
 
 def _votes(frame: pd.DataFrame, at: str) -> Table:
@@ -143,8 +151,8 @@ def _agreement(frame: pd.DataFrame) -> Table:
 def _precisions(frame: pd.DataFrame) -> Table:
     note = (
         "The same tasks in both; n: photos and artworks. speed: how many times as fast. memory: of one more image, "
-        "over fp32's. Both with their 95 % intervals by bootstrap over photos, artworks and repeats. Deltas are means "
-        "over tasks."
+        "over fp32's, where both were seen. Both with their 95 % intervals by bootstrap over photos, artworks and "
+        "repeats. Deltas are means over tasks."
     )
     columns: Columns = {
         "n": ("n", units.count),

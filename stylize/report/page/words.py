@@ -199,7 +199,7 @@ def _growth(rows: pd.DataFrame) -> Iterator[str]:
             )
             yield f"{sizes}, {what} grows {told}. In brackets the exponent with its 95 % interval."
         if few:
-            yield f"Too few sizes to say how {what} grows, as it takes three: {', '.join(few)}."
+            yield f"Measured at too few sizes to say how {what} grows, as it takes three: {', '.join(few)}."
 
 
 def _failed(rows: pd.DataFrame) -> Iterator[str]:

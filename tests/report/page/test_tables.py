@@ -19,7 +19,8 @@ def listed(made: list[dict[str, Any]], ballots: pd.DataFrame) -> list[tables.Tab
 
 def ballots_of(*sides: float) -> pd.DataFrame:
     told = {"left_home": "/out", "right_home": "/out"}
-    return pd.DataFrame([vote(n, **told) | {"side_px": px} for px in sides for n in range(9)])
+    made = [vote(n, **told) | {"side_px": px} for px in sides for n in range(9)]
+    return pd.DataFrame(made, columns=[*vote(0, **told), "side_px"])
 
 
 def test_no_two_rows_of_a_table_are_the_same_to_who_reads_all_tables_as_one() -> None:
@@ -39,6 +40,16 @@ def test_no_two_rows_of_a_table_are_the_same_to_who_reads_all_tables_as_one() ->
     kinds = ["content_type", "edges", "status"]
     assert not whole[["table", *KEY, *kinds]].duplicated().any()
     assert set(whole.loc[whole["table"] == "votes", "resolution_px"]) == {300, 600}
+
+
+def test_of_how_many_images_memory_is_stands_beside_it_where_they_are_fewer() -> None:
+    def heads(unseen: int) -> tuple[str, ...]:
+        made = [of_sweep(n, "a", "fp32", 300, image_host_bytes=0 if n < unseen else 9_000_000) for n in range(9)]
+        return listed(made, ballots_of())[0].header
+
+    assert "memory's n" in heads(4)
+    assert "memory's n" not in heads(0)
+    assert {"memory's n", "one more image"}.isdisjoint(heads(5))
 
 
 def test_votes_on_photos_of_their_own_size_have_none() -> None:

@@ -95,7 +95,7 @@ def test_a_fit_is_asked_of_larger_pictures_only_where_three_sizes_agree() -> Non
 
 def test_of_fewer_than_three_sizes_no_growth_and_no_brackets_are_told() -> None:
     text = said([one for px in (300, 1500) for one in cell("m", px)])
-    assert "Too few sizes to say how time grows, as it takes three: m fp32." in text
+    assert "Measured at too few sizes to say how time grows, as it takes three: m fp32." in text
     assert "brackets" not in text
 
 
