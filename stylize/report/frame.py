@@ -33,7 +33,8 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
     sweep's label, or the stylizer, told apart by what differs. clean: counts for times, as it is ok and no warm-up.
     memory_bytes: what one more image took, on the accelerator where there is one, if it was seen. whole_bytes: the
     worker's whole peak without scoring (older rows: with its networks), on the accelerator where there is one;
-    scoring_bytes: what scoring adds. content, style: names that tell any two apart. Raises UsageError where a folder holds no rows.
+    scoring_bytes: what scoring adds. content, style: names that tell any two apart. Raises UsageError where a folder
+    holds no rows.
     """
     frames = []
     columns = list(dict.fromkeys([*_READ, *also, *(["style_sha256"] if settings.several(*outs) else [])]))

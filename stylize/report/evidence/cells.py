@@ -42,6 +42,7 @@ class Machine:
     def __init__(self, setup: str, rows: pd.DataFrame) -> None:
         self.setup, self.rows = setup, rows
         parts, self.values = analysis.cells(rows)
+        self.fewest = min((part["workers"].min() for part in parts.values()), default=None)
         self.samples: dict[str, Sample] = verdicts.samples(parts)
         self.method_of = {name: (part["method"].iloc[0], part["precision"].iloc[0]) for name, part in parts.items()}
         self._known: dict[tuple[str, str, Quantity], Change] = {}
@@ -82,16 +83,21 @@ class Machine:
         return Ranking(best, enough[best], alike, behind, unknown)
 
     def unbeaten(self) -> dict[str, bool]:
-        """Return the methods that have scores, and of each whether no other is clearly better in sum.
+        """Return the methods that have scores, and of each whether it was compared and none is clearly better in sum.
 
         Clearly better in sum: better in one of time, SSIM and, where it was measured, style, and as good in the rest.
         """
         with_style = bool(self.shown(verdicts.STYLE))
         quantities = [verdicts.TIME, verdicts.SSIM, *([verdicts.STYLE] if with_style else [])]
         scored = [name for name in self.values if all(name in self.shown(quantity) for quantity in quantities)]
-        return {
-            name: not any(self._beats(other, name, quantities) for other in scored if other != name) for name in scored
-        }
+        found = {}
+        for name in scored:
+            others = [other for other in scored if other != name and self._compared(other, name, quantities)]
+            found[name] = bool(others) and not any(self._beats(other, name, quantities) for other in others)
+        return found
+
+    def _compared(self, one: str, other: str, quantities: Sequence[Quantity]) -> bool:
+        return any(self.against(one, other, quantity).interval is not None for quantity in quantities)
 
     def _beats(self, one: str, other: str, quantities: Sequence[Quantity]) -> bool:
         found = set()

@@ -122,12 +122,13 @@ def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, str, pd.DataFrame]]:
 def _left_out(rows: pd.DataFrame, *others: tuple[list[str], str]) -> str:
     """Say what of the rows is in no plot, and why: (names, reason) beside what no plot shows."""
     floor = [analysis.FLOOR] if (rows["method"] == analysis.FLOOR).any() else []
-    more = sorted({f"{count:.0f}" for count in rows["workers"].dropna().unique() if count > rows["workers"].min()})
-    reasons = (
-        (floor, "does nothing"), *_untimed(rows),
-        ([f"runs with {' or '.join(more)} workers"] * bool(more), "they stand in each other's way"), *others,
-    )  # fmt: skip
-    return _named(*reasons)
+    return _named((floor, "does nothing"), *_untimed(rows), _more_workers(rows), *others)
+
+
+def _more_workers(rows: pd.DataFrame) -> tuple[list[str], str]:
+    """Return the runs that no plot but that of workers shows, as (names, reason)."""
+    more = [f"{count:.0f}" for count in sorted(rows["workers"].dropna().unique()) if count > rows["workers"].min()]
+    return [f"runs with {' or '.join(more)} workers"] * bool(more), "they stand in each other's way"
 
 
 def _untimed(rows: pd.DataFrame) -> tuple[tuple[list[str], str], ...]:
@@ -224,8 +225,7 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     axes.set(xlim=(0, 118), xlabel="% of the mean time beside the bar")
     figure.legend(fontsize=9, ncols=4, loc="outside lower center")
     axes.grid(axis="y", visible=False)
-    more = sorted(set(rows.loc[rows["clean"], "method"]) - set(means["method"]))
-    return True, _named(*_untimed(rows), (more, "runs with more workers"))
+    return True, _named(*_untimed(rows), _more_workers(rows))
 
 
 def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
@@ -291,7 +291,7 @@ _OVER_SIZES = (
 )  # fmt: skip
 _AT_SIZE = (
     ("tradeoff", "Mean SSIM against the photo (up) over mean Gram distance (across; without one, seconds), with the "
-     "median time as colour. A ring: no other is clearly better.", _tradeoff),
+     "median time as colour. A ring: compared, and none is clearly better.", _tradeoff),
     ("stages", "Share of an image's time in % (across) that each stage takes, by method (up); means.", _stages),
     ("workers", "Images per second as multiples of the fewest workers' (up) over workers (across).", _workers),
 )  # fmt: skip

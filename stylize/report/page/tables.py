@@ -104,15 +104,17 @@ def _measures(size: Size, at: str) -> Table:
         "p50: from reading to writing, waits included. the whole worker: all that its process held at its highest, "
         "libraries and weights included, without scoring, which adds what the next column says; on a card, what the "
         "allocator held. one more image: the peak above what the worker held before. Beside others an image may "
-        "find room in what they gave back, so that its own is not seen: memory's n is of how many it was, and there is no "
-        "figure where it was not of half or more. the model: what loading it took. "
-        "In throughput mode an image's neighbours are in its time and memory, too. best: no other is clearly better in "
-        "time, SSIM or Gram distance and as good in the rest."
+        "find room in what they gave back, so that its own is not seen: memory's n is of how many it was, and there is "
+        "no figure where it was not of half or more. the model: what loading it took. In throughput mode an image's "
+        "neighbours are in its time and memory, too. best: compared with others, and none is clearly better in time, "
+        "SSIM or Gram distance and as good in the rest; of several numbers of workers the fewest are compared."
     )
     columns_of_marks = ["setup", "method", "precision", "best"]
     found = [size.tradeoff(machine)[columns_of_marks] for machine in size.machines]
     marks = pd.concat([pd.DataFrame(columns=columns_of_marks, dtype=object), *found])
     frame = analysis.measures(size.rows).merge(marks, how="left", on=["setup", "method", "precision"])
+    fewest = frame["setup"].map({machine.setup: machine.fewest for machine in size.machines})
+    frame["best"] = frame["best"].where(frame["workers"].isna() | (frame["workers"] == fewest))
     cost = _COST if frame["memory_n"].between(1, frame["n"] - 1).any() else _without(_COST, "memory_n")
     columns: Columns = {"best": ("best", lambda yes: "best" if yes is True else "")}
     return _table("measures", f"All measurements{at}", note, frame, _WHAT | columns | cost | _QUALITY)

@@ -101,10 +101,10 @@ def _beside(change: Change, quantity: Quantity) -> str:
 def _memory(at: str, measured: pd.DataFrame) -> Iterator[str]:
     """Return what a worker takes as a whole, against common amounts of memory."""
     measured = measured[measured["whole_bytes"].notna()]
-    whole = {f"{line['method']} {line['precision']}": line["whole_bytes"] for _, line in measured.iterrows()}
-    if not whole:
+    whole = measured.groupby(measured["method"] + " " + measured["precision"])["whole_bytes"].max()
+    if whole.empty:
         return
-    ordered = sorted(whole, key=lambda name: whole[name])
+    ordered = sorted(whole.index, key=lambda name: whole[name])
     adds = measured["scoring_bytes"].max()
     scoring = "its networks of scoring included" if pd.isna(adds) else f"scoring adds up to {size(adds)}"
     for room in MEMORIES:
@@ -119,8 +119,10 @@ def _memory(at: str, measured: pd.DataFrame) -> Iterator[str]:
 def _unstable(at: str, measured: pd.DataFrame) -> Iterator[str]:
     bad = measured[measured["stable"].str.startswith("unstable")]
     if len(bad):
+        several = measured["scaling"].nunique() > 1
         told = ", ".join(
-            f"{line['method']} {line['precision']} ({line['stable'].removeprefix('unstable: ')})"
+            f"{line['method']} {line['precision']}{', ' + line['scaling'] + ' scaling' if several else ''} "
+            f"({line['stable'].removeprefix('unstable: ')})"
             for _, line in bad.iterrows()
         )
         yield f"{at}, times are unstable of {told}."

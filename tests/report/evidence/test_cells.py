@@ -38,6 +38,7 @@ def test_what_was_compared_with_nothing_is_not_called_the_best() -> None:
     size = size_of(only={"ssim": 0.3})
     choice = pick.choice([size], votes.of_rows(size.rows.assign(home="/nowhere"))[0])
     assert [mark for _, mark in pick.ranked(choice.options, pick.Wanted(), "ssim")] == [pick.ALONE]
+    assert size.machines[0].unbeaten() == {"only fp32": False}
 
 
 def test_the_best_within_limits_is_picked_and_what_is_not_told_apart_is_named() -> None:

@@ -42,6 +42,17 @@ def test_no_two_rows_of_a_table_are_the_same_to_who_reads_all_tables_as_one() ->
     assert set(whole.loc[whole["table"] == "votes", "resolution_px"]) == {300, 600}
 
 
+def test_best_is_what_was_compared_with_others_with_the_fewest_workers() -> None:
+    made = [
+        of_sweep(1000 * workers + 100 * (name == "b") + n, name, "fp32", 300, workers, content_uri=f"/{n}.jpg")
+        for name, n in (*(("a", n) for n in range(7)), *(("b", n) for n in range(7)), ("few", 0))
+        for workers in (2, 8)
+    ]
+    frame = listed(made, ballots_of())[0].frame
+    marked = frame[frame["best"] == True]  # noqa: E712 - the column may hold nulls
+    assert set(zip(marked["method"], marked["workers"], strict=True)) == {("a", 2), ("b", 2)}
+
+
 def test_of_how_many_images_memory_is_stands_beside_it_where_they_are_fewer() -> None:
     def heads(unseen: int) -> tuple[str, ...]:
         made = [of_sweep(n, "a", "fp32", 300, image_host_bytes=0 if n < unseen else 9_000_000) for n in range(9)]

@@ -127,6 +127,14 @@ def test_a_single_method_is_fastest_of_nothing() -> None:
     assert "keeps most" not in text
 
 
+def test_strong_and_weak_scaling_are_told_apart_where_their_times_are_unstable() -> None:
+    made = [of_sweep(n, "m", "fp32", 600, each=each, stylize_s=0.1, cpu_wait_s=wait, host_peak_rss_bytes=mb * 10**6)
+            for each, wait, mb in (("", 0.07, 600), (" each", 0.05, 500)) for n in range(7)]  # fmt: skip
+    text = said(made)
+    assert "m fp32, strong scaling (busy neighbours, waited 70% of a call), m fp32, weak scaling (busy neigh" in text
+    assert "fits: m fp32 600 MB." in text
+
+
 def test_unstable_times_are_named_with_their_cause() -> None:
     text = said(cell("one", stylize_s=0.1, cpu_wait_s=0.07))
     assert "At 600 px, times are unstable of one fp32 (busy neighbours, waited 70% of a call)." in text
