@@ -128,6 +128,7 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
     from stylize.report import frame
     from stylize.report.evidence import claims
     from stylize.report.page import page
+    from stylize.report.page.pictures import HASHES
 
     pictures = PICTURES if given.pictures is None else given.pictures
     folder, outs = absolute_out(given.out), list(runs)
@@ -138,7 +139,7 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
     for inner in (folder / "plots", folder / "pictures"):
         if inner.is_symlink():
             raise UsageError(f"--out: {one_line(inner)} is a link, and its files would be replaced; remove it")
-    rows = frame.load(outs, list(runs.values()))
+    rows = frame.load(outs, list(runs.values()), also=HASHES)
     records = [run for out in outs for run in read_runs(out)[:1]]
     checked = claims.check(rows) if given.claims or any(one.claims for one in records) else []
     titles = [one.title for one in records if one.title]

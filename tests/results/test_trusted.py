@@ -14,7 +14,7 @@ from jobs.run.trust import refuse_elsewhere
 from stylize import images
 from stylize.commands import view
 from stylize.errors import UsageError
-from stylize.report.page import pictures
+from stylize.report.page.places import Places
 from stylize.viewer.media import Media
 from stylize.viewer.table import Table
 from tests.support.made_rows import row, written
@@ -33,7 +33,7 @@ def test_a_photo_in_another_bucket_is_shown_where_the_call_names_it(tmp_path: Pa
             Media(table, tmp_path / "cache", trusted=True, stores=stores).picture("photo", 0)
             for stores in ((), ("s3://other",), ("s3://pictures/whatever",))
         ]
-        places = pictures._Places([str(out)], True, ["s3://pictures"])
+        places = Places([str(out)], True, ["s3://pictures"])
         assert places.of_input(str(out), PHOTO) is not None
         assert places.of_input(str(out), "s3://other/a.jpg") is None
     assert asked[:2] == [None, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,15 +14,14 @@ import pandas as pd
 from PIL import Image
 
 from stylize import images
-from stylize.errors import CannotContinueError, StylizeError
+from stylize.errors import CannotContinueError, CorruptImageError
 from stylize.io.files import read_bytes
-from stylize.io.location import Location, locate
+from stylize.io.location import Location
 from stylize.report import settings
 from stylize.report.analysis import FLOOR, main_resolution
+from stylize.report.page.places import ChangedError, Places
 from stylize.report.units import score, seconds, side
-from stylize.results.pictures import picture_in
 from stylize.results.schema import SCORED
-from stylize.results.trusted import buckets
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +30,8 @@ LONG_SIDE_PX = 384
 MOST_PX = 32_768
 """Of a side of a photo that is shown, whatever a row says."""
 QUALITY, FULL_QUALITY = 78, 90
+HASHES = ("content_sha256", "style_sha256", "output_sha256")
+"""Columns that rows need beside those of reports, so that a file that was changed since is noticed."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ NOTHING = Grid([], [], "")
 
 
 def grid(rows: pd.DataFrame, most: int, trusted: bool = False, stores: Sequence[str] = ()) -> Grid:
-    """Return at most `most` pictures; what was moved or deleted, or is untrained, is left out.
+    """Return at most `most` pictures; what was moved, deleted or changed, or is untrained, is left out.
 
     Results are read from OUT/images alone, photos and artworks from OUT; if `trusted`, from wherever rows say that they
     are on this machine, or in a bucket of an OUT or of `stores`.
@@ -86,34 +87,13 @@ def grid(rows: pd.DataFrame, most: int, trusted: bool = False, stores: Sequence[
     that does not answer: asking for each of the others would take minutes.
     """
     try:
-        return _grid(rows, most, _Places(sorted(rows["home"].unique()), trusted, stores))
+        return _grid(rows, most, Places(sorted(rows["home"].unique()), trusted, stores))
     except CannotContinueError as error:
         log.warning("no pictures: %s", error)
         return NOTHING
 
 
-class _Places:
-    """Where pictures may be read from, whatever rows say."""
-
-    def __init__(self, homes: list[str], trusted: bool, stores: Sequence[str]) -> None:
-        self._buckets = buckets([*map(locate, homes), *stores])
-        self._trusted = trusted
-
-    def of_input(self, home: str, uri: str) -> Location | None:
-        """Return where a photo or artwork of OUT `home` may be read."""
-        where = locate(uri)
-        if not buckets([where]) <= self._buckets:
-            return None
-        return where if self._trusted or where.is_inside(locate(home)) else None
-
-    def of_result(self, row: pd.Series) -> Location | None:
-        """Return where a row's result is; one that was made elsewhere is looked for as inputs are."""
-        if row["measure_mode"] == SCORED:
-            return self.of_input(row["home"], row["output_uri"])
-        return picture_in(row["home"], row["output_uri"])
-
-
-def _grid(rows: pd.DataFrame, most: int, places: _Places) -> Grid:
+def _grid(rows: pd.DataFrame, most: int, places: Places) -> Grid:
     untrained = sorted(rows.loc[rows["weights_sha256"] == "random", "method"].unique())
     main = main_resolution(rows)
     rows = rows[rows["ok"] & (rows["weights_sha256"] != "random")]
@@ -123,6 +103,7 @@ def _grid(rows: pd.DataFrame, most: int, places: _Places) -> Grid:
     rows = rows.assign(name=rows["method"] + " " + rows["precision"])
     pairs = _pairs(rows, main)
     heads = sorted(rows["name"].unique())
+    rows = rows[rows["output_uri"].notna()]
     lines: list[Line] = []
     left, tried = most, 0
     for content, style in pairs:
@@ -136,28 +117,35 @@ def _grid(rows: pd.DataFrame, most: int, places: _Places) -> Grid:
         if any(line.cells[2:]):
             lines.append(line)
             left -= sum(map(len, line.cells))
+    if not tried:
+        return NOTHING
     kept = [number for number in range(len(heads) + 2) if any(line.cells[number] for line in lines)]
     lines = [Line(line.title, [line.cells[number] for number in kept]) for line in lines]
     missing = [name for number, name in enumerate(heads, 2) if number not in kept and lines]
     told = [
         f"{len(lines)} of {len(pairs)} pairs of photo and artwork are shown" if len(lines) < len(pairs) else "",
-        f"the files of {tried - len(lines)} are not there" if tried > len(lines) else "",
-        f"not made of these, or not there: {', '.join(missing)}" if missing else "",
+        *places.lost(),
+        f"not made of these pairs, or not there: {', '.join(missing)}" if missing else "",
         f"{FLOOR} is the photo itself" if beside_others else "",
         f"untrained, so nothing to look at: {', '.join(untrained)}" if untrained else "",
     ]
     return Grid([["photo", "artwork", *heads][number] for number in kept], lines, "; ".join(filter(None, told)))
 
 
-def _line(places: _Places, part: pd.DataFrame, heads: list[str], most: int) -> Line:
+def _line(places: Places, part: pd.DataFrame, heads: list[str], most: int) -> Line:
     """Return one line. part: its rows, one for each method and size."""
     first = part.iloc[0]
     sides = part[["width_px", "height_px"]].max().fillna(LONG_SIDE_PX).clip(1, MOST_PX)
     largest = int(sides.max())
-    shown = [[first["content_uri"]], settings.artworks(first["style_uri"], first["style_uris"])]
+    artworks = settings.artworks(first["style_uri"], first["style_uris"])
+    shown = [("photo", [first["content_uri"]], "content_sha256"), ("artwork", artworks, "style_sha256")]
     cells = [
-        [one for uri in uris if (one := _input(places, first["home"], uri, word, largest)) is not None]
-        for word, uris in zip(("photo", "artwork"), shown, strict=True)
+        [
+            one
+            for uri, hashes in zip(uris, _hashes(part, column, len(uris)), strict=True)
+            if (one := _input(places, first["home"], uri, word, largest, hashes)) is not None
+        ]
+        for word, uris, column in shown
     ]
     left = most - sum(map(len, cells))
     several = part["setup"].nunique() > 1
@@ -206,29 +194,38 @@ def _pairs(rows: pd.DataFrame, main: float | None) -> list[tuple[str, str]]:
     return shown + others
 
 
-def _input(places: _Places, home: str, uri: str, word: str, largest: int) -> Picture | None:
-    return _picture(lambda: places.of_input(home, uri), largest, word, "", "")
+def _hashes(part: pd.DataFrame, column: str, count: int) -> list[set[str]]:
+    """Return what the files that a column tells of may be: for each of `count` a set, empty for any."""
+    told = [str(one).split(",") for one in part[column].dropna()] if column in part else []
+    return [{one[number] for one in told if len(one) == count} for number in range(count)]
 
 
-def _result(places: _Places, row: pd.Series, several: bool) -> Picture | None:
+def _input(places: Places, home: str, uri: str, word: str, largest: int, hashes: Collection[str]) -> Picture | None:
+    with places.counting(f"the {word}s"):
+        where = places.of_input(home, uri)
+        return None if where is None else _picture(where, hashes, largest, word, "", "")
+    return None
+
+
+def _result(places: Places, row: pd.Series, several: bool) -> Picture | None:
     time = "warm-up" if not row["clean"] else seconds(row["stylize_s"])
     on = f", {row['setup']}" if several else ""
     caption = f"{time}, SSIM {score(row['ssim'])}{on}"
-    return _picture(lambda: places.of_result(row), None, row["name"], caption, side(row["resolution_px"]))
+    at = side(row["resolution_px"])
+    with places.counting(f"{row['name']} at {at}"):
+        where = places.of_result(row)
+        if where is None and row["measure_mode"] != SCORED:
+            raise CorruptImageError("it is not in OUT")
+        told = row.get("output_sha256")
+        hashes = {told} if isinstance(told, str) else set()
+        return None if where is None else _picture(where, hashes, None, row["name"], caption, at)
+    return None
 
 
 def _picture(
-    find: Callable[[], Location | None], long_side_px: int | None, title: str, caption: str, size: str
-) -> Picture | None:
-    try:
-        where = find()
-        if where is None:
-            return None
-        pixels = _pixels(where, long_side_px)
-    except CannotContinueError:
-        raise
-    except (StylizeError, OSError):
-        return None
+    where: Location, hashes: Collection[str], long_side_px: int | None, title: str, caption: str, size: str
+) -> Picture:
+    pixels = _pixels(where, long_side_px, hashes)
     height, width = pixels.shape[:2]
     picture = Image.fromarray(pixels)
     picture.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX), Image.Resampling.LANCZOS)
@@ -241,6 +238,10 @@ def _picture(
     )  # fmt: skip
 
 
-def _pixels(where: Location, long_side_px: int | None) -> images.Pixels:
+def _pixels(where: Location, long_side_px: int | None, hashes: Collection[str] = ()) -> images.Pixels:
+    """Read a picture. Raises ChangedError where there are hashes, and its file's is none of them."""
     look = partial(images.refuse_too_large, long_side_px=None, max_pixels=images.MAX_PIXELS)
-    return images.decode(read_bytes(where, look), long_side_px=long_side_px).pixels
+    data = read_bytes(where, look)
+    if hashes and hashlib.sha256(data).hexdigest() not in hashes:
+        raise ChangedError
+    return images.decode(data, long_side_px=long_side_px).pixels

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from jobs.summarize import main
 from stylize import images
 from stylize.report.page import pictures
 from stylize.results.schema import Row
-from tests.support.made_rows import row, rows
+from tests.support.made_rows import row, rows, written
 from tests.support.s3 import bucket
 from tests.support.samples import picture
 
@@ -31,7 +33,7 @@ def test_picture_that_its_store_does_not_give_is_left_out_and_a_silent_store_is_
         s3.s3.failing = "b.jpg"
         found = pictures.grid(made, 20)
         assert found.heads == ["photo", "artwork", "compact fp16", "compact fp32"]
-        assert "not made of these, or not there: compact bf16" in found.left_out
+        assert "1 file is not there, or cannot be read (1 of compact bf16 at 512 px)" in found.left_out
         s3.s3.failing, s3.s3.requests = "/", 0
         assert pictures.grid(made, 20) == pictures.NOTHING
         assert s3.s3.requests < 12
@@ -149,6 +151,53 @@ def test_what_is_not_shown_is_said(tmp_path: Path) -> None:
     found = pictures.grid(rows(made).assign(home=str(tmp_path / "out")), 5)
     assert found.left_out == "3 of 8 pairs of photo and artwork are shown; untrained, so nothing to look at: adain"
     assert len({line.title for line in found.lines}) == 3
+
+
+def test_files_that_are_gone_or_changed_are_counted_and_not_shown(tmp_path: Path) -> None:
+    results = tmp_path / "out" / "images"
+    results.mkdir(parents=True)
+    data = images.encode(picture(1), "jpg", 90)
+    made = []
+    for number, (name, px, photo) in enumerate((m, px, k) for m in "abc" for px in (32, 64) for k in range(2)):
+        uris = {"content_uri": f"/p/{photo}.jpg", "output_uri": f"{results}/{number}.jpg"}
+        made.append(
+            row(number, stylizer=name, resolution_px=px, output_sha256=hashlib.sha256(data).hexdigest(), **uris)
+        )
+        if (name, px) == ("b", 64):
+            (results / f"{number}.jpg").write_bytes(images.encode(picture(2), "jpg", 90))
+        elif (name, px) != ("a", 32):
+            (results / f"{number}.jpg").write_bytes(data)
+    found = pictures.grid(rows(made).assign(home=str(tmp_path / "out")), 50)
+    assert found.left_out == (
+        "2 files are not there, or cannot be read (2 of a fp32 at 32 px); "
+        "2 files are no longer the rows', and not shown (2 of b fp32 at 64 px)"
+    )
+    assert [[one.side for one in cell] for cell in found.lines[0].cells] == [["64 px"], ["32 px"], ["32 px", "64 px"]]
+    (results / "0.jpg").parent.rename(tmp_path / "elsewhere")
+    alone = pictures.grid(rows(made[:1]).assign(home=str(tmp_path / "out")), 50)
+    assert (alone.lines, alone.left_out) == (
+        [],
+        "0 of 1 pairs of photo and artwork are shown; 1 file is not there, or cannot be read (1 of a fp32 at 32 px)",
+    )
+
+
+def test_a_page_without_any_picture_says_that_they_were_changed(tmp_path: Path) -> None:
+    result = tmp_path / "out" / "images" / "x.jpg"
+    result.parent.mkdir(parents=True)
+    result.write_bytes(images.encode(picture(1), "jpg", 90))
+    written(tmp_path / "out", [row(1, output_uri=str(result), output_sha256="0" * 64)])
+    assert main([str(tmp_path / "out"), "--out", str(tmp_path / "report")]) == 0
+    text = (tmp_path / "report" / "index.html").read_text()
+    assert "1 file is no longer the row&#39;s, and not shown (1 of compact fp32 at 512 px)" in text
+
+
+def test_a_photo_that_was_changed_is_not_shown_as_the_rows(tmp_path: Path) -> None:
+    made = local_out(tmp_path).assign(content_sha256="0" * 64, style_sha256="1" * 64)
+    found = pictures.grid(made, 9, trusted=True)
+    assert found.heads == ["compact fp32"]
+    assert found.left_out.endswith(
+        "2 files are no longer the rows', and not shown (1 of the photos, 1 of the artworks)"
+    )
 
 
 def several(folder: Path) -> pd.DataFrame:

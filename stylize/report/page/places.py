@@ -1,0 +1,73 @@
+"""Where a report's pictures may be read from, and which of their files are lost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from stylize.errors import CannotContinueError, StylizeError, counted
+from stylize.io.location import Location, locate
+from stylize.results.pictures import picture_in
+from stylize.results.schema import SCORED
+from stylize.results.trusted import buckets
+
+MOST_NAMED = 12
+"""Methods and sizes that are named as lacking files."""
+
+
+class ChangedError(Exception):
+    """A file is not the one that its row tells of."""
+
+
+class Places:
+    """Where pictures may be read from, whatever rows say."""
+
+    def __init__(self, homes: list[str], trusted: bool, stores: Sequence[str] = ()) -> None:
+        self._buckets = buckets([*map(locate, homes), *stores])
+        self._trusted = trusted
+        self._gone, self._changed = Counter[str](), Counter[str]()
+
+    @contextlib.contextmanager
+    def counting(self, what: str) -> Iterator[None]:
+        """Count a file that is not there, cannot be read or was changed, by what it is of."""
+        try:
+            yield
+        except CannotContinueError:
+            raise
+        except ChangedError:
+            self._changed[what] += 1
+        except (StylizeError, OSError):
+            self._gone[what] += 1
+
+    def lost(self) -> list[str]:
+        """Return what was counted, in words."""
+        return [
+            _lost(self._gone, "is not there, or cannot be read", "are not there, or cannot be read"),
+            _lost(self._changed, "is no longer the row's, and not shown", "are no longer the rows', and not shown"),
+        ]
+
+    def of_input(self, home: str, uri: str) -> Location | None:
+        """Return where a photo or artwork of OUT `home` may be read."""
+        where = locate(uri)
+        if not buckets([where]) <= self._buckets:
+            return None
+        return where if self._trusted or where.is_inside(locate(home)) else None
+
+    def of_result(self, row: pd.Series) -> Location | None:
+        """Return where a row's result is; one that was made elsewhere is looked for as inputs are."""
+        if row["measure_mode"] == SCORED:
+            return self.of_input(row["home"], row["output_uri"])
+        return picture_in(row["home"], row["output_uri"])
+
+
+def _lost(counts: Counter[str], does: str, do: str) -> str:
+    """Return how many files are lost, and of what; empty for none."""
+    if not counts:
+        return ""
+    named = [f"{n} of {what}" for what, n in counts.most_common(MOST_NAMED)]
+    more = [f"and those of {len(counts) - MOST_NAMED} more"] * (len(counts) > MOST_NAMED)
+    told = ", ".join(named + more)
+    return f"{counted(counts.total(), 'file')} {does if counts.total() == 1 else do} ({told})"
