@@ -65,8 +65,15 @@ if (sides.length > 1) {
   show(first.dataset.side);
 }
 // A link to something that is not shown now shows it.
+const named = (hash) => {
+  try {
+    return document.getElementById(decodeURIComponent(hash.slice(1)));
+  } catch {
+    return null;  // a lone % is no name
+  }
+};
 const reveal = () => {
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = named(location.hash);
   const hidden = target && target.closest(".other-size");
   if (hidden) {
     show(hidden.dataset.side);
@@ -129,6 +136,16 @@ if (pick) {
   update();
 }
 
+// What is closed on the screen is read on paper; a browser that does this by the style alone is left nothing to do.
+let opened = [];
+addEventListener("beforeprint", () => {
+  opened = all("details:not([open])");
+  for (const one of opened) one.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const one of opened) one.open = false;
+});
+
 // Enlarged pictures: Escape closes, arrows go to the next one that is shown.
 addEventListener("keydown", (event) => {
   const open = document.querySelector(".zoom:target");
@@ -136,7 +153,7 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     open.querySelector(".close").click();
   } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
-    const shown = all(".zoom").filter((one) => !one.closest(".other-size"));
+    const shown = all(".zoom").filter((one) => one.getClientRects().length);
     const next = shown[shown.indexOf(open) + (event.key === "ArrowRight" ? 1 : -1)];
     if (next) location.replace("#" + next.id);
   }

@@ -1,0 +1,99 @@
+"""A page of two sizes in a real browser: what the control hides on the screen, and what is printed all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stylize import images
+from stylize.report.frame import load
+from stylize.report.page import page
+from tests.support.browser import Tabs
+from tests.support.made_rows import of_sweep, written
+from tests.support.samples import picture
+
+LONG = "an_artwork_of_a_long_name_" * 6
+
+
+@pytest.fixture(scope="module")
+def two_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report whose two sizes are of different photos, by two methods at one and three at the other."""
+    folder = tmp_path_factory.mktemp("sizes")
+    photos = {(px, n): folder / "out" / "images" / f"{px}_{n}.jpg" for px in (300, 600) for n in range(3)}
+    result = photos[300, 0]
+    result.parent.mkdir(parents=True)
+    for path in photos.values():
+        path.write_bytes(images.encode(picture(1, 90, 60), "jpg", 90))
+    cells = [(method, px, n) for px, methods in ((300, "ab"), (600, "abc")) for method in methods for n in range(3)]
+    made = [
+        of_sweep(number, method, "fp32", px, content_uri=str(photos[px, n]), style_uri=f"/art/{LONG}_{n}.jpg",
+                 output_uri=str(result))
+        for number, (method, px, n) in enumerate(cells)
+    ]  # fmt: skip
+    out = written(folder / "out", made, environment={})
+    page.write(page.build(load([out]), [out], title="x", claims=[], most_pictures=50), folder / "report")
+    return folder / "report" / "index.html"
+
+
+@pytest.fixture
+def opened(browser: Tabs, two_sizes: Path) -> Iterator[Any]:
+    """A function that opens the page at an anchor; fails the test on anything the console says."""
+    browser.may_ask = lambda url: url.startswith(("file:", "data:"))
+
+    def open_page(anchor: str = "", **options: Any) -> Any:
+        tab = browser.open(**options)
+        tab.goto(two_sizes.as_uri() + anchor)
+        return tab
+
+    yield open_page
+    assert browser.closed() == []
+
+
+def test_arrows_lead_to_what_is_shown_alone(opened: Any) -> None:
+    tab = opened()
+    shown = tab.locator(".zoom:visible").evaluate_all("z => z.map(o => o.id)")
+    tab.locator("figure.picture:visible a.open").first.click()
+    walked: list[str] = []
+    while not walked or tab.url != walked[-1]:
+        walked.append(tab.url)
+        assert tab.locator(".zoom:target").is_visible()
+        tab.keyboard.press("ArrowRight")
+    assert [url.partition("#")[2] for url in walked] == shown
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_a_long_name_of_an_artwork_moves_nothing_off_the_page(opened: Any, width: int) -> None:
+    tab = opened(viewport={"width": width, "height": 800})
+    for heading in tab.locator("table.grid tbody th span:visible").all():
+        assert heading.bounding_box()["width"] <= width
+    wide = tab.locator("table.grid").evaluate("t => [t.offsetWidth, t.closest('.wide').clientWidth]")
+    assert width < 1000 or wide[0] <= wide[1]
+    tab.locator("#at-600-by_style summary").click()
+    wide = tab.locator("#at-600-by_style-table").evaluate("t => [t.offsetWidth, t.closest('.wide').clientWidth]")
+    assert width < 1000 or wide[0] <= wide[1]
+
+
+def test_an_address_that_names_nothing_leaves_the_page_whole(opened: Any) -> None:
+    assert opened("#%E0").locator("#pick form").count() == 1
+
+
+def test_all_that_is_said_to_be_there_is_printed(opened: Any) -> None:
+    tab = opened()
+    tab.locator("#pick-time").fill("0.02")
+    kept = tab.locator("#pick-table tbody tr:visible").count()
+    tab.emulate_media(media="print")
+    assert kept < tab.locator("#pick-table tbody tr:visible").count() == 5
+    assert tab.locator("#pick form:visible #pick-answer").inner_text()
+    assert tab.locator("#pick-time").input_value() == "0.02"
+    assert tab.locator("section.size:visible").count() == 2
+    assert tab.locator("figure.picture:visible").count() == tab.locator("figure.picture").count() == 15 + 6
+    closed = tab.locator("details:not([open])")
+    assert closed.count() > 2
+    for table in closed.locator("table").all():
+        assert table.evaluate("t => t.checkVisibility({contentVisibilityAuto: true}) && t.offsetHeight > 0")
+    assert not tab.locator("#no-pictures").is_visible()
+    tab.pdf()
+    assert closed.count() > 2
