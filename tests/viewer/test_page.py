@@ -56,7 +56,6 @@ def test_columns_are_chosen(tab: Any) -> None:
     tab.locator("#columns summary").click()
     settled(tab, lambda: tab.locator("#columns input[value=seed], #columns input[value=task_id]").first.check())
     assert "task id" in tab.locator(".head").inner_text()
-    tab.locator("#columns summary").click()
     settled(tab, lambda: tab.locator("#columns input[value=method]").uncheck())
     assert "method" not in tab.locator(".head").inner_text()
 

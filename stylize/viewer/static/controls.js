@@ -7,7 +7,7 @@
   viewer.drawTabs = () => {
     const tabs = document.getElementById("tabs");
     const links = Object.entries(viewer.views).filter(([, view]) => view.title).map(([name, view]) => h("a", {
-      href: viewer.address({ view: name }), "aria-current": name === viewer.state.view ? "page" : null,
+      href: viewer.address({ view: name, from: "" }), "aria-current": name === viewer.state.view ? "page" : null,
     }, view.title));
     const copy = button("Copy link", async () => {
       try {
@@ -48,7 +48,9 @@
       event.preventDefault();
       const given = new FormData(place);
       const filter = { column: given.get("column"), operator: given.get("operator"), value: given.get("value") ?? "" };
-      viewer.go({ filters: [...viewer.state.filters, filter] });
+      const problem = viewer.filterProblem(filter);
+      if (problem) viewer.say(problem, true);
+      else viewer.go({ filters: [...viewer.state.filters, filter] });
     } });
     const draw = async (name, key) => {
       const about = viewer.about(name);

@@ -89,7 +89,7 @@
     if (row === undefined) return h("span", { class: "slot", style: size });
     const ok = data.status.of(row) === "ok";
     const told = `${data.photo.text(row)} in the style of ${data.style.text(row)}${label ? `, ${label}` : ""}`;
-    const link = h("a", { class: "slot", href: viewer.address({ view: "picture", row: "", at: row }),
+    const link = h("a", { class: "slot", href: viewer.pictureAddress(row),
       title: ok ? told : `${told}: ${data.status.of(row)}` });
     if (!data.picture.empty(row)) link.append(viewer.image(viewer.thumb("result", row), told, { style: size }));
     else link.append(h("span", { class: "fail", style: size }, ok ? "no picture" : data.status.of(row)));

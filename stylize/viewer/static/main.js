@@ -6,7 +6,7 @@
   const show = async () => {
     const mine = ++shown;
     viewer.readState();
-    viewer.say("");
+    viewer.say(viewer.problems.length ? `Filters left out: ${viewer.problems.join("; ")}` : "", true);
     try {
       viewer.drawTabs();
       const rows = await viewer.rows();

@@ -111,7 +111,7 @@
       if (event.target.matches("input, select, textarea") || event.altKey || event.ctrlKey || event.metaKey) return;
       if (event.key === "ArrowLeft") go(to(-1));
       if (event.key === "ArrowRight") go(to(1));
-      if (event.key === "Escape") viewer.go({ view: viewer.state.from || "table", at: "", row: "", before: "", after: "" });
+      if (event.key === "Escape") viewer.go({ view: viewer.state.from || "table", from: "", at: "", row: "", before: "", after: "" });
     };
     document.addEventListener("keydown", keys);
     return [button("\u2190 Previous", () => go(to(-1)), { disabled: to(-1) === undefined }),

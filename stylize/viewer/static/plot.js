@@ -3,7 +3,7 @@
 (() => {
   const { h, select } = viewer;
   const COLOURS = ["#2f6fde", "#d9622b", "#2e9e6b", "#a04fd0", "#c39a1b", "#d6457f", "#3aa7b8", "#7a6a5a"];
-  const LEFT = 78, RIGHT = 12, TOP = 10, BOTTOM = 34, NEAR_PX = 14, TICKS = 6;
+  const LEFT = 78, RIGHT = 12, TOP = 10, BOTTOM = 34, NEAR_PX = 14, TICKS = 6, LEAST_TICKS = 3;
 
   const ticks = (low, high, log) => {
     if (log) {
@@ -15,7 +15,8 @@
         }
       }
       const every = Math.ceil(found.length / (TICKS + 2));
-      return found.filter((_, place) => place % every === 0);
+      // Within a decade there are too few such numbers: even steps are read as well there.
+      if (found.length >= LEAST_TICKS) return found.filter((_, place) => place % every === 0);
     }
     const rough = (high - low) / TICKS || 1;
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -124,7 +125,7 @@
     canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
     canvas.addEventListener("click", (event) => {
       const row = hit.of(...at(event));
-      if (row !== null) viewer.go({ view: "picture", at: row, row: "" });
+      if (row !== null) location.hash = viewer.pictureAddress(row);
     });
     return tip;
   };

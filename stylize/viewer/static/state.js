@@ -13,6 +13,17 @@
 
   viewer.state = {};
 
+  const limitOf = ({ kind }, value) => (kind === "time" ? Date.parse(value.includes("Z") ? value : `${value}Z`) : Number(value));
+
+  /* Return why a filter cannot be applied; null where it can. */
+  viewer.filterProblem = ({ column, operator, value }) => {
+    const about = viewer.about(column);
+    if (!about) return `no row has a value of ${column}`;
+    if (!viewer.operators(about).some(([one]) => one === operator)) return `${column} has no filter ${operator}`;
+    if (about.kind === "text" || operator === "empty" || operator === "some" || Number.isFinite(limitOf(about, value))) return null;
+    return about.kind === "time" ? `${column}: "${value}" is no time; write it as 2026-01-31 12:00, in UTC` : `${column}: "${value}" is no number`;
+  };
+
   const read = () => {
     const given = new URLSearchParams(location.hash.slice(1));
     const state = { view: "table", filters: [], columns: null };
@@ -23,10 +34,8 @@
       } else if (name === "c") state.columns = value.split(",").filter(Boolean);
       else if (!(name in LISTS)) state[name] = value;
     }
-    state.filters = state.filters.filter(({ column, operator }) => {
-      const about = viewer.about(column);
-      return about && viewer.operators(about).some(([one]) => one === operator);
-    });
+    viewer.problems = state.filters.map(viewer.filterProblem).filter(Boolean);
+    state.filters = state.filters.filter((filter) => !viewer.filterProblem(filter));
     state.columns = state.columns?.filter(viewer.about) ?? null;
     if (!(state.view in viewer.views)) state.view = "table";
     return state;
@@ -43,6 +52,9 @@
   };
 
   viewer.address = (changes) => written({ ...viewer.state, ...changes });
+
+  /* The address of a row's picture, from which Escape leads back here. */
+  viewer.pictureAddress = (row) => viewer.address({ view: "picture", row: "", at: row, from: viewer.state.view });
 
   /* Change the state, and so the address; `quietly` leaves no step to go back to. */
   viewer.go = (changes, quietly = false) => {
@@ -63,7 +75,7 @@
       });
       return (row) => (column.empty(row) ? operator === "not" : hits[column.codes[row]]);
     }
-    const limit = column.kind === "time" ? Date.parse(value.includes("Z") ? value : `${value}Z`) : Number(value);
+    const limit = limitOf(column, value);
     const { numbers } = column;
     if (operator === "ge") return (row) => numbers[row] >= limit;
     if (operator === "le") return (row) => numbers[row] <= limit;

@@ -30,15 +30,22 @@
   };
 
   const chooser = (shown) => {
+    const before = document.getElementById("columns");
     const boxes = viewer.index.columns.map((one) => h("label", { title: one.meaning },
       h("input", { type: "checkbox", value: one.name, checked: shown.includes(one.name) }), one.name));
-    const place = h("details", { id: "columns" }, h("summary", {}, "Columns"), h("div", { class: "boxes" }, ...boxes));
+    const place = h("details", { id: "columns", open: before?.open ?? false }, h("summary", {}, "Columns"), h("div", { class: "boxes" }, ...boxes));
+    // A tick draws the view anew: who ticks goes on where they were.
+    const [ticked, top] = [before?.querySelector("input:focus")?.value, before?.querySelector(".boxes").scrollTop ?? 0];
+    const ready = () => {
+      place.querySelector(".boxes").scrollTop = top;
+      boxes.map((label) => label.firstChild).find((box) => box.value === ticked)?.focus({ preventScroll: true });
+    };
     place.addEventListener("change", () => {
       const ticked = [...place.querySelectorAll("input:checked")].map((box) => box.value);
       const kept = shown.filter((name) => ticked.includes(name));
       viewer.go({ columns: [...kept, ...ticked.filter((name) => !kept.includes(name))] });
     });
-    return place;
+    return { place, ready };
   };
 
   const line = (columns, number, row) => {
@@ -48,7 +55,7 @@
       const text = column.text(row);
       return h("div", { role: "cell", class: `cell ${width(column)}`, title: text.length > 18 ? text : null }, text);
     });
-    return h("a", { role: "row", class: "line", href: viewer.address({ view: "picture", row: "", at: row }),
+    return h("a", { role: "row", class: "line", href: viewer.pictureAddress(row),
       "aria-rowindex": number + 2, style: { height: `${ROW_PX}px` } },
     h("div", { role: "cell", class: "cell thumb" }, img), ...cells);
   };
@@ -105,7 +112,8 @@
       if (!rows.length) box.append(h("p", { class: "none" }, "No row passes the filters."));
       const again = viewer.tableKey === location.hash ? viewer.scrollTop : 0;
       viewer.tableKey = location.hash;
-      return { nodes: [chooser(shown), box], ready: () => { box.scrollTop = again ?? 0; draw(); }, leave };
+      const columnsBox = chooser(shown);
+      return { nodes: [columnsBox.place, box], ready: () => { columnsBox.ready(); box.scrollTop = again ?? 0; draw(); }, leave };
     },
   };
 })();

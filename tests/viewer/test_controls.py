@@ -1,0 +1,80 @@
+"""Small controls of the viewer's page that went wrong once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stylize.viewer.server import Viewer
+from tests.support.viewed import served, viewed_run
+from tests.support.viewed_page import Open, add_filter, count, settled, turned_to
+
+
+@pytest.mark.parametrize(
+    ("view", "what"), [("grid", ".pair a img"), ("table", ".lines .line"), ("table&sort=ssim", ".lines .line")]
+)
+def test_escape_goes_back_to_the_view_that_the_picture_was_opened_from(
+    tabs: Open, address: str, view: str, what: str
+) -> None:
+    tab = tabs(address, f"#view={view}")
+    settled(tab, tab.locator(what).last.click)
+    settled(tab, lambda: tab.keyboard.press("ArrowLeft"))
+    settled(tab, lambda: tab.keyboard.press("Escape"))
+    assert tab.url.endswith(f"#view={view}")
+
+
+def test_a_logarithmic_axis_within_a_decade_has_numbers(tabs: Open, tmp_path: Path) -> None:
+    out = viewed_run(tmp_path / "out", 3, 2, gram_distance=0.23)
+    with served(Viewer({out: str(out)}, tmp_path / "cache")) as url:
+        tab = tabs(url, "#view=failures")
+        tab.evaluate("""() => {
+          window.drawn = [];
+          const draw = CanvasRenderingContext2D.prototype.fillText;
+          CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+            drawn.push(text);
+            draw.call(this, text, ...at);
+          };
+        }""")
+        turned_to(tab, "view=plot&x=ssim&y=gram_distance&xlog=1&ylog=1")
+        numbers = [text for text in tab.evaluate("drawn") if text[0].isdigit()]
+        assert len([text for text in numbers if 0.18 <= float(text) <= 0.3]) >= 3
+        turned_to(tab, "view=failures")
+
+
+def test_the_choice_of_columns_stays_open_while_boxes_are_ticked(tab: Any) -> None:
+    tab.locator("#columns summary").click()
+    for name in ("seed", "task_id"):
+        box = tab.locator(f"#columns input[value={name}]")
+        if box.count():
+            settled(tab, box.check)
+    settled(tab, tab.locator("#columns input[value=method]").uncheck)
+    assert tab.evaluate("document.activeElement.value") == "method"
+    assert "task id" in tab.locator(".head").inner_text()
+
+
+def test_what_is_no_time_is_no_filter(tab: Any, tabs: Open, address: str) -> None:
+    tab.locator("#filters summary").click()
+    tab.locator("#filter select[name=column]").select_option("started_at")
+    field = tab.locator("#filter input[name=value]")
+    field.fill("yesterday")
+    field.press("Enter")
+    tab.get_by_text('started_at: "yesterday" is no time').wait_for()
+    assert count(tab) == "32 rows"
+    add_filter(tab, "started_at", "ge", "2025-12-31 12:00")
+    assert count(tab) == "32 rows"
+    linked = tabs(address, "#f=started_at~ge~yesterday&f=nosuch~is~1")
+    assert count(linked) == "32 rows"
+    assert linked.locator("#message").inner_text().startswith("Filters left out: started_at")
+
+
+def test_headings_are_whole(tabs: Open, tmp_path: Path) -> None:
+    out = viewed_run(tmp_path / "out", host_peak_rss_bytes=10**9)
+    with served(Viewer({out: str(out)}, tmp_path / "cache")) as url:
+        tab = tabs(url)
+        assert tab.locator(".head button", has_text="host peak rss").is_visible()
+        cut = tab.locator(".head button").evaluate_all(
+            "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"
+        )
+        assert cut == []
