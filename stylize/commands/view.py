@@ -95,11 +95,11 @@ def _export(site: Site, folder: Path, trusted: bool) -> int:
     written, left_out = export(site, folder, lambda number: say(f"{counted(number, 'file')}", file=sys.stderr))
     inputs = [counted(left_out[kind], kind) for kind in ("photo", "artwork") if left_out[kind]]
     if inputs:
-        why = f"their files are not there, or in a bucket that no {STORE} names"
+        why = f"their files are not there, cannot be read, or lie in a bucket that no {STORE} names"
         why = why if trusted else f"they lie outside of OUT; {PATHS} takes them along"
         say(f"left out, as {why}: {', '.join(inputs)}")
     if left_out["result"]:
-        say(f"left out, as the files are not there: {counted(left_out['result'], 'result')}")
+        say(f"left out, as the files are not there or cannot be read: {counted(left_out['result'], 'result')}")
     say(f"{counted(written, 'file')}: {one_line(folder / 'index.html')}")
     return cli.EXIT_OK
 

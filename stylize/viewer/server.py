@@ -37,6 +37,10 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+_WRONG_ADDRESS = (
+    "wrong address: a viewer has a new one each time it is started. Open the one that it printed last, in this "
+    "browser, which has kept votes that were not taken"
+)
 _GONE = "the rows have changed: reload the page"
 
 
@@ -128,7 +132,7 @@ class Viewer:
         if host is None or host[1] not in HOSTS:
             return _secured(PlainTextResponse("this is served to this machine alone: open it as 127.0.0.1", 403))
         if not hmac.compare_digest(request.path_params["token"].encode(), self.token.encode()):
-            return _secured(PlainTextResponse("wrong address: open the one that the viewer printed", 403))
+            return _secured(PlainTextResponse(_WRONG_ADDRESS, 403))
         try:
             return _secured(await run_in_threadpool(make))
         except UsageError as error:

@@ -45,11 +45,13 @@ def test_an_export_holds_page_data_and_pictures(out: Path, tmp_path: Path, capsy
     assert f"{len(made)} files" in told
     assert "left out, as they lie outside of OUT; --trust-paths takes them along: 3 photos, 2 artworks\n" in told
     next((out / "images").rglob("*.jpg")).unlink()
-    next((out.parent / "inputs").glob("photo*.png")).unlink()
+    photos = sorted((out.parent / "inputs").glob("photo*.png"))
+    photos[0].unlink()
+    photos[1].write_bytes(b"")
     assert main(["view", str(out), "--export", str(tmp_path / "page"), "--trust-paths"]) == 0
     told = capsys.readouterr().out
-    assert "left out, as their files are not there: 1 photo\n" in told
-    assert "left out, as the files are not there: 1 result\n" in told
+    assert "left out, as their files are not there or cannot be read: 2 photos\n" in told
+    assert "left out, as the files are not there or cannot be read: 1 result\n" in told
 
 
 def test_photos_and_artworks_are_exported_once_each_where_asked_for(out: Path, tmp_path: Path) -> None:

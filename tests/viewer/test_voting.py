@@ -204,6 +204,21 @@ def test_a_vote_that_the_viewer_did_not_take_is_kept_until_it_does(page: Any, vi
     assert votes(out)["choice"].tolist() == ["left"]
 
 
+def test_a_page_of_a_viewer_that_was_started_again_says_what_helps(
+    page: Any, viewer: Viewer, out: Path, tmp_path: Path
+) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        port = int(url.split(":")[2].split("/")[0])
+    page.keyboard.press("ArrowLeft")
+    page.get_by_text("open the address that it prints, in this browser").wait_for()
+    with served(Viewer({out: str(out)}, tmp_path / "cache"), port) as url:
+        page.get_by_text("Open the one that it printed last, in this browser").wait_for()
+        page.goto(url + "#view=vote")
+        page.wait_for_function(NONE_KEPT)
+    assert votes(out)["choice"].tolist() == ["left"]
+
+
 def test_a_vote_on_other_runs_waits_for_their_viewer(page: Any, viewer: Viewer, out: Path, tmp_path: Path) -> None:
     other = viewed_run(tmp_path / "other" / "out", run_id="another")
     with served(viewer) as url:

@@ -14,7 +14,7 @@
     try {
       answer = await fetch(path, options);
     } catch {
-      throw new Error("the viewer does not answer: start it again on the same port; votes are kept here until it takes them");
+      throw new Error("the viewer does not answer: start it again on the same port and open the address that it prints, in this browser; votes are kept here until it takes them");
     }
     if (!answer.ok) throw Object.assign(new Error(await answer.text()), { status: answer.status });
     return answer;

@@ -19,7 +19,7 @@ const viewer = { views: {}, index: null };
     script.onerror = () => {
       waiting.delete(path);
       script.remove();
-      failed(new Error(`${path} could not be read: if it goes on, reload the page or start the viewer again`));
+      failed(new Error(`${path} could not be read: if it goes on, start the viewer again if it has ended, and open the address that it printed last`));
     };
     document.head.append(script);
   });
