@@ -116,12 +116,12 @@ def test_an_unknown_signal_is_said_not_ignored() -> None:
         decode(png_with_cicp(22, 13))
 
 
-def test_a_pngs_signal_counts_before_its_profile_and_grey_has_no_primaries() -> None:
+def test_a_pngs_signal_counts_before_its_profile_and_a_grey_ones_changes_nothing() -> None:
     both = decode(png_with_cicp(1, 13, icc_profile=red_and_blue_swapped())).pixels[0, 0]
     assert both.tolist() == list(np.asarray(FLAT)[0, 0])
     grey = saved(FLAT.convert("L"), "PNG")
     at = grey.index(b"IDAT") - 4
-    grey = grey[:at] + png_chunk(b"cICP", bytes([12, 13, 0, 1])) + grey[at:]
+    grey = grey[:at] + png_chunk(b"cICP", bytes([12, 4, 0, 1])) + grey[at:]
     assert (decode(grey).pixels == np.asarray(FLAT.convert("L"))[..., None]).all()
 
 

@@ -277,11 +277,11 @@ def test_every_row_is_computed_once_in_a_pass() -> None:
     graph = trace(lambda x: stylizer.picture(x, code), (1, 3, 500, 100))  # type: ignore[attr-defined]
     for one in schedule(graph, []):
         done: dict[Any, int] = {}
-        for steps in spans(one, graph.nodes[0], 32):
-            for step in steps:
-                if step.rows[1] > step.rows[0]:
-                    assert step.rows[0] >= done.get(step.node, 0)
-                    done[step.node] = step.rows[1]
+        for step in (step for steps in spans(one, graph.nodes[0], 32) for step in steps):
+            if step.rows[1] > step.rows[0]:
+                assert step.rows[0] == done.get(step.node, 0)
+                done[step.node] = step.rows[1]
+        assert all(done[node] == node.height for node in one.targets)
 
 
 def test_planning_does_not_import_torchs_compiler() -> None:

@@ -165,7 +165,9 @@ def test_the_lists_that_people_have_are_read(real_data: Path) -> None:
     folder = real_data / "cases" / "manifests"
     if not folder.is_dir():
         pytest.skip("the folder of real data holds no cases")
-    for path in folder.iterdir():
+    paths = list(folder.iterdir())
+    assert paths
+    for path in paths:
         (pair,) = manifest.read(str(path))
         assert (Path(pair.content.uri).name, Path(pair.style.uri).name) == ("photo.jpg", "art.jpg")
         assert pair.content.problem is pair.style.problem is None
