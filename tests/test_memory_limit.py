@@ -32,3 +32,9 @@ def test_files_that_were_read_are_no_memory_taken(
     assert memory_limit.free_bytes("cpu") == 13 * GIB
     (tmp_path / names[2]).unlink()
     assert memory_limit.free_bytes("cpu") == 1 * GIB
+
+
+def test_a_share_is_never_more_than_all_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_limit, "free_bytes", lambda device: 10 * GIB)
+    assert memory_limit.allowed_bytes("auto", "cpu", 0.5) == 4 * GIB
+    assert memory_limit.allowed_bytes("auto", "cpu", 3.0) == 8 * GIB

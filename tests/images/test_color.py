@@ -104,6 +104,15 @@ def test_signalled_linear_light_is_converted() -> None:
     assert decode(png_with_cicp(1, 8)).pixels[0, 0].tolist() == [231, 170, 148]
 
 
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "expected"),
+    # sRGB's formula of (204/255) ** 2.8 and so on; the greenish white of cinemas, adapted by Bradford's matrix.
+    [(1, 5, [193, 78, 52]), (11, 13, [215, 95, 68])],
+)
+def test_what_is_seldom_signalled_is_converted_too(primaries: int, transfer: int, expected: list[int]) -> None:
+    assert decode(png_with_cicp(primaries, transfer)).pixels[0, 0].tolist() == expected
+
+
 @pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
 @pytest.mark.parametrize("format", ["PNG", "HEIF", "AVIF"])
 def test_high_dynamic_range_is_unsupported_and_named(format: str, transfer: int, name: str) -> None:

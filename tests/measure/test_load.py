@@ -55,9 +55,9 @@ def test_a_thread_that_ended_takes_no_time_away(root: Path) -> None:
     assert measured.stop().cpu_wait_s == 0
 
 
-@pytest.mark.parametrize("name", ["sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count", "quota"])
+@pytest.mark.parametrize("name", ["sys/devices/system/cpu/cpu12/thermal_throttle/core_throttle_count", "quota"])
 def test_heat_and_a_quota_are_throttling(root: Path, name: str) -> None:
-    heat, quota = "sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count", "sys/fs/cgroup/cpu.stat"
+    heat, quota = "sys/devices/system/cpu/cpu12/thermal_throttle/core_throttle_count", "sys/fs/cgroup/cpu.stat"
     measured = MachineLoad()
     put(root, heat, "3\n")
     put(root, quota, "usage_usec 5\nnr_periods 9\nnr_throttled 2\nthrottled_usec 10\n")
@@ -86,7 +86,7 @@ def test_a_card_that_does_not_tell_its_clock_leaves_a_null(root: Path, monkeypat
 
 def test_the_clock_is_the_processors_mean(root: Path) -> None:
     put(root, "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "2000000\n")
-    put(root, "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq", "3000000\n")
+    put(root, "sys/devices/system/cpu/cpu12/cpufreq/scaling_cur_freq", "3000000\n")
     measured = MachineLoad()
     measured.start()
     assert measured.stop().clock_mhz == 2500
