@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,3 +46,14 @@ def test_an_orientation_that_is_none_is_ignored() -> None:
         exif = Image.Exif()
         exif[0x0112] = orientation
         assert (decode(saved(Image.fromarray(PHOTO), "PNG", exif=exif)).pixels == PHOTO).all()
+
+
+def test_a_jpeg_packed_as_jpeg_xl_is_turned_by_its_exif(tmp_path: Path) -> None:
+    pytest.importorskip("pillow_jxl")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(saved(Image.fromarray(PHOTO).transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif))
+    packed = decode(saved(Image.open(photo), "JXL", lossless_jpeg=True)).pixels
+    assert packed.shape == PHOTO.shape
+    assert np.abs(packed.astype(int) - decode(photo.read_bytes()).pixels).mean() < 4

@@ -276,12 +276,12 @@ def test_every_row_is_computed_once_in_a_pass() -> None:
     stylizer, code = loaded("compact")
     graph = trace(lambda x: stylizer.picture(x, code), (1, 3, 500, 100))  # type: ignore[attr-defined]
     for one in schedule(graph, []):
-        done: dict[Any, int] = {}
-        for step in (step for steps in spans(one, graph.nodes[0], 32) for step in steps):
-            if step.rows[1] > step.rows[0]:
-                assert step.rows[0] == done.get(step.node, 0)
-                done[step.node] = step.rows[1]
-        assert all(done[node] == node.height for node in one.targets)
+        done: dict[int, int] = {}
+        for node, first, end in [(s.node.index, *s.rows) for steps in spans(one, graph.nodes[0], 32) for s in steps]:
+            if end > first:
+                assert first == done.get(node, first)
+                done[node] = end
+        assert [done[target.index] for target in one.targets] == [target.height for target in one.targets]
 
 
 def test_planning_does_not_import_torchs_compiler() -> None:
