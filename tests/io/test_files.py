@@ -13,7 +13,7 @@ from typing import IO
 import pytest
 
 from stylize.errors import CannotContinueError, CorruptImageError, StylizeError, UsageError, one_line
-from stylize.io.files import Folder, is_temporary, local_path, read_bytes, write_atomic
+from stylize.io.files import Folder, is_temporary, local_path, read_bytes, sizes_below, write_atomic
 
 NAMES = ["plain.jpg", "with space.jpg", "quo\"te's.jpg", "new\nline.jpg", "фото-写真.jpg", "50%20#1?.jpg"]
 
@@ -207,3 +207,19 @@ def test_threads_writing_one_name_leave_one_whole_file(tmp_path: Path) -> None:
     assert len(set(path.read_bytes())) == 1
     assert path.stat().st_size == 50_000
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_goes_while_a_folder_is_listed_is_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept").write_bytes(b"123")
+    (tmp_path / "gone").write_bytes(b"")
+    is_file = Path.is_file
+
+    def looked_at(path: Path) -> bool:
+        found = is_file(path)
+        (tmp_path / "gone").unlink(missing_ok=True)
+        return found or path.name == "gone"
+
+    monkeypatch.setattr(Path, "is_file", looked_at)
+    assert sizes_below(str(tmp_path)) == {"kept": 3}
