@@ -1,0 +1,30 @@
+"""What an image is said to take, and which limits its strips keep to."""
+
+from __future__ import annotations
+
+import pytest
+from torch import nn
+
+from stylize.stylizers._strips.plan import BASE_BYTES, Plan, whole_plan
+from stylize.stylizers._strips.trace import trace
+from tests.stylizers.test_strips import loaded
+
+pytestmark = pytest.mark.usefixtures("by_torch")
+
+
+def test_of_the_smallest_network_the_picture_itself_is_what_takes_memory() -> None:
+    """As floats, rounded, and held to their range."""
+    graph = trace(nn.ReLU(), (1, 3, 64, 48))
+    assert whole_plan(graph).bytes == 3 * (3 * 64 * 48 * 4) + BASE_BYTES
+
+
+def test_only_strips_have_ample_room() -> None:
+    assert Plan(2**20, strips=2).has_ample_room(2**30)
+    assert not Plan(2**20, strips=2).has_ample_room(2**20)
+    assert not Plan(2**20, strips=1).has_ample_room(2**30)
+
+
+def test_strips_instead_of_a_whole_image_keep_to_the_limit_too() -> None:
+    stylizer, code = loaded("compact")
+    half = stylizer.plan(3000, 2000, code, whole=False).bytes
+    assert stylizer.plan(3000, 2000, code, half // 2, whole=False).bytes <= half // 2
