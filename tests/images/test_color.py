@@ -39,6 +39,16 @@ def test_an_srgb_profile_or_one_that_cannot_be_the_images_changes_nothing(kind: 
     assert (decode(data).pixels == PHOTO).all()
 
 
+def test_a_profile_that_is_only_near_srgb_is_converted() -> None:
+    profile = bytearray(SRGB)
+    tags = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * profile[131], 12)}
+    (red,) = struct.unpack_from(">I", profile, tags[b"rXYZ"] + 4)
+    (x,) = struct.unpack_from(">i", profile, red + 8)
+    struct.pack_into(">i", profile, red + 8, round(0.97 * x))
+    pixel = decode(saved(Image.new("RGB", (8, 8), (200, 100, 100)), "PNG", icc_profile=bytes(profile))).pixels[0, 0]
+    assert 2 < np.abs(pixel.astype(int) - (200, 100, 100)).max() < 40
+
+
 def expected_from(primaries: str, rgb: tuple[float, float, float]) -> list[int]:
     """Return 8-bit sRGB of a colour in another space, by published matrices from linear to linear."""
     matrices = {

@@ -148,3 +148,28 @@ def test_memory_is_of_the_images_where_it_was_seen_and_of_none_where_it_mostly_w
     assert (first["memory_n"], first["memory_p50_bytes"]) == (3, 7e7)
     assert (line["n"], line["memory_n"]) == (10, seen_of)
     assert line["memory_p50_bytes"] == pytest.approx(told, nan_ok=True)
+
+
+def test_efficiency_is_told_against_the_fewest_workers_though_they_are_several() -> None:
+    found = analysis.scaling(rows(scaled(0.1, 2) + scaled(0.1, 4))).set_index("workers")["efficiency"]
+    assert found.tolist() == pytest.approx([1, 1])
+
+
+def test_photos_in_no_subfolder_are_a_kind_of_their_own() -> None:
+    made = [row(n, content_type="day" if n % 2 else None) for n in range(6)]
+    assert sorted(analysis.breakdown(rows(made), "content_type")["content_type"]) == ["(none)", "day"]
+
+
+def test_many_photos_of_one_statistic_have_thirds_too() -> None:
+    made = [row(n, content_uri=f"/p/{n}.jpg", content_edge_density=max(0, n - 20) / 10) for n in range(30)]
+    assert analysis.thirds(rows(made), "content_edge_density").value_counts().to_dict() == {
+        "low": 10, "middle": 10, "high": 10,
+    }  # fmt: skip
+
+
+def test_of_two_main_resolutions_the_one_nearest_to_512_counts() -> None:
+    assert analysis.main_resolution(rows([of_sweep(n, "a", "fp32", px) for n, px in enumerate((128, 512))])) == 512
+
+
+def test_a_models_memory_below_nothing_is_not_known() -> None:
+    assert rows([row(0, model_host_bytes=-5), row(1)])["model_bytes"].fillna(0).tolist() == [0, 5_000_000]

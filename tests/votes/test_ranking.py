@@ -92,3 +92,20 @@ def test_sixty_methods_with_few_votes_are_ranked() -> None:
     assert not any(map(math.isnan, ranked["preferred"]))
     best = {int(name[1:]) for name in ranked["method"][:20]}
     assert np.mean(list(best)) > 35
+
+
+def test_a_method_on_few_pictures_settles_nothing_against_one_on_many() -> None:
+    on_two = [vote(n, "left", "a", "b", content_uri=f"/{n % 2}.jpg") for n in range(40)]
+    on_eight = [vote(n, "left", "a", "c", content_uri=f"/{n % 8}.jpg") for n in range(40, 80)]
+    pairs = compare_pairs(pd.DataFrame(on_two + on_eight)).set_index(["better", "other"])
+    assert math.isnan(pairs.loc[("a", "b"), "low"])
+    assert pairs.loc[("a", "c"), "low"] > 0.5
+
+
+def test_votes_that_were_given_are_not_needed_again() -> None:
+    poll = [vote(n, "left" if n % 5 < 3 else "right", "a", "b") for n in range(40)]
+    (half,), (whole,) = (compare_pairs(pd.DataFrame(some)).to_dict("records") for some in (poll[:20], poll))
+    spread = whole["preferred"] * (1 - whole["preferred"])
+    total = math.ceil((1.96 + 0.8416) ** 2 * spread / (whole["preferred"] - 0.5) ** 2)
+    assert whole["votes_needed"] == total - 40
+    assert half["votes_needed"] > 0

@@ -60,8 +60,8 @@ def test_the_best_within_limits_is_picked_and_what_is_not_told_apart_is_named() 
     assert marks(600, 1e9, 0.001) == []
     assert marks(by="time") == [("fast", pick.BEST), ("like", ""), ("near", "")]
     few = [replace(one, known=one.known - {"style"}) if one.name == "near fp32" else one for one in choice.options]
-    found = [(one.name.split()[0], mark) for one, mark in pick.ranked(few, pick.Wanted(), "style")]
-    assert found == [("like", pick.BEST), ("near", pick.FEW), ("fast", "")]
+    ranked = [(one.name.split()[0], mark) for one, mark in pick.ranked(few, pick.Wanted(), "style")]
+    assert ranked == [("like", pick.BEST), ("near", pick.FEW), ("fast", "")]
     lines, found = pick.told(choice, pick.Wanted(600, 1e8), "style")
     assert (lines, found) == (
         ["nothing measured by Gram distance at 600 px, within 100 MB for the whole worker"],
