@@ -101,7 +101,11 @@ def _beside(change: Change, quantity: Quantity) -> str:
 def _memory(at: str, measured: pd.DataFrame) -> Iterator[str]:
     """Return what a worker takes as a whole, against common amounts of memory."""
     measured = measured[measured["whole_bytes"].notna()]
-    whole = measured.groupby(measured["method"] + " " + measured["precision"])["whole_bytes"].max()
+    # A precision may be null in all rows, and is no text then.
+    names = [
+        f"{method} {precision}" for method, precision in zip(measured["method"], measured["precision"], strict=True)
+    ]
+    whole = measured.groupby(names)["whole_bytes"].max() if names else measured["whole_bytes"]
     if whole.empty:
         return
     ordered = sorted(whole.index, key=lambda name: whole[name])
