@@ -81,3 +81,8 @@ def test_few_images_are_too_few_to_say() -> None:
 def test_rows_of_a_long_run_are_judged_quickly_enough_to_be_judged_at_all() -> None:
     made = pd.concat([measured(noisy(50, 6))] * 2000, ignore_index=True)
     assert str(stability(made)) == "stable"
+
+
+def test_a_drift_is_told_whatever_order_the_rows_are_in() -> None:
+    made = measured(0.1 * np.linspace(1, 1.5, 20))
+    assert "drift" in stability(made.sample(frac=1, random_state=0)).causes
