@@ -49,6 +49,8 @@ def test_a_time_is_not_worse_for_a_neighbours_work() -> None:
     assert verdicts(run(), busy)["stylize time"] == "undecided"
     assert verdicts(run(), run(1.4, seed=1, cpu_wait_s=0.001))["stylize time"] == "worse"
     assert verdicts(run(), run(4, seed=1, cpu_wait_s=0.1))["stylize time"] == "worse"
+    # Nor is it better, where it was the first run that had the neighbours.
+    assert verdicts(busy, run())["stylize time"] == "undecided"
 
 
 def test_more_memory_and_less_ssim_are_worse() -> None:
@@ -126,3 +128,8 @@ def test_settings_that_differ_are_told() -> None:
 def test_runs_of_warm_ups_alone_share_nothing() -> None:
     with pytest.raises(UsageError, match="share 0 tasks"):
         compare(run(warmup=True), run(warmup=True))
+
+
+def test_what_does_nothing_makes_no_run_worse() -> None:
+    found = verdicts(run(stylizer="identity"), run(3, stylizer="identity"))
+    assert list(found) == ["SSIM"]

@@ -46,3 +46,12 @@ def test_the_whole_is_over_workers_and_names_the_largest() -> None:
 
 def test_nothing_left_is_said() -> None:
     assert told(MADE, [Wanted("m", "auto", 900, 1, 0)]) == ["nothing is left to do"]
+
+
+def test_between_sizes_that_were_measured_a_fit_is_asked_however_wide_it_is() -> None:
+    wide = rows(
+        of_sweep(n, "m", "auto", px, precision="bf16", total_s=0.1 * px * px / 1e6 * off)
+        for n, (px, off) in enumerate([(300, 1.0), (400, 6.0), (600, 0.3), (900, 3.0)])
+    )
+    assert one(wide, Wanted("m", "auto", 500, 1, 10)).how == "from its other resolutions"
+    assert one(wide, Wanted("m", "auto", 1800, 1, 10)).how == "not known"

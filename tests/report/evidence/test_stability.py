@@ -86,3 +86,7 @@ def test_rows_of_a_long_run_are_judged_quickly_enough_to_be_judged_at_all() -> N
 def test_a_drift_is_told_whatever_order_the_rows_are_in() -> None:
     made = measured(0.1 * np.linspace(1, 1.5, 20))
     assert "drift" in stability(made.sample(frac=1, random_state=0)).causes
+
+
+def test_a_clock_that_was_read_otherwise_once_has_not_moved() -> None:
+    assert causes(noisy(40, 1), clock_mhz=[3000] + [2000] * 39) == set()

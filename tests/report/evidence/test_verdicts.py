@@ -111,3 +111,13 @@ def test_equal_methods_are_not_told_apart(seed: int) -> None:
 def test_of_few_photos_nothing_is_said_however_often_they_were_measured() -> None:
     (size,) = by_size(made(1, 3.0, 0.001, 4, 3, 1))
     assert any(line.startswith("At 300 px, too few images to say which is the fastest") for line in words.at_size(size))
+
+
+def test_a_time_of_nothing_is_in_no_ratio() -> None:
+    rows = made(1, 1.5, 0.01, 12, 1, 1)
+    rows.loc[rows.index[rows["method"] == "one"][0], "stylize_s"] = 0.0
+    both = verdicts.samples({"a": rows[rows["method"] == "one"], "b": rows[rows["method"] == "two"]})
+    change = verdicts.against(both["b"], both["a"], verdicts.TIME)
+    assert change.n == 11
+    assert change.interval is not None
+    assert np.isfinite(astuple(change.interval)).all()
