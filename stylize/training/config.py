@@ -119,12 +119,6 @@ class TrainConfig(Checked):
         return value
 
     @model_validator(mode="after")
-    def _short_name(self) -> Self:
-        if len(os.fsencode(self.weights_name)) > MAX_NAME_BYTES:
-            raise ValueError(f"the weights' name has more than {MAX_NAME_BYTES} bytes; give a shorter name")
-        return self
-
-    @model_validator(mode="after")
     def _whole_groups(self) -> Self:
         if self.batch % self.photos_of_a_style:
             raise ValueError(
@@ -191,4 +185,7 @@ def configure(given: dict[str, Any], origins: Origins | None = None) -> TrainCon
     if not styles.exists():
         raise UsageError(f"{styles}: no such file or folder; give a folder of artworks, or one image")
     kind = CompactConfig if styles.is_dir() else JohnsonConfig
-    return validated(kind, given, origins=origins)
+    config = validated(kind, given, origins=origins)
+    if len(os.fsencode(config.weights_name)) > MAX_NAME_BYTES:
+        raise UsageError(f"the weights' name has over {MAX_NAME_BYTES} bytes; give a shorter --name")
+    return config

@@ -126,7 +126,7 @@ def _parts(out: Path) -> int:
         ({"more": ("--name", "../x")}, "--name: expected letters, digits, '.', '_' and '-'"),
         ({"more": ("--name", "..")}, "--name: expected letters"),
         ({"more": ("--name", ".x")}, "no '.' in front"),
-        ({"more": ("--name", "x" * 201)}, "the weights' name has more than 200 bytes; give a shorter name"),
+        ({"more": ("--name", "x" * 201)}, "the weights' name has over 200 bytes; give a shorter --name"),
     ],
     ids=lambda value: " ".join(str(v) for v in value.values()) if isinstance(value, dict) else "",
 )
