@@ -23,7 +23,9 @@ from stylize.io.store_kinds import KINDS
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _BUCKET_AND_KEY = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:/+(.*))?", re.DOTALL)
 _SECRET = re.compile(
-    r"[?&](X-(Amz|Goog)-\w+|[\w.-]*(key|secret|token|signature|credential|password|AccessId)[\w.-]*)=", re.IGNORECASE
+    r"[?&](X-(Amz|Goog)-\w+|\w*Access_?(Key|Id)\w*|([\w.-]*[_.-])?(key|secret|token|signature|credentials?|password)"
+    r"([_.-][\w.-]*)?)=",
+    re.IGNORECASE,
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

@@ -28,6 +28,8 @@ SECRETS = [
     "s3://b/few?s3_access_key_id=KEY&s3_secret_access_key=SECRET",
     "s3://b/few?access_key=SECRET",
     "gs://b/few?a=b&session-token=SECRET",
+    "s3://b/few?AWSAccessKeyId=SECRET",
+    "s3://b/few?accessKey=SECRET",
     "s3a://KEY:SECRET@b/x.jpg",
     "https://b.s3.amazonaws.com/x.jpg?X-Amz-Signature=SECRET",
     "file://KEY:SECRET@host/x.jpg",
@@ -38,6 +40,11 @@ SECRETS = [
 def s3() -> Iterator[Bucket]:
     with bucket() as made:
         yield made
+
+
+@pytest.mark.parametrize("key", ["what?monkey=1.jpg", "a?keys=2", "why&because=token.jpg"])
+def test_a_name_that_only_looks_like_one_is_a_name(key: str) -> None:
+    assert str(locate(f"s3://b/{key}")) == f"s3://b/{key}"
 
 
 @pytest.mark.parametrize("uri", SECRETS)
