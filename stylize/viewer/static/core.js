@@ -63,6 +63,13 @@ const viewer = { views: {}, index: null };
     return made;
   };
 
+  /* Make place hold these nodes and no others. What stays is never taken out: it would lose the focus, or a click half done. */
+  viewer.hold = (place, nodes) => {
+    const wanted = new Set(nodes);
+    for (const one of [...place.childNodes]) if (!wanted.has(one)) one.remove();
+    nodes.forEach((one, at) => { if (place.childNodes[at] !== one) place.insertBefore(one, place.childNodes[at] ?? null); });
+  };
+
   viewer.button = (text, onclick, options = {}) => viewer.h("button", { type: "button", onclick, ...options }, text);
 
   /* options: [value, text] each, or a text that is both. */

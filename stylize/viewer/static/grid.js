@@ -107,14 +107,22 @@
     return { side, label: lefts[0], slots, widths, lefts, height: side + 12 + (data.slots.length > 1 ? 32 : 0) };
   };
 
-  const cellsOf = (data, at, [photoCode], [from, to]) => {
-    const made = [];
-    for (let x = from; x < to; x++) {
-      const cell = data.cell(photoCode, data.styles[x][0]);
-      const slots = cell ? at.slots[x].map((place) => slot(data, data.slots[place], cell[place], at.side)) : [];
-      made.push(h("div", { class: "pair", style: { left: `${at.lefts[x]}px`, width: `${at.widths[x]}px` } }, ...slots));
-    }
-    return made;
+  const cellOf = (data, at, [photoCode], x) => {
+    const cell = data.cell(photoCode, data.styles[x][0]);
+    const slots = cell ? at.slots[x].map((place) => slot(data, data.slots[place], cell[place], at.side)) : [];
+    return h("div", { class: "pair", style: { left: `${at.lefts[x]}px`, width: `${at.widths[x]}px` } }, ...slots);
+  };
+
+  /* Return a function that has its place hold what is in sight, from one number to another, after a first node. */
+  const holder = (place, first, make) => {
+    let kept = new Map();
+    return (from, to) => {
+      const next = new Map();
+      for (let n = from; n < to; n++) next.set(n, kept.get(n) ?? make(n));
+      kept = next;
+      viewer.hold(place, [...first, ...[...kept.values()].map((one) => one.node ?? one)]);
+      return kept.values();
+    };
   };
 
   const scrolled = (box, data, at, firsts) => {
@@ -131,6 +139,17 @@
     };
     const top = h("div", { class: "top", style: { ...size, height: `${HEAD_PX}px` } });
     const body = h("div", { class: "body", style: { ...size, height: `${data.photos.length * at.height}px` } });
+    const heads = holder(top, [h("div", { class: "corner", style: { width: `${at.label}px` } })], (x) => {
+      const head = named("artwork", firsts[1], data.style, data.styles[x][1], "artwork");
+      Object.assign(head.style, { left: `${at.lefts[x]}px`, width: `${at.widths[x]}px` });
+      return head;
+    });
+    const strips = holder(body, [], (y) => {
+      const label = named("photo", firsts[0], data.photo, data.photos[y][1], "photo");
+      label.style.width = `${at.label}px`;
+      const node = h("div", { class: "strip", style: { ...size, top: `${y * at.height}px`, height: `${at.height}px` } });
+      return { node, cells: holder(node, [label], (x) => cellOf(data, at, data.photos[y], x)) };
+    });
     let [seen, timer] = ["", 0];
     const draw = () => {
       const from = [column(box.scrollLeft), Math.floor(box.scrollTop / at.height)].map((n) => Math.max(0, n - 1));
@@ -139,18 +158,8 @@
       const key = `${from} ${to}`;
       if (key === seen) return;
       seen = key;
-      const heads = data.styles.slice(from[0], to[0]).map(([, row], x) => {
-        const head = named("artwork", firsts[1], data.style, row, "artwork");
-        Object.assign(head.style, { left: `${at.lefts[from[0] + x]}px`, width: `${at.widths[from[0] + x]}px` });
-        return head;
-      });
-      top.replaceChildren(h("div", { class: "corner", style: { width: `${at.label}px` } }), ...heads);
-      body.replaceChildren(...data.photos.slice(from[1], to[1]).map((photo, y) => {
-        const label = named("photo", firsts[0], data.photo, photo[1], "photo");
-        label.style.width = `${at.label}px`;
-        return h("div", { class: "strip", style: { ...size, top: `${(from[1] + y) * at.height}px`, height: `${at.height}px` } },
-          label, ...cellsOf(data, at, photo, [from[0], to[0]]));
-      }));
+      heads(from[0], to[0]);
+      for (const strip of strips(from[1], to[1])) strip.cells(from[0], to[0]);
     };
     const soon = () => { clearTimeout(timer); timer = setTimeout(draw, PAUSE_MS); };
     // In flight what is in sight stays; a slow scroll is followed at once.

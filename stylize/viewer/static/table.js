@@ -84,7 +84,7 @@
         const kept = new Map([...list.children].map((one, place) => [first + place, one]));
         const lines = [];
         for (let i = from; i < to; i++) lines.push(kept.get(i) ?? line(columns, i, rows[i]));
-        list.replaceChildren(...lines);
+        viewer.hold(list, lines);
         [first, last] = [from, to];
       }
       clearTimeout(timer);

@@ -1,0 +1,72 @@
+"""What stays in sight while a view is scrolled stays as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stylize.viewer.server import Viewer
+from tests.support.viewed import served, viewed_run
+from tests.support.viewed_page import Open, settled
+
+WINDOW = {"width": 900, "height": 800}
+# Far enough that lines come and go, and near enough that the marked one stays.
+SCROLLED = """by => new Promise(done => {
+  const box = document.querySelector(".scroller");
+  box.scrollTop += by;
+  box.scrollLeft += by;
+  requestAnimationFrame(() => requestAnimationFrame(done));
+})"""
+
+
+@pytest.fixture
+def wide(tabs: Open, tmp_path: Path) -> Any:
+    """A function that opens a view of many photos and artworks."""
+    out = viewed_run(tmp_path / "out", 16, 8)
+    with served(Viewer({out: str(out)}, tmp_path / "cache", trusted=True)) as url:
+        yield lambda view: tabs(url, f"#view={view}", viewport=WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("view", "what", "by"), [("table", ".lines .line", 120), ("grid", ".strip a", 200), ("grid", ".strip a", -200)]
+)
+def test_what_stays_in_sight_keeps_the_focus(wide: Any, view: str, what: str, by: int) -> None:
+    tab = wide(view)
+    if by < 0:
+        tab.evaluate(SCROLLED, 300)
+    tab.evaluate(
+        """what => {
+          const edge = document.querySelector(".scroller").getBoundingClientRect();
+          const within = [...document.querySelectorAll(what)].find(one => {
+            const at = one.getBoundingClientRect();
+            return at.top > edge.top + 250 && at.left >= edge.left && at.left < edge.right - 60
+              && at.bottom < edge.bottom;
+          });
+          within.focus({ preventScroll: true });
+          window.focused = within;
+          window.count = 0;
+          new MutationObserver(all => { count += all.length; }).observe(document.querySelector(".scroller"),
+            { childList: true, subtree: true });
+        }""",
+        what,
+    )
+    tab.evaluate(SCROLLED, by)
+    assert tab.evaluate("count") > 0  # others came and went
+    assert tab.evaluate("document.activeElement === focused")
+
+
+@pytest.mark.parametrize(("view", "height"), [("table", 56), ("grid", 172)])
+def test_a_click_counts_though_the_view_is_scrolled_under_it(wide: Any, view: str, height: int) -> None:
+    tab = wide(view)
+    tab.evaluate("to => { document.querySelector('.scroller').scrollTop = to; }", 9 * height - 20)
+    tab.wait_for_timeout(300)
+    box = tab.locator(".scroller").bounding_box()
+    # Near the upper edge of a line, a whole line below the headings.
+    tab.mouse.move(box["x"] + 250, box["y"] + 3 * height + 24)
+    tab.mouse.down()
+    tab.evaluate("document.querySelector('.scroller').scrollTop += 24")  # the first line in sight is another one now
+    tab.wait_for_timeout(100)
+    settled(tab, tab.mouse.up)
+    assert "view=picture" in tab.url
