@@ -54,6 +54,31 @@ def test_the_choice_of_columns_stays_open_while_boxes_are_ticked(tab: Any) -> No
     assert "task id" in tab.locator(".head").inner_text()
 
 
+def test_a_keyboard_stays_at_a_control_that_draws_the_page_anew(tabs: Open, address: str) -> None:
+    tab = tabs(address, "#view=table")
+    at = "(document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim()"
+    tab.locator(".head button", has_text="ssim").focus()
+    for how in ("ascending", "descending"):
+        settled(tab, lambda: tab.keyboard.press("Enter"))
+        assert tab.locator(f"[aria-sort={how}]").inner_text() == "ssim"
+        assert tab.evaluate(at) == "ssim"
+    settled(tab, lambda: tab.locator("nav a", has_text="Grid").press("Enter"))
+    assert tab.evaluate(at) == "Grid"
+    tab.get_by_label("side by side").focus()
+    for _ in range(2):
+        settled(tab, lambda: tab.keyboard.press("ArrowDown"))
+        assert tab.evaluate(at) == "side by side"
+    tab.locator("#filters summary").click()
+    column = tab.locator("#filter select[name=column]")
+    column.focus()
+    columns = column.evaluate("one => [...one.options].map(option => option.value)")
+    place = columns.index(column.input_value())
+    for name in columns[place + 1 : place + 4]:
+        tab.keyboard.press("ArrowDown")
+        tab.wait_for_function("name => document.querySelector('#filter select[name=column]').value === name", arg=name)
+        tab.wait_for_function("document.activeElement.name === 'column'")
+
+
 def test_what_is_no_time_is_no_filter(tab: Any, tabs: Open, address: str) -> None:
     tab.locator("#filters summary").click()
     tab.locator("#filter select[name=column]").select_option("started_at")

@@ -52,7 +52,9 @@
       if (problem) viewer.say(problem, true);
       else viewer.go({ filters: [...viewer.state.filters, filter] });
     } });
+    let drawn = 0;
     const draw = async (name, key) => {
+      const mine = ++drawn;
       const about = viewer.about(name);
       const operators = viewer.operators(about);
       const operator = operators.some(([one]) => one === key) ? key : operators[0][0];
@@ -62,7 +64,10 @@
       how.name = "operator";
       try {
         const field = await valueField(await viewer.column(name), operator, rows);
+        if (mine !== drawn) return;
+        const stay = viewer.staying();
         place.replaceChildren(list, how, ...(field ? [field] : []), h("button", { type: "submit" }, "Add filter"));
+        stay();
       } catch (error) { viewer.failed(error); }
     };
     return [place, draw];

@@ -70,6 +70,17 @@ const viewer = { views: {}, index: null };
     nodes.forEach((one, at) => { if (place.childNodes[at] !== one) place.insertBefore(one, place.childNodes[at] ?? null); });
   };
 
+  /* Return what to call once a part of the page was drawn anew: whoever was at a control goes on at its like. */
+  viewer.staying = () => {
+    const was = document.activeElement;
+    const named = (one) => one.getAttribute("aria-label") ?? one.labels?.[0]?.textContent ?? one.textContent;
+    const name = was === document.body ? null : named(was);
+    return () => {
+      if (name === null || was.isConnected || document.activeElement !== document.body) return;
+      [...document.querySelectorAll(was.tagName)].find((one) => named(one) === name)?.focus({ preventScroll: true });
+    };
+  };
+
   viewer.button = (text, onclick, options = {}) => viewer.h("button", { type: "button", onclick, ...options }, text);
 
   /* options: [value, text] each, or a text that is both. */

@@ -5,6 +5,7 @@
 
   const show = async () => {
     const mine = ++shown;
+    const stay = viewer.staying();
     viewer.readState();
     viewer.say(viewer.problems.length ? `Filters left out: ${viewer.problems.join("; ")}` : "", true);
     try {
@@ -21,6 +22,8 @@
       place.className = viewer.state.view;
       place.replaceChildren(...made.nodes);
       made.ready?.();
+      // A pair of a vote is another pair: the key that gave the last vote is not to give the next one, too.
+      if (viewer.state.view !== "vote") stay();
       performance.mark("stylize-view-shown");
       document.body.dataset.shown = `${viewer.state.view} ${mine}`;
     } catch (error) {

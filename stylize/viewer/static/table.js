@@ -34,12 +34,8 @@
     const boxes = viewer.index.columns.map((one) => h("label", { title: one.meaning },
       h("input", { type: "checkbox", value: one.name, checked: shown.includes(one.name) }), one.name));
     const place = h("details", { id: "columns", open: before?.open ?? false }, h("summary", {}, "Columns"), h("div", { class: "boxes" }, ...boxes));
-    // A tick draws the view anew: who ticks goes on where they were.
-    const [ticked, top] = [before?.querySelector("input:focus")?.value, before?.querySelector(".boxes").scrollTop ?? 0];
-    const ready = () => {
-      place.querySelector(".boxes").scrollTop = top;
-      boxes.map((label) => label.firstChild).find((box) => box.value === ticked)?.focus({ preventScroll: true });
-    };
+    const top = before?.querySelector(".boxes").scrollTop ?? 0;
+    const ready = () => { place.querySelector(".boxes").scrollTop = top; };
     place.addEventListener("change", () => {
       const ticked = [...place.querySelectorAll("input:checked")].map((box) => box.value);
       const kept = shown.filter((name) => ticked.includes(name));
