@@ -127,8 +127,7 @@ def test_an_artwork_has_room_for_what_was_made_of_it_alone(tabs: Open, address: 
     assert pairs.evaluate_all("all => all.map(one => [one.offsetLeft, one.offsetWidth])") == heads
     assert [pairs.nth(number).locator(".slot").count() for number in range(3)] == [3, 2, 2]
     tab.locator(".scroller.grid").evaluate("box => { box.scrollLeft = box.scrollWidth; }")
-    tab.wait_for_timeout(300)
-    assert tab.locator(".top .artwork").last.inner_text() == "art2"
+    tab.wait_for_function("[...document.querySelectorAll('.top .artwork')].at(-1).innerText === 'art2'")
 
 
 def test_a_point_of_a_plot_opens_its_picture(tabs: Open, address: str) -> None:

@@ -13,10 +13,10 @@ from tests.support.viewed_page import Open, settled
 
 WINDOW = {"width": 900, "height": 800}
 # Far enough that lines come and go, and near enough that the marked one stays.
-SCROLLED = """by => new Promise(done => {
+SCROLLED = """([down, right]) => new Promise(done => {
   const box = document.querySelector(".scroller");
-  box.scrollTop += by;
-  box.scrollLeft += by;
+  box.scrollTop += down;
+  box.scrollLeft += right;
   requestAnimationFrame(() => requestAnimationFrame(done));
 })"""
 
@@ -35,7 +35,7 @@ def wide(tabs: Open, tmp_path: Path) -> Any:
 def test_what_stays_in_sight_keeps_the_focus(wide: Any, view: str, what: str, by: int) -> None:
     tab = wide(view)
     if by < 0:
-        tab.evaluate(SCROLLED, 300)
+        tab.evaluate(SCROLLED, [300, 300])
     tab.evaluate(
         """what => {
           const edge = document.querySelector(".scroller").getBoundingClientRect();
@@ -52,7 +52,7 @@ def test_what_stays_in_sight_keeps_the_focus(wide: Any, view: str, what: str, by
         }""",
         what,
     )
-    tab.evaluate(SCROLLED, by)
+    tab.evaluate(SCROLLED, [by, by])
     assert tab.evaluate("count") > 0  # others came and went
     assert tab.evaluate("document.activeElement === focused")
 
@@ -60,13 +60,13 @@ def test_what_stays_in_sight_keeps_the_focus(wide: Any, view: str, what: str, by
 @pytest.mark.parametrize(("view", "height"), [("table", 56), ("grid", 172)])
 def test_a_click_counts_though_the_view_is_scrolled_under_it(wide: Any, view: str, height: int) -> None:
     tab = wide(view)
-    tab.evaluate("to => { document.querySelector('.scroller').scrollTop = to; }", 9 * height - 20)
-    tab.wait_for_timeout(300)
+    tab.evaluate(SCROLLED, [9 * height - 20, 0])
     box = tab.locator(".scroller").bounding_box()
     # Near the upper edge of a line, a whole line below the headings.
-    tab.mouse.move(box["x"] + 250, box["y"] + 3 * height + 24)
+    at = [box["x"] + 250, box["y"] + 3 * height + 24]
+    tab.wait_for_function("at => document.elementFromPoint(...at).closest('a')", arg=at)
+    tab.mouse.move(*at)
     tab.mouse.down()
-    tab.evaluate("document.querySelector('.scroller').scrollTop += 24")  # the first line in sight is another one now
-    tab.wait_for_timeout(100)
+    tab.evaluate(SCROLLED, [24, 0])  # the first line in sight is another one now
     settled(tab, tab.mouse.up)
     assert "view=picture" in tab.url
