@@ -162,11 +162,10 @@ def _listed(uri: str, named_type: Any, folder: Location) -> Input:
     if isinstance(where, ObjectUri):
         return Input(str(where), "", type_)
     path = existing(where.path)
-    text = uri if uri[:6].lower() == "file:/" else uri_of(str(path))
     identity = identity_of(path)
     if identity != MISSING and not path.is_file():
         raise UsageError(f"{'a folder' if path.is_dir() else 'a device or pipe'}, not a file: {one_line(path)}")
-    return Input(text, identity, type_)
+    return Input(uri_of(str(path)), identity, type_)
 
 
 def _parquet_rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:

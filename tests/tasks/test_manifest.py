@@ -197,6 +197,16 @@ def test_manifest_in_a_bucket_has_keys_from_its_own_folder_and_bad_ones_cost_the
                 read_bytes(uri)
 
 
+def test_a_file_is_the_same_pair_however_a_list_spells_it(tmp_path: Path) -> None:
+    photo = tmp_path / "a b.jpg"
+    photo.write_bytes(b"x")
+    spelt = [str(photo), "a b.jpg", "./a b.jpg", photo.as_uri(), f"file:{tmp_path}/a%20b.jpg", f"FILE://{photo}"]
+    (tmp_path / "list.csv").write_text("\n".join(["content_uri,style_uri", *(f"{one},{one}" for one in spelt)]))
+    pairs = list(manifest.read(str(tmp_path / "list.csv")))
+    assert len(pairs) == len(spelt)
+    assert {pair.content.uri for pair in pairs} | {pair.style.uri for pair in pairs} == {str(photo)}
+
+
 def test_a_manifest_keeps_odd_names_and_file_uris(tmp_path: Path) -> None:
     here = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     here.mkdir()
