@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageChops, ImageFile
+from PIL import Image, ImageChops, ImageFile, ImageOps
 from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -80,6 +80,9 @@ def load(data: bytes, wish: Wish) -> Loaded:
             _load_whole(loaded, data, wish)
         except DAMAGE as error:
             _repair(loaded, data, wish, error)
+        if isinstance(image, TiffImageFile):
+            # Turned as it was loaded, by XMP too, which its header's size leaves out.
+            loaded.width_px, loaded.height_px = image.size
         loaded.orientation = orientation(loaded.image)
         loaded.profile = loaded.profile or loaded.image.info.get("icc_profile")
         if loaded.profile is None and image.format == "PNG":
@@ -188,6 +191,8 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
         raise error
     # What was decoded so far is there; without this, it would be tried again.
     image.tile = []
+    if kind == "TIFF":
+        ImageOps.exif_transpose(image, in_place=True)
     loaded.truncated = True
 
 

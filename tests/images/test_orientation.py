@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from stylize.images import decode, resize
 from tests.support.image_files import PHOTO, saved
 from tests.support.samples import picture
+
+UNDO = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("long_side_px", [None, 60])
 def test_every_exif_orientation_comes_out_upright(orientation: int, long_side_px: int | None) -> None:
     upright = Image.fromarray(picture(3, 120, 90))
-    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
-    stored = upright.transpose(Image.Transpose(undo[orientation])) if orientation > 1 else upright
+    stored = upright.transpose(Image.Transpose(UNDO[orientation])) if orientation > 1 else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
     decoded = decode(saved(stored, "JPEG", quality=97, subsampling=0, exif=exif), long_side_px=long_side_px)
@@ -31,14 +34,53 @@ def test_every_exif_orientation_comes_out_upright(orientation: int, long_side_px
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
 def test_orientation_counts_once_in_every_format_that_has_it(format: str, orientation: int) -> None:
     upright = Image.fromarray(PHOTO)
-    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
-    stored = upright.transpose(Image.Transpose(undo[orientation])) if orientation > 1 else upright
+    stored = upright.transpose(Image.Transpose(UNDO[orientation])) if orientation > 1 else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"lossless": True} if format == "WEBP" else {}
     decoded = decode(saved(stored, format, exif=exif, **options))
     assert (decoded.pixels == PHOTO).all()
     assert (decoded.source_width_px, decoded.source_height_px) == (64, 48)
+
+
+def xmp(orientation: int) -> bytes:
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" '
+        f'tiff:Orientation="{orientation}"/></rdf:RDF></x:xmpmeta>'
+    ).encode()
+
+
+@pytest.mark.parametrize("orientation", [3, 5, 6, 7, 8])
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+def test_an_orientation_in_xmp_alone_counts_too(format: str, orientation: int) -> None:
+    stored = Image.fromarray(PHOTO).transpose(Image.Transpose(UNDO[orientation]))
+    told = xmp(orientation)
+    options: dict[str, Any] = {"tiffinfo": {700: told}}
+    if format == "PNG":
+        options = {"pnginfo": PngInfo()}
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", told.decode())
+    elif format == "WEBP":
+        options = {"xmp": told, "lossless": True}
+    decoded = decode(saved(stored, format, **options))
+    assert (decoded.source_width_px, decoded.source_height_px) == (64, 48)
+    assert (decoded.pixels == PHOTO).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["RGB", "I;16"])
+def test_a_cut_tiff_that_is_accepted_is_upright(mode: str, orientation: int) -> None:
+    shown = PHOTO if mode == "RGB" else PHOTO[..., 0].astype(np.uint16) * 257
+    stored = Image.fromarray(shown)
+    if orientation > 1:
+        stored = stored.transpose(Image.Transpose(UNDO[orientation]))
+    # Pillow's own TIFF says first what follows.
+    data = saved(stored, "TIFF", tiffinfo={274: orientation})
+    decoded = decode(data[: -len(stored.tobytes()) // 3], truncated="accept")
+    assert decoded.truncated
+    assert (decoded.source_width_px, decoded.source_height_px) == (64, 48)
+    wanted = PHOTO if mode == "RGB" else PHOTO[..., :1]
+    assert (decoded.pixels == wanted).all(axis=-1).mean() > 0.6
 
 
 def test_an_orientation_that_is_none_is_ignored() -> None:
