@@ -1,4 +1,4 @@
-"""Colours to sRGB: by an ICC profile, or by the numbers of ITU-T H.273 that cICP and nclx signal."""
+"""Colours to sRGB: by an ICC profile, by the numbers of ITU-T H.273 that cICP and nclx signal, or by gAMA and cHRM."""
 
 from __future__ import annotations
 
@@ -21,7 +21,16 @@ class Signal(NamedTuple):
     transfer: int
 
 
-# (x, y) of red, green, blue and white.
+Corners = tuple[tuple[float, float], ...]
+
+
+class Space(NamedTuple):
+    """Colours by (x, y) of red, green, blue and white, and the exponent to linear light; None: the curve of sRGB."""
+
+    corners: Corners
+    gamma: float | None
+
+
 _D65 = (0.3127, 0.3290)
 _PRIMARIES = {
     1: ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060), _D65),
@@ -33,6 +42,7 @@ _PRIMARIES = {
     11: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), (0.314, 0.351)),
     12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), _D65),
 }
+SRGB_CORNERS: Corners = _PRIMARIES[1]
 _UNSPECIFIED = 2
 # As viewers show still images, the curves of television count as sRGB's.
 _LIKE_SRGB = (1, 2, 6, 13, 14, 15)
@@ -44,18 +54,18 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 class ToSrgb:
     """Convert 8-bit images of one file (L, RGB, CMYK, LAB) to RGB in sRGB.
 
-    By the profile where it is one for such an image, else by the signal, else as they are. Raises
+    By the profile where it is one for such an image, else by the signal or space, else as they are. Raises
     UnsupportedImageError for a signal that has no honest 8-bit form.
     """
 
-    def __init__(self, profile: bytes | None, signal: Signal | None) -> None:
+    def __init__(self, profile: bytes | None, signal: Signal | Space | None) -> None:
         self._profile = profile
         self._transforms: dict[str, ImageCms.ImageCmsTransform | None] = {}
-        self._signal = _checked(signal)
+        self._space = _checked(signal) if isinstance(signal, Signal) else signal
 
     def keeps(self, mode: str) -> bool:
         """Return whether an image in a mode is in sRGB as it is."""
-        return self._signal is None and self._transform(mode) is None
+        return self._space is None and self._transform(mode) is None
 
     def _transform(self, mode: str) -> ImageCms.ImageCmsTransform | None:
         if mode not in self._transforms:
@@ -69,7 +79,7 @@ class ToSrgb:
             assert converted is not None
             return converted
         rgb = image.convert("RGB")
-        return rgb if self._signal is None or image.mode != "RGB" else _by_signal(rgb, self._signal)
+        return rgb if self._space is None or image.mode not in ("L", "RGB") else _by_space(rgb, self._space)
 
 
 def _usable(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
@@ -98,10 +108,8 @@ def _is_srgb(profile: bytes) -> bool:
     return bool(np.abs(after.astype(int) - cube).max() <= 2)
 
 
-def _checked(signal: Signal | None) -> Signal | None:
-    """Return the signal, None where it means sRGB. Raises UnsupportedImageError for what cannot be converted."""
-    if signal is None:
-        return None
+def _checked(signal: Signal) -> Space | None:
+    """Return a signal's space, None where it is sRGB. Raises UnsupportedImageError for what cannot be converted."""
     if signal.transfer in _HDR:
         name = _HDR[signal.transfer]
         raise UnsupportedImageError(f"high dynamic range ({name}) has no 8-bit form; convert the file to sRGB first")
@@ -112,14 +120,14 @@ def _checked(signal: Signal | None) -> Signal | None:
             "converted; convert the file to sRGB first"
         )
     plain = signal.primaries in (1, _UNSPECIFIED) and signal.transfer in _LIKE_SRGB
-    return None if plain else signal
+    return None if plain else Space(_PRIMARIES.get(signal.primaries, SRGB_CORNERS), _GAMMA.get(signal.transfer))
 
 
-def _by_signal(image: Image.Image, signal: Signal) -> Image.Image:
+def _by_space(image: Image.Image, space: Space) -> Image.Image:
     levels = np.arange(256) / 255
-    gamma = _GAMMA.get(signal.transfer)
-    linear = (_srgb_to_linear(levels) if gamma is None else levels**gamma).astype(np.float32)[np.asarray(image)]
-    linear = (linear @ _to_srgb_primaries(signal.primaries)).clip(0, 1)
+    by_level = _srgb_to_linear(levels) if space.gamma is None else levels**space.gamma
+    linear = by_level.astype(np.float32)[np.asarray(image)]
+    linear = (linear @ _to_srgb_corners(space.corners)).clip(0, 1)
     return Image.fromarray(_linear_to_srgb(linear))
 
 
@@ -132,17 +140,16 @@ def _linear_to_srgb(linear: Floats) -> Floats:
     return np.asarray(encoded * 255 + 0.5, np.uint8)
 
 
-@functools.cache
-def _to_srgb_primaries(primaries: int) -> Floats:
+@functools.lru_cache(maxsize=32)
+def _to_srgb_corners(corners: Corners) -> Floats:
     """Return (3, 3) float32 that linear RGB rows are multiplied by."""
-    source = _PRIMARIES.get(primaries, _PRIMARIES[1])
-    adapted = _adaptation(source[3]) @ _to_xyz(source)
-    return np.asarray((np.linalg.inv(_to_xyz(_PRIMARIES[1])) @ adapted).T, np.float32)
+    adapted = _adaptation(corners[3]) @ _to_xyz(corners)
+    return np.asarray((np.linalg.inv(_to_xyz(SRGB_CORNERS)) @ adapted).T, np.float32)
 
 
-def _to_xyz(primaries: tuple[tuple[float, float], ...]) -> Floats:
-    corners = np.array([_xyz(one) for one in primaries[:3]]).T
-    return corners * np.linalg.solve(corners, _xyz(primaries[3]))
+def _to_xyz(corners: Corners) -> Floats:
+    columns = np.array([_xyz(one) for one in corners[:3]]).T
+    return columns * np.linalg.solve(columns, _xyz(corners[3]))
 
 
 def _adaptation(white: tuple[float, float]) -> Floats:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from PIL import Image
 
 from stylize.errors import UsageError
-from stylize.images import scratch
+from stylize.images import png, scratch
 from stylize.images.carried import Carried, dpi_of, exif_of
-from stylize.images.color import Signal, ToSrgb
+from stylize.images.color import Signal, Space, ToSrgb
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of
 from stylize.images.loading import Loaded, Truncated, Wish, load, loaded_size
@@ -103,11 +103,13 @@ def alpha_of(image: Image.Image) -> Pixels | None:
     return None if alpha is None else upright(alpha, orientation(image))
 
 
-def _nclx(image: Image.Image) -> Signal | None:
-    """Return what pi-heif says of the colours of a HEIF that it opened as Pillow's plugin."""
-    told = image.info.get("nclx_profile")
-    if not isinstance(told, dict) or image.info.get("icc_profile"):
+def _signal(image: Image.Image) -> Signal | Space | None:
+    """Return what Pillow says of a PNG's colours, or pi-heif of those of a HEIF that it opened as Pillow's plugin."""
+    if image.info.get("icc_profile"):
         return None
+    told = image.info.get("nclx_profile")
+    if not isinstance(told, dict):
+        return png.space(image.info)
     return Signal(int(told["color_primaries"]), int(told["transfer_characteristics"]))
 
 
@@ -137,5 +139,5 @@ def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels
         refuse_wide(image)
         turned = orientation(image)
         size = working_size(*image.size, long_side_px)
-        rgb = scaled_rgb(image, size, None, ToSrgb(image.info.get("icc_profile"), _nclx(image)))
+        rgb = scaled_rgb(image, size, None, ToSrgb(image.info.get("icc_profile"), _signal(image)))
     return upright(rgb, turned)

@@ -13,7 +13,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError
 from stylize.images import heif, jpeg, jpeg2000, mapped, png, tiff, turbo, webp
-from stylize.images.color import Signal
+from stylize.images.color import Signal, Space
 from stylize.images.damage import DAMAGE, damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
 from stylize.images.opening import drafted, is_only_stated, open_image
@@ -41,7 +41,7 @@ class Loaded:
     pixels: Pixels | None = None
     orientation: int = 1
     profile: bytes | None = None
-    signal: Signal | None = None
+    signal: Signal | Space | None = None
     truncated: bool = False
     described: Image.Image | None = None
     """What has the file's EXIF and resolution, where `image` has not."""
@@ -95,7 +95,7 @@ def load(data: bytes, wish: Wish) -> Loaded:
         if negative:
             loaded.described = loaded.image
             loaded.image = Image.fromarray(65_535 - np.asarray(loaded.image))
-        loaded.signal = _signal(image.format, data, loaded.profile)
+        loaded.signal = _signal(loaded, data)
         return loaded
 
 
@@ -213,10 +213,11 @@ def _loaded_jpeg(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tupl
     return image, box, size
 
 
-def _signal(kind: str | None, data: bytes, profile: bytes | None) -> Signal | None:
-    """Return the colour that a file signals by numbers; a PNG's counts before its profile, elsewhere it is behind."""
-    if kind == "PNG":
-        return png.signal(data)
-    if kind in ("HEIF", "AVIF") and not profile:
-        return heif.signal(data)
-    return None
+def _signal(loaded: Loaded, data: bytes) -> Signal | Space | None:
+    """Return the colours that a file states by numbers; a PNG's cICP counts before its profile, all else behind it."""
+    kind = loaded.image.format
+    if kind == "PNG" and (found := png.signal(data)) is not None:
+        return found
+    if loaded.profile:
+        return None
+    return png.space(loaded.image.info) if kind == "PNG" else heif.signal(data) if kind in ("HEIF", "AVIF") else None

@@ -1,4 +1,4 @@
-"""PNG files as viewers take them: without chunks that do not matter, and the colour that they signal."""
+"""PNG files as viewers take them: without chunks that do not matter, and the colours that they state."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import itertools
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
-from stylize.images.color import Signal
+from stylize.images.color import SRGB_CORNERS, Corners, Signal, Space
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BITS_AT = 24
@@ -21,6 +22,10 @@ MAX_PROFILE_BYTES = 64 * 2**20
 """Of an ICC profile, unpacked; the largest that printers' makers give away are a few megabytes."""
 _TRANSPARENCY_BYTES = {0: range(2, 3), 2: range(6, 7), 3: range(1, 257)}
 """Of the chunk that makes colours transparent, by the kind of colour."""
+_COLOUR_BYTES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1}
+_GAMMA_OF_SRGB, _NEAR_GAMMA, _NEAR_CORNERS = 0.45455, 0.05, 0.01
+"""What libpng takes for sRGB, too."""
+_LEAST_GAMMA = 0.1
 
 
 class _Chunk(NamedTuple):
@@ -49,6 +54,31 @@ def profile(data: bytes) -> bytes | None:
             with contextlib.suppress(zlib.error):
                 return zlib.decompressobj().decompress(packed[1:], MAX_PROFILE_BYTES) or None
     return None
+
+
+def space(info: dict[Any, Any]) -> Space | None:
+    """Return what gAMA and cHRM say, as Pillow gives it; None where that is sRGB, nothing or without sense."""
+    if "srgb" in info:
+        return None
+    corners, gamma, numbers = SRGB_CORNERS, info.get("gamma", 0), info.get("chromaticity", ())
+    if len(numbers) == 8:
+        white, *lights = zip(numbers[::2], numbers[1::2], strict=True)
+        corners = (*lights, white)
+    if not _is_triangle(corners) or np.abs(np.subtract(corners, SRGB_CORNERS)).max() <= _NEAR_CORNERS:
+        corners = SRGB_CORNERS
+    if abs(gamma / _GAMMA_OF_SRGB - 1) <= _NEAR_GAMMA or not _LEAST_GAMMA <= gamma <= 1 / _LEAST_GAMMA:
+        gamma = None
+    return None if gamma is None and corners == SRGB_CORNERS else Space(corners, None if gamma is None else 1 / gamma)
+
+
+def _is_triangle(corners: Corners) -> bool:
+    """Return whether white lies between three colours."""
+    rows = np.array([(x, y, 1) for x, y in corners])
+    try:
+        shares = np.linalg.solve(rows[:3].T, rows[3])
+    except np.linalg.LinAlgError:
+        return False
+    return bool((shares > 0).all() and (rows[:, 1] > 0).all())
 
 
 def scale_transparency(image: Image.Image, data: bytes) -> None:
@@ -84,7 +114,8 @@ def _matters(data: bytes, chunk: _Chunk) -> bool:
     if chunk.kind == b"tRNS":
         sizes = _TRANSPARENCY_BYTES.get(data[25], range(0))
         return chunk.end - chunk.start - 12 in sizes and _is_whole(data, chunk)
-    return chunk.kind == b"eXIf" and _is_whole(data, chunk)
+    fits = _COLOUR_BYTES.get(chunk.kind) == chunk.end - chunk.start - 12
+    return (chunk.kind == b"eXIf" or fits) and _is_whole(data, chunk)
 
 
 def _is_whole(data: bytes, chunk: _Chunk) -> bool:

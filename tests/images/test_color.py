@@ -135,13 +135,64 @@ def test_an_unknown_signal_is_said_not_ignored() -> None:
         decode(png_with_cicp(22, 13))
 
 
-def test_a_pngs_signal_counts_before_its_profile_and_a_grey_ones_changes_nothing() -> None:
+def with_chunks(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """Return a PNG with more chunks behind its header."""
+    at = 8 + 25
+    return data[:at] + b"".join(png_chunk(*one) for one in chunks) + data[at:]
+
+
+def test_a_pngs_signal_counts_before_its_profile() -> None:
     both = decode(png_with_cicp(1, 13, icc_profile=red_and_blue_swapped())).pixels[0, 0]
     assert both.tolist() == list(np.asarray(FLAT)[0, 0])
-    grey = saved(FLAT.convert("L"), "PNG")
-    at = grey.index(b"IDAT") - 4
-    grey = grey[:at] + png_chunk(b"cICP", bytes([12, 4, 0, 1])) + grey[at:]
-    assert (decode(grey).pixels == np.asarray(FLAT.convert("L"))[..., None]).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_a_signalled_transfer_counts_for_grey_as_for_colours(mode: str) -> None:
+    grey = Image.new("L", (8, 8), 102)
+    deep = Image.fromarray(np.full((8, 8), 102 * 257, np.uint16))
+    for chunk in ((b"cICP", bytes([12, 8, 0, 1])), (b"gAMA", struct.pack(">I", 100_000))):
+        data = with_chunks(saved(deep if mode == "I;16" else grey.convert(mode), "PNG"), chunk)
+        assert decode(data).pixels[0, 0].tolist() == [170] * 3
+        colours = with_chunks(saved(grey.convert("RGB"), "PNG"), chunk)
+        assert (decode(data).pixels == decode(colours).pixels).all()
+
+
+P3_CORNERS = (b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000))
+LINEAR = (b"gAMA", struct.pack(">I", 100_000))
+NO_LIGHTS = (b"cHRM", struct.pack(">8I", 31270, 32900, *[33000] * 6))
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        ([P3_CORNERS], expected_from("Display P3", COLOUR)),
+        ([P3_CORNERS, (b"gAMA", struct.pack(">I", 45_455))], expected_from("Display P3", COLOUR)),
+        ([LINEAR], [231, 170, 148]),
+        # An old Mac's: the formula of (204/255) ** 1.8 and so on.
+        ([(b"gAMA", struct.pack(">I", 55_556))], [214, 121, 94]),
+        ([(b"gAMA", struct.pack(">I", 45_455))], [204, 102, 76]),
+        ([(b"gAMA", struct.pack(">I", 0))], [204, 102, 76]),
+        ([NO_LIGHTS], [204, 102, 76]),
+        ([(b"sRGB", b"\0"), P3_CORNERS, LINEAR], [204, 102, 76]),
+        ([(b"cICP", bytes([1, 13, 0, 1])), P3_CORNERS, LINEAR], [204, 102, 76]),
+    ],
+)
+def test_a_pngs_gamma_and_chromaticities_count_as_browsers_show_them(
+    chunks: list[tuple[bytes, bytes]], expected: list[int]
+) -> None:
+    data = with_chunks(saved(FLAT, "PNG"), *chunks)
+    assert np.abs(decode(data).pixels[0, 0].astype(int) - expected).max() <= 2
+    # A bad checksum of what does not matter changes nothing.
+    damaged = with_chunks(data, (b"tEXt", b"Comment\0of no use")).replace(b"of no use", b"of no Use")
+    assert (decode(damaged).pixels == decode(data).pixels).all()
+    with Image.open(io.BytesIO(data)) as image:
+        if b"cICP" not in data:  # of which Pillow tells nothing
+            assert (from_image(image) == decode(data).pixels).all()
+
+
+def test_a_profile_counts_before_gamma_and_chromaticities() -> None:
+    data = with_chunks(saved(FLAT, "PNG", icc_profile=SRGB), P3_CORNERS, LINEAR)
+    assert decode(data).pixels[0, 0].tolist() == [204, 102, 76]
 
 
 def test_lab_becomes_rgb() -> None:

@@ -81,6 +81,8 @@ SIDE_MATTER = {
     "profile that is none": (b"iCCP", b"sRGB\0\0garbage"),
     "EXIF": (b"eXIf", b"garbage"),
     "gamma": (b"gAMA", b"x"),
+    "chromaticities": (b"cHRM", b"x" * 31),
+    "sRGB's intent": (b"sRGB", b""),
     "pixel size": (b"pHYs", b"x"),
     "time": (b"tIME", b""),
     "transparency": (b"tRNS", b""),
