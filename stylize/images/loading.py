@@ -25,6 +25,8 @@ Truncated = Literal["refuse", "accept"]
 
 # What a JPEG decoder makes of pixels that it was not given.
 _NOTHING = (128, (128, 128, 128), (128, 128, 128, 128), (127, 127, 127, 127))
+_ALPHA_OR_PADDING = ("BMP", "DIB", "TGA")
+"""Kinds whose fourth channel is often of no use: where all of it is zero, viewers show the picture without it."""
 
 
 @dataclass(slots=True)
@@ -150,6 +152,8 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     refuse_wide(image)
     if extents is not None and extents != (0, 0, *image.size):
         loaded.image = _transparent_outside(image, extents)
+    if image.format in _ALPHA_OR_PADDING and image.mode == "RGBA" and not image.getchannel("A").getbbox():
+        loaded.image = image.convert("RGB")
     # A file that was cut and closed again: its decoder says nothing and fills with grey.
     suspicious = image.format in ("JPEG", "MPO") and image.getpixel((image.width - 1, image.height - 1)) in _NOTHING
     if suspicious and not _jpeg_holds_all(data, wish):

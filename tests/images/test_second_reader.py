@@ -186,6 +186,23 @@ def test_a_bitmap_of_one_bit_is_black_where_it_is_one() -> None:
         assert (pixels[1] == 255).all()
 
 
+def four_channels(alpha: int) -> dict[str, bytes]:
+    """Return 32-bit files whose alpha is the same everywhere: a BMP that names its channels, and a TGA."""
+    blue_first = np.dstack([PHOTO[..., ::-1], np.full((HEIGHT, WIDTH), alpha, np.uint8)])
+    info = struct.pack("<IiiHHIIiiII", 108, WIDTH, -HEIGHT, 1, 32, 3, blue_first.size, 2835, 2835, 0, 0)
+    info += struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(48)
+    head = struct.pack("<2sIHHI", b"BM", 14 + len(info) + blue_first.size, 0, 0, 14 + len(info))
+    tga = struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, WIDTH, HEIGHT, 32, 0x20)
+    return {"BMP": head + info + blue_first.tobytes(), "TGA": tga + blue_first.tobytes()}
+
+
+@pytest.mark.parametrize("format", ["BMP", "TGA"])
+def test_a_fourth_channel_of_zeros_is_no_alpha_and_another_is(format: str) -> None:
+    assert (decode(four_channels(0)[format]).pixels == PHOTO).all()
+    half = decode(four_channels(128)[format]).pixels.astype(int)
+    assert np.abs(half - (PHOTO * (128 / 255) + 127)).max() <= 2
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "grey", "grey with alpha"])
 @pytest.mark.parametrize("format", ["HEIF", "JXL", "JPEG2000"])
 def test_grey_and_alpha_come_through_where_the_second_reader_cannot_tell(format: str, mode: str) -> None:
