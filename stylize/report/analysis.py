@@ -179,11 +179,12 @@ def precisions(rows: pd.DataFrame) -> pd.DataFrame:
 def scaling(rows: pd.DataFrame) -> pd.DataFrame:
     """Return images/s over workers, and efficiency: the rate over that of the fewest workers, per worker.
 
-    A rate is the sum of the workers' own rates, each from its first counted image to its last, so that loading and a
-    worker that ends a moment before the other do not count. strong: the same images for any number of workers; weak:
-    as many more as there are workers.
+    A rate is what a worker does from its first counted image to its last, times the workers that were at it, so that
+    loading and a worker that ends a moment before the other do not count. strong: the same images for any number of
+    workers; weak: as many more as there are workers.
     """
-    clean = rows[rows["clean"] & rows["workers"].notna()]
+    timed = rows["started_at"].notna() & (rows["total_s"] > 0)
+    clean = rows[rows["clean"] & rows["workers"].notna() & timed]
     base = ["setup", "method", "precision", "resolution_px", "scaling"]
     lines = []
     for key, part in clean.groupby(base, dropna=False):
@@ -208,15 +209,22 @@ def scaling(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rates(part: pd.DataFrame) -> list[float]:
-    """Return images per second in each repeat."""
+    """Return images per second in each repeat.
+
+    Time counts from a worker's first image to its last within one run: between a repeat that was cut and what a later
+    run did of it, or the same repeat of another OUT, there may be days. A worker in a dead one's place is no further
+    one.
+    """
+    begin = pd.to_datetime(part["started_at"], utc=True)
+    times = part[["home", "repeat", "run_id", "worker_id", "workers"]].assign(
+        begin=begin, end=begin + pd.to_timedelta(part["total_s"], unit="s")
+    )
     per_repeat = []
-    for _, one in part.groupby("repeat", dropna=False):
-        begin = pd.to_datetime(one["started_at"], utc=True)
-        end = begin + pd.to_timedelta(one["total_s"], unit="s")
-        rate = 0.0
-        for _, times in pd.DataFrame({"begin": begin, "end": end}).groupby(one["worker_id"]):
-            rate += len(times) / max(1e-9, (times["end"].max() - times["begin"].min()).total_seconds())
-        per_repeat.append(rate)
+    for _, one in times.groupby(["home", "repeat"], dropna=False):
+        workers = one.groupby(["run_id", "worker_id"], dropna=False)
+        spans_s = (workers["end"].max() - workers["begin"].min()).dt.total_seconds()
+        at_once = min(one["workers"].iloc[0], spans_s.groupby("run_id", dropna=False).size().max())
+        per_repeat.append(float(len(one) / spans_s.sum() * at_once))
     return per_repeat
 
 

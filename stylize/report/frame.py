@@ -50,7 +50,7 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
 
 # What no report looks at is a third of a long run's memory.
 _NOT_READ = {
-    "run_id", "attempt", "photo", "content_sha256", "style_sha256", "output_sha256", "source_width_px",
+    "attempt", "photo", "content_sha256", "style_sha256", "output_sha256", "source_width_px",
     "source_height_px", "content_weight", "style_weight", "style_weights", "seed", "batch_size", "perceptual_variant",
     "lpips_variant",
 }  # fmt: skip

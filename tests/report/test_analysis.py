@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ def test_precisions_pair_the_same_tasks() -> None:
     assert line["ssim_delta"] == pytest.approx(-0.02)
 
 
-def scaled(seconds: float, workers: int, each: str = "") -> list[dict[str, object]]:
+def scaled(seconds: float, workers: int, each: str = "") -> list[dict[str, Any]]:
     """12 images per worker, one behind the other, each worker from its own beginning."""
     found = []
     for worker in range(workers):
@@ -73,6 +74,46 @@ def test_efficiency_is_the_rate_a_worker_over_that_of_one_and_loading_does_not_c
     assert found.loc[1, "images_per_s"] == pytest.approx(10)
     assert found.loc[2, "images_per_s"] == pytest.approx(16)
     assert found.loc[2, "efficiency"] == pytest.approx(0.8)
+
+
+def later(made: list[dict[str, Any]], hours: int, **changes: object) -> list[dict[str, Any]]:
+    """The same some hours later, as other tasks."""
+    return [
+        one | {"task_id": f"{hours}{one['task_id'][1:]}", "started_at": one["started_at"] + timedelta(hours=hours)}
+        | changes for one in made
+    ]  # fmt: skip
+
+
+def rates(made: list[dict[str, Any]], homes: int = 1) -> list[tuple[float, float]]:
+    """Images/s and efficiency, by the number of workers. homes: in so many OUTs, each a day after the other."""
+    frames = [rows(later(made, n, run_id=f"r{n}") if n else made).assign(home=f"/out{n}") for n in range(homes)]
+    found = analysis.scaling(pd.concat(frames, ignore_index=True))
+    return [] if found.empty else found[["images_per_s", "efficiency"]].round(3).apply(tuple, axis=1).tolist()
+
+
+def test_the_pause_before_a_resumed_run_is_not_in_the_rate() -> None:
+    whole = scaled(0.1, 1) + scaled(0.125, 2)
+    assert rates(whole) == [(10, 1), (16, 0.8)]
+    for begun in (whole[:5], whole[:20], whole[:15]):
+        rest = [one for one in whole if one not in begun]
+        assert rates(begun + later(rest, 1, run_id="second")) == [(10, 1), (16, 0.8)]
+
+
+def test_the_same_sweep_in_two_folders_has_each_one_s_rate() -> None:
+    assert rates(scaled(0.1, 1) + scaled(0.125, 2), homes=2) == [(10, 1), (16, 0.8)]
+
+
+def test_a_worker_in_a_dead_one_s_place_is_no_further_one() -> None:
+    two = scaled(0.1, 2)
+    later_half = [one | {"worker_id": f"{one['worker_id']}0"} for one in two[6:12]]
+    assert rates(scaled(0.1, 1) + two[:6] + later_half + two[12:]) == [(10, 1), (20, 1)]
+
+
+@pytest.mark.parametrize("unknown", [{"total_s": None}, {"started_at": None}, {"total_s": 0.0}, {"total_s": -1.0}])
+def test_a_rate_is_of_images_whose_time_is_known(unknown: dict[str, object]) -> None:
+    one, two = scaled(0.1, 1), scaled(0.1, 2)
+    assert rates(one + [made | unknown for made in two]) == []
+    assert rates(one + two + [two[0] | unknown | {"task_id": "f" * 64}]) == [(10, 1), (20, 1)]
 
 
 def test_strong_and_weak_scaling_are_apart() -> None:
