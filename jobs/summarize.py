@@ -98,7 +98,10 @@ def parser() -> cli.Parser:
         "--within-gb", type=float, metavar="N", help="with --pick: the whole worker takes at most so many gigabytes"
     )
     choosing.add_argument(
-        "--within-s", type=float, metavar="N", help="with --pick: 19 of 20 images take at most so many seconds"
+        "--within-s",
+        type=float,
+        metavar="N",
+        help="with --pick: the stylizer takes at most so many seconds for 19 of 20 images",
     )
     add_options(inputs.add_argument, "embed the photos and artworks that rows name outside of OUT, too")
     output = parser.group("output")

@@ -32,9 +32,9 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
     run: the folder's name. home: the OUT itself. setup: machine and measure_mode, which are never mixed. method: a
     sweep's label, or the stylizer, told apart by what differs. clean: counts for times, as it is ok and no warm-up.
     memory_bytes: what one more image took, on the accelerator where there is one, if it was seen. whole_bytes: the
-    worker's whole peak without scoring (older rows: with its networks), on the accelerator where there is one;
-    scoring_bytes: what scoring adds. content, style: names that tell any two apart. Raises UsageError where a folder
-    holds no rows.
+    worker's whole peak without scoring (with it in throughput mode, and with its networks in older rows), on the
+    accelerator where there is one; scoring_bytes: what scoring adds, where that is known. content, style: names that
+    tell any two apart. Raises UsageError where a folder holds no rows.
     """
     frames = []
     columns = list(dict.fromkeys([*_READ, *also, *(["style_sha256"] if settings.several(*outs) else [])]))
@@ -81,11 +81,13 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     model_bytes = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
     # Older rows have a negative one where something else was freed while the model was loaded.
     rows["model_bytes"] = model_bytes.where(model_bytes >= 0)
-    # A card's own peak holds its scoring's networks, and lacks what CUDA itself takes.
-    host = rows["host_peak_rss_bytes"] - rows["scorer_host_bytes"].fillna(0)
+    # A card's own peak holds its scoring's networks, and lacks what CUDA itself takes. While stages overlap, other
+    # images are scored at the peak.
+    networks = rows["scorer_host_bytes"].where(rows["measure_mode"] == "isolated")
+    host = rows["host_peak_rss_bytes"] - networks.fillna(0)
     rows["whole_bytes"] = rows["device_peak_reserved_bytes"].fillna(host)
     scored = rows[["host_peak_rss_bytes", "score_peak_rss_bytes"]].max(axis=1) - host
-    rows["scoring_bytes"] = scored.where(rows["scorer_host_bytes"].notna() & rows["device_peak_reserved_bytes"].isna())
+    rows["scoring_bytes"] = scored.where(networks.notna() & rows["device_peak_reserved_bytes"].isna())
     rows["style_path"] = rows.get("style")
     rows["style"] = settings.style_names(rows)
     # A mix is another style than its first artwork alone.

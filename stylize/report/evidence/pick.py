@@ -154,7 +154,7 @@ def told(choice: Choice, wanted: Wanted, by: str) -> tuple[list[str], bool]:
     limits = [
         f"at {units.side(wanted.side_px)}" if wanted.side_px is not None else "at any size",
         f"within {units.size(wanted.most_bytes)} for the whole worker" if wanted.most_bytes is not None else "",
-        f"within {units.seconds(wanted.most_s)} per image (p95)" if wanted.most_s is not None else "",
+        f"within {units.seconds(wanted.most_s)} for the stylizer (p95)" if wanted.most_s is not None else "",
     ]
     within = ", ".join(filter(None, limits))
     if not found:

@@ -110,7 +110,7 @@ def _memory(at: str, measured: pd.DataFrame) -> Iterator[str]:
         return
     ordered = sorted(whole.index, key=lambda name: whole[name])
     adds = measured["scoring_bytes"].max()
-    scoring = "its networks of scoring included" if pd.isna(adds) else f"scoring adds up to {size(adds)}"
+    scoring = "scoring included" if pd.isna(adds) else f"scoring adds up to {size(adds)}"
     for room in MEMORIES:
         fits = ", ".join(f"{name} {size(whole[name])}" for name in ordered if whole[name] <= room)
         over = ", ".join(f"{name} {size(whole[name])}" for name in ordered if whole[name] > room)

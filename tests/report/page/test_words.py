@@ -78,7 +78,10 @@ def test_what_fits_counts_the_whole_worker_and_says_what_scoring_adds() -> None:
         "large fp32 1.1 GB." in text
     )
     older = said(cell("small", host_peak_rss_bytes=900_000_000))
-    assert "(its networks of scoring included) fits: small fp32 900 MB." in older
+    assert "(scoring included) fits: small fp32 900 MB." in older
+    held = {"host_peak_rss_bytes": 900 * mb, "scorer_host_bytes": 100 * mb}
+    overlapping = said(cell("small", **held, measure_mode="throughput"))
+    assert "(scoring included) fits: small fp32 900 MB." in overlapping
 
 
 def test_a_fit_is_asked_of_larger_pictures_only_where_three_sizes_agree() -> None:
