@@ -67,14 +67,16 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
     a, b = (_by_file(rows) for rows in (a, b))
     both = a.merge(b, on=SAME, suffixes=("_a", "_b"))
     other = _of_other_bytes(both)
-    both, named_alike = both[~other], both.loc[other, SAME]
-    told = f", and {counted(len(named_alike), 'pair')} by name whose files have other bytes" * bool(len(named_alike))
+    moved = _on_other_machines(both) & ~other
+    both, left_out = both[~(other | moved)], both.loc[other | moved, SAME]
+    told = f", and {counted(int(other.sum()), 'pair')} by name whose files have other bytes" * bool(other.any())
+    told += f", and {counted(int(moved.sum()), 'pair')} of two machines or modes" * bool(moved.any())
     if len(both) < LEAST_PAIRS:
         raise UsageError(
             f"the runs share {counted(len(both), 'task')}{told}; comparing needs {LEAST_PAIRS} of the same "
             "photos, artworks and sizes"
         )
-    a, b = (_without(rows, named_alike) for rows in (a, b))
+    a, b = (_without(rows, left_out) for rows in (a, b))
     notes = [f"left out{told.removeprefix(', and')}"] * bool(told) + _differing(both)
     lines: list[Line] = []
     for (method, precision), theirs in a[a["clean"]].groupby(["method", "precision"]):
@@ -98,6 +100,12 @@ def _of_other_bytes(both: pd.DataFrame) -> pd.Series:
         here, there = both[f"{name}_a"], both[f"{name}_b"]
         other |= here.notna() & there.notna() & (here != there)
     return other
+
+
+def _on_other_machines(both: pd.DataFrame) -> pd.Series:
+    """Return which pairs of images are of two machines or modes, as of a cluster of several kinds."""
+    known = (both["setup_a"] != "unknown") & (both["setup_b"] != "unknown")
+    return known & both["ok_a"] & both["ok_b"] & (both["setup_a"] != both["setup_b"])
 
 
 def _without(rows: pd.DataFrame, left_out: pd.DataFrame) -> pd.DataFrame:

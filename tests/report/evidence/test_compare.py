@@ -116,6 +116,20 @@ def test_files_of_other_bytes_that_are_called_the_same_are_no_pair() -> None:
     assert found.notes == ["left out 30 pairs by name whose files have other bytes"]
 
 
+def test_images_of_one_task_on_two_kinds_of_machine_are_no_pair() -> None:
+    a, b = run(), run(seed=1)
+    fast, moved = ({"device_name": name, "setup": f"{name}, isolated"} for name in ("A fast one", "A slow one"))
+    for rows_of, first in ((a, 30), (b, 35)):
+        rows_of.loc[rows_of.index < first, fast.keys()] = list(fast.values())
+        rows_of.loc[rows_of.index >= first, moved.keys()] = list(moved.values())
+        rows_of.loc[rows_of.index >= first, "stylize_s"] *= 4
+    found = compare(a, b)
+    assert found.notes == ["left out 5 pairs of two machines or modes"]
+    assert (found.shared, found.lines[0].change.n, found.verdict) == (35, 35, "same")
+    b.loc[32, ["ok", "clean", "status"]] = [False, False, "crashed"]
+    assert compare(a, b).verdict == "worse"
+
+
 def test_settings_that_differ_are_told() -> None:
     a, b = (run(settings_json=json.dumps({"quality": 95, "stylizer_settings": {"alpha": n}})) for n in (1, 0.5))
     found = compare(a, b.assign(weights_sha256="x"))
