@@ -11,14 +11,14 @@ import pandas as pd
 from stylize.errors import counted, one_line
 from stylize.report import idle, settings
 from stylize.report.page import markdown as md
-from stylize.report.units import measured
+from stylize.report.units import measured, seconds
 from stylize.results.read import read_rows
 from stylize.results.schema import SCORED
 
 _COLUMNS = [
     "status", "content_type", "style_type", "style_uri", "style_uris", "stylizer", "precision", "stylize_s", "total_s",
     "ssim", "host_peak_rss_bytes", "device_peak_allocated_bytes", "warmup", "width_px", "height_px", "measure_mode",
-    "opaque", "device_name",
+    "opaque", "device_name", "threads",
     *(name for name in idle.COLUMNS if name not in ("status", "stylize_s", "warmup", "measure_mode")),
 ]  # fmt: skip
 MAX_ROWS = 15
@@ -67,11 +67,18 @@ def _precisions(frame: pd.DataFrame) -> pd.Series:
 def _where(frame: pd.DataFrame) -> pd.Series:
     """Return how and on what each row was measured, where that differs: such times are never averaged together."""
     told = pd.Series("", frame.index)
-    for column in ("measure_mode", "device_name"):
-        values = frame[column].where(frame["measure_mode"] != SCORED)
-        if values.nunique() > 1:
-            told += ", " + values.fillna("?")
+    # On a card they are not what decides.
+    threads = frame["threads"].where(frame["device"] == "cpu").map(_threads)
+    machine = frame["device_name"].where(frame["device_name"].isna(), frame["device_name"].astype(str) + threads)
+    for values in (frame["measure_mode"], machine):
+        here = values.where(frame["measure_mode"] != SCORED)
+        if here.nunique() > 1:
+            told += ", " + here.fillna("?")
     return told
+
+
+def _threads(number: Any) -> str:
+    return "" if pd.isna(number) else f", {counted(int(number), 'thread')}"
 
 
 def _table(title: str, keys: list[str], frame: pd.DataFrame) -> Table:
@@ -94,9 +101,9 @@ def _numbers(part: pd.DataFrame) -> tuple[str, ...]:
     return (
         str(len(ok)),
         str(len(part) - len(ok)),
-        _seconds(clean["stylize_s"].quantile(0.5)),
-        _seconds(clean["stylize_s"].quantile(0.95)),
-        _seconds(clean["total_s"].quantile(0.5)),
+        seconds(clean["stylize_s"].quantile(0.5)),
+        seconds(clean["stylize_s"].quantile(0.95)),
+        seconds(clean["total_s"].quantile(0.5)),
         _plain(ok["ssim"].mean(), "{:.3f}"),
         _plain(memory.max() / 1e6, "{:.0f} MB"),
     )
@@ -138,12 +145,6 @@ def markdown(frame: pd.DataFrame, heading: str) -> str:
     for table in tables(frame):
         lines += [f"## {table.title}", "", *md.table(table.header, table.rows), ""]
     return "\n".join(lines)
-
-
-def _seconds(value: Any) -> str:
-    if pd.isna(value):
-        return "-"
-    return f"{value * 1000:.0f} ms" if value < 10 else f"{value:.1f} s"
 
 
 def _plain(value: Any, form: str) -> str:

@@ -39,7 +39,22 @@ def frame_of(number: int, **columns: list[Any]) -> pd.DataFrame:
 
 def test_warmup_is_left_out_of_times() -> None:
     (method, *_) = summary.tables(frame_of(3, warmup=[True, False, False], stylize_s=[100.0, 1.0, 3.0]))
-    assert method.rows[0][3] == "2000 ms"
+    assert method.rows[0][3] == "2 s"
+
+
+def test_times_have_three_digits_also_on_a_fast_card() -> None:
+    (method, *_) = summary.tables(frame_of(2, stylize_s=[0.00092, 0.00094], total_s=[1.234, 1.234]))
+    assert method.rows[0][3:6] == ("0.93 ms", "0.939 ms", "1.23 s")
+
+
+def test_times_on_other_numbers_of_threads_are_never_averaged() -> None:
+    frame = frame_of(4, stylize_s=[2.0, 0.5, 0.1, None], device_name=["EPYC", "EPYC", "H100", None])
+    frame = frame.assign(device=["cpu", "cpu", "cuda:0", None], threads=[1, 2, 16, None], status=["ok"] * 3 + ["oom"])
+    methods = summary.tables(frame)[0].rows
+    assert {row[0]: row[3] for row in methods} == {
+        "x fp32, EPYC, 1 thread": "2 s", "x fp32, EPYC, 2 threads": "500 ms", "x fp32, H100": "100 ms",
+        "x fp32, ?": "-",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -48,7 +63,7 @@ def test_warmup_is_left_out_of_times() -> None:
 def test_times_measured_otherwise_are_never_averaged(column: str, values: list[str]) -> None:
     methods, types, _ = summary.tables(frame_of(2, stylize_s=[2.0, 0.5], **{column: values}))
     assert {row[0]: row[3] for row in methods.rows} == {
-        f"x fp32, {values[0]}": "2000 ms",
+        f"x fp32, {values[0]}": "2 s",
         f"x fp32, {values[1]}": "500 ms",
     }
     assert len(types.rows) == 2
