@@ -27,7 +27,6 @@ from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner
-from stylize.config import JobConfig
 from stylize.errors import counted
 from stylize.io.out_folder import refuse_foreign
 from stylize.results.run_record import RunRecord, read_runs
@@ -99,14 +98,17 @@ def _earlier_runs(
     """Return what earlier runs leave to do, and what is to be told of that; their results keep their names."""
     told: list[str] = []
     pictures = Pictures(config.job.out, told.append)
-    failed = list(store.failed(pictures))
+    weights_sha256 = config.weights_sha256
+    # A row that other weights left is no older row of this work; one that names none may be.
+    failed = [
+        row for row in store.failed(pictures) if row.weights_sha256 in (None, weights_sha256) or not weights_sha256
+    ]
     lost = [row for row in failed if row.status == "ok"]
     gone = {row.key for row in lost}
     # A new row of the same work replaces the one whose result is gone, and so may take its name; no other may.
     names_gone = [(row.output_uri or "", same_work(row._asdict())) for row in lost]
     work = partial(work_of, settings=config.job.result_settings())
     names.spare(NamesInUse(store.results(gone), names_gone), work)
-    weights_sha256 = config.weights_sha256
     touched = TouchedFiles(lambda: store.columns(COLUMNS), config.job, weights_sha256, lambda key: key not in gone)
     redone = (lambda key: pictures.name_of(touched.result_of(key))) if redo else None
     lacking = Lacking(config.job, store.columns(ASKED_COLUMNS))
@@ -141,7 +143,7 @@ def _do_tasks(
             run.record.nodes = preflight.check_nodes(options, required, reporter.note)
             run.out.save(run.record)
             make.check = required.check
-        with Scheduler(make, partial(_lost_row, job, run_id), options, notify=reporter.note) as scheduler:
+        with Scheduler(make, partial(_lost_row, config, run_id), options, notify=reporter.note) as scheduler:
             reporter.watch(scheduler, Metrics(job.stylizer, run_id))
             try:
                 run.driver.run(scheduler, itertools.chain(first, others))
@@ -150,8 +152,9 @@ def _do_tasks(
                 run.save_progress(scheduler)
 
 
-def _lost_row(job: JobConfig, run_id: str, task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
+def _lost_row(config: ResolvedConfig, run_id: str, task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
     """Return the row of a task whose worker cannot make it."""
     from stylize.pipeline.failures import lost_row
 
-    return to_batch([lost_row(job, run_id, task, status, error, where)])
+    weights = {"weights_sha256": config.weights_sha256}
+    return to_batch([lost_row(config.job, run_id, task, status, error, where | weights)])

@@ -42,7 +42,7 @@ def _all_there(output_uri: str) -> bool:
 
 
 class Failed(NamedTuple):
-    """A task without an image: its 16-byte key and what tells which pair and settings it was.
+    """A task without an image: its 16-byte key and what tells which pair, settings and weights it was.
 
     Its row is not `ok`, or the file that it tells of is gone.
     """
@@ -55,6 +55,7 @@ class Failed(NamedTuple):
     settings_json: str | None
     error: str | None = None
     output_uri: str | None = None
+    weights_sha256: str | None = None
 
 
 class RowStore:
