@@ -32,7 +32,7 @@ from stylize.stylizers import RANDOM
 from stylize.tasks.task import Input, Pair, Task
 from stylize.terminal import say
 
-_OF_RESULT = ("perceptual", "lpips", "scores", "max_pixels", "cpus_per_actor", "max_memory")
+_OF_RESULT = ("perceptual", "lpips", "scores", "max_pixels", "truncated", "cpus_per_actor", "max_memory")
 _OF_ROW = ("seed", "resolution_px", "style_resolution_px", "format", "quality", "strip")
 MOST_THREADS = 512
 """More are no machine's, and would be started."""
