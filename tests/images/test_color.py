@@ -39,20 +39,38 @@ def test_an_srgb_profile_or_one_that_cannot_be_the_images_changes_nothing(kind: 
     assert (decode(data).pixels == PHOTO).all()
 
 
-def test_a_profile_that_is_only_near_srgb_is_converted() -> None:
+@pytest.mark.parametrize("share", [0.97, 0.995])
+def test_a_profile_that_is_only_near_srgb_is_converted(share: float) -> None:
     profile = bytearray(SRGB)
     tags = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * profile[131], 12)}
     (red,) = struct.unpack_from(">I", profile, tags[b"rXYZ"] + 4)
     (x,) = struct.unpack_from(">i", profile, red + 8)
-    struct.pack_into(">i", profile, red + 8, round(0.97 * x))
+    struct.pack_into(">i", profile, red + 8, round(share * x))
     pixel = decode(saved(Image.new("RGB", (8, 8), (200, 100, 100)), "PNG", icc_profile=bytes(profile))).pixels[0, 0]
-    assert 2 < np.abs(pixel.astype(int) - (200, 100, 100)).max() < 40
+    assert pixel[0] < 200
+    assert np.abs(pixel.astype(int) - (200, 100, 100)).max() < 40
 
 
-def expected_from(primaries: str, rgb: tuple[float, float, float]) -> list[int]:
+def test_a_grey_images_own_profile_is_converted() -> None:
+    header = struct.pack(">II4s4s4s4s", 0, 0x02100000, b"", b"mntr", b"GRAY", b"XYZ ") + bytes(12) + b"acsp"
+    white = struct.pack(">4s4x3i", b"XYZ ", *(round(65_536 * value) for value in (0.9642, 1, 0.8249)))
+    tags = (b"wtpt", white), (b"kTRC", b"curv" + bytes(8))  # a curve of no points: linear light
+    table, body = struct.pack(">I", len(tags)), b""
+    for name, value in tags:
+        table += struct.pack(">4sII", name, 132 + 12 * len(tags) + len(body), len(value))
+        body += value
+    profile = header.ljust(128, b"\0") + table + body
+    profile = struct.pack(">I", len(profile)) + profile[4:]
+    pixel = decode(saved(Image.new("L", (8, 8), 55), "PNG", icc_profile=profile)).pixels[4, 4]
+    assert np.abs(pixel.astype(int) - 128).max() <= 1  # sRGB's middle has 55 of 255 of the light
+
+
+def expected_from(primaries: str, rgb: tuple[float, ...]) -> list[int]:
     """Return 8-bit sRGB of a colour in another space, by published matrices from linear to linear."""
     matrices = {
         "Display P3": [[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0196, -0.0786, 1.0979]],
+        "PAL": [[1.0440, -0.0440, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0118, 0.9882]],
+        "SMPTE 170M": [[0.9395, 0.0502, 0.0103], [0.0178, 0.9658, 0.0164], [-0.0016, -0.0044, 1.0060]],
         "BT.2020": [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
     }
     linear = np.array([((v + 0.055) / 1.055) ** 2.4 if v > 0.04045 else v / 12.92 for v in rgb])
@@ -64,8 +82,8 @@ COLOUR = (0.8, 0.4, 0.3)
 FLAT = Image.new("RGB", (64, 64), tuple(round(255 * value) for value in COLOUR))
 
 
-def png_with_cicp(primaries: int, transfer: int, **options: object) -> bytes:
-    data = saved(FLAT, "PNG", **options)
+def png_with_cicp(primaries: int, transfer: int, image: Image.Image = FLAT, **options: object) -> bytes:
+    data = saved(image, "PNG", **options)
     at = data.index(b"IDAT") - 4
     return data[:at] + png_chunk(b"cICP", bytes([primaries, transfer, 0, 1])) + data[at:]
 
@@ -112,6 +130,16 @@ def test_a_heif_that_pillow_opened_by_its_plugin_has_the_same_colours(monkeypatc
 def test_signalled_linear_light_is_converted() -> None:
     # 204, 102 and 76 of linear light.
     assert decode(png_with_cicp(1, 8)).pixels[0, 0].tolist() == [231, 170, 148]
+
+
+@pytest.mark.parametrize("colour", [(200, 40, 60), (77, 102, 204), (255, 0, 0), (0, 0, 255)])
+@pytest.mark.parametrize(("primaries", "name"), [(5, "PAL"), (6, "SMPTE 170M"), (9, "BT.2020"), (12, "Display P3")])
+def test_saturated_colours_are_the_nearest_that_srgb_has(
+    primaries: int, name: str, colour: tuple[int, int, int]
+) -> None:
+    pixel = decode(png_with_cicp(primaries, 13, Image.new("RGB", (8, 8), colour))).pixels[4, 4]
+    expected = expected_from(name, tuple(value / 255 for value in colour))
+    assert np.abs(pixel.astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(

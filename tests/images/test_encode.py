@@ -29,9 +29,17 @@ def test_a_quality_out_of_range_is_refused_where_it_counts(quality: int) -> None
     assert encode(PHOTO, "png", quality) == encode(PHOTO, "png", 95)
 
 
-def test_a_side_too_long_for_the_format_is_unsupported() -> None:
+@pytest.mark.parametrize(("format", "most_px"), [("jpg", 65_500), ("webp", 16_383)])
+def test_a_side_too_long_for_the_format_is_unsupported(format: str, most_px: int) -> None:
+    assert encode(np.zeros((1, most_px, 3), np.uint8), format, 95)
     with pytest.raises(UnsupportedImageError, match="png"):
-        encode(np.zeros((1, 70_000, 3), np.uint8), "jpg", 95)
+        encode(np.zeros((1, most_px + 1, 3), np.uint8), format, 95)
+
+
+def test_a_jpeg_of_high_quality_keeps_the_colour_of_every_pixel() -> None:
+    stripes = np.tile(np.array([[[200, 60, 60], [60, 60, 200]]], np.uint8), (16, 8, 1))
+    off = [np.abs(decode(encode(stripes, "jpg", q)).pixels.astype(int) - stripes).mean() for q in (95, 89)]
+    assert off[0] < 5 < 20 < off[1]
 
 
 def test_lower_quality_makes_smaller_files() -> None:

@@ -40,6 +40,12 @@ def test_a_thumbnail_said_to_lie_over_a_value_takes_nothing_of_it() -> None:
     assert artist(rewritten(block, (4, 4), None, None)) == "A" * 19
 
 
+def test_a_thumbnail_said_to_reach_beyond_the_block_costs_nothing_of_it() -> None:
+    start = 26 + 2 + 24 + 4
+    block = block_with([(513, 4, 1, start + 20), (514, 4, 1, 2**20)], start, b"A" * 19 + b"\0" + PRINT)
+    assert artist(rewritten(block, (4, 4), None, None)) == "A" * 19
+
+
 def test_a_gamma_of_other_colours_is_left_out() -> None:
     exif = Image.Exif()
     exif[CAMERA] = {0xA500: 2.2, 0x9003: "2024:05:06 07:08:09"}

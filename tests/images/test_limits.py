@@ -53,6 +53,20 @@ def test_working_size_keeps_the_ratio() -> None:
     assert working_size(100, 50, 400) == (400, 200)
     assert working_size(20_000, 1, 100) == (100, 1)
     assert working_size(33, 44, None) == (33, 44)
+    assert working_size(100, 67, 10) == (10, 7)
+    assert working_size(64, 100, 10) == (6, 10)
+
+
+@pytest.mark.parametrize("band_pixels", [4_000_000, 10_000])
+@pytest.mark.parametrize(("width", "height"), [(1601, 401), (401, 1601)])
+def test_averaging_blocks_first_shows_no_difference(
+    width: int, height: int, band_pixels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylize.images.pixels.BAND_PIXELS", band_pixels)
+    y, x = np.mgrid[:height, :width] * (2 * np.pi / 64)
+    photo = np.repeat((128 + 60 * np.sin(x) + 60 * np.sin(y)).astype(np.uint8)[..., None], 3, axis=2)
+    ours = decode(encode(photo, "png", 95), long_side_px=100).pixels.astype(int)
+    assert np.abs(ours - resize(photo, ours.shape[1], ours.shape[0])).mean() < 1
 
 
 def test_a_long_side_under_one_is_refused() -> None:

@@ -19,6 +19,11 @@ def test_half_clear_colours_look_on_white_as_what_was_made() -> None:
     assert np.array_equal(again.carried.alpha, alpha)  # type: ignore[union-attr,arg-type]
 
 
+def test_a_colour_darker_than_its_alpha_lets_through_is_the_nearest() -> None:
+    pixels, alpha = np.array([[[0, 100, 255]]], np.uint8), np.array([[102]], np.uint8)
+    assert without_matte(pixels, alpha).tolist() == [[[0, 0, 255]]]
+
+
 def test_white_is_taken_out_of_colours_in_bands_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, alpha = picture(3, 60, 50), picture(4, 60, 50)[..., 0]
     whole = without_matte(pixels, alpha)

@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from stylize.errors import UnsupportedImageError, UsageError
@@ -26,6 +27,11 @@ def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     ramp = np.linspace(0, 65_535, 256).astype(np.uint16).reshape(16, 16)
     pixels = decode(saved(Image.fromarray(ramp), "PNG")).pixels[..., 0].ravel()
     assert (np.abs(pixels.astype(int) - np.arange(256)) <= 1).all()
+
+
+def test_sixteen_bits_are_rounded_to_the_nearest_of_eight() -> None:
+    values = np.array([[128, 129, 385, 386, 65_149, 65_150]], np.uint16)
+    assert decode(saved(Image.fromarray(values), "PNG")).pixels[0, :, 0].tolist() == [0, 1, 1, 2, 253, 254]
 
 
 def test_sixteen_bit_rgb_png_keeps_its_colours() -> None:
@@ -47,6 +53,10 @@ def test_grey_of_thirty_two_bits_is_unsupported_whatever_its_values() -> None:
     for value in (0, 200, 70_000, -1):
         with pytest.raises(UnsupportedImageError, match="32-bit"):
             decode(saved(Image.fromarray(np.full((2, 2), value, np.int32)), "TIFF"))
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.full((2, 2), 200, np.uint32), metadata=None)
+    with pytest.raises(UnsupportedImageError, match="32-bit"):
+        decode(file.getvalue())
 
 
 @pytest.mark.parametrize(("depth", "values"), [(8, (16,)), (16, (65_535, 0, 0)), (16, (4096,))])
@@ -98,7 +108,7 @@ def test_the_first_frame_of_an_animation_counts(format: str) -> None:
 def test_float_values_outside_the_range_are_unsupported() -> None:
     good = saved(Image.fromarray(np.full((4, 4), 0.5, np.float32)), "TIFF")
     assert (decode(good).pixels == 128).all()
-    for value in (7.0, -0.5):
+    for value in (7.0, -0.5, np.nan):
         with pytest.raises(UnsupportedImageError, match="float"):
             decode(saved(Image.fromarray(np.full((4, 4), value, np.float32)), "TIFF"))
 
