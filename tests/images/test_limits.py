@@ -118,6 +118,12 @@ def test_a_jpeg_is_counted_as_its_decoder_scales_it() -> None:
             decode(data, long_side_px=side, max_pixels=limit)
 
 
+def test_a_jpeg_over_the_limit_is_scaled_as_it_is_decoded_though_it_is_wanted_whole() -> None:
+    data = jpeg(1600, 1200)
+    scaled = decode(data, long_side_px=400, max_pixels=800 * 600, whole=True).pixels
+    assert (scaled == decode(data, long_side_px=400, max_pixels=800 * 600).pixels).all()
+
+
 def test_a_jpeg_is_limited_before_it_is_scaled_too() -> None:
     for options, times in (({}, 8), ({"progressive": True}, 2)):
         data = jpeg(1600, 1200, **options)

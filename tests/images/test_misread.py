@@ -71,8 +71,9 @@ def test_deep_colours_in_jpeg_2000_are_refused_and_deep_grey_is_not(no_jp2: bool
         (png(0, 2, b"\x60", b"\0\x01"), [0, 255]),
         (png(0, 8, b"\x0c\xcc", b"\0\x0c"), [0, 255]),
         (png(2, 16, bytes.fromhex("1234 1234 1234 ffff 0000 ffff"), bytes.fromhex("1234 1234 1234")), [0, 255]),
+        (png(2, 16, bytes.fromhex("ff00 ff00 ff00 0000 0000 0000"), bytes.fromhex("ff00 ff00 ff00")), [0, 255]),
     ],
-    ids=["grey of 4 bits", "grey of 2 bits", "grey of 8 bits", "colours of 16 bits"],
+    ids=["grey of 4 bits", "grey of 2 bits", "grey of 8 bits", "colours of 16 bits", "bright ones"],
 )  # fmt: skip
 def test_a_pngs_transparent_colour_is_so_at_any_depth(data: bytes, alpha: list[int]) -> None:
     carried = decode(data, alpha=True).carried

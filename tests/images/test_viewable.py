@@ -99,6 +99,14 @@ def test_side_matter_of_a_png_never_costs_its_pixels(kind: str, checksum: bool, 
     assert (decode(PNG[:at] + chunk + PNG[at:]).pixels == PHOTO).all()
 
 
+def test_a_png_that_is_read_without_its_side_matter_is_turned_all_the_same() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(Image.fromarray(PHOTO).transpose(Image.Transpose.ROTATE_90), "PNG", exif=exif)
+    at = data.index(b"IDAT") - 4
+    assert (decode(data[:at] + png_chunk(b"iCCP", b"sRGB\0\0garbage")[:-1] + b"x" + data[at:]).pixels == PHOTO).all()
+
+
 def test_a_png_without_its_end_is_whole() -> None:
     for missing in (1, 4, 12):
         assert (decode(PNG[:-missing]).pixels == PHOTO).all()

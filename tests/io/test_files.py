@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from obstore.store import MemoryStore, ObjectStore
 
 from stylize.errors import CannotContinueError, CorruptImageError, StylizeError, UsageError, one_line
+from stylize.io import store_kinds
 from stylize.io.files import Folder, is_temporary, local_path, read_bytes, sizes_below, write_atomic
 
 NAMES = ["plain.jpg", "with space.jpg", "quo\"te's.jpg", "new\nline.jpg", "фото-写真.jpg", "50%20#1?.jpg"]
@@ -150,6 +153,71 @@ def test_a_guard_can_prevent_the_rename(tmp_path: Path) -> None:
         write_atomic(path, b"ours", guard=guard)
     assert [p.name for p in tmp_path.iterdir()] == ["a.jpg"]
     assert path.read_bytes() == b"theirs"
+
+
+def test_a_durable_file_is_on_the_disk_before_its_name_and_its_name_before_the_call_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append(Path(f"/proc/self/fd/{descriptor}").resolve().name))
+    monkeypatch.setattr(Path, "replace", lambda path, target: done.append(f"to {target.name}"))
+    write_atomic(tmp_path / "a.parquet", b"rows", durable=True)
+    assert [is_temporary(name) for name in done] == [True, False, False]
+    assert done[1:] == ["to a.parquet", tmp_path.name]
+    write_atomic(tmp_path / "a.jpg", b"picture")
+    assert done[3:] == ["to a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free space"), (errno.EDQUOT, "free space"), (errno.EFBIG, "free space"),
+        (errno.EROFS, "make it writable"), (errno.EPERM, "make it writable"), (errno.EIO, "put that right"),
+    ],
+)  # fmt: skip
+def test_what_would_fail_for_the_next_file_too_ends_the_run(
+    number: int, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: Path, target: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(CannotContinueError, match=remedy):
+        write_atomic(tmp_path / "a.jpg", b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """A folder in an object store that is nowhere."""
+    store = MemoryStore()
+
+    class InMemory(store_kinds.StoreKind):
+        def open(self, bucket: str, client: object) -> ObjectStore:
+            return store
+
+    monkeypatch.setitem(store_kinds.KINDS, "mem", InMemory("mem", ()))
+    store_kinds.open_bucket.cache_clear()
+    return Folder("mem://bucket/out")
+
+
+def test_a_guard_can_prevent_what_happens_to_an_object(memory: Folder) -> None:
+    def guard() -> None:
+        raise CannotContinueError("another driver has OUT")
+
+    memory.write("a.jpg", b"theirs")
+    for call in (lambda: memory.write("a.jpg", b"ours", guard), lambda: memory.remove("a.jpg", guard)):
+        with pytest.raises(CannotContinueError, match="another driver"):
+            call()
+    assert memory.read("a.jpg") == b"theirs"
+    assert sizes_below(memory.location) == {"a.jpg": 6}
+
+
+def test_an_object_is_found_however_its_accents_are_written(memory: Folder) -> None:
+    memory.write("caf\u00e9.jpg", b"one character")
+    memory.write("u\u0308.jpg", b"two characters")
+    assert read_bytes(memory.at("cafe\u0301.jpg")) == b"one character"
+    assert read_bytes(memory.at("\u00fc.jpg")) == b"two characters"
 
 
 def test_a_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:

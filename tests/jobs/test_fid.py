@@ -11,7 +11,7 @@ import torch
 
 from jobs.fid import main
 from stylize import images, read_rows
-from stylize.measure.inception import FILE
+from stylize.measure.inception import FILE, Inception
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
 from tests.support.main_job import call, refused
@@ -65,6 +65,15 @@ def sets(out: Path, weights: Path, *more: object) -> list[dict[str, Any]]:
     facts = json.loads(told.read_text())
     assert facts["inception"].startswith("inception_v3 ")
     return list(facts["sets"])
+
+
+def test_torchvisions_network_is_given_values_about_0_and_art_fids_as_they_are() -> None:
+    judge = object.__new__(Inception)
+    judge._device, judge._net = torch.device("cpu"), torch.nn.Identity()
+    image = torch.tensor([0.0, 0.5, 1.0])
+    for as_they_are, seen in ((False, [-1, 0, 1]), (True, [0, 0.5, 1])):
+        judge._as_they_are = as_they_are
+        assert judge.features(image).tolist() == seen
 
 
 def test_identity_is_as_far_from_the_artworks_as_the_photos_and_artworks_are_at_none(

@@ -45,6 +45,21 @@ def test_synchronizing_a_cpu_loads_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_an_accelerator_is_waited_for_before_and_in_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def waits(device: str) -> None:
+        assert device == "cuda:1"
+        now[0] += 5
+
+    monkeypatch.setattr("stylize.devices.synchronize", waits)
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    with timed("cuda:1") as watch:
+        now[0] += 1
+    assert now[0] == 11
+    assert watch.seconds == 6
+
+
 def test_queued_work_is_waited_for() -> None:
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():

@@ -97,8 +97,11 @@ def test_cards_are_read_from_the_vendors_tool() -> None:
     ]
 
 
-def test_a_clean_checkout_is_its_commit(checkout: Path) -> None:
-    assert git_commit(checkout) == git(checkout, "rev-parse", "HEAD")
+def test_a_clean_checkout_is_its_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = git(checkout, "rev-parse", "HEAD")
+    assert git_commit(checkout) == commit
+    monkeypatch.setenv("GIT_DIR", str(checkout / "a hook's"))
+    assert git_commit(checkout) == commit
 
 
 def test_a_changed_file_makes_the_checkout_dirty(checkout: Path) -> None:
@@ -131,6 +134,9 @@ def test_code_is_known_by_its_files_wherever_they_lie(tmp_path: Path) -> None:
         (tmp_path / copy / "deep").mkdir(parents=True)
         (tmp_path / copy / "deep" / "one.py").write_text("x = 1\n")
     assert code_sha256(tmp_path / "a") == code_sha256(tmp_path / "b")
+    (tmp_path / "b" / "deep" / "one.py").write_text("x = 2\n")
+    assert code_sha256(tmp_path / "a") != code_sha256(tmp_path / "b")
+    (tmp_path / "b" / "deep" / "one.py").write_text("x = 1\n")
     (tmp_path / "b" / "deep" / "one.py").rename(tmp_path / "b" / "one.py")
     assert code_sha256(tmp_path / "a") != code_sha256(tmp_path / "b")
     assert len(code_sha256()) == 64

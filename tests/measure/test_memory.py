@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -152,3 +154,33 @@ def test_a_worker_gives_large_blocks_back_while_told_to() -> None:
         pytest.skip("this system's allocator keeps nothing")
     assert given_back < 20
     assert some > 80
+
+
+def test_the_kernels_kilobytes_are_of_1024_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "status").write_text("Name:\tpython\nVmHWM:\t      30 kB\nVmRSS:\t      20 kB\n")
+    monkeypatch.setattr(memory, "_STATUS", tmp_path / "status")
+    assert memory.held_bytes() == (20 * 1024, None)
+
+
+def test_after_an_exact_peak_the_heap_is_as_before_whatever_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Heap:
+        freed: ClassVar[list[int]] = []
+        options: ClassVar[dict[int, int]] = {}
+
+        def free(self, block: int) -> None:
+            self.freed.append(block)
+
+        def mallopt(self, option: int, value: int) -> None:
+            self.options[option] = value
+
+        def malloc_trim(self, pad: int) -> None:
+            pass
+
+    monkeypatch.setattr(memory, "_libc", Heap)
+    monkeypatch.setattr(memory, "_empty_this_threads_heap", lambda: None)
+    monkeypatch.setattr(memory, "_holes_of_this_threads_heap", lambda: [11, 12])
+    with contextlib.suppress(KeyError), memory.exact_peaks():
+        least = Heap.options[memory._MMAP_THRESHOLD]
+        raise KeyError
+    assert Heap.freed == [11, 12]
+    assert least < Heap.options[memory._MMAP_THRESHOLD] == 32 * 2**20

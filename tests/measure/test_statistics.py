@@ -47,6 +47,11 @@ def test_entropy_is_scikit_images() -> None:
 def test_colourfulness_follows_the_paper() -> None:
     # One colour: no deviation, so 0.3 of the mean opponent vector's length.
     assert statistics(flat((200, 100, 50))).colourfulness == pytest.approx(0.3 * np.hypot(100, 100), rel=1e-4)
+    pixels = picture(4, 120, 90).astype(float)
+    red, green, blue = np.moveaxis(pixels, 2, 0)
+    opponents = red - green, (red + green) / 2 - blue
+    deviation, mean = (np.hypot(*(measure(one) for one in opponents)) for measure in (np.std, np.mean))
+    assert statistics(picture(4, 120, 90)).colourfulness == pytest.approx(deviation + 0.3 * mean, rel=1e-6)
 
 
 def test_they_compare_across_resolutions() -> None:

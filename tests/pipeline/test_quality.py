@@ -14,7 +14,7 @@ from stylize import config as configs
 from stylize.errors import UsageError, WeightsError
 from stylize.measure.ssim import ssim
 from stylize.measure.statistics import statistics
-from stylize.pipeline.quality import Scorer
+from stylize.pipeline.quality import Scorer, shrunk
 from stylize.validation import Origin
 from tests.support.samples import picture
 from tests.support.torchvisions import without_network
@@ -83,6 +83,18 @@ def test_a_picture_too_small_for_vgg19_has_no_distances(real_data: Path) -> None
     assert "content_distance" not in row
 
 
+def test_a_photos_statistics_are_those_of_its_size() -> None:
+    one, half = scorer(), PHOTO[::2, ::2].copy()
+    for photo in (PHOTO, half, PHOTO):
+        row = one.score(photo, "a", photo, None)
+        assert row["content_colourfulness"] == row["output_colourfulness"] == statistics(photo).colourfulness
+
+
+def test_networks_look_at_512_px_at_most() -> None:
+    assert shrunk(picture(1, 1024, 300), torch.device("cpu")).shape == (3, 150, 512)
+    assert shrunk(PHOTO, torch.device("cpu")).shape == (3, 48, 64)
+
+
 def test_a_result_of_another_size_is_not_held_against_the_photo() -> None:
     row = scorer(scores="ssim_uniform").score(PHOTO, "a", np.zeros((32, 32, 3), np.uint8), None)
     assert not {"ssim", "ssim_uniform"} & set(row)
@@ -107,7 +119,7 @@ def test_what_gives_vgg19_is_called_as_the_call_has_it(
 
 
 def test_lpips_reads_torchvisions_cache_and_names_its_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torchmetrics")
+    lpip = pytest.importorskip("torchmetrics.image.lpip")
     from torchvision.models import squeezenet1_1
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -120,4 +132,8 @@ def test_lpips_reads_torchvisions_cache_and_names_its_variant(tmp_path: Path, mo
     assert one.score(PHOTO, "a", PHOTO, None)["lpips"] == pytest.approx(0, abs=1e-6)
     row = one.score(PHOTO, "a", OTHER, None)
     assert row["lpips"] > 1e-4
+    # Which takes [-1, 1] where it is not told otherwise.
+    told = lpip.LearnedPerceptualImagePatchSimilarity("squeeze").eval()
+    both = (torch.from_numpy(one).permute(2, 0, 1)[None] / 127.5 - 1 for one in (OTHER, PHOTO))
+    assert row["lpips"] == pytest.approx(float(told(*both)), rel=1e-4)
     assert row["lpips_variant"].startswith("squeeze torchmetrics ")

@@ -31,12 +31,18 @@ from tests.support.samples import picture
 
 
 def make(
-    folders: tuple[Path, Path], out: Path, stylizer: Any = None, token: str | None = None, **settings: Any
+    folders: tuple[Path, Path],
+    out: Path,
+    stylizer: Any = None,
+    token: str | None = None,
+    model_bytes: tuple[int | None, int | None] = (None, None),
+    **settings: Any,
 ) -> tuple[Runner, list[Task]]:
     content, styles = folders
     values = {"content": str(content), "styles": str(styles), "out": str(out), "stylizer": "identity", "format": "png"}
     config = configs.build(values | settings)
-    runner = Runner(config, stylizer or stylize.load("identity"), run_id="r", worker_id="w", token=token)
+    own = stylizer or stylize.load("identity")
+    runner = Runner(config, own, run_id="r", worker_id="w", token=token, model_bytes=model_bytes)
     return runner, list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
 
 
@@ -127,6 +133,19 @@ def test_what_loading_the_scores_networks_took_is_told(
     monkeypatch.setattr("stylize.pipeline.runner.held_bytes", lambda: next(held))
     runner, tasks = make(folders, tmp_path / "out")
     assert runner.run([tasks[0]]).to_pylist()[0]["scorer_host_bytes"] == 700
+
+
+def test_stages_of_an_image_by_itself_take_no_longer_than_all_of_it(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    runner, tasks = make(folders, tmp_path / "out", measure_mode="isolated", format="jpg")
+    row = runner.run_one(tasks[0])
+    stages = ("read_s", "decode_s", "style_s", "stylize_s", "encode_s", "score_s", "write_s")
+    assert 0 < sum(row[name] for name in stages) <= row["total_s"]
+
+
+def test_what_loading_the_method_took_is_told_of_host_and_device(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    runner, tasks = make(folders, tmp_path / "out", model_bytes=(3000, 500))
+    row = runner.run_one(tasks[0])
+    assert (row["model_host_bytes"], row["model_device_bytes"]) == (3000, 500)
 
 
 def test_style_is_encoded_once_and_null_when_kept(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -249,6 +268,16 @@ def test_lost_row_has_only_known_columns(folders: tuple[Path, Path], tmp_path: P
     assert row.keys() <= set(SCHEMA.names)
     assert row["status"] == "timeout"
     assert where.items() <= row.items()
+
+
+def test_a_lost_row_counts_attempts_and_says_harmlessly_what_went_wrong(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    _, (task, *_) = make(folders, tmp_path / "out")
+    config = JobConfig(content="c", styles="s", out="o")
+    row = lost_row(config, "r", replace(task, attempt=3), "crashed", "\x1b[31mkilled\u202e", {})
+    assert row["attempt"] == 3
+    assert row["error"].isprintable()
 
 
 def test_a_lost_row_says_what_its_pair_has_in_place_of_the_runs_settings(

@@ -67,6 +67,23 @@ def test_one_bad_photo_costs_its_batch_nothing(folders: tuple[Path, Path], tmp_p
     assert [row["status"] for row in rows] == ["ok", "corrupt", "ok", "ok"] * 2
 
 
+def test_a_result_that_is_no_number_costs_its_batch_nothing(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    class Spotty(type(stylize.load())):  # type: ignore[misc]
+        def stylize_batch(self, contents: torch.Tensor, code: Any) -> torch.Tensor:
+            results: torch.Tensor = super().stylize_batch(contents, code)
+            results[1, 0, 0, 0] = torch.nan
+            return results
+
+    rows = run(Spotty(Spotty.settings_type()), *folders, tmp_path / "o", batch_size=4)
+    assert [row["status"] for row in rows] == ["ok", "nan", "ok", "ok"] * 2
+    assert by_batch(rows) == [4] * 8
+
+
+def test_warm_up_is_counted_in_images_not_in_calls(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    rows = run(stylize.load(), *folders, tmp_path / "o", batch_size=2, warmup_images=2)
+    assert [row["warmup"] for row in rows] == [True] * 2 + [False] * 6
+
+
 def test_a_batch_that_does_not_fit_is_done_one_by_one(folders: tuple[Path, Path], tmp_path: Path) -> None:
     class Small(type(stylize.load())):  # type: ignore[misc]
         def stylize_batch(self, contents: torch.Tensor, code: Any) -> torch.Tensor:

@@ -13,7 +13,9 @@ import torch
 
 from jobs.run.score_config import ScoreConfig
 from stylize import images
+from stylize.errors import CannotContinueError
 from stylize.measure.ssim import ssim
+from stylize.pipeline import score_runner
 from stylize.pipeline.failures import lost_row
 from stylize.pipeline.score_runner import ScoreRunner
 from stylize.results.read import read_rows
@@ -152,6 +154,29 @@ def test_a_result_that_cannot_be_read_is_a_row_that_names_it(
     assert error in row["error"]
     assert row["output_uri"] == str(result)
     assert (row["ssim"], row["photo"]) == (None, "day/a")
+
+
+def test_a_result_that_is_cut_is_not_scored_where_such_photos_are_accepted(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    photo, result = folders[0] / "day" / "a.jpg", tmp_path / "there.jpg"
+    result.write_bytes(photo.read_bytes())
+    photo.write_bytes(photo.read_bytes()[:-600])
+    row = score(folders, result, truncated="accept")
+    assert (row["status"], row["truncated"]) == ("ok", True)
+    result.write_bytes(photo.read_bytes())
+    assert score(folders, result, truncated="accept")["status"] == "corrupt"
+
+
+def test_a_store_that_does_not_answer_ends_the_run_and_leaves_no_row(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> bytes:
+        raise CannotContinueError("no answer")
+
+    monkeypatch.setattr(score_runner, "read_bytes", fails)
+    with pytest.raises(CannotContinueError, match="no answer"):
+        score(folders, tmp_path / "there.png")
 
 
 def test_a_photo_that_is_not_there_is_a_row(folders: tuple[Path, Path], tmp_path: Path) -> None:

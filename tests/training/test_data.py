@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from stylize import images
 from stylize.errors import CannotContinueError, UsageError
 from stylize.training.data import Crops, read_folder
 
@@ -21,6 +23,15 @@ def test_crops_are_square_in_range_and_depend_on_seed_and_key_alone(photos: Path
     assert torch.equal(Crops(files, 64, 2.0, "3").batch(0, 6), batch)
     assert not torch.equal(crops.batch(1, 6), batch)
     assert not torch.equal(Crops(files, 64, 2.0, "4").batch(0, 6), batch)
+
+
+def test_half_of_the_crops_are_mirrored(tmp_path: Path) -> None:
+    ramp = np.tile(np.arange(64, dtype=np.uint8)[None, :, None], (64, 1, 3))
+    (tmp_path / "ramp.png").write_bytes(images.encode(ramp, "png", 95))
+    batch = Crops((tmp_path / "ramp.png",), 64, 1.0, "0").batch(0, 40)
+    mirrored = (batch[..., 0] > batch[..., -1]).all(dim=(1, 2))
+    assert 10 < mirrored.sum() < 30
+    assert torch.equal(batch[mirrored][0].flip(2), batch[~mirrored][0])
 
 
 def test_a_photo_smaller_than_the_crop_is_enlarged(photos: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -37,7 +38,11 @@ def test_blotches_of_colour_alone_cost() -> None:
     # Equal luma: what red gains, green loses by the ratio of their weights.
     blotch[:, 0, 16:48, 16:48] += 0.2
     blotch[:, 1, 16:48, 16:48] -= 0.2 * 0.299 / 0.587
-    assert edges.distance(photo, blotch) > 0.01
+    cost = edges.distance(photo, blotch)
+    assert cost > 0.01
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edges, "CHROMA", 1.5)
+        assert edges.distance(photo, blotch) == pytest.approx(float(cost) / 2, rel=0.01)
 
 
 def test_flat_on_flat_has_a_finite_slope() -> None:

@@ -79,6 +79,11 @@ def test_halves_of_a_style_are_far_from_it_singly_and_at_no_distance_together() 
     singly, half, together = (
         losses.terms(halves, content, StyleFeatures.of(style), image, share) for share in (0.0, 0.5, 1.0)
     )
+    # Each goes by its own statistics of both together.
+    whole = {name: torch.cat([value, 2 * value]) for name, value in style.items()}
+    both = losses.style_distance(losses.pooled(StyleFeatures.of(whole), 2), StyleFeatures.of(style))
+    parts = losses.terms(whole, whole[CONTENT_LAYER], StyleFeatures.of(style), image, 1.0)
+    torch.testing.assert_close((parts["moments"], parts["gram"]), both)
     for term in ("moments", "gram"):
         assert together[term] < 1e-6 < singly[term]
         torch.testing.assert_close(half[term], singly[term] / 2, atol=1e-6, rtol=0)
