@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from stylize import images
-from stylize.errors import CannotContinueError, StylizeError, UsageError, counted
+from stylize.errors import CannotContinueError, StylizeError, UnsupportedImageError, UsageError, counted
 from stylize.io.location import LocalPath, local_path
 from stylize.tasks.listing import files_in
 
@@ -96,8 +96,11 @@ class Crops:
         width, height = images.header_size(data)
         short = min(width, height)
         wanted = min(self.size * rng.uniform(1.0, self.largest), max(short, self.size))
+        long_side_px = math.ceil(wanted * max(width, height) / short)
+        if long_side_px * wanted > max(images.MAX_PIXELS, width * height):
+            raise UnsupportedImageError(f"{width} x {height} px is too thin to be enlarged to {round(wanted)} px")
         # Decoded at the size it is needed in: JPEG does most of the shrinking as it decodes.
-        pixels = images.decode(data, long_side_px=math.ceil(wanted * max(width, height) / short)).pixels
+        pixels = images.decode(data, long_side_px=long_side_px).pixels
         left, top = (rng.randint(0, pixels.shape[axis] - self.size) for axis in (1, 0))
         crop = pixels[top : top + self.size, left : left + self.size]
         if rng.random() < 0.5:

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from stylize import images
 from stylize.errors import CannotContinueError, UsageError
 from stylize.training.data import Crops, read_folder
+from tests.support.image_files import saved
 
 
 def test_crops_are_square_in_range_and_depend_on_seed_and_key_alone(photos: Path) -> None:
@@ -42,6 +44,15 @@ def test_a_photo_that_breaks_in_mid_run_costs_a_draw(photos: Path) -> None:
     files = read_folder(photos).files
     (photos / "0.jpg").write_bytes(b"broken")
     assert len(Crops(files, 64, 2.0, "0").batch(0, 20)) == 20
+
+
+def test_a_photo_too_thin_to_be_enlarged_costs_a_draw(photos: Path) -> None:
+    (photos / "line.png").write_bytes(saved(Image.new("1", (1, 60_000)), "PNG"))
+    (line,) = [path for path in read_folder(photos).files if path.name == "line.png"]
+    # Enlarged, it would be 64 x 3,840,000 px.
+    with pytest.raises(CannotContinueError, match="1 x 60000 px is too thin"):
+        Crops((line,), 64, 1.0, "0").batch(0, 1)
+    assert len(Crops(read_folder(photos).files, 64, 1.0, "0").batch(0, 20)) == 20
 
 
 def test_a_folder_that_goes_away_in_mid_run_ends_it_with_a_line(photos: Path) -> None:
