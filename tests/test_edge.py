@@ -14,6 +14,7 @@ from PIL import Image
 import stylize
 from stylize.commands import export
 from stylize.gallery import styles_folder
+from tests.support.image_files import saved
 
 pytest.importorskip("onnxruntime", reason="pip install 'stylize[onnx]'")
 pytest.importorskip("onnx", reason="pip install 'stylize[onnx]'")
@@ -56,12 +57,23 @@ def test_the_example_runs_without_torch_in_300_mb(tmp_path: Path, monkeypatch: p
     made = np.asarray(Image.open(paths[3]))
     deep = made[..., 0].astype(np.uint16)
     refused = {
-        "deep.png": (Image.fromarray(deep), "more than 8 bits per colour; convert it to 8 first"),
-        "long.png": (Image.new("RGB", (5000, 100)), "512 x 10 px at this LONG_SIDE; a side needs 25 px"),
+        "deep.png": (saved(Image.fromarray(deep), "PNG"), "more than 8 bits per colour; convert it to 8 first"),
+        "long.png": (
+            saved(Image.new("RGB", (5000, 100)), "PNG"),
+            "512 x 10 px at this LONG_SIDE; a side needs 25 px",
+        ),
+        "cut.bmp": (saved(Image.new("RGB", (99, 99)), "BMP")[:-999], "cannot be read: image file is truncated"),
+        "text.jpg": (b"no image", "cannot be read: cannot identify image file"),
+        "missing.jpg": (None, "cannot be read: No such file or directory"),
     }
-    for name, (image, line) in refused.items():
-        image.save(tmp_path / name)
+    for name, (data, line) in refused.items():
+        if data is not None:
+            (tmp_path / name).write_bytes(data)
         bad = [*paths[:1], str(tmp_path / name), *paths[2:]]
         done = subprocess.run([sys.executable, *bad], check=False, capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (1, f"{bad[1]}: {line}\n")
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"{bad[1]}: {line}")
+        assert done.stderr.count("\n") == 1
+    done = subprocess.run([sys.executable, *paths[:2]], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.partition(":")[0]) == (1, "python edge.py PHOTO ARTWORK RESULT.jpg")
     assert (np.asarray(Image.open(paths[3])) == made).all()
