@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import UsageError
-from stylize.images import png, scratch
+from stylize.images import png, scratch, tiff
 from stylize.images.carried import Carried, dpi_of, exif_of
 from stylize.images.color import Signal, Space, ToSrgb
 from stylize.images.damage import damage_is_corrupt
@@ -137,6 +138,8 @@ def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels
     with damage_is_corrupt():
         _load(image)
         refuse_wide(image)
+        if isinstance(image, TiffImageFile):
+            tiff.refuse_opened(image)
         turned = orientation(image)
         size = working_size(*image.size, long_side_px)
         rgb = scaled_rgb(image, size, None, ToSrgb(image.info.get("icc_profile"), _signal(image)))

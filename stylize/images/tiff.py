@@ -64,6 +64,13 @@ def is_negative(image: TiffImageFile) -> bool:
     return _deep(image) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
 
 
+def refuse_opened(image: TiffImageFile) -> None:
+    """Raise UnsupportedImageError for an image that Pillow opened by itself and gives other pixels than the file's."""
+    refuse(image)
+    if is_misread(image) or is_negative(image):
+        raise UnsupportedImageError("a TIFF that Pillow misreads; save it as PNG, or restyle its file by command")
+
+
 def is_cut(image: TiffImageFile, length: int) -> bool:
     """Return whether pixels lie beyond the file's end."""
     tags = image.tag_v2
@@ -107,7 +114,8 @@ def _refuse_compression(number: int) -> None:
 
 
 def _is_raw(image: TiffImageFile) -> bool:
-    return any(tile[0] == "raw" for tile in image.tile)
+    # Its tiles say so only until it is loaded.
+    return _number(image.tag_v2.get(_COMPRESSION, 1)) == 1
 
 
 def _deep(image: TiffImageFile) -> bool:

@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image
 
 from stylize.errors import UnsupportedImageError
-from stylize.images import decode
+from stylize.images import decode, from_image
 from tests.support.image_files import png_chunk, red_and_blue_swapped, saved
 from tests.support.samples import picture
 
@@ -114,6 +114,28 @@ def test_what_no_reader_here_can_is_unsupported_and_says_what_to_do() -> None:
     lab[at + 8] = 8
     with pytest.raises(UnsupportedImageError, match="CIELAB in planes"):
         decode(bytes(lab))
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_what_pillow_opened_and_misreads_is_refused_and_the_rest_is_not(loaded: bool) -> None:
+    planes = np.moveaxis(PHOTO, -1, 0)
+    deep: dict[str, Any] = {"photometric": "rgb", "planarconfig": "separate"}
+    files = {
+        tiff(planes.astype(np.uint16) * 257, **deep): False,
+        tiff(GREY.astype(np.uint16) * 257, photometric="miniswhite"): False,
+        tiff(planes.astype(np.uint16) * 257, compression="zlib", **deep): True,
+        tiff(planes, **deep): True,
+        tiff(GREY, photometric="miniswhite"): True,
+    }
+    for data, right in files.items():
+        image = Image.open(io.BytesIO(data))
+        if loaded:
+            image.load()
+        if right:
+            assert np.abs(from_image(image).astype(int) - decode(data).pixels).max() <= 1
+        else:
+            with pytest.raises(UnsupportedImageError, match="Pillow misreads"):
+                from_image(image)
 
 
 def test_a_scan_with_white_at_zero_keeps_its_resolution() -> None:
