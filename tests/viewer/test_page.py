@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.viewed_page import Open, add_filter, count, settled
+from tests.support.viewed_page import Open, add_filter, count, settled, turned_to
 
 FIRST_POINT = """() => {
   const canvas = document.querySelector("canvas"), context = canvas.getContext("2d");
@@ -70,6 +70,21 @@ def test_a_row_opens_its_picture_and_keys_go_on(tab: Any) -> None:
     assert "art0" in tab.locator("h1").inner_text()
     settled(tab, lambda: tab.keyboard.press("Escape"))
     assert tab.locator(".lines .line").count()
+
+
+def test_a_screen_reader_hears_a_heading_in_each_view_and_a_table_of_links(tab: Any) -> None:
+    for view in ("table", "grid", "plot", "failures", "vote"):
+        if tab.locator(f"main.{view}").count() == 0:
+            turned_to(tab, f"view={view}")
+        title = tab.locator("#tabs [aria-current]").inner_text()
+        assert tab.get_by_role("heading", level=1).inner_text() == f"{title}: one, two"
+    turned_to(tab, "view=table")
+    table = tab.get_by_role("table", name="rows")
+    assert table.get_by_role("row").count() == tab.locator(".line").count() > 2
+    assert table.get_by_role("columnheader", name="picture").count() == 1
+    table.get_by_role("link", name="Picture 2", exact=True).focus()
+    settled(tab, lambda: tab.keyboard.press("Enter"))
+    assert tab.get_by_role("heading", level=1).inner_text().startswith("photo0")
 
 
 def test_before_and_after(tab: Any) -> None:

@@ -30,7 +30,7 @@ def wide(tabs: Open, tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("view", "what", "by"), [("table", ".lines .line", 120), ("grid", ".strip a", 200), ("grid", ".strip a", -200)]
+    ("view", "what", "by"), [("table", ".lines .thumb a", 120), ("grid", ".strip a", 200), ("grid", ".strip a", -200)]
 )
 def test_what_stays_in_sight_keeps_the_focus(wide: Any, view: str, what: str, by: int) -> None:
     tab = wide(view)

@@ -189,7 +189,7 @@
         + (data.behind ? `; ${counted(data.behind, "more row")} behind these pictures: choose what stands side by side, or filter` : "")
         + (data.most > MOST_SLOTS ? `; the first ${MOST_SLOTS} of ${data.most} are shown, filter to see others` : "")));
       if (!rows.length) return { nodes: [controls, h("p", { class: "none" }, "No row passes the filters.")] };
-      const box = h("div", { class: "scroller grid", tabindex: "0", "aria-label": "photos by artworks" });
+      const box = h("div", { class: "scroller grid", tabindex: "0", role: "group", "aria-label": "photos by artworks" });
       const { draw, leave } = scrolled(box, data, layout(data), firsts);
       return { nodes: [controls, box], ready: draw, leave };
     },

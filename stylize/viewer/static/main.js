@@ -20,7 +20,9 @@
       viewer.leave?.();
       viewer.leave = made.leave;
       place.className = viewer.state.view;
-      place.replaceChildren(...made.nodes);
+      // A picture's view has one of its own.
+      const heading = view.title ? [viewer.h("h1", { class: "unseen" }, `${view.title}: ${document.title}`)] : [];
+      place.replaceChildren(...heading, ...made.nodes);
       made.ready?.();
       // A pair of a vote is another pair: the key that gave the last vote is not to give the next one, too.
       if (viewer.state.view !== "vote") stay();

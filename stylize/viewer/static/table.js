@@ -47,13 +47,15 @@
   const line = (columns, number, row) => {
     const img = viewer.image(null, "");
     img.dataset.row = row;
+    // A row cannot be a link itself: each cell is one, and the first is where the keyboard stops.
+    const href = viewer.pictureAddress(row);
     const cells = columns.map((column) => {
       const text = column.text(row);
-      return h("div", { role: "cell", class: `cell ${width(column)}`, title: text.length > 18 ? text : null }, text);
+      return h("div", { role: "cell", class: `cell ${width(column)}`, title: text.length > 18 ? text : null },
+        h("a", { href, tabindex: "-1" }, text));
     });
-    return h("a", { role: "row", class: "line", href: viewer.pictureAddress(row),
-      "aria-rowindex": number + 2, style: { height: `${ROW_PX}px` } },
-    h("div", { role: "cell", class: "cell thumb" }, img), ...cells);
+    return h("div", { role: "row", class: "line", "aria-rowindex": number + 2, style: { height: `${ROW_PX}px` } },
+      h("div", { role: "cell", class: "cell thumb" }, h("a", { href, "aria-label": `Picture ${number + 1}` }, img)), ...cells);
   };
 
   /* Thumbnails are asked for once scrolling rests: a flight over thousands of rows makes none of them. */
@@ -100,7 +102,8 @@
       const shown = await viewer.shownColumns();
       const columns = await viewer.columns(shown);
       const kinds = await viewer.column("picture");
-      const head = h("div", { role: "row", class: "line head" }, h("div", { role: "columnheader", class: "cell thumb" }),
+      const head = h("div", { role: "row", class: "line head" },
+        h("div", { role: "columnheader", class: "cell thumb" }, h("span", { class: "unseen" }, "picture")),
         ...columns.map(heading));
       const box = h("div", { class: "scroller", role: "table", "aria-label": "rows", "aria-rowcount": rows.length + 1, tabindex: "0" });
       const { space, draw, leave } = scrolled(box, rows, columns, kinds);
