@@ -71,8 +71,9 @@ def with_paths(plan: Sweep, weights: Sequence[str]) -> Sweep:
     Raises UsageError for a word that is none, or names a method that the plan has not.
     """
     changes: dict[str, Any] = {"methods": _with_weights(plan.methods, weights)}
-    if plan.perceptual is not None and plan.perceptual != TORCHVISION:
-        changes["perceptual"] = absolute_input(plan.perceptual)
+    for name in ("content", "styles", "perceptual"):
+        if (path := getattr(plan, name)) is not None and path != TORCHVISION:
+            changes[name] = absolute_input(path)
     return plan.model_copy(update=changes)
 
 

@@ -124,7 +124,8 @@ class Variant:
         """Return the main job's settings for it. takes: of them those of what a worker takes. Raises UsageError."""
         return configs.build(
             {
-                "content": out, "styles": out, "out": out, "stylizer": self.method.name,
+                "content": sweep.content or out, "styles": sweep.styles or out, "out": out,
+                "stylizer": self.method.name,
                 "weights": self.method.weights, "settings": self.method.settings, "precision": self.precision,
                 "runtime": self.method.runtime,
                 "resolution_px": self.resolution_px, "seed": 0, "device": sweep.device,

@@ -8,7 +8,13 @@ import pytest
 import yaml
 
 from jobs.benchmark import main
+from jobs.sweep import inputs
+from jobs.sweep.resolve import resolve, with_paths
+from stylize import images
 from stylize.errors import UsageError
+from stylize.pipeline.failures import task_columns
+from stylize.tasks import sweep
+from tests.support.samples import picture
 
 
 def test_a_sweep_says_what_it_leaves_out_of_its_folders(
@@ -24,3 +30,20 @@ def test_a_sweep_says_what_it_leaves_out_of_its_folders(
     assert "CONTENT: 1 skipped: 1 .txt (no image)" in capsys.readouterr().out
     with pytest.raises(UsageError, match=r"texts: no images in this folder; 1 skipped: 1 .txt \(no image\)"):
         main([*words, str(tmp_path / "texts")])
+
+
+def test_photos_and_artworks_are_called_by_their_paths_below_the_sweeps_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos/day/1.jpg", "photos/night/1.jpg", "art/ink/1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(images.encode(picture(1, 48, 32), "jpg", 90))
+    where = {"content": "photos", "styles": "art"}
+    plan = {"title": "t", "methods": [{"name": "identity"}], "cpus_per_actor": 1, "device": "cpu", "repeats": 1}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(plan | where))
+    resolved = resolve(with_paths(sweep.read(tmp_path / "sweep.yaml", {}), []), str(tmp_path / "out"), None)
+    pairs, _ = inputs.inputs(resolved.plan, inputs.Own("", ""))
+    (config,) = resolved.configs.values()
+    rows = [task_columns(config, one) for one in resolved.tasks(resolved.blocks[0], pairs)]
+    assert {(row["photo"], row["style"]) for row in rows} == {("day/1", "ink/1"), ("night/1", "ink/1")}
