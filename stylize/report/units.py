@@ -12,9 +12,9 @@ _MOST, _MOST_S = 1e18, 1e9
 
 
 def measured(numbers: pd.Series) -> pd.Series:
-    """Return a column of rows without what no measurement gives, as infinity or a side of 0 px."""
+    """Return a column of rows without what no measurement gives, as infinity, a negative time or a side of 0 px."""
     name = str(numbers.name)
-    least = 1 if name.endswith("_px") or name == "workers" else -_MOST
+    least = 1 if name.endswith("_px") or name == "workers" else 0 if name.endswith(("_s", "_bytes")) else -_MOST
     values = numbers.to_numpy(float, na_value=np.nan)
     known = ~((values < least) | (values > (_MOST_S if name.endswith("_s") else _MOST)))
     return numbers if known.all() else numbers.where(known)

@@ -112,3 +112,9 @@ def test_a_column_is_read_once_however_often_it_is_wanted(tmp_path: Path) -> Non
     made = [row(n, settings_json=json.dumps({"quality": 90 + n}), weights_sha256="w") for n in range(2)]
     read = load([written(tmp_path / "out", made)], also=["style_sha256", "photo", "photo"])
     assert read.columns.is_unique
+
+
+def test_a_negative_time_or_size_is_no_measurement() -> None:
+    frame = rows([row(0, stylize_s=-1.0, total_s=-1.0, host_peak_rss_bytes=-5), row(1, host_peak_rss_bytes=5)])
+    assert frame["stylize_s"].tolist()[1:] == [0.1]
+    assert frame[["stylize_s", "total_s", "whole_bytes"]].isna().all(axis=1).tolist() == [True, False]
