@@ -127,34 +127,35 @@ def _check_same_run(config: TrainConfig, now: dict[str, Any]) -> None:
 
 
 def _already_trained(config: TrainConfig, data: dict[str, str]) -> bool:
-    """Return whether the weights are there. Raises UsageError if they are, by other settings or `data` than these.
+    """Return whether the weights are there; tell where other settings or `data` than these have a part in them.
 
-    data: SHA-256 of photos and artworks.
+    data: SHA-256 of photos and artworks. Raises UsageError if the weights are there, by other ones.
     """
     weights = _weights_path(config)
     metadata = _metadata(weights)
-    now = config.shaping()
     try:
         done = int(metadata.get("step", 0))
-        if done < config.steps or "history" not in metadata:
-            return False
-        last = dict(json.loads(metadata["history"])[-1])
-        before = dict(last["settings"])
+        changed = _changed(config.shaping(), data, metadata) if "history" in metadata else []
     except (LookupError, TypeError, ValueError, RecursionError):
         raise UsageError(f"{weights}: what it says of its training is not readable; give another OUT") from None
-    changed = [
-        f"{name} {before.get(name)}"
-        for name in now
-        if name not in ("steps", "workers") and before.get(name) != now[name]
-    ]
-    changed += [f"other {name}" for name, sha256 in data.items() if last.get(name) not in (None, sha256)]
+    before = f"{weights} is trained to step {done} with {', '.join(changed)}"
+    if done < config.steps or "history" not in metadata:
+        if changed:
+            say(f"{before}: from its last checkpoint on it is trained as this call says")
+        return False
     if changed:
-        raise UsageError(
-            f"{weights} is trained to step {done} with {', '.join(changed)}; give another OUT to begin anew, "
-            "or more --steps to train on with the new settings"
-        )
+        raise UsageError(f"{before}; give another OUT to begin anew, or more --steps to train on with the new settings")
     say(f"already trained to step {done}: {weights}; more --steps train on")
     return True
+
+
+def _changed(now: dict[str, Any], data: dict[str, str], metadata: dict[str, str]) -> list[str]:
+    """Return what weights were last trained with that is not so now. Raises as what is read may be anything."""
+    last = dict(json.loads(metadata["history"])[-1])
+    before = dict(last["settings"])
+    names = [name for name in now if name not in ("steps", "workers") and before.get(name) != now[name]]
+    others = [f"other {name}" for name, sha256 in data.items() if last.get(name) not in (None, sha256)]
+    return [f"{name} {before.get(name)}" for name in names] + others
 
 
 def _weights_path(config: TrainConfig) -> Path:

@@ -15,6 +15,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from jobs import train
 from jobs.train import main
 from stylize import images
 from stylize.io.out_folder import TRAINING
@@ -175,3 +176,20 @@ def test_more_workers_than_there_is_room_for_is_one_line_and_status_2(
 ) -> None:
     given = (photos, photos, tmp_path / "out", "--vgg", vgg, *SMALL, "--workers", 50, "--address", local_ray)
     assert "lower workers" in refused(main, *given)
+
+
+def test_what_an_unfinished_training_did_otherwise_is_told(
+    photos: Path, vgg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "_train", lambda *_: 0)
+    weights = tmp_path / "out" / "weights" / "compact.safetensors"
+    weights.parent.mkdir(parents=True)
+    (tmp_path / "out" / TRAINING).write_text(json.dumps({"method": "compact", "name": "compact", "start_from": None}))
+    given = (photos, photos, tmp_path / "out", "--vgg", vgg, *SMALL, "--steps", 4)
+    settings = train._config([str(word) for word in given]).shaping()
+    for before, told in ((settings, ""), (settings | {"seed": 7}, "is trained to step 2 with seed 7: from its last")):
+        history = json.dumps([{"step": 0, "settings": before, "photos": None, "styles": None}])
+        save_file({"a": torch.ones(1)}, weights, {"step": "2", "history": history})
+        said = call(main, *given).stdout
+        assert told in said
+        assert bool(said) == bool(told)
