@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -75,3 +76,12 @@ def test_a_thread_goes_on_without_a_core_where_another_hangs_on_it(monkeypatch: 
     monkeypatch.setattr(module, "PATIENCE_S", LONG_S)
     with cores.all():  # what was not taken was not given back, either
         pass
+
+
+def test_work_that_fails_gives_its_core_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.0)
+    cores = Cores(2)
+    with contextlib.suppress(KeyError), cores.one():
+        raise KeyError
+    with cores.all():  # which would go on without
+        assert cores._free == 0

@@ -99,6 +99,25 @@ def test_mixes_of_the_same_artworks_in_other_weights_are_other_pictures(out: Pat
     assert np.abs(second.astype(int) - first).max() > 1
 
 
+def test_a_batch_holds_pairs_of_the_same_mix_alone(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (folders[1] / "third.png").write_bytes(images.encode(picture(8), "png", 95))
+    mixes = (("ink/wash.jpg", "oil/sea.jpg", "1|3"), ("ink/wash.jpg", "oil/sea.jpg", "3|1"),
+             ("ink/wash.jpg", "third.png", "3|1"))  # fmt: skip
+    lines = [f"content/day/a.jpg,styles/{one}|styles/{other},{shares}" for one, other, shares in mixes]
+    (tmp_path / "mixes.csv").write_text("\n".join(["content_uri,style_uris,style_weights", *lines]))
+    stylizer, made = load("compact", precision="fp32"), []
+    for size in (1, 4):
+        values: dict[str, Any] = {"manifest": str(tmp_path / "mixes.csv"), "out": str(tmp_path / str(size))}
+        config = configs.build(values | {"format": "png", "batch_size": size})
+        runner = Runner(config, stylizer, run_id="r", worker_id="w", token=None)
+        tasks = pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format)
+        rows = runner.run(list(tasks)).to_pylist()
+        made.append([row["output_sha256"] for row in rows])
+        assert [row["batch_size"] for row in rows] == [1, 1, 1]
+    assert made[0] == made[1]
+    assert len(set(made[0])) == 3
+
+
 def test_every_row_is_made_again_by_a_replay(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for row in read_rows(out).to_pylist():
         assert replay.main([str(out), row["task_id"], "--trust-paths"]) == 0

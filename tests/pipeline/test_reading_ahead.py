@@ -158,3 +158,13 @@ def test_later_images_are_let_in_after_earlier_ones() -> None:
         middle.result(WAIT_S)
         late.result(WAIT_S)
     assert entered == [first, second, third]
+
+
+def test_of_a_group_that_waits_for_others_no_more_comes_in_than_there_is_room_for() -> None:
+    room = Room(8, 100)
+    (earlier,), group = room.places(1), room.places(2)
+    room.enter(earlier, 50)
+    room.enter(group[0], 40)
+    assert not room._fits(group[1], 40)
+    room.leave(earlier)
+    assert room._fits(group[1], 400)

@@ -221,6 +221,17 @@ def test_broken_style_is_said_to_be_the_styles_fault(folders: tuple[Path, Path],
     assert all(row["status"] == "corrupt" and row["error"].startswith("style: ") for row in bad)
 
 
+def test_a_photo_is_too_small_for_a_method_by_its_short_side(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    class Needy(Identity):
+        least_px = 20
+
+    (folders[0] / "day" / "b.png").write_bytes(images.encode(picture(1, 64, 19), "png", 95))
+    runner, tasks = make(folders, tmp_path / "out", Needy(Settings()))
+    rows = {row["photo"]: row for row in runner.run(tasks[:2]).to_pylist()}
+    assert (rows["day/a"]["status"], rows["day/b"]["status"]) == ("ok", "unsupported")
+    assert "64 x 19 px: identity needs 20 px a side" in rows["day/b"]["error"]
+
+
 def test_a_file_gone_since_listing_is_a_row(folders: tuple[Path, Path], tmp_path: Path) -> None:
     runner, tasks = make(folders, tmp_path / "out")
     Path(tasks[1].pair.content.uri).unlink()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import torch
 
 from stylize import devices
 from stylize.pipeline import transfers as copies
+from stylize.pipeline.scored import Times
 from stylize.pipeline.transfers import Transfers, entered
 
 CPU = torch.device("cpu")
@@ -91,3 +92,16 @@ def test_threads_enter_a_stream_each_by_an_object_of_its_own() -> None:
     first, second = entered(stream), entered(stream)
     assert first == second == stream
     assert len({id(one) for one in (first, second, stream)}) == 3
+
+
+def test_an_image_of_a_batch_has_its_share_of_the_batchs_times() -> None:
+    class Mark:
+        def __init__(self, at_s: float) -> None:
+            self.at_s = at_s
+
+        def seconds_since(self, other: Mark) -> float:
+            return self.at_s - other.at_s
+
+    free, begun, started, ended = (cast("devices.Mark", Mark(at_s)) for at_s in (1, 3, 4, 12))
+    assert Times(free, begun, started, ended, 4).columns() == {"stylize_s": 2, "device_wait_s": 0.5}
+    assert Times(None, begun, started, ended, 4).columns() == {"stylize_s": 2}

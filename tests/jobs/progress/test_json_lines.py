@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
+from jobs.progress import json_lines
 from jobs.stylize_folder import main
+from stylize.errors import CannotContinueError, UsageError
 from tests.support.main_job import call, events, plain, rows
 
 
@@ -34,3 +37,29 @@ def test_an_interrupted_run_ends_with_a_line_that_says_so(tmp_path: Path) -> Non
     assert (last["event"], last["status"], last["error"]) == ("stopped", 130, "interrupted")
     assert done.returncode == 130
     assert 0 < len(rows(tmp_path / "out")) < 5
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (UsageError("no such thing"), 2, "no such thing"),
+        (CannotContinueError("a full disk"), 1, "a full disk"),
+        (KeyError("x"), 1, "KeyError: 'x'"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_the_last_line_has_the_exit_status_and_standard_output_has_nothing_else(
+    error: BaseException, status: int, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work() -> None:
+        print("what a library says")
+        json_lines.emit("note", text="ours")
+        raise error
+
+    with contextlib.suppress(type(error)), json_lines.apart("json"):
+        work()
+    said = capsys.readouterr()
+    note, last = events(said.out)
+    assert note["text"] == "ours"
+    assert (last["event"], last["status"], last["error"]) == ("stopped", status, text)
+    assert said.err == "what a library says\n"

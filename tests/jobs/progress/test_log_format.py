@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 
@@ -23,3 +24,13 @@ def test_a_line_between_tasks_names_none(capsys: pytest.CaptureFixture[str]) -> 
     one, two = capsys.readouterr().err.splitlines()
     assert one.endswith(" worker-8 WARNING stylize.x: one")
     assert two.endswith(" worker-8 WARNING task abc: stylize.x: two")
+
+
+def test_times_are_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = logging.makeLogRecord({"name": "stylize.x", "msg": "one", "created": 3600.0, "msecs": 7.0})
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        line = log_format.Formatter("worker-1").format(record)
+    time.tzset()
+    assert line.startswith("1970-01-01T01:00:00.007Z ")

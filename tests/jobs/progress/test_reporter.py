@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
 from jobs.progress.reporter import Reporter, TrainingReporter, duration
-from jobs.progress.stats import RunStats
+from jobs.progress.stats import RunStats, Snapshot
 from stylize.results.schema import to_batch
 from tests.jobs.progress.test_stats import Clock
 
@@ -58,3 +60,23 @@ def test_training_tells_the_step_that_is_known_and_its_pace_from_a_checkpoint_on
 
 def test_durations_are_short() -> None:
     assert [duration(s) for s in (5, 600, 12_000)] == ["5 s", "10 min", "3 h 20 min"]
+
+
+def test_metrics_are_recorded_when_they_are_due_and_at_the_end() -> None:
+    class Metrics:
+        due = False
+        recorded: ClassVar[list[int]] = []
+        observe = None
+
+        def record(self, numbers: Snapshot) -> None:
+            self.recorded.append(numbers.done)
+
+    metrics: Any = Metrics()
+    with Reporter(mid_run(), "off") as reporter:
+        reporter.watch(SimpleNamespace(workers=1, queued=0), metrics)
+        reporter.tick()
+        assert metrics.recorded == []
+        metrics.due = True
+        reporter.tick()
+        reporter.stats.advance()
+    assert metrics.recorded == [8, 9]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from jobs.run.agreement import Told, compare_images
+from jobs.run.agreement import Told, compare_images, compare_scores
 from stylize import images
 from tests.support.made_rows import row
 from tests.support.samples import picture
@@ -52,3 +53,35 @@ def test_where_the_row_is_not_made_again_it_is_told_that_what_it_was_compared_wi
     assert not said.agrees
     assert said.lines[0].startswith("DIFFERS image: other bytes; values differ by")
     assert said.lines[1:] == ["        its file in OUT is another than the row tells of: it was changed since"]
+
+
+@pytest.mark.parametrize(
+    ("how", "factor", "agrees"),
+    [
+        ({}, 1.0009, True),
+        ({}, 1.002, False),
+        ({"batch_size": 4}, 1.009, True),
+        ({"batch_size": 4}, 1.02, False),
+        ({"strips": 3}, 1.009, True),
+        ({"device": "cuda:0"}, 1.009, True),
+        ({"device": "cuda:0", "iterations": 9}, 1.09, True),
+        ({"device": "cuda:0", "iterations": 9}, 1.2, False),
+    ],
+)
+def test_scores_may_differ_by_no_more_than_sums_in_another_order(
+    how: dict[str, Any], factor: float, agrees: bool
+) -> None:
+    plain = {"batch_size": 1, "strips": 1, "iterations": None, "content_loss": 2.0}
+    said, then = Told(), row(1, **(plain | how))
+    compare_scores(said, then, then | {"content_loss": 2.0 * factor})
+    assert said.agrees == agrees
+
+
+def test_a_score_that_is_not_measured_any_more_differs_and_a_new_one_does_not() -> None:
+    plain = row(1, batch_size=1, strips=1, iterations=None)
+    said = Told()
+    compare_scores(said, plain | {"lpips": None}, plain | {"lpips": 0.2})
+    assert said.agrees
+    compare_scores(said, plain | {"lpips": 0.2}, plain | {"lpips": None})
+    assert said.lines[-1] == "DIFFERS lpips: 0.2 then, not measured now"
+    assert not said.agrees

@@ -61,3 +61,19 @@ def test_a_run_without_failures_names_none(tmp_path: Path, capsys: pytest.Captur
     assert result.failures == ()
     print_result(result)
     assert capsys.readouterr().out.splitlines()[-1] == "1 ok, 0 not ok"
+
+
+@pytest.mark.parametrize(
+    ("counts", "status"), [({}, 0), ({"ok": 2}, 0), ({"ok": 2, "corrupt": 1}, 3), ({"timeout": 1}, 3)]
+)
+def test_one_row_that_is_not_ok_is_exit_status_3(counts: dict[str, int], status: int) -> None:
+    assert RunResult("now", "/out", counts).exit_status == status
+
+
+def test_commands_that_are_told_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
+    inputs = ["s3://one/photos", "gs://two/artworks", "/here"]
+    print_result(RunResult("now", "s3://one/my out", {"ok": 1}), inputs=inputs)
+    look, report = (line for line in capsys.readouterr().out.splitlines() if line.startswith(("look:", "report:")))
+    trust = "--trust-paths --trust-store gs://two"
+    assert f"python -m stylize view 's3://one/my out' {trust}   every" in look
+    assert f"python -m jobs.summarize 's3://one/my out' --out REPORT {trust}   makes" in report
