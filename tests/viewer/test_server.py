@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from stylize.io.files import write_atomic
 from stylize.results.copies import run_folders
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
+from stylize.viewer.media import prune
 from stylize.votes import read_votes
 from tests.support.asked_viewer import Opened, on
-from tests.support.made_rows import row
+from tests.support.made_rows import BEGIN, row
 from tests.support.s3 import bucket
 from tests.support.samples import picture
 from tests.support.viewed import viewed_run
@@ -55,6 +57,8 @@ def test_the_page_and_its_data_are_there(opened: Opened) -> None:
     assert first["error"] == "the disk was gone"
     assert "ssim" not in first
     assert second["ssim"] == 0.01
+    # As JavaScript counts: row 1 began a second later.
+    assert second["started_at"] == BEGIN.timestamp() * 1000 + 1000
 
 
 def test_pictures_photos_artworks_and_their_thumbnails(opened: Opened, tmp_path: Path) -> None:
@@ -74,15 +78,42 @@ def test_a_result_is_served_byte_for_byte(opened: Opened, out: Path) -> None:
 
 
 def test_a_thumbnail_follows_its_picture(opened: Opened, out: Path) -> None:
-    before = opened.get(f"{opened.viewer.site.base}thumb-result/1.jpg").content
-    write_atomic(out / "images" / "microast" / "0-0.jpg", images.encode(picture(7, 96, 64), "jpg", 90))
-    assert opened.get(f"{opened.viewer.site.base}thumb-result/1.jpg").content != before
+    seen = [opened.get(f"{opened.viewer.site.base}thumb-result/1.jpg").content]
+    for seed in (7, 8):  # of one size in bytes
+        data = images.encode(picture(seed, 96, 64), "jpg", 90).ljust(50_000, b"\0")
+        write_atomic(out / "images" / "microast" / "0-0.jpg", data)
+        seen.append(opened.get(f"{opened.viewer.site.base}thumb-result/1.jpg").content)
+    assert len(set(seen)) == 3
 
 
 def test_photos_outside_of_out_are_shown_only_where_the_command_line_says_so(out: Path, tmp_path: Path) -> None:
     opened = Opened(str(out), cache=tmp_path / "cache")
     assert opened.picture("picture-photo/1.jpg") is None
     assert opened.picture("picture-result/1.jpg") is not None
+
+
+def test_photos_within_out_are_shown_without_asking_and_others_beside_them_are_not(tmp_path: Path) -> None:
+    for place in ("out/inputs", "beside"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "a.png").write_bytes(images.encode(picture(3), "png", 95))
+    uris = {"content_uri": str(tmp_path / "out/inputs/a.png"), "style_uri": str(tmp_path / "beside/a.png")}
+    with RowStore.open(tmp_path / "out") as store:
+        store.add(to_batch([row(0) | uris]))
+    opened = Opened(str(tmp_path / "out"), cache=tmp_path / "cache")
+    assert opened.data("index")["inputs"] == {"photo": True, "artwork": False}
+    assert opened.picture("picture-photo/0.jpg") is not None
+    assert opened.picture("thumb-artwork/0.jpg") is None
+
+
+def test_of_too_many_thumbnails_the_oldest_go(tmp_path: Path) -> None:
+    for number, name in enumerate(("c.jpg", "a.jpg", "b.jpg", "of somebody.txt")):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (number, number))
+    prune(tmp_path, 2)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.jpg", "b.jpg", "of somebody.txt"}
+    prune(tmp_path, 2)
+    prune(tmp_path / "nowhere")
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.parametrize(

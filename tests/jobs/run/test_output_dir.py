@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from jobs.run.output_dir import absolute_uri, open_output
+from jobs.run.output_dir import OutputDir, absolute_uri, check_place, open_output
 from jobs.stylize_folder import main
 from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.io.files import Folder
 from stylize.report import frame
 from stylize.results.copies import rows_at_hand, run_folders
+from stylize.results.remote_parts import Mirror
 from stylize.results.store import RowStore
 from tests.support.made_rows import row, written
 from tests.support.main_job import plain, refused
@@ -119,3 +124,24 @@ def test_a_run_that_cannot_be_named_so_is_a_wrong_call(word: str) -> None:
     with pytest.raises(UsageError) as refused, run_folders([word]):
         pass
     assert "SECRET" not in str(refused.value)
+
+
+def test_a_driver_that_lost_its_out_writes_no_record_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check() -> None:
+        """Raise where the lease is lost."""
+
+    guards: list[Any] = []
+    monkeypatch.setattr(Folder, "write", lambda folder, name, data, guard=None: guards.append(guard))
+    out = OutputDir("s3://pictures/out", tmp_path, "token", cast("Mirror", SimpleNamespace(check=check)))
+    (tmp_path / "run.json").write_text("{}")
+    out.publish("run.json")
+    assert guards == [check]
+
+
+def test_an_out_that_may_be_read_alone_is_told_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_place(str(tmp_path / "new" / "out"))
+    monkeypatch.setattr(os, "access", lambda path, how: how == os.R_OK)
+    with pytest.raises(CannotContinueError, match="make it writable"):
+        check_place(str(tmp_path / "new" / "out"))

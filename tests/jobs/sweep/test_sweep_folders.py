@@ -14,6 +14,7 @@ from stylize import images
 from stylize.errors import UsageError
 from stylize.pipeline.failures import task_columns
 from stylize.tasks import sweep
+from stylize.tasks.sweep import Sweep
 from tests.support.samples import picture
 
 
@@ -47,3 +48,15 @@ def test_photos_and_artworks_are_called_by_their_paths_below_the_sweeps_folders(
     (config,) = resolved.configs.values()
     rows = [task_columns(config, one) for one in resolved.tasks(resolved.blocks[0], pairs)]
     assert {(row["photo"], row["style"]) for row in rows} == {("day/1", "ink/1"), ("night/1", "ink/1")}
+
+
+def test_few_photos_are_of_each_type_and_few_artworks_from_all_over(tmp_path: Path) -> None:
+    for name in ("photos/day/a", "photos/day/b", "photos/day/c", "photos/night/d", *(f"art/{n}" for n in range(5))):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.png").write_bytes(images.encode(picture(1), "png", 95))
+    given = {"title": "x", "methods": [{"name": "identity"}], "photos_per_type": 2, "artworks": 2}
+    plan = Sweep.model_validate(given | {"content": str(tmp_path / "photos"), "styles": str(tmp_path / "art")})
+    pairs, survey = inputs.inputs(plan, inputs.Own("", ""))
+    names = [(Path(pair.content.uri).stem, Path(pair.style.uri).stem) for pair in pairs]
+    assert names == [(photo, artwork) for artwork in "03" for photo in "abd"]
+    assert survey.pairs == 6

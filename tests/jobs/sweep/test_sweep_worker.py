@@ -12,11 +12,15 @@ from typing import ClassVar
 import pytest
 import torch
 
+from jobs.scheduler.worker import WORKER_ENV
+from jobs.scheduler.worker_pool import WINDOW
+from jobs.sweep.resolve import ResolvedSweep, _weights_sha256
 from jobs.sweep.worker import MakeSweeper
 from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
+from stylize.tasks.sweep import Sweep
 from tests.support.accelerators import Pretended, none_here
 
 
@@ -73,3 +77,20 @@ def test_a_sweep_that_finds_no_card_starts_and_leaves_it_to_its_rows(monkeypatch
     none_here(monkeypatch)
     config = JobConfig(content="c", styles="s", out="o", gpus_per_actor=1.0)
     assert MakeSweeper({"v": config}, "run", None)("worker-1").accelerator is None
+
+
+@pytest.mark.parametrize(("mode", "window", "env"), [("isolated", 1, {}), ("throughput", WINDOW, WORKER_ENV)])
+def test_one_by_one_a_worker_holds_one_task_and_keeps_no_memory_for_the_next(
+    mode: str, window: int, env: dict[str, str]
+) -> None:
+    plan = Sweep.model_validate({"title": "x", "methods": [{"name": "identity"}], "mode": mode})
+    options = ResolvedSweep(plan, "/out", 1.0, 0.0, [], {}, {}).scheduler_options(2)
+    assert (options.actors, options.window, options.env) == (2, window, env)
+
+
+def test_variants_of_other_weights_have_other_hashes() -> None:
+    plain = {"content": "c", "styles": "s", "out": "o", "stylizer": "compact", "device": "cpu"}
+    configs_ = {name: configs.build(plain | more) for name, more in (("own", {}), ("none", {"weights": "random"}))}
+    hashes = _weights_sha256(configs_)
+    assert hashes["none"] == "random"
+    assert len(hashes["own"] or "") == 64

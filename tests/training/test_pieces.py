@@ -1,0 +1,70 @@
+"""Parts of training by themselves: its pace of learning, its numbers, its networks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+
+from stylize.training import loop, record
+from stylize.training.config import configure
+from stylize.training.loop import Trainer
+from stylize.training.trainable_model import AnyStyle, OneStyle
+
+
+@pytest.mark.parametrize(
+    ("step", "decay_share", "share"),
+    [(0, 0.4, 0.01), (49, 0.4, 0.5), (99, 0.4, 1), (600, 0.4, 1), (800, 0.4, 0.5), (999, 0.4, 0.01), (999, 0.0, 1)],
+)
+def test_learning_warms_up_stays_and_falls_over_its_share_of_the_steps(
+    step: int, decay_share: float, share: float
+) -> None:
+    config = SimpleNamespace(steps=1000, decay_share=decay_share, learning_rate=3.0)
+    at = cast("Trainer", SimpleNamespace(config=config, step=step))
+    assert Trainer.learning_rate(at) == pytest.approx(3 * share)
+
+
+def test_pace_is_in_images_and_waiting_a_share_of_the_time() -> None:
+    plain = {"images": 8, "step_s": 2.0, "wait_s": 0.5}
+    status = loop._status([plain | {"step": 3, "loss": 1.0}, plain | {"step": 4, "loss": 2.0}])
+    assert (status.step, status.images_per_s, status.wait_share, status.loss) == (4, 4, 0.25, 1.5)
+
+
+def test_a_card_says_the_loss_of_the_last_steps_and_the_pace_of_all(tmp_path: Path) -> None:
+    (tmp_path / "art").mkdir()
+    config = configure({"photos": tmp_path, "styles": tmp_path / "art", "out": tmp_path / "out"})
+    losses = record.Losses(tmp_path / "out", 0)
+    losses.add([{"step": n, "loss": n, "images": 8, "step_s": 2.0, "wait_s": 0.5} for n in range(1, 21)])
+    losses.flush()
+    history = json.dumps([{"step": 0, "start_from": None, "settings": {}, "photos": "p", "styles": "s"}])
+    metadata = dict.fromkeys(("photos", "styles", "vgg_sha256", "step", "hardware"), "x")
+    card = record.card(config, metadata | {"versions": "{}", "history": history}, tmp_path / "out" / "losses")
+    assert "Loss, mean of the last 2 steps\n\n| loss |\n|---|\n| 19.5 |" in card
+    assert "4 images/s over the whole run, 25.0% of the time spent waiting" in card
+
+
+def test_each_style_is_for_its_photos_one_after_another() -> None:
+    torch.manual_seed(0)
+    model = AnyStyle()
+    content, style = torch.rand(4, 3, 32, 32), torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        together = model(content, style)
+        for photo, artwork in ((0, 0), (1, 0), (2, 1), (3, 1)):
+            alone = model(content[photo : photo + 1], style[artwork : artwork + 1])
+            torch.testing.assert_close(together[photo], alone[0], atol=1e-4, rtol=1e-4)
+
+
+def test_a_network_of_one_style_is_given_and_gives_levels_of_255() -> None:
+    class Brighter(torch.nn.Module):
+        def forward(self, content: torch.Tensor) -> torch.Tensor:
+            assert float(content.mean()) == pytest.approx(51)
+            return content + 51
+
+    model = OneStyle()
+    model.net = cast("Any", Brighter())
+    image = model(torch.full((1, 3, 4, 4), 0.2), torch.empty(0))
+    assert float(image.mean()) == pytest.approx(0.4)
