@@ -34,7 +34,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("style_uri", _text, "", "the artwork; the first of several"),
     Column("style_uris", _text, "", "all artworks as a JSON list, where several are mixed; null elsewhere"),
     Column("style_weights", _text, "", "their weights as a JSON list; null elsewhere"),
-    Column("photo", _text, "", "the photo's path below CONTENT, the manifest's folder or a sweep's own OUT, without suffix"),
+    Column("photo", _text, "", "the photo's path below CONTENT, the manifest's folder or a sweep's OUT; no suffix"),
     Column("style", _text, "", "the artwork's path in the same way; of several, joined by +"),
     Column("content_type", _text, "", "kind of photo: the first folder below CONTENT, or the manifest's column"),
     Column("style_type", _text, "", "kind of artwork: the first folder below STYLES, or the manifest's column"),
