@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from stylize.stylizers._strips.plan import BASE_BYTES, Plan, whole_plan
+from stylize.stylizers._strips.plan import BASE_BYTES, STRIP_BASE_BYTES, Plan, no_room, whole_plan
 from stylize.stylizers._strips.trace import trace
 from tests.stylizers.test_strips import loaded
 
@@ -28,3 +28,10 @@ def test_strips_instead_of_a_whole_image_keep_to_the_limit_too() -> None:
     stylizer, code = loaded("compact")
     half = stylizer.plan(3000, 2000, code, whole=False).bytes
     assert stylizer.plan(3000, 2000, code, half // 2, whole=False).bytes <= half // 2
+
+
+@pytest.mark.parametrize(("strips", "side"), [(False, 2000), (True, 1000)])
+def test_the_size_that_would_fit_goes_by_the_pixels_or_by_the_width_of_a_strip(strips: bool, side: int) -> None:
+    base = STRIP_BASE_BYTES if strips else BASE_BYTES
+    error = no_room("m", (4000, 2000), "so", base + 4 * 2**30, base + 2**30, strips=strips)
+    assert f"make the image smaller, to a long side of {side} px, say" in str(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from stylize.io.files import write_atomic
 from stylize.results.copies import run_folders
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
-from stylize.viewer.media import prune
 from stylize.votes import read_votes
 from tests.support.asked_viewer import Opened, on
 from tests.support.made_rows import BEGIN, row
@@ -103,17 +101,6 @@ def test_photos_within_out_are_shown_without_asking_and_others_beside_them_are_n
     assert opened.data("index")["inputs"] == {"photo": True, "artwork": False}
     assert opened.picture("picture-photo/0.jpg") is not None
     assert opened.picture("thumb-artwork/0.jpg") is None
-
-
-def test_of_too_many_thumbnails_the_oldest_go(tmp_path: Path) -> None:
-    for number, name in enumerate(("c.jpg", "a.jpg", "b.jpg", "of somebody.txt")):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (number, number))
-    prune(tmp_path, 2)
-    assert {path.name for path in tmp_path.iterdir()} == {"a.jpg", "b.jpg", "of somebody.txt"}
-    prune(tmp_path, 2)
-    prune(tmp_path / "nowhere")
-    assert len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.parametrize(
@@ -252,6 +239,27 @@ def test_what_is_no_vote_is_refused(opened: Opened, out: Path, given: dict[str, 
     assert answer.status_code == 400
     assert len(answer.text.splitlines()) == 1
     assert not (out / "votes").exists()
+
+
+def test_two_runs_of_the_same_photo_have_a_picture_of_it_each_and_the_first_has_the_votes(tmp_path: Path) -> None:
+    same = {"content_uri": "/photos/a.jpg", "output_uri": "images/a.png", "output_sha256": "0" * 64}
+    outs = [tmp_path / name for name in ("one", "two")]
+    for number, out in enumerate(outs):
+        with RowStore.open(out) as store:
+            store.add(to_batch([row(number) | same]))
+    opened = Opened(*map(str, outs), cache=tmp_path / "cache")
+    assert opened.viewer.site.table.first_of("photo") == [0, 1]
+    assert opened.vote(**on(1, 0)).status_code == 200
+    assert [len(read_votes(str(out))) for out in outs] == [1, 0]
+
+
+def test_a_vote_on_two_mixes_of_other_artworks_is_refused(tmp_path: Path) -> None:
+    same = {"content_uri": "/photos/a.jpg", "output_uri": "images/a.png", "output_sha256": "0" * 64}
+    mixes = [{"style_uris": f'["/art/ink/wash.jpg", "/art/{other}.jpg"]'} for other in ("sea", "sun")]
+    with RowStore.open(tmp_path / "out") as store:
+        store.add(to_batch([row(number) | same | mix for number, mix in enumerate(mixes)]))
+    opened = Opened(str(tmp_path / "out"), cache=tmp_path / "cache")
+    assert opened.vote(**on(0, 1)).status_code == 400
 
 
 def test_a_vote_on_rows_of_other_runs_is_told_apart(opened: Opened, out: Path) -> None:
