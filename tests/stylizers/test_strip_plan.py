@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
+from stylize.stylizers._strips import compute
+from stylize.stylizers._strips.compute import Sink
 from stylize.stylizers._strips.plan import BASE_BYTES, STRIP_BASE_BYTES, Plan, no_room, whole_plan
 from stylize.stylizers._strips.trace import trace
-from tests.stylizers.test_strips import loaded
+from tests.stylizers.test_strips import loaded, picture
 
 pytestmark = pytest.mark.usefixtures("by_torch")
 
@@ -35,3 +38,14 @@ def test_the_size_that_would_fit_goes_by_the_pixels_or_by_the_width_of_a_strip(s
     base = STRIP_BASE_BYTES if strips else BASE_BYTES
     error = no_room("m", (4000, 2000), "so", base + 4 * 2**30, base + 2**30, strips=strips)
     assert f"make the image smaller, to a long side of {side} px, say" in str(error)
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_nan_in_any_strip_is_told(bad: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(graph: object, ways: object, strip_px: int, rows: object, take: Sink, *, mapped: bool) -> None:
+        for strip in range(2):
+            take(32 * strip, torch.full((1, 3, 32, 64), torch.nan if strip == bad else 0.5))
+
+    stylizer, code = loaded("compact")
+    monkeypatch.setattr(compute, "run", run)
+    assert stylizer.restyle(picture(64, 64), code, stylizer.plan(64, 64, code, whole=False)) is None
