@@ -12,11 +12,11 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError
-from stylize.images import heif, jpeg, jpeg2000, mapped, png, tiff, turbo, webp
+from stylize.images import heif, jpeg, jpeg2000, mapped, png, tiff, turbo
 from stylize.images.color import Signal, Space
 from stylize.images.damage import DAMAGE, damage_is_corrupt
-from stylize.images.formats import HEAD_BYTES, kind_of, opener
-from stylize.images.opening import drafted, is_only_stated, open_image
+from stylize.images.formats import opener
+from stylize.images.opening import drafted, is_only_stated, open_data
 from stylize.images.orientation import orientation
 from stylize.images.pixels import Box, Pixels, refuse_wide
 
@@ -108,14 +108,7 @@ def loaded_size(data: bytes, wish: Wish) -> tuple[tuple[int, int], tuple[int, in
 
 
 def _open(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
-    try:
-        image = open_image(io.BytesIO(data))
-    except CorruptImageError:
-        # What stands beside the pixels can be what is damaged.
-        kind = kind_of(data[:HEAD_BYTES])
-        if kind not in ("PNG", "WebP"):
-            raise
-        image = open_image(io.BytesIO(png.bare(data) if kind == "PNG" else webp.bare(data)))
+    image = open_data(data)
     size = image.size
     side = None if wish.whole and size[0] * size[1] <= wish.max_pixels else wish.long_side_px
     return image, drafted(image, side, wish.max_pixels), size

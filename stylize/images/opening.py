@@ -10,7 +10,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
-from stylize.images import jxl, tiff
+from stylize.images import jxl, png, tiff, webp
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
 from stylize.images.pixels import Box, working_size
@@ -130,4 +130,15 @@ def _as_tga(file: IO[bytes]) -> ImageFile.ImageFile:
 
 def header_size(data: bytes) -> tuple[int, int]:
     """Return (width, height) in pixels as the header says, before any turning. Raises CorruptImageError."""
-    return open_image(io.BytesIO(data)).size
+    return open_data(data).size
+
+
+def open_data(data: bytes) -> Image.Image:
+    """Return a whole file's image as `open_image` does, and where what stands beside its pixels is damaged, too."""
+    try:
+        return open_image(io.BytesIO(data))
+    except CorruptImageError:
+        kind = kind_of(data[:HEAD_BYTES])
+        if kind not in ("PNG", "WebP"):
+            raise
+        return open_image(io.BytesIO(png.bare(data) if kind == "PNG" else webp.bare(data)))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from stylize.errors import CorruptImageError
-from stylize.images import decode
+from stylize.images import decode, header_size
 from tests.support.image_files import PHOTO, SRGB, png_chunk, saved
 from tests.support.samples import picture
 
@@ -96,7 +96,10 @@ SIDE_MATTER = {
 def test_side_matter_of_a_png_never_costs_its_pixels(kind: str, checksum: bool, at: int) -> None:
     chunk = png_chunk(*SIDE_MATTER[kind])
     chunk = chunk if checksum else chunk[:-4] + bytes(byte ^ 255 for byte in chunk[-4:])
-    assert (decode(PNG[:at] + chunk + PNG[at:]).pixels == PHOTO).all()
+    data = PNG[:at] + chunk + PNG[at:]
+    assert (decode(data).pixels == PHOTO).all()
+    # What the viewer, training and forecasts ask first.
+    assert header_size(data) == PHOTO.shape[1::-1]
 
 
 def test_a_png_that_is_read_without_its_side_matter_is_turned_all_the_same() -> None:
