@@ -169,6 +169,7 @@ def _styles(row: dict[str, Any]) -> list[str]:
 def _made_again(config: JobConfig, row: dict[str, Any], given: Any) -> tuple[dict[str, Any], Any]:
     from jobs.scheduler.worker import load_stylizer
     from stylize.pipeline.runner import Runner
+    from stylize.stylizers import own_errors
 
     uris = _styles(row)
     if given.style and len(given.style) != len(uris):
@@ -178,7 +179,7 @@ def _made_again(config: JobConfig, row: dict[str, Any], given: Any) -> tuple[dic
     shares = tuple(read_weights(row["style_weights"]))
     task = Task(row["task_id"], Pair(content, style, tuple(others), shares), f"again.{config.format}")
     # Weights that have a place were asked for as such.
-    with _downloads(given.trust_paths or config.weights is not None):
+    with _downloads(given.trust_paths or config.weights is not None), own_errors(config.stylizer):
         stylizer = load_stylizer(config)
     with _downloads(given.trust_paths):
         runner = Runner(config, stylizer, run_id="replay", worker_id="replay", token=None)

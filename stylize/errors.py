@@ -108,12 +108,19 @@ def one_line(text: object) -> str:
 
 def message_of(error: BaseException, limit: int = 300) -> str:
     """Return what an error says in one line of at most `limit` characters, or its class where it says nothing."""
-    return harmless(" ".join(str(error).split()))[:limit] or type(error).__name__
+    return harmless(" ".join(_said(error).split()))[:limit] or type(error).__name__
 
 
 def named_message(error: BaseException, limit: int = 300) -> str:
     """Return an error's class and what it says, in one line of at most `limit` characters."""
-    return harmless(" ".join(f"{type(error).__name__}: {error}".split()))[:limit]
+    return harmless(" ".join(f"{type(error).__name__}: {_said(error)}".split()))[:limit]
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # of a class that somebody wrote
+        return ""
 
 
 def counted(number: float, one: str, several: str | None = None) -> str:

@@ -13,6 +13,15 @@ def test_message_is_one_line_and_cut() -> None:
     assert named_message(error, 17) == "ValueError: first"
 
 
+def test_an_error_that_cannot_say_anything_is_named() -> None:
+    class SilentError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    assert named_message(SilentError()) == "SilentError:"
+    assert message_of(SilentError()) == "SilentError"
+
+
 def test_error_that_says_nothing_is_told_by_its_class() -> None:
     assert message_of(KeyboardInterrupt()) == "KeyboardInterrupt"
     assert message_of(OSError(" \n")) == "OSError"

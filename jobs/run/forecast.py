@@ -89,15 +89,17 @@ def _planned(job: JobConfig, pair: Pair) -> str:
     from stylize.images import header_size, refuse_too_large, working_size
     from stylize.pipeline.room import ahead_bytes
     from stylize.pipeline.stylize_stage import share_of
+    from stylize.stylizers import own_errors
 
     side = dict(pair.own).get("resolution_px", job.resolution_px)
     look = functools.partial(refuse_too_large, long_side_px=side, max_pixels=job.max_pixels)
     width, height = working_size(*header_size(read_bytes(pair.content.uri, look)), side)
-    stylizer = load_stylizer(uncompiled(job))
-    if stylizer.styles_are_weights and stylizer.weights_sha256 is None:
-        code = stylizer.read_style(read_bytes(pair.style.uri), Path(pair.style.uri))
-    else:
-        code = stylizer.code(np.zeros((128, 128, 3), np.uint8))
+    with own_errors(job.stylizer):
+        stylizer = load_stylizer(uncompiled(job))
+        if stylizer.styles_are_weights and stylizer.weights_sha256 is None:
+            code = stylizer.read_style(read_bytes(pair.style.uri), Path(pair.style.uri))
+        else:
+            code = stylizer.code(np.zeros((128, 128, 3), np.uint8))
     ahead = 0 if job.measure_mode == "isolated" else ahead_bytes(job.threads, job.max_memory)
     plan, taken = stylizer.forecast(width, height, code, share_of(job, stylizer.device), ahead, job.format)
     way = (

@@ -46,11 +46,14 @@ class ResolvedConfig:
 
         Raises UsageError, WeightsError.
         """
+        from stylize.stylizers import own_errors
+
         # The weights are the same, and fp16, int8 or a GPU's default need what the driver's machine may not have.
         away = self.job.precision in ("auto", "int8")
         away = away or (self.job.precision == "fp16" and self.job.device_name() != "cpu")
         here = {"device": "cpu", "precision": "fp32" if away else self.job.precision, "runtime": "torch"}
-        weights_sha256: str | None = load_stylizer(uncompiled(self.job.model_copy(update=here))).weights_sha256
+        with own_errors(self.job.stylizer):
+            weights_sha256: str | None = load_stylizer(uncompiled(self.job.model_copy(update=here))).weights_sha256
         return weights_sha256
 
     @property

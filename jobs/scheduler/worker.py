@@ -90,7 +90,7 @@ class Worker:
             return this_location(), LoadError(str(error))
         except StylizeError as error:
             return this_location(), error
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a method of somebody's own may call sys.exit
             log.exception("the stylizer was not loaded")
             return this_location(), LoadError(named_message(error))
         return replace(this_location(), accelerator=getattr(self._runner, "accelerator", None)), None

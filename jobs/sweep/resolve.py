@@ -13,7 +13,7 @@ from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, un
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError
-from stylize.stylizers import check_settings, find
+from stylize.stylizers import check_settings, find, own_errors
 from stylize.tasks import sweep
 from stylize.tasks.sweep import Block, Method, Sweep
 from stylize.tasks.task import Pair, Task
@@ -117,7 +117,8 @@ def _refuse_of_torch(name: str, config: JobConfig) -> None:
 
 def _hash_of(config: JobConfig) -> str | None:
     try:
-        weights_sha256: str | None = load_stylizer(uncompiled(config)).weights_sha256
+        with own_errors(config.stylizer):
+            weights_sha256: str | None = load_stylizer(uncompiled(config)).weights_sha256
     except (UsageError, CannotContinueError):
         raise
     except StylizeError:

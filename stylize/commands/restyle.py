@@ -68,7 +68,7 @@ def _restyle(call: Call) -> None:
     artworks = [] if method.styles_are_weights else [
         _read(artwork, options.style_resolution_px, options, whole=True) for artwork in call.artworks
     ]  # fmt: skip
-    with _status(f"loading {method.name}"):
+    with _status(f"loading {method.name}"), stylizers.own_errors(options.stylizer):
         from stylize.devices import forbid_tf32
 
         forbid_tf32()
@@ -83,7 +83,8 @@ def _restyle(call: Call) -> None:
             **options.settings,
         )
         code, weights_sha256 = _code(stylizer, call, [artwork.pixels for artwork, _ in artworks])
-    result, seconds, ran = _stylized(stylizer, photo, code, format)
+    with stylizers.own_errors(options.stylizer):
+        result, seconds, ran = _stylized(stylizer, photo, code, format)
     with writing(call.result):
         style_sha256 = [sha256 for _, sha256 in artworks]
         made_by = _made_by(stylizer, ran, call, weights_sha256, content_sha256, style_sha256)

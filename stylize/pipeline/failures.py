@@ -48,10 +48,10 @@ class FailureHandler:
         with at_task(item.task.task_id):
             try:
                 yield
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # a method of somebody's own may call sys.exit
                 self._fail(item, error)
 
-    def _fail(self, item: InFlight, error: Exception) -> None:
+    def _fail(self, item: InFlight, error: BaseException) -> None:
         status, known = status_of(error), isinstance(error, StylizeError)
         text = (message_of if known else named_message)(error, 1000)
         unexpected = status == "failed" and not known
@@ -65,7 +65,7 @@ class FailureHandler:
             self.fatal = self.fatal or DeviceLostError(text)
 
 
-def status_of(error: Exception) -> str:
+def status_of(error: BaseException) -> str:
     """Return the status of a row whose task raised this."""
     if isinstance(error, ImageError):
         return error.status

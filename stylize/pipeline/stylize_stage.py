@@ -83,7 +83,7 @@ class StylizeStage:
         if len(items) > 1:
             try:
                 self._call(items)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 # Which one it was, and whether a single one fits, shows one by one.
                 devices.free_memory(error)
                 if devices.out_of_memory(error):
@@ -141,8 +141,8 @@ class StylizeStage:
     ) -> None:
         """Do images of one size in one call, measured. since: when the device was free, and when they were begun."""
         isolated = self._config.measure_mode == "isolated"
+        alone = self._measured_alone(stylizer, items[0], code) if isolated else None
         contents = [in_range(self._here(item)) for item in items]
-        alone = self._measured_alone(stylizer, contents[0], code) if isolated else None
         self._peak.start()
         if self._load is not None:
             self._load.start()
@@ -165,8 +165,9 @@ class StylizeStage:
         for item in items:
             item.row.update(shared, height_px=results.shape[2], width_px=results.shape[3])
         if "flicker" in self._config.scores and trained:
-            for item, content, result in zip(items, contents, results, strict=True):
-                item.row["flicker"] = flicker(lambda photo: stylizer.stylize(photo, code), content, result)
+            for item, result in zip(items, results, strict=True):
+                photo = in_range(self._here(item))
+                item.row["flicker"] = flicker(lambda photo: stylizer.stylize(photo, code), photo, result)
         self._hand_over(items, results, Times(*since, started, ended, len(items)))
         if not isolated:
             self._free = devices.Mark(self._stylizer.device)
@@ -244,22 +245,24 @@ class StylizeStage:
                     raise NotFiniteError
                 item.result = to_pixels(result)
 
-    def _measured_alone(self, stylizer: Stylizer, content: Tensor, code: Any) -> Row:
+    def _measured_alone(self, stylizer: Stylizer, item: InFlight, code: Any) -> Row:
         """Measure an isolated image's memory, in a call of its own, as exactly it is slow; leave all warm for the next.
 
         After a pause, such as scoring, caches are cold and the heap's pages are gone: a call of 40 ms took 75 to 130.
+        Each call gets the photo anew, as a method may change what it is given.
         """
         if devices.is_accelerator(stylizer.device):
             devices.empty_cache()  # else what scoring took of the image before counts as held
+            content = in_range(self._here(item))
             self._peak.start()
             stylizer.stylize(content, code)
             return asdict(self._peak.stop())
         start = time.perf_counter()
         # In a thread of its own: no holes of other work in its heap, and its OpenMP threads end with it.
         with ThreadPoolExecutor(1, "memory") as own:
-            peak = own.submit(self._exact_peak, stylizer, content, code).result()
+            peak = own.submit(self._exact_peak, stylizer, in_range(self._here(item)), code).result()
         if time.perf_counter() - start < WARM_UP_BELOW_S:
-            stylizer.stylize(content, code)
+            stylizer.stylize(in_range(self._here(item)), code)
         return peak
 
     def _exact_peak(self, stylizer: Stylizer, content: Tensor, code: Any) -> Row:

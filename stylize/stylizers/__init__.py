@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import pkgutil
 import traceback
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from stylize.cli import MaxMemory
-from stylize.errors import UsageError, named_message, unknown
+from stylize.errors import StylizeError, UsageError, named_message, unknown
 from stylize.images import STYLE_RESOLUTION_PX
 from stylize.openmp import load_torch
 from stylize.validation import Checked, validated
@@ -103,21 +105,38 @@ def _own(name: str) -> type[Stylizer]:
     is_module = all(part.isidentifier() for part in module_name.split(".")) and not module_name.endswith(".py")
     if not (class_name and is_module):
         raise UsageError(_how_to_name(name))
-    try:
+    with own_errors(name):
         module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # whatever a file of somebody's own does while it is imported
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = "" if "importlib" in place.filename else f" at {place.filename}:{place.lineno}"
-        raise UsageError(f"stylizer {name!r}: {named_message(error)}{where}") from None
     own = getattr(module, class_name, None)
-    from stylize.stylizers.base import Stylizer
+    from stylize.stylizers.base import Settings, Stylizer
 
     if own is None:
         known = [one for one, what in vars(module).items() if isinstance(what, type) and issubclass(what, Stylizer)]
         raise UsageError(f"stylizer {name!r}: {unknown('class', class_name, known)}")
     if not (isinstance(own, type) and issubclass(own, Stylizer)):
         raise UsageError(f"stylizer {name!r} is not a subclass of stylize.stylizers.base.Stylizer")
+    if not isinstance(getattr(own, "name", None), str):
+        raise UsageError(f"stylizer {name!r}: give the class a `name`, a text: rows and reports call it so")
+    if not (isinstance(own.settings_type, type) and issubclass(own.settings_type, Settings)):
+        raise UsageError(f"stylizer {name!r}: its `settings_type` is not a subclass of stylize.stylizers.base.Settings")
     return own
+
+
+@contextlib.contextmanager
+def own_errors(name: str) -> Iterator[None]:
+    """Turn whatever a method of somebody's own raises, or ends the process with, into a UsageError that says where."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        if isinstance(error, StylizeError) or ":" not in name:
+            raise
+        package = name.partition(":")[0].partition(".")[0]
+        frames = [
+            (frame.f_globals.get("__name__", ""), frame.f_code.co_filename, line)
+            for frame, line in traceback.walk_tb(error.__traceback__)
+        ]
+        places = [f" at {file}:{line}" for module, file, line in frames if module.partition(".")[0] == package]
+        raise UsageError(f"stylizer {name!r}: {named_message(error)}{''.join(places[-1:])}") from error
 
 
 def _how_to_name(name: str) -> str:

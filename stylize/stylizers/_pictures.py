@@ -141,3 +141,34 @@ def checked(method: Callable[..., Any]) -> Callable[..., Any]:
         return method(self, picture, *rest, **named)
 
     return call
+
+
+def giving_pictures(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `stylize` or `stylize_batch` with its result held to the shape of what it was given, and to floats."""
+
+    @functools.wraps(method)
+    def call(self: Any, pictures: Tensor, *rest: Any, **named: Any) -> Tensor:
+        shape = tuple(pictures.shape)  # before the method has it
+        result = method(self, pictures, *rest, **named)
+        if not isinstance(result, Tensor):
+            got = type(result).__name__
+        elif result.shape == shape and result.is_floating_point() and result.layout == torch.strided:
+            return result.to(torch.float32)
+        else:
+            got = f"{tuple(result.shape)} of {result.dtype}"
+        expected = f"a float tensor of the photo's shape {shape}, in [0, 1]"
+        raise UsageError(f"{self.name}: {method.__name__} must return {expected}, and returned {got}")
+
+    return call
+
+
+def hold_to_contract(method: type[Any]) -> None:
+    """Check what a class's own `encode_style`, `stylize` and `stylize_batch` are given and give back."""
+    for name, has in [
+        ("stylize_batch", giving_pictures),
+        ("stylize", giving_pictures),
+        ("stylize", checked),
+        ("encode_style", checked),
+    ]:
+        if name in vars(method):
+            setattr(method, name, has(vars(method)[name]))

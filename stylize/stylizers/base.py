@@ -15,7 +15,7 @@ from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_line
 from stylize.io.location import local_path
 from stylize.stylizers import RANDOM, _pictures
-from stylize.stylizers._pictures import as_given, as_list, as_tensor, checked, in_range, to_levels, to_pixels, to_tensor
+from stylize.stylizers._pictures import as_given, as_list, as_tensor, in_range, to_levels, to_pixels, to_tensor
 from stylize.stylizers._process import OfOneProcess
 from stylize.stylizers._strips.plan import Plan, no_room
 from stylize.stylizers._strips.within import Within
@@ -171,7 +171,7 @@ class Stylizer(Within, OfOneProcess, ABC):
 
     @abstractmethod
     def stylize(self, content: Tensor, code: Any) -> Tensor:
-        """Turn (3, H, W) RGB in [0, 1] on the device into (3, H, W), fp32, in [0, 1]; NaN stays NaN."""
+        """Turn (3, H, W) RGB in [0, 1] on the device into the same, fp32; NaN stays NaN."""
 
     def plan(self, width: int, height: int, code: Any, max_bytes: int | None = None, *, whole: bool = True) -> Plan:
         """Return how an image is to be taken so that it needs no more than `max_bytes`: at once, or in strips.
@@ -230,11 +230,9 @@ class Stylizer(Within, OfOneProcess, ABC):
         }
 
     def __init_subclass__(cls, **named: Any) -> None:
-        """Check what the subclass's own `encode_style` and `stylize` are given."""
+        """Check what the subclass's own `encode_style` and `stylize` are given, and that pictures come back."""
         super().__init_subclass__(**named)
-        for name in ("encode_style", "stylize"):
-            if name in vars(cls):
-                setattr(cls, name, checked(vars(cls)[name]))
+        _pictures.hold_to_contract(cls)
 
     def __call__(self, content: Any, style: Any) -> Any:
         """Return `content` in the style of `style`, as the kind `content` is and, upright, of its size and alpha.

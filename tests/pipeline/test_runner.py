@@ -172,6 +172,23 @@ def test_so_is_the_first_of_a_size_that_is_compiled(folders: tuple[Path, Path], 
     assert [row["warmup"] for row in rows] == [True, True, *[False] * (len(rows) - 2)]
 
 
+class Consuming(Identity):
+    """Works in the tensor that it is given."""
+
+    def stylize(self, content: torch.Tensor, code: Any) -> torch.Tensor:
+        """The photo, a quarter as light."""
+        return content.mul_(0.25)
+
+
+def test_isolated_mode_gives_each_of_its_calls_the_photo_anew(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    hashes = []
+    for mode in ("isolated", "throughput"):
+        method = Consuming(Settings(), device="cpu")
+        runner, tasks = make(folders, tmp_path / mode, method, measure_mode=mode, scores=["flicker"])
+        hashes.append([(row["output_sha256"], row["flicker"]) for row in runner.run(tasks[:2]).to_pylist()])
+    assert hashes[0] == hashes[1]
+
+
 def test_isolated_and_overlapped_give_the_same_images(folders: tuple[Path, Path], tmp_path: Path) -> None:
     hashes = []
     for mode in ("isolated", "throughput"):

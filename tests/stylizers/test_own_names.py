@@ -28,12 +28,15 @@ WRONG = {
     "no_such_module:Y": "ModuleNotFoundError: No module named 'no_such_module'",
     "own_names:Nearly": "unknown class 'Nearly'; did you mean NearlyOne?",
     "own_names:Path": "is not a subclass of stylize.stylizers.base.Stylizer",
+    "own_names:Nameless": "give the class a `name`, a text",
+    "own_names:OddSettings": "`settings_type` is not a subclass of",
     "own_broken:Y": "SyntaxError: ",
     "own_failing:Y": "ZeroDivisionError: division by zero at ",
     "own_ending:Y": "SystemExit: 5 at ",
 }
 FILES = {
-    "own_names": "from pathlib import Path\nfrom stylize import Stylizer\nclass NearlyOne(Stylizer): ...\n",
+    "own_names": "from pathlib import Path\nfrom stylize import Stylizer\nclass Nameless(Stylizer): ...\n"
+    "class NearlyOne(Stylizer): name = 'nearly'\nclass OddSettings(NearlyOne): settings_type = dict\n",
     "own_broken": "def (:\n",
     "own_failing": "1 / 0\n",
     "own_ending": "raise SystemExit(5)\n",

@@ -1,0 +1,140 @@
+"""What becomes of the mistakes in a stylizer of somebody's own: one line that says what to mend."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from jobs import stylize_folder
+from stylize import stylizers
+from stylize.commands import restyle
+from stylize.errors import UsageError
+from stylize.stylizers.base import Settings, Stylizer
+from tests.support.samples import picture
+
+RESULTS = {
+    "content[:, ::2, ::2]": r"(3, 20, 30) of torch.float32",
+    "content[:1]": r"(1, 40, 60) of torch.float32",
+    "content[None]": r"(1, 3, 40, 60) of torch.float32",
+    "(content * 255).to(torch.uint8)": r"(3, 40, 60) of torch.uint8",
+    "content.numpy()": "ndarray",
+    "None": "NoneType",
+    "content.resize_(3, 20, 30)": r"(3, 20, 30) of torch.float32",
+}
+FILE = """
+import sys
+from stylize.stylizers.identity import Identity
+class Own(Identity):
+    name = "own"
+class Unloadable(Own):
+    def load(self, weights): sys.exit("no card, bye")
+class Half(Own):
+    def stylize(self, content, code): return content[:, ::2, ::2]
+class Ending(Own):
+    def encode_style(self, style): sys.exit()
+    def worth_batching(self, pixels): return 4
+class Raising(Own):
+    def stylize(self, content, code): raise ValueError("boom")
+"""
+
+
+class _Own(Stylizer):
+    name = "own"
+    result = "content"
+
+    def encode_style(self, style: Tensor) -> Any:
+        return None
+
+    def stylize(self, content: Tensor, code: Any) -> Tensor:
+        made: Tensor = eval(self.result, {"torch": torch, "content": content})
+        return made
+
+
+class _Batching(_Own):
+    def worth_batching(self, pixels: int) -> int:
+        return 4
+
+    def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
+        return contents[:1]
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A photo and an artwork, and a module `own_methods` that can be imported."""
+    (tmp_path / "own_methods.py").write_text(FILE)
+    monkeypatch.delitem(sys.modules, "own_methods", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    paths = [tmp_path / name for name in ("photo.png", "artwork.png")]
+    for seed, path in enumerate(paths):
+        Image.fromarray(picture(seed)).save(path)
+    return [str(path) for path in paths]
+
+
+@pytest.mark.parametrize("result", RESULTS)
+def test_a_result_that_is_no_picture_of_the_photos_size_is_refused(
+    result: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Own, "result", result)
+    with pytest.raises(UsageError) as caught:
+        _Own(Settings()).stylize(torch.zeros(3, 40, 60), None)
+    expected = "a float tensor of the photo's shape (3, 40, 60), in [0, 1]"
+    assert str(caught.value) == f"own: stylize must return {expected}, and returned {RESULTS[result]}"
+
+
+def test_a_batch_of_other_than_was_given_is_refused() -> None:
+    photos = [np.zeros((4, 6, 3), np.uint8)] * 3
+    with pytest.raises(UsageError, match=r"shape \(3, 3, 4, 6\), in \[0, 1\], and returned \(1, 3, 4, 6\)"):
+        _Batching(Settings()).batch(photos, photos[0])
+
+
+@pytest.mark.parametrize("result", ["content.half()", "content.double()"])
+def test_another_kind_of_float_is_taken(result: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Own, "result", result)
+    assert _Own(Settings()).stylize(torch.zeros(3, 4, 6), None).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("method", "told"), [("Unloadable", "SystemExit: no card, bye at "), ("Raising", "ValueError: boom at ")]
+)
+def test_what_a_method_raises_is_one_line_of_the_command_that_restyles_one_image(
+    files: list[str], tmp_path: Path, method: str, told: str
+) -> None:
+    name = f"own_methods:{method}"
+    with pytest.raises(UsageError) as caught:
+        restyle.main([*files, str(tmp_path / "r.png"), "--stylizer", name])
+    line = FILE[: FILE.index(told.split(": ")[1].removesuffix(" at "))].count("\n") + 1
+    assert str(caught.value) == f"stylizer {name!r}: {told}{tmp_path / 'own_methods.py'}:{line}"
+
+
+def test_a_job_of_a_method_that_does_not_load_is_a_wrong_call(files: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="SystemExit: no card, bye at"):
+        stylize_folder.run(files[0], files[1], str(tmp_path / "out"), stylizer="own_methods:Unloadable")
+
+
+@pytest.mark.usefixtures("worker_here")
+def test_a_result_of_another_size_is_a_failed_row_that_says_so(files: list[str], tmp_path: Path) -> None:
+    result = stylize_folder.run(files[0], files[1], str(tmp_path / "out"), stylizer="own_methods:Half")
+    (row,) = result.rows().to_dict("records")
+    assert row["status"] == "failed"
+    assert row["error"].startswith("own: stylize must return a float tensor of the photo's shape")
+
+
+@pytest.mark.usefixtures("worker_here")
+def test_a_method_that_ends_the_process_ends_its_row(files: list[str], tmp_path: Path) -> None:
+    result = stylize_folder.run(files[0], files[1], str(tmp_path / "out"), stylizer="own_methods:Ending")
+    (row,) = result.rows().to_dict("records")
+    assert (row["status"], row["error"]) == ("failed", "SystemExit:")
+
+
+def test_what_this_package_raises_is_left_as_it_is() -> None:
+    with pytest.raises(UsageError, match=r"^as it is$"), stylizers.own_errors("own:Own"):
+        raise UsageError("as it is")
+    with pytest.raises(ValueError, match="a fault here"), stylizers.own_errors("compact"):
+        raise ValueError("a fault here")
