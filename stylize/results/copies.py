@@ -21,15 +21,28 @@ _COPY, _IN_USE = "stylize-rows-", ".in-use"
 
 @contextlib.contextmanager
 def rows_at_hand(uri: str) -> Iterator[Path]:
-    """Give a folder with the rows of an OUT that may not have any yet."""
+    """Give a folder with the rows of an OUT that may not have any yet, for what says what a run there would do.
+
+    Raises UsageError for rows that a run would refuse: those of a newer program, and damaged ones.
+    """
     where = locate(uri)
     if isinstance(where, LocalPath):
+        _check_parts(where.path)
         yield where.path
         return
     uri = str(where)
     with copies() as copy, called({copy: uri}):
         copy_run(uri, copy, empty=True)
+        _check_parts(copy)
         yield copy
+
+
+def _check_parts(folder: Path) -> None:
+    from stylize.results import parts
+
+    rows = folder / "rows"
+    for path in parts.part_paths(rows) if rows.is_dir() else ():
+        parts.facts(path)
 
 
 @contextlib.contextmanager

@@ -6,14 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from jobs import stylize_folder
 from jobs.run.resolve import resolve
 from jobs.stylize_folder import main
+from stylize.results.parts import part_paths
 from stylize.results.schema import Row
 from tests.support.made_rows import row, written
-from tests.support.main_job import call
+from tests.support.main_job import call, refused
 from tests.support.older_rows import make_older
 
 
@@ -51,3 +53,14 @@ def test_older_rows_that_do_not_count_are_told(folders: tuple[Path, Path], tmp_p
     told = call(main, *words, "--stylizer", "identity").stdout.splitlines()[0]
     assert told.startswith(f"{len(made)} rows of an older version (schema 1) stay, with the results")
     assert told.endswith(f"new ones come beside them: {len(made)} with precision fp32")
+
+
+def test_a_dry_run_refuses_a_newer_out_as_the_run_does(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    words = [*map(str, folders), str(tmp_path / "out")]
+    asked = dict(zip(("content", "styles", "out"), words, strict=True)) | {"stylizer": "identity"}
+    older_out(asked, 14)
+    for part in part_paths(tmp_path / "out" / "rows"):
+        newer = pq.read_table(part)
+        pq.write_table(newer.append_column("mood", [["calm"] * len(newer)]), part)
+    for more in ((), ("--dry-run",)):
+        assert "newer than this program's" in refused(main, *words, "--stylizer", "identity", *more)
