@@ -18,8 +18,8 @@ def test_a_photo_that_was_cut_is_accepted_again(
     data = images.encode(picture(1), "jpg", 95)
     (tmp_path / "cut.jpg").write_bytes(data[: len(data) * 2 // 3])
     (tmp_path / "style.png").write_bytes(images.encode(picture(2), "png", 95))
-    paths: dict[str, Any] = {"content": tmp_path / "cut.jpg", "styles": tmp_path / "style.png", "out": tmp_path / "out"}
-    result = stylize_folder.run(**paths, stylizer="identity", truncated="accept")
+    given: dict[str, Any] = {"content": tmp_path / "cut.jpg", "styles": tmp_path / "style.png", "out": tmp_path / "out"}
+    result = stylize_folder.run(**given, stylizer="identity", truncated="accept")
     assert result.counts == {"ok": 1}
     assert replay.main([str(tmp_path / "out"), result.rows()["task_id"].item(), "--trust-paths"]) == 0
     assert "image: the same bytes" in capsys.readouterr().out
