@@ -64,7 +64,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
         raise UsageError(
             f"the runs are of different hardware or modes ({told}): their times say nothing about a change"
         )
-    a, b = (_by_file(rows) for rows in (a, b))
+    a, b = _by_file(_named_as(b, a)), _by_file(b)
     both = a.merge(b, on=SAME, suffixes=("_a", "_b"))
     other = _of_other_bytes(both)
     moved = _on_other_machines(both) & ~other
@@ -91,6 +91,22 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
         for line in gone.itertuples()
     ]
     return Comparison(lines, broken, len(both), notes)
+
+
+def _named_as(b: pd.DataFrame, a: pd.DataFrame) -> pd.DataFrame:
+    """Return A's rows with the names that B has for methods of the same settings and weights.
+
+    A run's methods have in their names what differs within that run: an OUT that holds the other's rows and more names
+    them otherwise. A sweep's have the names that its file gives them.
+    """
+    called = dict(zip(_settings(b), b["method"], strict=True))
+    names = [called.get(key, name) for key, name in zip(_settings(a), a["method"], strict=True)]
+    return a.assign(method=a["method"].where(a["variant"].notna(), names))
+
+
+def _settings(rows: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    told = (rows[name].fillna("").astype(str) for name in ("stylizer", "settings_json", "weights_sha256"))
+    return zip(*told, strict=True)
 
 
 def _of_other_bytes(both: pd.DataFrame) -> pd.Series:

@@ -68,6 +68,29 @@ def test_a_task_that_is_no_longer_ok_is_worse() -> None:
     assert "no longer ok: compact fp32, 3 in wash: crashed" in "\n".join(told(found, "A", "B"))
 
 
+@pytest.mark.parametrize("what", ["settings", "weights"])
+def test_a_run_shares_its_tasks_with_one_that_did_them_otherwise_too(what: str) -> None:
+    def made(*ways: int) -> pd.DataFrame:
+        return rows(
+            row(
+                100 * way + n,
+                content_uri=f"/photos/day/{n}.jpg",
+                settings_json=json.dumps({"stylizer_settings": {"alpha": way if what == "settings" else 1}}),
+                weights_sha256=str(way if what == "weights" else 0) * 64,
+            )
+            for way in ways
+            for n in range(8)
+        )
+
+    one, both = made(1), made(1, 2)
+    for a, b in ((one, both), (both, one)):
+        found = compare(a, b)
+        assert (found.shared, found.notes, found.verdict) == (8, [], "same")
+    assert compare(both, both).shared == 16
+    # What one run has of a method alone is compared with what the other has of it, and the difference told.
+    assert compare(one, made(2)).shared == 8
+
+
 def test_another_machine_is_refused() -> None:
     with pytest.raises(UsageError, match="different hardware"):
         compare(run(), run(device_name="Another"))
