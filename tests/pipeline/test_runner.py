@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,9 @@ from PIL import Image
 import stylize
 from stylize import config as configs
 from stylize import images
-from stylize.config import JobConfig
 from stylize.errors import CannotContinueError
 from stylize.measure.ssim import ssim
 from stylize.measure.statistics import statistics
-from stylize.pipeline.failures import lost_row
 from stylize.pipeline.runner import Runner
 from stylize.results.schema import SCHEMA
 from stylize.stylizers._runtimes import sessions
@@ -286,32 +283,3 @@ def test_results_of_a_fenced_off_run_are_dropped(folders: tuple[Path, Path], tmp
     with pytest.raises(CannotContinueError, match="another run"):
         runner.run(tasks)
     assert not list(out.rglob("*.png"))
-
-
-def test_lost_row_has_only_known_columns(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    _, tasks = make(folders, tmp_path / "out")
-    config = JobConfig(content="c", styles="s", out="o")
-    where = {"worker_id": "worker-1", "node": "n", "gpu_ids": "1"}
-    row = lost_row(config, "r", tasks[0], "timeout", "too slow", where)
-    assert row.keys() <= set(SCHEMA.names)
-    assert row["status"] == "timeout"
-    assert where.items() <= row.items()
-
-
-def test_a_lost_row_counts_attempts_and_says_harmlessly_what_went_wrong(
-    folders: tuple[Path, Path], tmp_path: Path
-) -> None:
-    _, (task, *_) = make(folders, tmp_path / "out")
-    config = JobConfig(content="c", styles="s", out="o")
-    row = lost_row(config, "r", replace(task, attempt=3), "crashed", "\x1b[31mkilled\u202e", {})
-    assert row["attempt"] == 3
-    assert row["error"].isprintable()
-
-
-def test_a_lost_row_says_what_its_pair_has_in_place_of_the_runs_settings(
-    folders: tuple[Path, Path], tmp_path: Path
-) -> None:
-    _, (task, *_) = make(folders, tmp_path / "out")
-    own = replace(task, pair=replace(task.pair, own=(("resolution_px", 32),)))
-    config = JobConfig(content="c", styles="s", out="o", resolution_px=64)
-    assert lost_row(config, "r", own, "timeout", "too slow", {})["resolution_px"] == 32

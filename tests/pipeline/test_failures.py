@@ -1,0 +1,33 @@
+"""Rows of tasks whose worker could not make them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from stylize.config import JobConfig
+from stylize.pipeline.failures import lost_row
+from stylize.results.schema import SCHEMA
+from stylize.tasks.task import Input, Pair, Task
+
+CONFIG = JobConfig(content="c", styles="s", out="o")
+TASK = Task("ab" * 16, Pair(Input("/p/a.jpg", "1:2", None), Input("/s/b.jpg", "1:2", None)), "b/a.jpg")
+
+
+def test_lost_row_has_only_known_columns() -> None:
+    where = {"worker_id": "worker-1", "node": "n", "gpu_ids": "1"}
+    row = lost_row(CONFIG, "r", TASK, "timeout", "too slow", where)
+    assert row.keys() <= set(SCHEMA.names)
+    assert row["status"] == "timeout"
+    assert where.items() <= row.items()
+
+
+def test_a_lost_row_counts_attempts_and_says_harmlessly_what_went_wrong() -> None:
+    row = lost_row(CONFIG, "r", replace(TASK, attempt=3), "crashed", "\x1b[31mkilled\u202e", {})
+    assert row["attempt"] == 3
+    assert row["error"].isprintable()
+
+
+def test_a_lost_row_says_what_its_pair_has_in_place_of_the_runs_settings() -> None:
+    own = replace(TASK, pair=replace(TASK.pair, own=(("resolution_px", 32),)))
+    config = CONFIG.model_copy(update={"resolution_px": 64})
+    assert lost_row(config, "r", own, "timeout", "too slow", {})["resolution_px"] == 32
