@@ -143,7 +143,8 @@ def stage_shares(rows: pd.DataFrame) -> pd.DataFrame:
 
 def precisions(rows: pd.DataFrame) -> pd.DataFrame:
     """Return each reduced precision against fp32 over the same tasks: times as fast, memory, score deltas."""
-    clean = rows[rows["clean"]]
+    # A sweep may lie in two OUTs: each task against each of the two would be one run's speed over the other's.
+    clean = rows[rows["clean"]].drop_duplicates(SAME_TASK)
     keys = [name for name in SAME_TASK if name != "precision"]
     columns = [*keys, "stylize_s", "memory_bytes", *SCORES]
     base = clean.loc[clean["precision"] == "fp32", columns]

@@ -56,6 +56,20 @@ def test_precisions_pair_the_same_tasks() -> None:
     assert line["ssim_delta"] == pytest.approx(-0.02)
 
 
+def test_precisions_take_a_task_that_lies_in_two_outs_once() -> None:
+    def sweep(first: int, seconds: float) -> list[dict[str, Any]]:
+        return [
+            of_sweep(first + 10 * turn + n, "m", precision, 300, stylize_s=seconds / (turn + 1), ssim=0.5 - 0.02 * turn,
+                     content_uri=f"/photos/day/{n}.jpg")
+            for turn, precision in enumerate(("fp32", "bf16")) for n in range(7)
+        ]  # fmt: skip
+
+    one, other = rows(sweep(0, 0.1)), rows(sweep(100, 9.0))
+    # The second was cut: each task held against each of the two OUTs would be as slow as the other run was.
+    both = pd.concat([one, other[other["precision"] == "fp32"].assign(home="/other")], ignore_index=True)
+    pd.testing.assert_frame_equal(analysis.precisions(both), analysis.precisions(one))
+
+
 def scaled(seconds: float, workers: int, each: str = "") -> list[dict[str, Any]]:
     """12 images per worker, one behind the other, each worker from its own beginning."""
     found = []

@@ -261,6 +261,8 @@ def _tells(key: str, values: pd.Series) -> bool:
         return bool(values.nunique(dropna=False) > 1)
     if key == "not_ok":
         return bool((values > 0).any())
+    if key == "best":  # of one method with nothing beside it none is
+        return bool((values == True).any())  # noqa: E712 - the column may hold nulls
     return bool(values.notna().any() and (values != "").any())
 
 

@@ -53,6 +53,11 @@ def test_best_is_what_was_compared_with_others_with_the_fewest_workers() -> None
     assert set(zip(marked["method"], marked["workers"], strict=True)) == {("a", 2), ("b", 2)}
 
 
+def test_a_method_that_has_nothing_to_be_compared_with_leaves_no_empty_column() -> None:
+    made = [of_sweep(10 * m + n, name, "fp32", 300) for m, name in enumerate(("a", "identity")) for n in range(7)]
+    assert "best" not in listed(made, ballots_of())[0].header
+
+
 def test_of_how_many_images_memory_is_stands_beside_it_where_they_are_fewer() -> None:
     def heads(unseen: int) -> tuple[str, ...]:
         made = [of_sweep(n, "a", "fp32", 300, image_host_bytes=0 if n < unseen else 9_000_000) for n in range(9)]
