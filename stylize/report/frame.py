@@ -77,6 +77,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["precision"] = rows["precision"].where(rows["measure_mode"] != SCORED, SCORED)
     rows["megapixels"] = rows["width_px"] * rows["height_px"] / 1e6
     rows["ok"] = rows["status"] == "ok"
+    rows["precision"] = rows["precision"].mask(rows["ok"] & rows["precision"].isna(), "?")
     rows["clean"] = rows["ok"] & (rows["warmup"] != True)  # noqa: E712 - the column may hold nulls
     model_bytes = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
     # Older rows have a negative one where something else was freed while the model was loaded.

@@ -9,6 +9,8 @@ import pandas as pd
 
 DASH = "-"
 _MOST, _MOST_S = 1e18, 1e9
+_LEAST = 1e-100
+"""Beside 0; of less a ratio may be infinite."""
 
 
 def measured(numbers: pd.Series) -> pd.Series:
@@ -16,7 +18,8 @@ def measured(numbers: pd.Series) -> pd.Series:
     name = str(numbers.name)
     least = 1 if name.endswith("_px") or name == "workers" else 0 if name.endswith(("_s", "_bytes")) else -_MOST
     values = numbers.to_numpy(float, na_value=np.nan)
-    known = ~((values < least) | (values > (_MOST_S if name.endswith("_s") else _MOST)))
+    tiny = (values != 0) & (np.abs(values) < _LEAST)
+    known = ~((values < least) | (values > (_MOST_S if name.endswith("_s") else _MOST)) | tiny)
     return numbers if known.all() else numbers.where(known)
 
 

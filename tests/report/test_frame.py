@@ -118,3 +118,13 @@ def test_a_negative_time_or_size_is_no_measurement() -> None:
     frame = rows([row(0, stylize_s=-1.0, total_s=-1.0, host_peak_rss_bytes=-5), row(1, host_peak_rss_bytes=5)])
     assert frame["stylize_s"].tolist()[1:] == [0.1]
     assert frame[["stylize_s", "total_s", "whole_bytes"]].isna().all(axis=1).tolist() == [True, False]
+
+
+def test_a_time_that_no_clock_can_tell_is_no_measurement_and_none_is() -> None:
+    frame = rows([row(n, stylize_s=seconds) for n, seconds in enumerate((5e-324, 0.0, 1e-7))])
+    assert frame["stylize_s"].isna().tolist() == [True, False, False]
+
+
+def test_a_picture_of_which_no_number_format_is_recorded_stands_among_the_others() -> None:
+    frame = rows([row(0), row(1, precision=None), row(2, precision=None, status="crashed")])
+    assert frame["precision"].fillna("none").tolist() == ["fp32", "?", "none"]
