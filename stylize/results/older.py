@@ -5,6 +5,7 @@ Columns have only ever been added. One that a file lacks is null; the names of p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,15 @@ _NAMED_BY = {"photo": "content_uri", "style": "style_uri"}
 
 def check_readable(path: Path, schema: pa.Schema) -> None:
     """Raise UsageError if a file of this schema holds no rows that this program knows."""
-    ours = [field for field in schema if field.name in _OURS]
-    known = {field.name: field.type == _OURS[field.name] for field in ours}
-    if len(ours) > len(known) or not known.keys() >= set(FIRST) or not all(known.values()):
+    names = Counter(field.name for field in schema)
+    lacking = next((f"no column {name}" for name in FIRST if name not in names), None)
+    twice = next((f"column {name} twice" for name in _OURS if names[name] > 1), None)
+    others = ((field, _OURS.get(field.name, field.type)) for field in schema)
+    other = next((f"{field.name} as {field.type}, not {ours}" for field, ours in others if field.type != ours), None)
+    if wrong := lacking or twice or other:
         raise UsageError(
-            f"{one_line(path)} holds rows of schema version {version_of(schema)}, not this program's {SCHEMA_VERSION}: "
-            "give another OUT, or move the file away"
+            f"{one_line(path)} holds rows of schema version {version_of(schema)}, and this program's {SCHEMA_VERSION} "
+            f"does not allow them ({one_line(wrong[:100])}): give another OUT, or move the file away"
         )
 
 
