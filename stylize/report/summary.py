@@ -68,7 +68,7 @@ def _where(frame: pd.DataFrame) -> pd.Series:
     """Return how and on what each row was measured, where that differs: such times are never averaged together."""
     told = pd.Series("", frame.index)
     # On a card they are not what decides.
-    threads = frame["threads"].where(frame["device"] == "cpu").map(_threads)
+    threads = frame["threads"].where(frame["device"] == "cpu").map(_threads).astype(object)
     machine = frame["device_name"].where(frame["device_name"].isna(), frame["device_name"].astype(str) + threads)
     for values in (frame["measure_mode"], machine):
         here = values.where(frame["measure_mode"] != SCORED)

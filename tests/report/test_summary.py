@@ -13,6 +13,7 @@ from PIL import Image
 from stylize.report import summary
 from stylize.report.page.sheet import write_sheet
 from stylize.report.settings import COLUMNS
+from tests.support.made_rows import row, rows
 from tests.support.samples import finished_run
 
 
@@ -40,6 +41,10 @@ def frame_of(number: int, **columns: list[Any]) -> pd.DataFrame:
 def test_warmup_is_left_out_of_times() -> None:
     (method, *_) = summary.tables(frame_of(3, warmup=[True, False, False], stylize_s=[100.0, 1.0, 3.0]))
     assert method.rows[0][3] == "2 s"
+
+
+def test_no_rows_make_no_tables() -> None:
+    assert summary.tables(rows([row(1)])[:0]) == []
 
 
 def test_times_have_three_digits_also_on_a_fast_card() -> None:
