@@ -18,6 +18,8 @@ from stylize.io.files import read_bytes
 from stylize.measure import hardware
 from stylize.results.pictures import picture_in
 from stylize.results.run_record import RunRecord
+from stylize.results.settings_json import read_settings
+from stylize.stylizers import own_code
 
 LOSSES = ("content_loss", "style_loss", "variation_loss")
 SCORES = (
@@ -128,6 +130,9 @@ def differences(row: dict[str, Any], new: dict[str, Any], record: RunRecord) -> 
                  "batch_size", "perceptual_variant", "lpips_variant"):  # fmt: skip
         if row.get(name) != new.get(name):
             yield f"        {name}: {row.get(name)} then, {new.get(name)} now"
+    name = read_settings(row["settings_json"]).get("stylizer", "")
+    if name in record.own_code and record.own_code[name] != (now_code := own_code([name]).get(name)):
+        yield f"        code of {name}: {record.own_code[name]} then, {now_code} now"
     then, now = record.environment, hardware.describe()
     if not then:
         yield "        run.json says nothing of the environment then"

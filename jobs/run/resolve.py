@@ -57,6 +57,13 @@ class ResolvedConfig:
         return weights_sha256
 
     @property
+    def own_code(self) -> dict[str, str]:
+        """Return what `RunRecord.own_code` holds of the method. Raises UsageError."""
+        from stylize.stylizers import own_code
+
+        return own_code([self.job.stylizer])
+
+    @property
     def method_settings(self) -> dict[str, Any]:
         """Return all settings of the method, those that were not given included. Raises UsageError."""
         from stylize.stylizers import check_settings, find

@@ -21,7 +21,16 @@ from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
 from jobs.run.resolve import ResolvedConfig, check_scores
 from jobs.run.result import RunResult, summarized
-from jobs.run.resume import Resume, nothing_to_do, older_rows_line, other_names, refuse_other_shard, same_work, work_of
+from jobs.run.resume import (
+    Resume,
+    changed_code_lines,
+    nothing_to_do,
+    older_rows_line,
+    other_names,
+    refuse_other_shard,
+    same_work,
+    work_of,
+)
 from jobs.run.touched import COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
@@ -67,7 +76,9 @@ def restyle(
             runs = read_runs(out.folder)
             refuse_other_shard(config.job, runs)
             resume, told = (earlier or _earlier_runs)(store, config, names, stats, retry_failed, redo)
-            asked = {"retry_failed": retry_failed, "redo": redo}
+            asked = {"retry_failed": retry_failed, "redo": redo, "own_code": config.own_code}
+            if not redo:
+                told += changed_code_lines(runs, store, config.own_code, "--redo does all again")
             record = RunRecord.begin(run_id, command, **asked, config=config.job.model_dump())
             record.left_out, record.notes = survey.recorded(), [*config.notes, *survey.notes, *config.placement]
             out.save(record)

@@ -22,7 +22,7 @@ from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord
 from stylize.results.schema import SCORED, key_of
 from stylize.results.settings_json import read_settings
-from stylize.results.store import Failed
+from stylize.results.store import Failed, RowStore
 from stylize.tasks.task import Pair, Task, settings_of
 
 
@@ -163,6 +163,31 @@ def other_names(config: JobConfig, runs: Iterable[RunRecord]) -> list[str]:
         return []
     names = f"{config.called('layout')} and {config.called('name')}"
     return [f"results that are there keep their names; {names} are of new ones"]
+
+
+def changed_code_lines(
+    runs: Iterable[RunRecord], store: RowStore, own_code: dict[str, str], otherwise: str
+) -> list[str]:
+    """Return a line for each method of the user's own whose files were changed since rows of it were made.
+
+    own_code: as runs record it, now. otherwise: how to make rows anew.
+    """
+    by_id = {run.run_id: run for run in runs if run.own_code}
+    if not by_id or not own_code:
+        return []
+    made, changed = Counter[tuple[str | None, str | None]](), Counter[str]()
+    for batch in store.columns(["run_id", "variant"]):
+        made.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    for (run_id, variant), number in made.items():
+        run = by_id.get(run_id or "", RunRecord())
+        name = run.settings_of(variant).get("stylizer")
+        if name in own_code and own_code[name] != run.own_code.get(name, own_code[name]):
+            changed[name] += number
+    return [
+        f"{name}: its code has changed since {counted(number, 'row')} of OUT, which {'stay' if number > 1 else 'stays'}"
+        f" as made then; {otherwise}"
+        for name, number in sorted(changed.items())
+    ]
 
 
 def older_rows_line(

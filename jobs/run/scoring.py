@@ -50,6 +50,11 @@ class ResolvedScoring(ResolvedConfig):
         return None
 
     @property
+    def own_code(self) -> dict[str, str]:
+        """Return none, as none is run."""
+        return {}
+
+    @property
     def method_settings(self) -> dict[str, Any]:
         """Return none, as none are known."""
         return {}

@@ -17,7 +17,7 @@ from jobs.run.context import RunContext
 from jobs.run.driver import Driver
 from jobs.run.lacking import COLUMNS, IN_ANOTHER, Lacking
 from jobs.run.output_dir import OutputDir, new_run_id, open_output
-from jobs.run.resume import Resume, nothing_to_do
+from jobs.run.resume import Resume, changed_code_lines, nothing_to_do
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
@@ -28,9 +28,10 @@ from stylize.errors import counted
 from stylize.io.files import write_atomic, writing
 from stylize.report import frame
 from stylize.report.evidence import claims
-from stylize.results.run_record import RunRecord
+from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
+from stylize.stylizers import own_code
 from stylize.tasks.sweep import Block
 from stylize.tasks.task import Pair, Task
 
@@ -60,8 +61,10 @@ def measure(
             resume = Resume(store.finished(retry_failed), failed, stats, lacking=lacking)
             run = RunContext(out, store, _record(sweep, run_id, command), Driver(store, Reporter(stats, progress)))
             run.record.left_out, run.record.notes = survey.recorded(), sweep.notes
+            earlier = read_runs(out.folder)
             out.save(run.record)
-            for line in [*sweep.notes, *survey.lines()]:
+            changed = changed_code_lines(earlier, store, run.record.own_code, "another OUT measures it anew")
+            for line in [*sweep.notes, *survey.lines(), *changed]:
                 run.driver.reporter.note(line)
             _save_plan(sweep, out)
             blocks = [(block, sweep.tasks(block, pairs)) for block in sweep.blocks]
@@ -121,7 +124,9 @@ def _lost_row(sweep: ResolvedSweep, run_id: str, task: Task, status: str, error:
 
 def _record(sweep: ResolvedSweep, run_id: str, command: str) -> RunRecord:
     variants = {name: config.model_dump() for name, config in sweep.configs.items()}
-    return RunRecord.begin(run_id, command, title=sweep.plan.title, claims=sweep.plan.claims, variants=variants)
+    code = own_code(config.stylizer for config in sweep.configs.values())
+    plan = sweep.plan
+    return RunRecord.begin(run_id, command, title=plan.title, claims=plan.claims, variants=variants, own_code=code)
 
 
 def _save_plan(sweep: ResolvedSweep, out: OutputDir) -> None:

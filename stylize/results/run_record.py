@@ -76,6 +76,8 @@ class RunRecord(BaseModel):
     """A sweep's settings by variant."""
     git_commit: str | None = None
     code_sha256: str | None = None
+    own_code: dict[str, str] = {}
+    """A hash of the files of each method that is not of this package, by its name."""
     environment: Annotated[dict[str, Any], _holds(_Machine)] = {}
     """The driver's machine and versions, from `hardware.describe`."""
     nodes: list[dict[str, Any]] = []

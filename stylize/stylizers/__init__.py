@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
+import inspect
 import pkgutil
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +100,20 @@ def _size(text: int | str) -> int | str:
 def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:
     """Return the method's validated settings. Raises UsageError naming the wrong one and the known ones."""
     return validated(method.settings_type, settings, method.name)
+
+
+def own_code(names: Iterable[str]) -> dict[str, str]:
+    """Return a hash of the files that define each method of somebody's own and the classes that it comes from."""
+    return {name: _hash_of_files(find(name)) for name in sorted(set(names)) if ":" in name}
+
+
+def _hash_of_files(method: type[Stylizer]) -> str:
+    digest = hashlib.sha256()
+    for one in method.__mro__:
+        with contextlib.suppress(TypeError, OSError):  # there is no file, as of what is built in
+            if one.__module__.partition(".")[0] != __name__.partition(".")[0]:
+                digest.update(hashlib.sha256(Path(inspect.getfile(one)).read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _own(name: str) -> type[Stylizer]:

@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from jobs import stylize_folder
+from jobs import replay, stylize_folder
 from stylize import stylizers
 from stylize.commands import restyle
 from stylize.errors import UsageError
+from stylize.results.read import read_rows
 from stylize.stylizers.base import Settings, Stylizer
 from tests.support.samples import picture
 
@@ -138,3 +139,37 @@ def test_what_this_package_raises_is_left_as_it_is() -> None:
         raise UsageError("as it is")
     with pytest.raises(ValueError, match="a fault here"), stylizers.own_errors("compact"):
         raise ValueError("a fault here")
+
+
+@pytest.mark.usefixtures("worker_here")
+def test_a_second_run_and_a_replay_say_that_the_methods_code_has_changed(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "out")
+    call = [files[0], files[1], out, "--stylizer", "own_methods:Half", "--progress", "plain"]
+    told = "own_methods:Half: its code has changed since 1 row of OUT, which stays as made then; --redo does all again"
+    (tmp_path / "own_methods.py").write_text(FILE.replace("[:, ::2, ::2]", ""))
+    assert stylize_folder.main(call) == 0
+    assert stylize_folder.main(call) == 0
+    assert told not in "".join(capsys.readouterr())
+    (tmp_path / "own_methods.py").write_text(FILE.replace("[:, ::2, ::2]", " / 2"))
+    del sys.modules["own_methods"]
+    assert stylize_folder.main(call) == 0
+    assert told in "".join(capsys.readouterr())
+    task_id = read_rows(tmp_path / "out").column("task_id")[0].as_py()
+    assert replay.main([out, task_id, "--trust-paths", "--stylizer", "own_methods:Half"]) == 3
+    assert "        code of own_methods:Half: " in capsys.readouterr().out
+    assert stylize_folder.main([*call, "--redo"]) == 0
+    assert stylize_folder.main(call) == 0
+    assert told not in "".join(capsys.readouterr())
+
+
+def test_the_code_of_a_method_is_its_file_and_those_of_what_it_comes_from(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "derived_method.py").write_text("import own_methods\nclass Derived(own_methods.Own): ...\n")
+    monkeypatch.delitem(sys.modules, "derived_method", raising=False)
+    now = stylizers.own_code(["derived_method:Derived", "compact"])
+    assert list(now) == ["derived_method:Derived"]
+    (tmp_path / "own_methods.py").write_text(FILE + "\n")
+    assert stylizers.own_code(now) != now
