@@ -186,6 +186,8 @@ def test_the_best_is_picked_within_limits(tmp_path: Path, capsys: pytest.Capture
         capsys.readouterr().out == "nothing measured by Gram distance at any size, within 500 MB for the whole worker\n"
     )
     assert main([out, "--pick", "votes"]) == 3
+    assert main([str(written(tmp_path / "plain", [row(n) for n in range(6)])), "--pick", "style"]) == 3
+    assert "a job or sweep with --perceptual (`torchvision`, or a file) measures it\n" in capsys.readouterr().out
     assert (*pick.BY, "votes") == CRITERIA
 
 

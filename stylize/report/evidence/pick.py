@@ -144,7 +144,7 @@ def ranked(options: Sequence[Option], wanted: Wanted, by: str) -> list[tuple[Opt
 
 _HINTS = {
     "votes": ": `python -m stylize view OUT` takes votes",
-    "style": ": --scores distances of the main job measures it",
+    "style": ": a job or sweep with --perceptual (`torchvision`, or a file) measures it",
 }
 
 
