@@ -26,7 +26,8 @@ def of_rows(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     is looked for in all. Raises as `read_votes`.
     """
     frames = [read_votes(home).to_pandas().assign(home=home) for home in sorted(rows["home"].unique())]
-    votes = pd.concat(frames, ignore_index=True)
+    votes = pd.concat(frames, ignore_index=True).sort_values("voted_at", kind="stable", ignore_index=True)
+    votes = votes.drop_duplicates("vote_id", keep="last")  # an OUT may be the copy of another
     if votes.empty:
         return votes.assign(side_px=pd.Series(dtype=float), left_home=votes["home"], right_home=votes["home"]), ""
     names = (rows["method"] + " " + rows["precision"]).rename("name")

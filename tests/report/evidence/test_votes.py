@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import uuid
 from pathlib import Path
 
@@ -146,3 +147,9 @@ def test_votes_between_the_results_of_two_runs_count_in_a_report_of_both(tmp_pat
     ballots, left_out = votes.of_rows(load([one]))
     assert ballots.empty
     assert left_out == "8 votes are left out: 8 on results that are not among these rows."
+
+
+def test_a_vote_that_lies_in_two_outs_as_one_is_the_others_copy_counts_once(out: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(out, tmp_path / "copy")
+    (alone, _), (both, left_out) = (votes.of_rows(load(outs)) for outs in ([out], [out, copy]))
+    assert (len(both), left_out) == (len(alone), "") == (20, "")
