@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import inspect
 import pkgutil
+import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
@@ -111,7 +112,7 @@ def _hash_of_files(method: type[Stylizer]) -> str:
     digest = hashlib.sha256()
     for one in method.__mro__:
         with contextlib.suppress(TypeError, OSError):  # there is no file, as of what is built in
-            if one.__module__.partition(".")[0] != __name__.partition(".")[0]:
+            if one.__module__.partition(".")[0] not in {__name__.partition(".")[0], *sys.stdlib_module_names}:
                 digest.update(hashlib.sha256(Path(inspect.getfile(one)).read_bytes()).digest())
     return digest.hexdigest()
 
