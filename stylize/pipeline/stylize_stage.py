@@ -116,7 +116,8 @@ class StylizeStage:
             needed = f"{self._stylizer.name} needs {self._stylizer.least_px} px a side"
             raise UnsupportedImageError(f"{width} x {height} px: {needed}")
         stylizer = self._own.stylizer(first.task.pair)
-        warmup = self._images_begun < self._config.warmup_images
+        # Of two that warm up one worker may get both: neither counts.
+        warmup = self._images_begun < self._config.warmup_images or any(item.task.warms_up for item in items)
         self._images_begun += len(items)
         with torch.inference_mode():
             begun, free, self._free = devices.Mark(self._stylizer.device), self._free, None

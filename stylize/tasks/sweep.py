@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -193,7 +193,8 @@ def tasks(block: Block, pairs: Iterable[Pair], config: JobConfig, weights_sha256
         # Told apart among tasks of one pair: which warm-up, or which time it comes.
         turn = number - len(warm) if number < len(warm) else (number - len(warm)) // len(once)
         what = [config.result_settings(), weights_sha256, variant.name, block.repeat, turn]
-        yield make_task(pair, digest_of(what), config.format, variant=variant.name, repeat=block.repeat)
+        task = make_task(pair, digest_of(what), config.format, variant=variant.name, repeat=block.repeat)
+        yield replace(task, warms_up=number < len(warm))
 
 
 def _first_of_each_type(pairs: list[Pair], photos: int | None) -> list[Pair]:

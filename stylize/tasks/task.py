@@ -78,6 +78,8 @@ class Task:
     variant: str | None = None
     """What a sweep calls its method and settings."""
     repeat: int | None = None
+    warms_up: bool = False
+    """Whether it is one more than counts, to warm a worker up."""
 
 
 def settings_of(settings: dict[str, Any], own_settings: Own, shares: tuple[float, ...]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,12 @@ def test_style_is_encoded_once_and_null_when_kept(folders: tuple[Path, Path], tm
 def test_only_the_first_image_of_a_worker_is_warmup(folders: tuple[Path, Path], tmp_path: Path) -> None:
     runner, tasks = make(folders, tmp_path / "out")
     assert [row["warmup"] for row in runner.run(tasks).to_pylist()] == [True] + [False] * 7
+
+
+def test_a_task_that_warms_up_counts_nowhere(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    runner, tasks = make(folders, tmp_path / "out")
+    warm = [replace(task, warms_up=number < 2) for number, task in enumerate(tasks)]
+    assert [row["warmup"] for row in runner.run(warm).to_pylist()] == [True] * 2 + [False] * 6
 
 
 @pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")

@@ -87,6 +87,12 @@ def test_a_method_without_warm_up_has_none_in_its_workers_either(warmup: bool) -
     assert sweep.plan(found)[0].variant.config(found, "/o", {}).warmup_images == int(warmup)
 
 
+def test_one_more_task_for_each_worker_warms_up() -> None:
+    found = plan(workers=[3], mode="throughput", resolutions_px=[64])
+    tasks = tasks_of(found, sweep.plan(found)[0])
+    assert [task.warms_up for task in tasks] == [True] * 3 + [False] * len(PAIRS)
+
+
 def test_pairs_that_come_to_a_sweep_leave_the_others_their_tasks() -> None:
     found = plan(workers=[2], scaling=["weak"], mode="throughput")
     block = sweep.plan(found)[0]
