@@ -132,7 +132,7 @@ def _setups(rows: pd.DataFrame) -> pd.Series:
     told = pd.Series(
         [
             f"{name}, {mode}"
-            if isinstance(device, str) and device != "cpu"
+            if (isinstance(device, str) and device != "cpu") or pd.isna(threads)
             else f"{name}, {threads:.0f} thread{'s' * (threads != 1)}, {mode}"
             for name, device, threads, mode in zip(
                 rows["device_name"], rows["device"], rows["threads"], rows["measure_mode"], strict=True

@@ -83,6 +83,8 @@ def test_modes_and_machines_are_never_mixed() -> None:
 def test_a_card_is_named_without_the_processors_threads() -> None:
     (setup,) = rows([row(1, device="cuda:0", device_name="A card")])["setup"]
     assert setup == "A card, isolated"
+    (setup,) = rows([row(1, threads=None)])["setup"]
+    assert setup == "A processor, isolated"
 
 
 def test_a_row_that_no_worker_filled_in_belongs_to_its_runs_machine() -> None:
