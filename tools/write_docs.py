@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import re
+import textwrap
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -97,7 +98,7 @@ def _options(command: Callable[[Sequence[str]], int]) -> str:
         if rows:
             text += f"\n**{title[:1].upper()}{title[1:]}**\n\n" if title else "\n"
             text += _table(("option", "meaning"), rows)
-    return f"{text}\n{parser.epilog}\n\n" if parser.epilog else f"{text}\n"
+    return f"{text}\n{textwrap.fill(parser.epilog, 120, break_on_hyphens=False)}\n\n" if parser.epilog else f"{text}\n"
 
 
 def _shown(actions: Iterable[argparse.Action]) -> list[tuple[str, str]]:
