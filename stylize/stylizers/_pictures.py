@@ -153,7 +153,7 @@ def giving_pictures(method: Callable[..., Any]) -> Callable[..., Any]:
         if not isinstance(result, Tensor):
             got = type(result).__name__
         elif result.shape == shape and result.is_floating_point() and result.layout == torch.strided:
-            return result.to(torch.float32)
+            return result if result.dtype == pictures.dtype else result.to(torch.float32)
         else:
             got = f"{tuple(result.shape)} of {result.dtype}"
         expected = f"a float tensor of the photo's shape {shape}, in [0, 1]"
