@@ -74,6 +74,12 @@ def test_the_example_runs_without_torch_in_300_mb(tmp_path: Path, monkeypatch: p
         assert done.returncode == 1
         assert done.stderr.startswith(f"{bad[1]}: {line}")
         assert done.stderr.count("\n") == 1
+    for name, line in {"result": "unknown file extension: ", "no/result.png": "[Errno 2]"}.items():
+        bad = [*paths[:3], str(tmp_path / name)]
+        done = subprocess.run([sys.executable, *bad], check=False, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"{bad[3]}: cannot be written: {line}")
+        assert done.stderr.count("\n") == 1
     done = subprocess.run([sys.executable, *paths[:2]], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr.partition(":")[0]) == (1, "python edge.py PHOTO ARTWORK RESULT.jpg")
     assert (np.asarray(Image.open(paths[3])) == made).all()
