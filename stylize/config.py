@@ -8,14 +8,13 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from stylize.cli import Groups, MaxMemory, Metavar, PathText
 from stylize.errors import UsageError
-from stylize.images import STYLE_RESOLUTION_PX
 from stylize.io.location import locate, normalized
 from stylize.naming import check_template
-from stylize.validation import Checked, Origins, as_given, validated
+from stylize.restyling import Restyling
+from stylize.validation import Origins, as_given, validated
 
 Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 """Kinds of devices as torch calls them; AMD's cards are `cuda`, too."""
-Runtime = Literal["auto", "torch", "onnxruntime", "openvino"]
 Score = Literal["distances", "cfsd", "lpips", "ssim_uniform", "flicker"]
 LEAST_SHARE = 1e-4
 """Of a CPU or GPU; Ray counts in these."""
@@ -35,7 +34,7 @@ GROUPS: Groups = {
 """In what order and under which titles the settings stand in the help."""
 
 
-class JobConfig(Checked):
+class JobConfig(Restyling):
     """What to restyle, with what, to where. Frozen; an unknown name is an error."""
 
     _origins: Origins = PrivateAttr(default_factory=dict)
@@ -63,30 +62,10 @@ class JobConfig(Checked):
         None, description="do the K-th of N shares of the pairs, for N jobs that each have an OUT of their own"
     )
 
-    stylizer: str = Field("compact", description="method: a name that `stylize list` shows, or package.module:Class")
-    weights: PathText | None = Field(
-        None, description="weights file or folder; `random`: untrained weights, for timing; none: the method's own"
-    )
-    settings: dict[str, Any] = Field(
-        default_factory=dict, description="setting of the method, such as alpha=0.6; may be repeated"
-    )
-    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
-        "auto", description="number format of the network; auto: the fastest that keeps fp32's look; int8: OpenVINO's"
-    )
-    runtime: Runtime = Field("auto", description="runs feed-forward networks; auto: the fastest for such a processor")
     device: Device = Field(
         "auto", description="where the network runs; auto: the GPU that a worker is given, of any kind, else the CPU"
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of methods that draw random numbers")
-    resolution_px: int | None = Field(
-        None, ge=1, le=32768, description="long side of the result in pixels; none: the photo's own"
-    )
-    style_resolution_px: int | None = Field(
-        STYLE_RESOLUTION_PX,
-        ge=1,
-        le=32768,
-        description="long side in pixels at which artworks are looked at; none: their own",
-    )
     max_pixels: int = Field(
         200_000_000,
         ge=1,
@@ -99,10 +78,6 @@ class JobConfig(Checked):
     )
 
     format: Literal["jpg", "png", "webp"] = Field("jpg", description="image format of the results")
-    quality: int = Field(95, ge=1, le=100, description="quality of jpg and webp, 1 to 100")
-    strip: bool = Field(
-        False, description="leave out what the photo carried: EXIF with its place, dots per inch, transparency"
-    )
     layout: Literal["by-style", "by-photo", "flat"] = Field(
         "by-style",
         description="by-style: images/<artwork's path>/<photo's path>; by-photo: the other way round; flat: no folders",

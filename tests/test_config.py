@@ -22,7 +22,7 @@ def test_defaults_make_a_whole_config() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"colour": "red"}, "unknown setting 'colour'; known: content"),
+        ({"colour": "red"}, "unknown setting 'colour'; known: stylizer, weights, settings, precision, runtime"),
         ({"precision": "fp7"}, "precision"),
         ({"quality": 0}, "quality"),
         ({"resolution_px": "wide"}, r"resolution_px.*got 'wide'"),

@@ -25,7 +25,7 @@ STYLIZE = (
     ("errors", "interrupts"),
     ("devices", "one_thread", "openmp", "safe_json", "safe_yaml", "tensor_files", "terminal"),
     ("cli", "downloads", "gallery", "images", "memory_limit", "naming", "validation", "weights"),
-    ("backbones", "io"),
+    ("backbones", "io", "restyling"),
     ("config", "measure", "stylizers"),
     ("no_effect", "tasks", "results"),
     ("votes",),

@@ -6,19 +6,20 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from stylize import cli, stylizers
-from stylize.cli import Groups, MaxMemory, Metavar, PathText
+from stylize import cli
+from stylize.cli import Groups, MaxMemory, Metavar
 from stylize.commands.place import file_to_write
-from stylize.config import Device, Runtime
+from stylize.config import Device
 from stylize.errors import UsageError, counted, nearest, one_line
-from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX
+from stylize.images import MAX_PIXELS
 from stylize.io.files import local_path, writing
 from stylize.io.location import LocalPath, locate, normalized, real
-from stylize.validation import Checked, Origin, validated
+from stylize.restyling import Restyling
+from stylize.validation import Origin, validated
 
 FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 """A result's suffix to its format."""
@@ -39,45 +40,19 @@ EPILOG = (
 )
 
 
-class Options(Checked):
+class Options(Restyling):
     """The options. Sizes in pixels; `style_weights` is one number of 0 or more per artwork, with commas."""
 
-    stylizer: str = Field(
-        stylizers.DEFAULT, description="method: a name that `stylize list` shows, or package.module:Class"
-    )
-    weights: PathText | None = Field(
-        None, description="weights file or folder; `random`: untrained weights; none: the method's own"
-    )
-    settings: dict[str, Any] = Field(
-        default_factory=dict, description="setting of the method, such as alpha=0.6; may be repeated"
-    )
-    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
-        "auto", description="number format of the network; auto: the fastest that keeps fp32's look; int8: OpenVINO's"
-    )
-    runtime: Runtime = Field("auto", description="runs feed-forward networks; auto: the fastest for such a processor")
     device: Device = Field("auto", description="where the network runs; auto: an accelerator where there is one")
     max_memory: MaxMemory = Field(
         "auto",
         description="memory that the image may take, such as 2GiB, on the card where one is used; more is done in "
         "strips; auto: most of what is free",
     )
-    resolution_px: int | None = Field(
-        None, ge=1, le=32768, description="long side of the result in pixels; none: the photo's own"
-    )
-    style_resolution_px: int | None = Field(
-        STYLE_RESOLUTION_PX,
-        ge=1,
-        le=32768,
-        description="long side in pixels at which artworks are looked at; none: their own",
-    )
     style_weights: Annotated[str, Metavar("N,N")] | None = Field(
         None, description="share of each artwork, such as 1,2; none: equal parts"
     )
     max_pixels: int = Field(MAX_PIXELS, ge=1, le=2_000_000_000, description="images of more pixels are refused")
-    quality: int = Field(95, ge=1, le=100, description="quality of jpg and webp, 1 to 100")
-    strip: bool = Field(
-        False, description="leave out what the photo carried: EXIF with its place, dots per inch, transparency"
-    )
 
 
 @dataclass(frozen=True)

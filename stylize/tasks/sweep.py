@@ -13,8 +13,9 @@ from pydantic import Field, field_validator, model_validator
 
 from stylize import config as configs
 from stylize.cli import MaxMemory
-from stylize.config import Device, JobConfig, Runtime, Score
+from stylize.config import Device, JobConfig, Score
 from stylize.errors import UsageError
+from stylize.restyling import Runtime
 from stylize.safe_yaml import read_mapping
 from stylize.tasks.task import Pair, Task, digest_of, make_task
 from stylize.validation import Checked, validated
