@@ -6,7 +6,7 @@ black in light mode, white in dark.
 
 from __future__ import annotations
 
-import io
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,15 +18,11 @@ import pandas as pd
 from stylize.errors import harmless
 from stylize.report import analysis
 from stylize.report.evidence.cells import Machine, Size
-from stylize.report.page import labels
+from stylize.report.page import labels, svg
 from stylize.report.units import digits, seconds
 
-INK = "#010203"
-"""Stands for the colour of the text around a plot."""
-_THEME = "svg { color: #1b1b1f } @media (prefers-color-scheme: dark) { svg { color: #e8e8ec } }"
 _RC = {
     "svg.hashsalt": "stylize",
-    "svg.fonttype": "path",
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -37,7 +33,9 @@ _RC = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
-} | dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color"), INK)
+} | dict.fromkeys(
+    ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color"), svg.INK
+)
 _MARKERS = "osD^vP*Xd<>ph"
 _INCHES = (4.4, 4.2)
 _TICK_SHARES = {"x": (0.02, 0.026), "y": (0.06, 0.0)}
@@ -88,24 +86,17 @@ def _machine(number: int, setup: str, machines: int) -> tuple[str, str]:
 def _plot(draw: Draw, name: str, caption: str, suffix: str, on: str) -> list[Plot]:
     import matplotlib as mpl
 
-    with mpl.rc_context(_RC):
+    with mpl.rc_context(_RC), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         is_drawn, left_out = draw(figure := _figure())
         without = f" Left out: {left_out}." if left_out else ""
-        return [Plot(f"{name}{suffix}.svg", f"{caption}{on}{without}", _svg(figure))] if is_drawn else []
+        return [Plot(f"{name}{suffix}.svg", f"{caption}{on}{without}", svg.of(figure))] if is_drawn else []
 
 
 def _figure() -> Any:
     from matplotlib.figure import Figure
 
     return Figure(figsize=_INCHES)
-
-
-def _svg(figure: Any) -> str:
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    svg = text.getvalue().replace(INK, "currentColor")
-    head, style, rest = svg.partition('<style type="text/css">')
-    return f"{head}{style}{_THEME} {rest}"
 
 
 def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, str, pd.DataFrame]]:
@@ -239,7 +230,7 @@ def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     across = points["gram_distance_mean"] if with_style else points["stylize_p50_s"]
     shown = axes.scatter(
         across, points["ssim_mean"], c=np.log10(points["stylize_p50_s"].clip(1e-5)), cmap="plasma", s=60, zorder=3,
-        edgecolors=[INK if best else "#888888" for best in points["best"]],
+        edgecolors=[svg.INK if best else "#888888" for best in points["best"]],
         linewidths=[1.8 if best else 0.5 for best in points["best"]],
     )  # fmt: skip
     axes.set(

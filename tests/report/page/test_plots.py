@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from stylize.report.evidence.cells import by_size
 from stylize.report.page import plots
+from stylize.report.page import svg as svg_of
 from tests.support.made_rows import BEGIN, of_sweep, rows
 
 
@@ -113,5 +114,16 @@ def test_ink_is_that_of_the_page_and_nothing_is_painted_behind() -> None:
     svg = plots.across(rows(methods(300, 600)))[0].svg
     assert "currentColor" in svg
     assert "prefers-color-scheme: dark" in svg
-    assert plots.INK not in svg
+    assert svg_of.INK not in svg
     assert "#ffffff" not in svg
+
+
+@pytest.mark.filterwarnings("error")
+def test_letters_that_the_plots_font_lacks_are_left_to_the_browsers() -> None:
+    made = methods(300, gram_distance=2.0)
+    plain, theirs = (
+        drawn([row | {"variant": row["variant"].replace(" ", f"{more} ", 1)} for row in made]) for more in ("", "星空")
+    )
+    assert "<text" not in plain["tradeoff-300.svg"].svg
+    for plot in theirs.values():
+        assert "星空" in plot.svg
