@@ -27,6 +27,13 @@ def test_every_row_is_there_with_its_thumbnail(tab: Any) -> None:
     tab.wait_for_function("() => document.querySelector('.lines').lastChild.getAttribute('aria-rowindex') === '33'")
 
 
+def test_to_screen_readers_no_link_is_without_words(tab: Any) -> None:
+    empty = "[...document.querySelectorAll('.lines a')].filter(one => !one.textContent && !one.ariaLabel)"
+    assert tab.evaluate(f"{empty}.length")
+    assert tab.evaluate(f"{empty}.every(one => one.ariaHidden === 'true')")
+    assert not tab.evaluate("[...document.querySelectorAll('[aria-hidden]')].some(one => one.textContent)")
+
+
 def test_a_click_on_a_heading_sorts_and_another_turns_it_round(tab: Any) -> None:
     heading = tab.locator("button[data-column=ssim]")
     settled(tab, heading.click)

@@ -52,7 +52,7 @@
     const cells = columns.map((column) => {
       const text = column.text(row);
       return h("div", { role: "cell", class: `cell ${width(column)}`, title: text.length > 18 ? text : null },
-        h("a", { href, tabindex: "-1" }, text));
+        h("a", { href, tabindex: "-1", "aria-hidden": text ? null : "true" }, text));
     });
     return h("div", { role: "row", class: "line", "aria-rowindex": number + 2, style: { height: `${ROW_PX}px` } },
       h("div", { role: "cell", class: "cell thumb" }, h("a", { href, "aria-label": `Picture ${number + 1}` }, img)), ...cells);
