@@ -163,5 +163,5 @@ def test_what_is_no_file_or_too_large_is_not_opened(tmp_path: Path) -> None:
     for name, why in (("pipe.pth", "not a file"), ("large.pth", "more than weights have")):
         with pytest.raises(WeightsError, match=why):
             weights.read(tmp_path / name, EXPECTED)
-    with pytest.raises(WeightsError, match="null byte"):
+    with pytest.raises(WeightsError, match="null"):
         weights.read(Path("a\0.pth"), EXPECTED)

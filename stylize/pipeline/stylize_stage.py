@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -252,6 +253,7 @@ class StylizeStage:
         After a pause, such as scoring, caches are cold and the heap's pages are gone: a call of 40 ms took 75 to 130.
         Each call gets the photo anew, as a method may change what it is given.
         """
+        gc.collect()  # what was garbage before and is freed meanwhile would be missing from the peak
         if devices.is_accelerator(stylizer.device):
             devices.empty_cache()  # else what scoring took of the image before counts as held
             content = in_range(self._here(item))
