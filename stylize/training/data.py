@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import random
@@ -82,6 +83,20 @@ class Crops:
         """Return (count, 3, size, size) in [0, 1]."""
         rng = random.Random(f"{self.seed}/{key}")
         return torch.stack([self._draw(rng) for _ in range(count)])
+
+    def spread(self, count: int) -> list[Tensor]:
+        """Return a crop (3, size, size) in [0, 1] of each of `count` equal parts of the files, the same each time.
+
+        It is of the part's first file that is not broken; a part without one is left out.
+        """
+        part = max(1, len(self.files) // count)
+        crops: list[Tensor] = []
+        for start in range(0, len(self.files), part)[:count]:
+            for path in self.files[start : start + part]:
+                with contextlib.suppress(OSError, StylizeError):
+                    crops.append(self._crop(path.read_bytes(), random.Random(self.seed)))
+                    break
+        return crops
 
     def _draw(self, rng: random.Random) -> Tensor:
         for _ in range(BROKEN_IN_A_ROW):

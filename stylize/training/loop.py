@@ -241,17 +241,16 @@ class Trainer:
 
     def sample(self) -> None:
         """Write a sheet of what the averaged network makes now: photos down, styles across."""
-        photos = [self._square(path) for path in self.photos.files[:: max(1, len(self.photos.files) // 4)][:4]]
-        files = self.artworks.files
-        artworks = [self._square(path) for path in files[:: max(1, len(files) // 4)][:4]]
-        rows = [[torch.ones_like(photos[0]), *artworks]]
+        photos, artworks = (
+            [one.to(self.worker.device) for one in Crops(folder.files, SAMPLE_PX, 1.0, "").spread(4)]
+            for folder in (self.photos, self.artworks)
+        )
+        corner = torch.ones(3, SAMPLE_PX, SAMPLE_PX, device=self.worker.device)
+        rows = [[corner, *artworks]]
         with torch.no_grad():
             for photo in photos:
                 rows.append([photo, *(self.average(photo[None], artwork[None])[0] for artwork in artworks)])
         record.save_sheet(self.config.out / "samples" / f"step_{self.step:06d}.jpg", rows)
-
-    def _square(self, path: Path) -> Tensor:
-        return Crops((path,), SAMPLE_PX, 1.0, "").batch(0, 1)[0].to(self.worker.device)
 
 
 def half_precision(config: TrainConfig, device: torch.device) -> bool:

@@ -55,6 +55,18 @@ def test_a_photo_too_thin_to_be_enlarged_costs_a_draw(photos: Path) -> None:
     assert len(Crops(read_folder(photos).files, 64, 1.0, "0").batch(0, 20)) == 20
 
 
+def test_pictures_spread_over_a_folder_pass_over_broken_ones(photos: Path) -> None:
+    whole = Crops(read_folder(photos).files, 64, 1.0, "").spread(2)
+    assert [crop.shape for crop in whole] == [(3, 64, 64)] * 2
+    (photos / "0.jpg").write_bytes(b"broken")
+    files = tuple(photos / f"{number}.jpg" for number in range(4))
+    second, third = Crops(files, 64, 1.0, "").spread(2)
+    assert torch.equal(third, whole[1])
+    assert not torch.equal(second, whole[0])
+    (photos / "1.jpg").write_bytes(b"broken")
+    assert len(Crops(files, 64, 1.0, "").spread(2)) == 1
+
+
 def test_a_folder_that_goes_away_in_mid_run_ends_it_with_a_line(photos: Path) -> None:
     files = read_folder(photos).files
     for path in files:

@@ -131,6 +131,17 @@ def test_weights_carry_their_origin_and_their_card_says_it(trained: Trained, tmp
     assert sheet.pixels.std() > 10
 
 
+def test_a_photo_that_is_cut_short_does_not_end_a_run_at_its_sample_sheet(
+    photos: Path, vgg: Path, tmp_path: Path
+) -> None:
+    first = photos / "0.jpg"
+    first.write_bytes(first.read_bytes()[:2000])
+    one = trainer(config(photos, photos, tmp_path / "out", vgg))
+    assert first in one.photos.files  # its header is whole
+    one.sample()
+    assert (tmp_path / "out" / "samples" / "step_000000.jpg").exists()
+
+
 def test_a_style_of_ones_own_loads_as_johnson(photos: Path, artwork: Path, vgg: Path, tmp_path: Path) -> None:
     run(config(photos, artwork, tmp_path / "out", vgg, steps=1), None, tmp_path / "a")
     path = tmp_path / "out" / "weights" / "night sky.safetensors"
