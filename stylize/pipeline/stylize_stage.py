@@ -66,7 +66,7 @@ class StylizeStage:
         self._share = share_of(config, stylizer.device)
         self._peak = PeakMemory(self._device)
         self._load = MachineLoad(self._device) if config.measure_mode == "isolated" else None
-        self._images_begun, self._kept = 0, ALL_BLOCKS
+        self._images_done, self._kept = 0, ALL_BLOCKS
         self.most_together = MOST_TOGETHER
         """Images of a batch for which there was memory."""
 
@@ -118,19 +118,22 @@ class StylizeStage:
             raise UnsupportedImageError(f"{width} x {height} px: {needed}")
         stylizer = self._own.stylizer(first.task.pair)
         # Of two that warm up one worker may get both: neither counts.
-        warmup = self._images_begun < self._config.warmup_images or any(item.task.warms_up for item in items)
-        self._images_begun += len(items)
+        warmup = self._images_done < self._config.warmup_images or any(item.task.warms_up for item in items)
         with torch.inference_mode():
             begun, free, self._free = devices.Mark(self._stylizer.device), self._free, None
-            code, first.row["style_s"] = self._styles.code(first.style)
+            code, encoding_s = self._styles.code(first.style)
+            if encoding_s is not None:  # else an earlier call that failed may have noted it
+                first.row["style_s"] = encoding_s
             plan = self._planned(stylizer, items, code)
             if len(items) > 1 and (plan.strips > 1 or self._too_much(len(items) * plan.bytes)):
                 raise NoRoomError("there is memory for one at a time")
             self._set_heap(len(items) * width * height, plan)
             if plan.strips > 1:
                 self._in_strips(first, stylizer, code, plan, warmup)
-                return
-            self._at_once(items, stylizer, code, warmup=warmup, since=(free, begun))
+            else:
+                self._at_once(items, stylizer, code, warmup=warmup, since=(free, begun))
+        # Not before: a call that runs out of memory is followed by another one of the same images.
+        self._images_done += len(items)
 
     def _at_once(
         self,

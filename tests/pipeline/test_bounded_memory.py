@@ -117,6 +117,8 @@ def test_an_allocation_that_fails_is_done_again_in_strips(inputs: Path, monkeypa
     found = rows(inputs, loaded())
     assert [row["status"] for row in found] == ["ok", "ok"]
     assert found[0]["strips"] > 1
+    assert [row["warmup"] for row in found] == [True, False]
+    assert [row["style_s"] is not None for row in found] == [True, False]
 
 
 # As each said it, held to an address space that was too small.

@@ -96,6 +96,9 @@ def test_a_batch_that_does_not_fit_is_done_one_by_one(folders: tuple[Path, Path]
     rows = run(stylizer, *folders, tmp_path / "o", batch_size=4)
     assert [row["status"] for row in rows] == ["ok"] * 8
     assert by_batch(rows) == [1] * 8
+    # The call that failed is no image's warm-up, and what it encoded is an image's time.
+    assert [row["warmup"] for row in rows] == [True] + [False] * 7
+    assert [row["style_s"] is not None for row in rows] == ([True] + [False] * 3) * 2
 
 
 @pytest.fixture
