@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -80,6 +81,16 @@ def as_pixels(picture: Any) -> images.Pixels | None:
     return np.ascontiguousarray(picture) if known and picture.shape[2] == 3 else None
 
 
+def size_of(picture: Any) -> tuple[int, int] | None:
+    """Return a picture's width and height, before it is turned upright; None of what `as_tensor` refuses unseen."""
+    if isinstance(picture, Image.Image):
+        return picture.size
+    if not isinstance(picture, np.ndarray | Tensor) or picture.ndim != 3 or 0 in picture.shape:
+        return None
+    height, width = picture.shape[1:] if isinstance(picture, Tensor) else picture.shape[:2]
+    return width, height
+
+
 def _with_alpha(picture: Any) -> Any:
     """Return an (H, W, 4) uint8 array as a PIL image, anything else as it is."""
     known = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3
@@ -112,6 +123,12 @@ def as_list(pictures: Any) -> list[Any]:
     if alone or not isinstance(pictures, Iterable):
         raise UsageError(f"expected a list of photos, got {type(pictures).__name__}; give [photo] for one")
     return list(pictures)
+
+
+def alike(pictures: Iterable[Tensor]) -> list[Tensor]:
+    """Return the first one and those behind it of its shape, and look at no more than one further."""
+    _, same = next(itertools.groupby(pictures, key=lambda picture: picture.shape))
+    return list(same)
 
 
 def check_tensor(picture: Any) -> None:

@@ -186,7 +186,7 @@ class Stylizer(Within, OfOneProcess, ABC):
         return Plan(needed)
 
     def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> Tensor | None:
-        """Turn (H, W, 3) uint8 into the like, on the CPU, as planned; None where it has NaN in it."""
+        """Turn (H, W, 3) uint8 into the same on the CPU, as planned; None where there is NaN or infinity in it."""
         image = self.stylize(to_tensor(photo, self.device), code)
         return torch.from_numpy(to_pixels(image)) if torch.isfinite(image.sum()) else None
 
@@ -254,15 +254,15 @@ class Stylizer(Within, OfOneProcess, ABC):
             code = self.code(style, **mix)
             results: list[Any] = []
             while pictures:
-                first = self._taken(pictures[0])
-                ready = [first]
-                for picture in pictures[1 : self.worth_batching(first.shape[1] * first.shape[2])]:
-                    if (tensor := self._taken(picture)).shape != first.shape:
-                        break
-                    ready.append(tensor)
-                restyled = self.stylize_batch(torch.stack(ready), code) if ready[1:] else [self.stylize(first, code)]
-                results += [as_given(*pair) for pair in zip(restyled, pictures, strict=False)]
-                del pictures[: len(ready)]
+                size = _pictures.size_of(pictures[0])
+                most = 1 if size is None else self.most_together(*size, code)
+                ready = _pictures.alike(map(self._taken, pictures[:most])) if most > 1 else []
+                if len(ready) > 1:
+                    restyled = self.stylize_batch(torch.stack(ready), code)
+                    results += [as_given(*pair) for pair in zip(restyled, pictures, strict=False)]
+                else:
+                    results.append(self.apply(pictures[0], code))
+                del pictures[: max(1, len(ready))]
         return results
 
     def apply(self, content: Any, code: Any) -> Any:
@@ -286,7 +286,8 @@ class Stylizer(Within, OfOneProcess, ABC):
     def code(self, style: Any) -> Any:
         """Return the code of an artwork, as `__call__` takes it, to call `stylize` with.
 
-        Images and arrays are looked at at a long side of `style_resolution_px`, a tensor as it is.
+        Images and arrays are first brought to a long side of `style_resolution_px`, a tensor is taken as it is. Raises
+        UsageError for anything else.
         """
         if isinstance(style, list | tuple):
             raise UsageError(f"{self.name} takes one style, not a list of them")

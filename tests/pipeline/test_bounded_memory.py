@@ -182,7 +182,8 @@ def test_a_loaded_stylizer_keeps_to_its_limit(monkeypatch: pytest.MonkeyPatch) -
     tight = stylize.load("compact", device="cpu", precision="fp32", max_memory=LITTLE)
     expected = free(photo, artwork)
     monkeypatch.setattr(Compact, "stylize_batch", None)
-    assert (np.abs(tight(photo, artwork).astype(int) - expected) > 1).mean() <= 1e-3
+    for result in (tight(photo, artwork), *tight.batch([photo], artwork)):
+        assert (np.abs(result.astype(int) - expected) > 1).mean() <= 1e-3
     small = stylize.load("compact", device="cpu", precision="fp32", max_memory="18MiB")
     with pytest.raises(
         NoRoomError, match=r"^550 x 400 px: compact [^-]* max_memory is 18 MiB; raise max_memory or "
@@ -195,6 +196,22 @@ def test_a_loaded_stylizer_keeps_to_its_limit(monkeypatch: pytest.MonkeyPatch) -
         stylize.load("compact", max_memory="much")
     with pytest.raises(UsageError, match="max_memory=True: expected a size of 1MiB or more"):
         stylize.load("compact", max_memory=True)
+
+
+@pytest.mark.parametrize(("limit", "calls"), [("60MiB", [1, 1, 1]), ("120MiB", [2, 1]), ("auto", [3])])
+def test_pictures_of_a_batch_go_together_as_far_as_the_limit_allows(
+    limit: str, calls: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stylizer = stylize.load("compact", device="cpu", precision="fp32", max_memory=limit)
+    seen, stylize_batch = [], Compact.stylize_batch
+
+    def noted(self: Compact, contents: Tensor, code: Any) -> Tensor:
+        seen.append(len(contents))
+        return stylize_batch(self, contents, code)
+
+    monkeypatch.setattr(Compact, "stylize_batch", noted)
+    assert len(stylizer.batch([picture(seed, 100, 80) for seed in range(3)], picture(5))) == 3
+    assert seen == calls
 
 
 def test_one_photo_from_the_command_line(inputs: Path, capsys: pytest.CaptureFixture[str]) -> None:

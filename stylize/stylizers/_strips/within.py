@@ -31,6 +31,17 @@ class Within:
     def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> torch.Tensor | None:
         """See `base.Stylizer`."""
 
+    @abstractmethod
+    def worth_batching(self, pixels: int) -> int:
+        """See `base.Stylizer`."""
+
+    def most_together(self, width: int, height: int, code: Any) -> int:
+        """Return how many images of a size go faster together than singly and have room together."""
+        most = self.worth_batching(width * height)
+        if most == 1 or not isinstance(self.max_memory, int):
+            return most
+        return max(1, min(most, self.max_memory // self.plan(width, height, code).bytes))
+
     def bounded(self, photo: images.Pixels, code: Any) -> Any:
         """Return (H, W, 3) uint8 restyled, at once where there is memory for it, else in strips.
 
