@@ -74,17 +74,6 @@ def power_law(x: Values, y: Values) -> PowerLaw | None:
     )
 
 
-def median_ratio(a: Values, b: Values, seed: int = 0) -> Interval:
-    """Return the median of a / b over pairs, with its interval by bootstrap over the pairs.
-
-    a, b: positive, of one length. Raises ValueError otherwise.
-    """
-    above, below = np.asarray(a, float), np.asarray(b, float)
-    if not len(above) or not (np.isfinite(above) & np.isfinite(below) & (above > 0) & (below > 0)).all():
-        raise ValueError("a ratio needs pairs of positive numbers")
-    return median(above / below, seed=seed)
-
-
 def median(values: Values, subjects: Codes = None, repeats: Codes = None, seed: int = 0) -> Interval:
     """Return the median with its bootstrap interval.
 
