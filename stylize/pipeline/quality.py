@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import threading
 from collections import OrderedDict
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylize import devices, downloads
+from stylize.backbones import cache_folder
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError, WeightsError, message_of
 from stylize.images import Pixels
@@ -155,7 +155,7 @@ def load_lpips(backbone: Literal["alex", "vgg", "squeeze"]) -> Any:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
     except ImportError:
         raise UsageError("lpips needs torchmetrics and torchvision: pip install torchmetrics") from None
-    cache = Path(torch.hub.get_dir()) / "checkpoints"
+    cache = cache_folder()
     there = any(cache.glob(f"{_LPIPS_FILES[backbone]}-*.pth"))
     try:
         with contextlib.nullcontext() if there else downloads.downloading(f"lpips: the {backbone} weights"):
