@@ -125,12 +125,19 @@ def test_training_tells_it(folders: tuple[Path, Path], tmp_path: Path) -> None:
     assert configure(given | {"style_px": 200, "identity_weight": 2}).idle() == [
         "--style-px 200 changes nothing: compact does not take it"
     ]
+    assert configure(given | {"photos_per_style": 2}).idle() == [
+        "--photos-per-style 2 changes nothing: pooled_share is 0"
+    ]
+    assert configure(given | {"photos_per_style": 2, "pooled_share": 1}).idle() == []
     one = given | {"styles": folders[1] / "ink" / "wash.jpg", "style_px": 200, "identity_weight": 2}
     assert configure(one | {"consistency_ramp": 7}).idle() == [
         "--identity-weight 2.0 changes nothing: johnson does not take it",
         "--consistency-ramp 7 changes nothing: consistency_weight is 0",
     ]
     assert configure(one | {"consistency_ramp": 7, "consistency_weight": 1}).idle()[1:] == []
+    assert configure(one | {"photos_per_style": 2, "pooled_share": 1}).idle()[1:] == [
+        "--photos-per-style 2 changes nothing: johnson does not take it"
+    ]
 
 
 def test_a_manifests_seed_that_nothing_takes_is_told(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ class TrainConfig(Checked):
         description="share of the style loss that goes by photos_per_style photos together, which then have one style",
     )
     photos_per_style: int = Field(
-        4, ge=1, description="with pooled_share: photos of a step that share an artwork; a smaller batch shares one"
+        4, ge=1, description="compact only: with pooled_share, photos that share an artwork; a smaller batch shares one"
     )
     edges_weight: float = Field(0.0, ge=0, description="weight of texture and colours where the photo is flat")
     style_px: int = Field(384, ge=64, description="johnson only: long side of the style image in pixels")
@@ -144,10 +144,12 @@ class TrainConfig(Checked):
         """Return a line on each setting that was given and changes nothing here."""
         others: tuple[str, ...] = ("style_px",)
         if self.method == "johnson":
-            others = ("identity_weight", "identity_share")
+            others = ("identity_weight", "identity_share", "photos_per_style")
         reasons: dict[str, str | None] = dict.fromkeys(others, f"{self.method} does not take it")
         if not self.consistency_weight:
             reasons["consistency_ramp"] = "consistency_weight is 0"
+        if not self.pooled_share:
+            reasons.setdefault("photos_per_style", "pooled_share is 0")
         return no_effect(self, reasons)
 
     def shaping(self) -> dict[str, Any]:
@@ -174,6 +176,11 @@ class JohnsonConfig(TrainConfig):
     learning_rate: float = Field(1e-3, gt=0, description="learning rate of AdamW at its highest")
     content_weight: float = Field(1.0, ge=0, description="weight of the content loss")
     gram_weight: float = Field(8.0, ge=0, description="weight of the style loss in Gram matrices")
+
+    @property
+    def photos_of_a_style(self) -> int:
+        """Return how many photos of a step share the artwork: all."""
+        return self.batch
 
 
 def configure(given: dict[str, Any], origins: Origins | None = None) -> TrainConfig:

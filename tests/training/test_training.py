@@ -198,6 +198,8 @@ def test_photos_of_a_step_share_a_style_where_statistics_are_pooled(
 def test_a_batch_that_cannot_be_shared_out_is_refused(photos: Path, vgg: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"batch 6 is no multiple of photos_per_style 4; change one of them"):
         config(photos, photos, tmp_path, vgg, batch=6, pooled_share=0.5)
+    # One style is all photos' own.
+    assert config(photos, photos / "0.jpg", tmp_path, vgg, batch=6, pooled_share=0.5).batch == 6
 
 
 def _plain(kind: str) -> dict[str, float]:
