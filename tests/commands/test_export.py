@@ -89,6 +89,16 @@ def test_8_bits_are_a_quarter_of_the_convolutions_and_look_alike(
     assert re.search(r"SSIM 0\.9[5-9]", capsys.readouterr().out)
 
 
+def test_a_file_with_damaged_metadata_is_named(tmp_path: Path) -> None:
+    from stylize.stylizers._runtimes.onnx_graph import IMAGE, Graph
+
+    model = Graph().model({"content": IMAGE}, {"picture": ("content", IMAGE)})
+    onnx.helper.set_model_props(model, {"stylize.least_px": "many"})
+    onnx.save(model, str(tmp_path / "broken.onnx"))
+    with pytest.raises(WeightsError, match=r"broken\.onnx"):
+        stylize.load("johnson", weights=tmp_path / "broken.onnx", runtime="onnxruntime", device="cpu")
+
+
 def test_a_style_becomes_part_of_the_file(tmp_path: Path) -> None:
     (network,) = exported(tmp_path / "one.onnx", "compact", "--style", ART)
     assert [one.name for one in network.get_inputs()] == ["content"]

@@ -266,13 +266,13 @@ def open_file(data: bytes, path: Path, runtime: str, precision: str, *, by_size:
         if precision == "int8" and not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
             raise WeightsError(f"{path}: not in 8 bits; write it with `stylize export --precision int8`, or give fp32")
         session = open_model(model, runtime, precision, by_size=by_size)
+        told = {one.key: one.value for one in model.metadata_props}
+        session.least_px = int(told.get("stylize.least_px", 1))
     except StylizeError:
         raise
     except Exception as error:  # each runtime has errors of its own
         raise WeightsError(f"{path}: no ONNX file that {runtime} can load ({named_message(error)})") from None
-    told = {one.key: one.value for one in model.metadata_props}
     session.scale = 1.0 if told.get("stylize.range") == "[0, 1]" else 255.0
-    session.least_px = int(told.get("stylize.least_px", 1))
     session.one_by_one = shapes[0][0] == 1
     return session
 
