@@ -54,7 +54,10 @@ class StyleFeatures:
         return distances
 
     def gram_distance(self, other: StyleFeatures) -> dict[str, float]:
-        """Return Gram matrices' mean square differences by layer (Johnson et al. 2016, equation 4, times C^2)."""
+        """Return Gram matrices' mean square differences by layer: Johnson et al. 2016, equation 4.
+
+        There the Gram matrices are divided by C as well, and their squared differences summed, which is the same.
+        """
         return {name: float((ours - other.grams[name]).square().mean()) for name, ours in self.grams.items()}
 
 
@@ -91,8 +94,9 @@ def structural_distance(ours: Tensor, theirs: Tensor) -> float:
     """Return how far features at STRUCTURE_LAYER, (1, C, H, W), are from theirs in which places are alike: the CFSD.
 
     Content feature structural distance (Chung et al. 2024, Style Injection in Diffusion, section 5), as its authors
-    compute it: every place's similarities to all places, softmax over inner products of features over C, and the
-    Kullback-Leibler divergences from theirs, summed over places. 0 if identical; it grows with H x W.
+    compute it. A place's similarities to all places are the softmax of its features' inner products with theirs, all
+    features divided by C; summed over places is the Kullback-Leibler divergence D(theirs || ours). 0 if identical; it
+    grows with H x W.
     """
     channels = ours.shape[1]
     ours, theirs = ((one[0].float().flatten(1) / channels).T.contiguous() for one in (ours, theirs))

@@ -20,7 +20,11 @@ def conv(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1)
 
 
 def mean_std(x: Tensor, correction: int = 1) -> tuple[Tensor, Tensor]:
-    """Turn (N, C, H, W) into two (N, C, 1, 1) in fp32: Huang and Belongie 2017, equations 5 and 6."""
+    """Turn (N, C, H, W) into means and standard deviations, (N, C, 1, 1) each, in fp32.
+
+    Huang and Belongie 2017, equations 5 and 6, with `correction` 0; published weights of `adain` and `microast` were
+    trained with 1, torch's default: the sum of squares is divided by one less than the pixels.
+    """
     if has_torch_function((x,)):  # so that whoever traces a network sees the statistics as such
         pair: tuple[Tensor, Tensor] = handle_torch_function(mean_std, (x,), x, correction)
         return pair
@@ -110,7 +114,7 @@ def _shared(statistic: Tensor, phases: int) -> Tensor:
 def adain(x: Tensor, mean: Tensor, std: Tensor, alpha: float = 1.0) -> Tensor:
     """Do adaptive instance normalisation (Huang and Belongie 2017, equation 8), `alpha` of the way.
 
-    x: (N, C, H, W). mean, std: (1, C, 1, 1) in fp32.
+    x: (N, C, H, W); its variance has correction 1. mean, std: (1, C, 1, 1) in fp32.
     """
     result = normalize(x, std, mean, correction=1)
     return result if alpha == 1 else torch.lerp(x, result, alpha)

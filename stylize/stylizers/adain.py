@@ -1,4 +1,4 @@
-"""`adain`: adaptive instance normalisation (Huang and Belongie 2017, sections 5 and 6).
+"""`adain`: adaptive instance normalisation (Huang and Belongie 2017, sections 5 and 6.1).
 
 Encoder and decoder in the layout of the PyTorch port pytorch-AdaIN: `vgg_normalised.pth` (its 1x1 convolution takes RGB
 in [0, 1]) up to relu4_1, and `decoder.pth`.
@@ -65,7 +65,7 @@ def decoder() -> nn.Sequential:
 
 
 class Restyler(nn.Module):
-    """The part that runs once an image."""
+    """The part that runs once per image: content encoder, AdaIN and decoder."""
 
     def __init__(self, encoder: nn.Sequential, decoder: nn.Sequential) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class AdaIN(_arbitrary.ArbitraryStyle):
 
     @property
     def blends_codes(self) -> bool:
-        """Return False: `alpha` is of features (section 6, equation 14), so 0 is the photo as the decoder has it."""
+        """Return False: `alpha` is of features (section 7.3, equation 14), so 0 is the photo as the decoder has it."""
         return False
 
     def load(self, weights: Path | str | None) -> None:

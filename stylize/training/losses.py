@@ -39,8 +39,8 @@ def terms(
 def style_distance(ours: StyleFeatures, style: StyleFeatures) -> tuple[Tensor, Tensor]:
     """Return the distances of moments and of Gram matrices, summed over layers, means over images.
 
-    Moments: Huang and Belongie 2017, equations 12 and 13. Gram: Gatys et al. 2016, each layer relative to the style's
-    own Gram matrix, so that a flat style counts as much as a loud one.
+    Moments: Huang and Belongie 2017, equation 13, in squares. Gram: Gatys et al. 2016, equation 4, each layer relative
+    to the style's own Gram matrix, so that a flat style counts as much as a loud one.
     """
     moments, grams = [], []
     for name in STYLE_LAYERS:
