@@ -20,7 +20,7 @@ from jobs.scheduler.worker_state import ProbeResult, WorkerPhase, WorkerState
 
 ASK_EVERY_S = 1.0
 SILENT_S = 120.0
-"""When a worker that does not answer is given up although Ray takes its node for alive."""
+"""When a worker that does not answer is given up although Ray holds its node to be alive."""
 
 
 class Verdict(Enum):
@@ -36,7 +36,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Observation:
-    """What was seen of such a worker: whether Ray has its node for alive, what a probe gave, how long it is silent."""
+    """What was seen of a worker: whether Ray holds its node to be alive, what a probe gave, how long it was silent."""
 
     node_alive: bool
     probe: ProbeResult
@@ -80,7 +80,7 @@ class NodeFailureDetector:
         return Observation(self._is_alive(worker.node_id), probe, silent_s)
 
     def announce(self, worker: WorkerState, verdict: Verdict) -> None:
-        """Say what became of a worker; that its node is lost only once a node."""
+        """Say what became of a worker; that a node is lost is said once per node."""
         location = worker.location
         assert location is not None
         if verdict is Verdict.NODE_LOST and location.node_id in self._announced:

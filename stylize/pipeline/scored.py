@@ -85,7 +85,8 @@ class _Pair:
 class DeviceScores:
     """SSIM and statistics on an accelerator, beside its work where it has streams; to be called from any thread.
 
-    Whose turn it is takes along those that wait already and are as large: launches, not the card, are what takes time.
+    A thread whose turn it is also scores the pictures of the same size that wait by then: what takes time is launching
+    operations, not the card's work.
     """
 
     def __init__(self, device: torch.device) -> None:

@@ -31,21 +31,21 @@ class Colors:
             self._products += (flat @ flat.T).cpu()
 
     def mean_std(self) -> tuple[Tensor, Tensor]:
-        """Return (3, 1) each, in double precision."""
+        """Return the mean and standard deviation of each colour, (3, 1) each, in double precision."""
         assert self._near is not None
         off = self._sums / self._count
         variance = (self._products.diagonal()[:, None] - self._count * off.square()) / max(1, self._count - 1)
         return self._near.cpu() + off, variance.clamp_min(1e-16).sqrt()
 
     def correlation(self) -> Tensor:
-        """Return (3, 3); an identity is added, which keeps a picture of one colour invertible."""
+        """Return the colours' correlations, (3, 3); an identity in the sums keeps a single colour invertible."""
         off, std = self._sums / self._count, self.mean_std()[1]
         products = (self._products - self._count * off @ off.T) / (std @ std.T)
         return (products + torch.eye(3).double()) / self._count
 
 
 def match_colors(source: Tensor, target: Colors) -> Tensor:
-    """Return (3, H, W) in [0, 1] with the colour distribution of `target`, (3, H, W), not clamped.
+    """Return `source`, (3, H, W) in [0, 1], with the colour distribution `target`; values may leave [0, 1].
 
     Correlation alignment, as the PyTorch port of AdaIN does it (the paper's section 3, a linear transfer): colours are
     standardised, whitened by the source's correlation and coloured by the target's. The port's sums over pixels are

@@ -2,7 +2,7 @@
 
 A content path at one half, one quarter and one eighth of the image's size, whose normalisation layers take
 their scale and shift from a style code (conditional instance normalisation: Dumoulin et al. 2017, section 2.2; a code
-predicted from the style image: Ghiasi et al. 2017, section 2). The style image's code is made once a style.
+predicted from the style image: Ghiasi et al. 2017, section 2). The code is made once per style image.
 
 Where it departs from those papers, and why:
 

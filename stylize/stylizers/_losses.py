@@ -23,7 +23,7 @@ def gram(features: Tensor) -> Tensor:
 
 
 class StyleTerm(torch.autograd.Function):
-    """The squared distance of a layer's Gram matrix from a target (C, C), relative to the target's own square.
+    """The squared distance of the Gram matrix of features (1, C, H, W) from a target (C, C), over the target's square.
 
     Relative, unlike the paper's equation 4: a layer's or a backbone's scale then does not decide its weight.
     """
@@ -48,7 +48,7 @@ class StyleTerm(torch.autograd.Function):
 
 
 class ContentTerm(torch.autograd.Function):
-    """The mean squared distance of a layer's features from the content's, relative to the content's mean square."""
+    """The mean squared distance of features (1, C, H, W) from the content's, relative to the content's mean square."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, target: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""`johnson`: one network a style (Johnson, Alahi, Fei-Fei 2016, section 3.1), with instance normalisation.
+"""`johnson`: one network per style (Johnson, Alahi, Fei-Fei 2016, section 3.1), with instance normalisation.
 
 The network is that of the PyTorch examples (fast_neural_style): its state dicts load as they are.
 """
@@ -116,14 +116,14 @@ class TransformerNet(nn.Module):
 
 
 class Johnson(_feedforward.FeedForward):
-    """One small network a style: the fastest of the classics. A style is a checkpoint, not a picture.
+    """One small network per style: the fastest of the classics. A style is a checkpoint, not a picture.
 
     From Python, `weights` is one checkpoint or a folder of them, and a style is a checkpoint's name without suffix:
     `stylize.load("johnson", weights="styles/")(photo, "mosaic")`.
     """
 
     name = "johnson"
-    summary = "one network a style, one fast pass (Johnson et al. 2016); a folder of checkpoints is a folder of styles"
+    summary = "one network per style, one pass (Johnson et al. 2016); a folder of checkpoints is a folder of styles"
     needs = "a state dict of the PyTorch examples' TransformerNet (.pth, .model, .safetensors), or a folder of them"
     styles_are_weights = True
     kinds_in_8_bits = ("Conv", "Pad", "Relu")

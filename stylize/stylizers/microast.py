@@ -159,7 +159,7 @@ class FoldedTail(nn.Module):
 
 
 class Restyler(nn.Module):
-    """The part that runs once an image: content encoder and decoder."""
+    """The part that runs once per image: content encoder and decoder."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -88,7 +88,7 @@ def _needed(preferred: float, part: pd.DataFrame) -> int | None:
     """Return how many more votes would settle a pair: the usual number for a mean share against one half."""
     if preferred - 0.5 < LEAST_DIFFERENCE:
         return None
-    # A "same" lies at the mean's own side of neither, so it takes from the spread.
+    # A vote for "same" counts one half, and so varies less than one for either.
     same = float((part["choice"] == "same").mean()) if len(part) else 0.0
     spread = math.sqrt(max(preferred * (1 - preferred) - same / 4, 0.01))
     total = math.ceil(((_Z_INTERVAL * spread + _Z_POWER * spread) / (preferred - 0.5)) ** 2)

@@ -70,7 +70,10 @@ QUANTITIES = (TIME, MEMORY, WORKER, SSIM, STYLE)
 
 @dataclass(frozen=True)
 class Change:
-    """What a quantity is over another's (a ratio) or less another's, over `n` pairs; no interval for too few."""
+    """One method's quantity divided by another's, or minus it where it is no ratio, over `n` pairs.
+
+    interval: None for too few pairs.
+    """
 
     n: int
     interval: Interval | None

@@ -86,7 +86,7 @@ class Bounded(base.Stylizer):
         return stylizer.plan(width, height, code, max_bytes, whole=False)
 
     def restyle(self, photo: images.Pixels, code: Any, plan: Plan) -> Tensor | None:
-        """Turn (H, W, 3) uint8 into the like, (H, W, 3) uint8 on the CPU, as planned; None where it has NaN in it."""
+        """Turn (H, W, 3) uint8 into the same on the CPU, as planned; None where there is NaN or infinity in it."""
         if plan.graph is not None and (own := self.settled(code, photo)) is not code:
             # It was planned with a code of other numbers.
             plan = strip_plan(self._traced(photo.shape[1], photo.shape[0], own), plan.bytes, files=self._has_files())

@@ -1,8 +1,8 @@
 """An image through a network in strips: the same result, with a part of the memory.
 
-`run` goes down the image once a pass (`_passes`), a strip at a time. Each operation computes its new rows alone; those
-above that the next strip needs, too, are held until then. So nothing is computed twice at a strip's border, and there
-is no border to see.
+`run` goes down the image once per pass (see `passes`), strip by strip. Each operation computes only rows that are new;
+earlier ones that the next strip needs as well are held until then. So nothing is computed twice at a strip's border,
+and no border can be seen.
 """
 
 from __future__ import annotations

@@ -210,7 +210,7 @@ def _sets(before: frozenset[Node], front: frozenset[Node] | None) -> Iterator[fr
 
 
 def _reach(graph: Graph, kept: frozenset[Node]) -> dict[Node, int]:
-    """Return for each node what must be computed for it, one bit a node."""
+    """Return for each node what must be computed for it: the bit of each such node's index."""
     reach: dict[Node, int] = {}
     for node in graph.nodes:
         if node.kind == "rows":

@@ -91,7 +91,7 @@ def trace(function: Callable[[Tensor], Any], shape: tuple[int, int, int, int]) -
 
 
 def moments(x: Tensor, phases: int) -> tuple[Tensor, Tensor]:
-    """Return mean and variance of each channel; never called, but recorded: see `_layers.moments`."""
+    """Return mean and variance of each channel; never called, but recorded, by `_Recorder._moments`."""
     raise NotImplementedError
 
 
