@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-BYTES_A_THREAD = 256 * 2**20
+BYTES_PER_THREAD = 256 * 2**20
 """Of pictures in a worker at once, for each thread that reads: those of three images of 12 megapixels."""
 SHARE_OF_LIMIT = 8
 """The part of a limit on an image's memory that pictures read ahead may take."""
@@ -13,7 +13,7 @@ SHARE_OF_LIMIT = 8
 
 def ahead_bytes(threads: int, max_memory: int | str) -> int:
     """Return how many bytes of pictures a worker may hold at once, beyond a single image's."""
-    most = BYTES_A_THREAD * threads
+    most = BYTES_PER_THREAD * threads
     return min(most, max_memory // SHARE_OF_LIMIT) if isinstance(max_memory, int) else most
 
 

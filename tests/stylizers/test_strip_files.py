@@ -23,7 +23,7 @@ def test_what_is_kept_may_be_in_files(name: str, monkeypatch: pytest.MonkeyPatch
     """With so little memory that all would be computed again in each pass."""
     monkeypatch.setattr("stylize.stylizers._strips.plan.STRIP_PIXELS", 1)
     monkeypatch.setattr("stylize.stylizers._strips.plan.WORK_WITHOUT_FILES", 1.0)
-    monkeypatch.setattr("stylize.stylizers._strips.plan.FILE_BYTES_A_PIXEL", 1000)
+    monkeypatch.setattr("stylize.stylizers._strips.plan.FILE_BYTES_PER_PIXEL", 1000)
     stylizer: Any
     stylizer, code = loaded(name)
     photo = picture(120, 50)

@@ -26,9 +26,9 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Estimate:
-    """seconds_an_image, memory_bytes: of one image; None where no row tells. how: what it rests on."""
+    """seconds_per_image, memory_bytes: of one image; None where no row tells. how: what it rests on."""
 
-    seconds_an_image: float | None
+    seconds_per_image: float | None
     memory_bytes: float | None
     how: str
 
@@ -65,15 +65,15 @@ def told(rows: pd.DataFrame | None, wanted: Sequence[Wanted]) -> list[str]:
     if rows is None:
         return ["time and memory: not known, as there are no rows yet; --from RUN takes them from another run"]
     guesses = [(want, one(rows, want)) for want in wanted if want.images]
-    known = [(want, guess) for want, guess in guesses if guess.seconds_an_image is not None]
+    known = [(want, guess) for want, guess in guesses if guess.seconds_per_image is not None]
     unknown = [
         f"{want.method} {want.precision} {want.resolution_px} px"
         for want, guess in guesses
-        if guess.seconds_an_image is None
+        if guess.seconds_per_image is None
     ]
     lines = []
     if known:
-        spent = {want: (guess.seconds_an_image or 0) * want.images / want.workers for want, guess in known}
+        spent = {want: (guess.seconds_per_image or 0) * want.images / want.workers for want, guess in known}
         lines.append(
             f"time:   about {seconds(sum(spent.values()))} for {counted(sum(want.images for want in spent), 'image')}, "
             "loading not counted"

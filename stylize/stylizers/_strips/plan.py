@@ -20,7 +20,7 @@ from stylize.stylizers._strips.trace import Graph, Node
 
 STRIP_PIXELS, LEAST_STRIP_PX = 768 * 1024, 16
 """Pixels of the image in a strip, where there is memory for it, and the fewest rows (docs/decisions.md)."""
-WORK_WITHOUT_FILES, FILE_BYTES_A_PIXEL = 1.5, 32
+WORK_WITHOUT_FILES, FILE_BYTES_PER_PIXEL = 1.5, 32
 """How much more than a whole image is computed before results are kept in files, and the most those may hold."""
 BASE_BYTES, STRIP_BASE_BYTES = 48 * 2**20, 16 * 2**20
 """What torch's libraries take for their own buffers, for an image at once and in strips."""
@@ -137,7 +137,7 @@ def strip_plan(graph: Graph, max_bytes: int | None = None, *, files: bool = Fals
     plan = _plan_of(graph, _best_kept(graph, room), strip_px) if fits else bare
     if not files or plan.work <= WORK_WITHOUT_FILES:
         return plan
-    most = min(FILE_BYTES_A_PIXEL * width * image.height, scratch.free_bytes() // 4)
+    most = min(FILE_BYTES_PER_PIXEL * width * image.height, scratch.free_bytes() // 4)
     filed = _plan_of(graph, _best_kept(graph, most), strip_px, mapped=True)
     return filed if filed.work < plan.work else plan
 

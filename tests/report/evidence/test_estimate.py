@@ -15,14 +15,14 @@ MADE = rows(
 
 def test_a_variant_that_was_measured_is_taken_as_it_was() -> None:
     found = one(MADE, Wanted("m", "auto", 600, 1, 10))
-    assert found.seconds_an_image == pytest.approx(0.036)
+    assert found.seconds_per_image == pytest.approx(0.036)
     assert found.memory_bytes == 48_000_000
     assert found.how == "measured"
 
 
 def test_another_resolution_comes_from_the_methods_fit() -> None:
     found = one(MADE, Wanted("m", "auto", 1800, 1, 10))
-    assert found.seconds_an_image == pytest.approx(0.324, rel=0.01)
+    assert found.seconds_per_image == pytest.approx(0.324, rel=0.01)
     assert found.how == "from its other resolutions"
 
 
@@ -31,7 +31,7 @@ def test_another_precision_is_a_stopgap_that_says_so() -> None:
 
 
 def test_what_no_row_is_like_is_not_guessed() -> None:
-    assert one(MADE, Wanted("other", "auto", 600, 1, 10)).seconds_an_image is None
+    assert one(MADE, Wanted("other", "auto", 600, 1, 10)).seconds_per_image is None
     text = "\n".join(told(MADE, [Wanted("other", "auto", 600, 1, 10)]))
     assert text == "not known, as no row is like it: other auto 600 px"
 
