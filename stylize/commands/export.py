@@ -174,16 +174,16 @@ def _styles(loaded: list[Any], options: Options) -> tuple[list[tuple[Any, Any, A
 
 def _compared(files: list[bytes], stylizer: Any, styles: list[tuple[Any, Any]]) -> Likeness:
     """Read the files back and compare their pictures with a stylizer's, at all sizes and in turn with each style."""
-    import onnxruntime
     import torch
 
     from stylize.measure.ssim import ssim
+    from stylize.stylizers._runtimes.loading import load_onnxruntime
     from stylize.stylizers._runtimes.sessions import onnxruntime_options
     from stylize.stylizers.base import to_pixels, to_tensor
 
     options = onnxruntime_options()
     network, *encoder = (
-        onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"]) for data in files
+        load_onnxruntime().InferenceSession(data, options, providers=["CPUExecutionProvider"]) for data in files
     )
     scores, levels = [], []
     for number, photo in enumerate(_photos()):

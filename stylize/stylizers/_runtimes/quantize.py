@@ -20,6 +20,7 @@ from stylize.gallery import styles_folder
 from stylize.images import MAX_PIXELS, decode_safely
 from stylize.one_thread import on_this_thread_alone
 from stylize.stylizers._runtimes import onnx_graph
+from stylize.stylizers._runtimes.loading import SILENT
 from stylize.stylizers.base import to_tensor
 
 CALIBRATION_PX = 256
@@ -43,7 +44,8 @@ def in_8_bits(stylizer: Any, model: onnx.ModelProto) -> onnx.ModelProto:
         paths = os.pathsep.join(path for path in sys.path if path)
         # Without -P the modules beside the file could be taken for others of their names.
         command = [sys.executable, "-P", str(_APART), str(folder)]
-        done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, check=False)
+        environment = SILENT | os.environ | {"PYTHONPATH": paths}
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
         if done.returncode != 0:
             said = (done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}").splitlines()[-1]
             raise WeightsError(f"{stylizer.name}'s weights cannot be brought into 8 bits: {one_line(said)}")

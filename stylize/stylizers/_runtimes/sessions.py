@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from stylize import devices
 from stylize.errors import StylizeError, UnsupportedImageError, UsageError, WeightsError, named_message, one_line
+from stylize.stylizers._runtimes.loading import load_onnxruntime
 
 if TYPE_CHECKING:
     import onnx
@@ -143,9 +144,7 @@ class Session(ABC):
 
 def onnxruntime_options() -> Any:
     """Return options of ONNX Runtime with as many threads as torch has, which sleep while they wait."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    options = load_onnxruntime().SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
     # Threads that wait must not take the core from reading and scoring, as OpenMP's must not.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -156,15 +155,13 @@ class OnnxRuntime(Session):
     """In ONNX Runtime, on as many threads as torch has."""
 
     def __init__(self, model: onnx.ModelProto, least_px: int = 1) -> None:
-        import onnxruntime
-
         super().__init__(model, least_px)
         options = onnxruntime_options()
         # Its own arena would keep the largest image's memory; glibc, which workers have set up for that, does as well.
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
         self._names = [one.name for one in model.graph.input]
-        self._session = onnxruntime.InferenceSession(
+        self._session = load_onnxruntime().InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
