@@ -50,6 +50,11 @@ def ask_for_token() -> None:
     Config.initialize("")  # this process has read the environment already
 
 
+def report_nothing() -> None:
+    """Let a Ray that is started now send no reports of its use, unless RAY_USAGE_STATS_ENABLED says how."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
 def session_folder() -> Path | None:
     """Return the folder of the Ray that this process is connected to, with its logs and sockets."""
     logs = logs_folder()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import ray
 from ray.exceptions import RayError
 
-from jobs.scheduler.local_ray import ask_for_token, on_loopback, remove_session, session_folder
+from jobs.scheduler.local_ray import ask_for_token, on_loopback, remove_session, report_nothing, session_folder
 from jobs.scheduler.shutdown import shutdown
 from stylize.errors import CannotContinueError, UsageError, message_of
 from stylize.measure import hardware
@@ -183,6 +183,7 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
             _check_reachable(address)
             if address is None:
                 ask_for_token()
+                report_nothing()
                 # Processes that Ray starts in advance are of no use: workers have an environment of their own.
                 os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
                 os.environ.setdefault("RAY_enable_worker_prestart", "0")

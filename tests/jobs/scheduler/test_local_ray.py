@@ -188,3 +188,24 @@ def test_a_ray_that_asks_for_no_token_by_itself_is_told_to(
         monkeypatch.delenv("RAY_AUTH_MODE")
     ask_for_token()
     assert os.environ.get("RAY_AUTH_MODE") == mode
+
+
+@pytest.mark.parametrize(("given", "said"), [(None, "0"), ("1", "1")])
+def test_a_ray_of_a_run_sends_no_reports_unless_it_is_told_to(
+    given: str | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+
+    def init(**options: Any) -> None:
+        seen.append(os.environ.get("RAY_USAGE_STATS_ENABLED"))
+        raise OSError("no")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", given or "")
+    if given is None:
+        monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(CannotContinueError):
+        ray_runtime.start_ray(None)
+    assert seen == [said]
