@@ -11,14 +11,18 @@ from typing import Any
 _SCRIPTS = ("stylize", "stylize-folder")
 
 
+def is_command() -> bool:
+    """Return whether the package is imported by `python -m` or a console script of its own, and nothing has run yet."""
+    # Python says so of itself while it looks for the module that `-m` names.
+    return Path(sys.argv[0] if sys.argv else "").name in ("-m", *_SCRIPTS)
+
+
 def end_without_trace() -> None:
     """Let Ctrl-C end a command's process at once, until `trace_again`; Python would trace whichever import it met.
 
-    Does nothing where the package is imported by anything but `python -m` or a console script of its own.
+    Does nothing where the package is imported by anything but a command.
     """
-    # Python says so of itself while it looks for the module that `-m` names.
-    first = Path(sys.argv[0] if sys.argv else "").name
-    if first in ("-m", *_SCRIPTS) and threading.current_thread() is threading.main_thread():
+    if is_command() and threading.current_thread() is threading.main_thread():
         _change(signal.default_int_handler, signal.SIG_DFL)
 
 
