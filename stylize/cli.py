@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from stylize import __version__
-from stylize.errors import CannotContinueError, StylizeError, UsageError, nearest, one_line
+from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, nearest, one_line
 from stylize.interrupts import trace_again
 from stylize.safe_yaml import parse
 from stylize.terminal import LogFormatter, open_closed_streams, say, silence
@@ -26,7 +26,8 @@ from stylize.terminal import LogFormatter, open_closed_streams, say, silence
 EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM)
 """What the system says of a path that is none or is closed, whichever question about it comes first."""
-
+_OWN = ("stylize", "jobs", "tools")
+"""Packages of which nothing is missing but by a fault of this program."""
 
 Groups = Mapping[str, Sequence[str]]
 """What an option is about, to the names of the settings that are."""
@@ -174,6 +175,7 @@ def run(main: Callable[[Sequence[str]], int], interrupted: str = "interrupted") 
     logging.captureWarnings(True)
     try:
         trace_again()
+        _refuse_lost_folder()
         status = main(sys.argv[1:])
         sys.stdout.flush()
     except CannotContinueError as error:
@@ -191,10 +193,30 @@ def run(main: Callable[[Sequence[str]], int], interrupted: str = "interrupted") 
             raise
         status = EXIT_USAGE
         say(f"error: {one_line(error.filename)}: {(error.strerror or '').lower()}", file=sys.stderr)
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] in _OWN:
+            raise
+        status = EXIT_CANNOT_CONTINUE
+        say(f"cannot go on: {_not_loaded(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         status = EXIT_INTERRUPTED
         say(interrupted, file=sys.stderr)
     sys.exit(status)
+
+
+def _refuse_lost_folder() -> None:
+    """Raise CannotContinueError where the current folder was removed: some libraries end the process there."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise CannotContinueError("the current folder is not there any more: change to another one (cd)") from None
+
+
+def _not_loaded(error: ImportError) -> str:
+    """Return what to do where a package is missing or cannot be loaded."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"{message_of(error)}: pip install the package that has it"
+    return f"{message_of(error)}: a package that cannot be loaded; allow more memory (ulimit -v), or install it anew"
 
 
 def _choices(annotation: Any) -> list[str]:

@@ -120,6 +120,48 @@ def test_a_path_that_the_system_refuses_is_one_line(
     assert capsys.readouterr().err == f"error: /the/path: {os.strerror(number).lower()}\n"
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ModuleNotFoundError("No module named 'torch'", name="torch"), "No module named 'torch': pip install"),
+        (ImportError("libtorch_cpu.so: failed to map segment"), "libtorch_cpu.so: failed to map segment: a package"),
+    ],
+)
+def test_a_package_that_cannot_be_loaded_is_one_line(
+    error: ImportError, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(argv: Sequence[str]) -> int:
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        cli.run(main)
+    told = capsys.readouterr().err
+    assert end.value.code == cli.EXIT_CANNOT_CONTINUE
+    assert told.startswith(f"cannot go on: {said}")
+    assert told.count("\n") == 1
+
+
+def test_a_fault_in_what_this_project_imports_of_itself_is_traced() -> None:
+    def main(argv: Sequence[str]) -> int:
+        raise ImportError("cannot import name", name="stylize.none")
+
+    with pytest.raises(ImportError):
+        cli.run(main)
+
+
+def test_a_current_folder_that_was_removed_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SystemExit) as end:
+        cli.run(lambda argv: 0)
+    said = "cannot go on: the current folder is not there any more: change to another one (cd)\n"
+    assert (end.value.code, capsys.readouterr().err) == (cli.EXIT_CANNOT_CONTINUE, said)
+
+
 @pytest.mark.parametrize(("more", "said"), [((), "interrupted"), (("interrupted: go on",), "interrupted: go on")])
 def test_ctrl_c_promises_no_more_than_the_command_keeps(
     more: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
