@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import ray
 from ray._private import ray_constants
+from ray.job_config import JobConfig
 
 from jobs.progress.log_format import logs_folder
+from stylize.io.location import absolute
 
 TOKENS_FROM = (2, 60)
 """The version of Ray that asks for a token by default."""
@@ -53,6 +56,25 @@ def ask_for_token() -> None:
 def report_nothing() -> None:
     """Let a Ray that is started now send no reports of its use, unless RAY_USAGE_STATS_ENABLED says how."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
+class _DriversFolders(list[str]):
+    """Folders that workers look into for modules before all others: those alone from which this process imports."""
+
+    def extend(self, folders: Iterable[str]) -> None:
+        here = {absolute(Path(folder)) for folder in sys.path}
+        super().extend(folder for folder in folders if absolute(Path(folder)) in here)
+
+
+def job_config() -> JobConfig:
+    """Return what a Ray that is started now is told of the job: its workers import from where this process does.
+
+    Ray has them look into the current folder first, where a command like `stylize-folder` itself does not look: a
+    stylize.py or types.py of the user's would take a module's place.
+    """
+    config = JobConfig()
+    config._py_driver_sys_path = _DriversFolders()
+    return config
 
 
 def session_folder() -> Path | None:

@@ -12,11 +12,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
-from jobs.scheduler.local_ray import ask_for_token, on_loopback, remove_session, report_nothing, session_folder
+from jobs.scheduler.local_ray import (
+    ask_for_token,
+    job_config,
+    on_loopback,
+    remove_session,
+    report_nothing,
+    session_folder,
+)
 from jobs.scheduler.shutdown import shutdown
 from stylize.errors import CannotContinueError, UsageError, message_of
 from stylize.measure import hardware
@@ -180,22 +188,7 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
     address, ours = address_of(address), not ray.is_initialized()
     try:
         if ours:
-            _check_reachable(address)
-            if address is None:
-                ask_for_token()
-                report_nothing()
-                # Processes that Ray starts in advance are of no use: workers have an environment of their own.
-                os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
-                os.environ.setdefault("RAY_enable_worker_prestart", "0")
-            with keep_sigterm_handler(), contextlib.nullcontext() if address else on_loopback():
-                ray.init(
-                    address=address or "local",
-                    num_cpus=None if address else hardware.usable_cores(),
-                    num_gpus=None if address or not gpus else _cards_that_ray_misses(),
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    include_dashboard=False if address is None else None,
-                )
+            _connect(address, gpus)
     except UnicodeEncodeError:
         raise UsageError(
             "Ray starts under no command line that is not UTF-8: rename the folder, or give a link to it (ln -s)"
@@ -215,6 +208,29 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
                 ray.shutdown()
                 remove_session(files)
             raise
+
+
+def _connect(address: str | None, gpus: float) -> None:
+    """Connect to the cluster at `address`, None: to a Ray that is started. Raises OSError, and what Ray does."""
+    _check_reachable(address)
+    own: dict[str, Any] = {}
+    if address is None:
+        own["job_config"] = job_config()
+        ask_for_token()
+        report_nothing()
+        # Processes that Ray starts in advance are of no use: workers have an environment of their own.
+        os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
+        os.environ.setdefault("RAY_enable_worker_prestart", "0")
+    with keep_sigterm_handler(), contextlib.nullcontext() if address else on_loopback():
+        ray.init(
+            address=address or "local",
+            num_cpus=None if address else hardware.usable_cores(),
+            num_gpus=None if address or not gpus else _cards_that_ray_misses(),
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            include_dashboard=False if address is None else None,
+            **own,
+        )
 
 
 def _cards_that_ray_misses() -> int | None:

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ import pytest
 import ray
 
 from jobs.scheduler import ray_runtime
-from jobs.scheduler.local_ray import ask_for_token, remove_session
+from jobs.scheduler.local_ray import ask_for_token, job_config, remove_session
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.shutdown import ShutdownReason, shutdown
 from stylize.errors import CannotContinueError, UsageError
@@ -188,6 +189,17 @@ def test_a_ray_that_asks_for_no_token_by_itself_is_told_to(
         monkeypatch.delenv("RAY_AUTH_MODE")
     ask_for_token()
     assert os.environ.get("RAY_AUTH_MODE") == mode
+
+
+@pytest.mark.parametrize("looks_there", [True, False])
+def test_workers_import_from_the_current_folder_only_where_the_driver_does(
+    looks_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["" if looks_there else "/usr/bin", *(one for one in sys.path if one)])
+    folders = job_config()._py_driver_sys_path
+    folders.extend(["/usr/bin", str(tmp_path)])  # as Ray does, the folder of the script first
+    assert folders == [str(tmp_path) if looks_there else "/usr/bin"]
 
 
 @pytest.mark.parametrize(("given", "said"), [(None, "0"), ("1", "1")])
