@@ -9,6 +9,7 @@ from jobs import stylize_folder
 from stylize import cli
 from stylize.errors import counted, one_line
 from stylize.gallery import write_demo_photos, write_demo_styles
+from stylize.io.files import writing
 from stylize.terminal import say
 
 
@@ -23,8 +24,9 @@ def main(argv: Sequence[str]) -> int:
         "folder", nargs="?", default="demo", metavar="PATH", help="folder for inputs and results (default demo)"
     )
     root = Path(parser.parse_args(argv).folder)
-    photos = write_demo_photos(root / "content")
-    styles = write_demo_styles(root / "styles")
+    with writing(root):
+        photos = write_demo_photos(root / "content")
+        styles = write_demo_styles(root / "styles")
     out = root / "out"
     say(f"{counted(len(photos), 'photo')} x {counted(len(styles), 'artwork')}, long side 512 px, on a local Ray")
     status = stylize_folder.main([str(root / "content"), str(root / "styles"), str(out), "--resolution-px", "512"])

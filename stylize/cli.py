@@ -24,8 +24,14 @@ from stylize.safe_yaml import parse
 from stylize.terminal import LogFormatter, open_closed_streams, say, silence
 
 EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
-NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM)
+NO_PATH = (
+    errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+)  # fmt: skip
 """What the system says of a path that is none or is closed, whichever question about it comes first."""
+EXHAUSTED = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN,
+)  # fmt: skip
+"""What it says where it cannot give any more, or a disk is broken."""
 _OWN = ("stylize", "jobs", "tools")
 """Packages of which nothing is missing but by a fault of this program."""
 
@@ -189,10 +195,7 @@ def run(main: Callable[[Sequence[str]], int], interrupted: str = "interrupted") 
         status = EXIT_CANNOT_CONTINUE
         silence(sys.stdout)
     except OSError as error:
-        if error.errno not in NO_PATH or not isinstance(error.filename, str):
-            raise
-        status = EXIT_USAGE
-        say(f"error: {one_line(error.filename)}: {(error.strerror or '').lower()}", file=sys.stderr)
+        status = _end_of(error)
     except ImportError as error:
         if (error.name or "").partition(".")[0] in _OWN:
             raise
@@ -210,6 +213,18 @@ def _refuse_lost_folder() -> None:
         Path.cwd()
     except FileNotFoundError:
         raise CannotContinueError("the current folder is not there any more: change to another one (cd)") from None
+
+
+def _end_of(error: OSError) -> int:
+    """Say what the system refuses, and return the exit status. Raises the error where that may be a fault of ours."""
+    about, reason = one_line(error.filename) + ": " if error.filename else "", (error.strerror or "").lower()
+    if error.errno in EXHAUSTED:
+        say(f"cannot go on: {about}{reason}: put that right, then run the same command again", file=sys.stderr)
+        return EXIT_CANNOT_CONTINUE
+    if error.errno in NO_PATH and isinstance(error.filename, str):
+        say(f"error: {about}{reason}", file=sys.stderr)
+        return EXIT_USAGE
+    raise error
 
 
 def _not_loaded(error: ImportError) -> str:

@@ -120,6 +120,22 @@ def test_a_path_that_the_system_refuses_is_one_line(
     assert capsys.readouterr().err == f"error: /the/path: {os.strerror(number).lower()}\n"
 
 
+@pytest.mark.parametrize(("names", "said"), [(("/the/path",), "/the/path: "), ((), "")])
+@pytest.mark.parametrize("number", cli.EXHAUSTED)
+def test_what_the_system_cannot_give_is_one_line(
+    number: int, names: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(argv: Sequence[str]) -> int:
+        raise OSError(number, os.strerror(number), *names)
+
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(main)
+    assert stopped.value.code == cli.EXIT_CANNOT_CONTINUE
+    reason = os.strerror(number).lower()
+    line = f"cannot go on: {said}{reason}: put that right, then run the same command again\n"
+    assert capsys.readouterr().err == line
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
