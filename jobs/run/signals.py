@@ -1,7 +1,8 @@
-"""Ctrl-C, and SIGTERM, which `ray job stop` and machines that are taken back send: a run ends with its rows written.
+"""Ctrl-C, SIGTERM, which `ray job stop` and machines that are taken back send, and SIGHUP, which a terminal sends that
+is closed: a run ends with its rows written.
 
 The first signal is noted in `jobs.scheduler.shutdown` and raises KeyboardInterrupt in the main thread. From then on
-SIGTERM is ignored, so that nothing keeps the rows from being written; another Ctrl-C interrupts that, too.
+SIGTERM and SIGHUP are ignored, so that nothing keeps the rows from being written; another Ctrl-C interrupts that, too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +18,13 @@ from types import FrameType
 
 from jobs.scheduler.shutdown import ShutdownReason, shutdown
 from stylize import cli
+from stylize.terminal import silence
 
-REASONS = {signal.SIGINT: ShutdownReason.INTERRUPTED, signal.SIGTERM: ShutdownReason.TERMINATED}
+REASONS = {
+    signal.SIGINT: ShutdownReason.INTERRUPTED,
+    signal.SIGTERM: ShutdownReason.TERMINATED,
+    signal.SIGHUP: ShutdownReason.HUNG_UP,
+}
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
@@ -40,14 +47,16 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
 
 @contextlib.contextmanager
 def handle_signals() -> Iterator[None]:
-    """Raise KeyboardInterrupt on either signal for this run, CannotContinueError where the cluster's head is lost.
+    """Raise KeyboardInterrupt on any of them for this run, CannotContinueError where the cluster's head is lost.
 
-    Contexts may be nested. In any thread but the main one, which alone gets signals, this does nothing.
+    A SIGHUP that is ignored, as by nohup, stays so. Contexts may be nested. In any thread but the main one, which alone
+    gets signals, this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _interrupt) for number in REASONS}
+    heard = [number for number in REASONS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupt) for number in heard}
     nested = _interrupt in before.values()
     try:
         yield
@@ -68,5 +77,17 @@ def handle_signals() -> Iterator[None]:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Note the signal and raise KeyboardInterrupt, the one exception that Ray's compiled code lets through."""
     shutdown.request(REASONS[signal.Signals(number)])
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for later in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(later, signal.SIG_IGN)
+    if number == signal.SIGHUP:
+        _leave_terminal()
     raise KeyboardInterrupt
+
+
+def _leave_terminal() -> None:
+    """Print nothing more to a terminal that is gone: that would raise, and keep rows from being written."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            descriptor = stream.fileno()
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode) and not os.isatty(descriptor):
+                silence(stream)

@@ -4,6 +4,7 @@
 |---|---|---|---|
 | INTERRUPTED | `jobs.run.signals`, on Ctrl-C | KeyboardInterrupt | 130 |
 | TERMINATED | `jobs.run.signals`, on SIGTERM | KeyboardInterrupt | 130 |
+| HUNG_UP | `jobs.run.signals`, on SIGHUP | KeyboardInterrupt | 130 |
 | HEAD_LOST | the watch in `ray_runtime`, which then calls SIGTERM's handler | CannotContinueError, in the end | 1 |
 
 Rows that workers have returned are kept in each case; those they still hold are lost with a head that is lost.
@@ -21,6 +22,7 @@ class ShutdownReason(Enum):
 
     INTERRUPTED = "interrupted by the user"
     TERMINATED = "told to end by SIGTERM"
+    HUNG_UP = "its terminal was closed"
     HEAD_LOST = "the cluster's head is lost"
 
 

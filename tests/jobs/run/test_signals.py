@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import _thread
 import os
+import pty
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -24,9 +26,13 @@ def shutdown(monkeypatch: pytest.MonkeyPatch) -> Shutdown:
 
 @pytest.mark.parametrize(
     ("number", "reason"),
-    [(signal.SIGINT, ShutdownReason.INTERRUPTED), (signal.SIGTERM, ShutdownReason.TERMINATED)],
+    [
+        (signal.SIGINT, ShutdownReason.INTERRUPTED),
+        (signal.SIGTERM, ShutdownReason.TERMINATED),
+        (signal.SIGHUP, ShutdownReason.HUNG_UP),
+    ],
 )
-def test_both_signals_interrupt_and_the_old_handlers_come_back(
+def test_each_signal_interrupts_and_the_old_handlers_come_back(
     shutdown: Shutdown, number: int, reason: ShutdownReason
 ) -> None:
     before = signal.getsignal(number)
@@ -43,6 +49,47 @@ def test_both_signals_interrupt_and_the_old_handlers_come_back(
     assert reasons == [reason]
     assert shutdown.reason is None
     assert signal.getsignal(number) == before
+
+
+def test_a_run_under_nohup_goes_on() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals.handle_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_closed_terminal_ends_a_run_well_though_nothing_can_be_printed_there(tmp_path: Path) -> None:
+    """The driver leads the terminal's session, as the shell's only command does."""
+    script = """
+import signal
+import sys
+from pathlib import Path
+from jobs.run import signals
+from stylize.terminal import say
+
+def main(argv):
+    try:
+        with signals.handle_signals():
+            print("ready", flush=True)
+            signal.pause()
+    except KeyboardInterrupt:
+        print("to nobody", flush=True)
+        say("to nobody", file=sys.stderr)
+        Path(argv[0]).write_text("kept")
+        raise
+
+signals.run(main)
+"""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", script, str(tmp_path / "rows")])
+    assert b"ready" in os.read(terminal, 100)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    assert (tmp_path / "rows").read_text() == "kept"
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -15,7 +15,7 @@ def test_nothing_is_raised_unless_the_end_was_asked_for() -> None:
     shutdown.check()
 
 
-@pytest.mark.parametrize("reason", [ShutdownReason.INTERRUPTED, ShutdownReason.TERMINATED])
+@pytest.mark.parametrize("reason", [ShutdownReason.INTERRUPTED, ShutdownReason.TERMINATED, ShutdownReason.HUNG_UP])
 def test_a_signal_is_an_interrupt_and_leaves_ray_usable(reason: ShutdownReason) -> None:
     shutdown = Shutdown()
     shutdown.request(reason)
