@@ -15,6 +15,7 @@ from ray._private import ray_constants
 from ray.job_config import JobConfig
 
 from jobs.progress.log_format import logs_folder
+from stylize.errors import one_line
 from stylize.io.location import absolute
 
 TOKENS_FROM = (2, 60)
@@ -75,6 +76,15 @@ def job_config() -> JobConfig:
     config = JobConfig()
     config._py_driver_sys_path = _DriversFolders()
     return config
+
+
+def what_to_do() -> str:
+    """Return the end of the line about a Ray that did not start."""
+    if (folder := os.environ.get("RAY_TMPDIR")) is None:
+        return ": run the same command again"
+    return (
+        f": give RAY_TMPDIR a short path that may be written, if {one_line(folder)} is none, and run the command again"
+    )
 
 
 def session_folder() -> Path | None:

@@ -24,6 +24,7 @@ from jobs.scheduler.local_ray import (
     remove_session,
     report_nothing,
     session_folder,
+    what_to_do,
 )
 from jobs.scheduler.shutdown import shutdown
 from stylize.errors import CannotContinueError, UsageError, message_of
@@ -197,7 +198,7 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
         where = f"the Ray cluster at {address}" if address else "a local Ray"
         asks = address and os.environ.get("RAY_AUTH_MODE") != "token"
         hint = "; if it asks for a token, set RAY_AUTH_MODE=token" if asks else ""
-        hint = hint if address else ": run the same command again"
+        hint = hint if address else what_to_do()
         raise CannotContinueError(f"{where} cannot be reached or started: {message_of(error)}{hint}") from None
     if address is None:
         try:

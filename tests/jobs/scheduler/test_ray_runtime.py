@@ -26,6 +26,7 @@ def test_a_ray_that_does_not_start_is_one_line(kind: type[Exception], monkeypatc
         raise kind("The current node timed out during startup.\nThis could happen because")
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(CannotContinueError) as caught:
@@ -34,6 +35,18 @@ def test_a_ray_that_does_not_start_is_one_line(kind: type[Exception], monkeypatc
     assert said.startswith("a local Ray cannot be reached or started: The current node timed out during startup. This")
     assert said.endswith(": run the same command again")
     assert "\n" not in said
+
+
+def test_a_ray_that_does_not_start_where_it_was_sent_names_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**options: Any) -> None:
+        raise OSError("AF_UNIX path length cannot exceed 107 bytes")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", "/a/long/place")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(CannotContinueError, match="a short path that may be written, if /a/long/place is none"):
+        start_ray(None)
 
 
 def test_a_head_that_closes_each_connection_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
