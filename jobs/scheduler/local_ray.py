@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -52,6 +54,21 @@ def ask_for_token() -> None:
 
     os.environ["RAY_AUTH_MODE"] = "token"
     Config.initialize("")  # this process has read the environment already
+
+
+def keep_token() -> None:
+    """Give a Ray that is started now a token for as long as this process lives, where it can keep none in a home."""
+    given = any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    if given or os.environ.get("RAY_AUTH_MODE", "token").lower() != "token":
+        return
+    try:
+        folder = Path.home() / ".ray"
+        if not (folder / "auth_token").is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(4096))
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 def report_nothing() -> None:

@@ -20,6 +20,7 @@ from ray.exceptions import RayError
 from jobs.scheduler.local_ray import (
     ask_for_token,
     job_config,
+    keep_token,
     on_loopback,
     remove_session,
     report_nothing,
@@ -218,6 +219,7 @@ def _connect(address: str | None, gpus: float) -> None:
     if address is None:
         own["job_config"] = job_config()
         ask_for_token()
+        keep_token()
         report_nothing()
         # Processes that Ray starts in advance are of no use: workers have an environment of their own.
         os.environ.setdefault("RAY_prestart_worker_first_driver", "0")

@@ -19,7 +19,7 @@ import pytest
 import ray
 
 from jobs.scheduler import ray_runtime
-from jobs.scheduler.local_ray import ask_for_token, job_config, remove_session
+from jobs.scheduler.local_ray import ask_for_token, job_config, keep_token, remove_session
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.shutdown import ShutdownReason, shutdown
 from stylize.errors import CannotContinueError, UsageError
@@ -200,6 +200,28 @@ def test_workers_import_from_the_current_folder_only_where_the_driver_does(
     folders = job_config()._py_driver_sys_path
     folders.extend(["/usr/bin", str(tmp_path)])  # as Ray does, the folder of the script first
     assert folders == [str(tmp_path) if looks_there else "/usr/bin"]
+
+
+@pytest.mark.parametrize(
+    ("home", "given", "made"),
+    [
+        ("/dev/null", {}, True),
+        ("/dev/null", {"RAY_AUTH_MODE": "disabled"}, False),
+        ("/dev/null", {"RAY_AUTH_TOKEN_PATH": "/mine"}, False),
+        ("", {}, False),
+    ],
+)
+def test_a_home_that_can_keep_no_token_is_none_to_need(
+    home: str, given: dict[str, str], made: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "")  # set, so that it is put back in the end
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", home or str(tmp_path))
+    keep_token()
+    assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (64 if made else 0)
 
 
 @pytest.mark.parametrize(("given", "said"), [(None, "0"), ("1", "1")])
