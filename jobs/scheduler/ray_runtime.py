@@ -104,7 +104,7 @@ def _start_alone() -> Iterator[bool]:
 
 def address_of(given: str | None) -> str | None:
     """Return the address of a cluster that is there, as given, else as RAY_ADDRESS or a submitted job names it."""
-    return given or os.environ.get("RAY_ADDRESS") or None
+    return None if (named := given or os.environ.get("RAY_ADDRESS") or "local") == "local" else named
 
 
 def joins_cluster(address: str | None) -> bool:
