@@ -11,6 +11,8 @@ from stylize.io.location import real
 
 MOST_NAME_BYTES = 255
 """Of a file on any system in use."""
+MOST_PATH_BYTES = 4095
+"""Of a path that Linux takes at once."""
 
 
 def file_to_write(path: Path, called: str, force: bool) -> Path:
@@ -19,8 +21,10 @@ def file_to_write(path: Path, called: str, force: bool) -> Path:
     Folders that are missing are made when it is written. Raises UsageError for a folder, for what is there already
     unless `force` is given, and where nothing can be written.
     """
-    if len(os.fsencode(path.name)) > MOST_NAME_BYTES:
+    if any(len(os.fsencode(name)) > MOST_NAME_BYTES for name in path.parts):
         raise UsageError(f"{called}: a name of more than {MOST_NAME_BYTES} bytes; give a shorter one")
+    if len(os.fsencode(path)) > MOST_PATH_BYTES:
+        raise UsageError(f"{called}: a path of more than {MOST_PATH_BYTES} bytes; give a shorter one")
     if path.is_dir():
         raise UsageError(f"{called} is a folder; give a file name")
     if os.path.lexists(path) and not force:

@@ -40,3 +40,9 @@ def test_missing_folders_are_made_later(tmp_path: Path) -> None:
     place = tmp_path / "a" / "b" / "r.png"
     assert file_to_write(place, "RESULT", force=False) == place
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("folder", "said"), [("x" * 300, "255 bytes"), ("x/" * 2100, "4095 bytes")])
+def test_a_place_that_no_system_has_is_told_before_the_work(folder: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=said):
+        file_to_write(tmp_path / folder / "a.jpg", "RESULT", force=False)
