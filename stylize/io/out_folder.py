@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stylize.errors import UsageError, one_line
 from stylize.io import object_store
-from stylize.io.files import writing
+from stylize.io.files import is_empty, writing
 from stylize.io.location import LocalPath, Location, ObjectUri, as_location
 from stylize.io.store_errors import read_or_end
 
@@ -25,16 +25,18 @@ def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] 
     """Raise UsageError where OUT holds anything and is no OUT of that kind of job: it may be a folder of photos.
 
     record: RUN or TRAINING. own: names of folders that the job fills before it writes that file. role: what
-    the message calls OUT. In an object store
-    this takes two requests. Raises CannotContinueError of a store that does not answer.
+    the message calls OUT. In an object store this takes one request, or two where anything is there. Raises
+    CannotContinueError of a store that does not answer.
     """
     where = as_location(out)
     for name in ("images", "rows", *own):
         if isinstance(where, LocalPath) and not (inner := where.join(name)).is_inside(where):
             raise UsageError(f"{role}: {inner.shown} is a link to outside of it; give another folder")
-    if _is_there(where.join(record)):
+    # A store's own words on what is wrong come with a listing, and are of OUT as it was given.
+    listed = _objects(where) if isinstance(where, ObjectUri) else None
+    if listed == [] or _is_there(where.join(record)):
         return
-    paths = _objects(where) if isinstance(where, ObjectUri) else _files(where.path, record)
+    paths = _files(where.path, record) if isinstance(where, LocalPath) else listed or []
     if record == RUN and any(path.startswith("rows/part-") for path in paths):
         return
     foreign = list(dict.fromkeys(_top(path) for path in paths if path.partition("/")[0] not in own))
@@ -90,6 +92,9 @@ def filling(folder: Path, mark: str) -> Iterator[None]:
 
 def refuse_results(folder: Location, role: str) -> None:
     """Raise UsageError where an input folder is the OUT of a run: results and sheets would be restyled as photos."""
+    # What is wrong with a store is said of the folder that was given.
+    if isinstance(folder, ObjectUri) and is_empty(folder):
+        return
     if _is_there(folder.join(RUN)) and _is_there(folder.join("rows"), folder=True):
         raise UsageError(
             f"{role}: {folder.shown} is the OUT of a run; to restyle its results, give {folder.join('images').shown}"

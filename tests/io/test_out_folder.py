@@ -103,6 +103,16 @@ def test_a_runs_folder_is_no_input_but_its_images_are(tmp_path: Path, s3: Bucket
         refuse_results(locate("s3://pictures/out"), "STYLES")
 
 
+def test_a_store_that_refuses_is_said_of_the_folder_that_was_given(s3: Bucket) -> None:
+    for look in (
+        lambda: refuse_results(locate("s3://pictures/in"), "CONTENT"),
+        lambda: refuse_foreign("s3://pictures/in"),
+    ):
+        s3.s3.faults = [403]
+        with pytest.raises(UsageError, match=r"^s3://pictures/in: the store refuses .*403, SignatureDoesNotMatch"):
+            look()
+
+
 @pytest.mark.parametrize("name", ["rows", "images"])
 def test_an_out_whose_folders_lie_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     out = write(tmp_path / "out", "run.json")
