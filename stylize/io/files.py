@@ -31,7 +31,6 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NOT_A_FOLDER = {errno.EEXIST, errno.ENOTDIR}
 
-
 Look = Callable[[IO[bytes] | None, int], None]
 """A look at a file before it is read whole, by its size in bytes; of an object nothing but its size is there yet."""
 
@@ -72,22 +71,23 @@ def _read_file(path: Path, look: Look | None) -> bytes:
 
 
 def _read_object(uri: ObjectUri, look: Look | None) -> bytes:
-    own_look = None if look is None else functools.partial(look, None)
+    again = "run the same command again, it resumes"
     try:
         for spelling in (uri, *respelt(uri)):
-            with contextlib.suppress(FileNotFoundError):
-                return object_store.read(spelling, own_look)
+            with contextlib.suppress(object_store.NoObjectError):
+                return object_store.read(spelling, look and functools.partial(look, None))
         raise CorruptImageError(f"no such file: {uri.shown}")
     except object_store.RefusedError as error:
+        if isinstance(error, object_store.CredentialsError) and not object_store.answers(uri):
+            raise CannotContinueError(f"{error}, then {again}") from None
         raise CorruptImageError(f"no permission to read: {error}") from None
-    except BadKeyError as error:
+    except (BadKeyError, FileNotFoundError) as error:
         raise CorruptImageError(str(error)) from None
     except OSError as error:
         if object_store.answers(uri):
             raise
         # Else an outage of minutes would turn every task of that time into a row that stays.
-        again = "nor does the store answer otherwise: run the same command again, it resumes"
-        raise CannotContinueError(f"{error}, {again}") from None
+        raise CannotContinueError(f"{error}, nor does the store answer otherwise: {again}") from None
 
 
 def why_unreadable(where: str | Location) -> str | None:

@@ -17,8 +17,10 @@ from stylize.io import retry
 from stylize.io.location import ObjectUri, as_location
 from stylize.io.retry import Retry, RetryPolicy
 from stylize.io.store_errors import Conflict as Conflict
+from stylize.io.store_errors import CredentialsError as CredentialsError
+from stylize.io.store_errors import NoObjectError as NoObjectError
 from stylize.io.store_errors import RefusedError as RefusedError
-from stylize.io.store_errors import as_file_errors, may_pass
+from stylize.io.store_errors import as_file_errors, is_unexplained, may_pass
 from stylize.io.store_kinds import open_bucket
 
 _PARTS_AT_ONCE = 4
@@ -109,16 +111,30 @@ def head(uri: str | ObjectUri) -> ObjectInfo | None:
     if not where.key:
         return None
     with contextlib.suppress(FileNotFoundError):
-        meta = _tried(where, "read", lambda api, store, key: api.head(store, key))
+        meta = _tried(where, "read", _head)
         return ObjectInfo(where.name, meta["size"], _fingerprint(meta))
     return None
 
 
+def _head(api: Any, store: Any, key: str) -> Any:
+    try:
+        return api.head(store, key)
+    except Exception as error:
+        if is_unexplained(error):
+            api.get_range(store, key, start=0, end=1)  # refused as well, it says why
+        raise
+
+
 def answers(uri: str | ObjectUri) -> bool:
-    """Return whether the store of this object answers at all; a refusal is an answer, throttling or 5xx is none."""
+    """Return whether the store of this object answers at all.
+
+    A refusal is an answer, unless it is of the credentials themselves; throttling and 5xx are none.
+    """
     where = _checked(uri)
     try:
         next(names(ObjectUri(where.scheme, where.bucket, ""), retry.RENEW), None)
+    except CredentialsError:
+        return False
     except (RefusedError, FileNotFoundError, UsageError):
         return True
     except OSError:

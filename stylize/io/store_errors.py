@@ -28,11 +28,34 @@ _STATUS = re.compile(r"Server returned non-2xx status code: (\d{3})\b")
 _CODE = re.compile(r"<Code>(\w{1,80})</Code>")
 _HELPER = re.compile(r"External AWS credential provider: RuntimeError: (\w{1,80})")
 _PASSING = {408, 429}
-_REFUSED = {401, 403}
+_WRONG, _UNKNOWN = 400, 401
+_REFUSED = {_UNKNOWN, 403}
+_OF_ALL = frozenset((
+    "AuthorizationHeaderMalformed", "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidSecurity",
+    "InvalidToken", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "TokenRefreshRequired",
+))  # fmt: skip
+"""Codes of refusals that every other request would get, too."""
+_ADVICE = {
+    "AuthorizationHeaderMalformed": "check the region (AWS_REGION)",
+    "ExpiredToken": "get new credentials",
+    "ExpiredTokenException": "get new credentials",
+    "TokenRefreshRequired": "get new credentials",
+    "RequestTimeTooSkewed": "set this machine's clock",
+    "InvalidObjectState": "it lies in an archive: restore it first",
+    "AccessDenied": "check the credentials, and what the bucket allows them",
+}
 
 
 class RefusedError(PermissionError):
     """The store knows no such credentials, or they may not do this."""
+
+
+class CredentialsError(RefusedError):
+    """The store takes these credentials for nothing at all: the object that was asked for has no part in it."""
+
+
+class NoObjectError(FileNotFoundError):
+    """There is no such object in its bucket."""
 
 
 class Conflict(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -51,6 +74,12 @@ def may_pass(error: Exception) -> bool:
         return False
     status = _status(text)
     return status in _PASSING or status >= 500 or (status == 0 and "HTTP error: " in text)
+
+
+def is_unexplained(error: Exception) -> bool:
+    """Return whether a store refused a request without saying why, as an answer to HEAD has no body."""
+    text = _without_debug(error)
+    return _status(text) in {_WRONG, *_REFUSED} and not _CODE.search(text)
 
 
 def reason(error: Exception) -> str:
@@ -76,8 +105,9 @@ def reason(error: Exception) -> str:
 def as_file_errors(uri: str, done: str) -> Iterator[None]:
     """Turn a store's errors into those that files have, in one line that names `uri`.
 
-    `done` says what was tried: "read", "written" or "deleted". Raises FileNotFoundError, RefusedError, Conflict,
-    UsageError for a listing with a key that obstore cannot address, BadKeyError, and OSError for all else.
+    `done` says what was tried: "read", "written" or "deleted". Raises NoObjectError, FileNotFoundError of a
+    bucket where the store says so, RefusedError (CredentialsError), Conflict, UsageError for a listing with a key that
+    obstore cannot address, BadKeyError, and OSError for all else.
     """
     from obstore import exceptions
 
@@ -87,7 +117,9 @@ def as_file_errors(uri: str, done: str) -> Iterator[None]:
     except FileNotFoundError as error:
         if may_pass(error):
             raise _told(name, done, error) from None
-        raise FileNotFoundError(f"no such {'object' if done == 'read' else 'bucket'}: {name}") from None
+        if done != "read" or "NoSuchBucket" in reason(error):
+            raise FileNotFoundError(f"no such bucket: {name}") from None
+        raise NoObjectError(f"no such object: {name}") from None
     except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
         if done == "read":
             raise OSError(f"{name} could not be read: it changes again and again") from None
@@ -130,10 +162,13 @@ def write_or_end(uri: str) -> Iterator[None]:
 
 def _told(name: str, done: str, error: Exception) -> OSError:
     why = reason(error)
+    status, code = _status(_without_debug(error)), why.rpartition(" ")[2]
     # By its status, as a refused listing has no class of its own.
-    if _status(_without_debug(error)) in _REFUSED:
-        return RefusedError(f"{name}: the store refuses to let it be {done} ({why}): check the credentials")
-    if "NoSuchBucket" in why:
+    if status in _REFUSED or (status == _WRONG and code in _OF_ALL):
+        kind = CredentialsError if status == _UNKNOWN or code in _OF_ALL else RefusedError
+        advice = _ADVICE.get(code, "check the credentials")
+        return kind(f"{name}: the store refuses to let it be {done} ({why}): {advice}")
+    if code == "NoSuchBucket":
         return FileNotFoundError(f"no such bucket: {name}")
     tried = ", although tried again" if may_pass(error) else ""
     return OSError(f"{name} could not be {done}{tried} ({why})")

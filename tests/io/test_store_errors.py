@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from stylize.errors import StylizeError
+from stylize.errors import CannotContinueError, CorruptImageError, StylizeError
 from stylize.io import object_store, retry, store_kinds
 from stylize.io.files import Folder, read_bytes
 from tests.support.s3 import QUICK, Answering, Proxy
@@ -95,3 +95,62 @@ def test_redirect_to_nowhere_ends_in_a_bounded_number_of_requests(monkeypatch: p
     assert 0 < len(followed) < 20 * len(CALLS)
     bare = list(asked(monkeypatch, 301, [], b""))
     assert "redirects without saying where to" in bare[2]
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, status: int, code: str) -> list[str]:
+    return list(asked(monkeypatch, status, [], f"<Error><Code>{code}</Code></Error>".encode()))
+
+
+def test_look_at_an_object_that_is_refused_says_why_although_its_answer_has_no_body(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = refused(monkeypatch, 403, "InvalidAccessKeyId")
+    assert said[1] == (
+        "s3://pictures/a.jpg: the store refuses to let it be read (status 403, InvalidAccessKeyId): "
+        "check the credentials"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "advice"),
+    [
+        (403, "RequestTimeTooSkewed", "set this machine's clock"),
+        (403, "InvalidObjectState", "it lies in an archive: restore it first"),
+        (403, "AccessDenied", "check the credentials, and what the bucket allows them"),
+        (400, "ExpiredToken", "get new credentials"),
+        (400, "AuthorizationHeaderMalformed", "check the region (AWS_REGION)"),
+    ],
+)
+def test_refusal_says_what_would_help(monkeypatch: pytest.MonkeyPatch, status: int, code: str, advice: str) -> None:
+    for line in refused(monkeypatch, status, code):
+        assert f"(status {status}, {code}): {advice}" in line
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (400, "ExpiredToken", CannotContinueError),
+        (401, "", CannotContinueError),
+        (403, "InvalidAccessKeyId", CannotContinueError),
+        (403, "AccessDenied", CorruptImageError),
+        (404, "NoSuchBucket", CorruptImageError),
+    ],
+)
+def test_credentials_that_are_good_for_nothing_end_a_run_and_one_object_s_trouble_does_not(
+    monkeypatch: pytest.MonkeyPatch, status: int, code: str, error: type[Exception]
+) -> None:
+    # Read with the rest, while the store answers so.
+    seen: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            read_bytes("s3://pictures/a.jpg")
+        except StylizeError as raised:
+            seen.append(raised)
+
+    monkeypatch.setattr(f"{__name__}.CALLS", [read])
+    refused(monkeypatch, status, code)
+    assert [type(raised) for raised in seen] == [error]
+    assert {"404": "no such bucket: s3://pictures/a.jpg", "400": "get new credentials, then run the same command"}.get(
+        str(status), f"status {status}"
+    ) in str(seen[0])

@@ -72,12 +72,12 @@ class Proxy:
 class FaultyS3(Proxy):
     """`url` leads to the server through the proxy.
 
-    `faults` are used up one per request: a status, seconds to wait, "cut" a body, "lose" the answer, something to call
-    before the server is asked, or None. All requests whose verb and path hold `failing` get a 503.
+    `faults` are used up one per request: a status, the body of a 403, seconds to wait, "cut" a body, "lose" the answer,
+    something to call before the server is asked, or None. All requests whose verb and path hold `failing` get a 503.
     """
 
     def __init__(self, target: int) -> None:
-        self.faults: list[int | float | str | Callable[[], object] | None] = []
+        self.faults: list[int | float | str | bytes | Callable[[], object] | None] = []
         self.failing: str | None = None
         self.requests = 0
         self.authorizations: list[str] = []
@@ -97,8 +97,8 @@ class FaultyS3(Proxy):
                     fault()
                 if isinstance(fault, float):
                     time.sleep(fault)
-                if isinstance(fault, int):
-                    self.reply(fault, [], REFUSED)
+                if isinstance(fault, int | bytes):
+                    self.reply(*((fault, [], REFUSED) if isinstance(fault, int) else (403, [], fault)))
                     return
                 with_server = http.client.HTTPConnection("127.0.0.1", target, timeout=30)
                 with_server.request(self.command, self.path, body, dict(self.headers))
