@@ -9,6 +9,7 @@ from jobs.run.result import RunResult
 from jobs.run.trust import TRUST
 from stylize import terminal
 from stylize.errors import counted, one_line
+from stylize.io.location import locate
 from stylize.results.trusted import STORE, buckets
 from stylize.terminal import say
 
@@ -28,7 +29,8 @@ def print_result(result: RunResult, images: bool = True, inputs: Sequence[str] =
     _print_failures(result, sum(bad.values()))
     if images:
         say(f"images:  {one_line(result.images_uri)}")
-    say(f"rows:    {one_line(result.rows_uri)}   pandas.read_parquet({result.rows_uri!r})")
+    rows = locate(result.out).join("rows").shown
+    say(f"rows:    {rows}   pandas.read_parquet({result.rows_uri!r})")
     say(f"summary: {one_line(result.summary_uri)}")
     out = one_line(shlex.quote(result.out))
     others = sorted(buckets(inputs) - buckets([result.out]))

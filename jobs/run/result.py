@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from jobs.run.output_dir import OutputDir
 from stylize import cli
 from stylize.io.files import Folder, write_atomic, writing
+from stylize.io.location import ObjectUri, locate
 from stylize.results.copies import run_folders
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
@@ -64,7 +65,8 @@ class RunResult:
     @property
     def rows_uri(self) -> str:
         """Return where the rows are, as `pandas.read_parquet` takes it."""
-        return Folder(self.out).at("rows")
+        where = locate(self.out).join("rows")
+        return where.encoded if isinstance(where, ObjectUri) else str(where)
 
     @property
     def summary_uri(self) -> str:

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from stylize.errors import BadKeyError, UsageError, one_line
 from stylize.io.store_kinds import KINDS
@@ -103,6 +103,11 @@ class ObjectUri:
     def shown(self) -> str:
         """Return the URI as it stands in a one-line message."""
         return one_line(self)
+
+    @property
+    def encoded(self) -> str:
+        """Return the URI with what is special in the key percent-encoded, as pyarrow, and so pandas, takes it."""
+        return quote(str(self), safe="/:=+@")
 
     @property
     def name(self) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from jobs.run.closing import print_result
@@ -11,6 +13,7 @@ from jobs.run.output_dir import OutputDir
 from jobs.run.result import RunResult, summarized
 from stylize.results.schema import key_of, to_batch
 from stylize.results.store import RowStore
+from tests.support.s3 import bucket
 from tests.support.scripted_workers import row, task
 
 
@@ -77,3 +80,15 @@ def test_commands_that_are_told_can_be_copied(capsys: pytest.CaptureFixture[str]
     trust = "--trust-paths --trust-store gs://two"
     assert f"python -m stylize view 's3://one/my out' {trust}   every" in look
     assert f"python -m jobs.summarize 's3://one/my out' --out REPORT {trust}   makes" in report
+
+
+def test_rows_in_a_bucket_are_read_as_the_run_says_whatever_out_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    name, data = 'a b#1%20é?x="it\'s"&y+z', io.BytesIO()
+    pd.DataFrame({"status": ["ok"]}).to_parquet(data)
+    with bucket() as s3:
+        s3.put(f"{name}/rows/part-1.parquet", data.getvalue())
+        print_result(RunResult("now", f"s3://pictures/{name}", {"ok": 1}))
+        line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("rows: "))
+        place, call = line.removeprefix("rows:    ").split("   pandas.read_parquet(")
+        assert place == f"s3://pictures/{name}/rows"
+        assert list(pd.read_parquet(call.rstrip(")").strip("'"))["status"]) == ["ok"]
