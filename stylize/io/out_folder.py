@@ -25,8 +25,8 @@ def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] 
     """Raise UsageError where OUT holds anything and is no OUT of that kind of job: it may be a folder of photos.
 
     record: RUN or TRAINING. own: names of folders that the job fills before it writes that file. role: what
-    the message calls OUT. In an object store this takes one request, or two where anything is there. Raises
-    CannotContinueError of a store that does not answer.
+    the message calls OUT. In an object store this takes two requests. Raises CannotContinueError of a
+    store that does not answer.
     """
     where = as_location(out)
     for name in ("images", "rows", *own):
@@ -34,6 +34,8 @@ def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] 
             raise UsageError(f"{role}: {inner.shown} is a link to outside of it; give another folder")
     # A store's own words on what is wrong come with a listing, and are of OUT as it was given.
     listed = _objects(where) if isinstance(where, ObjectUri) else None
+    if listed == [] and _is_there(where):
+        raise UsageError(f"{role}: {where.shown} is an object; give a folder")
     if listed == [] or _is_there(where.join(record)):
         return
     paths = _files(where.path, record) if isinstance(where, LocalPath) else listed or []
