@@ -20,6 +20,7 @@ from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
 from stylize import cli, downloads
 from stylize.downloads import NotDownloadedError
 from stylize.errors import counted, one_line
+from stylize.io.location import ObjectUri, locate
 from stylize.io.out_folder import refuse_foreign
 from stylize.results.copies import rows_at_hand
 from stylize.results.read import read_rows
@@ -87,14 +88,19 @@ class _Sample:
         self._outlook = outlook
         self._contents: set[int] = set()
         self.largest: Pair | None = None
+        self.absent: list[str] = []
+        """The first objects that are not there; of files here, the survey tells."""
         self._largest_bytes = -1
 
     def count(self, pairs: Iterable[Pair]) -> None:
         """Count the pairs."""
         outlook = self._outlook
         for pair in pairs:
-            if pair.problem or any(one.identity == MISSING for one in pair.inputs):
+            absent = [one.uri for one in pair.inputs if one.identity == MISSING]
+            if pair.problem or absent:
                 outlook.unusable += 1
+                objects = [uri for uri in absent if not pair.problem and isinstance(locate(uri), ObjectUri)]
+                self.absent += [uri for uri in objects if uri not in self.absent][: SHOWN - len(self.absent)]
                 continue
             outlook.left += 1
             if len(outlook.first) < SHOWN:
@@ -169,6 +175,8 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         # Without the weights no task's key is known, so that none is known to be done.
         left.count(config.pairs())
     _at_hand(config.check_scores, outlook)
+    if left.absent:
+        outlook.notes.append(f"manifest: objects that are not there, such as {', '.join(map(one_line, left.absent))}")
     outlook.total, outlook.kept = stats.total, stats.kept
     _forecast(config, outlook, left.largest, pace)
     return outlook

@@ -128,10 +128,10 @@ def sizes_below(folder: str | Location) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def local_copy(where: str | Location) -> Iterator[Path]:
+def local_copy(where: str | Location, role: str = "") -> Iterator[Path]:
     """Give the path of a file of this machine, or of a copy of an object for as long as the context lasts.
 
-    Raises UsageError for an object that is not there or refused, CannotContinueError where its store does not answer.
+    Raises as `read_or_end` does of an object that is not there, is refused or does not come.
     """
     where = as_location(where)
     if not isinstance(where, ObjectUri):
@@ -139,7 +139,7 @@ def local_copy(where: str | Location) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "copy" + Path(where.name).suffix)
-        with read_or_end():
+        with read_or_end(role):
             object_store.fetch(where, path)
         yield path
 

@@ -133,15 +133,17 @@ def as_file_errors(uri: str, done: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def read_or_end() -> Iterator[None]:
+def read_or_end(role: str = "") -> Iterator[None]:
     """Turn a failed read that the whole call depends on into the error that ends it.
 
-    Raises UsageError for what is not there or is refused, and CannotContinueError for what may pass.
+    Raises UsageError for what is not there or is refused, which names the role, if it is told one, and
+    CannotContinueError for what may pass.
     """
+    called = f"{role}: " if role else ""
     try:
         yield
-    except (RefusedError, FileNotFoundError) as error:
-        raise UsageError(str(error)) from None
+    except (RefusedError, FileNotFoundError, BadKeyError) as error:
+        raise UsageError(f"{called}{error}") from None
     except OSError as error:
         raise CannotContinueError(f"{error}: put that right, then run the same command again") from None
 

@@ -51,7 +51,7 @@ def read(uri: str, stylizer: str | None = DEFAULT, seen: Seen | None = None, rol
             what = "a folder, not a file" if where.path.is_dir() else "no such file"
             raise UsageError(f"{role}: {what}: {one_line(uri)}")
     folder = where.absolute().parent
-    with local_copy(where) as path:
+    with local_copy(where, role) as path:
         rows = _rows(path, f"{role} {one_line(uri)}", seen.unused.extend)
         number = 0
         for number, row in _without_meaning(rows, stylizer is None, seen, f"{role} {one_line(uri)}"):
@@ -108,6 +108,7 @@ def _pair(row: Row, named: str, number: int, folder: Location, stylizer: str | N
     content = None
     try:
         styles = [_listed(one, row.get("style_type"), folder) for one in row_settings.artworks(row)]
+        _check_keys(styles)
         shares = row_settings.shares(row, len(styles)) if styles else ()
     except UsageError as error:
         styles = [bad(error, *styles[:1]), *styles[1:]]
@@ -115,6 +116,7 @@ def _pair(row: Row, named: str, number: int, folder: Location, stylizer: str | N
     try:
         given = row.get("content_uri")
         content = _listed(str(given), row.get("content_type"), folder) if given else None
+        _check_keys([content] if content else [])
         own = row_settings.own_settings(row, stylizer) if stylizer is not None else ()
     except UsageError as error:
         content = bad(error, content)
@@ -127,6 +129,13 @@ def _pair(row: Row, named: str, number: int, folder: Location, stylizer: str | N
         except UsageError as error:
             result = bad(error)
     return Pair(content, styles[0], tuple(styles[1:]), shares, own, result)
+
+
+def _check_keys(listed: list[Input]) -> None:
+    """Raise BadKeyError for an object that cannot be read in any store."""
+    for one in listed:
+        if not one.identity:  # as objects have none yet
+            locate(one.uri).check()
 
 
 def with_versions(stream: Iterator[Pair]) -> Iterator[Pair]:

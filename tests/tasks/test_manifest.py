@@ -12,7 +12,7 @@ import pytest
 
 from stylize import config as configs
 from stylize import load
-from stylize.errors import CorruptImageError, UsageError
+from stylize.errors import UsageError
 from stylize.io.files import read_bytes
 from stylize.pipeline.runner import Runner
 from stylize.tasks import manifest, pairing
@@ -191,10 +191,18 @@ def test_manifest_in_a_bucket_has_keys_from_its_own_folder_and_bad_ones_cost_the
         contents = {pair.content.uri: pair.content.identity for pair in found}
         assert list(contents) == ["s3://pictures/photos/a.jpg", "s3://pictures/a//b.jpg", "s3://pictures/../a"]
         assert {pair.style.uri for pair in found} == {"s3://pictures/lists/s.jpg"}
-        assert list(contents.values())[1:] == ["unknown"] * 2
-        for uri in list(contents)[1:]:
-            with pytest.raises(CorruptImageError, match="no key that can be used"):
-                read_bytes(uri)
+        problems = [pair.problem for pair in found if pair.problem]
+        assert [problem.rpartition("list.csv: ")[2].partition(": no key")[0] for problem in problems] == [
+            "row 4: s3://pictures/a//b.jpg",
+            "row 5: s3://pictures/../a",
+        ]
+
+
+def test_manifest_that_is_not_in_its_bucket_is_called_by_its_role() -> None:
+    with bucket():
+        for uri, said in (("s3://pictures/l.csv", "object"), ("s3://none/l.csv", "bucket")):
+            with pytest.raises(UsageError, match=f"^--manifest: no such {said}: {uri}$"):
+                list(manifest.read(uri, role="--manifest"))
 
 
 def test_a_file_is_the_same_pair_however_a_list_spells_it(tmp_path: Path) -> None:
