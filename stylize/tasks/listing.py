@@ -55,9 +55,15 @@ def count_files(
 
 def nothing_in(root: Location, kind: FileKind, left_out: LeftOut) -> UsageError:
     """Return the error for a folder without any file of a kind: it says what is there."""
+    if not left_out.total and isinstance(root, ObjectUri) and set("*?[") & set(root.name):
+        return UsageError(f"{root.shown}: nothing is called so{_of_glob(root.name)}")
     known = "" if left_out.total else f" (looked for {', '.join(sorted(suffixes(kind)))})"
     seen = f"; {left_out}" if left_out.total else ""
     return UsageError(f"{root.shown}: no {kind} in this folder{known}{seen}")
+
+
+def _of_glob(name: str) -> str:
+    return f"; give its folder, and --include {shlex.quote(name)}"
 
 
 def folder(uri: str | None, role: str) -> Path:
@@ -68,7 +74,7 @@ def folder(uri: str | None, role: str) -> Path:
         # Of a job that is submitted to a cluster, that is a temporary copy.
         seen = "" if path is None or str(path) == uri else f" (in {one_line(Path.cwd())})"
         globbed = path is not None and set("*?[") & set(path.name) and path.parent.is_dir()
-        hint = f"; give its folder, and --include {shlex.quote(path.name)}" if path is not None and globbed else ""
+        hint = _of_glob(path.name) if path is not None and globbed else ""
         raise UsageError(f"{role}: {why}: {one_line(uri or '')}{seen}{hint}")
     if not os.access(path, os.R_OK | os.X_OK):
         raise UsageError(f"{role}: no permission to list {one_line(path)}")

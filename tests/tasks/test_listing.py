@@ -281,12 +281,12 @@ def test_objects_without_a_suffix_are_looked_at_too_and_others_counted() -> None
         s3.put("p/d.psd", b"x")
         left_out = LeftOut()
         root = locate("s3://pictures/p")
-        assert [one.uri for one in listing.files_in(root, left_out=left_out)] == [
-            "s3://pictures/p/a.jpg",
-            "s3://pictures/p/plain",
-        ]
+        found = [one.uri for one in listing.files_in(root, left_out=left_out)]
+        assert found == ["s3://pictures/p/a.jpg", "s3://pictures/p/plain"]
         assert left_out.total == 4
         assert [one.uri for one in listing.files_in(locate("s3://pictures/p/a.jpg"))] == ["s3://pictures/p/a.jpg"]
+        with pytest.raises(UsageError, match=r"called so; give its folder, and --include '\*\.jpg'"):
+            listing.count_files(locate("s3://pictures/p/*.jpg"))
 
 
 def test_the_files_that_people_have_are_all_taken_or_counted(real_data: Path) -> None:
