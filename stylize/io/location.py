@@ -21,6 +21,7 @@ from stylize.errors import BadKeyError, UsageError, one_line
 from stylize.io.store_kinds import KINDS
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_SLIP = re.compile(rf"({'|'.join(KINDS)}):", re.IGNORECASE)
 _BUCKET_AND_KEY = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:/+(.*))?", re.DOTALL)
 _SECRET = re.compile(
     r"[?&](X-(Amz|Goog)-\w+|\w*Access_?(Key|Id)\w*|([\w.-]*[_.-])?(key|secret|token|signature|credentials?|password)"
@@ -160,6 +161,10 @@ def locate(text: str) -> Location:
         return ObjectUri._parse(kind.scheme, text[scheme.end() :])
     if text[:6].lower() == "file:/":
         return LocalPath(_path_of_file_uri(text))
+    if not scheme and (slip := _SLIP.match(text)):
+        # As a path, results would go to a folder of that name here.
+        name = slip[1].lower()
+        raise UsageError(f"{name}: without //; expected {name}://BUCKET/KEY, or ./{name}: for a name that begins so")
     if scheme:
         # By its scheme alone: what follows may be a password or a signature.
         *most, last = ("file", *KINDS)
@@ -220,16 +225,19 @@ def respelt(uri: ObjectUri) -> Iterator[ObjectUri]:
             yield ObjectUri(uri.scheme, uri.bucket, key)
 
 
-def local_path(text: str) -> Path:
+def local_path(text: str, role: str = "") -> Path:
     """Return the path behind a plain path or a percent-encoded `file://` URI, spelt as on the disk.
 
-    Raises UsageError for others.
+    Raises UsageError for others, which names the role, if it is told one.
     """
-    where = locate(_given(text))
+    called = f"{role}: " if role else ""
+    try:
+        where = locate(_given(text))
+    except UsageError as error:
+        raise type(error)(f"{called}{error}") from None
     if isinstance(where, LocalPath):
         return existing(where.path)
-    scheme = text.partition(":")[0]
-    raise UsageError(f"{scheme}://: no object store will do here; give a folder or file of this machine")
+    raise UsageError(f"{called}{where.scheme}://: no object store will do here; give a folder or file of this machine")
 
 
 def normalized(text: str) -> str:

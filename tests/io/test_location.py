@@ -57,6 +57,16 @@ def test_what_may_be_a_password_is_refused_and_not_repeated(uri: str) -> None:
         assert uri.partition(":")[0].lower() in str(refused.value).lower()
 
 
+@pytest.mark.parametrize("text", ["s3:/SECRET/out", "S3:SECRET", "gs:/SECRET", r"s3:\\SECRET\out"])
+def test_a_slash_that_was_left_out_makes_no_folder_of_this_machine(text: str) -> None:
+    with pytest.raises(UsageError, match=r"without //; expected (s3|gs)://BUCKET/KEY, or \./(s3|gs):") as refused:
+        locate(text)
+    assert "SECRET" not in str(refused.value)
+    assert str(locate(f"./{text}")) == text
+    assert str(locate(f"/lists/{text}")) == f"/lists/{text}"
+    assert str(locate("s3://b/lists").resolve(text)) == f"s3://b/lists/{text}"
+
+
 @pytest.mark.parametrize(
     ("uri", "form"),
     [
