@@ -140,9 +140,9 @@ def _say(text: str) -> None:
 
 def _sweep_path(word: str) -> Path:
     try:
-        path = local_path(word)
+        path = local_path(word, "SWEEP")
     except UsageError as error:
-        raise UsageError(f"SWEEP: {error}, or the name of a shipped one") from None
+        raise UsageError(f"{error}, or the name of a shipped one") from None
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
     if (shipped := SHIPPED / f"{word}.yaml").is_file():

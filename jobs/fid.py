@@ -41,6 +41,7 @@ def main(argv: Sequence[str]) -> int:
     given = parser().parse_args(argv)
     if not given.outs:
         raise UsageError("give the folder of a run: python -m jobs.fid OUT --inception torchvision")
+    out = None if given.out is None else local_path(given.out, "--out")  # before minutes of work
     from stylize.report import frame
 
     with run_folders(given.outs) as runs:
@@ -65,10 +66,10 @@ def main(argv: Sequence[str]) -> int:
     _tell(scored, variant)
     for problem in problems:
         say(f"left out: {problem}")
-    if given.out is not None:
+    if out is not None:
         facts = [{"resolution_px": side} | asdict(scores) for side, scores in scored]
-        with writing(path := local_path(given.out)):
-            write_atomic(path, (json.dumps({"inception": variant, "sets": facts}, indent=1) + "\n").encode())
+        with writing(out):
+            write_atomic(out, (json.dumps({"inception": variant, "sets": facts}, indent=1) + "\n").encode())
     return cli.EXIT_OK
 
 

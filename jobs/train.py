@@ -72,7 +72,9 @@ def _config(argv: Sequence[str]) -> TrainConfig:
     for name, title in positional.items():
         parser.group(title).add_argument(name, metavar=name.upper(), help=TrainConfig.model_fields[name].description)
     cli.add_model(parser, TrainConfig, GROUPS, skip=tuple(positional))
-    origins = {name: Origin(cli.flag(name)) for name in TrainConfig.model_fields}
+    origins = {
+        name: Origin(name.upper() if name in positional else cli.flag(name)) for name in TrainConfig.model_fields
+    }
     config = configure(vars(parser.parse_args(argv)), origins)
     return config.model_copy(update={name: real(value) for name, value in config if isinstance(value, Path)})
 

@@ -24,10 +24,7 @@ from stylize.results.run_record import RunRecord
 
 def absolute_out(uri: str, role: str = "OUT") -> Path:
     """Return OUT as an absolute path. Raises UsageError, which names its role, for a relative one in a job's copy."""
-    try:
-        out = local_path(uri)
-    except UsageError as error:
-        raise UsageError(f"{role}: {error}") from None
+    out = local_path(uri, role)
     if not out.is_absolute() and in_a_jobs_copy(Path.cwd()):
         raise UsageError(
             f"{role} {one_line(uri)!r} is relative: a submitted job runs in a temporary copy of the working "

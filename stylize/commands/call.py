@@ -17,7 +17,7 @@ from stylize.config import Device
 from stylize.errors import UsageError, counted, nearest, one_line
 from stylize.images import MAX_PIXELS
 from stylize.io.files import local_path, writing
-from stylize.io.location import LocalPath, locate, normalized, real
+from stylize.io.location import real
 from stylize.restyling import Restyling
 from stylize.validation import Origin, validated
 
@@ -88,8 +88,10 @@ def parse(argv: Sequence[str]) -> Call:
         told = _hint(paths, given.get("stylizer"))
         raise UsageError(f"{EXPECTED}, got {len(paths)} of them{told} (--help lists the options)")
     options = validated(Options, given, origins={name: Origin(cli.flag(name)) for name in Options.model_fields})
+    if options.weights is not None:
+        local_path(options.weights, cli.flag("weights"))
     photo, *artworks, result = paths
-    with writing(local_path(result)):
+    with writing(local_path(result, "RESULT")):
         path = _result_path(result, [photo, *artworks], force)
     return Call(photo, artworks, path, options, _shares(options.style_weights, len(artworks)))
 
@@ -98,8 +100,7 @@ def _refuse_folders(paths: list[str]) -> None:
     """Raise UsageError where PHOTO or an ARTWORK is a folder: many at once are another command's."""
     inputs = paths[:-1] if len(paths) > 2 else paths
     for role, path in zip(("PHOTO", *["ARTWORK"] * len(inputs)), inputs, strict=False):
-        where = locate(normalized(path))
-        if isinstance(where, LocalPath) and where.path.is_dir():
+        if local_path(path, role).is_dir():
             as_given = len(paths) == 3 and role == "PHOTO" and Path(paths[-1]).suffix.lower() not in FORMATS
             folders = " ".join(map(shlex.quote, paths)) if as_given else "CONTENT STYLES OUT"
             raise UsageError(f"{role} {one_line(path)} is a folder; for folders: stylize-folder {one_line(folders)}")
@@ -115,7 +116,7 @@ def _hint(paths: list[str], stylizer: str | None) -> str:
 
 def _result_path(result: str, inputs: list[str], force: bool) -> Path:
     """Return RESULT as a path that can be written. Raises UsageError now, not after minutes of work."""
-    path, name = local_path(result), one_line(result)
+    path, name = local_path(result, "RESULT"), one_line(result)
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"RESULT {name}: its suffix says the format; give one of {', '.join(FORMATS)}")
     if real(path) in [real(local_path(one)) for one in inputs]:

@@ -78,10 +78,13 @@ def main(argv: Sequence[str]) -> int:
     cli.add_model(parser, Options, GROUPS)
     parser.group("output").add_argument("--force", action="store_true", help="replace files that are there already")
     given = vars(parser.parse_args(argv))
-    method, out, force = given.pop("method"), local_path(given.pop("out")), given.pop("force")
+    method, out, force = given.pop("method"), local_path(given.pop("out"), "OUT"), given.pop("force")
     if "settings" in given:
         given["settings"] = cli.pairs_to_dict(given["settings"])
     options = validated(Options, given, origins={name: Origin(cli.flag(name)) for name in Options.model_fields})
+    for name in ("weights", "style"):
+        if (given_path := getattr(options, name)) is not None:
+            local_path(given_path, cli.flag(name))
     _export(method, _check_places(out, force), options)
     return cli.EXIT_OK
 

@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     inputs.add_argument("name", nargs="?", metavar="NAME", help="method to show; without it, all")
     inputs.add_argument("--weights", metavar="PATH", help="say which methods can use this weights file or folder")
     given = parser.parse_args(argv)
-    weights = None if given.weights is None else local_path(given.weights)
+    weights = None if given.weights is None else local_path(given.weights, "--weights")
     if weights is not None and not weights.exists():
         raise UsageError(f"--weights: no such file or folder: {one_line(weights)}")
     if given.name is None:

@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
         given.port = PORT
     if not 0 <= given.port < 65536:
         raise UsageError("--port: give a number from 0, any that is free, to 65535")
-    folder = None if given.export is None else absolute(local_path(given.export))
+    folder = None if given.export is None else absolute(local_path(given.export, "--export"))
     # Heavier than the rest of the command line: pandas and the readers of images.
     from stylize.results.copies import run_folders
     from stylize.viewer import export, media

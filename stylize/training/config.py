@@ -7,14 +7,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from stylize.cli import Groups, Metavar
 from stylize.errors import UsageError
 from stylize.io.location import local_path
 from stylize.naming import MAX_NAME_BYTES
 from stylize.no_effect import no_effect
-from stylize.validation import Checked, Origins, validated
+from stylize.validation import Checked, Origins, as_given, validated
 
 GROUPS: Groups = {
     "inputs": ("start_from", "vgg", "crop_px", "style_px"),
@@ -108,8 +108,8 @@ class TrainConfig(Checked):
 
     @field_validator("photos", "styles", "out", "vgg", "start_from", mode="before")
     @classmethod
-    def _as_on_the_disk(cls, value: Any) -> Any:
-        return None if value is None else local_path(str(value))
+    def _as_on_the_disk(cls, value: Any, info: ValidationInfo) -> Any:
+        return None if value is None else local_path(str(value), as_given(info.field_name, info.context))
 
     @field_validator("name")
     @classmethod
@@ -188,7 +188,7 @@ def configure(given: dict[str, Any], origins: Origins | None = None) -> TrainCon
 
     origins: how the settings were given, for its line.
     """
-    styles = local_path(str(given["styles"]))
+    styles = local_path(str(given["styles"]), "STYLES")
     if not styles.exists():
         raise UsageError(f"{styles}: no such file or folder; give a folder of artworks, or one image")
     kind = CompactConfig if styles.is_dir() else JohnsonConfig

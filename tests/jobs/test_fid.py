@@ -144,6 +144,11 @@ def test_wrong_calls_are_refused_in_one_line(own: Path, weights: Path, more: lis
     assert told in refused(main, own, *words)
 
 
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_read() -> None:
+    told = refused(main, "/nowhere", "--inception", "torchvision", "--out", "s3://b/f.json")
+    assert told.startswith("error: --out: s3://: no object store will do here")
+
+
 def test_what_lies_outside_is_taken_by_the_one_option_that_there_is(own: Path, weights: Path) -> None:
     told = refused(main, own, "--inception", weights)
     assert "--trust-paths takes it" in told

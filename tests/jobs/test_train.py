@@ -148,6 +148,13 @@ def test_a_wrong_call_is_one_line_and_status_2(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_store_is_refused_by_the_name_of_what_cannot_be_there(tmp_path: Path, place: int) -> None:
+    given = [tmp_path, tmp_path, tmp_path / "out"]
+    told = refused(main, *given[:place], "s3://b/x", *given[place + 1 :])
+    assert told.startswith(f"error: {('PHOTOS', 'STYLES', 'OUT')[place]}: s3://: no object store will do here")
+
+
 @pytest.mark.parametrize(
     ("record", "history", "told"),
     [

@@ -1,0 +1,27 @@
+"""What a wrong call of restyling one image says before anything heavy is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stylize.commands.call import parse
+from stylize.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("words", "role"),
+    [
+        (["s3://b/a.jpg", "PATH", "r.jpg"], "PHOTO"),
+        (["PATH", "gs://b/a.jpg", "r.jpg"], "ARTWORK"),
+        (["PATH", "PATH", "s3://b/r.jpg"], "RESULT"),
+        (["PATH", "PATH", "r.jpg", "--weights", "s3://b/w.pth"], "--weights"),
+    ],
+)
+def test_an_object_store_is_refused_by_the_name_of_what_cannot_be_there(
+    words: list[str], role: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(UsageError, match=rf"^{role}: (s3|gs)://: no object store will do here; give a"):
+        parse([str(tmp_path / "a.jpg") if word == "PATH" else word for word in words])
