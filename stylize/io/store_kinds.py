@@ -22,34 +22,53 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 CONNECT_S = 5
-_ENDPOINT = re.compile(r"https?://[^\s/@]+(/[^\s@]*)?")
+_LAST_PORT = 65535
+_ENDPOINT = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[^\s@?#]*)?", re.ASCII)
+_WORD = re.compile(r"[!-~]*")
 # Retries are ours alone (`stylize.io.retry`): retries within retries have no total that anybody could state.
 _NO_RETRIES: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(0)}
 
 
 class StoreKind:
-    """One kind of object store, by its URIs' scheme and the variables that may name another endpoint."""
+    """One kind of object store, by its URIs' scheme and its environment variables.
 
-    def __init__(self, scheme: str, endpoint_variables: tuple[str, ...]) -> None:
+    endpoint_variables: those that may name another endpoint. words: those that go into a request as they are.
+    """
+
+    def __init__(self, scheme: str, endpoint_variables: tuple[str, ...], words: tuple[str, ...] = ()) -> None:
         self.scheme = scheme
-        self._endpoint_variables = endpoint_variables
+        self._endpoint_variables, self._words = endpoint_variables, words
 
     def open(self, bucket: str, client: ClientConfig) -> ObjectStore:
         """Return a bucket's store. Raises what obstore raises, and UsageError for settings that cannot be used."""
         from obstore.store import from_url
 
-        if (self.endpoint() or "").startswith("http://"):
+        self.check_words()
+        if any(endpoint.startswith("http://") for endpoint in self.endpoints()):
             client["allow_http"] = True
         more = self.credentials()
         return from_url(f"{self.scheme}://{bucket}", client_options=client, retry_config=_NO_RETRIES, **more)
 
-    def endpoint(self) -> str | None:
-        """Return where the environment says that the store is, if it does. Raises UsageError for what is no address."""
-        variables = self._endpoint_variables
-        endpoint = next((os.environ[name] for name in variables if name in os.environ), None)
-        if endpoint and not _ENDPOINT.fullmatch(endpoint):
-            raise UsageError(f"{variables[0]}: expected http://HOST or https://HOST, without credentials")
-        return endpoint
+    def endpoints(self) -> list[str]:
+        """Return where the environment says that the store is. Raises UsageError for what is no address.
+
+        obstore's own check is a panic, with a trace of its program; so is an empty one's.
+        """
+        given = {name: os.environ[name] for name in self._endpoint_variables if name in os.environ}
+        for name, endpoint in given.items():
+            port = _ENDPOINT.fullmatch(endpoint)
+            if port is None or int((port[2] or ":0")[1:]) > _LAST_PORT:
+                empty = "" if endpoint else " (it is empty: unset it)"
+                raise UsageError(f"{name}: expected http://HOST or https://HOST, without credentials{empty}")
+        return list(given.values())
+
+    def check_words(self) -> None:
+        """Raise UsageError for a key or the like that no request can hold: obstore panics at a line end."""
+        for name in self._words:
+            if not _WORD.fullmatch(os.environ.get(name, "")):
+                raise UsageError(
+                    f"{name}: a space, a line end or the like in it, which no request can hold; set it without"
+                )
 
     def credentials(self) -> dict[str, Any]:
         """Return options of credentials that obstore does not look for by itself. Raises UsageError."""
@@ -65,8 +84,12 @@ class S3(StoreKind):
 
 
 KINDS: dict[str, StoreKind] = {
-    "s3": S3("s3", ("AWS_ENDPOINT_URL", "AWS_ENDPOINT")),
-    "gs": StoreKind("gs", ("GOOGLE_BASE_URL",)),
+    "s3": S3(
+        "s3",
+        ("AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AWS_ENDPOINT_URL_S3"),
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    ),
+    "gs": StoreKind("gs", ("GOOGLE_BASE_URL",), ("GOOGLE_BEARER_TOKEN",)),
 }
 SCHEMES = " and ".join(f"{scheme}://" for scheme in KINDS)
 """What URIs of object stores begin with, for help texts."""
