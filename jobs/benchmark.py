@@ -18,7 +18,7 @@ from typing import get_args
 from jobs.progress import log_format
 from jobs.run import signals
 from jobs.run.output_dir import absolute_uri
-from jobs.run.trust import TRUST, elsewhere
+from jobs.run.trust import elsewhere
 from stylize import cli
 from stylize.config import TORCHVISION, Device
 from stylize.errors import UsageError, one_line, unknown
@@ -46,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
     if (path.parent / NAME).is_file():
         _refuse_unasked(plan, changes, given.weights, path)
     # What does the work, and loads Ray and torch, comes after a call that is right.
+    from jobs.run.closing import trust_words
     from jobs.run.resolve import check_scores
     from jobs.sweep import inputs
     from jobs.sweep.dry_run import dry_run
@@ -70,7 +71,8 @@ def main(argv: Sequence[str]) -> int:
         note=_say,
     )
     say(f"rows:    {one_line(Folder(out).at('rows'))}")
-    say(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT {TRUST}")
+    trust = trust_words(out, filter(None, (plan.content, plan.styles)))
+    say(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT {trust}")
     ok = counts.get("ok", 0)
     say(f"{ok} ok, {sum(counts.values()) - ok} not ok")
     for status, n in sorted(counts.items()):

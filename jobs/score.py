@@ -49,7 +49,8 @@ def main(argv: Sequence[str]) -> int:
         command = shlex.join(["python", "-m", "jobs.score", *argv])
         retry_failed, redo = switches["retry_failed"], switches["redo"]
         result = restyle(config, command, retry_failed, say, redo, earlier_runs, MakeScorer)
-        print_result(result, images=False)
+        job = config.job
+        print_result(result, images=False, inputs=[job.content, job.styles, job.results, job.manifest])
         status = cli.EXIT_OK if switches["allow_failed"] else result.exit_status
         return json_lines.finished(progress, result.out, result.counts, status, images=False)
 

@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
             return cli.EXIT_OK
         command = shlex.join(["python", "-m", "jobs.stylize_folder", *argv])
         result = restyle(config, command, call.retry_failed, _say, call.redo)
-        print_result(result, inputs=[path for path in (config.job.content, config.job.styles) if path])
+        print_result(result, inputs=[config.job.content, config.job.styles, config.job.manifest])
         status = cli.EXIT_OK if call.allow_failed else result.exit_status
         return json_lines.finished(progress, result.out, result.counts, status)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from jobs.run.result import RunResult
 from jobs.run.trust import TRUST
@@ -14,7 +14,13 @@ from stylize.results.trusted import STORE, buckets
 from stylize.terminal import say
 
 
-def print_result(result: RunResult, images: bool = True, inputs: Sequence[str] = ()) -> None:
+def trust_words(out: str, inputs: Iterable[str]) -> str:
+    """Return the options by which what reads OUT takes photos and artworks from where they lie."""
+    others = sorted(buckets(inputs) - buckets([out]))
+    return " ".join([TRUST, *(f"{STORE} {scheme}://{bucket}" for scheme, bucket in others)])
+
+
+def print_result(result: RunResult, images: bool = True, inputs: Iterable[str | None] = ()) -> None:
     """Print tables, places and counts. images: whether the run made any. inputs: where photos and artworks lie."""
     for table in result.tables:
         grid = terminal.table(*table.header, title=table.title)
@@ -32,9 +38,7 @@ def print_result(result: RunResult, images: bool = True, inputs: Sequence[str] =
     rows = locate(result.out).join("rows").shown
     say(f"rows:    {rows}   pandas.read_parquet({result.rows_uri!r})")
     say(f"summary: {one_line(result.summary_uri)}")
-    out = one_line(shlex.quote(result.out))
-    others = sorted(buckets(inputs) - buckets([result.out]))
-    trust = " ".join([TRUST, *(f"{STORE} {scheme}://{bucket}" for scheme, bucket in others)])
+    out, trust = one_line(shlex.quote(result.out)), trust_words(result.out, [*filter(None, inputs), *result.stores])
     say(f"look:    python -m stylize view {out} {trust}   every picture beside its row, in a browser")
     say(f"report:  python -m jobs.summarize {out} --out REPORT {trust}   makes a page to open")
     beside = f", of this call; the tables count {counted(result.others, 'other row')} of OUT, too"

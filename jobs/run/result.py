@@ -13,6 +13,7 @@ from jobs.run.output_dir import OutputDir
 from stylize import cli
 from stylize.io.files import Folder, write_atomic, writing
 from stylize.io.location import ObjectUri, locate
+from stylize.io.store_kinds import KINDS
 from stylize.results.copies import run_folders
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
@@ -51,6 +52,8 @@ class RunResult:
     """Sentences on what the rows show: a GPU that waited for images, transparency that was left out."""
     others: int = 0
     """How many rows OUT has of other calls: the tables count them, `counts` does not."""
+    stores: tuple[str, ...] = ()
+    """The buckets of the photos and artworks that this run's own rows are of, such as `s3://photos`."""
 
     @property
     def exit_status(self) -> int:
@@ -94,7 +97,17 @@ def summarized(out: OutputDir, run_id: str, counts: dict[str, int], kept_failed:
     out.publish("summary.md")
     others = len(frame) - sum(counts.values())
     failures = () if set(counts) <= {"ok"} else first_failures(out.folder, run_id, kept_failed)
-    return RunResult(run_id, out.uri, counts, tuple(summary.tables(frame)), failures, summary.remarks(frame), others)
+    made, remarks = tuple(summary.tables(frame)), summary.remarks(frame)
+    return RunResult(run_id, out.uri, counts, made, failures, remarks, others, _stores(out.folder, run_id))
+
+
+def _stores(folder: Path, run_id: str) -> tuple[str, ...]:
+    """Return the buckets that a run's rows name; those of other runs' rows are not this caller's to vouch for."""
+    rows = read_rows(folder, ["run_id", "content_uri", "style_uri"])
+    rows = rows.filter(pc.equal(rows.column("run_id"), run_id))
+    bucket = rf"^(?P<store>(?:{'|'.join(KINDS)})://[^/]+)/"
+    named = (pc.struct_field(pc.extract_regex(rows.column(name), bucket), [0]) for name in rows.column_names[1:])
+    return tuple(sorted({one for found in named for one in pc.unique(found).to_pylist() if one}))
 
 
 def first_failures(folder: Path, run_id: str, kept_failed: Collection[bytes]) -> tuple[Failure, ...]:

@@ -82,6 +82,20 @@ def test_commands_that_are_told_can_be_copied(capsys: pytest.CaptureFixture[str]
     assert f"python -m jobs.summarize 's3://one/my out' --out REPORT {trust}   makes" in report
 
 
+def test_buckets_that_a_list_names_stand_in_those_commands_and_others_rows_do_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run_id, number, bucket_name in (("before", 1, "strange"), ("now", 2, "listed")):
+        uris = {"content_uri": f"s3://{bucket_name}/a b.jpg", "style_uri": "/here/s.jpg", "run_id": run_id}
+        with RowStore.open(tmp_path, run_id=run_id) as store:
+            store.add(to_batch([row(task(number), "ok", None) | uris]))
+    result = ended(tmp_path, {"ok": 1})
+    assert result.stores == ("s3://listed",)
+    print_result(result, inputs=["gs://lists/l.csv", None])
+    told = capsys.readouterr().out
+    assert told.count(" --trust-paths --trust-store gs://lists --trust-store s3://listed   ") == 2
+
+
 def test_rows_in_a_bucket_are_read_as_the_run_says_whatever_out_is_called(capsys: pytest.CaptureFixture[str]) -> None:
     name, data = 'a b#1%20é?x="it\'s"&y+z', io.BytesIO()
     pd.DataFrame({"status": ["ok"]}).to_parquet(data)
