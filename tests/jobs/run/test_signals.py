@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import _thread
 import os
-import pty
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,13 @@ from stylize.errors import CannotContinueError
 
 
 @pytest.fixture(autouse=True)
-def shutdown(monkeypatch: pytest.MonkeyPatch) -> Shutdown:
-    """Give the signals' handler an object of the test's own."""
+def shutdown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shutdown]:
+    """Give the signals' handler an object of the test's own, and SIGHUP its meaning where tests run under nohup."""
     own = Shutdown()
     monkeypatch.setattr(signals, "shutdown", own)
-    return own
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield own
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +86,19 @@ def main(argv):
 
 signals.run(main)
 """
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-c", script, str(tmp_path / "rows")])
-    assert b"ready" in os.read(terminal, 100)
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    # In a process without threads, in which a fork is safe; the tests themselves may run under nohup.
+    terminal = """
+import os, pty, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.executable, [sys.executable, "-c", *sys.argv[1:]])
+assert b"ready" in os.read(terminal, 100)
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    command = [sys.executable, "-c", terminal, script, str(tmp_path / "rows")]
+    assert subprocess.run(command, check=False).returncode == 130
     assert (tmp_path / "rows").read_text() == "kept"
 
 
