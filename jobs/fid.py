@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # brings pandas and torch
     from stylize.pipeline.sets import SetScorer, SetScores, Triple
 
 SHOWN_DIGITS = 8
+GROUP = ["resolution_px", "method", "precision"]
+"""Columns of which each combination is a set."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,17 +48,7 @@ def main(argv: Sequence[str]) -> int:
 
     with run_folders(given.outs) as runs:
         rows = frame.load(list(runs), list(runs.values()))
-    rows = rows[rows["ok"] & rows["output_uri"].notna() & (rows["weights_sha256"] != "random")]
-    weights = rows["style_uri"].str.lower().str.endswith(tuple(suffixes("checkpoints")), na=False)
-    if weights.any():
-        lost = counted(int(weights.sum()), "result whose style is weights is", "results whose styles are weights are")
-        say(f"{lost} left out: there is no artwork to look like")
-    rows = rows[~weights]
-    mixed = rows["style_uris"].notna()
-    if mixed.any():
-        lost = counted(int(mixed.sum()), "result of several artworks is", "results of several artworks are")
-        say(f"{lost} left out: there is no artwork to look like")
-    groups = list(_groups(rows[~mixed], given))
+    groups = list(_groups(_taken(rows), given))
     if not groups:
         raise UsageError("these runs have no results to score")
     scorer, variant = _scorer(given)
@@ -96,6 +88,27 @@ def parser() -> cli.Parser:
     return parser
 
 
+def _taken(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose pictures are scored, and say which are left out."""
+    rows = rows[rows["ok"] & rows["output_uri"].notna() & (rows["weights_sha256"] != "random")]
+    weights = rows["style_uri"].str.lower().str.endswith(tuple(suffixes("checkpoints")), na=False)
+    if weights.any():
+        lost = counted(int(weights.sum()), "result whose style is weights is", "results whose styles are weights are")
+        say(f"{lost} left out: there is no artwork to look like")
+    rows = rows[~weights]
+    mixed = rows["style_uris"].notna()
+    if mixed.any():
+        lost = counted(int(mixed.sum()), "result of several artworks is", "results of several artworks are")
+        say(f"{lost} left out: there is no artwork to look like")
+    rows = rows[~mixed]
+    # Warm-ups, repeats and other numbers of workers of a sweep: the same pictures make no larger set.
+    again = rows["variant"].notna() & rows.duplicated([*GROUP, "content_uri", "style_uri"])
+    if again.any():
+        lost = counted(int(again.sum()), "result that a sweep made again is", "results that a sweep made again are")
+        say(f"{lost} left out: a photo in an artwork counts once")
+    return rows[~again]
+
+
 def _groups(rows: pd.DataFrame, given: Namespace) -> Iterator[tuple[int | None, str, list[Triple]]]:
     """Yield the long side asked for, the method's name and where its pictures are, for each method of each size."""
     import pandas as pd
@@ -103,7 +116,7 @@ def _groups(rows: pd.DataFrame, given: Namespace) -> Iterator[tuple[int | None, 
     from stylize.pipeline.sets import Triple
     from stylize.results.schema import SCORED
 
-    for (side, method, precision), part in rows.groupby(["resolution_px", "method", "precision"], dropna=False):
+    for (side, method, precision), part in rows.groupby(GROUP, dropna=False):
         triples = []
         for _, row in part.iterrows():
             result = None if row["measure_mode"] == SCORED else picture_in(row["home"], row["output_uri"])
