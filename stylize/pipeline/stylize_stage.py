@@ -122,8 +122,8 @@ class StylizeStage:
         with torch.inference_mode():
             begun, free, self._free = devices.Mark(self._stylizer.device), self._free, None
             code, encoding_s = self._styles.code(first.style)
-            if encoding_s is not None:  # else an earlier call that failed may have noted it
-                first.row["style_s"] = encoding_s
+            # An earlier call that ran out of memory may have noted it.
+            first.row["style_s"] = first.row.get("style_s") if encoding_s is None else encoding_s
             plan = self._planned(stylizer, items, code)
             if len(items) > 1 and (plan.strips > 1 or self._too_much(len(items) * plan.bytes)):
                 raise NoRoomError("there is memory for one at a time")
