@@ -87,7 +87,8 @@ class ScoreRunner:
         try:
             result, row["output_sha256"] = self._read(pair.result.uri, None)
         except ImageError as error:
-            raise type(error)(f"result {one_line(pair.result.uri)}: {error}") from None
+            name = one_line(pair.result.uri)
+            raise type(error)(f"result: {error}" if name in str(error) else f"result {name}: {error}") from None
         row["height_px"], row["width_px"] = height, width = result.pixels.shape[:2]
         style = self._styles.get(pair)
         row["style_sha256"] = style.sha256
