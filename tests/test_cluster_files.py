@@ -121,7 +121,7 @@ def test_requirements_are_read_from_the_project(name: str, tmp_path: Path) -> No
     command = command.replace("~/venv/bin/python", sys.executable).replace("~/stylize", str(tmp_path))
     subprocess.run(command, shell=True, check=True)
     lines = (tmp_path / "requirements.txt").read_text().splitlines()
-    assert {"torch>=2.11", "ray[default]>=2.50"} <= set(lines)
+    assert {"torch>=2.11", "ray[default]>=2.55"} <= set(lines)
 
 
 def test_the_cloud_cluster_starts_without_workers_and_keeps_work_off_the_head() -> None:

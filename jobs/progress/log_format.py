@@ -79,8 +79,5 @@ def logs_folder() -> Path | None:
     import ray
 
     context = ray.get_runtime_context()
-    try:
-        folder = Path(context.get_temp_dir()) / context.get_session_name() / "logs"
-    except AttributeError:  # an older Ray
-        return None
+    folder = Path(context.get_temp_dir()) / context.get_session_name() / "logs"
     return folder if os.access(folder, os.W_OK) else None

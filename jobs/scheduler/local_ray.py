@@ -45,7 +45,7 @@ def on_loopback() -> Iterator[None]:
 def ask_for_token() -> None:
     """Let a Ray that is started now ask for a token, which Ray makes in the user's home, unless RAY_AUTH_MODE says how.
 
-    From 2.60 on Ray does so itself; before 2.52 it cannot.
+    From 2.60 on Ray does so itself.
     """
     version = tuple(int(number) for number in ray.__version__.split(".")[:2])
     if version >= TOKENS_FROM or "RAY_AUTH_MODE" in os.environ:
