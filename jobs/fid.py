@@ -92,21 +92,19 @@ def _taken(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows whose pictures are scored, and say which are left out."""
     rows = rows[rows["ok"] & rows["output_uri"].notna() & (rows["weights_sha256"] != "random")]
     weights = rows["style_uri"].str.lower().str.endswith(tuple(suffixes("checkpoints")), na=False)
-    if weights.any():
-        lost = counted(int(weights.sum()), "result whose style is weights is", "results whose styles are weights are")
-        say(f"{lost} left out: there is no artwork to look like")
-    rows = rows[~weights]
-    mixed = rows["style_uris"].notna()
-    if mixed.any():
-        lost = counted(int(mixed.sum()), "result of several artworks is", "results of several artworks are")
-        say(f"{lost} left out: there is no artwork to look like")
-    rows = rows[~mixed]
+    mixed = rows["style_uris"].notna() & ~weights
     # Warm-ups, repeats and other numbers of workers of a sweep: the same pictures make no larger set.
-    again = rows["variant"].notna() & rows.duplicated([*GROUP, "content_uri", "style_uri"])
-    if again.any():
-        lost = counted(int(again.sum()), "result that a sweep made again is", "results that a sweep made again are")
-        say(f"{lost} left out: a photo in an artwork counts once")
-    return rows[~again]
+    again = rows["variant"].notna() & rows.duplicated([*GROUP, "content_uri", "style_uri"]) & ~weights & ~mixed
+    no_artwork = "there is no artwork to look like"
+    for lost, one, several, why in (
+        (weights, "result whose style is weights is", "results whose styles are weights are", no_artwork),
+        (mixed, "result of several artworks is", "results of several artworks are", no_artwork),
+        (again, "result that a sweep made again is", "results that a sweep made again are",
+         "a photo in an artwork counts once"),
+    ):  # fmt: skip
+        if lost.any():
+            say(f"{counted(int(lost.sum()), one, several)} left out: {why}")
+    return rows[~(weights | mixed | again)]
 
 
 def _groups(rows: pd.DataFrame, given: Namespace) -> Iterator[tuple[int | None, str, list[Triple]]]:

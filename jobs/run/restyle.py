@@ -100,7 +100,7 @@ def restyle(
             for key in resume.mended:
                 store.retire(key)
         run.finish()
-        return summarized(out, run_id, stats.counts, resume.kept_failed)
+        return summarized(out, run_id, stats.counts, resume.kept_failed, listed=config.job.manifest is not None)
 
 
 def _earlier_runs(

@@ -53,7 +53,7 @@ class RunResult:
     others: int = 0
     """How many rows OUT has of other calls: the tables count them, `counts` does not."""
     stores: tuple[str, ...] = ()
-    """The buckets of the photos and artworks that this run's own rows are of, such as `s3://photos`."""
+    """The buckets of the photos and artworks that a list named to this run, such as `s3://photos`."""
 
     @property
     def exit_status(self) -> int:
@@ -83,10 +83,13 @@ class RunResult:
         return frame
 
 
-def summarized(out: OutputDir, run_id: str, counts: dict[str, int], kept_failed: Collection[bytes] = ()) -> RunResult:
+def summarized(
+    out: OutputDir, run_id: str, counts: dict[str, int], kept_failed: Collection[bytes] = (), listed: bool = False
+) -> RunResult:
     """Write summary.md from OUT's rows and return the run's result. Raises CannotContinueError.
 
-    kept_failed: 16-byte keys of tasks that count, too, although their rows are of earlier runs.
+    kept_failed: 16-byte keys of tasks that count, too, although their rows are of earlier runs. listed: whether a list
+    named the pairs, so that rows alone tell where photos and artworks lie.
     """
     from stylize.report import summary
 
@@ -98,7 +101,8 @@ def summarized(out: OutputDir, run_id: str, counts: dict[str, int], kept_failed:
     others = len(frame) - sum(counts.values())
     failures = () if set(counts) <= {"ok"} else first_failures(out.folder, run_id, kept_failed)
     made, remarks = tuple(summary.tables(frame)), summary.remarks(frame)
-    return RunResult(run_id, out.uri, counts, made, failures, remarks, others, _stores(out.folder, run_id))
+    stores = _stores(out.folder, run_id) if listed else ()
+    return RunResult(run_id, out.uri, counts, made, failures, remarks, others, stores)
 
 
 def _stores(folder: Path, run_id: str) -> tuple[str, ...]:

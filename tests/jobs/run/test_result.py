@@ -89,7 +89,8 @@ def test_buckets_that_a_list_names_stand_in_those_commands_and_others_rows_do_no
         uris = {"content_uri": f"s3://{bucket_name}/a b.jpg", "style_uri": "/here/s.jpg", "run_id": run_id}
         with RowStore.open(tmp_path, run_id=run_id) as store:
             store.add(to_batch([row(task(number), "ok", None) | uris]))
-    result = ended(tmp_path, {"ok": 1})
+    assert ended(tmp_path, {"ok": 1}).stores == ()
+    result = summarized(OutputDir(str(tmp_path), tmp_path, ""), "now", {"ok": 1}, listed=True)
     assert result.stores == ("s3://listed",)
     print_result(result, inputs=["gs://lists/l.csv", None])
     told = capsys.readouterr().out
