@@ -10,14 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
 
 from stylize import downloads
 from stylize import weights as files
-from stylize.errors import UsageError, WeightsError, message_of, unknown
+from stylize.errors import UsageError, unknown
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -172,12 +171,11 @@ def load_backbone(
     expected = f"torchvision's weights of {name}"
     state = files.read(weights, expected) if weights is not None else _from_torchvision(name, expected, option)
     own = net.trunk.state_dict()
-    counters = {key: value for key, value in own.items() if key.endswith("num_batches_tracked")}
-    fitted = state.fitted(own.keys() - counters.keys())
+    fitted = state.fitted(own.keys())
     used = {key: value for key, value in fitted.tensors.items() if key in own}
     if name in _VGG:
         used = _from_caffe(name, used)
-    files.fill(net.trunk, files.State(state.path, counters | used, state.sha256), expected)
+    files.fill(net.trunk, files.State(state.path, used, state.sha256), expected)
     return net, state
 
 
@@ -225,14 +223,9 @@ def _published(name: str) -> Any:
 def _from_torchvision(name: str, expected: str, option: str) -> files.State:
     path = cached_file(name)
     if not path.exists():
-        try:
-            with downloads.downloading(f"{name}'s weights, {path.name},"):
-                _published(name).get_state_dict(progress=False)
-        except (OSError, URLError, RuntimeError) as error:
-            raise WeightsError(
-                f"{name}: its weights are neither in torchvision's cache ({path}) nor to be downloaded "
-                f"({message_of(error)}); put {path.name} there, or give a file with {option} PATH"
-            ) from None
+        instead = f"put {path.name} there, or give a file with {option} PATH"
+        with downloads.from_torchvision(f"{name}'s weights, {path.name},", path, instead):
+            _published(name).get_state_dict(progress=False)
     return files.read(path, expected)
 
 

@@ -6,8 +6,9 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from pathlib import Path
 
-from stylize.errors import WeightsError
+from stylize.errors import WeightsError, message_of
 
 
 class NotDownloadedError(WeightsError):
@@ -50,3 +51,18 @@ def downloading(what: str) -> Iterator[None]:
         note(f"{what} will be downloaded")
     with contextlib.redirect_stdout(sys.stderr):
         yield
+
+
+@contextlib.contextmanager
+def from_torchvision(what: str, cache: Path, instead: str) -> Iterator[None]:
+    """Do as `downloading` for weights that torchvision's cache lacks.
+
+    Raises WeightsError where they cannot be had; it says what to do `instead`.
+    """
+    try:
+        with downloading(what):
+            yield
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(
+            f"{what} are neither in torchvision's cache ({cache}) nor to be downloaded ({message_of(error)}); {instead}"
+        ) from None

@@ -31,6 +31,9 @@ _WRAPPED = re.compile(r"(^|\.)(?:module|_orig_mod)\.")
 _PREFIXES = ("model.", "network.", "net.", "generator.")
 """What a program's own class puts before all names."""
 
+COUNTER = "num_batches_tracked"
+"""What torch calls the batches that a norm's training has counted."""
+
 Rename = Callable[[str], str | None]
 """A tensor's name in a file to its name in a network; None leaves it out."""
 
@@ -46,12 +49,13 @@ class State:
     def fitted(self, wanted: Collection[str], rename: Rename = str) -> State:
         """Return the state renamed, without as much of what programs put before names as makes all `wanted` appear.
 
-        Where nothing does, it is renamed as it stands.
+        Where nothing does, it is renamed as it stands. Batches that a training counted may be missing.
         """
+        needed = {name for name in wanted if not name.endswith(COUNTER)}
         state = self
         while True:
             renamed = state.renamed(rename)
-            if renamed.tensors.keys() >= set(wanted):
+            if renamed.tensors.keys() >= needed:
                 return renamed
             shorter = state._shortened()
             if shorter is None:
@@ -122,12 +126,15 @@ def file_bytes(path: Path, expected: str) -> bytes:
 def fill(net: nn.Module, state: State, expected: str, rename: Rename = str) -> None:
     """Copy a state's tensors into a network of exactly these names and shapes, once renamed as it is `fitted`.
 
+    Batches that a training counted may be missing: nothing but training reads them.
     Raises WeightsError naming the file, the first tensor that does not fit, and what was expected.
     """
     wanted = net.state_dict()
     state = state.fitted(wanted.keys(), rename)
     for name, target in wanted.items():
         if name not in state.tensors:
+            if name.endswith(COUNTER):
+                continue
             raise WeightsError(f"{state.path}: holds no {name}; expected {expected}")
         got = state.tensors[name]
         if got.shape != target.shape:
@@ -141,7 +148,7 @@ def fill(net: nn.Module, state: State, expected: str, rename: Rename = str) -> N
     extra = next((name for name in state.tensors if name not in wanted), None)
     if extra is not None:
         raise WeightsError(f"{state.path}: holds {extra}, which is not part of it; expected {expected}")
-    net.load_state_dict(dict(state.tensors))
+    net.load_state_dict(wanted | dict(state.tensors))
 
 
 def file_like(folder: Path, name: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +10,6 @@ from torch import Tensor, nn
 from stylize import downloads
 from stylize import weights as files
 from stylize.backbones import cache_folder
-from stylize.errors import WeightsError, message_of
 
 FILE = "inception_v3_google-0cc3c7bd.pth"
 """What torchvision's cache calls it."""
@@ -31,12 +29,11 @@ class Inception:
         net.fc = nn.Identity()
         state = files.read(path or _from_torchvision(), _EXPECTED)
         own = net.state_dict()
-        counters = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
-        fitted = state.fitted(own.keys() - counters.keys())
+        fitted = state.fitted(own.keys())
         # Art-fid's has two heads, for artists and for styles, and was trained on values as they are.
         self._as_they_are = "fc1.weight" in fitted.tensors
         used = {name: value for name, value in fitted.tensors.items() if name in own}
-        files.fill(net, files.State(state.path, counters | used, state.sha256), _EXPECTED)
+        files.fill(net, files.State(state.path, used, state.sha256), _EXPECTED)
         self.variant = f"inception_v3 {state.sha256}"
         self._net, self._device = net.requires_grad_(False).eval().to(device), torch.device(device)
 
@@ -53,12 +50,7 @@ def _from_torchvision() -> Path:
     if not path.exists():
         from torchvision.models import Inception_V3_Weights
 
-        try:
-            with downloads.downloading(f"Inception v3's weights, {FILE},"):
-                Inception_V3_Weights.IMAGENET1K_V1.get_state_dict(progress=False)
-        except (OSError, URLError, RuntimeError) as error:
-            raise WeightsError(
-                f"Inception v3: its weights are neither in torchvision's cache ({path}) nor to be downloaded "
-                f"({message_of(error)}); put {FILE} there, or give a file with --inception PATH"
-            ) from None
+        instead = f"put {FILE} there, or give a file with --inception PATH"
+        with downloads.from_torchvision(f"Inception v3's weights, {FILE},", path, instead):
+            Inception_V3_Weights.IMAGENET1K_V1.get_state_dict(progress=False)
     return path

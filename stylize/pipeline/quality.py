@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import os
 import threading
 from collections import OrderedDict
 from typing import Any, Literal
@@ -17,7 +16,7 @@ from torch import Tensor
 from stylize import devices, downloads
 from stylize.backbones import cache_folder
 from stylize.config import TORCHVISION, JobConfig
-from stylize.errors import UsageError, WeightsError, message_of
+from stylize.errors import UsageError
 from stylize.images import Pixels
 from stylize.io.files import at_hand
 from stylize.measure.perceptual import (
@@ -157,11 +156,6 @@ def load_lpips(backbone: Literal["alex", "vgg", "squeeze"]) -> Any:
         raise UsageError("lpips needs torchmetrics and torchvision: pip install torchmetrics") from None
     cache = cache_folder()
     there = any(cache.glob(f"{_LPIPS_FILES[backbone]}-*.pth"))
-    try:
-        with contextlib.nullcontext() if there else downloads.downloading(f"lpips: the {backbone} weights"):
-            return LearnedPerceptualImagePatchSimilarity(backbone, normalize=True).eval()
-    except (OSError, RuntimeError) as error:
-        raise WeightsError(
-            f"lpips: the {backbone} weights are neither in torchvision's cache ({os.fspath(cache)}) nor to be "
-            f"downloaded ({message_of(error)}); put them there, or leave lpips out"
-        ) from None
+    what, instead = f"lpips: the {backbone} weights", "put them there, or leave lpips out"
+    with contextlib.nullcontext() if there else downloads.from_torchvision(what, cache, instead):
+        return LearnedPerceptualImagePatchSimilarity(backbone, normalize=True).eval()

@@ -63,14 +63,14 @@ def size_text(size_bytes: float) -> str:
     return f"{size_bytes / 2**30:.2f} GiB" if size_bytes >= 2**30 else f"{math.ceil(size_bytes / 2**20) or 1} MiB"
 
 
-class Room(int):
+class Budget(int):
     """The bytes that an image may take beside `held` bytes of pictures, of a limit: a number of bytes, or auto."""
 
     limit: int | str
     held: int
 
     @classmethod
-    def within(cls, limit: int | str, allowed: int, held: int) -> Room:
+    def within(cls, limit: int | str, allowed: int, held: int) -> Budget:
         """Return what is left of `allowed` beside what is held."""
         room = cls(allowed - held)
         room.limit, room.held = limit, held
@@ -83,7 +83,7 @@ def no_room(
     """Return the error of an image of a size (width, height) that needs too much memory; it says what would fit."""
     base = STRIP_BASE_BYTES if strips else BASE_BYTES
     share, needs, more = 0.5, f"{size_text(needed)} beside it", "give it more memory"
-    if isinstance(max_bytes, Room):
+    if isinstance(max_bytes, Budget):
         total, allowed = needed + max_bytes.held, max_bytes + max_bytes.held
         share, needs = _scale(allowed, total, base), f"{size_text(total)} with the pictures"
         known = max_bytes.limit != "auto"

@@ -11,7 +11,7 @@ from stylize import devices, images
 from stylize.errors import NotFiniteError
 from stylize.images import COPIED_BYTES, PICTURE_BYTES
 from stylize.memory_limit import allowed_bytes, most_of_picture
-from stylize.stylizers._strips.plan import HOLES, Plan, Room
+from stylize.stylizers._strips.plan import HOLES, Budget, Plan
 
 ALWAYS_WHOLE_PX = 2**21
 """Images of so many pixels are not asked what they take, where nobody sets a limit."""
@@ -116,10 +116,10 @@ class Within:
         allowed = self._allowed(round(pixel_bytes * width * height), share, ahead_bytes)
         return self.plan(width, height, code, allowed, whole=False)
 
-    def _allowed(self, pictures: int, share: float, ahead_bytes: int) -> Room | None:
+    def _allowed(self, pictures: int, share: float, ahead_bytes: int) -> Budget | None:
         allowed = allowed_bytes(self.max_memory, self.device, share)
         held = 0 if devices.is_accelerator(self.device) else pictures
         if self.max_memory != "auto":
             # What is free, for auto, is counted beside what others hold already.
             held = max(held, ahead_bytes)
-        return None if allowed is None else Room.within(self.max_memory, allowed, held)
+        return None if allowed is None else Budget.within(self.max_memory, allowed, held)
