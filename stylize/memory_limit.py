@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from pathlib import Path
 
 import torch
 
+from stylize import cgroups
 from stylize.devices import is_accelerator, memory
 
 log = logging.getLogger(__name__)
@@ -23,11 +25,11 @@ def free_bytes(device: torch.device | str) -> int | None:
         # What this process's allocator keeps for the next image counts as taken there.
         held = memory(device)
         return free_there + max(0, held.get("reserved_current", 0) - held.get("allocated_current", 0))
-    free = [_number(_PROC / "meminfo", "MemAvailable:", 1024)]
-    for limit, used, stat, cached in _CGROUPS:
-        most, now = _number(_CGROUP / limit), _number(_CGROUP / used)
+    free = [_number(cgroups.ROOT / "proc/meminfo", "MemAvailable:", 1024)]
+    for folder, (limit, used, cached) in itertools.product(cgroups.folders("memory"), _CGROUPS):
+        most, now = _number(folder / limit), _number(folder / used)
         # Files that were read lately count as taken there, and are dropped as soon as memory is asked for.
-        dropped = _number(_CGROUP / stat, f"{cached} ") or 0
+        dropped = _number(folder / "memory.stat", f"{cached} ") or 0
         free.append(most - max(0, now - dropped) if most is not None and now is not None else None)
     return max(0, min((one for one in free if one is not None), default=-1)) if any(free) else None
 
@@ -54,18 +56,15 @@ def most_of_picture(size_bytes: int, max_memory: int | str, share: float = 1.0) 
 ALWAYS_IN_MEMORY_BYTES = 16 * 2**20
 PICTURE_SHARE = 8
 """The part of what an image may take that its photo may, and its result as much again."""
-_PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 _CGROUPS = (
-    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
-"""Versions 2 and 1: files with the limit, what is taken, its parts, and the name of that which can be dropped."""
+"""Versions 2 and 1: files with the limit and what is taken, and the name of that part of it which can be dropped."""
 _USED_OF_FREE = 0.8
 
 
 def _number(path: Path, name: str = "", unit: int = 1) -> int | None:
-    try:
-        words = next(line.removeprefix(name).split() for line in path.read_text().splitlines() if line.startswith(name))
-        return int(words[0]) * unit
-    except (OSError, ValueError, IndexError, StopIteration):  # cgroup's own word for no limit is `max`
-        return None
+    words = next((line.removeprefix(name).split() for line in cgroups.lines(path) if line.startswith(name)), [])
+    # A group's own word for no limit is `max`.
+    return int(words[0]) * unit if words and words[0].isdigit() else None

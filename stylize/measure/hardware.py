@@ -6,6 +6,7 @@ Loads no torch and starts no accelerator of its own accord, so a driver can call
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 import os
 import platform
@@ -16,6 +17,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from stylize import cgroups
 
 _log = logging.getLogger(__name__)
 
@@ -36,10 +39,7 @@ _PACKAGES = (
 )
 _CUDA_PROBE_TIMEOUT_S = 15
 _GIT_TIMEOUT_S = 15
-_QUOTAS = (
-    ("/sys/fs/cgroup/cpu.max",),
-    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
-)
+_QUOTAS = ("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")
 """Files that say together what of a period's time a container has: of cgroups' version 2, and of version 1."""
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -88,8 +88,8 @@ def usable_cores() -> int:
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
-    for files in _QUOTAS:
-        quota, _, period = " ".join((_read(Path(file)) or "").strip() for file in files).partition(" ")
+    for folder, files in itertools.product(cgroups.folders("cpu"), _QUOTAS):
+        quota, _, period = " ".join((_read(folder / file) or "").strip() for file in files).partition(" ")
         if quota.isdigit() and period.isdigit() and int(period) > 0:
             cores = min(cores, -(-int(quota) // int(period)))
     return max(1, cores)

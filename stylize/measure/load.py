@@ -7,10 +7,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-_log = logging.getLogger(__name__)
+from stylize import cgroups
 
-ROOT = Path("/")
-"""Where /proc and /sys are; tests put others in place."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +52,28 @@ def _since(before: float | None, after: float | None) -> float | None:
 
 
 def _waited_s() -> float | None:
-    waited = [
-        int(words[1]) / 1e9 for path in (ROOT / "proc/self/task").glob("*/schedstat") if len(words := _words(path)) == 3
-    ]
+    waited = [int(words[1]) / 1e9 for words in _all_words("proc/self/task", "*/schedstat") if len(words) == 3]
     return sum(waited) + _stolen_s() if waited else None
 
 
 def _stolen_s() -> float:
-    words = _words(ROOT / "proc/stat")  # cpu user nice system idle iowait irq softirq steal ...
+    words = _words(cgroups.ROOT / "proc/stat")  # cpu user nice system idle iowait irq softirq steal ...
     return int(words[8]) / os.sysconf("SC_CLK_TCK") if len(words) > 8 and words[0] == "cpu" else 0.0
 
 
 def _throttlings() -> int | None:
     """Return how often processors were throttled for heat, and this container for its quota."""
-    heat = [
-        _words(path) for path in (ROOT / "sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/*_throttle_count")
-    ]
-    counts = [int(words[0]) for words in heat if words]
-    quota = _words(ROOT / "sys/fs/cgroup/cpu.stat")
-    if "nr_throttled" in quota:
-        counts.append(int(quota[quota.index("nr_throttled") + 1]))
+    heat = _all_words("sys/devices/system/cpu", "cpu[0-9]*/thermal_throttle/*_throttle_count")
+    counts = [int(words[0]) for words in heat]
+    for quota in (_words(folder / "cpu.stat") for folder in cgroups.folders("cpu")):
+        if "nr_throttled" in quota:
+            counts.append(int(quota[quota.index("nr_throttled") + 1]))
     return sum(counts) if counts else None
 
 
 def _processors_mhz() -> float | None:
-    clocks = [_words(path) for path in (ROOT / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")]
-    told = [int(words[0]) / 1000 for words in clocks if words]
+    clocks = _all_words("sys/devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")
+    told = [int(words[0]) / 1000 for words in clocks]
     return sum(told) / len(told) if told else None
 
 
@@ -92,9 +87,10 @@ def _card_mhz(device: str) -> float | None:
         return None
 
 
+def _all_words(folder: str, pattern: str) -> list[list[str]]:
+    """Return the words of each of the kernel's files that a pattern names; files without any are left out."""
+    return [words for path in (cgroups.ROOT / folder).glob(pattern) if (words := _words(path))]
+
+
 def _words(path: Path) -> list[str]:
-    """Return the words of one of the kernel's files; none where it is not there or cannot be read."""
-    try:
-        return path.read_text(errors="replace").split()
-    except OSError:
-        return []
+    return " ".join(cgroups.lines(path)).split()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stylize import cgroups
 from stylize.measure import hardware
 from stylize.measure.hardware import (
     code_sha256,
@@ -78,15 +79,27 @@ def test_usable_cores_follow_the_affinity() -> None:
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", 64), ("", 64)])
-def test_usable_cores_follow_a_containers_quota(monkeypatch: pytest.MonkeyPatch, quota: str, cores: int) -> None:
+@pytest.mark.parametrize("group", ["", "slurm/job_7"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_usable_cores_follow_a_groups_quota(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, group: str, quota: str, cores: int
+) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
     first, _, second = quota.partition(" ")
-    for files in ({"cpu.max": quota}, {"cpu.cfs_quota_us": first, "cpu.cfs_period_us": second}):
-        monkeypatch.setattr(hardware, "_read", lambda path, files=files: files.get(path.name))
+    files = {"cpu.max": quota} if version == 2 else {"cpu.cfs_quota_us": first, "cpu.cfs_period_us": second}
+    folder = tmp_path / "sys/fs/cgroup" / ("" if version == 2 else "cpu") / group
+    folder.mkdir(parents=True)
+    for name, text in files.items():
+        (folder / name).write_text(f"{text}\n")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(f"4:cpu,cpuacct:/{group}\n0::/{group}\n")
+    try:
         assert usable_cores() == cores
         share_of_machine.cache_clear()
         assert share_of_machine(1) == 1 / cores
-    share_of_machine.cache_clear()
+    finally:
+        share_of_machine.cache_clear()
 
 
 def test_cards_are_read_from_the_vendors_tool() -> None:

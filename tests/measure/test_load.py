@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from stylize import cgroups
 from stylize.measure import load
 from stylize.measure.load import MachineLoad
 
@@ -19,7 +20,7 @@ from stylize.measure.load import MachineLoad
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty machine."""
-    monkeypatch.setattr(load, "ROOT", tmp_path)
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
     return tmp_path
 
 
