@@ -11,7 +11,7 @@ import ray
 
 from jobs.scheduler.preflight import describe_node, who_works_where
 from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
-from jobs.scheduler.worker_pool import SchedulerOptions, workers_that_fit
+from jobs.scheduler.worker_pool import WORKER_BYTES, SchedulerOptions, workers_that_fit
 from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.errors import UsageError
@@ -19,6 +19,8 @@ from stylize.measure import hardware
 from stylize.tasks.sweep import Sweep
 
 MOST_IO_THREADS = 16
+_OWN_BYTES = 3 * 2**28
+"""What a Ray of the job's own and the job itself take."""
 RayNode = dict[str, Any]
 """As in `ray.nodes()`."""
 
@@ -50,15 +52,17 @@ def place(job: JobConfig) -> Placement:
         cpus=settings["cpus_per_actor"],
         gpus=settings["gpus_per_actor"],
     )
-    return Placement(settings, (who_works_where([describe_node(machine, options)], options),))
+    line = who_works_where([describe_node(machine, options)], options)
+    short = job.cpus_per_actor == job.actors == "auto" and job.measure_mode != "isolated" and not options.gpus
+    return Placement(settings, (line + "; memory for more workers is not free" * (short and options.cpus > 1),))
 
 
 def worker_takes(job: JobConfig, nodes: Iterable[RayNode]) -> dict[str, Any]:
     """Return the settings of what a worker takes, as given or for these machines.
 
     A card each where a machine has one, unless the device or the precision is for CPUs alone; with it, as many CPUs as
-    every such machine has for each of its workers. Machines without cards are then not used. Elsewhere a CPU each, or
-    all of a machine in isolated mode. Raises UsageError where machines differ in that.
+    every such machine has for each of its workers. Machines without cards are then not used. Elsewhere a CPU each, more
+    where memory is short, or all of a machine in isolated mode. Raises UsageError where machines differ in that.
     """
     nodes = [node for node in nodes if node["Resources"].get("CPU", 0)]
     gpus = job.gpus_per_actor
@@ -66,8 +70,12 @@ def worker_takes(job: JobConfig, nodes: Iterable[RayNode]) -> dict[str, Any]:
         carded = any(node["Resources"].get("GPU", 0) >= 1 for node in nodes)
         gpus = float(_may_use_cards(job) and (carded or job.device != "auto"))
     cpus = job.cpus_per_actor
-    if cpus == "auto":
-        cpus = _share(nodes, gpus) if gpus else _whole_machine(job, nodes) if job.measure_mode == "isolated" else 1.0
+    if cpus == "auto" and gpus:
+        cpus = _share(nodes, gpus)
+    elif cpus == "auto" and job.measure_mode == "isolated":
+        cpus = _whole_machine(job, nodes)
+    elif cpus == "auto":
+        cpus = _as_memory_allows(nodes) if job.actors == "auto" else 1.0
     threads = job.io_threads
     if threads == "auto":
         # A card is as busy as its CPUs can read and score; a worker on CPUs computes on them itself.
@@ -82,7 +90,7 @@ def _may_use_cards(job: JobConfig) -> bool:
 def _machines_matter(job: JobConfig) -> bool:
     if job.gpus_per_actor == "auto" and _may_use_cards(job):
         return True
-    return job.cpus_per_actor == "auto" and (job.gpus > 0 or job.measure_mode == "isolated")
+    return job.cpus_per_actor == "auto"
 
 
 def _share(nodes: Iterable[RayNode], gpus: float) -> float:
@@ -90,6 +98,17 @@ def _share(nodes: Iterable[RayNode], gpus: float) -> float:
     fit = {node["NodeID"]: workers_that_fit(node, 1e-6, gpus) for node in nodes}
     least = min((node["Resources"]["CPU"] / fit[node["NodeID"]] for node in nodes if fit[node["NodeID"]]), default=1.0)
     return float(int(least)) if least >= 1 else least
+
+
+def _as_memory_allows(nodes: Iterable[RayNode]) -> float:
+    """Return the CPUs for each worker, so that no machine has more workers than memory for them; 1 where that is told.
+
+    All find room on the smallest machine.
+    """
+    have = [node["Resources"] for node in nodes]
+    fit = [max(1, int(one["memory"] / WORKER_BYTES)) if "memory" in one else math.inf for one in have]
+    wanted = max((math.ceil(one["CPU"] / most) for one, most in zip(have, fit, strict=True)), default=1)
+    return float(max(1, min([wanted, *(int(one["CPU"]) for one in have)])))
 
 
 def _whole_machine(job: JobConfig, nodes: Iterable[RayNode]) -> float:
@@ -132,8 +151,11 @@ def _nodes_of_cluster(address: str | None) -> list[RayNode]:
 def _this_machine() -> RayNode:
     """Return this machine as a Ray of the job's own would find it."""
     from stylize import devices
+    from stylize.memory_limit import free_bytes
 
-    cards = devices.count()
+    cards, free = devices.count(), free_bytes("cpu")
     named = {f"accelerator_type:{hardware.device_name(f'{devices.available()}:0')}": 1.0} if cards else {}
     resources = {"CPU": float(hardware.usable_cores()), "GPU": float(cards)} | named
+    if free is not None:
+        resources["memory"] = float(max(0, free - _OWN_BYTES))
     return {"NodeID": "", "NodeManagerHostname": hardware.node_name(), "Resources": resources}

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 import ray
-from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from jobs.scheduler.failure_detector import NodeFailureDetector, Verdict, judge
 from jobs.scheduler.shutdown import shutdown
@@ -233,13 +233,12 @@ class Scheduler:
             self._node_lost(worker, verdict)
 
     def _process_died(self, worker: WorkerState, error: RayError | DeviceLostError) -> None:
-        reason = reason_of(error)
+        no_memory = self._pool.memory_deaths.reason(error, worker.location.node if worker.location else None)
+        reason = no_memory or reason_of(error)
         unreturned = self._take_unreturned(worker)
         count = sum(len(batch.tasks) for batch in unreturned)
         self._notify(f"{worker.name} died with {counted(count, 'task')} in hand, to be tried one by one: {reason}")
-        # By its type: the text of any death names the OOM killer among the common causes.
-        memory = isinstance(error, OutOfMemoryError)
-        self._give_up(worker, self._queue.process_died(unreturned, reason, memory))
+        self._give_up(worker, self._queue.process_died(unreturned, reason, out_of_memory=no_memory is not None))
         self._pool.replace(worker)
 
     def _node_lost(self, worker: WorkerState, verdict: Verdict) -> None:

@@ -78,7 +78,7 @@ class TaskQueue:
         return []
 
     def process_died(self, batches: Iterable[Batch], reason: str, out_of_memory: bool) -> list[FailedTask]:
-        """Sort the tasks of a worker whose process died. out_of_memory: Ray ended it, as its node ran out of memory."""
+        """Sort the tasks of a worker whose process died. out_of_memory: its node ran out of memory."""
         failed, held = [], list(batches)
         # Memory may have run out because of what other workers of the node did.
         sole = not out_of_memory and sum(len(batch.tasks) for batch in held) == 1

@@ -11,6 +11,7 @@ import ray
 from ray.exceptions import RayError
 
 from jobs.scheduler.failure_detector import is_out_of_reach
+from jobs.scheduler.memory_deaths import MemoryDeaths
 from jobs.scheduler.ray_runtime import totals
 from jobs.scheduler.shutdown import shutdown
 from jobs.scheduler.worker import BatchRunner, LoadError, UnfitNodeError, Worker, WorkerLocation
@@ -23,6 +24,8 @@ MAX_BATCH = 256
 FILL_EVERY_S = 5.0
 WAIT_NOTICE_S = 30.0, 60.0
 """When to say what is waited for while no worker is loaded: the first time, and each later one."""
+WORKER_BYTES = 2**29
+"""What a worker on CPUs takes of its machine's memory, loaded and at work on images of 512 px (docs/decisions.md)."""
 MAX_FAILED_STARTS = 3
 """How many workers in a row may fail to load, while none is loaded, before the run ends."""
 
@@ -74,6 +77,7 @@ class WorkerPool:
         self.problem: StylizeError | None = None
         self.locations: dict[str, WorkerLocation] = {}
         """Where each worker ran that was loaded, by its name."""
+        self.memory_deaths = MemoryDeaths()
         self._make_runner = ray.put(make_runner)
         self._options = options
         self._notify = notify
@@ -111,7 +115,8 @@ class WorkerPool:
             worker.location, problem = ray.get(worker.start_call, timeout=GET_S)
         except RayError as error:
             # A node that is lost says nothing about the stylizer.
-            self._start_failed(worker, f"died ({reason_of(error)})", counts=not is_out_of_reach(error))
+            reason = self.memory_deaths.reason(error, None) or reason_of(error)
+            self._start_failed(worker, f"died ({reason})", counts=not is_out_of_reach(error))
             return
         if isinstance(problem, LoadError):
             self._start_failed(worker, f"failed on {worker.location.node} ({problem})")

@@ -13,6 +13,7 @@ from jobs.run.placement import worker_takes
 from jobs.scheduler.preflight import describe_node, who_works_where
 from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize import config as configs
+from stylize import devices, memory_limit
 from stylize.errors import UsageError
 from stylize.measure import hardware
 from stylize.tasks.sweep import Method, Sweep
@@ -20,9 +21,10 @@ from stylize.tasks.sweep import Method, Sweep
 GIVEN = {"content": "c", "styles": "s", "out": "o"}
 
 
-def node(cpus: float, gpus: float = 0, card: str | None = None) -> dict[str, Any]:
+def node(cpus: float, gpus: float = 0, card: str | None = None, gib: float | None = None) -> dict[str, Any]:
     """As `ray.nodes()` gives one."""
     resources = {"CPU": cpus} if cpus else {}
+    resources |= {} if gib is None else {"memory": gib * 2**30}
     resources |= {"GPU": gpus} if gpus else {}
     resources |= {f"accelerator_type:{card}": 1.0} if card else {}
     return {"NodeID": f"{cpus}/{gpus}/{card}", "NodeManagerHostname": "n", "Alive": True, "Resources": resources}
@@ -57,6 +59,16 @@ def takes(nodes: list[dict[str, Any]], **given: Any) -> tuple[float, float, int]
         ([node(0), node(8), node(8)], {"measure_mode": "isolated"}, (8, 0, 2)),
         ([node(8), node(16)], {"measure_mode": "isolated", "cpus_per_actor": 4}, (4, 0, 2)),
         ([node(8, 2)], {"measure_mode": "isolated"}, (4, 1, 2)),
+        ([node(8, gib=4)], {}, (1, 0, 2)),
+        ([node(8, gib=3.9)], {}, (2, 0, 2)),  # memory for seven of them
+        ([node(8, gib=1.2)], {}, (4, 0, 2)),
+        ([node(8, gib=0)], {}, (8, 0, 2)),  # one is tried
+        ([node(0, gib=1), node(16, gib=2), node(4, gib=16)], {}, (4, 0, 2)),
+        ([node(64, gib=4), node(2, gib=4)], {}, (2, 0, 2)),  # the smaller one is to be used, too
+        ([node(8, gib=1)], {"actors": 8}, (1, 0, 2)),  # as it was asked for
+        ([node(8, gib=1)], {"cpus_per_actor": 1}, (1, 0, 2)),
+        ([node(8, 1, gib=1)], {}, (8, 1, 4)),
+        ([node(8, gib=1)], {"measure_mode": "isolated"}, (8, 0, 2)),
     ],
 )
 def test_a_worker_takes_a_card_and_its_share_else_a_cpu(
@@ -125,6 +137,22 @@ def test_a_line_says_who_works_where(nodes: list[dict[str, Any]], options: Sched
     assert who_works_where([describe_node(one, options) for one in nodes], options) == line
 
 
+@pytest.mark.parametrize(
+    ("free_gib", "line"),
+    [
+        (64, "8 workers on 8 CPUs"),
+        (3, "4 workers on 8 CPUs; memory for more workers is not free"),
+        (None, "8 workers on 8 CPUs"),
+    ],
+)
+def test_short_memory_is_told(free_gib: float | None, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placement, "joins_cluster", lambda address: False)
+    monkeypatch.setattr(hardware, "usable_cores", lambda: 8)
+    monkeypatch.setattr(devices, "count", lambda: 0)
+    monkeypatch.setattr(memory_limit, "free_bytes", lambda device: free_gib and free_gib * 2**30)
+    assert placement.place(configs.build(GIVEN)).lines == (f"no GPU: {line}",)
+
+
 def test_a_cluster_is_asked_only_where_its_machines_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str | None] = []
 
@@ -142,7 +170,7 @@ def test_a_cluster_is_asked_only_where_its_machines_matter(monkeypatch: pytest.M
         assert found.lines == ()
         return found.settings["cpus_per_actor"]
 
-    assert [placed(device="cpu"), placed(gpus_per_actor=0), placed(gpus_per_actor=1, cpus_per_actor=2)] == [1, 1, 2]
+    assert [placed(device="cpu", cpus_per_actor=3), placed(gpus_per_actor=1, cpus_per_actor=2)] == [3, 2]
     assert asked == []
     assert [placed(), placed(gpus_per_actor=2), placed(device="cpu", measure_mode="isolated")] == [8, 16, 16]
     assert asked == ["head:1"] * 3
