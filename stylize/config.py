@@ -91,7 +91,8 @@ class JobConfig(Restyling):
     )
     cpus_per_actor: Annotated[float, Field(ge=LEAST_SHARE)] | Literal["auto"] = Field(
         "auto",
-        description="CPUs that each worker takes, and threads it computes with; auto: 1, or a card's share of them",
+        description="CPUs that each worker takes, and threads it computes with; auto: 1, more where memory is short, "
+        "or a card's share of them",
     )
     gpus_per_actor: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
         "auto",
