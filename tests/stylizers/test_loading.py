@@ -1,4 +1,4 @@
-"""ONNX Runtime is loaded in one place, and keeps and sends no list of what it runs."""
+"""Runtimes are loaded in one place, and keep and send no list of what they run."""
 
 from __future__ import annotations
 
@@ -28,9 +28,26 @@ def test_it_leaves_nothing_in_the_users_home(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*onnxruntime*")) == []
 
 
-def test_nothing_else_imports_it() -> None:
+@pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
+def test_openvino_counts_no_use_and_asks_no_one(tmp_path: Path) -> None:
+    """With its own package for that it keeps `intel/` in the user's home, and sends to a public collector."""
+    code = """if True:
+        import sys
+        from stylize.stylizers._runtimes.loading import load_openvino as load
+        load().Core()
+        assert load() is sys.modules["openvino"]
+        sys.exit("openvino_telemetry" in sys.modules)
+    """
+    plain = {name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "JENKINS_URL")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=plain | {"HOME": str(tmp_path)}, check=False)
+    assert (done.returncode, list(tmp_path.rglob("intel*"))) == (0, [])
+
+
+def test_nothing_else_imports_them() -> None:
     files = [path for room in ("stylize", "jobs", "tools") for path in (ROOT / room).rglob("*.py")]
-    loads = re.compile(r'^ *(import|from) onnxruntime\b|import_module\("onnxruntime', re.MULTILINE)
+    loads = re.compile(
+        r'^ *(import|from) (onnxruntime|openvino)\b|import_module\("(onnxruntime|openvino)', re.MULTILINE
+    )
     assert sorted(path.name for path in files if loads.search(path.read_text())) == sorted(LOADS)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from stylize import devices
 from stylize.errors import StylizeError, UnsupportedImageError, UsageError, WeightsError, named_message, one_line
-from stylize.stylizers._runtimes.loading import load_onnxruntime
+from stylize.stylizers._runtimes.loading import load_onnxruntime, load_openvino
 
 if TYPE_CHECKING:
     import onnx
@@ -179,9 +179,7 @@ def _openvino_core() -> Any:
     A core gives the thread that makes it a stack for signals, and frees that with itself: with two of them let go in
     the order they were made, the next signal, such as Ctrl-C, ended the process by a segmentation fault.
     """
-    import openvino
-
-    return openvino.Core()
+    return load_openvino().Core()
 
 
 class OpenVino(Session):
