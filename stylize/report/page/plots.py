@@ -6,6 +6,7 @@ black in light mode, white in dark.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from stylize.report import analysis
 from stylize.report.evidence.cells import Machine, Size
 from stylize.report.page import labels, svg
 from stylize.report.units import digits, seconds
+
+# Where HOME cannot be written it says so twice, and keeps its list of fonts elsewhere.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 _RC = {
     "svg.hashsalt": "stylize",

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -127,3 +130,10 @@ def test_letters_that_the_plots_font_lacks_are_left_to_the_browsers() -> None:
     assert "<text" not in plain["tradeoff-300.svg"].svg
     for plot in theirs.values():
         assert "星空" in plot.svg
+
+
+def test_a_home_that_cannot_be_written_is_not_spoken_of() -> None:
+    code = "from stylize.report.page import plots; import matplotlib; matplotlib.get_cachedir()"
+    here = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "MPL"))}
+    done = subprocess.run([sys.executable, "-c", code], env=here | {"HOME": "/proc/0"}, capture_output=True, check=True)
+    assert done.stderr == b""
