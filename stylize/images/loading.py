@@ -12,7 +12,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError
-from stylize.images import heif, jpeg, jpeg2000, mapped, png, tiff, turbo
+from stylize.images import bmp, heif, jpeg, jpeg2000, mapped, png, tiff, turbo
 from stylize.images.color import Signal, Space
 from stylize.images.damage import DAMAGE, damage_is_corrupt
 from stylize.images.formats import opener
@@ -92,6 +92,8 @@ def load(data: bytes, wish: Wish) -> Loaded:
             loaded.profile = png.profile(data)
         if loaded.profile is None and image.format == "JPEG2000":
             loaded.profile = jpeg2000.profile(data)
+        if image.format in ("BMP", "DIB"):
+            loaded.profile = bmp.profile(data)
         if image.format == "PNG":
             png.scale_transparency(loaded.image, data)
         if negative:

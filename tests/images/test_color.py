@@ -51,6 +51,30 @@ def test_a_profile_that_is_only_near_srgb_is_converted(share: float) -> None:
     assert np.abs(pixel.astype(int) - (200, 100, 100)).max() < 40
 
 
+def with_v5_header(data: bytes, profile: bytes, kind: bytes = b"DEBM") -> bytes:
+    """A BMP file of Pillow's with the longest header, which embeds a profile behind the pixels."""
+    header, pixels = data[14:54], data[54:]
+    header = struct.pack("<I", 124) + header[4:] + bytes(16) + kind + bytes(36 + 12)
+    header += struct.pack("<4I", 4, 124 + len(pixels), len(profile), 0)
+    body = header + pixels + profile
+    return data[:2] + struct.pack("<IHHI", 14 + len(body), 0, 0, 14 + 124) + body
+
+
+@pytest.mark.parametrize("start", [0, 14], ids=["BMP", "DIB"])
+def test_a_profile_that_a_bmp_embeds_is_converted(start: int) -> None:
+    data = with_v5_header(saved(Image.new("RGB", (8, 8), "red"), "BMP"), red_and_blue_swapped())
+    assert np.abs(decode(data[start:]).pixels.astype(int) - (0, 0, 255)).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "profile"),
+    [(b"BGRs", red_and_blue_swapped()), (b"KNIL", b"C:\\a.icc\0"), (b"DEBM", b""), (b"DEBM", b"no")],
+)
+def test_a_bmp_that_embeds_no_profile_stays_as_it_is(kind: bytes, profile: bytes) -> None:
+    data = with_v5_header(saved(Image.fromarray(PHOTO), "BMP"), profile, kind)
+    assert (decode(data).pixels == PHOTO).all()
+
+
 def test_a_grey_images_own_profile_is_converted() -> None:
     header = struct.pack(">II4s4s4s4s", 0, 0x02100000, b"", b"mntr", b"GRAY", b"XYZ ") + bytes(12) + b"acsp"
     white = struct.pack(">4s4x3i", b"XYZ ", *(round(65_536 * value) for value in (0.9642, 1, 0.8249)))
