@@ -1,4 +1,4 @@
-"""Which of OUT's pictures are still there: what somebody deleted is made again."""
+"""Which pictures OUT holds: what somebody deleted is made again, what somebody put there stays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from stylize import naming
+from stylize.errors import CorruptImageError
 from stylize.io import object_store
+from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, Location, locate
 from stylize.io.store_errors import read_or_end
 
@@ -37,6 +39,15 @@ class Pictures:
         """Return the picture's name below OUT/images; None where it is not there or that is not certain."""
         there = [name for name in naming.below_images(output_uri) if self._there is None or _hash(name) in self._there]
         return there[0] if len(there) == 1 else None
+
+    def is_foreign(self, name: str, task_id: str) -> bool:
+        """Return whether a file of this name is there that a task has not made, as a run that was killed may have."""
+        if self._there is None or _hash(name) not in self._there:
+            return False
+        try:
+            return task_id[: naming.KEY_DIGITS].encode() not in read_bytes(self._images.join(name))
+        except (CorruptImageError, OSError):  # a folder, or one that is the same on other systems' disks
+            return True
 
     @cached_property
     def _there(self) -> set[int] | None:

@@ -119,7 +119,7 @@ def _earlier_runs(
     # A new row of the same work replaces the one whose result is gone, and so may take its name; no other may.
     names_gone = [(row.output_uri or "", same_work(row._asdict())) for row in lost]
     work = partial(work_of, settings=config.job.result_settings())
-    names.spare(NamesInUse(store.results(gone), names_gone), work)
+    names.spare(NamesInUse(store.results(gone), names_gone), work, pictures.is_foreign)
     touched = TouchedFiles(lambda: store.columns(COLUMNS), config.job, weights_sha256, lambda key: key not in gone)
     redone = (lambda key: pictures.name_of(touched.result_of(key))) if redo else None
     lacking = Lacking(config.job, store.columns(ASKED_COLUMNS))

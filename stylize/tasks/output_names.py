@@ -27,11 +27,11 @@ class NamesInUse:
         table = np.array(sorted(pairs), np.uint64).reshape(-1, 2)
         self._names, self._owners = table[:, 0].copy(), table[:, 1].copy()
 
-    def others(self, name: str, task_id: str) -> set[int]:
-        """Return the numbers of whom else a name belongs to: of other tasks, and of deleted results' work."""
+    def owners(self, name: str) -> set[int]:
+        """Return the numbers of whom a name belongs to: of tasks, and of deleted results' work."""
         number = np.uint64(_number(naming.same_file(name)))
         first, last = (int(np.searchsorted(self._names, number, side)) for side in ("left", "right"))
-        return set(self._owners[first:last].tolist()) - {_number(task_id)} if first < last else set()
+        return set(self._owners[first:last].tolist()) if first < last else set()
 
 
 class OutputNames:
@@ -52,14 +52,21 @@ class OutputNames:
         self._content_root, self._style_root = content_root, style_root
         self._in_use = NamesInUse()
         self._work: Callable[[Pair], int] = lambda pair: 0
+        self._foreign: Callable[[str, str], bool] = lambda name, task_id: False
         self._given: set[int] = set()
 
-    def spare(self, in_use: NamesInUse, work: Callable[[Pair], int]) -> None:
+    def spare(
+        self,
+        in_use: NamesInUse,
+        work: Callable[[Pair], int],
+        foreign: Callable[[str, str], bool] = lambda name, task_id: False,
+    ) -> None:
         """Give none of these names to another task; to be called before the first name is asked for.
 
-        work: the number of what a pair's task does, whatever the bytes of its files.
+        work: the number of what a pair's task does, whatever the bytes of its files. foreign: tells of a name, suffix
+        and all, that no row has, and of a task's key whether a file is there that the task has not made.
         """
-        self._in_use, self._work = in_use, work
+        self._in_use, self._work, self._foreign = in_use, work, foreign
 
     def name(self, pair: Pair, task_id: str) -> str:
         """Return the name below OUT/images, suffix and all; one that cannot be done takes none from another."""
@@ -67,9 +74,13 @@ class OutputNames:
         style = naming.mirrored_together([one.uri for one in pair.styles], self._style_root)
         name = self._fill(photo, style, task_id, keyed=False)
         number = _number(naming.same_file(name))
-        others = self._in_use.others(name, task_id)
+        owners = self._in_use.owners(name)
         # A task's work is asked for only where it decides: of a million tasks that is seconds.
-        if pair.problem or number in self._given or (others and others != {self._work(pair)}):
+        if others := owners - {_number(task_id)}:
+            taken = others != {self._work(pair)}
+        else:
+            taken = not owners and self._foreign(f"{name}.{self._suffix}", task_id)
+        if pair.problem or number in self._given or taken:
             name = self._fill(photo, style, task_id, keyed=True)
         else:
             self._given.add(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,24 @@ def test_a_layout_and_a_template_name_them_otherwise(inputs: tuple[Path, Path], 
     assert names(tmp_path / "out") == ["june/IMG_1/ink/wash.jpg", "may/IMG_1/ink/wash.jpg"]
     run(inputs, tmp_path / "own", name="{method}/{photo_flat}", include="IMG*", format="png")
     assert names(tmp_path / "own") == ["compact/june-IMG_1.png", "compact/may-IMG_1.png"]
+
+
+@pytest.mark.parametrize("format", images.FORMATS)
+def test_somebodys_file_in_out_is_never_replaced_and_what_a_kill_left_is(
+    inputs: tuple[Path, Path], tmp_path: Path, format: Any
+) -> None:
+    out = tmp_path / "out"
+    run(inputs, out, include="june", format=format)
+    for name, data in ((f"may/IMG_1.{format}", b"mine"), (f"CAT.{format}", b"mine, too")):
+        (out / "images/ink/wash" / name).parent.mkdir(exist_ok=True)
+        (out / "images/ink/wash" / name).write_bytes(data)
+    run(inputs, out, format=format)
+    kept = digests(out)
+    assert (out / f"images/ink/wash/may/IMG_1.{format}").read_bytes() == b"mine"
+    assert sorted(name.partition("--")[0] for name in names(out) if "--" in name) == [
+        "ink/wash/Cat", "ink/wash/cat", "ink/wash/may/IMG_1"
+    ]  # fmt: skip
+
+    shutil.rmtree(out / "rows")
+    assert run(inputs, out, format=format).counts == {"ok": 4}
+    assert digests(out) == kept

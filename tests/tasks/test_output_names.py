@@ -58,6 +58,21 @@ def test_a_name_of_a_deleted_result_goes_to_the_same_work_alone() -> None:
         assert names(NamesInUse([], [("/out/images/ink/wash/a.jpg", work)])).name(pair(uri), SECOND) == name
 
 
+def test_a_name_that_only_somebodys_file_has_gets_a_key() -> None:
+    own = OutputNames(LAYOUTS["by-style"], "compact", "jpg", "/photos", "/art")
+    asked = []
+
+    def foreign(name: str, task_id: str) -> bool:
+        asked.append((name, task_id))
+        return "b" in name
+
+    own.spare(NamesInUse([("/out/images/ink/wash/a.jpg", FIRST)]), lambda pair: 0, foreign)
+    assert own.name(pair("/photos/a.jpg"), FIRST) == "ink/wash/a.jpg"
+    assert own.name(pair("/photos/b.jpg"), SECOND) == "ink/wash/b--2222222222.jpg"
+    assert own.name(pair("/photos/c.jpg"), THIRD) == "ink/wash/c.jpg"
+    assert asked == [("ink/wash/b.jpg", SECOND), ("ink/wash/c.jpg", THIRD)]
+
+
 def test_folders_that_read_as_one_path_stay_apart() -> None:
     own = names()
     first = own.name(pair("/photos/a/b.jpg", "/art/ink.jpg"), FIRST)
