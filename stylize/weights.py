@@ -28,8 +28,6 @@ MOST_WRAPPERS = 4
 """How deep they put them; a file could hold itself."""
 _WRAPPED = re.compile(r"(^|\.)(?:module|_orig_mod)\.")
 """What running on several devices or compiling puts into the names of tensors."""
-_PREFIXES = ("model.", "network.", "net.", "generator.")
-"""What a program's own class puts before all names."""
 
 COUNTER = "num_batches_tracked"
 """What torch calls the batches that a norm's training has counted."""
@@ -67,10 +65,10 @@ class State:
         names = list(self.tensors)
         plain = [_WRAPPED.sub(r"\1", name) for name in names]
         if plain == names:
-            prefix = next((one for one in _PREFIXES if names and all(name.startswith(one) for name in names)), None)
-            if prefix is None:
+            # What a program's own class calls the network stands before all names.
+            if len({name.partition(".")[:2] for name in names}) != 1 or "." not in names[0]:
                 return None
-            plain = [name.removeprefix(prefix) for name in names]
+            plain = [name.partition(".")[2] for name in names]
         return State(self.path, dict(zip(plain, self.tensors.values(), strict=True)), self.sha256)
 
     def renamed(self, rename: Rename) -> State:
@@ -154,13 +152,14 @@ def fill(net: nn.Module, state: State, expected: str, rename: Rename = str) -> N
 def file_like(folder: Path, name: str) -> Path:
     """Return the file of a folder that is called `name`, or else as training programs call theirs.
 
-    `decoder.pth` is also `decoder_iter_160000.pth.tar`: the same word in front, another suffix of weights, the highest
-    number. Raises WeightsError where several fit without one.
+    `decoder.pth` is also `decoder_iter_160000.pth.tar`, or the other way round: the same words in front, another suffix
+    of weights, the highest number. Raises WeightsError where several fit without one.
     """
     if (folder / name).exists():
         return folder / name
-    word = name.partition(".")[0].lower()
-    alike = [path for path in folder.iterdir() if re.match(rf"{re.escape(word)}(?![a-z])", path.name.lower())]
+    words = re.sub(r"_iter_\d+$", "", name.partition(".")[0].lower()).split("_")
+    called = re.compile(rf"{'[-_ ]?'.join(map(re.escape, words))}(?![a-z])", re.IGNORECASE)
+    alike = [path for path in folder.iterdir() if called.match(path.name)]
     alike = sorted(path for path in alike if path.name.lower().endswith(SUFFIXES))
     numbers = {path: [int(digits) for digits in re.findall(r"\d+", path.name)] for path in alike}
     best = max(alike, key=lambda path: numbers[path], default=folder / name)
@@ -187,8 +186,16 @@ def _state_dict(loaded: Any) -> dict[str, Tensor]:
         if not inner:
             break
         loaded = inner
-    if not isinstance(loaded, dict) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
-    ):
+    if isinstance(loaded, dict) and not _is_plain(loaded):
+        # Under a name of the program's own.
+        plain = [one for one in loaded.values() if one and _is_plain(one)]
+        loaded = plain[0] if len(plain) == 1 else None
+    if not _is_plain(loaded):
         raise WeightsError("holds no plain state dict")
-    return loaded
+    return dict(loaded)
+
+
+def _is_plain(loaded: Any) -> bool:
+    return isinstance(loaded, dict) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
+    )

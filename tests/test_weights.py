@@ -62,7 +62,7 @@ def test_state_dict_of_a_training_checkpoint_is_found(tmp_path: Path) -> None:
     assert weights.read(tmp_path / "a.pth", EXPECTED).tensors.keys() == TENSORS.keys()
 
 
-@pytest.mark.parametrize("name", ["state_dict", "model", "model_state_dict", "net", "params", "params_ema"])
+@pytest.mark.parametrize("name", ["state_dict", "model", "model_state_dict", "net", "params", "params_ema", "netG"])
 def test_tensors_are_found_under_the_names_that_programs_keep_them(tmp_path: Path, name: str) -> None:
     kept: dict[str, object] = {"epoch": 3, "optimizer": {"lr": 1.0}, name: TENSORS}
     for content in (kept, {"model": kept}):
@@ -71,7 +71,18 @@ def test_tensors_are_found_under_the_names_that_programs_keep_them(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "before", ["module.", "_orig_mod.", "model.", "net.", "module._orig_mod.", "_orig_mod.model.", "net.module.net."]
+    "before",
+    [
+        "module.",
+        "_orig_mod.",
+        "model.",
+        "net.",
+        "module._orig_mod.",
+        "_orig_mod.model.",
+        "net.module.net.",
+        "netG.",
+        "student.decoder.",
+    ],
 )
 def test_what_programs_put_before_names_is_taken_away_until_they_fit(before: str) -> None:
     tiny = net()
@@ -86,7 +97,7 @@ def test_no_more_is_taken_away_than_makes_the_names_fit() -> None:
     # A part that was compiled has it between its names.
     weights.fill(inner, state({f"net._orig_mod.{name}": value for name, value in TENSORS.items()}), EXPECTED)
     assert "holds no 0.weight" in line(
-        lambda: weights.fill(net(), state({f"other.{name}": value for name, value in TENSORS.items()}), EXPECTED),
+        lambda: weights.fill(net(), state({f"{key}.{key}": value for key, value in TENSORS.items()}), EXPECTED),
         "tiny.pth",
     )
 
@@ -105,6 +116,16 @@ def test_a_file_is_found_as_training_programs_call_it(tmp_path: Path) -> None:
         weights.file_like(tmp_path, "encoder.pth")
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["content_encoder.pth", "content_encoder_iter_9000.pth.tar", "Content-Encoder.safetensors", "contentEncoder.pt"],
+)
+def test_a_file_with_a_number_of_its_own_is_found_by_others(tmp_path: Path, name: str) -> None:
+    for other in (name, "encoder.pth", "content_encoders.pth"):
+        (tmp_path / other).touch()
+    assert weights.file_like(tmp_path, "content_encoder_iter_160000.pth.tar").name == name
+
+
 def test_files_of_before_the_zip_format_are_read(tmp_path: Path) -> None:
     torch.save(TENSORS, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
     assert torch.equal(weights.read(tmp_path / "a.pth", EXPECTED).tensors["0.bias"], TENSORS["0.bias"])
@@ -112,7 +133,7 @@ def test_files_of_before_the_zip_format_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [[torch.ones(1)], torch.ones(1), {"0.weight": 3}, {"mine": TENSORS}, {0: torch.ones(1)}, None],
+    [[torch.ones(1)], torch.ones(1), {"0.weight": 3}, {"mine": TENSORS, "yours": TENSORS}, {0: torch.ones(1)}, None],
     ids=["list", "tensor", "numbers", "nested", "numbered", "none"],
 )
 def test_what_is_no_plain_state_dict_is_refused(tmp_path: Path, content: object) -> None:
