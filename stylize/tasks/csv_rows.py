@@ -96,8 +96,9 @@ def columns_of(names: Iterable[str], called: str) -> dict[str, str]:
 
 
 def name_of_column(name: str) -> str:
-    """Return a column's name as it is meant: `Content URI ` is content_uri."""
-    return re.sub(r"[\s-]+", "_", name.strip().casefold())
+    """Return a column's name as it is meant: `Content URI ` is content_uri, `Resolution (px)` resolution_px."""
+    # `alpha (%)` is not alpha.
+    return re.sub(r"[^\w%]+", "_", name.casefold()).strip("_")
 
 
 def unused(names: Iterable[str]) -> list[str]:
