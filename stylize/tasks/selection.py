@@ -21,7 +21,8 @@ class Selection:
     """Globs over paths below the input folder; a file is taken that one of `include` and none of `exclude` fits.
 
     A glob without a slash fits a file's or any of its folders' names; one with a slash fits the path, `**` any number
-    of folders. Capitals make no difference, nor does how an accent is written. No `include`: every file.
+    of folders. One that ends in a slash fits folders alone, with all that is in them. Capitals make no difference, nor
+    does how an accent is written. No `include`: every file.
     """
 
     include: tuple[str, ...] = ()
@@ -59,9 +60,11 @@ def reason_against_name(name: str) -> str | None:
 
 def _fits(glob: str, path: str) -> bool:
     path, glob = unicodedata.normalize("NFC", path), glob.removeprefix("./")
+    folder, glob = glob.endswith("/"), glob.rstrip("/")
     if "/" not in glob:
-        return any(_pattern(glob).fullmatch(part) for part in path.split("/"))
-    return _pattern(glob.strip("/")).fullmatch(path) is not None
+        parts = path.split("/")
+        return any(_pattern(glob).fullmatch(part) for part in (parts[:-1] if folder else parts))
+    return _pattern(glob.lstrip("/") + "/**" * folder).fullmatch(path) is not None
 
 
 @functools.lru_cache(256)
