@@ -33,7 +33,7 @@ FORMATS_READ = {
     "BMP": Format((".bmp",), "PIL.BmpImagePlugin", "BmpImageFile"),
     "DIB": Format((".dib",), "PIL.BmpImagePlugin", "DibImageFile"),
     "PPM": Format((".ppm", ".pgm", ".pbm", ".pnm"), "PIL.PpmImagePlugin", "PpmImageFile"),
-    "TGA": Format((".tga",), "PIL.TgaImagePlugin", "TgaImageFile"),
+    "TGA": Format((".tga", ".icb", ".vda", ".vst"), "PIL.TgaImagePlugin", "TgaImageFile"),
     "AVIF": Format((".avif",), "PIL.AvifImagePlugin", "AvifImageFile"),
     "HEIF": Format((".heic", ".heif", ".hif", ".heics", ".heifs"), "pi_heif", "HeifImageFile", "pi-heif"),
     "JPEG 2000": Format(
@@ -50,8 +50,14 @@ FORMATS_REFUSED = {
     "FITS": (".fits", ".fit"), "DDS": (".dds",), "QOI": (".qoi",), "JPEG XR": (".jxr", ".wdp", ".hdp"),
     "JPEG-LS": (".jls",), "PNG packed by Xcode": (),
     "BPG": (".bpg",), "FLIF": (".flif",), "DICOM": (".dcm",), "PAM": (".pam",), "PFM": (".pfm",),
-    "SGI": (".sgi", ".rgb", ".bw"), "Sun raster": (".ras",), "PCX": (".pcx",), "XPM": (".xpm", ".xbm"),
-    "Windows metafile": (".wmf", ".emf"), "video": (".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mts"),
+    "SGI": (".sgi", ".rgb", ".bw"), "Sun raster": (".ras",), "PCX": (".pcx", ".dcx"), "XPM": (".xpm", ".xbm"),
+    "Windows metafile": (".wmf", ".emf"), "DPX": (".dpx", ".cin"), "DjVu": (".djvu", ".djv"), "MNG": (".mng", ".jng"),
+    "farbfeld": (".ff",), "ILBM": (".iff", ".lbm", ".ilbm"), "Krita": (".kra", ".ora"), "Affinity": (".afphoto",),
+    "Paint Shop Pro": (".psp", ".pspimage"), "texture": (".ktx", ".ktx2", ".vtf", ".astc", ".blp"),
+    "video": (
+        ".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".3g2", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv",
+        ".flv", ".ogv", ".qt",
+    ),
     "camera raw": (
         ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".sr2", ".srf", ".orf", ".rw2", ".raf", ".pef", ".srw",
         ".x3f", ".3fr", ".iiq", ".erf", ".mrw", ".kdc", ".dcr", ".mef", ".mos", ".raw", ".rwl",
@@ -63,7 +69,9 @@ HEAD_BYTES = 512
 """How much of a file's beginning `kind_of` wants to see."""
 
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
-_VIDEO_BRANDS = (b"qt  ", b"isom", b"iso2", b"mp41", b"mp42", b"M4V ", b"avc1", b"3gp4", b"3gp5", b"MSNV")
+_OTHER_HEIF_BRANDS = (b"mif1", b"msf1", b"avci", b"avcs", b"jpeg", b"jpgs", b"j2ki", b"vvic", b"unif")
+_VIDEO_BRANDS = (b"qt", b"iso", b"mp4", b"M4V", b"avc1", b"3gp", b"3g2", b"MSNV", b"dash", b"f4v")
+"""What they begin with."""
 
 # In this order: what begins alike is told apart by what stands first.
 _BEGINNINGS: tuple[tuple[str, bytes], ...] = (
@@ -73,7 +81,7 @@ _BEGINNINGS: tuple[tuple[str, bytes], ...] = (
     ("PNG", rb"\x89PNG\r\n\x1a\n"),
     ("WebP", rb"RIFF....WEBP"),
     ("GIF", rb"GIF8[79]a"),
-    ("camera raw", rb"II\*\0....CR|II\*\0\x10\0\0\0CR|IIRO|IIRS|MMOR|IIU\0|FUJIFILMCCD-RAW|FOVb|\0MRM"),
+    ("camera raw", rb"II\*\0....CR|IIRO|IIRS|MMOR|IIU\0|II\x1a\0\0\0HEAP|FUJIFILMCCD-RAW|FOVb|\0MRM"),
     ("JPEG XR", rb"II\xbc"),
     ("TIFF", rb"II\*\0|MM\0\*|II\+\0|MM\0\+"),
     ("BMP", rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0"),
@@ -86,8 +94,8 @@ _BEGINNINGS: tuple[tuple[str, bytes], ...] = (
     ("PSD", rb"8BPS"),
     ("PDF", rb"%PDF-"),
     ("PostScript", rb"%!PS|\xc5\xd0\xd3\xc6"),
-    ("SVG", rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml.*?)?(?:<!--.*?-->\s*)?(?:<!DOCTYPE svg.*?)?<svg[\s>]"),
-    ("icon", rb"\0\0[\x01\x02]\0[^\0]\0|icns"),
+    ("SVG", rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml.*?)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg|<(?:\w+:)?svg[\s>])"),
+    ("icon", rb"\0\0[\x01\x02]\0[^\0]\0|icns|RIFF....ACON"),
     ("OpenEXR", rb"\x76\x2f\x31\x01"),
     ("Radiance HDR", rb"#\?(?:RADIANCE|RGBE)"),
     ("XCF", rb"gimp xcf"),
@@ -99,9 +107,19 @@ _BEGINNINGS: tuple[tuple[str, bytes], ...] = (
     ("DICOM", rb".{128}DICM"),
     ("SGI", rb"\x01\xda[\0\x01][\x01\x02]"),
     ("Sun raster", rb"\x59\xa6\x6a\x95"),
-    ("XPM", rb"/\* XPM"),
+    ("XPM", rb"/\* ?XPM|#define \S+_width \d"),
+    ("PCX", rb"\x0a[\0\x02-\x05]\x01[\x01\x02\x04\x08]|\xb1\x68\xde\x3a"),
+    ("DPX", rb"SDPX|XPDS|\x80\x2a\x5f\xd7"),
+    ("DjVu", rb"AT&TFORM"),
+    ("MNG", rb"[\x8a\x8b][MJ]NG\r\n\x1a\n"),
+    ("farbfeld", rb"farbfeld"),
+    ("ILBM", rb"FORM....(?:ILBM|PBM )"),
+    ("Krita", rb"PK\x03\x04.{26}mimetype(?:application/x-krita|image/openraster)"),
+    ("Affinity", rb"\0\xffKA"),
+    ("Paint Shop Pro", rb"Paint Shop Pro Image File"),
+    ("texture", rb"\xabKTX |VTF\0|\x13\xab\xa1\x5c|BLP[12]"),
     ("Windows metafile", rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF"),
-    ("video", rb"\x1a\x45\xdf\xa3|RIFF....AVI "),
+    ("video", rb"\x1a\x45\xdf\xa3|RIFF....AVI |.{4}(?:moov|mdat|wide)|\0\0\x01[\xb3\xba]|FLV\x01|0&\xb2u\x8ef|OggS"),
 )  # fmt: skip
 _PATTERNS = tuple((name, re.compile(pattern, re.DOTALL)) for name, pattern in _BEGINNINGS)
 
@@ -126,9 +144,9 @@ def _kind_by_brands(head: bytes) -> str | None:
             return "AVIF"
         if brand in _HEIC_BRANDS:
             return "HEIF"
-    if brands[0] in (b"mif1", b"msf1"):
+    if brands[0] in _OTHER_HEIF_BRANDS:
         return "HEIF"
-    return "video" if brands[0] in _VIDEO_BRANDS else None
+    return "video" if brands[0].startswith(_VIDEO_BRANDS) else None
 
 
 def opener(kind: str) -> Callable[[IO[bytes], str], ImageFile.ImageFile]:

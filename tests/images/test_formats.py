@@ -49,6 +49,7 @@ def test_heic_is_told_by_its_brands() -> None:
         (b"heic\0\0\0\0mif1heic", "HEIF"), (b"mif1\0\0\0\0mif1heic", "HEIF"), (b"mif1\0\0\0\0mif1avif", "AVIF"),
         (b"avif\0\0\0\0avifmif1", "AVIF"), (b"qt  \0\0\0\0qt  ", "video"), (b"isom\0\0\0\0isommp41", "video"),
         (b"crx \0\0\0\1crx isom", "camera raw"), (b"abcd\0\0\0\0abcd", None),
+        (b"avci\0\0\0\0mif1avci", "HEIF"), (b"iso5\0\0\0\0iso5dash", "video"), (b"3g2a\0\0\0\0", "video"),
     ):  # fmt: skip
         assert kind_of(struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + bytes(100)) == kind
 
@@ -61,6 +62,10 @@ REFUSED = {
     "camera raw": b"II*\0\x10\0\0\0CR\2\0", "JPEG XR": b"II\xbc\1", "DICOM": bytes(128) + b"DICM",
     "PFM": b"PF\n1 1\n-1\n", "JPEG-LS": b"\xff\xd8\xff\xf7\0\x0b",
     "PNG packed by Xcode": b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI",
+    "XPM": b"#define photo_width 8\n", "DPX": b"SDPX\0\0", "DjVu": b"AT&TFORM\0\0\1\0DJVU", "MNG": b"\x8bJNG\r\n\x1a\n",
+    "farbfeld": b"farbfeld\0\0\0\1", "ILBM": b"FORM\0\0\1\0ILBMBMHD", "Affinity": b"\0\xffKA", "texture": b"\xabKTX 11",
+    "Krita": b"PK\3\4" + bytes(26) + b"mimetypeapplication/x-krita", "Paint Shop Pro": b"Paint Shop Pro Image File\n",
+    "video": b"\0\0\0\x08wide\0\0\1\0mdat",
 }  # fmt: skip
 
 
@@ -69,6 +74,14 @@ def test_a_picture_of_a_kind_that_is_not_read_is_unsupported_and_named(kind: str
     assert kind in FORMATS_REFUSED
     with pytest.raises(UnsupportedImageError, match=kind):
         decode(REFUSED[kind].ljust(600, b"\0"))
+
+
+def test_what_pillow_writes_and_is_not_read_here_is_unsupported() -> None:
+    image = Image.fromarray(PHOTO)
+    for kind in ("PCX", "SGI", "DDS", "ICO", "BLP", "PDF", "EPS", "QOI", "XBM"):
+        data = saved(image.convert({"XBM": "1", "BLP": "P"}.get(kind, "RGB")), kind)
+        with pytest.raises(UnsupportedImageError, match="not read"):
+            decode(data)
 
 
 @pytest.mark.parametrize("data", [b"BMW and P5, said P1 of the files\n" * 30, b"{}", b"P5 is text", b"\0" * 600, b"II"])
