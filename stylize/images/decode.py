@@ -13,7 +13,7 @@ from stylize.images.carried import Carried, dpi_of, exif_of
 from stylize.images.color import Signal, Space, ToSrgb
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of
-from stylize.images.loading import Loaded, Truncated, Wish, load, loaded_size
+from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
 from stylize.images.pixels import Pixels, refuse_wide, resize, scaled_alpha, scaled_rgb, working_size
@@ -100,7 +100,7 @@ def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool)
 
 def alpha_of(image: Image.Image) -> Pixels | None:
     """Return the (H, W) alpha of an image that `from_image` took, of the size of its pixels; None if all is opaque."""
-    alpha = scaled_alpha(image, image.size, None)
+    alpha = scaled_alpha(as_shown(image), image.size, None)
     return None if alpha is None else upright(alpha, orientation(image))
 
 
@@ -142,5 +142,5 @@ def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels
             tiff.refuse_opened(image)
         turned = orientation(image)
         size = working_size(*image.size, long_side_px)
-        rgb = scaled_rgb(image, size, None, ToSrgb(image.info.get("icc_profile"), _signal(image)))
+        rgb = scaled_rgb(as_shown(image), size, None, ToSrgb(image.info.get("icc_profile"), _signal(image)))
     return upright(rgb, turned)

@@ -141,22 +141,23 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
         if tuple(loaded.pixels[-1, -1]) in _NOTHING and not _jpeg_holds_all(data, wish):
             raise OSError("image file is truncated")
         return
-    extents = image.tile[0].extents if isinstance(image, GifImageFile) and image.tile else None
     mapped.make_room(image, wish.most_in_memory)
     image.load()
     refuse_wide(image)
-    if extents is not None and extents != (0, 0, *image.size):
-        loaded.image = _transparent_outside(image, extents)
-    if image.format in _ALPHA_OR_PADDING and image.mode == "RGBA" and not image.getchannel("A").getbbox():
-        loaded.image = image.convert("RGB")
+    loaded.image = as_shown(image)
     # A file that was cut and closed again: its decoder says nothing and fills with grey.
     suspicious = image.format in ("JPEG", "MPO") and image.getpixel((image.width - 1, image.height - 1)) in _NOTHING
     if suspicious and not _jpeg_holds_all(data, wish):
         raise OSError("image file is truncated")
 
 
-def _transparent_outside(image: Image.Image, extents: tuple[int, int, int, int] | None) -> Image.Image:
-    """Return a GIF's first frame as viewers show it: nothing is drawn around it."""
+def as_shown(image: Image.Image) -> Image.Image:
+    """Return a loaded image as viewers do: padding is no alpha, and around a GIF's first frame nothing is drawn."""
+    if image.format in _ALPHA_OR_PADDING and image.mode == "RGBA" and not image.getchannel("A").getbbox():
+        return image.convert("RGB")
+    extents = image.dispose_extent if isinstance(image, GifImageFile) and image.tell() == 0 else None
+    if extents in (None, (0, 0, *image.size)):
+        return image
     drawn = Image.new("L", image.size, 0)
     drawn.paste(255, extents)
     shown = image.convert("RGBA")

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from stylize.errors import UnsupportedImageError, UsageError
-from stylize.images import decode, encode, from_image
+from stylize.images import alpha_of, decode, encode, from_image
 from tests.support.image_files import PHOTO, png_chunk, png_header, saved
 
 
@@ -96,6 +96,22 @@ def test_grey_becomes_rgb(mode: str, value: int | tuple[int, int]) -> None:
     pixels = decode(saved(Image.new(mode, (5, 4), value), "PNG")).pixels
     assert pixels.shape == (4, 5, 3)
     assert (pixels == (255 if mode == "1" else 77)).all()
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_around_a_small_first_frame_of_a_gif_nothing_is_drawn_in_python_too(loaded: bool) -> None:
+    data = bytearray(saved(Image.new("P", (8, 6), 0), "GIF"))
+    data[6:10] = struct.pack("<HH", 16, 12)
+    image = Image.open(io.BytesIO(data))
+    if loaded:
+        image.load()
+    pixels, alpha = from_image(image), alpha_of(image)
+    assert pixels.shape == (12, 16, 3)
+    assert (pixels == decode(bytes(data)).pixels).all()
+    assert (pixels[6:] == 255).all()
+    assert alpha is not None
+    assert (alpha[:6, :8] == 255).all()
+    assert not alpha[6:].any()
 
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "TIFF"])

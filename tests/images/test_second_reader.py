@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from stylize.images import Pixels, decode
+from stylize.images import Pixels, alpha_of, decode, from_image
 from tests.support.image_files import saved
 from tests.support.samples import picture
 
@@ -198,7 +198,11 @@ def four_channels(alpha: int) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("format", ["BMP", "TGA"])
 def test_a_fourth_channel_of_zeros_is_no_alpha_and_another_is(format: str) -> None:
-    assert (decode(four_channels(0)[format]).pixels == PHOTO).all()
+    data = four_channels(0)[format]
+    assert (decode(data).pixels == PHOTO).all()
+    opened = Image.open(io.BytesIO(data))
+    assert (from_image(opened) == PHOTO).all()
+    assert alpha_of(opened) is None
     half = decode(four_channels(128)[format]).pixels.astype(int)
     assert np.abs(half - (PHOTO * (128 / 255) + 127)).max() <= 2
 
