@@ -11,6 +11,8 @@ from stylize.errors import UnsupportedImageError
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _COMPONENTS_AT = 40
 """Where the number of components stands, from the codestream's first byte; three bytes for each follow."""
+END = b"\xff\xd9"
+_TILE_PART = b"\xff\x90\0\x0a"
 _PROFILES = (2, 3)
 """Methods of a colour box that hold a profile: restricted and any."""
 
@@ -23,6 +25,17 @@ def refuse_deep(image: Image.Image, data: bytes) -> None:
     deepest = max(((depth & 0x7F) + 1 for depth in depths), default=8)
     if start >= 0 and deepest > 8 and not image.mode.startswith("I"):
         raise UnsupportedImageError(f"JPEG 2000 colours of {deepest} bits are not read; save it as PNG or TIFF first")
+
+
+def lacks_end_alone(data: bytes) -> bool:
+    """Return whether a file ends where its last tile-part does, before its end marker or within."""
+    at = data.find(_TILE_PART, max(0, data.find(_CODESTREAM)))
+    while at >= 0 and data.startswith(_TILE_PART, at):
+        length = int.from_bytes(data[at + 6 : at + 10], "big")
+        if not length:  # as far as the end, wherever that is
+            return False
+        at += length
+    return at in (len(data), len(data) - 1) and data[at:] in (b"", END[:1])
 
 
 def profile(data: bytes) -> bytes | None:

@@ -178,8 +178,10 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
         loaded.pixels = None
         loaded.truncated = not whole
         return
-    if kind == "PNG":
-        image = opener("PNG")(io.BytesIO(png.bare(data)), "")
+    ended = kind == "JPEG2000" and jpeg2000.lacks_end_alone(data)
+    if kind == "PNG" or ended:
+        mended = data.removesuffix(jpeg2000.END[:1]) + jpeg2000.END if ended else png.bare(data)
+        image = opener("JPEG 2000" if ended else "PNG")(io.BytesIO(mended), "")
         loaded.image = image
         try:
             image.load()

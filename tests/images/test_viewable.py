@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,6 +137,18 @@ def test_a_webp_cut_within_its_metadata_is_whole() -> None:
     data = saved(IMAGE, "WEBP", lossless=True, exif=exif)
     for missing in (1, 100):
         assert (decode(data[:-missing]).pixels == LARGE).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"no_jp2": True}, {"tile_size": (64, 64)}, {"irreversible": True}], ids=str)
+def test_a_jpeg_2000_without_its_end_marker_is_whole_and_one_without_pixels_is_not(options: dict[str, Any]) -> None:
+    data = saved(IMAGE, "JPEG2000", **options)
+    for kept in (data[:-1], data[:-2]):
+        assert (decode(kept).pixels == decode(data).pixels).all()
+    length = data.rindex(b"\xff\x90\0\x0a") + 6
+    to_the_end = data[:length] + bytes(4) + data[length + 4 :]
+    for cut in (data[:-3], data[:-400], data[:-400] + END, to_the_end[:-2]):
+        with pytest.raises(CorruptImageError):
+            decode(cut)
 
 
 def test_a_gif_without_its_trailer_is_whole() -> None:
