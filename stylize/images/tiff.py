@@ -19,6 +19,7 @@ _SUBSAMPLING, _ICC_PROFILE, _DNG_VERSION = 530, 34675, 50706
 # None, CCITT's three, LZW, JPEG twice, deflate twice, PackBits, LZMA, Zstandard.
 _COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
 _WHITE_IS_ZERO, _YCBCR = 0, 6
+_SAYS_NO_COLOURS = "a TIFF that does not say what its values mean (PhotometricInterpretation); save it as PNG first"
 
 # It logs every damaged tag as an error, whether or not the pixels need it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -39,6 +40,8 @@ def refuse(image: TiffImageFile) -> None:
         # The first picture is a thumbnail.
         raise UnsupportedImageError("a camera's raw file, which is not read; develop it to JPEG or TIFF first")
     _refuse_compression(_number(tags.get(_COMPRESSION, 1)))
+    if _PHOTOMETRIC not in tags:
+        raise UnsupportedImageError(_SAYS_NO_COLOURS)
     if image.mode == "LAB" and tags.get(_PLANAR) == 2:
         raise UnsupportedImageError("TIFF with CIELAB in planes is not read; convert it to RGB")
     if 2 in _numbers(tags.get(_SAMPLE_FORMAT)):
@@ -100,6 +103,8 @@ def read(data: bytes) -> Read:
 
     with tifffile.TiffFile(io.BytesIO(data)) as opened:
         page: Any = opened.pages[0]
+        if _PHOTOMETRIC not in page.tags:
+            raise UnsupportedImageError(_SAYS_NO_COLOURS)
         values = page.asarray()
         if page.planarconfig == 2 and values.ndim == 3:
             values = np.moveaxis(values, 0, -1)

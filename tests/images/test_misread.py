@@ -155,3 +155,12 @@ def test_an_animated_jpeg_xl_is_refused_as_its_decoder_gives_the_last_frame() ->
     data = bytes.fromhex("ff0a0f054d002026080401 00300b4b28a2ba45fa39b80ef2a5c2a0146e241414")
     with pytest.raises(UnsupportedImageError, match="animated JPEG XL"):
         decode(data)
+
+
+@pytest.mark.parametrize("shape", [(30, 40), (30, 40, 3)], ids=["grey", "RGB"])
+def test_a_tiff_that_does_not_say_what_its_values_mean_is_refused(shape: tuple[int, ...]) -> None:
+    data = bytearray(tiff(np.zeros(shape, np.uint8), photometric="rgb" if len(shape) == 3 else "minisblack"))
+    entry = data.index(struct.pack("<HHI", 262, 3, 1))
+    data[entry : entry + 2] = struct.pack("<H", 260)  # a tag of another meaning, in its place
+    with pytest.raises(UnsupportedImageError, match="Photometric"):
+        decode(bytes(data))
