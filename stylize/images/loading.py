@@ -6,7 +6,6 @@ import io
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 from PIL import Image, ImageChops, ImageFile, ImageOps
 from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -76,7 +75,6 @@ def load(data: bytes, wish: Wish) -> Loaded:
             return _by_tifffile(data, image)
         if image.format == "JPEG2000":
             jpeg2000.refuse_deep(image, data)
-        negative = isinstance(image, TiffImageFile) and tiff.is_negative(image)
         loaded = Loaded(image, box, width, height)
         try:
             _load_whole(loaded, data, wish)
@@ -96,9 +94,8 @@ def load(data: bytes, wish: Wish) -> Loaded:
             loaded.profile = bmp.profile(data)
         if image.format == "PNG":
             png.scale_transparency(loaded.image, data)
-        if negative:
-            loaded.described = loaded.image
-            loaded.image = Image.fromarray(65_535 - np.asarray(loaded.image))
+        if isinstance(image, TiffImageFile) and tiff.is_left_as_stored(image):
+            loaded.described, loaded.image = image, tiff.righted(image)
         loaded.signal = _signal(loaded, data)
         return loaded
 

@@ -15,7 +15,8 @@ from stylize.images.pixels import SIXTEEN_TO_EIGHT, levels_of
 
 _NEW_SUBFILE_TYPE, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _ORIENTATION = 254, 258, 259, 262, 273, 274
 _COUNTS, _PLANAR, _TILE_OFFSETS, _TILE_COUNTS, _SUB_IFDS, _SAMPLE_FORMAT = 279, 284, 324, 325, 330, 339
-_SUBSAMPLING, _ICC_PROFILE, _DNG_VERSION = 530, 34675, 50706
+_COLOUR_MAP, _SUBSAMPLING, _ICC_PROFILE, _DNG_VERSION = 320, 530, 34675, 50706
+_PACKED_BITS = 12
 # None, CCITT's three, LZW, JPEG twice, deflate twice, PackBits, LZMA, Zstandard.
 _COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
 _WHITE_IS_ZERO, _YCBCR = 0, 6
@@ -62,15 +63,40 @@ def is_misread(image: TiffImageFile) -> bool:
     return tags.get(_PLANAR) == 2 and ((_deep(image) and _is_raw(image)) or image.mode == "LA")
 
 
-def is_negative(image: TiffImageFile) -> bool:
-    """Return whether Pillow leaves white at zero: it turns only 8 bits and less the right way round."""
+def is_left_as_stored(image: TiffImageFile) -> bool:
+    """Return whether Pillow takes values for others than they are: `righted` is to be asked.
+
+    It turns only 8 bits and less the right way round where white is zero, and takes those of 12 bits for 16, as it does
+    with the colours of a palette of 8.
+    """
+    return _is_negative(image) or _deepest(image) == _PACKED_BITS or _has_eight_bit_palette(image)
+
+
+def righted(image: TiffImageFile) -> Image.Image:
+    """Return a loaded image that `is_left_as_stored` with the values that are meant."""
+    if image.mode == "P":
+        made = image.copy()
+        made.putpalette(np.array(image.tag_v2[_COLOUR_MAP], np.uint8).reshape(3, -1).T.tobytes())
+        return made
+    values = np.asarray(image)
+    if _deepest(image) == _PACKED_BITS:
+        values = (values.astype(np.uint32) * 65_535 // ((1 << _PACKED_BITS) - 1)).astype(np.uint16)
+    return Image.fromarray(65_535 - values if _is_negative(image) else values)
+
+
+def _is_negative(image: TiffImageFile) -> bool:
     return _deep(image) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+
+def _has_eight_bit_palette(image: TiffImageFile) -> bool:
+    # As libtiff does; the format knows no such.
+    return image.mode == "P" and 0 < max(_numbers(image.tag_v2.get(_COLOUR_MAP)), default=0) < 256
 
 
 def refuse_opened(image: TiffImageFile) -> None:
     """Raise UnsupportedImageError for an image that Pillow opened by itself and gives other pixels than the file's."""
     refuse(image)
-    if is_misread(image) or is_negative(image):
+    if is_misread(image) or is_left_as_stored(image):
         raise UnsupportedImageError("a TIFF that Pillow misreads; save it as PNG, or restyle its file by command")
 
 
@@ -124,7 +150,11 @@ def _is_raw(image: TiffImageFile) -> bool:
 
 
 def _deep(image: TiffImageFile) -> bool:
-    return max(_numbers(image.tag_v2.get(_BITS)), default=1) > 8
+    return _deepest(image) > 8
+
+
+def _deepest(image: TiffImageFile) -> int:
+    return max(_numbers(image.tag_v2.get(_BITS)), default=1)
 
 
 def _eight_bit(values: np.ndarray) -> np.ndarray:

@@ -164,3 +164,24 @@ def test_a_tiff_that_does_not_say_what_its_values_mean_is_refused(shape: tuple[i
     data[entry : entry + 2] = struct.pack("<H", 260)  # a tag of another meaning, in its place
     with pytest.raises(UnsupportedImageError, match="Photometric"):
         decode(bytes(data))
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_grey_values_of_12_bits_are_not_taken_for_those_of_16(compression: str | None) -> None:
+    deep = (GREY.astype(np.uint32) * 4095 // 255).astype(np.uint16)
+    first, second = deep[:, ::2], deep[:, 1::2]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1).astype(np.uint8)
+    data = tiff(packed.reshape(30, 60), photometric="minisblack", compression=compression)
+    for tag, before, after in ((256, 60, 40), (258, 8, 12)):
+        (kind,) = (kind for kind in (3, 4) if struct.pack("<HHII", tag, kind, 1, before) in data)
+        data = data.replace(struct.pack("<HHII", tag, kind, 1, before), struct.pack("<HHII", tag, kind, 1, after))
+    assert np.abs(decode(data).pixels[..., 1].astype(int) - GREY).max() <= 1
+    with Image.open(io.BytesIO(data)) as image, pytest.raises(UnsupportedImageError, match="misreads"):
+        from_image(image)
+
+
+@pytest.mark.parametrize("scale", [1, 257])
+def test_a_palette_of_8_bits_is_not_taken_for_one_of_16(scale: int) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (3, 256))
+    data = tiff(GREY, photometric="palette", colormap=(colours * scale).astype(np.uint16))
+    assert (decode(data).pixels == colours.T[GREY]).all()
