@@ -48,9 +48,10 @@ def check_template(template: str) -> str:
 def fill(template: str, photo: str, style: str, method: str, task_id: str, keyed: bool) -> str:
     """Return a name without suffix. photo, style: paths as `mirrored` gives them.
 
-    keyed: with the task's key at its end, as another task has the plain name; so has a name that had to be cut.
+    keyed: with the task's key at its end, as another task has the plain name; so has a name that had to be cut. Where
+    the template has the key already, there is more of it.
     """
-    key = task_id[:KEY_DIGITS]
+    key = task_id[: KEY_DIGITS * (3 if keyed and "{key}" in template else 1)]
     values = {
         "photo": photo,
         "style": style,

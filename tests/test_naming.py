@@ -116,7 +116,9 @@ def test_layouts_say_which_tree_comes_first(layout: str, expected: str) -> None:
 
 def test_a_template_of_ones_own_names_method_and_key() -> None:
     template = check_template("{method}/{style_name}_{photo_name}_{key}")
-    assert fill(template, "day/a", "ink/wash", "my.module:Class", KEY, keyed=True) == "my/wash_a_0123456789"
+    for keyed, digits in ((False, 10), (True, 30)):
+        name = fill(template, "day/a", "ink/wash", "my.module:Class", KEY, keyed=keyed)
+        assert name == f"my/wash_a_{KEY[:digits]}"
 
 
 @pytest.mark.parametrize(

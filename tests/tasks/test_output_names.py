@@ -73,6 +73,13 @@ def test_a_name_that_only_somebodys_file_has_gets_a_key() -> None:
     assert asked == [("ink/wash/b.jpg", SECOND), ("ink/wash/c.jpg", THIRD)]
 
 
+@pytest.mark.parametrize("template", ["{key}", "{photo_name}-{key}"])
+def test_keys_that_begin_alike_stay_apart_where_names_are_made_of_them(template: str) -> None:
+    own = OutputNames(template, "compact", "jpg", "/photos", "/art")
+    given = {own.name(pair("/photos/a.jpg"), "1" * 10 + digit * 54) for digit in "23"}
+    assert len({same_file(name) for name in given}) == 2
+
+
 def test_folders_that_read_as_one_path_stay_apart() -> None:
     own = names()
     first = own.name(pair("/photos/a/b.jpg", "/art/ink.jpg"), FIRST)
