@@ -35,7 +35,7 @@ def exif_of(image: Image.Image) -> bytes | None:
     """Return a loaded image's EXIF block, None where there is none that can be read."""
     try:
         if isinstance(image, TiffImageFile):
-            return _of_tiff(image)
+            return block_of(image.getexif())
         block = image.info.get("exif")
         if block is None and (text := image.info.get("Raw profile type exif")):
             # ImageMagick's way in a PNG: hexadecimal, below a line for each of its name and length.
@@ -46,9 +46,9 @@ def exif_of(image: Image.Image) -> bytes | None:
     return block if isinstance(block, bytes) else None
 
 
-def _of_tiff(image: TiffImageFile) -> bytes | None:
+def block_of(tags: Image.Exif) -> bytes | None:
     """Return what of a TIFF's tags is EXIF: a block of their own, as the file around them is not kept."""
-    tags, own = image.getexif(), Image.Exif()
+    own = Image.Exif()
     for tag, value in tags.items():
         if exif.keeps(tag) and tag not in (_EXIF, _GPS):
             own[tag] = value

@@ -11,12 +11,15 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import UnsupportedImageError
+from stylize.images.carried import block_of
+from stylize.images.damage import DAMAGE
 from stylize.images.pixels import SIXTEEN_TO_EIGHT, levels_of
 
 _NEW_SUBFILE_TYPE, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _ORIENTATION = 254, 258, 259, 262, 273, 274
 _COUNTS, _PLANAR, _TILE_OFFSETS, _TILE_COUNTS, _SUB_IFDS, _SAMPLE_FORMAT = 279, 284, 324, 325, 330, 339
 _COLOUR_MAP, _SUBSAMPLING, _ICC_PROFILE, _DNG_VERSION = 320, 530, 34675, 50706
 _PACKED_BITS = 12
+_ACROSS, _DOWN, _UNIT, _INCHES = 282, 283, 296, {2: 1.0, 3: 2.54}
 # None, CCITT's three, LZW, JPEG twice, deflate twice, PackBits, LZMA, Zstandard.
 _COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
 _WHITE_IS_ZERO, _YCBCR = 0, 6
@@ -136,7 +139,21 @@ def read(data: bytes) -> Read:
             values = np.moveaxis(values, 0, -1)
         profile, turned = (page.tags.get(code) for code in (_ICC_PROFILE, _ORIENTATION))
         image = _image(_eight_bit(values), int(page.photometric), tuple(page.extrasamples))
+        image.info |= _said(data)
     return Read(image, None if profile is None else profile.value, 1 if turned is None else int(turned.value))
+
+
+def _said(data: bytes) -> dict[str | tuple[int, int], Any]:
+    """Return what a file says beside its pixels, as Pillow's `info` has it of files that it opens."""
+    tags = Image.Exif()
+    try:
+        tags.load(data)
+        said: dict[str | tuple[int, int], Any] = {"exif": block_of(tags)}
+        if (unit := _INCHES.get(tags.get(_UNIT, 2))) and {_ACROSS, _DOWN} <= tags.keys():
+            said["dpi"] = float(tags[_ACROSS]) * unit, float(tags[_DOWN]) * unit
+    except DAMAGE:
+        return {}
+    return said
 
 
 def _refuse_compression(number: int) -> None:
