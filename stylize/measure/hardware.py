@@ -5,6 +5,7 @@ Loads no torch and starts no accelerator of its own accord, so a driver can call
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import logging
@@ -159,10 +160,12 @@ def _cpuinfo(*keys: str) -> str:
 
 
 def _memory_bytes() -> int | None:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None
+    """Return what this machine has, or the narrowest of this process's control groups allows."""
+    files = [folder / name for folder in cgroups.folders("memory") for name in ("memory.max", "memory.limit_in_bytes")]
+    sizes = [int(text) for file in files if (text := (_read(file) or "").strip()).isdigit()]
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return min(sizes, default=None)
 
 
 def _gpus() -> list[dict[str, Any]]:

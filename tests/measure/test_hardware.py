@@ -102,6 +102,16 @@ def test_usable_cores_follow_a_groups_quota(
         share_of_machine.cache_clear()
 
 
+@pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
+def test_memory_is_what_a_container_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    whole = hardware.describe()["memory_bytes"]
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    (tmp_path / "sys/fs/cgroup/memory").mkdir(parents=True)
+    for text, expected in (("2147483648", 2**31), ("max", whole), (str(2**63 - 4096), whole)):
+        (tmp_path / "sys/fs/cgroup" / name).write_text(f"{text}\n")
+        assert hardware.describe()["memory_bytes"] == expected
+
+
 def test_cards_are_read_from_the_vendors_tool() -> None:
     cards = hardware._parse_cards("81559, NVIDIA H100 80GB HBM3\n[N/A], Some, Card\n\n")
     assert cards == [
