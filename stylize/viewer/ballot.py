@@ -12,6 +12,7 @@ from stylize.validation import first_problem
 from stylize.viewer.alike import COMPARED
 from stylize.viewer.table import Table
 from stylize.votes import VoteStore
+from stylize.votes.store import each_once
 
 Answer = Literal["taken", "judged before", "of other runs"]
 
@@ -50,7 +51,7 @@ class Ballot:
         return [{name: one[name] for name in ("voter", "choice", "left", "right")} for one in self._known()]
 
     def _known(self) -> list[dict[str, Any]]:
-        votes = [vote for store in self._stores for vote in store.read().to_pylist()]
+        votes = each_once(store.read() for store in self._stores).to_pylist()
         sides = [
             self._table.find([one[f"{side}_run_id"] for one in votes], [one[f"{side}_task_id"] for one in votes])
             for side in ("left", "right")

@@ -92,7 +92,7 @@ class VoteStore:
 
     def read(self) -> pa.Table:
         """Return all votes, as `read_votes` does."""
-        return _each_once(self._tables(self._names()).values())
+        return each_once(self._tables(self._names()).values())
 
     def compact(self) -> None:
         """Put the files of votes into one, where there are many or one has a row of a vote that was changed since.
@@ -100,7 +100,7 @@ class VoteStore:
         Votes that come meanwhile stay as they are.
         """
         tables = self._tables(self._names())
-        votes = _each_once(tables.values())
+        votes = each_once(tables.values())
         if len(tables) < COMPACTED_FILES and len(votes) == sum(map(len, tables.values())):
             return
         self._write(f"part-{uuid.uuid4().hex}.parquet", votes)
@@ -170,8 +170,8 @@ def _check(table: pa.Table) -> None:
         raise UsageError("a voted_at is no time")
 
 
-def _each_once(tables: Iterable[pa.Table]) -> pa.Table:
-    """Return each vote as it was written last, oldest first."""
+def each_once(tables: Iterable[pa.Table]) -> pa.Table:
+    """Return each vote of several files or OUTs as it was written last, oldest first: an OUT may be another's copy."""
     votes = pa.concat_tables([SCHEMA.empty_table(), *tables]).sort_by([("voted_at", "ascending")])
     last = {name: number for number, name in enumerate(votes["vote_id"].to_pylist())}
     return votes.take(pa.array(sorted(last.values()), pa.int64()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,15 @@ def test_two_runs_of_the_same_photo_have_a_picture_of_it_each_and_the_first_has_
     assert opened.viewer.site.table.first_of("photo") == [0, 1]
     assert opened.vote(**on(1, 0)).status_code == 200
     assert [len(read_votes(str(out))) for out in outs] == [1, 0]
+
+
+def test_a_vote_that_a_copy_of_the_run_has_too_counts_once_as_it_was_written_last(out: Path, tmp_path: Path) -> None:
+    opened = Opened(str(out), cache=tmp_path / "cache")
+    opened.vote("left")
+    copy = shutil.copytree(out, tmp_path / "copy")
+    opened.vote("right")
+    both = Opened(str(out), str(copy), cache=tmp_path / "cache")
+    assert both.get("votes").json() == [{"voter": "Ada", "choice": "right", "left": 2, "right": 3}]
 
 
 def test_a_vote_on_two_mixes_of_other_artworks_is_refused(tmp_path: Path) -> None:
