@@ -186,27 +186,33 @@ def scaling(rows: pd.DataFrame) -> pd.DataFrame:
     """
     timed = rows["started_at"].notna() & (rows["total_s"] > 0)
     clean = rows[rows["clean"] & rows["workers"].notna() & timed]
-    base = ["setup", "method", "precision", "resolution_px", "scaling"]
+    base = ["setup", "method", "precision", "resolution_px"]
     lines = []
-    for key, part in clean.groupby(base, dropna=False):
-        if part["workers"].nunique() < 2:
-            continue
-        by_workers = {workers: _rates(some) for workers, some in part.groupby("workers")}
-        least = min(by_workers)
-        first = np.median(by_workers[least]) / least
-        lines += [
-            dict(zip(base, key, strict=True))
-            | {
-                "workers": workers,
-                "n": int((part["workers"] == workers).sum()),
-                "images_per_s": float(np.median(rates)),
-                "low": float(min(rates)),
-                "high": float(max(rates)),
-                "efficiency": float(np.median(rates) / workers / first),
-            }
-            for workers, rates in sorted(by_workers.items())
-        ]
+    for key, every in clean.groupby(base, dropna=False):
+        alone = every[every["workers"] == 1]
+        for kind, part in every.groupby("scaling"):
+            # With one worker both kinds are the same work, and a sweep of both measures it once.
+            part = part if (part["workers"] == 1).any() else pd.concat([part, alone])
+            if part["workers"].nunique() > 1:
+                lines += [dict(zip(base, key, strict=True)) | {"scaling": kind} | line for line in _scaled(part)]
     return pd.DataFrame(lines)
+
+
+def _scaled(part: pd.DataFrame) -> list[dict[str, Any]]:
+    by_workers = {workers: _rates(some) for workers, some in part.groupby("workers")}
+    least = min(by_workers)
+    first = np.median(by_workers[least]) / least
+    return [
+        {
+            "workers": workers,
+            "n": int((part["workers"] == workers).sum()),
+            "images_per_s": float(np.median(rates)),
+            "low": float(min(rates)),
+            "high": float(max(rates)),
+            "efficiency": float(np.median(rates) / workers / first),
+        }
+        for workers, rates in sorted(by_workers.items())
+    ]
 
 
 def _rates(part: pd.DataFrame) -> list[float]:

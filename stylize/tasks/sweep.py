@@ -71,7 +71,7 @@ class Sweep(Checked):
     scaling: list[Literal["strong", "weak"]] = Field(
         ["strong"],
         min_length=1,
-        description="strong: the same images for any number of workers; weak: as many for each",
+        description="strong: the same images for any number of workers; weak: as many for each; with one worker once",
     )
     cpus_per_actor: float | None = Field(
         None, gt=0, description="CPUs a worker takes, and its threads; none: an even share of the smallest machine's"
@@ -109,6 +109,10 @@ class Sweep(Checked):
         if self.mode == "isolated" and max(self.workers) > 1:
             raise ValueError("several workers disturb each other, which isolated mode rules out; set mode: throughput")
         return self
+
+    def kinds(self, workers: int) -> list[str]:
+        """Return the kinds of scaling to measure so many workers for: with one worker both are the same work."""
+        return ["strong"] if workers == 1 and "strong" in self.scaling else list(self.scaling)
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,9 @@ def variants(sweep: Sweep) -> list[Variant]:
         precisions = method.precisions or sweep.precisions
         sides = method.resolutions_px or sweep.resolutions_px
         combined += [
-            Variant(method, *rest) for rest in itertools.product(precisions, sides, sweep.workers, sweep.scaling)
+            Variant(method, precision, side, workers, kind)
+            for precision, side, workers in itertools.product(precisions, sides, sweep.workers)
+            for kind in sweep.kinds(workers)
         ]
     names = [variant.name for variant in combined]
     if twice := next((name for name in names if names.count(name) > 1), None):

@@ -137,6 +137,12 @@ def test_strong_and_weak_scaling_are_apart() -> None:
     assert found[("weak", 2)] == pytest.approx(1)
 
 
+def test_one_worker_that_was_measured_once_is_what_both_kinds_begin_with() -> None:
+    made = [*scaled(0.1, 1), *scaled(0.2, 2), *scaled(0.125, 2, " each")]
+    found = analysis.scaling(rows(made)).set_index(["scaling", "workers"])["efficiency"]
+    assert found.round(3).to_dict() == {("strong", 1): 1, ("strong", 2): 0.5, ("weak", 1): 1, ("weak", 2): 0.8}
+
+
 def test_scaling_says_nothing_of_one_number_of_workers() -> None:
     assert analysis.scaling(rows(scaled(0.1, 2))).empty
 

@@ -62,11 +62,16 @@ def test_no_two_tasks_of_a_sweep_share_an_id_and_they_are_the_same_every_time() 
     assert sorted(every) == sorted(one for block in sweep.plan(found) for one in ids(found, block))
 
 
-def test_weak_scaling_does_as_many_images_for_each_worker() -> None:
+def test_weak_scaling_does_as_many_images_for_each_worker_and_of_one_no_more_than_strong() -> None:
     found = plan(workers=[1, 2], scaling=["strong", "weak"], mode="throughput", resolutions_px=[64], repeats=1)
     blocks = [block for block in sweep.plan(found) if block.variant.method.name == "compact"]
     counts = {block.variant.name.partition("64 px ")[2]: len(ids(found, block)) for block in blocks}
-    assert counts == {"x1": 13, "x1 each": 13, "x2": 14, "x2 each": 26}
+    assert counts == {"x1": 13, "x2": 14, "x2 each": 26}
+
+
+def test_weak_scaling_alone_measures_one_worker_too() -> None:
+    found = plan(workers=[1, 2], scaling=["weak"], mode="throughput", resolutions_px=[64], repeats=1)
+    assert {variant.name.rpartition(" x")[2] for variant in sweep.variants(found)} == {"1 each", "2 each"}
 
 
 def test_fewer_photos_are_one_of_each_type_first() -> None:
