@@ -11,6 +11,7 @@ import pandas as pd
 from stylize.report.evidence.stability import stability
 from stylize.report.evidence.statistics import Interval, median, power_law
 from stylize.report.frame import KEY
+from stylize.results.schema import SCORED
 
 STAGES = ("read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s")
 SCORES = (
@@ -113,6 +114,7 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
         for name, column in (("time", "stylize_s"), ("memory", "memory_bytes")):
             good = part[part[column] > 0]
             medians = good.groupby(sizes(good))[["megapixels", column]].median()
+            line[f"{name}_sizes"] = len(medians)
             law = power_law(medians["megapixels"].to_numpy(float), medians[column].to_numpy(float))
             numbers = (law.exponent, law.low, law.high, law.scale) if law else (np.nan,) * 4
             line |= dict(
@@ -135,8 +137,11 @@ def stages(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def stage_shares(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return mean seconds of each stage over all images: of one that only some went through, as `style_s`, less."""
-    clean = rows[rows["clean"]]
+    """Return mean seconds of each stage over all images: of one that only some went through, as `style_s`, less.
+
+    Pictures made elsewhere are left out: nobody timed how they were made.
+    """
+    clean = rows[rows["clean"] & (rows["measure_mode"] != SCORED)]
     timed = clean[list(STAGES)].fillna(0.0).astype(float)
     return pd.concat([clean[KEY], timed], axis=1).groupby(KEY, dropna=False).mean().reset_index()
 

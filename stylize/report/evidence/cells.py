@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from stylize.errors import counted
 from stylize.report import analysis, units
 from stylize.report.evidence import verdicts
 from stylize.report.evidence.verdicts import LEAST_PAIRS, Change, Quantity, Sample, Verdict
@@ -46,6 +47,12 @@ class Machine:
         self.samples: dict[str, Sample] = verdicts.samples(parts)
         self.method_of = {name: (part["method"].iloc[0], part["precision"].iloc[0]) for name, part in parts.items()}
         self._known: dict[tuple[str, str, Quantity], Change] = {}
+
+    def with_more(self) -> list[str]:
+        """Return the methods that were measured with more workers alone, with how many: they compare with no other."""
+        made = self.rows[self.rows["clean"] & (self.rows["method"] != analysis.FLOOR)]
+        fewest = made.groupby(made["method"] + " " + made["precision"])["workers"].min()
+        return [f"{name} ({counted(int(n), 'worker')})" for name, n in fewest.items() if name not in self.values]
 
     def against(self, one: str, other: str, quantity: Quantity) -> Change:
         """Return what a method is beside another."""

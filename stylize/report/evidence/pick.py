@@ -42,8 +42,8 @@ class Option:
     """By criterion the numbers of the options of the same size and machine that are clearly better."""
     known: set[str] = field(default_factory=set)
     """Criteria by which there is enough to say something."""
-    compared: set[str] = field(default_factory=set)
-    """Criteria by which it was compared with another of the same size and machine."""
+    compared: dict[str, set[int]] = field(default_factory=dict)
+    """By criterion the numbers of the options of the same size and machine that it was compared with."""
     of: dict[str, str] = field(default_factory=dict)
     """By criterion of how many a value is, in words."""
 
@@ -51,6 +51,11 @@ class Option:
     def side(self) -> str:
         """Return the size as reports have it."""
         return units.side(self.side_px)
+
+    @property
+    def place(self) -> tuple[str, int | None]:
+        """Return what must be the same of two to compare them."""
+        return self.setup, self.side_px
 
     def shown(self, by: str) -> str:
         """Return a value as text."""
@@ -60,10 +65,11 @@ class Option:
 
 @dataclass(frozen=True)
 class Choice:
-    """All options, and the criteria by which any of them was measured."""
+    """All options, the criteria by which any of them was measured, and what was measured and is none of them."""
 
     options: list[Option]
     criteria: list[str]
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def sides(self) -> list[str]:
@@ -98,7 +104,8 @@ def choice(sizes: Sequence[Size], ballots: pd.DataFrame) -> Choice:
             _judge(options, start, machine)
             votes.judge(options[start:], start, ballots, size.side_px)
     criteria = [by for by in ("style", "ssim", "votes", "time", "memory") if any(by in one.values for one in options)]
-    return Choice(options, criteria)
+    left_out = [f"{name}, {size.side}" for size in sizes for machine in size.machines for name in machine.with_more()]
+    return Choice(options, criteria, left_out)
 
 
 def _option(name: str, size: Size, machine: Machine) -> Option:
@@ -107,7 +114,7 @@ def _option(name: str, size: Size, machine: Machine) -> Option:
     counts = {by: sample.subjects(BY[by]) for by in shown}
     known = {by for by, n in counts.items() if n >= verdicts.LEAST_PAIRS}
     of = {by: f"n = {n}" for by, n in counts.items()}
-    n = sample.subjects(verdicts.TIME)
+    n = max(counts.values(), default=0)
     return Option(machine.setup, name, size.side_px, n, shown, value["stylize_p95_s"], known=known, of=of)
 
 
@@ -117,7 +124,7 @@ def _judge(options: list[Option], start: int, machine: Machine) -> None:
         for by in options[one].known & options[other].known:
             change = machine.against(options[one].name, options[other].name, BY[by])
             if change.interval is not None:
-                options[one].compared.add(by)
+                options[one].compared.setdefault(by, set()).add(other)
             if change.verdict == Verdict.WORSE:
                 options[one].behind.setdefault(by, []).append(other)
 
@@ -125,19 +132,24 @@ def _judge(options: list[Option], start: int, machine: Machine) -> None:
 def ranked(options: Sequence[Option], wanted: Wanted, by: str) -> list[tuple[Option, str]]:
     """Return the options within the limits, best first, each with what may be said of it: a mark or nothing.
 
-    BEST is one that all others are clearly behind; ALIKE are several that nothing is clearly better than; ALONE is one
-    that there is nothing to compare with, whatever the limits.
+    All marks are about those of the same size and machine. BEST is one that all others are clearly behind; ALIKE are
+    several that nothing is clearly better than; ALONE is one that was not compared with what may be as good, or with
+    nothing, whatever the limits.
     """
     kept = {number: one for number, one in enumerate(options) if wanted.allows(one) and by in one.values}
     sign = -1 if by in ("ssim", "votes") else 1
     enough = {number for number, one in kept.items() if by in one.known}
     unbeaten = {number for number in enough if not enough & set(kept[number].behind.get(by, ()))}
-    found = []
-    for number in sorted(kept, key=lambda number: sign * kept[number].values[by]):
-        mark = "" if number in enough else FEW
-        if number in unbeaten:
-            mark = ALIKE if len(unbeaten) > 1 else BEST if by in kept[number].compared else ALONE
-        found.append((kept[number], mark))
+
+    def mark(number: int) -> str:
+        if number not in unbeaten:
+            return "" if number in enough else FEW
+        met = kept[number].compared.get(by, set())
+        rivals = {other for other in unbeaten - {number} if kept[other].place == kept[number].place}
+        return ALIKE if rivals & met else BEST if met and not rivals else ALONE
+
+    ordered = sorted(kept, key=lambda number: sign * kept[number].values[by])
+    found = [(kept[number], mark(number)) for number in ordered]
     # An unbeaten one comes before one that is only better by chance.
     return sorted(found, key=lambda one: one[1] not in (BEST, ALIKE, ALONE))
 
@@ -157,15 +169,18 @@ def told(choice: Choice, wanted: Wanted, by: str) -> tuple[list[str], bool]:
         f"within {units.seconds(wanted.most_s)} for the stylizer (p95)" if wanted.most_s is not None else "",
     ]
     within = ", ".join(filter(None, limits))
+    missing = f"left out, as measured with more workers alone: {'; '.join(choice.left_out)}"
+    rest = [missing] * bool(choice.left_out)
     if not found:
         hint = "" if any(by in one.values for one in choice.options) else _HINTS.get(by, "")
-        return [f"nothing measured by {WORDS[by]} {within}{hint}"], False
-    machines = len({one.setup for one, _ in found}) > 1
+        return [f"nothing measured by {WORDS[by]} {within}{hint}", *rest], False
+    machines, sides = (len({one.place[part] for one, _ in found}) > 1 for part in (0, 1))
     lines = [f"by {WORDS[by]}, {within}:"]
     for option, mark in found:
         on = f", {option.setup}" if machines else ""
+        told = mark + (f" at {option.side}" * sides + " on this machine" * machines if mark in (BEST, ALIKE) else "")
         lines.append(
             f"  {option.name}, {option.side}{on}: {WORDS[by]} {option.shown(by)}, p95 {units.seconds(option.p95_s)}, "
-            f"whole worker {option.shown('memory')} ({option.of[by]})" + (f"  {mark}" if mark else "")
+            f"whole worker {option.shown('memory')} ({option.of[by]})" + (f"  {told}" if told else "")
         )
-    return lines, True
+    return [*lines, *rest], True

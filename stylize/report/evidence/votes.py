@@ -85,7 +85,10 @@ def judge(options: Sequence[Option], start: int, votes: pd.DataFrame, side_px: f
             option.known.add("votes")
         rivals = _rivals(here, option.name)
         if rivals & {other.name for other in options}:
-            option.compared.add("votes")
+            option.compared["votes"] = {
+                number for number, other in enumerate(options, start)
+                if other is not option and other.name in preferred.index
+            }  # fmt: skip
         option.of["votes"] = f"{_cast(here, option.name)}, against {', '.join(sorted(rivals))}"
         option.behind["votes"] = [
             number for number, other in enumerate(options, start) if (other.name, option.name) in clearly

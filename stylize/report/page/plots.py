@@ -21,6 +21,7 @@ from stylize.report import analysis
 from stylize.report.evidence.cells import Machine, Size
 from stylize.report.page import labels, svg
 from stylize.report.units import digits, seconds
+from stylize.results.schema import SCORED
 
 # Where HOME cannot be written it says so twice, and keeps its list of fonts elsewhere.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -220,7 +221,8 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     axes.set(xlim=(0, 118), xlabel="% of the mean time beside the bar")
     figure.legend(fontsize=9, ncols=4, loc="outside lower center")
     axes.grid(axis="y", visible=False)
-    return True, _named(*_untimed(rows), _more_workers(rows))
+    elsewhere = sorted(set(rows.loc[rows["measure_mode"] == SCORED, "method"]))
+    return True, _named((elsewhere, "made elsewhere, not timed"), *_untimed(rows), _more_workers(rows))
 
 
 def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:

@@ -42,13 +42,15 @@ def at_size(size: Size) -> list[str]:
     """Return sentences on one size, the most wanted first; only what its rows can say."""
     said: list[str] = []
     for machine in size.machines:
-        at, measured = f"At {size.side}", analysis.measures(analysis.fewest_workers(machine.rows))
-        measured = measured[measured["method"] != analysis.FLOOR]
+        # The floor may have been measured with fewer workers than all else.
+        rows = machine.rows[machine.rows["method"] != analysis.FLOOR]
+        at, measured = f"At {size.side}", analysis.measures(analysis.fewest_workers(rows))
         lines = [
             *(_ranked(at, machine, quantity) for quantity in _BEST),
             *_memory(at, measured),
             *_unstable(at, measured),
             *_workers(at, machine.rows),
+            *_with_more(at, machine),
         ]
         said += [f"{machine.setup}: {line}" if len(size.machines) > 1 else line for line in lines if line]
     return said
@@ -147,6 +149,11 @@ def _workers(at: str, rows: pd.DataFrame) -> Iterator[str]:
             yield f"{at}, efficiency ({kind} scaling) with {counted(int(part['workers'].max()), 'worker')}: {told}."
 
 
+def _with_more(at: str, machine: Machine) -> Iterator[str]:
+    if names := machine.with_more():
+        yield f"{at}, compared with nothing else, as measured with more workers alone: {', '.join(names)}."
+
+
 def _disagreements(machines: Mapping[str, Machine]) -> Iterator[str]:
     """Return where one size's best is clearly behind at another size, and the other way round."""
     for quantity, (does, _) in _BEST.items():
@@ -194,7 +201,7 @@ def _growth(rows: pd.DataFrame) -> Iterator[str]:
             low, high, exponent = (line[f"{name}_{part}"] for part in ("low", "high", "exponent"))
             called = f"{line['method']} {line['precision']}"
             if pd.isna(exponent):
-                few.append(called)
+                few += [called] * bool(line[f"{name}_sizes"])  # of none there is nothing to say
                 continue
             told = f"{called} ({exponent:.2f}, {low:.2f} to {high:.2f})"
             kinds.setdefault(verdicts.growth_kind(low, high), []).append(told)

@@ -137,3 +137,11 @@ def test_a_home_that_cannot_be_written_is_not_spoken_of() -> None:
     here = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "MPL"))}
     done = subprocess.run([sys.executable, "-c", code], env=here | {"HOME": "/proc/0"}, capture_output=True, check=True)
     assert done.stderr == b""
+
+
+def test_pictures_made_elsewhere_have_no_bar_of_stages() -> None:
+    elsewhere = [one | {"variant": None, "stylizer": "theirs", "measure_mode": "scored", "stylize_s": None}
+                 for one in methods(300)[:6]]  # fmt: skip
+    assert not [name for name in drawn(elsewhere) if name.startswith("stages")]
+    caption = drawn([*methods(300), *elsewhere])["stages-300.svg"].caption
+    assert caption.endswith("Left out: theirs (made elsewhere, not timed).")

@@ -112,6 +112,19 @@ def test_growth_is_called_by_its_interval() -> None:
     assert "time grows in a way that these rows do not settle: m fp32" in said(wild)
 
 
+def test_of_what_was_never_measured_it_is_not_said_that_it_takes_more_sizes() -> None:
+    text = said([one for px in (300, 600, 1200) for one in cell("m", px, stylize_s=None)])
+    assert "memory for one more image grows in proportion" in text
+    assert "too few sizes" not in text
+
+
+def test_what_was_measured_with_more_workers_alone_is_named_and_the_floor_leaves_nothing_out() -> None:
+    made = cell("one") + [of_sweep(100 + n, "two", "fp32", 600, 2) for n in range(7)]
+    assert "At 600 px, compared with nothing else, as measured with more workers alone: two fp32 (2 w" in said(made)
+    made = cell("identity") + [of_sweep(n, "two", "fp32", 600, 2, host_peak_rss_bytes=6 * 10**8) for n in range(7)]
+    assert "fits: two fp32 600 MB" in said(made)
+
+
 def test_failures_end_what_is_said_of_all_sizes() -> None:
     assert "1 of 2 rows is not ok: 1 oom." in said([row(1), row(2, status="oom")])
     assert "The one row is ok." in said([row(1)])

@@ -104,31 +104,38 @@ if (pick) {
   form.addEventListener("submit", (event) => event.preventDefault());
   pick.querySelector(".wide").before(form);
   const value = (row) => Number(row.dataset[by.value]);
-  const behind = (row) => (row.dataset["behind" + by.value[0].toUpperCase() + by.value.slice(1)] ?? "").split(" ");
+  const listed = (row, what) => (row.dataset[what + by.value[0].toUpperCase() + by.value.slice(1)] ?? "").split(" ").filter(Boolean);
+  const alike = (one, other) => one.dataset.side === other.dataset.side && one.dataset.setup === other.dataset.setup;
   const update = () => {
     const kept = rows.filter((row) => by.value in row.dataset && (!side.value || row.dataset.side === side.value)
       && (!memory.value || Number(row.dataset.memory ?? Infinity) <= memory.value * 1e9)
       && (!time.value || Number(row.dataset.s) <= time.value));
     const enough = kept.filter((row) => row.dataset.known.split(" ").includes(by.value));
     const numbers = new Set(enough.map((row) => row.dataset.number));
-    const unbeaten = enough.filter((row) => !behind(row).some((other) => numbers.has(other)));
-    const compared = (row) => row.dataset.compared.split(" ").includes(by.value);
+    const unbeaten = enough.filter((row) => !listed(row, "behind").some((other) => numbers.has(other)));
+    const marked = (row) => {
+      if (!unbeaten.includes(row)) return kept.includes(row) && !enough.includes(row) ? "too few" : "";
+      const met = listed(row, "compared");
+      const rivals = unbeaten.filter((other) => other !== row && alike(row, other));
+      if (rivals.some((other) => met.includes(other.dataset.number))) return "no difference seen";
+      return met.length && !rivals.length ? "best" : "not compared";
+    };
     const sign = ["ssim", "votes"].includes(by.value) ? -1 : 1;
     kept.sort((a, b) => unbeaten.includes(b) - unbeaten.includes(a) || sign * (value(a) - value(b)));
     for (const row of rows) {
       row.hidden = !kept.includes(row);
-      const mark = unbeaten.includes(row) ? (unbeaten.length > 1 ? "no difference seen" : compared(row) ? "best" : "not compared")
-        : kept.includes(row) && !enough.includes(row) ? "too few" : "";
-      row.querySelector(".mark").textContent = mark;
+      row.querySelector(".mark").textContent = marked(row);
       row.classList.toggle("is-best", unbeaten.includes(row));
     }
     rows[0].parentNode.append(...kept, ...rows.filter((row) => row.hidden));
-    const names = kept.filter((row) => unbeaten.includes(row))
-      .map((row) => row.cells[0].textContent + (side.value ? "" : " at " + row.dataset.side));
-    answer.textContent = !kept.length ? "Nothing measured is within these limits."
-      : !names.length ? "Too few images to say."
-      : names.length === 1 ? (compared(unbeaten[0]) ? "Best: " + names[0] + "." : "Nothing to compare " + names[0] + " with.")
-      : "No difference seen between " + names.join(", ") + ".";
+    const name = (row) => row.cells[0].textContent + (side.value ? "" : " at " + row.dataset.side);
+    const best = kept.filter((row) => unbeaten.includes(row));
+    const told = best.filter((row, n) => best.findIndex((other) => alike(row, other)) === n).flatMap((first) => {
+      const names = (mark) => best.filter((row) => alike(row, first) && marked(row) === mark).map(name).join(", ");
+      return [["Best", "best"], ["No difference seen between", "no difference seen"], ["Not compared with others", "not compared"]]
+        .filter(([, mark]) => names(mark)).map(([say, mark]) => say + (say.endsWith("between") ? " " : ": ") + names(mark) + ".");
+    });
+    answer.textContent = !kept.length ? "Nothing measured is within these limits." : told.join(" ") || "Too few images to say.";
   };
   form.addEventListener("input", update);
   const main = blocks.find((block) => block.id === control.dataset.first);
