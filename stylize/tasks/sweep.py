@@ -71,7 +71,7 @@ class Sweep(Checked):
     scaling: list[Literal["strong", "weak"]] = Field(
         ["strong"],
         min_length=1,
-        description="strong: the same images for any number of workers; weak: as many for each; with one worker once",
+        description="strong: the same images for any number of workers; weak: as many for each",
     )
     cpus_per_actor: float | None = Field(
         None, gt=0, description="CPUs a worker takes, and its threads; none: an even share of the smallest machine's"
