@@ -66,6 +66,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
         )
     a, b = _by_file(_named_as(b, a)), _by_file(b)
     both = a.merge(b, on=SAME, suffixes=("_a", "_b"))
+    alone = [len(rows) - len(both) for rows in (a, b)]
     other = _of_other_bytes(both)
     moved = _on_other_machines(both) & ~other
     both, left_out = both[~(other | moved)], both.loc[other | moved, SAME]
@@ -78,19 +79,27 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
         )
     a, b = (_without(rows, left_out) for rows in (a, b))
     notes = [f"left out{told.removeprefix(', and')}"] * bool(told) + _differing(both)
+    if any(alone):
+        notes.append(f"{counted(alone[0], 'task')} of the first run and {alone[1]} of the second are in that one alone")
     lines: list[Line] = []
-    for (method, precision), theirs in a[a["clean"]].groupby(["method", "precision"]):
-        ours = b[b["clean"] & (b["method"] == method) & (b["precision"] == precision)]
-        for sides in _sizes(ours, theirs):
-            name = f"{method} {precision}, {' '.join(map(str, sides))} px".replace("-1 px", "own size")
-            here, there = (rows[rows["resolution_px"].isin(sides)] for rows in (ours, theirs))
-            lines += _lines(name, here, there, tolerance)
+    for name, here, there in _cells(b, a):
+        lines += _lines(name, here, there, tolerance)
+        notes += _of_one_alone(name, there, here)
     gone = both[both["ok_a"] & ~both["ok_b"]]
     broken = [
         f"{line.method} {line.precision}, {line.shown_b} in {line.style_uri}: {line.status_b}"
         for line in gone.itertuples()
     ]
     return Comparison(lines, broken, len(both), notes)
+
+
+def _cells(b: pd.DataFrame, a: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Yield each method and size that both have, by name, with B's and A's rows of it."""
+    for (method, precision), theirs in a[a["clean"]].groupby(["method", "precision"]):
+        ours = b[b["clean"] & (b["method"] == method) & (b["precision"] == precision)]
+        for sides in _sizes(ours, theirs):
+            name = f"{method} {precision}, {' '.join(map(str, sides))} px".replace("-1 px", "own size")
+            yield name, *(rows[rows["resolution_px"].isin(sides)] for rows in (ours, theirs))
 
 
 def _named_as(b: pd.DataFrame, a: pd.DataFrame) -> pd.DataFrame:
@@ -174,6 +183,13 @@ def _lines(name: str, ours: pd.DataFrame, theirs: pd.DataFrame, tolerance: float
         change = verdicts.against(both["b"], both["a"], quantity, tolerance if quantity.is_ratio else None)
         if change.n:
             yield Line(name, quantity, change)
+
+
+def _of_one_alone(name: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
+    for quantity in (verdicts.TIME, verdicts.MEMORY, verdicts.SSIM):
+        known = [bool(rows[quantity.column].notna().any()) for rows in (first, second)]
+        if any(known) and not all(known):
+            yield f"{quantity.word} of {name}: measured in the {'first' if known[0] else 'second'} run alone"
 
 
 def told(comparison: Comparison, a: str, b: str) -> list[str]:

@@ -38,6 +38,13 @@ def test_faster_is_better() -> None:
     assert compare(run(), run(0.8, seed=1)).verdict == "better"
 
 
+def test_what_one_run_has_alone_is_told() -> None:
+    found = compare(run(), run(seed=1, ssim=None))
+    assert found.notes == ["SSIM of compact fp32, 512 px: measured in the first run alone"]
+    assert compare(run()[:30], run()).notes == ["0 tasks of the first run and 10 of the second are in that one alone"]
+    assert compare(run(), run(seed=1)).notes == []
+
+
 def test_what_noise_hides_is_undecided() -> None:
     a, b = run(noise=1.0), run(1.06, noise=1.0, seed=1)
     assert verdicts(a, b)["stylize time"] == "undecided"
@@ -83,9 +90,10 @@ def test_a_run_shares_its_tasks_with_one_that_did_them_otherwise_too(what: str) 
         )
 
     one, both = made(1), made(1, 2)
-    for a, b in ((one, both), (both, one)):
+    for a, b, alone in ((one, both, "0 tasks of the first run and 8"), (both, one, "8 tasks of the first run and 0")):
         found = compare(a, b)
-        assert (found.shared, found.notes, found.verdict) == (8, [], "same")
+        assert (found.shared, found.verdict) == (8, "same")
+        assert found.notes == [f"{alone} of the second are in that one alone"]
     assert compare(both, both).shared == 16
     # What one run has of a method alone is compared with what the other has of it, and the difference told.
     assert compare(one, made(2)).shared == 8
