@@ -44,6 +44,8 @@ def at_size(size: Size) -> list[str]:
     for machine in size.machines:
         # The floor may have been measured with fewer workers than all else.
         rows = machine.rows[machine.rows["method"] != analysis.FLOOR]
+        if rows.empty:
+            continue
         at, measured = f"At {size.side}", analysis.measures(analysis.fewest_workers(rows))
         lines = [
             *(_ranked(at, machine, quantity) for quantity in _BEST),

@@ -123,6 +123,7 @@ def test_what_was_measured_with_more_workers_alone_is_named_and_the_floor_leaves
     assert "At 600 px, compared with nothing else, as measured with more workers alone: two fp32 (2 w" in said(made)
     made = cell("identity") + [of_sweep(n, "two", "fp32", 600, 2, host_peak_rss_bytes=6 * 10**8) for n in range(7)]
     assert "fits: two fp32 600 MB" in said(made)
+    assert said(cell("identity")) == "All 7 rows are ok."
 
 
 def test_failures_end_what_is_said_of_all_sizes() -> None:
