@@ -34,7 +34,8 @@ def told(rows: pd.DataFrame) -> str | None:
     whole = waited + used["stylize_s"].sum() + used["style_s"].sum()
     if not whole or waited / whole < LEAST:
         return None
-    means = {what: sum(used[name].mean() for name in names) for what, (names, _) in _BESIDE.items()}
+    # Of untrained weights nothing is scored.
+    means = {what: sum(used[name].fillna(0).mean() for name in names) for what, (names, _) in _BESIDE.items()}
     most = max(means, key=lambda what: means[what])
     share = f"{seconds(means[most])} of {seconds(sum(means.values()))} per image beside it"
     return f"Device idle {waited / whole:.0%}: {most} takes {share}; {_BESIDE[most][1]}."

@@ -22,6 +22,7 @@ def waited(seconds: float | None, **more: Any) -> list[dict[str, Any]]:
     [
         ({"score_s": 0.031}, "scoring takes 31 ms of 49 ms per image beside it; give workers more CPUs, or lower"),
         ({"decode_s": 0.1}, "decoding takes 100 ms of 118 ms per image beside it; give workers more CPUs, or smaller"),
+        ({"score_s": None, "decode_s": 0.1}, "decoding takes 100 ms of 108 ms per image beside it; give workers more"),
         ({"read_s": 0.2}, "reading and writing takes 202 ms of 227 ms per image beside it; raise io_threads"),
     ],
 )
