@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
 
@@ -116,12 +117,18 @@ def _memory(at: str, measured: pd.DataFrame) -> Iterator[str]:
     adds = measured["scoring_bytes"].max()
     scoring = "scoring included" if pd.isna(adds) else f"scoring adds up to {size(adds)}"
     for room in MEMORIES:
-        fits = ", ".join(f"{name} {size(whole[name])}" for name in ordered if whole[name] <= room)
-        over = ", ".join(f"{name} {size(whole[name])}" for name in ordered if whole[name] > room)
+        fits = ", ".join(f"{name} {_beside_rooms(whole[name])}" for name in ordered if whole[name] <= room)
+        over = ", ".join(f"{name} {_beside_rooms(whole[name])}" for name in ordered if whole[name] > room)
         told = f"fits: {fits}; does not fit: {over}" if fits and over else f"fits: {fits}" if fits else "nothing fits"
         yield f"{at}, in {size(room)} for the whole worker ({scoring}) {told}."
         if not over:
             break
+
+
+def _beside_rooms(whole_bytes: float) -> str:
+    """Return a size that does not read as one of MEMORIES where it is more."""
+    told = size(whole_bytes)
+    return f"over {told}" if any(told == size(room) and whole_bytes > room for room in MEMORIES) else told
 
 
 def _unstable(at: str, measured: pd.DataFrame) -> Iterator[str]:
@@ -141,14 +148,21 @@ def _workers(at: str, rows: pd.DataFrame) -> Iterator[str]:
     if scaled.empty:
         return
     for kind, part in scaled.groupby("scaling"):
-        most = part[(part["workers"] == part["workers"].max()) & (part["method"] != analysis.FLOOR)]
+        part = part[part["method"] != analysis.FLOOR].sort_values("workers")
+        most = part["workers"].max()
         told = ", ".join(
-            f"{line['method']} {line['precision']} {line['efficiency']:.0%} ({digits(line['images_per_s'])} images/s, "
-            f"repeats {digits(line['low'])} to {digits(line['high'])})"
-            for _, line in most.iterrows()
+            f"{method} {precision} {lines[-1]['efficiency']:.0%} ({_rate(lines[-1])}; with "
+            f"{counted(int(lines[0]['workers']), 'worker')} {_rate(lines[0])})"
+            for (method, precision), group in part.groupby(["method", "precision"])
+            if (lines := group.to_dict("records"))[-1]["workers"] == most
         )
         if told:
-            yield f"{at}, efficiency ({kind} scaling) with {counted(int(part['workers'].max()), 'worker')}: {told}."
+            yield f"{at}, efficiency ({kind} scaling) with {counted(int(most), 'worker')}: {told}."
+
+
+def _rate(line: Mapping[Hashable, Any]) -> str:
+    """Return images per second: what an efficiency is made of scatters at both ends."""
+    return f"{digits(line['images_per_s'])} images/s, repeats {digits(line['low'])} to {digits(line['high'])}"
 
 
 def _with_more(at: str, machine: Machine) -> Iterator[str]:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from stylize.report.evidence.cells import by_size
 from stylize.report.page.words import across, at_size
-from tests.support.made_rows import of_sweep, row, rows
+from tests.support.made_rows import BEGIN, of_sweep, row, rows
 
 
 def said(made: list[dict[str, Any]]) -> str:
@@ -124,6 +125,23 @@ def test_what_was_measured_with_more_workers_alone_is_named_and_the_floor_leaves
     made = cell("identity") + [of_sweep(n, "two", "fp32", 600, 2, host_peak_rss_bytes=6 * 10**8) for n in range(7)]
     assert "fits: two fp32 600 MB" in said(made)
     assert said(cell("identity")) == "All 7 rows are ok."
+
+
+def test_a_size_just_above_a_limit_does_not_read_as_the_limit() -> None:
+    text = said(cell("m", host_peak_rss_bytes=1_004_000_000))
+    assert "in 1 GB for the whole worker (scoring included) nothing fits." in text
+    assert "fits: m fp32 over 1 GB." in text
+
+
+def test_an_efficiency_stands_beside_both_rates_that_it_is_made_of() -> None:
+    made = [
+        of_sweep(1000 * workers + 100 * repeat + n, "m", "fp32", 600, workers, repeat=repeat, total_s=seconds,
+                 worker_id=f"w{n % workers}", started_at=BEGIN + timedelta(hours=repeat, seconds=n // workers * seconds))
+        for workers in (1, 2) for repeat, seconds in ((1, 0.1), (2, 0.2)) for n in range(20)
+    ]  # fmt: skip
+    assert "with 2 workers: m fp32 100% (15 images/s, repeats 10 to 20; with 1 7.5 images/s, repeats 5 to 10)." in said(
+        made
+    )
 
 
 def test_failures_end_what_is_said_of_all_sizes() -> None:
