@@ -211,7 +211,8 @@ def _growth(rows: pd.DataFrame) -> Iterator[str]:
     fits = analysis.growth(rows)
     fits = fits[fits["method"] != analysis.FLOOR] if len(fits) else fits
     for name, what in (("time", "time"), ("memory", "memory for one more image")):
-        kinds: dict[str, list[str]] = {}
+        # By the pixels that were measured: a fit says nothing of another method's sizes.
+        kinds: dict[str, dict[str, list[str]]] = {}
         few = []
         for _, line in fits.iterrows():
             low, high, exponent = (line[f"{name}_{part}"] for part in ("low", "high", "exponent"))
@@ -220,13 +221,11 @@ def _growth(rows: pd.DataFrame) -> Iterator[str]:
                 few += [called] * bool(line[f"{name}_sizes"])  # of none there is nothing to say
                 continue
             told = f"{called} ({exponent:.2f}, {low:.2f} to {high:.2f})"
-            kinds.setdefault(verdicts.growth_kind(low, high), []).append(told)
-        if kinds:
-            told = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())
-            sizes = (
-                f"From {digits(fits['least_megapixels'].min())} to {digits(fits['most_megapixels'].max())} megapixels"
-            )
-            yield f"{sizes}, {what} grows {told}. In brackets the exponent with its 95 % interval."
+            here = kinds.setdefault(f"{digits(line['least_megapixels'])} to {digits(line['most_megapixels'])}", {})
+            here.setdefault(verdicts.growth_kind(low, high), []).append(told)
+        for sizes, found in kinds.items():
+            told = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.items())
+            yield f"From {sizes} megapixels, {what} grows {told}. In brackets the exponent with its 95 % interval."
         if few:
             yield f"Measured at too few sizes to say how {what} grows, as it takes three: {', '.join(few)}."
 

@@ -103,6 +103,16 @@ def test_of_fewer_than_three_sizes_no_growth_and_no_brackets_are_told() -> None:
     assert "brackets" not in text
 
 
+def test_growth_is_told_of_the_sizes_that_a_method_was_measured_at() -> None:
+    made = [one for px in (300, 600, 1200, 2400) for one in cell("far", px)]
+    made += [one for px in (300, 450, 600) for one in cell("near", px)]
+    text = said([*made, *cell("once", 4800)])
+    assert "From 0.06 to 3.84 megapixels, time grows in proportion to pixels: far fp32 (1.00, 1.00 to 1.00). In" in text
+    assert (
+        "From 0.06 to 0.24 megapixels, time grows in proportion to pixels: near fp32 (1.00, 1.00 to 1.00). In" in text
+    )
+
+
 def test_growth_is_called_by_its_interval() -> None:
     assert "time grows in proportion to pixels: m fp32 (1.00, 1.00 to 1.00)" in said(
         [one for px in (300, 600, 1200, 2400) for one in cell("m", px)]
@@ -136,12 +146,12 @@ def test_a_size_just_above_a_limit_does_not_read_as_the_limit() -> None:
 def test_an_efficiency_stands_beside_both_rates_that_it_is_made_of() -> None:
     made = [
         of_sweep(1000 * workers + 100 * repeat + n, "m", "fp32", 600, workers, repeat=repeat, total_s=seconds,
-                 worker_id=f"w{n % workers}", started_at=BEGIN + timedelta(hours=repeat, seconds=n // workers * seconds))
+                 worker_id=f"w{n % workers}",
+                 started_at=BEGIN + timedelta(hours=repeat, seconds=n // workers * seconds))
         for workers in (1, 2) for repeat, seconds in ((1, 0.1), (2, 0.2)) for n in range(20)
     ]  # fmt: skip
-    assert "with 2 workers: m fp32 100% (15 images/s, repeats 10 to 20; with 1 7.5 images/s, repeats 5 to 10)." in said(
-        made
-    )
+    rates = "15 images/s, repeats 10 to 20; with 1 worker 7.5 images/s, repeats 5 to 10"
+    assert f"with 2 workers: m fp32 100% ({rates})." in said(made)
 
 
 def test_failures_end_what_is_said_of_all_sizes() -> None:
