@@ -122,7 +122,8 @@ def put(axes: Any, points: list[tuple[float, float]], texts: list[str]) -> None:
     places, fit = _places(axes, points, texts)
     if not fit:
         numbers = [str(number) for number in range(1, len(texts) + 1)]
-        told = [f"{number}  {', '.join(text.splitlines())}" for number, text in zip(numbers, texts, strict=True)]
+        lines = [", ".join(" ".join(part.splitlines()) for part in text.rsplit("\n", 1)) for text in texts]
+        told = [f"{number}  {line}" for number, line in zip(numbers, lines, strict=True)]
         nothing = [axes.plot([], [], linestyle="none")[0] for _ in told]
         figure.set_figheight(figure.get_figheight() + 0.19 * len(told))
         figure.legend(nothing, told, fontsize=9, handlelength=0, handletextpad=0, loc="outside lower center")

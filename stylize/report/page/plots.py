@@ -207,7 +207,7 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     means = means.drop_duplicates(["method", "precision"]).sort_values("stylize_s", ascending=False)
     short = labels.of(rows)
     names = [short(*key) for key in zip(means["method"], means["precision"], strict=True)]
-    figure.set_figheight(1.6 + 0.3 * len(names) + 0.15 * sum(name.count("\n") for name in names))
+    figure.set_figheight(1.6 + len(names) * (0.3 + 0.15 * max(name.count("\n") for name in names)))
     axes = figure.subplots()
     whole = means[list(analysis.STAGES)].sum(axis=1).to_numpy(float)
     left = np.zeros(len(means))
@@ -218,7 +218,8 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     for position, time in enumerate(whole):
         axes.text(101, position, seconds(time), va="center", fontsize=8)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlim=(0, 118), xlabel="% of the mean time beside the bar")
+    axes.set(xlim=(0, 118))
+    axes.set_xlabel("% of the mean time beside the bar", loc="right")  # beside long names the axes are narrower than it
     figure.legend(fontsize=9, ncols=4, loc="outside lower center")
     axes.grid(axis="y", visible=False)
     elsewhere = sorted(set(rows.loc[rows["measure_mode"] == SCORED, "method"]))

@@ -145,3 +145,16 @@ def test_pictures_made_elsewhere_have_no_bar_of_stages() -> None:
     assert not [name for name in drawn(elsewhere) if name.startswith("stages")]
     caption = drawn([*methods(300), *elsewhere])["stages-300.svg"].caption
     assert caption.endswith("Left out: theirs (made elsewhere, not timed).")
+
+
+def test_beside_long_names_no_label_of_the_stages_is_cut_or_over_another() -> None:
+    made = [one | {"variant": f"method (a_setting_of_a_long_name={n}, b={n}) fp32 300 px x1", "task_id": f"{n}{k}" * 16}
+            for n in (1000, 1001) for k, one in enumerate(methods(300)[:6])]  # fmt: skip
+    (size,) = by_size(rows(made))
+    with mpl.rc_context(plots._RC):
+        plots._stages(figure := plots._figure(), size, size.machines[0])
+        FigureCanvasAgg(figure).draw()
+    (axes,) = figure.axes
+    assert axes.xaxis.label.get_window_extent().x1 <= figure.bbox.x1
+    one, other = (text.get_window_extent() for text in axes.get_yticklabels())
+    assert one.y1 <= other.y0 or other.y1 <= one.y0
