@@ -112,7 +112,7 @@ class ResolvedScoring(ResolvedConfig):
         for root, names, left_out in ((content, photos, skipped[0]), (styles, artworks, skipped[1])):
             if not names.inputs:
                 raise nothing_in(root, "images", left_out)
-        listed = list(files_in(results, "images", left_out=skipped[2]))
+        listed = list(files_in(results, "images", left_out=skipped[2], of_runs=True))
         if not listed:
             raise nothing_in(results, "images", skipped[2])
         assert job.pattern is not None

@@ -15,6 +15,9 @@ from stylize.io.store_errors import read_or_end
 
 RUN, TRAINING = "run.json", "train.json"
 """The file by which an OUT is known: of the main job or a sweep, and of a training."""
+JOB_OF = {RUN: "run", TRAINING: "training"}
+_BESIDE = {RUN: "rows", TRAINING: "losses"}
+"""The folder that is there, too: anybody may call a file so."""
 _LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini"}
 _PAGE = 1000
 """Objects of an OUT that are looked at: as many as a store lists in one answer."""
@@ -44,7 +47,7 @@ def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] 
     foreign = list(dict.fromkeys(_top(path) for path in paths if path.partition("/")[0] not in own))
     if foreign:
         told = ", ".join(map(one_line, foreign[:_NAMED])) + (" and more" if len(foreign) > _NAMED else "")
-        job = "training" if record == TRAINING else "run"
+        job = JOB_OF[record]
         raise UsageError(
             f"{role}: {where.shown} holds what no {job} has put there: {told}; "
             f"give a new or empty folder, or the OUT of a {job}"
@@ -97,10 +100,15 @@ def refuse_results(folder: Location, role: str) -> None:
     # What is wrong with a store is said of the folder that was given.
     if isinstance(folder, ObjectUri) and is_empty(folder):
         return
-    if _is_there(folder.join(RUN)) and _is_there(folder.join("rows"), folder=True):
+    if is_out(folder, RUN):
         raise UsageError(
             f"{role}: {folder.shown} is the OUT of a run; to restyle its results, give {folder.join('images').shown}"
         )
+
+
+def is_out(folder: Location, record: str) -> bool:
+    """Return whether a folder is the OUT of a job, by its record: RUN or TRAINING."""
+    return _is_there(folder.join(record)) and _is_there(folder.join(_BESIDE[record]), folder=True)
 
 
 def _is_there(where: Location, *, folder: bool = False) -> bool:

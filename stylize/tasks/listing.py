@@ -18,6 +18,7 @@ from stylize.io import object_store
 from stylize.io.location import LocalPath, Location, ObjectUri, absolute, existing, local_path, locate, respelt
 from stylize.io.store_errors import read_or_end
 from stylize.tasks.left_out import LeftOut
+from stylize.tasks.outs_below import OutsBelow, reason_against_folder
 from stylize.tasks.selection import EVERYTHING, Selection, reason_against_name
 from stylize.tasks.sniffing import asked_together, reason_by_file, reason_by_object, reason_by_suffix
 from stylize.tasks.task import MISSING, Input
@@ -106,14 +107,16 @@ def files_in(
     kind: FileKind = "images",
     selection: Selection = EVERYTHING,
     left_out: LeftOut | None = None,
+    of_runs: bool = False,
 ) -> Iterator[Input]:
     """List the files of a kind below `root`, in the order of names, one folder in memory at a time.
 
     They are known by their suffix, and images of another or none by their first bytes. In an object store they come in
     the order of keys, a thousand in memory at a time. `root` may be a single file. What is passed over is counted in
-    `left_out`.
+    `left_out`, also a folder below it that is the OUT of a job, unless results are looked for: `of_runs`.
     """
-    wanted = _Wanted(kind, suffixes(kind), selection, left_out if left_out is not None else LeftOut())
+    left_out = left_out if left_out is not None else LeftOut()
+    wanted = _Wanted(kind, suffixes(kind), selection, left_out, kind == "images" and not of_runs)
     if isinstance(root, ObjectUri):
         yield from _objects(root, wanted)
     elif root.path.is_file():
@@ -126,7 +129,7 @@ def files_in(
         yield from _walk(root.path, "", None, frozenset(), wanted)
 
 
-_A_FOLDER = "a folder"
+_A_FOLDER, _IN_AN_OUT = "a folder", "in an OUT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,8 @@ class _Wanted:
     suffixes: Collection[str]
     selection: Selection
     left_out: LeftOut
+    no_outs: bool
+    """Whether results of jobs are none of it."""
 
     def reason_by_name(self, path: str) -> str | None:
         """Return why a file is left out by its name, "" where only a look into it can tell, None where it is taken."""
@@ -160,7 +165,11 @@ def _objects(root: ObjectUri, wanted: _Wanted) -> Iterator[Input]:
         if suffix_of(root.name) in wanted.suffixes and (single := object_store.head(root)) is not None:
             yield Input(str(root), version_of(single), None)
 
+        outs, inside = OutsBelow(root), "\0"
+
         def reason(entry: object_store.ObjectInfo) -> str | None:
+            if wanted.no_outs and outs.above(entry.name):
+                return _IN_AN_OUT
             # What consoles make for a folder is empty and listed without the slash that its key ends in.
             if not entry.size_bytes and object_store.head(f"{root}/{entry.name}") is None:
                 return _A_FOLDER
@@ -171,7 +180,11 @@ def _objects(root: ObjectUri, wanted: _Wanted) -> Iterator[Input]:
             return reason_by_object(f"{root}/{entry.name}", entry.size_bytes, entry.version)
 
         for entry, against in asked_together(object_store.names(root), reason):
-            if against == _A_FOLDER:
+            if against == _A_FOLDER or entry.name.startswith(inside):
+                continue
+            if against == _IN_AN_OUT and (out := outs.above(entry.name)):
+                inside = f"{out[0]}/"
+                wanted.left_out.add(f"{out[0].rpartition('/')[2]}/", out[1])
                 continue
             if against:
                 wanted.leave_out(entry.name, against)
@@ -205,6 +218,10 @@ def _walk(
     me = (inode.st_dev, inode.st_ino)
     if me in above:
         wanted.left_out.add(f"{_readable(here.name)}/", "a link back to a folder above it")
+        return
+    against = reason_against_folder(LocalPath(here), [entry.name for entry in entries]) if wanted.no_outs else None
+    if against and above:
+        wanted.left_out.add(f"{_readable(here.name)}/", against)
         return
     above |= {me}
     for entry in entries:

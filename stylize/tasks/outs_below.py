@@ -1,0 +1,47 @@
+"""Folders below an input folder that are the OUT of a job: what was made there is no input of another one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection
+
+from stylize.errors import UsageError
+from stylize.io.location import LocalPath, ObjectUri
+from stylize.io.out_folder import JOB_OF, RUN, TRAINING, is_out
+
+_HELD_BY = {"images": RUN, "rows": RUN, "losses": TRAINING, "samples": TRAINING}
+"""Folders of an OUT to its record. In a store's order they come before it, and before what else has pictures."""
+
+
+def reason_against_folder(folder: LocalPath, names: Collection[str]) -> str | None:
+    """Return why nothing in a folder of this machine is an input, None where it may be; `names` are in it."""
+    return next((_reason(record) for record in JOB_OF if record in names and is_out(folder, record)), None)
+
+
+class OutsBelow:
+    """Those below a folder of an object store; each that may be one is asked for once."""
+
+    def __init__(self, root: ObjectUri) -> None:
+        self._root = root
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def above(self, name: str) -> tuple[str, str] | None:
+        """Return the OUT that an object lies in, and why that is left out; None for none. name: below the root."""
+        parts = name.split("/")
+        for number, part in enumerate(parts[1:-1], start=1):
+            folder, record = "/".join(parts[:number]), _HELD_BY.get(part)
+            if record and self._is_out(folder, record):
+                return folder, _reason(record)
+        return None
+
+    def _is_out(self, folder: str, record: str) -> bool:
+        if (folder, record) not in self._known:
+            found = False
+            with contextlib.suppress(UsageError):  # a store that shows no single object
+                found = is_out(self._root.join(folder), record)
+            self._known[folder, record] = found
+        return self._known[folder, record]
+
+
+def _reason(record: str) -> str:
+    return f"the OUT of a {JOB_OF[record]}"
