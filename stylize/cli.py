@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import logging
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -230,8 +232,21 @@ def _end_of(error: OSError) -> int:
 def _not_loaded(error: ImportError) -> str:
     """Return what to do where a package is missing or cannot be loaded."""
     if isinstance(error, ModuleNotFoundError):
-        return f"{message_of(error)}: pip install the package that has it"
+        return f"{message_of(error)}: pip install {_that_brings(error.name or '')}"
     return f"{message_of(error)}: a package that cannot be loaded; allow more memory (ulimit -v), or install it anew"
+
+
+def _that_brings(module: str) -> str:
+    """Return what pip installs to bring a module: the extra of this project that lists it, where one does."""
+    from importlib import metadata
+
+    package = module.partition(".")[0].replace("_", "-").casefold()
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        for wanted in metadata.requires("stylize") or []:
+            extra = re.search(r"extra == [\"']([\w-]+)", wanted)
+            if extra and re.match(r"[\w.-]+", wanted)[0].replace("_", "-").casefold() == package:  # type: ignore[index]
+                return f"'stylize[{extra[1]}]'"
+    return "the package that has it"
 
 
 def _choices(annotation: Any) -> list[str]:

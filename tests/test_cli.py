@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -140,12 +141,19 @@ def test_what_the_system_cannot_give_is_one_line(
     ("error", "said"),
     [
         (ModuleNotFoundError("No module named 'torch'", name="torch"), "No module named 'torch': pip install"),
+        (
+            ModuleNotFoundError("No module named 'jinja2'", name="jinja2"),
+            "No module named 'jinja2': pip install 'stylize[jobs]'",
+        ),
         (ImportError("libtorch_cpu.so: failed to map segment"), "libtorch_cpu.so: failed to map segment: a package"),
     ],
 )
 def test_a_package_that_cannot_be_loaded_is_one_line(
-    error: ImportError, said: str, capsys: pytest.CaptureFixture[str]
+    error: ImportError, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    listed = ["torch>=2.11", "Jinja2>=3.1; extra == 'jobs'"]
+    monkeypatch.setattr(metadata, "requires", lambda _: listed)
+
     def main(argv: Sequence[str]) -> int:
         raise error
 
