@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import UsageError, message_of
+from stylize.packed import packed
 
 if TYPE_CHECKING:
     from yaml.nodes import Node
@@ -28,6 +29,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise UsageError(f"{path}: over {MAX_BYTES} bytes, which no settings need")
+        if against := packed(data):
+            raise UsageError(f"{path}: {against}")
         loaded = parse(data.decode("utf-8-sig"), str(path))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from stylize import tensor_files
 from stylize.errors import WeightsError
+from stylize.packed import packed
 
 GRAPH_SUFFIX = ".onnx"
 SUFFIXES = (".safetensors", ".pth", ".pt", ".model", ".tar", ".ckpt", GRAPH_SUFFIX)
@@ -88,12 +89,13 @@ def read(path: Path, expected: str) -> State:
 def parse(data: bytes, path: Path, expected: str) -> State:
     """Do as `read`, of bytes that came from `path`."""
     try:
-        packed = path.suffix.lower() != ".safetensors"
-        tensors = _state_dict(tensor_files.pickled(data)) if packed else tensor_files.safetensors(data)
+        pickled = path.suffix.lower() != ".safetensors"
+        tensors = _state_dict(tensor_files.pickled(data)) if pickled else tensor_files.safetensors(data)
         for name, tensor in tensors.items():
             tensor_files.check_plain(tensor, name, len(data))
     except WeightsError as error:
-        raise WeightsError(f"{path}: {error}; expected {expected}") from None
+        problem = None if data.startswith(b"PK") else packed(data)  # torch's own files are zip archives
+        raise WeightsError(f"{path}: {problem or error}; expected {expected}") from None
     return State(path, tensors, hashlib.sha256(data).hexdigest())
 
 

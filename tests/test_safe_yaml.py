@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,10 @@ def test_a_text_in_another_encoding_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["[" * 5000, "2020-13-45", "!!python/name:os.system", "{", "*nothing"])
 def test_a_setting_on_the_command_line_that_is_no_yaml_stays_a_text(value: str) -> None:
     assert pairs_to_dict([f"name={value}"]) == {"name": value}
+
+
+def test_a_packed_file_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_bytes(gzip.compress(b"quality: 90"))
+    with pytest.raises(UsageError, match=r"job\.yaml: packed by gzip; unpack it first$"):
+        read_mapping(path)

@@ -22,7 +22,7 @@ ALL = [*FILES, *TOOLS, *sorted((HOUSE / "tests").rglob("*.py"))]
 
 # From the bottom up: a room may import from those before it. What stands on one line does not import from each other.
 STYLIZE = (
-    ("cgroups", "errors", "interrupts"),
+    ("cgroups", "errors", "interrupts", "packed"),
     ("devices", "one_thread", "openmp", "safe_json", "safe_yaml", "tensor_files", "terminal"),
     ("cli", "downloads", "gallery", "images", "memory_limit", "naming", "validation", "weights"),
     ("backbones", "io", "restyling"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import io
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,6 +150,13 @@ def test_what_is_no_plain_state_dict_is_refused(tmp_path: Path, content: object)
 def test_what_is_no_weights_file_is_refused(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
     line(lambda: weights.read(tmp_path / name, EXPECTED), name)
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+@pytest.mark.parametrize("pack", [bz2.compress, gzip.compress, lzma.compress])
+def test_a_packed_file_is_called_so(tmp_path: Path, name: str, pack: Callable[[bytes], bytes]) -> None:
+    (tmp_path / name).write_bytes(pack(bytes(100)))
+    assert "; unpack it first; " in line(lambda: weights.read(tmp_path / name, EXPECTED), f"{name}: packed by ")
 
 
 @pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])

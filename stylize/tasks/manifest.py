@@ -14,6 +14,7 @@ from stylize.io import object_store
 from stylize.io.files import local_copy
 from stylize.io.location import LocalPath, Location, ObjectUri, as_location, existing, locate, respelt
 from stylize.io.store_errors import read_or_end
+from stylize.packed import HEAD_BYTES, packed
 from stylize.stylizers import DEFAULT
 from stylize.tasks import row_settings
 from stylize.tasks.csv_rows import COLUMNS, RESULT, SURPLUS, Row, columns_of, csv_rows, name_of_column, unused
@@ -84,6 +85,13 @@ def refuse_impossible(uri: str, stylizer: str, seen: Seen, role: str = "manifest
 
 def _rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:
     suffix = path.suffix.lower()
+    try:
+        with path.open("rb") as file:
+            against = packed(file.read(HEAD_BYTES))
+    except OSError as error:
+        raise UsageError(f"{called}: {error.strerror}") from None
+    if against:
+        raise UsageError(f"{called}: {against}, or save a spreadsheet as CSV UTF-8")
     if suffix in (".csv", ".tsv", ".txt"):
         return csv_rows(path, called, on_unused)
     if suffix == ".parquet":

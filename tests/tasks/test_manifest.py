@@ -57,6 +57,8 @@ def test_manifest_keeps_a_missing_file_as_a_pair(tmp_path: Path) -> None:
         ("", "no column .*it has no header"),
         ("content_uri,style_uri\n", "no rows"),
         ("content_uri,style_uri\n,\n\n , \n", "no rows"),
+        ("\x1f\udc8b\x08\0", "list.csv: packed by gzip; unpack it first"),
+        ("PK\x03\x04", "packed by zip; unpack it first, or save a spreadsheet as CSV UTF-8"),
         ("content_uri,style_uri\n\udcff,b\n", "not in UTF-8; in Excel, save it as `CSV UTF-8`"),
     ],
 )
@@ -200,7 +202,10 @@ def test_manifest_in_a_bucket_has_keys_from_its_own_folder_and_bad_ones_cost_the
 
 
 def test_manifest_that_is_not_in_its_bucket_is_called_by_its_role() -> None:
-    with bucket():
+    with bucket() as s3:
+        s3.put("packed.csv.gz", b"\x1f\x8b\x08\0")
+        with pytest.raises(UsageError, match=r"^manifest s3://pictures/packed\.csv\.gz: packed by gzip; unpack it"):
+            list(manifest.read("s3://pictures/packed.csv.gz"))
         for uri, said in (("s3://pictures/l.csv", "object"), ("s3://none/l.csv", "bucket")):
             with pytest.raises(UsageError, match=f"^--manifest: no such {said}: {uri}$"):
                 list(manifest.read(uri, role="--manifest"))
