@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, one_line
 from stylize.io.files import is_temporary, writing
+from stylize.io.parquet_files import iter_batches
 from stylize.results import older
 from stylize.results.schema import KEY_BYTES, SCHEMA
 from stylize.results.settings_json import read_settings, read_uris, read_weights
@@ -29,8 +30,6 @@ _BATCH_ROWS = 8_192
 _GROUP_ROWS = 10_000
 _LEAST_BYTES = 1
 """Of a row in a part: its task_id alone, which is no other row's, takes 32 however it is compressed."""
-_MOST_GROUP_BYTES = 2**30
-"""Of a row group unpacked: ours have a hundredth of it."""
 _NEEDED = ("task_id", "status")
 _READ = {"settings_json": read_settings, "style_uris": read_uris, "style_weights": read_weights}
 _TIMES = (0, 253_402_300_799_999_999)
@@ -99,22 +98,14 @@ def iter_part(part: Part, columns: Sequence[str] | None = None) -> Iterator[pa.R
     with _reading(path), pq.ParquetFile(part) as file:
         older.check_readable(path, file.schema_arrow)
         size = path.stat() if isinstance(part, Path) else os.fstat(part.fileno())
-        _check_size(file, size.st_size)
+        if file.metadata.num_rows * _LEAST_BYTES > size.st_size:
+            raise ValueError("it is too small a file for so many rows")
         as_of_today = older.AsOfToday(path, file.schema_arrow, SCHEMA.names if columns is None else columns)
         if not file.metadata.num_rows:  # pyarrow 18 fails at such a file
             return
-        # one thread: faster here, and a merge's peak memory is half as much
-        for batch in file.iter_batches(_BATCH_ROWS, columns=as_of_today.reads, use_threads=False):
+        for batch in iter_batches(part, file, _BATCH_ROWS, as_of_today.reads):
             _check_values(batch)
             yield as_of_today(batch)
-
-
-def _check_size(file: pq.ParquetFile, size_bytes: int) -> None:
-    """Raise ValueError for a file that would unpack to far more than it is."""
-    metadata = file.metadata
-    groups = (metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
-    if metadata.num_rows * _LEAST_BYTES > size_bytes or max(groups, default=0) > _MOST_GROUP_BYTES:
-        raise ValueError("it is too small a file for so many rows")
 
 
 def _check_values(batch: pa.RecordBatch) -> None:

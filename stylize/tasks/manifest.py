@@ -189,6 +189,8 @@ def _parquet_rows(path: Path, called: str, on_unused: Callable[[list[str]], None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from stylize.io.parquet_files import iter_batches
+
     try:
         with pq.ParquetFile(path) as file:
             names = columns_of(file.schema_arrow.names, called)
@@ -197,12 +199,14 @@ def _parquet_rows(path: Path, called: str, on_unused: Callable[[list[str]], None
             for name in wanted:
                 _check_type(file.schema_arrow.field(name).type, name, names[name], called)
             number = 0
-            for batch in file.iter_batches(4096, columns=wanted):
+            for batch in iter_batches(path, file, 4096, wanted):
                 for row in batch.to_pylist():
                     number += 1
                     yield number, {names[name]: _as_in_csv(value) for name, value in row.items()}
     except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{called}: not a Parquet file ({message_of(error)})") from None
+    except ValueError as error:
+        raise UsageError(f"{called}: {error}") from None
 
 
 _TEXTS = ("content_uri", "style_uri", RESULT, "content_type", "style_type")
