@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from stylize import devices
 from stylize.errors import StylizeError, UnsupportedImageError, UsageError, WeightsError, named_message, one_line
+from stylize.stylizers._runtimes.foreign import least_px_of, refuse_odd
 from stylize.stylizers._runtimes.loading import load_onnxruntime, load_openvino
 
 if TYPE_CHECKING:
@@ -260,9 +261,9 @@ def open_file(data: bytes, path: Path, runtime: str, precision: str, *, by_size:
             raise WeightsError(f"{path}: it takes {shapes[0][3]} x {shapes[0][2]} px alone; export it with free sizes")
         if precision == "int8" and not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
             raise WeightsError(f"{path}: not in 8 bits; write it with `stylize export --precision int8`, or give fp32")
-        session = open_model(model, runtime, precision, by_size=by_size)
+        refuse_odd(model, path)
         told = {one.key: one.value for one in model.metadata_props}
-        session.least_px = int(told.get("stylize.least_px", 1))
+        session = open_model(model, runtime, precision, least_px_of(told), by_size=by_size)
     except StylizeError:
         raise
     except Exception as error:  # each runtime has errors of its own
