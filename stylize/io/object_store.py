@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from stylize.errors import BadKeyError, UsageError
 from stylize.io import retry
+from stylize.io.listings import EndlessError, pages
 from stylize.io.location import ObjectUri, as_location
 from stylize.io.retry import Retry, RetryPolicy
 from stylize.io.store_errors import Conflict as Conflict
@@ -80,7 +81,8 @@ def fetch(uri: str | ObjectUri, path: Path) -> None:
 def names(uri: str | ObjectUri, policy: RetryPolicy | None = None) -> Iterator[ObjectInfo]:
     """Yield every object below the folder `uri`, lazily, in the order of keys.
 
-    One that stands for the folder itself, as some programs make them, is left out.
+    One that stands for the folder itself, as some programs make them, is left out. Raises OSError for a listing
+    without an end.
     """
     where = _checked(uri)
     policy = policy or retry.DEFAULT
@@ -92,7 +94,8 @@ def names(uri: str | ObjectUri, policy: RetryPolicy | None = None) -> Iterator[O
     with as_file_errors(str(where), "read"):
         while True:
             try:
-                for page in obstore.list(store, prefix=where.key or None, offset=last):
+                stream = obstore.list(store, prefix=where.key or None, offset=last)
+                for page in pages(stream, policy.longest_s):
                     for meta in page:
                         last = meta["path"]
                         if name := last.removeprefix(where.key).lstrip("/"):
@@ -100,6 +103,8 @@ def names(uri: str | ObjectUri, policy: RetryPolicy | None = None) -> Iterator[O
                     attempts.progressed()
                 return
             except Exception as error:
+                if isinstance(error, EndlessError):
+                    raise OSError(f"{where.shown} could not be read: {error}") from None
                 if not may_pass(error):
                     raise
                 attempts.wait(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def model(nodes: list[Any], weights: list[Any], **metadata: str) -> bytes:
 
 def loop(inside: bool = False) -> list[Any]:
     make, truth = onnx.helper, onnx.TensorProto.BOOL
-    c, i, out = (make.make_tensor_value_info(*one) for one in (("c", truth, []), ("i", 7, []), ("co", truth, [])))
+    c, out = (make.make_tensor_value_info(name, truth, []) for name in ("c", "co"))
+    i = make.make_tensor_value_info("i", onnx.TensorProto.INT64, [])
     body = make.make_graph([node("Identity", ["c"], ["co"])], "b", [i, c], [out])
     again = node("Loop", ["", "t", "x"], ["y"], body=body)
     if not inside:
@@ -54,7 +56,7 @@ def loop(inside: bool = False) -> list[Any]:
 
 PLAIN = [node("Identity", ["x"], ["y"])]
 BIG = [node("ReduceMax", ["b"], ["m"], keepdims=0), node("Add", ["x", "m"], ["y"])]
-CASES = {
+CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "a vast constant": (
         lambda: model([node("ConstantOfShape", ["n"], ["b"]), *BIG], [tensor("n", [20_000_000_000])]),
         r"b would be \[20000000000\] of 64 px",
