@@ -144,7 +144,7 @@ def read_record(path: Path) -> list[RunRecord]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        problem = error.strerror or str(error)
+        raise UsageError(f"{one_line(path)} cannot be read ({error.strerror or error}): put that right") from None
     except ValidationError as error:
         problem = first_problem(error)
     except ValueError as error:

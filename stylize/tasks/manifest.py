@@ -49,7 +49,8 @@ def read(uri: str, stylizer: str | None = DEFAULT, seen: Seen | None = None, rol
     if isinstance(where, LocalPath):
         where = LocalPath(existing(where.path))
         if not where.path.is_file():
-            what = "a folder, not a file" if where.path.is_dir() else "no such file"
+            there = "a folder" if where.path.is_dir() else "a device or pipe"
+            what = f"{there}, not a file" if where.path.exists() else "no such file"
             raise UsageError(f"{role}: {what}: {one_line(uri)}")
     folder = where.absolute().parent
     with local_copy(where, role) as path:

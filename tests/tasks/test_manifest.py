@@ -237,11 +237,20 @@ def test_a_manifest_keeps_odd_names_and_file_uris(tmp_path: Path) -> None:
         assert pair.style.uri == (here / name).as_uri()
 
 
-@pytest.mark.parametrize("name", ["gone.csv", "list.xlsx", "folder.csv"])
-def test_a_manifest_that_is_no_such_file_is_a_wrong_call(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gone.csv", "no such file"),
+        ("list.xlsx", "expected a"),
+        ("folder.csv", "a folder, not a file"),
+        ("pipe.csv", "a device or pipe, not a file"),
+    ],
+)
+def test_a_manifest_that_is_no_such_file_is_a_wrong_call(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "list.xlsx").touch()
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(UsageError, match="manifest"):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(UsageError, match=f"manifest.*: {said}"):
         pairing.count(configs.build({"manifest": str(tmp_path / name), "out": "/out"}))
 
 
