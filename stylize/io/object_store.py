@@ -66,8 +66,8 @@ def read_version(
     return bytes(data), _version_of(meta)
 
 
-def fetch(uri: str | ObjectUri, path: Path) -> None:
-    """Copy an object into a local file, in pieces as they come."""
+def fetch(uri: str | ObjectUri, path: Path, most_bytes: int | None = None) -> None:
+    """Copy an object into a local file, in pieces as they come. Raises UsageError for one of more than `most_bytes`."""
     with path.open("wb") as file:
 
         def take(position: int, piece: bytes) -> None:
@@ -75,7 +75,11 @@ def fetch(uri: str | ObjectUri, path: Path) -> None:
             file.write(piece)
             file.truncate()
 
-        _receive(uri, take)
+        def check(size_bytes: int) -> None:
+            if most_bytes is not None and size_bytes > most_bytes:
+                raise UsageError(f"{as_location(uri).shown}: {size_bytes:,} bytes, where {most_bytes:,} are the most")
+
+        _receive(uri, take, check_size=check)
 
 
 def names(uri: str | ObjectUri, policy: RetryPolicy | None = None) -> Iterator[ObjectInfo]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from stylize import safe_json
 from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.io import object_store
 from stylize.io.files import Folder
@@ -87,6 +88,6 @@ def _copied(uri: str, parts: dict[str, str], before: dict[str, str], rows: Path)
 
 def _copy_record(uri: str, file: Path) -> None:
     try:
-        object_store.fetch(f"{uri}/run.json", file)
+        object_store.fetch(f"{uri}/run.json", file, safe_json.MAX_BYTES)
     except FileNotFoundError:
         file.unlink(missing_ok=True)

@@ -10,7 +10,9 @@ import pytest
 
 from stylize import safe_json
 from stylize.errors import UsageError
+from stylize.results.copies import run_folders
 from stylize.results.run_record import RunRecord, read_runs
+from tests.support.s3 import bucket
 from tests.support.samples import ROOT
 
 
@@ -121,3 +123,15 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     (tmp_path / "run.json").mkdir()
     with pytest.raises(UsageError, match="Is a directory"):
         read_runs(tmp_path)
+
+
+def test_a_record_in_a_store_is_not_copied_where_it_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(safe_json, "MAX_BYTES", 1000)
+    with bucket() as s3:
+        s3.put("out/run.json", b" " * 1001)
+        s3.put("out/rows/part-1.parquet", b"x")
+        with (
+            pytest.raises(UsageError, match=r"^s3://pictures/out/run\.json: 1,001 bytes, where 1,000 are the most$"),
+            run_folders(["s3://pictures/out"]),
+        ):
+            pass
