@@ -30,7 +30,7 @@ MOST_BODY_BYTES = 10_000
 _HOST = re.compile(r"(\[[0-9a-f:]+\]|[^:]+)(:\d{1,5})?")
 _HEADERS = {
     # The pages run their own scripts alone, and nothing of them is put into other pages.
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

@@ -58,8 +58,23 @@ def votes(out: Path) -> pd.DataFrame:
 
 
 def sides(page: Any) -> list[str]:
-    found: list[str] = page.locator(".two img").evaluate_all("all => all.map(one => one.getAttribute('src'))")
+    """What each side shows."""
+    found: list[str] = page.locator(".two img").evaluate_all("""all => Promise.all(all.map(async (one) => {
+        await one.decode();
+        const size = { width: one.naturalWidth, height: one.naturalHeight };
+        const canvas = Object.assign(document.createElement("canvas"), size);
+        canvas.getContext("2d").drawImage(one, 0, 0);
+        return canvas.toDataURL();
+    }))""")
     return found
+
+
+def test_an_address_does_not_tell_which_row_it_shows(page: Any, viewer: Viewer) -> None:
+    with served(viewer) as url:
+        begin(page, url)
+        shown = page.locator(".two img").evaluate_all("all => all.map(one => one.src)")
+        assert [re.sub("[0-9a-f-]{36}$", "", one) for one in shown] == ["blob:" + url.rsplit("/", 2)[0] + "/"] * 2
+        assert "recorded-result" not in page.content()
 
 
 def test_each_key_is_a_vote_until_every_pair_is_judged(page: Any, viewer: Viewer, out: Path) -> None:
@@ -129,8 +144,9 @@ def test_a_pair_that_is_judged_anew_is_left_where_other_rows_are_asked_for(
         begin(page, url)
         voted(page, "ArrowLeft")
         voted(page, "u")
-        row = int(re.findall(r"/(\d+)\.jpg", sides(page)[0])[0])
-        photo = page.evaluate("async row => (await viewer.row(row)).photo", row)
+        judged = votes(out)["left_task_id"][0]
+        every = page.evaluate("() => Promise.all([...Array(viewer.index.rows).keys()].map(viewer.row))")
+        photo = next(one["photo"] for one in every if one["task_id"] == judged)
         turned_to(page, f"view=vote&f=photo~not~{photo}")
         assert not page.get_by_text("counts until you give another").count()
         voted(page, "ArrowRight")

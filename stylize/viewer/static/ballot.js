@@ -93,10 +93,13 @@
 
   /* Results whose file is gone, is no picture or is not what the row recorded. */
   const unshown = new Set();
+  const fetchedPictures = new Map();
   const look = async (row) => {
     try {
-      const picture = await asked(viewer.recorded(row, (await viewer.column("picture")).of(row)));
-      (await createImageBitmap(await picture.blob())).close();
+      const answer = await asked(viewer.recorded(row, (await viewer.column("picture")).of(row)));
+      const picture = await answer.blob();
+      (await createImageBitmap(picture)).close();
+      fetchedPictures.set(row, picture);
     } catch (error) {
       if (error.status !== 404 && error.name !== "InvalidStateError") throw error;
       unshown.add(row);
@@ -105,6 +108,13 @@
   viewer.canBeShown = async ({ left, right }) => {
     await Promise.all([left, right].map(look));
     return !unshown.has(left) && !unshown.has(right);
+  };
+
+  /* Return addresses of the results of a pair that can be shown. They tell no row: neighbours may be of one method. */
+  viewer.blindAddresses = (pair) => {
+    const [left, right] = [pair.left, pair.right].map((row) => URL.createObjectURL(fetchedPictures.get(row)));
+    fetchedPictures.clear();
+    return { left, right };
   };
 
   /* Return the next pair as `nextPair` does, of those alone that can be shown, and how many others were met so far. */

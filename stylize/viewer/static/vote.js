@@ -33,12 +33,12 @@
   };
 
   const shown = async (pair) => {
-    const kinds = await viewer.column("picture");
     const zoom = viewer.linkedZoom();
+    const addresses = viewer.blindAddresses(pair);
     const rows = await Promise.all([viewer.row(pair.left), viewer.row(pair.right)]);
     const shape = rows[0].width_px > 0 && rows[0].height_px > 0 ? rows[0].width_px / rows[0].height_px : 1.5;
-    const side = (name) => zoom.pane(name, shape, viewer.image(viewer.recorded(pair[name], kinds.of(pair[name])), name, { draggable: "false" }));
-    return [h("div", { class: "two" }, side("left"), side("right")), zoom];
+    const side = (name) => zoom.pane(name, shape, viewer.image(addresses[name], name, { draggable: "false" }));
+    return [h("div", { class: "two" }, side("left"), side("right")), zoom, () => Object.values(addresses).forEach(URL.revokeObjectURL)];
   };
 
   const choices = (vote) => [["left", "\u2190 Left is better"], ["same", "\u2193 Same"], ["right", "Right is better \u2192"]]
@@ -76,7 +76,7 @@
   };
 
   const round = async (pair, voter, votes, by, asked) => {
-    const [two, zoom] = await shown(pair);
+    const [two, zoom, forget] = await shown(pair);
     const voteId = undone?.voteId ?? viewer.voteId();
     let sent = false;
     const vote = async (choice) => {
@@ -99,7 +99,8 @@
     };
     const inputs = h("div", { class: "inputs" }, await input("photo", pair.left), await input("artwork", pair.left));
     const bar = h("div", { class: "bar ballot" }, ...choices(vote));
-    return { nodes: [inputs, two, bar, footer(voter, votes, zoom.controls)], leave: keyboard(vote) };
+    const silent = keyboard(vote);
+    return { nodes: [inputs, two, bar, footer(voter, votes, zoom.controls)], leave: () => { silent(); forget(); } };
   };
 
   viewer.views.vote = {
