@@ -31,3 +31,18 @@ def test_upright_pictures_are_not_stretched(tabs: Open, tmp_path: Path, window: 
         tab.get_by_label("zoom in").click()
         moved = tab.locator(".two .inner").evaluate_all("all => all.map(one => one.style.transform)")
         assert len(set(moved)) == 1
+
+
+@pytest.mark.parametrize("percent", [100, 200])
+def test_labels_of_the_grid_grow_with_the_browsers_text(tabs: Open, tmp_path: Path, percent: int) -> None:
+    out = viewed_run(tmp_path / "out", 2, 1)
+    with served(Viewer({out: str(out)}, tmp_path / "cache", trusted=True)) as url:
+        tab = tabs(url, "#view=failures")
+        tab.evaluate("percent => { document.documentElement.style.fontSize = `${percent}%`; }", percent)
+        turned_to(tab, "view=grid")
+        for name, within in ((".slot .label", ".strip"), (".artwork span", ".top")):
+            lowest = f"""one => [one.scrollHeight - one.clientHeight,
+                one.getBoundingClientRect().bottom - one.closest({within!r}).getBoundingClientRect().bottom]"""
+            for cut, below in tab.locator(name).evaluate_all(f"all => all.map({lowest})"):
+                assert cut <= 1
+                assert below <= 0

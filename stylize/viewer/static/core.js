@@ -127,6 +127,9 @@ const viewer = { views: {}, index: null };
   /* A photo's or artwork's thumbnail; nothing where none may be shown. */
   viewer.inputThumb = (kind, row) => (viewer.index.inputs[kind] ? viewer.image(viewer.thumb(kind, row), "") : "");
 
+  /* How much larger text is than at a browser's usual size: what is laid out by number has to grow with it. */
+  viewer.textScale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+
   let told = 0;
   viewer.say = (text, lasting = false) => {
     const place = document.getElementById("message");

@@ -2,7 +2,7 @@
 /* Photos by artworks: a cell holds what was made of the two, side by side by method, run or another column. */
 (() => {
   const { counted, h, select } = viewer;
-  const MOST_SLOTS = 8, GAP_PX = 4, HEAD_PX = 92, PAUSE_MS = 90;
+  const MOST_SLOTS = 8, GAP_PX = 4, PAUSE_MS = 90;
   const SPLITS = ["method", "run", "resolution_px", "precision", "alpha", "variant", "repeat", "weights_sha256"];
 
   const splitters = () => SPLITS.filter((name) => viewer.about(name)?.varies);
@@ -104,7 +104,9 @@
     const widths = slots.map((own) => own.length * (side + GAP_PX) + 12);
     const lefts = [narrow ? 92 : 150];
     for (const width of widths) lefts.push(lefts.at(-1) + width);
-    return { side, label: lefts[0], slots, widths, lefts, height: side + 12 + (data.slots.length > 1 ? 32 : 0) };
+    const scale = viewer.textScale();
+    const height = side + 12 + (data.slots.length > 1 ? 32 * scale : 0);
+    return { side, label: lefts[0], slots, widths, lefts, height, head: 68 + 24 * scale };
   };
 
   const cellOf = (data, at, [photoCode], x) => {
@@ -137,7 +139,7 @@
       }
       return low;
     };
-    const top = h("div", { class: "top", style: { ...size, height: `${HEAD_PX}px` } });
+    const top = h("div", { class: "top", style: { ...size, height: `${at.head}px` } });
     const body = h("div", { class: "body", style: { ...size, height: `${data.photos.length * at.height}px` } });
     const heads = holder(top, [h("div", { class: "corner", style: { width: `${at.label}px` } })], (x) => {
       const head = named("artwork", firsts[1], data.style, data.styles[x][1], "artwork");
