@@ -181,6 +181,8 @@ def _train(config: TrainConfig, photos: Folder, artworks: Folder, argv: Sequence
 
     shown = TrainingReporter(config.steps, config.progress)
     for folder, path in ((photos, config.photos), (artworks, config.styles)):
+        if folder.left_out.total:
+            shown.note(f"{path}: {folder.left_out}")
         if folder.unreadable:
             few = ", ".join(p.name for p in folder.unreadable[:5])
             number = counted(len(folder.unreadable), "image cannot be read and is", "images cannot be read and are")

@@ -7,7 +7,7 @@ import hashlib
 import math
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from torch import Tensor
 from stylize import images
 from stylize.errors import CannotContinueError, StylizeError, UnsupportedImageError, UsageError, counted
 from stylize.io.location import LocalPath, local_path
-from stylize.tasks.listing import files_in
+from stylize.tasks.left_out import LeftOut
+from stylize.tasks.listing import files_in, nothing_in
 
 BROKEN_IN_A_ROW = 200
 
@@ -29,6 +30,7 @@ class Folder:
     files: tuple[Path, ...]
     sha256: str
     unreadable: tuple[Path, ...] = ()
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def __str__(self) -> str:
         return f"{counted(len(self.files), 'image')}, sha256 {self.sha256}"
@@ -36,14 +38,15 @@ class Folder:
 
 def read_folder(folder: Path) -> Folder:
     """Return every image below `folder`, by name, each read once. Raises UsageError if none can be read."""
+    left_out = LeftOut()
     if folder.is_file():
         paths = [folder]
     elif folder.is_dir():
-        paths = [local_path(one.uri) for one in files_in(LocalPath(folder))]
+        paths = [local_path(one.uri) for one in files_in(LocalPath(folder), left_out=left_out)]
     else:
         raise UsageError(f"{folder}: no such folder")
     if not paths:
-        raise UsageError(f"{folder}: holds no images ({', '.join(sorted(images.SUFFIXES))})")
+        raise nothing_in(LocalPath(folder), "images", left_out)
     with ThreadPoolExecutor(8) as pool:
         hashes = list(pool.map(_sha256, paths))
     digest = hashlib.sha256()
@@ -55,7 +58,7 @@ def read_folder(folder: Path) -> Folder:
             digest.update(f"{one}  {path.name}\n".encode())
     if not good:
         raise UsageError(f"{folder}: none of its images can be read ({len(paths)})")
-    return Folder(tuple(good), digest.hexdigest(), tuple(bad))
+    return Folder(tuple(good), digest.hexdigest(), tuple(bad), left_out)
 
 
 def _sha256(path: Path) -> str | None:

@@ -100,3 +100,9 @@ def test_a_folder_without_images_is_a_wrong_call(tmp_path: Path, make: str) -> N
         (folder / "a.png").write_bytes(b"x")
     with pytest.raises(UsageError, match=str(folder)):
         read_folder(folder)
+
+
+def test_what_is_left_out_is_counted(photos: Path) -> None:
+    (photos / "notes.txt").write_text("no image")
+    (photos / "clip.mp4").write_bytes(b"no image")
+    assert str(read_folder(photos).left_out).startswith("2 skipped: ")
