@@ -15,9 +15,9 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ByteSize
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from stylize import __version__
 from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, nearest, one_line
@@ -57,7 +57,16 @@ def _not_tiny(size: ByteSize) -> ByteSize:
     return size
 
 
-MaxMemory = Annotated[ByteSize, AfterValidator(_not_tiny), Metavar("SIZE")] | Literal["auto"]
+def _one_size(text: Any) -> Any:
+    # Pydantic takes what a text begins with, and passes over the rest: 20000000,5GB was 20 MB.
+    if isinstance(text, str) and not re.fullmatch(r"[\d._]+\s*[A-Za-z]*", text.strip()):
+        raise PydanticCustomError("byte_size", "no size")
+    return text
+
+
+MaxMemory = (
+    Annotated[ByteSize, BeforeValidator(_one_size), AfterValidator(_not_tiny), Metavar("SIZE")] | Literal["auto"]
+)
 """Such as 2GiB or 500MB."""
 
 

@@ -43,6 +43,10 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "no number": ([*GOOD, "--resolution-px", "wide"], "--resolution-px: expected a whole number"),
     "neither of two kinds": ([*GOOD, "--actors", "many"], "--actors: expected a whole number"),
     "no size": ([*GOOD, "--max-memory", "lots"], "--max-memory: expected a size such as 2GiB, or auto (got 'lots')"),
+    "more than a size": (
+        [*GOOD, "--max-memory", "20000000,5GB"],
+        "--max-memory: expected a size such as 2GiB, or auto (got '20000000,5GB')",
+    ),
     "too little memory": (
         [*GOOD, "--max-memory", "2"],
         "--max-memory: expected a size of 1MiB or more, such as 2GiB, or auto",
