@@ -33,6 +33,13 @@ def test_strips_instead_of_a_whole_image_keep_to_the_limit_too() -> None:
     assert stylizer.plan(3000, 2000, code, half // 2, whole=False).bytes <= half // 2
 
 
+@pytest.mark.parametrize("limit", [36, 47])
+def test_what_is_kept_leaves_room_for_the_strips_that_then_hold_more(limit: int) -> None:
+    """Images that fit into 18 MiB were refused in 36, as what there was room for beside bare strips was kept."""
+    stylizer, code = loaded("compact", alpha=0.5)
+    assert stylizer.plan(30, 1999, code, limit * 2**20).bytes <= limit * 2**20
+
+
 @pytest.mark.parametrize(("strips", "side"), [(False, 2000), (True, 1000)])
 def test_the_size_that_would_fit_goes_by_the_pixels_or_by_the_width_of_a_strip(strips: bool, side: int) -> None:
     base = STRIP_BASE_BYTES if strips else BASE_BYTES

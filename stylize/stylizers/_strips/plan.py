@@ -124,22 +124,36 @@ def strip_plan(graph: Graph, max_bytes: int | None = None, *, files: bool = Fals
 
     files: what is kept may be in mapped files where computing it again would take too long.
     """
-    image = graph.nodes[0]
-    width = image.meta.shape[-1]
-    strip_px = max(LEAST_STRIP_PX, 2 ** round(math.log2(STRIP_PIXELS / width)))
+    strip_px = max(LEAST_STRIP_PX, 2 ** round(math.log2(STRIP_PIXELS / graph.nodes[0].meta.shape[-1])))
     while True:
-        bare = _plan_of(graph, [], strip_px)
-        room = None if max_bytes is None else max_bytes - bare.bytes
-        if room is None or room >= 0 or strip_px <= LEAST_STRIP_PX:
-            break
+        plan, settled = _plan_at(graph, strip_px, max_bytes, files)
+        if settled or strip_px <= LEAST_STRIP_PX:
+            return plan
         strip_px //= 2
-    fits = room is None or room > 0
-    plan = _plan_of(graph, _best_kept(graph, room), strip_px) if fits else bare
+
+
+def _plan_at(graph: Graph, strip_px: int, max_bytes: int | None, files: bool) -> tuple[Plan, bool]:
+    """Return the fastest way in strips of so many rows, and whether lower ones cannot be a better one."""
+    most = math.inf if max_bytes is None else max_bytes
+    plan = _plan_of(graph, [], strip_px)
+    room = most - plan.bytes
+    if room < 0 and strip_px > LEAST_STRIP_PX:
+        return plan, False
+    while room > 0:
+        kept = _plan_of(graph, _best_kept(graph, room), strip_px)
+        if kept.bytes <= most:
+            plan = kept
+            break
+        # What is kept has the strips of a pass hold other rows, and more of them.
+        room -= max(kept.bytes - most, room / 4)
     if not files or plan.work <= WORK_WITHOUT_FILES:
-        return plan
-    most = min(FILE_BYTES_PER_PIXEL * width * image.height, scratch.free_bytes() // 4)
-    filed = _plan_of(graph, _best_kept(graph, most), strip_px, mapped=True)
-    return filed if filed.work < plan.work else plan
+        return plan, True
+    image = graph.nodes[0]
+    on_disk = min(FILE_BYTES_PER_PIXEL * image.meta.shape[-1] * image.height, scratch.free_bytes() // 4)
+    filed = _plan_of(graph, _best_kept(graph, on_disk), strip_px, mapped=True)
+    if filed.work >= plan.work:
+        return plan, True
+    return (filed, True) if filed.bytes <= max(most, plan.bytes) else (plan, False)
 
 
 def _plan_of(graph: Graph, kept: Sequence[frozenset[Node]], strip_px: int, *, mapped: bool = False) -> Plan:
@@ -161,7 +175,7 @@ def _kept_bytes(before: frozenset[Node], after: frozenset[Node]) -> int:
     return sum(_bytes(node) for node in (before | after).difference(saved))
 
 
-def _best_kept(graph: Graph, room: int | None) -> list[frozenset[Node]]:
+def _best_kept(graph: Graph, room: float) -> list[frozenset[Node]]:
     """Return what to keep after each pass so that least is computed, with never more than `room` bytes kept.
 
     From pass to pass, for each set that may be kept, the way to it that computes least (dynamic programming).
@@ -177,7 +191,7 @@ def _best_kept(graph: Graph, room: int | None) -> list[frozenset[Node]]:
         for before, (spent, path) in ways.items():
             reach = _reach(graph, before)
             for after in _sets(before, front):
-                if room is not None and _kept_bytes(before, after) > room:
+                if _kept_bytes(before, after) > room:
                     continue
                 bits = 0
                 for node in (*targets, *(after - before)):
