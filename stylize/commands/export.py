@@ -22,6 +22,7 @@ from stylize.io.files import local_path, read_bytes, write_atomic, writing
 from stylize.no_effect import no_effect, of_method
 from stylize.terminal import say
 from stylize.validation import Checked, Origin, validated
+from stylize.weights import GRAPH_SUFFIX
 
 GROUPS: Groups = {"method": ("weights", "settings", "style", "style_resolution_px"), "output": ("precision",)}
 SIZES = ((96, 128), (255, 383), (256, 256), (160, 320), (333, 250))
@@ -82,6 +83,8 @@ def main(argv: Sequence[str]) -> int:
     if "settings" in given:
         given["settings"] = cli.pairs_to_dict(given["settings"])
     options = validated(Options, given, origins={name: Origin(cli.flag(name)) for name in Options.model_fields})
+    if (options.weights or "").lower().endswith(GRAPH_SUFFIX):
+        raise UsageError(f"{cli.flag('weights')} {one_line(str(options.weights))}: that is an ONNX file already")
     for name in ("weights", "style"):
         if (given_path := getattr(options, name)) is not None:
             local_path(given_path, cli.flag(name))

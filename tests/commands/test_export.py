@@ -138,6 +138,7 @@ def test_nothing_is_replaced_unless_asked(tmp_path: Path) -> None:
         (["compact", "OUT.pt"], "ends in .onnx"),
         (["compact", "/proc/OUT.onnx"], "/proc is no folder that may be written to"),
         (["johnson", "OUT.onnx"], "johnson needs weights, a checkpoint per style: give a state dict"),
+        (["johnson", "OUT.onnx", "--weights", "mosaic.ONNX"], "--weights mosaic.ONNX: that is an ONNX file already"),
         (["identity", "OUT.onnx"], "no network that runs once per image"),
         (["compact", "OUT.onnx", "--set", "alpha=0.5"], "two passes"),
         (["compact", "OUT.onnx", "--set", "compile=true"], "compile=true is for torch, not for a file"),
