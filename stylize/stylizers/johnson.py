@@ -19,7 +19,7 @@ from stylize.errors import UsageError, WeightsError
 from stylize.stylizers import _feedforward, base
 from stylize.stylizers._folded import Conv9, UpConv
 from stylize.stylizers._layers import conv, normalize
-from stylize.stylizers._runtimes import sessions
+from stylize.stylizers._runtimes import style_files
 
 if TYPE_CHECKING:
     from stylize.stylizers._runtimes.onnx_graph import Graph
@@ -152,7 +152,7 @@ class Johnson(_feedforward.FeedForward):
     def read_style(self, data: bytes, path: Path) -> Any:
         """Turn a checkpoint's bytes, or those of an ONNX file, into its network."""
         if path.suffix.lower() == files.GRAPH_SUFFIX:
-            return sessions.open_file(data, path, self.runtime, self.precision, by_size=self.settings.compile)
+            return style_files.open_file(data, path, self.runtime, self.precision, by_size=self.settings.compile)
         return self._network(files.parse(data, path, self.needs or ""))
 
     def code(self, style: Any = None) -> Any:

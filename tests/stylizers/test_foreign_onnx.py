@@ -76,8 +76,8 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a loop": (lambda: model(loop(), [tensor("t", True)]), "holds a loop"),
     "a loop in a branch": (lambda: model(loop(inside=True), [tensor("t", True)]), "holds a loop"),
-    "other files": (lambda: model([node("Add", ["x", "w"], ["y"])], [elsewhere("w.bin")]), "keeps weights in other"),
-    "files above": (lambda: model([node("Add", ["x", "w"], ["y"])], [elsewhere("../w.bin")]), "keeps weights in other"),
+    "other files": (lambda: model([node("Add", ["x", "w"], ["y"])], [elsewhere("w.bin")]), "in another file"),
+    "files above": (lambda: model([node("Add", ["x", "w"], ["y"])], [elsewhere("../w.bin")]), "in another file"),
     "a vast least side": (lambda: model(PLAIN, [], least_px="1000000000"), "takes sides from 1000000000 px"),
     "a side below 1": (lambda: model(PLAIN, [], least_px="-5"), "takes sides from -5 px"),
 }  # fmt: skip

@@ -21,7 +21,7 @@ _REPEATING = ("Loop", "Scan")
 
 
 def refuse_odd(model: onnx.ModelProto, path: Path) -> None:
-    """Raise WeightsError for a network that could run for ever, fill the memory, or reads other files.
+    """Raise WeightsError for a network that could run for ever or fill the memory.
 
     Some hundred bytes can ask for a tensor of gigabytes, or for a loop without end. Shapes that depend on
     pixels are not known and pass.
@@ -30,8 +30,6 @@ def refuse_odd(model: onnx.ModelProto, path: Path) -> None:
 
     if any(node.op_type in _REPEATING for node in _nodes(model.graph)):
         raise WeightsError(f"{path}: holds a loop, which no such network needs")
-    if any(weight.data_location == onnx.TensorProto.EXTERNAL for weight in model.graph.initializer):
-        raise WeightsError(f"{path}: keeps weights in other files; write it with all of them in it")
     sized = onnx.ModelProto()
     sized.CopyFrom(model)
     for size, value in zip(sized.graph.input[0].type.tensor_type.shape.dim, (1, 3, SIDE_PX, SIDE_PX), strict=True):

@@ -7,7 +7,6 @@ import importlib.util
 import platform
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylize import devices
-from stylize.errors import StylizeError, UnsupportedImageError, UsageError, WeightsError, named_message, one_line
-from stylize.stylizers._runtimes.foreign import least_px_of, refuse_odd
+from stylize.errors import UnsupportedImageError, UsageError, named_message, one_line
 from stylize.stylizers._runtimes.loading import load_onnxruntime, load_openvino
 
 if TYPE_CHECKING:
@@ -239,43 +237,6 @@ class OpenVino(Session):
         self._request = None
         if self._compiled:
             self._compiled[next(reversed(self._compiled))].release_memory()
-
-
-def open_file(data: bytes, path: Path, runtime: str, precision: str, *, by_size: bool = False) -> Session:
-    """Return an ONNX file's network from picture to picture, loaded by a runtime.
-
-    What `stylize export` wrote works in [0, 1]; any other is taken for one of the PyTorch examples', in [0, 255].
-    Raises WeightsError for a file of another kind.
-    """
-    if runtime == TORCH:
-        raise WeightsError(f"{path}: torch runs no ONNX files; give the runtime onnxruntime or openvino")
-    check_installed(runtime)
-    import onnx
-
-    try:
-        model = onnx.load_model_from_string(data)
-        shapes = [_shape(value) for value in (*model.graph.input, *model.graph.output)]
-        if len(shapes) != 2 or any(len(shape) != 4 or shape[1] not in (3, None) for shape in shapes):
-            raise WeightsError(f"{path}: expected a network with one input and one output, each (N, 3, H, W)")
-        if any(shapes[0][2:]):
-            raise WeightsError(f"{path}: it takes {shapes[0][3]} x {shapes[0][2]} px alone; export it with free sizes")
-        if precision == "int8" and not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
-            raise WeightsError(f"{path}: not in 8 bits; write it with `stylize export --precision int8`, or give fp32")
-        refuse_odd(model, path)
-        told = {one.key: one.value for one in model.metadata_props}
-        session = open_model(model, runtime, precision, least_px_of(told), by_size=by_size)
-    except StylizeError:
-        raise
-    except Exception as error:  # each runtime has errors of its own
-        raise WeightsError(f"{path}: no ONNX file that {runtime} can load ({named_message(error)})") from None
-    session.scale = 1.0 if told.get("stylize.range") == "[0, 1]" else 255.0
-    session.one_by_one = shapes[0][0] == 1
-    return session
-
-
-def _shape(value: onnx.ValueInfoProto) -> list[int | None]:
-    """Return the sizes of an input or output, None for those that are free."""
-    return [size.dim_value or None for size in value.type.tensor_type.shape.dim]
 
 
 def _is_finite(weight: onnx.TensorProto) -> bool:
