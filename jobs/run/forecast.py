@@ -103,9 +103,7 @@ def _planned(job: JobConfig, pair: Pair) -> str:
     ahead = 0 if job.measure_mode == "isolated" else ahead_bytes(job.threads, job.max_memory)
     plan, taken = stylizer.forecast(width, height, code, share_of(job, stylizer.device), ahead, job.format)
     way = (
-        "at once"
-        if plan.strips == 1
-        else f"in {counted(plan.strips, 'strip')}, {counted(plan.passes, 'pass', 'passes')}"
+        f"in {counted(plan.strips, 'strip')}, {counted(plan.passes, 'pass', 'passes')}" if plan.in_parts else "at once"
     )
     told = f"memory: {size(taken)} planned for {width} x {height} px, the largest file, {way}, in each worker"
     with_others = plan.bytes + max(ahead, taken - plan.bytes)

@@ -208,7 +208,7 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any, format: str) -> tupl
         try:
             image = stylizer.restyle(photo, code, plan)
         except (MemoryError, RuntimeError) as error:
-            if plan.strips > 1:
+            if plan.in_parts:
                 raise
             try:
                 plan = stylizer.plan_after(error, width, height, code, pixel_bytes=held)
@@ -217,7 +217,7 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any, format: str) -> tupl
             image = stylizer.restyle(photo, code, plan)
     if image is None:
         raise CannotContinueError("the result has NaN or infinity in it; try --precision fp32 or other settings")
-    if plan.strips > 1:
+    if plan.in_parts:
         by = "" if stylizer.runtime == "torch" else ", by torch"
         how = f"in {counted(plan.strips, 'strip')}, {counted(plan.passes, 'pass', 'passes')}{by}"
         say(f"{how}: at once it would take too much memory")

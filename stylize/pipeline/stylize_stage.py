@@ -125,10 +125,10 @@ class StylizeStage:
             # An earlier call that ran out of memory may have noted it.
             first.row["style_s"] = first.row.get("style_s") if encoding_s is None else encoding_s
             plan = self._planned(stylizer, items, code)
-            if len(items) > 1 and (plan.strips > 1 or self._too_much(len(items) * plan.bytes)):
+            if len(items) > 1 and (plan.in_parts or self._too_much(len(items) * plan.bytes)):
                 raise NoRoomError("there is memory for one at a time")
             self._set_heap(len(items) * width * height, plan)
-            if plan.strips > 1:
+            if plan.in_parts:
                 self._in_strips(first, stylizer, code, plan, warmup)
             else:
                 self._at_once(items, stylizer, code, warmup=warmup, since=(free, begun))
@@ -182,7 +182,7 @@ class StylizeStage:
         most = self._stylizer.max_memory
         if plan.has_ample_room(most):
             kept = SMALL_BLOCKS
-        elif plan.strips > 1 or (isinstance(most, int) and 2 * plan.bytes > most):
+        elif plan.in_parts or (isinstance(most, int) and 2 * plan.bytes > most):
             kept = TINY_BLOCKS
         else:
             kept = SMALL_BLOCKS if pixels > LARGE_PX else ALL_BLOCKS

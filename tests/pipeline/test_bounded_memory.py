@@ -78,6 +78,15 @@ def test_a_photo_over_the_limit_is_done_in_strips_with_the_same_result(inputs: P
     assert (np.abs(result.astype(int) - expected) > 1).mean() <= 1e-3
 
 
+def test_a_single_strip_that_takes_several_passes_is_not_taken_at_once(inputs: Path) -> None:
+    """It was, which takes more than the limit, and its row said one pass."""
+    _, whole = rows(inputs, loaded(), max_memory="4GiB")
+    _, small = rows(inputs, loaded(), max_memory=LITTLE, out=str(inputs / "again"))
+    assert [(row["strips"], row["passes"]) for row in (whole, small)] == [(1, 1), (1, 13)]
+    expected, result = (images.decode(Path(row["output_uri"]).read_bytes()).pixels for row in (whole, small))
+    assert (np.abs(result.astype(int) - expected) > 1).mean() <= 1e-3
+
+
 @pytest.mark.parametrize("format", ["jpg", "png", "webp"])
 def test_pictures_in_mapped_files_change_nothing(inputs: Path, format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     in_memory, _ = rows(inputs, loaded(), max_memory=LITTLE, format=format)

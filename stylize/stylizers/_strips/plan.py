@@ -53,6 +53,11 @@ class Plan:
     ways: list[Pass] = field(default_factory=list, repr=False)
     graph: Graph | None = field(default=None, repr=False)
 
+    @property
+    def in_parts(self) -> bool:
+        """Return whether the image is not taken whole: a single strip may take several passes, and less memory."""
+        return self.strips > 1 or self.passes > 1
+
     def has_ample_room(self, max_memory: int | str) -> bool:
         """Return whether strips take so little of a limit that holes in the heap may save time (docs/decisions.md)."""
         return isinstance(max_memory, int) and self.strips > 1 and _AMPLE * self.bytes <= max_memory

@@ -52,7 +52,7 @@ class Within:
         try:
             result = self.restyle(photo, code, plan)
         except (MemoryError, RuntimeError) as error:
-            if plan.strips > 1:
+            if plan.in_parts:
                 raise
             result = self.restyle(photo, code, self.plan_after(error, width, height, code))
         if result is None:
