@@ -243,11 +243,11 @@ class Stylizer(Within, OfOneProcess, ABC):
         with torch.inference_mode():
             return self.apply(content, self.code(style))
 
-    def batch(self, contents: Iterable[Any], style: Any, **mix: Any) -> list[Any]:
+    def batch(self, contents: Iterable[Any], style: Any = None, **mix: Any) -> list[Any]:
         """Return each of `contents` in one style, as a call for each would; the style is encoded once.
 
-        `mix` is what a method's call takes beside the style, such as `style_weights`. Neighbours of one size go
-        through the network together where that is faster.
+        `style` is left out where a method has one of its own. `mix` is what a method's call takes beside the style,
+        such as `style_weights`. Neighbours of one size go through the network together where that is faster.
         """
         pictures = as_list(contents)
         with torch.inference_mode():

@@ -41,7 +41,7 @@ def test_networks_of_other_programs_are_run_in_0_to_255(runtime: str, more: dict
     write(tmp_path / "invert.onnx", **more)
     restyle = stylize.load("johnson", weights=tmp_path / "invert.onnx", runtime=runtime, device="cpu")
     photos = [picture(seed, 31, 17) for seed in range(3)]
-    for photo, result in zip(photos, restyle.batch(photos, "invert"), strict=True):
+    for photo, result in zip(photos, restyle.batch(photos), strict=True):
         np.testing.assert_array_equal(result, 255 - photo)
 
 
