@@ -34,9 +34,10 @@ from stylize.pipeline.transfers import Upload
 from stylize.results.schema import Row
 from stylize.stylizers.base import to_tensor
 
-LEAST_PX = 32
 LONG_SIDE_PX = 512
 """Networks look at no more: what they see depends on scale, and a 4K picture would take them 10 GB."""
+LEAST_PX = 32
+"""Of a side of what they look at, which of a long strip is less than its file has: pools leave nothing of less."""
 _KEPT = 16
 _LPIPS_FILES = {"alex": "alexnet-owt", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 """What torchvision calls their files, up to a hash."""
@@ -75,10 +76,11 @@ class Scorer:
 
     def style_features(self, artwork: Pixels) -> StyleFeatures | None:
         """Return the features of an artwork that results are compared with; None where nobody asks for distances."""
-        if self._vgg19 is None or min(artwork.shape[:2]) < LEAST_PX:
+        if self._vgg19 is None:
             return None
         with self._one_pass:
-            return self._vgg19.features(self._shrunk(artwork))[1]
+            seen = self._shrunk(artwork)
+            return self._vgg19.features(seen)[1] if _is_enough(seen) else None
 
     def score(
         self,
@@ -97,14 +99,16 @@ class Scorer:
         row: Row = self._columns | (self._compared(content, content_sha256, result) if there is None else there)
         if content.shape == result.shape and "ssim_uniform" in self._asked:
             row["ssim_uniform"] = ssim_uniform(content, result)
-        if min(result.shape[:2]) < LEAST_PX or content.shape != result.shape:
+        if content.shape != result.shape or (self._vgg19 is None and self._lpips is None):
             return row
         with self._one_pass, torch.inference_mode():
+            seen = [self._shrunk(pixels) for pixels in (result, content)]
+            if not _is_enough(*seen):
+                return row
             if self._vgg19 is not None:
-                row |= self._distances(self._vgg19, content, result, style)
+                row |= self._distances(self._vgg19.layers(seen[0]), self._vgg19.layers(seen[1]), style)
             if self._lpips is not None:
-                pair = (self._shrunk(pixels)[None] for pixels in (result, content))
-                row["lpips"] = float(self._lpips(*pair))
+                row["lpips"] = float(self._lpips(*(one[None] for one in seen)))
         return row
 
     def _compared(self, content: Pixels, content_sha256: str, result: Pixels) -> Row:
@@ -113,8 +117,9 @@ class Scorer:
             row |= {f"{prefix}_{name}": value for name, value in values._asdict().items()}
         return row
 
-    def _distances(self, vgg19: Perceptual, content: Pixels, result: Pixels, style: StyleFeatures | None) -> Row:
-        of_result, of_content = (vgg19.layers(self._shrunk(pixels)) for pixels in (result, content))
+    def _distances(
+        self, of_result: dict[str, Tensor], of_content: dict[str, Tensor], style: StyleFeatures | None
+    ) -> Row:
         row: Row = {"content_distance": content_distance(of_result[CONTENT_LAYER], of_content[CONTENT_LAYER])}
         if "cfsd" in self._asked:
             row["cfsd"] = structural_distance(of_result[STRUCTURE_LAYER], of_content[STRUCTURE_LAYER])
@@ -136,6 +141,10 @@ class Scorer:
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
         return known
+
+
+def _is_enough(*seen: Tensor) -> bool:
+    return min(side for one in seen for side in one.shape[1:]) >= LEAST_PX
 
 
 def shrunk(pixels: Pixels, device: torch.device) -> Tensor:

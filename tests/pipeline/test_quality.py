@@ -74,13 +74,14 @@ def test_an_unknown_score_is_a_wrong_call() -> None:
         scorer(scores=["ssim7"])
 
 
-def test_a_picture_too_small_for_vgg19_has_no_distances(real_data: Path) -> None:
-    one = scorer(perceptual=str(real_data / "weights" / "vgg19_features_fp16.safetensors"))
-    tiny = PHOTO[:16, :16].copy()
+@pytest.mark.parametrize("size", [(16, 16), (4000, 40), (40, 4000)])  # a strip is shrunk to less than 32 px
+def test_a_picture_too_small_for_vgg19_has_no_distances(real_data: Path, size: tuple[int, int]) -> None:
+    one = scorer(perceptual=str(real_data / "weights" / "vgg19_features_fp16.safetensors"), scores="cfsd")
+    tiny = picture(1, *size)
     assert one.style_features(tiny) is None
     row = one.score(tiny, "a", tiny, None)
     assert row["ssim"] == pytest.approx(1)
-    assert "content_distance" not in row
+    assert not {"content_distance", "cfsd"} & row.keys()
 
 
 def test_a_photos_statistics_are_those_of_its_size() -> None:
