@@ -83,9 +83,10 @@ class NodeFailureDetector:
         """Say what became of a worker; that a node is lost is said once per node."""
         location = worker.location
         assert location is not None
-        if verdict is Verdict.NODE_LOST and location.node_id in self._announced:
-            return
-        self._announced.add(location.node_id)
+        if verdict is Verdict.NODE_LOST:
+            if location.node_id in self._announced:
+                return
+            self._announced.add(location.node_id)
         self._notify(f"{worker.name} on {location.node} {verdict.value}")
 
     def _is_alive(self, node_id: str | None) -> bool:

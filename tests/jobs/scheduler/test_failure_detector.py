@@ -76,6 +76,7 @@ def test_a_lost_node_is_announced_once_and_other_verdicts_for_each_worker() -> N
         (3, "n2", Verdict.NODE_LOST),
         (4, "n3", Verdict.ANSWERS_AGAIN),
         (5, "n3", Verdict.ANSWERS_AGAIN),
+        (6, "n3", Verdict.NODE_LOST),
     ]:
         detector.announce(worker(number, node_id), verdict)
     assert said == [
@@ -83,6 +84,7 @@ def test_a_lost_node_is_announced_once_and_other_verdicts_for_each_worker() -> N
         "worker-3 on host-n2 is lost with its node; its tasks go to other workers",
         "worker-4 on host-n3 answers again; its tasks are done again elsewhere",
         "worker-5 on host-n3 answers again; its tasks are done again elsewhere",
+        "worker-6 on host-n3 is lost with its node; its tasks go to other workers",
     ]
 
 
