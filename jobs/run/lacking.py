@@ -88,10 +88,10 @@ def _lacks(name: str, batch: pa.RecordBatch, config: JobConfig) -> pa.BooleanArr
         lacks = pc.or_(no_networks, pc.and_(pc.is_valid(column["content_distance"]), pc.is_null(column["cfsd"])))
     elif name == "lpips":
         lacks = pc.invert(pc.fill_null(pc.starts_with(column["lpips_variant"], f"{config.lpips} "), False))
-    elif name == "ssim_uniform":
-        lacks = pc.is_null(column["ssim_uniform"])
+    elif name == "flicker":
+        lacks = pc.and_(pc.is_null(column[name]), pc.and_(ours, _moves(column)))
     else:
-        lacks = pc.and_(pc.is_null(column["flicker"]), pc.and_(ours, _moves(column)))
+        lacks = pc.is_null(column[name])
     return pc.and_(ok, pc.fill_null(lacks, False))
 
 
