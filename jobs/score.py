@@ -75,7 +75,7 @@ def parser() -> cli.Parser:
     inputs.add_argument(
         "--method", dest="stylizer", metavar="NAME", required=True, help="what reports call what made the pictures"
     )
-    shown = {name for names in GROUPS.values() for name in names}
+    shown = {"progress", *(name for names in GROUPS.values() for name in names)}
     cli.add_model(parser, ScoreConfig, GROUPS, skip=[name for name in ScoreConfig.model_fields if name not in shown])
     parser.add_argument("--dry-run", action="store_true", help="say what would be scored")
     parser.add_argument("--retry-failed", action="store_true", help="score pictures again whose rows are not ok")

@@ -53,7 +53,7 @@ class JobConfig(Restyling):
     )
     styles_per_photo: int = Field(1, ge=1, description="artworks that pairing random draws for each photo")
     include: Annotated[tuple[str, ...], Metavar("GLOB")] = Field(
-        (), description="photos to take, by name (*.jpg) or path below CONTENT (2024/**); may be repeated; none: all"
+        (), description="photos to take, by name (*.jpg) or path in their folder (2024/**); may be repeated; none: all"
     )
     exclude: Annotated[tuple[str, ...], Metavar("GLOB")] = Field(
         (), description="photos to leave out, named in the same way; may be repeated"

@@ -26,7 +26,6 @@ GROUPS: Groups = {
         "retries",
         "address",
     ),
-    "others": ("progress",),
 }
 PATHS = ("content", "styles", "results", "out")
 CALLED = {"content": "PHOTOS", "styles": "ARTWORKS", "results": "RESULTS", "out": "OUT", "stylizer": "--method"}

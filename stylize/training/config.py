@@ -71,15 +71,15 @@ class TrainConfig(Checked):
     consistency_weight: float = Field(
         0.0, ge=0, description="weight of how far a photo's part, painted alone, is from that part of the whole picture"
     )
-    consistency_ramp: int = Field(1_000, ge=1, description="steps in which consistency_weight grows from 0")
+    consistency_ramp: int = Field(1_000, ge=1, description="steps in which --consistency-weight grows from 0")
     pooled_share: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="share of the style loss that goes by photos_per_style photos together, which then have one style",
+        description="share of the style loss that goes by --photos-per-style photos together, which have one style",
     )
     photos_per_style: int = Field(
-        4, ge=1, description="compact only: with pooled_share, photos that share an artwork; a smaller batch shares one"
+        4, ge=1, description="compact only: with --pooled-share, photos that share an artwork; a smaller batch has one"
     )
     edges_weight: float = Field(0.0, ge=0, description="weight of texture and colours where the photo is flat")
     style_px: int = Field(384, ge=64, description="johnson only: long side of the style image in pixels")
