@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.progress import json_lines, log_format
 from jobs.run import signals
-from jobs.run.call import parse
+from jobs.run.call import PATHS, parse
 from stylize import cli
 from stylize.config import JobConfig
 from stylize.terminal import say
@@ -21,8 +21,6 @@ from stylize.validation import Origin
 
 if TYPE_CHECKING:
     from jobs.run.result import RunResult
-
-PATHS = ("content", "styles", "out")
 
 
 def main(argv: Sequence[str]) -> int:

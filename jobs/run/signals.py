@@ -28,7 +28,7 @@ REASONS = {
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
-    """Run a command as `cli.run` does, with both signals handled from its first moment to its last line.
+    """Run a command as `cli.run` does, with all three signals handled from its first moment to its last line.
 
     From then on Ctrl-C ends the process without a word: all has been said, and Python would trace its own end.
     """

@@ -8,8 +8,8 @@
 | it was lost with its node [2] | wait again [3]                            | wait again [3]       |
 | it took longer than timeout_s | several: suspicious; only one: `timeout`  | wait again           |
 
-1. `crashed`, or `oom` if Ray ended it for memory, once it was retried alone and killed more than `retries` workers.
-   With no `retries`, also the first time where the worker held nothing else and Ray did not end it for memory.
+1. `crashed`, or `oom` if memory ran out, once it was retried alone and killed more than `retries` workers.
+   With no `retries`, also the first time where the worker held nothing else and memory did not run out.
 2. Or was told to end, or has not answered for so long that nobody knows what came of its calls: no task's fault.
 3. Suspicious if it was already, or from the MAX_NODE_LOSSES-th time on; if it was retried alone by then, `crashed`.
 
