@@ -190,11 +190,14 @@ class JobConfig(Restyling):
         return None if value is None else f"{int(own)}/{int(shards)}"
 
     @model_validator(mode="after")
-    def _inputs(self) -> JobConfig:
+    def _inputs(self, info: ValidationInfo) -> JobConfig:
+        content, styles, out, manifest = (
+            as_given(name, info.context) for name in ("content", "styles", "out", "manifest")
+        )
         if self.manifest is None and (self.content is None or self.styles is None):
-            raise ValueError("give CONTENT STYLES OUT, or --manifest FILE and OUT")
+            raise ValueError(f"give {content}, {styles} and {out}, or {manifest} and {out}")
         if self.manifest is not None and (self.content is not None or self.styles is not None):
-            raise ValueError("give CONTENT and STYLES, or --manifest FILE, not both")
+            raise ValueError(f"give {content} and {styles}, or {manifest}, not both")
         return self
 
     @model_validator(mode="after")

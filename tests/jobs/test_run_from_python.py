@@ -86,6 +86,7 @@ def test_without_ray_a_thread_starts_one_of_its_own_and_ends_it(folders: tuple[P
         ({"alpha": 0.5}, "unknown setting 'alpha'; known: .*; a setting of the method is given in `settings`"),
         ({"content": "nowhere"}, "content: no such folder"),
         ({"out": None}, "out: "),
+        ({"styles": None}, "give content, styles and out, or manifest and out"),
         ({"stylizer": "nope"}, "unknown stylizer 'nope'"),
         ({"settings": {"x": 1}, "stylizer": "identity"}, "identity: setting 'x'|unknown setting 'x'"),
         ({"progress": "loud"}, "progress: "),

@@ -112,7 +112,10 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "a name twice": ([*GOOD, "--config", "IN/twice.yaml"], "'quality' stands twice, in lines 1 and 3"),
     "manifest a folder": (["OUT", "--manifest", "IN/empty"], "--manifest: a folder, not a file: IN/empty"),
     "manifest without styles": (["OUT", "--manifest", "IN/photos.csv"], "style_uri"),
-    "manifest and folders": ([*GOOD, "--manifest", "IN/photos.csv"], "or --manifest FILE, not both"),
+    "manifest and folders": (
+        [*GOOD, "--manifest", "IN/photos.csv"],
+        "give CONTENT and STYLES, or --manifest, not both",
+    ),
     "too many CPUs": ([*GOOD, "--cpus-per-actor", "9000"], "for a worker (there are"),
     "whole machine with a share": (
         [*GOOD, "--measure-mode", "isolated", "--gpus-per-actor", "0.5"],

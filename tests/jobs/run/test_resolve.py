@@ -67,7 +67,7 @@ def test_checkpoints_of_a_method_whose_styles_they_are_serve_as_styles(tmp_path:
 
 
 def test_a_method_that_takes_images_needs_styles() -> None:
-    with pytest.raises(UsageError, match="give CONTENT STYLES OUT"):
+    with pytest.raises(UsageError, match="give content, styles and out, or manifest and out"):
         resolve({"content": "c", "out": "o", "weights": "w"})
 
 
