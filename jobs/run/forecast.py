@@ -11,7 +11,7 @@ from jobs.scheduler.ray_runtime import joins_cluster
 from jobs.scheduler.worker import load_stylizer, uncompiled
 from stylize.config import JobConfig
 from stylize.downloads import NotDownloadedError
-from stylize.errors import NoRoomError, StylizeError, counted, named_message
+from stylize.errors import ImageError, NoRoomError, StylizeError, counted, named_message
 from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, locate
 from stylize.report.units import seconds, size
@@ -76,6 +76,8 @@ def memory_line(config: ResolvedConfig, pair: Pair) -> str:
     except NoRoomError as error:
         options = f"{job.called('max_memory')}, {job.called('resolution_px')}"
         return f"memory: too little for the largest file, which would have an `oom` row: {error} ({options})"
+    except ImageError as error:
+        return f"memory: not known, as the largest file would have a row of status {error.status}: {error}"
     except StylizeError as error:
         return f"memory: not known: {error}"
     except RuntimeError as error:
@@ -86,14 +88,16 @@ def memory_line(config: ResolvedConfig, pair: Pair) -> str:
 def _planned(job: JobConfig, pair: Pair) -> str:
     import numpy as np
 
-    from stylize.images import header_size, refuse_too_large, working_size
+    from stylize.images import decoding_bytes, header_size, refuse_too_large, working_size
     from stylize.pipeline.room import ahead_bytes
     from stylize.pipeline.stylize_stage import share_of
     from stylize.stylizers import own_errors
 
     side = dict(pair.own).get("resolution_px", job.resolution_px)
     look = functools.partial(refuse_too_large, long_side_px=side, max_pixels=job.max_pixels)
-    width, height = working_size(*header_size(read_bytes(pair.content.uri, look)), side)
+    data = read_bytes(pair.content.uri, look)
+    decoding_bytes(data, long_side_px=side, max_pixels=job.max_pixels)  # refuses what a run would refuse
+    width, height = working_size(*header_size(data), side)
     with own_errors(job.stylizer):
         stylizer = load_stylizer(uncompiled(job))
         if stylizer.styles_are_weights and stylizer.weights_sha256 is None:

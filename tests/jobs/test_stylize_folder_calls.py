@@ -66,6 +66,9 @@ def test_dry_run_forecasts_memory_by_the_plan_of_the_largest_photo(
     assert none.startswith("memory: too little for the largest file, which would have an `oom` row: 1100 x 800 px: ")
     assert "; raise max_memory or make the image smaller" in none
     assert none.endswith(" (--max-memory, --resolution-px)")
+    refused = "memory: not known, as the largest file would have a row of status"
+    over = f"{refused} unsupported: 1100 x 800 px is over the limit of 879999 pixels; raise --max-pixels to allow it"
+    assert told("--max-pixels", "879999") == over
 
     def full(config: object) -> object:
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -73,7 +76,7 @@ def test_dry_run_forecasts_memory_by_the_plan_of_the_largest_photo(
     monkeypatch.setattr(forecast, "load_stylizer", full)
     assert told() == "memory: not known: OutOfMemoryError: CUDA out of memory"
     (tmp_path / "photos" / "1.png").write_bytes(b"no image" * 10**6)
-    assert "not known: not an image that can be read" in told()
+    assert told() == f"{refused} corrupt: not an image that can be read"
 
 
 def test_a_pair_that_a_manifest_lists_again_is_told(
