@@ -53,14 +53,16 @@ def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = Non
     """
     check_process()
     picture = _with_alpha(picture)
-    if not isinstance(picture, Image.Image) and 0 in getattr(picture, "shape", ()):
-        raise UsageError(images.NO_PIXELS)
     if isinstance(picture, Tensor):
         check_tensor(picture)
-        low, high = (float(value) for value in picture.aminmax())
+        # At once, as torch can do little with floats of 8 bits and nothing in numpy with a lazy minus.
+        numbers = picture.resolve_neg().to(torch.float32)
+        low, high = (float(value) for value in numbers.aminmax())
         if not 0 <= low <= high <= 1:
             raise UsageError(f"the tensor's values go from {low:g} to {high:g}; give them in [0, 1]")
-        return picture.to(device, torch.float32)
+        return numbers.to(device)
+    if not isinstance(picture, Image.Image) and 0 in getattr(picture, "shape", ()):
+        raise UsageError(images.NO_PIXELS)
     if isinstance(picture, Image.Image):
         return to_tensor(images.from_image(picture, long_side_px=long_side_px), device)
     if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
@@ -138,10 +140,13 @@ def check_tensor(picture: Any) -> None:
             f"expected a (3, H, W) float tensor in [0, 1], got {type(picture).__name__}; call the stylizer itself with "
             "images and arrays"
         )
-    if picture.layout != torch.strided or picture.is_meta or picture.is_quantized:
-        kind = "one without values" if picture.is_meta else f"{picture.dtype} of layout {picture.layout}"
+    if picture.layout != torch.strided or picture.is_meta or picture.is_quantized or picture.is_nested:
+        kind = "a nested one" if picture.is_nested else f"{picture.dtype} of layout {picture.layout}"
+        kind = "one without values" if picture.is_meta else kind
         raise UsageError(f"expected a dense (3, H, W) float tensor in [0, 1], got {kind}")
-    if picture.dim() != 3 or picture.shape[0] != 3 or 0 in picture.shape or not picture.is_floating_point():
+    if 0 in picture.shape:
+        raise UsageError(images.NO_PIXELS)
+    if picture.dim() != 3 or picture.shape[0] != 3 or not picture.is_floating_point():
         hint = "; divide 0 to 255 by 255" if not picture.is_floating_point() and not picture.is_complex() else ""
         raise UsageError(
             f"expected a (3, H, W) float tensor in [0, 1], got {tuple(picture.shape)} of {picture.dtype}{hint}"

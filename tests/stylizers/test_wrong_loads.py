@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,12 +70,26 @@ def test_a_batch_of_one_photo_alone_is_a_wrong_call(alone: Any) -> None:
         stylize.load("identity", device="cpu").batch(alone, np.zeros((8, 8, 3), np.uint8))
 
 
-@pytest.mark.parametrize("tensor", [torch.zeros(3, 8, 8, device="meta"), torch.zeros(3, 8, 8).to_sparse()])
-def test_a_tensor_without_dense_values_is_a_wrong_call(tensor: torch.Tensor) -> None:
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize(
+    "kind",
+    [lambda one: one.to("meta"), lambda one: one.to_sparse(), lambda one: torch.nested.nested_tensor([one, one])],
+)
+def test_a_tensor_without_dense_values_is_a_wrong_call(kind: Callable[[torch.Tensor], torch.Tensor]) -> None:
     restyle, picture = stylize.load("identity", device="cpu"), torch.zeros(3, 8, 8)
-    for pair in ((tensor, picture), (picture, tensor)):
+    for pair in ((kind(picture), picture), (picture, kind(picture))):
         with pytest.raises(stylize.UsageError, match="expected a dense"):
             restyle(*pair)
+
+
+def test_tensors_of_any_float_type_are_pictures() -> None:
+    restyle, picture = stylize.load("identity", device="cpu"), torch.rand(3, 8, 8)
+    kinds = [torch.float64, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
+    for tensor in (*map(picture.to, kinds), torch.complex(picture, -picture).conj().imag):
+        for result in (restyle(tensor, picture), *restyle.batch([tensor], tensor)):
+            assert torch.equal(result, tensor.resolve_neg().float())
+    with pytest.raises(stylize.UsageError, match="go from 0 to 240"):
+        restyle((picture.round() * 240).to(torch.float8_e4m3fn), picture)
 
 
 @pytest.mark.parametrize("out", [None, 3, ["out"], "", "a\0b", b"out"])
