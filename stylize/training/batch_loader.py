@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from stylize import images
+from stylize.io.files import read_bytes
+from stylize.io.location import LocalPath
 from stylize.measure.perceptual import CONTENT_LAYER, StyleFeatures
 from stylize.training.config import JohnsonConfig, TrainConfig
 from stylize.training.data import Crops, Folder
@@ -169,7 +171,7 @@ class Batches:
         return StyleTarget(image, StyleFeatures.of(self._judge.target_features(image)))
 
     def _style_image(self, config: JohnsonConfig) -> Tensor:
-        pixels = images.decode(config.styles.read_bytes(), long_side_px=config.style_px).pixels
+        pixels = images.decode(read_bytes(LocalPath(config.styles)), long_side_px=config.style_px).pixels
         return _put(torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255, self._device)
 
 

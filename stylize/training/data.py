@@ -16,6 +16,7 @@ from torch import Tensor
 
 from stylize import images
 from stylize.errors import CannotContinueError, StylizeError, UnsupportedImageError, UsageError, counted
+from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, local_path
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import files_in, nothing_in
@@ -55,7 +56,7 @@ def read_folder(folder: Path) -> Folder:
     for path, one in zip(paths, hashes, strict=True):
         (bad if one is None else good).append(path)
         if one is not None:
-            digest.update(f"{one}  {path.name}\n".encode())
+            digest.update(f"{one}  {path.name}\n".encode(errors="surrogateescape"))  # a name may be no UTF-8
     if not good:
         raise UsageError(f"{folder}: none of its images can be read ({len(paths)})")
     return Folder(tuple(good), digest.hexdigest(), tuple(bad), left_out)
@@ -63,7 +64,7 @@ def read_folder(folder: Path) -> Folder:
 
 def _sha256(path: Path) -> str | None:
     try:
-        data = path.read_bytes()
+        data = read_bytes(LocalPath(path))
         images.header_size(data)
     except (OSError, StylizeError):
         return None
@@ -97,7 +98,7 @@ class Crops:
         for start in range(0, len(self.files), part)[:count]:
             for path in self.files[start : start + part]:
                 with contextlib.suppress(OSError, StylizeError):
-                    crops.append(self._crop(path.read_bytes(), random.Random(self.seed)))
+                    crops.append(self._crop(read_bytes(LocalPath(path)), random.Random(self.seed)))
                     break
         return crops
 
@@ -105,7 +106,7 @@ class Crops:
         for _ in range(BROKEN_IN_A_ROW):
             path = rng.choice(self.files)
             try:
-                return self._crop(path.read_bytes(), rng)
+                return self._crop(read_bytes(LocalPath(path)), rng)
             except (OSError, StylizeError) as error:
                 reason = f"{path}: {error}"
         raise CannotContinueError(f"{BROKEN_IN_A_ROW} images in a row are broken, such as {reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +107,21 @@ def test_what_is_left_out_is_counted(photos: Path) -> None:
     (photos / "notes.txt").write_text("no image")
     (photos / "clip.mp4").write_bytes(b"no image")
     assert str(read_folder(photos).left_out).startswith("2 skipped: ")
+
+
+def test_pipes_beside_photos_are_left_out_unopened(photos: Path) -> None:
+    os.mkfifo(photos / "pipe.jpg")
+    folder = read_folder(photos)  # opening it would wait for a writer, for ever
+    assert [p.name for p in folder.unreadable] == ["pipe.jpg"]
+    (photos / "0.jpg").unlink()
+    os.mkfifo(photos / "0.jpg")
+    assert len(Crops(folder.files, 64, 1.0, "0").batch(0, 20)) == 20
+    assert len(Crops(folder.files, 64, 1.0, "").spread(1)) == 1
+
+
+def test_a_name_that_is_no_utf_8_is_one_among_others(photos: Path) -> None:
+    before = read_folder(photos)
+    (photos / "0.jpg").rename(photos / os.fsdecode(b"\xff.jpg"))
+    after = read_folder(photos)
+    assert len(after.files) == 4
+    assert after.sha256 != before.sha256
