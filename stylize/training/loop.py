@@ -211,14 +211,18 @@ class Trainer:
             self.judge.scales = dict(state["scales"])
             self.history = json.loads(state["history"])
             facts = self._facts()
-            if any(self.history[-1][name] != value for name, value in facts.items()):
+            last = {"vgg": facts["vgg"]} | self.history[-1]  # older versions did not say it
+            if last["vgg"] != facts["vgg"]:
+                self.judge.scales = {}  # they are the other judge's; Batches has this one measure its own
+            if any(last[name] != value for name, value in facts.items()):
                 self.history.append({"step": self.step, "start_from": None, **facts})
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(f"{path}: {named_message(error, 150)}; expected {expected}") from None
 
     def _facts(self) -> dict[str, Any]:
         """Return what the weights depend on and a resumed run may have changed."""
-        return {"settings": self.config.shaping(), "photos": self.photos.sha256, "styles": self.artworks.sha256}
+        data = {"photos": self.photos.sha256, "styles": self.artworks.sha256, "vgg": self.judge.sha256}
+        return {"settings": self.config.shaping(), **data}
 
     def metadata(self) -> dict[str, str]:
         """Return settings, versions and data hashes, as strings."""

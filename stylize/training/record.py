@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,8 @@ def card(config: TrainConfig, metadata: dict[str, str], losses: Path) -> str:
         lines += ["", f"{pace:.3g} images/s over the whole run, {wait:.1%} of the time spent waiting for images."]
     styles = "PHOTOS ARTWORKS OUT" if method == "compact" else "PHOTOS OUT"
     lines += ["", "## Use", "", "In this folder:", "", "```bash"]
-    lines += [f"python -m jobs.stylize_folder {styles} --stylizer {method} --weights {name}.safetensors", "```", ""]
+    given = shlex.quote(f"--weights={name}.safetensors")  # a style image's name may hold anything
+    lines += [f"python -m jobs.stylize_folder {styles} --stylizer {method} {given}", "```", ""]
     return "\n".join(lines)
 
 
@@ -119,5 +121,6 @@ def _without_identity(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _settings(part: dict[str, Any], last: dict[str, Any]) -> str:
     facts = [f"{key} {value}" for key, value in part["settings"].items()]
-    facts += [f"{data} of sha256 {part[data]}" for data in ("photos", "styles") if part[data] != last[data]]
+    data = [name for name in ("photos", "styles", "vgg") if part.get(name) != last.get(name)]
+    facts += [f"{name} of sha256 {part[name]}" for name in data if name in part]
     return (f"begun with {part['start_from']}; " if part["start_from"] else "") + ", ".join(facts)

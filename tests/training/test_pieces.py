@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -35,8 +36,8 @@ def test_pace_is_in_images_and_waiting_a_share_of_the_time() -> None:
 
 
 def test_a_card_says_the_loss_of_the_last_steps_and_the_pace_of_all(tmp_path: Path) -> None:
-    (tmp_path / "art").mkdir()
-    config = configure({"photos": tmp_path, "styles": tmp_path / "art", "out": tmp_path / "out"})
+    (tmp_path / "-our art's").touch()
+    config = configure({"photos": tmp_path, "styles": tmp_path / "-our art's", "out": tmp_path / "out"})
     losses = record.Losses(tmp_path / "out", 0)
     losses.add([{"step": n, "loss": n, "images": 8, "step_s": 2.0, "wait_s": 0.5} for n in range(1, 21)])
     losses.flush()
@@ -45,6 +46,8 @@ def test_a_card_says_the_loss_of_the_last_steps_and_the_pace_of_all(tmp_path: Pa
     card = record.card(config, metadata | {"versions": "{}", "history": history}, tmp_path / "out" / "losses")
     assert "Loss, mean of the last 2 steps\n\n| loss |\n|---|\n| 19.5 |" in card
     assert "4 images/s over the whole run, 25.0% of the time spent waiting" in card
+    command = next(line for line in card.splitlines() if line.startswith("python -m"))
+    assert shlex.split(command)[-1] == "--weights=-our art's.safetensors"
 
 
 def test_each_style_is_for_its_photos_one_after_another() -> None:

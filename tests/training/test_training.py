@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import stylize
 from stylize.errors import CannotContinueError, UsageError, WeightsError
@@ -108,6 +108,16 @@ def test_a_run_that_an_older_version_began_has_its_card(trained: Trained, tmp_pa
     (part,) = (of.out / "losses").glob("steps-00000001-*.parquet")
     pd.read_parquet(part).drop(columns="edges").to_parquet(part)
     assert "| 4 |" in record.card(of, trainer(of).metadata() | {"step": "4"}, of.out / "losses")
+
+
+def test_another_judge_measures_its_own_scales_and_is_told(trained: Trained, tmp_path: Path) -> None:
+    of = trained.copy(tmp_path / "copy")
+    save_file({name: value / 2 for name, value in load_file(trained.vgg).items()}, tmp_path / "other.safetensors")
+    one = trainer(of.model_copy(update={"vgg": tmp_path / "other.safetensors"}))
+    one.resume(trained.checkpoints[1])
+    assert not one.judge.scales
+    assert [(part["step"], part["vgg"]) for part in one.history][1:] == [(4, one.judge.sha256)]
+    assert f"vgg of sha256 {one.history[0]['vgg']}" in record.card(of, one.metadata(), of.out / "losses")
 
 
 def test_weights_carry_their_origin_and_their_card_says_it(trained: Trained, tmp_path: Path) -> None:
