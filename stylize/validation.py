@@ -24,6 +24,13 @@ class Checked(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    def as_json(self) -> dict[str, Any]:
+        """Return them as JSON holds them, to be given again. Raises UsageError for what it cannot hold."""
+        try:
+            return self.model_dump(mode="json", warnings=False)
+        except ValueError as error:
+            raise UsageError(f"settings that JSON cannot hold: {one_line(error)}") from None
+
     @field_validator("*", mode="before")
     @classmethod
     def _no_switches(cls, value: Any, info: ValidationInfo) -> Any:

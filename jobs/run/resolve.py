@@ -68,7 +68,7 @@ class ResolvedConfig:
         """Return all settings of the method, those that were not given included. Raises UsageError."""
         from stylize.stylizers import check_settings, find
 
-        settings: dict[str, Any] = check_settings(find(self.job.stylizer), method_settings(self.job)).model_dump()
+        settings: dict[str, Any] = check_settings(find(self.job.stylizer), method_settings(self.job)).as_json()
         return settings
 
     @cached_property
@@ -174,11 +174,11 @@ def _settings(config: JobConfig) -> dict[str, Any]:
     from stylize.stylizers import check_settings, find
 
     method = find(config.stylizer)
-    fields = method.settings_type.model_fields
-    read = check_settings(method, method_settings(config)).model_dump(mode="json")
+    read = check_settings(method, method_settings(config)).as_json()
+    usual = method.settings_type.model_construct().as_json()
     plain = {name: int(one) if isinstance(one, float) and one.is_integer() else one for name, one in read.items()}
     # A seed given so comes before the run's own.
-    others = {name for name, field in fields.items() if name == "seed" or read[name] != field.get_default()}
+    others = {name for name, value in read.items() if name == "seed" or value != usual.get(name, ...)}
     return {name: plain[name] for name in config.settings if name in others}
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from pydantic_core import PydanticUndefined
 
 from stylize import cli, stylizers
 from stylize.errors import StylizeError, UsageError, one_line
@@ -115,7 +118,11 @@ def _settings(method: type[Stylizer]) -> Table:
 
 
 def _default(field: FieldInfo) -> str:
-    default = field.default
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if default is PydanticUndefined:
+        return "none: it must be given"
+    if isinstance(default, Enum):
+        return f"{default.value} (or {', '.join(str(one.value) for one in type(default) if one is not default)})"
     if isinstance(default, bool):
         return str(default).lower()
     if get_origin(field.annotation) is Literal:

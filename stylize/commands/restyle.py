@@ -183,7 +183,7 @@ def _made_by(
         "style_sha256": style_sha256[0] if len(style_sha256) == 1 else style_sha256 or None,
         "weights_sha256": weights_sha256,
         **ran,
-        "settings": call.options.model_dump(include=set(names)) | mixed | stylizer.settings.model_dump(),
+        "settings": call.options.model_dump(include=set(names)) | mixed | stylizer.settings.as_json(),
     }
     return made_by(stylizer.name, facts)
 

@@ -43,7 +43,7 @@ class OwnSettings:
     def _made_columns(self, own: Own, shares: tuple[float, ...]) -> Row:
         stylizer = self._stylizer_of(own)
         settings = settings_of(self._settings, own, shares) | {
-            "stylizer_settings": stylizer.settings.model_dump(),
+            "stylizer_settings": stylizer.settings.as_json(),
             "weights_files": stylizer.weights_files,
         }
         return {

@@ -27,7 +27,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, 
 """What activations are held in; int8 is a matter of the multiplications alone."""
 
 
-class Settings(Checked):
+class Settings(Checked, validate_default=True):  # a row's settings are given again, those left out, too
     """A method's knobs; frozen, and an unknown one is an error."""
 
 

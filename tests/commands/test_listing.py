@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 
 import pytest
 import torch
+from pydantic import Field
 
 import stylize
 from stylize.__main__ import main
+from stylize.commands import listing
 from stylize.errors import UsageError
+from stylize.stylizers.base import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +65,17 @@ def test_a_path_that_is_not_there_and_an_unknown_method_are_refused() -> None:
         main(["list", "--weights", "nowhere"])
     with pytest.raises(UsageError, match="known: adain, compact"):
         main(["list", "nosuch"])
+
+
+def test_defaults_of_any_kind_are_told_as_they_may_be_given() -> None:
+    class Kind(enum.Enum):
+        SOFT = "soft"
+        HARD = "hard"
+
+    class Odd(Settings):
+        needed: int
+        kind: Kind = Kind.SOFT
+        table: dict[str, float] = Field(default_factory=lambda: {"a": 1.0})
+
+    told = [listing._default(field) for field in Odd.model_fields.values()]
+    assert told == ["none: it must be given", "soft (or hard)", "{'a': 1.0}"]

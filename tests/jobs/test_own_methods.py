@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,32 @@ RESULTS = {
     "content.resize_(3, 20, 30)": r"(3, 20, 30) of torch.float32",
 }
 FILE = """
-import sys
+import datetime, enum, pathlib, sys
+import pydantic
+from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
+class Kind(enum.Enum):
+    SOFT = "soft"
+    HARD = "hard"
+class Odd(Settings):
+    kind: Kind = Kind.SOFT
+    when: datetime.date = datetime.date(2026, 1, 2)
+    where: pathlib.Path = pathlib.Path("place")
+    words: frozenset[str] = frozenset({"one"})
+    table: dict[str, float] = pydantic.Field(default_factory=lambda: {"a": 1.0})
+class Endless(Settings):
+    most: float = float("inf")
+class Bytes(Settings):
+    raw: bytes = bytes([255])
 class Own(Identity):
     name = "own"
+class Rich(Own):
+    settings_type = Odd
+    def stylize(self, content, code): return content * 0 + (self.settings.kind is Kind.HARD)
+class Limitless(Own):
+    settings_type = Endless
+class Raw(Own):
+    settings_type = Bytes
 class Unloadable(Own):
     def load(self, weights): sys.exit("no card, bye")
 class Half(Own):
@@ -173,3 +196,25 @@ def test_the_code_of_a_method_is_its_file_and_those_of_what_it_comes_from(
     assert list(now) == ["derived_method:Derived"]
     (tmp_path / "own_methods.py").write_text(FILE + "\n")
     assert stylizers.own_code(now) != now
+
+
+@pytest.mark.usefixtures("worker_here")
+def test_settings_that_json_has_no_kind_for_stand_in_rows_and_are_read_again(files: list[str], tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    for usual in ({}, {"when": "2026-01-02", "table": {"a": 1}}):
+        asked = {"kind": "hard", **usual}
+        result = stylize_folder.run(files[0], files[1], out, stylizer="own_methods:Rich", settings=asked)
+    (row,) = result.rows().to_dict("records")
+    assert row["status"] == "ok"
+    written = {"kind": "hard", "when": "2026-01-02", "where": "place", "words": ["one"], "table": {"a": 1.0}}
+    assert json.loads(row["settings_json"])["stylizer_settings"] == written
+    assert replay.main([out, row["task_id"], "--trust-paths", "--stylizer", "own_methods:Rich"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("Limitless", "most: expected a number that has an end"), ("Raw", "settings that JSON cannot hold")],
+)
+def test_settings_that_no_row_can_hold_are_a_wrong_call(files: list[str], tmp_path: Path, name: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        stylize_folder.run(files[0], files[1], str(tmp_path / "out"), stylizer=f"own_methods:{name}")

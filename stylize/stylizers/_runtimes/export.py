@@ -34,7 +34,7 @@ def export(stylizer: FeedForward, code: Any = None, **facts: Any) -> Exported:
     code: a style to make part of the network; None leaves it as the second input, where styles are pictures.
     facts: more to say in the metadata. Raises UsageError for settings that no file can hold.
     """
-    settings = stylizer.settings.model_dump(exclude=set(OF_TORCH))
+    settings = {name: value for name, value in stylizer.settings.as_json().items() if name not in OF_TORCH}
     if isinstance(stylizer, ArbitraryStyle):
         if stylizer.settings.preserve_color:
             raise UsageError("preserve_color changes the artwork for each photo, which one file cannot; leave it out")
