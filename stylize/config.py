@@ -232,9 +232,9 @@ class JobConfig(Restyling):
         default = name.upper() if name in ("content", "styles", "out") else name
         return str(self._origins.get(name, default))
 
-    def called_resources(self) -> tuple[str, str]:
-        """Return what a message is to call the settings of what a worker takes."""
-        return self.called("cpus_per_actor"), self.called("gpus_per_actor")
+    def called_resources(self) -> tuple[str, ...]:
+        """Return what a message is to call a worker and the settings of what it takes."""
+        return "a worker", self.called("cpus_per_actor"), self.called("gpus_per_actor")
 
     def input_roots(self) -> tuple[str | None, str | None]:
         """Return what photos and what artworks lie below: CONTENT and STYLES, or the manifest's folder for both."""

@@ -36,9 +36,9 @@ CONNECT_S = 10
 HEAD_SILENT_S = 20.0
 """How long the head may be out of reach. Ray itself would end this process after 60 s, without a line."""
 PROBE_S = 2.0
-Called = tuple[str, str]
-CALLED: Called = ("cpus_per_actor", "gpus_per_actor")
-"""What messages call the settings of a worker's CPUs and GPUs, unless the call named them otherwise."""
+Called = tuple[str, ...]
+CALLED: Called = ("a worker", "cpus_per_actor", "gpus_per_actor")
+"""What messages call those who take CPUs and GPUs, and the settings that say how many, unless the call differs."""
 _ray_of_a_run = threading.RLock()
 """Held while a run uses a Ray that it started: another run of this process would lose it when that one ends."""
 END_S = 10.0
@@ -182,7 +182,7 @@ def _is_held(connection: socket.socket) -> bool:
 def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Called = CALLED) -> None:
     """Connect to the cluster that `address`, RAY_ADDRESS or a submitted job names, else start a local one.
 
-    cpus, gpus: what a worker takes. called: what a message calls the settings of that.
+    cpus, gpus: what is to have room on one machine. called: as CALLED.
     Raises UsageError if a local Ray has no room for one, as that cannot grow,
     CannotContinueError if Ray cannot be reached or started.
     """
@@ -289,8 +289,8 @@ def check_room(address: str | None, cpus: float, gpus: float, called: Called = C
 
 
 def _no_room(cpus: float, gpus: float, there: str, called: Called) -> str:
-    wanted = f"{cpus:g} CPU and {gpus:g} GPU"
-    return f"no machine here has {wanted} for a worker (there are {there}); lower {' or '.join(called)}"
+    wanted, (who, *settings) = f"{cpus:g} CPU and {gpus:g} GPU", called
+    return f"no machine here has {wanted} for {who} (there are {there}); lower {' or '.join(settings)}"
 
 
 def check_fits(cpus: float, gpus: float, called: Called = CALLED) -> None:

@@ -11,7 +11,6 @@ from jobs.progress.stats import RunStats
 from jobs.run.lacking import IN_ANOTHER, Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.resume import Resume, finished_in
-from jobs.scheduler.ray_runtime import check_room
 from jobs.sweep import inputs
 from jobs.sweep.resolve import ResolvedSweep
 from stylize.errors import counted, one_line
@@ -33,8 +32,6 @@ def dry_run(
 
     `note` gets a line if there is something to wait for. Raises UsageError and CannotContinueError where a run would.
     """
-    most = max(sweep.plan.workers)
-    check_room(address, sweep.cpus * most, sweep.gpus * most)
     refuse_in_use(sweep.out, note)
     with rows_at_hand(sweep.out) as folder, inputs.own_for_now(sweep.plan, sweep.out) as own:
         pairs, survey = inputs.inputs(sweep.plan, own)

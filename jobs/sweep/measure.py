@@ -89,7 +89,7 @@ def _do_blocks(
 ) -> None:
     plan, run_id = sweep.plan, run.record.run_id
     most = max(plan.workers)
-    ray = local_or_cluster(address, sweep.cpus * most, sweep.gpus * most, keep_logs=run.has_failed)
+    ray = local_or_cluster(address, *sweep.asks, keep_logs=run.has_failed)
     takes = f"{sweep.cpus:g} CPU" + (f" and {sweep.gpus:g} GPU" if sweep.gpus else "")
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
         reporter.note(

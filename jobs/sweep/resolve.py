@@ -9,6 +9,7 @@ from typing import Any
 from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input
 from jobs.run.placement import sweep_takes
+from jobs.scheduler.ray_runtime import Called, check_room
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize.config import TORCHVISION, JobConfig
@@ -45,6 +46,13 @@ class ResolvedSweep:
             told |= dict.fromkeys(notes_on(config, check_settings(find(config.stylizer), method_settings(config))))
         return list(told)
 
+    @property
+    def asks(self) -> tuple[float, float, Called]:
+        """Return the CPUs and GPUs of all workers at once, and what messages call workers and settings."""
+        most = max(self.plan.workers)
+        called = ("workers",) * (most > 1) + ("cpus_per_actor", "gpus_per_actor")
+        return self.cpus * most, self.gpus * most, (f"{most} workers" if most > 1 else "a worker", *called)
+
     def scheduler_options(self, workers: int) -> SchedulerOptions:
         """Return what each of so many workers takes, and when a task is given up."""
         isolated = self.plan.mode == "isolated"
@@ -62,7 +70,9 @@ def resolve(plan: Sweep, out: str, address: str | None) -> ResolvedSweep:
     takes = sweep_takes(plan, address)
     configs = {variant.name: variant.config(plan, out, takes) for variant in sweep.variants(plan)}
     cpus, gpus = takes["cpus_per_actor"], takes["gpus_per_actor"]
-    return ResolvedSweep(plan, out, cpus, gpus, sweep.plan(plan), configs, _weights_sha256(configs))
+    resolved = ResolvedSweep(plan, out, cpus, gpus, sweep.plan(plan), configs, _weights_sha256(configs))
+    check_room(address, *resolved.asks)
+    return resolved
 
 
 def with_paths(plan: Sweep, weights: Sequence[str]) -> Sweep:

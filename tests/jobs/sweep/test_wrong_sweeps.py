@@ -25,3 +25,14 @@ def test_a_setting_that_a_variant_would_pass_over_is_named_with_it(tmp_path: Pat
     with pytest.raises(UsageError, match=r"^compact \(channels_last=False\) int8 .*: channels_last=false is for torch"):
         main([str(tmp_path / "layout.yaml"), str(tmp_path / "out"), "--dry-run"])
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_workers_that_find_no_room_are_told_as_such_before_out_is_made(tmp_path: Path, dry: list[str]) -> None:
+    (tmp_path / "many.yaml").write_text(
+        "title: t\nmethods: [{name: identity}]\nmode: throughput\nworkers: [1, 9000]\ncpus_per_actor: 2\n"
+    )
+    told = "has 18000 CPU and 0 GPU for 9000 workers .*; lower workers or cpus_per_actor or gpus_per_actor"
+    with pytest.raises(UsageError, match=told):
+        main([str(tmp_path / "many.yaml"), str(tmp_path / "out"), *dry])
+    assert not (tmp_path / "out").exists()
