@@ -266,9 +266,9 @@ def _check_reachable(address: str | None) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
 
 
-def totals() -> str:
-    """Return what the cluster has, for a message."""
-    have = ray.cluster_resources()
+def totals(free: bool = False) -> str:
+    """Return what the cluster has, or what of it is free, for a message."""
+    have = ray.available_resources() if free else ray.cluster_resources()
     return f"{have.get('CPU', 0):g} CPU and {have.get('GPU', 0):g} GPU"
 
 

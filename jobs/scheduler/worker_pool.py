@@ -178,7 +178,7 @@ class WorkerPool:
         if loading:
             return f"waiting for {', '.join(loading[:5])} to load"
         wanted = f"{self._options.cpus:g} CPU and {self._options.gpus:g} GPU"
-        return f"waiting for {wanted} for a worker; the cluster has {totals()}"
+        return f"waiting for {wanted} for a worker; the cluster has {totals()}, free are {totals(free=True)}"
 
     def _make_worker(self) -> WorkerState:
         self._made += 1

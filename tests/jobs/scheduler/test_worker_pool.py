@@ -60,3 +60,18 @@ def test_after_a_worker_that_loads_the_next_one_that_fails_is_tried_again_soon(
     pool.started(loading(pool, 3))
     pool._start_failed(loading(pool, 4), "failed")
     assert [*waits, pool._fill_at] == [10, 20, 10]
+
+
+def test_what_others_hold_is_told_to_whoever_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, notes = [0.0], list[str]()
+    monkeypatch.setattr(ray, "put", lambda value: value)
+    monkeypatch.setattr(ray, "nodes", list)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0, "GPU": 1.0})
+    monkeypatch.setattr(ray, "available_resources", lambda: {"CPU": 0.5})
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    pool = WorkerPool(Scripted, SchedulerOptions(), notes.append)
+    pool.workers.append(WorkerState(1, FakeActor(), "start"))
+    now[0] = 31.0
+    pool.fill()
+    held = "the cluster has 2 CPU and 1 GPU, free are 0.5 CPU and 0 GPU"
+    assert notes == [f"waiting for 1 CPU and 0 GPU for a worker; {held}"]
