@@ -22,7 +22,7 @@ from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.sweep import inputs
-from jobs.sweep.resolve import ResolvedSweep
+from jobs.sweep.resolve import OF_THREADS, ResolvedSweep
 from jobs.sweep.worker import MakeSweeper
 from stylize.errors import counted
 from stylize.io.files import write_atomic, writing
@@ -64,7 +64,8 @@ def measure(
             earlier = read_runs(out.folder)
             out.save(run.record)
             changed = changed_code_lines(earlier, store, run.record.own_code, "another OUT measures it anew")
-            for line in [*sweep.notes, *survey.lines(), *changed]:
+            threads = sweep.other_threads(store.columns(OF_THREADS))
+            for line in [*sweep.notes, *survey.lines(), *changed, *threads]:
                 run.driver.reporter.note(line)
             _save_plan(sweep, out)
             blocks = [(block, sweep.tasks(block, pairs)) for block in sweep.blocks]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input
@@ -13,11 +16,13 @@ from jobs.scheduler.ray_runtime import Called, check_room
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize.config import TORCHVISION, JobConfig
-from stylize.errors import CannotContinueError, StylizeError, UsageError
+from stylize.errors import CannotContinueError, StylizeError, UsageError, counted
 from stylize.stylizers import check_settings, find, own_errors
 from stylize.tasks import sweep
 from stylize.tasks.sweep import Block, Method, Sweep
 from stylize.tasks.task import Pair, Task
+
+OF_THREADS = ["variant", "device", "threads"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,24 @@ class ResolvedSweep:
         most = max(self.plan.workers)
         called = ("workers",) * (most > 1) + ("cpus_per_actor", "gpus_per_actor")
         return self.cpus * most, self.gpus * most, (f"{most} workers" if most > 1 else "a worker", *called)
+
+    def other_threads(self, rows: Iterable[pa.RecordBatch]) -> list[str]:
+        """Return a line if rows on CPUs, whose `variant`, `device` and `threads` these are, had other threads than now.
+
+        They stay: a number of workers that is added to a sweep may leave each of them fewer CPUs.
+        """
+        now, then = max(1, int(self.cpus)), Counter[int]()
+        for batch in rows:
+            for variant, device, threads in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                if variant in self.configs and device == "cpu" and threads not in (None, now):
+                    then[threads] += 1
+        if self.gpus or not then:
+            return []
+        had = " or ".join(map(str, sorted(then)))
+        return [
+            f"{counted(then.total(), 'row')} of OUT had {had} CPU threads, and workers have {now} now: reports compare "
+            "none of these with those; the sweep into another OUT measures all alike"
+        ]
 
     def scheduler_options(self, workers: int) -> SchedulerOptions:
         """Return what each of so many workers takes, and when a task is given up."""
