@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     given = parser().parse_args(argv)
     if given.rows_from is not None and not given.dry_run:
         raise UsageError("--from goes with --dry-run: it says whose rows tell the time and memory")
-    changes = {name: value for name in CHANGED if (value := getattr(given, name))}
+    changes = {name: value for name in CHANGED if (value := getattr(given, name)) is not None}
     path = _sweep_path(given.sweep)
     plan = sweep.read(path, changes)
     if (path.parent / NAME).is_file():

@@ -79,8 +79,8 @@ class Sweep(Checked):
     gpus_per_actor: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
         "auto", description="GPUs a worker takes; 0: none; auto: 1 where machines have them, less where there are fewer"
     )
-    content: str | None = Field(None, description="folder of photos; none: scikit-image's own")
-    styles: str | None = Field(None, description="folder of artworks; none: the project's own")
+    content: str | None = Field(None, min_length=1, description="folder of photos; none: scikit-image's own")
+    styles: str | None = Field(None, min_length=1, description="folder of artworks; none: the project's own")
     photos_per_type: int | None = Field(
         None, ge=1, description="use at most so many photos of each content type; none: all"
     )
@@ -96,7 +96,9 @@ class Sweep(Checked):
     max_memory: MaxMemory = Field("auto", description="memory that an image may take in a worker; auto: its share")
     timeout_s: float = Field(600, gt=0, description="an image that takes longer is a `timeout` row")
     scores: list[Score] = Field([], description="columns that are measured only where asked for, as in the main job")
-    perceptual: str | None = Field(None, description="VGG19 weights for the scores distances and cfsd, as there")
+    perceptual: str | None = Field(
+        None, min_length=1, description="VGG19 weights for the scores distances and cfsd, as there"
+    )
     lpips: Literal["none", "alex", "vgg", "squeeze"] = Field("none", description="network of the score lpips, as there")
     claims: bool = Field(
         False, description="whether reports hold common claims about style transfer against these rows"

@@ -36,3 +36,13 @@ def test_workers_that_find_no_room_are_told_as_such_before_out_is_made(tmp_path:
     with pytest.raises(UsageError, match=told):
         main([str(tmp_path / "many.yaml"), str(tmp_path / "out"), *dry])
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["content", "styles", "perceptual"])
+@pytest.mark.parametrize("by_option", [True, False])
+def test_an_empty_path_is_no_path(tmp_path: Path, name: str, by_option: bool) -> None:
+    key = "" if by_option else f"{name}: ''\n"
+    (tmp_path / "s.yaml").write_text(f"title: t\nmethods: [{{name: identity}}]\n{key}")
+    options = [f"--{name}", ""] if by_option else []
+    with pytest.raises(UsageError, match=f"{name}: expected a text that is not empty"):
+        main([str(tmp_path / "s.yaml"), str(tmp_path / "out"), "--dry-run", *options])
