@@ -88,7 +88,7 @@ def _named(paths: list[str]) -> dict[str, Any]:
     names = {1: ("out",), 4: PATHS}.get(len(paths))
     if names is None:
         raise UsageError(
-            f"expected PHOTOS ARTWORKS RESULTS OUT, or --manifest FILE and OUT, got {counted(len(paths), 'path')}"
+            f"expected PHOTOS ARTWORKS RESULTS OUT, or --manifest PATH and OUT, got {counted(len(paths), 'path')}"
         )
     return dict(zip(names, paths, strict=True))
 

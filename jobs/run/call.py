@@ -52,7 +52,7 @@ def parse(argv: Sequence[str]) -> Call:
     origins |= {name: _called(name) for name in given}
     values |= given
     if "out" not in values:
-        raise UsageError("no OUT given: expected CONTENT STYLES OUT, or --manifest FILE and OUT")
+        raise UsageError("no OUT given: expected CONTENT STYLES OUT, or --manifest PATH and OUT")
     return Call(values, origins, **switches)
 
 
@@ -122,7 +122,7 @@ def _named(paths: list[str], either: bool) -> dict[str, str]:
     two = ("content", "out") if either else None
     names = {0: (), 1: ("out",), 2: two, 3: PATHS}.get(len(paths))
     if names is None:
-        raise UsageError(f"expected CONTENT STYLES OUT, or --manifest FILE and OUT, got {counted(len(paths), 'path')}")
+        raise UsageError(f"expected CONTENT STYLES OUT, or --manifest PATH and OUT, got {counted(len(paths), 'path')}")
     return dict(zip(names, paths, strict=True))
 
 

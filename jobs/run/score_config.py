@@ -73,9 +73,9 @@ class ScoreConfig(JobConfig):
     def _inputs(self) -> ScoreConfig:
         folders = (self.content, self.styles, self.results)
         if self.manifest is None and None in folders:
-            raise ValueError("give PHOTOS ARTWORKS RESULTS OUT, or --manifest FILE and OUT")
+            raise ValueError("give PHOTOS ARTWORKS RESULTS OUT, or --manifest PATH and OUT")
         if self.manifest is not None and any(folders):
-            raise ValueError("give PHOTOS, ARTWORKS and RESULTS, or --manifest FILE, not both")
+            raise ValueError("give PHOTOS, ARTWORKS and RESULTS, or --manifest PATH, not both")
         if self.manifest is not None and self.pattern is not None:
             raise ValueError("--pattern goes with folders: a --manifest lists the results itself")
         if self.manifest is None and self.pattern is None:

@@ -19,7 +19,7 @@ from tests.support.torchvisions import without_network
 BOTH = ["IN/content", "IN/styles"]
 GOOD = [*BOTH, "OUT"]
 CALLS: dict[str, tuple[list[str], str]] = {
-    "no paths": ([], "no OUT given: expected CONTENT STYLES OUT, or --manifest FILE and OUT"),
+    "no paths": ([], "no OUT given: expected CONTENT STYLES OUT, or --manifest PATH and OUT"),
     "two paths": (["IN/content", "OUT"], "got 2 paths"),
     "four paths": ([*GOOD, "OUT"], "got 4 paths"),
     "no content": (["IN/none", "IN/styles", "OUT"], "CONTENT: no such folder: IN/none"),
