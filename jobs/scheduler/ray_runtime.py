@@ -196,10 +196,10 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
             "Ray starts under no command line that is not UTF-8: rename the folder, or give a link to it (ln -s)"
         ) from None
     except Exception as error:  # a node that does not start in time is a plain Exception of Ray's
-        where = f"the Ray cluster at {address}" if address else "a local Ray"
-        asks = address and os.environ.get("RAY_AUTH_MODE") != "token"
-        hint = "; if it asks for a token, set RAY_AUTH_MODE=token" if asks else ""
-        hint = hint if address else what_to_do()
+        silent = isinstance(error, (ConnectionRefusedError, TimeoutError, socket.gaierror))
+        known = silent or os.environ.get("RAY_AUTH_MODE") == "token"
+        hint = "" if known else "; if it asks for a token, set RAY_AUTH_MODE=token"
+        where, hint = (f"the Ray cluster at {address}", hint) if address else ("a local Ray", what_to_do())
         raise CannotContinueError(f"{where} cannot be reached or started: {message_of(error)}{hint}") from None
     if address is None:
         try:

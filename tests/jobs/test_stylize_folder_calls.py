@@ -182,4 +182,5 @@ def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path, monkeypatch:
     done = call(main, *folders, "--stylizer", "identity", "--address", "127.0.0.1:1")
     assert done.returncode == 1
     assert done.stderr.startswith("cannot go on: the Ray cluster at 127.0.0.1:1 cannot be reached")
+    assert "token" not in done.stderr  # nothing answered
     assert len(done.stderr.splitlines()) == 1
