@@ -45,7 +45,7 @@ def test_defaults_make_a_whole_config() -> None:
         ({1: 2}, "unknown setting '1'"),
         ({"stylizer": ["x\n" * 1000]}, "stylizer"),
         ({"manifest": "m.csv"}, "not both"),
-        ({"content": None}, "CONTENT STYLES OUT"),
+        ({"content": None}, "give content, styles and out, or manifest and out"),
         ({"shard": "0/4"}, r"shard: give K/N with 1 <= K <= N, such as 2/4.*got '0/4'"),
         ({"shard": "5/4"}, "K/N"),
         ({"shard": "1"}, "K/N"),

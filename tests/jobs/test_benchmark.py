@@ -293,4 +293,5 @@ def test_two_workers_measure_strong_and_weak_scaling(inputs: Path, tmp_path: Pat
     assert frame[frame["workers"] == 2]["worker_id"].nunique() >= 2
     counts = frame.groupby("variant").size().to_dict()
     each = "identity fp32 48 px x{} each"
-    assert counts == {each[:-5].format(1): 3, each[:-5].format(2): 4, each.format(1): 3, each.format(2): 6}
+    # One worker is the same work in both.
+    assert counts == {each[:-5].format(1): 3, each[:-5].format(2): 4, each.format(2): 6}
