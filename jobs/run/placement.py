@@ -101,9 +101,9 @@ def _share(nodes: Iterable[RayNode], gpus: float) -> float:
 
 
 def _as_memory_allows(nodes: Iterable[RayNode]) -> float:
-    """Return the CPUs for each worker, so that no machine has more workers than memory for them; 1 where that is told.
+    """Return the CPUs for each worker, so that no machine has more workers than memory for them; 1 if it has enough.
 
-    All find room on the smallest machine.
+    A machine whose memory is not told has enough. All workers find room on the smallest machine.
     """
     have = [node["Resources"] for node in nodes]
     fit = [max(1, int(one["memory"] / WORKER_BYTES)) if "memory" in one else math.inf for one in have]

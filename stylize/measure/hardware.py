@@ -90,7 +90,7 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     for folder, files in itertools.product(cgroups.folders("cpu"), _QUOTAS):
-        quota, _, period = " ".join((_read(folder / file) or "").strip() for file in files).partition(" ")
+        quota, _, period = " ".join(line for file in files for line in cgroups.lines(folder / file)).partition(" ")
         if quota.isdigit() and period.isdigit() and int(period) > 0:
             cores = min(cores, -(-int(quota) // int(period)))
     return max(1, cores)
@@ -152,7 +152,7 @@ def _cpu_model() -> str | None:
 @cache
 def _cpuinfo(*keys: str) -> str:
     """Return the first value in /proc/cpuinfo under one of `keys`; empty where there is none."""
-    for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
+    for line in cgroups.lines(Path("/proc/cpuinfo")):
         key, _, value = line.partition(":")
         if key.strip() in keys:
             return value.strip()
@@ -162,7 +162,7 @@ def _cpuinfo(*keys: str) -> str:
 def _memory_bytes() -> int | None:
     """Return what this machine has, or the narrowest of this process's control groups allows."""
     files = [folder / name for folder in cgroups.folders("memory") for name in ("memory.max", "memory.limit_in_bytes")]
-    sizes = [int(text) for file in files if (text := (_read(file) or "").strip()).isdigit()]
+    sizes = [int(line) for file in files for line in cgroups.lines(file) if line.isdigit()]
     with contextlib.suppress(AttributeError, OSError, ValueError):
         sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     return min(sizes, default=None)
@@ -197,11 +197,4 @@ def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return None
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
         return None
