@@ -52,10 +52,8 @@ class DeviceLostError(StylizeError):
 class NotFiniteError(StylizeError):
     """The stylizer's result has NaN or infinity in it."""
 
-    def __init__(
-        self, message: str = "the result has NaN or infinity in it; try precision fp32 or other settings"
-    ) -> None:
-        super().__init__(message)
+    def __init__(self) -> None:
+        super().__init__("the result has NaN or infinity in it; try other settings, and fp32 for other precisions")
 
 
 class ImageError(StylizeError):

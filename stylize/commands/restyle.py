@@ -14,6 +14,7 @@ from stylize.errors import (
     CannotContinueError,
     ImageError,
     NoRoomError,
+    NotFiniteError,
     UnsupportedImageError,
     UsageError,
     counted,
@@ -216,7 +217,7 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any, format: str) -> tupl
                 raise CannotContinueError(f"memory ran out: {no_room}{_ROOM}") from None
             image = stylizer.restyle(photo, code, plan)
     if image is None:
-        raise CannotContinueError("the result has NaN or infinity in it; try --precision fp32 or other settings")
+        raise CannotContinueError(str(NotFiniteError()))
     if plan.in_parts:
         by = "" if stylizer.runtime == "torch" else ", by torch"
         how = f"in {counted(plan.strips, 'strip')}, {counted(plan.passes, 'pass', 'passes')}{by}"
