@@ -74,7 +74,8 @@ class JobConfig(Restyling):
     )
     truncated: Literal["refuse", "accept"] = Field(
         "refuse",
-        description="photos cut within their pixels: `corrupt` rows, or restyled as they are and marked `truncated`",
+        description="photos cut, or JPEG damaged, within their pixels: `corrupt` rows, or restyled as they are and "
+        "marked `truncated`",
     )
 
     format: Literal["jpg", "png", "webp"] = Field("jpg", description="image format of the results")

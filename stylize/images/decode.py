@@ -23,7 +23,8 @@ from stylize.images.pixels import Pixels, refuse_wide, resize, scaled_alpha, sca
 class Decoded:
     """Pixels (H, W, 3) uint8 at the working size, and the upright size of the file they came from.
 
-    `truncated`: the file ends within its pixels, and what it lacks is grey, black or white.
+    `truncated`: the file ends within its pixels, and what it lacks is grey, black or white; or it is a JPEG that is
+    damaged there, and what follows is wrong.
     """
 
     pixels: Pixels
@@ -48,7 +49,7 @@ def decode(
 
     Raises CorruptImageError for what is no whole image, UnsupportedImageError for one of more than `max_pixels`
     (counted as a JPEG's decoder scales it down), of a kind that is not read, or without a sensible 8-bit form.
-    With `truncated` accept, a file cut within its pixels gives what it has, as far as its kind allows. With `whole`,
+    With `truncated` accept, a file cut, or a JPEG damaged, within its pixels gives what it has. With `whole`,
     a JPEG of up to `max_pixels` is not scaled as it is decoded, so that the pixels are those of `from_image`.
     `carried` has EXIF and dots per inch with `metadata`, and alpha of the size of the pixels with `alpha`.
     Pixels of more than `most_in_memory` bytes are in a mapped file (`scratch`).

@@ -146,6 +146,8 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     suspicious = image.format in ("JPEG", "MPO") and image.getpixel((image.width - 1, image.height - 1)) in _NOTHING
     if suspicious and not _jpeg_holds_all(data, wish):
         raise OSError("image file is truncated")
+    if image.format in ("JPEG", "MPO") and (said := turbo.damage(image, data)):
+        raise OSError(said)
 
 
 def as_shown(image: Image.Image) -> Image.Image:
@@ -168,7 +170,7 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
     kind = image.format
     assert isinstance(image, ImageFile.ImageFile)
     if kind in ("JPEG", "MPO"):
-        whole = jpeg.scans_are_complete(data) and _jpeg_holds_all(data, wish)
+        whole = jpeg.scans_are_complete(data) and not turbo.damage(image, data) and _jpeg_holds_all(data, wish)
         if not whole and wish.truncated == "refuse":
             raise error
         loaded.image, loaded.box, _ = _loaded_jpeg(jpeg.without_end(data) + jpeg.END, wish)

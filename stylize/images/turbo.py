@@ -1,15 +1,22 @@
-"""Plain JPEG files by libjpeg-turbo's own interface: the pixels that Pillow gives, in less time."""
+"""JPEG files by libjpeg-turbo's own interface: Pillow's pixels in less time, and what the decoder says of damage."""
 
 from __future__ import annotations
+
+import re
 
 import simplejpeg
 from PIL import Image
 
-from stylize.images import scratch
+from stylize.images import jpeg, scratch
 from stylize.images.pixels import Pixels
 
 LEAST_PX = 16
 """Smaller sizes could come out of several of the decoder's scales."""
+_DAMAGE = re.compile(r"bad (?:Huffman|arithmetic) code|premature end of data segment|instead of RST")
+_LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x(c4|d[0-79a])")
+"""What a decoder that lost its way leaves before the next scan, restart or end. In header parts it means nothing."""
+_PADDING_BYTES = 4
+"""That webcams and some cameras leave behind the pixels of a whole picture."""
 
 
 def pixels_of(image: Image.Image, data: bytes, most_in_memory: int | None = None) -> Pixels | None:
@@ -28,3 +35,24 @@ def pixels_of(image: Image.Image, data: bytes, most_in_memory: int | None = None
     except ValueError:
         return None
     return pixels if pixels.shape == (height, width, 3) else None
+
+
+def damage(image: Image.Image, data: bytes) -> str | None:
+    """Return what the decoder says where it loses its way within a JPEG's pixels, None where it does not.
+
+    Pillow says nothing then, and gives pixels that are wrong from there on. An end that is missing is no such damage.
+    """
+    body = jpeg.without_end(data)
+    try:
+        # All of it is read, an eighth of the size is made.
+        simplejpeg.decode_jpeg(body + jpeg.END, "CMYK" if image.mode == "CMYK" else "GRAY", min_factor=8)
+    except ValueError as error:
+        line = str(error)
+        left = _LEFT_OVER.search(line)
+        if _DAMAGE.search(line) or (left and not _is_padding(body, int(left[1]), left[2])):
+            return line
+    return None
+
+
+def _is_padding(body: bytes, length: int, marker: str) -> bool:
+    return length <= _PADDING_BYTES or (marker == "d9" and len(set(body[1 - length :])) == 1)

@@ -42,7 +42,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("style_sha256", _text, "", "SHA-256 of the artwork's file; of several, joined by commas"),
     Column("source_width_px", _int, "px", "the photo's width, upright"),
     Column("source_height_px", _int, "px", "the photo's height, upright"),
-    Column("truncated", _bool, "", "the photo's file ends within its pixels; null where none were read"),
+    Column("truncated", _bool, "", "the photo is cut, or a JPEG damaged, within its pixels; null where none were read"),
     Column("opaque", _bool, "", "the photo's transparency is left out, as JPEG has none; null where none looked"),
     Column("stylizer", _text, "", "the method's registered name"),
     Column("backbone", _text, "", "the network that the method's features come from"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
 from typing import Any
@@ -64,6 +65,29 @@ def test_a_progressive_jpeg_cut_between_two_scans_is_corrupt() -> None:
     data = JPEGS["progressive"]
     with pytest.raises(CorruptImageError):
         decode(data[: data.rindex(b"\xff\xda")])
+
+
+@pytest.mark.parametrize("long_side_px", [None, 40])
+@pytest.mark.parametrize("name", JPEGS)
+def test_a_jpeg_with_noise_in_its_middle_is_corrupt_or_accepted_and_marked(name: str, long_side_px: int | None) -> None:
+    data, middle = JPEGS[name], len(JPEGS[name]) // 2
+    # As a broken card leaves it; no marker is in it.
+    noise = bytes(random.Random(1).choices(range(255), k=300))
+    broken = data[:middle] + noise + data[middle + 300 :]
+    for damaged in (broken, broken[:-2]):
+        with pytest.raises(CorruptImageError):
+            decode(damaged, long_side_px=long_side_px)
+        assert decode(damaged, long_side_px=long_side_px, truncated="accept").truncated
+
+
+@pytest.mark.parametrize("name", JPEGS)
+def test_what_cameras_leave_behind_the_pixels_or_in_the_header_is_no_damage(name: str) -> None:
+    data = JPEGS[name]
+    tables = data.index(b"\xff\xdb")
+    for padded in (data[:-2] + b"abc" + END, data[:-2] + bytes(40) + END, data[:tables] + b"odd bytes" + data[tables:]):
+        again = decode(padded)
+        assert not again.truncated
+        assert (again.pixels == decode(data).pixels).all()
 
 
 def test_later_pictures_of_a_phones_jpeg_do_not_count() -> None:
