@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import UsageError
-from stylize.images import png, scratch, tiff
+from stylize.images import jpeg2000, scratch, tiff
 from stylize.images.carried import Carried, dpi_of, exif_of
-from stylize.images.color import Signal, Space, ToSrgb
+from stylize.images.color import ToSrgb
+from stylize.images.color_source import PARTLY_TOLD, color_source
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of
 from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size
@@ -58,8 +60,7 @@ def decode(
     width, height = loaded.width_px, loaded.height_px
     # Before it is turned: `box` is in the file's own orientation.
     size = working_size(width, height, long_side_px)
-    # cICP counts before a profile: the standard's order.
-    to_srgb = ToSrgb(None if loaded.signal is not None else loaded.profile, loaded.signal)
+    to_srgb = ToSrgb(loaded.profile, loaded.signal)
     with damage_is_corrupt():
         if loaded.pixels is not None and to_srgb.keeps("RGB"):
             rgb = resize(loaded.pixels, *size, loaded.box)
@@ -105,21 +106,19 @@ def alpha_of(image: Image.Image) -> Pixels | None:
     return None if alpha is None else upright(alpha, orientation(image))
 
 
-def _signal(image: Image.Image) -> Signal | Space | None:
-    """Return what Pillow says of a PNG's colours, or pi-heif of those of a HEIF that it opened as Pillow's plugin."""
-    if image.info.get("icc_profile"):
-        return None
-    told = image.info.get("nclx_profile")
-    if not isinstance(told, dict):
-        return png.space(image.info)
-    return Signal(int(told["color_primaries"]), int(told["transfer_characteristics"]))
-
-
 NO_PIXELS = "expected a picture, got one without pixels"
+_COLORS = "stylize_color_source"
+"""Where an image keeps what its file said: once it is loaded, its file is gone."""
 
 
 def _load(image: Image.Image) -> None:
+    """Load an image, and have it keep what its file says of its colours, of which Pillow tells a part."""
     try:
+        if image.format in PARTLY_TOLD and getattr(image, "fp", None) is not None:
+            data = _file_of(image)
+            if image.format == "JPEG2000":
+                jpeg2000.refuse_deep(image, data)
+            vars(image)[_COLORS] = color_source(image.format, image.info, data)
         image.load()
     except (ValueError, AssertionError) as error:
         # Pillow asserts that a file is there, which is not after its `with`.
@@ -128,11 +127,21 @@ def _load(image: Image.Image) -> None:
         raise
 
 
+def _file_of(image: Any) -> bytes:
+    at = image.fp.tell()
+    image.fp.seek(0)
+    data: bytes = image.fp.read()
+    # Where Pillow goes on from.
+    image.fp.seek(at)
+    return data
+
+
 def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels:
     """Return the pixels of an image that Pillow opened or made, their long side `long_side_px` (None: as they are).
 
-    The image itself stays as it is, but that it is loaded. Raises CorruptImageError and UnsupportedImageError as
-    `decode` does, UsageError for one that is closed or without a pixel.
+    The image itself stays as it is, but that it is loaded. Of one that was loaded before, the colours count as far as
+    Pillow tells them. Raises CorruptImageError and UnsupportedImageError as `decode` does, UsageError for one that is
+    closed or without a pixel.
     """
     if 0 in image.size:
         raise UsageError(NO_PIXELS)
@@ -143,5 +152,6 @@ def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels
             tiff.refuse_opened(image)
         turned = orientation(image)
         size = working_size(*image.size, long_side_px)
-        rgb = scaled_rgb(as_shown(image), size, None, ToSrgb(image.info.get("icc_profile"), _signal(image)))
+        source = vars(image).get(_COLORS) or color_source(image.format, image.info, b"")
+        rgb = scaled_rgb(as_shown(image), size, None, ToSrgb(*source))
     return upright(rgb, turned)

@@ -11,8 +11,9 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError
-from stylize.images import bmp, heif, jpeg, jpeg2000, mapped, png, tiff, turbo
+from stylize.images import jpeg, jpeg2000, mapped, png, tiff, turbo
 from stylize.images.color import Signal, Space
+from stylize.images.color_source import color_source
 from stylize.images.damage import DAMAGE, damage_is_corrupt
 from stylize.images.formats import opener
 from stylize.images.opening import drafted, is_only_stated, open_data
@@ -84,19 +85,11 @@ def load(data: bytes, wish: Wish) -> Loaded:
             # Turned as it was loaded, by XMP too, which its header's size leaves out.
             loaded.width_px, loaded.height_px = image.size
         loaded.orientation = orientation(loaded.image)
-        loaded.profile = loaded.profile or loaded.image.info.get("icc_profile")
-        if loaded.profile is None and image.format == "PNG":
-            # Of a size that Pillow refuses.
-            loaded.profile = png.profile(data)
-        if loaded.profile is None and image.format == "JPEG2000":
-            loaded.profile = jpeg2000.profile(data)
-        if image.format in ("BMP", "DIB"):
-            loaded.profile = bmp.profile(data)
+        loaded.profile, loaded.signal = color_source(image.format, loaded.image.info, data)
         if image.format == "PNG":
             png.scale_transparency(loaded.image, data)
         if isinstance(image, TiffImageFile) and tiff.is_left_as_stored(image):
             loaded.described, loaded.image = image, tiff.righted(image)
-        loaded.signal = _signal(loaded, data)
         return loaded
 
 
@@ -212,13 +205,3 @@ def _loaded_jpeg(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tupl
     image, box, size = _open(data, wish)
     image.load()
     return image, box, size
-
-
-def _signal(loaded: Loaded, data: bytes) -> Signal | Space | None:
-    """Return the colours that a file states by numbers; a PNG's cICP counts before its profile, all else behind it."""
-    kind = loaded.image.format
-    if kind == "PNG" and (found := png.signal(data)) is not None:
-        return found
-    if loaded.profile:
-        return None
-    return png.space(loaded.image.info) if kind == "PNG" else heif.signal(data) if kind in ("HEIF", "AVIF") else None
