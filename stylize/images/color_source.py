@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from PIL import ExifTags, Image
+
 from stylize.images import bmp, heif, jpeg2000, png
-from stylize.images.color import Signal, Space
+from stylize.images.color import SRGB_CORNERS, Signal, Space
+from stylize.images.damage import DAMAGE
 
 PARTLY_TOLD = ("PNG", "BMP", "DIB", "JPEG2000", "AVIF")
 """Pillow's names of kinds of which it passes over some ways to say so."""
+_RED, _, _BLUE, _WHITE = SRGB_CORNERS
+_ADOBE_RGB = Space((_RED, (0.21, 0.71), _BLUE, _WHITE), 563 / 256)
+_SRGB_BY_EXIF = 1
 
 
 def color_source(kind: str | None, info: dict[Any, Any], data: bytes) -> tuple[bytes | None, Signal | Space | None]:
@@ -34,4 +40,19 @@ def color_source(kind: str | None, info: dict[Any, Any], data: bytes) -> tuple[b
     told = info.get("nclx_profile")  # by pi-heif
     if isinstance(told, dict):
         return None, Signal(int(told["color_primaries"]), int(told["transfer_characteristics"]))
+    if kind in ("JPEG", "MPO") and _is_adobe_rgb(info.get("exif")):
+        return None, _ADOBE_RGB
     return None, png.space(info)
+
+
+def _is_adobe_rgb(block: Any) -> bool:
+    """Return whether EXIF says so, as cameras do that are set to it and embed no profile (DCF's option files)."""
+    if not isinstance(block, bytes) or b"R03\0" not in block:
+        return False
+    tags = Image.Exif()
+    try:
+        tags.load(block)
+        index = tags.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
+        return index == "R03" and tags.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace) != _SRGB_BY_EXIF
+    except DAMAGE:
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -255,6 +256,21 @@ def test_a_pngs_gamma_and_chromaticities_count_as_browsers_show_them(
 def test_a_profile_counts_before_gamma_and_chromaticities() -> None:
     data = with_chunks(saved(FLAT, "PNG", icc_profile=SRGB), P3_CORNERS, LINEAR)
     assert decode(data).pixels[0, 0].tolist() == [204, 102, 76]
+
+
+@pytest.mark.parametrize(
+    ("index", "space", "shown"), [("R03", 65535, (231, 102, 73)), ("R98", 65535, None), ("R03", 1, None)]
+)
+def test_adobe_rgb_that_exif_alone_says_is_converted(index: str, space: int, shown: tuple[int, ...] | None) -> None:
+    exif = Image.Exif()
+    exif[0x8769] = {0xA001: space, 0xA005: {1: index}}
+    options: dict[str, Any] = {"quality": 100, "subsampling": 0, "exif": exif}
+    data = saved(FLAT, "JPEG", **options)
+    pixels = decode(data).pixels
+    assert np.abs(pixels[32, 32].astype(int) - (shown or (204, 102, 76))).max() <= 2
+    assert (by_python(data) == pixels).all()
+    profiled = decode(saved(FLAT, "JPEG", icc_profile=SRGB, **options)).pixels
+    assert np.abs(profiled[32, 32].astype(int) - (204, 102, 76)).max() <= 2
 
 
 def test_lab_becomes_rgb() -> None:
