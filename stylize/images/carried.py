@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from stylize.images import exif
+from stylize.images import exif, png
 from stylize.images.damage import DAMAGE
 
 log = logging.getLogger(__name__)
@@ -37,9 +37,8 @@ def exif_of(image: Image.Image) -> bytes | None:
         if isinstance(image, TiffImageFile):
             return block_of(image.getexif())
         block = image.info.get("exif")
-        if block is None and (text := image.info.get("Raw profile type exif")):
-            # ImageMagick's way in a PNG: hexadecimal, below a line for each of its name and length.
-            block = bytes.fromhex("".join(text.split("\n")[3:]))
+        if block is None:
+            block = png.raw_exif(image.info)
     except DAMAGE:
         log.debug("EXIF not readable", exc_info=True)
         return None

@@ -6,7 +6,7 @@ import logging
 
 from PIL import ExifTags, Image
 
-from stylize.images import scratch
+from stylize.images import png, scratch
 from stylize.images.damage import DAMAGE
 from stylize.images.pixels import Pixels
 
@@ -28,7 +28,11 @@ def orientation(image: Image.Image) -> int:
         return 1
     # A damaged EXIF block says nothing about the pixels, so it never costs the image.
     try:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+        tags = image.getexif()
+        if not tags and (block := png.raw_exif(image.info)):
+            tags = Image.Exif()
+            tags.load(block)
+        turned = tags.get(ExifTags.Base.Orientation, 1)
     except DAMAGE:
         log.debug("EXIF not readable", exc_info=True)
         return 1

@@ -26,6 +26,7 @@ _COLOUR_BYTES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1}
 _GAMMA_OF_SRGB, _NEAR_GAMMA, _NEAR_CORNERS = 0.45455, 0.05, 0.01
 """What libpng takes for sRGB, too."""
 _LEAST_GAMMA = 0.1
+_EXIF_BEGINS = (b"Exif\0\0", b"II*\0", b"MM\0*")
 
 
 class _Chunk(NamedTuple):
@@ -53,6 +54,21 @@ def profile(data: bytes) -> bytes | None:
             _, _, packed = data[chunk.start + 8 : chunk.end - 4].partition(b"\0")
             with contextlib.suppress(zlib.error):
                 return zlib.decompressobj().decompress(packed[1:], MAX_PROFILE_BYTES) or None
+    return None
+
+
+def raw_exif(info: dict[Any, Any]) -> bytes | None:
+    """Return the EXIF that stands in a text, as Pillow gives it; None where there is none.
+
+    ImageMagick and ExifTool wrote it so before there was a chunk for it: hexadecimal, below a line for each of its name
+    and length. What they call APP1 can be XMP, too.
+    """
+    for name in ("exif", "APP1"):
+        if isinstance(text := info.get(f"Raw profile type {name}"), str):
+            with contextlib.suppress(ValueError):
+                block = bytes.fromhex("".join(text.split("\n")[3:]))
+                if block.startswith(_EXIF_BEGINS):
+                    return block
     return None
 
 

@@ -267,11 +267,12 @@ def png_with(block: bytes) -> bytes:
     return bare[:33] + png_chunk(b"eXIf", block) + bare[33:]
 
 
-def test_imagemagicks_exif_in_a_png_counts() -> None:
+@pytest.mark.parametrize("name", ["exif", "APP1"])
+def test_imagemagicks_exif_in_a_png_counts(name: str) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     block, text = phone_exif().tobytes(), PngInfo()
-    text.add_text("Raw profile type exif", f"\nexif\n{len(block):8}\n{block.hex()}\n", zip=True)
+    text.add_text(f"Raw profile type {name}", f"\n{name}\n{len(block):8}\n{block.hex()}\n", zip=True)
     assert result_of(saved(Image.fromarray(PHOTO), "PNG", pnginfo=text), "jpg").getexif()[272] == "Phone 7"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from stylize.images import decode, resize
+from stylize.images import decode, from_image, resize
 from tests.support.image_files import PHOTO, saved
 from tests.support.samples import picture
 
@@ -65,6 +66,21 @@ def test_an_orientation_in_xmp_alone_counts_too(format: str, orientation: int) -
     decoded = decode(saved(stored, format, **options))
     assert (decoded.source_width_px, decoded.source_height_px) == (64, 48)
     assert (decoded.pixels == PHOTO).all()
+
+
+@pytest.mark.parametrize("name", ["exif", "APP1"])
+def test_an_orientation_in_a_pngs_text_counts_too(name: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = Image.fromarray(PHOTO).transpose(Image.Transpose(UNDO[6]))
+    # XMP can bear the same name, and says nothing here.
+    for block, shown in ((exif.tobytes(), PHOTO), (b"http://ns.adobe.com/xap/1.0/\0<x/>", np.asarray(stored))):
+        text = PngInfo()
+        text.add_text(f"Raw profile type {name}", f"\n{name}\n{len(block):8}\n{block.hex()}\n", zip=True)
+        data = saved(stored, "PNG", pnginfo=text)
+        with Image.open(io.BytesIO(data)) as image:
+            assert np.array_equal(from_image(image), shown)
+        assert np.array_equal(decode(data).pixels, shown)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
