@@ -59,6 +59,8 @@ def block_of(tags: Image.Exif) -> bytes | None:
 
 def dpi_of(image: Image.Image, sideways: bool) -> tuple[float, float] | None:
     """Return dots per inch across and down, once an image that lies `sideways` is upright; None without sense."""
+    # Pillow turns a TIFF as it loads it, but not its dots per inch.
+    sideways = sideways or getattr(image, "_tile_size", image.size) != image.size
     try:
         across, down = (float(value) for value in image.info["dpi"])
     except DAMAGE:
