@@ -22,7 +22,8 @@ _PACKED_BITS = 12
 _ACROSS, _DOWN, _UNIT, _INCHES = 282, 283, 296, {2: 1.0, 3: 2.54}
 # None, CCITT's three, LZW, JPEG twice, deflate twice, PackBits, LZMA, Zstandard.
 _COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
-_WHITE_IS_ZERO, _YCBCR = 0, 6
+_WHITE_IS_ZERO, _INKS, _YCBCR = 0, 5, 6
+_INK_SET, _NOT_CMYK = 332, 2
 _SAYS_NO_COLOURS = "a TIFF that does not say what its values mean (PhotometricInterpretation); save it as PNG first"
 
 # It logs every damaged tag as an error, whether or not the pixels need it.
@@ -46,6 +47,7 @@ def refuse(image: TiffImageFile) -> None:
     _refuse_compression(_number(tags.get(_COMPRESSION, 1)))
     if _PHOTOMETRIC not in tags:
         raise UnsupportedImageError(_SAYS_NO_COLOURS)
+    _refuse_inks(tags.get(_PHOTOMETRIC), tags.get(_INK_SET))
     if image.mode == "LAB" and tags.get(_PLANAR) == 2:
         raise UnsupportedImageError("TIFF with CIELAB in planes is not read; convert it to RGB")
     if 2 in _numbers(tags.get(_SAMPLE_FORMAT)):
@@ -134,6 +136,7 @@ def read(data: bytes) -> Read:
         page: Any = opened.pages[0]
         if _PHOTOMETRIC not in page.tags:
             raise UnsupportedImageError(_SAYS_NO_COLOURS)
+        _refuse_inks(page.photometric, page.tags.valueof(_INK_SET))
         values = page.asarray()
         if page.planarconfig == 2 and values.ndim == 3:
             values = np.moveaxis(values, 0, -1)
@@ -159,6 +162,11 @@ def _said(data: bytes) -> dict[str | tuple[int, int], Any]:
 def _refuse_compression(number: int) -> None:
     if number not in _COMPRESSIONS:
         raise UnsupportedImageError(f"TIFF compression {number} is not read; save it as PNG or JPEG first")
+
+
+def _refuse_inks(photometric: Any, inks: Any) -> None:
+    if photometric == _INKS and inks == _NOT_CMYK:
+        raise UnsupportedImageError("TIFF in inks other than CMYK is not read; save it as RGB first")
 
 
 def _is_raw(image: TiffImageFile) -> bool:
@@ -191,13 +199,14 @@ def _image(values: np.ndarray, photometric: int, extra: tuple[int, ...]) -> Imag
         raise UnsupportedImageError(f"TIFF of photometric kind {photometric} in such planes is not read; convert it")
     if photometric == 0:
         values = np.concatenate([255 - values[..., :1], values[..., 1:]], axis=2)
-    # 1: colours are multiplied by alpha already; 2: they are not; 0: nobody knows what it is.
-    alpha = extra[0] if extra and values.shape[2] > colours and colours < 4 else 0
-    mode = {1: "L", 3: "RGB", 4: "CMYK"}[colours]
+    # 1: colours are multiplied by alpha already; 2: they are not; all else is no alpha, and may stand before it.
+    kinds = extra[: values.shape[2] - colours] if colours < 4 else ()
+    place, alpha = next(((place, int(kind)) for place, kind in enumerate(kinds) if kind in (1, 2)), (0, 0))
+    mode, channels = {1: "L", 3: "RGB", 4: "CMYK"}[colours], [*range(colours)]
     if alpha:
-        mode = {(1, 1): "La", (1, 2): "LA", (3, 1): "RGBa", (3, 2): "RGBA"}[colours, int(alpha)]
-        colours += 1
-    kept = np.ascontiguousarray(values[..., :colours])
+        mode = {(1, 1): "La", (1, 2): "LA", (3, 1): "RGBa", (3, 2): "RGBA"}[colours, alpha]
+        channels.append(colours + place)
+    kept = np.ascontiguousarray(values[..., channels])
     return Image.frombytes(mode, (kept.shape[1], kept.shape[0]), kept.tobytes())
 
 

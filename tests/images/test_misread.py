@@ -47,10 +47,13 @@ def png(kind: int, bits: int, line: bytes, transparent: bytes) -> bytes:
 
 
 def test_a_profile_in_jpeg_2000_counts() -> None:
-    pixels = decode(with_profile(saved(Image.fromarray(PHOTO), "JPEG2000"), red_and_blue_swapped())).pixels
+    data = with_profile(saved(Image.fromarray(PHOTO), "JPEG2000"), red_and_blue_swapped())
+    pixels = decode(data).pixels
     wanted = decode(saved(Image.fromarray(PHOTO), "PNG", icc_profile=red_and_blue_swapped())).pixels
     assert np.abs(pixels.astype(int) - wanted).max() <= 3
     assert np.abs(pixels.astype(int) - PHOTO).max() > 20
+    with Image.open(io.BytesIO(data)) as image:
+        assert (from_image(image) == pixels).all()
 
 
 @pytest.mark.parametrize("no_jp2", [False, True])
@@ -60,6 +63,10 @@ def test_deep_colours_in_jpeg_2000_are_refused_and_deep_grey_is_not(no_jp2: bool
     data[at : at + 9 : 3] = bytes([11] * 3)
     with pytest.raises(UnsupportedImageError, match="colours of 12 bits"):
         decode(bytes(data))
+    with Image.open(io.BytesIO(bytes(data))) as image:
+        for _ in range(2):
+            with pytest.raises(UnsupportedImageError, match="colours of 12 bits"):
+                from_image(image)
     deep = saved(Image.fromarray(GREY.astype(np.uint16) * 257), "JPEG2000", no_jp2=no_jp2)
     assert (decode(deep).pixels == GREY[..., None]).all()
 
@@ -104,6 +111,27 @@ def test_floats_are_read_whatever_their_order(photometric: str, byteorder: Any, 
     shown = 255 - GREY if photometric == "miniswhite" else GREY
     data = tiff((GREY / 255).astype(np.float32), photometric=photometric, byteorder=byteorder, **options)
     assert (decode(data).pixels == shown[..., None]).all()
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "rgb"])
+def test_alpha_behind_another_channel_is_read(photometric: str) -> None:
+    colours = PHOTO if photometric == "rgb" else GREY[..., None]
+    values = np.concatenate([colours, 255 - GREY[..., None], ALPHA[..., None]], axis=2)
+    extra = ["unspecified", "unassalpha"]
+    decoded = decode(tiff(values, photometric=photometric, planarconfig="contig", extrasamples=extra), alpha=True)
+    assert decoded.carried is not None
+    assert np.array_equal(decoded.carried.alpha, ALPHA)  # type: ignore[arg-type]
+    shown = colours * (ALPHA / 255)[..., None] + 255 - ALPHA[..., None]
+    assert np.abs(decoded.pixels - shown).max() <= 2
+
+
+@pytest.mark.parametrize("inks", [4, 9])
+def test_inks_other_than_cmyk_are_not_shown_as_cmyk(inks: int) -> None:
+    options: dict[str, Any] = {"photometric": "separated", "planarconfig": "contig"}
+    values = np.zeros((30, 40, inks), np.uint8)
+    with pytest.raises(UnsupportedImageError, match="inks other than CMYK"):
+        decode(tiff(values, extratags=[(332, 3, 1, 2, True)], **options))
+    assert (decode(tiff(values, extratags=[(332, 3, 1, 1, True)], **options)).pixels == 255).all()
 
 
 def test_what_no_reader_here_can_is_unsupported_and_says_what_to_do() -> None:
