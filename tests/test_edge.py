@@ -62,7 +62,8 @@ def test_the_example_runs_without_torch_in_300_mb(tmp_path: Path, monkeypatch: p
             saved(Image.new("RGB", (5000, 100)), "PNG"),
             "512 x 10 px at this LONG_SIDE; a side needs 25 px",
         ),
-        "cut.bmp": (saved(Image.new("RGB", (99, 99)), "BMP")[:-999], "cannot be read: image file is truncated"),
+        "cut.jpg": (saved(Image.fromarray(made), "JPEG")[:-999], "cannot be read: image file is truncated"),
+        "planes.tif": (saved(Image.fromarray(made), "TIFF"), "cannot be read: cannot identify image file"),
         "text.jpg": (b"no image", "cannot be read: cannot identify image file"),
         "missing.jpg": (None, "cannot be read: No such file or directory"),
     }
