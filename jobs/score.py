@@ -11,7 +11,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jobs.progress import json_lines, log_format
 from jobs.run import signals
@@ -21,9 +21,6 @@ from stylize.errors import UsageError, counted
 from stylize.io.store_kinds import SCHEMES
 from stylize.terminal import say
 from stylize.validation import Origin
-
-if TYPE_CHECKING:
-    pass
 
 _SWITCHES = ("dry_run", "retry_failed", "redo", "allow_failed")
 
