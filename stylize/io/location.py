@@ -95,7 +95,12 @@ class ObjectUri:
         key = (parts[2] or "").rstrip("/")
         if _SECRET.search(key):
             raise UsageError(f"{scheme}://: no signed URL and no credentials; give {scheme}://BUCKET/KEY alone")
-        return cls(scheme, parts[1], key)
+        where = cls(scheme, parts[1], key)
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise BadKeyError(f"{where.shown}: no key: not UTF-8") from None
+        return where
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.bucket}/{self.key}" if self.key else f"{self.scheme}://{self.bucket}"
@@ -140,10 +145,6 @@ class ObjectUri:
 
     def check(self) -> None:
         """Raise BadKeyError if obstore cannot address the key."""
-        try:
-            self.key.encode()
-        except UnicodeEncodeError:
-            raise BadKeyError(f"{self.shown}: no key: not UTF-8") from None
         if _CONTROL.search(self.key):
             raise BadKeyError(f"{self.shown}: no key that can be used: it holds a control character")
         if self.key and not {"", ".", ".."}.isdisjoint(self.key.split("/")):
@@ -155,7 +156,11 @@ Location = LocalPath | ObjectUri
 
 
 def locate(text: str) -> Location:
-    """Return where a path or URI leads. Raises UsageError for what is neither, without repeating it."""
+    """Return where a path or URI leads.
+
+    Raises UsageError for what is neither, without repeating it, and BadKeyError for a key that is not UTF-8: no store
+    and no row can hold it.
+    """
     scheme = _SCHEME.match(text)
     if scheme and (kind := KINDS.get(scheme[1].lower())):
         return ObjectUri._parse(kind.scheme, text[scheme.end() :])

@@ -175,7 +175,7 @@ def _version(uri: str) -> str:
 
 
 def _listed(uri: str, named_type: Any, folder: Location) -> Input:
-    type_ = None if named_type in (None, "") else str(named_type)
+    type_ = None if named_type in (None, "") else _storable(str(named_type))
     where = folder.resolve(uri)
     if isinstance(where, ObjectUri):
         return Input(str(where), "", type_)
@@ -184,6 +184,11 @@ def _listed(uri: str, named_type: Any, folder: Location) -> Input:
     if identity != MISSING and not path.is_file():
         raise UsageError(f"{'a folder' if path.is_dir() else 'a device or pipe'}, not a file: {one_line(path)}")
     return Input(uri_of(str(path)), identity, type_)
+
+
+def _storable(text: str) -> str:
+    """Return a text as a row can hold it: with escapes for bytes that are not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _parquet_rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:

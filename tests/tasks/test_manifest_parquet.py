@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stylize.errors import UsageError
-from stylize.tasks import manifest
+from stylize.tasks import manifest, pairing
 from stylize.tasks.task import Pair
 
 
@@ -56,3 +56,16 @@ def test_a_folder_in_place_of_a_photo_is_known_before_a_run(tmp_path: Path) -> N
 def test_artworks_and_shares_may_be_lists(tmp_path: Path) -> None:
     (pair,) = pairs(tmp_path, style_uri=["s.jpg"], style_uris=[["s.jpg", "t.jpg"]], style_weights=[[1.0, 3.0]])
     assert (len(pair.styles), pair.shares) == (2, (1.0, 3.0))
+
+
+@pytest.mark.parametrize("column", ["content_uri", "style_uri"])
+def test_a_key_that_is_no_utf_8_costs_its_row(tmp_path: Path, column: str) -> None:
+    (pair,) = pairs(tmp_path, **{column: [b"s3://b/\xff.jpg"]})
+    assert str(pair.problem).endswith(r"row 1: 's3://b/\udcff.jpg': no key: not UTF-8")
+    (task,) = pairing.tasks(pairing.in_shard(iter([pair]), "1/1"), {"settings": {}}, None, "jpg")
+    assert all(one.uri.encode() for one in task.pair.inputs)
+
+
+def test_a_type_that_is_no_utf_8_is_written_with_escapes(tmp_path: Path) -> None:
+    (pair,) = pairs(tmp_path, content_type=[b"caf\xe9"])
+    assert (pair.content.type, pair.problem) == (r"caf\udce9", None)
