@@ -25,6 +25,7 @@ from stylize.io.store_kinds import SCHEMES
 from stylize.results.copies import run_folders
 from stylize.results.pictures import picture_in
 from stylize.results.trusted import add_options
+from stylize.stylizers import RANDOM
 from stylize.tasks.listing import suffixes
 from stylize.terminal import say
 
@@ -90,13 +91,17 @@ def parser() -> cli.Parser:
 
 def _taken(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows whose pictures are scored, and say which are left out."""
-    rows = rows[rows["ok"] & rows["output_uri"].notna() & (rows["weights_sha256"] != "random")]
-    weights = rows["style_uri"].str.lower().str.endswith(tuple(suffixes("checkpoints")), na=False)
-    mixed = rows["style_uris"].notna() & ~weights
+    rows = rows[rows["ok"] & rows["output_uri"].notna() & (rows["weights_sha256"] != RANDOM)]
+    unnamed = rows[["content_uri", "style_uri"]].isna().any(axis=1)
+    weights = rows["style_uri"].str.lower().str.endswith(tuple(suffixes("checkpoints")), na=False) & ~unnamed
+    mixed = rows["style_uris"].notna() & ~(unnamed | weights)
     # Warm-ups, repeats and other numbers of workers of a sweep: the same pictures make no larger set.
-    again = rows["variant"].notna() & rows.duplicated([*GROUP, "content_uri", "style_uri"]) & ~weights & ~mixed
+    twice = rows.duplicated([*GROUP, "content_uri", "style_uri"])
+    again = rows["variant"].notna() & twice & ~(unnamed | weights | mixed)
     no_artwork = "there is no artwork to look like"
     for lost, one, several, why in (
+        (unnamed, "row without a photo or artwork is", "rows without a photo or artwork are",
+         "there is nothing to compare with"),
         (weights, "result whose style is weights is", "results whose styles are weights are", no_artwork),
         (mixed, "result of several artworks is", "results of several artworks are", no_artwork),
         (again, "result that a sweep made again is", "results that a sweep made again are",
@@ -104,7 +109,7 @@ def _taken(rows: pd.DataFrame) -> pd.DataFrame:
     ):  # fmt: skip
         if lost.any():
             say(f"{counted(int(lost.sum()), one, several)} left out: {why}")
-    return rows[~(weights | mixed | again)]
+    return rows[~(unnamed | weights | mixed | again)]
 
 
 def _groups(rows: pd.DataFrame, given: Namespace) -> Iterator[tuple[int | None, str, list[Triple]]]:

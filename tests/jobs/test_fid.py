@@ -121,10 +121,13 @@ def test_what_cannot_be_read_and_a_single_picture_of_a_size_are_left_out_and_nam
         store.add(to_batch([last | {"task_id": "0" * 64, "resolution_px": 64}]))
         store.add(to_batch([last | {"task_id": "1" * 64, "style_uri": "/a/mosaic.PTH"}]))
         store.add(to_batch([last | {"task_id": "2" * 64, "content_uri": "/gone.jpg"}]))
+        store.add(to_batch([last | {"task_id": "3" * 64, "content_uri": None}]))
+        store.add(to_batch([last | {"task_id": "4" * 64, "style_uri": None}]))
     (gone := Path(first["output_uri"])).write_bytes(b"")
     done = call(main, own, "--inception", weights, "--trust-paths")
     assert done.returncode == 0
     assert f"left out: {gone}: an empty file" in done.stdout
+    assert "2 rows without a photo or artwork are left out: there is nothing to compare with" in done.stdout
     assert "1 result whose style is weights is left out: there is no artwork to look like" in done.stdout
     assert f"left out: {last['output_uri']}: its photo /gone.jpg: no such file" in done.stdout
     assert "n = 3 is too small" in done.stdout
