@@ -9,7 +9,6 @@ The same command resumes from the last checkpoint, also after `kill -9`; with mo
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,10 +89,10 @@ def _check_out(config: TrainConfig) -> None:
 
 def _check_device(config: TrainConfig) -> None:
     """Raise UsageError where a GPU is asked for, and neither this machine nor a cluster can have one."""
+    from jobs.scheduler.ray_runtime import joins_cluster
     from stylize import devices
 
-    there = config.address or os.environ.get("RAY_ADDRESS") or devices.available() == "cuda"
-    if config.device == "cuda" and not there:
+    if config.device == "cuda" and not joins_cluster(config.address) and devices.available() != "cuda":
         raise UsageError("torch sees no cuda device here; use --device cpu, or --address of a cluster with GPUs")
 
 

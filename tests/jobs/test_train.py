@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from jobs import train
 from jobs.train import main
-from stylize import images
+from stylize import devices, images
 from stylize.io.out_folder import TRAINING
 from tests.support.main_job import call, descendants, environment, job_here, refused, rows, wait_for
 from tests.support.samples import ROOT, picture
@@ -176,6 +176,15 @@ def test_an_out_that_says_nothing_readable_of_its_training_is_one_line(
     metadata = {"step": "9", "history": history} if history else None
     save_file({"a": torch.ones(1)}, out / "weights" / "compact.safetensors", metadata)
     assert told in refused(main, photos, photos, out, "--vgg", vgg, *SMALL, "--steps", 4)
+
+
+def test_a_gpu_that_a_ray_of_its_own_cannot_have_is_refused_before_out_is_made(
+    photos: Path, vgg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "available", lambda: "cpu")
+    given = (photos, photos, tmp_path / "out", "--vgg", vgg, "--device", "cuda", "--address", "local")
+    assert "torch sees no cuda device here" in refused(main, *given)
+    assert not (tmp_path / "out").exists()
 
 
 def test_more_workers_than_there_is_room_for_is_one_line_and_status_2(
