@@ -58,9 +58,9 @@ def main(argv: Sequence[str]) -> int:
     # What the caller got wrong is said before OUT is made.
     inputs.check(plan, out)
     resolved = resolve(plan, out, given.address)
-    check_scores(next(iter(resolved.configs.values())), given.address, None if given.dry_run else _say)
+    check_scores(next(iter(resolved.configs.values())), given.address, None if given.dry_run else say)
     if given.dry_run:
-        dry_run(resolved, given.rows_from, given.retry_failed, given.address, _say)
+        dry_run(resolved, given.rows_from, given.retry_failed, given.address, say)
         return cli.EXIT_OK
     counts = measure(
         resolved,
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
         retry_failed=given.retry_failed,
         address=given.address,
         progress=given.progress,
-        note=_say,
+        note=say,
     )
     say(f"rows:    {one_line(Folder(out).at('rows'))}")
     trust = trust_words(out, filter(None, (plan.content, plan.styles)))
@@ -134,10 +134,6 @@ def parser() -> cli.Parser:
         help="how far it is: a bar or lines; auto: a bar on a terminal (default auto)",
     )  # fmt: skip
     return parser
-
-
-def _say(text: str) -> None:
-    say(text)
 
 
 def _sweep_path(word: str) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jobs.progress import json_lines, log_format
@@ -36,10 +36,10 @@ def main(argv: Sequence[str]) -> int:
     with json_lines.apart(progress):
         config = resolve(call.values, call.origins)
         if call.dry_run:
-            dry_run(config, call.retry_failed, call.redo, _say)
+            dry_run(config, call.retry_failed, call.redo, say)
             return cli.EXIT_OK
         command = shlex.join(["python", "-m", "jobs.stylize_folder", *argv])
-        result = restyle(config, command, call.retry_failed, _say, call.redo)
+        result = restyle(config, command, call.retry_failed, say, call.redo)
         print_result(result, inputs=[config.job.content, config.job.styles, config.job.manifest])
         status = cli.EXIT_OK if call.allow_failed else result.exit_status
         return json_lines.finished(progress, result.out, result.counts, status)
@@ -70,20 +70,12 @@ def run(
     values = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in given.items()}
     values = {name: value for name, value in values.items() if value is not None or name not in PATHS}
     told = ", ".join(f"{name}={value!r}" for name, value in values.items())
-    note = _say if progress != "off" else _say_nothing
+    note: Callable[[str], None] = say if progress != "off" else lambda text: None
     with json_lines.apart(progress):
         config = resolve(values | {"progress": progress}, {name: Origin(name) for name in PATHS})
         result = restyle(config, f"jobs.stylize_folder.run({told})", retry_failed, note, redo)
         json_lines.finished(progress, result.out, result.counts, result.exit_status)
     return result
-
-
-def _say(text: str) -> None:
-    say(text)
-
-
-def _say_nothing(text: str) -> None:
-    pass
 
 
 def entry() -> None:
