@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     if (path.parent / NAME).is_file():
         _refuse_unasked(plan, changes, given.weights, path)
     # What does the work, and loads Ray and torch, comes after a call that is right.
-    from jobs.run.closing import trust_words
+    from jobs.run.closing import print_counts, trust_words
     from jobs.run.resolve import check_scores
     from jobs.sweep import inputs
     from jobs.sweep.dry_run import dry_run
@@ -73,11 +73,7 @@ def main(argv: Sequence[str]) -> int:
     say(f"rows:    {one_line(Folder(out).at('rows'))}")
     trust = trust_words(out, filter(None, (plan.content, plan.styles)))
     say(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT {trust}")
-    ok = counts.get("ok", 0)
-    say(f"{ok} ok, {sum(counts.values()) - ok} not ok")
-    for status, n in sorted(counts.items()):
-        if status != "ok":
-            say(f"  {status}: {n}")
+    print_counts(counts)
     return cli.EXIT_OK if set(counts) <= {"ok"} else cli.EXIT_NOT_ALL_OK
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from jobs.run.result import RunResult
 from jobs.run.trust import TRUST
@@ -31,8 +31,7 @@ def print_result(result: RunResult, images: bool = True, inputs: Iterable[str | 
         terminal.show(grid)
     for remark in result.remarks:
         say(remark)
-    bad = {status: n for status, n in sorted(result.counts.items()) if status != "ok"}
-    _print_failures(result, sum(bad.values()))
+    _print_failures(result)
     if images:
         say(f"images:  {one_line(result.images_uri)}")
     rows = locate(result.out).join("rows").shown
@@ -42,13 +41,20 @@ def print_result(result: RunResult, images: bool = True, inputs: Iterable[str | 
     say(f"look:    python -m stylize view {out} {trust}   every picture beside its row, in a browser")
     say(f"report:  python -m jobs.summarize {out} --out REPORT {trust}   makes a page to open")
     beside = f", of this call; the tables count {counted(result.others, 'other row')} of OUT, too"
-    say(f"{result.counts.get('ok', 0)} ok, {sum(bad.values())} not ok{beside * (result.others > 0)}")
+    print_counts(result.counts, beside * (result.others > 0))
+
+
+def print_counts(counts: Mapping[str, int], beside: str = "") -> None:
+    """Print how many rows are ok and how many are not, with what stands beside them, and the latter by status."""
+    bad = {status: n for status, n in sorted(counts.items()) if status != "ok"}
+    say(f"{counts.get('ok', 0)} ok, {sum(bad.values())} not ok{beside}")
     for status, n in bad.items():
         say(f"  {status}: {n}")
 
 
-def _print_failures(result: RunResult, number: int) -> None:
+def _print_failures(result: RunResult) -> None:
     """Print the first failures, a line each, and how to read the others."""
+    number = sum(n for status, n in result.counts.items() if status != "ok")
     for one in result.failures:
         say(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
     if number > len(result.failures):
