@@ -163,7 +163,7 @@ def _watching(status_actor: Any, shown: TrainingReporter) -> Iterator[None]:
 def _show(status_actor: Any, shown: TrainingReporter) -> None:
     try:
         now: TrainStatus | None = ray.get(status_actor.read.remote(), timeout=5)
-    except (ray.exceptions.RayError, ray.exceptions.GetTimeoutError):
+    except ray.exceptions.RayError:
         return
     if now is not None:
         waiting = f"{now.wait_share:.0%} of the time waiting for images"
