@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,7 +22,7 @@ from stylize.results.run_record import RunRecord
 from stylize.results.schema import SCORED, key_of
 from stylize.results.settings_json import read_settings
 from stylize.results.store import Failed, RowStore
-from stylize.tasks.task import Pair, Task, settings_of
+from stylize.tasks.task import Pair, Task, number_of, settings_of
 
 
 class Resume:
@@ -238,12 +237,6 @@ def work_of(pair: Pair, settings: dict[str, Any]) -> int:
     """Return what `same_work` gives of the row of a pair in a run of these `result_settings`."""
     own = json.dumps(settings_of(settings, pair.own, pair.shares), sort_keys=True)
     return number_of(pair.content.uri, pair.style.uri, pair.style_uris, own)
-
-
-def number_of(*texts: str | None) -> int:
-    """Return a 64-bit number that texts have in common with their equals alone."""
-    text = "\0".join(one or "" for one in texts)
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 @functools.lru_cache(256)

@@ -14,7 +14,7 @@ from jobs.run.lacking import COLUMNS, Lacking
 from jobs.run.output_dir import absolute_input, absolute_uri
 from jobs.run.placement import place
 from jobs.run.resolve import ResolvedConfig, check_device
-from jobs.run.resume import Resume, number_of
+from jobs.run.resume import Resume
 from jobs.run.score_config import ScoreConfig
 from jobs.scheduler.worker import MakeRunner, this_location
 from stylize.config import TORCHVISION
@@ -29,7 +29,7 @@ from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import files_in, nothing_in, root_of
 from stylize.tasks.matching import AMBIGUOUS, UNMATCHED, Matched, Names, Pattern, matched
 from stylize.tasks.output_names import OutputNames
-from stylize.tasks.task import Pair, Task
+from stylize.tasks.task import Pair, Task, number_of
 from stylize.validation import Origins
 
 _PATHS = {"content": None, "styles": None, "results": None, "manifest": None, "perceptual": TORCHVISION}

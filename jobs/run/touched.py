@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pyarrow as pa
 
-from jobs.run.resume import OF_WORK, number_of, same_work, work_of
+from jobs.run.resume import OF_WORK, same_work, work_of
 from stylize.config import JobConfig
 from stylize.io.location import LocalPath, locate
 from stylize.results.parts import keys
 from stylize.results.schema import KEY_BYTES, key_of
-from stylize.tasks.task import Input, Task
+from stylize.tasks.task import Input, Task, number_of
 
 COLUMNS = ["task_id", "status", *OF_WORK, "content_sha256", "style_sha256", "weights_sha256", "output_uri"]
 """What is read of the rows."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from stylize import naming
-from stylize.tasks.task import Pair
+from stylize.tasks.task import Pair, number_of
 
 
 class NamesInUse:
@@ -18,9 +17,9 @@ class NamesInUse:
     def __init__(self, results: Iterable[tuple[str, str]] = (), gone: Iterable[tuple[str, int]] = ()) -> None:
         """`results` are pairs of a row's `output_uri` and its `task_id`, `gone` of one that is deleted and its work's
         number."""
-        owned = itertools.chain(((uri, _number(task_id)) for uri, task_id in results), gone)
+        owned = itertools.chain(((uri, number_of(task_id)) for uri, task_id in results), gone)
         pairs = [
-            (_number(naming.same_file(name.rpartition(".")[0] or name)), owner)
+            (number_of(naming.same_file(name.rpartition(".")[0] or name)), owner)
             for uri, owner in owned
             for name in naming.below_images(uri)
         ]
@@ -29,7 +28,7 @@ class NamesInUse:
 
     def owners(self, name: str) -> set[int]:
         """Return the numbers of whom a name belongs to: of tasks, and of deleted results' work."""
-        number = np.uint64(_number(naming.same_file(name)))
+        number = np.uint64(number_of(naming.same_file(name)))
         first, last = (int(np.searchsorted(self._names, number, side)) for side in ("left", "right"))
         return set(self._owners[first:last].tolist()) if first < last else set()
 
@@ -73,10 +72,10 @@ class OutputNames:
         photo = naming.mirrored(pair.content.uri, self._content_root)
         style = naming.mirrored_together([one.uri for one in pair.styles], self._style_root)
         name = self._fill(photo, style, task_id, keyed=False)
-        number = _number(naming.same_file(name))
+        number = number_of(naming.same_file(name))
         owners = self._in_use.owners(name)
         # A task's work is asked for only where it decides: of a million tasks that is seconds.
-        if others := owners - {_number(task_id)}:
+        if others := owners - {number_of(task_id)}:
             taken = others != {self._work(pair)}
         else:
             taken = not owners and self._foreign(f"{name}.{self._suffix}", task_id)
@@ -88,7 +87,3 @@ class OutputNames:
 
     def _fill(self, photo: str, style: str, task_id: str, keyed: bool) -> str:
         return naming.fill(self._template, photo, style, self._method, task_id, keyed)
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

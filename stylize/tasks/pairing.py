@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import FileKind, count_files, files_in, nothing_in, root_of
 from stylize.tasks.manifest import LOOK_AHEAD
 from stylize.tasks.selection import Selection
-from stylize.tasks.task import MISSING, Input, Pair, Task, digest_of, make_task, settings_of
+from stylize.tasks.task import MISSING, Input, Pair, Task, digest_of, make_task, number_of, settings_of
 
 Numbers = npt.NDArray[np.uint64]
 FAULTS_SHOWN = 5
@@ -88,20 +87,7 @@ def in_shard(stream: Iterator[Pair], shard: str | None) -> Iterator[Pair]:
     if shard is None:
         return stream
     own, shards = map(int, shard.split("/"))
-    return (pair for pair in stream if _place(pair) % shards == own - 1)
-
-
-def _place(pair: Pair) -> int:
-    return _hash(f"{pair.content.uri}\0{pair.style.uri}")
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
-
-
-def count(config: JobConfig, style_kind: FileKind = "images") -> int:
-    """Return how many pairs there are. Raises as `pairs` does."""
-    return survey(config, style_kind).pairs
+    return (pair for pair in stream if number_of(pair.content.uri, pair.style.uri) % shards == own - 1)
 
 
 def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
@@ -113,8 +99,8 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
     content = count_files(roots[0], "images", selection, skipped[0])
     styles = count_files(roots[1], style_kind, left_out=skipped[1])
     if config.pairing == "zip" and content != styles:
-        counted = f"{config.called('content')} has {content}, {config.called('styles')} has {styles}"
-        raise UsageError(f"{config.called('pairing')} zip needs as many photos as artworks: {counted}")
+        lengths = f"{config.called('content')} has {content}, {config.called('styles')} has {styles}"
+        raise UsageError(f"{config.called('pairing')} zip needs as many photos as artworks: {lengths}")
     if config.shard is not None:
         number = sum(1 for _ in pairs(config, style_kind))
     else:
@@ -122,7 +108,7 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
         number = content * each.get(config.pairing, 1)
     notes = (*unfitted(config, roots[0], selection), *_notes(config, *roots, style_kind))
     if config.pairing == "random" and styles < config.styles_per_photo:
-        notes += (f"STYLES has {styles} artwork{'s' * (styles > 1)} only: each photo meets them all",)
+        notes += (f"STYLES has {counted(styles, 'artwork')} only: each photo meets them all",)
     return Survey(number, *skipped, notes=notes)
 
 
@@ -224,9 +210,9 @@ def _drawn(photos: Iterator[Input], artworks: list[Input], number: int, seed: in
 
     So a photo's pairs depend on no other photo, and a new artwork takes the place of one at most.
     """
-    own = np.array([_hash(artwork.uri) for artwork in artworks], np.uint64)
+    own = np.array([number_of(artwork.uri) for artwork in artworks], np.uint64)
     for photo in photos:
-        ranks = _mixed(own ^ np.uint64(_hash(f"{seed}\0{photo.uri}")))
+        ranks = _mixed(own ^ np.uint64(number_of(str(seed), photo.uri)))
         for index in sorted(np.argsort(ranks)[-number:].tolist()):
             yield Pair(photo, artworks[index])
 

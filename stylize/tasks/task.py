@@ -100,6 +100,12 @@ def digest_of(what: list[Any]) -> hashlib._Hash:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode())
 
 
+def number_of(*texts: str | None) -> int:
+    """Return a 64-bit number that texts have in common with their equals alone."""
+    text = "\0".join(one or "" for one in texts)
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
 def make_task(
     pair: Pair,
     shared: hashlib._Hash,

@@ -160,7 +160,7 @@ def test_names_from_the_web_are_not_a_kind_each(tmp_path: Path) -> None:
 def test_a_folder_with_nothing_to_take_says_what_is_in_it(tmp_path: Path, folders: tuple[Path, Path]) -> None:
     write(tmp_path / "raws", "a.nef", "b.nef")
     with pytest.raises(UsageError, match=r"no images in this folder; 2 skipped: 2 .nef \(camera raw is not read\)"):
-        pairing.count(config((tmp_path / "raws", folders[1])))
+        pairing.survey(config((tmp_path / "raws", folders[1])))
 
 
 @pytest.mark.parametrize(
@@ -205,8 +205,8 @@ def test_globs_choose_by_name_or_by_path(tmp_path: Path) -> None:
 
 
 def test_globs_are_for_photos_and_not_for_artworks(folders: tuple[Path, Path]) -> None:
-    assert pairing.count(config(folders, include=["*.png"])) == 2
-    assert pairing.count(config(folders, exclude="night")) == 4
+    assert pairing.survey(config(folders, include=["*.png"])).pairs == 2
+    assert pairing.survey(config(folders, exclude="night")).pairs == 4
     with pytest.raises(UsageError, match=r"4 skipped.*not by --include"):
         list(pairing.pairs(config(folders, include=["*.gif"])))
 
@@ -237,8 +237,8 @@ def test_artworks_inside_the_photos_are_said_until_they_are_left_out(folders: tu
 def test_one_file_is_fine_for_either_input(folders: tuple[Path, Path]) -> None:
     one = folders[0] / "day" / "a.jpg", folders[1] / "oil" / "sea.jpg"
     assert names(list(pairing.pairs(config(one)))) == [("a.jpg", "sea.jpg")]
-    assert pairing.count(config((one[0], folders[1]))) == 2
-    assert pairing.count(config((folders[0], one[1]))) == 4
+    assert pairing.survey(config((one[0], folders[1]))).pairs == 2
+    assert pairing.survey(config((folders[0], one[1]))).pairs == 4
 
 
 def test_the_home_folder_is_found_in_every_place(

@@ -36,7 +36,7 @@ def test_manifest_gives_its_pairs_with_types_and_paths_from_its_own_folder(
     table.to_csv(path, index=False, encoding="utf-8-sig") if suffix == "csv" else table.to_parquet(path)
     given = configs.build({"manifest": str(path), "out": "/out"})
     found = list(pairing.pairs(given))
-    assert pairing.count(given) == 2
+    assert pairing.survey(given).pairs == 2
     assert [p.content.type for p in found] == ["sunny", None]
     assert all(Path(p.content.uri).is_file() and p.content.identity != "missing" for p in found)
 
@@ -251,7 +251,7 @@ def test_a_manifest_that_is_no_such_file_is_a_wrong_call(tmp_path: Path, name: s
     (tmp_path / "folder.csv").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(UsageError, match=f"manifest.*: {said}"):
-        pairing.count(configs.build({"manifest": str(tmp_path / name), "out": "/out"}))
+        pairing.survey(configs.build({"manifest": str(tmp_path / name), "out": "/out"}))
 
 
 def test_a_parquet_manifest_that_is_none_is_a_wrong_call(tmp_path: Path) -> None:

@@ -27,13 +27,13 @@ def names(found: list[Pair]) -> list[tuple[str, str]]:
 
 def test_cross_pairs_every_photo_with_every_artwork_styles_together(folders: tuple[Path, Path]) -> None:
     found = list(pairing.pairs(config(folders)))
-    assert len(found) == pairing.count(config(folders)) == 8
+    assert len(found) == pairing.survey(config(folders)).pairs == 8
     assert [style for style, _ in itertools.groupby(p.style.uri for p in found)] == sorted({p.style.uri for p in found})
 
 
 def test_zip_pairs_in_order_and_wants_equal_counts(folders: tuple[Path, Path]) -> None:
     with pytest.raises(UsageError, match="CONTENT has 4, STYLES has 2"):
-        pairing.count(config(folders, pairing="zip"))
+        pairing.survey(config(folders, pairing="zip"))
     for path in (folders[0] / "night").iterdir():
         path.unlink()
     assert names(list(pairing.pairs(config(folders, pairing="zip")))) == [("a.jpg", "wash.jpg"), ("b.png", "sea.jpg")]
@@ -43,7 +43,7 @@ def drawn(folders: tuple[Path, Path], **values: Any) -> dict[str, set[str]]:
     """The artworks' names by the photo's URI."""
     made = config(folders, pairing="random", **values)
     stream = list(pairing.pairs(made))
-    assert len(stream) == len(set(stream)) == pairing.count(made)
+    assert len(stream) == len(set(stream)) == pairing.survey(made).pairs
     by_photo: dict[str, set[str]] = {}
     for pair in stream:
         by_photo.setdefault(pair.content.uri, set()).add(Path(pair.style.uri).name)
@@ -62,7 +62,7 @@ def test_cycle_begins_again_with_the_first_artwork(tmp_path: Path) -> None:
     made = config(many(tmp_path, 5, 2), pairing="cycle")
     expected = [(f"{number:03}.jpg", f"{number % 2:03}.jpg") for number in range(5)]
     assert sorted(names(list(pairing.pairs(made)))) == expected
-    assert pairing.count(made) == 5
+    assert pairing.survey(made).pairs == 5
 
 
 def test_random_draws_as_many_artworks_for_each_photo_and_the_seed_decides_which(tmp_path: Path) -> None:
@@ -121,9 +121,9 @@ def test_an_out_inside_an_input_s_prefix_is_a_wrong_call_however_it_is_spelt(con
 def test_empty_and_missing_folders_are_wrong_calls(folders: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no images"):
-        pairing.count(config((tmp_path / "empty", folders[1])))
+        pairing.survey(config((tmp_path / "empty", folders[1])))
     with pytest.raises(UsageError, match="STYLES: no such folder"):
-        pairing.count(config((folders[0], tmp_path / "gone")))
+        pairing.survey(config((folders[0], tmp_path / "gone")))
 
 
 def test_pairs_of_an_empty_folder_are_a_wrong_call_without_a_count_before(
@@ -139,10 +139,10 @@ def test_pairs_of_an_empty_folder_are_a_wrong_call_without_a_count_before(
 def test_an_out_inside_an_input_folder_is_a_wrong_call(folders: tuple[Path, Path], tmp_path: Path, inside: str) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     for out in (tmp_path / inside, tmp_path / "link" / inside):
-        for call in (pairing.count, pairing.pairs):
+        for call in (pairing.survey, pairing.pairs):
             with pytest.raises(UsageError, match="OUT lies in"):
                 call(config(folders, out=str(out)))
-    assert pairing.count(config(folders, out=str(tmp_path / "content-out"))) == 8
+    assert pairing.survey(config(folders, out=str(tmp_path / "content-out"))).pairs == 8
 
 
 def test_uneven_folders_under_zip_are_a_wrong_call_while_reading_too(folders: tuple[Path, Path]) -> None:

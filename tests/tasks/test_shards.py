@@ -52,7 +52,7 @@ def test_shards_do_every_task_exactly_once_and_count_their_own(inputs: Path, kin
     parts = [task_ids(config(inputs, shard, **values)) for shard in SHARDS]
     assert Counter(itertools.chain.from_iterable(parts)) == Counter(task_ids(config(inputs, **values)))
     assert all(parts)
-    assert [len(part) for part in parts] == [pairing.count(config(inputs, shard, **values)) for shard in SHARDS]
+    assert [len(part) for part in parts] == [pairing.survey(config(inputs, shard, **values)).pairs for shard in SHARDS]
 
 
 def test_a_new_file_moves_no_pair_to_another_shard(inputs: Path) -> None:
@@ -79,10 +79,10 @@ def test_a_pair_of_given_names_stays_in_its_shard_in_every_version() -> None:
 
 
 def test_shards_are_of_one_size_within_chance() -> None:
-    stream = (Pair(Input(f"/c/{n}.jpg", "1", None), Input(f"/s/{n % 9}.jpg", "1", None)) for n in range(20_000))
-    sizes = Counter(pairing._place(pair) % 8 for pair in stream)
-    assert all(2300 < size < 2700 for size in sizes.values())
-    assert len(sizes) == 8
+    stream = [Pair(Input(f"/c/{n}.jpg", "1", None), Input(f"/s/{n % 9}.jpg", "1", None)) for n in range(20_000)]
+    sizes = [sum(1 for _ in pairing.in_shard(iter(stream), f"{own}/8")) for own in range(1, 9)]
+    assert all(2300 < size < 2700 for size in sizes)
+    assert sum(sizes) == len(stream)
 
 
 def test_a_shard_changes_no_setting_of_the_result(inputs: Path) -> None:
@@ -91,4 +91,4 @@ def test_a_shard_changes_no_setting_of_the_result(inputs: Path) -> None:
 
 def test_zip_of_unequal_folders_is_refused_in_every_shard(inputs: Path) -> None:
     with pytest.raises(UsageError, match="CONTENT has 30, STYLES has 2"):
-        pairing.count(config(inputs, "2/3", pairing="zip"))
+        pairing.survey(config(inputs, "2/3", pairing="zip"))

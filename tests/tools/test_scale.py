@@ -81,7 +81,7 @@ def test_a_peak_of_memory_is_the_processs_own_not_its_parents() -> None:
 def test_inputs_of_a_resume_are_at_least_as_many_pairs_as_asked(tmp_path: Path) -> None:
     count = scale_resume.make_inputs(tmp_path, 300)
     assert 300 <= count < 330
-    assert count == pairing.count(scale_resume.config(tmp_path))
+    assert count == pairing.survey(scale_resume.config(tmp_path)).pairs
 
 
 def test_a_resume_finds_its_rows_and_nothing_to_do(tmp_path: Path) -> None:
