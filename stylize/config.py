@@ -8,6 +8,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from stylize.cli import Groups, MaxMemory, Metavar, PathText
 from stylize.errors import UsageError
+from stylize.images import MAX_PIXELS
 from stylize.io.location import locate, normalized
 from stylize.naming import check_template
 from stylize.restyling import Restyling
@@ -67,7 +68,7 @@ class JobConfig(Restyling):
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of methods that draw random numbers")
     max_pixels: int = Field(
-        200_000_000,
+        MAX_PIXELS,
         ge=1,
         le=2_000_000_000,
         description="images of more pixels, a JPEG's counted as they are read for the result, are `unsupported`",
@@ -258,6 +259,11 @@ class JobConfig(Restyling):
         if self.device != "auto":
             return self.device
         return "accelerator" if self.gpus > 0 else "cpu"
+
+    @property
+    def workers(self) -> int | None:
+        """Return the number of workers; None for as many as there is room for."""
+        return None if self.actors == "auto" else self.actors
 
     @property
     def cpus(self) -> float:

@@ -47,11 +47,7 @@ def place(job: JobConfig) -> Placement:
         return Placement(worker_takes(job, nodes))
     machine = _this_machine()
     settings = worker_takes(job, [machine])
-    options = SchedulerOptions(
-        actors=None if job.actors == "auto" else job.actors,
-        cpus=settings["cpus_per_actor"],
-        gpus=settings["gpus_per_actor"],
-    )
+    options = SchedulerOptions(actors=job.workers, cpus=settings["cpus_per_actor"], gpus=settings["gpus_per_actor"])
     line = who_works_where([describe_node(machine, options)], options)
     short = job.cpus_per_actor == job.actors == "auto" and job.measure_mode != "isolated" and not options.gpus
     return Placement(settings, (line + "; memory for more workers is not free" * (short and options.cpus > 1),))

@@ -25,8 +25,15 @@ from stylize.tasks.output_names import OutputNames
 from stylize.tasks.task import Pair, Task
 from stylize.validation import Origins
 
-_PATHS = {"content": None, "styles": None, "manifest": None, "weights": RANDOM, "perceptual": TORCHVISION}
-"""Settings that are paths, and the word of each that is none."""
+_PATHS = {
+    "content": None,
+    "styles": None,
+    "results": None,
+    "manifest": None,
+    "weights": RANDOM,
+    "perceptual": TORCHVISION,
+}
+"""Settings that are paths, where a job has them, and the word of each that is none."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ class ResolvedConfig:
         """Return how many workers there are, what each takes, and when a task is given up."""
         job, isolated = self.job, self.job.measure_mode == "isolated"
         return SchedulerOptions(
-            actors=None if job.actors == "auto" else job.actors,
+            actors=job.workers,
             cpus=job.cpus,
             gpus=job.gpus,
             timeout_s=job.timeout_s,
@@ -149,7 +156,7 @@ def resolve(values: dict[str, Any], origins: Origins | None = None) -> ResolvedC
     Raises UsageError; CannotContinueError for a cluster that does not answer.
     """
     config = configs.build(_styles_for_weights(values), origins)
-    changes: dict[str, Any] = _absolute_paths(config) | {"settings": _settings(config)}
+    changes: dict[str, Any] = absolute_paths(config) | {"settings": _settings(config)}
     unused: tuple[str, ...] = ()
     checkpoints = config.weights != RANDOM and _styles_are_weights(config.stylizer)
     if checkpoints and config.weights is not None:
@@ -255,10 +262,8 @@ def _styles_are_weights(stylizer: str | None) -> bool:
     return styles_are_weights
 
 
-def _absolute_paths(config: JobConfig) -> dict[str, Any]:
+def absolute_paths(config: JobConfig) -> dict[str, Any]:
     """Return the paths as workers need them. Raises UsageError for a relative OUT in a submitted job's copy."""
-    paths = {name: getattr(config, name) for name in _PATHS}
-    given = {name: path for name, path in paths.items() if path is not None and path != _PATHS[name]}
-    return {"out": absolute_uri(config.out, config.called("out"))} | {
-        name: absolute_input(path) for name, path in given.items()
-    }
+    paths = {name: getattr(config, name, None) for name in _PATHS}
+    given = {name: absolute_input(path) for name, path in paths.items() if path not in (None, _PATHS[name])}
+    return {"out": absolute_uri(config.out, config.called("out"))} | given

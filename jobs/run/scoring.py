@@ -11,13 +11,11 @@ import pyarrow as pa
 
 from jobs.progress.stats import RunStats
 from jobs.run.lacking import COLUMNS, Lacking
-from jobs.run.output_dir import absolute_input, absolute_uri
 from jobs.run.placement import place
-from jobs.run.resolve import ResolvedConfig, check_device
+from jobs.run.resolve import ResolvedConfig, absolute_paths, check_device
 from jobs.run.resume import Resume
 from jobs.run.score_config import ScoreConfig
 from jobs.scheduler.worker import MakeRunner, this_location
-from stylize.config import TORCHVISION
 from stylize.errors import UsageError
 from stylize.io.location import Location, locate
 from stylize.no_effect import no_effect
@@ -31,8 +29,6 @@ from stylize.tasks.matching import AMBIGUOUS, UNMATCHED, Matched, Names, Pattern
 from stylize.tasks.output_names import OutputNames
 from stylize.tasks.task import Pair, Task, number_of
 from stylize.validation import Origins
-
-_PATHS = {"content": None, "styles": None, "results": None, "manifest": None, "perceptual": TORCHVISION}
 
 _OF_RESULT = ("output_uri", "content_uri", "style_uri", "style_uris")
 """Columns that tell the rows of one run apart."""
@@ -134,10 +130,7 @@ def _refuse_own(results: Location, job: ScoreConfig) -> None:
 def resolve(values: dict[str, Any], origins: Origins) -> ResolvedScoring:
     """Return the settings by name as a run needs them. Raises as the main job's `resolve`."""
     config = ScoreConfig.build(values, origins)
-    given = {name: getattr(config, name) for name in _PATHS}
-    changes: dict[str, Any] = {"out": absolute_uri(config.out, config.called("out"))} | {
-        name: absolute_input(path) for name, path in given.items() if path is not None and path != _PATHS[name]
-    }
+    changes = absolute_paths(config)
     placement = place(config)
     return ResolvedScoring(config.model_copy(update=changes | placement.settings), "images", placement.lines)
 

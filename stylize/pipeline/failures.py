@@ -126,6 +126,6 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
         "started_at": datetime.now(UTC),
         "measure_mode": config.measure_mode,
         "batch_size": 1,
-        "workers": None if config.actors == "auto" else config.actors,
+        "workers": config.workers,
         **where,
     } | (scored_columns(config, task) | dict.fromkeys(_OF_STYLIZING) if task.pair.result else {})

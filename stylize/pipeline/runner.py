@@ -237,5 +237,5 @@ def _run_columns(config: JobConfig, run_id: str, device: str) -> Row:
         "threads": torch.get_num_threads(),
         "measure_mode": config.measure_mode,
         "batch_size": 1,
-        "workers": None if config.actors == "auto" else config.actors,
+        "workers": config.workers,
     }
