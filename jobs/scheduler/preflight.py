@@ -18,12 +18,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from jobs.scheduler.worker import UnfitNodeError
 from jobs.scheduler.worker_pool import SchedulerOptions, workers_that_fit
-from stylize.config import JobConfig
+from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError, counted, message_of, one_line
 from stylize.io.files import Folder, why_unreadable
 from stylize.measure import hardware
 from stylize.measure.hardware import node_name
 from stylize.results.output_lock import Fence
+from stylize.stylizers import RANDOM
 from stylize.tasks.task import Pair
 
 ASK_S = 120.0
@@ -68,7 +69,7 @@ def requirements(config: JobConfig, first: Pair, token: str | None, others: Iter
     inputs = [("CONTENT's", first.content.uri), *(("STYLES'", one.uri) for one in first.styles)]
     inputs += [("RESULTS'", first.result.uri)] if first.result else []
     for one in (config, *others):
-        named = (("weights", one.weights, "random"), ("perceptual weights", one.perceptual, "torchvision"))
+        named = (("weights", one.weights, RANDOM), ("perceptual weights", one.perceptual, TORCHVISION))
         inputs += [(role, uri) for role, uri, word in named if uri is not None and uri != word]
     # What is not even here costs its own rows, and is no node's fault.
     seen = [(role, uri) for role, uri in dict.fromkeys(inputs) if why_unreadable(uri) is None]

@@ -17,7 +17,7 @@ from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, un
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError, counted
-from stylize.stylizers import check_settings, find, own_errors
+from stylize.stylizers import RANDOM, check_settings, find, own_errors
 from stylize.tasks import sweep
 from stylize.tasks.sweep import Block, Method, Sweep
 from stylize.tasks.task import Pair, Task
@@ -117,7 +117,7 @@ def _with_weights(methods: Sequence[Method], words: Sequence[str]) -> list[Metho
         if name not in known or not path:
             # The word itself is not repeated, as a URI may hold a password.
             raise UsageError(f"--weights: expected METHOD=PATH, METHOD one of {', '.join(sorted(known))}")
-    paths = {name: path if path == "random" else absolute_input(path) for name, path in given.items()}
+    paths = {name: path if path == RANDOM else absolute_input(path) for name, path in given.items()}
     return [method.model_copy(update={"weights": paths.get(method.name, method.weights)}) for method in methods]
 
 

@@ -27,6 +27,7 @@ from stylize.report.page.plots import Plot
 from stylize.report.page.tables import Table
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
+from stylize.stylizers import RANDOM
 
 if TYPE_CHECKING:
     import jinja2
@@ -109,10 +110,10 @@ def build(
     ]
     if twice := int(rows[["run", "home", "task_id"]].drop_duplicates()["task_id"].duplicated().sum()):
         facts.append(f"{counted(twice, 'task is', 'tasks are')} in several of these runs, and count in each")
-    if (untrained := rows["weights_sha256"] == "random").any():
+    if (untrained := rows["weights_sha256"] == RANDOM).any():
         names = ", ".join(sorted(rows.loc[untrained, "method"].unique()))
         facts.append(f"untrained weights, timed only: {names}")
-    images, shown = rows["method"].value_counts(), rows
+    images = rows["method"].value_counts()
     if len(images) > MOST_METHODS:
         facts.append(f"of {len(images)} methods and settings the {MOST_METHODS} with the most images are shown")
     shown = rows[rows["method"].isin(images.index[:MOST_METHODS])]

@@ -22,6 +22,7 @@ from stylize.report.analysis import FLOOR, main_resolution
 from stylize.report.page.places import ChangedError, Places
 from stylize.report.units import score, seconds, side
 from stylize.results.schema import SCORED
+from stylize.stylizers import RANDOM
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +95,9 @@ def grid(rows: pd.DataFrame, most: int, trusted: bool = False, stores: Sequence[
 
 
 def _grid(rows: pd.DataFrame, most: int, places: Places) -> Grid:
-    untrained = sorted(rows.loc[rows["weights_sha256"] == "random", "method"].unique())
+    untrained = sorted(rows.loc[rows["weights_sha256"] == RANDOM, "method"].unique())
     main = main_resolution(rows)
-    rows = rows[rows["ok"] & (rows["weights_sha256"] != "random")]
+    rows = rows[rows["ok"] & (rows["weights_sha256"] != RANDOM)]
     floor = rows["method"] == FLOOR
     if beside_others := floor.any() and not floor.all():
         rows = rows[~floor]
