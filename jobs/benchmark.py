@@ -24,8 +24,8 @@ from stylize.config import TORCHVISION, Device
 from stylize.errors import UsageError, one_line, unknown
 from stylize.io.files import Folder
 from stylize.io.location import local_path
+from stylize.io.out_folder import RUN
 from stylize.io.store_kinds import SCHEMES
-from stylize.results.run_record import NAME
 from stylize.stylizers import RANDOM
 from stylize.tasks import sweep
 from stylize.terminal import say
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     changes = {name: value for name in CHANGED if (value := getattr(given, name)) is not None}
     path = _sweep_path(given.sweep)
     plan = sweep.read(path, changes)
-    if (path.parent / NAME).is_file():
+    if (path.parent / RUN).is_file():
         _refuse_unasked(plan, changes, given.weights, path)
     # What does the work, and loads Ray and torch, comes after a call that is right.
     from jobs.run.closing import print_counts, trust_words

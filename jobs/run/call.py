@@ -13,8 +13,9 @@ from stylize import config as configs
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError, counted, one_line
 from stylize.io.location import local_path
+from stylize.io.out_folder import RUN
 from stylize.io.store_kinds import SCHEMES
-from stylize.results.run_record import NAME, read_record
+from stylize.results.run_record import read_record
 from stylize.safe_yaml import read_mapping
 from stylize.stylizers import RANDOM
 from stylize.validation import Origin, Origins
@@ -92,7 +93,7 @@ def _settings_in(path: Path) -> tuple[dict[str, Any], bool]:
     runs = read_record(path)
     if not runs:
         raise UsageError(f"{one_line(path)}: no such file")
-    if not runs[0].run_id and path.name != NAME:
+    if not runs[0].run_id and path.name != RUN:
         return read_mapping(path), False  # JSON is YAML
     if not runs[0].config:
         raise UsageError(f"{one_line(path)} is no record of a run of this job: give OUT/run.json, or a YAML file")

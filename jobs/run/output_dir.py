@@ -13,8 +13,9 @@ from pathlib import Path
 from stylize.errors import UsageError, one_line
 from stylize.io.files import Folder, cannot_write, is_empty
 from stylize.io.location import LocalPath, ObjectUri, absolute, local_path, locate
+from stylize.io.out_folder import RUN
 from stylize.io.store_errors import read_or_end
-from stylize.results import output_lock, run_record
+from stylize.results import output_lock
 from stylize.results.copies import called, copies
 from stylize.results.output_lease import OutputLease
 from stylize.results.output_lock import OutputLock
@@ -76,7 +77,7 @@ class OutputDir:
     def save(self, record: RunRecord) -> None:
         """Write run.json. Raises as `RunRecord.write` does, and as `publish`."""
         record.write(self.folder)
-        self.publish(run_record.NAME)
+        self.publish(RUN)
 
     def publish(self, name: str) -> None:
         """Put a file that was written to `folder` into OUT. Raises CannotContinueError."""

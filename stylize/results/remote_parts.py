@@ -11,6 +11,7 @@ from stylize import safe_json
 from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.io import object_store
 from stylize.io.files import Folder
+from stylize.io.out_folder import RUN
 from stylize.io.store_errors import read_or_end
 
 _AT_ONCE = 8
@@ -57,7 +58,7 @@ def copy_run(uri: str, folder: Path, *, empty: bool = False) -> None:
                 raise UsageError(f"{one_line(uri)} holds no rows: give the OUT of a run")
             copied = _copied(uri, parts, copied, folder / "rows")
             if copied == parts:
-                return _copy_record(uri, folder / "run.json")
+                return _copy_record(uri, folder / RUN)
     raise CannotContinueError(f"{one_line(uri)}/rows kept changing while it was read: try again in a moment")
 
 

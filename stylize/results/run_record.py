@@ -11,10 +11,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from stylize import safe_json
 from stylize.errors import UsageError, message_of, one_line
 from stylize.io.files import write_json_atomic, writing
+from stylize.io.out_folder import RUN
 from stylize.measure import hardware
 from stylize.validation import first_problem
-
-NAME = "run.json"
 
 
 class _Settings(BaseModel):
@@ -113,7 +112,7 @@ class RunRecord(BaseModel):
     def write(self, folder: Path) -> None:
         """Write run.json, with the earlier runs of the same OUT in it, as their rows stay. Raises as `read_runs`."""
         earlier = [run.recorded() for run in reversed(read_runs(folder)) if run.run_id != self.run_id]
-        path = folder / NAME
+        path = folder / RUN
         with writing(path):
             write_json_atomic(path, self.recorded() | {"earlier_runs": earlier})
 
@@ -133,7 +132,7 @@ def read_runs(folder: Path) -> list[RunRecord]:
 
     Raises UsageError for a file that cannot be read or is not such a record.
     """
-    return read_record(folder / NAME)
+    return read_record(folder / RUN)
 
 
 def read_record(path: Path) -> list[RunRecord]:
