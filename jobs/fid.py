@@ -13,11 +13,11 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from jobs.run.trust import TRUST_HELP, refuse_elsewhere
 from stylize import cli, terminal
-from stylize.config import TORCHVISION
+from stylize.config import TORCHVISION, Lpips
 from stylize.errors import UsageError, counted, harmless, one_line
 from stylize.io.files import at_hand, local_path, write_atomic, writing
 from stylize.io.location import locate
@@ -80,7 +80,7 @@ def parser() -> cli.Parser:
         help="Inception v3's weights, torchvision's or art-fid's; `torchvision`: its own (default torchvision)",
     )  # fmt: skip
     parser.add_argument(
-        "--lpips", choices=("none", "alex", "vgg", "squeeze"), default="none",
+        "--lpips", choices=get_args(Lpips), default="none",
         help="network of LPIPS, which ArtFID takes; alex is what its authors take (default none)",
     )  # fmt: skip
     parser.add_argument("--device", default="cpu", metavar="NAME", help="where the networks run (default cpu)")

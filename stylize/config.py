@@ -17,6 +17,7 @@ from stylize.validation import Origins, as_given, validated
 Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 """Kinds of devices as torch calls them; AMD's cards are `cuda`, too."""
 Score = Literal["distances", "cfsd", "lpips", "ssim_uniform", "flicker"]
+Lpips = Literal["none", "alex", "vgg", "squeeze"]
 LEAST_SHARE = 1e-4
 """Of a CPU or GPU; Ray counts in these."""
 TORCHVISION = "torchvision"
@@ -134,7 +135,7 @@ class JobConfig(Restyling):
         None,
         description="VGG19 weights for the scores distances and cfsd, and asks for distances; none: torchvision's",
     )
-    lpips: Literal["none", "alex", "vgg", "squeeze"] = Field(
+    lpips: Lpips = Field(
         "none", description="network of the score lpips, and asks for it; with torchmetrics and torchvision's weights"
     )
     address: Annotated[str, Metavar("HOST:PORT")] | None = Field(

@@ -10,6 +10,7 @@ from stylize.cli import PathText
 from stylize.images import STYLE_RESOLUTION_PX
 from stylize.validation import Checked
 
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 Runtime = Literal["auto", "torch", "onnxruntime", "openvino"]
 
 
@@ -23,7 +24,7 @@ class Restyling(Checked):
     settings: dict[str, Any] = Field(
         default_factory=dict, description="setting of the method, such as alpha=0.6; may be repeated"
     )
-    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
+    precision: Precision = Field(
         "auto", description="number format of the network; auto: the fastest that keeps fp32's look; int8: OpenVINO's"
     )
     runtime: Runtime = Field("auto", description="runs feed-forward networks; auto: the fastest for such a processor")

@@ -13,14 +13,13 @@ from pydantic import Field, field_validator, model_validator
 
 from stylize import config as configs
 from stylize.cli import MaxMemory
-from stylize.config import Device, JobConfig, Score
+from stylize.config import Device, JobConfig, Lpips, Score
 from stylize.errors import UsageError
-from stylize.restyling import Runtime
+from stylize.restyling import Precision, Runtime
 from stylize.safe_yaml import read_mapping
 from stylize.tasks.task import Pair, Task, digest_of, make_task
 from stylize.validation import Checked, validated
 
-PRECISIONS = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 MOST_REPEATS = 10_000
 """More is a slip of the hand, and would take minutes to plan."""
 
@@ -39,7 +38,7 @@ class Method(Checked):
     weights: str | None = Field(None, description="weights file or folder; `random`: untrained ones, for timing")
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of the method, by name")
     runtime: Runtime = Field("auto", description="what runs the network; in the method's name where it is given")
-    precisions: list[PRECISIONS] | None = Field(None, min_length=1, description="none: the sweep's")
+    precisions: list[Precision] | None = Field(None, min_length=1, description="none: the sweep's")
     resolutions_px: list[Annotated[int, Field(ge=1)]] | None = Field(
         None, min_length=1, description="none: the sweep's"
     )
@@ -63,7 +62,7 @@ class Sweep(Checked):
 
     title: str = Field(description="heading of the reports")
     methods: list[Method] = Field(min_length=1, description="the methods to measure; their keys are below")
-    precisions: list[PRECISIONS] = Field(["auto"], min_length=1, description="number formats of the networks")
+    precisions: list[Precision] = Field(["auto"], min_length=1, description="number formats of the networks")
     resolutions_px: list[Annotated[int, Field(ge=1)]] = Field(
         [512], min_length=1, description="long sides of the results"
     )
@@ -99,7 +98,7 @@ class Sweep(Checked):
     perceptual: str | None = Field(
         None, min_length=1, description="VGG19 weights for the scores distances and cfsd, as there"
     )
-    lpips: Literal["none", "alex", "vgg", "squeeze"] = Field("none", description="network of the score lpips, as there")
+    lpips: Lpips = Field("none", description="network of the score lpips, as there")
     claims: bool = Field(
         False, description="whether reports hold common claims about style transfer against these rows"
     )
