@@ -160,10 +160,6 @@ def opener(kind: str) -> Callable[[IO[bytes], str], ImageFile.ImageFile]:
     try:
         opened: Any = getattr(importlib.import_module(known.module), known.opener)
     except ImportError:
-        raise UnsupportedImageError(f"{kind} is read by the package {known.package}: {install(kind)}") from None
+        how = f"pip install {known.package}"
+        raise UnsupportedImageError(f"{kind} is read by the package {known.package}: {how}") from None
     return opened  # type: ignore[no-any-return]
-
-
-def install(kind: str) -> str:
-    """Return the command that installs what reads a kind."""
-    return f"pip install {FORMATS_READ[kind].package}"

@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 
+from stylize.images.boxes import boxes
 from stylize.images.color import Signal
 
 
 def signal(data: bytes) -> Signal | None:
     """Return what `nclx` says of the main picture, None where it says nothing."""
     try:
-        meta = next((body[4:] for kind, body in _boxes(data) if kind == b"meta"), b"")
-        parts = dict(_boxes(meta))
-        properties = dict(_boxes(parts[b"iprp"]))
+        meta = next((body[4:] for kind, body in boxes(data) if kind == b"meta"), b"")
+        parts = dict(boxes(meta))
+        properties = dict(boxes(parts[b"iprp"]))
         main = _main_item(parts[b"pitm"])
         owned = _properties_of(main, properties[b"ipma"])
-        for number, (kind, body) in enumerate(_boxes(properties[b"ipco"]), start=1):
+        for number, (kind, body) in enumerate(boxes(properties[b"ipco"]), start=1):
             if kind == b"colr" and body[:4] == b"nclx" and number in owned:
                 return Signal(*struct.unpack(">HH", body[4:8]))
     except (KeyError, struct.error, IndexError):
         pass
     return None
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 8 <= len(data):
-        length, kind = struct.unpack(">I4s", data[at : at + 8])
-        start = at + 8
-        if length == 1:
-            (length,) = struct.unpack(">Q", data[start : start + 8])
-            start += 8
-        end = at + length if length else len(data)
-        if end < start:
-            return
-        yield kind, data[start:end]
-        at = end
 
 
 def _main_item(pitm: bytes) -> int:

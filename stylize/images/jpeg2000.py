@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from PIL import Image
 
 from stylize.errors import UnsupportedImageError
+from stylize.images.boxes import boxes
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _COMPONENTS_AT = 40
@@ -40,23 +39,10 @@ def lacks_end_alone(data: bytes) -> bool:
 
 def profile(data: bytes) -> bytes | None:
     """Return the ICC profile, None where there is none."""
-    for kind, body in _boxes(data):
+    for kind, body in boxes(data):
         if kind == b"jp2h":
-            for inner, colour in _boxes(body):
+            for inner, colour in boxes(body):
                 if inner == b"colr" and colour[:1] and colour[0] in _PROFILES:
                     return colour[3:]
             return None
     return None
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 8 <= len(data):
-        length, kind, head = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], 8
-        if length == 1:
-            length, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
-        end = at + length if length else len(data)
-        if end < at + head:
-            return
-        yield kind, data[at + head : end]
-        at = end

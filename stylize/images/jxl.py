@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stylize.errors import CorruptImageError
+from stylize.images.boxes import boxes
 
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 
@@ -53,15 +54,7 @@ def _side(bits: _Bits) -> int:
 def _codestream(data: bytes) -> bytes:
     if data[:2] == b"\xff\x0a":
         return data
-    at = 0
-    while at + 8 <= len(data):
-        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        start = at + 8
-        if length == 1:
-            length, start = int.from_bytes(data[start : start + 8], "big"), start + 8
+    for kind, body in boxes(data):
         if kind in (b"jxlc", b"jxlp"):
-            return data[start + (4 if kind == b"jxlp" else 0) :][:64]
-        if length == 0 or at + length < start:
-            break
-        at += length
+            return body[4 if kind == b"jxlp" else 0 :]
     raise CorruptImageError("damaged or cut short: no JPEG XL picture in it")
