@@ -67,9 +67,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
         if pd.api.types.is_numeric_dtype(rows[name]):  # what pandas makes of nulls alone
             rows[name] = rows[name].astype(object)
     parts = rows["variant"].astype("string").str.extract(VARIANT)
-    rows["method"] = (
-        parts["method"].astype(object).where(parts["method"].notna(), _methods(rows, parts["method"].isna()))
-    )
+    rows["method"] = method_names(rows, parts["method"])
     rows["asked_precision"] = parts["asked"].astype(object).where(parts["asked"].notna(), rows["precision"])
     rows["scaling"] = ["weak" if isinstance(word, str) and word else "strong" for word in parts["weak"]]
     rows["precision"] = rows["precision"].fillna(rows["asked_precision"])
@@ -151,15 +149,17 @@ def _setups(rows: pd.DataFrame) -> pd.Series:
     return told.fillna("unknown")
 
 
-def _methods(rows: pd.DataFrame, alone: pd.Series) -> pd.Series:
-    """Return names for rows of no sweep: stylizer and backbone, with the settings that differ among its rows.
+def method_names(rows: pd.DataFrame, labels: pd.Series) -> pd.Series:
+    """Return what each row's method is called: its sweep's label, else stylizer and backbone.
 
-    alone: which those rows are.
+    These with the settings that differ among rows of no sweep. labels: what VARIANT finds, null in those rows.
     """
+    alone = labels.isna()
     names = rows["stylizer"].fillna("?").astype(str)
     names = names.where(rows["backbone"].isna(), names + " " + rows["backbone"].astype(str))
     # Of other sizes there are lines of their own, and growth goes over them.
-    return settings.told_apart(rows[alone], names[alone], but=("resolution_px",)).reindex(rows.index)
+    told = settings.told_apart(rows[alone], names[alone], but=("resolution_px",))
+    return labels.astype(object).where(~alone, told.reindex(rows.index))
 
 
 def _name(out: Path, outs: Sequence[Path]) -> str:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from stylize.errors import UsageError, harmless, one_line
 from stylize.naming import name_below
-from stylize.report import settings
+from stylize.report.frame import VARIANT, method_names
 from stylize.report.names import distinct
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA
@@ -216,15 +216,6 @@ def _methods(rows: pa.Table) -> pa.DictionaryArray:
     group = frame.groupby(_METHOD_OF, dropna=False, sort=False).ngroup().to_numpy()
     _, first = np.unique(group, return_index=True)
     different = frame.iloc[first].reset_index(drop=True)
-    names = different["stylizer"].fillna("?").astype(str)
-    names = names.where(different["backbone"].isna(), names + " " + different["backbone"].astype(str))
-    alone = different["variant"].isna()
-    if alone.any():
-        told = settings.told_apart(different[alone], names[alone], but=("resolution_px",))
-        names = names.where(~alone, told.reindex(names.index))
-    names = names.where(alone, different["variant"].astype("string").str.replace(_SIZES, "", regex=True))
+    labels = different["variant"].astype("string").str.extract(VARIANT)["method"]
+    names = method_names(different, labels)
     return pa.array(names.to_numpy(object), pa.string()).take(pa.array(group)).dictionary_encode()
-
-
-_SIZES = r" \w+ \d+ px x\d+( each)?$"
-"""What a sweep's name of a variant says beside the method."""
