@@ -31,7 +31,7 @@ def measures(rows: pd.DataFrame, by: Sequence[str] = KEY) -> pd.DataFrame:
     """Return a line for each group: counts, failures by reason, p50 and p95, memory and mean scores."""
     also = [name for name in _MACHINE if list(by) == KEY]
     groups = rows[[*by, *_MEASURED, *also]].groupby(list(by), dropna=False, sort=True)
-    lines = [dict(zip(by, _keys(key), strict=True)) | _measured(part) for key, part in groups]
+    lines = [dict(zip(by, key, strict=True)) | _measured(part) for key, part in groups]
     if list(by) == KEY:
         for line, (_, part) in zip(lines, groups, strict=True):
             # What does nothing takes microseconds.
@@ -44,10 +44,6 @@ _MEASURED = [
     "scoring_bytes", *SCORES,
 ]  # fmt: skip
 _MACHINE = ["started_at", "cpu_wait_s", "throttled", "clock_mhz"]
-
-
-def _keys(key: Any) -> tuple[Any, ...]:
-    return key if isinstance(key, tuple) else (key,)
 
 
 def _measured(part: pd.DataFrame) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 from stylize.errors import counted, one_line
 from stylize.report import idle, settings
 from stylize.report.page import markdown as md
-from stylize.report.units import measured, seconds
+from stylize.report.units import DASH, measured, score, seconds
 from stylize.results.read import read_rows
 from stylize.results.schema import SCORED
 
@@ -104,8 +104,8 @@ def _numbers(part: pd.DataFrame) -> tuple[str, ...]:
         seconds(clean["stylize_s"].quantile(0.5)),
         seconds(clean["stylize_s"].quantile(0.95)),
         seconds(clean["total_s"].quantile(0.5)),
-        _plain(ok["ssim"].mean(), "{:.3f}"),
-        _plain(memory.max() / 1e6, "{:.0f} MB"),
+        score(ok["ssim"].mean()),
+        DASH if pd.isna(most := memory.max()) else f"{most / 1e6:.0f} MB",
     )
 
 
@@ -145,7 +145,3 @@ def markdown(frame: pd.DataFrame, heading: str) -> str:
     for table in tables(frame):
         lines += [f"## {table.title}", "", *md.table(table.header, table.rows), ""]
     return "\n".join(lines)
-
-
-def _plain(value: Any, form: str) -> str:
-    return "-" if pd.isna(value) else form.format(value)

@@ -96,11 +96,10 @@ def _centred(x: Tensor, correction: int, phases: int = 1) -> tuple[Tensor, Tenso
     batch_norm and group_norm, as fast as this, lose one digit and more (docs/decisions.md).
     """
     x = x.float()
-    count = phases * x.shape[2] * x.shape[3]
     mean = _shared(x.mean((2, 3), keepdim=True), phases)
     centred = x - mean
     var = _shared(centred.square().mean((2, 3), keepdim=True), phases)
-    return centred, mean, var * (count / max(1, count - correction))
+    return centred, mean, unbiased(var, x, correction, phases)
 
 
 def _shared(statistic: Tensor, phases: int) -> Tensor:
