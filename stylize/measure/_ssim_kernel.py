@@ -19,25 +19,23 @@ import numpy.typing as npt
 from numba import njit, types
 
 from stylize.measure._compiled import NUMBERS, compiled
-from stylize.measure.ssim import WINDOW_PX
+from stylize.measure.ssim import SIGMA, TWO_C1, TWO_C2, WINDOW_PX
 
 HALO = WINDOW_PX - 1
-_SIGMA = 1.5
 _BLOCK_ROWS = 32
 _BLOCK = 3 * 128
 """Numbers in a row of a block, three per pixel."""
 _NEXT = 3
 """How far a pixel's neighbour is in a row, as its colours stand side by side."""
 _HALO_NUMBERS = _NEXT * HALO
-_TWO_C1 = np.float32(2 * (0.01 * 255) ** 2)
-_TWO_C2 = np.float32(2 * (0.03 * 255) ** 2)
+_TWO_C1, _TWO_C2 = np.float32(TWO_C1), np.float32(TWO_C2)
 # Sums may be taken in another order, so that vectors can take them.
 _HOW: Any = {"nogil": True, "fastmath": {"contract", "nsz", "reassoc"}, "error_model": "numpy"}
 
 
 def _window() -> npt.NDArray[np.float32]:
     offsets = np.arange(WINDOW_PX) - WINDOW_PX // 2
-    window: npt.NDArray[np.float64] = np.exp(-(offsets**2) / (2 * _SIGMA**2))
+    window: npt.NDArray[np.float64] = np.exp(-(offsets**2) / (2 * SIGMA**2))
     window /= window.sum()
     return window.astype(np.float32)
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylize.measure.ssim import WINDOW_PX
+from stylize.measure.ssim import SIGMA, TWO_C1, TWO_C2, WINDOW_PX
 from stylize.measure.statistics import DIGITS, LONG_SIDE_PX, LUMA, STEEP, box_spans
 
 NAMES = (
@@ -21,9 +21,6 @@ NAMES = (
     "output_colourfulness", "output_entropy_bits",
 )  # fmt: skip
 """What `scores` returns, in order; NaN for an SSIM that does not exist."""
-
-_SIGMA = 1.5
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def scores(photos: Tensor, results: Tensor) -> Tensor:
@@ -50,8 +47,8 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     mean, var = filtered[:2], filtered[2:]
     var = var - mean.square()
     square = (mean + shift).square()
-    above = (square[0] - square[1] + 2 * _C1) * (var[0] - var[1] + 2 * _C2)
-    below = (square[0] + square[1] + 2 * _C1) * (var[0] + var[1] + 2 * _C2)
+    above = (square[0] - square[1] + TWO_C1) * (var[0] - var[1] + TWO_C2)
+    below = (square[0] + square[1] + TWO_C1) * (var[0] + var[1] + TWO_C2)
     return (above / below).mean((1, 2, 3))
 
 
@@ -69,7 +66,7 @@ def _filtered(maps: Tensor) -> Tensor:
 @functools.lru_cache(4)
 def _window(device: torch.device) -> Tensor:
     offsets = range(-(WINDOW_PX // 2), WINDOW_PX // 2 + 1)
-    weights = [math.exp(-(offset**2) / (2 * _SIGMA**2)) for offset in offsets]
+    weights = [math.exp(-(offset**2) / (2 * SIGMA**2)) for offset in offsets]
     return torch.tensor([weight / sum(weights) for weight in weights], dtype=torch.float32, device=device)
 
 

@@ -10,9 +10,13 @@ import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
 
+SIGMA = 1.5
+"""Of the Gaussian window, in px."""
 WINDOW_PX = 11
-"""Width of the Gaussian window: sigma 1.5 cut at 3.5 sigma, as scikit-image cuts it."""
+"""Its width: cut at 3.5 sigma, as scikit-image cuts it."""
 UNIFORM_WINDOW_PX = 7
+TWO_C1, TWO_C2 = 2 * (0.01 * 255) ** 2, 2 * (0.03 * 255) ** 2
+"""Twice the constants of equation 13: `_ssim_kernel` shows where they come in."""
 
 
 def ssim(a: Image, b: Image) -> float | None:
