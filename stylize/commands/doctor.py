@@ -65,7 +65,7 @@ def _versions() -> Iterator[Line]:
     yield _torchvision()
     ray = importlib.util.find_spec("ray") is not None
     if ray:
-        yield "ok", f"ray {_version('ray') or '(unknown version)'}: folders of images run, too"
+        yield "ok", f"ray {hardware.version_of('ray') or '(unknown version)'}: folders of images run, too"
     else:
         yield "warn", "ray is missing; only the jobs for folders need it: pip install 'ray[default]' jinja2 matplotlib"
 
@@ -84,7 +84,7 @@ def _torch() -> Line:
 
 def _torchvision() -> Line:
     """Say what its package says of itself: to import it would take longer than all the rest."""
-    version, torch = _version("torchvision"), (_version("torch") or "").partition("+")[0]
+    version, torch = hardware.version_of("torchvision"), (hardware.version_of("torch") or "").partition("+")[0]
     if version is None:
         return "warn", "torchvision is missing; gatys needs the release for this torch"
     for line in metadata.requires("torchvision") or []:
@@ -97,13 +97,6 @@ def _torchvision() -> Line:
 
 def _parts(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _machine() -> Iterator[Line]:
@@ -229,7 +222,7 @@ def _runtimes() -> Iterator[Line]:
         except StylizeError as error:
             yield "warn", f"{error}; only --runtime {runtime} needs it"
         else:
-            yield "ok", f"{runtime} {_version(runtime)}{' (default)' if runtime == default else ''}: {took}"
+            yield "ok", f"{runtime} {hardware.version_of(runtime)}{' (default)' if runtime == default else ''}: {took}"
 
 
 def _compiler() -> Iterator[Line]:

@@ -81,7 +81,7 @@ def describe() -> dict[str, Any]:
 
 def versions() -> dict[str, str | None]:
     """Return versions of the packages that results depend on; None for one that is not installed."""
-    return {name: _version(name) for name in _PACKAGES}
+    return {name: version_of(name) for name in _PACKAGES}
 
 
 def usable_cores() -> int:
@@ -193,7 +193,8 @@ def _parse_cards(table: str) -> list[dict[str, Any]]:
     return cards
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Return the version of a package as it says itself; None where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
