@@ -127,9 +127,8 @@ class OutputLease:
             time.sleep(min(2.0, LEASE_S / 10))
             now = self._look()
             if now is None or now.is_free:
-                raise self._in_use(
-                    before.holder
-                )  # given back just now: whoever comes next gets it, which may be another
+                # Given back just now: whoever comes next gets it, which may be another.
+                raise self._in_use(before.holder)
             if now.version != before.version:
                 raise self._in_use(now.holder)
 

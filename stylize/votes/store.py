@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from stylize.errors import ImageError, UsageError, message_of, one_line
 from stylize.io.files import Folder, read_bytes, sizes_below, writing
 from stylize.io.location import Location, as_location
+from stylize.results.parts import are_times
 
 FOLDER = "votes"
 CHOICES = ("left", "right", "same")
@@ -55,7 +56,6 @@ SCHEMA = pa.schema(
     metadata={"votes_schema_version": "1"},
 )
 _MAY_BE_NULL = {"content_uri", "style_uri", "left_sha256", "right_sha256"}
-_TIMES = (0, 253_402_300_799_999_999)
 
 
 def read_votes(out: str | Location) -> pa.Table:
@@ -165,8 +165,7 @@ def _check(table: pa.Table) -> None:
             raise UsageError(f"a vote has no {name}")
     if unknown := set(pc.unique(table["choice"]).to_pylist()) - set(CHOICES):
         raise UsageError(f"choice: {one_line(sorted(unknown)[0])}; expected {', '.join(CHOICES)}")
-    first, last = pc.min_max(table["voted_at"].cast(pa.int64())).as_py().values()
-    if first is not None and not _TIMES[0] <= first <= last <= _TIMES[1]:
+    if not are_times(table["voted_at"]):
         raise UsageError("a voted_at is no time")
 
 
