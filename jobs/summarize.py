@@ -15,9 +15,9 @@ from __future__ import annotations
 import math
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.run.output_dir import absolute_out
 from jobs.run.trust import TRUST
@@ -86,23 +86,10 @@ def parser() -> cli.Parser:
     inputs = parser.group("inputs")
     inputs.add_argument("outs", nargs="*", metavar="OUT", help=f"folders of runs; {SCHEMES}, too")
     inputs.add_argument(
-        "--compare",
-        nargs=2,
-        metavar="PATH",
+        "--compare", nargs=2, metavar="PATH",
         help="say whether the second run is slower, larger or worse than the first",
-    )
-    choosing = parser.group("choosing")
-    choosing.add_argument("--pick", choices=CRITERIA, help="say which method is the best by this, within limits")
-    choosing.add_argument("--at", type=int, metavar="PX", help="with --pick: of this long side; none: of any")
-    choosing.add_argument(
-        "--within-gb", type=float, metavar="N", help="with --pick: the whole worker takes at most so many gigabytes"
-    )
-    choosing.add_argument(
-        "--within-s",
-        type=float,
-        metavar="N",
-        help="with --pick: the stylizer takes at most so many seconds for 19 of 20 images",
-    )
+    )  # fmt: skip
+    _add_choosing(parser.group("choosing").add_argument)
     add_options(inputs.add_argument, "embed the photos and artworks that rows name outside of OUT, too")
     output = parser.group("output")
     output.add_argument(
@@ -125,6 +112,17 @@ def parser() -> cli.Parser:
         f"(default {TOLERANCE})",
     )  # fmt: skip
     return parser
+
+
+def _add_choosing(add: Callable[..., Any]) -> None:
+    """Add --pick and its limits."""
+    add("--pick", choices=CRITERIA, help="say which method is the best by this, within limits")
+    add("--at", type=int, metavar="PX", help="with --pick: of this long side; none: of any")
+    add("--within-gb", type=float, metavar="N", help="with --pick: the whole worker takes at most so many gigabytes")
+    add(
+        "--within-s", type=float, metavar="N",
+        help="with --pick: the stylizer takes at most so many seconds for 19 of 20 images",
+    )  # fmt: skip
 
 
 def _report(given: Namespace, runs: dict[Path, str]) -> int:
