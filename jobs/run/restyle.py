@@ -42,6 +42,7 @@ from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
 from stylize.tasks.output_names import NamesInUse, OutputNames
+from stylize.tasks.pairing import Survey
 from stylize.tasks.task import Task
 
 FEW_TASKS = 64
@@ -50,14 +51,9 @@ EarlierRuns = Callable[[RowStore, ResolvedConfig, OutputNames, RunStats, bool, b
 
 
 def restyle(
-    config: ResolvedConfig,
-    command: str,
-    retry_failed: bool,
-    note: Callable[[str], None],
-    redo: bool = False,
-    earlier: EarlierRuns | None = None,
-    maker: type[MakeRunner] = MakeRunner,
-) -> RunResult:
+    config: ResolvedConfig, command: str, retry_failed: bool, note: Callable[[str], None], redo: bool = False,
+    earlier: EarlierRuns | None = None, maker: type[MakeRunner] = MakeRunner,
+) -> RunResult:  # fmt: skip
     """Do what is left of a run's tasks, and return how it ended. `note` gets lines about what no progress shows.
 
     command: what run.json says that the run was called by. redo: all tasks are done, and their rows
@@ -76,31 +72,36 @@ def restyle(
             runs = read_runs(out.folder)
             refuse_other_shard(config.job, runs)
             resume, told = (earlier or _earlier_runs)(store, config, names, stats, retry_failed, redo)
-            asked = {"retry_failed": retry_failed, "redo": redo, "own_code": config.own_code}
-            if not redo:
-                told += changed_code_lines(runs, store, config.own_code, "--redo does all again")
-            record = RunRecord.begin(run_id, command, **asked, config=config.job.model_dump())
-            record.left_out, record.notes = survey.recorded(), [*config.notes, *survey.notes, *config.placement]
-            out.save(record)
+            changed = [] if redo else changed_code_lines(runs, store, config.own_code, "--redo does all again")
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
+            run = RunContext(out, store, _record(config, survey, run_id, command, retry_failed, redo), driver)
+            out.save(run.record)
             # Without progress these are told all the same, where the caller is told anything.
             tell = note if config.job.progress == "off" else driver.reporter.note
-            for line in [*config.notes, *survey.lines(), *told, *other_names(config.job, runs)]:
+            for line in [*config.notes, *survey.lines(), *told, *changed, *other_names(config.job, runs)]:
                 tell(line)
-            run = RunContext(out, store, record, driver)
-            pending = resume.pending(tasks)
-            first = list(itertools.islice(pending, FEW_TASKS))
-            if not first:
-                hint = "" if stats.kept == stats.counts.get("ok") else "; --retry-failed does what is not ok again"
-                note(f"{nothing_to_do(stats.kept)}{hint}")
-            else:
-                _do_tasks(run, config, maker, first, pending)
+            _do_tasks(run, config, maker, resume.pending(tasks), note)
             for line in resume.notes():
                 tell(line)
             for key in resume.mended:
                 store.retire(key)
         run.finish()
         return summarized(out, run_id, stats.counts, resume.kept_failed, listed=config.job.manifest is not None)
+
+
+def _record(
+    config: ResolvedConfig, survey: Survey, run_id: str, command: str, retry_failed: bool, redo: bool
+) -> RunRecord:
+    return RunRecord.begin(
+        run_id,
+        command,
+        retry_failed=retry_failed,
+        redo=redo,
+        own_code=config.own_code,
+        config=config.job.model_dump(),
+        left_out=survey.recorded(),
+        notes=[*config.notes, *survey.notes, *config.placement],
+    )
 
 
 def _earlier_runs(
@@ -135,8 +136,17 @@ def _earlier_runs(
 
 
 def _do_tasks(
-    run: RunContext, config: ResolvedConfig, maker: type[MakeRunner], first: list[Task], others: Iterator[Task]
+    run: RunContext,
+    config: ResolvedConfig,
+    maker: type[MakeRunner],
+    pending: Iterator[Task],
+    note: Callable[[str], None],
 ) -> None:
+    """Do the tasks that are left, or say that none are."""
+    if not (first := list(itertools.islice(pending, FEW_TASKS))):
+        hint = "" if run.stats.kept == run.stats.counts.get("ok") else "; --retry-failed does what is not ok again"
+        note(f"{nothing_to_do(run.stats.kept)}{hint}")
+        return
     from jobs.progress.prometheus import Metrics
 
     job, run_id, options = config.job, run.record.run_id, config.scheduler_options()
@@ -157,7 +167,7 @@ def _do_tasks(
         with Scheduler(make, partial(_lost_row, config, run_id), options, notify=reporter.note) as scheduler:
             reporter.watch(scheduler, Metrics(job.stylizer, run_id))
             try:
-                run.driver.run(scheduler, itertools.chain(first, others))
+                run.driver.run(scheduler, itertools.chain(first, pending))
             finally:
                 # Not after Ray's end: who sends SIGTERM may not wait for that.
                 run.save_progress(scheduler)
