@@ -70,19 +70,7 @@ def _restyle(call: Call) -> None:
         _read(artwork, options.style_resolution_px, options, whole=True) for artwork in call.artworks
     ]  # fmt: skip
     with _status(f"loading {method.name}"), stylizers.own_errors(options.stylizer):
-        from stylize.devices import forbid_tf32
-
-        forbid_tf32()
-        stylizer = stylizers.load(
-            options.stylizer,
-            device=options.device,
-            precision=options.precision,
-            runtime=options.runtime,
-            weights=options.weights,
-            style_resolution_px=None,  # they are so by now
-            max_memory=options.max_memory,
-            **options.settings,
-        )
+        stylizer = _loaded(options)
         code, weights_sha256 = _code(stylizer, call, [artwork.pixels for artwork, _ in artworks])
     with stylizers.own_errors(options.stylizer):
         result, seconds, ran = _stylized(stylizer, photo, code, format)
@@ -103,6 +91,22 @@ def _check_artworks(method: type[Stylizer], call: Call) -> None:
     if not method.mixes and (len(call.artworks) > 1 or call.shares):
         able = [name for name in stylizers.names() if stylizers.find(name).mixes]
         raise UsageError(f"{method.name} takes one ARTWORK and no --style-weights; methods that mix: {', '.join(able)}")
+
+
+def _loaded(options: Options) -> Stylizer:
+    from stylize.devices import forbid_tf32
+
+    forbid_tf32()
+    return stylizers.load(
+        options.stylizer,
+        device=options.device,
+        precision=options.precision,
+        runtime=options.runtime,
+        weights=options.weights,
+        style_resolution_px=None,  # they are so by now
+        max_memory=options.max_memory,
+        **options.settings,
+    )
 
 
 def _read(
@@ -151,15 +155,13 @@ def _code(stylizer: Stylizer, call: Call, pictures: list[Pixels]) -> tuple[Any, 
     """
     import torch
 
-    from stylize.stylizers.base import RANDOM
-
     artwork, weights = call.artworks[0], call.options.weights
     with torch.inference_mode():
         if stylizer.styles_are_weights and weights is None:
             data = read_bytes(artwork)
             return stylizer.read_style(data, local_path(artwork)), hashlib.sha256(data).hexdigest()
         if stylizer.styles_are_weights:
-            code = stylizer.code(RANDOM if weights == RANDOM else artwork)
+            code = stylizer.code(stylizers.RANDOM if weights == stylizers.RANDOM else artwork)
         elif len(pictures) > 1:
             code = stylizer.mix([stylizer.code(one) for one in pictures], _shares(call))
         else:
@@ -253,11 +255,10 @@ def _status(text: str) -> contextlib.AbstractContextManager[Any]:
 def _report(path: Path, stylizer: Stylizer, ran: dict[str, str], photo: Pixels, result: Pixels, seconds: float) -> None:
     from stylize.measure.hardware import device_name
     from stylize.measure.ssim import ssim
-    from stylize.stylizers.base import RANDOM
 
     height, width = result.shape[:2]
     device = str(stylizer.device)
-    if stylizer.weights_sha256 == RANDOM:
+    if stylizer.weights_sha256 == stylizers.RANDOM:
         kept = ", untrained weights"
     else:
         score = ssim(photo, result)
@@ -265,7 +266,7 @@ def _report(path: Path, stylizer: Stylizer, ran: dict[str, str], photo: Pixels, 
     say(f"{one_line(path)}: {width} x {height} px")
     how = ran["precision"] if ran["runtime"] == "torch" else f"{ran['precision']} in {ran['runtime']}"
     say(f"{stylizer.name}, {how} on {device} ({device_name(device)}): {seconds:.2f} s{kept}")
-    if stylizer.weights_sha256 != RANDOM and (losses := stylizer.outcome()):
+    if stylizer.weights_sha256 != stylizers.RANDOM and (losses := stylizer.outcome()):
         say(", ".join(f"{name} {value:.4g}" for name, value in losses.items()))
 
 
