@@ -70,9 +70,8 @@ def _lines(sweep: ResolvedSweep, pairs: Sequence[Pair], left: dict[str, int], to
     if len(left) > SHOWN:
         yield f"  ... and {counted(len(left) - SHOWN, 'more combination')}"
     photos, artworks = ({getattr(pair, side).uri for pair in pairs} for side in ("content", "style"))
-    takes = f"{sweep.cpus:g} CPU" + (f" and {sweep.gpus:g} GPU" if sweep.gpus else "")
     inputs = f"{counted(len(photos), 'photo')} with {counted(len(artworks), 'artwork')} each"
-    yield f"{inputs}; {takes} per worker, {sweep.plan.mode} mode"
+    yield f"{inputs}; {sweep.takes} per worker, {sweep.plan.mode} mode"
 
 
 def _rows_of(out: Path) -> pd.DataFrame | None:

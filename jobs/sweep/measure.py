@@ -32,6 +32,7 @@ from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
 from stylize.stylizers import own_code
+from stylize.tasks.pairing import Survey
 from stylize.tasks.sweep import Block
 from stylize.tasks.task import Pair, Task
 
@@ -39,14 +40,9 @@ Work = tuple[Block, list[Task]]
 
 
 def measure(
-    sweep: ResolvedSweep,
-    command: str,
-    *,
-    retry_failed: bool,
-    address: str | None,
-    progress: str,
+    sweep: ResolvedSweep, command: str, *, retry_failed: bool, address: str | None, progress: str,
     note: Callable[[str], None],
-) -> dict[str, int]:
+) -> dict[str, int]:  # fmt: skip
     """Do what is left of a sweep's tasks; returns its rows by status. `note` gets lines that no progress shows.
 
     command: what run.json says that the sweep was called by. Raises UsageError, CannotContinueError,
@@ -59,8 +55,8 @@ def measure(
             failed = list(store.failed())
             lacking = Lacking(next(iter(sweep.configs.values())), store.columns(COLUMNS), IN_ANOTHER)
             resume = Resume(store.finished(retry_failed), failed, stats, lacking=lacking)
-            run = RunContext(out, store, _record(sweep, run_id, command), Driver(store, Reporter(stats, progress)))
-            run.record.left_out, run.record.notes = survey.recorded(), sweep.notes
+            driver = Driver(store, Reporter(stats, progress))
+            run = RunContext(out, store, _record(sweep, survey, run_id, command), driver)
             earlier = read_runs(out.folder)
             out.save(run.record)
             changed = changed_code_lines(earlier, store, run.record.own_code, "another OUT measures it anew")
@@ -91,11 +87,9 @@ def _do_blocks(
     plan, run_id = sweep.plan, run.record.run_id
     most = max(plan.workers)
     ray = local_or_cluster(address, *sweep.asks, keep_logs=run.has_failed)
-    takes = f"{sweep.cpus:g} CPU" + (f" and {sweep.gpus:g} GPU" if sweep.gpus else "")
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
-        reporter.note(
-            f"{counted(len(sweep.blocks), 'block')}, {counted(run.stats.total, 'image')}, {takes} a worker, {plan.mode}"
-        )
+        work = f"{counted(len(sweep.blocks), 'block')}, {counted(run.stats.total, 'image')}"
+        reporter.note(f"{work}, {sweep.takes} a worker, {plan.mode}")
         if run.stats.kept:
             reporter.note(f"resuming: {counted(run.stats.kept, 'has its row', 'have their rows')} already")
         make = MakeSweeper(sweep.configs, run_id, run.out.token)
@@ -123,11 +117,17 @@ def _lost_row(sweep: ResolvedSweep, run_id: str, task: Task, status: str, error:
     return to_batch([lost_row(sweep.configs[task.variant or ""], run_id, task, status, error, where)])
 
 
-def _record(sweep: ResolvedSweep, run_id: str, command: str) -> RunRecord:
-    variants = {name: config.model_dump() for name, config in sweep.configs.items()}
-    code = own_code(config.stylizer for config in sweep.configs.values())
-    plan = sweep.plan
-    return RunRecord.begin(run_id, command, title=plan.title, claims=plan.claims, variants=variants, own_code=code)
+def _record(sweep: ResolvedSweep, survey: Survey, run_id: str, command: str) -> RunRecord:
+    return RunRecord.begin(
+        run_id,
+        command,
+        title=sweep.plan.title,
+        claims=sweep.plan.claims,
+        variants={name: config.model_dump() for name, config in sweep.configs.items()},
+        own_code=own_code(config.stylizer for config in sweep.configs.values()),
+        left_out=survey.recorded(),
+        notes=sweep.notes,
+    )
 
 
 def _save_plan(sweep: ResolvedSweep, out: OutputDir) -> None:

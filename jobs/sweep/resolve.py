@@ -52,6 +52,11 @@ class ResolvedSweep:
         return list(told)
 
     @property
+    def takes(self) -> str:
+        """Return what a worker takes, for a message."""
+        return f"{self.cpus:g} CPU" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+
+    @property
     def asks(self) -> tuple[float, float, Called]:
         """Return the CPUs and GPUs of all workers at once, and what messages call workers and settings."""
         most = max(self.plan.workers)

@@ -31,7 +31,7 @@ class MakeSweeper:
         """As of MakeRunner."""
 
     def __call__(self, worker_id: str) -> Any:
-        """The work of one worker. No method is loaded yet, but what all need is: time for that is no image's."""
+        """Return a Sweeper with no method loaded yet, but all that each needs: time for that is no image's."""
         import stylize.pipeline.runner  # noqa: F401 - torch with it
 
         if self.check is not None:
