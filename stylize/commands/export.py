@@ -113,7 +113,7 @@ def _export(name: str, places: tuple[Path, Path], options: Options) -> None:
     for line in no_effect(options, {"style_resolution_px": why}):
         say(line)
     sessions.check_installed(sessions.ONNXRUNTIME)
-    from stylize.stylizers._runtimes import export, onnx_graph
+    from stylize.stylizers._runtimes import onnx_graph
 
     loaded = [
         stylizers.load(
@@ -122,10 +122,29 @@ def _export(name: str, places: tuple[Path, Path], options: Options) -> None:
         )
         for runtime in (sessions.MODULES, sessions.TORCH)
     ]  # fmt: skip
-    modules: Any = loaded[0]
-    torch_ = loaded[1]
     styles, facts = _styles(loaded, options)
-    baked = styles[0][0] if options.style is not None or modules.styles_are_weights else None
+    files = _files(loaded[0], styles[0][0], facts, places, options)
+    likeness = _compared(list(files.values()), loaded[1], [(code, picture) for _, code, picture in styles])
+    if likeness.ssim < LEAST_SSIM[options.precision]:
+        raise CannotContinueError(f"the file's pictures differ from torch's: SSIM {likeness.ssim:.4f}; nothing written")
+    for path, data in files.items():
+        with writing(path):
+            write_atomic(path, data)
+        say(f"{one_line(path)}: {len(data) / 1e6:.2f} MB, {options.precision}, ONNX opset {onnx_graph.OPSET}")
+    told = f"SSIM {math.floor(likeness.ssim * 1e4) / 1e4:.4f} at least, pixels at most {likeness.levels} of 255 apart"
+    say(f"{name} beside torch in fp32, over {len(SIZES)} sizes: {told}")
+
+
+def _files(
+    modules: Any, code: Any, facts: dict[str, Any], places: tuple[Path, Path], options: Options
+) -> dict[Path, bytes]:
+    """Return the file of the network by where it goes, and that of its encoder where it has one.
+
+    code: of the style that the network is written for, if it is for one alone.
+    """
+    from stylize.stylizers._runtimes import export, onnx_graph
+
+    baked = code if options.style is not None or modules.styles_are_weights else None
     exported = export.export(modules, baked, precision=options.precision, **facts)
     out, encoder = places
     models = {out: exported.network} | ({encoder: exported.encoder} if exported.encoder else {})
@@ -136,16 +155,7 @@ def _export(name: str, places: tuple[Path, Path], options: Options) -> None:
     for path, model in models.items():
         if options.precision == "fp16" or (options.precision == "int8" and path != out):
             onnx_graph.half_weights(model)
-    files = {path: model.SerializeToString() for path, model in models.items()}
-    likeness = _compared(list(files.values()), torch_, [(code, picture) for _, code, picture in styles])
-    if likeness.ssim < LEAST_SSIM[options.precision]:
-        raise CannotContinueError(f"the file's pictures differ from torch's: SSIM {likeness.ssim:.4f}; nothing written")
-    for path, data in files.items():
-        with writing(path):
-            write_atomic(path, data)
-        say(f"{one_line(path)}: {len(data) / 1e6:.2f} MB, {options.precision}, ONNX opset {onnx_graph.OPSET}")
-    told = f"SSIM {math.floor(likeness.ssim * 1e4) / 1e4:.4f} at least, pixels at most {likeness.levels} of 255 apart"
-    say(f"{name} beside torch in fp32, over {len(SIZES)} sizes: {told}")
+    return {path: model.SerializeToString() for path, model in models.items()}
 
 
 def _styles(loaded: list[Any], options: Options) -> tuple[list[tuple[Any, Any, Any]], dict[str, Any]]:
