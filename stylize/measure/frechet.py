@@ -37,5 +37,5 @@ def _root(features: Features) -> Features:
 
 
 def art_fid(lpips: float, fid: float) -> float:
-    """Return ArtFID (Wright and Ommer 2022, equation 4) of the mean LPIPS from the photos and the FID from artworks."""
+    """Return ArtFID (Wright and Ommer 2022) of the mean LPIPS from the photos and the FID from artworks."""
     return (1 + lpips) * (1 + fid)

@@ -93,7 +93,7 @@ def content_distance(ours: Tensor, theirs: Tensor) -> float:
 def structural_distance(ours: Tensor, theirs: Tensor) -> float:
     """Return how far features at STRUCTURE_LAYER, (1, C, H, W), are from theirs in which places are alike: the CFSD.
 
-    Content feature structural distance (Chung et al. 2024, Style Injection in Diffusion, section 5), as its authors
+    Content feature structural distance (Chung et al. 2024, Style Injection in Diffusion), as its authors
     compute it. A place's similarities to all places are the softmax of its features' inner products with theirs, all
     features divided by C; summed over places is the Kullback-Leibler divergence D(theirs || ours). 0 if identical; it
     grows with H x W.

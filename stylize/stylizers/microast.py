@@ -1,4 +1,4 @@
-"""`microast`: micro encoders and a micro decoder with dual modulation (Wang et al. 2023, "MicroAST", section 3)."""
+"""`microast`: micro encoders and a micro decoder with dual modulation (Wang et al. 2023, "MicroAST")."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Residual(nn.Module):
         return y
 
     def modulated(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
-        """Convolve with filters scaled by `gain`, and add the input scaled by `bias` (section 3.3)."""
+        """Convolve with filters scaled by `gain`, and add the input scaled by `bias`."""
         gain, bias = gain.to(x.dtype), bias.to(x.dtype)
         inner = F.relu(torch.addcmul(bias * x, gain, self.conv1(x)))
         return torch.addcmul(torch.addcmul(x, bias, inner), gain, self.conv2(inner))

@@ -2,7 +2,7 @@
 
 A network with strides paints differently when the photo moves against its lattice, and differently again along a
 border. Both show when a window of a crop goes through the network by itself: its lattice lies elsewhere, and its
-borders lie inside the crop. Terms of this kind train networks for video (Wang et al. 2020, "ReReVST", section 3.3).
+borders lie inside the crop. Terms of this kind train networks for video (Wang et al. 2020, "ReReVST").
 """
 
 from __future__ import annotations
