@@ -19,10 +19,9 @@ from stylize import images
 from stylize.errors import StylizeError
 from stylize.images.formats import HEAD_BYTES, kind_of
 from stylize.io.files import read_bytes, write_atomic
-from stylize.io.location import Location, ObjectUri, as_location, locate
-from stylize.results.pictures import picture_in
+from stylize.io.location import Location, ObjectUri, as_location
 from stylize.results.schema import SCORED
-from stylize.results.trusted import buckets
+from stylize.results.trusted import Readable
 from stylize.viewer.table import Table
 
 KINDS = ("result", "photo", "artwork")
@@ -48,14 +47,14 @@ class Media:
     """
 
     def __init__(self, table: Table, cache: Path, *, trusted: bool, stores: Sequence[str] = ()) -> None:
-        self._table, self._cache, self._trusted = table, cache, trusted
+        self._table, self._cache = table, cache
         self._homes = [as_location(home) for home in table.homes]
-        self._buckets = buckets([*self._homes, *stores])
+        self._readable = Readable(self._homes, trusted, stores)
         self._turn = threading.BoundedSemaphore(_AT_ONCE)
 
     def shows(self, kind: str) -> bool:
         """Return whether any photo, or artwork, may be shown: otherwise the page asks for none."""
-        return self._trusted or any(self._where(kind, row) for row in self._table.first_of(kind))
+        return self._readable.trusted or any(self._where(kind, row) for row in self._table.first_of(kind))
 
     def thumb(self, kind: str, row: int) -> File | None:
         """Return a small JPEG of a picture, from the cache if it has been made; None where there is no picture."""
@@ -98,15 +97,10 @@ class Media:
         if not uri:
             return None
         with contextlib.suppress(StylizeError, OSError, ValueError):
-            if kind == "result":
-                if self._table.value("status", row) != "ok":
-                    return None
-                if self._table.value("measure_mode", row) != SCORED:
-                    return picture_in(home, uri)
-            where = locate(uri)
-            if not buckets([where]) <= self._buckets:
-                return None
-            return where if self._trusted or where.is_inside(home) else None
+            if kind != "result":
+                return self._readable.input(home, uri)
+            if self._table.value("status", row) == "ok":
+                return self._readable.result(home, uri, self._table.value("measure_mode", row) == SCORED)
         return None
 
     def _version(self, where: Location, kind: str, row: int) -> str:

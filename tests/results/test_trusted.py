@@ -34,8 +34,8 @@ def test_a_photo_in_another_bucket_is_shown_where_the_call_names_it(tmp_path: Pa
             for stores in ((), ("s3://other",), ("s3://pictures/whatever",))
         ]
         places = Places([str(out)], True, ["s3://pictures"])
-        assert places.of_input(str(out), PHOTO) is not None
-        assert places.of_input(str(out), "s3://other/a.jpg") is None
+        assert places.input(str(out), PHOTO) is not None
+        assert places.input(str(out), "s3://other/a.jpg") is None
     assert asked[:2] == [None, None]
     assert asked[2] is not None
     assert Image.open(io.BytesIO(asked[2].data)).size == (64, 48)

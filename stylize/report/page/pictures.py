@@ -203,7 +203,7 @@ def _hashes(part: pd.DataFrame, column: str, count: int) -> list[set[str]]:
 
 def _input(places: Places, home: str, uri: str, word: str, largest: int, hashes: Collection[str]) -> Picture | None:
     with places.counting(f"the {word}s"):
-        where = places.of_input(home, uri)
+        where = places.input(home, uri)
         return None if where is None else _picture(where, hashes, largest, word, "", "")
     return None
 

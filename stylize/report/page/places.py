@@ -9,10 +9,9 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from stylize.errors import CannotContinueError, StylizeError, counted
-from stylize.io.location import Location, locate
-from stylize.results.pictures import picture_in
+from stylize.io.location import Location
 from stylize.results.schema import SCORED
-from stylize.results.trusted import buckets
+from stylize.results.trusted import Readable
 
 MOST_NAMED = 12
 """Methods and sizes that are named as lacking files."""
@@ -22,12 +21,11 @@ class ChangedError(Exception):
     """A file is not the one that its row tells of."""
 
 
-class Places:
-    """Where pictures may be read from, whatever rows say."""
+class Places(Readable):
+    """Where pictures may be read from, and what is lost of them."""
 
     def __init__(self, homes: list[str], trusted: bool, stores: Sequence[str] = ()) -> None:
-        self._buckets = buckets([*map(locate, homes), *stores])
-        self._trusted = trusted
+        super().__init__(homes, trusted, stores)
         self._gone, self._changed = Counter[str](), Counter[str]()
 
     @contextlib.contextmanager
@@ -49,18 +47,9 @@ class Places:
             _lost(self._changed, "is no longer the row's, and not shown", "are no longer the rows', and not shown"),
         ]
 
-    def of_input(self, home: str, uri: str) -> Location | None:
-        """Return where a photo or artwork of OUT `home` may be read."""
-        where = locate(uri)
-        if not buckets([where]) <= self._buckets:
-            return None
-        return where if self._trusted or where.is_inside(locate(home)) else None
-
     def of_result(self, row: pd.Series) -> Location | None:
-        """Return where a row's result is; one that was made elsewhere is looked for as inputs are."""
-        if row["measure_mode"] == SCORED:
-            return self.of_input(row["home"], row["output_uri"])
-        return picture_in(row["home"], row["output_uri"])
+        """Return where a row's result is."""
+        return self.result(row["home"], row["output_uri"], row["measure_mode"] == SCORED)
 
 
 def _lost(counts: Counter[str], does: str, do: str) -> str:
