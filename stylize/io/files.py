@@ -249,11 +249,6 @@ class Folder:
     def __str__(self) -> str:
         return self.location.shown
 
-    @property
-    def uri(self) -> str:
-        """Return the path or URI of the folder itself."""
-        return str(self.location)
-
     def at(self, name: str) -> str:
         """Return the path or URI of a file in it."""
         return str(self.location.join(name))

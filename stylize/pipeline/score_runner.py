@@ -75,10 +75,6 @@ class ScoreRunner:
             self._score(item)
         return item.row
 
-    def close(self) -> None:
-        """End the worker's threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
     def _score(self, item: InFlight) -> None:
         row, pair = item.row, item.task.pair
         if pair.problem:
