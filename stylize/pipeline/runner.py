@@ -86,10 +86,11 @@ class Runner:
         self._finish = FinishStage(config, scorer if trained else None, token, self._failures, self._cores)
         self._readers = ThreadPoolExecutor(config.threads, "read")
         self._device_thread = ThreadPoolExecutor(1, "stylize")
-        finishers = config.threads + (0 if self.accelerator is None else WAITING)
+        waiting = 0 if self.accelerator is None else WAITING
+        finishers = config.threads + waiting
         self._finishers = ThreadPoolExecutor(finishers, "finish")
         # One by one nothing overlaps: the device's own queue must not run empty while files are written.
-        images_ahead = AHEAD + finishers + (0 if self.accelerator is None else WAITING)
+        images_ahead = AHEAD + finishers + waiting
         together = MOST_TOGETHER if self._joins else self._batch_size(config.resolution_px)
         self._room = Room(images_ahead + together, ahead)
         self._in_order = threading.Lock()

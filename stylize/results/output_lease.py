@@ -23,7 +23,7 @@ from stylize.errors import CannotContinueError, one_line
 from stylize.io import object_store, retry
 from stylize.io.retry import RetryPolicy
 from stylize.io.store_errors import write_or_end
-from stylize.results.output_lock import FENCE_S, TOKEN, now_s
+from stylize.results.output_lock import FENCE_S, TOKEN, in_use, now_s
 
 LEASE_S = 30.0
 RENEW_S = 8.0
@@ -133,8 +133,7 @@ class OutputLease:
                 raise self._in_use(now.holder)
 
     def _in_use(self, holder: dict[str, Any]) -> CannotContinueError:
-        advice = "wait for it, stop it, or give another OUT"
-        return CannotContinueError(f"{one_line(self.uri)} is in use by {_described(holder)}: {advice}")
+        return in_use(self.uri, _described(holder))
 
     def _look(self, policy: RetryPolicy | None = None) -> _Lease | None:
         try:

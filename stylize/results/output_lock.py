@@ -122,14 +122,18 @@ def refuse_in_use(out: Path) -> None:
         os.close(descriptor)
 
 
+def in_use(out: Path | str, holder: str) -> CannotContinueError:
+    """Return the error of an OUT that another driver has."""
+    return CannotContinueError(f"{one_line(out)} is in use by {holder}: wait for it, stop it, or give another OUT")
+
+
 def _wait_for(out: Path, descriptor: int) -> None:
     """Take the lock. Raises CannotContinueError where another has it for longer than _GRACE_S."""
     try:
         deadline_s = time.monotonic() + _GRACE_S
         while not _taken(descriptor):
             if time.monotonic() > deadline_s:
-                advice = "wait for it, stop it, or give another OUT"
-                raise CannotContinueError(f"{one_line(out)} is in use by {_holder(descriptor)}: {advice}")
+                raise in_use(out, _holder(descriptor))
             time.sleep(_GRACE_S / 20)
     except OSError as error:
         advice = "give an OUT on a disk with file locks"

@@ -133,7 +133,7 @@ class TrainConfig(Checked):
 
     @property
     def weights_name(self) -> str:
-        """Name of the weights file without suffix."""
+        """Return the name of the weights file, without its suffix."""
         return self.name or (self.styles.stem if self.method == "johnson" else self.method)
 
     def terms(self) -> dict[str, float]:
