@@ -99,8 +99,7 @@ def parser() -> cli.Parser:
         usage="python -m jobs.benchmark SWEEP OUT [options]",
         description="Measure every combination of a sweep's methods, settings, precisions, sizes and workers into OUT. "
         "The same command resumes.",
-        epilog="Exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on, "
-        "130 interrupted.",
+        epilog=cli.EXITS_OF_A_RUN,
     )
     inputs = parser.group("inputs")
     inputs.add_argument("sweep", metavar="SWEEP", help=f"YAML file, or one of: {', '.join(_shipped())}")

@@ -60,8 +60,7 @@ def parser() -> cli.Parser:
         "       python -m jobs.score --manifest PATH OUT --method NAME [options]",
         description="Score pictures that were made elsewhere against their photos and artworks, one row for each. The "
         f"same command resumes. Paths may be folders here or in an object store: {SCHEMES}.",
-        epilog="Exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on, "
-        "130 interrupted.",
+        epilog=cli.EXITS_OF_A_RUN,
     )
     inputs = parser.group("inputs")
     inputs.add_argument(

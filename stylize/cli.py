@@ -26,6 +26,9 @@ from stylize.safe_yaml import parse
 from stylize.terminal import LogFormatter, open_closed_streams, say, silence
 
 EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+EXITS_OF_A_RUN = (
+    "Exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on, 130 interrupted."
+)
 NO_PATH = (
     errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
 )  # fmt: skip

@@ -63,8 +63,7 @@ def _parser() -> cli.Parser:
         usage="stylize-folder CONTENT STYLES OUT [options]\n       stylize-folder --manifest PATH OUT [options]",
         description="Restyle every photo of CONTENT with the artworks of STYLES into OUT, one row of measurements for "
         f"each. The same command resumes. Paths may be folders here or in an object store: {SCHEMES}.",
-        epilog="Exit status: 0 all ok, 3 finished with rows that are not ok, 2 a wrong call, 1 could not go on, "
-        "130 interrupted.",
+        epilog=cli.EXITS_OF_A_RUN,
     )
     parser.group("inputs").add_argument(
         "paths", nargs="*", metavar="CONTENT STYLES OUT",

@@ -35,7 +35,6 @@ CALLED = {"content": "PHOTOS", "styles": "ARTWORKS", "results": "RESULTS", "out"
 class ScoreConfig(JobConfig):
     """What to score, against what, to where. Frozen; an unknown name is an error."""
 
-    content: str | None = Field(None, description="folder of photos; subfolders are content types")
     results: PathText | None = Field(None, description="folder of the pictures to score")
     pattern: Annotated[str, Metavar("TEXT")] | None = Field(
         None,

@@ -35,9 +35,10 @@ _READ = {"settings_json": read_settings, "style_uris": read_uris, "style_weights
 _TIMES = (0, 253_402_300_799_999_999)
 """The years 1970 to 9999 in microseconds: others are no dates in Python."""
 _EARLIEST = np.iinfo(np.int64).min
-# A dictionary only pays where values repeat; for these it would be a second copy of the column.
+# Of these nearly every value is another: a dictionary would be a second copy of the column.
 _UNIQUE = {"task_id", "output_uri", "output_sha256"}
-_DICTIONARY = [f.name for f in SCHEMA if pa.types.is_string(f.type) and f.name not in _UNIQUE]
+DICTIONARY = [f.name for f in SCHEMA if pa.types.is_string(f.type) and f.name not in _UNIQUE]
+"""Columns of texts that repeat."""
 
 Indices = npt.NDArray[np.int64]
 Digests = npt.NDArray[np.uint8]
@@ -182,7 +183,7 @@ def keep_rows(batches: Iterator[pa.RecordBatch], drop: Indices) -> Iterator[pa.R
 def encode(batches: Iterable[pa.RecordBatch]) -> pa.Buffer:
     """Return a Parquet file of SCHEMA in memory, in row groups of some 10,000 rows."""
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, SCHEMA, compression="zstd", use_dictionary=_DICTIONARY) as writer:
+    with pq.ParquetWriter(sink, SCHEMA, compression="zstd", use_dictionary=DICTIONARY) as writer:
         for table in _regroup(batches):
             writer.write_table(table, row_group_size=2 * _GROUP_ROWS)
     return sink.getvalue()

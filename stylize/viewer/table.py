@@ -17,6 +17,7 @@ from stylize.errors import UsageError, harmless, one_line
 from stylize.naming import name_below
 from stylize.report.frame import VARIANT, method_names
 from stylize.report.names import distinct
+from stylize.results.parts import DICTIONARY
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA
 
@@ -26,8 +27,6 @@ LONGEST_TEXT = 2_000
 NO_TEXT = 0xFFFFFFFF
 _OWN = {"run": "the run that the row is of", "method": "the method, with the settings that differ among its rows",
         "picture": "kind of the result's file; null where there is none"}  # fmt: skip
-# Of these nearly every value is another: a dictionary would be a second copy.
-_UNIQUE = {"task_id", "output_uri", "output_sha256"}
 _SUFFIXES = ("jpg", "jpeg", "png", "webp")
 _METHOD_OF = ["variant", "stylizer", "backbone", "settings_json", "weights_sha256"]
 _NAMED_BY = {"photo": "content_uri", "style": "style_uri"}
@@ -52,9 +51,8 @@ class Table:
         for name, uri in _NAMED_BY.items():
             told = _told_apart(_named(rows[name], rows[uri]), rows[uri], rows[uri.replace("uri", "sha256")])
             rows = rows.set_column(rows.schema.get_field_index(name), name, told)
-        for name in rows.schema.names:
-            if pa.types.is_string(rows.schema.field(name).type) and name not in _UNIQUE:
-                rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].dictionary_encode())
+        for name in DICTIONARY:
+            rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].dictionary_encode())
         self.rows = rows
         self.own = {
             "run": pa.DictionaryArray.from_arrays(self.run_of, _run_names(list(runs))),
