@@ -49,22 +49,13 @@ class Runner:
     """
 
     def __init__(
-        self,
-        config: JobConfig,
-        stylizer: Stylizer,
-        *,
-        run_id: str,
-        worker_id: str,
-        token: str | None,
-        gpu_ids: str | None = None,
-        model_bytes: tuple[int | None, int | None] = (None, None),
-    ) -> None:
+        self, config: JobConfig, stylizer: Stylizer, *, run_id: str, worker_id: str, token: str | None,
+        gpu_ids: str | None = None, model_bytes: tuple[int | None, int | None] = (None, None),
+    ) -> None:  # fmt: skip
         self._isolated = config.measure_mode == "isolated"
         self._config, self._stylizer = config, stylizer
         self._failures = FailureHandler()
-        held, _ = held_bytes()
-        scorer = Scorer(config, str(stylizer.device))
-        scorer_bytes = None if held is None else max(0, (held_bytes()[0] or 0) - held)
+        scorer, scorer_bytes = _scorer(config, str(stylizer.device))
         styles = StyleCache(config, stylizer, scorer.style_features)
         self.accelerator = devices.facts(stylizer.device) if devices.is_accelerator(stylizer.device) else None
         """What it computes on, for the record; None for a CPU."""
@@ -215,6 +206,13 @@ class Runner:
         row = self._finishers.submit(finish)
         row.add_done_callback(lambda _: self._room.leave(place))
         return row
+
+
+def _scorer(config: JobConfig, device: str) -> tuple[Scorer, int | None]:
+    """Return what judges results, loaded, and the bytes of the host that this took; None where that is not known."""
+    held, _ = held_bytes()
+    scorer = Scorer(config, device)
+    return scorer, None if held is None else max(0, (held_bytes()[0] or 0) - held)
 
 
 def _is_like(item: InFlight, read: Future[InFlight]) -> bool:
