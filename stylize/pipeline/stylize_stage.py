@@ -165,8 +165,7 @@ class StylizeStage:
             shared[name] = None if shared[name] is None else shared[name] // len(items)
         trained = self._stylizer.weights_sha256 != RANDOM
         shared |= stylizer.outcome() if trained else {}
-        shared["warmup"] = warmup or stylizer.compiled_anew(code)
-        shared |= {"batch_size": len(items), "strips": 1, "passes": 1}
+        shared |= {"batch_size": len(items), "strips": 1, "passes": 1, "warmup": warmup or stylizer.compiled_anew(code)}
         for item in items:
             item.row.update(shared, height_px=results.shape[2], width_px=results.shape[3])
         if "flicker" in self._config.scores and trained:
