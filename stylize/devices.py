@@ -6,6 +6,7 @@ All that differs between kinds is asked through `torch.accelerator`, so that NVI
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import re
@@ -213,7 +214,8 @@ def free_memory(error: BaseException | None = None) -> None:
 def empty_cache() -> None:
     """Give back what an accelerator's allocator keeps of memory that is free already."""
     if available():
-        torch.accelerator.empty_cache()
+        with contextlib.suppress(RuntimeError):  # of a device that is lost, as whoever needs it next is told
+            torch.accelerator.empty_cache()
 
 
 def out_of_memory(error: BaseException) -> bool:

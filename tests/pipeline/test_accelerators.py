@@ -182,6 +182,22 @@ def test_an_error_that_loses_the_device_ends_the_batch_and_not_each_image(
         runner.run(tasks[:1])
 
 
+def test_a_device_that_is_lost_in_a_batch_ends_it_although_its_cache_cannot_be_emptied_either(
+    folders: tuple[Path, Path], tmp_path: Path, card: Pretended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> torch.Tensor:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    class Breaks(Identity):
+        def stylize(self, content: torch.Tensor, code: Any) -> torch.Tensor:
+            return lost()
+
+    monkeypatch.setattr(torch.accelerator, "empty_cache", lost)
+    runner, tasks = make(folders, tmp_path / "out", Breaks(Settings(), device="cpu"), batch_size=2)
+    with pytest.raises(DeviceLostError, match="illegal memory access"):
+        runner.run(tasks)
+
+
 def test_after_running_out_of_memory_nothing_holds_the_images_tensors(
     folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
