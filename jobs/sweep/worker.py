@@ -13,7 +13,7 @@ import pyarrow as pa
 from jobs.scheduler.worker import MakeRunner, this_location
 from stylize import devices
 from stylize.config import JobConfig
-from stylize.errors import CannotContinueError, StylizeError, named_message
+from stylize.errors import CannotContinueError, DeviceLostError, StylizeError, named_message
 from stylize.measure.memory import give_back
 from stylize.pipeline.failures import lost_row
 from stylize.results.schema import to_batch
@@ -84,9 +84,12 @@ class Sweeper:
             raise  # a store that does not answer is no trait of the method
         except StylizeError as error:
             self._problem = "unsupported", str(error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a method of somebody's own may call sys.exit
             log.exception("the method was not loaded")
             reason = named_message(error, 1000)
+            if devices.device_lost(error):
+                # It is no trait of the method either, and the next one would fail of it, too.
+                raise DeviceLostError(reason) from error
             self._problem = "oom" if devices.out_of_memory(error) else "failed", reason
 
 

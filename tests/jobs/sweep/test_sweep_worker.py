@@ -18,6 +18,8 @@ from jobs.sweep.resolve import ResolvedSweep, _weights_sha256
 from jobs.sweep.worker import MakeSweeper
 from stylize import config as configs
 from stylize.config import JobConfig
+from stylize.errors import DeviceLostError
+from stylize.results.schema import Row
 from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
 from stylize.tasks.sweep import Sweep
@@ -71,6 +73,42 @@ def test_only_one_method_is_in_memory_at_a_time_even_if_it_refers_to_itself(
         assert row["status"] == "ok"
         assert len([made for made in Knot.alive if made() is not None]) == 1
     assert len(Knot.alive) == 3
+
+
+class Unloadable(Identity):
+    """Ends its load with what a test says."""
+
+    error: ClassVar[BaseException] = SystemExit(1)
+
+    def load(self, weights: Path | str | None) -> None:
+        raise self.error
+
+
+def _first_block(folders: tuple[Path, Path], out: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Row:
+    """The row that a sweep's worker makes of a method whose load ends so."""
+    monkeypatch.setattr(Unloadable, "error", error)
+    values = {"content": str(folders[0]), "styles": str(folders[1]), "out": str(out)}
+    config = configs.build(values | {"stylizer": f"{__name__}:Unloadable"})
+    one = next(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
+    sweeper = MakeSweeper({"v": config}, "run", None)("worker-1")
+    (row,) = sweeper.submit([replace(one, variant="v", repeat=1)])().to_pylist()
+    made: Row = row
+    return made
+
+
+def test_a_method_that_ends_the_process_as_it_loads_leaves_rows_and_the_worker(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = _first_block(folders, tmp_path / "out", monkeypatch, SystemExit("no licence"))
+    assert (row["status"], row["error"]) == ("failed", "SystemExit: no licence")
+
+
+def test_a_card_that_is_lost_as_a_method_loads_ends_the_worker_and_not_each_block(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+    with pytest.raises(DeviceLostError, match="illegal memory access"):
+        _first_block(folders, tmp_path / "out", monkeypatch, error)
 
 
 def test_a_sweep_that_finds_no_card_starts_and_leaves_it_to_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
