@@ -13,7 +13,7 @@ from jobs.run.lacking import Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
 from jobs.run.resolve import ResolvedConfig
-from jobs.run.resume import Resume, finished_in, refuse_other_shard
+from jobs.run.resume import Resume, finished_in, refuse_other_shard, runs_with_rows
 from jobs.run.touched import COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
@@ -24,7 +24,6 @@ from stylize.io.location import ObjectUri, locate
 from stylize.io.out_folder import refuse_foreign
 from stylize.results.copies import rows_at_hand
 from stylize.results.read import read_rows
-from stylize.results.run_record import read_runs
 from stylize.tasks.task import MISSING, Pair
 from stylize.terminal import say
 
@@ -159,7 +158,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
     stats = RunStats(survey.pairs)
     left = _Sample(outlook)
     with rows_at_hand(job.out) as folder:
-        refuse_other_shard(job, read_runs(folder))
+        refuse_other_shard(job, runs_with_rows(folder))
         done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
         pace = forecast.pace_of(folder, job)
         rows = read_rows(folder, COLUMNS).to_batches() if (folder / "rows").is_dir() else []

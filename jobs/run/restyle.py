@@ -29,6 +29,7 @@ from jobs.run.resume import (
     other_names,
     refuse_other_shard,
     same_work,
+    runs_with_rows,
     work_of,
 )
 from jobs.run.touched import COLUMNS, TouchedFiles
@@ -38,8 +39,8 @@ from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner
 from stylize.errors import counted
 from stylize.io.out_folder import refuse_foreign
-from stylize.results.run_record import RunRecord, read_runs
-from stylize.results.schema import Row, to_batch
+from stylize.results.run_record import RunRecord
+from stylize.results.schema import SCORED, Row, to_batch
 from stylize.results.store import RowStore
 from stylize.tasks.output_names import NamesInUse, OutputNames
 from stylize.tasks.pairing import Survey
@@ -69,7 +70,7 @@ def restyle(
     with signals.handle_signals(), open_output(config.job.out, note) as out:
         run_id, stats = new_run_id(), RunStats(survey.pairs)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
-            runs = read_runs(out.folder)
+            runs = runs_with_rows(out.folder)
             refuse_other_shard(config.job, runs)
             resume, told = (earlier or _earlier_runs)(store, config, names, stats, retry_failed, redo)
             changed = [] if redo else changed_code_lines(runs, store, config.own_code, "--redo does all again")

@@ -16,9 +16,9 @@ from jobs.progress.stats import RunStats
 from jobs.run.lacking import Lacking
 from stylize.config import JobConfig
 from stylize.errors import UsageError, counted, one_line
-from stylize.results.parts import keys
+from stylize.results.parts import iter_part, keys, part_paths
 from stylize.results.read import read_rows
-from stylize.results.run_record import RunRecord
+from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import SCORED, key_of
 from stylize.results.settings_json import read_settings
 from stylize.results.store import Failed, RowStore
@@ -142,21 +142,31 @@ def finished_in(
     }
 
 
+def runs_with_rows(folder: Path) -> list[RunRecord]:
+    """Return the records of the runs that left rows in an OUT, the newest first. One that was killed counted none."""
+    runs, rows = read_runs(folder), folder / "rows"
+    if all(run.counts for run in runs) or not rows.is_dir():
+        return [run for run in runs if run.counts]
+    ids = (batch.column("run_id") for part in part_paths(rows) for batch in iter_part(part, ["run_id"]))
+    named = {run_id for column in ids for run_id in column.unique().to_pylist()}
+    return [run for run in runs if run.counts or run.run_id in named]
+
+
 def refuse_other_shard(config: JobConfig, runs: Iterable[RunRecord]) -> None:
-    """Raise UsageError if OUT's runs did another share of the same pairs: two OUTs would have rows of one task."""
+    """Raise UsageError if `runs_with_rows` did another share of the same pairs: two OUTs would have rows of a task."""
     own = config.model_dump()
     for run in runs:
         shards = {run.config.get("shard"), config.shard}
         same = all(run.config.get(name) == own[name] for name in ("content", "styles", "manifest"))
-        if run.counts and same and None not in shards and len(shards) > 1:
+        if same and None not in shards and len(shards) > 1:
             raise UsageError(
                 f"OUT holds shard {one_line(run.config['shard'])} of these pairs: go on with that, or give another OUT"
             )
 
 
 def other_names(config: JobConfig, runs: Iterable[RunRecord]) -> list[str]:
-    """Return a line where OUT's last run named its results in another way, which those keep."""
-    last = next((run.config for run in runs if run.counts and "layout" in run.config), None)
+    """Return a line where the last of `runs_with_rows` named its results in another way, which those keep."""
+    last = next((run.config for run in runs if "layout" in run.config), None)
     now = (config.layout, config.name)
     if last is None or (last["layout"], last.get("name")) == now:
         return []

@@ -7,7 +7,7 @@ from jobs.progress.stats import RunStats
 from jobs.run.lacking import Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.resolve import check_scores
-from jobs.run.resume import Resume, finished_in
+from jobs.run.resume import Resume, finished_in, refuse_other_shard, runs_with_rows
 from jobs.run.scoring import ResolvedScoring
 from stylize import cli
 from stylize.errors import counted, one_line
@@ -31,7 +31,9 @@ def dry_run(config: ResolvedScoring, retry_failed: bool, redo: bool) -> None:
     check_scores(job, job.address, None)
     stats = RunStats(survey.pairs)
     with rows_at_hand(job.out) as folder:
-        resume = Resume(finished_in(folder, retry_failed, redo=redo), (), stats, lacking=Lacking.of_folder(job, folder))
+        refuse_other_shard(job, runs_with_rows(folder))
+        finished = finished_in(folder, retry_failed, redo=redo)
+        resume = Resume(finished, (), stats, job, lacking=Lacking.of_folder(job, folder))
     left, first = 0, list[Pair]()
     for task in resume.pending(config.tasks(config.pairs())):
         left += 1

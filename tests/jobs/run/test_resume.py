@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.progress.stats import RunStats
-from jobs.run.resume import Resume, finished_in, older_rows_line, other_names, refuse_other_shard
+from jobs.run.resume import Resume, finished_in, older_rows_line, other_names, refuse_other_shard, runs_with_rows
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.results.run_record import RunRecord
@@ -80,23 +80,33 @@ def test_a_row_of_a_picture_made_elsewhere_is_finished_wherever_the_picture_is(t
     assert finished_in(tmp_path, retry_failed=False, is_there=lambda uri: False) == {key(1)}
 
 
-def run_of(counts: dict[str, int], **changes: Any) -> RunRecord:
+def run_of(counts: dict[str, int], run_id: str = "", **changes: Any) -> RunRecord:
     """The record of a run of CONTENT c and STYLES s."""
     config = JobConfig.build({"content": "c", "styles": "s", "out": "o"} | changes)
-    return RunRecord(config=config.model_dump(), counts=counts)
+    return RunRecord(run_id=run_id, config=config.model_dump(), counts=counts)
 
 
-def test_only_a_run_that_left_rows_decides_which_shard_out_holds() -> None:
+def test_a_killed_run_left_rows_although_it_counted_none(tmp_path: Path) -> None:
+    runs = [run_of({}, run_id="idle"), run_of({}, run_id="killed"), run_of({"ok": 1}, run_id="finished")]
+    for run in reversed(runs):
+        run.write(tmp_path)
+    assert [run.run_id for run in runs_with_rows(tmp_path)] == ["finished"]
+    with RowStore.open(tmp_path) as store:
+        store.add(to_batch([row(task(1), "ok") | {"run_id": "killed"}]))
+    assert [run.run_id for run in runs_with_rows(tmp_path)] == ["killed", "finished"]
+
+
+def test_another_run_of_the_same_pairs_decides_which_shard_out_holds() -> None:
     now = JobConfig.build({"content": "c", "styles": "s", "out": "o", "shard": "2/2"})
-    refuse_other_shard(now, [run_of({}, shard="1/2")])
+    refuse_other_shard(now, [run_of({"ok": 1}, shard="2/2"), run_of({"ok": 1}, styles="t", shard="1/2")])
     with pytest.raises(UsageError, match="OUT holds shard 1/2"):
         refuse_other_shard(now, [run_of({"ok": 1}, shard="1/2")])
 
 
-def test_only_a_run_that_left_rows_has_named_results() -> None:
+def test_the_last_run_that_left_rows_named_results() -> None:
     now = JobConfig.build({"content": "c", "styles": "s", "out": "o"})
-    assert other_names(now, [run_of({}, layout="flat"), run_of({"ok": 1})]) == []
-    assert other_names(now, [run_of({}), run_of({"ok": 1}, layout="flat")]) != []
+    assert other_names(now, [run_of({"ok": 1}), run_of({"ok": 1}, layout="flat")]) == []
+    assert other_names(now, [run_of({"ok": 1}, layout="flat"), run_of({"ok": 1})]) != []
 
 
 def test_older_rows_that_name_no_weights_are_not_told_of_as_of_other_ones(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -88,6 +90,19 @@ def test_another_share_of_the_same_pairs_needs_another_out(inputs: tuple[Path, P
     with pytest.raises(UsageError, match="OUT holds shard 1/2 of these pairs: go on with that, or give another OUT"):
         stylize_folder.main([*words, "--shard", "1/3"])
     assert stylize_folder.main([*words, "--shard", "1/2"]) == 0
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_another_share_needs_another_out_also_after_a_kill(
+    dry: tuple[str, ...], inputs: tuple[Path, Path], outs: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(outs[0], out)
+    record = json.loads((out / "run.json").read_text())
+    killed = {name: value for name, value in record.items() if name not in ("counts", "last_row_at", "finished_at")}
+    (out / "run.json").write_text(json.dumps(killed))
+    with pytest.raises(UsageError, match="OUT holds shard 1/2 of these pairs"):
+        stylize_folder.main([*map(str, inputs), str(out), *WORDS, "--shard", "2/2", *dry])
 
 
 def test_a_shard_without_a_pair_ends_well(inputs: tuple[Path, Path], tmp_path: Path) -> None:
