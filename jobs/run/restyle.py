@@ -112,9 +112,12 @@ def _earlier_runs(
     told: list[str] = []
     pictures = Pictures(config.job.out, told.append)
     weights_sha256 = config.weights_sha256
-    # A row that other weights left is no older row of this work; one that names none may be.
+    # A row that other weights left is no older row of this work; one that names none may be. Nor is one of a picture
+    # that was made elsewhere, although the same list may name it.
     failed = [
-        row for row in store.failed(pictures) if row.weights_sha256 in (None, weights_sha256) or not weights_sha256
+        row
+        for row in store.failed(pictures)
+        if row.measure_mode != SCORED and (row.weights_sha256 in (None, weights_sha256) or not weights_sha256)
     ]
     lost = [row for row in failed if row.status == "ok"]
     gone = {row.key for row in lost}

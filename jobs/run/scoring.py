@@ -16,12 +16,13 @@ from jobs.run.resolve import ResolvedConfig, absolute_paths, check_device
 from jobs.run.resume import Resume
 from jobs.run.score_config import ScoreConfig
 from jobs.scheduler.worker import MakeRunner, this_location
+from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.io.location import Location, locate
 from stylize.no_effect import no_effect
 from stylize.results.parts import keys
 from stylize.results.schema import SCORED, key_of
-from stylize.results.store import RowStore
+from stylize.results.store import Failed, RowStore
 from stylize.tasks import manifest, pairing
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import files_in, nothing_in, root_of
@@ -150,13 +151,19 @@ class MakeScorer(MakeRunner):
 class ScoreResume(Resume):
     """Each result of a pair has one row: that of a picture which was replaced, or scored under another name, goes."""
 
-    def __init__(self, done: set[bytes], stats: RunStats, rows: Iterable[pa.RecordBatch], lacking: Lacking) -> None:
-        super().__init__(done, (), stats, lacking=lacking)
+    def __init__(
+        self,
+        done: set[bytes],
+        failed: Iterable[Failed],
+        stats: RunStats,
+        config: JobConfig,
+        rows: Iterable[pa.RecordBatch],
+        lacking: Lacking,
+    ) -> None:
+        super().__init__(done, failed, stats, config, lacking=lacking)
         self._by_result: dict[int, bytes] = {}
         for batch in rows:
             for key, row in zip(keys(batch.column("task_id")), batch.to_pylist(), strict=True):
-                if row["status"] != "ok":
-                    self._status[key] = row["status"]
                 if row["measure_mode"] == SCORED:
                     self._by_result[number_of(*(row[name] for name in _OF_RESULT))] = key
 
@@ -173,8 +180,8 @@ def earlier_runs(
 ) -> tuple[Resume, list[str]]:
     """Return what earlier runs leave to do, as the main job's does; results lie where others look after them."""
     # Any row of a result may have to go.
-    for _ in store.failed(elsewhere=lambda uri: False):
-        pass
-    rows = store.columns(["task_id", "status", "measure_mode", *_OF_RESULT])
+    replaceable = store.failed(elsewhere=lambda uri: False)
+    failed = [row for row in replaceable if row.measure_mode == SCORED and row.status != "ok"]
+    rows = store.columns(["task_id", "measure_mode", *_OF_RESULT])
     lacking = Lacking(config.job, store.columns(COLUMNS), "--redo scores the pictures again")
-    return ScoreResume(store.finished(retry_failed, redo=redo), stats, rows, lacking), []
+    return ScoreResume(store.finished(retry_failed, redo=redo), failed, stats, config.job, rows, lacking), []

@@ -56,6 +56,7 @@ class Failed(NamedTuple):
     error: str | None = None
     output_uri: str | None = None
     weights_sha256: str | None = None
+    measure_mode: str | None = None
 
 
 class RowStore:
@@ -138,10 +139,11 @@ class RowStore:
         return done
 
     def results(self, gone: Collection[bytes] = ()) -> Iterator[tuple[str, str]]:
-        """Yield the `output_uri` and the `task_id` of each row that has an image, but for tasks of the keys `gone`."""
+        """Yield the `output_uri` and `task_id` of each row with an image in OUT, but for tasks of the keys `gone`."""
         self.flush()
-        for _, batch in self._batches(["output_uri", "task_id"]):
-            there = batch.filter(pc.is_valid(batch.column("output_uri")))
+        for _, batch in self._batches(["output_uri", "task_id", "measure_mode"]):
+            made_here = pc.not_equal(pc.fill_null(batch.column("measure_mode"), ""), SCORED)
+            there = batch.filter(pc.and_(made_here, pc.is_valid(batch.column("output_uri"))))
             uris, task_ids = (there.column(name).to_pylist() for name in ("output_uri", "task_id"))
             keys = parts.keys(there.column("task_id"))
             yield from ((uri, id_) for uri, id_, key in zip(uris, task_ids, keys, strict=True) if key not in gone)
@@ -155,7 +157,7 @@ class RowStore:
         its file is there; elsewhere: the same of a picture that this OUT did not make.
         """
         self.flush()
-        columns = ["task_id", *Failed._fields[1:], "measure_mode"]
+        columns = ["task_id", *Failed._fields[1:]]
         for name, batch in self._batches(columns):
             ok = pc.equal(batch.column("status"), "ok").to_pylist()
             uris, modes = (batch.column(column).to_pylist() for column in ("output_uri", "measure_mode"))
