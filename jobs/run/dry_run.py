@@ -12,6 +12,7 @@ from jobs.run import forecast
 from jobs.run.lacking import Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
+from jobs.run.placement import refuse_neighbours
 from jobs.run.resolve import ResolvedConfig
 from jobs.run.resume import Resume, finished_in, refuse_other_shard, runs_with_rows
 from jobs.run.touched import COLUMNS, TouchedFiles
@@ -137,7 +138,8 @@ def _ask_cluster(config: ResolvedConfig, outlook: Outlook) -> None:
     if joins_cluster(job.address) and first is not None:
         with local_or_cluster(job.address):
             required = preflight.requirements(job, first, None)
-            preflight.check_nodes(config.scheduler_options(), required, outlook.notes.append)
+            nodes = preflight.check_nodes(config.scheduler_options(), required, outlook.notes.append)
+            refuse_neighbours(job, (node["workers"] for node in nodes))
 
 
 def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Callable[[str], None]) -> Outlook:

@@ -14,7 +14,7 @@ from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
 from jobs.scheduler.worker_pool import WORKER_BYTES, SchedulerOptions, workers_that_fit
 from stylize import config as configs
 from stylize.config import JobConfig
-from stylize.errors import UsageError
+from stylize.errors import UsageError, counted
 from stylize.measure import hardware
 from stylize.tasks.sweep import Sweep
 
@@ -48,9 +48,23 @@ def place(job: JobConfig) -> Placement:
     machine = _this_machine()
     settings = worker_takes(job, [machine])
     options = SchedulerOptions(actors=job.workers, cpus=settings["cpus_per_actor"], gpus=settings["gpus_per_actor"])
+    refuse_neighbours(job.model_copy(update=settings), [workers_that_fit(machine, options.cpus, options.gpus)])
     line = who_works_where([describe_node(machine, options)], options)
     short = job.cpus_per_actor == job.actors == "auto" and job.measure_mode != "isolated" and not options.gpus
     return Placement(settings, (line + "; memory for more workers is not free" * (short and options.cpus > 1),))
+
+
+def refuse_neighbours(job: JobConfig, room: Iterable[int]) -> None:
+    """Raise UsageError where workers of isolated mode would measure beside each other on one machine's CPUs.
+
+    room: how many workers each machine has room for. A card each is another matter.
+    """
+    most = max(room, default=0)
+    if job.measure_mode == "isolated" and not job.gpus and job.actors != 1 and most > 1:
+        raise UsageError(
+            f"{job.called('cpus_per_actor')} {job.cpus:g} lets {counted(most, 'worker')} measure on one machine "
+            f"at once, which isolated mode rules out: give more, or {job.called('actors')} 1"
+        )
 
 
 def worker_takes(job: JobConfig, nodes: Iterable[RayNode]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from jobs.run.lacking import COLUMNS as ASKED_COLUMNS
 from jobs.run.lacking import Lacking
 from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
+from jobs.run.placement import refuse_neighbours
 from jobs.run.resolve import ResolvedConfig, check_scores
 from jobs.run.result import RunResult, summarized
 from jobs.run.resume import (
@@ -28,8 +29,8 @@ from jobs.run.resume import (
     older_rows_line,
     other_names,
     refuse_other_shard,
-    same_work,
     runs_with_rows,
+    same_work,
     work_of,
 )
 from jobs.run.touched import COLUMNS, TouchedFiles
@@ -166,6 +167,7 @@ def _do_tasks(
         if shared:
             required = preflight.requirements(job, first[0].pair, run.out.token)
             run.record.nodes = preflight.check_nodes(options, required, reporter.note)
+            refuse_neighbours(job, (node["workers"] for node in run.record.nodes))
             run.out.save(run.record)
             make.check = required.check
         with Scheduler(make, partial(_lost_row, config, run_id), options, notify=reporter.note) as scheduler:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.run import placement
-from jobs.run.placement import worker_takes
+from jobs.run.placement import refuse_neighbours, worker_takes
 from jobs.scheduler.preflight import describe_node, who_works_where
 from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize import config as configs
@@ -174,3 +174,13 @@ def test_a_cluster_is_asked_only_where_its_machines_matter(monkeypatch: pytest.M
     assert asked == []
     assert [placed(), placed(gpus_per_actor=2), placed(device="cpu", measure_mode="isolated")] == [8, 16, 16]
     assert asked == ["head:1"] * 3
+
+
+def test_workers_of_isolated_mode_have_a_machine_or_a_card_each() -> None:
+    one, two = [1, 1], [1, 2]
+    cpus = {"measure_mode": "isolated", "cpus_per_actor": 4, "gpus_per_actor": 0}
+    refuse_neighbours(configs.build(GIVEN | cpus), one)
+    for given in ({"actors": 1}, {"measure_mode": "throughput"}, {"gpus_per_actor": 1}):
+        refuse_neighbours(configs.build(GIVEN | cpus | given), two)
+    with pytest.raises(UsageError, match="cpus_per_actor 4 lets 2 workers measure on one machine at once"):
+        refuse_neighbours(configs.build(GIVEN | cpus), two)
