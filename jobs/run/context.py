@@ -36,7 +36,7 @@ class RunContext:
         """Write what is known now, if OUT can be written: the run may be ended before it is finished."""
         with contextlib.suppress(CannotContinueError):
             self.store.flush()
-            self.record.workers = {name: asdict(place) for name, place in scheduler.locations.items()}
+            self.record.workers |= {name: asdict(place) for name, place in scheduler.locations.items()}
             self.record.counts = self.stats.counts
             self.record.last_row_at = now()
             self.out.save(self.record)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +50,8 @@ class SchedulerOptions:
     """Most tasks of one call."""
     env: dict[str, str] = field(default_factory=dict)
     """Environment variables of the workers."""
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), compare=False)
+    """What the workers are numbered by: who starts workers several times in a run goes on counting."""
 
 
 def workers_that_fit(node: dict[str, Any], cpus: float, gpus: float) -> int:
@@ -186,14 +189,15 @@ class WorkerPool:
             ray.remote(Worker)
             .options(
                 num_cpus=self._options.cpus,
+        number = next(self._options.numbers)
                 num_gpus=self._options.gpus,
                 max_concurrency=self._options.window + 1,
                 max_restarts=0,
                 runtime_env={"env_vars": self._options.env} if self._options.env else None,
             )
-            .remote(self._make_runner, f"worker-{self._made}")
+            .remote(self._make_runner, f"worker-{number}")
         )
-        return WorkerState(self._made, actor, actor.start.remote())
+        return WorkerState(number, actor, actor.start.remote())
 
     def _start_failed(self, worker: WorkerState, how: str, counts: bool = True) -> None:
         worker.end()

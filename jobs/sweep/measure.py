@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import pyarrow as pa
@@ -99,9 +100,10 @@ def _do_blocks(
             run.record.nodes = preflight.check_nodes(sweep.scheduler_options(most), required, reporter.note)
             run.out.save(run.record)
             make.check = required.check
+        numbers = itertools.count(1)
         # Blocks of one number of workers follow each other, and share them.
         for workers, blocks in itertools.groupby(left, key=lambda work: work[0].variant.workers):
-            options = sweep.scheduler_options(workers)
+            options = replace(sweep.scheduler_options(workers), numbers=numbers)
             with Scheduler(make, partial(_lost_row, sweep, run_id), options, notify=reporter.note) as scheduler:
                 reporter.watch(scheduler)
                 try:

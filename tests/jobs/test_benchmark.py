@@ -291,6 +291,9 @@ def test_two_workers_measure_strong_and_weak_scaling(inputs: Path, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     frame = read_rows(tmp_path / "out", ["variant", "workers", "worker_id"]).to_pandas()
     assert frame[frame["workers"] == 2]["worker_id"].nunique() >= 2
+    # The record says of each where it ran.
+    assert frame.groupby("worker_id")["workers"].nunique().max() == 1
+    assert set(frame["worker_id"]) <= json.loads((tmp_path / "out" / "run.json").read_text())["workers"].keys()
     counts = frame.groupby("variant").size().to_dict()
     each = "identity fp32 48 px x{} each"
     # One worker is the same work in both.
