@@ -17,7 +17,7 @@ from jobs.scheduler.ray_runtime import totals
 from jobs.scheduler.shutdown import shutdown
 from jobs.scheduler.worker import BatchRunner, LoadError, UnfitNodeError, Worker, WorkerLocation
 from jobs.scheduler.worker_state import GET_S, WorkerPhase, WorkerState, is_done, reason_of
-from stylize.errors import CannotContinueError, StylizeError, counted
+from stylize.errors import CannotContinueError, StylizeError, UsageError, counted
 
 WINDOW = 3
 """Batches in flight per worker: one being finished, one on the device, one being read."""
@@ -121,7 +121,7 @@ class WorkerPool:
             reason = self.memory_deaths.reason(error, None) or reason_of(error)
             self._start_failed(worker, f"died ({reason})", counts=not is_out_of_reach(error))
             return
-        if isinstance(problem, LoadError):
+        if isinstance(problem, LoadError) or (isinstance(problem, UsageError) and self._others_may_load()):
             self._start_failed(worker, f"failed on {worker.location.node} ({problem})")
         elif isinstance(problem, UnfitNodeError):
             self._leave_out_node(worker, problem)
@@ -130,6 +130,10 @@ class WorkerPool:
             self.locations[worker.name] = worker.location
             self._failed_since_load = 0
             worker.transition(WorkerPhase.IDLE)
+
+    def _others_may_load(self) -> bool:
+        """Return whether there are several machines: the driver found the call right, and one may lack a package."""
+        return sum(1 for node in ray.nodes() if node["Alive"] and self._workers_that_fit(node)) > 1
 
     def end_slow_starts(self) -> None:
         """Give up on workers that load for too long, counted from when they have a node to do so."""
@@ -185,11 +189,11 @@ class WorkerPool:
 
     def _make_worker(self) -> WorkerState:
         self._made += 1
+        number = next(self._options.numbers)
         actor: Any = (
             ray.remote(Worker)
             .options(
                 num_cpus=self._options.cpus,
-        number = next(self._options.numbers)
                 num_gpus=self._options.gpus,
                 max_concurrency=self._options.window + 1,
                 max_restarts=0,

@@ -11,6 +11,7 @@ from ray.exceptions import ActorUnavailableError
 from jobs.scheduler.worker import WorkerLocation
 from jobs.scheduler.worker_pool import MAX_FAILED_STARTS, SchedulerOptions, WorkerPool, workers_that_fit
 from jobs.scheduler.worker_state import WorkerPhase, WorkerState
+from stylize.errors import UsageError
 from tests.jobs.scheduler.fake_actor import FakeActor
 from tests.support.scripted_workers import Scripted
 
@@ -75,3 +76,14 @@ def test_what_others_hold_is_told_to_whoever_waits_for_it(monkeypatch: pytest.Mo
     pool.fill()
     held = "the cluster has 2 CPU and 1 GPU, free are 0.5 CPU and 0 GPU"
     assert notes == [f"waiting for 1 CPU and 0 GPU for a worker; {held}"]
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_what_one_of_several_machines_lacks_does_not_end_the_run(
+    nodes: int, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacks = UsageError("lpips needs torchmetrics")
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2}}] * nodes)
+    monkeypatch.setattr(ray, "get", lambda call, timeout: (WorkerLocation("a", "a"), lacks))
+    pool.started(loading(pool, 0))
+    assert pool.problem == (lacks if nodes == 1 else None)
