@@ -12,6 +12,7 @@ import pyarrow as pa
 from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input
 from jobs.run.placement import sweep_takes
+from jobs.run.resolve import check_device
 from jobs.scheduler.ray_runtime import Called, check_room
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
@@ -97,6 +98,7 @@ def resolve(plan: Sweep, out: str, address: str | None) -> ResolvedSweep:
     """
     takes = sweep_takes(plan, address)
     configs = {variant.name: variant.config(plan, out, takes) for variant in sweep.variants(plan)}
+    check_device(next(iter(configs.values())).model_copy(update={"address": address}))
     cpus, gpus = takes["cpus_per_actor"], takes["gpus_per_actor"]
     resolved = ResolvedSweep(plan, out, cpus, gpus, sweep.plan(plan), configs, _weights_sha256(configs))
     check_room(address, *resolved.asks)
@@ -122,8 +124,9 @@ def _with_weights(methods: Sequence[Method], words: Sequence[str]) -> list[Metho
         if name not in known or not path:
             # The word itself is not repeated, as a URI may hold a password.
             raise UsageError(f"--weights: expected METHOD=PATH, METHOD one of {', '.join(sorted(known))}")
-    paths = {name: path if path == RANDOM else absolute_input(path) for name, path in given.items()}
-    return [method.model_copy(update={"weights": paths.get(method.name, method.weights)}) for method in methods]
+    weights = [given.get(method.name, method.weights) for method in methods]
+    paths = [path if path is None or path == RANDOM else absolute_input(path) for path in weights]
+    return [method.model_copy(update={"weights": path}) for method, path in zip(methods, paths, strict=True)]
 
 
 def _weights_sha256(configs: dict[str, JobConfig]) -> dict[str, str | None]:

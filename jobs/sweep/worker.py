@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
 from collections.abc import Callable
@@ -94,13 +93,12 @@ class Sweeper:
 
 
 def _card(config: JobConfig) -> dict[str, Any] | None:
-    """Return what the record says of the card; None for a CPU, and where none is found, which the blocks' rows tell."""
-    with contextlib.suppress(StylizeError):
-        device = devices.find(config.device_name())
-        if devices.is_accelerator(device):
-            devices.forbid_tf32()
-            return devices.facts(device)
-    return None
+    """Return what the record says of the card; None for a CPU. Raises NoDeviceError: others may have one that works."""
+    device = devices.find(config.device_name())
+    if not devices.is_accelerator(device):
+        return None
+    devices.forbid_tf32()
+    return devices.facts(device)
 
 
 def _give_back() -> None:

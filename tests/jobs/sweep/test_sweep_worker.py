@@ -12,7 +12,7 @@ from typing import ClassVar
 import pytest
 import torch
 
-from jobs.scheduler.worker import WORKER_ENV
+from jobs.scheduler.worker import WORKER_ENV, LoadError, Worker
 from jobs.scheduler.worker_pool import WINDOW
 from jobs.sweep.resolve import ResolvedSweep, _weights_sha256
 from jobs.sweep.worker import MakeSweeper
@@ -111,10 +111,12 @@ def test_a_card_that_is_lost_as_a_method_loads_ends_the_worker_and_not_each_bloc
         _first_block(folders, tmp_path / "out", monkeypatch, error)
 
 
-def test_a_sweep_that_finds_no_card_starts_and_leaves_it_to_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweeps_worker_that_finds_no_card_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     none_here(monkeypatch)
     config = JobConfig(content="c", styles="s", out="o", gpus_per_actor=1.0)
-    assert MakeSweeper({"v": config}, "run", None)("worker-1").accelerator is None
+    _, problem = Worker(MakeSweeper({"v": config}, "run", None), "worker-1").start()
+    assert isinstance(problem, LoadError)
+    assert "torch sees no accelerator here" in str(problem)
 
 
 @pytest.mark.parametrize(("mode", "window", "env"), [("isolated", 1, {}), ("throughput", WINDOW, WORKER_ENV)])

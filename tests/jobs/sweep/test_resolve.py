@@ -1,0 +1,38 @@
+"""What is decided and refused of a sweep before it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.sweep.resolve import resolve, with_paths
+from stylize.errors import UsageError
+from stylize.tasks.sweep import Sweep
+from tests.support.accelerators import none_here
+
+
+def sweep(*methods: dict[str, Any], **more: Any) -> Sweep:
+    return Sweep.model_validate({"title": "t", "methods": list(methods)} | more)
+
+
+def test_weights_of_a_sweep_file_are_found_by_workers_of_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = sweep({"name": "microast", "weights": "w"}, {"name": "adain", "weights": "random"}, {"name": "identity"})
+    for words, first in (([], "w"), (["microast=other"], "other")):
+        weights = [method.weights for method in with_paths(plan, words).methods]
+        assert weights == [str(tmp_path / first), "random", None]
+
+
+def test_a_device_that_this_machine_has_not_is_a_wrong_call_unless_a_cluster_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none_here(monkeypatch)
+    monkeypatch.setattr("jobs.run.resolve.joins_cluster", lambda address: address is not None)
+    plan = sweep({"name": "identity"}, device="cuda", cpus_per_actor=1, gpus_per_actor=0)
+    with pytest.raises(UsageError, match="torch sees no cuda device here; give device cpu, or address of a cluster"):
+        resolve(plan, str(tmp_path / "out"), None)
+    assert resolve(plan, str(tmp_path / "out"), "head:6379").gpus == 0
