@@ -100,7 +100,7 @@ class ScoreRunner:
             row["stretch"] = (width / height) / (photo.source_width_px / photo.source_height_px)
         start = time.perf_counter()
         features = self._styles.features(style)
-        uploaded = None if self._transfers is None else self._transfers.upload(content)
+        uploaded = None if self._transfers is None else self._transfers.upload_if_room(content)
         row |= self._scorer.score(content, row["content_sha256"], result.pixels, features, uploaded)
         row["score_s"] = time.perf_counter() - start
 

@@ -97,13 +97,10 @@ class DeviceScores:
 
     def compare(self, photo: Upload, result: Pixels) -> Row | None:
         """Return the columns of a result (H, W, 3) beside its photo; None where the device has no room for it."""
-        try:
-            pair = _Pair(photo, self._transfers.upload(result))
-        except RuntimeError as error:
-            if not devices.out_of_memory(error):
-                raise
-            devices.free_memory(error)
+        there = self._transfers.upload_if_room(result)
+        if there is None:
             return None
+        pair = _Pair(photo, there)
         self._waiting.append(pair)
         with self._turn:
             while not pair.done:

@@ -125,7 +125,9 @@ class StylizeStage:
             # An earlier call that ran out of memory may have noted it.
             first.row["style_s"] = first.row.get("style_s") if encoding_s is None else encoding_s
             plan = self._planned(stylizer, items, code)
-            if len(items) > 1 and (plan.in_parts or self._too_much(len(items) * plan.bytes)):
+            most = self._stylizer.max_memory
+            too_much = isinstance(most, int) and len(items) * plan.bytes > most
+            if len(items) > 1 and (plan.in_parts or too_much):
                 raise NoRoomError("there is memory for one at a time")
             self._set_heap(len(items) * width * height, plan)
             if plan.in_parts:
@@ -189,11 +191,6 @@ class StylizeStage:
             keep_blocks(kept)
             self._kept = kept
 
-    def _too_much(self, planned_bytes: int) -> bool:
-        """Return whether it is more than the limit that was set."""
-        most = self._stylizer.max_memory
-        return isinstance(most, int) and planned_bytes > most
-
     def _planned(self, stylizer: Stylizer, items: list[InFlight], code: Any) -> Plan:
         """Return how items are to be taken; one that ran out of memory before is taken in strips."""
         width, height = _size(items[0])
@@ -207,11 +204,15 @@ class StylizeStage:
         assert item.content is not None
         item.uploaded = None
         self._peak.start()
+        if self._load is not None:
+            self._load.start()
         with timed(self._device) as clock:
             result = stylizer.restyle(item.content, code, plan)
+        shared = asdict(self._load.stop()) if self._load is not None else {}
         # Holes in the heap are room for the result's file.
         give_back()
-        item.row.update(asdict(self._peak.stop()), warmup=warmup, stylize_s=clock.seconds, batch_size=1)
+        shared |= asdict(self._peak.stop())
+        item.row.update(shared, warmup=warmup, stylize_s=clock.seconds, batch_size=1)
         item.row.update(strips=plan.strips, passes=plan.passes, **stylizer.ran(plan))
         if result is None:
             raise NotFiniteError
@@ -221,12 +222,8 @@ class StylizeStage:
     def upload(self, item: InFlight) -> None:
         """Send an item's photo on its way to an accelerator, from any thread; else `run` does, and waits for it."""
         if self._on_accelerator and item.content is not None:
-            try:
-                item.uploaded = self._transfers.upload(item.content)
-            except RuntimeError as error:
-                # Room there may be by the time it is the image's turn.
-                if not devices.out_of_memory(error):
-                    raise
+            # Room there may be by the time it is the image's turn.
+            item.uploaded = self._transfers.upload_if_room(item.content)
 
     def _here(self, item: InFlight) -> Tensor:
         """Return an item's photo on the device, (H, W, 3) uint8."""

@@ -68,6 +68,16 @@ class Transfers:
             arrived = devices.waitable(self._device, self._up)
         return Upload(there, arrived, pinned)
 
+    def upload_if_room(self, pixels: Pixels) -> Upload | None:
+        """Do as `upload`; None where there is no room for it."""
+        try:
+            return self.upload(pixels)
+        except RuntimeError as error:
+            if not devices.out_of_memory(error):
+                raise
+            devices.free_memory(error)
+            return None
+
     def download(self, *tensors: Tensor, hold: Any = None) -> Download:
         """Send tensors to the host once what this thread has queued is done; `hold` is kept until they are there."""
         if self._down is None:

@@ -74,6 +74,7 @@ def test_a_photo_over_the_limit_is_done_in_strips_with_the_same_result(inputs: P
     assert [whole["strips"], small["strips"], large["passes"]] == [1, 1, 13]
     assert large["strips"] > 1
     assert (large["width_px"], large["height_px"], large["status"]) == (WIDTH, HEIGHT, "ok")
+    assert (large["cpu_wait_s"] is None) == (whole["cpu_wait_s"] is None)
     result = images.decode(Path(large["output_uri"]).read_bytes()).pixels
     assert (np.abs(result.astype(int) - expected) > 1).mean() <= 1e-3
 

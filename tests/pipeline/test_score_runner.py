@@ -18,10 +18,13 @@ from stylize.measure.ssim import ssim
 from stylize.pipeline import score_runner
 from stylize.pipeline.failures import lost_row
 from stylize.pipeline.score_runner import ScoreRunner
+from stylize.pipeline.transfers import Transfers, Upload
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA, to_batch
 from stylize.tasks import pairing
 from stylize.tasks.task import MISSING, Input, Task
+from tests.support.accelerators import Pretended
+from tests.support.card_runs import card as card
 from tests.support.samples import finished_run, picture
 
 QUALITY = [
@@ -196,3 +199,17 @@ def test_the_row_of_a_lost_task_says_that_it_was_scored(folders: tuple[Path, Pat
     (row,) = to_batch([lost_row(job, "r", task, "timeout", "took over 1 s", {"worker_id": "w"})]).to_pylist()
     assert (row["measure_mode"], row["stylizer"], row["output_uri"]) == ("scored", "their own", str(tmp_path / "x.png"))
     assert (row["precision"], row["seed"], row["batch_size"]) == (None, None, None)
+
+
+def test_a_photo_that_finds_no_room_on_a_card_is_scored_by_the_cpu(
+    folders: tuple[Path, Path], tmp_path: Path, card: Pretended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Transfers, pixels: images.Pixels) -> Upload:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    result = tmp_path / "there.png"
+    result.write_bytes(images.encode(picture(9), "png", 95))
+    monkeypatch.setattr(Transfers, "upload", full)
+    row = score(folders, result)
+    photo = images.decode(Path(row["content_uri"]).read_bytes()).pixels
+    assert (row["status"], row["ssim"]) == ("ok", ssim(photo, picture(9)))
