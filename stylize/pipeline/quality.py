@@ -6,7 +6,9 @@ import contextlib
 import importlib.metadata
 import threading
 from collections import OrderedDict
-from typing import Any, Literal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -39,6 +41,7 @@ LONG_SIDE_PX = 512
 LEAST_PX = 32
 """Of a side of what they look at, which of a long strip is less than its file has: pools leave nothing of less."""
 _KEPT = 16
+Result = TypeVar("Result")
 _LPIPS_FILES = {"alex": "alexnet-owt", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 """What torchvision calls their files, up to a hash."""
 
@@ -60,10 +63,11 @@ class Scorer:
         if config.lpips != "none":
             self._lpips = load_lpips(config.lpips).to(self._device)
             self._columns["lpips_variant"] = f"{config.lpips} torchmetrics {importlib.metadata.version('torchmetrics')}"
-        # One network's pass at a time: two would share the cores and the memory.
         self._one_pass = threading.Lock()
         self._known: OrderedDict[str, Statistics] = OrderedDict()
         self._on_device = DeviceScores(self._device) if devices.is_accelerator(self._device) else None
+        # In one lasting thread: CUDA's libraries keep plans of each size for each thread that calls them, and for good.
+        self._judge = ThreadPoolExecutor(1, "judge") if self.on_accelerator else None
         if self._on_device is None:
             # So that no image waits for them.
             kernel()
@@ -76,11 +80,7 @@ class Scorer:
 
     def style_features(self, artwork: Pixels) -> StyleFeatures | None:
         """Return the features of an artwork that results are compared with; None where nobody asks for distances."""
-        if self._vgg19 is None:
-            return None
-        with self._one_pass:
-            seen = self._shrunk(artwork)
-            return self._vgg19.features(seen)[1] if _is_enough(seen) else None
+        return None if self._vgg19 is None else self._passed(lambda: self._features(artwork))
 
     def score(
         self,
@@ -101,14 +101,31 @@ class Scorer:
             row["ssim_uniform"] = ssim_uniform(content, result)
         if content.shape != result.shape or (self._vgg19 is None and self._lpips is None):
             return row
-        with self._one_pass, torch.inference_mode():
-            seen = [self._shrunk(pixels) for pixels in (result, content)]
-            if not _is_enough(*seen):
-                return row
-            if self._vgg19 is not None:
-                row |= self._distances(self._vgg19.layers(seen[0]), self._vgg19.layers(seen[1]), style)
-            if self._lpips is not None:
-                row["lpips"] = float(self._lpips(*(one[None] for one in seen)))
+        return row | self._passed(lambda: self._by_networks(content, result, style))
+
+    def _passed(self, look: Callable[[], Result]) -> Result:
+        """Let networks look at pictures, one call at a time: two would share the cores and the memory."""
+
+        def in_turn() -> Result:
+            with self._one_pass, torch.inference_mode():
+                return look()
+
+        return in_turn() if self._judge is None else self._judge.submit(in_turn).result()
+
+    def _features(self, artwork: Pixels) -> StyleFeatures | None:
+        assert self._vgg19 is not None
+        seen = self._shrunk(artwork)
+        return self._vgg19.features(seen)[1] if _is_enough(seen) else None
+
+    def _by_networks(self, content: Pixels, result: Pixels, style: StyleFeatures | None) -> Row:
+        row: Row = {}
+        seen = [self._shrunk(pixels) for pixels in (result, content)]
+        if not _is_enough(*seen):
+            return row
+        if self._vgg19 is not None:
+            row |= self._distances(self._vgg19.layers(seen[0]), self._vgg19.layers(seen[1]), style)
+        if self._lpips is not None:
+            row["lpips"] = float(self._lpips(*(one[None] for one in seen)))
         return row
 
     def _compared(self, content: Pixels, content_sha256: str, result: Pixels) -> Row:

@@ -16,6 +16,7 @@ from stylize import devices
 from stylize.errors import DeviceLostError
 from stylize.measure import on_device
 from stylize.measure.memory import PeakMemory
+from stylize.measure.perceptual import STYLE_LAYERS, StyleFeatures
 from stylize.pipeline.scored import DeviceScores
 from stylize.pipeline.transfers import Transfers
 from stylize.stylizers.base import Settings
@@ -95,6 +96,32 @@ def test_more_images_wait_for_an_accelerators_scores_than_there_are_threads(
     monkeypatch.setattr(DeviceScores, "compare", compare)
     runner, tasks = make(folders, tmp_path / "out", Recorded(), io_threads=1)
     assert [row["status"] for row in runner.run(tasks).to_pylist()] == ["ok"] * 8
+
+
+def test_networks_that_judge_results_are_called_by_one_thread(
+    folders: tuple[Path, Path], tmp_path: Path, card: Pretended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    class Judge:
+        sha256 = "0" * 64
+
+        def __init__(self, *given: object, **more: object) -> None:
+            pass
+
+        def layers(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+            threads.append(threading.get_ident())
+            return dict.fromkeys(STYLE_LAYERS, image[None])
+
+        def features(self, image: torch.Tensor) -> tuple[torch.Tensor, StyleFeatures]:
+            return image, StyleFeatures.of(self.layers(image))
+
+    monkeypatch.setattr("stylize.pipeline.quality.Perceptual", Judge)
+    runner, tasks = make(folders, tmp_path / "out", Recorded(), perceptual="torchvision")
+    rows = runner.run(tasks).to_pylist()
+    assert [row["content_distance"] for row in rows] == [0.0] * len(tasks)
+    assert len(threads) == 2 + 2 * len(tasks)  # two artworks; of each result it and its photo
+    assert len(set(threads)) == 1
 
 
 def test_what_is_not_finite_shows_on_an_accelerator_too(
