@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
+from jobs.run.output_dir import absolute_out
 from jobs.run.trust import TRUST_HELP, refuse_elsewhere
 from stylize import cli, terminal
 from stylize.config import TORCHVISION, Lpips
 from stylize.errors import UsageError, counted, harmless, one_line
-from stylize.io.files import at_hand, local_path, write_atomic, writing
+from stylize.io.files import at_hand, write_atomic, writing
 from stylize.io.location import locate
 from stylize.io.store_kinds import SCHEMES
 from stylize.results.copies import run_folders
@@ -44,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     given = parser().parse_args(argv)
     if not given.outs:
         raise UsageError("give the folder of a run: python -m jobs.fid OUT --inception torchvision")
-    out = None if given.out is None else local_path(given.out, "--out")  # before minutes of work
+    out = None if given.out is None else absolute_out(given.out, "--out")  # before minutes of work
     from stylize.report import frame
 
     with run_folders(given.outs) as runs:
@@ -141,6 +142,7 @@ def _scorer(given: Namespace) -> tuple[SetScorer, str]:
     from stylize.pipeline.sets import SetScorer
 
     device = devices.find(given.device)
+    devices.forbid_tf32()
     inception = Inception(None if given.inception == TORCHVISION else at_hand(given.inception), device)
     lpips = None if given.lpips == "none" else load_lpips(given.lpips).to(device)
     return SetScorer(inception, lpips, device), inception.variant

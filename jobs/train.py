@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.run import signals
+from jobs.run.output_dir import absolute_out
 from stylize import cli, safe_json
 from stylize.errors import UsageError, counted, one_line
 from stylize.io.files import write_json_atomic, writing
@@ -75,6 +76,7 @@ def _config(argv: Sequence[str]) -> TrainConfig:
         name: Origin(name.upper() if name in positional else cli.flag(name)) for name in TrainConfig.model_fields
     }
     config = configure(vars(parser.parse_args(argv)), origins)
+    absolute_out(str(config.out))  # refuses what would be lost
     return config.model_copy(update={name: real(value) for name, value in config if isinstance(value, Path)})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from jobs.fid import main
+from jobs.fid import _scorer, main, parser
 from stylize import images, read_rows
 from stylize.measure.inception import FILE, Inception
 from stylize.results.schema import to_batch
@@ -107,6 +107,12 @@ def test_art_fid_comes_with_lpips(own: Path, weights: Path, tmp_path: Path, monk
     assert (photo["lpips"], artwork["lpips"] > 0) == (pytest.approx(0, abs=1e-6), True)
 
 
+def test_what_judges_computes_fp32_in_fp32_on_a_card(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    _scorer(parser().parse_args(["out", "--inception", str(weights)]))
+    assert not torch.backends.cudnn.allow_tf32
+
+
 def test_other_pictures_are_another_set(scored: tuple[Path, dict[str, Any]], weights: Path) -> None:
     own, before = scored
     first = own.parent / "photos" / "a.png"
@@ -164,6 +170,12 @@ def test_wrong_calls_are_refused_in_one_line(own: Path, weights: Path, more: lis
 def test_a_place_that_cannot_be_written_is_said_before_anything_is_read() -> None:
     told = refused(main, "/nowhere", "--inception", "torchvision", "--out", "s3://b/f.json")
     assert told.startswith("error: --out: s3://: no object store will do here")
+
+
+def test_numbers_of_a_submitted_job_are_not_left_in_its_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (copy := tmp_path / "runtime_resources" / "_ray_pkg_0").mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    assert "--out 'sets.json' is relative: a submitted job" in refused(main, "/nowhere", "--out", "sets.json")
 
 
 def test_what_lies_outside_is_taken_by_the_one_option_that_there_is(own: Path, weights: Path) -> None:

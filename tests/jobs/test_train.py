@@ -148,6 +148,12 @@ def test_a_wrong_call_is_one_line_and_status_2(
     assert not (tmp_path / "out").exists()
 
 
+def test_weights_of_a_submitted_job_are_not_left_in_its_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (copy := tmp_path / "runtime_resources" / "_ray_pkg_0").mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    assert "OUT 'out' is relative: a submitted job" in refused(main, tmp_path, tmp_path, "out")
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_store_is_refused_by_the_name_of_what_cannot_be_there(tmp_path: Path, place: int) -> None:
     given = [tmp_path, tmp_path, tmp_path / "out"]
