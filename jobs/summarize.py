@@ -176,7 +176,7 @@ def _pick(given: Namespace, runs: dict[Path, str]) -> int:
     wanted = pick.Wanted(given.at, most_bytes, given.within_s)
     ballots, left_out = votes.of_rows(rows)
     lines, found = pick.told(pick.choice(by_size(rows), ballots), wanted, given.pick)
-    say(*lines, *([left_out] if left_out and given.pick == "votes" else []))
+    say(*lines, *frame.of_other_networks(rows), *([left_out] if left_out and given.pick == "votes" else []))
     return cli.EXIT_OK if found else cli.EXIT_NOT_ALL_OK
 
 

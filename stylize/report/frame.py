@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stylize.errors import UsageError, one_line
+from stylize.errors import UsageError, counted, one_line
 from stylize.report import names, settings
 from stylize.report.units import measured
 from stylize.results.read import read_rows
@@ -34,7 +35,8 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
     memory_bytes: what one more image took, on the accelerator where there is one, if it was seen. whole_bytes: the
     worker's whole peak without scoring (with it in throughput mode, and with its networks in older rows), on the
     accelerator where there is one; scoring_bytes: what scoring adds, where that is known. content, style: names that
-    tell any two apart. Raises UsageError where a folder holds no rows.
+    tell any two apart. other_judge: whether scores are left out, as another network gave them than most. Raises
+    UsageError where a folder holds no rows.
     """
     frames = []
     columns = list(dict.fromkeys([*_READ, *also, *(["style_sha256"] if settings.several(*outs) else [])]))
@@ -51,8 +53,7 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
 # What no report looks at is a third of a long run's memory.
 _NOT_READ = {
     "attempt", "photo", "content_sha256", "style_sha256", "output_sha256", "source_width_px",
-    "source_height_px", "content_weight", "style_weight", "style_weights", "seed", "batch_size", "perceptual_variant",
-    "lpips_variant",
+    "source_height_px", "content_weight", "style_weight", "style_weights", "seed", "batch_size",
 }  # fmt: skip
 _READ = [name for name in SCHEMA.names if name not in _NOT_READ]
 
@@ -94,6 +95,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["content"] = rows["content_uri"].map(names.distinct(rows["content_uri"].dropna().astype(str)))
     rows["setup"] = _setups(rows)
     rows["memory_bytes"] = _seen(rows, rows["image_device_bytes"].fillna(rows["image_host_bytes"]))
+    rows["other_judge"] = _by_one_judge(rows)
     return rows
 
 
@@ -108,6 +110,13 @@ _NUMBERS = (
 )  # fmt: skip
 
 
+_JUDGES = {
+    "perceptual_variant": ["content_distance", "gram_distance", "moments_distance", "cfsd"],
+    "lpips_variant": ["lpips"],
+}
+"""What names the network behind scores, to those scores."""
+
+
 def _seen(rows: pd.DataFrame, memory_bytes: pd.Series) -> pd.Series:
     """Return what one more image took, where that was seen.
 
@@ -115,9 +124,35 @@ def _seen(rows: pd.DataFrame, memory_bytes: pd.Series) -> pd.Series:
     read is as much by chance, and nothing is told of any.
     """
     rose = memory_bytes > 0
-    counted = rows["clean"] & memory_bytes.notna()
-    share = rose.where(counted).astype(float).groupby([rows[key] for key in KEY], dropna=False).transform("mean")
+    counts = rows["clean"] & memory_bytes.notna()
+    share = rose.where(counts).astype(float).groupby([rows[key] for key in KEY], dropna=False).transform("mean")
     return memory_bytes.where(rose & ~(share <= MOST_UNSEEN))
+
+
+def _by_one_judge(rows: pd.DataFrame) -> pd.Series:
+    """Take scores away that another network gave than most rows', as they are in other units; return whose."""
+    lost = pd.Series(False, rows.index)
+    for judge, scores in _JUDGES.items():
+        names = rows[judge].map(_judge, na_action="ignore")
+        judged = rows[scores].notna().any(axis=1) & names.notna()
+        counts = names[judged].value_counts()
+        if len(counts) > 1:
+            other = judged & (names != min(counts[counts == counts.max()].index))
+            rows.loc[other, scores] = np.nan
+            lost |= other
+    return lost
+
+
+def _judge(variant: str) -> str:
+    """Return what is the same of scores that compare: of LPIPS's variant not the program's version."""
+    return variant.partition(" torchmetrics ")[0]
+
+
+def of_other_networks(rows: pd.DataFrame) -> list[str]:
+    """Return a line on the rows whose scores are left out, as another network gave them; none where there are none."""
+    lost = int(rows["other_judge"].sum())
+    told = "scores by other networks than most, which do not compare and are left out"
+    return [f"{counted(lost, 'row has', 'rows have')} {told}"] if lost else []
 
 
 def _setups(rows: pd.DataFrame) -> pd.Series:

@@ -79,7 +79,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("passes", _int, "", "ways over the image that strips took, as statistics of it all come first"),
     Column("device_peak_allocated_bytes", _int, "bytes", "accelerator memory in tensors at its highest; null on a CPU"),
     Column("device_peak_reserved_bytes", _int, "bytes", "accelerator memory held by the allocator; null on a CPU"),
-    Column("host_peak_rss_bytes", _int, "bytes", "the worker's resident memory at its highest during the image"),
+    Column("host_peak_rss_bytes", _int, "bytes", "the worker's resident memory at its peak during the method's call"),
     Column("model_host_bytes", _int, "bytes", "resident memory that loading the method took"),
     Column("model_device_bytes", _int, "bytes", "accelerator memory that loading the method took; null on a CPU"),
     Column("image_host_bytes", _int, "bytes", "the host's peak above what the worker held just before: one more image"),

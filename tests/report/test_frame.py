@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stylize.errors import UsageError
-from stylize.report.frame import load
+from stylize.report.frame import load, of_other_networks
 from tests.support.made_rows import of_sweep, row, rows, written
 
 
@@ -130,3 +130,19 @@ def test_a_time_that_no_clock_can_tell_is_no_measurement_and_none_is() -> None:
 def test_a_picture_of_which_no_number_format_is_recorded_stands_among_the_others() -> None:
     frame = rows([row(0), row(1, precision=None), row(2, precision=None, status="crashed")])
     assert frame["precision"].fillna("none").tolist() == ["fp32", "?", "none"]
+
+
+def test_scores_by_other_networks_than_most_are_left_out_and_told() -> None:
+    judges = ("vgg19 a", "vgg19 b", "vgg19 b", None)
+    made = [
+        row(n, perceptual_variant=judge, gram_distance=n + 1.0, lpips_variant=f"alex torchmetrics {n}", lpips=0.1)
+        for n, judge in enumerate(judges)
+    ]
+    frame = rows(made)
+    assert frame["gram_distance"].isna().tolist() == [True, False, False, False]
+    assert frame["lpips"].tolist() == [0.1] * len(made)
+    assert frame["ssim"].tolist() == [0.5] * len(made)
+    assert of_other_networks(frame) == [
+        "1 row has scores by other networks than most, which do not compare and are left out"
+    ]
+    assert of_other_networks(rows(made[1:])) == []

@@ -20,6 +20,7 @@ from stylize.report import analysis, units
 from stylize.report.evidence import pick, votes
 from stylize.report.evidence.cells import Size, by_size
 from stylize.report.evidence.claims import Claim
+from stylize.report.frame import of_other_networks
 from stylize.report.page import markdown as md
 from stylize.report.page import pictures, plots, tables, words
 from stylize.report.page.markdown import escaped
@@ -113,6 +114,7 @@ def build(
     if (untrained := rows["weights_sha256"] == RANDOM).any():
         names = ", ".join(sorted(rows.loc[untrained, "method"].unique()))
         facts.append(f"untrained weights, timed only: {names}")
+    facts += of_other_networks(rows)
     images = rows["method"].value_counts()
     if len(images) > MOST_METHODS:
         facts.append(f"of {len(images)} methods and settings the {MOST_METHODS} with the most images are shown")
