@@ -136,7 +136,7 @@ def test_the_cloud_cluster_starts_without_workers_and_keeps_work_off_the_head() 
 @pytest.mark.parametrize("name", LAUNCHER)
 def test_commands_in_the_comments_are_called_rightly(name: str) -> None:
     comments = " ".join(line.removeprefix("#").strip() for line in text(name).splitlines() if line.startswith("#"))
-    (job,) = re.findall(r"python -m jobs\.stylize_folder (.*?) +ray down", comments)
+    (job,) = re.findall(r"python -m jobs\.stylize_folder (.*?) +ray down", comments.replace("\\ ", " "))
     parse(shlex.split(job))
     assert f"ray up {name}" in comments
     assert "ray dashboard" in comments
