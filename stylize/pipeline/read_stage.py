@@ -55,8 +55,10 @@ class ReadStage:
         start = time.perf_counter()
         data = read_bytes(pair.content.uri, check_header)
         row["content_sha256"] = hashlib.sha256(data).hexdigest()
-        item.style = style = self._styles.get(pair)
         row["read_s"] = time.perf_counter() - start
+        item.style = style = self._styles.get(pair)
+        read_s, style_decode_s = style.taken_s()
+        row["read_s"] += read_s
         row["style_sha256"] = style.sha256
         if self._styles.are_weights:
             row["weights_sha256"] = style.sha256
@@ -75,7 +77,7 @@ class ReadStage:
                 alpha=not config.strip,
                 most_in_memory=most_of_picture(needed, config.max_memory, share_of_machine(config.cpus)),
             )
-            row["decode_s"] = time.perf_counter() - start
+            row["decode_s"] = time.perf_counter() - start + style_decode_s
         row["truncated"] = decoded.truncated
         row["source_width_px"], row["source_height_px"] = decoded.source_width_px, decoded.source_height_px
         item.content, item.carried = decoded.pixels, decoded.carried

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import itertools
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,6 +46,18 @@ class CachedStyle:
     encoded: bool = False
     features: StyleFeatures | None = None
     """What results are compared with; None of a mix, and where nobody asks for distances."""
+    read_s: float = 0.0
+    decode_s: float = 0.0
+    read_by: int | None = None
+    """The thread that read it: in its image's row are the times, once."""
+
+    def taken_s(self) -> tuple[float, float]:
+        """Return what reading and decoding took the thread that asks, of a mix of all; when it asks again, nothing."""
+        taken = [part.taken_s() for part, _ in self.parts]
+        if self.read_by == threading.get_ident():
+            taken.append((self.read_s, self.decode_s))
+            self.read_by = None
+        return sum(read_s for read_s, _ in taken), sum(decode_s for _, decode_s in taken)
 
 
 class StyleCache:
@@ -77,7 +90,7 @@ class StyleCache:
         with style.lock:
             if not style.loaded:
                 load(style)
-                style.loaded = True
+                style.loaded, style.read_by = True, threading.get_ident()
         return style
 
     def _load_parts(self, style: CachedStyle, pair: Pair) -> None:
@@ -94,12 +107,16 @@ class StyleCache:
         try:
             side, limit = self._config.style_resolution_px, self._config.max_pixels
             check_header = functools.partial(refuse_too_large, long_side_px=side, max_pixels=limit)
+            start = time.perf_counter()
             data = read_bytes(wanted.uri, _refuse_large_weights if self.are_weights else check_header)
             style.sha256 = hashlib.sha256(data).hexdigest()
+            style.read_s = time.perf_counter() - start
             if self.are_weights:
                 style.weights = data, Path(wanted.uri)
             else:
+                start = time.perf_counter()
                 style.pixels = decode(data, long_side_px=side, max_pixels=limit, whole=True).pixels
+                style.decode_s = time.perf_counter() - start
         except ImageError as error:
             # Kept, so that a broken artwork is read once and not once per photo.
             style.error = type(error)(f"style: {error}")
