@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
-from jobs.run.output_dir import absolute_out
+from jobs.run.output_dir import absolute_out, check_place
 from jobs.run.trust import TRUST_HELP, refuse_elsewhere
 from stylize import cli, terminal
 from stylize.config import TORCHVISION, Lpips
@@ -45,7 +45,11 @@ def main(argv: Sequence[str]) -> int:
     given = parser().parse_args(argv)
     if not given.outs:
         raise UsageError("give the folder of a run: python -m jobs.fid OUT --inception torchvision")
-    out = None if given.out is None else absolute_out(given.out, "--out")  # before minutes of work
+    out = None if given.out is None else absolute_out(given.out, "--out")
+    if out is not None:  # before minutes of work
+        if out.is_dir():
+            raise UsageError(f"--out: {one_line(out)} is a folder; give a file name")
+        check_place(str(out.parent), "--out")
     from stylize.report import frame
 
     with run_folders(given.outs) as runs:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.run import signals
-from jobs.run.output_dir import absolute_out
+from jobs.run.output_dir import absolute_out, check_place
 from stylize import cli, safe_json
 from stylize.errors import UsageError, counted, one_line
 from stylize.io.files import write_json_atomic, writing
@@ -81,7 +81,11 @@ def _config(argv: Sequence[str]) -> TrainConfig:
 
 
 def _check_out(config: TrainConfig) -> None:
-    """Raise UsageError where OUT lies in an input or is not a training's, or an input is a run's OUT."""
+    """Raise UsageError where OUT lies in an input or is not a training's, or an input is a run's OUT.
+
+    Raises CannotContinueError for an OUT that may not be written.
+    """
+    check_place(str(config.out))
     for role, path in (("PHOTOS", config.photos), ("STYLES", config.styles)):
         if config.out.is_relative_to(path):
             raise UsageError(f"OUT lies in {role}, so its samples would be learnt from; give an OUT outside of it")

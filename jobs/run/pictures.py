@@ -79,7 +79,7 @@ def _files(folder: str) -> Iterator[str]:
                 # Not through links: they may lead anywhere, and in a circle.
                 if entry.is_dir(follow_symlinks=False):
                     yield from _files(entry.path)
-                else:
-                    yield entry.path
+                # A folder, too, may stand where a result would go.
+                yield entry.path
     except FileNotFoundError:
         return

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from jobs.run.output_dir import OutputDir
+from jobs.run.output_dir import OutputDir, check_place
 from stylize.gallery import write_demo_photos, write_demo_styles
 from stylize.io.files import Folder, sizes_below, writing
 from stylize.io.out_folder import refuse_foreign, refuse_results
@@ -31,7 +31,11 @@ _WRITE: dict[str, Callable[[Path], list[Path]]] = {"photos": write_demo_photos, 
 
 
 def check(plan: Sweep, out: str) -> None:
-    """Raise UsageError for inputs that are not there, hold no image, or that OUT lies in, and for an OUT not ours."""
+    """Raise UsageError for inputs that are not there, hold no image, or that OUT lies in, and for an OUT not ours.
+
+    Raises CannotContinueError for an OUT that may not be written.
+    """
+    check_place(out)
     for uri, role in ((plan.content, "CONTENT"), (plan.styles, "STYLES")):
         if uri is not None:
             root = root_of(uri, role)

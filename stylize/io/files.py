@@ -145,18 +145,14 @@ def local_copy(where: str | Location, role: str = "") -> Iterator[Path]:
 
 
 def write_atomic(
-    path: Path,
-    data: bytes | memoryview,
-    *,
-    guard: Callable[[], None] | None = None,
-    durable: bool = False,
+    path: Path, data: bytes | memoryview, *, guard: Callable[[], None] | None = None, durable: bool = False
 ) -> None:
     """Write a file whole or not at all: to a temporary name in the same folder, then renamed over `path`.
 
     Missing folders are made. `guard` is called just before the rename and may raise to prevent it. `durable`
     syncs to disk first; an image does without, as its row is written only after the rename, and so a killed
     process loses nothing (a power cut is another matter, and out of scope). Raises CannotContinueError when
-    the disk is full or the folder may not be written, OSError for what concerns this one name.
+    the disk is full, the folder is none or may not be written, OSError for what concerns this one name.
     """
     temp = path.with_name(_TEMP_PREFIX + uuid.uuid4().hex)
     try:
@@ -179,7 +175,7 @@ def write_atomic(
                 temp.unlink()
             raise
     except OSError as error:
-        if error.errno in _FULL | _REFUSED | {errno.EIO}:
+        if error.errno in _FULL | _REFUSED | _NOT_A_FOLDER | {errno.EIO}:
             raise cannot_write(path, error) from error
         raise
     if durable:
@@ -217,7 +213,8 @@ def cannot_write(path: Path, error: OSError) -> CannotContinueError:
     if error.errno in _REFUSED:
         return CannotContinueError(f"{name} may not be written ({reason}): make it writable, {again}")
     if error.errno in _NOT_A_FOLDER:
-        return CannotContinueError(f"{name} is not a folder, or lies below something that is none: give another place")
+        in_the_way = next((one for one in (path, *path.parents) if os.path.lexists(one) and not one.is_dir()), path)
+        return CannotContinueError(f"{one_line(in_the_way)} is no folder: move it away, or give another place")
     return CannotContinueError(f"{name} could not be written ({reason}): put that right, {again}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ RUN, TRAINING = "run.json", "train.json"
 JOB_OF = {RUN: "run", TRAINING: "training"}
 _BESIDE = {RUN: "rows", TRAINING: "losses"}
 """The folder that is there, too: anybody may call a file so."""
+_FOLDERS = {RUN: ("images", "rows"), TRAINING: ("checkpoints", "losses", "samples", "weights")}
+"""Folders that a job makes in its OUT."""
 _LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini"}
 _PAGE = 1000
 """Objects of an OUT that are looked at: as many as a store lists in one answer."""
@@ -27,14 +30,23 @@ _NAMED = 3
 def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] = (), role: str = "OUT") -> None:
     """Raise UsageError where OUT holds anything and is no OUT of that kind of job: it may be a folder of photos.
 
-    record: RUN or TRAINING. own: names of folders that the job fills before it writes that file. role: what
-    the message calls OUT. In an object store this takes two requests. Raises CannotContinueError of a
-    store that does not answer.
+    And where a file stands in place of a folder that the job makes there. record: RUN or TRAINING. own: names of
+    folders that the job fills before it writes that file. role: what the message calls OUT. In an object store this
+    takes two requests. Raises CannotContinueError of a store that does not answer.
     """
     where = as_location(out)
     for name in ("images", "rows", *own):
         if isinstance(where, LocalPath) and not (inner := where.join(name)).is_inside(where):
             raise UsageError(f"{role}: {inner.shown} is a link to outside of it; give another folder")
+    _refuse_contents(where, record, own, role)
+    if isinstance(where, LocalPath):
+        for name in (*_FOLDERS[record], *own):
+            if os.path.lexists(needed := where.path / name) and not needed.is_dir():
+                raise UsageError(f"{role}: {one_line(needed)} is no folder, as a {JOB_OF[record]} needs; move it away")
+
+
+def _refuse_contents(where: Location, record: str, own: Collection[str], role: str) -> None:
+    """Raise UsageError where OUT holds anything and is no OUT of that kind of job."""
     # A store's own words on what is wrong come with a listing, and are of OUT as it was given.
     listed = _objects(where) if isinstance(where, ObjectUri) else None
     if listed == [] and _is_there(where):
@@ -59,8 +71,9 @@ def refuse_filled(folder: Path, role: str, ours: str) -> None:
 
     ours: what a folder of ours would be of, for the message; the caller has looked whether it is.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{role}: {one_line(folder)} is no folder; give a new or empty one")
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise UsageError(f"{role}: {one_line(above)} is no folder; give a new or empty one")
     with writing(folder):
         names = [path.name for path in sorted(folder.iterdir()) if _counts(path.name)] if folder.is_dir() else []
     if names:

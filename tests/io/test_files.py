@@ -228,6 +228,12 @@ def test_a_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
 
 
+def test_a_file_in_place_of_a_folder_ends_the_run_and_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ink").touch()
+    with pytest.raises(CannotContinueError, match="ink is no folder: move it away, or give"):
+        write_atomic(tmp_path / "ink" / "may" / "a.jpg", b"x")
+
+
 @pytest.mark.parametrize("link", ["images", "images/ink"])
 def test_nothing_is_written_or_removed_through_a_link_out_of_the_folder(tmp_path: Path, link: str) -> None:
     (mine := tmp_path / "mine" / "ink").mkdir(parents=True)

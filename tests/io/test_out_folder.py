@@ -9,7 +9,7 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.io.location import LocalPath, locate
-from stylize.io.out_folder import TRAINING, refuse_foreign, refuse_results
+from stylize.io.out_folder import RUN, TRAINING, refuse_foreign, refuse_results
 from tests.support.s3 import Bucket, bucket
 
 
@@ -60,6 +60,16 @@ def test_a_folder_of_something_else_is_refused(names: tuple[str, ...], said: str
     out = write(tmp_path / "out", *names)
     with pytest.raises(UsageError, match=said):
         refuse_foreign(str(out))
+
+
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [(RUN, "images"), (RUN, "rows"), (RUN, "inputs"), *((TRAINING, name) for name in ("checkpoints", "losses"))],
+)
+def test_a_file_in_place_of_a_folder_of_ours_is_refused(record: str, name: str, tmp_path: Path) -> None:
+    write(tmp_path, record, name)
+    with pytest.raises(UsageError, match=f"^OUT: .*{name} is no folder, as a .* needs; move it away$"):
+        refuse_foreign(str(tmp_path), record, own=("inputs",) if name == "inputs" else ())
 
 
 def test_a_sweep_that_was_killed_while_it_began_goes_on(tmp_path: Path) -> None:

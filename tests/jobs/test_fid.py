@@ -170,6 +170,10 @@ def test_wrong_calls_are_refused_in_one_line(own: Path, weights: Path, more: lis
 def test_a_place_that_cannot_be_written_is_said_before_anything_is_read() -> None:
     told = refused(main, "/nowhere", "--inception", "torchvision", "--out", "s3://b/f.json")
     assert told.startswith("error: --out: s3://: no object store will do here")
+    told = refused(main, "/nowhere", "--inception", "torchvision", "--out", "/")
+    assert told.startswith("error: --out: / is a folder; give a file name")
+    told = refused(main, "/nowhere", "--inception", "torchvision", "--out", f"{__file__}/f.json")
+    assert told.startswith(f"error: --out: {__file__} is a file; give a folder")
 
 
 def test_numbers_of_a_submitted_job_are_not_left_in_its_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

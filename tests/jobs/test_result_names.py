@@ -12,6 +12,7 @@ import pytest
 from jobs import stylize_folder
 from jobs.run.result import RunResult
 from stylize import images
+from stylize.errors import CannotContinueError
 from tests.support.samples import picture
 
 pytestmark = pytest.mark.usefixtures("worker_here")
@@ -82,3 +83,18 @@ def test_somebodys_file_in_out_is_never_replaced_and_what_a_kill_left_is(
     shutil.rmtree(out / "rows")
     assert run(inputs, out, format=format).counts == {"ok": 4}
     assert digests(out) == kept
+
+
+def test_a_folder_in_place_of_a_result_stays_and_a_file_in_place_of_a_folder_ends_the_run(
+    inputs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run(inputs, out, include="june")
+    (out / "images/ink/wash/cat.jpg").mkdir()
+    assert run(inputs, out, include="cat.jpg").counts == {"ok": 1}
+    assert [name.partition("--")[0] for name in names(out) if "--" in name] == ["ink/wash/cat"]
+    (out / "images/ink/wash/may").touch()
+    with pytest.raises(CannotContinueError, match="ink/wash/may is no folder: move it away, or"):
+        run(inputs, out, include="may")
+    (out / "images/ink/wash/may").unlink()
+    assert run(inputs, out).counts == {"ok": 4}

@@ -206,6 +206,7 @@ def test_the_best_is_picked_within_limits(tmp_path: Path, capsys: pytest.Capture
         (["--compare", "OUT", "OUT", "OUT"], "takes two runs and no others"),
         (["s3://bucket/out", "--out", "r"], "s3://"),
         (["OUT", "--out", "OUT/run.json"], "run.json is no folder"),
+        (["OUT", "--out", "OUT/run.json/report"], "run.json is no folder"),
         (["--compare", "OUT", "OUT", "--out", "OUT"], "holds images, rows, run.json; give a new or empty"),
         (["OUT", "--out", "r", "--at", "512"], "--at does not go with a report; give --pick, too"),
         (["OUT", "--pick", "style", "--out", "r"], "--out does not go with --pick"),

@@ -120,6 +120,7 @@ def _parts(out: Path) -> int:
         ({"vgg": "broken.jpg"}, "broken.jpg"),
         ({"out": "photos/out"}, "OUT lies in PHOTOS"),
         ({"out": "used"}, "holds what no training has put there: rows/"),
+        ({"out": "broken.jpg/out"}, "broken.jpg is a file; give a folder"),
         ({"more": ("--start-from", "broken.jpg")}, "broken.jpg"),
         ({"more": ("--steps", "few")}, "steps"),
         ({"more": ("--crop-px", 65)}, "--crop-px"),

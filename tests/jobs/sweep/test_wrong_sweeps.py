@@ -38,6 +38,12 @@ def test_workers_that_find_no_room_are_told_as_such_before_out_is_made(tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+def test_an_out_below_a_file_is_a_wrong_call(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"^OUT: .*notes\.txt is a file; give a folder$"):
+        main(["quick", str(tmp_path / "notes.txt" / "out"), "--dry-run"])
+
+
 @pytest.mark.parametrize("name", ["content", "styles", "perceptual"])
 @pytest.mark.parametrize("by_option", [True, False])
 def test_an_empty_path_is_no_path(tmp_path: Path, name: str, by_option: bool) -> None:
