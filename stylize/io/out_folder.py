@@ -17,7 +17,10 @@ from stylize.io.store_errors import read_or_end
 RUN, TRAINING = "run.json", "train.json"
 """The file by which an OUT is known: of the main job or a sweep, and of a training."""
 JOB_OF = {RUN: "run", TRAINING: "training"}
-_BESIDE = {RUN: "rows", TRAINING: "losses"}
+REPORT, EXPORT = "tables.parquet", "viewer.css"
+"""The same of what `jobs.summarize` and `stylize view --export` write."""
+MADE = {RUN: "the OUT of a run", TRAINING: "the OUT of a training", REPORT: "a report", EXPORT: "an exported page"}
+_BESIDE = {RUN: "rows", TRAINING: "losses", REPORT: "pictures", EXPORT: "v0"}
 """The folder that is there, too: anybody may call a file so."""
 _FOLDERS = {RUN: ("images", "rows"), TRAINING: ("checkpoints", "losses", "samples", "weights")}
 """Folders that a job makes in its OUT."""
@@ -108,8 +111,11 @@ def filling(folder: Path, mark: str) -> Iterator[None]:
         (folder / mark).unlink(missing_ok=True)
 
 
-def refuse_results(folder: Location, role: str) -> None:
-    """Raise UsageError where an input folder is the OUT of a run: results and sheets would be restyled as photos."""
+def refuse_results(folder: Location, role: str, of_checkpoints: bool = False) -> None:
+    """Raise UsageError where an input folder is one that we made: its pictures would be taken for photos.
+
+    of_checkpoints: it may be the OUT of a training.
+    """
     # What is wrong with a store is said of the folder that was given.
     if isinstance(folder, ObjectUri) and is_empty(folder):
         return
@@ -117,10 +123,13 @@ def refuse_results(folder: Location, role: str) -> None:
         raise UsageError(
             f"{role}: {folder.shown} is the OUT of a run; to restyle its results, give {folder.join('images').shown}"
         )
+    for record in () if of_checkpoints else (TRAINING, REPORT, EXPORT):
+        if is_out(folder, record):
+            raise UsageError(f"{role}: {folder.shown} is {MADE[record]}; give a folder of your own pictures")
 
 
 def is_out(folder: Location, record: str) -> bool:
-    """Return whether a folder is the OUT of a job, by its record: RUN or TRAINING."""
+    """Return whether a folder is one of ours, by its record: one of MADE."""
     return _is_there(folder.join(record)) and _is_there(folder.join(_BESIDE[record]), folder=True)
 
 

@@ -1,4 +1,4 @@
-"""Folders below an input folder that are the OUT of a job: what was made there is no input of another one."""
+"""Folders below an input folder that a job or command of ours made: what is there is no input of another one."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from collections.abc import Collection
 
 from stylize.errors import UsageError
 from stylize.io.location import LocalPath, ObjectUri
-from stylize.io.out_folder import JOB_OF, RUN, TRAINING, is_out
+from stylize.io.out_folder import EXPORT, MADE, REPORT, RUN, TRAINING, is_out
 
-_HELD_BY = {"images": RUN, "rows": RUN, "losses": TRAINING, "samples": TRAINING}
+_HELD_BY = {
+    "images": RUN, "rows": RUN, "losses": TRAINING, "samples": TRAINING, "pictures": REPORT, "v0": EXPORT,
+}  # fmt: skip
 """Folders of an OUT to its record. In a store's order they come before it, and before what else has pictures."""
 
 
 def reason_against_folder(folder: LocalPath, names: Collection[str]) -> str | None:
     """Return why nothing in a folder of this machine is an input, None where it may be; `names` are in it."""
-    return next((_reason(record) for record in JOB_OF if record in names and is_out(folder, record)), None)
+    return next((what for record, what in MADE.items() if record in names and is_out(folder, record)), None)
 
 
 class OutsBelow:
@@ -31,7 +33,7 @@ class OutsBelow:
         for number, part in enumerate(parts[1:-1], start=1):
             folder, record = "/".join(parts[:number]), _HELD_BY.get(part)
             if record and self._is_out(folder, record):
-                return folder, _reason(record)
+                return folder, MADE[record]
         return None
 
     def _is_out(self, folder: str, record: str) -> bool:
@@ -41,7 +43,3 @@ class OutsBelow:
                 found = is_out(self._root.join(folder), record)
             self._known[folder, record] = found
         return self._known[folder, record]
-
-
-def _reason(record: str) -> str:
-    return f"the OUT of a {JOB_OF[record]}"

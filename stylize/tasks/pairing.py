@@ -188,7 +188,7 @@ def folders(config: JobConfig, style_kind: FileKind = "images") -> tuple[Locatio
     content, styles = (root_of(getattr(config, name), config.called(name)) for name in ("content", "styles"))
     for root, role in ((content, config.called("content")), (styles, config.called("styles"))):
         refuse_out_inside(root, role, config.out, config.called("out"))
-        refuse_results(root, role)
+        refuse_results(root, role, of_checkpoints=root is styles and style_kind == "checkpoints")
     return content, styles
 
 

@@ -115,6 +115,21 @@ def test_a_runs_folder_is_no_input_but_its_images_are(tmp_path: Path, s3: Bucket
         refuse_results(locate("s3://pictures/out"), "STYLES")
 
 
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (("train.json", "losses/"), "the OUT of a training"),
+        (("tables.parquet", "pictures/1.jpg"), "a report"),
+        (("viewer.css", "v0/picture-result/0.jpg"), "an exported page"),
+    ],
+)
+def test_what_else_we_made_is_no_input_but_for_checkpoints(names: tuple[str, ...], what: str, tmp_path: Path) -> None:
+    folder = LocalPath(write(tmp_path / "made", *names))
+    with pytest.raises(UsageError, match=f"^CONTENT: {folder} is {what}; give a folder of your own pictures$"):
+        refuse_results(folder, "CONTENT")
+    refuse_results(folder, "STYLES", of_checkpoints=True)
+
+
 def test_a_store_that_refuses_is_said_of_the_folder_that_was_given(s3: Bucket) -> None:
     refusal = r"^s3://pictures/in: the store refuses .*403, SignatureDoesNotMatch"
     s3.s3.faults = [403, 403]
