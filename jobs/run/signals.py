@@ -36,13 +36,15 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
         last.callback(signal.signal, signal.SIGINT, signal.SIG_DFL)
         try:
             cli.run(main, "interrupted: what is done is kept; the same command resumes")
-        except SystemExit as done:
+        except (KeyboardInterrupt, SystemExit) as done:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            # KeyboardInterrupt: another one came while the first was told.
+            status = done.code if isinstance(done, SystemExit) else cli.EXIT_INTERRUPTED
             if shutdown.ray_is_lost:
                 # Ray's own end would ask the head, and wait for it.
                 sys.stdout.flush()
-                os._exit(int(done.code or 0))
-            raise
+                os._exit(int(status or 0))
+            sys.exit(status)
 
 
 @contextlib.contextmanager

@@ -6,8 +6,10 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -108,6 +110,36 @@ def session_folder() -> Path | None:
     """Return the folder of the Ray that this process is connected to, with its logs and sockets."""
     logs = logs_folder()
     return logs and logs.parent
+
+
+def end_ray(files: Path | None) -> None:
+    """End this process's connection to Ray, and the Ray that it started, then remove its folder where one is given.
+
+    A signal waits for Ray's end: cut off in its middle, Ray ends this process in its turn, with status 1.
+    """
+    with _signals_wait():
+        ray.shutdown()
+        remove_session(files)
+
+
+@contextlib.contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Let the handler of a signal that comes meanwhile be called only afterwards. Does so in the main thread alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    before = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
+    for number in before:
+        signal.signal(number, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def remove_session(folder: Path | None) -> None:

@@ -19,10 +19,10 @@ from ray.exceptions import RayError
 
 from jobs.scheduler.local_ray import (
     ask_for_token,
+    end_ray,
     job_config,
     keep_token,
     on_loopback,
-    remove_session,
     report_nothing,
     session_folder,
     what_to_do,
@@ -79,9 +79,8 @@ def local_or_cluster(
                 if watch is not None:
                     watch.stop()
                 if ours:
-                    ray.shutdown()
-                if not keep_logs() and not (failed and shutdown.reason is None):
-                    remove_session(files)
+                    keep = keep_logs() or (failed and shutdown.reason is None)
+                    end_ray(None if keep else files)
 
 
 @contextlib.contextmanager
@@ -206,9 +205,7 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
             check_fits(cpus, gpus, called)
         except UsageError:
             if ours:
-                files = session_folder()
-                ray.shutdown()
-                remove_session(files)
+                end_ray(session_folder())
             raise
 
 

@@ -176,3 +176,19 @@ def test_a_lost_head_comes_out_as_its_line(shutdown: Shutdown) -> None:
 def test_nothing_is_raised_unasked(shutdown: Shutdown) -> None:
     with signals.handle_signals():
         shutdown.check()
+
+
+def test_a_second_ctrl_c_while_the_first_is_told_ends_with_its_status_and_without_a_trace() -> None:
+    script = """
+import os, signal
+from jobs.run import signals
+from stylize import cli
+
+def interrupt(*_, **__):
+    os.kill(os.getpid(), signal.SIGINT)
+
+cli.say = interrupt
+signals.run(interrupt)
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 import ray
 
+from jobs.run.signals import handle_signals
 from jobs.scheduler import ray_runtime
 from jobs.scheduler.local_ray import ask_for_token, job_config, keep_token, remove_session
 from jobs.scheduler.ray_runtime import local_or_cluster
@@ -76,6 +78,22 @@ def test_a_local_run_listens_on_loopback_alone_and_ctrl_c_leaves_no_files(
     assert found
     assert all(one.is_loopback for one in found), found
     assert [path.name for path in (sessions / "ray").iterdir()] == ["session_of_another"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_waits_for_rays_end(session: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    ended = []
+
+    def end() -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(0)
+        ended.append(session.exists())
+
+    monkeypatch.setattr(ray, "shutdown", end)
+    with pytest.raises(KeyboardInterrupt), handle_signals(), local_or_cluster(None):
+        pass
+    assert ended == [True]
+    assert not session.exists()
 
 
 @pytest.fixture
