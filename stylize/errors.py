@@ -17,6 +17,7 @@ StylizeError                what every one of them is
 from __future__ import annotations
 
 import difflib
+import threading
 import unicodedata
 from collections.abc import Iterable
 
@@ -119,6 +120,14 @@ def _said(error: BaseException) -> str:
         return str(error)
     except Exception:  # of a class that somebody wrote
         return ""
+
+
+def of_a_signal(error: BaseException) -> bool:
+    """Return whether a signal may have raised this, which is to end the process: signals reach the main thread alone.
+
+    In other threads KeyboardInterrupt is what a method raises, and SystemExit is so in any.
+    """
+    return not isinstance(error, (Exception, SystemExit)) and threading.current_thread() is threading.main_thread()
 
 
 def counted(number: float, one: str, several: str | None = None) -> str:

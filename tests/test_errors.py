@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stylize.errors import counted, message_of, named_message
+from concurrent.futures import ThreadPoolExecutor
+
+from stylize.errors import counted, message_of, named_message, of_a_signal
 
 
 def test_message_is_one_line_and_cut() -> None:
@@ -31,3 +33,11 @@ def test_one_is_counted_in_the_singular() -> None:
     assert [counted(n, "task") for n in (0, 1, 2)] == ["0 tasks", "1 task", "2 tasks"]
     assert [counted(n, "pair has", "pairs have") for n in (1, 2)] == ["1 pair has", "2 pairs have"]
     assert counted(0.5, "CPU") == "0.5 CPUs"
+
+
+def test_signals_raise_in_the_main_thread_alone() -> None:
+    assert of_a_signal(KeyboardInterrupt())
+    assert not of_a_signal(SystemExit())
+    assert not of_a_signal(ValueError())
+    with ThreadPoolExecutor(1) as pool:
+        assert not pool.submit(of_a_signal, KeyboardInterrupt()).result()

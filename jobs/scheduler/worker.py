@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from jobs.progress import log_format
 from stylize.config import JobConfig
-from stylize.errors import NoDeviceError, StylizeError, UsageError, WeightsError, named_message
+from stylize.errors import NoDeviceError, StylizeError, UsageError, WeightsError, named_message, of_a_signal
 from stylize.io.files import at_hand
 from stylize.measure.hardware import node_name
 from stylize.results.schema import SCHEMA
@@ -90,7 +90,9 @@ class Worker:
             return this_location(), LoadError(str(error))
         except StylizeError as error:
             return this_location(), error
-        except (Exception, SystemExit) as error:  # a method of somebody's own may call sys.exit
+        except BaseException as error:  # a method of somebody's own may raise anything
+            if of_a_signal(error):
+                raise
             log.exception("the stylizer was not loaded")
             return this_location(), LoadError(named_message(error))
         return replace(this_location(), accelerator=getattr(self._runner, "accelerator", None)), None

@@ -21,6 +21,7 @@ from stylize.errors import (
     harmless,
     message_of,
     named_message,
+    of_a_signal,
 )
 from stylize.naming import name_below
 from stylize.pipeline.log_context import at_task
@@ -48,7 +49,9 @@ class FailureHandler:
         with at_task(item.task.task_id):
             try:
                 yield
-            except (Exception, SystemExit) as error:  # a method of somebody's own may call sys.exit
+            except BaseException as error:  # a method of somebody's own may raise anything
+                if of_a_signal(error):
+                    raise
                 self._fail(item, error)
 
     def _fail(self, item: InFlight, error: BaseException) -> None:

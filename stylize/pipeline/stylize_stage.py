@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stylize import devices
 from stylize.config import JobConfig
-from stylize.errors import NoRoomError, NotFiniteError, UnsupportedImageError, named_message
+from stylize.errors import NoRoomError, NotFiniteError, UnsupportedImageError, named_message, of_a_signal
 from stylize.images import held_bytes
 from stylize.measure.clock import timed
 from stylize.measure.flicker import flicker
@@ -84,7 +84,9 @@ class StylizeStage:
         if len(items) > 1:
             try:
                 self._call(items)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
+                if of_a_signal(error):
+                    raise
                 # Which one it was, and whether a single one fits, shows one by one.
                 devices.free_memory(error)
                 if devices.out_of_memory(error):

@@ -64,6 +64,8 @@ class Half(Own):
 class Ending(Own):
     def encode_style(self, style): sys.exit()
     def worth_batching(self, pixels): return 4
+class Interrupting(Ending):
+    def encode_style(self, style): raise KeyboardInterrupt
 class Raising(Own):
     def stylize(self, content, code): raise ValueError("boom")
 """
@@ -151,10 +153,11 @@ def test_a_result_of_another_size_is_a_failed_row_that_says_so(files: list[str],
 
 
 @pytest.mark.usefixtures("worker_here")
-def test_a_method_that_ends_the_process_ends_its_row(files: list[str], tmp_path: Path) -> None:
-    result = stylize_folder.run(files[0], files[1], str(tmp_path / "out"), stylizer="own_methods:Ending")
+@pytest.mark.parametrize(("method", "told"), [("Ending", "SystemExit:"), ("Interrupting", "KeyboardInterrupt:")])
+def test_a_method_that_ends_the_process_ends_its_row(files: list[str], tmp_path: Path, method: str, told: str) -> None:
+    result = stylize_folder.run(files[0], files[1], str(tmp_path / "out"), stylizer=f"own_methods:{method}")
     (row,) = result.rows().to_dict("records")
-    assert (row["status"], row["error"]) == ("failed", "SystemExit:")
+    assert (row["status"], row["error"]) == ("failed", told)
 
 
 def test_what_this_package_raises_is_left_as_it_is() -> None:

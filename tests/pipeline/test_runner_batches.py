@@ -101,6 +101,17 @@ def test_a_batch_that_does_not_fit_is_done_one_by_one(folders: tuple[Path, Path]
     assert [row["style_s"] is not None for row in rows] == ([True] + [False] * 3) * 2
 
 
+def test_a_batch_in_which_a_method_ends_the_process_is_done_one_by_one(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    class Interrupting(type(stylize.load())):  # type: ignore[misc]
+        def stylize_batch(self, contents: torch.Tensor, code: Any) -> torch.Tensor:
+            raise KeyboardInterrupt
+
+    rows = run(Interrupting(Interrupting.settings_type()), *folders, tmp_path / "o", batch_size=4)
+    assert [(row["status"], row["error"]) for row in rows] == [("failed", "KeyboardInterrupt:")] * 8
+
+
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Path:
     folder = tmp_path / "checkpoints"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -58,6 +59,17 @@ def test_a_machine_whose_card_is_not_seen_is_no_fault_of_the_call() -> None:
     problem = Worker(refuses, "worker-1").start()[1]
     assert isinstance(problem, LoadError)
     assert "no cuda device" in str(problem)
+
+
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt])
+def test_a_method_that_ends_its_process_while_it_loads_is_one_that_does_not_load(raised: type[BaseException]) -> None:
+    def ends(worker_id: str) -> Recording:
+        raise raised("bye")
+
+    with ThreadPoolExecutor(1) as pool:  # as in an actor
+        problem = pool.submit(Worker(ends, "worker-1").start).result()[1]
+    assert isinstance(problem, LoadError)
+    assert str(problem) == f"{raised.__name__}: bye"
 
 
 def test_what_the_runner_computes_on_is_told_with_the_place() -> None:
