@@ -64,6 +64,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
         raise UsageError(
             f"the runs are of different hardware or modes ({told}): their times say nothing about a change"
         )
+    warm_ups = [int(rows["warmup"].eq(True).sum()) for rows in (a, b)]
     a, b = _by_file(_named_as(b, a)), _by_file(b)
     both = a.merge(b, on=SAME, suffixes=("_a", "_b"))
     alone = [len(rows) - len(both) for rows in (a, b)]
@@ -73,10 +74,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
     told = f", and {counted(int(other.sum()), 'pair')} by name whose files have other bytes" * bool(other.any())
     told += f", and {counted(int(moved.sum()), 'pair')} of two machines or modes" * bool(moved.any())
     if len(both) < LEAST_PAIRS:
-        raise UsageError(
-            f"the runs share {counted(len(both), 'task')}{told}; comparing needs {LEAST_PAIRS} of the same "
-            "photos, artworks and sizes"
-        )
+        raise _too_few(len(both), told, warm_ups)
     a, b = (_without(rows, left_out) for rows in (a, b))
     notes = [f"left out{told.removeprefix(', and')}"] * bool(told) + _differing(both)
     if any(alone):
@@ -91,6 +89,16 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
         for line in gone.itertuples()
     ]
     return Comparison(lines, broken, len(both), notes)
+
+
+def _too_few(shared: int, told: str, warm_ups: list[int]) -> UsageError:
+    if any(warm_ups):
+        first, second = (counted(number, "row") for number in warm_ups)
+        told += f"; {first} of the first run and {second} of the second are warm-up and not compared (--warmup-images)"
+    return UsageError(
+        f"the runs share {counted(shared, 'task')}{told}; comparing needs {LEAST_PAIRS} of the same "
+        "photos, artworks and sizes"
+    )
 
 
 def _cells(b: pd.DataFrame, a: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:

@@ -170,9 +170,11 @@ def test_settings_that_differ_are_told() -> None:
     assert found.notes == ["settings that differ: weights"]
 
 
-def test_runs_of_warm_ups_alone_share_nothing() -> None:
-    with pytest.raises(UsageError, match="share 0 tasks"):
-        compare(run(warmup=True), run(warmup=True))
+def test_runs_of_warm_ups_alone_share_nothing_and_that_is_told() -> None:
+    for first in (0, 40):
+        told = f"share 0 tasks; {first} rows of the first run and 40 rows of the second are warm-up and not compared"
+        with pytest.raises(UsageError, match=told):
+            compare(run(warmup=bool(first)), run(warmup=True))
 
 
 def test_what_does_nothing_makes_no_run_worse() -> None:
