@@ -88,18 +88,21 @@ def main(argv: Sequence[str]) -> int:
     for name in ("weights", "style"):
         if (given_path := getattr(options, name)) is not None:
             local_path(given_path, cli.flag(name))
-    _export(method, _check_places(out, force), options)
+    has_encoder = options.style is None and not stylizers.find(method).styles_are_weights
+    places = _check_places(out, force, has_encoder)
+    _export(method, places, options)
+    if not has_encoder and places[1].exists():
+        say(f"{one_line(places[1])} is of another export: {one_line(out)} has its style in it and needs none")
     return cli.EXIT_OK
 
 
-def _check_places(out: Path, force: bool) -> tuple[Path, Path]:
-    """Return where the network and its encoder go."""
+def _check_places(out: Path, force: bool, has_encoder: bool) -> tuple[Path, Path]:
+    """Return where the network and its encoder go, or would go."""
     if out.suffix.lower() != ".onnx":
         raise UsageError(f"OUT {one_line(out)}: give a name that ends in .onnx")
     with writing(out):
-        encoder = out.with_suffix(".encoder.onnx")
-        network, encoder = (file_to_write(path, f"OUT {one_line(path)}", force) for path in (out, encoder))
-    return network, encoder
+        network, encoder = file_to_write(out, f"OUT {one_line(out)}", force), out.with_suffix(".encoder.onnx")
+        return network, file_to_write(encoder, f"OUT {one_line(encoder)}", force) if has_encoder else encoder
 
 
 def _export(name: str, places: tuple[Path, Path], options: Options) -> None:

@@ -106,6 +106,16 @@ def test_a_style_becomes_part_of_the_file(tmp_path: Path) -> None:
     assert len(told(network)["style_sha256"]) == 64
 
 
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_an_encoder_of_another_export_stays_beside_a_file_that_needs_none_and_is_told(
+    tmp_path: Path, force: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "one.encoder.onnx").write_text("older")
+    assert export.main(["compact", str(tmp_path / "one.onnx"), "--style", ART, *force]) == 0
+    assert "one.encoder.onnx is of another export: " in capsys.readouterr().out
+    assert (tmp_path / "one.encoder.onnx").read_text() == "older"
+
+
 @pytest.mark.parametrize("method", ["johnson", "adain", "microast"])
 def test_other_networks(method: str, tmp_path: Path) -> None:
     weights = str(MICROAST) if method == "microast" else "random"
