@@ -43,12 +43,16 @@ def main(argv: Sequence[str]) -> int:
     photos, artworks = read_folder(config.photos), read_folder(config.styles)
     began = _began(config, artworks)
     _check_same_run(config, began)
-    if _already_trained(config, {"photos": photos.sha256, "styles": artworks.sha256}):
+    data = {"photos": photos.sha256, "styles": artworks.sha256}
+    if config.vgg is not None:  # torchvision's might be downloaded for nothing
+        data["vgg"] = load_backbone("vgg19", STYLE_LAYERS, config.vgg, option="--vgg")[1].sha256
+    if _already_trained(config, data):
         return cli.EXIT_OK
     for line in config.idle():
         say(line)
     _check_device(config)
-    load_backbone("vgg19", STYLE_LAYERS, config.vgg, option="--vgg")
+    if config.vgg is None:
+        load_backbone("vgg19", STYLE_LAYERS, option="--vgg")
     with signals.handle_signals(), OutputLock(config.out):
         with writing(config.out / TRAINING):
             write_json_atomic(config.out / TRAINING, began)
@@ -136,7 +140,7 @@ def _check_same_run(config: TrainConfig, now: dict[str, Any]) -> None:
 def _already_trained(config: TrainConfig, data: dict[str, str]) -> bool:
     """Return whether the weights are there; tell where other settings or `data` than these have a part in them.
 
-    data: SHA-256 of photos and artworks. Raises UsageError if the weights are there, by other ones.
+    data: SHA-256 of photos, artworks and, if given, VGG19. Raises UsageError if the weights are there, by other ones.
     """
     weights = _weights_path(config)
     metadata = _metadata(weights)

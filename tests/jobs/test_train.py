@@ -210,9 +210,15 @@ def test_what_an_unfinished_training_did_otherwise_is_told(
     (tmp_path / "out" / TRAINING).write_text(json.dumps({"method": "compact", "name": "compact", "start_from": None}))
     given = (photos, photos, tmp_path / "out", "--vgg", vgg, *SMALL, "--steps", 4)
     settings = train._config([str(word) for word in given]).shaping()
-    for before, told in ((settings, ""), (settings | {"seed": 7}, "is trained to step 2 with seed 7: from its last")):
-        history = json.dumps([{"step": 0, "settings": before, "photos": None, "styles": None}])
+    same, others = (settings, None), "is trained to step 2 with other vgg"
+    for (before, judge), steps, told in (
+        (same, 4, ""),
+        ((settings | {"seed": 7}, None), 4, "is trained to step 2 with seed 7: from its last"),
+        ((settings, "another"), 4, f"{others}: from its last"),
+        ((settings, "another"), 2, f"{others}; give another OUT"),
+    ):
+        history = json.dumps([{"step": 0, "settings": before, "photos": None, "styles": None, "vgg": judge}])
         save_file({"a": torch.ones(1)}, weights, {"step": "2", "history": history})
-        said = call(main, *given).stdout
-        assert told in said
-        assert bool(said) == bool(told)
+        said = call(main, *given[:-1], steps)
+        assert told in said.stdout + said.stderr
+        assert bool(said.stdout + said.stderr) == bool(told)
