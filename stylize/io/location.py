@@ -131,7 +131,7 @@ class ObjectUri:
 
     def resolve(self, text: str) -> Location:
         """Return where `text` leads; a relative path starts at this folder, and `..` in it goes up."""
-        if _SCHEME.match(text) or text.startswith("/") or text[:6].lower() == "file:/":
+        if _SCHEME.match(text) or _SLIP.match(text) or text.startswith("/") or text[:6].lower() == "file:/":
             return locate(text)
         return ObjectUri._parse(self.scheme, f"{self.bucket}/{posixpath.normpath(posixpath.join(self.key, text))}")
 

@@ -64,7 +64,9 @@ def test_a_slash_that_was_left_out_makes_no_folder_of_this_machine(text: str) ->
     assert "SECRET" not in str(refused.value)
     assert str(locate(f"./{text}")) == text
     assert str(locate(f"/lists/{text}")) == f"/lists/{text}"
-    assert str(locate("s3://b/lists").resolve(text)) == f"s3://b/lists/{text}"
+    with pytest.raises(UsageError, match="without //"):
+        locate("s3://b/lists").resolve(text)
+    assert str(locate("s3://b/lists").resolve(f"./{text}")) == f"s3://b/lists/{text}"
 
 
 @pytest.mark.parametrize(
