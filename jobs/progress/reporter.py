@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from jobs.progress import json_lines
 from jobs.progress.stats import RunStats, Snapshot
@@ -19,6 +20,8 @@ if TYPE_CHECKING:  # brings Ray, which a tool that only shows a bar does not nee
 
 LINE_EVERY_S = 10.0
 LEAST_IDLE = 0.05
+NARROW = 80
+"""Columns of a terminal below which a bar would leave no room for the numbers beside it."""
 EVERY_S = {"bar": 0.1, "json": 5.0}
 """Between two times that a run is shown in these modes."""
 
@@ -54,19 +57,25 @@ class Reporter:
         if self._mode == "json":
             json_lines.progress(self._snapshot())
         if self._mode == "bar":
-            self._bar = Progress(
-                TextColumn(self.verb),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("[red]{task.fields[not_ok]}"),
-                TextColumn("{task.fields[rate]}"),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[left]}"),
-                console=Console(),
-            )
+            console = Console()
+            self._bar = Progress(*self._columns(console.width), console=console)
             self._bar.start()
-            self._task = self._bar.add_task("", total=self.stats.total, not_ok="", rate="", left="")
+            self._task = self._bar.add_task("", total=self.stats.total, not_ok="", rate="", left="", line=self.line())
         return self
+
+    def _columns(self, width: int) -> list[ProgressColumn]:
+        """Return what stands beside each other; on a narrow terminal the plain line, which is cut at its end."""
+        if width < NARROW:
+            return [TextColumn("{task.fields[line]}", markup=False)]
+        return [
+            TextColumn(self.verb),
+            BarColumn(),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("[red]{task.fields[not_ok]}"),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+        ]
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._record()
@@ -115,9 +124,8 @@ class Reporter:
         if self._bar is not None:
             not_ok = f"{self._not_ok()} not ok" if self._not_ok() else ""
             done, total = self.stats.done, self.stats.total
-            self._bar.update(
-                self._task, completed=done, total=total, not_ok=not_ok, rate=self._rate(), left=self._left()
-            )
+            shown: dict[str, Any] = {"not_ok": not_ok, "rate": self._rate(), "left": self._left(), "line": self.line()}
+            self._bar.update(self._task, completed=done, total=total, **shown)
         elif self._mode == "plain":
             say(self.line())
         elif self._mode == "json":

@@ -50,6 +50,18 @@ def test_all_ways_to_show_a_run_say_the_same_numbers(mode: str, capsys: pytest.C
         assert [words for words in wanted if words not in told] == []
 
 
+@pytest.mark.parametrize(("columns", "told"), [(30, "8 of 10 done"), (60, "8 of 10 done"), (80, "8/10")])
+def test_a_narrow_terminal_shows_how_much_is_done(
+    columns: int, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with Reporter(mid_run(), "bar"):
+        pass
+    lines = capsys.readouterr().out.splitlines()
+    assert told in lines[-1]
+    assert max(map(len, lines)) <= columns
+
+
 def test_training_tells_the_step_that_is_known_and_its_pace_from_a_checkpoint_on() -> None:
     reporter = TrainingReporter(100, "off")
     assert reporter.line() == "100 steps, starting"
