@@ -30,7 +30,8 @@ from stylize.training.trainable_model import trainable_model
 
 AVERAGE_DECAY = 0.998
 WARM_UP_STEPS = 100
-SETTLE_EVERY = 10
+SETTLE_EVERY, SETTLE_S = 10, 1.0
+"""Steps and seconds after which losses are asked for and shown: a GPU would be held up by more."""
 SAMPLE_PX = 256
 CPU = torch.device("cpu")
 
@@ -86,13 +87,14 @@ class Trainer:
         config = self.config
         losses_file = record.Losses(config.out, self.step) if self.worker.rank == 0 else None
         pending: list[tuple[dict[str, float], dict[str, Tensor]]] = []
+        settled_s = time.perf_counter()
         while self.step < config.steps:
             pending.append(self._timed_step())
             last = self.step == config.steps
             due = last or self.step % config.checkpoint_every == 0
-            if due or len(pending) == SETTLE_EVERY:
+            if due or len(pending) == SETTLE_EVERY or time.perf_counter() - settled_s >= SETTLE_S:
                 rows = _settled(pending)
-                pending = []
+                pending, settled_s = [], time.perf_counter()
                 _check_finite(rows)
                 if losses_file is not None:
                     losses_file.add(rows)

@@ -71,3 +71,20 @@ def test_a_network_of_one_style_is_given_and_gives_levels_of_255() -> None:
     model.net = cast("Any", Brighter())
     image = model(torch.full((1, 3, 4, 4), 0.2), torch.empty(0))
     assert float(image.mean()) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("settle_s", "shown"), [(0.0, [1, 2, 3]), (1e9, [3])])
+def test_steps_that_take_long_are_shown_one_by_one(
+    settle_s: float, shown: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step() -> tuple[dict[str, float], dict[str, torch.Tensor]]:
+        at.step += 1
+        return {"step": at.step, "images": 1, "step_s": 1.0, "wait_s": 0.0}, {"loss": torch.tensor(1.0)}
+
+    config = SimpleNamespace(out=tmp_path, steps=3, checkpoint_every=9, sample_every=9)
+    at = SimpleNamespace(config=config, worker=SimpleNamespace(rank=0), step=0, _timed_step=step)
+    at.sample, at.export, at._checkpoint = (lambda *_: None for _ in range(3))
+    monkeypatch.setattr(loop, "SETTLE_S", settle_s)
+    told: list[int] = []
+    Trainer._train(cast("Trainer", at), lambda path: None, lambda now: told.append(now.step), tmp_path)
+    assert told == shown
