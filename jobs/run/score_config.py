@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from stylize.cli import Groups, Metavar, PathText
-from stylize.config import JobConfig
+from stylize.config import JobConfig, Score
 from stylize.errors import UsageError
 from stylize.io.location import normalized
 from stylize.tasks.matching import Pattern
@@ -43,6 +43,13 @@ class ScoreConfig(JobConfig):
     )
     manifest: PathText | None = Field(
         None, description="CSV or Parquet file of content_uri, style_uri and result_uri, in place of folders"
+    )
+
+    # Without flicker, which takes the method itself: it stays null here.
+    scores: Annotated[tuple[Score, ...], Metavar("NAME")] = Field(
+        (),
+        description="columns that are measured only where asked for, as each takes time: distances, cfsd, lpips, "
+        "ssim_uniform; may be repeated",
     )
 
     @field_validator("results")

@@ -232,3 +232,11 @@ def test_the_main_job_says_that_it_does_not_use_results(tmp_path: Path) -> None:
     seen = manifest.Seen()
     (pair,) = manifest.read(str(listed), seen=seen)
     assert (pair.result, seen.unused) == (None, ["result_uri"])
+
+
+def test_the_help_names_no_score_that_takes_the_method(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = capsys.readouterr().out
+    assert "cfsd" in told
+    assert "flicker" not in told
