@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.run import signals
 from jobs.run.output_dir import absolute_out, check_place
+from jobs.scheduler.addresses import address_of
 from stylize import cli, safe_json
 from stylize.errors import UsageError, counted, one_line
 from stylize.io.files import write_json_atomic, writing
@@ -99,10 +100,10 @@ def _check_out(config: TrainConfig) -> None:
 
 def _check_device(config: TrainConfig) -> None:
     """Raise UsageError where a GPU is asked for, and neither this machine nor a cluster can have one."""
-    from jobs.scheduler.ray_runtime import joins_cluster
     from stylize import devices
 
-    if config.device == "cuda" and not joins_cluster(config.address) and devices.available() != "cuda":
+    there = address_of(config.address) is not None or devices.available() == "cuda"
+    if config.device == "cuda" and not there:
         raise UsageError("torch sees no cuda device here; use --device cpu, or --address of a cluster with GPUs")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
+from jobs.scheduler.addresses import address_of
 from jobs.scheduler.local_ray import (
     ask_for_token,
     end_ray,
@@ -99,11 +100,6 @@ def _start_alone() -> Iterator[bool]:
     finally:
         if ours:
             _ray_of_a_run.release()
-
-
-def address_of(given: str | None) -> str | None:
-    """Return the address of a cluster that is there, as given, else as RAY_ADDRESS or a submitted job names it."""
-    return None if (named := given or os.environ.get("RAY_ADDRESS") or "local") == "local" else named
 
 
 def joins_cluster(address: str | None) -> bool:

@@ -242,12 +242,6 @@ def test_a_home_that_can_keep_no_token_is_none_to_need(
     assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (64 if made else 0)
 
 
-@pytest.mark.parametrize(("given", "named"), [(None, "local"), ("local", "192.0.2.1:6379"), (None, "")])
-def test_local_is_the_address_of_no_cluster(given: str | None, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", named)
-    assert ray_runtime.address_of(given) is None
-
-
 @pytest.mark.parametrize(("given", "said"), [(None, "0"), ("1", "1")])
 def test_a_ray_of_a_run_sends_no_reports_unless_it_is_told_to(
     given: str | None, said: str, monkeypatch: pytest.MonkeyPatch
