@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,9 +28,10 @@ class Checked(BaseModel):
     def as_json(self) -> dict[str, Any]:
         """Return them as JSON holds them, to be given again. Raises UsageError for what it cannot hold."""
         try:
-            return self.model_dump(mode="json", warnings=False)
+            written: dict[str, Any] = _in_order(self, self.model_dump(mode="json", warnings=False))
         except ValueError as error:
             raise UsageError(f"settings that JSON cannot hold: {one_line(error)}") from None
+        return written
 
     @field_validator("*", mode="before")
     @classmethod
@@ -49,6 +51,17 @@ class Checked(BaseModel):
             if isinstance(one, int) and one > MOST:
                 raise ValueError(f"expected {MOST} or less")
         return value
+
+
+def _in_order(value: Any, written: Any) -> Any:
+    """Return what JSON holds of a value, with its sets sorted: in each process they have another order."""
+    value = dict(value) if isinstance(value, BaseModel) else value
+    if isinstance(value, dict) and isinstance(written, dict) and len(value) == len(written):
+        return {name: _in_order(one, written[name]) for name, one in zip(written, value.values(), strict=True)}
+    if isinstance(value, list | tuple | set | frozenset) and isinstance(written, list) and len(value) == len(written):
+        inner = [_in_order(*both) for both in zip(value, written, strict=True)]
+        return inner if isinstance(value, list | tuple) else sorted(inner, key=json.dumps)
+    return written
 
 
 def _takes(annotation: Any, *kinds: Any) -> bool:

@@ -108,3 +108,19 @@ def test_yes_is_no_number(values: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"^numbers?: not a yes-or-no setting"):
         validated(Sizes, values)
     assert validated(Sizes, {"switch": True, "own": {"compile": True}}).switch
+
+
+class WithSets(Checked):
+    words: frozenset[str] = frozenset()
+    pairs: dict[str, list[set[int]]] = Field(default_factory=dict)
+    listed: tuple[str, ...] = ()
+
+
+def test_sets_have_one_order_in_every_process_and_lists_their_own() -> None:
+    words = [f"word {number}" for number in range(30)]
+    given = {"words": words[::-1], "pairs": {"a": [[2**number for number in range(30)]]}, "listed": words[::-1]}
+    written = validated(WithSets, given).as_json()
+    assert written["words"] == sorted(words)
+    assert written["pairs"] == {"a": [sorted((2**number for number in range(30)), key=str)]}
+    assert written["listed"] == words[::-1]
+    assert validated(WithSets, written).as_json() == written
