@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     if (path.parent / RUN).is_file():
         _refuse_unasked(plan, changes, given.weights, path)
     # What does the work, and loads Ray and torch, comes after a call that is right.
-    from jobs.run.closing import print_counts, trust_words
+    from jobs.run.closing import print_counts
     from jobs.run.resolve import check_scores
     from jobs.sweep import inputs
     from jobs.sweep.dry_run import dry_run
@@ -71,10 +71,17 @@ def main(argv: Sequence[str]) -> int:
         note=say,
     )
     say(f"rows:    {one_line(Folder(out).at('rows'))}")
-    trust = trust_words(out, filter(None, (plan.content, plan.styles)))
-    say(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT {trust}")
+    say(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT{_trust(out, plan)}")
     print_counts(counts)
     return cli.EXIT_OK if set(counts) <= {"ok"} else cli.EXIT_NOT_ALL_OK
+
+
+def _trust(out: str, plan: sweep.Sweep) -> str:
+    """Return the options by which a report may read a sweep's photos and artworks; the project's own lie in OUT."""
+    from jobs.run.closing import trust_words
+
+    given = [*filter(None, (plan.content, plan.styles))]
+    return f" {trust_words(out, given)}" if given else ""
 
 
 def _refuse_unasked(plan: sweep.Sweep, changes: dict[str, str], weights: list[str], path: Path) -> None:

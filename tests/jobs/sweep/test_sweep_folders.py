@@ -60,3 +60,16 @@ def test_few_photos_are_of_each_type_and_few_artworks_from_all_over(tmp_path: Pa
     names = [(Path(pair.content.uri).stem, Path(pair.style.uri).stem) for pair in pairs]
     assert names == [(photo, artwork) for artwork in "03" for photo in "abd"]
     assert survey.pairs == 6
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_the_line_of_the_report_trusts_no_paths_where_all_lies_in_out(
+    own: bool, folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("jobs.sweep.measure.measure", lambda *_, **more: {"ok": 1})
+    plan = {"title": "t", "methods": [{"name": "identity"}], "cpus_per_actor": 1, "device": "cpu"}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(plan if own else plan | {"content": str(folders[0])}))
+    assert main([str(tmp_path / "sweep.yaml"), str(tmp_path / "out")]) == 0
+    (line,) = (one for one in capsys.readouterr().out.splitlines() if one.startswith("report:"))
+    assert line.endswith("--out REPORT" if own else "--out REPORT --trust-paths")
