@@ -96,5 +96,5 @@ def test_a_killed_driver_holds_nothing_though_its_children_live(tmp_path: Path) 
 def test_an_out_that_is_a_file_is_refused_with_one_line(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     for out in (tmp_path / "out", tmp_path / "out" / "below"):
-        with pytest.raises(CannotContinueError, match="not a folder"), OutputLock(out):
+        with pytest.raises(CannotContinueError, match="is no folder"), OutputLock(out):
             pass
