@@ -19,6 +19,9 @@ class Descent(Protocol):
     def grow(self, size: Sequence[int]) -> None:
         """Go on with a picture of another (height, width)."""
 
+    def retreat(self) -> None:
+        """Go on from an earlier picture, as the last step led out of what numbers hold: anew, in steps half as long."""
+
 
 class Adam:
     """Adam (Kingma and Ba 2015, algorithm 1), started anew at each size."""
@@ -44,6 +47,12 @@ class Adam:
         """Forget the smaller picture."""
         self._mean = self._square = None
         self._count = 0
+
+    def retreat(self) -> None:
+        """Start anew, in steps half as long."""
+        self._mean = self._square = None
+        self._count = 0
+        self.rate /= 2
 
 
 class LBFGS:
@@ -80,6 +89,11 @@ class LBFGS:
             # The loss is a mean over pixels, so each one's share of the gradient falls as they grow more.
             share = step.shape[-2] * step.shape[-1] / (size[0] * size[1])
             self._remember(_resized(step, size), _resized(change, size) * share)
+
+    def retreat(self) -> None:
+        """Start anew, in steps half as long."""
+        self.pairs, self._last = [], None
+        self.rate /= 2
 
     def _remember(self, step: Tensor, change: Tensor) -> None:
         product = float(torch.dot(step.flatten(), change.flatten()))

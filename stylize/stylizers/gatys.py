@@ -33,6 +33,8 @@ RANGE_WEIGHT = 100.0
 """Of values outside [0, 1]: clamping them at the end would undo part of the style."""
 HISTORY = 10
 """Steps L-BFGS looks back on; each holds two images in memory, and more made no difference."""
+TOO_FAR = 10
+"""A step that makes the loss this many times larger is taken back."""
 
 
 class Settings(base.Settings):
@@ -175,15 +177,21 @@ class Gatys(base.Stylizer):
 
     def _descend(self, image: Tensor, loss: _Loss, descent: Descent, count: int, done: int) -> Tensor:
         image = image.detach().clone(memory_format=torch.contiguous_format)
+        sound, least = image, float("inf")  # the picture before the last step, and its loss
         for step in range(done + 1, done + count + 1):
             terms, value, gradient = _gradient(image, loss)
-            if not _finite(value):
+            if not _finite(value) and sound is image:
                 break
-            descent.step(image, gradient)
-            if self.on_step is not None:
+            if value <= TOO_FAR * least:
+                sound, least = image.clone(), value
                 told = {name: float(term.detach()) for name, term in terms.items()}
+                descent.step(image, gradient)
+            else:
+                image = sound.clone()
+                descent.retreat()
+            if self.on_step is not None:
                 self.on_step(step, self.settings.iterations, told)
-        return image
+        return image if bool(image.isfinite().all()) else sound
 
     def _descent(self) -> Descent:
         rate = self.settings.learning_rate

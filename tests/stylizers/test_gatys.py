@@ -117,6 +117,16 @@ def test_every_backbone_gives_a_picture(name: str) -> None:
     assert stylizer.weights_sha256 == "random"
 
 
+@pytest.mark.parametrize(("rate", "optimizer"), [(10.0, "lbfgs"), (30.0, "lbfgs"), (1e30, "adam")])
+def test_steps_that_go_too_far_are_taken_back(rate: float, optimizer: str) -> None:
+    stylizer = load(iterations=20, scales=2, learning_rate=rate, optimizer=optimizer)
+    seen = watched(stylizer)
+    result = stylizer(picture(1), picture(9))
+    assert result.std() > 0
+    assert stylizer.outcome()["content_loss"] < 10
+    assert all(terms["style_loss"] < 10 * seen[0]["style_loss"] for terms in seen)
+
+
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 @pytest.mark.parametrize("preserve_color", [False, True])
 def test_one_nan_in_the_photo_gives_no_picture(optimizer: str, preserve_color: bool) -> None:
