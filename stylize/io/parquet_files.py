@@ -25,7 +25,8 @@ def iter_batches(source: Any, file: pq.ParquetFile, rows: int, columns: Sequence
 
     file: opened on `source`, a path or an open file. Raises ValueError where they would take too much.
     """
-    schema = pa.schema([file.schema_arrow.field(name) for name in columns])
+    of_file = file.schema_arrow  # made anew each time it is asked for, from all its columns
+    schema = pa.schema([of_file.field(name) for name in columns])
     if any(of_type.is_nested(field.type) for field in schema):
         rows = min(rows, _NESTED_ROWS)
     texts = {field.name for field in schema if any(is_text(field.type) for is_text in _TEXTS)}
