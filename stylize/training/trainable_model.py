@@ -80,7 +80,8 @@ class OneStyle(TrainableModel):
             last.bias.fill_(127)
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
-        image: Tensor = self.net(content * 255)
+        # Sides come out as multiples of its stride, which parts of a photo are not.
+        image: Tensor = self.net(content * 255)[..., : content.shape[-2], : content.shape[-1]]
         return image / 255
 
     def tensors(self) -> dict[str, Tensor]:

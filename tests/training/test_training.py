@@ -176,10 +176,10 @@ def test_training_moves_towards_the_style(photos: Path, artwork: Path, vgg: Path
     assert sum(seen[-4:]) < 0.8 * sum(seen[:4])
 
 
-def test_consistency_grows_to_its_weight(photos: Path, vgg: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("styles", [".", "0.jpg"], ids=["compact", "johnson"])
+def test_consistency_grows_to_its_weight(photos: Path, vgg: Path, tmp_path: Path, styles: str) -> None:
     options = {"consistency_weight": 100.0, "consistency_ramp": 10, "precision": "fp32", "identity_share": 0.0}
-    options["edges_weight"] = 50.0
-    one = trainer(config(photos, photos, tmp_path, vgg, **options))
+    one = trainer(config(photos, photos / styles, tmp_path, vgg, edges_weight=50.0, **options))
     one.open()
     for weight in (10.0, 20.0):
         parts = one.one_step(1e-6)
