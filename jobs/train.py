@@ -38,10 +38,12 @@ def main(argv: Sequence[str]) -> int:
     # What does the work, and loads torch, comes after a call that is right.
     from stylize.backbones import load_backbone
     from stylize.measure.perceptual import STYLE_LAYERS
-    from stylize.training.data import read_folder
+    from stylize.training.data import read_folder, style_image
 
     _check_out(config)
     photos, artworks = read_folder(config.photos), read_folder(config.styles)
+    if config.method == "johnson":
+        style_image(config.styles, config.style_px)  # for its errors
     began = _began(config, artworks)
     _check_same_run(config, began)
     data = {"photos": photos.sha256, "styles": artworks.sha256}

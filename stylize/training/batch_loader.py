@@ -13,12 +13,9 @@ from typing import Generic, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-from stylize import images
-from stylize.io.files import read_bytes
-from stylize.io.location import LocalPath
 from stylize.measure.perceptual import CONTENT_LAYER, StyleFeatures
 from stylize.training.config import JohnsonConfig, TrainConfig
-from stylize.training.data import Crops, Folder
+from stylize.training.data import Crops, Folder, style_image
 from stylize.training.judge import Judge
 
 AHEAD = 2
@@ -128,7 +125,7 @@ class Batches:
         self._contents = self._loader(photos.files, CONTENT_ZOOM, "content", self._content, config.batch)
         self._styles: BatchLoader[StyleTarget] | None = None
         if isinstance(config, JohnsonConfig):
-            self._style = self._style_target(self._style_image(config))
+            self._style = self._style_target(_put(style_image(config.styles, config.style_px), device))
         else:
             # Photos serve as styles, too: a few thousand artworks are few.
             count = config.batch // config.photos_of_a_style
@@ -169,10 +166,6 @@ class Batches:
 
     def _style_target(self, image: Tensor) -> StyleTarget:
         return StyleTarget(image, StyleFeatures.of(self._judge.target_features(image)))
-
-    def _style_image(self, config: JohnsonConfig) -> Tensor:
-        pixels = images.decode(read_bytes(LocalPath(config.styles)), long_side_px=config.style_px).pixels
-        return _put(torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255, self._device)
 
 
 def _put(batch: Tensor, device: torch.device) -> Tensor:

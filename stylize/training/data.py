@@ -15,13 +15,15 @@ import torch
 from torch import Tensor
 
 from stylize import images
-from stylize.errors import CannotContinueError, StylizeError, UnsupportedImageError, UsageError, counted
+from stylize.errors import CannotContinueError, StylizeError, UnsupportedImageError, UsageError, counted, one_line
 from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, local_path
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import files_in, nothing_in
 
 BROKEN_IN_A_ROW = 200
+LEAST_STYLE_PX = 8
+"""VGG19 halves a picture three times on its way to relu4_1."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,21 @@ def _sha256(path: Path) -> str | None:
     except (OSError, StylizeError):
         return None
     return hashlib.sha256(data).hexdigest()
+
+
+def style_image(path: Path, long_side_px: int) -> Tensor:
+    """Return the picture that is to be the only style, (1, 3, H, W) in [0, 1]. Raises UsageError where it cannot be."""
+    try:
+        pixels = images.decode(read_bytes(LocalPath(path)), long_side_px=long_side_px).pixels
+    except (OSError, StylizeError) as error:
+        raise UsageError(f"{one_line(path)}: {one_line(error)}; give another style image") from None
+    height, width = pixels.shape[:2]
+    if min(height, width) < LEAST_STYLE_PX:
+        raise UsageError(
+            f"{one_line(path)}: {width} x {height} px at a long side of {long_side_px} is too thin to learn a style "
+            "from; give another style image"
+        )
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
 
 
 class Crops:

@@ -117,6 +117,8 @@ def _parts(out: Path) -> int:
         ({"photos": "nowhere"}, "nowhere"),
         ({"styles": "nowhere.jpg"}, "nowhere.jpg"),
         ({"styles": "broken.jpg"}, "broken.jpg"),
+        ({"styles": "cut.jpg"}, "cut.jpg: damaged or cut short"),
+        ({"styles": "thin.png"}, "thin.png: 384 x 1 px at a long side of 384 is too thin to learn a style from"),
         ({"vgg": "broken.jpg"}, "broken.jpg"),
         ({"out": "photos/out"}, "OUT lies in PHOTOS"),
         ({"out": "used"}, "holds what no training has put there: rows/"),
@@ -136,6 +138,9 @@ def test_a_wrong_call_is_one_line_and_status_2(
     photos: Path, vgg: Path, tmp_path: Path, change: dict[str, object], told: str
 ) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no image")
+    whole = images.encode(picture(1, 160, 120), "jpg", 90)
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "thin.png").write_bytes(images.encode(picture(1, 1200, 4), "png", 90))
     (tmp_path / "a").mkdir()
     (tmp_path / "used" / "rows").mkdir(parents=True)
     (tmp_path / "a" / "a.png").write_bytes(images.encode(picture(1), "png", 90))
