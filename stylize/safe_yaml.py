@@ -88,10 +88,19 @@ def _size(node: Node, known: dict[int, float]) -> float:
             _refuse_twice([name for name, _ in node.value if isinstance(name, yaml.ScalarNode)])
         elif isinstance(node, yaml.SequenceNode):
             inside = node.value
-        elif node.tag.endswith(":int") and len(node.value) > MAX_DIGITS:
-            raise ValueError(f"a number of {len(node.value)} digits")
+        elif node.tag.endswith(":int"):
+            _refuse_number(node.value, node.start_mark.line + 1)
         known[id(node)] = 1 + sum(_size(one, known) for one in inside)
     return known[id(node)]
+
+
+def _refuse_number(text: str, line: int) -> None:
+    """Raise ValueError for a whole number that is too long, or that YAML reads otherwise than it looks."""
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(text)} digits")
+    digits = text.lstrip("+-").replace("_", "")
+    if digits.startswith("0") and digits.isdecimal() and int(digits) > 7:
+        raise ValueError(f"{text} in line {line} would be read in base 8; leave out the zeros in front")
 
 
 def _refuse_twice(names: list[Any]) -> None:

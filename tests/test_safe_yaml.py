@@ -41,6 +41,17 @@ def test_a_name_that_stands_twice_is_refused(tmp_path: Path, text: str, twice: s
     assert read_mapping(path)["b"] == {"c": 1}
 
 
+@pytest.mark.parametrize("number", ["0512", "-010", "0_512", "[1, 00017]"])
+def test_a_number_that_yaml_reads_in_base_8_is_refused(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(f"a: 1\nresolution_px: {number}\n")
+    with pytest.raises(UsageError, match="in line 2 would be read in base 8; leave out the zeros"):
+        read_mapping(path)
+    path.write_text("a: 007\nb: 0x10\nc: 0\nd: '0512'\ne: 0.5\n")
+    assert read_mapping(path) == {"a": 7, "b": 16, "c": 0, "d": "0512", "e": 0.5}
+    assert pairs_to_dict(["iterations=010"]) == {"iterations": "010"}  # a model takes it for ten
+
+
 def test_empty_yaml_means_no_settings(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text("")
     assert read_mapping(tmp_path / "run.yaml") == {}
