@@ -56,7 +56,8 @@ def inputs(plan: Sweep, own: Own) -> tuple[list[Pair], Survey]:
         types = dict.fromkeys(photo.type for photo in photos)
         photos = [p for kind in types for p in [q for q in photos if q.type == kind][: plan.photos_per_type]]
     if plan.artworks is not None:
-        artworks = artworks[:: math.ceil(len(artworks) / plan.artworks)]
+        count = min(plan.artworks, len(artworks))
+        artworks = [artworks[math.ceil(number * len(artworks) / count)] for number in range(count)]
     pairs = [Pair(photo, artwork) for artwork in artworks for photo in photos]
     return pairs, Survey(len(pairs), *skipped)
 

@@ -50,16 +50,19 @@ def test_photos_and_artworks_are_called_by_their_paths_below_the_sweeps_folders(
     assert {(row["photo"], row["style"]) for row in rows} == {("day/1", "ink/1"), ("night/1", "ink/1")}
 
 
-def test_few_photos_are_of_each_type_and_few_artworks_from_all_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("count", "artworks"), [(1, "0"), (2, "03"), (3, "024"), (4, "0234"), (5, "01234"), (9, "01234")]
+)
+def test_few_photos_are_of_each_type_and_few_artworks_from_all_over(tmp_path: Path, count: int, artworks: str) -> None:
     for name in ("photos/day/a", "photos/day/b", "photos/day/c", "photos/night/d", *(f"art/{n}" for n in range(5))):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"{name}.png").write_bytes(images.encode(picture(1), "png", 95))
-    given = {"title": "x", "methods": [{"name": "identity"}], "photos_per_type": 2, "artworks": 2}
+    given = {"title": "x", "methods": [{"name": "identity"}], "photos_per_type": 2, "artworks": count}
     plan = Sweep.model_validate(given | {"content": str(tmp_path / "photos"), "styles": str(tmp_path / "art")})
     pairs, survey = inputs.inputs(plan, inputs.Own("", ""))
     names = [(Path(pair.content.uri).stem, Path(pair.style.uri).stem) for pair in pairs]
-    assert names == [(photo, artwork) for artwork in "03" for photo in "abd"]
-    assert survey.pairs == 6
+    assert names == [(photo, artwork) for artwork in artworks for photo in "abd"]
+    assert survey.pairs == len(names)
 
 
 @pytest.mark.parametrize("own", [True, False])
