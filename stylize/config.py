@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
@@ -38,6 +38,8 @@ GROUPS: Groups = {
 
 class JobConfig(Restyling):
     """What to restyle, with what, to where. Frozen; an unknown name is an error."""
+
+    folders: ClassVar[tuple[str, ...]] = ("content", "styles", "results")
 
     _origins: Origins = PrivateAttr(default_factory=dict)
 

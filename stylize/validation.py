@@ -6,7 +6,8 @@ import json
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from datetime import date
+from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -21,9 +22,15 @@ MOST = 2**63 - 1
 
 
 class Checked(BaseModel):
-    """Settings: frozen; an unknown name, yes or no for a number, and a whole number above MOST are errors."""
+    """Settings: frozen; an unknown name, yes or no for a number, and a whole number above MOST are errors.
+
+    The word `none` leaves a setting unset that can be.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    folders: ClassVar[tuple[str, ...]] = ()
+    """Settings that the word `none` does not leave unset, as a folder may be called so."""
 
     def as_json(self) -> dict[str, Any]:
         """Return them as JSON holds them, to be given again. Raises UsageError for what it cannot hold."""
@@ -43,6 +50,14 @@ class Checked(BaseModel):
             number = "; give a number" if _takes(field.annotation, int, float) else ""
             raise ValueError(f"not a yes-or-no setting{number}")
         return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _none_by_its_word(cls, value: Any, info: ValidationInfo) -> Any:
+        # Tables of settings say `none`, where YAML would have null.
+        name = info.field_name or ""
+        by_word = isinstance(value, str) and value.casefold() == "none" and name not in cls.folders
+        return None if by_word and type(None) in get_args(cls.model_fields[name].annotation) else value
 
     @field_validator("*")
     @classmethod
@@ -151,9 +166,12 @@ def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origin
     # A setting of two kinds (a number or auto) has an error for each.
     same = dict.fromkeys(_told(one) for one in errors if _place(model, one["loc"])[0] == name)
     message = next(iter(same)) + "".join(f", or {one.removeprefix('expected ')}" for one in [*same][1:])
+    if first["type"] == "string_type" and isinstance(first["input"], int | float | date):
+        message += " in quotation marks"  # a folder called 2024-01-01 is a date in YAML
     # Not what may be a URI: a password may be in it.
     shown = name and first["type"] != "missing" and "://" not in str(first["input"])
-    given = f" (got {reprlib.repr(first['input'])})" if shown else ""
+    got = str(first["input"]) if isinstance(first["input"], date) else reprlib.repr(first["input"])
+    given = f" (got {got})" if shown else ""
     top, dot, rest = name.partition(".")
     called = as_given(top, origins)
     # A flag that is repeated has no numbers.

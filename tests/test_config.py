@@ -111,9 +111,11 @@ def test_strings_from_flags_become_numbers() -> None:
 
 def test_yaml_gives_the_same_settings(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
-    path.write_text("resolution_px: 512\nsettings: {alpha: 0.5}\n")
+    path.write_text("resolution_px: 512\nweights: none\nstyle_resolution_px: none\nsettings: {alpha: 0.5}\n")
     config = build(PATHS | read_mapping(path))
     assert (config.resolution_px, config.settings) == (512, {"alpha": 0.5})
+    assert (config.weights, config.style_resolution_px) == (None, None)
+    assert build(PATHS | {"content": "none"}).content == "none"
 
 
 def test_every_setting_says_what_it_is_for() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import date
+from typing import Any, ClassVar, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,7 +41,9 @@ GOOD: dict[str, Any] = {"parts": [{"name": "a"}]}
         ({"parts": [{"name": "a", "sides": [1, "b"]}]}, "parts.0.sides.1: expected a whole number"),
         ({"parts": []}, "parts: expected a list that is not empty"),
         ({"workers": 1.5}, "workers: expected a whole number, or auto .got 1.5."),
-        ({"place": 7}, "place: expected a text .got 7."),
+        ({"place": 7}, "place: expected a text in quotation marks .got 7."),
+        ({"place": date(2024, 1, 2)}, "place: expected a text in quotation marks .got 2024-01-02."),
+        ({"place": [1]}, "place: expected a text .got .1.."),
         ({"parts": 7}, "parts: expected a list .got 7."),
         ({"workers": "all"}, "workers: expected a whole number, or auto .got 'all'."),
     ],
@@ -108,6 +111,23 @@ def test_yes_is_no_number(values: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"^numbers?: not a yes-or-no setting"):
         validated(Sizes, values)
     assert validated(Sizes, {"switch": True, "own": {"compile": True}}).switch
+
+
+class Unset(Checked):
+    folders: ClassVar[tuple[str, ...]] = ("photos",)
+
+    place: str | None = "here"
+    side: int | None = 3
+    kind: Literal["none", "all"] = "all"
+    title: str = ""
+    photos: str | None = None
+
+
+def test_the_word_none_leaves_unset_what_can_be_but_no_folder() -> None:
+    words = dict.fromkeys(Unset.model_fields, "none")
+    expected = {"place": None, "side": None, "kind": "none", "title": "none", "photos": "none"}
+    assert dict(validated(Unset, words)) == expected
+    assert validated(Unset, {"side": "NONE"}).side is None
 
 
 class WithSets(Checked):

@@ -43,7 +43,7 @@ def parse(argv: Sequence[str]) -> Call:
     trusted = given.pop("trust_paths")
     values, recorded = _settings_in(local_path(file, "--config")) if file else ({}, False)
     origins = {name: _called(name) for name in JobConfig.model_fields}
-    origins |= {name: Origin(str(name), file) for name in values}
+    origins |= {str(name): Origin(str(name), file) for name in values}
     if "settings" in given:
         own = values.get("settings")
         given["settings"] = (own if isinstance(own, dict) else {}) | cli.pairs_to_dict(given["settings"])
