@@ -56,6 +56,10 @@ class Method(Checked):
         told = ", ".join(f"{key}={value}" for key, value in sorted(settings.items()))
         return self.label or (f"{self.name} ({told})" if told else self.name)
 
+    def makes_as(self, other: Method) -> bool:
+        """Return whether both are one method, which reports may hold together over sizes and precisions."""
+        return all(getattr(self, name) == getattr(other, name) for name in ("name", "weights", "settings", "runtime"))
+
 
 class Sweep(Checked):
     """What a sweep file says. Every combination of its lists is measured, `repeats` times."""
@@ -157,9 +161,12 @@ class Block:
 
 
 def variants(sweep: Sweep) -> list[Variant]:
-    """Return every combination. Raises UsageError where two would have one name."""
+    """Return every combination. Raises UsageError where two would have one name, or two methods one title."""
     combined = []
+    titled: dict[str, Method] = {}
     for method in sweep.methods:
+        if not method.makes_as(titled.setdefault(method.title(), method)):
+            raise UsageError(f"the sweep calls two methods {method.title()!r}; give one of them another label")
         precisions = method.precisions or sweep.precisions
         sides = method.resolutions_px or sweep.resolutions_px
         combined += [

@@ -120,9 +120,14 @@ def test_a_photo_that_meets_several_artworks_counts_once_among_the_photos() -> N
 
 
 def test_one_name_for_two_methods_is_a_wrong_call() -> None:
-    methods = [{"name": "compact", "label": "a"}, {"name": "identity", "label": "a"}]
     with pytest.raises(UsageError, match="twice; give one of the methods another label"):
-        sweep.variants(plan(methods=methods))
+        sweep.variants(plan(methods=[{"name": "compact"}, {"name": "compact"}]))
+    one = {"name": "compact", "label": "a"}
+    for other in ({"name": "identity"}, {"settings": {"alpha": 0.5}}, {"weights": "random"}, {"runtime": "torch"}):
+        methods = [one, one | {"resolutions_px": [32]} | other]
+        with pytest.raises(UsageError, match="calls two methods 'a'; give one of them another label"):
+            sweep.variants(plan(methods=methods))
+    assert len(sweep.variants(plan(methods=[one, one | {"resolutions_px": [32], "repeats": 1}]))) == 3
 
 
 @pytest.mark.parametrize(
