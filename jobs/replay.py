@@ -22,7 +22,8 @@ from stylize import cli, downloads, images
 from stylize import config as configs
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError, one_line
-from stylize.io.files import read_bytes
+from stylize.io.files import read_bytes, why_unreadable
+from stylize.io.location import LocalPath, as_location, normalized
 from stylize.io.store_kinds import SCHEMES
 from stylize.results.copies import run_folders
 from stylize.results.run_record import RunRecord, read_runs
@@ -59,6 +60,9 @@ def main(argv: Sequence[str]) -> int:
     method.add_argument("--weights", metavar="PATH", help="where the weights are now, if they have moved")
     method.add_argument("--stylizer", metavar="NAME", help="package.module:Class of the row, which is not run unasked")
     given = parser.parse_args(argv)
+    if given.content is not None:
+        given.content = _given_file("--content", given.content)
+    given.style = [_given_file("--style", path) for path in given.style or ()]
     with run_folders([given.out]) as runs:
         ((folder, given.out),) = runs.items()
         row = _row(folder, given.task_id)
@@ -68,6 +72,20 @@ def main(argv: Sequence[str]) -> int:
     )
     say(*told.lines)
     return cli.EXIT_OK if told.agrees else cli.EXIT_NOT_ALL_OK
+
+
+def _given_file(option: str, path: str) -> str:
+    """Return a path or URI that the command line gives, as rows name places. Raises UsageError where no file is."""
+    try:
+        where = as_location(normalized(path))
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from None
+    why = why_unreadable(where)
+    if why is None and isinstance(where, LocalPath) and not where.path.is_file():
+        why = "is no file"
+    if why is not None:
+        raise UsageError(f"{option}: {where.shown}: {why}")
+    return str(where)
 
 
 def _row(out: Path, task_id: str) -> dict[str, Any]:
@@ -138,7 +156,7 @@ def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> 
         "precision": row["precision"] or settings.get("precision", "auto"),
         # Before there was a choice it was torch.
         "runtime": row["runtime"] or settings.get("runtime", "torch"),
-        "weights": given.weights or then.get("weights"),
+        "weights": then.get("weights") if given.weights is None else given.weights,
         "device": device_of(row),
     }  # fmt: skip
     if (row["strips"] or 1) > 1:
@@ -151,6 +169,10 @@ def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> 
 def _refuse_unasked(config: JobConfig, row: dict[str, Any], given: Any) -> None:
     """Raise UsageError for code and places that the record alone names."""
     refuse_own_method(config.stylizer, given.stylizer)
+    if given.stylizer not in (None, config.stylizer):
+        raise UsageError(
+            f"--stylizer {one_line(given.stylizer)}: the row's is {one_line(config.stylizer)}; leave it out"
+        )
     named = {
         "content": None if given.content else row["content_uri"],
         "weights": None if given.weights or config.weights == RANDOM else config.weights,
