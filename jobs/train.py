@@ -84,7 +84,9 @@ def _config(argv: Sequence[str]) -> TrainConfig:
     }
     config = configure(vars(parser.parse_args(argv)), origins)
     absolute_out(str(config.out))  # refuses what would be lost
-    return config.model_copy(update={name: real(value) for name, value in config if isinstance(value, Path)})
+    places = {name: real(value) for name, value in config if isinstance(value, Path)}
+    # Weights are called as the style image was given, whatever a link's file is called.
+    return config.model_copy(update=places | {"name": config.weights_name})
 
 
 def _check_out(config: TrainConfig) -> None:

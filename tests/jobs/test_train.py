@@ -206,6 +206,15 @@ def test_more_workers_than_there_is_room_for_is_one_line_and_status_2(
     assert "lower workers" in refused(main, *given)
 
 
+def test_weights_are_called_as_the_style_image_is_given_and_not_as_the_file_of_its_link(
+    photos: Path, artwork: Path, tmp_path: Path
+) -> None:
+    (link := tmp_path / "starry night.png").symlink_to(artwork)
+    config = train._config([str(photos), str(link), str(tmp_path / "out")])
+    assert (config.weights_name, config.styles) == ("starry night", artwork.resolve())
+    assert train._config([str(photos), str(link), str(tmp_path / "out"), "--name", "mine"]).weights_name == "mine"
+
+
 def test_what_an_unfinished_training_did_otherwise_is_told(
     photos: Path, vgg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
