@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from stylize import images
-from stylize.errors import counted
+from stylize.errors import CannotContinueError, counted
 from stylize.io.files import write_atomic
 from stylize.stylizers.base import to_pixels
 from stylize.training.config import TrainConfig
@@ -65,9 +65,17 @@ class Losses:
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write safetensors, whole or not at all."""
+    """Write safetensors, whole or not at all.
+
+    Raises CannotContinueError for weights that are no numbers: the last step may have spoilt them, whose loss was one.
+    """
     from safetensors.torch import save
 
+    if not all(bool(value.isfinite().all()) for value in tensors.values()):
+        raise CannotContinueError(
+            f"the weights of step {metadata['step']} are no finite numbers; "
+            "the same command goes on from the last checkpoint: give it a lower learning_rate"
+        )
     data = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, metadata)
     write_atomic(path, data)
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 import torch
 
+from stylize.errors import CannotContinueError
 from stylize.training import loop, record
 from stylize.training.config import configure
 from stylize.training.loop import Trainer
@@ -48,6 +49,16 @@ def test_a_card_says_the_loss_of_the_last_steps_and_the_pace_of_all(tmp_path: Pa
     assert "4 images/s over the whole run, 25.0% of the time spent waiting" in card
     command = next(line for line in card.splitlines() if line.startswith("python -m"))
     assert shlex.split(command)[-1] == "--weights=-our art's.safetensors"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_do_not_take_the_place_of_good_ones(tmp_path: Path, number: float) -> None:
+    path = tmp_path / "x.safetensors"
+    record.save_weights(path, {"a": torch.ones(3)}, {"step": "6"})
+    before = path.read_bytes()
+    with pytest.raises(CannotContinueError, match=r"weights of step 7 are no finite numbers; .* lower learning_rate"):
+        record.save_weights(path, {"b": torch.ones(2), "a": torch.tensor([1.0, number])}, {"step": "7"})
+    assert path.read_bytes() == before
 
 
 def test_each_style_is_for_its_photos_one_after_another() -> None:
