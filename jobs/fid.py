@@ -8,16 +8,19 @@ number of pictures and the hash of the set: only lines of one set compare. Exit 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from jobs.run.output_dir import absolute_out, check_place
 from jobs.run.trust import TRUST_HELP, refuse_elsewhere
-from stylize import cli, terminal
+from stylize import cli, safe_json, terminal
 from stylize.config import TORCHVISION, Lpips
 from stylize.errors import UsageError, counted, harmless, one_line
 from stylize.io.files import at_hand, write_atomic, writing
@@ -47,9 +50,7 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("give the folder of a run: python -m jobs.fid OUT --inception torchvision")
     out = None if given.out is None else absolute_out(given.out, "--out")
     if out is not None:  # before minutes of work
-        if out.is_dir():
-            raise UsageError(f"--out: {one_line(out)} is a folder; give a file name")
-        check_place(str(out.parent), "--out")
+        _check_out(out)
     from stylize.report import frame
 
     with run_folders(given.outs) as runs:
@@ -69,6 +70,19 @@ def main(argv: Sequence[str]) -> int:
         with writing(out):
             write_atomic(out, (json.dumps({"inception": variant, "sets": facts}, indent=1) + "\n").encode())
     return cli.EXIT_OK
+
+
+def _check_out(out: Path) -> None:
+    """Raise UsageError for a folder, and for a file that is no earlier one of this job: a photo or a record, say."""
+    if out.is_dir():
+        raise UsageError(f"--out: {one_line(out)} is a folder; give a file name")
+    check_place(str(out.parent), "--out")
+    if os.path.lexists(out):
+        ours = None
+        with contextlib.suppress(OSError, ValueError):
+            ours = safe_json.read(out)
+        if not isinstance(ours, dict) or ours.keys() != {"inception", "sets"}:
+            raise UsageError(f"--out: {one_line(out)} is there already, and not by this job; give another name")
 
 
 def parser() -> cli.Parser:

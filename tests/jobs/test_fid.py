@@ -176,6 +176,15 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_read() -> Non
     assert told.startswith(f"error: --out: {__file__} is a file; give a folder")
 
 
+@pytest.mark.parametrize("text", ["no JSON", '{"run_id": "1"}', "[]", ""])
+def test_a_file_of_others_is_not_replaced(tmp_path: Path, text: str) -> None:
+    (path := tmp_path / "a.json").write_text(text)
+    told = refused(main, "/nowhere", "--out", path)
+    assert told.startswith(f"error: --out: {path} is there already, and not by this job; give another name")
+    path.write_text('{"inception": "x", "sets": []}')
+    assert "/nowhere" in refused(main, "/nowhere", "--out", path)
+
+
 def test_numbers_of_a_submitted_job_are_not_left_in_its_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (copy := tmp_path / "runtime_resources" / "_ray_pkg_0").mkdir(parents=True)
     monkeypatch.chdir(copy)
