@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from jobs import stylize_folder
+from jobs.run.output_dir import absolute_out
 from stylize import cli
 from stylize.errors import counted, one_line
 from stylize.gallery import write_demo_photos, write_demo_styles
 from stylize.io.files import writing
+from stylize.io.out_folder import RUN, refuse_filled
 from stylize.terminal import say
+
+_MARK = ".stylize-demo"
+"""By it a folder is known as a demo's: another one's content/ and styles/ may hold somebody's own pictures."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,8 +27,12 @@ def main(argv: Sequence[str]) -> int:
     parser.group("output").add_argument(
         "folder", nargs="?", default="demo", metavar="PATH", help="folder for inputs and results (default demo)"
     )
-    root = Path(parser.parse_args(argv).folder)
+    root = absolute_out(parser.parse_args(argv).folder, "PATH")
+    if not ((root / _MARK).is_file() or (root / "out" / RUN).is_file()):
+        refuse_filled(root, "PATH", "an earlier demo")
     with writing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        (root / _MARK).touch()
         photos = write_demo_photos(root / "content")
         styles = write_demo_styles(root / "styles")
     out = root / "out"
