@@ -95,7 +95,7 @@ class TrainConfig(Checked):
         None, ge=1, description="CPUs of each worker; none: the most that all find room for"
     )
     loaders: int | None = Field(
-        None, ge=1, description="threads of a worker that read photos, and as many for artworks; none: chosen"
+        None, ge=1, le=64, description="threads of a worker that read photos, and as many for artworks; none: chosen"
     )
     checkpoint_every: int = Field(100, ge=1, description="steps between checkpoints")
     sample_every: int = Field(500, ge=1, description="steps between sample sheets")

@@ -126,6 +126,7 @@ def _parts(out: Path) -> int:
         ({"more": ("--start-from", "broken.jpg")}, "broken.jpg"),
         ({"more": ("--steps", "few")}, "steps"),
         ({"more": ("--crop-px", 65)}, "--crop-px"),
+        ({"more": ("--loaders", 65)}, "--loaders: expected 64 or less"),  # each reads a batch ahead
         ({"more": ("--stepps", 3)}, "--stepps"),
         ({"more": ("--name", "../x")}, "--name: expected letters, digits, '.', '_' and '-'"),
         ({"more": ("--name", "..")}, "--name: expected letters"),
