@@ -11,7 +11,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError
-from stylize.images import jpeg, jpeg2000, mapped, png, tiff, turbo
+from stylize.images import jpeg, jpeg2000, mapped, png, tiff, tiff_damage, turbo
 from stylize.images.color import Signal, Space
 from stylize.images.color_source import color_source
 from stylize.images.damage import DAMAGE, damage_is_corrupt
@@ -140,6 +140,8 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     if suspicious and not _jpeg_holds_all(data, wish):
         raise OSError("image file is truncated")
     if image.format in ("JPEG", "MPO") and (said := turbo.damage(image, data)):
+        raise OSError(said)
+    if isinstance(image, TiffImageFile) and (said := tiff_damage.damage(image, data)):
         raise OSError(said)
 
 

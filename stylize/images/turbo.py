@@ -42,10 +42,15 @@ def damage(image: Image.Image, data: bytes) -> str | None:
 
     Pillow says nothing then, and gives pixels that are wrong from there on. An end that is missing is no such damage.
     """
+    return said_of(data, image.mode == "CMYK")
+
+
+def said_of(data: bytes, inks: bool) -> str | None:
+    """Do as `damage`, for a JPEG that is part of another file. inks: it is in CMYK."""
     body = jpeg.without_end(data)
     try:
         # All of it is read, an eighth of the size is made.
-        simplejpeg.decode_jpeg(body + jpeg.END, "CMYK" if image.mode == "CMYK" else "GRAY", min_factor=8)
+        simplejpeg.decode_jpeg(body + jpeg.END, "CMYK" if inks else "GRAY", min_factor=8)
     except ValueError as error:
         line = str(error)
         left = _LEFT_OVER.search(line)
