@@ -48,7 +48,31 @@ _UNSPECIFIED = 2
 _LIKE_SRGB = (1, 2, 6, 13, 14, 15)
 _GAMMA = {4: 2.2, 5: 2.8, 8: 1.0}
 _HDR = {16: "PQ", 18: "HLG"}
+_GAMMA_OF_SRGB, _NEAR_GAMMA, _NEAR_CORNERS = 0.45455, 0.05, 0.01
+"""What libpng takes for sRGB, too."""
+_LEAST_GAMMA = 0.1
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+
+
+def stated_space(corners: Corners, gamma: float) -> Space | None:
+    """Return the space of colours whose values are light to the power of `gamma`; None where that is sRGB.
+
+    Corners that enclose no white and a gamma without sense count as sRGB's.
+    """
+    if not _is_triangle(corners) or np.abs(np.subtract(corners, SRGB_CORNERS)).max() <= _NEAR_CORNERS:
+        corners = SRGB_CORNERS
+    plain = abs(gamma / _GAMMA_OF_SRGB - 1) <= _NEAR_GAMMA or not _LEAST_GAMMA <= gamma <= 1 / _LEAST_GAMMA
+    return None if plain and corners == SRGB_CORNERS else Space(corners, None if plain else 1 / gamma)
+
+
+def _is_triangle(corners: Corners) -> bool:
+    """Return whether white lies between three colours."""
+    rows = np.array([(x, y, 1) for x, y in corners])
+    try:
+        shares = np.linalg.solve(rows[:3].T, rows[3])
+    except np.linalg.LinAlgError:
+        return False
+    return bool((shares > 0).all() and (rows[:, 1] > 0).all())
 
 
 class ToSrgb:

@@ -35,6 +35,8 @@ def color_source(kind: str | None, info: dict[Any, Any], data: bytes) -> tuple[b
         profile = bmp.profile(data)
     if profile:
         return profile, None
+    if kind in ("BMP", "DIB"):
+        return None, bmp.space(data)
     if kind in ("AVIF", "HEIF") and data:
         return None, heif.signal(data)
     told = info.get("nclx_profile")  # by pi-heif

@@ -9,10 +9,9 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
 from PIL import Image
 
-from stylize.images.color import SRGB_CORNERS, Corners, Signal, Space
+from stylize.images.color import SRGB_CORNERS, Signal, Space, stated_space
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BITS_AT = 24
@@ -23,9 +22,6 @@ MAX_PROFILE_BYTES = 64 * 2**20
 _TRANSPARENCY_BYTES = {0: range(2, 3), 2: range(6, 7), 3: range(1, 257)}
 """Of the chunk that makes colours transparent, by the kind of colour."""
 _COLOUR_BYTES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1}
-_GAMMA_OF_SRGB, _NEAR_GAMMA, _NEAR_CORNERS = 0.45455, 0.05, 0.01
-"""What libpng takes for sRGB, too."""
-_LEAST_GAMMA = 0.1
 _EXIF_BEGINS = (b"Exif\0\0", b"II*\0", b"MM\0*")
 
 
@@ -80,21 +76,7 @@ def space(info: dict[Any, Any]) -> Space | None:
     if len(numbers) == 8:
         white, *lights = zip(numbers[::2], numbers[1::2], strict=True)
         corners = (*lights, white)
-    if not _is_triangle(corners) or np.abs(np.subtract(corners, SRGB_CORNERS)).max() <= _NEAR_CORNERS:
-        corners = SRGB_CORNERS
-    if abs(gamma / _GAMMA_OF_SRGB - 1) <= _NEAR_GAMMA or not _LEAST_GAMMA <= gamma <= 1 / _LEAST_GAMMA:
-        gamma = None
-    return None if gamma is None and corners == SRGB_CORNERS else Space(corners, None if gamma is None else 1 / gamma)
-
-
-def _is_triangle(corners: Corners) -> bool:
-    """Return whether white lies between three colours."""
-    rows = np.array([(x, y, 1) for x, y in corners])
-    try:
-        shares = np.linalg.solve(rows[:3].T, rows[3])
-    except np.linalg.LinAlgError:
-        return False
-    return bool((shares > 0).all() and (rows[:, 1] > 0).all())
+    return stated_space(corners, gamma)
 
 
 def scale_transparency(image: Image.Image, data: bytes) -> None:

@@ -1,0 +1,86 @@
+"""Colours that a BMP file states by three lights and a gamma."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylize.errors import UnsupportedImageError
+from stylize.images import decode, from_image
+from tests.support.image_files import PHOTO, png_chunk, saved
+
+SRGB_LIGHTS = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+ADOBE_RGB_LIGHTS = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
+SWAPPED_LIGHTS = SRGB_LIGHTS[::-1]
+NO_LIGHTS = ((0, 0), (0, 0), (0, 0))
+
+
+def with_calibrated_header(
+    image: Image.Image,
+    lights: tuple[tuple[float, float], ...],
+    gammas: tuple[float, ...],
+    scale: float = 1,
+    kind: bytes = bytes(4),
+    length: int = 108,
+) -> bytes:
+    """A BMP file with the header of Windows 95 or 98, whose lights are chromaticities times `scale`."""
+    old = saved(image, "BMP")
+    numbers = [
+        round(scale * value * 2**30) * any(light) for light in lights for value in (*light, 1 - light[0] - light[1])
+    ]
+    stated = struct.pack("<9i3I", *numbers, *(round(65_536 * gamma) for gamma in gammas))
+    header = (struct.pack("<I", length) + old[18:54] + bytes(16) + kind + stated).ljust(length, b"\0")
+    body = header + old[54:]
+    return b"BM" + struct.pack("<IHHI", 14 + len(body), 0, 0, 14 + length) + body
+
+
+@pytest.mark.parametrize("start", [0, 14], ids=["BMP", "DIB"])
+@pytest.mark.parametrize("scale", [0.5, 1])
+@pytest.mark.parametrize("length", [108, 124])
+def test_stated_lights_count(start: int, scale: float, length: int) -> None:
+    data = with_calibrated_header(Image.new("RGB", (8, 8), "red"), SWAPPED_LIGHTS, (2.2,) * 3, scale, length=length)
+    pixels = decode(data[start:]).pixels
+    assert np.abs(pixels.astype(int) - (0, 0, 255)).max() <= 2
+    with Image.open(io.BytesIO(data[start:])) as image:
+        assert (from_image(image) == pixels).all()
+
+
+def test_lights_and_gamma_are_those_of_a_png_that_states_them() -> None:
+    pixels = decode(with_calibrated_header(Image.fromarray(PHOTO), ADOBE_RGB_LIGHTS, (1.8,) * 3)).pixels
+    stated = 0.3127, 0.329, *(value for light in ADOBE_RGB_LIGHTS for value in light)
+    numbers = struct.pack(">8I", *(round(100_000 * value) for value in stated))
+    gamma = struct.pack(">I", round(100_000 / 1.8))
+    png = saved(Image.fromarray(PHOTO), "PNG")
+    png = png[:33] + png_chunk(b"gAMA", gamma) + png_chunk(b"cHRM", numbers) + png[33:]
+    assert np.abs(pixels.astype(int) - decode(png).pixels).max() <= 1
+    assert np.abs(pixels.astype(int) - PHOTO).max() > 20
+
+
+@pytest.mark.parametrize("gamma", [2.2, 1 / 2.2])
+def test_a_gamma_counts_whichever_way_it_is_written(gamma: float) -> None:
+    data = with_calibrated_header(Image.fromarray(PHOTO), SRGB_LIGHTS, (gamma,) * 3)
+    assert (decode(data).pixels == PHOTO).all()
+    grey = Image.new("RGB", (8, 8), (55, 55, 55))
+    assert abs(int(decode(with_calibrated_header(grey, SRGB_LIGHTS, (1,) * 3)).pixels[0, 0, 0]) - 128) <= 1
+
+
+@pytest.mark.parametrize(
+    ("lights", "gammas", "kind"),
+    [
+        (NO_LIGHTS, (0, 0, 0), bytes(4)), (NO_LIGHTS, (2.2,) * 3, bytes(4)), (SWAPPED_LIGHTS, (0, 0, 0), bytes(4)),
+        (SWAPPED_LIGHTS, (1, 1, 1), b"BGRs"), (SWAPPED_LIGHTS, (1, 1, 1), b" niW"),
+    ],
+)  # fmt: skip
+def test_a_header_that_states_nothing_changes_nothing(
+    lights: tuple[tuple[float, float], ...], gammas: tuple[float, ...], kind: bytes
+) -> None:
+    assert (decode(with_calibrated_header(Image.fromarray(PHOTO), lights, gammas, kind=kind)).pixels == PHOTO).all()
+
+
+def test_a_gamma_for_each_colour_is_refused() -> None:
+    with pytest.raises(UnsupportedImageError, match="a gamma for each colour"):
+        decode(with_calibrated_header(Image.fromarray(PHOTO), SRGB_LIGHTS, (1.8, 2.2, 2.2)))
