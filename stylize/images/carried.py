@@ -13,12 +13,17 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.images import exif, png
 from stylize.images.damage import DAMAGE
+from stylize.images.orientation import SIDEWAYS
 
 log = logging.getLogger(__name__)
 
 Alpha = np.ndarray[Any, np.dtype[np.uint8]]
 MAX_DPI = 65_535
 """What JPEG can say."""
+_INCHES = {2: 1.0, 3: 2.54}
+"""Times dots per EXIF's unit of length, those per inch."""
+_JFIF_UNITS = (1, 2)
+_ACROSS, _DOWN, _UNIT = 282, 283, 296
 _EXIF, _GPS, _INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 
 
@@ -59,13 +64,27 @@ def block_of(tags: Image.Exif) -> bytes | None:
 
 def dpi_of(image: Image.Image, sideways: bool) -> tuple[float, float] | None:
     """Return dots per inch across and down, once an image that lies `sideways` is upright; None without sense."""
-    # Pillow turns a TIFF as it loads it, but not its dots per inch.
+    # Pillow turns a TIFF as it loads it, and pi-heif what EXIF says is turned, but not their dots per inch.
     sideways = sideways or getattr(image, "_tile_size", image.size) != image.size
+    sideways = sideways or image.info.get("original_orientation") in SIDEWAYS
     try:
-        across, down = (float(value) for value in image.info["dpi"])
+        across, down = (float(value) for value in _stated_dpi(image))
     except DAMAGE:
         return None
     # 1 is Pillow's word for a TIFF that says none.
     if not all(math.isfinite(value) and 1 < value <= MAX_DPI for value in (across, down)):
         return None
     return (down, across) if sideways else (across, down)
+
+
+def _stated_dpi(image: Image.Image) -> tuple[Any, Any]:
+    """Return what a file says, in EXIF where it says nothing outside of it. Raises one of DAMAGE."""
+    # Of a JPEG's EXIF, Pillow gives one number for both, and 72 where it has none.
+    in_exif_alone = image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in _JFIF_UNITS
+    if "dpi" in image.info and not in_exif_alone:
+        across, down = image.info["dpi"]
+        return across, down
+    tags = Image.Exif()
+    tags.load(exif_of(image) or b"")
+    inches = _INCHES[tags.get(_UNIT, 2)]
+    return float(tags[_ACROSS]) * inches, float(tags[_DOWN]) * inches

@@ -19,7 +19,6 @@ _NEW_SUBFILE_TYPE, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _ORIENTATION = 2
 _COUNTS, _PLANAR, _TILE_OFFSETS, _TILE_COUNTS, _SUB_IFDS, _SAMPLE_FORMAT = 279, 284, 324, 325, 330, 339
 _COLOUR_MAP, _SUBSAMPLING, _ICC_PROFILE, _DNG_VERSION = 320, 530, 34675, 50706
 _PACKED_BITS = 12
-_ACROSS, _DOWN, _UNIT, _INCHES = 282, 283, 296, {2: 1.0, 3: 2.54}
 # None, CCITT's three, LZW, JPEG twice, deflate twice, PackBits, LZMA, Zstandard.
 _COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
 _WHITE_IS_ZERO, _INKS, _YCBCR = 0, 5, 6
@@ -152,8 +151,6 @@ def _said(data: bytes) -> dict[str | tuple[int, int], Any]:
     try:
         tags.load(data)
         said: dict[str | tuple[int, int], Any] = {"exif": block_of(tags)}
-        if (unit := _INCHES.get(tags.get(_UNIT, 2))) and {_ACROSS, _DOWN} <= tags.keys():
-            said["dpi"] = float(tags[_ACROSS]) * unit, float(tags[_DOWN]) * unit
     except DAMAGE:
         return {}
     return said

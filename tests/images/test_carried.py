@@ -1,4 +1,4 @@
-"""What a photo's file carried is in its result, in every format: EXIF, dots per inch and alpha."""
+"""What a photo's file carried is in its result, in every format: EXIF and alpha."""
 
 from __future__ import annotations
 
@@ -139,35 +139,6 @@ def test_the_photos_own_words_are_not_written_over() -> None:
     exif[270] = "the sea"
     both = result_of(saved(Image.fromarray(PHOTO), "JPEG", exif=exif), "jpg").getexif()
     assert (both[270], both.get_ifd(CAMERA)[0x9286], both[305]) == ("the sea", comment, MADE_BY.software)
-
-
-@pytest.mark.parametrize("format", ["jpg", "png"])
-@pytest.mark.parametrize("photo", ["JPEG", "PNG", "TIFF", "BMP"])
-def test_dots_per_inch_stay(photo: str, format: str) -> None:
-    result = result_of(saved(Image.fromarray(PHOTO), photo, dpi=(300, 300)), format)
-    assert [float(dots) for dots in result.info["dpi"]] == pytest.approx([300, 300], abs=0.1)
-    assert float(result.getexif()[282]) == pytest.approx(300, abs=0.1)
-
-
-@pytest.mark.parametrize("photo", ["JPEG", "TIFF"])
-def test_webp_has_dots_per_inch_in_exif_and_a_turned_photos_are_turned(photo: str) -> None:
-    exif = Image.Exif()
-    exif[274] = 6
-    exif = result_of(saved(Image.fromarray(PHOTO), photo, dpi=(300, 150), exif=exif), "webp").getexif()
-    assert (float(exif[282]), float(exif[283]), exif[296]) == (150, 300, 2)
-
-
-def test_a_tiff_that_says_no_dots_per_inch_gives_none() -> None:
-    assert "dpi" not in result_of(saved(Image.fromarray(PHOTO), "TIFF"), "png").info
-
-
-@pytest.mark.parametrize("dpi", [(0, 0), (1e9, 1e9)])
-def test_senseless_dots_per_inch_are_left_out(dpi: tuple[float, float]) -> None:
-    image = Image.fromarray(PHOTO)
-    exif = Image.Exif()
-    exif[282], exif[283], exif[296] = *dpi, 2
-    for photo in ("TIFF", "JPEG"):
-        assert "dpi" not in result_of(saved(image, photo, exif=exif), "png").info
 
 
 @pytest.mark.parametrize("format", ["png", "webp"])
