@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import UsageError
-from stylize.images import jpeg2000, scratch, tiff
+from stylize.images import jpeg, jpeg2000, scratch, tiff
 from stylize.images.carried import Carried, dpi_of, exif_of
 from stylize.images.color import ToSrgb
 from stylize.images.color_source import PARTLY_TOLD, color_source
@@ -148,6 +148,7 @@ def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels
     with damage_is_corrupt():
         _load(image)
         refuse_wide(image)
+        jpeg.refuse_untold_inks(image)
         if isinstance(image, TiffImageFile):
             tiff.refuse_opened(image)
         turned = orientation(image)

@@ -1,4 +1,4 @@
-"""JPEG files that lack their end: whether it is the end marker alone, or pixels with it."""
+"""JPEG files that lack their end: whether it is the end marker alone, or pixels with it; and those of untold inks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,24 @@ import random
 import struct
 from collections.abc import Iterator
 
+from PIL import Image
+
+from stylize.errors import UnsupportedImageError
+
 END = b"\xff\xd9"
 _START_OF_SCAN = 0xDA
 _PROGRESSIVE = (0xC2, 0xCA)
 _NO_BODY = (0x01, *range(0xD0, 0xD9))
 # What a decoder that still wants pixels takes for some; without 0xFF, which would begin a marker.
 FILLER = bytes(random.Random(1).choices(range(255), k=1 << 14))
+
+
+def refuse_untold_inks(image: Image.Image) -> None:
+    """Raise UnsupportedImageError for CMYK that is opened and does not say which way round: Adobe's is inverted."""
+    if image.format in ("JPEG", "MPO") and image.mode == "CMYK" and "adobe" not in image.info:
+        raise UnsupportedImageError(
+            "a CMYK JPEG without Adobe's marker, which says whether its inks are inverted; save it as RGB first"
+        )
 
 
 def without_end(data: bytes) -> bytes:

@@ -10,7 +10,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
-from stylize.images import jxl, png, tiff, webp
+from stylize.images import jpeg, jxl, png, tiff, webp
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
 from stylize.images.pixels import Box, working_size
@@ -69,7 +69,9 @@ def open_image(file: IO[bytes]) -> Image.Image:
             return _as_tga(file)
         if kind == "TIFF":
             return _open_tiff(file)
-        return opener(kind)(file, "")
+        image = opener(kind)(file, "")
+        jpeg.refuse_untold_inks(image)
+        return image
 
 
 def drafted(image: Image.Image, long_side_px: int | None, max_pixels: int) -> Box | None:

@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image
 
 from stylize.errors import UnsupportedImageError
-from stylize.images import decode, from_image
+from stylize.images import decode, from_image, header_size
 from tests.support.image_files import png_chunk, red_and_blue_swapped, saved
 from tests.support.samples import picture
 
@@ -228,3 +228,27 @@ def test_what_a_tiff_says_of_its_photo_stays_where_pillow_cannot_open_it(order: 
     block = Image.Exif()
     block.load(decoded.carried.exif or b"")
     assert block[271] == "Maker"
+
+
+def without_adobes_marker(data: bytes) -> bytes:
+    start = data.index(b"\xff\xee")
+    return data[:start] + data[start + 2 + int.from_bytes(data[start + 2 : start + 4], "big") :]
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_of_inks_that_does_not_say_which_way_round_is_refused(progressive: bool) -> None:
+    data = saved(Image.fromarray(PHOTO).convert("CMYK"), "JPEG", progressive=progressive)
+    untold = without_adobes_marker(data)
+    decode(data)
+    for read in (decode, header_size):
+        with pytest.raises(UnsupportedImageError, match=r"without Adobe's marker.*save it as RGB first"):
+            read(untold)
+    with Image.open(io.BytesIO(untold)) as image, pytest.raises(UnsupportedImageError, match="without Adobe's marker"):
+        from_image(image)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_without_inks_needs_no_marker(mode: str) -> None:
+    data = saved(Image.fromarray(PHOTO).convert(mode), "JPEG")
+    assert b"Adobe" not in data
+    decode(data)
