@@ -122,7 +122,7 @@ def files_in(
     elif root.path.is_file():
         identity, suffix = identity_of(root.path), suffix_of(root.name)
         unknown = kind == "images" and suffix not in wanted.suffixes
-        if unknown and (against := reason_by_suffix(suffix) or reason_by_file(str(root), identity)):
+        if unknown and (against := reason_by_file(str(root), identity)):
             raise UsageError(f"{root.shown}: {against}; give an image, or a folder of images")
         yield Input(uri_of(str(root)), identity, None)
     else:
