@@ -24,6 +24,7 @@ _COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
 _WHITE_IS_ZERO, _INKS, _YCBCR = 0, 5, 6
 _INK_SET, _NOT_CMYK = 332, 2
 _SAYS_NO_COLOURS = "a TIFF that does not say what its values mean (PhotometricInterpretation); save it as PNG first"
+_THUMBNAIL_FIRST = "a TIFF whose first page is a thumbnail of another; save the other one alone first"
 
 # It logs every damaged tag as an error, whether or not the pixels need it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -43,6 +44,8 @@ def refuse(image: TiffImageFile) -> None:
     if _DNG_VERSION in tags or (_SUB_IFDS in tags and _number(tags.get(_NEW_SUBFILE_TYPE, 0)) & 1):
         # The first picture is a thumbnail.
         raise UnsupportedImageError("a camera's raw file, which is not read; develop it to JPEG or TIFF first")
+    if image.tell() == 0 and tags.next and _number(tags.get(_NEW_SUBFILE_TYPE, 0)) & 1:
+        raise UnsupportedImageError(_THUMBNAIL_FIRST)
     _refuse_compression(_number(tags.get(_COMPRESSION, 1)))
     if _PHOTOMETRIC not in tags:
         raise UnsupportedImageError(_SAYS_NO_COLOURS)
@@ -133,6 +136,8 @@ def read(data: bytes) -> Read:
 
     with tifffile.TiffFile(io.BytesIO(data)) as opened:
         page: Any = opened.pages[0]
+        if page.is_reduced and len(opened.pages) > 1:
+            raise UnsupportedImageError(_THUMBNAIL_FIRST)
         if _PHOTOMETRIC not in page.tags:
             raise UnsupportedImageError(_SAYS_NO_COLOURS)
         _refuse_inks(page.photometric, page.tags.valueof(_INK_SET))

@@ -252,3 +252,26 @@ def test_a_jpeg_without_inks_needs_no_marker(mode: str) -> None:
     data = saved(Image.fromarray(PHOTO).convert(mode), "JPEG")
     assert b"Adobe" not in data
     decode(data)
+
+
+@pytest.mark.parametrize("bits", [8, 32])
+def test_a_tiff_whose_first_page_is_a_thumbnail_is_refused(bits: int) -> None:
+    file = io.BytesIO()
+    page = PHOTO if bits == 8 else (PHOTO / 255).astype(np.float32)
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(page[::2, ::2].copy(), subfiletype=1, photometric="rgb", metadata=None)
+        writer.write(page, photometric="rgb", metadata=None)
+    with pytest.raises(UnsupportedImageError, match=r"a thumbnail of another; save the other one alone"):
+        decode(file.getvalue())
+
+
+def test_a_page_that_says_so_alone_or_behind_the_picture_is_no_thumbnail() -> None:
+    assert (decode(tiff(PHOTO, subfiletype=1)).pixels == PHOTO).all()
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(PHOTO, metadata=None)
+        writer.write(PHOTO[::2, ::2].copy(), subfiletype=1, metadata=None)
+    assert (decode(file.getvalue()).pixels == PHOTO).all()
+    with Image.open(file) as image:
+        image.seek(1)
+        assert (from_image(image) == PHOTO[::2, ::2]).all()
