@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import UsageError
@@ -15,7 +16,7 @@ from stylize.images.color import ToSrgb
 from stylize.images.color_source import PARTLY_TOLD, color_source
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of
-from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size
+from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size, note_drawn
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
 from stylize.images.pixels import Pixels, refuse_wide, resize, scaled_alpha, scaled_rgb, working_size
@@ -114,8 +115,9 @@ _COLORS = "stylize_color_source"
 def _load(image: Image.Image) -> None:
     """Load an image, and have it keep what its file says of its colours, of which Pillow tells a part."""
     try:
-        if image.format in PARTLY_TOLD and getattr(image, "fp", None) is not None:
+        if isinstance(image, ImageFile) and image.format in (*PARTLY_TOLD, "WEBP") and image.fp is not None:
             data = _file_of(image)
+            note_drawn(image, data)
             if image.format == "JPEG2000":
                 jpeg2000.refuse_deep(image, data)
             vars(image)[_COLORS] = color_source(image.format, image.info, data)

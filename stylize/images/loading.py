@@ -11,7 +11,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError
-from stylize.images import jpeg, jpeg2000, mapped, png, tiff, tiff_damage, turbo
+from stylize.images import jpeg, jpeg2000, mapped, png, tiff, tiff_damage, turbo, webp
 from stylize.images.color import Signal, Space
 from stylize.images.color_source import color_source
 from stylize.images.damage import DAMAGE, damage_is_corrupt
@@ -27,6 +27,7 @@ Truncated = Literal["refuse", "accept"]
 _NOTHING = (128, (128, 128, 128), (128, 128, 128, 128), (127, 127, 127, 127))
 _ALPHA_OR_PADDING = ("BMP", "DIB", "TGA")
 """Kinds whose fourth channel is often of no use: where all of it is zero, viewers show the picture without it."""
+_DRAWN = "stylize_drawn"
 
 
 @dataclass(slots=True)
@@ -134,6 +135,7 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     mapped.make_room(image, wish.most_in_memory)
     image.load()
     refuse_wide(image)
+    note_drawn(image, data)
     loaded.image = as_shown(image)
     # A file that was cut and closed again: its decoder says nothing and fills with grey.
     suspicious = image.format in ("JPEG", "MPO") and image.getpixel((image.width - 1, image.height - 1)) in _NOTHING
@@ -146,10 +148,12 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
 
 
 def as_shown(image: Image.Image) -> Image.Image:
-    """Return a loaded image as viewers do: padding is no alpha, and around a GIF's first frame nothing is drawn."""
+    """Return a loaded image as viewers do: padding is no alpha, and around a first frame nothing is drawn."""
     if image.format in _ALPHA_OR_PADDING and image.mode == "RGBA" and not image.getchannel("A").getbbox():
         return image.convert("RGB")
-    extents = image.dispose_extent if isinstance(image, GifImageFile) and image.tell() == 0 else None
+    extents = vars(image).get(_DRAWN)
+    if isinstance(image, GifImageFile) and image.tell() == 0:
+        extents = image.dispose_extent
     if extents in (None, (0, 0, *image.size)):
         return image
     drawn = Image.new("L", image.size, 0)
@@ -157,6 +161,12 @@ def as_shown(image: Image.Image) -> Image.Image:
     shown = image.convert("RGBA")
     shown.putalpha(ImageChops.multiply(shown.getchannel("A"), drawn))
     return shown
+
+
+def note_drawn(image: Image.Image, data: bytes) -> None:
+    """Have an image keep which part of it its file draws, where Pillow does not tell."""
+    if image.format == "WEBP" and image.tell() == 0 and (drawn := webp.first_frame(data)):
+        vars(image)[_DRAWN] = drawn
 
 
 def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:

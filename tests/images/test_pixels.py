@@ -98,6 +98,36 @@ def test_grey_becomes_rgb(mode: str, value: int | tuple[int, int]) -> None:
     assert (pixels == (255 if mode == "1" else 77)).all()
 
 
+def small_first_webp(alpha: bool) -> bytes:
+    """An animation of 16 x 12 px whose first frame is 8 x 6 px and red, on a background that is said to be blue."""
+    frame = saved(Image.new("RGBA" if alpha else "RGB", (8, 6), "red"), "WEBP", lossless=True)
+    frame = frame[frame.index(b"VP8L") :]
+    held = b"\0\0\0" + b"\0\0\0" + b"\7\0\0" + b"\5\0\0" + b"\x64\0\0" + b"\0" + frame
+    chunks = [
+        (b"VP8X", bytes([0x02 | 0x10 * alpha, 0, 0, 0]) + b"\x0f\0\0" + b"\x0b\0\0"),
+        (b"ANIM", b"\xff\0\0\xff" + b"\0\0"),
+        (b"ANMF", held),
+    ]
+    body = b"".join(kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) for kind, data in chunks)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_around_a_small_first_frame_of_a_webp_nothing_is_drawn(alpha: bool) -> None:
+    data = small_first_webp(alpha)
+    pixels = decode(data).pixels
+    assert pixels.shape == (12, 16, 3)
+    assert (pixels[:6, :8] == (255, 0, 0)).all()
+    assert (pixels[6:] == 255).all()
+    assert (pixels[:, 8:] == 255).all()
+    with Image.open(io.BytesIO(data)) as image:
+        for _ in range(2):
+            assert (from_image(image) == pixels).all()
+            opacity = alpha_of(image)
+            assert opacity is not None
+            assert opacity.any(axis=1).sum() == 6
+
+
 @pytest.mark.parametrize("loaded", [False, True])
 def test_around_a_small_first_frame_of_a_gif_nothing_is_drawn_in_python_too(loaded: bool) -> None:
     data = bytearray(saved(Image.new("P", (8, 6), 0), "GIF"))
