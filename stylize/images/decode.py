@@ -16,7 +16,7 @@ from stylize.images.color import ToSrgb
 from stylize.images.color_source import PARTLY_TOLD, color_source
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of
-from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size, note_drawn
+from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size, note_part
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
 from stylize.images.pixels import Pixels, refuse_wide, resize, scaled_alpha, scaled_rgb, working_size
@@ -103,7 +103,8 @@ def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool)
 
 def alpha_of(image: Image.Image) -> Pixels | None:
     """Return the (H, W) alpha of an image that `from_image` took, of the size of its pixels; None if all is opaque."""
-    alpha = scaled_alpha(as_shown(image), image.size, None)
+    shown = as_shown(image)
+    alpha = scaled_alpha(shown, shown.size, None)
     return None if alpha is None else upright(alpha, orientation(image))
 
 
@@ -117,7 +118,7 @@ def _load(image: Image.Image) -> None:
     try:
         if isinstance(image, ImageFile) and image.format in (*PARTLY_TOLD, "WEBP") and image.fp is not None:
             data = _file_of(image)
-            note_drawn(image, data)
+            note_part(image, data)
             if image.format == "JPEG2000":
                 jpeg2000.refuse_deep(image, data)
             vars(image)[_COLORS] = color_source(image.format, image.info, data)
@@ -153,8 +154,8 @@ def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels
         jpeg.refuse_untold_inks(image)
         if isinstance(image, TiffImageFile):
             tiff.refuse_opened(image)
-        turned = orientation(image)
-        size = working_size(*image.size, long_side_px)
+        turned, shown = orientation(image), as_shown(image)
+        size = working_size(*shown.size, long_side_px)
         source = vars(image).get(_COLORS) or color_source(image.format, image.info, b"")
-        rgb = scaled_rgb(as_shown(image), size, None, ToSrgb(*source))
+        rgb = scaled_rgb(shown, size, None, ToSrgb(*source))
     return upright(rgb, turned)

@@ -1,8 +1,11 @@
-"""What the containers of HEIF and AVIF say of their main picture's colours (ISO/IEC 23008-12)."""
+"""What the containers of HEIF and AVIF say of their main picture: colours, and the part to show (ISO/IEC 23008-12)."""
 
 from __future__ import annotations
 
+import math
 import struct
+from collections.abc import Iterator
+from fractions import Fraction
 
 from stylize.images.boxes import boxes
 from stylize.images.color import Signal
@@ -10,18 +13,39 @@ from stylize.images.color import Signal
 
 def signal(data: bytes) -> Signal | None:
     """Return what `nclx` says of the main picture, None where it says nothing."""
+    for kind, body in _main_properties(data):
+        if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
+            return Signal(*struct.unpack(">HH", body[4:8]))
+    return None
+
+
+def aperture(data: bytes, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """Return (left, top, right, bottom) of what of the main picture is to be shown, None for all or without sense."""
+    body = next((body for kind, body in _main_properties(data) if kind == b"clap"), b"")
+    if len(body) < 32:
+        return None
+    numbers = struct.unpack(">IIIIiIiI", body[:32])
+    if 0 in numbers[1::2]:
+        return None
+    wide, high, across, down = (Fraction(*numbers[at : at + 2]) for at in range(0, 8, 2))
+    # From the middle of the picture to that of the part; rounded as libheif does.
+    left, top = math.floor((width - wide) / 2 + across), math.floor((height - high + 1) / 2 + down)
+    box = left, top, left + round(wide), top + round(high)
+    inside = 0 <= box[0] < box[2] <= width and 0 <= box[1] < box[3] <= height
+    return box if inside and box != (0, 0, width, height) else None
+
+
+def _main_properties(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the kind and content of each property of the main picture, none where the containers are damaged."""
     try:
         meta = next((body[4:] for kind, body in boxes(data) if kind == b"meta"), b"")
         parts = dict(boxes(meta))
         properties = dict(boxes(parts[b"iprp"]))
-        main = _main_item(parts[b"pitm"])
-        owned = _properties_of(main, properties[b"ipma"])
-        for number, (kind, body) in enumerate(boxes(properties[b"ipco"]), start=1):
-            if kind == b"colr" and body[:4] == b"nclx" and number in owned:
-                return Signal(*struct.unpack(">HH", body[4:8]))
+        owned = _properties_of(_main_item(parts[b"pitm"]), properties[b"ipma"])
+        found = list(boxes(properties[b"ipco"]))
     except (KeyError, struct.error, IndexError):
-        pass
-    return None
+        return
+    yield from (one for number, one in enumerate(found, start=1) if number in owned)
 
 
 def _main_item(pitm: bytes) -> int:

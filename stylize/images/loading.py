@@ -11,7 +11,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError
-from stylize.images import jpeg, jpeg2000, mapped, png, tiff, tiff_damage, turbo, webp
+from stylize.images import heif, jpeg, jpeg2000, mapped, png, tiff, tiff_damage, turbo, webp
 from stylize.images.color import Signal, Space
 from stylize.images.color_source import color_source
 from stylize.images.damage import DAMAGE, damage_is_corrupt
@@ -27,7 +27,7 @@ Truncated = Literal["refuse", "accept"]
 _NOTHING = (128, (128, 128, 128), (128, 128, 128, 128), (127, 127, 127, 127))
 _ALPHA_OR_PADDING = ("BMP", "DIB", "TGA")
 """Kinds whose fourth channel is often of no use: where all of it is zero, viewers show the picture without it."""
-_DRAWN = "stylize_drawn"
+_DRAWN, _SHOWN = "stylize_drawn", "stylize_shown"
 
 
 @dataclass(slots=True)
@@ -82,9 +82,9 @@ def load(data: bytes, wish: Wish) -> Loaded:
             _load_whole(loaded, data, wish)
         except DAMAGE as error:
             _repair(loaded, data, wish, error)
-        if isinstance(image, TiffImageFile):
-            # Turned as it was loaded, by XMP too, which its header's size leaves out.
-            loaded.width_px, loaded.height_px = image.size
+        if isinstance(image, TiffImageFile) or image.format == "AVIF":
+            # A TIFF is turned as it was loaded, by XMP too, an AVIF cut, which their headers' sizes leave out.
+            loaded.width_px, loaded.height_px = loaded.image.size
         loaded.orientation = orientation(loaded.image)
         loaded.profile, loaded.signal = color_source(image.format, loaded.image.info, data)
         if image.format == "PNG":
@@ -135,7 +135,7 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     mapped.make_room(image, wish.most_in_memory)
     image.load()
     refuse_wide(image)
-    note_drawn(image, data)
+    note_part(image, data)
     loaded.image = as_shown(image)
     # A file that was cut and closed again: its decoder says nothing and fills with grey.
     suspicious = image.format in ("JPEG", "MPO") and image.getpixel((image.width - 1, image.height - 1)) in _NOTHING
@@ -148,9 +148,11 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
 
 
 def as_shown(image: Image.Image) -> Image.Image:
-    """Return a loaded image as viewers do: padding is no alpha, and around a first frame nothing is drawn."""
+    """Return a loaded image as viewers do: its part to show, padding no alpha, nothing drawn around a first frame."""
     if image.format in _ALPHA_OR_PADDING and image.mode == "RGBA" and not image.getchannel("A").getbbox():
         return image.convert("RGB")
+    if shown := vars(image).get(_SHOWN):
+        return image.crop(shown)
     extents = vars(image).get(_DRAWN)
     if isinstance(image, GifImageFile) and image.tell() == 0:
         extents = image.dispose_extent
@@ -163,10 +165,12 @@ def as_shown(image: Image.Image) -> Image.Image:
     return shown
 
 
-def note_drawn(image: Image.Image, data: bytes) -> None:
-    """Have an image keep which part of it its file draws, where Pillow does not tell."""
+def note_part(image: Image.Image, data: bytes) -> None:
+    """Have an image keep which part of it its file draws, or shows, where Pillow does not tell."""
     if image.format == "WEBP" and image.tell() == 0 and (drawn := webp.first_frame(data)):
         vars(image)[_DRAWN] = drawn
+    if image.format == "AVIF" and (shown := heif.aperture(data, *image.size)):
+        vars(image)[_SHOWN] = shown
 
 
 def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
