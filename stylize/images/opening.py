@@ -10,7 +10,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
-from stylize.images import jpeg, jxl, png, tiff, webp
+from stylize.images import heif, jpeg, jxl, png, tiff, webp
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
 from stylize.images.pixels import Box, working_size
@@ -132,7 +132,9 @@ def _as_tga(file: IO[bytes]) -> ImageFile.ImageFile:
 
 def header_size(data: bytes) -> tuple[int, int]:
     """Return (width, height) in pixels as the header says, before any turning. Raises CorruptImageError."""
-    return open_data(data).size
+    image = open_data(data)
+    shown = heif.aperture(data, *image.size) if image.format == "AVIF" else None
+    return image.size if shown is None else (shown[2] - shown[0], shown[3] - shown[1])
 
 
 def open_data(data: bytes) -> Image.Image:

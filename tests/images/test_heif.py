@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize.images import alpha_of, decode, from_image, heif
+from stylize.images import alpha_of, decode, from_image, header_size, heif
 from stylize.images.boxes import boxes
 from tests.support.image_files import PHOTO, saved
 
@@ -64,6 +64,7 @@ def test_only_the_part_of_an_avif_that_is_to_be_shown_is(turns: int) -> None:
     with Image.open(io.BytesIO(cut)) as image:
         for _ in range(2):
             assert (from_image(image) == decoded.pixels).all()
+    assert header_size(cut) == (40, 30)
     assert max(decode(cut, long_side_px=20).pixels.shape) == 20
 
 
