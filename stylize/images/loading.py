@@ -77,6 +77,8 @@ def load(data: bytes, wish: Wish) -> Loaded:
             return _by_tifffile(data, image)
         if image.format == "JPEG2000":
             jpeg2000.refuse_deep(image, data)
+        if image.format == "PNG":
+            png.refuse_damaged(data)
         loaded = Loaded(image, box, width, height)
         try:
             _load_whole(loaded, data, wish)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from stylize.errors import CorruptImageError
 from stylize.images.color import SRGB_CORNERS, Signal, Space, stated_space
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -86,6 +87,18 @@ def scale_transparency(image: Image.Image, data: bytes) -> None:
         image.info["transparency"] = colour * 255 // ((1 << bits) - 1)
     if image.mode == "RGB" and isinstance(colour, tuple) and bits == 16:
         image.info["transparency"] = tuple(value >> 8 for value in colour)
+
+
+def refuse_damaged(data: bytes) -> None:
+    """Raise CorruptImageError for pixels that do not fit their checksum, which Pillow passes over.
+
+    What the file's end cuts off is left to its decoder.
+    """
+    for chunk in itertools.takewhile(lambda chunk: chunk.kind != b"IEND", _chunks(data)):
+        stated = int.from_bytes(data[chunk.start : chunk.start + 4], "big")
+        whole = chunk.end == chunk.start + 12 + stated
+        if chunk.kind == b"IDAT" and whole and not _is_whole(data, chunk):
+            raise CorruptImageError("damaged: pixels that do not fit their checksum")
 
 
 def bare(data: bytes) -> bytes:

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -54,6 +55,14 @@ def test_a_png_with_damaged_pixels_is_corrupt() -> None:
     data[data.index(b"IDAT") + 500] ^= 255
     with pytest.raises(CorruptImageError):
         decode(bytes(data))
+
+
+@pytest.mark.parametrize("truncated", ["refuse", "accept"])
+def test_a_png_whose_pixels_do_not_fit_their_checksum_is_corrupt(truncated: Literal["refuse", "accept"]) -> None:
+    data = bytearray(saved(Image.fromarray(picture(1, 300, 200)), "PNG", compress_level=0))
+    data[data.rindex(b"IDAT") + 5000] ^= 255
+    with pytest.raises(CorruptImageError, match="pixels that do not fit their checksum"):
+        decode(bytes(data), truncated=truncated)
 
 
 def test_a_palette_image_without_a_palette_is_corrupt() -> None:
