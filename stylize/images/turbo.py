@@ -48,15 +48,24 @@ def damage(image: Image.Image, data: bytes) -> str | None:
 def said_of(data: bytes, inks: bool) -> str | None:
     """Do as `damage`, for a JPEG that is part of another file. inks: it is in CMYK."""
     body = jpeg.without_end(data)
+    line = _complaint(body, inks)
+    left = _LEFT_OVER.search(line)
+    if left and int(left[1]) > _PADDING_BYTES and _is_padding(body, int(left[1]), left[2]):
+        # Behind a whole picture, or where the rest of one should be, as in a download that was given up.
+        line = _complaint(body.rstrip(body[-1:]) + _PADDING_BYTES * body[-1:], inks)
+        left = _LEFT_OVER.search(line)
+    if _DAMAGE.search(line) or (left and not _is_padding(body, int(left[1]), left[2])):
+        return line
+    return None
+
+
+def _complaint(body: bytes, inks: bool) -> str:
     try:
         # All of it is read, an eighth of the size is made.
         simplejpeg.decode_jpeg(body + jpeg.END, "CMYK" if inks else "GRAY", min_factor=8)
     except ValueError as error:
-        line = str(error)
-        left = _LEFT_OVER.search(line)
-        if _DAMAGE.search(line) or (left and not _is_padding(body, int(left[1]), left[2])):
-            return line
-    return None
+        return str(error)
+    return ""
 
 
 def _is_padding(body: bytes, length: int, marker: str) -> bool:

@@ -90,6 +90,19 @@ def test_what_cameras_leave_behind_the_pixels_or_in_the_header_is_no_damage(name
         assert (again.pixels == decode(data).pixels).all()
 
 
+@pytest.mark.parametrize("keep", [0.3, 0.9])
+@pytest.mark.parametrize("name", JPEGS)
+def test_a_jpeg_whose_rest_is_zeros_is_corrupt(name: str, keep: float) -> None:
+    data = JPEGS[name]
+    kept = data[: int(len(data) * keep)]
+    # As a download leaves it that was given up; where more room was set aside than the picture takes.
+    for room in (len(data), 4 * len(data)):
+        hole = kept.ljust(room, b"\0")
+        with pytest.raises(CorruptImageError):
+            decode(hole)
+        assert decode(hole, truncated="accept").truncated
+
+
 def test_later_pictures_of_a_phones_jpeg_do_not_count() -> None:
     data = saved(IMAGE, "MPO", save_all=True, append_images=[IMAGE])
     assert (decode(data[:-500]).pixels == decode(data).pixels).all()
