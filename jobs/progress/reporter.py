@@ -51,6 +51,7 @@ class Reporter:
         self._shown_at = time.monotonic()
         self._bar: Progress | None = None
         self._workers: Workers | None = None
+        self._begun = False
         self._metrics: Metrics | None = None
 
     def __enter__(self) -> Reporter:
@@ -90,6 +91,9 @@ class Reporter:
 
     def tick(self) -> None:
         """Show where things stand, if it is time; call it a few times a second."""
+        if not self._begun and self._workers is not None and self._workers.workers:
+            self._begun = True
+            self.stats.begin()  # what starting Ray and loading took tells nothing of what is left
         if self._metrics is not None and self._metrics.due:
             self._record()
         if time.monotonic() - self._shown_at >= EVERY_S.get(self._mode, LINE_EVERY_S):

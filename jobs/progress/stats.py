@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-RECENT_S = 60.0
-"""What pace is measured over, longer where fewer than RECENT_ROWS came."""
-RECENT_ROWS = 20
+from jobs.progress.pace import Pace
+
+LEFT_SHARE = 0.5
+"""The share of the time so far whose pace tells what is left: images differ in cost, and so do minutes."""
 KEPT_TIMES = 10_000
 """Latest values of `stylize_s` that quantiles are of."""
 
@@ -62,13 +63,16 @@ class RunStats:
         self._new = 0
         self._device_peak_bytes: int | None = None
         self._pending: list[list[Any]] = []
-        self._clock = clock
-        self._since = clock()
-        self._came: deque[tuple[float, int]] = deque()
-        self._in_window = 0
+        self._pace, self._long_pace = Pace(clock), Pace(clock, LEFT_SHARE)
         self._recent: Times = np.empty(0)
         self._waits: Times = np.empty((0, 2))
         """Seconds that an accelerator waited and worked, of the latest rows."""
+
+    def begin(self) -> None:
+        """Take now as the time when work begins, as a worker is loaded; no part of it is done before."""
+        if not self._new:
+            self._pace.begin()
+            self._long_pace.begin()
 
     def keep(self, status: str, tasks: int = 1) -> None:
         """Count tasks whose row an earlier run left: done, but no part of this run's pace."""
@@ -77,7 +81,8 @@ class RunStats:
     def advance(self, tasks: int = 1) -> None:
         """Count tasks of which no more is known than that they are done."""
         self._new += tasks
-        self._note_pace(tasks)
+        self._pace.note(tasks)
+        self._long_pace.note(tasks)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Count a batch of rows."""
@@ -109,17 +114,12 @@ class RunStats:
         return {status: count for status, count in self._statuses.items() if status != "ok"}
 
     def images_per_s(self) -> float | None:
-        """Return the rows per second of the last RECENT_S; None before the first."""
-        if not self._new:
-            return None
-        now = self._clock()
-        self._forget(now)
-        return self._in_window / max(1e-9, now - self._since)
+        """Return the rows per second of the last minute; None before the first."""
+        return self._pace.per_s() if self._new else None
 
     def left_s(self) -> float | None:
-        """Return the seconds that the rest takes at this pace; None before the first row."""
-        rate = self.images_per_s()
-        return (self.total - self.done) / rate if rate else None
+        """Return the seconds that the rest takes at the pace of the second half so far; None before the first row."""
+        return (self.total - self.done) / self._long_pace.per_s() if self._new else None
 
     def snapshot(self, queued: int | None = None, workers: int | None = None) -> Snapshot:
         """Return where the run stands. queued: tasks that workers hold; workers: how many of them are loaded."""
@@ -149,21 +149,6 @@ class RunStats:
             return {"p50": None, "p95": None}
         p50, p95 = np.quantile(self._recent, [0.5, 0.95])
         return {"p50": float(p50), "p95": float(p95)}
-
-    def _note_pace(self, rows: int) -> None:
-        now = self._clock()
-        if self._came and int(self._came[-1][0]) == int(now):
-            rows_so_far = self._came.pop()[1]
-            self._came.append((now, rows_so_far + rows))
-        else:
-            self._came.append((now, rows))
-        self._in_window += rows
-        self._forget(now)
-
-    def _forget(self, now: float) -> None:
-        while self._came and self._came[0][0] < now - RECENT_S and self._in_window - self._came[0][1] >= RECENT_ROWS:
-            self._since, rows = self._came.popleft()
-            self._in_window -= rows
 
     def _look(self) -> None:
         if not self._pending:
