@@ -147,7 +147,14 @@ def _is_there(where: Location, *, folder: bool = False) -> bool:
 
 def _objects(where: ObjectUri) -> list[str]:
     with read_or_end():
-        return [one.name for one in itertools.islice(object_store.names(where), _PAGE) if _counts(one.name)]
+        listed = itertools.islice(object_store.names(where), _PAGE)
+        return [one.name for one in listed if _counts(one.name) and not _is_empty_folder(where, one)]
+
+
+def _is_empty_folder(where: ObjectUri, entry: object_store.ObjectInfo) -> bool:
+    """Return whether it stands for a folder of a run, as consoles make it: empty, with a slash that no list shows."""
+    marks = entry.name in _FOLDERS[RUN] and not entry.size_bytes
+    return marks and object_store.head(where.join(entry.name)) is None
 
 
 def _files(out: Path, record: str) -> list[str]:

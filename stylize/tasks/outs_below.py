@@ -9,10 +9,12 @@ from stylize.errors import UsageError
 from stylize.io.location import LocalPath, ObjectUri
 from stylize.io.out_folder import EXPORT, MADE, REPORT, RUN, TRAINING, is_out
 
-_HELD_BY = {
-    "images": RUN, "rows": RUN, "losses": TRAINING, "samples": TRAINING, "pictures": REPORT, "v0": EXPORT,
+_MADE_BY = {
+    "images": (RUN,), "inputs": (RUN,), "rows": (RUN,), "checkpoints": (TRAINING,), "losses": (TRAINING,),
+    "samples": (TRAINING,), "index.html": (REPORT, EXPORT), "pictures": (REPORT,), "index.js": (EXPORT,),
+    "v0": (EXPORT,),
 }  # fmt: skip
-"""Folders of an OUT to its record. In a store's order they come before it, and before what else has pictures."""
+"""What stands in an OUT of ours, to the records it may have. In a store's order these come before the record."""
 
 
 def reason_against_folder(folder: LocalPath, names: Collection[str]) -> str | None:
@@ -30,10 +32,11 @@ class OutsBelow:
     def above(self, name: str) -> tuple[str, str] | None:
         """Return the OUT that an object lies in, and why that is left out; None for none. name: below the root."""
         parts = name.split("/")
-        for number, part in enumerate(parts[1:-1], start=1):
-            folder, record = "/".join(parts[:number]), _HELD_BY.get(part)
-            if record and self._is_out(folder, record):
-                return folder, MADE[record]
+        for number, part in enumerate(parts[1:], start=1):
+            folder = "/".join(parts[:number])
+            for record in _MADE_BY.get(part, ()):
+                if self._is_out(folder, record):
+                    return folder, MADE[record]
         return None
 
     def _is_out(self, folder: str, record: str) -> bool:

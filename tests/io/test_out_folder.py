@@ -103,6 +103,17 @@ def test_buckets_are_held_to_the_same_with_two_requests(s3: Bucket) -> None:
     refuse_results(locate(uri), "CONTENT")
 
 
+def test_empty_folders_of_a_run_that_a_console_made_are_a_new_out(s3: Bucket) -> None:
+    for marker in ("out/", "out/images/", "out/rows/", "other/notes/"):
+        s3.put(marker, b"")
+    refuse_foreign("s3://pictures/out")
+    with pytest.raises(UsageError, match="put there: notes;"):
+        refuse_foreign("s3://pictures/other")
+    s3.put("out/images", b"")
+    with pytest.raises(UsageError, match="put there: images;"):
+        refuse_foreign("s3://pictures/out")
+
+
 def test_a_runs_folder_is_no_input_but_its_images_are(tmp_path: Path, s3: Bucket) -> None:
     out = LocalPath(write(tmp_path / "out", "run.json", "rows/", "images/cat.jpg"))
     with pytest.raises(UsageError, match=f"CONTENT: {out} is the OUT of a run; to .* give {out}/images$"):
