@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from stylize.viewer.server import Viewer
+from tests.support.browser import Tabs
 from tests.support.viewed import served, viewed_run
-from tests.support.viewed_page import Open, turned_to
+from tests.support.viewed_page import Open, shown, turned_to
 
 SIZES = "all => all.map(one => [one.clientWidth, one.clientHeight])"
 
@@ -31,6 +32,32 @@ def test_upright_pictures_are_not_stretched(tabs: Open, tmp_path: Path, window: 
         tab.get_by_label("zoom in").click()
         moved = tab.locator(".two .inner").evaluate_all("all => all.map(one => one.style.transform)")
         assert len(set(moved)) == 1
+
+
+def test_very_tall_pictures_leave_the_rest_of_the_page_in_reach(tabs: Open, tmp_path: Path) -> None:
+    out = viewed_run(tmp_path / "out", 2, 1, width_px=40, height_px=3000)
+    with served(Viewer({out: str(out)}, tmp_path / "cache", trusted=True)) as url:
+        tab = tabs(url, "#view=picture&at=2")
+        tab.wait_for_selector(".panes .pane")
+        for width, height in tab.locator(".pane").evaluate_all(SIZES):
+            assert height <= 800
+            assert width == pytest.approx(height * 40 / 3000, abs=1)
+
+
+def test_a_picture_whose_file_is_gone_is_told_in_its_place(browser: Tabs, tmp_path: Path) -> None:
+    out = viewed_run(tmp_path / "out", 2, 1)
+    for gone in (out / "images/compact/1-0.jpg", tmp_path / "inputs/photo1.png"):
+        gone.unlink()
+    with served(Viewer({out: str(out)}, tmp_path / "cache", trusted=True)) as url:
+        browser.may_ask = lambda url: True
+        tab = browser.open()
+        for view, told in (("grid", [""]), ("picture&at=2", ["after", "before", ""]), ("picture&at=3", ["before", ""])):
+            shown(tab, f"{url}#view={view}")
+            seen = tab.locator(".slot .gone, .pane .gone")
+            seen.nth(len(told) - 1).wait_for()
+            assert seen.all_inner_texts() == ["cannot be shown"] * len(told)
+            assert [one.strip() for one in seen.evaluate_all("all => all.map(one => one.className.slice(5))")] == told
+        browser.closed()  # the browser itself reports files that are not there
 
 
 @pytest.mark.parametrize("percent", [100, 200])

@@ -93,11 +93,12 @@ const viewer = { views: {}, index: null };
     return list;
   };
 
-  /* An img that says in words what it lacks, and takes no room for a file that is not there. */
+  /* An img with a text behind it where its file is not there or cannot be read; the stylesheet says where that is seen. */
   viewer.image = (src, alt, options = {}) => {
     const img = viewer.h("img", { alt, decoding: "async", ...options });
-    img.onerror = () => { img.classList.add("missing"); };
-    img.onload = () => { img.classList.remove("missing"); };
+    const gone = viewer.h("span", { class: `gone ${options.class ?? ""}`, style: options.style ?? {} }, "cannot be shown");
+    img.onerror = () => { img.classList.add("missing"); img.after(gone); };
+    img.onload = () => { img.classList.remove("missing"); gone.remove(); };
     if (src) img.src = src;
     return img;
   };

@@ -44,7 +44,10 @@
     for (const value of y.ticks) context.fillRect(LEFT, y.at(value), width - LEFT - RIGHT, 1);
     context.fillStyle = ink.soft;
     context.textAlign = "center";
-    for (const value of x.ticks) context.fillText(viewer.text(value, xColumn), x.at(value), height - BOTTOM + 15);
+    for (const value of x.ticks) {
+      const text = viewer.text(value, xColumn), half = context.measureText(text).width / 2;
+      context.fillText(text, Math.min(width - half, x.at(value)), height - BOTTOM + 15);
+    }
     context.textAlign = "right";
     for (const value of y.ticks) context.fillText(viewer.text(value, yColumn), LEFT - 6, y.at(value) + 4);
     context.strokeRect(LEFT, TOP, width - LEFT - RIGHT, height - TOP - BOTTOM);
@@ -142,7 +145,7 @@
       const logs = { x: viewer.state.xlog === "1", y: viewer.state.ylog === "1" };
       const points = usable([...rows], columns, logs);
       const [colour, legend] = colouring(await viewer.column(by), points.rows);
-      const canvas = h("canvas", { role: "img", "aria-label": `${names[1]} over ${names[0]}, ${points.rows.length} points` });
+      const canvas = h("canvas", { role: "img", "aria-label": `${names[1]} over ${names[0]}, ${viewer.counted(points.rows.length, "point")}` });
       const log = (name) => h("label", {}, h("input", { type: "checkbox", checked: logs[name], "aria-label": `logarithmic ${name}`,
         onchange: (event) => viewer.go({ [`${name}log`]: event.target.checked ? "1" : "" }) }), "log");
       const controls = h("div", { class: "bar" },
@@ -150,8 +153,8 @@
         h("label", {}, "up: ", select("y", numbers, names[1], (value) => viewer.go({ y: value }))), log("y"),
         h("label", {}, "colour: ", select("colour", viewer.index.columns.map((one) => one.name), by, (value) => viewer.go({ colour: value }))));
       const left = rows.length - points.rows.length;
-      const note = h("p", { class: "soft" }, `${names[1]} (up) over ${names[0]} (across), ${points.rows.length} rows. `
-        + (left ? `${left} rows are not shown: they lack one of the two${logs.x || logs.y ? ", or it is not above 0" : ""}. ` : "") + "A point opens its picture.");
+      const note = h("p", { class: "soft" }, `${names[1]} (up) over ${names[0]} (across), ${viewer.counted(points.rows.length, "row")}. `
+        + (left ? `${left === 1 ? "1 row is" : `${left} rows are`} not shown, lacking one of the two${logs.x || logs.y ? " or with one that is not above 0" : ""}. ` : "") + "A point opens its picture.");
       const hit = { of: () => null };
       const tip = pointer(canvas, hit, columns);
       const draw = () => { hit.of = scatter(canvas, points, columns, colour, logs); };
