@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # brings Ray, which a tool that only shows a bar does not nee
 
 LINE_EVERY_S = 10.0
 LEAST_IDLE = 0.05
-NARROW = 80
-"""Columns of a terminal below which a bar would leave no room for the numbers beside it."""
+LEAST_BAR = 8
+"""Columns that a bar needs beside the numbers."""
 EVERY_S = {"bar": 0.1, "json": 5.0}
 """Between two times that a run is shown in these modes."""
 
@@ -46,7 +46,8 @@ class Reporter:
     def __init__(self, stats: RunStats, mode: str = "auto") -> None:
         self.stats = stats
         if mode == "auto":
-            mode = "bar" if sys.stdout.isatty() else "plain"
+            # A dumb terminal cannot draw over a line, and would show a bar at the end alone.
+            mode = "bar" if sys.stdout.isatty() and not Console().is_dumb_terminal else "plain"
         self._mode = mode
         self._shown_at = time.monotonic()
         self._bar: Progress | None = None
@@ -59,16 +60,23 @@ class Reporter:
             json_lines.progress(self._snapshot())
         if self._mode == "bar":
             console = Console()
-            self._bar = Progress(*self._columns(console.width), console=console)
+            shown: dict[str, Any] = self._shown()
+            self._bar = Progress(*self._columns(console.width, shown), console=console)
             self._bar.start()
-            self._task = self._bar.add_task("", total=self.stats.total, not_ok="", rate="", left="", line=self.line())
+            self._task = self._bar.add_task("", total=self.stats.total, completed=self.stats.done, **shown)
         return self
 
-    def _columns(self, width: int) -> list[ProgressColumn]:
-        """Return what stands beside each other; on a narrow terminal the plain line, which is cut at its end."""
-        if width < NARROW:
-            return [TextColumn("{task.fields[line]}", markup=False)]
-        return [
+    def _shown(self) -> dict[str, str]:
+        not_ok = f"{self._not_ok()} not ok" if self._not_ok() else ""
+        return {"not_ok": not_ok, "rate": self._rate(), "left": self._left(), "line": self.line()}
+
+    def _columns(self, width: int, shown: dict[str, str]) -> tuple[ProgressColumn, ...]:
+        """Return what stands beside each other; where that has no room the plain line, which is cut at its end."""
+        done = f"{self.stats.total}/{self.stats.total}"
+        beside = [self.verb, done, "0:00:00", shown["not_ok"], shown["rate"], shown["left"]]
+        if LEAST_BAR + sum(len(text) + 1 for text in beside) > width:
+            return (TextColumn("{task.fields[line]}", markup=False),)
+        return (
             TextColumn(self.verb),
             BarColumn(),
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
@@ -76,7 +84,7 @@ class Reporter:
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
-        ]
+        )
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._record()
@@ -109,10 +117,10 @@ class Reporter:
             say(text)
 
     def line(self) -> str:
-        """Return `12 of 48 done (8 before), 1 not ok, 3.4 images/s, 11 s left`."""
+        """Return `12 of 48 done (8 before), 1 not ok, 11 s left, 3.4 images/s`."""
         stats = self.stats
         before = f" ({stats.kept} before)" if stats.kept else ""
-        parts = (f"{stats.done} of {stats.total} done{before}", f"{self._not_ok()} not ok", self._rate(), self._left())
+        parts = (f"{stats.done} of {stats.total} done{before}", f"{self._not_ok()} not ok", self._left(), self._rate())
         return ", ".join(part for part in parts if part)
 
     def _snapshot(self) -> Snapshot:
@@ -126,10 +134,9 @@ class Reporter:
     def _show(self) -> None:
         self._shown_at = time.monotonic()
         if self._bar is not None:
-            not_ok = f"{self._not_ok()} not ok" if self._not_ok() else ""
-            done, total = self.stats.done, self.stats.total
-            shown: dict[str, Any] = {"not_ok": not_ok, "rate": self._rate(), "left": self._left(), "line": self.line()}
-            self._bar.update(self._task, completed=done, total=total, **shown)
+            shown: dict[str, Any] = self._shown()
+            self._bar.columns = self._columns(self._bar.console.width, shown)
+            self._bar.update(self._task, completed=self.stats.done, total=self.stats.total, **shown)
         elif self._mode == "plain":
             say(self.line())
         elif self._mode == "json":
@@ -172,10 +179,10 @@ class TrainingReporter(Reporter):
         self.tick()
 
     def line(self) -> str:
-        """Return `step 120 of 2000, 8.1 images/s, 1 % of the time waiting for images, loss 7.31, 12 min left`."""
+        """Return `step 120 of 2000, 12 min left, 8.1 images/s, 1 % of the time waiting for images, loss 7.31`."""
         # Until the workers are heard of, nobody here knows at which step they go on.
         step = f"step {self.stats.done} of {self.stats.total}" if self._text else f"{self.stats.total} steps"
-        return ", ".join(part for part in (step, self._rate(), self._left()) if part)
+        return ", ".join(part for part in (step, self._left(), self._rate()) if part)
 
     def _rate(self) -> str:
         return self._text or "starting"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -26,7 +27,7 @@ def mid_run() -> RunStats:
 
 def test_the_line_says_what_is_done_failed_and_left() -> None:
     assert Reporter(RunStats(10), "off").line() == "0 of 10 done, 0 not ok, starting"
-    assert Reporter(mid_run(), "off").line() == "8 of 10 done (6 before), 1 not ok, 1.0 images/s, 2 s left"
+    assert Reporter(mid_run(), "off").line() == "8 of 10 done (6 before), 1 not ok, 2 s left, 1.0 images/s"
 
 
 def test_a_gpu_that_waits_is_told_and_a_cpu_is_not() -> None:
@@ -60,6 +61,31 @@ def test_a_narrow_terminal_shows_how_much_is_done(
     lines = capsys.readouterr().out.splitlines()
     assert told in lines[-1]
     assert max(map(len, lines)) <= columns
+
+
+@pytest.mark.parametrize("columns", range(40, 140, 10))
+def test_no_number_of_a_large_run_is_cut_beside_a_bar(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stats = mid_run()
+    stats.total, on_card = 2_000_000, {"device": "cuda:0", "stylize_s": 0.1, "device_wait_s": 0.3}
+    stats.keep("oom", 123_456)
+    stats.add(to_batch([on_card | {"status": "ok"}]))
+    with Reporter(stats, "bar") as reporter:
+        line = reporter.line()
+    told = capsys.readouterr().out.splitlines()[-1].strip()
+    assert len(told) <= columns
+    wanted = (" 123465/2000000 ", " 123457 not ok ", "1.5 images/s, device idle 75%", " 347 h 30 min left")
+    assert all(words in told for words in wanted) if "/2000000" in told else line.startswith(told.rstrip("\u2026"))
+    assert ("/2000000" in told) == (columns >= 110)
+
+
+def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    for term, mode in (("dumb", "plain"), ("xterm", "bar")):
+        monkeypatch.setenv("TERM", term)
+        assert Reporter(mid_run())._mode == mode
 
 
 def test_training_tells_the_step_that_is_known_and_its_pace_from_a_checkpoint_on() -> None:
