@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import importlib
 import pickle
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -160,3 +164,21 @@ def test_the_uniform_window_is_scikit_images_default_and_another_number() -> Non
     assert ssim_uniform(PHOTO, other) == structural_similarity(PHOTO, other, channel_axis=2)
     assert abs((ssim_uniform(PHOTO, other) or 0) - (ssim(PHOTO, other) or 0)) > 1e-3
     assert ssim_uniform(PHOTO[:6], other[:6]) is None
+
+
+def test_a_number_from_another_file_is_compiled_anew_where_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loops = tmp_path / "loops_of_test.py"
+    loops.write_text(
+        "from numbers_of_test import FACTOR\nfrom stylize.measure._compiled import compiled\n\n\n"
+        "@compiled('int64(int64)')\ndef times(x):\n    return FACTOR * x\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    results = []
+    for factor in (2, 3, 2):
+        monkeypatch.setitem(sys.modules, "numbers_of_test", SimpleNamespace(FACTOR=factor))
+        monkeypatch.delitem(sys.modules, "loops_of_test", raising=False)
+        results.append(importlib.import_module("loops_of_test").times(7))
+    assert results == [14, 21, 14]
+    assert len(list(tmp_path.rglob("*.nbi"))) == 2
