@@ -24,6 +24,7 @@ from stylize.errors import CannotContinueError, StylizeError, UsageError, messag
 from stylize.interrupts import trace_again
 from stylize.safe_yaml import parse
 from stylize.terminal import LogFormatter, open_closed_streams, say, silence
+from stylize.validation import Model, Origin, validated
 
 EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 EXITS_OF_A_RUN = (
@@ -182,6 +183,12 @@ def pairs_to_dict(given: list[str]) -> dict[str, Any]:
         except UsageError:
             values[name] = value  # a text that only looks like YAML
     return values
+
+
+def checked(model: type[Model], given: Mapping[str, Any]) -> Model:
+    """Return a command line's options as their model. Raises UsageError, which calls them as that does."""
+    settings = {"settings": pairs_to_dict(given["settings"])} if "settings" in given else {}
+    return validated(model, {**given, **settings}, origins={name: Origin(flag(name)) for name in model.model_fields})
 
 
 def run(main: Callable[[Sequence[str]], int], interrupted: str = "interrupted") -> None:

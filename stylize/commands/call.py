@@ -19,7 +19,6 @@ from stylize.images import MAX_PIXELS
 from stylize.io.files import local_path, writing
 from stylize.io.location import real
 from stylize.restyling import Restyling
-from stylize.validation import Origin, validated
 
 FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 """A result's suffix to its format."""
@@ -81,13 +80,11 @@ def parse(argv: Sequence[str]) -> Call:
     parser.group("output").add_argument("--force", action="store_true", help="replace RESULT if it is there already")
     given = vars(parser.parse_intermixed_args(argv))
     paths, force = given.pop("paths"), given.pop("force")
-    if "settings" in given:
-        given["settings"] = cli.pairs_to_dict(given["settings"])
     _refuse_folders(paths)
     if len(paths) < 3:
         told = _hint(paths, given.get("stylizer"))
         raise UsageError(f"{EXPECTED}, got {len(paths)} of them{told} (--help lists the options)")
-    options = validated(Options, given, origins={name: Origin(cli.flag(name)) for name in Options.model_fields})
+    options = cli.checked(Options, given)
     if options.weights is not None:
         local_path(options.weights, cli.flag("weights"))
     photo, *artworks, result = paths

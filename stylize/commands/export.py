@@ -21,7 +21,7 @@ from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX, decode_safely, resiz
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 from stylize.no_effect import no_effect, of_method
 from stylize.terminal import say
-from stylize.validation import Checked, Origin, validated
+from stylize.validation import Checked
 from stylize.weights import GRAPH_SUFFIX
 
 GROUPS: Groups = {"method": ("weights", "settings", "style", "style_resolution_px"), "output": ("precision",)}
@@ -80,9 +80,7 @@ def main(argv: Sequence[str]) -> int:
     parser.group("output").add_argument("--force", action="store_true", help="replace files that are there already")
     given = vars(parser.parse_args(argv))
     method, out, force = given.pop("method"), local_path(given.pop("out"), "OUT"), given.pop("force")
-    if "settings" in given:
-        given["settings"] = cli.pairs_to_dict(given["settings"])
-    options = validated(Options, given, origins={name: Origin(cli.flag(name)) for name in Options.model_fields})
+    options = cli.checked(Options, given)
     if (options.weights or "").lower().endswith(GRAPH_SUFFIX):
         raise UsageError(f"{cli.flag('weights')} {one_line(str(options.weights))}: that is an ONNX file already")
     for name in ("weights", "style"):

@@ -43,7 +43,7 @@ FIRST = [name for name in SCHEMA.names if name not in {name for names in ADDED.v
 """Columns that files of every version have."""
 _OURS = {field.name: field.type for field in SCHEMA}
 """Today's columns and their types: a schema makes its lists anew each time it is asked."""
-_NAMED_BY = {"photo": "content_uri", "style": "style_uri"}
+NAMED_BY = {"photo": "content_uri", "style": "style_uri"}
 """Columns that were added and follow from another."""
 
 
@@ -85,8 +85,8 @@ class AsOfToday:
         self._fields = [SCHEMA.field(name) for name in wanted]
         lacking = [name for name in wanted if name not in schema.names]
         self._complete = not lacking
-        named = [name for name in lacking if name in _NAMED_BY]
-        needed = {"run_id", *(_NAMED_BY[name] for name in named)} if named else set()
+        named = [name for name in lacking if name in NAMED_BY]
+        needed = {"run_id", *(NAMED_BY[name] for name in named)} if named else set()
         self.reads = [name for name in schema.names if name in needed or name in wanted]
         self._roots = _roots_by_run(path.parent.parent) if named else {}
 
@@ -100,10 +100,10 @@ class AsOfToday:
     def _column(self, batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
         if field.name in batch.schema.names:
             return batch.column(field.name)
-        if field.name not in _NAMED_BY:
+        if field.name not in NAMED_BY:
             return pa.nulls(len(batch), field.type)
-        side = list(_NAMED_BY).index(field.name)
-        uris, runs = (batch.column(name).to_pylist() for name in (_NAMED_BY[field.name], "run_id"))
+        side = list(NAMED_BY).index(field.name)
+        uris, runs = (batch.column(name).to_pylist() for name in (NAMED_BY[field.name], "run_id"))
         below = (self._roots.get(run, (None, None))[side] for run in runs)
         return pa.array([uri and name_below(uri, root) for uri, root in zip(uris, below, strict=True)], field.type)
 

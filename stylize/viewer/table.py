@@ -17,6 +17,7 @@ from stylize.errors import UsageError, harmless, one_line
 from stylize.naming import name_below
 from stylize.report.frame import VARIANT, method_names
 from stylize.report.names import distinct
+from stylize.results.older import NAMED_BY
 from stylize.results.parts import DICTIONARY
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA
@@ -29,7 +30,6 @@ _OWN = {"run": "the run that the row is of", "method": "the method, with the set
         "picture": "kind of the result's file; null where there is none"}  # fmt: skip
 _SUFFIXES = ("jpg", "jpeg", "png", "webp")
 _METHOD_OF = ["variant", "stylizer", "backbone", "settings_json", "weights_sha256"]
-_NAMED_BY = {"photo": "content_uri", "style": "style_uri"}
 
 
 class Table:
@@ -48,7 +48,7 @@ class Table:
             raise UsageError(
                 f"no rows in {', '.join(map(one_line, self.homes))}: a run has some after its first images"
             )
-        for name, uri in _NAMED_BY.items():
+        for name, uri in NAMED_BY.items():
             told = _told_apart(_named(rows[name], rows[uri]), rows[uri], rows[uri.replace("uri", "sha256")])
             rows = rows.set_column(rows.schema.get_field_index(name), name, told)
         for name in DICTIONARY:
@@ -118,7 +118,7 @@ class Table:
 
     def first_of(self, kind: str) -> list[int]:
         """Return the first row of each photo or artwork of each run: pictures of these are asked for by it."""
-        uris = self.rows[_NAMED_BY["photo" if kind == "photo" else "style"]].combine_chunks().indices
+        uris = self.rows[NAMED_BY["photo" if kind == "photo" else "style"]].combine_chunks().indices
         keys = self.run_of * (len(self) + 1) + uris.fill_null(len(self)).to_numpy(zero_copy_only=False)
         return sorted(np.unique(keys, return_index=True)[1].tolist())
 
