@@ -106,7 +106,8 @@ def as_given(result: Tensor | images.Pixels, picture: Any) -> Any:
     NaN or infinity, but for a tensor.
     """
     if isinstance(picture, Tensor):
-        return result
+        with torch.inference_mode(False):  # a tensor made in inference mode is of no use to a training
+            return result.clone()
     if isinstance(result, Tensor) and not torch.isfinite(result.sum()):
         raise NotFiniteError
     pixels = to_pixels(result) if isinstance(result, Tensor) else result

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+import stylize
+
+
+def test_a_restyled_tensor_can_be_trained_on_and_changed_in_place() -> None:
+    photo, style = torch.rand(2, 3, 32, 40)
+    restyle = stylize.load(device="cpu")
+    for result in (restyle(photo, style), *restyle.batch([photo, photo], style)):
+        nn.Conv2d(3, 2, 3)(result[None]).sum().backward()
+        result.mul_(2)
+
+
+def test_the_photo_is_not_changed_with_a_result_that_is_its_equal() -> None:
+    photo = torch.rand(3, 8, 8)
+    before = photo.clone()
+    stylize.load("identity", device="cpu")(photo, photo).zero_()
+    assert torch.equal(photo, before)
