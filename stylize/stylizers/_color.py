@@ -14,7 +14,7 @@ class Colors:
 
     def __init__(self, *parts: Tensor) -> None:
         """Take parts of one picture, (3, H, W) in [0, 1] each."""
-        self._count, self._sums, self._products = 0, torch.zeros(3, 1).double(), torch.zeros(3, 3).double()
+        self._count, self._sums, self._products = 0, _zeros(3, 1), _zeros(3, 3)
         # Sums of squares are only good near zero: of one colour nothing at all must be left.
         self._near: Tensor | None = None
         for part in parts:
@@ -41,7 +41,7 @@ class Colors:
         """Return the colours' correlations, (3, 3); an identity in the sums keeps a single colour invertible."""
         off, std = self._sums / self._count, self.mean_std()[1]
         products = (self._products - self._count * off @ off.T) / (std @ std.T)
-        return (products + torch.eye(3).double()) / self._count
+        return (products + torch.eye(3, dtype=torch.float64, device="cpu")) / self._count
 
 
 def match_colors(source: Tensor, target: Colors) -> Tensor:
@@ -64,6 +64,10 @@ def luminance_only(result: Tensor, content: Tensor) -> Tensor:
     weights = result.new_tensor(_LUMA).view(3, 1, 1)
     change = ((result - content) * weights).sum(0, keepdim=True)
     return (content + change).clamp(0, 1)
+
+
+def _zeros(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float64, device="cpu")
 
 
 def _root(correlation: Tensor, power: float) -> Tensor:

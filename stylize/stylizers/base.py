@@ -15,6 +15,7 @@ from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_line
 from stylize.io.location import local_path
 from stylize.stylizers import RANDOM, _pictures
+from stylize.stylizers._building import as_by_default
 from stylize.stylizers._pictures import as_given, as_list, as_tensor, in_range, to_levels, to_pixels, to_tensor
 from stylize.stylizers._process import OfOneProcess
 from stylize.stylizers._strips.plan import Plan, no_room
@@ -80,9 +81,7 @@ class Stylizer(Within, OfOneProcess, ABC):
         self.dtype = DTYPES[self.precision]
         self.weights_sha256: str | None = None
         self.weights_files: dict[str, str] = {}
-        # Untrained weights are the same each time, and the caller's random numbers stay as they are.
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)  # torch.manual_seed would set those of cards, too
+        with as_by_default():
             self.load(weights if weights in (None, RANDOM) else local_path(str(weights)))
 
     def _default_precision(self) -> str:

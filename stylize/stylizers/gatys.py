@@ -159,8 +159,9 @@ class Gatys(base.Stylizer):
         small = _resized(content, factor)
         if self.settings.start == "content":
             return small
-        generator = torch.Generator().manual_seed(self.settings.seed)
-        return torch.rand(small.shape, generator=generator).to(content.device)
+        generator = torch.Generator("cpu").manual_seed(self.settings.seed)
+        noise = torch.rand(small.shape, generator=generator, dtype=torch.float32, device="cpu")
+        return noise.to(content.device)
 
     def _grams(self, code: Code, factor: float) -> dict[str, Tensor]:
         if factor not in code.grams:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from stylize import weights as files
 from stylize.errors import UsageError, WeightsError
 from stylize.stylizers import _feedforward, base
+from stylize.stylizers._building import as_by_default
 from stylize.stylizers._folded import Conv9, UpConv
 from stylize.stylizers._layers import conv, normalize
 from stylize.stylizers._runtimes import style_files
@@ -181,9 +182,10 @@ class Johnson(_feedforward.FeedForward):
         return image.float() / 255
 
     def _network(self, state: files.State) -> nn.Module:
-        net = TransformerNet()
-        files.fill(net, state, self.needs or "", plain_name)
-        return self._ready(net)
+        with as_by_default():
+            net = TransformerNet()
+            files.fill(net, state, self.needs or "", plain_name)
+            return self._ready(net)
 
     def _ready(self, net: TransformerNet) -> nn.Module:
         if self.settings.folded and self.runtime == "torch":

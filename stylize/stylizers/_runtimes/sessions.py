@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import platform
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -205,17 +206,20 @@ class OpenVino(Session):
         self._compiled: dict[tuple[int, ...], Any] = {}
         """What is compiled, by the shape that it takes, () for any; the one that was used last is the last."""
         self._request: Any = None
+        self._one_call = threading.RLock()
+        """Held by a call: OpenVINO refuses a second one of the same request, as from another thread."""
         if not by_size:
             self._use(())
 
     def run(self, inputs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
         """Return the picture, in memory of its own."""
         shape = inputs[0].shape if self._by_size else ()
-        self.compiled_anew = shape not in self._compiled
-        if self._request is None or shape != next(reversed(self._compiled)):
-            self._use(shape)
-        # Were outputs shared, too, the next image would be written over this one.
-        picture: np.ndarray[Any, Any] = self._request.infer(inputs, share_inputs=True)[0]
+        with self._one_call:
+            self.compiled_anew = shape not in self._compiled
+            if self._request is None or shape != next(reversed(self._compiled)):
+                self._use(shape)
+            # Were outputs shared, too, the next image would be written over this one.
+            picture: np.ndarray[Any, Any] = self._request.infer(inputs, share_inputs=True)[0]
         return picture
 
     def _use(self, shape: tuple[int, ...]) -> None:
@@ -234,9 +238,10 @@ class OpenVino(Session):
 
     def release(self) -> None:
         """Give back what is kept for the next image."""
-        self._request = None
-        if self._compiled:
-            self._compiled[next(reversed(self._compiled))].release_memory()
+        with self._one_call:
+            self._request = None
+            if self._compiled:
+                self._compiled[next(reversed(self._compiled))].release_memory()
 
 
 def _is_finite(weight: onnx.TensorProto) -> bool:

@@ -209,7 +209,7 @@ def _enlarge_needs(node: Node, a: int, b: int) -> Span:
 def _between(node: Node, a: int, b: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return for rows [a, b) the rows of the input that each lies between, and how far it is to the second one."""
     height = _input_height(node)
-    place = ((torch.arange(a, b, dtype=torch.float64) + 0.5) * (height / node.height) - 0.5).clamp_min(0)
+    place = ((torch.arange(a, b, dtype=torch.float64, device="cpu") + 0.5) * (height / node.height) - 0.5).clamp_min(0)
     above = place.long().clamp_max(height - 1)
     return above, (above + 1).clamp_max(height - 1), (place - above).float()
 

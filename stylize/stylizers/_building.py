@@ -1,0 +1,27 @@
+"""Networks are built alike whatever the calling program has set in torch."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import torch
+
+_one_at_a_time = threading.RLock()
+
+
+@contextlib.contextmanager
+def as_by_default() -> Iterator[None]:
+    """Build on the CPU, in fp32 and with random numbers that are the same each time; leave the caller's as they were.
+
+    What is set here is of the whole process: threads that load at once wait for each other.
+    """
+    with _one_at_a_time, torch.device("cpu"), torch.random.fork_rng(devices=[]):
+        dtype = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        torch.default_generator.manual_seed(0)  # torch.manual_seed would set those of cards, too
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)

@@ -1,0 +1,91 @@
+"""What the calling program has set in torch, or does in other threads, is not in the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import stylize
+from stylize.stylizers._runtimes import sessions
+from tests.support.samples import picture
+
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("compact", {"preserve_color": True, "alpha": 0.5}),
+    ("microast", {}),
+    ("adain", {"preserve_color": True}),
+    ("johnson", {}),
+    ("gatys", {"backbone": "squeezenet1_1", "iterations": 2, "scales": 1, "start": "noise"}),
+]
+
+
+def loaded(name: str, **how: Any) -> Any:
+    return stylize.load(name, device="cpu", weights=None if name == "compact" else "random", **how)
+
+
+def restyled(restyle: Any) -> np.ndarray[Any, Any]:
+    style = "random" if restyle.styles_are_weights else picture(2)
+    return np.asarray(restyle(picture(1), style))
+
+
+@pytest.fixture(params=["dtype", "device"])
+def change_torch(request: pytest.FixtureRequest) -> Any:
+    """Give a call that sets what programs set; `meta` stands for a card."""
+    if request.param == "dtype":
+        yield lambda: torch.set_default_dtype(torch.float64)
+    else:
+        yield lambda: torch.set_default_device("meta")
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+
+
+@pytest.mark.parametrize(("name", "how"), CASES)
+def test_another_default_of_torchs_changes_nothing(name: str, how: Any, change_torch: Callable[[], None]) -> None:
+    before = loaded(name, **how)
+    wanted = restyled(before)
+    change_torch()
+    defaults = torch.get_default_dtype(), torch.get_default_device()
+    assert (restyled(before) == wanted).all()
+    assert (restyled(loaded(name, **how)) == wanted).all()
+    assert (torch.get_default_dtype(), torch.get_default_device()) == defaults
+
+
+def test_a_checkpoint_is_read_alike_too(change_torch: Callable[[], None], tmp_path: Any) -> None:
+    from stylize.stylizers.johnson import TransformerNet
+
+    torch.save(TransformerNet().state_dict(), tmp_path / "mosaic.pth")
+    restyle = stylize.load("johnson", device="cpu")
+    data = (tmp_path / "mosaic.pth").read_bytes()
+    photo = picture(1)
+    wanted = restyle.apply(photo, restyle.read_style(data, tmp_path / "mosaic.pth"))
+    change_torch()
+    assert (np.asarray(restyle.apply(photo, restyle.read_style(data, tmp_path / "mosaic.pth"))) == wanted).all()
+
+
+def test_threads_that_load_at_once_get_the_same_untrained_weights() -> None:
+    def load(_: int) -> float:
+        return float(sum(weight.double().sum() for weight in loaded("microast", precision="fp32").net.parameters()))
+
+    state = torch.get_rng_state()
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(load, range(12)))) == 1
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
+@pytest.mark.parametrize("by_size", [False, True])
+def test_threads_may_share_a_method_that_openvino_runs(by_size: bool) -> None:
+    restyle = stylize.load(device="cpu", precision="fp32", runtime="openvino", compile=by_size)
+    code = restyle.code(picture(9))
+    photos = [picture(seed, 48 + 8 * seed, 40) for seed in range(3)]
+    wanted = [np.asarray(restyle.apply(photo, code)) for photo in photos]
+
+    def agrees(number: int) -> bool:
+        return bool((np.asarray(restyle.apply(photos[number % 3], code)) == wanted[number % 3]).all())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(agrees, range(24)))
