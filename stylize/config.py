@@ -157,6 +157,15 @@ class JobConfig(Restyling):
         except UsageError as error:
             raise UsageError(f"{as_given(info.field_name, info.context)}: {error}") from None
 
+    @field_validator("stylizer")
+    @classmethod
+    def _importable(cls, value: str) -> str:
+        if value.startswith("__main__:"):
+            raise ValueError(
+                "workers are other processes, without what a script or notebook defines: put the class in a module"
+            )
+        return value
+
     @field_validator("include", "exclude", "scores", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:

@@ -26,6 +26,7 @@ from stylize.errors import (
 from stylize.naming import name_below
 from stylize.pipeline.log_context import at_task
 from stylize.results.schema import SCORED, Row
+from stylize.stylizers import find, numbers_of
 from stylize.tasks.task import Task, settings_of
 
 if TYPE_CHECKING:
@@ -109,20 +110,19 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
 
     `where` holds what is known of the worker: `worker_id`, `node`, `gpu_ids`.
     """
-    settings = settings_of(config.result_settings(), task.pair.own, task.pair.shares)
+    settings, own = settings_of(config.result_settings(), task.pair.own, task.pair.shares), dict(task.pair.own)
     error = harmless(error)
     with at_task(task.task_id):
         log.warning("%s: %s", status, error)
     return {
         "run_id": run_id,
         **task_columns(config, task),
-        "stylizer": config.stylizer,
+        "stylizer": config.stylizer if task.pair.result else find(config.stylizer).name,
         # The worker would have said what `auto` means on its machine.
         "precision": None if config.precision == "auto" else config.precision,
         "runtime": None if config.runtime == "auto" else config.runtime,
-        "seed": config.seed,
-        "resolution_px": config.resolution_px,
-        **dict(task.pair.own),
+        **numbers_of({"seed": config.seed} | own),
+        "resolution_px": own.get("resolution_px", config.resolution_px),
         "settings_json": json.dumps(settings, sort_keys=True),
         "status": status,
         "error": error,

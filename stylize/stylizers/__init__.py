@@ -9,7 +9,7 @@ import inspect
 import pkgutil
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from stylize.stylizers.base import Stylizer
 
 DEFAULT = "compact"
+_NUMBERS = {"alpha": float, "content_weight": float, "style_weight": float, "iterations": int, "seed": int}
+"""Settings with a column of their own, and what that holds."""
 RANDOM = "random"
 """In place of a path: untrained weights, to time a network whose weights are not at hand."""
 
@@ -101,6 +103,11 @@ def _size(text: int | str) -> int | str:
 def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:
     """Return the method's validated settings. Raises UsageError naming the wrong one and the known ones."""
     return validated(method.settings_type, settings, method.name)
+
+
+def numbers_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what columns of their own hold of settings: a method of somebody's own may have others of that name."""
+    return {name: settings[name] for name, kind in _NUMBERS.items() if isinstance(settings.get(name), int | kind)}
 
 
 def own_code(names: Iterable[str]) -> dict[str, str]:

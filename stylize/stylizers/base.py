@@ -14,7 +14,7 @@ from stylize import devices, images
 from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_line
 from stylize.io.location import local_path
-from stylize.stylizers import RANDOM, _pictures
+from stylize.stylizers import RANDOM, _pictures, numbers_of
 from stylize.stylizers._building import as_by_default
 from stylize.stylizers._pictures import as_given, as_list, as_tensor, in_range, to_levels, to_pixels, to_tensor
 from stylize.stylizers._process import OfOneProcess
@@ -217,15 +217,13 @@ class Stylizer(Within, OfOneProcess, ABC):
 
     def columns(self) -> dict[str, Any]:
         """Return the settings that have a column of their own in a row."""
-        named = ("alpha", "content_weight", "style_weight", "iterations", "seed")
-        values = self.settings.model_dump()
         return {
             "stylizer": self.name,
             "backbone": self.backbone,
             "weights_sha256": self.weights_sha256,
             "precision": self.precision,
             "runtime": self.runtime,
-            **{key: values[key] for key in named if key in values},
+            **numbers_of(self.settings.model_dump()),
         }
 
     def __init_subclass__(cls, **named: Any) -> None:

@@ -57,6 +57,14 @@ class Limitless(Own):
     settings_type = Endless
 class Raw(Own):
     settings_type = Bytes
+class PerLayer(Settings):
+    style_weight: tuple[float, ...] = (1.0, 0.5)
+    alpha: str = "high"
+    iterations: float = 1.5
+    content_weight: int = 2
+    seed: int = 3
+class Layered(Own):
+    settings_type = PerLayer
 class Unloadable(Own):
     def load(self, weights): sys.exit("no card, bye")
 class Half(Own):
@@ -142,6 +150,22 @@ def test_what_a_method_raises_is_one_line_of_the_command_that_restyles_one_image
 def test_a_job_of_a_method_that_does_not_load_is_a_wrong_call(files: list[str], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="SystemExit: no card, bye at"):
         stylize_folder.run(files[0], files[1], str(tmp_path / "out"), stylizer="own_methods:Unloadable")
+
+
+@pytest.mark.parametrize("own", ["__main__:Own", "__main__:"])
+def test_a_class_of_a_script_or_notebook_is_a_wrong_call_of_a_job(files: list[str], tmp_path: Path, own: str) -> None:
+    with pytest.raises(UsageError, match="stylizer: workers are other processes, .* put the class in a module"):
+        stylize_folder.run(files[0], files[1], tmp_path / "out", stylizer=own)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("worker_here")
+def test_a_setting_called_like_a_column_may_be_of_another_kind(files: list[str], tmp_path: Path) -> None:
+    result = stylize_folder.run(files[0], files[1], tmp_path / "out", stylizer="own_methods:Layered")
+    (row,) = read_rows(result.out).to_pylist()
+    columns = ("style_weight", "alpha", "iterations", "content_weight")
+    assert (row["status"], *(row[name] for name in columns)) == ("ok", None, None, None, 2)
+    assert json.loads(row["settings_json"])["stylizer_settings"]["style_weight"] == [1.0, 0.5]
 
 
 @pytest.mark.usefixtures("worker_here")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from stylize.config import JobConfig
 from stylize.pipeline.failures import lost_row
 from stylize.results.schema import SCHEMA
+from stylize.stylizers.identity import Identity
 from stylize.tasks.task import Input, Pair, Task
 
 CONFIG = JobConfig(content="c", styles="s", out="o")
@@ -31,3 +33,19 @@ def test_a_lost_row_says_what_its_pair_has_in_place_of_the_runs_settings() -> No
     own = replace(TASK, pair=replace(TASK.pair, own=(("resolution_px", 32),)))
     config = CONFIG.model_copy(update={"resolution_px": 64})
     assert lost_row(config, "r", own, "timeout", "too slow", {})["resolution_px"] == 32
+
+
+class Faded(Identity):
+    """A method of somebody's own, with a setting of each photo's."""
+
+    name = "faded"
+    per_image = ("strength",)
+
+
+def test_a_lost_row_of_a_method_of_ones_own_is_as_its_other_rows() -> None:
+    config = CONFIG.model_copy(update={"stylizer": f"{__name__}:Faded", "seed": 5})
+    pair = replace(TASK.pair, own=(("strength", 0.5), ("alpha", "soft"), ("seed", 7)))
+    row = lost_row(config, "r", replace(TASK, pair=pair), "crashed", "its worker died", {})
+    assert row.keys() <= set(SCHEMA.names)
+    assert (row["stylizer"], row["seed"], row.get("alpha")) == ("faded", 7, None)
+    assert json.loads(row["settings_json"])["settings"] == {"strength": 0.5, "alpha": "soft"}
