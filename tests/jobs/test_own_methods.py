@@ -154,7 +154,7 @@ def test_a_job_of_a_method_that_does_not_load_is_a_wrong_call(files: list[str], 
 
 @pytest.mark.parametrize("own", ["__main__:Own", "__main__:"])
 def test_a_class_of_a_script_or_notebook_is_a_wrong_call_of_a_job(files: list[str], tmp_path: Path, own: str) -> None:
-    with pytest.raises(UsageError, match="stylizer: workers are other processes, .* put the class in a module"):
+    with pytest.raises(UsageError, match=r"stylizer: workers are other processes, .* put the class in a module"):
         stylize_folder.run(files[0], files[1], tmp_path / "out", stylizer=own)
     assert not (tmp_path / "out").exists()
 
