@@ -130,3 +130,6 @@ def test_of_onnx_files_only_those_in_8_bits_are_styles(tmp_path: Path, monkeypat
     assert (ssim(plain(artwork(1), "random"), johnson(artwork(1), "int8")) or 0) > 0.95
     with pytest.raises(WeightsError, match=r"fp32\.onnx: not in 8 bits; write it with `stylize export"):
         stylize.load("johnson", weights=tmp_path / "fp32.onnx", precision="int8", device="cpu")
+    for runtime in sessions.RUNTIMES[1:]:
+        with pytest.raises(WeightsError, match=r"int8\.onnx: in 8 bits, which would pass for fp32; give the precision"):
+            stylize.load("johnson", weights=tmp_path / "int8.onnx", precision="fp32", runtime=runtime, device="cpu")

@@ -12,6 +12,8 @@ from stylize.stylizers._runtimes.sessions import TORCH, Session, check_installed
 if TYPE_CHECKING:
     import onnx
 
+_TO_8_BITS = {"QuantizeLinear", "DynamicQuantizeLinear"}
+
 
 def open_file(data: bytes, path: Path, runtime: str, precision: str, *, by_size: bool = False) -> Session:
     """Return an ONNX file's network from picture to picture, loaded by a runtime.
@@ -75,8 +77,11 @@ def _wrong(model: onnx.ModelProto, precision: str) -> str | None:
             return (
                 f"its weights are in another file, {one_line(file)}; write both as one: onnx.save(onnx.load(OLD), NEW)"
             )
-    if precision == "int8" and not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+    operators = {node.op_type for node in model.graph.node}
+    if precision == "int8" and "QuantizeLinear" not in operators:
         return "not in 8 bits; write it with `stylize export --precision int8`, or give fp32"
+    if precision != "int8" and operators & _TO_8_BITS:
+        return f"in 8 bits, which would pass for {precision}; give the precision int8, or a file that is not"
     return None
 
 
