@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,14 +16,16 @@ from stylize.results.parts import held, iter_part, keep_rows, older_rows
 from stylize.results.schema import SCHEMA
 
 
-def read_rows(out: str | os.PathLike[str], columns: list[str] | None = None) -> pa.Table:
+def read_rows(out: str | os.PathLike[str], columns: Iterable[str] | None = None) -> pa.Table:
     """Return the rows of a run, the newest of each task; field metadata holds unit and meaning.
 
     `columns` picks some, in that order. May be called while a run is going on. Raises UsageError where OUT
     holds no rows folder, a column is unknown or a part file holds what no run has written.
     """
-    names = list(SCHEMA.names) if columns is None else columns
-    if unknown := [name for name in names if name not in SCHEMA.names]:
+    if isinstance(columns, str):
+        raise UsageError(f"columns: expected a list of names, got {columns!r:.80}")
+    names = list(SCHEMA.names if columns is None else columns)
+    if unknown := [str(name) for name in names if name not in SCHEMA.names]:
         known = ", ".join(SCHEMA.names)
         raise UsageError(f"no such column: {', '.join(unknown)}; the known ones: {known}")
     rows = local_path(os.fspath(out) if isinstance(out, os.PathLike) else out) / "rows"

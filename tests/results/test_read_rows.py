@@ -6,6 +6,7 @@ import random
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -54,6 +55,17 @@ def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
     table = read_rows(tmp_path, ["status", "seed"])
     assert table.column_names == ["status", "seed"]
     assert sorted(table["seed"].to_pylist()) == [0, 1, 2, 3, 4]
+    assert read_rows(tmp_path, (name for name in ("status", "seed"))).equals(table)
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [("ssim", "columns: expected a list of names, got 'ssim'"), ([None, 3], "no such column: None, 3; the known ones")],
+)
+def test_columns_that_are_no_names_are_a_usage_error(tmp_path: Path, columns: Any, says: str) -> None:
+    duplicated(tmp_path)
+    with pytest.raises(UsageError, match=says):
+        read_rows(tmp_path, columns)
 
 
 def test_an_unknown_column_and_a_folder_that_is_no_run_are_usage_errors(tmp_path: Path) -> None:
