@@ -292,5 +292,9 @@ class Stylizer(Within, OfOneProcess, ABC):
 
     def __repr__(self) -> str:
         """Return the call of `stylize.load` that makes the same, but for the weights."""
-        settings = "".join(f", {name}={value!r}" for name, value in self.settings.model_dump().items())
-        return f"stylize.load({self.name!r}, device={str(self.device)!r}, precision={self.precision!r}{settings})"
+        how = {"device": str(self.device)}
+        how |= {name: getattr(self, name) for name in ("precision", "runtime", "style_resolution_px", "max_memory")}
+        given = "".join(f", {name}={value!r}" for name, value in {**how, **self.settings.model_dump()}.items())
+        module, own = type(self).__module__, type(self).__name__
+        name = self.name if module.startswith("stylize.stylizers.") else f"{module}:{own}"
+        return f"stylize.load({name!r}{given})"

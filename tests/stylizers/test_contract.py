@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -176,10 +177,10 @@ def test_a_batch_of_pictures_gives_what_calls_for_each_give(stylizer: Stylizer) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_repr_is_the_call_that_makes_it(name: str) -> None:
-    stylizer = loaded(name)
-    text = repr(stylizer)
-    assert text.startswith(f"stylize.load({name!r}, device='cpu', precision={stylizer.precision!r}")
-    assert all(f"{setting}=" in text for setting in stylizer.settings.model_dump())
+    text = repr(loaded(name, max_memory=2**30))
+    how = eval(text, {"stylize": SimpleNamespace(load=lambda given, **how: how | {"name": given})})
+    assert (how["name"], how["max_memory"], how["style_resolution_px"]) == (name, 2**30, PX)
+    assert repr(stylize.load(weights="random" if find(name).needs else None, **how)) == text
 
 
 def test_a_photo_too_small_is_refused_in_words(stylizer: Stylizer) -> None:
