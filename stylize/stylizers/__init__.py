@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DEFAULT = "compact"
 _NUMBERS = {"alpha": float, "content_weight": float, "style_weight": float, "iterations": int, "seed": int}
 """Settings with a column of their own, and what that holds."""
+_WHERE = "start in the module's folder or have that on PYTHONPATH"
+"""Where a worker looks for a module, too; it does not have what a notebook added to its own `sys.path`."""
 RANDOM = "random"
 """In place of a path: untrained weights, to time a network whose weights are not at hand."""
 
@@ -130,7 +132,12 @@ def _own(name: str) -> type[Stylizer]:
     if not (class_name and is_module):
         raise UsageError(_how_to_name(name))
     with own_errors(name):
-        module = importlib.import_module(module_name)
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if not f"{module_name}.".startswith(f"{error.name}."):
+                raise  # of what it imports itself
+            raise UsageError(f"stylizer {name!r}: no module named {error.name!r} here; {_WHERE}") from None
     own = getattr(module, class_name, None)
     from stylize.stylizers.base import Settings, Stylizer
 
@@ -167,7 +174,4 @@ def _how_to_name(name: str) -> str:
     path, _, class_name = name.rpartition(":") if ":" in name else (name, "", "")
     module = PurePath(path.removesuffix(".py")).name if "/" in path or path.endswith(".py") else path
     module = module if all(part.isidentifier() for part in module.split(".")) else "MODULE"
-    return (
-        f"stylizer {name!r}: write {module}:{class_name if class_name.isidentifier() else 'CLASS'}, "
-        "and start in the module's folder or have that on PYTHONPATH"
-    )
+    return f"stylizer {name!r}: write {module}:{class_name if class_name.isidentifier() else 'CLASS'}, and {_WHERE}"

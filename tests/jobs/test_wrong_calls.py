@@ -64,7 +64,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
     ),
     "styles without random": ([*GOOD, "--styles-per-photo", "2"], "--styles-per-photo: this is for pairing random"),
     "unknown method": ([*GOOD, "--stylizer", "microats"], "unknown stylizer 'microats'; did you mean microast?"),
-    "no such module": ([*GOOD, "--stylizer", "no.such:Class"], "No module named 'no'"),
+    "no such module": ([*GOOD, "--stylizer", "no.such:Class"], "no module named 'no' here; start in"),
     "unknown setting": ([*GOOD, "--set", "alhpa=1"], "compact: unknown setting 'alhpa'; did you mean alpha?"),
     "bad setting": ([*GOOD, "--set", "alpha=much"], "compact: alpha: expected a number"),
     "setting without value": ([*GOOD, "--set", "alpha"], "--set alpha: expected NAME=VALUE"),

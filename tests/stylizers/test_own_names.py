@@ -25,7 +25,9 @@ WRONG = {
     ".rel:Y": "write MODULE:Y, and",
     "a:b:C": "write MODULE:C, and",
     "mod.sub": "unknown stylizer 'mod.sub'; known: adain, ",
-    "no_such_module:Y": "ModuleNotFoundError: No module named 'no_such_module'",
+    "no_such_module:Y": "no module named 'no_such_module' here; start in the module's folder or have that on ",
+    "own_names.inner:Y": "no module named 'own_names.inner' here; start in",
+    "own_lacking:Y": "ModuleNotFoundError: No module named 'no_such_module' at ",
     "own_names:Nearly": "unknown class 'Nearly'; did you mean NearlyOne?",
     "own_names:Path": "is not a subclass of stylize.stylizers.base.Stylizer",
     "own_names:Nameless": "give the class a `name`, a text",
@@ -40,6 +42,7 @@ FILES = {
     "own_broken": "def (:\n",
     "own_failing": "1 / 0\n",
     "own_ending": "raise SystemExit(5)\n",
+    "own_lacking": "import no_such_module\n",
 }
 
 
