@@ -74,6 +74,7 @@ def _restyle(call: Call) -> None:
         code, weights_sha256 = _code(stylizer, call, [artwork.pixels for artwork, _ in artworks])
     with stylizers.own_errors(options.stylizer):
         result, seconds, ran = _stylized(stylizer, photo, code, format)
+        losses = {} if weights_sha256 == stylizers.RANDOM else stylizer.outcome()
     with writing(call.result):
         style_sha256 = [sha256 for _, sha256 in artworks]
         made_by = _made_by(stylizer, ran, call, weights_sha256, content_sha256, style_sha256)
@@ -84,6 +85,8 @@ def _restyle(call: Call) -> None:
         del result
         result = decode(data, max_pixels=most, most_in_memory=_most_of_picture(most, options)).pixels
     _report(call.result, stylizer, ran, photo, result, seconds)
+    if losses:
+        say(", ".join(f"{name} {_short(value)}" for name, value in losses.items()))
 
 
 def _check_artworks(method: type[Stylizer], call: Call) -> None:
@@ -266,8 +269,14 @@ def _report(path: Path, stylizer: Stylizer, ran: dict[str, str], photo: Pixels, 
     say(f"{one_line(path)}: {width} x {height} px")
     how = ran["precision"] if ran["runtime"] == "torch" else f"{ran['precision']} in {ran['runtime']}"
     say(f"{stylizer.name}, {how} on {device} ({device_name(device)}): {seconds:.2f} s{kept}")
-    if stylizer.weights_sha256 != stylizers.RANDOM and (losses := stylizer.outcome()):
-        say(", ".join(f"{name} {value:.4g}" for name, value in losses.items()))
+
+
+def _short(value: Any) -> str:
+    """Return a loss with four digits; what a method of somebody's own gives in place of a number, as it is."""
+    try:
+        return f"{float(value):.4g}"
+    except (TypeError, ValueError):
+        return str(value)
 
 
 @contextlib.contextmanager

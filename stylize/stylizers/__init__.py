@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 DEFAULT = "compact"
 _NUMBERS = {"alpha": float, "content_weight": float, "style_weight": float, "iterations": int, "seed": int}
 """Settings with a column of their own, and what that holds."""
+_ATTRIBUTES: tuple[tuple[str, Any, str], ...] = (
+    ("precisions", (tuple, list), 'a tuple, such as ("fp32",)'),
+    ("per_image", (tuple, list), 'a tuple, such as ("strength",)'),
+    ("least_px", int, "a whole number"),
+)
+"""Of a class of somebody's own: what it is easily given otherwise, and where that would be a puzzle."""
 _WHERE = "start in the module's folder or have that on PYTHONPATH"
 """Where a worker looks for a module, too; it does not have what a notebook added to its own `sys.path`."""
 RANDOM = "random"
@@ -150,6 +156,9 @@ def _own(name: str) -> type[Stylizer]:
         raise UsageError(f"stylizer {name!r}: give the class a `name`, a text: rows and reports call it so")
     if not (isinstance(own.settings_type, type) and issubclass(own.settings_type, Settings)):
         raise UsageError(f"stylizer {name!r}: its `settings_type` is not a subclass of stylize.stylizers.base.Settings")
+    for attribute, kinds, expected in _ATTRIBUTES:
+        if not isinstance(value := getattr(own, attribute), kinds):
+            raise UsageError(f"stylizer {name!r}: its `{attribute}` is {value!r:.80}; expected {expected}")
     return own
 
 

@@ -65,6 +65,10 @@ class PerLayer(Settings):
     seed: int = 3
 class Layered(Own):
     settings_type = PerLayer
+class Told(Own):
+    def outcome(self): return {"content_loss": 0.123456, "mood": "calm", "none": None}
+class Untold(Own):
+    def outcome(self): raise ValueError("no losses")
 class Unloadable(Own):
     def load(self, weights): sys.exit("no card, bye")
 class Half(Own):
@@ -135,7 +139,12 @@ def test_another_kind_of_float_is_taken(result: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("method", "told"), [("Unloadable", "SystemExit: no card, bye at "), ("Raising", "ValueError: boom at ")]
+    ("method", "told"),
+    [
+        ("Unloadable", "SystemExit: no card, bye at "),
+        ("Raising", "ValueError: boom at "),
+        ("Untold", "ValueError: no losses at "),
+    ],
 )
 def test_what_a_method_raises_is_one_line_of_the_command_that_restyles_one_image(
     files: list[str], tmp_path: Path, method: str, told: str
@@ -145,6 +154,13 @@ def test_what_a_method_raises_is_one_line_of_the_command_that_restyles_one_image
         restyle.main([*files, str(tmp_path / "r.png"), "--stylizer", name])
     line = FILE[: FILE.index(told.split(": ")[1].removesuffix(" at "))].count("\n") + 1
     assert str(caught.value) == f"stylizer {name!r}: {told}{tmp_path / 'own_methods.py'}:{line}"
+
+
+def test_what_a_method_tells_in_place_of_losses_is_told(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    restyle.main([*files, str(tmp_path / "r.png"), "--stylizer", "own_methods:Told"])
+    assert capsys.readouterr().out.splitlines()[-1] == "content_loss 0.1235, mood calm, none None"
 
 
 def test_a_job_of_a_method_that_does_not_load_is_a_wrong_call(files: list[str], tmp_path: Path) -> None:

@@ -32,13 +32,18 @@ WRONG = {
     "own_names:Path": "is not a subclass of stylize.stylizers.base.Stylizer",
     "own_names:Nameless": "give the class a `name`, a text",
     "own_names:OddSettings": "`settings_type` is not a subclass of",
+    "own_names:Comma": "its `precisions` is 'fp32'; expected a tuple, such as (\"fp32\",)",
+    "own_names:Each": "its `per_image` is 'strength'; expected a tuple",
+    "own_names:Least": "its `least_px` is '8'; expected a whole number",
     "own_broken:Y": "SyntaxError: ",
     "own_failing:Y": "ZeroDivisionError: division by zero at ",
     "own_ending:Y": "SystemExit: 5 at ",
 }
 FILES = {
     "own_names": "from pathlib import Path\nfrom stylize import Stylizer\nclass Nameless(Stylizer): ...\n"
-    "class NearlyOne(Stylizer): name = 'nearly'\nclass OddSettings(NearlyOne): settings_type = dict\n",
+    "class NearlyOne(Stylizer): name = 'nearly'\nclass OddSettings(NearlyOne): settings_type = dict\n"
+    "class Comma(NearlyOne): precisions = ('fp32')\nclass Each(NearlyOne): per_image = ('strength')\n"
+    "class Least(NearlyOne): least_px = '8'\n",
     "own_broken": "def (:\n",
     "own_failing": "1 / 0\n",
     "own_ending": "raise SystemExit(5)\n",
