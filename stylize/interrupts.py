@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import threading
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 _SCRIPTS = ("stylize", "stylize-folder")
+_PACKAGES = ("stylize", "jobs")
 
 
 def is_command() -> bool:
     """Return whether the package is imported by `python -m` or a console script of its own, and nothing has run yet."""
-    # Python says so of itself while it looks for the module that `-m` names.
-    return Path(sys.argv[0] if sys.argv else "").name in ("-m", *_SCRIPTS)
+    called = Path(sys.argv[0] if sys.argv else "").name
+    # Python calls itself so while it looks for the module that `-m` names: one of somebody else's may import us then.
+    return called in _SCRIPTS or (called == "-m" and _module_of(sys.orig_argv[1:]).partition(".")[0] in _PACKAGES)
+
+
+def _module_of(words: Sequence[str]) -> str:
+    """Return what the first `-m` of Python's own options names; other letters may stand before it, the name behind."""
+    for word, following in pairwise([*words, ""]):
+        if re.match(r"-[A-Za-z]*m", word):
+            return word.partition("m")[2] or following
+    return ""
 
 
 def end_without_trace() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 ASK = """
 import signal, sys
-sys.argv = [{word!r}]
+sys.argv, sys.orig_argv = [{word!r}], {words!r}
 signal.signal(signal.SIGINT, {before})
 import {package}
 while_importing = signal.getsignal(signal.SIGINT)
@@ -22,8 +24,13 @@ except SystemExit:
 """
 
 
-def handlers(word: str, package: str, before: str = "signal.default_int_handler") -> list[str]:
-    call = ASK.format(word=word, package=package, before=before)
+COMMAND = ("python", "-m", "jobs.stylize_folder", "photos")
+
+
+def handlers(
+    word: str, package: str, before: str = "signal.default_int_handler", words: Sequence[str] = COMMAND
+) -> list[str]:
+    call = ASK.format(word=word, words=list(words), package=package, before=before)
     return subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True).stdout.split()
 
 
@@ -36,6 +43,23 @@ def test_it_ends_a_command_without_a_trace_until_the_command_runs(word: str, pac
 @pytest.mark.parametrize("word", ["", "-c", "/home/ann/restyle.py", "/usr/bin/pytest"])
 def test_whoever_imports_the_packages_keeps_their_own(word: str) -> None:
     assert handlers(word, "jobs") == ["default_int_handler"] * 2
+
+
+@pytest.mark.parametrize("words", [["-m", "stylize"], ["-X", "dev", "-um", "jobs.train", "out"], ["-mstylize.cli"]])
+def test_however_python_is_told_of_the_module_it_is_a_command(words: list[str]) -> None:
+    assert handlers("-m", "stylize", words=["python", *words])[0] == "0"
+
+
+@pytest.mark.parametrize("module", ["gallery", "gallery.jobs", "jobs_of_mine", "-mgallery"])
+def test_a_module_of_somebody_else_that_imports_the_package_keeps_its_own(tmp_path: Path, module: str) -> None:
+    for name in ("gallery", "jobs_of_mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("import stylize\n")
+        for main in ("__main__", "jobs"):
+            (tmp_path / name / f"{main}.py").write_text("import signal\nprint(signal.getsignal(2).__name__)\n")
+    words = [module] if module.startswith("-m") else ["-m", module]
+    call = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (call.stdout, call.stderr) == ("default_int_handler\n", "")
 
 
 def test_who_ignores_it_goes_on_ignoring_it() -> None:

@@ -42,7 +42,7 @@ def test_whoever_imports_the_jobs_without_ray_gets_an_error_to_catch() -> None:
 def _imports_jobs_without_ray(first: str) -> subprocess.CompletedProcess[str]:
     script = """
 import importlib.util, sys
-sys.argv = [sys.argv[1]]
+sys.argv, sys.orig_argv = [sys.argv[1]], ["python", "-m", "jobs.train"]
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "ray" else find(name, *rest)
 try:
