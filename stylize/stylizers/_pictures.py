@@ -107,7 +107,7 @@ def as_given(result: Tensor | images.Pixels, picture: Any) -> Any:
     """
     if isinstance(picture, Tensor):
         with torch.inference_mode(False):  # a tensor made in inference mode is of no use to a training
-            return result.clone()
+            return torch.as_tensor(result).clone()
     if isinstance(result, Tensor) and not torch.isfinite(result.sum()):
         raise NotFiniteError
     pixels = to_pixels(result) if isinstance(result, Tensor) else result

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from jobs import demo
 from jobs.demo import main
 from stylize.io.out_folder import RUN
 from tests.support.main_job import call, refused
@@ -15,7 +14,7 @@ from tests.support.main_job import call, refused
 @pytest.fixture(autouse=True)
 def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo without the main job."""
-    monkeypatch.setattr(demo.stylize_folder, "main", lambda words: 0)
+    monkeypatch.setattr("jobs.stylize_folder.main", lambda words: 0)
     monkeypatch.setattr("stylize.report.page.sheet.write_sheet", lambda out, path: None)
 
 

@@ -40,6 +40,8 @@ class Plain:
 
     def grow(self, size: Any) -> None: ...
 
+    def retreat(self) -> None: ...
+
 
 def test_lbfgs_is_faster_than_steepest_descent() -> None:
     fast, slow = (descend(descent, goal(48), 40) for descent in (LBFGS(1.0, 10), Plain()))
