@@ -59,7 +59,7 @@ def machine_causes(rows: pd.DataFrame) -> dict[str, str]:
     causes = {}
     wait = (rows["cpu_wait_s"] / rows["stylize_s"]).median()
     if wait > MOST_WAIT:
-        causes["busy neighbours"] = f", waited {wait:.0%} of a call"
+        causes["busy neighbours"] = f", threads waited {wait:.0%} of a call"
     throttled = rows["throttled"].dropna().astype(bool)
     if len(throttled) and throttled.mean() > 0.1:
         causes["throttled"] = f", {throttled.mean():.0%} of the images"

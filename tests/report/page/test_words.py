@@ -176,7 +176,7 @@ def test_strong_and_weak_scaling_are_told_apart_where_their_times_are_unstable()
     made = [of_sweep(n, "m", "fp32", 600, each=each, stylize_s=0.1, cpu_wait_s=wait, host_peak_rss_bytes=mb * 10**6)
             for each, wait, mb in (("", 0.07, 600), (" each", 0.05, 500)) for n in range(7)]  # fmt: skip
     text = said(made)
-    assert "m fp32, strong scaling (busy neighbours, waited 70% of a call), m fp32, weak scaling (busy neigh" in text
+    assert "m fp32, strong scaling (busy neighbours, threads waited 70% of a call), m fp32, weak scaling (busy neigh" in text
     assert "fits: m fp32 600 MB." in text
 
 
@@ -187,4 +187,4 @@ def test_a_precision_that_no_row_tells_does_not_end_a_report() -> None:
 
 def test_unstable_times_are_named_with_their_cause() -> None:
     text = said(cell("one", stylize_s=0.1, cpu_wait_s=0.07))
-    assert "At 600 px, times are unstable of one fp32 (busy neighbours, waited 70% of a call)." in text
+    assert "At 600 px, times are unstable of one fp32 (busy neighbours, threads waited 70% of a call)." in text
