@@ -14,7 +14,7 @@ from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
 from jobs.run.placement import refuse_neighbours
 from jobs.run.resolve import ResolvedConfig
-from jobs.run.resume import Resume, finished_in, refuse_other_shard, runs_with_rows
+from jobs.run.resume import Resume, finished_in, other_names, refuse_other_shard, runs_with_rows
 from jobs.run.touched import COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
@@ -160,7 +160,8 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
     stats = RunStats(survey.pairs)
     left = _Sample(outlook)
     with rows_at_hand(job.out) as folder:
-        refuse_other_shard(job, runs_with_rows(folder))
+        refuse_other_shard(job, runs := runs_with_rows(folder))
+        outlook.notes += other_names(job, runs)
         done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
         pace = forecast.pace_of(folder, job)
         rows = read_rows(folder, COLUMNS).to_batches() if (folder / "rows").is_dir() else []

@@ -193,6 +193,9 @@ def test_another_layout_is_of_new_results_and_that_is_told(
 ) -> None:
     stylize_folder.run(**finished.call, progress="plain")
     assert "keep their names" not in capsys.readouterr().out
+    words = [str(finished.call[name]) for name in ("content", "styles", "out")]
+    stylize_folder.main([*words, "--stylizer", "identity", "--name", "{photo}-{style}", "--dry-run"])
+    assert "keep their names; --layout and --name are of new ones" in capsys.readouterr().out
     stylize_folder.run(**finished.call, layout="flat", progress="plain")
     assert "results that are there keep their names; layout and name are of new ones" in capsys.readouterr().out
 
