@@ -146,7 +146,8 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     if image.format in ("JPEG", "MPO") and (said := turbo.damage(image, data)):
         raise OSError(said)
     if isinstance(image, TiffImageFile) and (said := tiff_damage.damage(image, data)):
-        raise OSError(said)
+        # Not for `damage_is_corrupt` to judge: its decoder says "unsupported" of markers that damage made.
+        raise CorruptImageError(f"damaged or cut short: {said}")
 
 
 def as_shown(image: Image.Image) -> Image.Image:

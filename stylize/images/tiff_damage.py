@@ -29,7 +29,7 @@ def damage(image: TiffImageFile, data: bytes) -> str | None:
         stated = image.tag_v2.get(_JPEG_TABLES)
         tables = jpeg.without_end(stated) if isinstance(stated, bytes) else b""
         packed = (tables + part[2:] if tables else part for part in _parts(image, data))
-        return next(filter(None, (turbo.said_of(one, image.mode == "CMYK") for one in packed)), None)
+        return next(filter(None, (turbo.damage_of_part(one, image.mode == "CMYK") for one in packed)), None)
     # Bits in the other order are no deflate before they are turned.
     if compression in _DEFLATE and image.tag_v2.get(_FILL_ORDER, 1) == 1:
         most = _most_bytes(image)

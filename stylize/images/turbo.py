@@ -13,6 +13,7 @@ from stylize.images.pixels import Pixels
 LEAST_PX = 16
 """Smaller sizes could come out of several of the decoder's scales."""
 _DAMAGE = re.compile(r"bad (?:Huffman|arithmetic) code|premature end of data segment|instead of RST")
+_DAMAGE_OF_PART = re.compile(f"{_DAMAGE.pattern}|Unsupported marker|Unsupported JPEG process|Bogus|Invalid JPEG file")
 _LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x(c4|d[0-79a])")
 """What a decoder that lost its way leaves before the next scan, restart or end. In header parts it means nothing."""
 _PADDING_BYTES = 4
@@ -42,11 +43,15 @@ def damage(image: Image.Image, data: bytes) -> str | None:
 
     Pillow says nothing then, and gives pixels that are wrong from there on. An end that is missing is no such damage.
     """
-    return said_of(data, image.mode == "CMYK")
+    return _said_of(data, image.mode == "CMYK", _DAMAGE)
 
 
-def said_of(data: bytes, inks: bool) -> str | None:
-    """Do as `damage`, for a JPEG that is part of another file. inks: it is in CMYK."""
+def damage_of_part(data: bytes, inks: bool) -> str | None:
+    """Do as `damage`, for a JPEG that is part of another file, whose decoder passes over more. inks: it is in CMYK."""
+    return _said_of(data, inks, _DAMAGE_OF_PART)
+
+
+def _said_of(data: bytes, inks: bool, damage: re.Pattern[str]) -> str | None:
     body = jpeg.without_end(data)
     line = _complaint(body, inks)
     left = _LEFT_OVER.search(line)
@@ -54,7 +59,7 @@ def said_of(data: bytes, inks: bool) -> str | None:
         # Behind a whole picture, or where the rest of one should be, as in a download that was given up.
         line = _complaint(body.rstrip(body[-1:]) + _PADDING_BYTES * body[-1:], inks)
         left = _LEFT_OVER.search(line)
-    if _DAMAGE.search(line) or (left and not _is_padding(body, int(left[1]), left[2])):
+    if damage.search(line) or (left and not _is_padding(body, int(left[1]), left[2])):
         return line
     return None
 

@@ -57,6 +57,17 @@ def test_damage_within_a_part_is_corrupt(data: bytes, which: int) -> None:
             decode(damaged, truncated=truncated)
 
 
+@pytest.mark.parametrize("name", ["jpeg", "grey jpeg", "cmyk jpeg"])
+def test_erased_memory_within_a_jpeg_part_is_corrupt(name: str) -> None:
+    data = FILES[name]
+    start, count = parts(data)[0]
+    middle = start + count // 2
+    # Read as the markers that it makes with what follows.
+    for length in (100, 101, 102, count // 3):
+        with pytest.raises(CorruptImageError):
+            decode(data[:middle] + b"\xff" * length + data[middle + length :])
+
+
 @pytest.mark.parametrize("name", [name for name in FILES if "deflate" in name or name == "large first"])
 def test_one_changed_byte_is_seen_by_deflates_checksum(name: str) -> None:
     data = FILES[name]
