@@ -130,5 +130,5 @@ def _matters(data: bytes, chunk: _Chunk) -> bool:
 
 
 def _is_whole(data: bytes, chunk: _Chunk) -> bool:
-    body = data[chunk.start + 4 : chunk.end - 4]
+    body = memoryview(data)[chunk.start + 4 : chunk.end - 4]  # no copy: it can be most of the file
     return zlib.crc32(body).to_bytes(4, "big") == data[chunk.end - 4 : chunk.end]

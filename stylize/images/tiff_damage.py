@@ -28,7 +28,7 @@ def damage(image: TiffImageFile, data: bytes) -> str | None:
     if compression == _JPEG:
         stated = image.tag_v2.get(_JPEG_TABLES)
         tables = jpeg.without_end(stated) if isinstance(stated, bytes) else b""
-        packed = (tables + part[2:] if tables else part for part in _parts(image, data))
+        packed = (tables + bytes(part[2:] if tables else part) for part in _parts(image, data))
         return next(filter(None, (turbo.damage_of_part(one, image.mode == "CMYK") for one in packed)), None)
     # Bits in the other order are no deflate before they are turned.
     if compression in _DEFLATE and image.tag_v2.get(_FILL_ORDER, 1) == 1:
@@ -37,11 +37,11 @@ def damage(image: TiffImageFile, data: bytes) -> str | None:
     return None
 
 
-def _parts(image: TiffImageFile, data: bytes) -> Iterator[bytes]:
+def _parts(image: TiffImageFile, data: bytes) -> Iterator[memoryview]:
     tags = image.tag_v2
     offsets, counts = (_TILE_OFFSETS, _TILE_COUNTS) if _TILE_OFFSETS in tags else (_OFFSETS, _COUNTS)
     pairs = zip(_numbers(tags.get(offsets)), _numbers(tags.get(counts)), strict=False)
-    return (data[at : at + count] for at, count in pairs if count)
+    return (memoryview(data)[at : at + count] for at, count in pairs if count)
 
 
 def _most_bytes(image: TiffImageFile) -> int:
@@ -52,7 +52,7 @@ def _most_bytes(image: TiffImageFile) -> int:
     return _MOST_BYTES_A_PIXEL * int(sides[0]) * int(sides[1])
 
 
-def _said_of_deflated(part: bytes, most: int) -> str | None:
+def _said_of_deflated(part: memoryview, most: int) -> str | None:
     # Past zlib's header, as a checksum that is cut off costs no pixels.
     unpacking, at, size, checksum = zlib.decompressobj(-zlib.MAX_WBITS), _HEADER_BYTES, 0, 1
     try:
