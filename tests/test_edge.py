@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import stylize
 from stylize.commands import export
@@ -35,6 +38,12 @@ print(1024 * int(re.search(r"VmHWM:\\s*(\\d+) kB", pathlib.Path("/proc/self/stat
 """
 
 
+def _of_size(png: bytes, px: int) -> bytes:
+    """A PNG file whose header tells of another width and height."""
+    header = b"IHDR" + struct.pack(">II", px, px) + png[24:29]
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_the_example_runs_without_torch_in_300_mb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "SIZES", ((96, 128),))
@@ -55,7 +64,8 @@ def test_the_example_runs_without_torch_in_300_mb(tmp_path: Path, monkeypatch: p
     wanted = restyle(*(Image.open(path) for path in paths[1:3]))
     assert np.abs(np.asarray(wanted, int) - np.asarray(Image.open(paths[3]), int)).max() <= 3
     made = np.asarray(Image.open(paths[3]))
-    deep = made[..., 0].astype(np.uint16)
+    deep, words = made[..., 0].astype(np.uint16), PngInfo()
+    words.add_text("comment", "x" * 2**21, zip=True)
     refused = {
         "deep.png": (saved(Image.fromarray(deep), "PNG"), "more than 8 bits per colour; convert it to 8 first"),
         "long.png": (
@@ -65,6 +75,11 @@ def test_the_example_runs_without_torch_in_300_mb(tmp_path: Path, monkeypatch: p
         "cut.jpg": (saved(Image.fromarray(made), "JPEG")[:-999], "cannot be read: image file is truncated"),
         "planes.tif": (saved(Image.fromarray(made), "TIFF"), "cannot be read: cannot identify image file"),
         "text.jpg": (b"no image", "cannot be read: cannot identify image file"),
+        "vast.png": (_of_size(saved(Image.fromarray(made), "PNG"), 60_000), "cannot be read: Image size (3600000000"),
+        "wordy.png": (
+            saved(Image.fromarray(made), "PNG", pnginfo=words),
+            "cannot be read: Decompressed data too large",
+        ),
         "missing.jpg": (None, "cannot be read: No such file or directory"),
     }
     for name, (data, line) in refused.items():
