@@ -106,6 +106,7 @@ def as_given(result: Tensor | images.Pixels, picture: Any) -> Any:
     NaN or infinity, but for a tensor.
     """
     if isinstance(picture, Tensor):
+        assert isinstance(result, Tensor)
         with torch.inference_mode(False):  # a tensor made in inference mode is of no use to a training
             return torch.as_tensor(result).clone()
     if isinstance(result, Tensor) and not torch.isfinite(result.sum()):
