@@ -132,7 +132,7 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
     from stylize.report.page.pictures import HASHES
 
     pictures = PICTURES if given.pictures is None else given.pictures
-    folder, outs = absolute_out(given.out), list(runs)
+    folder, outs = absolute_out(given.out, "--out"), list(runs)
     if pictures < 0:
         raise UsageError("--pictures: give 0 or more")
     if not page.is_report(folder):
@@ -196,7 +196,7 @@ def _compare(given: Namespace) -> int:
     tolerance = TOLERANCE if given.tolerance is None else given.tolerance
     if not 0 <= tolerance < 1:
         raise UsageError("--tolerance: give a share from 0 to 1, such as 0.05")
-    folder = None if given.out is None else absolute_out(given.out)
+    folder = None if given.out is None else absolute_out(given.out, "--out")
     if folder is not None and not (folder / "compare.txt").is_file() and not page.is_report(folder):
         refuse_filled(folder, "--out", "a comparison or report")
     rows_a, rows_b = (_rows(word) for word in (a, b))

@@ -205,6 +205,7 @@ def test_the_best_is_picked_within_limits(tmp_path: Path, capsys: pytest.Capture
         (["--compare", "OUT", "OUT", "--tolerance", "7"], "a share from 0 to 1"),
         (["--compare", "OUT", "OUT", "OUT"], "takes two runs and no others"),
         (["s3://bucket/out", "--out", "r"], "s3://"),
+        (["OUT", "--out", "s3://bucket/r"], "^--out: s3://: no object store will do here"),
         (["OUT", "--out", "OUT/run.json"], "run.json is no folder"),
         (["OUT", "--out", "OUT/run.json/report"], "run.json is no folder"),
         (["--compare", "OUT", "OUT", "--out", "OUT"], "holds images, rows, run.json; give a new or empty"),
