@@ -79,3 +79,10 @@ def test_labels_that_are_asked_for_are_there() -> None:
     assert all(set(re.findall(r'(\w+)=~"', query)) == set(TAGS) for query in own)
     groups = [group for query in own for group in re.findall(r"by \(([^)]*)\)", query)]
     assert {label for group in groups for label in group.split(", ")} == {*TAGS, "status", "le"}
+
+
+def test_the_time_left_goes_by_more_than_the_block_at_work() -> None:
+    (panel,) = [panel for panel in PANELS if panel["title"] == "Time left"]
+    (target,) = panel["targets"]
+    assert re.search(r"avg_over_time\(ray_stylize_images_per_second\{[^}]*\}\[1h\]\)", target["expr"])
+    assert target["expr"].count("(") == target["expr"].count(")")
