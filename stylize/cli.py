@@ -38,6 +38,10 @@ EXHAUSTED = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN,
 )  # fmt: skip
 """What it says where it cannot give any more, or a disk is broken."""
+GONE = (
+    errno.ENOTCONN, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH,
+)  # fmt: skip
+"""What it says of a file on a card that was pulled out, or of another machine that is away."""
 _OWN = ("stylize", "jobs", "tools")
 """Packages of which nothing is missing but by a fault of this program."""
 
@@ -239,7 +243,7 @@ def _refuse_lost_folder() -> None:
 def _end_of(error: OSError) -> int:
     """Say what the system refuses, and return the exit status. Raises the error where that may be a fault of ours."""
     about, reason = one_line(error.filename) + ": " if error.filename else "", (error.strerror or "").lower()
-    if error.errno in EXHAUSTED:
+    if error.errno in EXHAUSTED or (error.errno in GONE and isinstance(error.filename, str)):
         say(f"cannot go on: {about}{reason}: put that right, then run the same command again", file=sys.stderr)
         return EXIT_CANNOT_CONTINUE
     if error.errno in NO_PATH and isinstance(error.filename, str):

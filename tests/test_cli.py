@@ -121,8 +121,13 @@ def test_a_path_that_the_system_refuses_is_one_line(
     assert capsys.readouterr().err == f"error: /the/path: {os.strerror(number).lower()}\n"
 
 
-@pytest.mark.parametrize(("names", "said"), [(("/the/path",), "/the/path: "), ((), "")])
-@pytest.mark.parametrize("number", cli.EXHAUSTED)
+@pytest.mark.parametrize(
+    ("number", "names", "said"),
+    [
+        *((number, names, said) for number in cli.EXHAUSTED for names, said in ((("/path",), "/path: "), ((), ""))),
+        *((number, ("/path",), "/path: ") for number in cli.GONE),
+    ],
+)
 def test_what_the_system_cannot_give_is_one_line(
     number: int, names: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

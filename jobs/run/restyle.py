@@ -38,7 +38,7 @@ from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner
-from stylize.errors import counted
+from stylize.errors import CannotContinueError, counted
 from stylize.io.out_folder import refuse_foreign
 from stylize.results.run_record import RunRecord
 from stylize.results.schema import SCORED, Row, to_batch
@@ -87,8 +87,18 @@ def restyle(
                 tell(line)
             for key in resume.mended:
                 store.retire(key)
+            _refuse_fewer(stats)
         run.finish()
         return summarized(out, run_id, stats.counts, resume.kept_failed, listed=config.job.manifest is not None)
+
+
+def _refuse_fewer(stats: RunStats) -> None:
+    """Raise CannotContinueError where fewer pairs came than were counted, such as from a card that was pulled out."""
+    if missing := max(0, stats.total - stats.done):
+        raise CannotContinueError(
+            f"{missing} of {counted(stats.total, 'pair')} had no photo or artwork any more when their turn came: "
+            f"put the files back, then run the same command again{', with --retry-failed' * bool(stats.failed)}"
+        )
 
 
 def _record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import fcntl
 import json
@@ -70,7 +71,8 @@ class OutputLock:
         """Let go of OUT. By closing only: LOCK_UN in a forked child would take it from the parent."""
         _held.discard(self)
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            with contextlib.suppress(OSError):  # the disk of OUT may have gone; it is closed all the same
+                os.close(self._descriptor)
             self._descriptor = None
 
     def _lock(self, descriptor: int) -> None:

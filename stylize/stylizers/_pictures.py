@@ -108,7 +108,7 @@ def as_given(result: Tensor | images.Pixels, picture: Any) -> Any:
     if isinstance(picture, Tensor):
         assert isinstance(result, Tensor)
         with torch.inference_mode(False):  # a tensor made in inference mode is of no use to a training
-            return torch.as_tensor(result).clone()
+            return result.clone()
     if isinstance(result, Tensor) and not torch.isfinite(result.sum()):
         raise NotFiniteError
     pixels = to_pixels(result) if isinstance(result, Tensor) else result

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -61,6 +62,25 @@ def test_leaving_gives_out_to_the_next(tmp_path: Path) -> None:
     for _ in range(2):
         with OutputLock(tmp_path):
             pass
+
+
+def test_a_disk_that_goes_away_hides_no_earlier_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    close = os.close
+
+    def gone(descriptor: int) -> None:
+        close(descriptor)
+        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+
+    def end() -> None:
+        with OutputLock(tmp_path / "out"):
+            monkeypatch.setattr(os, "close", gone)
+            raise CannotContinueError("no rows")
+
+    with pytest.raises(CannotContinueError, match="no rows"):
+        end()
+    monkeypatch.undo()
+    with OutputLock(tmp_path / "out"):
+        pass
 
 
 def test_each_driver_has_its_own_token(tmp_path: Path) -> None:

@@ -176,7 +176,8 @@ def test_strong_and_weak_scaling_are_told_apart_where_their_times_are_unstable()
     made = [of_sweep(n, "m", "fp32", 600, each=each, stylize_s=0.1, cpu_wait_s=wait, host_peak_rss_bytes=mb * 10**6)
             for each, wait, mb in (("", 0.07, 600), (" each", 0.05, 500)) for n in range(7)]  # fmt: skip
     text = said(made)
-    assert "m fp32, strong scaling (busy neighbours, threads waited 70% of a call), m fp32, weak scaling (busy neigh" in text
+    waited = "(busy neighbours, threads waited 70% of a call)"
+    assert f"m fp32, strong scaling {waited}, m fp32, weak scaling (busy neigh" in text
     assert "fits: m fp32 600 MB." in text
 
 
