@@ -55,7 +55,7 @@ class RunStats:
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.total = total
-        """Tasks of the run, those of earlier runs included."""
+        """Tasks of the run, those of earlier runs included; more once more have come than were counted."""
         self.observe: Callable[[Times], None] | None = None
         """Called with every `stylize_s` (s) of an ok row that is no warm-up."""
         self._earlier: Counter[str] = Counter()
@@ -81,6 +81,7 @@ class RunStats:
     def advance(self, tasks: int = 1) -> None:
         """Count tasks of which no more is known than that they are done."""
         self._new += tasks
+        self.total = max(self.total, self.done)
         self._pace.note(tasks)
         self._long_pace.note(tasks)
 

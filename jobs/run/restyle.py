@@ -87,6 +87,8 @@ def restyle(
                 tell(line)
             for key in resume.mended:
                 store.retire(key)
+            if (late := stats.total - survey.pairs) > 0:
+                tell(f"{counted(late, 'pair')} came while it ran; the same command does what is left of their files")
             _refuse_fewer(stats)
         run.finish()
         return summarized(out, run_id, stats.counts, resume.kept_failed, listed=config.job.manifest is not None)

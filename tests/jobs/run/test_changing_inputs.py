@@ -1,4 +1,4 @@
-"""Photos that are there as a run begins, and not when their turn comes: on a card that was pulled out, say."""
+"""Photos that go away while a run is under way, as with a card that is pulled out, and photos that come."""
 
 from __future__ import annotations
 
@@ -39,3 +39,26 @@ def test_pairs_that_did_not_come_are_told_and_come_with_the_same_command(
     assert ended.stderr.splitlines()[-1].startswith(told + "put the files back, then run the same command again")
     assert again.returncode == 0, again.stderr
     assert read_rows(tmp_path / "out").column("status").to_pylist() == ["ok"] * 8
+
+
+def test_pairs_that_come_later_are_counted_and_told(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restyle, "FEW_TASKS", 1)
+    keep, content = Driver._keep, folders[0]
+
+    def come(*args: object) -> None:
+        keep(*args)  # type: ignore[arg-type]
+        if not (content / "day" / "z.jpg").exists():
+            shutil.copy(content / "day" / "a.jpg", content / "day" / "z.jpg")
+
+    words = [*folders, tmp_path / "out", "--stylizer", "identity"]
+    with working_here():
+        with monkeypatch.context() as patch:
+            patch.setattr(Driver, "_keep", come)
+            first = call(stylize_folder.main, *words)
+        second = call(stylize_folder.main, *words)
+    assert "1 pair came while it ran; the same command does what is left of their files" in first.stdout
+    assert "9 of 9 done" in first.stdout
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert read_rows(tmp_path / "out").num_rows == 10
