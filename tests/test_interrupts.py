@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -58,7 +59,10 @@ def test_a_module_of_somebody_else_that_imports_the_package_keeps_its_own(tmp_pa
         for main in ("__main__", "jobs"):
             (tmp_path / name / f"{main}.py").write_text("import signal\nprint(signal.getsignal(2).__name__)\n")
     words = [module] if module.startswith("-m") else ["-m", module]
-    call = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    call = subprocess.run(
+        [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
+    )  # fmt: skip
     assert (call.stdout, call.stderr) == ("default_int_handler\n", "")
 
 

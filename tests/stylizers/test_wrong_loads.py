@@ -21,7 +21,7 @@ from tests.support.samples import ROOT
     [
         ({"device": None}, "device: expected a text"),
         ({"runtime": None}, "runtime: expected a text"),
-        ({"precision": 8}, "precision: expected a text .got 8."),
+        ({"precision": 8}, "precision: expected a text in quotation marks .got 8."),
         ({"style_resolution_px": 0}, "style_resolution_px: expected 1 or more"),
         ({"style_resolution_px": "wide"}, "style_resolution_px: expected a whole number"),
         ({"alpha": True}, "compact: alpha: not a yes-or-no setting"),
