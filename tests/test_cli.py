@@ -217,9 +217,10 @@ def test_ctrl_c_promises_no_more_than_the_command_keeps(
         ),
     ],
 )
-def test_a_closed_or_full_stream_is_no_traceback(redirected: str, status: int, said: str) -> None:
-    words = ["bash", "-c", f'"$0" -m stylize list {redirected}', sys.executable]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("word", ["doctor --help", "--version"])
+def test_a_closed_or_full_stream_is_no_traceback(word: str, redirected: str, status: int, said: str) -> None:
+    call = ["env", "-u", "PYTHONUNBUFFERED", "bash", "-c", f'"$0" -m stylize {word} {redirected}', sys.executable]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (status, said)
 
 
