@@ -224,6 +224,15 @@ def test_a_closed_or_full_stream_is_no_traceback(word: str, redirected: str, sta
     assert (done.returncode, done.stderr) == (status, said)
 
 
+def test_what_is_said_to_a_full_disk_is_one_line() -> None:
+    script = "from stylize import cli, terminal; cli.run(lambda argv: terminal.say('done') or 0)"
+    with Path("/dev/full").open("w") as full:
+        call = [sys.executable, "-c", script]
+        done = subprocess.run(call, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    reason = "standard output cannot be written (No space left on device): put that right"
+    assert (done.returncode, done.stderr) == (1, f"cannot go on: {reason}\n")
+
+
 @pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "2>&-"])
 def test_what_is_opened_where_a_stream_was_closed_gets_no_messages(closed: str, tmp_path: Path) -> None:
     script = """
