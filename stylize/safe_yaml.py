@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,8 @@ MAX_DEPTH = 20
 MAX_DIGITS = 100
 MAX_NODES = 10_000
 """With each alias counted as all that it stands for: ten lines of aliases of aliases are a thousand million nodes."""
+_READ_OTHERWISE = re.compile(r"(?i)yes|no|on|off|.*:.*|[-+]?0[\d_]+")
+"""What YAML 1.1 reads as other than it looks, and YAML 1.2 does not: 10:24 in base 60, 0512 in base 8, off as false."""
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -49,9 +53,26 @@ def parse(text: str, where: str) -> Any:
 
     try:
         _check(text, where)
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_loader())
     except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"{where}: not YAML: {message_of(error)}") from None
+
+
+@functools.cache
+def _loader() -> Any:
+    """Return YAML's safe loader, but one that leaves texts what they are: a setting's own type says what they mean."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+            tag = super().resolve(kind, value, implicit)
+            if kind is not yaml.ScalarNode or not implicit[0]:
+                return tag
+            read = str(tag).rpartition(":")[2]
+            other = read in ("bool", "int", "float") and _READ_OTHERWISE.fullmatch(value)
+            return self.DEFAULT_SCALAR_TAG if other or read in ("timestamp", "value") else tag
+
+    return Loader
 
 
 def _check(text: str, where: str) -> None:
@@ -60,7 +81,7 @@ def _check(text: str, where: str) -> None:
 
     depth, nodes = 0, 0.0
     # The parser keeps its own stack; what builds nodes calls itself, so depth is looked at first.
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=_loader()):
         nodes += isinstance(event, yaml.NodeEvent)
         if tag := getattr(event, "tag", None):  # what makes values of known tags crashes on what they do not fit
             raise ValueError(f"tags such as {tag} are not read")
@@ -68,7 +89,7 @@ def _check(text: str, where: str) -> None:
         if depth > MAX_DEPTH or nodes > MAX_NODES:
             break
     else:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_loader())
         nodes = 0.0 if root is None else _size(root, {})
     if depth > MAX_DEPTH:
         raise UsageError(f"{where}: nested more than {MAX_DEPTH} deep, which no settings need")
@@ -88,19 +109,10 @@ def _size(node: Node, known: dict[int, float]) -> float:
             _refuse_twice([name for name, _ in node.value if isinstance(name, yaml.ScalarNode)])
         elif isinstance(node, yaml.SequenceNode):
             inside = node.value
-        elif node.tag.endswith(":int"):
-            _refuse_number(node.value, node.start_mark.line + 1)
+        elif node.tag.endswith(":int") and len(node.value) > MAX_DIGITS:
+            raise ValueError(f"a number of {len(node.value)} digits")
         known[id(node)] = 1 + sum(_size(one, known) for one in inside)
     return known[id(node)]
-
-
-def _refuse_number(text: str, line: int) -> None:
-    """Raise ValueError for a whole number that is too long, or that YAML reads otherwise than it looks."""
-    if len(text) > MAX_DIGITS:
-        raise ValueError(f"a number of {len(text)} digits")
-    digits = text.lstrip("+-").replace("_", "")
-    if digits.startswith("0") and digits.isdecimal() and int(digits) > 7:
-        raise ValueError(f"{text} in line {line} would be read in base 8; leave out the zeros in front")
 
 
 def _refuse_twice(names: list[Any]) -> None:

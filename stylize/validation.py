@@ -6,7 +6,6 @@ import json
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
@@ -166,12 +165,11 @@ def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origin
     # A setting of two kinds (a number or auto) has an error for each.
     same = dict.fromkeys(_told(one) for one in errors if _place(model, one["loc"])[0] == name)
     message = next(iter(same)) + "".join(f", or {one.removeprefix('expected ')}" for one in [*same][1:])
-    if first["type"] == "string_type" and isinstance(first["input"], int | float | date):
-        message += " in quotation marks"  # a folder called 2024-01-01 is a date in YAML
+    if first["type"] == "string_type" and isinstance(first["input"], int | float):
+        message += " in quotation marks"  # a folder called 2024 is a number in YAML
     # Not what may be a URI: a password may be in it.
     shown = name and first["type"] != "missing" and "://" not in str(first["input"])
-    got = str(first["input"]) if isinstance(first["input"], date) else reprlib.repr(first["input"])
-    given = f" (got {got})" if shown else ""
+    given = f" (got {reprlib.repr(first['input'])})" if shown else ""
     top, dot, rest = name.partition(".")
     called = as_given(top, origins)
     # A flag that is repeated has no numbers.

@@ -141,7 +141,7 @@ def test_one_name_for_two_methods_is_a_wrong_call() -> None:
         ("title: t\nmethods: [{name: compact}]\ncolour: 9\n", "unknown setting 'colour'; known: title, methods"),
         ("title: t\nmethods: [{name: compact}]\nresolutions_px: [0]\n", "resolutions_px.0: expected 1 or more"),
         ("title: t\nmethods: [{name: compact}]\nrepeats: 1000000000\n", "repeats: expected 10000 or less"),
-        ("title: t\nmethods: [{name: compact}]\nrepeats: yes\n", "repeats: not a yes-or-no setting"),
+        ("title: t\nmethods: [{name: compact}]\nrepeats: yes\n", "repeats: expected a whole number (got 'yes')"),
         ("title: t\nmethods: [{name: compact}]\nworkers: [true]\n", "workers: not a yes-or-no setting"),
         ("title: t\nmethods: [{name: compact}]\nclaims: 7\n", "claims: expected true or false"),
         ("title: t\nmethods: [{name: compact}]\nprecisions: [fp8]\n", "precisions.0: expected auto, fp32"),
