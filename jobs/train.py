@@ -41,8 +41,10 @@ def main(argv: Sequence[str]) -> int:
     from stylize.training.data import read_folder, style_image
 
     _check_out(config)
-    photos, artworks = read_folder(config.photos), read_folder(config.styles)
-    if config.method == "johnson":
+    one_style = config.method == "johnson"
+    photos = read_folder(config.photos, config.crop_px)
+    artworks = read_folder(config.styles, 1 if one_style else config.crop_px)
+    if one_style:
         style_image(config.styles, config.style_px)  # for its errors
     began = _began(config, artworks)
     _check_same_run(config, began)

@@ -39,8 +39,11 @@ class Folder:
         return f"{counted(len(self.files), 'image')}, sha256 {self.sha256}"
 
 
-def read_folder(folder: Path) -> Folder:
-    """Return every image below `folder`, by name, each read once. Raises UsageError if none can be read."""
+def read_folder(folder: Path, crop_px: int = 1) -> Folder:
+    """Return every image below `folder`, by name, each read once.
+
+    Raises UsageError if none can be read, or none can be as large as a crop.
+    """
     left_out = LeftOut()
     if folder.is_file():
         paths = [folder]
@@ -51,26 +54,40 @@ def read_folder(folder: Path) -> Folder:
     if not paths:
         raise nothing_in(LocalPath(folder), "images", left_out)
     with ThreadPoolExecutor(8) as pool:
-        hashes = list(pool.map(_sha256, paths))
+        hashes = list(pool.map(_sha256_and_size, paths))
     digest = hashlib.sha256()
     good: list[Path] = []
     bad: list[Path] = []
+    fits = False
     for path, one in zip(paths, hashes, strict=True):
         (bad if one is None else good).append(path)
         if one is not None:
-            digest.update(f"{one}  {path.name}\n".encode(errors="surrogateescape"))  # a name may be no UTF-8
+            sha256, size = one
+            digest.update(f"{sha256}  {path.name}\n".encode(errors="surrogateescape"))  # a name may be no UTF-8
+            fits = fits or not _too_thin(*size, max(crop_px, min(size)))
     if not good:
         raise UsageError(f"{folder}: none of its images can be read ({len(paths)})")
+    if not fits:
+        raise UsageError(f"{folder}: none of its images can be enlarged to {crop_px} px; give a smaller --crop-px")
     return Folder(tuple(good), digest.hexdigest(), tuple(bad), left_out)
 
 
-def _sha256(path: Path) -> str | None:
+def _sha256_and_size(path: Path) -> tuple[str, tuple[int, int]] | None:
     try:
         data = read_bytes(LocalPath(path))
-        images.header_size(data)
+        size = images.header_size(data)
     except (OSError, StylizeError):
         return None
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(data).hexdigest(), size
+
+
+def _too_thin(width: int, height: int, wanted: float) -> bool:
+    """Return whether a picture whose short side is to be so long would have more pixels than are allowed."""
+    return _long_side(width, height, wanted) * wanted > max(images.MAX_PIXELS, width * height)
+
+
+def _long_side(width: int, height: int, wanted: float) -> int:
+    return math.ceil(wanted * max(width, height) / min(width, height))
 
 
 def style_image(path: Path, long_side_px: int) -> Tensor:
@@ -132,8 +149,8 @@ class Crops:
         width, height = images.header_size(data)
         short = min(width, height)
         wanted = min(self.size * rng.uniform(1.0, self.largest), max(short, self.size))
-        long_side_px = math.ceil(wanted * max(width, height) / short)
-        if long_side_px * wanted > max(images.MAX_PIXELS, width * height):
+        long_side_px = _long_side(width, height, wanted)
+        if _too_thin(width, height, wanted):
             raise UnsupportedImageError(f"{width} x {height} px is too thin to be enlarged to {round(wanted)} px")
         # Decoded at the size it is needed in: JPEG does most of the shrinking as it decodes.
         pixels = images.decode(data, long_side_px=long_side_px).pixels

@@ -41,6 +41,12 @@ def test_a_photo_smaller_than_the_crop_is_enlarged(photos: Path) -> None:
     assert Crops(read_folder(photos).files, 256, 1.0, "0").batch(0, 1).shape == (1, 3, 256, 256)
 
 
+def test_crops_larger_than_any_photo_can_be_are_a_wrong_call(photos: Path) -> None:
+    with pytest.raises(UsageError, match=r"none of its images can be enlarged to 20000 px; give a smaller --crop-px$"):
+        read_folder(photos, 20_000)
+    assert len(read_folder(photos, 10_000).files) == 4
+
+
 def test_a_photo_that_breaks_in_mid_run_costs_a_draw(photos: Path) -> None:
     files = read_folder(photos).files
     (photos / "0.jpg").write_bytes(b"broken")
