@@ -18,7 +18,7 @@ from jobs.run import signals
 from jobs.run.output_dir import absolute_out, check_place
 from jobs.scheduler.addresses import address_of
 from stylize import cli, safe_json
-from stylize.errors import UsageError, counted, one_line
+from stylize.errors import UsageError, counted, harmless, one_line
 from stylize.io.files import write_json_atomic, writing
 from stylize.io.location import LocalPath, real
 from stylize.io.out_folder import TRAINING, refuse_foreign, refuse_results
@@ -219,7 +219,7 @@ def _train(config: TrainConfig, photos: Folder, artworks: Folder, argv: Sequence
 def _origin(argv: Sequence[str]) -> dict[str, str]:
     machine = hardware.describe()
     return {
-        "command": shlex.join(["python", "-m", "jobs.train", *argv]),
+        "command": harmless(shlex.join(["python", "-m", "jobs.train", *argv])),  # a path may be no UTF-8
         "versions": json.dumps(machine["versions"]),
         "git_commit": str(hardware.git_commit()),
     }

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from stylize.cli import Groups, Metavar
-from stylize.errors import UsageError
+from stylize.errors import UsageError, harmless, one_line
 from stylize.io.location import local_path
 from stylize.naming import MAX_NAME_BYTES
 from stylize.no_effect import no_effect
@@ -190,9 +190,11 @@ def configure(given: dict[str, Any], origins: Origins | None = None) -> TrainCon
     """
     styles = local_path(str(given["styles"]), "STYLES")
     if not styles.exists():
-        raise UsageError(f"{styles}: no such file or folder; give a folder of artworks, or one image")
+        raise UsageError(f"{one_line(styles)}: no such file or folder; give a folder of artworks, or one image")
     kind = CompactConfig if styles.is_dir() else JohnsonConfig
     config = validated(kind, given, origins=origins)
+    if harmless(config.weights_name) != config.weights_name:
+        raise UsageError(f"{one_line(styles)}: its name would be the weights'; give them a plain one with --name")
     if len(os.fsencode(config.weights_name)) > MAX_NAME_BYTES:
         raise UsageError(f"the weights' name has over {MAX_NAME_BYTES} bytes; give a shorter --name")
     return config

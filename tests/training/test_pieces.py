@@ -11,7 +11,8 @@ from typing import Any, cast
 import pytest
 import torch
 
-from stylize.errors import CannotContinueError
+from jobs.train import _origin
+from stylize.errors import CannotContinueError, UsageError
 from stylize.training import loop, record
 from stylize.training.config import configure
 from stylize.training.loop import Trainer
@@ -49,6 +50,17 @@ def test_a_card_says_the_loss_of_the_last_steps_and_the_pace_of_all(tmp_path: Pa
     assert "4 images/s over the whole run, 25.0% of the time spent waiting" in card
     command = next(line for line in card.splitlines() if line.startswith("python -m"))
     assert shlex.split(command)[-1] == "--weights=-our art's.safetensors"
+
+
+@pytest.mark.parametrize("name", ["a\n# b.png", "\udcff.png", "a\u202eb.png"])
+def test_weights_do_not_take_a_name_that_cannot_be_shown(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    given = {"photos": tmp_path, "styles": tmp_path / name, "out": tmp_path / "out"}
+    with pytest.raises(UsageError, match=r"its name would be the weights'; give them a plain one with --name$") as told:
+        configure(given)
+    assert str(told.value).isprintable()
+    assert configure(given | {"name": "plain"}).weights_name == "plain"
+    _origin([name])["command"].encode()
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
