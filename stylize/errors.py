@@ -112,7 +112,8 @@ def message_of(error: BaseException, limit: int = 300) -> str:
 
 def named_message(error: BaseException, limit: int = 300) -> str:
     """Return an error's class and what it says, in one line of at most `limit` characters."""
-    return harmless(" ".join(f"{type(error).__name__}: {_said(error)}".split()))[:limit]
+    said = _said(error)
+    return harmless(" ".join((type(error).__name__ + f": {said}" * bool(said.strip())).split()))[:limit]
 
 
 def _said(error: BaseException) -> str:
@@ -125,9 +126,9 @@ def _said(error: BaseException) -> str:
 def of_a_signal(error: BaseException) -> bool:
     """Return whether a signal may have raised this, which is to end the process: signals reach the main thread alone.
 
-    In other threads KeyboardInterrupt is what a method raises, and SystemExit is so in any.
+    In other threads KeyboardInterrupt is what a method raises, and any other that is no Exception is so in all.
     """
-    return not isinstance(error, (Exception, SystemExit)) and threading.current_thread() is threading.main_thread()
+    return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
 
 
 def counted(number: float, one: str, several: str | None = None) -> str:

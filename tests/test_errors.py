@@ -20,7 +20,7 @@ def test_an_error_that_cannot_say_anything_is_named() -> None:
         def __str__(self) -> str:
             raise RuntimeError("no words")
 
-    assert named_message(SilentError()) == "SilentError:"
+    assert named_message(SilentError()) == "SilentError"
     assert message_of(SilentError()) == "SilentError"
 
 
@@ -38,6 +38,7 @@ def test_one_is_counted_in_the_singular() -> None:
 def test_signals_raise_in_the_main_thread_alone() -> None:
     assert of_a_signal(KeyboardInterrupt())
     assert not of_a_signal(SystemExit())
+    assert not of_a_signal(GeneratorExit())
     assert not of_a_signal(ValueError())
     with ThreadPoolExecutor(1) as pool:
         assert not pool.submit(of_a_signal, KeyboardInterrupt()).result()

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from stylize import cli
-from stylize.errors import CannotContinueError, StylizeError
+from stylize.errors import CannotContinueError, StylizeError, named_message
 from stylize.terminal import say_json
 
 if TYPE_CHECKING:
@@ -87,4 +87,4 @@ def _status(error: BaseException) -> int:
 def _text(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    return str(error) if isinstance(error, StylizeError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, StylizeError) else named_message(error)

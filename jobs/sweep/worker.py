@@ -12,7 +12,7 @@ import pyarrow as pa
 from jobs.scheduler.worker import MakeRunner, this_location
 from stylize import devices
 from stylize.config import JobConfig
-from stylize.errors import CannotContinueError, DeviceLostError, StylizeError, named_message
+from stylize.errors import CannotContinueError, DeviceLostError, StylizeError, named_message, of_a_signal
 from stylize.measure.memory import give_back
 from stylize.pipeline.failures import lost_row
 from stylize.results.schema import to_batch
@@ -83,7 +83,9 @@ class Sweeper:
             raise  # a store that does not answer is no trait of the method
         except StylizeError as error:
             self._problem = "unsupported", str(error)
-        except (Exception, SystemExit) as error:  # a method of somebody's own may call sys.exit
+        except BaseException as error:  # a method of somebody's own may raise anything
+            if of_a_signal(error):
+                raise
             log.exception("the method was not loaded")
             reason = named_message(error, 1000)
             if devices.device_lost(error):

@@ -74,7 +74,7 @@ def _restyle(call: Call) -> None:
         code, weights_sha256 = _code(stylizer, call, [artwork.pixels for artwork, _ in artworks])
     with stylizers.own_errors(options.stylizer):
         result, seconds, ran = _stylized(stylizer, photo, code, format)
-        losses = {} if weights_sha256 == stylizers.RANDOM else stylizer.outcome()
+        losses = {} if weights_sha256 == stylizers.RANDOM else dict(stylizer.outcome() or {})
     with writing(call.result):
         style_sha256 = [sha256 for _, sha256 in artworks]
         made_by = _made_by(stylizer, ran, call, weights_sha256, content_sha256, style_sha256)

@@ -35,7 +35,7 @@ from stylize.pipeline.own_settings import OwnSettings
 from stylize.pipeline.scored import Times, sent_back
 from stylize.pipeline.style_cache import StyleCache
 from stylize.pipeline.transfers import Transfers
-from stylize.results.schema import Row
+from stylize.results.schema import Row, fitting
 from stylize.stylizers.base import RANDOM, Plan, Stylizer, in_range, to_pixels
 
 WARM_UP_BELOW_S = 2.0
@@ -168,7 +168,7 @@ class StylizeStage:
             # What was measured is the call's. A row says what one more image takes.
             shared[name] = None if shared[name] is None else shared[name] // len(items)
         trained = self._stylizer.weights_sha256 != RANDOM
-        shared |= stylizer.outcome() if trained else {}
+        shared |= fitting(stylizer.outcome(), f"{stylizer.name}: outcome()") if trained else {}
         shared |= {"batch_size": len(items), "strips": 1, "passes": 1, "warmup": warmup or stylizer.compiled_anew(code)}
         for item in items:
             item.row.update(shared, height_px=results.shape[2], width_px=results.shape[3])

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from stylize.errors import UsageError
+
 SCHEMA_VERSION = "14"
 KEY_BYTES = 16
 SCORED = "scored"
@@ -139,6 +141,21 @@ def to_batch(rows: list[Row]) -> pa.RecordBatch:
         if unknown:
             raise ValueError(f"no such column: {', '.join(sorted(unknown))}")
     return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+
+
+def fitting(values: Row | None, what: str) -> Row:
+    """Return values for columns, which `what` gave. Raises UsageError for one that is none or cannot hold its value."""
+    if not isinstance(values := values or {}, dict):
+        raise UsageError(f"{what} must return columns with their values, and returned {type(values).__name__}")
+    for name, value in values.items():
+        if name not in _NAMES:
+            raise UsageError(f"{what} gives {name!r}, which is no column: docs/rows.md lists them")
+        try:
+            pa.scalar(value, SCHEMA.field(name).type)
+        except (pa.ArrowException, ArithmeticError, TypeError, ValueError):
+            kind = SCHEMA.field(name).type
+            raise UsageError(f"{what} gives {name} {value!r:.80}, and the column holds {kind} alone") from None
+    return values
 
 
 _NAMES = frozenset(SCHEMA.names)

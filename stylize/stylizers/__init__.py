@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from stylize.cli import MaxMemory
-from stylize.errors import StylizeError, UsageError, named_message, unknown
+from stylize.errors import StylizeError, UsageError, named_message, of_a_signal, unknown
 from stylize.images import STYLE_RESOLUTION_PX
 from stylize.openmp import load_torch
 from stylize.validation import Checked, validated
@@ -167,8 +167,8 @@ def own_errors(name: str) -> Iterator[None]:
     """Turn whatever a method of somebody's own raises, or ends the process with, into a UsageError that says where."""
     try:
         yield
-    except (Exception, SystemExit) as error:
-        if isinstance(error, StylizeError) or ":" not in name:
+    except BaseException as error:
+        if isinstance(error, StylizeError) or ":" not in name or of_a_signal(error):
             raise
         package = name.partition(":")[0].partition(".")[0]
         frames = [

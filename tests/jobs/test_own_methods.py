@@ -78,6 +78,8 @@ class Ending(Own):
     def worth_batching(self, pixels): return 4
 class Interrupting(Ending):
     def encode_style(self, style): raise KeyboardInterrupt
+class Closing(Own):
+    def stylize(self, content, code): raise GeneratorExit("closed")
 class Raising(Own):
     def stylize(self, content, code): raise ValueError("boom")
 """
@@ -144,6 +146,7 @@ def test_another_kind_of_float_is_taken(result: str, monkeypatch: pytest.MonkeyP
         ("Unloadable", "SystemExit: no card, bye at "),
         ("Raising", "ValueError: boom at "),
         ("Untold", "ValueError: no losses at "),
+        ("Closing", "GeneratorExit: closed at "),
     ],
 )
 def test_what_a_method_raises_is_one_line_of_the_command_that_restyles_one_image(
@@ -193,7 +196,7 @@ def test_a_result_of_another_size_is_a_failed_row_that_says_so(files: list[str],
 
 
 @pytest.mark.usefixtures("worker_here")
-@pytest.mark.parametrize(("method", "told"), [("Ending", "SystemExit:"), ("Interrupting", "KeyboardInterrupt:")])
+@pytest.mark.parametrize(("method", "told"), [("Ending", "SystemExit"), ("Interrupting", "KeyboardInterrupt")])
 def test_a_method_that_ends_the_process_ends_its_row(files: list[str], tmp_path: Path, method: str, told: str) -> None:
     result = stylize_folder.run(files[0], files[1], str(tmp_path / "out"), stylizer=f"own_methods:{method}")
     (row,) = result.rows().to_dict("records")

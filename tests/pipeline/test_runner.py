@@ -220,10 +220,11 @@ class Faulty(Identity):
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "oom"),
         (RuntimeError("other"), "failed"),
         (KeyError("x"), "failed"),
+        (GeneratorExit(), "failed"),
     ],
 )
 def test_what_a_stylizer_raises_becomes_its_rows_status(
-    folders: tuple[Path, Path], tmp_path: Path, error: Exception, status: str
+    folders: tuple[Path, Path], tmp_path: Path, error: BaseException, status: str
 ) -> None:
     runner, tasks = make(folders, tmp_path / "out", Faulty(error))
     row = runner.run_one(tasks[0])

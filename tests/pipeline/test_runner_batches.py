@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,8 @@ from stylize import images
 from stylize.config import JobConfig
 from stylize.pipeline.runner import Runner
 from stylize.results.schema import Row
-from stylize.stylizers.base import Stylizer
+from stylize.stylizers.base import Settings, Stylizer
+from stylize.stylizers.identity import Identity
 from stylize.stylizers.johnson import TransformerNet
 from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
@@ -109,7 +111,30 @@ def test_a_batch_in_which_a_method_ends_the_process_is_done_one_by_one(
             raise KeyboardInterrupt
 
     rows = run(Interrupting(Interrupting.settings_type()), *folders, tmp_path / "o", batch_size=4)
-    assert [(row["status"], row["error"]) for row in rows] == [("failed", "KeyboardInterrupt:")] * 8
+    assert [(row["status"], row["error"]) for row in rows] == [("failed", "KeyboardInterrupt")] * 8
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"mood": 1.0}, "gives 'mood', which is no column: docs/rows.md lists them"),
+        ({"style_loss": "low"}, "gives style_loss 'low', and the column holds double alone"),
+        ({"iterations": 2**70}, f"gives iterations {2**70}, and the column holds int64 alone"),
+        ("calm", "must return columns with their values, and returned str"),
+        ({"style_loss": np.float32(0.5), "content_loss": None}, None),
+        (None, None),
+    ],
+)
+def test_what_a_method_tells_of_a_result_is_columns_and_their_values(
+    folders: tuple[Path, Path], tmp_path: Path, given: Any, told: str | None
+) -> None:
+    class Telling(Identity):
+        def outcome(self) -> Any:
+            return given
+
+    rows = run(Telling(Settings()), *folders, tmp_path / "o", batch_size=4)
+    assert {row["error"] for row in rows} == {told and f"identity: outcome() {told}"}
+    assert {row["style_loss"] for row in rows} == {0.5 if told is None and given else None}
 
 
 @pytest.fixture
