@@ -9,6 +9,7 @@ environment is printed. Exit status: 0 they agree, 3 they do not, 2 a wrong call
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import sys
 import tempfile
@@ -206,14 +207,30 @@ def _made_again(config: JobConfig, row: dict[str, Any], given: Any) -> tuple[dic
     with _downloads(given.trust_paths):
         runner = Runner(config, stylizer, run_id="replay", worker_id="replay", token=None)
     try:
-        # Once before, as the recorded one was not a worker's first either, unless it was.
-        if not row["warmup"]:
-            runner.run_one(task)
-        new = runner.run_one(task)
+        with _told_by_its_row():
+            new = runner.run_one(task)
+            # Once more, as the recorded one was not a worker's first either, unless it was.
+            if new["status"] == "ok" and not row["warmup"]:
+                new = runner.run_one(task)
     finally:
         runner.close()
     pixels = images.decode(read_bytes(new["output_uri"])).pixels if new["status"] == "ok" else None
     return new, pixels
+
+
+@contextlib.contextmanager
+def _told_by_its_row() -> Iterator[None]:
+    """Keep why the row fails out of the log, which says it once more; a traceback stays there."""
+    from stylize.pipeline.failures import log
+
+    def is_traced(record: logging.LogRecord) -> bool:
+        return bool(record.exc_info)
+
+    log.addFilter(is_traced)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_traced)
 
 
 @contextlib.contextmanager

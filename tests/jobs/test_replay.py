@@ -127,9 +127,13 @@ def test_the_same_pixels_agree_though_a_file_says_other_versions(out: Path, caps
     assert "same    image: the same pixels" in capsys.readouterr().out
 
 
-def test_a_failure_fails_again(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(out), a_row(out, "corrupt")["task_id"]]) == 0
-    assert "same    status corrupt" in capsys.readouterr().out
+def test_a_failure_fails_again_and_says_why_once(
+    out: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    row = a_row(out, "corrupt")
+    assert main([str(out), row["task_id"]]) == 0
+    assert f"same    status corrupt: {row['error']}" in capsys.readouterr().out
+    assert caplog.text == ""
 
 
 def test_a_changed_photo_is_said_to_be_why(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
