@@ -14,7 +14,15 @@ from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
 from jobs.run.placement import refuse_neighbours
 from jobs.run.resolve import ResolvedConfig
-from jobs.run.resume import Resume, finished_in, other_names, refuse_other_shard, runs_with_rows
+from jobs.run.resume import (
+    REDO,
+    Resume,
+    changed_code_in,
+    finished_in,
+    other_names,
+    refuse_other_shard,
+    runs_with_rows,
+)
 from jobs.run.touched import COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
@@ -161,6 +169,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
     left = _Sample(outlook)
     with rows_at_hand(job.out) as folder:
         refuse_other_shard(job, runs := runs_with_rows(folder))
+        outlook.notes += [] if redo else changed_code_in(folder, config.own_code, REDO)
         outlook.notes += other_names(job, runs)
         done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
         pace = forecast.pace_of(folder, job)

@@ -23,6 +23,8 @@ from jobs.run.placement import refuse_neighbours
 from jobs.run.resolve import ResolvedConfig, check_scores
 from jobs.run.result import RunResult, summarized
 from jobs.run.resume import (
+    OF_CODE,
+    REDO,
     Resume,
     changed_code_lines,
     nothing_to_do,
@@ -74,7 +76,7 @@ def restyle(
             runs = runs_with_rows(out.folder)
             refuse_other_shard(config.job, runs)
             resume, told = (earlier or _earlier_runs)(store, config, names, stats, retry_failed, redo)
-            changed = [] if redo else changed_code_lines(runs, store, config.own_code, "--redo does all again")
+            changed = [] if redo else changed_code_lines(runs, store.columns(OF_CODE), config.own_code, REDO)
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
             run = RunContext(out, store, _record(config, survey, run_id, command, retry_failed, redo), driver)
             out.save(run.record)

@@ -21,7 +21,7 @@ from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import SCORED, key_of
 from stylize.results.settings_json import read_settings
-from stylize.results.store import Failed, RowStore
+from stylize.results.store import Failed
 from stylize.tasks.task import Pair, Task, number_of, settings_of
 
 
@@ -174,18 +174,25 @@ def other_names(config: JobConfig, runs: Iterable[RunRecord]) -> list[str]:
     return [f"results that are there keep their names; {names} are of new ones"]
 
 
+def changed_code_in(folder: Path, own_code: dict[str, str], otherwise: str) -> list[str]:
+    """Return what `changed_code_lines` gives, of an OUT that may be nowhere yet and is not to be written."""
+    if not own_code or not (folder / "rows").is_dir():
+        return []
+    return changed_code_lines(read_runs(folder), read_rows(folder, OF_CODE).to_batches(), own_code, otherwise)
+
+
 def changed_code_lines(
-    runs: Iterable[RunRecord], store: RowStore, own_code: dict[str, str], otherwise: str
+    runs: Iterable[RunRecord], rows: Iterable[pa.RecordBatch], own_code: dict[str, str], otherwise: str
 ) -> list[str]:
     """Return a line for each method of the user's own whose files were changed since rows of it were made.
 
-    own_code: as runs record it, now. otherwise: how to make rows anew.
+    rows: OF_CODE of all rows. own_code: as runs record it, now. otherwise: how to make rows anew.
     """
     by_id = {run.run_id: run for run in runs if run.own_code}
     if not by_id or not own_code:
         return []
     made, changed = Counter[tuple[str | None, str | None]](), Counter[str]()
-    for batch in store.columns(["run_id", "variant"]):
+    for batch in rows:
         made.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
     for (run_id, variant), number in made.items():
         run = by_id.get(run_id or "", RunRecord())
@@ -197,6 +204,11 @@ def changed_code_lines(
         f" as made then; {otherwise}"
         for name, number in sorted(changed.items())
     ]
+
+
+REDO = "--redo does all again"
+OF_CODE = ["run_id", "variant"]
+"""The columns that `changed_code_lines` needs."""
 
 
 def older_rows_line(

@@ -10,9 +10,9 @@ import pandas as pd
 from jobs.progress.stats import RunStats
 from jobs.run.lacking import IN_ANOTHER, Lacking
 from jobs.run.output_dir import refuse_in_use
-from jobs.run.resume import Resume, finished_in
+from jobs.run.resume import Resume, changed_code_in, finished_in
 from jobs.sweep import inputs
-from jobs.sweep.resolve import OF_THREADS, ResolvedSweep
+from jobs.sweep.resolve import ANEW, OF_THREADS, ResolvedSweep
 from stylize.errors import counted, one_line
 from stylize.report import frame
 from stylize.report.evidence.estimate import Wanted, told
@@ -38,7 +38,8 @@ def dry_run(
         lacking = Lacking.of_folder(next(iter(sweep.configs.values())), folder, IN_ANOTHER)
         resume = Resume(finished_in(folder, retry_failed), (), RunStats(0), lacking=lacking)
         rows = _rows_of(folder)
-        threads = sweep.other_threads(read_rows(folder, OF_THREADS).to_batches() if rows is not None else ())
+        notes = [*sweep.notes, *survey.lines(), *changed_code_in(folder, sweep.own_code, ANEW)]
+        notes += sweep.other_threads(read_rows(folder, OF_THREADS).to_batches() if rows is not None else ())
     if rows_from:
         with run_folders([rows_from]) as (other,):
             read_rows(other, [])
@@ -52,7 +53,7 @@ def dry_run(
         Wanted(one.method.title(), one.precision, one.resolution_px, one.workers, left[one.name])
         for one in variants(sweep.plan)
     ]
-    for line in (*_lines(sweep, pairs, left, total), *sweep.notes, *survey.lines(), *threads, *resume.notes()):
+    for line in (*_lines(sweep, pairs, left, total), *notes, *resume.notes()):
         say(line)
     say(*told(rows, wanted))
     say(f"into {one_line(sweep.out)}; nothing was written")

@@ -18,12 +18,12 @@ from jobs.run.context import RunContext
 from jobs.run.driver import Driver
 from jobs.run.lacking import COLUMNS, IN_ANOTHER, Lacking
 from jobs.run.output_dir import OutputDir, new_run_id, open_output
-from jobs.run.resume import Resume, changed_code_lines, nothing_to_do
+from jobs.run.resume import OF_CODE, Resume, changed_code_lines, nothing_to_do
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.sweep import inputs
-from jobs.sweep.resolve import OF_THREADS, ResolvedSweep
+from jobs.sweep.resolve import ANEW, OF_THREADS, ResolvedSweep
 from jobs.sweep.worker import MakeSweeper
 from stylize.errors import counted
 from stylize.io.files import write_atomic, writing
@@ -32,7 +32,6 @@ from stylize.report.evidence import claims
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
-from stylize.stylizers import own_code
 from stylize.tasks.pairing import Survey
 from stylize.tasks.sweep import Block
 from stylize.tasks.task import Pair, Task
@@ -60,7 +59,7 @@ def measure(
             run = RunContext(out, store, _record(sweep, survey, run_id, command), driver)
             earlier = read_runs(out.folder)
             out.save(run.record)
-            changed = changed_code_lines(earlier, store, run.record.own_code, "another OUT measures it anew")
+            changed = changed_code_lines(earlier, store.columns(OF_CODE), run.record.own_code, ANEW)
             threads = sweep.other_threads(store.columns(OF_THREADS))
             for line in [*sweep.notes, *survey.lines(), *changed, *threads]:
                 run.driver.reporter.note(line)
@@ -126,7 +125,7 @@ def _record(sweep: ResolvedSweep, survey: Survey, run_id: str, command: str) -> 
         title=sweep.plan.title,
         claims=sweep.plan.claims,
         variants={name: config.model_dump() for name, config in sweep.configs.items()},
-        own_code=own_code(config.stylizer for config in sweep.configs.values()),
+        own_code=sweep.own_code,
         left_out=survey.recorded(),
         notes=sweep.notes,
     )

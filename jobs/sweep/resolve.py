@@ -18,11 +18,12 @@ from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, un
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError, counted
-from stylize.stylizers import RANDOM, check_settings, find, own_errors
+from stylize.stylizers import RANDOM, check_settings, find, own_code, own_errors
 from stylize.tasks import sweep
 from stylize.tasks.sweep import Block, Method, Sweep
 from stylize.tasks.task import Pair, Task
 
+ANEW = "another OUT measures it anew"
 OF_THREADS = ["variant", "device", "threads"]
 
 
@@ -51,6 +52,11 @@ class ResolvedSweep:
         for config in self.configs.values():
             told |= dict.fromkeys(notes_on(config, check_settings(find(config.stylizer), method_settings(config))))
         return list(told)
+
+    @property
+    def own_code(self) -> dict[str, str]:
+        """Return what `RunRecord.own_code` holds of the methods. Raises UsageError."""
+        return own_code(config.stylizer for config in self.configs.values())
 
     @property
     def takes(self) -> str:

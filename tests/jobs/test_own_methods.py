@@ -223,8 +223,9 @@ def test_a_second_run_and_a_replay_say_that_the_methods_code_has_changed(
     assert told not in "".join(capsys.readouterr())
     (tmp_path / "own_methods.py").write_text(FILE.replace("[:, ::2, ::2]", " / 2"))
     del sys.modules["own_methods"]
-    assert stylize_folder.main(call) == 0
-    assert told in "".join(capsys.readouterr())
+    for more in ([], ["--dry-run"]):
+        assert stylize_folder.main([*call, *more]) == 0
+        assert told in "".join(capsys.readouterr())
     task_id = read_rows(tmp_path / "out").column("task_id")[0].as_py()
     assert replay.main([out, task_id, "--trust-paths", "--stylizer", "own_methods:Half"]) == 3
     assert "        code of own_methods:Half: " in capsys.readouterr().out
