@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stylize.viewer.server import Viewer
+from tests.support.viewed import served, viewed_run
 from tests.support.viewed_page import Open, add_filter, count, settled, turned_to
 
 FIRST_POINT = """() => {
@@ -179,6 +182,16 @@ def test_failures_say_why_and_lead_to_their_rows(tabs: Open, address: str) -> No
     assert "the disk was gone" in tab.locator("main").inner_text()
     settled(tab, tab.locator("td a").click)
     assert count(tab) == "2 of 32 rows"
+
+
+def test_of_a_pair_without_a_result_photo_and_artwork_are_shown(tabs: Open, tmp_path: Path) -> None:
+    out = viewed_run(tmp_path / "out", 1, 1, ("compact",))
+    with served(Viewer({out: str(out)}, tmp_path / "cache", trusted=True)) as url:
+        tab = tabs(url, "#view=picture&at=0")
+        assert tab.locator("figcaption").all_inner_texts() == ["photo", "artwork"]
+        for picture in tab.locator(".inputs img").all():
+            picture.evaluate("one => one.decode()")
+            assert picture.bounding_box()["height"] > 200
 
 
 def test_a_link_shows_the_same_again(tabs: Open, address: str) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from stylize import images
 from stylize.viewer.server import Viewer
 from tests.support.browser import Tabs
+from tests.support.samples import picture
 from tests.support.viewed import served, viewed_run
 from tests.support.viewed_page import Open, shown, turned_to
 
@@ -34,7 +36,10 @@ def test_upright_pictures_are_not_stretched(tabs: Open, tmp_path: Path, window: 
         assert len(set(moved)) == 1
 
 
-def test_very_tall_pictures_leave_the_rest_of_the_page_in_reach(tabs: Open, tmp_path: Path) -> None:
+def test_very_tall_pictures_leave_the_rest_of_the_page_in_reach_and_are_seen(tabs: Open, tmp_path: Path) -> None:
+    (tmp_path / "inputs").mkdir()
+    for name, width, height in (("art0", 40, 3000), ("photo0", 3000, 40)):
+        (tmp_path / "inputs" / f"{name}.png").write_bytes(images.encode(picture(0, width, height), "png", 90))
     out = viewed_run(tmp_path / "out", 2, 1, width_px=40, height_px=3000)
     with served(Viewer({out: str(out)}, tmp_path / "cache", trusted=True)) as url:
         tab = tabs(url, "#view=picture&at=2")
@@ -42,6 +47,10 @@ def test_very_tall_pictures_leave_the_rest_of_the_page_in_reach(tabs: Open, tmp_
         for width, height in tab.locator(".pane").evaluate_all(SIZES):
             assert height <= 800
             assert width == pytest.approx(height * 40 / 3000, abs=1)
+        turned_to(tab, "view=grid")
+        for one in tab.locator(".artwork img, .photo img").all():
+            one.evaluate("one => one.decode()")
+            assert min(one.evaluate("one => [one.clientWidth, one.clientHeight]")) >= 32
 
 
 def test_a_picture_whose_file_is_gone_is_told_in_its_place(browser: Tabs, tmp_path: Path) -> None:

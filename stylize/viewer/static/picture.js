@@ -76,9 +76,14 @@
     const options = list.map(([key, text]) => [key, text]);
     const choose = (side) => h("label", {}, `${side === "before" ? "left" : "right"}: `,
       select(side, options, chosen[side], (value) => viewer.go({ [side]: value }, true)));
-    const absent = has("photo") ? "" : h("span", { class: "soft" }, "Photos lie outside of OUT, and are shown with --trust-paths.");
-    return h("section", { class: "slider" }, box, range, h("div", { class: "bar" }, choose("before"), choose("after"), absent));
+    return h("section", { class: "slider" }, box, range, h("div", { class: "bar" }, choose("before"), choose("after"), absent()));
   };
+
+  const absent = () => (viewer.index.inputs.photo ? "" : h("span", { class: "soft" }, "Photos lie outside of OUT, and are shown with --trust-paths."));
+
+  /* Photo and artwork of a pair of which nothing was made. */
+  const unmade = (list) => h("section", {}, h("div", { class: "inputs large" }, ...list.map(([, told, file]) =>
+    h("figure", {}, viewer.image(file, told), h("figcaption", {}, told)))), absent());
 
   const compared = async (list, made, told, number) => {
     const zoom = viewer.linkedZoom();
@@ -141,6 +146,7 @@
       const nodes = [h("div", { class: "bar" }, previous, next), title];
       if (failed) nodes.push(failed);
       if (made.length) nodes.push(slider(list, made.includes(number) ? number : made[0], shapeOf(row)), await compared(list, made, told, number));
+      else nodes.push(unmade(list));
       nodes.push(facts(row));
       return { nodes, leave };
     },
