@@ -28,7 +28,7 @@ from stylize.io.location import locate
 from stylize.io.store_kinds import SCHEMES
 from stylize.results.copies import run_folders
 from stylize.results.pictures import picture_in
-from stylize.results.trusted import add_options
+from stylize.results.trusted import add_options, refuse_store_alone
 from stylize.stylizers import RANDOM
 from stylize.tasks.listing import suffixes
 from stylize.terminal import say
@@ -48,6 +48,7 @@ def main(argv: Sequence[str]) -> int:
     given = parser().parse_args(argv)
     if not given.outs:
         raise UsageError("give the folder of a run: python -m jobs.fid OUT --inception torchvision")
+    refuse_store_alone(given.trust_paths, given.trust_store)
     out = None if given.out is None else absolute_out(given.out, "--out")
     if out is not None:  # before minutes of work
         _check_out(out)

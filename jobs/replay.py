@@ -29,7 +29,7 @@ from stylize.io.store_kinds import SCHEMES
 from stylize.results.copies import run_folders
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.settings_json import read_settings, read_uris, read_weights
-from stylize.results.trusted import add_options
+from stylize.results.trusted import add_options, refuse_store_alone
 from stylize.stylizers import RANDOM
 from stylize.tasks.task import Input, Pair, Task
 from stylize.terminal import say
@@ -61,6 +61,7 @@ def main(argv: Sequence[str]) -> int:
     method.add_argument("--weights", metavar="PATH", help="where the weights are now, if they have moved")
     method.add_argument("--stylizer", metavar="NAME", help="package.module:Class of the row, which is not run unasked")
     given = parser.parse_args(argv)
+    refuse_store_alone(given.trust_paths, given.trust_store)
     if given.content is not None:
         given.content = _given_file("--content", given.content)
     given.style = [_given_file("--style", path) for path in given.style or ()]

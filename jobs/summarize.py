@@ -29,7 +29,7 @@ from stylize.io.store_kinds import SCHEMES
 from stylize.report.choices import CRITERIA, PICTURES, TOLERANCE
 from stylize.results.copies import run_folders
 from stylize.results.run_record import read_runs
-from stylize.results.trusted import STORE, add_options
+from stylize.results.trusted import STORE, add_options, refuse_store_alone
 from stylize.terminal import say
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def main(argv: Sequence[str]) -> int:
             return _pick(given, runs)
     if given.out is None:
         raise UsageError("--out REPORT says where the report goes")
+    refuse_store_alone(given.trust_paths, given.trust_store)
     with run_folders(given.outs) as runs:
         return _report(given, runs)
 

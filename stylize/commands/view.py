@@ -14,7 +14,7 @@ from stylize import cli
 from stylize.errors import UsageError, counted, one_line
 from stylize.io.location import absolute, local_path
 from stylize.io.store_kinds import SCHEMES
-from stylize.results.trusted import PATHS, STORE, add_options
+from stylize.results.trusted import PATHS, STORE, add_options, refuse_store_alone
 from stylize.terminal import say
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def main(argv: Sequence[str]) -> int:
     given = parser().parse_args(argv)
     if not given.outs:
         raise UsageError("give the OUT of a run: stylize view OUT")
+    refuse_store_alone(given.trust_paths, given.trust_store)
     if given.export is None and any(importlib.util.find_spec(name) is None for name in _NEEDED):
         raise UsageError("the viewer needs two more packages: pip install starlette uvicorn")
     if given.export is not None and given.port is not None:

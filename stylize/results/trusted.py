@@ -21,6 +21,12 @@ def add_options(add: Callable[..., Any], paths: str) -> None:
     )  # fmt: skip
 
 
+def refuse_store_alone(trusted: bool, stores: Sequence[str]) -> None:
+    """Raise UsageError for a bucket without the option that it adds to, as it would change nothing."""
+    if stores and not trusted:
+        raise UsageError(f"{STORE} goes with {PATHS}: give both")
+
+
 def buckets(places: Iterable[str | Location]) -> set[tuple[str, str]]:
     """Return scheme and name of each bucket that a place lies in."""
     found = map(as_location, places)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from jobs import fid, replay, summarize
 from jobs.run.closing import print_result
 from jobs.run.result import RunResult
 from jobs.run.trust import refuse_elsewhere
@@ -56,6 +58,17 @@ def test_the_option_takes_buckets_alone() -> None:
     ]  # fmt: skip
     with pytest.raises(UsageError, match="--trust-store photos: expected a bucket, such as s3://photos"):
         view.parser().parse_args(["OUT", "--trust-store", "photos"])
+
+
+@pytest.mark.parametrize(
+    ("main", "words"),
+    [(view.main, []), (fid.main, []), (replay.main, ["12ab"]), (summarize.main, ["--out", "REPORT"])],
+)
+def test_a_bucket_without_the_option_that_it_adds_to_is_a_wrong_call(
+    main: Callable[[Sequence[str]], int], words: list[str]
+) -> None:
+    with pytest.raises(UsageError, match=r"^--trust-store goes with --trust-paths: give both$"):
+        main(["OUT", *words, "--trust-store", "s3://pictures"])
 
 
 def test_a_run_prints_calls_that_name_the_buckets_of_its_inputs(capsys: pytest.CaptureFixture[str]) -> None:
