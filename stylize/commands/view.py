@@ -91,6 +91,7 @@ def _serve(runs: dict[Path, str], cache: Path, given: Namespace) -> int:
 
 
 def _export(site: Site, folder: Path, trusted: bool) -> int:
+    """Write the page and say what is missing; the exit status is 1 where no result could be taken along."""
     from stylize.viewer.export import export
 
     written, left_out = export(site, folder, lambda number: say(f"{counted(number, 'file')}", file=sys.stderr))
@@ -102,6 +103,9 @@ def _export(site: Site, folder: Path, trusted: bool) -> int:
     if left_out["result"]:
         say(f"left out, as the files are not there or cannot be read: {counted(left_out['result'], 'result')}")
     say(f"{counted(written, 'file')}: {one_line(folder / 'index.html')}")
+    if left_out["result"] and left_out["result"] == len(site.table) - site.table.own["picture"].null_count:
+        say("the page has none of the results: look for why, then run the same command again", file=sys.stderr)
+        return cli.EXIT_CANNOT_CONTINUE
     return cli.EXIT_OK
 
 

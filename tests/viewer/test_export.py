@@ -52,6 +52,10 @@ def test_an_export_holds_page_data_and_pictures(out: Path, tmp_path: Path, capsy
     told = capsys.readouterr().out
     assert "are not there, cannot be read, or lie in a bucket that no --trust-store names: 2 photos\n" in told
     assert "left out, as the files are not there or cannot be read: 1 result\n" in told
+    for picture in (out / "images").rglob("*.jpg"):
+        picture.write_bytes(b"")
+    assert main(["view", str(out), "--export", str(tmp_path / "page")]) == 1
+    assert "the page has none of the results: " in capsys.readouterr().err
 
 
 def test_photos_and_artworks_are_exported_once_each_where_asked_for(out: Path, tmp_path: Path) -> None:
