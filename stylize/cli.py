@@ -23,7 +23,7 @@ from stylize import __version__
 from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, nearest, one_line
 from stylize.interrupts import trace_again
 from stylize.safe_yaml import parse
-from stylize.terminal import LogFormatter, flush, open_closed_streams, say, silence
+from stylize.terminal import LogFormatter, open_closed_streams, say, silence
 from stylize.validation import Model, Origin, validated
 
 EXIT_OK, EXIT_CANNOT_CONTINUE, EXIT_USAGE, EXIT_NOT_ALL_OK, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
@@ -124,11 +124,13 @@ class Parser(argparse.ArgumentParser):
         if rest:
             self.error(f"{one_line(rest[0])} is one argument too many")
 
+    def _print_message(self, message: str, file: Any = None) -> None:  # argparse's passes over a full disk
+        say(*message.rstrip("\n").split("\n"), file=file)
+
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Exit, with one line if there is anything to say."""
         if message:
             say(message.rstrip("\n"), file=sys.stderr)
-        flush()  # the help and the version, which argparse prints
         sys.exit(status)
 
     def error(self, message: str) -> NoReturn:

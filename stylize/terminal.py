@@ -53,12 +53,6 @@ def say(*lines: object, file: TextIO | None = None) -> None:
     _print("\n".join(map(_line, lines)), file)
 
 
-def flush() -> None:
-    """Hand on what was printed otherwise. Raises CannotContinueError where standard output cannot be written."""
-    with _printing(sys.stdout):
-        sys.stdout.flush()
-
-
 def say_json(facts: dict[str, Any], file: TextIO | None = None) -> None:
     """Print facts as JSON on one line, for programs. Raises ValueError for a number that JSON has not."""
     _print(json.dumps(facts, allow_nan=False), file)

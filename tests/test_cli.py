@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import itertools
 import os
 import subprocess
@@ -18,6 +19,7 @@ import stylize
 from stylize import cli, config
 from stylize.commands import call
 from stylize.config import JobConfig
+from stylize.errors import CannotContinueError
 from stylize.training import config as training
 from tests.support.samples import ROOT
 
@@ -222,6 +224,16 @@ def test_a_closed_or_full_stream_is_no_traceback(word: str, redirected: str, sta
     call = ["env", "-u", "PYTHONUNBUFFERED", "bash", "-c", f'"$0" -m stylize {word} {redirected}', sys.executable]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (status, said)
+
+
+@pytest.mark.parametrize("word", ["--help", "--version"])
+def test_what_is_asked_for_and_cannot_be_written_is_an_error_without_a_buffer_too(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(full, write_through=True))  # as by PYTHONUNBUFFERED
+        with pytest.raises(CannotContinueError, match="standard output cannot be written"):
+            cli.Parser("command").parse_args([word])
 
 
 def test_what_is_said_to_a_full_disk_is_one_line() -> None:

@@ -293,12 +293,3 @@ def test_settings_of_a_row_are_those_of_the_result_alone(out: Path, capsys: pyte
     changed(out, row["task_id"], settings_json=json.dumps(settings), threads=2**60)
     assert main([str(out), row["task_id"]]) == 0
     assert "DIFFERS" not in capsys.readouterr().out
-
-
-def test_an_unknown_task_or_folder_is_a_wrong_call(out: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no row of task_id 'abcdef'"):
-        main([str(out), "abcdef"])
-    with pytest.raises(UsageError, match="give more digits"):
-        main([str(out), ""])
-    with pytest.raises(UsageError, match="no rows folder"):
-        main([str(tmp_path), "abc"])

@@ -31,3 +31,12 @@ def test_another_method_than_the_rows_is_a_wrong_call(out: Path) -> None:
     with pytest.raises(UsageError, match="--stylizer identity: the row's is compact; leave it out"):
         main([str(out), a_row(out)["task_id"], "--stylizer", "identity"])
     assert main([str(out), a_row(out)["task_id"], "--stylizer", "compact"]) == 0
+
+
+def test_an_unknown_task_or_folder_is_a_wrong_call(out: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no row of task_id 'abcdef'"):
+        main([str(out), "abcdef"])
+    with pytest.raises(UsageError, match="give more digits"):
+        main([str(out), ""])
+    with pytest.raises(UsageError, match="no rows folder"):
+        main([str(tmp_path), "abc"])
