@@ -36,9 +36,9 @@ def check(plan: Sweep, out: str) -> None:
     Raises CannotContinueError for an OUT that may not be written.
     """
     check_place(out)
-    for uri, role in ((plan.content, "CONTENT"), (plan.styles, "STYLES")):
-        if uri is not None:
-            root = root_of(uri, role)
+    for name, role in (("content", "CONTENT"), ("styles", "STYLES")):
+        if (uri := getattr(plan, name)) is not None:
+            root = root_of(uri, plan.called(name))
             refuse_out_inside(root, role, out)
             refuse_results(root, role)
             left_out = LeftOut()

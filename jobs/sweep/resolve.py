@@ -102,11 +102,15 @@ def resolve(plan: Sweep, out: str, address: str | None) -> ResolvedSweep:
 
     Raises UsageError, CannotContinueError.
     """
-    takes = sweep_takes(plan, address)
-    configs = {variant.name: variant.config(plan, out, takes) for variant in sweep.variants(plan)}
+    with plan.named():
+        takes, variants = sweep_takes(plan, address), sweep.variants(plan)
+    configs = {}
+    for variant in variants:
+        with plan.named(variant.name):
+            configs[variant.name] = variant.config(plan, out, takes)
     check_device(next(iter(configs.values())).model_copy(update={"address": address}))
     cpus, gpus = takes["cpus_per_actor"], takes["gpus_per_actor"]
-    resolved = ResolvedSweep(plan, out, cpus, gpus, sweep.plan(plan), configs, _weights_sha256(configs))
+    resolved = ResolvedSweep(plan, out, cpus, gpus, sweep.plan(plan), configs, _weights_sha256(plan, configs))
     check_room(address, *resolved.asks)
     return resolved
 
@@ -116,26 +120,38 @@ def with_paths(plan: Sweep, weights: Sequence[str]) -> Sweep:
 
     Raises UsageError for a word that is none, or names a method that the plan has not.
     """
-    changes: dict[str, Any] = {"methods": _with_weights(plan.methods, weights)}
+    changes: dict[str, Any] = {"methods": _with_weights(plan, weights)}
     for name in ("content", "styles", "perceptual"):
         if (path := getattr(plan, name)) is not None and path != TORCHVISION:
-            changes[name] = absolute_input(path)
+            changes[name] = _absolute(path, plan.called(name))
     return plan.model_copy(update=changes)
 
 
-def _with_weights(methods: Sequence[Method], words: Sequence[str]) -> list[Method]:
+def _absolute(path: str, called: str) -> str:
+    try:
+        return absolute_input(path)
+    except UsageError as error:
+        raise UsageError(f"{called}: {error}") from None
+
+
+def _with_weights(plan: Sweep, words: Sequence[str]) -> list[Method]:
     given = dict(word.partition("=")[::2] for word in words)
-    known = {method.name for method in methods}
+    known = {method.name for method in plan.methods}
     for name, path in given.items():
         if name not in known or not path:
             # The word itself is not repeated, as a URI may hold a password.
             raise UsageError(f"--weights: expected METHOD=PATH, METHOD one of {', '.join(sorted(known))}")
-    weights = [given.get(method.name, method.weights) for method in methods]
-    paths = [path if path is None or path == RANDOM else absolute_input(path) for path in weights]
-    return [method.model_copy(update={"weights": path}) for method, path in zip(methods, paths, strict=True)]
+    changed = []
+    for method in plan.methods:
+        weights = given.get(method.name, method.weights)
+        if weights is not None and weights != RANDOM:
+            of_file = f"{plan.called('methods')}: weights of {method.name}"
+            weights = _absolute(weights, f"--weights {method.name}" if method.name in given else of_file)
+        changed.append(method.model_copy(update={"weights": weights}))
+    return changed
 
 
-def _weights_sha256(configs: dict[str, JobConfig]) -> dict[str, str | None]:
+def _weights_sha256(plan: Sweep, configs: dict[str, JobConfig]) -> dict[str, str | None]:
     """Return each variant's hash of weights; None where the method cannot be loaded: its rows will say why.
 
     Raises UsageError, CannotContinueError.
@@ -143,23 +159,20 @@ def _weights_sha256(configs: dict[str, JobConfig]) -> dict[str, str | None]:
     by_model: dict[str, str | None] = {}
     hashes = {}
     for name, config in configs.items():
-        _refuse_of_torch(name, config)
         checked = config.model_copy(update={"device": "cpu", "precision": "fp32"})
         # Variants differ in what a method is asked for, too: each model is loaded once.
         model = repr((checked.stylizer, checked.weights, checked.settings, checked.seed))
-        if model not in by_model:
-            by_model[model] = _hash_of(checked)
+        with plan.named(name):
+            _refuse_of_torch(config)
+            if model not in by_model:
+                by_model[model] = _hash_of(checked)
         hashes[name] = by_model[model]
     return hashes
 
 
-def _refuse_of_torch(name: str, config: JobConfig) -> None:
+def _refuse_of_torch(config: JobConfig) -> None:
     method = find(config.stylizer)
-    settings = check_settings(method, method_settings(config))
-    try:
-        method.refuse_of_torch(config.runtime, config.precision, settings)
-    except UsageError as error:
-        raise UsageError(f"{name}: {error}") from None
+    method.refuse_of_torch(config.runtime, config.precision, check_settings(method, method_settings(config)))
 
 
 def _hash_of(config: JobConfig) -> str | None:

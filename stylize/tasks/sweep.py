@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 from collections.abc import Iterable, Iterator
@@ -9,16 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from stylize import config as configs
-from stylize.cli import MaxMemory
-from stylize.config import Device, JobConfig, Lpips, Score
-from stylize.errors import UsageError
+from stylize.cli import MaxMemory, flag
+from stylize.config import LEAST_SHARE, Device, JobConfig, Lpips, Score
+from stylize.errors import UsageError, one_line
 from stylize.restyling import Precision, Runtime
 from stylize.safe_yaml import read_mapping
 from stylize.tasks.task import Pair, Task, digest_of, make_task
-from stylize.validation import Checked, validated
+from stylize.validation import Checked, Origin, Origins, validated
 
 MOST_REPEATS = 10_000
 """More is a slip of the hand, and would take minutes to plan."""
@@ -35,7 +36,9 @@ class Method(Checked):
 
     name: str = Field(description="the method: a registered name, or package.module:Class")
     label: str | None = Field(None, description="what reports call the method; none: its name and settings")
-    weights: str | None = Field(None, description="weights file or folder; `random`: untrained ones, for timing")
+    weights: str | None = Field(
+        None, min_length=1, description="weights file or folder; `random`: untrained ones, for timing"
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of the method, by name")
     runtime: Runtime = Field("auto", description="what runs the network; in the method's name where it is given")
     precisions: list[Precision] | None = Field(None, min_length=1, description="none: the sweep's")
@@ -64,6 +67,8 @@ class Method(Checked):
 class Sweep(Checked):
     """What a sweep file says. Every combination of its lists is measured, `repeats` times."""
 
+    _origins: Origins = PrivateAttr(default_factory=dict)
+
     title: str = Field(description="heading of the reports")
     methods: list[Method] = Field(min_length=1, description="the methods to measure; their keys are below")
     precisions: list[Precision] = Field(["auto"], min_length=1, description="number formats of the networks")
@@ -77,7 +82,9 @@ class Sweep(Checked):
         description="strong: the same images for any number of workers; weak: as many for each",
     )
     cpus_per_actor: float | None = Field(
-        None, gt=0, description="CPUs a worker takes, and its threads; none: an even share of the smallest machine's"
+        None,
+        ge=LEAST_SHARE,
+        description="CPUs a worker takes, and its threads; none: an even share of the smallest machine's",
     )
     gpus_per_actor: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
         "auto", description="GPUs a worker takes; 0: none; auto: 1 where machines have them, less where there are fewer"
@@ -114,6 +121,20 @@ class Sweep(Checked):
         if self.mode == "isolated" and max(self.workers) > 1:
             raise ValueError("several workers disturb each other, which isolated mode rules out; set mode: throughput")
         return self
+
+    def called(self, name: str) -> str:
+        """Return what a message is to call a setting: as it was given."""
+        return str(self._origins.get(name, name))
+
+    @contextlib.contextmanager
+    def named(self, variant: str | None = None) -> Iterator[None]:
+        """Put the sweep's file, and one of its variants, before what is wrong with them."""
+        try:
+            yield
+        except UsageError as error:
+            file = self._origins["title"].file if self._origins else None
+            places = [one_line(one) for one in (file, variant) if one]
+            raise type(error)(": ".join([*places, str(error)])) from None
 
     def kinds(self, workers: int) -> list[str]:
         """Return the kinds of scaling to measure so many workers for: with one worker both are the same work."""
@@ -228,4 +249,7 @@ def _first_of_each_type(pairs: list[Pair], photos: int | None) -> list[Pair]:
 
 def read(path: Path, changes: dict[str, Any]) -> Sweep:
     """Return a sweep file's sweep with some values changed. Raises UsageError: one line that names what is wrong."""
-    return validated(Sweep, read_mapping(path) | changes, str(path))
+    sweep = validated(Sweep, read_mapping(path) | changes, str(path))
+    sweep._origins = {name: Origin(name, str(path)) for name in Sweep.model_fields}
+    sweep._origins |= {name: Origin(flag(name)) for name in changes}
+    return sweep

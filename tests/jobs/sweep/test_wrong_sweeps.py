@@ -22,9 +22,39 @@ def test_a_setting_that_a_variant_would_pass_over_is_named_with_it(tmp_path: Pat
     (tmp_path / "layout.yaml").write_text(
         "title: t\nmethods: [{name: compact, settings: {channels_last: false}}]\nprecisions: [fp32, int8]\n"
     )
-    with pytest.raises(UsageError, match=r"^compact \(channels_last=False\) int8 .*: channels_last=false is for torch"):
+    with pytest.raises(
+        UsageError, match=r"layout\.yaml: compact \(channels_last=False\) int8 .*: channels_last=false is for torch"
+    ):
         main([str(tmp_path / "layout.yaml"), str(tmp_path / "out"), "--dry-run"])
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "told"),
+    [
+        (
+            "name: compact, settings: {alpha: 7}",
+            "",
+            "compact (alpha=7) auto 64 px x1: compact: alpha: expected 1 or less",
+        ),
+        ("name: kompact", "", "kompact auto 64 px x1: unknown stylizer 'kompact'; did you mean compact?"),
+        ("name: compact, weights: /none", "", "compact auto 64 px x1: /none: no such file or directory"),
+        ("name: compact, weights: 's3x://a'", "", "methods: weights of compact: s3x:// is not supported"),
+        ("name: identity}, {name: identity, settings: {}, weights: a", "", "the sweep calls two methods 'identity'"),
+        ("name: identity", "styles: s3x://a", "styles: s3x:// is not supported"),
+        ("name: identity", "styles: /none", "styles: no such folder: /none"),
+        ("name: identity, weights: ''", "", "methods.0.weights: expected a text that is not empty"),
+        ("name: identity", "gpus_per_actor: 1.5", "gpus_per_actor: give 0, a fraction"),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_sweeps_file_and_the_variant(
+    tmp_path: Path, method: str, more: str, told: str
+) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(f"title: t\nmethods: [{{{method}}}]\nresolutions_px: [64]\n{more}\n")
+    with pytest.raises(UsageError) as refused:
+        main([str(file), str(tmp_path / "out"), "--dry-run"])
+    assert str(refused.value).startswith(f"{file}: {told}")
 
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
