@@ -28,7 +28,7 @@ WAIT_NOTICE_S = 30.0, 60.0
 WORKER_BYTES = 2**29
 """What a worker on CPUs takes of its machine's memory, loaded and at work on images of 512 px (docs/decisions.md)."""
 MAX_FAILED_STARTS = 3
-"""How many workers in a row may fail to load, while none is loaded, before the run ends."""
+"""How many workers in a row may fail to load, while none is loaded or still loads, before the run ends."""
 
 
 @dataclass(frozen=True)
@@ -208,13 +208,14 @@ class WorkerPool:
         self.workers.remove(worker)
         self._failed_starts += counts
         self._failed_since_load += counts
-        if self.loaded:
+        many = self._failed_starts >= MAX_FAILED_STARTS
+        if self.loaded or (many and any(one.phase is WorkerPhase.LOADING for one in self.workers)):
             # The others can go on. Trying again soon and for ever would put the next one on the same bad node.
             self._fill_at = time.monotonic() + min(60.0, FILL_EVERY_S * 2 ** min(self._failed_since_load, 10))
             self._notify(f"{worker.name} {how} while it loaded the stylizer; going on with the others")
-        elif self._failed_starts >= MAX_FAILED_STARTS:
+        elif many:
             self.problem = CannotContinueError(
-                f"{MAX_FAILED_STARTS} workers failed while they loaded the stylizer; the last one {how}"
+                f"{counted(self._failed_starts, 'worker')} failed while they loaded the stylizer; the last one {how}"
             )
         else:
             self._fill_at = 0.0

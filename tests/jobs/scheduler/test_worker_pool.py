@@ -63,6 +63,16 @@ def test_after_a_worker_that_loads_the_next_one_that_fails_is_tried_again_soon(
     assert [*waits, pool._fill_at] == [10, 20, 10]
 
 
+def test_workers_that_fail_to_load_do_not_end_a_run_in_which_another_still_loads(pool: WorkerPool) -> None:
+    slow = loading(pool, 0)
+    for number in range(1, MAX_FAILED_STARTS + 3):
+        pool._start_failed(loading(pool, number), "failed on a broken node")
+    assert (pool.problem, pool.workers) == (None, [slow])
+    assert pool._fill_at > 5  # not at once on the same node
+    pool._start_failed(slow, "failed, too")
+    assert str(pool.problem) == "6 workers failed while they loaded the stylizer; the last one failed, too"
+
+
 def test_what_others_hold_is_told_to_whoever_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     now, notes = [0.0], list[str]()
     monkeypatch.setattr(ray, "put", lambda value: value)
