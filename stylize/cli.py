@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from stylize import __version__
 from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, nearest, one_line
-from stylize.interrupts import trace_again
+from stylize.interrupts import traced
 from stylize.safe_yaml import parse
 from stylize.terminal import LogFormatter, open_closed_streams, say, silence
 from stylize.validation import Model, Origin, validated
@@ -42,11 +42,9 @@ GONE = (
     errno.ENOTCONN, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH,
 )  # fmt: skip
 """What it says of a file on a card that was pulled out, or of another machine that is away."""
-_OWN = ("stylize", "jobs", "tools")
-"""Packages of which nothing is missing but by a fault of this program."""
+_OWN = ("stylize", "jobs", "tools")  # of these nothing is missing but by a fault of this program
 
-Groups = Mapping[str, Sequence[str]]
-"""What an option is about, to the names of the settings that are."""
+Groups = Mapping[str, Sequence[str]]  # what an option is about, to the names of the settings that are
 
 
 @dataclass(frozen=True)
@@ -129,9 +127,11 @@ class Parser(argparse.ArgumentParser):
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Exit, with one line if there is anything to say."""
+        end = SystemExit(status)
         if message:
             say(message.rstrip("\n"), file=sys.stderr)
-        sys.exit(status)
+            end.add_note(message.strip())
+        raise end
 
     def error(self, message: str) -> NoReturn:
         """Exit with one line and no usage."""
@@ -207,31 +207,31 @@ def run(main: Callable[[Sequence[str]], int], interrupted: str = "interrupted") 
     if logging.lastResort is not None:  # what is logged where nothing else says how
         logging.lastResort.setFormatter(LogFormatter())
     logging.captureWarnings(True)
-    try:
-        trace_again()
-        _refuse_lost_folder()
-        status = main(sys.argv[1:])
-        sys.stdout.flush()
-    except CannotContinueError as error:
-        status = EXIT_CANNOT_CONTINUE
-        say(f"cannot go on: {error}", file=sys.stderr)
-    except StylizeError as error:
-        status = EXIT_USAGE
-        say(f"error: {error}", file=sys.stderr)
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough; Python would complain once more as it closes the stream.
-        status = EXIT_CANNOT_CONTINUE
-        silence(sys.stdout)
-    except OSError as error:
-        status = _end_of(error)
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] in _OWN:
-            raise
-        status = EXIT_CANNOT_CONTINUE
-        say(f"cannot go on: {_not_loaded(error)}", file=sys.stderr)
-    except KeyboardInterrupt:
-        status = EXIT_INTERRUPTED
-        say(interrupted, file=sys.stderr)
+    with traced():
+        try:
+            _refuse_lost_folder()
+            status = main(sys.argv[1:])
+            sys.stdout.flush()
+        except CannotContinueError as error:
+            status = EXIT_CANNOT_CONTINUE
+            say(f"cannot go on: {error}", file=sys.stderr)
+        except StylizeError as error:
+            status = EXIT_USAGE
+            say(f"error: {error}", file=sys.stderr)
+        except BrokenPipeError:
+            # The reader, such as `head`, has seen enough; Python would complain once more as it closes the stream.
+            status = EXIT_CANNOT_CONTINUE
+            silence(sys.stdout)
+        except OSError as error:
+            status = _end_of(error)
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] in _OWN:
+                raise
+            status = EXIT_CANNOT_CONTINUE
+            say(f"cannot go on: {_not_loaded(error)}", file=sys.stderr)
+        except KeyboardInterrupt:
+            status = EXIT_INTERRUPTED
+            say(interrupted, file=sys.stderr)
     sys.exit(status)
 
 

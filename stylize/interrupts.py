@@ -1,12 +1,13 @@
-"""Ctrl-C while a command still imports its modules, half a second in which it can have begun nothing."""
+"""Ctrl-C while a command imports its modules, half a second in which it can have begun nothing, and after its end."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def _module_of(words: Sequence[str]) -> str:
 
 
 def end_without_trace() -> None:
-    """Let Ctrl-C end a command's process at once, until `trace_again`; Python would trace whichever import it met.
+    """Let Ctrl-C end a command's process at once, but while it is `traced`; Python would trace whichever import it met.
 
     Does nothing where the package is imported by anything but a command.
     """
@@ -39,11 +40,25 @@ def end_without_trace() -> None:
         _change(signal.default_int_handler, signal.SIG_DFL)
 
 
-def trace_again() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt again, for a command that says something then."""
-    _change(signal.SIG_DFL, signal.default_int_handler)
+@contextlib.contextmanager
+def traced() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt again in a command that says something then; after it all has been said.
+
+    Another one, which comes while that is said, ends the process without a trace.
+    """
+    changed = _change(signal.SIG_DFL, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
+    finally:
+        if changed:
+            _change(signal.default_int_handler, signal.SIG_DFL)
 
 
-def _change(before: Any, after: Any) -> None:
-    if signal.getsignal(signal.SIGINT) == before:
+def _change(before: Any, after: Any) -> bool:
+    """Let a handler take the place of another, and return whether that was there."""
+    there = bool(signal.getsignal(signal.SIGINT) == before)
+    if there:
         signal.signal(signal.SIGINT, after)
+    return there

@@ -205,6 +205,16 @@ def test_ctrl_c_promises_no_more_than_the_command_keeps(
     assert (end.value.code, capsys.readouterr().err) == (130, f"{said}\n")
 
 
+def test_another_ctrl_c_while_the_first_is_told_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*words: object, **more: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "say", interrupted)
+    with pytest.raises(SystemExit) as end:
+        cli.run(interrupted)
+    assert end.value.code == 130
+
+
 @pytest.mark.parametrize(
     ("redirected", "status", "said"),
     [

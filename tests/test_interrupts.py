@@ -17,11 +17,12 @@ signal.signal(signal.SIGINT, {before})
 import {package}
 while_importing = signal.getsignal(signal.SIGINT)
 from stylize import cli
+def name(handler):
+    return getattr(handler, "__name__", getattr(handler, "name", ""))
 try:
-    cli.run(lambda words: 0)
+    cli.run(lambda words: print(name(while_importing), name(signal.getsignal(signal.SIGINT))) or 0)
 except SystemExit:
-    print(int(while_importing) if isinstance(while_importing, int) else while_importing.__name__)
-    print(getattr(signal.getsignal(signal.SIGINT), "__name__", "ignored"))
+    print(name(signal.getsignal(signal.SIGINT)))
 """
 
 
@@ -37,18 +38,18 @@ def handlers(
 
 @pytest.mark.parametrize("package", ["jobs", "stylize"])
 @pytest.mark.parametrize("word", ["-m", "/usr/bin/stylize", "/usr/bin/stylize-folder"])
-def test_it_ends_a_command_without_a_trace_until_the_command_runs(word: str, package: str) -> None:
-    assert handlers(word, package) == ["0", "default_int_handler"]
+def test_it_ends_a_command_without_a_trace_but_while_the_command_runs(word: str, package: str) -> None:
+    assert handlers(word, package) == ["SIG_DFL", "default_int_handler", "SIG_DFL"]
 
 
 @pytest.mark.parametrize("word", ["", "-c", "/home/ann/restyle.py", "/usr/bin/pytest"])
 def test_whoever_imports_the_packages_keeps_their_own(word: str) -> None:
-    assert handlers(word, "jobs") == ["default_int_handler"] * 2
+    assert handlers(word, "jobs") == ["default_int_handler"] * 3
 
 
 @pytest.mark.parametrize("words", [["-m", "stylize"], ["-X", "dev", "-um", "jobs.train", "out"], ["-mstylize.cli"]])
 def test_however_python_is_told_of_the_module_it_is_a_command(words: list[str]) -> None:
-    assert handlers("-m", "stylize", words=["python", *words])[0] == "0"
+    assert handlers("-m", "stylize", words=["python", *words])[0] == "SIG_DFL"
 
 
 @pytest.mark.parametrize("module", ["gallery", "gallery.jobs", "jobs_of_mine", "-mgallery"])
@@ -67,4 +68,4 @@ def test_a_module_of_somebody_else_that_imports_the_package_keeps_its_own(tmp_pa
 
 
 def test_who_ignores_it_goes_on_ignoring_it() -> None:
-    assert handlers("-m", "jobs", "signal.SIG_IGN") == ["1", "ignored"]
+    assert handlers("-m", "jobs", "signal.SIG_IGN") == ["SIG_IGN"] * 3
