@@ -27,6 +27,11 @@ _SWITCHES = ("dry_run", "retry_failed", "redo", "allow_failed")
 
 def main(argv: Sequence[str]) -> int:
     """Score; returns the exit status: 0 all ok, 3 some rows are not."""
+    with json_lines.apart(json_lines.asked_in(argv)):
+        return _main(argv)
+
+
+def _main(argv: Sequence[str]) -> int:
     given = vars(parser().parse_intermixed_args(argv))
     switches = {name: given.pop(name) for name in _SWITCHES}
     values = given | _named(given.pop("paths"))

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> int:
     """Run the job; returns the exit status: 0 all ok, 3 some rows are not."""
+    with json_lines.apart(json_lines.asked_in(argv)):
+        return _main(argv)
+
+
+def _main(argv: Sequence[str]) -> int:
     call = parse(argv)
     # What does the work, and loads Ray and Arrow, comes after a call that is right.
     from jobs.run.closing import print_result

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TextIO
 
 from stylize import cli
@@ -33,8 +34,11 @@ _stream: ContextVar[TextIO | None] = ContextVar("stream", default=None)
 
 @contextlib.contextmanager
 def apart(mode: str | None) -> Iterator[None]:
-    """Keep standard output for the events alone in mode `json`; what else is printed goes to standard error."""
-    if mode != "json":
+    """Keep standard output for the events alone in mode `json`; what else is printed goes to standard error.
+
+    Contexts may be nested.
+    """
+    if mode != "json" or _stream.get() is not None:
         yield
         return
     token = _stream.set(sys.stdout)
@@ -44,10 +48,18 @@ def apart(mode: str | None) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except BaseException as error:
-        emit("stopped", status=_status(error), error=_text(error))
+        if not isinstance(error, SystemExit) or error.code:
+            emit("stopped", status=_status(error), error=_text(error))
         raise
     finally:
         _stream.reset(token)
+
+
+def asked_in(argv: Sequence[str]) -> str | None:
+    """Return the mode that a command line asks for, right or wrong; None where it asks for help."""
+    words = [word for one in argv for word in (one.split("=", 1) if one.startswith("--progress=") else [one])]
+    modes = [mode for word, mode in pairwise(words) if word == "--progress"]
+    return modes[-1] if modes and not {"-h", "--help", "--version"} & set(argv) else None
 
 
 def emit(event: str, **fields: Any) -> None:
@@ -80,6 +92,8 @@ def _status(error: BaseException) -> int:
     """Return what `cli.run` exits with."""
     if isinstance(error, KeyboardInterrupt):
         return 130
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        return error.code
     known = isinstance(error, StylizeError) and not isinstance(error, CannotContinueError)
     return cli.EXIT_USAGE if known else cli.EXIT_CANNOT_CONTINUE
 
@@ -87,4 +101,6 @@ def _status(error: BaseException) -> int:
 def _text(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
+    if isinstance(error, SystemExit) and (told := getattr(error, "__notes__", None)):
+        return str(told[0]).removeprefix("error: ")
     return str(error) if isinstance(error, StylizeError) else named_message(error)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from jobs import score, stylize_folder
 from jobs.progress import json_lines
 from jobs.stylize_folder import main
 from stylize.errors import CannotContinueError, UsageError
@@ -63,3 +65,33 @@ def test_the_last_line_has_the_exit_status_and_standard_output_has_nothing_else(
     assert note["text"] == "ours"
     assert (last["event"], last["status"], last["error"]) == ("stopped", status, text)
     assert said.err == "what a library says\n"
+
+
+@pytest.mark.parametrize("command", [stylize_folder.main, score.main])
+@pytest.mark.parametrize("asked", [["--progress", "json"], ["--progress", "off", "--progress=json"]])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--colour", "9"], "unknown option --colour; --help lists the options"),
+        (["--address"], "argument --address: expected one argument (--help lists the options)"),
+        (["--manifest", "a.csv", "a", "b", "c", "d", "e"], "got 5 paths"),
+    ],
+)
+def test_a_wrong_call_is_the_last_line(
+    command: Callable[[Sequence[str]], int],
+    asked: list[str],
+    words: list[str],
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises((SystemExit, UsageError)):
+        command(["--method", "m", *asked, *words] if command is score.main else [*asked, *words])
+    (last,) = events(capsys.readouterr().out)
+    assert (last["event"], last["status"]) == ("stopped", 2)
+    assert told in last["error"]
+
+
+def test_help_is_no_end_of_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--progress", "json", "--help"])
+    assert capsys.readouterr().out.startswith("usage: ")
