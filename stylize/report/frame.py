@@ -100,7 +100,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 _NUMBERS = (
-    "resolution_px", "width_px", "height_px", "workers", "repeat", "threads", "ssim", "content_distance",
+    "resolution_px", "width_px", "height_px", "workers", "repeat", "threads", "strips", "ssim", "content_distance",
     "gram_distance", "moments_distance", "lpips", "cfsd", "ssim_uniform", "flicker", "stretch", "content_edge_density",
     "content_colourfulness",
     "content_entropy_bits", "read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s", "total_s",

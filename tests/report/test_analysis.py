@@ -33,6 +33,16 @@ def test_growth_finds_the_exponents_of_time_and_memory() -> None:
     assert line["memory_at_1_mp"] == pytest.approx(2e8, rel=1e-4)
 
 
+def test_growth_is_of_whole_images_alone() -> None:
+    made = [of_sweep(n, "m", "fp32", px, stylize_s=px**2 / 1e6) for n, px in enumerate([300, 600, 1200])]
+    strips: dict[str, Any] = {"strips": 9, "stylize_s": 50.0, "image_host_bytes": 10}
+    made += [of_sweep(9, "m", "fp32", 1200, **strips), of_sweep(10, "m", "fp32", 2400, **strips)]
+    (line,) = analysis.growth(rows(made)).to_dict("records")
+    assert (line["n"], line["sizes"], line["most_megapixels"]) == (3, 3, pytest.approx(0.96))
+    assert line["time_exponent"] == pytest.approx(1)
+    assert line["memory_exponent"] == pytest.approx(1, abs=1e-6)
+
+
 def test_two_sizes_have_no_fit_however_many_pictures_they_have() -> None:
     made = [of_sweep(n, "m", "fp32", px) for n, px in enumerate([300, 300, 300, 1200, 1200, 1200])]
     (line,) = analysis.growth(rows(made)).to_dict("records")

@@ -235,7 +235,7 @@ def _growth(frame: pd.DataFrame) -> Table:
     note = (
         "Fits of time and memory = a x megapixels ^ exponent, least squares on the logarithms of each size's medians; "
         "low and high are the exponent's 95 % interval (Student's t). 1 is in proportion to pixels. Fewer than three "
-        "sizes have no fit."
+        "sizes have no fit. Images that were done in strips are left out."
     )
     return _table("growth", "Growth with megapixels", note, frame, columns)
 
