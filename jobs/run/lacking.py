@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stylize.config import JobConfig
-from stylize.errors import counted
+from stylize.config import TORCHVISION, JobConfig
+from stylize.errors import StylizeError, counted
+from stylize.io.files import at_hand
 from stylize.measure.flicker import BORDER_PX
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
@@ -37,12 +41,12 @@ class Lacking:
 
     def __init__(self, config: JobConfig, rows: Iterable[pa.RecordBatch], advice: str = "") -> None:
         self._by_name: dict[str, set[bytes]] = {name: set() for name in _asked(config)}
-        self._advice = advice
+        self._config, self._advice = config, advice
         self._kept = 0
         self._names: dict[str, None] = {}
         for batch in rows if self._by_name else ():
             for name, found in self._by_name.items():
-                found.update(keys(batch.filter(_lacks(name, batch, config)).column("task_id")))
+                found.update(keys(batch.filter(self._lacks(name, batch)).column("task_id")))
 
     @classmethod
     def of_folder(cls, config: JobConfig, folder: Path, advice: str = "") -> Lacking:
@@ -66,33 +70,50 @@ class Lacking:
             advice += "; `python -m jobs.score` scores those that are there, into another OUT"
         return [f"{rows} what is asked for now ({', '.join(self._names)}): {advice}"]
 
+    def _lacks(self, name: str, batch: pa.RecordBatch) -> pa.BooleanArray:
+        """Return which rows could have what `name` says and do not."""
+        column = {one: batch.column(one) for one in batch.schema.names}
+        ok = pc.equal(column["status"], "ok")
+        ours = pc.not_equal(column["measure_mode"], SCORED)
+        if name == ISOLATED:
+            return pc.and_(pc.and_(ok, ours), pc.not_equal(column["measure_mode"], "isolated"))
+        ok = pc.and_(ok, pc.is_valid(column["ssim"]))
+        if name == "distances":
+            lacks = self._not_judged(column["perceptual_variant"])
+        elif name == "cfsd":
+            without = pc.and_(pc.is_valid(column["content_distance"]), pc.is_null(column["cfsd"]))
+            lacks = pc.or_(self._not_judged(column["perceptual_variant"]), without)
+        elif name == "lpips":
+            lacks = pc.invert(pc.fill_null(pc.starts_with(column["lpips_variant"], f"{self._config.lpips} "), False))
+        elif name == "flicker":
+            lacks = pc.and_(pc.is_null(column[name]), pc.and_(ours, _moves(column)))
+        else:
+            lacks = pc.is_null(column[name])
+        return pc.and_(ok, pc.fill_null(lacks, False))
+
+    def _not_judged(self, variants: pa.StringArray) -> pa.BooleanArray:
+        """Return which rows no network has judged, or another one than is given now."""
+        none = pc.is_null(variants)
+        if variants.null_count == len(variants) or self._judge is None:
+            return none
+        return pc.or_(none, pc.invert(pc.fill_null(pc.starts_with(variants, self._judge), False)))
+
+    @functools.cached_property
+    def _judge(self) -> str | None:
+        """Return what `perceptual_variant` begins with in rows that the weights given now judged; None if not known."""
+        from stylize.backbones import cached_file
+
+        if (given := self._config.perceptual) is None or given == TORCHVISION:
+            return f"vgg19 {cached_file('vgg19').stem.rpartition('-')[2]}"  # of their hash
+        with contextlib.suppress(OSError, StylizeError), at_hand(given).open("rb") as file:
+            return f"vgg19 {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return None
+
 
 def _asked(config: JobConfig) -> list[str]:
     scores = set(config.scores) | ({"distances"} if config.perceptual is not None else set())
     scores |= {"lpips"} if config.lpips != "none" else set()
     return sorted(scores) + ([ISOLATED] if config.measure_mode == "isolated" else [])
-
-
-def _lacks(name: str, batch: pa.RecordBatch, config: JobConfig) -> pa.BooleanArray:
-    """Return which rows could have what `name` says and do not."""
-    column = {one: batch.column(one) for one in batch.schema.names}
-    ok = pc.equal(column["status"], "ok")
-    ours = pc.not_equal(column["measure_mode"], SCORED)
-    if name == ISOLATED:
-        return pc.and_(pc.and_(ok, ours), pc.not_equal(column["measure_mode"], "isolated"))
-    ok = pc.and_(ok, pc.is_valid(column["ssim"]))
-    no_networks = pc.is_null(column["perceptual_variant"])
-    if name == "distances":
-        lacks = no_networks
-    elif name == "cfsd":
-        lacks = pc.or_(no_networks, pc.and_(pc.is_valid(column["content_distance"]), pc.is_null(column["cfsd"])))
-    elif name == "lpips":
-        lacks = pc.invert(pc.fill_null(pc.starts_with(column["lpips_variant"], f"{config.lpips} "), False))
-    elif name == "flicker":
-        lacks = pc.and_(pc.is_null(column[name]), pc.and_(ours, _moves(column)))
-    else:
-        lacks = pc.is_null(column[name])
-    return pc.and_(ok, pc.fill_null(lacks, False))
 
 
 def _moves(column: dict[str, pa.Array]) -> pa.BooleanArray:

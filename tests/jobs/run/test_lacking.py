@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,7 +20,10 @@ from tests.support.main_job import call
 from tests.support.samples import picture
 
 MEASURED: dict[str, Any] = {"ssim": 0.5, "width_px": 64, "height_px": 96, "weights_sha256": "a" * 64}
-WITH_VGG = {"perceptual_variant": "vgg19 abc", "content_distance": 0.1}
+VGG = "vgg19 dcbb9e9d3bed"
+"""Torchvision's."""
+OWN = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+WITH_VGG = {"perceptual_variant": VGG, "content_distance": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -28,12 +32,17 @@ WITH_VGG = {"perceptual_variant": "vgg19 abc", "content_distance": 0.1}
         ({"scores": "distances"}, {}, True),
         ({"perceptual": "vgg19.pth"}, {}, True),
         ({"scores": "distances"}, WITH_VGG, False),
-        ({"scores": "distances"}, {"perceptual_variant": "vgg19 abc"}, False),  # too small for it
+        ({"scores": "distances"}, {"perceptual_variant": VGG}, False),  # too small for it
+        ({"scores": "distances"}, {"perceptual_variant": "vgg19 abc"}, True),
+        ({"perceptual": __file__}, WITH_VGG, True),
+        ({"perceptual": __file__}, WITH_VGG | {"perceptual_variant": f"vgg19 {OWN}"}, False),
+        ({"perceptual": "gone.pth"}, WITH_VGG, False),
         ({"scores": "distances"}, {"ssim": None}, False),
         ({"scores": "distances"}, {"status": "oom"}, False),
         ({"scores": "cfsd"}, WITH_VGG, True),
         ({"scores": "cfsd"}, WITH_VGG | {"cfsd": 0.2}, False),
-        ({"scores": "cfsd"}, {"perceptual_variant": "vgg19 abc"}, False),
+        ({"scores": "cfsd"}, {"perceptual_variant": VGG}, False),
+        ({"scores": "cfsd"}, WITH_VGG | {"perceptual_variant": "vgg19 abc", "cfsd": 0.2}, True),
         ({"scores": "lpips"}, {}, True),
         ({"lpips": "vgg"}, {"lpips_variant": "alex torchmetrics 1"}, True),
         ({"lpips": "vgg"}, {"lpips_variant": "vgg torchmetrics 1"}, False),
