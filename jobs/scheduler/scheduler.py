@@ -250,12 +250,8 @@ class Scheduler:
 
     def _end_hung_workers(self) -> None:
         """End every worker that has returned nothing for `timeout_s`."""
-        now = time.monotonic()
         for worker in list(self._pool.workers):
-            holds = worker.phase in (WorkerPhase.BUSY, WorkerPhase.RETRYING_ALONE)
-            # What is done was only not looked at: this loop may have been busy with another worker's end.
-            late = holds and now - worker.front_since > self._options.timeout_s
-            if late and not is_done(worker.batches[0].call):
+            if worker.is_late(self._options.timeout_s, self._options.load_s):
                 self._timed_out(worker)
 
     def _timed_out(self, worker: WorkerState) -> None:

@@ -97,8 +97,9 @@ class Worker:
             return this_location(), LoadError(named_message(error))
         return replace(this_location(), accelerator=getattr(self._runner, "accelerator", None)), None
 
-    def ping(self) -> None:
-        """Answer, as a sign of life."""
+    def ping(self) -> float:
+        """Answer, as a sign of life: with the seconds for which a sweep's block has been loading, or took to load."""
+        return float(getattr(self._runner, "loading_s", 0.0))
 
     def run(self, number: int, tasks: list[Task]) -> bytes | StylizeError:
         """Run this worker's batch `number`, counted from 0, and return its rows, packed.

@@ -57,18 +57,25 @@ _NEXT_PHASES = {
 
 @dataclass(slots=True)
 class Batch:
-    """The tasks of one call. alone: it is one suspicious task, which has its node to itself."""
+    """The tasks of one call. alone: it is one suspicious task, which has its node to itself. loads: it is the first of
+    a sweep's block, whose method is loaded in the same call.
+    """
 
     tasks: list[Task]
     call: Any
     alone: bool = False
+    loads: bool = False
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What came of asking a worker for a sign of life: an answer, an error, or neither yet."""
+    """What came of asking a worker for a sign of life: an answer, an error, or neither yet.
+
+    loading_s: what it answered, as `Worker.ping` says.
+    """
 
     answered: bool = False
+    loading_s: float = 0.0
     error: RayError | None = None
 
 
@@ -93,6 +100,8 @@ class WorkerState:
     _phase_since: float = field(default_factory=time.monotonic, init=False)
     _ping: Any = field(default=None, init=False)
     _batches_sent: int = field(default=0, init=False)
+    _block: tuple[str | None, int | None] = field(default=(None, None), init=False)
+    """Variant and repeat of what it was given last."""
 
     @property
     def phase(self) -> WorkerPhase:
@@ -116,8 +125,24 @@ class WorkerState:
         self.transition(WorkerPhase.RETRYING_ALONE if alone else WorkerPhase.BUSY)
         if not self.batches:
             self.front_since = time.monotonic()
-        self.batches.append(Batch(tasks, self.actor.run.remote(self._batches_sent, tasks), alone))
+        block = tasks[0].variant, tasks[0].repeat
+        self.batches.append(Batch(tasks, self.actor.run.remote(self._batches_sent, tasks), alone, block != self._block))
         self._batches_sent += 1
+        self._block = block
+
+    def is_late(self, timeout_s: float, load_s: float) -> bool:
+        """Return whether its oldest batch takes longer than `timeout_s`, beside at most `load_s` of loading for it.
+
+        What is done was only not looked at: the driver may have been busy with another worker's end.
+        """
+        spent = time.monotonic() - self.front_since
+        holds = self._phase in (WorkerPhase.BUSY, WorkerPhase.RETRYING_ALONE)
+        if not holds or spent <= timeout_s or is_done(self.batches[0].call):
+            return False
+        if not self.batches[0].loads or spent > timeout_s + load_s:
+            return True
+        probe = self.probe()
+        return probe.answered and spent > timeout_s + probe.loading_s
 
     def finish_front(self) -> None:
         """Let go of the oldest batch, which has come back, and note the worker's pace."""
@@ -142,11 +167,11 @@ class WorkerState:
             return ProbeResult()
         ping, self._ping = self._ping, None
         try:
-            ray.get(ping, timeout=GET_S)
+            loading_s = ray.get(ping, timeout=GET_S)
         except RayError as error:
             return ProbeResult(error=error)
         self.answered_at = time.monotonic()
-        return ProbeResult(answered=True)
+        return ProbeResult(answered=True, loading_s=loading_s)
 
     def forget_answers(self) -> None:
         """Take it for alive no longer: something began on its node that may end it."""

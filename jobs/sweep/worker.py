@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +58,12 @@ class Sweeper:
         self._runner: Any = None
         self._problem: tuple[str, str] | None = None
         """Status and error of the block's rows, where its method could not be loaded."""
+        self._began_s = self._loaded_s = 0.0
+
+    @property
+    def loading_s(self) -> float:
+        """Return for how long the block has been loading, or took to: no part of its first image's time."""
+        return max(0.0, (self._loaded_s or time.monotonic()) - self._began_s) if self._began_s else 0.0
 
     def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
         """Take tasks of one block; what is returned waits for their rows."""
@@ -65,7 +72,9 @@ class Sweeper:
         config = self._configs[first.variant]
         if self._block != (first.variant, first.repeat):
             self._block = first.variant, first.repeat
+            self._began_s, self._loaded_s = time.monotonic(), 0.0
             self._load(config)
+            self._loaded_s = time.monotonic()
         if self._problem is not None:
             rows = [lost_row(config, self._run_id, task, *self._problem, self._where) for task in tasks]
             return lambda: to_batch(rows)

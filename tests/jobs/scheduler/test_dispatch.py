@@ -10,7 +10,6 @@ import pytest
 import ray
 from ray.exceptions import ActorUnavailableError
 
-from jobs.scheduler import scheduler as loop
 from jobs.scheduler import worker_state
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import WorkerLocation, pack
@@ -142,9 +141,9 @@ def test_a_batch_that_ended_and_is_looked_at_late_is_no_timeout(
     worker.front_since = float("-inf")
     monkeypatch.setattr(scheduler._pool, "_make_worker", lambda: WorkerState(4, FakeActor(), None))
     monkeypatch.setattr(ray, "wait", lambda calls, **options: ([], calls))
-    monkeypatch.setattr(loop, "is_done", lambda call: True)
+    monkeypatch.setattr(worker_state, "is_done", lambda call: True)
     scheduler._end_hung_workers()
     assert (worker.phase, held(scheduler)) == (WorkerPhase.BUSY, [[1], [], []])
-    monkeypatch.setattr(loop, "is_done", lambda call: False)
+    monkeypatch.setattr(worker_state, "is_done", lambda call: False)
     scheduler._end_hung_workers()
     assert worker.phase is WorkerPhase.ENDED

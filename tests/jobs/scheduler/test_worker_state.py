@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -151,6 +152,31 @@ def test_a_batch_more_leaves_the_time_since_when_the_oldest_one_is_at_work(clock
     clock[0] += 5
     one.send([task(1)])
     assert one.front_since == 100
+
+
+def test_what_a_sweeps_worker_loads_for_a_block_is_no_time_of_its_first_image(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading_s = [0.0]
+    monkeypatch.setattr(worker_state, "is_done", lambda call: not call.startswith("run"))
+    monkeypatch.setattr(ray, "get", lambda call, timeout: loading_s[0])
+    one = worker("IDLE")
+    monkeypatch.setattr(one.actor.run, "remote", lambda *given: f"run {given[0]}")
+
+    def is_late(spent_s: float, loaded_s: float = 0.0) -> bool:
+        clock[0], loading_s[0] = one.front_since + spent_s, loaded_s
+        return one.is_late(timeout_s=10, load_s=60)
+
+    first, second = (replace(task(number), variant="v", repeat=1) for number in (0, 1))
+    one.send([first])
+    assert [is_late(9), is_late(20, 20), is_late(20, 11), is_late(20, 9)] == [False, False, False, True]
+    assert is_late(71, 71)  # it loads for ever
+    one.finish_front()
+    one.send([second])
+    assert [is_late(9), is_late(11, 9)] == [False, True]
+    one.finish_front()
+    one.send([replace(second, repeat=2)])
+    assert not is_late(11, 9)
 
 
 def test_the_reason_of_a_death_leaves_out_rays_common_causes() -> None:
