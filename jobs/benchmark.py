@@ -19,7 +19,7 @@ from jobs.progress import log_format
 from jobs.run import signals
 from jobs.run.output_dir import absolute_uri
 from jobs.run.trust import elsewhere
-from stylize import cli
+from stylize import cli, downloads
 from stylize.config import TORCHVISION, Device
 from stylize.errors import UsageError, one_line, unknown
 from stylize.io.files import Folder
@@ -57,7 +57,8 @@ def main(argv: Sequence[str]) -> int:
     out = absolute_uri(given.out)
     # What the caller got wrong is said before OUT is made.
     inputs.check(plan, out)
-    resolved = resolve(plan, out, given.address)
+    with downloads.forbidden() if given.dry_run else downloads.announced(say):
+        resolved = resolve(plan, out, given.address)
     check_scores(next(iter(resolved.configs.values())), given.address, None if given.dry_run else say)
     if given.dry_run:
         dry_run(resolved, given.rows_from, given.retry_failed, given.address, say)

@@ -65,7 +65,7 @@ def _loader() -> Any:
 
     class Loader(yaml.SafeLoader):
         def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
-            tag = super().resolve(kind, value, implicit)
+            tag = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
             if kind is not yaml.ScalarNode or not implicit[0]:
                 return tag
             read = str(tag).rpartition(":")[2]

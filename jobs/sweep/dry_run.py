@@ -38,7 +38,7 @@ def dry_run(
         lacking = Lacking.of_folder(next(iter(sweep.configs.values())), folder, IN_ANOTHER)
         resume = Resume(finished_in(folder, retry_failed), (), RunStats(0), lacking=lacking)
         rows = _rows_of(folder)
-        notes = [*sweep.notes, *survey.lines(), *changed_code_in(folder, sweep.own_code, ANEW)]
+        notes = [*sweep.absent, *sweep.notes, *survey.lines(), *changed_code_in(folder, sweep.own_code, ANEW)]
         notes += sweep.other_threads(read_rows(folder, OF_THREADS).to_batches() if rows is not None else ())
     if rows_from:
         with run_folders([rows_from]) as (other,):

@@ -17,6 +17,7 @@ from jobs.scheduler.ray_runtime import Called, check_room
 from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize.config import TORCHVISION, JobConfig
+from stylize.downloads import NotDownloadedError
 from stylize.errors import CannotContinueError, StylizeError, UsageError, counted
 from stylize.stylizers import RANDOM, check_settings, find, own_code, own_errors
 from stylize.tasks import sweep
@@ -39,6 +40,8 @@ class ResolvedSweep:
     blocks: list[Block]
     configs: dict[str, JobConfig]
     weights_sha256: dict[str, str | None]
+    absent: Sequence[str] = ()
+    """A line on each of the weights that a dry run does not download, whose rows it does not know."""
 
     def tasks(self, block: Block, pairs: Sequence[Pair]) -> list[Task]:
         """Return a block's tasks, in order."""
@@ -110,7 +113,9 @@ def resolve(plan: Sweep, out: str, address: str | None) -> ResolvedSweep:
             configs[variant.name] = variant.config(plan, out, takes)
     check_device(next(iter(configs.values())).model_copy(update={"address": address}))
     cpus, gpus = takes["cpus_per_actor"], takes["gpus_per_actor"]
-    resolved = ResolvedSweep(plan, out, cpus, gpus, sweep.plan(plan), configs, _weights_sha256(plan, configs))
+    absent: list[str] = []
+    hashes = _weights_sha256(plan, configs, absent)
+    resolved = ResolvedSweep(plan, out, cpus, gpus, sweep.plan(plan), configs, hashes, absent)
     check_room(address, *resolved.asks)
     return resolved
 
@@ -151,9 +156,10 @@ def _with_weights(plan: Sweep, words: Sequence[str]) -> list[Method]:
     return changed
 
 
-def _weights_sha256(plan: Sweep, configs: dict[str, JobConfig]) -> dict[str, str | None]:
+def _weights_sha256(plan: Sweep, configs: dict[str, JobConfig], absent: list[str]) -> dict[str, str | None]:
     """Return each variant's hash of weights; None where the method cannot be loaded: its rows will say why.
 
+    absent: gets a line on each that would have to be downloaded, where that is forbidden.
     Raises UsageError, CannotContinueError.
     """
     by_model: dict[str, str | None] = {}
@@ -165,7 +171,7 @@ def _weights_sha256(plan: Sweep, configs: dict[str, JobConfig]) -> dict[str, str
         with plan.named(name):
             _refuse_of_torch(config)
             if model not in by_model:
-                by_model[model] = _hash_of(checked)
+                by_model[model] = _hash_of(checked, absent)
         hashes[name] = by_model[model]
     return hashes
 
@@ -175,10 +181,13 @@ def _refuse_of_torch(config: JobConfig) -> None:
     method.refuse_of_torch(config.runtime, config.precision, check_settings(method, method_settings(config)))
 
 
-def _hash_of(config: JobConfig) -> str | None:
+def _hash_of(config: JobConfig, absent: list[str]) -> str | None:
     try:
         with own_errors(config.stylizer):
             weights_sha256: str | None = load_stylizer(uncompiled(config)).weights_sha256
+    except NotDownloadedError as error:
+        absent += [line for line in (str(error),) if line not in absent]
+        return None
     except (UsageError, CannotContinueError):
         raise
     except StylizeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
@@ -67,11 +68,13 @@ def test_only_one_method_is_in_memory_at_a_time_even_if_it_refers_to_itself(
         }
     )  # fmt: skip
     one = next(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
-    sweeper = MakeSweeper({"v": config}, "run", None)("worker-1")
+    sweeper, began = MakeSweeper({"v": config}, "run", None)("worker-1"), time.monotonic()
+    assert sweeper.loading_s == 0
     for repeat in (1, 2, 3):
         (row,) = sweeper.submit([replace(one, variant="v", repeat=repeat)])().to_pylist()
         assert row["status"] == "ok"
         assert len([made for made in Knot.alive if made() is not None]) == 1
+        assert 0 < sweeper.loading_s < time.monotonic() - began
     assert len(Knot.alive) == 3
 
 
@@ -131,6 +134,6 @@ def test_one_by_one_a_worker_holds_one_task_and_keeps_no_memory_for_the_next(
 def test_variants_of_other_weights_have_other_hashes() -> None:
     plain = {"content": "c", "styles": "s", "out": "o", "stylizer": "compact", "device": "cpu"}
     configs_ = {name: configs.build(plain | more) for name, more in (("own", {}), ("none", {"weights": "random"}))}
-    hashes = _weights_sha256(Sweep(title="t", methods=[Method(name="compact")]), configs_)
+    hashes = _weights_sha256(Sweep(title="t", methods=[Method(name="compact")]), configs_, [])
     assert hashes["none"] == "random"
     assert len(hashes["own"] or "") == 64

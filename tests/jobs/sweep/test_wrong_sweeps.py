@@ -68,6 +68,15 @@ def test_workers_that_find_no_room_are_told_as_such_before_out_is_made(tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dry_run_says_what_it_would_download_and_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stylize.backbones.cached_file", lambda name: tmp_path / f"{name}-1.pth")
+    (tmp_path / "s.yaml").write_text("title: t\nmethods: [{name: gatys}, {name: gatys, settings: {iterations: 9}}]\n")
+    assert main([str(tmp_path / "s.yaml"), str(tmp_path / "out"), "--dry-run"]) == 0
+    assert capsys.readouterr().out.count("vgg19's weights, vgg19-1.pth, would be downloaded\n") == 1
+
+
 def test_an_out_below_a_file_is_a_wrong_call(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(UsageError, match=r"^OUT: .*notes\.txt is a file; give a folder$"):
