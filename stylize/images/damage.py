@@ -22,7 +22,7 @@ DAMAGE = (
 # What they say of whole files that they cannot read.
 _NOT_READ = (
     "unsupported", "unknown pixel mode", "unknown data organization", "unknown raw mode", "not supported",
-    "not implemented", "requires the", "no module named", "cannot handle",
+    "not implemented", "requires the", "no module named", "cannot handle", "has not been built in",
 )  # fmt: skip
 
 # The size is checked from the header against `max_pixels`, a limit of the run's own; Pillow's, a warning from any

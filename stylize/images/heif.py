@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
 from fractions import Fraction
 
 from stylize.images.boxes import boxes
@@ -35,21 +34,37 @@ def aperture(data: bytes, width: int, height: int) -> tuple[int, int, int, int] 
     return box if inside and box != (0, 0, width, height) else None
 
 
-def _main_properties(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the kind and content of each property of the main picture, none where the containers are damaged."""
-    try:
-        meta = next((body[4:] for kind, body in boxes(data) if kind == b"meta"), b"")
-        parts = dict(boxes(meta))
-        properties = dict(boxes(parts[b"iprp"]))
-        owned = _properties_of(_main_item(parts[b"pitm"]), properties[b"ipma"])
-        found = list(boxes(properties[b"ipco"]))
-    except (KeyError, struct.error, IndexError):
-        return
-    yield from (one for number, one in enumerate(found, start=1) if number in owned)
+def is_sequence_alone(data: bytes) -> bool:
+    """Return whether a file holds moving pictures and no still one."""
+    kinds = {kind for kind, _ in boxes(data)}
+    return b"moov" in kinds and b"meta" not in kinds
 
 
-def _main_item(pitm: bytes) -> int:
+def parts(data: bytes) -> dict[bytes, bytes]:
+    """Return what each box holds of the one that describes a file's items; empty where there is none."""
+    return dict(boxes(next((body[4:] for kind, body in boxes(data) if kind == b"meta"), b"")))
+
+
+def main_item(described: dict[bytes, bytes]) -> int:
+    """Return the number of the main picture. Raises KeyError or IndexError where none is named."""
+    pitm = described[b"pitm"]
     return int.from_bytes(pitm[4:6] if pitm[0] == 0 else pitm[4:8], "big")
+
+
+def properties(described: dict[bytes, bytes], item: int) -> list[tuple[bytes, bytes]]:
+    """Return the kind and content of each property of an item. Raises KeyError, IndexError or struct.error."""
+    held = dict(boxes(described[b"iprp"]))
+    owned = _properties_of(item, held[b"ipma"])
+    return [one for number, one in enumerate(boxes(held[b"ipco"]), start=1) if number in owned]
+
+
+def _main_properties(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the kind and content of each property of the main picture, none where the containers are damaged."""
+    described = parts(data)
+    try:
+        return properties(described, main_item(described))
+    except (KeyError, struct.error, IndexError):
+        return []
 
 
 def _properties_of(item: int, ipma: bytes) -> set[int]:

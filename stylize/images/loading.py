@@ -11,7 +11,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError
-from stylize.images import heif, jpeg, jpeg2000, mapped, png, tiff, tiff_damage, turbo, webp
+from stylize.images import heif, heif_damage, jpeg, jpeg2000, mapped, png, tiff, tiff_damage, turbo, webp
 from stylize.images.color import Signal, Space
 from stylize.images.color_source import color_source
 from stylize.images.damage import DAMAGE, damage_is_corrupt
@@ -79,6 +79,8 @@ def load(data: bytes, wish: Wish) -> Loaded:
             jpeg2000.refuse_deep(image, data)
         if image.format == "PNG":
             png.refuse_damaged(data)
+        if image.format == "HEIF":
+            heif_damage.refuse_damaged(data)
         loaded = Loaded(image, box, width, height)
         try:
             _load_whole(loaded, data, wish)

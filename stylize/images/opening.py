@@ -143,6 +143,8 @@ def open_data(data: bytes) -> Image.Image:
         return open_image(io.BytesIO(data))
     except CorruptImageError:
         kind = kind_of(data[:HEAD_BYTES])
+        if kind == "HEIF" and heif.is_sequence_alone(data):
+            raise UnsupportedImageError("a HEIF sequence without a still picture; save one as PNG or JPEG") from None
         if kind not in ("PNG", "WebP"):
             raise
         return open_image(io.BytesIO(png.bare(data) if kind == "PNG" else webp.bare(data)))
