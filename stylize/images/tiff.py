@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import logging
 from typing import Any, NamedTuple
@@ -28,6 +29,12 @@ _THUMBNAIL_FIRST = "a TIFF whose first page is a thumbnail of another; save the 
 
 # It logs every damaged tag as an error, whether or not the pixels need it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+# libtiff writes such to stderr, past Python; Pillow raises an error where it costs pixels. Found by way of the library
+# that is linked to it, whichever that is; where none is seen, it goes on writing.
+_linked = ctypes.CDLL(vars(Image)["core"].__file__)
+for _name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+    if hasattr(_linked, _name):
+        getattr(_linked, _name)(None)
 
 
 class Read(NamedTuple):
@@ -122,6 +129,8 @@ def stated_size(file: Any) -> tuple[int, int]:
     import tifffile
 
     with tifffile.TiffFile(file) as opened:
+        if not len(opened.pages):
+            raise ValueError("no directory of a picture within the file")
         page: Any = opened.pages[0]
         _refuse_compression(int(page.compression))
         size = page.imagewidth, page.imagelength

@@ -47,7 +47,7 @@ def parts(data: bytes | bytearray) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("data", FILES.values(), ids=FILES.keys())
 @pytest.mark.parametrize("which", [0, -1])
-def test_damage_within_a_part_is_corrupt(data: bytes, which: int) -> None:
+def test_damage_within_a_part_is_corrupt(data: bytes, which: int, capfd: pytest.CaptureFixture[str]) -> None:
     decode(data)
     start, count = parts(data)[which]
     noise = np.random.default_rng(1).integers(0, 255, count // 3, np.uint8).tobytes()
@@ -55,6 +55,7 @@ def test_damage_within_a_part_is_corrupt(data: bytes, which: int) -> None:
     for truncated in ("refuse", "accept"):
         with pytest.raises(CorruptImageError):
             decode(damaged, truncated=truncated)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", ["jpeg", "grey jpeg", "cmyk jpeg"])
