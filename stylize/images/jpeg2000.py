@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from PIL import Image
 
 from stylize.errors import UnsupportedImageError
@@ -14,16 +18,71 @@ END = b"\xff\xd9"
 _TILE_PART = b"\xff\x90\0\x0a"
 _PROFILES = (2, 3)
 """Methods of a colour box that hold a profile: restricted and any."""
+_OPACITY, _OPACITY_IN_COLOURS = 1, 2
+"""Kinds of channels, beside colours."""
+
+
+class Channels(NamedTuple):
+    """Which of a file's channels are its colours and its alpha, and how many bits their values have."""
+
+    colours: list[int]
+    alpha: int | None
+    weighted: bool
+    """Whether colours are multiplied by alpha already."""
+    bits: list[int]
+
+
+def channels(image: Image.Image, data: bytes) -> Channels | None:
+    """Return what an opened image's channels are, None where Pillow reads them right."""
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        return None
+    colours, bits = 1 if image.mode[0] == "L" else 3, _bits(data)[: len(image.mode)]
+    plain = Channels([*range(colours)], colours if image.mode[-1] == "A" else None, False, bits)
+    stated = next((_defined(body, plain) for kind, body in _header(data) if kind == b"cdef"), plain)
+    return None if stated == plain and min(bits, default=8) >= 8 else stated
+
+
+def _defined(cdef: bytes, plain: Channels) -> Channels:
+    """Return the channels as their box defines them; `plain` where that is without sense."""
+    entries = list(struct.iter_unpack(">HHH", cdef[2 : 2 + (len(cdef) - 2) // 6 * 6]))
+    by_colour = {of: channel for channel, kind, of in entries if kind == 0}
+    alphas = [(channel, kind) for channel, kind, of in entries if kind in (_OPACITY, _OPACITY_IN_COLOURS) and of == 0]
+    channel, kind = alphas[0] if alphas else (None, 0)
+    colours = [by_colour.get(of, -1) for of in range(1, 1 + len(plain.colours))]
+    known = range(len(plain.bits))
+    if set(colours) - set(known) or (channel is not None and channel not in known):
+        return plain
+    return Channels(colours, channel, kind == _OPACITY_IN_COLOURS, plain.bits)
+
+
+def righted(image: Image.Image, stated: Channels) -> Image.Image:
+    """Return a loaded image with its channels as they are stated, and values of fewer than 8 bits as 8.
+
+    Pillow takes channels in their order and the last of two or four for alpha, and leaves the brightest of 4 bits 240.
+    """
+    bands = [
+        band if bits >= 8 else band.point([(level >> 8 - bits) * 255 // ((1 << bits) - 1) for level in range(256)])
+        for band, bits in zip(image.split(), stated.bits, strict=True)
+    ]
+    mode, kept = "L" if len(stated.colours) == 1 else "RGB", [bands[channel] for channel in stated.colours]
+    if stated.alpha is None:
+        return Image.merge(mode, kept)
+    return Image.merge(f"{mode}{'a' if stated.weighted else 'A'}", [*kept, bands[stated.alpha]])
 
 
 def refuse_deep(image: Image.Image, data: bytes) -> None:
     """Raise UnsupportedImageError for colours of more than 8 bits: Pillow's rounding turns the brightest into black."""
-    start = data.find(_CODESTREAM)
-    number = int.from_bytes(data[start + _COMPONENTS_AT : start + _COMPONENTS_AT + 2], "big")
-    depths = data[start + _COMPONENTS_AT + 2 : start + _COMPONENTS_AT + 2 + 3 * number : 3]
-    deepest = max(((depth & 0x7F) + 1 for depth in depths), default=8)
-    if start >= 0 and deepest > 8 and not image.mode.startswith("I"):
+    deepest = max(_bits(data), default=8)
+    if deepest > 8 and not image.mode.startswith("I"):
         raise UnsupportedImageError(f"JPEG 2000 colours of {deepest} bits are not read; save it as PNG or TIFF first")
+
+
+def _bits(data: bytes) -> list[int]:
+    """Return how many bits each component's values have, none where no codestream is found."""
+    start = data.find(_CODESTREAM)
+    at = start + _COMPONENTS_AT
+    number = int.from_bytes(data[at : at + 2], "big") if start >= 0 else 0
+    return [(depth & 0x7F) + 1 for depth in data[at + 2 : at + 2 + 3 * number : 3]]
 
 
 def lacks_end_alone(data: bytes) -> bool:
@@ -39,10 +98,11 @@ def lacks_end_alone(data: bytes) -> bool:
 
 def profile(data: bytes) -> bytes | None:
     """Return the ICC profile, None where there is none."""
-    for kind, body in boxes(data):
-        if kind == b"jp2h":
-            for inner, colour in boxes(body):
-                if inner == b"colr" and colour[:1] and colour[0] in _PROFILES:
-                    return colour[3:]
-            return None
+    for kind, colour in _header(data):
+        if kind == b"colr" and colour[:1] and colour[0] in _PROFILES:
+            return colour[3:]
     return None
+
+
+def _header(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    return boxes(next((body for kind, body in boxes(data) if kind == b"jp2h"), b""))

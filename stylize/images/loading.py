@@ -27,7 +27,7 @@ Truncated = Literal["refuse", "accept"]
 _NOTHING = (128, (128, 128, 128), (128, 128, 128, 128), (127, 127, 127, 127))
 _ALPHA_OR_PADDING = ("BMP", "DIB", "TGA")
 """Kinds whose fourth channel is often of no use: where all of it is zero, viewers show the picture without it."""
-_DRAWN, _SHOWN = "stylize_drawn", "stylize_shown"
+_DRAWN, _SHOWN, _CHANNELS = "stylize_drawn", "stylize_shown", "stylize_channels"
 
 
 @dataclass(slots=True)
@@ -158,6 +158,8 @@ def as_shown(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     if shown := vars(image).get(_SHOWN):
         return image.crop(shown)
+    if channels := vars(image).get(_CHANNELS):
+        return jpeg2000.righted(image, channels)
     extents = vars(image).get(_DRAWN)
     if isinstance(image, GifImageFile) and image.tell() == 0:
         extents = image.dispose_extent
@@ -171,11 +173,13 @@ def as_shown(image: Image.Image) -> Image.Image:
 
 
 def note_part(image: Image.Image, data: bytes) -> None:
-    """Have an image keep which part of it its file draws, or shows, where Pillow does not tell."""
+    """Have an image keep which part of it its file draws, or shows, and its channels, where Pillow does not tell."""
     if image.format == "WEBP" and image.tell() == 0 and (drawn := webp.first_frame(data)):
         vars(image)[_DRAWN] = drawn
     if image.format == "AVIF" and (shown := heif.aperture(data, *image.size)):
         vars(image)[_SHOWN] = shown
+    if image.format == "JPEG2000" and (channels := jpeg2000.channels(image, data)):
+        vars(image)[_CHANNELS] = channels
 
 
 def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
@@ -198,6 +202,8 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
         loaded.image = image
         try:
             image.load()
+            note_part(image, mended)
+            loaded.image = as_shown(image)
             return
         except DAMAGE as again:
             error = again

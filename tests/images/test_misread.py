@@ -14,7 +14,7 @@ from PIL import Image
 
 from stylize.errors import UnsupportedImageError
 from stylize.images import decode, from_image, header_size
-from tests.support.image_files import png_chunk, red_and_blue_swapped, saved
+from tests.support.image_files import png_chunk, saved
 from tests.support.samples import picture
 
 PHOTO = picture(1, 40, 30)
@@ -29,46 +29,11 @@ def tiff(values: np.ndarray[Any, Any], **options: Any) -> bytes:
     return file.getvalue()
 
 
-def with_profile(data: bytes, profile: bytes) -> bytes:
-    """A JPEG 2000 file whose box of colours holds a profile in place of a number."""
-    start = data.index(b"colr") - 4
-    old = int.from_bytes(data[start : start + 4], "big")
-    box = struct.pack(">I4sBBB", 11 + len(profile), b"colr", 2, 0, 0) + profile
-    head = data.index(b"jp2h") - 4
-    length = int.from_bytes(data[head : head + 4], "big") + len(box) - old
-    return data[:head] + length.to_bytes(4, "big") + data[head + 4 : start] + box + data[start + old :]
-
-
 def png(kind: int, bits: int, line: bytes, transparent: bytes) -> bytes:
     """A PNG of one line of two pixels."""
     header = struct.pack(">IIBBBBB", 2, 1, bits, kind, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"tRNS", transparent), (b"IDAT", zlib.compress(b"\0" + line)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*one) for one in chunks)
-
-
-def test_a_profile_in_jpeg_2000_counts() -> None:
-    data = with_profile(saved(Image.fromarray(PHOTO), "JPEG2000"), red_and_blue_swapped())
-    pixels = decode(data).pixels
-    wanted = decode(saved(Image.fromarray(PHOTO), "PNG", icc_profile=red_and_blue_swapped())).pixels
-    assert np.abs(pixels.astype(int) - wanted).max() <= 3
-    assert np.abs(pixels.astype(int) - PHOTO).max() > 20
-    with Image.open(io.BytesIO(data)) as image:
-        assert (from_image(image) == pixels).all()
-
-
-@pytest.mark.parametrize("no_jp2", [False, True])
-def test_deep_colours_in_jpeg_2000_are_refused_and_deep_grey_is_not(no_jp2: bool) -> None:
-    data = bytearray(saved(Image.fromarray(PHOTO), "JPEG2000", no_jp2=no_jp2))
-    at = data.index(b"\xff\x4f\xff\x51") + 42
-    data[at : at + 9 : 3] = bytes([11] * 3)
-    with pytest.raises(UnsupportedImageError, match="colours of 12 bits"):
-        decode(bytes(data))
-    with Image.open(io.BytesIO(bytes(data))) as image:
-        for _ in range(2):
-            with pytest.raises(UnsupportedImageError, match="colours of 12 bits"):
-                from_image(image)
-    deep = saved(Image.fromarray(GREY.astype(np.uint16) * 257), "JPEG2000", no_jp2=no_jp2)
-    assert (decode(deep).pixels == GREY[..., None]).all()
 
 
 @pytest.mark.parametrize(
