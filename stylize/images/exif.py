@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
+from stylize.images.orientation import SIDEWAYS
+
 PREFIX = b"Exif\0\0"
 MAX_BYTES = 65_527
 """Of a block: what a JPEG's segment holds; EXIF's own limit."""
@@ -84,6 +86,10 @@ def _rewritten(data: bytes, size: tuple[int, int], dpi: tuple[float, float] | No
     camera = {tag: one for tag, one in camera.items() if tag not in _OF_OTHER_COLOURS and tag < _FIRST_OF_RAW}
     block.drop_all_but([*main.values(), *camera.values(), *place.values()], thumbnail)
     if _ORIENTATION in main:
+        if block.number(main[_ORIENTATION]) in SIDEWAYS and main.keys() >= {_X_RESOLUTION, _Y_RESOLUTION}:
+            # Without a unit they are no dots per inch, but say how wide a dot is for its height.
+            across, down = main[_X_RESOLUTION], main[_Y_RESOLUTION]
+            main |= {_X_RESOLUTION: down._replace(tag=_X_RESOLUTION), _Y_RESOLUTION: across._replace(tag=_Y_RESOLUTION)}
         block.put(main, _ORIENTATION, _SHORT, 1)
     if camera:
         block.put(camera, _COLOUR_SPACE, _SHORT, 1)
@@ -159,8 +165,8 @@ class _Block:
         del self._data[max([8, *(end for _, end in kept)]) :]
         for place, length in ((513, 514), (273, 279)):
             if place in thumbnail and length in thumbnail:
-                start = self._number(thumbnail[place])
-                end = min(start + self._number(thumbnail[length]), len(self._data))
+                start = self.number(thumbnail[place])
+                end = min(start + self.number(thumbnail[length]), len(self._data))
                 if start < end and not any(first < end and start < last for first, last in kept):
                     self._data[start:end] = bytes(end - start)
 
@@ -200,7 +206,7 @@ class _Block:
         (start,) = struct.unpack(self._order + "I", entry.value)
         return start, start + entry.size
 
-    def _number(self, entry: _Entry) -> int:
+    def number(self, entry: _Entry) -> int:
         kind = "H" if entry.type == _SHORT else "I"
         number: int = struct.unpack_from(self._order + kind, entry.value)[0]
         return number

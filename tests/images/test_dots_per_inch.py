@@ -65,6 +65,12 @@ def test_those_that_exif_alone_says_are_turned_too(photo: str, orientation: int,
             assert [float(one) for one in result.info["dpi"]] == pytest.approx(dots, abs=1)
 
 
+@pytest.mark.parametrize(("orientation", "dots"), [(1, (2, 1)), (3, (2, 1)), (8, (1, 2))])
+def test_how_wide_a_dot_is_for_its_height_is_turned_too(orientation: int, dots: tuple[float, float]) -> None:
+    exif = result_of(saved(Image.fromarray(PHOTO), "JPEG", exif=stated((2, 1), orientation, unit=1)), "jpg").getexif()
+    assert (float(exif[282]), float(exif[283]), exif[296], exif[274]) == (*dots, 1, 1)
+
+
 def test_a_heif_that_is_turned_has_them_turned() -> None:
     pillow_heif = pytest.importorskip("pillow_heif")
     image = pillow_heif.from_pillow(Image.fromarray(PHOTO))
