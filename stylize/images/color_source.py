@@ -6,11 +6,11 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from stylize.images import bmp, heif, jpeg2000, png
+from stylize.images import bmp, gif, heif, jpeg2000, png
 from stylize.images.color import SRGB_CORNERS, Signal, Space
 from stylize.images.damage import DAMAGE
 
-PARTLY_TOLD = ("PNG", "BMP", "DIB", "JPEG2000", "AVIF")
+PARTLY_TOLD = ("PNG", "GIF", "BMP", "DIB", "JPEG2000", "AVIF")
 """Pillow's names of kinds of which it passes over some ways to say so."""
 _RED, _, _BLUE, _WHITE = SRGB_CORNERS
 _ADOBE_RGB = Space((_RED, (0.21, 0.71), _BLUE, _WHITE), 563 / 256)
@@ -31,6 +31,8 @@ def color_source(kind: str | None, info: dict[Any, Any], data: bytes) -> tuple[b
         profile = profile or png.profile(data)
     elif kind == "JPEG2000":
         profile = profile or jpeg2000.profile(data)
+    elif kind == "GIF":
+        profile = gif.profile(data)
     elif kind in ("BMP", "DIB"):
         profile = bmp.profile(data)
     if profile:
