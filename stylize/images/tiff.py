@@ -92,9 +92,7 @@ def righted(image: TiffImageFile) -> Image.Image:
         made = image.copy()
         made.putpalette(np.array(image.tag_v2[_COLOUR_MAP], np.uint8).reshape(3, -1).T.tobytes())
         return made
-    values = np.asarray(image)
-    if _deepest(image) == _PACKED_BITS:
-        values = (values.astype(np.uint32) * 65_535 // ((1 << _PACKED_BITS) - 1)).astype(np.uint16)
+    values = _full_range(np.asarray(image), _deepest(image))
     return Image.fromarray(65_535 - values if _is_negative(image) else values)
 
 
@@ -150,7 +148,7 @@ def read(data: bytes) -> Read:
         if _PHOTOMETRIC not in page.tags:
             raise UnsupportedImageError(_SAYS_NO_COLOURS)
         _refuse_inks(page.photometric, page.tags.valueof(_INK_SET))
-        values = page.asarray()
+        values = _full_range(page.asarray(), page.bitspersample)
         if page.planarconfig == 2 and values.ndim == 3:
             values = np.moveaxis(values, 0, -1)
         profile, turned = (page.tags.get(code) for code in (_ICC_PROFILE, _ORIENTATION))
@@ -191,6 +189,14 @@ def _deep(image: TiffImageFile) -> bool:
 
 def _deepest(image: TiffImageFile) -> int:
     return max(_numbers(image.tag_v2.get(_BITS)), default=1)
+
+
+def _full_range(values: np.ndarray, bits: int) -> np.ndarray:
+    """Return unsigned values of fewer bits than their type has as values of all of them."""
+    top = 255 if values.dtype == np.uint8 else 65_535
+    if values.dtype not in (np.uint8, np.uint16) or top < 1 << bits:
+        return values
+    return (values.astype(np.uint32) * top // ((1 << bits) - 1)).astype(values.dtype)
 
 
 def _eight_bit(values: np.ndarray) -> np.ndarray:

@@ -90,6 +90,17 @@ def test_alpha_behind_another_channel_is_read(photometric: str) -> None:
     assert np.abs(decoded.pixels - shown).max() <= 2
 
 
+def test_colours_of_12_bits_are_read_right_where_imagecodecs_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = (PHOTO.astype(int) * 4095 // 255).astype(np.uint16)
+    packed = np.packbits((levels.reshape(30, -1, 1) >> np.arange(11, -1, -1) & 1).astype(np.uint8)).reshape(30, 60, 3)
+    data = tiff(packed, photometric="rgb").replace(
+        struct.pack("<HHII", 256, 4, 1, 60), struct.pack("<HHII", 256, 4, 1, 40)
+    )
+    data = data.replace(struct.pack("<3H", 8, 8, 8), struct.pack("<3H", 12, 12, 12))
+    monkeypatch.setattr("tifffile._imagecodecs.packints_decode", lambda *_, **__: levels.ravel())
+    assert np.abs(decode(data).pixels.astype(int) - PHOTO).max() <= 1
+
+
 @pytest.mark.parametrize("inks", [4, 9])
 def test_inks_other_than_cmyk_are_not_shown_as_cmyk(inks: int) -> None:
     options: dict[str, Any] = {"photometric": "separated", "planarconfig": "contig"}
