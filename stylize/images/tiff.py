@@ -27,8 +27,9 @@ _INK_SET, _NOT_CMYK = 332, 2
 _SAYS_NO_COLOURS = "a TIFF that does not say what its values mean (PhotometricInterpretation); save it as PNG first"
 _THUMBNAIL_FIRST = "a TIFF whose first page is a thumbnail of another; save the other one alone first"
 
-# It logs every damaged tag as an error, whether or not the pixels need it.
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+# They log damaged tags as errors, whether or not the pixels need them.
+for _name in ("tifffile", "PIL.TiffImagePlugin"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 # libtiff writes such to stderr, past Python; Pillow raises an error where it costs pixels. Found by way of the library
 # that is linked to it, whichever that is; where none is seen, it goes on writing.
 _linked = ctypes.CDLL(vars(Image)["core"].__file__)
