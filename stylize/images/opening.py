@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from typing import IO
 
 from PIL import Image, ImageFile
@@ -31,6 +32,12 @@ SIDE_MATTER_BYTES = 64 * 2**20
 """What a file may hold beside its pixels."""
 LOOKED_AT_FIRST_BYTES = 32 * 2**20
 """Larger files are not read before their header was looked at."""
+_IN_PLACE_OF_IMAGES = (
+    (re.compile(rb"\0+\Z"), ", but zeros: not downloaded yet, or lost; copy it again"),
+    (re.compile(rb"version https://git-lfs"), ", but a pointer of Git LFS: `git lfs pull` brings the file"),
+    (re.compile(rb"(?i)\s*<(?:!doctype html|html|\?xml)"), ", but a web page or XML, as failed downloads leave"),
+)
+"""What files with the suffix of an image begin with instead, and what is said of it."""
 
 
 def refuse_too_large(file: IO[bytes] | None, size_bytes: int, *, long_side_px: int | None, max_pixels: int) -> None:
@@ -66,7 +73,7 @@ def open_image(file: IO[bytes]) -> Image.Image:
         return _Stated(kind, jxl.stated_size(head))
     with damage_is_corrupt():
         if kind is None:
-            return _as_tga(file)
+            return _as_tga(file, head)
         if kind == "TIFF":
             return _open_tiff(file)
         image = opener(kind)(file, "")
@@ -123,11 +130,12 @@ def _open_tiff(file: IO[bytes]) -> Image.Image:
     return image
 
 
-def _as_tga(file: IO[bytes]) -> ImageFile.ImageFile:
+def _as_tga(file: IO[bytes], head: bytes) -> ImageFile.ImageFile:
     try:
         return opener("TGA")(file, "")
     except (SyntaxError, OSError):
-        raise CorruptImageError("not an image that can be read") from None
+        told = next((words for pattern, words in _IN_PLACE_OF_IMAGES if pattern.match(head)), "")
+        raise CorruptImageError(f"not an image that can be read{told}") from None
 
 
 def header_size(data: bytes) -> tuple[int, int]:

@@ -92,6 +92,18 @@ def test_text_and_noise_are_no_picture(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (bytes(600), "zeros: not downloaded"), (b"version https://git-lfs.github.com/spec/v1\noid ", "`git lfs pull`"),
+        (b"\n<!DOCTYPE html><html>", "a web page"), (b"<?xml version='1.0'?><Error>", "a web page"),
+    ],
+)  # fmt: skip
+def test_what_lies_in_an_images_place_is_named(data: bytes, words: str) -> None:
+    with pytest.raises(CorruptImageError, match=words):
+        decode(data)
+
+
+@pytest.mark.parametrize(
     ("kind", "data"), [("HEIF", b"\0\0\0\x18ftypheic" + bytes(600)), ("JPEG XL", b"\xff\x0a" + bytes(600))]
 )
 def test_a_kind_whose_package_is_missing_names_it(kind: str, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
