@@ -55,6 +55,8 @@ def reason_against_name(name: str) -> str | None:
     """Return why a file or folder of such a name is never looked at, None where it is."""
     if name.casefold() in _OF_SYSTEMS:
         return "left by a system"
+    if name.endswith(".icloud"):  # what macOS leaves in a photo's place, hidden
+        return "not downloaded from iCloud"
     return "hidden" if name.startswith(".") else None
 
 

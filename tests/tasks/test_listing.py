@@ -168,10 +168,14 @@ def test_a_folder_with_nothing_to_take_says_what_is_in_it(tmp_path: Path, folder
 )
 def test_what_systems_leave_is_no_photo_and_is_counted(tmp_path: Path, junk: str) -> None:
     write(tmp_path, f"2024/{junk}/a.jpg", f"2024/{junk}/b/c.jpg", "2024/a.jpg", "Thumbs.db", "desktop.ini", "._a.jpg")
+    write(tmp_path, "2024/.b.jpg.icloud")
     left_out = LeftOut()
     assert taken(tmp_path, left_out) == ["2024/a.jpg"]
-    assert {str(one["reason"]) for one in left_out.as_records()} <= {"hidden", "left by a system"}
+    assert {str(one["reason"]) for one in left_out.as_records()} <= {
+        "hidden", "left by a system", "not downloaded from iCloud",
+    }  # fmt: skip
     assert f"1 {junk}/" in str(left_out)
+    assert "1 .icloud (not downloaded from iCloud)" in str(left_out)
     # Given itself, such a folder is what was meant.
     assert taken(tmp_path / "2024" / junk) == ["a.jpg", "b/c.jpg"]
 
