@@ -10,13 +10,13 @@ from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import UsageError
-from stylize.images import jpeg, jpeg2000, scratch, tiff
+from stylize.images import jpeg, scratch, tiff
 from stylize.images.carried import Carried, dpi_of, exif_of
 from stylize.images.color import ToSrgb
 from stylize.images.color_source import PARTLY_TOLD, color_source
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of
-from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size, note_part
+from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size, note_part, refuse_passed_over
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
 from stylize.images.pixels import Pixels, refuse_wide, resize, scaled_alpha, scaled_rgb, working_size
@@ -116,11 +116,10 @@ _COLORS = "stylize_color_source"
 def _load(image: Image.Image) -> None:
     """Load an image, and have it keep what its file says of its colours, of which Pillow tells a part."""
     try:
-        if isinstance(image, ImageFile) and image.format in (*PARTLY_TOLD, "WEBP") and image.fp is not None:
+        if isinstance(image, ImageFile) and image.format in (*PARTLY_TOLD, "WEBP", "HEIF") and image.fp is not None:
             data = _file_of(image)
             note_part(image, data)
-            if image.format == "JPEG2000":
-                jpeg2000.refuse_deep(image, data)
+            refuse_passed_over(image, data)
             vars(image)[_COLORS] = color_source(image.format, image.info, data)
         image.load()
     except (ValueError, AssertionError) as error:

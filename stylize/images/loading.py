@@ -75,12 +75,7 @@ def load(data: bytes, wish: Wish) -> Loaded:
         assert isinstance(image, ImageFile.ImageFile)
         if isinstance(image, TiffImageFile) and tiff.is_misread(image):
             return _by_tifffile(data, image)
-        if image.format == "JPEG2000":
-            jpeg2000.refuse_deep(image, data)
-        if image.format == "PNG":
-            png.refuse_damaged(data)
-        if image.format == "HEIF":
-            heif_damage.refuse_damaged(data)
+        refuse_passed_over(image, data)
         loaded = Loaded(image, box, width, height)
         try:
             _load_whole(loaded, data, wish)
@@ -96,6 +91,16 @@ def load(data: bytes, wish: Wish) -> Loaded:
         if isinstance(image, TiffImageFile) and tiff.is_left_as_stored(image):
             loaded.described, loaded.image = image, tiff.righted(image)
         return loaded
+
+
+def refuse_passed_over(image: Image.Image, data: bytes) -> None:
+    """Raise CorruptImageError or UnsupportedImageError for an opened image of which a decoder gives wrong pixels."""
+    if image.format == "JPEG2000":
+        jpeg2000.refuse_deep(image, data)
+    if image.format == "PNG":
+        png.refuse_damaged(data)
+    if image.format == "HEIF":
+        heif_damage.refuse_damaged(data)
 
 
 def loaded_size(data: bytes, wish: Wish) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
-from stylize.images import decode
+from stylize.images import decode, from_image
 from stylize.images.boxes import boxes
 from tests.images.test_heif import box
 from tests.support.image_files import saved
@@ -86,6 +86,8 @@ def test_a_tile_that_is_not_whole_is_corrupt(data: bytes) -> None:
     for truncated in ("refuse", "accept"):
         with pytest.raises(CorruptImageError):
             decode(data, truncated=truncated)
+    with pytest.raises(CorruptImageError):
+        from_image(pillow_heif.HeifImageFile(io.BytesIO(data)))
 
 
 def test_bytes_behind_the_pixels_cost_nothing() -> None:
