@@ -47,7 +47,9 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 
 def main(argv: Sequence[str]) -> int:
     """Write every file of docs/ that has tables; returns the exit status."""
-    cli.Parser(prog="write_docs", description="Write the tables of docs/ that the code knows.").parse_args(argv)
+    cli.Parser(
+        prog="python -m tools.write_docs", description="Write the tables of docs/ that the code knows."
+    ).parse_args(argv)
     for path, text in written():
         if path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")

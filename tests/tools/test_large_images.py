@@ -32,9 +32,17 @@ def test_time_in_strips_is_held_against_the_largest_whole_image() -> None:
     assert line.endswith("as of 200x200")
 
 
-def test_a_size_is_written_with_an_x() -> None:
-    with pytest.raises(UsageError, match="3000: expected WIDTHxHEIGHT"):
-        large_images.main(["--sizes", "3000"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--sizes", "3000"], "3000: expected WIDTHxHEIGHT"),
+        (["--sizes", "20x20,0x20"], "0x20: expected WIDTHxHEIGHT"),
+        (["--max-memory", "none,much"], "--max-memory much: expected a size such as 2GiB, or none"),
+    ],
+)
+def test_a_wrong_call_is_refused_before_anything_is_measured(words: list[str], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        large_images.main(words)
 
 
 def test_a_photo_goes_from_file_to_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

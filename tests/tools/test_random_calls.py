@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from stylize import cli
+from tools.random_calls import __main__ as campaign
 from tools.random_calls import calling
 from tools.random_calls.__main__ import run
 from tools.random_calls.inputs import Place, place
@@ -31,6 +32,15 @@ def test_random_inputs_end_in_a_result_or_one_line(name: str, where: Place) -> N
     known = kinds(where)
     assert known.keys() == CALLS.keys()
     run(known[name], where, CALLS[name], SEED)
+
+
+def test_an_unknown_kind_is_a_wrong_call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(campaign, "place", lambda folder: None)
+    monkeypatch.setattr(campaign, "kinds", lambda where: {"images": None, "rows": None})
+    with pytest.raises(SystemExit) as ended:
+        campaign.main(["pictures"])
+    assert ended.value.code == cli.EXIT_USAGE
+    assert "unknown kind 'pictures'; known: images, rows" in capsys.readouterr().err
 
 
 def test_a_run_that_nobody_damaged_is_read_by_all(where: Place) -> None:

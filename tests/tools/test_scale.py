@@ -110,9 +110,12 @@ def test_the_command_prints_tables_and_writes_the_same_as_json(
     assert "peak bytes" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [["speed"], ["--tasks", "0"], ["--seconds", "-1"], ["--tasks", "many"]])
+@pytest.mark.parametrize(
+    "words", [["speed"], ["--tasks", "0"], ["--seconds", "-1"], ["--tasks", "many"], ["read", "."]]
+)
 def test_a_wrong_call_is_refused_in_a_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main = scale_resume.main if words[:1] == ["read"] else scale.main
     with pytest.raises(SystemExit) as ended:
-        scale.main(words)
+        main(words)
     assert ended.value.code == cli.EXIT_USAGE
     assert "Traceback" not in capsys.readouterr().err

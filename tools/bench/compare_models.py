@@ -38,6 +38,7 @@ from stylize.stylizers import find, load, names
 from stylize.stylizers._arbitrary import ArbitraryStyle
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
 from stylize.tasks.listing import files_in, folder
+from tools.arguments import positive_int
 from tools.bench.models import fault_sheet, model_sheets, model_table, picture_faults, reference_calls
 from tools.bench.models.picture_faults import Planes
 
@@ -77,7 +78,10 @@ class Model:
 
 def main(argv: Sequence[str]) -> int:
     """Compare, write OUT, print the table; returns 0."""
-    parser = cli.Parser(prog="compare_models", description="Two arbitrary-style models side by side, VGG19 judging.")
+    parser = cli.Parser(
+        prog="python -m tools.bench.compare_models",
+        description="Two arbitrary-style models side by side, VGG19 judging.",
+    )
     parser.add_argument("content", metavar="CONTENT", help="folder of photos")
     parser.add_argument("styles", metavar="STYLES", help="folder of artworks")
     parser.add_argument("out", metavar="OUT", help="folder for the table, the rows and the sheets")
@@ -88,11 +92,11 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--vgg", metavar="PATH", help="VGG19 weights that judge; none: torchvision's")
     parser.add_argument("--size", type=int, default=512, metavar="N", help="long side in pixels (default 512)")
-    parser.add_argument("--turns", type=int, default=15, metavar="N", help="timed passes of each (default 15)")
+    parser.add_argument("--turns", type=positive_int, default=15, metavar="N", help="timed passes of each (default 15)")
     parser.add_argument("--device", default="cpu", metavar="NAME", help="where networks run (default cpu)")
     given = parser.parse_args(argv)
-    if given.size < 64 or given.turns < 1:
-        raise UsageError("--size must be 64 or more, --turns 1 or more")
+    if given.size < 64:
+        raise UsageError("--size must be 64 or more")
     device = devices.find(given.device)
     devices.forbid_tf32()
     models = _models([given.model, given.baseline], given.beside, device)

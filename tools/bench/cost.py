@@ -25,6 +25,7 @@ from stylize import cli, images
 from stylize.errors import UsageError
 from stylize.gallery import styles_folder
 from stylize.gallery.photos import write_demo_photos
+from tools.arguments import positive_int
 
 HERE = Path(__file__).resolve().parents[2]
 WORKERS = 2
@@ -66,10 +67,10 @@ class Side:
 
 def main(argv: Sequence[str]) -> int:
     """Print a table; returns 0."""
-    parser = cli.Parser(prog="cost", description="What an image costs beside the network.")
+    parser = cli.Parser(prog="python -m tools.bench.cost", description="What an image costs beside the network.")
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(INPUTS)}; none means all")
     parser.add_argument("--old", type=Path, metavar="CHECKOUT", help="another checkout, to take turns with this one")
-    parser.add_argument("--turns", type=int, default=3, help="of each (default 3)")
+    parser.add_argument("--turns", type=positive_int, default=3, help="of each (default 3)")
     given = parser.parse_args(argv)
     if unknown := [part for part in given.parts if part not in INPUTS]:
         parser.error(f"unknown part {unknown[0]!r}; known: {', '.join(INPUTS)}")
@@ -81,7 +82,7 @@ def main(argv: Sequence[str]) -> int:
             count, width, height, side = INPUTS[part]
             root = Path(folder, part)
             write_inputs(root, count, width, height)
-            measured = measure(checkouts, root, side, max(1, given.turns))
+            measured = measure(checkouts, root, side, given.turns)
             show(f"{width}x{height}" + (f" to {side} px" if side else ""), measured)
     return cli.EXIT_OK
 

@@ -23,8 +23,10 @@ from torch import Tensor, nn
 
 from stylize import cli
 from stylize.backbones import MEAN, STD, load_backbone
+from stylize.io.files import read_bytes
 from stylize.stylizers import load
 from stylize.stylizers.base import to_tensor
+from tools.arguments import positive_int
 
 CONTENT_LAYER = 22
 STYLE_LAYERS = (1, 6, 11, 20, 29)
@@ -32,14 +34,17 @@ STYLE_LAYERS = (1, 6, 11, 20, 29)
 
 def main(argv: Sequence[str]) -> int:
     """Print both times, their ratio and the peak memory; returns 0."""
-    parser = cli.Parser(prog="gatys_speed", description="gatys beside plain fp32 L-BFGS from content at full size.")
-    parser.add_argument("photo")
-    parser.add_argument("artwork")
+    parser = cli.Parser(
+        prog="python -m tools.bench.gatys_speed",
+        description="gatys beside plain fp32 L-BFGS from content at full size.",
+    )
+    parser.add_argument("photo", metavar="PHOTO", help="image file")
+    parser.add_argument("artwork", metavar="ARTWORK", help="image file")
     parser.add_argument("--weights", metavar="VGG19", help="none: torchvision's")
-    parser.add_argument("--size", type=int, default=512, help="long side in px (default 512)")
-    parser.add_argument("--most-steps", type=int, default=300, help="of the textbook way (default 300)")
+    parser.add_argument("--size", type=positive_int, default=512, help="long side in px (default 512)")
+    parser.add_argument("--most-steps", type=positive_int, default=300, help="of the textbook way (default 300)")
     given = parser.parse_args(argv)
-    photo, artwork = (_picture(Path(path), given.size) for path in (given.photo, given.artwork))
+    photo, artwork = (_picture(path, given.size) for path in (given.photo, given.artwork))
     ours = _ours(photo, artwork, given.weights)
     print(f"default: {ours['seconds']:.1f} s to style loss {ours['loss']:.4f} ({ours['precision']}, "
           f"{ours['steps']} steps at {ours['scales']} scales)", flush=True)  # fmt: skip
@@ -132,10 +137,10 @@ def peak_of(weights: str | None, precision: str) -> tuple[str, int]:
     return stylizer.precision, (peak.stop().host_peak_rss_bytes or 0) - before
 
 
-def _picture(path: Path, side: int) -> Tensor:
+def _picture(path: str, side: int) -> Tensor:
     from stylize.images import decode
 
-    pixels = decode(path.read_bytes(), long_side_px=side, max_pixels=100_000_000).pixels
+    pixels = decode(read_bytes(path), long_side_px=side, max_pixels=100_000_000).pixels
     return to_tensor(np.asarray(Image.fromarray(pixels)), torch.device("cpu"))
 
 

@@ -269,10 +269,11 @@ SECTIONS = {
 
 def main(argv: list[str]) -> int:
     """Run the sections, each in its turn whatever became of those before; return 1 if any failed."""
-    told = "\n".join(f"  {name:10} {call.__doc__}" for name, call in SECTIONS.items())
-    parser = argparse.ArgumentParser(description=f"sections:\n{told}", formatter_class=argparse.RawTextHelpFormatter)
+    told = "\n".join(["sections:", *(f"  {name:10} {call.__doc__}" for name, call in SECTIONS.items())])
+    prog, lines = "python -m tools.bench.gpu_check", argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(prog, description=told, formatter_class=lines)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="none: all")
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--device", default="cuda", help="what is checked (default cuda)")
     parser.add_argument("--microast", default="random", help="folder of its published weights")
     parser.add_argument("--vgg", help="VGG19's weights, for gatys")
     parser.add_argument("--small", action="store_true", help="tiny pictures: whether it runs, not how fast")

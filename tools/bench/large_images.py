@@ -14,6 +14,7 @@ the pixels, and the time over that of the whole-image way.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -29,7 +30,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from pydantic import ByteSize, TypeAdapter
+from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from stylize import cli
 from stylize.errors import UsageError
@@ -56,18 +57,22 @@ WITHOUT_LIMIT = "1024GiB"
 def main(argv: Sequence[str]) -> int:
     """Print a table; returns the exit status."""
     parser = cli.Parser(prog="python -m tools.bench.large_images", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--methods", default="compact")
-    parser.add_argument("--sizes", default="3000x2000,6000x4000,12000x8400")
+    parser.add_argument("--methods", default="compact", help="with commas for several (default compact)")
+    parser.add_argument("--sizes", default="3000x2000,6000x4000,12000x8400", help="WIDTHxHEIGHT, several by commas")
     parser.add_argument("--max-memory", default="2GiB", help="with commas for several; none: whole")
     parser.add_argument("--whole-up-to", default="12000x8400", help="larger sizes are left out where the limit is none")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--format", default="jpg")
+    parser.add_argument("--precision", default="auto", help="as of a job")
+    parser.add_argument("--format", default="jpg", help="of the results (default jpg)")
     parser.add_argument("--weights", default=None, help="of methods but compact; none: untrained ones")
     parser.add_argument("--out", type=Path, help="file for the table as Markdown")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if given.one:
         return _one(json.loads(given.one))
+    for size in (*given.sizes.split(","), given.whole_up_to):
+        _sides(size)
+    for limit in given.max_memory.split(","):
+        _bytes(limit)
     say(" ".join(HEADER))
     rows = []
     for row in _rows(given):
@@ -109,21 +114,36 @@ def _rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
                     }
 
 
-def _pixels(size: str) -> int:
+def _sides(size: str) -> tuple[int, int]:
+    """Return a size's width and height. Raises UsageError."""
     try:
         width, height = map(int, size.split("x"))
     except ValueError:
-        raise UsageError(f"{size}: expected WIDTHxHEIGHT") from None
-    return width * height
+        width = height = 0
+    if min(width, height) < 1:
+        raise UsageError(f"{size}: expected WIDTHxHEIGHT")
+    return width, height
+
+
+def _pixels(size: str) -> int:
+    return math.prod(_sides(size))
+
+
+def _bytes(limit: str) -> int | None:
+    """Return a limit's bytes, None for none. Raises UsageError."""
+    if limit == "none":
+        return None
+    try:
+        return TypeAdapter(ByteSize).validate_python(limit)
+    except ValidationError:
+        raise UsageError(f"--max-memory {limit}: expected a size such as 2GiB, or none") from None
 
 
 def _photo(path: Path, size: str) -> None:
     """Write a picture that ships, enlarged to a size, as JPEG."""
-    _pixels(size)
-    width, height = map(int, size.split("x"))
     path.parent.mkdir(exist_ok=True)
     with Image.open(min(styles_folder().rglob("*.jpg"))) as image:
-        image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC).save(path, quality=90)
+        image.convert("RGB").resize(_sides(size), Image.Resampling.BICUBIC).save(path, quality=90)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -175,9 +195,10 @@ def _measured(call: dict[str, Any], limit: str) -> dict[str, Any]:
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdout.readline()
-        watch = None if group is None else _Watch(*group, None if limit == "none" else call["max_memory"])
-        child.stdin.write("go\n")
-        child.stdin.flush()
+        watch = None if group is None else _Watch(*group, _bytes(limit))
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and said why
+            child.stdin.write("go\n")
+            child.stdin.flush()
         lines = child.stdout.read().splitlines()
     found = {} if watch is None else watch.end()
     if child.returncode:
@@ -189,13 +210,13 @@ def _measured(call: dict[str, Any], limit: str) -> dict[str, Any]:
 class _Watch:
     """Holds a cgroup to a limit above what it holds now, and looks at what it takes, until the end."""
 
-    def __init__(self, folder: Path, usage: str, peak: str, most: str, own: str, limit: str | None) -> None:
+    def __init__(self, folder: Path, usage: str, peak: str, most: str, own: str, limit: int | None) -> None:
         self._folder, self._peak, self._line = folder, peak, own
         self._start, self._own_start = int((folder / usage).read_text()), self._own()
         self._most_own = self._own_start
         (folder / peak).write_text("0")
         if limit is not None:
-            (folder / most).write_text(str(self._start + TypeAdapter(ByteSize).validate_python(limit)))
+            (folder / most).write_text(str(self._start + limit))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look)
         self._thread.start()

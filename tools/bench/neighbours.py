@@ -25,15 +25,19 @@ from stylize.report import frame
 from stylize.report.evidence.stability import Stability, stability
 from stylize.tasks import pairing
 from stylize.tasks.task import Task
+from tools.arguments import positive_int
 
 SIDE_PX = 256
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure and print; returns the exit status: 0 where all and none were flagged."""
-    parser = cli.Parser(prog="neighbours", description="Count the cells that are flagged beside a busy loop and alone.")
-    parser.add_argument("--cells", type=int, default=20, metavar="N", help="cells of each kind (default 20)")
-    parser.add_argument("--images", type=int, default=8, metavar="N", help="images of a cell (default 8)")
+    parser = cli.Parser(
+        prog="python -m tools.bench.neighbours",
+        description="Count the cells that are flagged beside a busy loop and alone.",
+    )
+    parser.add_argument("--cells", type=positive_int, default=20, metavar="N", help="cells of each kind (default 20)")
+    parser.add_argument("--images", type=positive_int, default=8, metavar="N", help="images of a cell (default 8)")
     given = parser.parse_args(argv)
     flagged: dict[bool, list[bool]] = {False: [], True: []}
     with tempfile.TemporaryDirectory() as folder:

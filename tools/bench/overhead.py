@@ -30,6 +30,7 @@ from stylize import cli, images
 from stylize.config import JobConfig
 from stylize.results.store import RowStore
 from stylize.tasks import pairing
+from tools.arguments import positive_int
 from tools.bench.fake_worker import MakeSimulated, load_workers, lost, null_pairs, null_tasks, peak_rss_bytes, run_tasks
 
 WIDTH_PX, HEIGHT_PX = 768, 512
@@ -42,10 +43,14 @@ PARTS = ("job", "ssim", "tasks", "memory")
 
 def main(argv: Sequence[str]) -> int:
     """Print the chosen numbers; returns 0."""
-    parser = cli.Parser(prog="overhead", description="What the tool itself costs on this machine.")
+    parser = cli.Parser(
+        prog="python -m tools.bench.overhead", description="What the tool itself costs on this machine."
+    )
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)}; none means all")
     parser.add_argument("--precision", default="fp32", help="of the job's stylizer (default fp32)")
-    parser.add_argument("--many-tasks", type=int, default=1_000_000, help="the larger count of `memory`")
+    parser.add_argument(
+        "--many-tasks", type=positive_int, default=1_000_000, help="the larger count of `memory` (default 1000000)"
+    )
     parser.add_argument("--count-tasks", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if unknown := [part for part in given.parts if part not in PARTS]:

@@ -5,7 +5,7 @@ make none, so that eight of them run on two cores.
 
 efficiency: images/s over workers / set time, at 1, 2, 4, 8 workers and 5, 50, 500 ms per image.
 tasks: tasks/s through the driver and two workers that do nothing.
-calls: calls/s at one task a call, which is what a driver's tasks/s come down to where an image takes long.
+calls: calls/s at one task per call, which is what a driver's tasks/s come down to where an image takes long.
 memory: the driver's peak at 10,000, 100,000 and 1,000,000 tasks, each in a process of its own.
 resume: what a run does that finds 1,000,000 finished rows and nothing to do.
 """
@@ -25,13 +25,14 @@ import pyarrow.compute as pc
 from jobs.run.output_dir import absolute_out
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
-from jobs.scheduler.worker_pool import MAX_BATCH, SchedulerOptions
+from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize import cli
 from stylize.io.files import write_json_atomic, writing
 from stylize.measure import hardware
 from stylize.results.read import read_rows
 from stylize.results.store import RowStore
 from stylize.tasks.task import Pair
+from tools.arguments import positive_int
 from tools.bench import scale_resume
 from tools.bench.fake_worker import MakeSimulated, load_workers, lost, null_pairs, null_tasks, run_tasks
 from tools.bench.overhead import in_own_process
@@ -79,18 +80,23 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = cli.Parser(prog="scale", description="How far one driver goes, by simulated workers.")
+    parser = cli.Parser(
+        prog="python -m tools.bench.scale", description="How far one driver goes, by simulated workers."
+    )
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)}; none means all")
     parser.add_argument("--seconds", type=float, default=12, help="of work in a line of `efficiency` (default 12)")
     parser.add_argument(
-        "--tasks", type=int, default=1_000_000, help="most tasks of `memory`, rows of `resume`; `tasks` takes a tenth"
+        "--tasks",
+        type=positive_int,
+        default=1_000_000,
+        help="most tasks of `memory`, rows of `resume`; `tasks` takes a tenth (default 1000000)",
     )
     parser.add_argument("--json", metavar="FILE", help="the same numbers, with the machine and versions")
     given = parser.parse_args(argv)
     if unknown := [part for part in given.parts if part not in PARTS]:
         parser.error(f"unknown part {unknown[0]!r}; known: {', '.join(PARTS)}")
-    if given.seconds <= 0 or given.tasks < 1:
-        parser.error("--seconds and --tasks: give more than 0")
+    if given.seconds <= 0:
+        parser.error("--seconds: give more than 0")
     return given
 
 
@@ -138,9 +144,9 @@ def _images_per_s(out: Path, rows: int) -> float:
     return float((by["images"] / (by["end"] - by["start"])).sum())
 
 
-def calls(workers: int, count: int, max_batch: int = 1) -> Line:
+def calls(workers: int, count: int) -> Line:
     """Calls/s with workers that do nothing, and what a call takes of the driver's main thread and process."""
-    options = SchedulerOptions(actors=workers, cpus=CPUS, max_batch=min(max_batch, MAX_BATCH))
+    options = SchedulerOptions(actors=workers, cpus=CPUS, max_batch=1)
     with (
         tempfile.TemporaryDirectory() as folder,
         local_or_cluster(None),

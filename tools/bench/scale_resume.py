@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,19 @@ def config(root: Path) -> JobConfig:
     """A job of these inputs."""
     words = {"content": root / "content", "styles": root / "styles", "out": root / "out"}
     return configs.build({name: str(path) for name, path in words.items()} | {"stylizer": "identity"})
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do a step in this process and print what it took; returns the exit status."""
+    steps = {"write": write, "resume": resume}
+    parser = cli.Parser(
+        prog="python -m tools.bench.scale_resume", description="One step of the part `resume` of scale."
+    )
+    parser.add_argument("step", choices=steps)
+    parser.add_argument("root", type=Path, metavar="ROOT", help="folder with the inputs")
+    given = parser.parse_args(argv)
+    print(json.dumps(steps[given.step](given.root)))
+    return cli.EXIT_OK
 
 
 def write(root: Path) -> dict[str, float]:
@@ -109,4 +122,4 @@ def _run(module: str, *words: str) -> str:
 
 
 if __name__ == "__main__":
-    cli.run(lambda argv: print(json.dumps({"write": write, "resume": resume}[argv[0]](Path(argv[1])))) or cli.EXIT_OK)
+    cli.run(main)

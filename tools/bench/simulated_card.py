@@ -43,6 +43,7 @@ from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
 from stylize.tasks.task import Task
+from tools.arguments import positive_int
 
 WIDTH_PX, HEIGHT_PX = 768, 512
 CARD_MS, SCORING_MS = 5.0, 0.5
@@ -165,11 +166,11 @@ def pretended(card: Card) -> Iterator[None]:
 
 def main(argv: Sequence[str]) -> int:
     """Print the numbers; returns 0."""
-    parser = argparse.ArgumentParser(prog="simulated_card", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--images", type=int, default=256, help="in each turn (default 256)")
-    parser.add_argument("--turns", type=int, default=3)
+    parser = cli.Parser(prog="python -m tools.bench.simulated_card", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--images", type=positive_int, default=256, help="in each turn (default 256)")
+    parser.add_argument("--turns", type=positive_int, default=3, help="runs, of which the median counts (default 3)")
     parser.add_argument("--card-ms", type=float, default=CARD_MS, help=f"time of an image (default {CARD_MS:g})")
-    parser.add_argument("--io-threads", type=int, default=2, help="threads that read, and as many that write")
+    parser.add_argument("--io-threads", type=positive_int, default=2, help="threads that read, and as many that write")
     given = parser.parse_args(argv)
     torch.set_num_threads(CORES)
     with tempfile.TemporaryDirectory() as folder:
@@ -258,4 +259,4 @@ def _show(given: argparse.Namespace, parts: dict[str, float], turns: list[tuple[
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    cli.run(main)

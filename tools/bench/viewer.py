@@ -23,6 +23,7 @@ from stylize import cli
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
 from stylize.viewer.server import Viewer, listening
+from tools.arguments import positive_int
 
 REPEATS = 3
 SCROLL = """async () => {
@@ -47,8 +48,10 @@ VIEWS = {
 
 def main(argv: Sequence[str]) -> int:
     """Make a run of rows without pictures, look at it, and print what that took; returns the exit status."""
-    parser = cli.Parser(prog="bench.viewer", description="Measure the viewer on a large run.")
-    parser.add_argument("--rows", type=int, default=100_000, metavar="N", help="rows of the run (default 100000)")
+    parser = cli.Parser(prog="python -m tools.bench.viewer", description="Measure the viewer on a large run.")
+    parser.add_argument(
+        "--rows", type=positive_int, default=100_000, metavar="N", help="rows of the run (default 100000)"
+    )
     given = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out")

@@ -12,11 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from stylize import cli
+from tools.arguments import positive_int
 from tools.random_calls.calling import LIMIT_S, MOST_BYTES, watched
 from tools.random_calls.inputs import Place, place
 from tools.random_calls.kinds import Kind, kinds
@@ -38,20 +40,26 @@ def run(kind: Kind, where: Place, calls: int, seeded: int) -> None:
     each()
 
 
-def main() -> int:
+def main(argv: Sequence[str]) -> int:
     """Run all kinds, or those that are named; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="random_calls", description=__doc__)
-    parser.add_argument("kinds", nargs="*", metavar="KIND")
-    parser.add_argument("--calls", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = cli.Parser(
+        prog="python -m tools.random_calls",
+        description="Call every entry point with random inputs, and print the smallest input of each fault.",
+        epilog="Exit status: 0 none, 3 some.",
+    )
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help="which kinds of input; none means all")
+    parser.add_argument("--calls", type=positive_int, default=10_000, help="in all (default 10000)")
+    parser.add_argument("--seed", type=int, default=0, help="another one draws other inputs (default 0)")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    given = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         where = place(Path(folder))
         known = kinds(where)
         if given.here:
             run(known[given.kinds[0]], where, given.calls, given.seed)
             return cli.EXIT_OK
+        if unknown := [name for name in given.kinds if name not in known]:
+            parser.error(f"unknown kind {unknown[0]!r}; known: {', '.join(known)}")
         names = given.kinds or list(known)
         shares = {name: known[name].share for name in names}
     print(f"limits per call: {LIMIT_S} s, {MOST_BYTES:,} bytes")
@@ -74,4 +82,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.run(main)

@@ -25,6 +25,7 @@ from stylize import cli
 from stylize.errors import UsageError
 from stylize.stylizers import find, names
 from stylize.stylizers._feedforward import FeedForward
+from tools.arguments import positive_int
 from tools.bench.precision.lines import How, Method, Pixels
 from tools.bench.precision.table import Line, table
 
@@ -59,13 +60,16 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = cli.Parser(prog="precision", description="Speed, memory and likeness of every runtime and precision.")
+    parser = cli.Parser(
+        prog="python -m tools.bench.precision",
+        description="Speed, memory and likeness of every runtime and precision.",
+    )
     parser.add_argument("methods", nargs="*", help="which; none means all feed-forward ones")
     parser.add_argument("--weights", action="append", default=[], metavar="METHOD=PATH", help="or METHOD=random")
     parser.add_argument("--photos", metavar="FOLDER", help="three of its images; none: scikit-image's own")
     parser.add_argument("--artworks", metavar="FOLDER", help="two of its images; none: the shipped ones")
     parser.add_argument("--size", default="768x512", help="WIDTHxHEIGHT of the photos (default 768x512)")
-    parser.add_argument("--turns", type=int, default=7, help="timed calls of each line (default 7)")
+    parser.add_argument("--turns", type=positive_int, default=7, help="timed calls of each line (default 7)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--isa", choices=list(ISA), help="use no more of the processor than such ones have")
     parser.add_argument("--no-compile", action="store_true", help="leave the compiled lines out")
