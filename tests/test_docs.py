@@ -15,8 +15,9 @@ from tools import write_docs
 
 README = ROOT / "README.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")),
-         *sorted((ROOT / "reports").glob("*/README.md")), *sorted((ROOT / "stylize").rglob("*.md"))]  # fmt: skip
+PAGES = [README, *(ROOT / f"{name}.md" for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG")),
+         *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "reports").glob("*/README.md")),
+         *sorted((ROOT / "stylize").rglob("*.md"))]  # fmt: skip
 MODULES = sorted(
     str(path.relative_to(ROOT))
     for package in ("stylize", "jobs")
