@@ -13,6 +13,18 @@ from stylize.devices import is_accelerator, memory
 
 log = logging.getLogger(__name__)
 
+ALWAYS_IN_MEMORY_BYTES = 16 * 2**20
+"""A picture of so many bytes is never put into a mapped file."""
+PICTURE_SHARE = 8
+"""The part of what an image may take that its photo may, and its result as much again."""
+_CGROUPS = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Versions 2 and 1: files with the limit and what is taken, and the name of that part of it which can be dropped."""
+_USED_OF_FREE = 0.8
+"""The part of what is free that images may take."""
+
 
 def free_bytes(device: torch.device | str) -> int | None:
     """Return the memory that a device, or this machine for a CPU, could still give; None where nobody tells."""
@@ -34,7 +46,7 @@ def free_bytes(device: torch.device | str) -> int | None:
     return max(0, min((one for one in free if one is not None), default=-1)) if any(free) else None
 
 
-def allowed_bytes(max_memory: int | str, device: torch.device | str, share: float = 1.0) -> int | None:
+def allowed_bytes(max_memory: int | str, device: torch.device | str, share: float) -> int | None:
     """Return what one worker's image may take: `max_memory`, or for auto its share of most of what is free."""
     if isinstance(max_memory, int):
         return max_memory
@@ -51,17 +63,6 @@ def most_of_picture(size_bytes: int, max_memory: int | str, share: float = 1.0) 
         return None
     allowed = allowed_bytes(max_memory, "cpu", share)
     return None if allowed is None else max(ALWAYS_IN_MEMORY_BYTES, allowed // PICTURE_SHARE)
-
-
-ALWAYS_IN_MEMORY_BYTES = 16 * 2**20
-PICTURE_SHARE = 8
-"""The part of what an image may take that its photo may, and its result as much again."""
-_CGROUPS = (
-    ("memory.max", "memory.current", "inactive_file"),
-    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-)
-"""Versions 2 and 1: files with the limit and what is taken, and the name of that part of it which can be dropped."""
-_USED_OF_FREE = 0.8
 
 
 def _number(path: Path, name: str = "", unit: int = 1) -> int | None:

@@ -13,8 +13,8 @@ from jobs.progress.stats import Snapshot, Times
 
 EVERY_S = 1.0
 OBSERVED = 1000
-"""Times given to the histogram in EVERY_S. Beyond it an even choice of them: Ray takes one call a value, 2 us, and its
-agent replays each one, while quantiles do not change."""
+"""Times given to the histogram in EVERY_S. Beyond it an even choice of them: Ray takes one call per value, 2 us, and
+its agent replays each one, while quantiles do not change."""
 BOUNDARIES_S = [
     0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75,
     1, 1.5, 2, 3, 5, 7.5, 10, 15, 20, 30, 60, 120, 300, 600,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from jobs.progress import json_lines
@@ -13,7 +14,7 @@ from jobs.run.lacking import Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
 from jobs.run.placement import refuse_neighbours
-from jobs.run.resolve import ResolvedConfig
+from jobs.run.resolve import ResolvedConfig, load_scorer
 from jobs.run.resume import (
     REDO,
     Resume,
@@ -23,7 +24,7 @@ from jobs.run.resume import (
     refuse_other_shard,
     runs_with_rows,
 )
-from jobs.run.touched import COLUMNS, TouchedFiles
+from jobs.run.touched import TOUCHED_COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
 from stylize import cli, downloads
@@ -173,7 +174,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         outlook.notes += other_names(job, runs)
         done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
         pace = forecast.pace_of(folder, job)
-        rows = read_rows(folder, COLUMNS).to_batches() if (folder / "rows").is_dir() else []
+        rows = read_rows(folder, TOUCHED_COLUMNS).to_batches() if (folder / "rows").is_dir() else []
         lacking = Lacking.of_folder(job, folder)
     if redo and rows:
         outlook.notes.append("results and rows that OUT has of these pairs will be replaced")
@@ -185,7 +186,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
     else:
         # Without the weights no task's key is known, so that none is known to be done.
         left.count(config.pairs())
-    _at_hand(config.check_scores, outlook)
+    _at_hand(partial(load_scorer, job), outlook)
     if left.absent:
         outlook.notes.append(f"manifest: objects that are not there, such as {', '.join(map(one_line, left.absent))}")
     outlook.total, outlook.kept = stats.total, stats.kept

@@ -20,7 +20,7 @@ from stylize.results.read import read_rows
 from stylize.results.schema import SCORED
 from stylize.stylizers import RANDOM
 
-COLUMNS = [
+SCORE_COLUMNS = [
     "task_id", "status", "measure_mode", "weights_sha256", "strips", "width_px", "height_px", "ssim", "ssim_uniform",
     "content_distance", "cfsd", "perceptual_variant", "lpips_variant", "flicker",
 ]  # fmt: skip
@@ -36,7 +36,7 @@ IN_ANOTHER = "the sweep into another OUT has it"
 class Lacking:
     """Counts kept rows that lack what is asked for: 16 bytes for each row of OUT that does.
 
-    rows: COLUMNS of all rows. advice: what to do about them, where it is not what the main job says.
+    rows: SCORE_COLUMNS of all rows. advice: what to do about them, where it is not what the main job says.
     """
 
     def __init__(self, config: JobConfig, rows: Iterable[pa.RecordBatch], advice: str = "") -> None:
@@ -52,7 +52,7 @@ class Lacking:
     def of_folder(cls, config: JobConfig, folder: Path, advice: str = "") -> Lacking:
         """Return what counts the rows of an OUT that may be nowhere yet and is not to be written."""
         there = (folder / "rows").is_dir()
-        return cls(config, read_rows(folder, COLUMNS).to_batches() if there else (), advice)
+        return cls(config, read_rows(folder, SCORE_COLUMNS).to_batches() if there else (), advice)
 
     def keep(self, key: bytes) -> None:
         """Count a row that stays."""

@@ -11,7 +11,7 @@ from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input, absolute_uri, check_place
 from jobs.run.placement import place
 from jobs.scheduler.ray_runtime import check_room, joins_cluster
-from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, uncompiled
+from jobs.scheduler.worker import WORKER_ENV, checked_settings, load_stylizer, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize import config as configs
 from stylize import downloads, naming
@@ -73,18 +73,13 @@ class ResolvedConfig:
     @property
     def method_settings(self) -> dict[str, Any]:
         """Return all settings of the method, those that were not given included. Raises UsageError."""
-        from stylize.stylizers import check_settings, find
-
-        settings: dict[str, Any] = check_settings(find(self.job.stylizer), method_settings(self.job)).as_json()
+        settings: dict[str, Any] = checked_settings(self.job).as_json()
         return settings
 
     @cached_property
     def notes(self) -> list[str]:
         """Return what is to be told of the settings, a line each. Raises UsageError as `method_settings`."""
-        from stylize.stylizers import check_settings, find
-
-        settings = check_settings(find(self.job.stylizer), method_settings(self.job))
-        return [*self.unused, *notes_on(self.job, settings)]
+        return [*self.unused, *notes_on(self.job, checked_settings(self.job))]
 
     def check(self) -> None:
         """Find what a run would end with later: OUT, device, precision.
@@ -98,22 +93,17 @@ class ResolvedConfig:
     def check_device(self) -> None:
         """Raise UsageError for a precision that the method has not, or a device that this machine has not."""
         _check_precision(self.job)
-        check_device(self.job)
+        refuse_missing_device(self.job)
         self._check_runtime()
 
     def _check_runtime(self) -> None:
         """Raise UsageError for a runtime that the method or device has not, or that is not on this machine."""
-        from stylize.stylizers import check_settings, find
+        from stylize.stylizers import find
 
-        job, method = self.job, find(self.job.stylizer)
-        settings = check_settings(method, method_settings(job))
+        job, method, settings = self.job, find(self.job.stylizer), checked_settings(self.job)
         method.refuse_of_torch(job.runtime, job.precision, settings)
         if not joins_cluster(job.address):
             method.choose_runtime(job.runtime, job.precision, job.device_name(), settings)
-
-    def check_scores(self) -> None:
-        """Load what judges the results, if anything does. Raises UsageError, WeightsError, CannotContinueError."""
-        _load_scorer(self.job)
 
     def survey(self) -> pairing.Survey:
         """Count pairs, a manifest's as often as they are listed, and what is passed over. Raises UsageError."""
@@ -176,13 +166,10 @@ def resolve(values: dict[str, Any], origins: Origins | None = None) -> ResolvedC
 def _settings(config: JobConfig) -> dict[str, Any]:
     """Return the settings as the method reads them, without its defaults: written in another way they are the same.
 
-    Whole numbers have no fraction, as rows of older programs have them. Raises UsageError as `check_settings`.
+    Whole numbers have no fraction, as rows of older programs have them. Raises UsageError as `checked_settings`.
     """
-    from stylize.stylizers import check_settings, find
-
-    method = find(config.stylizer)
-    read = check_settings(method, method_settings(config)).as_json()
-    usual = method.settings_type.model_construct().as_json()
+    settings = checked_settings(config)
+    read, usual = settings.as_json(), type(settings).model_construct().as_json()
     plain = {name: int(one) if isinstance(one, float) and one.is_integer() else one for name, one in read.items()}
     # A seed given so comes before the run's own.
     others = {name for name, value in read.items() if name == "seed" or value != usual.get(name, ...)}
@@ -197,17 +184,18 @@ def check_scores(job: JobConfig, address: str | None, note: Callable[[str], None
     """
     if note is not None and not joins_cluster(address):
         with downloads.announced(note):
-            _load_scorer(job)
+            load_scorer(job)
         return
     try:
         with downloads.forbidden():
-            _load_scorer(job)
+            load_scorer(job)
     except NotDownloadedError as error:
         if note is not None:
             note(f"{error} by each machine that does not have it")
 
 
-def _load_scorer(job: JobConfig) -> None:
+def load_scorer(job: JobConfig) -> None:
+    """Load what judges the results, if anything does. Raises UsageError, WeightsError, CannotContinueError."""
     if job.perceptual is not None or job.lpips != "none":
         from stylize.pipeline.quality import Scorer
 
@@ -232,7 +220,7 @@ def _check_precision(job: JobConfig) -> None:
         raise UsageError(f"{job.called('precision')} int8: it runs in openvino alone; leave {other} out")
 
 
-def check_device(job: JobConfig) -> None:
+def refuse_missing_device(job: JobConfig) -> None:
     """Raise UsageError for a device that this machine has not, where it is this one that works."""
     if job.device_name() == "cpu":
         return

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -15,8 +16,7 @@ from jobs.progress.stats import RunStats
 from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
-from jobs.run.lacking import COLUMNS as ASKED_COLUMNS
-from jobs.run.lacking import Lacking
+from jobs.run.lacking import SCORE_COLUMNS, Lacking
 from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
 from jobs.run.placement import refuse_neighbours
@@ -35,7 +35,7 @@ from jobs.run.resume import (
     same_work,
     work_of,
 )
-from jobs.run.touched import COLUMNS, TouchedFiles
+from jobs.run.touched import TOUCHED_COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
@@ -51,7 +51,21 @@ from stylize.tasks.task import Task
 
 FEW_TASKS = 64
 """Fewer tasks than this are counted before work starts, so that no worker is loaded for nothing."""
-EarlierRuns = Callable[[RowStore, ResolvedConfig, OutputNames, RunStats, bool, bool], tuple[Resume, list[str]]]
+
+
+class EarlierRuns(Protocol):
+    """Says what earlier runs leave to do."""
+
+    def __call__(
+        self,
+        store: RowStore,
+        config: ResolvedConfig,
+        names: OutputNames,
+        stats: RunStats,
+        retry_failed: bool,
+        redo: bool,
+    ) -> tuple[Resume, list[str]]:
+        """Return that, and what is to be told of it, a line each. `names` are to leave their results' names alone."""
 
 
 def restyle(
@@ -61,8 +75,8 @@ def restyle(
     """Do what is left of a run's tasks, and return how it ended. `note` gets lines about what no progress shows.
 
     command: what run.json says that the run was called by. redo: all tasks are done, and their rows
-    replaced. earlier, maker: what says what is done already, and makes a worker's runner, in other jobs that run like
-    this one. Raises UsageError, CannotContinueError, KeyboardInterrupt; what is done by then is kept.
+    replaced. earlier, maker: in place of the main job's, in other jobs that run like this one. maker: makes a worker's
+    runner. Raises UsageError, CannotContinueError, KeyboardInterrupt; what is done by then is kept.
     """
     # What is wrong with inputs and settings is said before OUT is made.
     config.check()
@@ -123,28 +137,30 @@ def _record(
 def _earlier_runs(
     store: RowStore, config: ResolvedConfig, names: OutputNames, stats: RunStats, retry_failed: bool, redo: bool
 ) -> tuple[Resume, list[str]]:
-    """Return what earlier runs leave to do, and what is to be told of that; their results keep their names."""
+    """Do as EarlierRuns says, for the main job."""
     told: list[str] = []
     pictures = Pictures(config.job.out, told.append)
     weights_sha256 = config.weights_sha256
     # A row that other weights left is no older row of this work; one that names none may be. Nor is one of a picture
     # that was made elsewhere, although the same list may name it.
-    failed = [
+    replaceable = [
         row
-        for row in store.failed(pictures)
+        for row in store.replaceable(pictures)
         if row.measure_mode != SCORED and (row.weights_sha256 in (None, weights_sha256) or not weights_sha256)
     ]
-    lost = [row for row in failed if row.status == "ok"]
+    lost = [row for row in replaceable if row.status == "ok"]
     gone = {row.key for row in lost}
     # A new row of the same work replaces the one whose result is gone, and so may take its name; no other may.
     names_gone = [(row.output_uri or "", same_work(row._asdict())) for row in lost]
     work = partial(work_of, settings=config.job.result_settings())
     names.spare(NamesInUse(store.results(gone), names_gone), work, pictures.is_foreign)
-    touched = TouchedFiles(lambda: store.columns(COLUMNS), config.job, weights_sha256, lambda key: key not in gone)
+    touched = TouchedFiles(
+        lambda: store.columns(TOUCHED_COLUMNS), config.job, weights_sha256, lambda key: key not in gone
+    )
     redone = (lambda key: pictures.name_of(touched.result_of(key))) if redo else None
-    lacking = Lacking(config.job, store.columns(ASKED_COLUMNS))
+    lacking = Lacking(config.job, store.columns(SCORE_COLUMNS))
     done = store.finished(retry_failed, gone, redo)
-    resume = Resume(done, failed, stats, config.job, touched.earlier, redone, lacking)
+    resume = Resume(done, replaceable, stats, config.job, touched.earlier, redone, lacking)
     if gone:
         results = counted(len(gone), "result is", "results are")
         told.append(f"{results} no longer in OUT/images: what is asked for is made again")

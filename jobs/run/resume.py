@@ -21,24 +21,24 @@ from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import SCORED, key_of
 from stylize.results.settings_json import read_settings
-from stylize.results.store import Failed
+from stylize.results.store import Replaceable
 from stylize.tasks.task import Pair, Task, number_of, settings_of
 
 
 class Resume:
     """Tells tasks that are still to be done from those that have a row, and counts the latter in `stats`.
 
-    done: 16-byte keys of tasks that are not to be done again. failed: earlier tasks without an image. config: the main
-    job's; without one, no task is listed twice, and a row is superseded by its own task's alone. earlier: gives the key
-    of another task's row that stands for a task, as its files were only touched. redone: where all is
-    done again, such a row is superseded too; it gives the name of that row's result, which the new one takes.
-    lacking: counts rows that are ok and stay.
+    done: 16-byte keys of tasks that are not to be done again. replaceable: rows that new ones may replace. config: the
+    main job's; without one, no task is listed twice, and a row is superseded by its own task's alone. earlier: gives
+    the key of another task's row that stands for a task, as its files were only touched. redone: where all is done
+    again, such a row is superseded too; it gives the name of that row's result, which the new one takes. lacking:
+    counts rows that are ok and stay.
     """
 
     def __init__(
         self,
         done: set[bytes],
-        failed: Iterable[Failed],
+        replaceable: Iterable[Replaceable],
         stats: RunStats,
         config: JobConfig | None = None,
         earlier: Callable[[Task], bytes | None] = lambda task: None,
@@ -47,7 +47,7 @@ class Resume:
     ) -> None:
         self._earlier, self._redone = earlier, redone
         self._done, self._stats, self._lacking = done, stats, lacking
-        self._listed_twice = config is not None and config.manifest is not None
+        self._may_repeat = config is not None and config.manifest is not None
         self._listed_again = 0
         self.kept_failed: set[bytes] = set()
         """Keys of tasks whose row, which is not ok, stays."""
@@ -55,11 +55,12 @@ class Resume:
         """Keys of rows on lines of a manifest that can be used by now, once all tasks are listed."""
         self._status: dict[bytes, str] = {}
         self._older: dict[int, list[bytes]] = {}
+        """What `same_work` gives of a replaceable row -> the keys of such rows."""
         self._settings = None if config is None else config.result_settings()
         self._listed_in = f"{one_line(config.manifest)}: row " if config is not None and config.manifest else None
         self._bad_rows: set[bytes] = set()
         """Rows of a manifest that could not be used."""
-        for row in failed:
+        for row in replaceable:
             self._status[row.key] = row.status
             if self._is_bad(row._asdict()):
                 self._bad_rows.add(row.key)
@@ -67,7 +68,7 @@ class Resume:
                 self._older.setdefault(same_work(row._asdict()), []).append(row.key)
 
     def _is_bad(self, row: Mapping[str, Any]) -> bool:
-        """Return whether a row is of a row of the manifest that could not be used, which is no work of its pair."""
+        """Return whether a row tells of a line of the manifest that could not be used, which is no work of its pair."""
         texts = (row["content_uri"], row["style_uri"], row["error"])
         return self._listed_in is not None and any(str(text).startswith(self._listed_in) for text in texts)
 
@@ -84,7 +85,7 @@ class Resume:
                 self._stats.total -= 1
                 self._listed_again += 1
                 continue
-            if self._listed_twice:
+            if self._may_repeat:
                 listed.add(key)
             if key in self._done:
                 if key in self._status:
@@ -128,7 +129,7 @@ def finished_in(
 ) -> set[bytes]:
     """Return what `RowStore.finished` gives, of an OUT that may be nowhere yet and is not to be written.
 
-    is_there: as `RowStore.failed` takes it.
+    is_there: as `RowStore.replaceable` takes it.
     """
     if redo or not (out / "rows").is_dir():
         return set()

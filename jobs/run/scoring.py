@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.progress.stats import RunStats
-from jobs.run.lacking import COLUMNS, Lacking
+from jobs.run.lacking import SCORE_COLUMNS, Lacking
 from jobs.run.placement import place
-from jobs.run.resolve import ResolvedConfig, absolute_paths, check_device
+from jobs.run.resolve import ResolvedConfig, absolute_paths, refuse_missing_device
 from jobs.run.resume import Resume
 from jobs.run.score_config import ScoreConfig
 from jobs.scheduler.worker import MakeRunner, this_location
@@ -22,7 +22,7 @@ from stylize.io.location import Location, locate
 from stylize.no_effect import no_effect
 from stylize.results.parts import keys
 from stylize.results.schema import SCORED, key_of
-from stylize.results.store import Failed, RowStore
+from stylize.results.store import Replaceable, RowStore
 from stylize.tasks import manifest, pairing
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import files_in, nothing_in, root_of
@@ -85,7 +85,7 @@ class ResolvedScoring(ResolvedConfig):
 
     def check_device(self) -> None:
         """Raise UsageError for a device that this machine has not."""
-        check_device(self.job)
+        refuse_missing_device(self.job)
 
     @cached_property
     def notes(self) -> list[str]:
@@ -154,13 +154,13 @@ class ScoreResume(Resume):
     def __init__(
         self,
         done: set[bytes],
-        failed: Iterable[Failed],
+        replaceable: Iterable[Replaceable],
         stats: RunStats,
         config: JobConfig,
         rows: Iterable[pa.RecordBatch],
         lacking: Lacking,
     ) -> None:
-        super().__init__(done, failed, stats, config, lacking=lacking)
+        super().__init__(done, replaceable, stats, config, lacking=lacking)
         self._by_result: dict[int, bytes] = {}
         for batch in rows:
             for key, row in zip(keys(batch.column("task_id")), batch.to_pylist(), strict=True):
@@ -178,10 +178,10 @@ class ScoreResume(Resume):
 def earlier_runs(
     store: RowStore, config: ResolvedConfig, names: OutputNames, stats: RunStats, retry_failed: bool, redo: bool
 ) -> tuple[Resume, list[str]]:
-    """Return what earlier runs leave to do, as the main job's does; results lie where others look after them."""
+    """Do as EarlierRuns says; results lie where others look after them, and so have no names here."""
     # Any row of a result may have to go.
-    replaceable = store.failed(elsewhere=lambda uri: False)
-    failed = [row for row in replaceable if row.measure_mode == SCORED and row.status != "ok"]
+    every = store.replaceable(elsewhere=lambda uri: False)
+    failed = [row for row in every if row.measure_mode == SCORED and row.status != "ok"]
     rows = store.columns(["task_id", "measure_mode", *_OF_RESULT])
-    lacking = Lacking(config.job, store.columns(COLUMNS), "--redo scores the pictures again")
+    lacking = Lacking(config.job, store.columns(SCORE_COLUMNS), "--redo scores the pictures again")
     return ScoreResume(store.finished(retry_failed, redo=redo), failed, stats, config.job, rows, lacking), []

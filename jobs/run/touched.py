@@ -16,14 +16,14 @@ from stylize.results.parts import keys
 from stylize.results.schema import KEY_BYTES, key_of
 from stylize.tasks.task import Input, Task, number_of
 
-COLUMNS = ["task_id", "status", *OF_WORK, "content_sha256", "style_sha256", "weights_sha256", "output_uri"]
+TOUCHED_COLUMNS = ["task_id", "status", *OF_WORK, "content_sha256", "style_sha256", "weights_sha256", "output_uri"]
 """What is read of the rows."""
 
 
 class TouchedFiles:
     """Finds the row of an earlier task of the same pair, bytes, settings and weights: 40 bytes per row.
 
-    rows: gives COLUMNS of all rows; called only if a task without a row comes. counts: tells whether the row
+    rows: gives TOUCHED_COLUMNS of all rows; called only if a task without a row comes. counts: tells whether the row
     of a key may stand for another task. Only files of this machine are looked into: an object's version tells of its
     bytes.
     """

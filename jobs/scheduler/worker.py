@@ -213,6 +213,13 @@ def method_settings(config: JobConfig) -> dict[str, Any]:
     return settings
 
 
+def checked_settings(config: JobConfig) -> Any:
+    """Return all settings of the method as it reads them, defaults included. Raises UsageError as `method_settings`."""
+    from stylize.stylizers import check_settings, find
+
+    return check_settings(find(config.stylizer), method_settings(config))
+
+
 def uncompiled(config: JobConfig) -> JobConfig:
     """Return a config that loads the same weights and compiles nothing: only workers need what compiling takes."""
     if config.settings.get("compile") is not True:

@@ -16,7 +16,7 @@ from jobs.progress.stats import RunStats
 from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
-from jobs.run.lacking import COLUMNS, IN_ANOTHER, Lacking
+from jobs.run.lacking import IN_ANOTHER, SCORE_COLUMNS, Lacking
 from jobs.run.output_dir import OutputDir, new_run_id, open_output
 from jobs.run.resume import OF_CODE, Resume, changed_code_lines, nothing_to_do
 from jobs.scheduler import preflight
@@ -36,7 +36,8 @@ from stylize.tasks.pairing import Survey
 from stylize.tasks.sweep import Block
 from stylize.tasks.task import Pair, Task
 
-Work = tuple[Block, list[Task]]
+BlockLeft = tuple[Block, list[Task]]
+"""A block, and those of its tasks that are still to be done."""
 
 
 def measure(
@@ -52,9 +53,9 @@ def measure(
         pairs, survey = inputs.inputs(sweep.plan, inputs.put_own(sweep.plan, out))
         run_id, stats = new_run_id(), RunStats(0)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
-            failed = list(store.failed())
-            lacking = Lacking(next(iter(sweep.configs.values())), store.columns(COLUMNS), IN_ANOTHER)
-            resume = Resume(store.finished(retry_failed), failed, stats, lacking=lacking)
+            replaceable = list(store.replaceable())
+            lacking = Lacking(next(iter(sweep.configs.values())), store.columns(SCORE_COLUMNS), IN_ANOTHER)
+            resume = Resume(store.finished(retry_failed), replaceable, stats, lacking=lacking)
             driver = Driver(store, Reporter(stats, progress))
             run = RunContext(out, store, _record(sweep, survey, run_id, command), driver)
             earlier = read_runs(out.folder)
@@ -82,14 +83,14 @@ def measure(
 
 
 def _do_blocks(
-    run: RunContext, sweep: ResolvedSweep, left: Sequence[Work], pairs: Sequence[Pair], address: str | None
+    run: RunContext, sweep: ResolvedSweep, left: Sequence[BlockLeft], pairs: Sequence[Pair], address: str | None
 ) -> None:
     plan, run_id = sweep.plan, run.record.run_id
     most = max(plan.workers)
     ray = local_or_cluster(address, *sweep.asks, keep_logs=run.has_failed)
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
-        work = f"{counted(len(sweep.blocks), 'block')}, {counted(run.stats.total, 'image')}"
-        reporter.note(f"{work}, {sweep.takes} a worker, {plan.mode}")
+        whole = f"{counted(len(sweep.blocks), 'block')}, {counted(run.stats.total, 'image')}"
+        reporter.note(f"{whole}, {sweep.takes} per worker, {plan.mode}")
         if run.stats.kept:
             reporter.note(f"resuming: {counted(run.stats.kept, 'has its row', 'have their rows')} already")
         make = MakeSweeper(sweep.configs, run_id, run.out.token)
@@ -101,7 +102,7 @@ def _do_blocks(
             make.check = required.check
         numbers = itertools.count(1)
         # Blocks of one number of workers follow each other, and share them.
-        for workers, blocks in itertools.groupby(left, key=lambda work: work[0].variant.workers):
+        for workers, blocks in itertools.groupby(left, key=lambda one: one[0].variant.workers):
             options = replace(sweep.scheduler_options(workers), numbers=numbers)
             with Scheduler(make, partial(_lost_row, sweep, run_id), options, notify=reporter.note) as scheduler:
                 reporter.watch(scheduler)

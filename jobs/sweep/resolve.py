@@ -12,14 +12,14 @@ import pyarrow as pa
 from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input
 from jobs.run.placement import sweep_takes
-from jobs.run.resolve import check_device
+from jobs.run.resolve import refuse_missing_device
 from jobs.scheduler.ray_runtime import Called, check_room
-from jobs.scheduler.worker import WORKER_ENV, load_stylizer, method_settings, uncompiled
+from jobs.scheduler.worker import WORKER_ENV, checked_settings, load_stylizer, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize.config import TORCHVISION, JobConfig
 from stylize.downloads import NotDownloadedError
 from stylize.errors import CannotContinueError, StylizeError, UsageError, counted
-from stylize.stylizers import RANDOM, check_settings, find, own_code, own_errors
+from stylize.stylizers import RANDOM, find, own_code, own_errors
 from stylize.tasks import sweep
 from stylize.tasks.sweep import Block, Method, Sweep
 from stylize.tasks.task import Pair, Task
@@ -53,7 +53,7 @@ class ResolvedSweep:
         """Return what is to be told of the variants' settings, a line each. Raises UsageError."""
         told: dict[str, None] = {}
         for config in self.configs.values():
-            told |= dict.fromkeys(notes_on(config, check_settings(find(config.stylizer), method_settings(config))))
+            told |= dict.fromkeys(notes_on(config, checked_settings(config)))
         return list(told)
 
     @property
@@ -111,7 +111,7 @@ def resolve(plan: Sweep, out: str, address: str | None) -> ResolvedSweep:
     for variant in variants:
         with plan.named(variant.name):
             configs[variant.name] = variant.config(plan, out, takes)
-    check_device(next(iter(configs.values())).model_copy(update={"address": address}))
+    refuse_missing_device(next(iter(configs.values())).model_copy(update={"address": address}))
     cpus, gpus = takes["cpus_per_actor"], takes["gpus_per_actor"]
     absent: list[str] = []
     hashes = _weights_sha256(plan, configs, absent)
@@ -178,7 +178,7 @@ def _weights_sha256(plan: Sweep, configs: dict[str, JobConfig], absent: list[str
 
 def _refuse_of_torch(config: JobConfig) -> None:
     method = find(config.stylizer)
-    method.refuse_of_torch(config.runtime, config.precision, check_settings(method, method_settings(config)))
+    method.refuse_of_torch(config.runtime, config.precision, checked_settings(config))
 
 
 def _hash_of(config: JobConfig, absent: list[str]) -> str | None:

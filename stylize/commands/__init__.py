@@ -1,1 +1,1 @@
-"""What `python -m stylize` does, one file a command; nothing here needs Ray."""
+"""What `python -m stylize` does, one file per command; nothing here needs Ray."""

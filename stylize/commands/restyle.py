@@ -28,7 +28,7 @@ from stylize.images import (
     decode_safely,
     decoding_bytes,
     encode,
-    held_bytes,
+    pixel_bytes,
     refuse_too_large,
     shows_all,
 )
@@ -205,10 +205,10 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any, format: str) -> tupl
     from stylize.measure.clock import timed
 
     height, width = photo.shape[:2]
-    held = held_bytes(photo, format)
+    of_pixel = pixel_bytes(photo, format)
     with torch.inference_mode(), _steps(stylizer), timed(str(stylizer.device)) as watch:
         try:
-            plan = stylizer.plan_within(width, height, code, pixel_bytes=held)
+            plan = stylizer.plan_within(width, height, code, pixel_bytes=of_pixel)
         except NoRoomError as no_room:
             raise NoRoomError(f"{no_room}{_ROOM}") from None
         try:
@@ -217,7 +217,7 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any, format: str) -> tupl
             if plan.in_parts:
                 raise
             try:
-                plan = stylizer.plan_after(error, width, height, code, pixel_bytes=held)
+                plan = stylizer.plan_after(error, width, height, code, pixel_bytes=of_pixel)
             except NoRoomError as no_room:
                 raise CannotContinueError(f"memory ran out: {no_room}{_ROOM}") from None
             image = stylizer.restyle(photo, code, plan)

@@ -3,7 +3,7 @@
 from stylize.images.apart import decode_safely
 from stylize.images.carried import Carried
 from stylize.images.decode import NO_PIXELS, Decoded, alpha_of, decode, decoding_bytes, from_image
-from stylize.images.encode import COPIED_BYTES, FORMATS, PICTURE_BYTES, encode, held_bytes, shows_all
+from stylize.images.encode import COPIED_BYTES, FORMATS, PICTURE_BYTES, encode, pixel_bytes, shows_all
 from stylize.images.exif import MadeBy
 from stylize.images.formats import SUFFIXES
 from stylize.images.opening import MAX_PIXELS, header_size, refuse_too_large
@@ -28,7 +28,7 @@ __all__ = [
     "encode",
     "from_image",
     "header_size",
-    "held_bytes",
+    "pixel_bytes",
     "refuse_too_large",
     "resize",
     "shows_all",

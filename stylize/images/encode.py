@@ -25,7 +25,7 @@ Its encoder makes copies of 6.
 """
 
 
-def held_bytes(photo: Pixels, format: str) -> float:
+def pixel_bytes(photo: Pixels, format: str) -> float:
     """Return how many bytes of memory a pixel of a photo and of its result take, until that is encoded."""
     return COPIED_BYTES[format] if scratch.is_mapped(photo) else PICTURE_BYTES
 

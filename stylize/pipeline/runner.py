@@ -186,7 +186,7 @@ class Runner:
         reads = [waiting.popleft()]
         item = first.result()
         if item.content is not None and (pixels := item.content.size // 3) <= JOINED_PX:
-            most = min(self._stylize.most_together, self._stylizer.worth_batching(pixels))
+            most = min(self._stylize.batch_limit, self._stylizer.worth_batching(pixels))
             ready = list(waiting)[: most - 1]
             alike = sum(1 for _ in itertools.takewhile(lambda read: _is_like(item, read), ready))
             # Libraries plan for each size of a batch anew, in up to 0.2 s: of 1, 2, 4 and 8 there are few.

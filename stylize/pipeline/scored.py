@@ -63,8 +63,8 @@ def sent_back(transfers: Transfers, results: Tensor, times: Times) -> list[OnIts
     return [OnItsWay(download, index, times) for index in range(len(results))]
 
 
-TOGETHER_PX, MOST_TOGETHER = 2**22, 8
-"""Of results that are scored together: a pixel takes some 200 bytes meanwhile."""
+MOST_SCORED_PX, MOST_SCORED = 2**22, 8
+"""Pixels and results that are scored together: a pixel takes some 200 bytes meanwhile."""
 
 
 @dataclass(eq=False, slots=True)
@@ -112,7 +112,7 @@ class DeviceScores:
     def _first(self) -> list[_Pair]:
         """Take the first that wait, as many as go together."""
         first = self._waiting.popleft()
-        most = min(MOST_TOGETHER, TOGETHER_PX // max(1, first.result.shape.numel() // 3))
+        most = min(MOST_SCORED, MOST_SCORED_PX // max(1, first.result.shape.numel() // 3))
         taken = [first]
         while len(taken) < most and self._waiting and self._waiting[0].shapes == first.shapes:
             taken.append(self._waiting.popleft())

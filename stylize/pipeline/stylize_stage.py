@@ -15,7 +15,7 @@ from torch import Tensor
 from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import NoRoomError, NotFiniteError, UnsupportedImageError, named_message, of_a_signal
-from stylize.images import held_bytes
+from stylize.images import pixel_bytes
 from stylize.measure.clock import timed
 from stylize.measure.flicker import flicker
 from stylize.measure.hardware import share_of_machine
@@ -41,6 +41,7 @@ from stylize.stylizers.base import RANDOM, Plan, Stylizer, in_range, to_pixels
 WARM_UP_BELOW_S = 2.0
 """Longer calls of isolated mode are timed without a call to warm up: they would gain less than a hundredth."""
 MOST_TOGETHER = 8
+"""Images of a batch, until memory has run out for as many."""
 LARGE_PX = 2**21
 """Images of more pixels give their memory back to the system, as it comes in blocks too large for a heap."""
 
@@ -67,7 +68,7 @@ class StylizeStage:
         self._peak = PeakMemory(self._device)
         self._load = MachineLoad(self._device) if config.measure_mode == "isolated" else None
         self._images_done, self._kept = 0, ALL_BLOCKS
-        self.most_together = MOST_TOGETHER
+        self.batch_limit = MOST_TOGETHER
         """Images of a batch for which there was memory."""
 
     def run(self, items: list[InFlight]) -> None:
@@ -90,7 +91,7 @@ class StylizeStage:
                 # Which one it was, and whether a single one fits, shows one by one.
                 devices.free_memory(error)
                 if devices.out_of_memory(error):
-                    self.most_together = max(1, min(self.most_together, len(items) // 2))
+                    self.batch_limit = max(1, min(self.batch_limit, len(items) // 2))
             else:
                 return
         for item in items:
@@ -197,10 +198,10 @@ class StylizeStage:
         """Return how items are to be taken; one that ran out of memory before is taken in strips."""
         width, height = _size(items[0])
         assert items[0].content is not None
-        held = held_bytes(items[0].content, self._config.format)
+        of_pixel = pixel_bytes(items[0].content, self._config.format)
         if len(items) == 1 and (error := items[0].ran_out) is not None:
-            return stylizer.plan_after(error, width, height, code, self._share, self._ahead, pixel_bytes=held)
-        return stylizer.plan_within(width, height, code, self._share, self._ahead, pixel_bytes=held)
+            return stylizer.plan_after(error, width, height, code, self._share, self._ahead, pixel_bytes=of_pixel)
+        return stylizer.plan_within(width, height, code, self._share, self._ahead, pixel_bytes=of_pixel)
 
     def _in_strips(self, item: InFlight, stylizer: Stylizer, code: Any, plan: Plan, warmup: bool) -> None:
         assert item.content is not None

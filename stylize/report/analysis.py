@@ -150,8 +150,7 @@ def precisions(rows: pd.DataFrame) -> pd.DataFrame:
     columns = [*keys, "stylize_s", "memory_bytes", *SCORES]
     base = clean.loc[clean["precision"] == "fp32", columns]
     lines = []
-    by = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
-    for key, part in clean[clean["precision"] != "fp32"].groupby(by, dropna=False):
+    for key, part in clean[clean["precision"] != "fp32"].groupby(KEY, dropna=False):
         both = part[columns].merge(base, on=keys, suffixes=("", "_fp32"))
         both = both[(both["stylize_s"] > 0) & (both["stylize_s_fp32"] > 0)]
         if both.empty:
@@ -163,7 +162,7 @@ def precisions(rows: pd.DataFrame) -> pd.DataFrame:
         good = np.isfinite(ratios)
         memory = median(ratios[good], subjects[good], repeats[good]) if good.any() else Interval(*[np.nan] * 3)
         lines.append(
-            dict(zip(by, key, strict=True))
+            dict(zip(KEY, key, strict=True))
             | {
                 "n": len(set(subjects)),
                 "speed": speed.value,

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from stylize.report.names import distinct
-from stylize.results.parts import held, iter_part
+from stylize.results.parts import iter_part, open_parts
 from stylize.results.settings_json import read_settings, read_uris
 
 COLUMNS = ["settings_json", "weights_sha256", "style_sha256"]
@@ -27,7 +27,7 @@ def several(*outs: Path) -> bool:
     told: set[str | None] = set()
     weights: set[str | None] = set()
     for rows in (out / "rows" for out in outs if (out / "rows").is_dir()):
-        with held(rows) as parts:
+        with open_parts(rows) as parts:
             for batch in (batch for part in parts for batch in iter_part(part, COLUMNS[:2])):
                 told.update(pc.unique(batch.column("settings_json")).to_pylist())
                 weights.update(pc.unique(batch.column("weights_sha256")).to_pylist())

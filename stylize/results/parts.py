@@ -53,7 +53,7 @@ def part_paths(rows: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def held(rows: Path) -> Iterator[list[BinaryIO]]:
+def open_parts(rows: Path) -> Iterator[list[BinaryIO]]:
     """Open all part files of a rows folder, oldest first, such that none changes while they are read.
 
     A driver may merge or rewrite parts meanwhile; reading takes longer than what lies between two of its changes,

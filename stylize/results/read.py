@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from stylize.errors import UsageError, one_line
 from stylize.io.location import local_path
-from stylize.results.parts import held, iter_part, keep_rows, older_rows
+from stylize.results.parts import iter_part, keep_rows, older_rows, open_parts
 from stylize.results.schema import SCHEMA
 
 
@@ -32,7 +32,7 @@ def read_rows(out: str | os.PathLike[str], columns: Iterable[str] | None = None)
     if not rows.is_dir():
         raise UsageError(f"{one_line(out)} holds no rows folder: give the OUT of a run")
     schema = pa.schema([SCHEMA.field(name) for name in names], metadata=SCHEMA.metadata)
-    with held(rows) as parts:
+    with open_parts(rows) as parts:
         return _read(parts, schema)
 
 

@@ -41,10 +41,10 @@ def _all_there(output_uri: str) -> bool:
     return True
 
 
-class Failed(NamedTuple):
-    """A task without an image: its 16-byte key and what tells which pair, settings and weights it was.
+class Replaceable(NamedTuple):
+    """A row whose place a new one may take, as it is not `ok` or the file that it tells of is gone.
 
-    Its row is not `ok`, or the file that it tells of is gone.
+    key: 16 bytes of its task's. The rest says which pair, settings and weights it was.
     """
 
     key: bytes
@@ -73,9 +73,9 @@ class RowStore:
         self._part_rows, self._flush_s = part_rows, flush_s
         self._buffer: _Buffer | None = None
         self._to_replace: dict[bytes, str] = {}
-        """Key of a failed task -> the part with its row, which a new row of the task is to replace."""
+        """Key of a task -> the part with its row, which a new row of the task is to replace."""
         self._retired: set[bytes] = set()
-        """Keys of failed tasks whose rows go although no new one comes under that key."""
+        """Keys of tasks whose rows go although no new one comes under that key."""
 
     @classmethod
     def open(
@@ -148,16 +148,16 @@ class RowStore:
             keys = parts.keys(there.column("task_id"))
             yield from ((uri, id_) for uri, id_, key in zip(uris, task_ids, keys, strict=True) if key not in gone)
 
-    def failed(
+    def replaceable(
         self, is_there: Callable[[str], bool] = _all_there, elsewhere: Callable[[str], bool] = _all_there
-    ) -> Iterator[Failed]:
-        """Yield the tasks whose row is not `ok`, and those with an `ok` one whose image is gone.
+    ) -> Iterator[Replaceable]:
+        """Yield the rows that are not `ok`, and the `ok` ones whose image is gone.
 
-        From here on, a new row of theirs, or `retire`, replaces that row. is_there: tells of an `output_uri` whether
-        its file is there; elsewhere: the same of a picture that this OUT did not make.
+        From here on, a new row of the same task, or `retire`, replaces such a row. is_there: tells of an `output_uri`
+        whether its file is there; elsewhere: the same of a picture that this OUT did not make.
         """
         self.flush()
-        columns = ["task_id", *Failed._fields[1:]]
+        columns = ["task_id", *Replaceable._fields[1:]]
         for name, batch in self._batches(columns):
             ok = pc.equal(batch.column("status"), "ok").to_pylist()
             uris, modes = (batch.column(column).to_pylist() for column in ("output_uri", "measure_mode"))
@@ -168,7 +168,7 @@ class RowStore:
             bad = batch.filter(pa.array(lost, pa.bool_()))
             for key, row in zip(parts.keys(bad.column("task_id")), bad.to_pylist(), strict=True):
                 self._to_replace[key] = name
-                yield Failed(key, *(row[column] for column in Failed._fields[1:]))
+                yield Replaceable(key, *(row[column] for column in Replaceable._fields[1:]))
 
     def columns(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         """Yield these columns of all rows, some thousand rows at a time."""
@@ -176,7 +176,7 @@ class RowStore:
         return (batch for _, batch in self._batches(names))
 
     def retire(self, key: bytes) -> None:
-        """Drop the row of a task that `failed` gave, once the rows added so far are on disk."""
+        """Drop the row of a task that `replaceable` gave, once the rows added so far are on disk."""
         self._retired.add(key)
 
     def count_by_status(self, variants: Collection[str] | None = None) -> dict[str, int]:

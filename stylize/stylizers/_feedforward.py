@@ -24,6 +24,7 @@ from stylize.stylizers._strips import bounded
 TOGETHER_PX, TOGETHER_ON_ACCELERATORS_PX = 4 * 128 * 128, 6 * 2**20
 """Pixels in a batch up to which it is faster than its images one by one (docs/decisions.md)."""
 MOST_BATCHED = 8
+"""Images of a batch at most (docs/decisions.md)."""
 OF_TORCH = {"channels_last": True, "compile": False, "folded": True}
 """Settings of how torch computes, with their defaults; `auto` stays with torch where another value is given."""
 

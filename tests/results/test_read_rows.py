@@ -13,7 +13,7 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.io.files import write_json_atomic
-from stylize.results.parts import digests, held, iter_part, keys, older_rows, part_paths
+from stylize.results.parts import digests, iter_part, keys, older_rows, open_parts, part_paths
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA, to_batch
 from stylize.results.store import RowStore
@@ -112,7 +112,7 @@ def test_rows_are_whole_while_a_driver_merges_and_replaces_them(tmp_path: Path) 
 
 def test_held_parts_are_read_as_they_were_when_a_driver_replaces_them(tmp_path: Path) -> None:
     duplicated(tmp_path)
-    with held(tmp_path / "rows") as parts:
+    with open_parts(tmp_path / "rows") as parts:
         with RowStore.open(tmp_path) as store:
             store.finished(retry_failed=True)
             store.add(to_batch([row(n, minute=2) for n in range(5)]))

@@ -275,7 +275,7 @@ def test_new_rows_replace_those_whose_image_is_gone_or_all_when_redone(
             store.add(rows(range(number, number + 1), output_uri=f"/out/images/{number}.jpg", ssim=0.0))
     key = [bytes.fromhex(task_id(n))[:16] for n in range(3)]
     with RowStore.open(tmp_path) as store:
-        lost = list(store.failed(lambda uri: not uri.endswith("1.jpg")))
+        lost = list(store.replaceable(lambda uri: not uri.endswith("1.jpg")))
         assert [(row.key, row.status) for row in lost] == [(key[1], "ok")]
         gone = {row.key for row in lost}
         assert [uri[-5:] for uri, _ in store.results(gone)] == ["0.jpg", "2.jpg"]

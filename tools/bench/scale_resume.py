@@ -86,7 +86,7 @@ def resume(root: Path) -> dict[str, float]:
     made, times = config(root), [time.perf_counter()]
     with RowStore.open(root / "out") as store:
         times.append(time.perf_counter())
-        failed, done = list(store.failed()), store.finished(False)
+        failed, done = list(store.replaceable()), store.finished(False)
         times.append(time.perf_counter())
         stats = RunStats(len(done))
         left = sum(1 for _ in Resume(done, failed, stats, made).pending(_tasks(made)))

@@ -78,6 +78,6 @@ def test_rows_that_a_batch_takes_the_place_of_are_retired(tmp_path: Path) -> Non
     with RowStore.open(tmp_path) as store:
         drive(store, ScriptedScheduler())
     with RowStore.open(tmp_path) as store:
-        older = [row.key for row in store.failed()]
+        older = [row.key for row in store.replaceable()]
         drive(store, ScriptedScheduler(), first=3, superseded=lambda batch: [older.pop()])
     assert sorted(read_rows(tmp_path, ["status"]).column("status").to_pylist()) == ["ok", "ok", "oom", "oom"]

@@ -11,7 +11,7 @@ import yaml
 
 from jobs import benchmark, score, stylize_folder
 from jobs.run.agreement import SCORES
-from jobs.run.lacking import COLUMNS, Lacking
+from jobs.run.lacking import SCORE_COLUMNS, Lacking
 from stylize import images
 from stylize.config import JobConfig, Score
 from stylize.results.schema import SCHEMA, SCORED, key_of, to_batch
@@ -71,7 +71,7 @@ def test_a_row_lacks_what_could_have_been_measured(asked: dict[str, Any], has: d
 def test_a_score_with_a_column_of_its_name_is_looked_for_and_compared() -> None:
     columns = set(get_args(Score)) & set(SCHEMA.names)
     assert "flicker" in columns
-    assert columns - {"lpips"} <= set(COLUMNS)  # for which lpips_variant is looked at
+    assert columns - {"lpips"} <= set(SCORE_COLUMNS)  # for which lpips_variant is looked at
     assert columns <= set(SCORES)
 
 

@@ -14,7 +14,7 @@ from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.results.run_record import RunRecord
 from stylize.results.schema import SCORED, to_batch
-from stylize.results.store import Failed, RowStore
+from stylize.results.store import Replaceable, RowStore
 from tests.support.scripted_workers import row, task
 
 
@@ -33,7 +33,7 @@ def test_a_pair_listed_twice_is_one_task_and_no_earlier_runs(tmp_path: Path) -> 
 def test_a_failed_row_that_is_kept_counts_as_what_it_is(tmp_path: Path) -> None:
     stats = RunStats(2)
     config = JobConfig(content="c", styles="s", out=str(tmp_path))
-    failed = [Failed(key(1), "oom", "1:ok", "style", None, None)]
+    failed = [Replaceable(key(1), "oom", "1:ok", "style", None, None)]
     assert list(Resume({key(1), key(2)}, failed, stats, config).pending([task(1), task(2)])) == []
     assert stats.counts == {"ok": 1, "oom": 1}
 
@@ -42,8 +42,8 @@ def test_a_failed_row_is_superseded_by_one_of_the_same_pair_and_settings_alone(t
     config = JobConfig(content="c", styles="s", out=str(tmp_path))
     same, other = (json.dumps(config.result_settings() | more) for more in ({}, {"seed": 7}))
     failed = [
-        Failed(b"old", "corrupt", "1:ok", "style", None, same),
-        Failed(b"else", "corrupt", "2:ok", "style", None, other),
+        Replaceable(b"old", "corrupt", "1:ok", "style", None, same),
+        Replaceable(b"else", "corrupt", "2:ok", "style", None, other),
     ]
     resume = Resume(set(), failed, RunStats(3), config)
     batch = to_batch([row(task(n), "ok") | {"style_uri": "style", "settings_json": same} for n in (1, 2, 3)])
@@ -52,7 +52,7 @@ def test_a_failed_row_is_superseded_by_one_of_the_same_pair_and_settings_alone(t
 
 
 def test_without_a_jobs_settings_no_other_tasks_row_is_superseded() -> None:
-    failed = [Failed(b"old", "corrupt", "1:ok", "style", None, None)]
+    failed = [Replaceable(b"old", "corrupt", "1:ok", "style", None, None)]
     batch = to_batch([row(task(1), "ok") | {"style_uri": "style"}])
     assert list(Resume(set(), failed, RunStats(1)).superseded(batch)) == []
 
@@ -61,7 +61,7 @@ def test_a_row_of_a_manifest_that_cannot_be_used_is_no_older_row_of_its_pair(tmp
     config = JobConfig(manifest="list.csv", out=str(tmp_path))
     settings = json.dumps(config.result_settings())
     failed = [
-        Failed(key(n), "corrupt", "1:ok", "style", None, settings, told)
+        Replaceable(key(n), "corrupt", "1:ok", "style", None, settings, told)
         for n, told in ((1, "list.csv: row 3: no"), (2, "lost"))
     ]
     resume = Resume({key(1), key(2)}, failed, RunStats(2), config)
