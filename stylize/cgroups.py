@@ -19,7 +19,7 @@ def folders(controller: str) -> list[Path]:
 
 @cache
 def _folders(controller: str, root: Path) -> list[Path]:
-    """Asked for once: it is wanted for each image, and takes a millisecond."""
+    """Return them, asked for once: they are wanted for each image, and take a millisecond."""
     found = []
     for own, mount in (("", root / "sys/fs/cgroup"), (controller, root / "sys/fs/cgroup" / controller)):
         inner = mount / _path(own, root).lstrip("/")

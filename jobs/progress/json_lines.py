@@ -1,4 +1,4 @@
-"""`--progress json`: one JSON object a line on standard output, and nothing else there.
+"""`--progress json`: one JSON object per line on standard output, and nothing else there.
 
 event       fields
 progress    time, total, done, kept, failed, images_per_s, left_s, stylize_s, device_peak_bytes, device_idle,

@@ -50,7 +50,7 @@ class Snapshot:
 class RunStats:
     """Counts a run's tasks by how they ended, and measures its pace, times and memory: all that is shown or recorded.
 
-    Batches are looked at BATCHES together: a few Arrow calls a second, no call a row.
+    Batches are looked at BATCHES together: a few Arrow calls per second, none per row.
     """
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:

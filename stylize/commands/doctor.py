@@ -1,4 +1,4 @@
-"""`python -m stylize doctor`: what this machine can run, a line a fact, and what to do about what is missing."""
+"""`python -m stylize doctor`: what this machine can run, one line per fact, and what to do about what is missing."""
 
 from __future__ import annotations
 

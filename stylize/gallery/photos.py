@@ -1,4 +1,4 @@
-"""Demo photos: the ones that scikit-image's wheel carries, laid out in a folder a content type."""
+"""Demo photos: the ones that scikit-image's wheel carries, laid out in a folder per content type."""
 
 from __future__ import annotations
 

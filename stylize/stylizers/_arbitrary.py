@@ -93,7 +93,7 @@ class ArbitraryStyle(_feedforward.FeedForward):
         return self.mix([super(ArbitraryStyle, self).code(one) for one in style], shares)
 
     def __call__(self, content: Any, style: Any, style_weights: Sequence[float] | None = None) -> Any:
-        """As for every stylizer; `style` may be a list, with `style_weights` or in equal parts."""
+        """Do as every stylizer; `style` may be a list, with `style_weights` or in equal parts."""
         with torch.inference_mode():
             return self.apply(content, self.code(style, style_weights))
 

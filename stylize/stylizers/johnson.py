@@ -173,7 +173,7 @@ class Johnson(_feedforward.FeedForward):
         return network
 
     def __call__(self, content: Any, style: Any = None) -> Any:
-        """A PIL image or an (H, W, 3) uint8 array and a style's name to the first one's kind and size."""
+        """Return a PIL image or an (H, W, 3) uint8 array in the style of a name, as its kind and of its size."""
         return super().__call__(content, style)
 
     def forward(self, contents: Tensor, code: nn.Module) -> Tensor:

@@ -25,7 +25,7 @@ class LeftOut:
         return self._counts.total()
 
     def __str__(self) -> str:
-        """One line, such as `11 skipped: 9 .psd (PSD is not read), 2 .txt (no image)`; empty for none."""
+        """Return one line, such as `11 skipped: 9 .psd (PSD is not read), 2 .txt (no image)`; empty for none."""
         if not self._counts:
             return ""
         kinds = [f"{number} {what} ({reason})" for (what, reason), number in self._counts.most_common(SHOWN)]

@@ -56,7 +56,7 @@ class Picture:
     pixels: Pixels
 
     def tensor(self, device: torch.device = CPU) -> Tensor:
-        """(3, H, W) in [0, 1]."""
+        """Return (3, H, W) in [0, 1]."""
         return to_tensor(self.pixels, device)
 
 
@@ -129,7 +129,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _models(compared: list[str], beside: list[str], device: torch.device) -> list[Model]:
-    """Named by their methods, or as they were given where two are of one. Raises UsageError if two are the same."""
+    """Return the models, named by their methods, or as they were given where two are of one.
+
+    Raises UsageError if two are the same.
+    """
     words = [*compared, *beside]
     twice = [word for number, word in enumerate(words) if word in words[:number]]
     if twice:
@@ -143,7 +146,7 @@ def _models(compared: list[str], beside: list[str], device: torch.device) -> lis
 
 
 def _model(word: str, any_style: bool, device: torch.device) -> Model:
-    """any_style: whether it has to be a method that takes any picture as a style in one pass."""
+    """Return a model. any_style: whether it has to be a method that takes any picture as a style in one pass."""
     name, _, path = word.partition("=")
     known = [
         n for n in names() if (issubclass(find(n), ArbitraryStyle) if any_style else not find(n).styles_are_weights)
@@ -221,7 +224,7 @@ def _own_faults(photos: list[Picture], artworks: list[Picture]) -> dict[str, str
 
 
 def distances(ours: StyleFeatures, theirs: StyleFeatures) -> dict[str, float]:
-    """`moments` and `gram`: sums over the layers, and each layer's own as `moments_relu1_1` and so on."""
+    """Return `moments` and `gram`: sums over the layers, and each layer's own as `moments_relu1_1` and so on."""
     by_layer: dict[str, float] = {}
     for kind, layers in (("moments", ours.moments_distance(theirs)), ("gram", ours.gram_distance(theirs))):
         by_layer[kind] = sum(layers.values())
@@ -232,7 +235,7 @@ def distances(ours: StyleFeatures, theirs: StyleFeatures) -> dict[str, float]:
 def _times(
     models: list[Model], photos: list[Picture], artworks: list[Picture], turns: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Seconds of passes over a photo of TIMED_SIZE, in turns."""
+    """Return seconds of passes over a photo of TIMED_SIZE, in turns."""
     height, width = TIMED_SIZE
     pixels = photos[0].pixels
     tiled = np.pad(pixels, ((0, max(0, height - len(pixels))), (0, max(0, width - pixels.shape[1])), (0, 0)), "wrap")

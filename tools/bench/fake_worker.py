@@ -37,7 +37,7 @@ class SimulatedWork:
         self._wall = time.time() - time.perf_counter()
 
     def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
-        """A row per task, with the columns any task has, and times where time is taken."""
+        """Return a row per task, with the columns any task has, and times where time is taken."""
         if not self._image_s:
             return lambda: to_batch([null_row(task) for task in tasks])
         start = max(self._free_at, time.perf_counter())
@@ -65,12 +65,12 @@ class MakeSimulated:
     image_s: float = 0.0
 
     def __call__(self, worker_id: str) -> SimulatedWork:
-        """What an actor runs."""
+        """Return what an actor runs."""
         return SimulatedWork(self.image_s, worker_id)
 
 
 def null_row(task: Task) -> Row:
-    """The row of a task that was not looked at."""
+    """Return the row of a task that was not looked at."""
     pair = task.pair
     return {
         "run_id": "simulated",
@@ -89,7 +89,7 @@ def lost(task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:
 
 
 def null_pairs(count: int) -> Iterator[Pair]:
-    """`count` pairs of names that stand for no files, a thousand a style."""
+    """Yield `count` pairs of names that stand for no files, a thousand a style."""
     for number in range(count):
         yield Pair(
             Input(f"/photos/{number % A_STYLE:04d}.jpg", "1:1", "photos"),
@@ -98,7 +98,7 @@ def null_pairs(count: int) -> Iterator[Pair]:
 
 
 def null_tasks(stream: Iterator[Pair]) -> Iterator[Task]:
-    """Tasks with the keys that a real job's have to be given."""
+    """Yield tasks with the keys that a real job's have to be given."""
     return pairing.tasks(stream, {}, hashlib.sha256().hexdigest(), "jpg")
 
 
@@ -125,7 +125,7 @@ def run_tasks(scheduler: Scheduler, store: RowStore, tasks: Iterator[Task], coun
 
 
 def peak_rss_bytes() -> float:
-    """This process's resident memory at its highest; ru_maxrss would begin with its parent's, from before exec."""
+    """Return this process's resident memory at its highest; ru_maxrss would begin with its parent's."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:

@@ -72,7 +72,7 @@ def _ours(photo: Tensor, artwork: Tensor, weights: str | None) -> dict[str, Any]
 
 
 def _textbook(photo: Tensor, artwork: Tensor, weights: str | None, goal: float, most: int) -> tuple[int, float, float]:
-    """(steps, seconds, style loss) of plain fp32 L-BFGS, until its style loss is `goal`."""
+    """Return (steps, seconds, style loss) of plain fp32 L-BFGS, until its style loss is `goal`."""
     net = _plain_vgg(weights)
     start = time.perf_counter()
     with torch.no_grad():
@@ -124,7 +124,7 @@ def _gram(features: Tensor) -> Tensor:
 
 
 def peak_of(weights: str | None, precision: str) -> tuple[str, int]:
-    """(precision, bytes) at the highest during one picture of 768x512, above what this process held before."""
+    """Return (precision, bytes) at the highest during one picture of 768x512, above what this process held before."""
     from stylize.measure.memory import PeakMemory
 
     stylizer = load("gatys", weights=weights, precision=precision, iterations=18)

@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def show_ssim() -> None:
-    """SSIM beside scikit-image's."""
+    """Print SSIM's time beside that of scikit-image's."""
     from tools.bench.ssim_speed import ssim_speed
 
     ours_ms, theirs_ms, difference = ssim_speed()
@@ -82,7 +82,7 @@ def show_ssim() -> None:
 
 
 def show_job(precision: str, workers: int, threads: int) -> None:
-    """The whole job against bare loops, taking turns so that drift falls on all alike."""
+    """Print the whole job's pace against bare loops, taking turns so that drift falls on all alike."""
     from stylize.gallery import styles_folder
 
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +120,7 @@ def _show_job(config: JobConfig, job_s: list[float], bare_s: list[float]) -> Non
 
 
 def _photos(folder: Path) -> list[Path]:
-    """IMAGES different crops of real photos, as JPEG files."""
+    """Return IMAGES different crops of real photos, as JPEG files."""
     from stylize.gallery.photos import write_demo_photos
 
     sources = [images.decode(path.read_bytes()).pixels for path in write_demo_photos(folder.parent / "sources")]
@@ -155,7 +155,7 @@ class _Bare:
             self.code = self.stylizer.encode_style(to_tensor(pixels, device))
 
     def run(self) -> float:
-        """Seconds for all images."""
+        """Return seconds for all images."""
         import torch
 
         start = time.perf_counter()
@@ -170,7 +170,7 @@ def _job(config: ResolvedConfig) -> Scheduler:
 
 
 def _run_job(scheduler: Scheduler, store: RowStore, config: JobConfig, label: str) -> float:
-    """Seconds for all images: reading to rows on disk."""
+    """Return seconds for all images: reading to rows on disk."""
     settings = config.result_settings() | {"turn": label}
     start = time.perf_counter()
     run_tasks(scheduler, store, pairing.tasks(pairing.pairs(config), settings, None, config.format), IMAGES)
@@ -178,7 +178,7 @@ def _run_job(scheduler: Scheduler, store: RowStore, config: JobConfig, label: st
 
 
 def show_tasks(few: int, many: int, memory: bool) -> None:
-    """Tasks/s and the driver's peak memory, each count in a fresh process."""
+    """Print tasks/s and the driver's peak memory, each count in a fresh process."""
     small, large = (in_own_process(count) for count in (few, many))
     print(f"{many} tasks that do nothing, driver and {WORKERS} workers: {large['tasks_per_s']:.0f} tasks/s", flush=True)
     if memory:
@@ -191,7 +191,7 @@ def show_tasks(few: int, many: int, memory: bool) -> None:
 
 
 def in_own_process(count: int) -> dict[str, float]:
-    """What `run_null_tasks` finds in a process that has done nothing before."""
+    """Return what `run_null_tasks` finds in a process that has done nothing before."""
     command = [sys.executable, "-m", "tools.bench.overhead", "--count-tasks", str(count)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
     measured: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])

@@ -105,7 +105,7 @@ def _picked(measured: dict[str, float], count: int, name: str) -> Line:
 
 
 def efficiency(workers: int, image_s: float, images: int, stream: Iterator[Pair] | None = None) -> Line:
-    """Images/s over workers / set time, once all workers are loaded: in steady state, and of the whole run.
+    """Return images/s over workers / set time, once all workers are loaded: in steady state, and of the whole run.
 
     Steady: each worker's images over the time from its first image's start to its last one's end, summed. Whole:
     all images over the time from the call to the last row on disk, which has a beginning and an end.
@@ -133,7 +133,7 @@ def efficiency(workers: int, image_s: float, images: int, stream: Iterator[Pair]
 
 
 def _images_per_s(out: Path, rows: int) -> float:
-    """Of every worker by its own rows, summed. Raises RuntimeError if a row is missing or doubled."""
+    """Return every worker's images/s by its own rows, summed. Raises RuntimeError if a row is missing or doubled."""
     table = read_rows(out, ["task_id", "worker_id", "started_at", "stylize_s"])
     if not rows == len(table) == len(pc.unique(table["task_id"])):
         raise RuntimeError(f"{len(table)} rows on disk for {rows} that came")
@@ -145,7 +145,7 @@ def _images_per_s(out: Path, rows: int) -> float:
 
 
 def calls(workers: int, count: int) -> Line:
-    """Calls/s with workers that do nothing, and what a call takes of the driver's main thread and process."""
+    """Return calls/s with workers that do nothing, and what a call takes of the driver's main thread and process."""
     options = SchedulerOptions(actors=workers, cpus=CPUS, max_batch=1)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -169,7 +169,7 @@ def calls(workers: int, count: int) -> Line:
 
 
 def show(part: str, lines: list[Line]) -> None:
-    """A table on the terminal."""
+    """Print a table."""
     from rich.console import Console
     from rich.table import Table
 

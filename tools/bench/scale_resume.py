@@ -28,7 +28,7 @@ AT_ONCE = 5000
 
 
 def measure(rows: int) -> dict[str, Any]:
-    """Writes `rows` finished rows of real, empty files, then takes the run up in a fresh process."""
+    """Write `rows` finished rows of real, empty files, then take the run up in a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         count = make_inputs(root, rows)
@@ -42,7 +42,7 @@ def measure(rows: int) -> dict[str, Any]:
 
 
 def make_inputs(root: Path, rows: int) -> int:
-    """At least `rows` pairs of empty files, as square as can be; returns how many."""
+    """Make at least `rows` pairs of empty files, as square as can be; return how many."""
     styles = math.isqrt(rows)
     contents = math.ceil(rows / styles)
     for folder, count in (("content", contents), ("styles", styles)):
@@ -53,7 +53,7 @@ def make_inputs(root: Path, rows: int) -> int:
 
 
 def config(root: Path) -> JobConfig:
-    """A job of these inputs."""
+    """Return a job of these inputs."""
     words = {"content": root / "content", "styles": root / "styles", "out": root / "out"}
     return configs.build({name: str(path) for name, path in words.items()} | {"stylizer": "identity"})
 
@@ -72,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def write(root: Path) -> dict[str, float]:
-    """A row for every task, by the store that a job writes with."""
+    """Write a row for every task, by the store that a job writes with."""
     start = time.perf_counter()
     tasks = _tasks(config(root))
     with RowStore.open(root / "out") as store:
@@ -82,7 +82,7 @@ def write(root: Path) -> dict[str, float]:
 
 
 def resume(root: Path) -> dict[str, float]:
-    """A job's steps up to its first new task, each timed; the pass lists every pair anew."""
+    """Do a job's steps up to its first new task, each timed; the pass lists every pair anew."""
     made, times = config(root), [time.perf_counter()]
     with RowStore.open(root / "out") as store:
         times.append(time.perf_counter())
@@ -107,7 +107,7 @@ def _in_own_process(step: str, root: Path) -> dict[str, Any]:
 
 
 def _command(root: Path) -> tuple[float, str]:
-    """Seconds that the whole command takes, and what it says."""
+    """Return seconds that the whole command takes, and what it says."""
     folders = [str(root / name) for name in ("content", "styles", "out")]
     start = time.perf_counter()
     told = _run("jobs.stylize_folder", *folders, "--stylizer", "identity")

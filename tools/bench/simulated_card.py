@@ -91,7 +91,7 @@ class OnCard(Identity):
     ranked = False
 
     def stylize(self, content: Tensor, code: Any) -> Tensor:
-        """(3, H, W) to the same."""
+        """Turn (3, H, W) into the same."""
         if not self.ranked:
             self.ranked = True
             rank_above_others()

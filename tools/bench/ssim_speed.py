@@ -16,7 +16,7 @@ _OURS_TIMES, _THEIRS_TIMES = 20, 5
 
 
 def ssim_speed() -> tuple[float, float, float]:
-    """(our median ms, scikit-image's median ms, largest absolute difference), 768x512 in colour on one core.
+    """Return (our median ms, scikit-image's median ms, largest absolute difference), 768x512 in colour on one core.
 
     The difference is taken over noisy, low-contrast, shifted, inverted, extreme and flat pairs. Sets torch to
     one thread while it runs and puts the number back: call it from a benchmark, not beside other work.
@@ -36,7 +36,7 @@ def ssim_speed() -> tuple[float, float, float]:
 
 
 def reference_ssim(a: Image, b: Image) -> float:
-    """scikit-image's SSIM of two (H, W, 3) uint8 images, in [-1, 1], with the original paper's window."""
+    """Return scikit-image's SSIM of two (H, W, 3) uint8 images, in [-1, 1], with the original paper's window."""
     from skimage.metrics import structural_similarity
 
     return float(
@@ -63,7 +63,7 @@ def _median_ms(call: Callable[[], object], times: int) -> float:
 
 
 def _pairs() -> list[tuple[Image, Image]]:
-    """Pairs of (512, 768, 3) uint8 images; the first is a photo and a restyled-looking version of it."""
+    """Return pairs of (512, 768, 3) uint8 images; the first is a photo and a restyled-looking version of it."""
     from skimage.data import astronaut
 
     photo = np.tile(astronaut(), (1, 2, 1))[:HEIGHT_PX, :WIDTH_PX]

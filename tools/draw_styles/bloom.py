@@ -36,7 +36,7 @@ class Wet:
         self.pool = noise(rng, 34, 2.4)
 
     def lay(self, shape: Array, colour: Array, load: float, soft_px: float, box: tuple[slice, slice]) -> None:
-        """One wash inside `box`: `shape` is the signed distance in pixels, positive inside."""
+        """Lay one wash inside `box`: `shape` is the signed distance in pixels, positive inside."""
         depth = shape + (1.2 + soft_px * 0.5) * self.edge[box] * 1.2
         body = smooth(-soft_px, soft_px, depth)
         rim = np.exp(-(((depth - 1.6) / (1.5 + soft_px * 0.4)) ** 2)) * (1.1 if soft_px < 3 else 0.15)
@@ -44,13 +44,13 @@ class Wet:
         self.taken[box] += np.clip(amount, 0, None)[..., None] * -np.log(np.clip(colour, 0.03, 0.98))
 
     def around(self, px: float, py: float, reach: float) -> tuple[slice, slice]:
-        """The part of the sheet within `reach` of a point, at least one pixel."""
+        """Return the part of the sheet within `reach` of a point, at least one pixel."""
         top, left = int(np.clip(py - reach, 0, HEIGHT_PX - 1)), int(np.clip(px - reach, 0, WIDTH_PX - 1))
         return slice(top, max(top + 1, int(py + reach))), slice(left, max(left + 1, int(px + reach)))
 
 
 def _flower(rng: Rng, wet: Wet, px: float, py: float, r: float) -> None:
-    """Petals round a dark heart, each a wash of its own; some run into the next."""
+    """Draw petals round a dark heart, each a wash of its own; some run into the next."""
     first = rng.uniform(0, 6)
     for i in range(6):
         turn, size = first + i * 1.15 + rng.normal(0, 0.15), r * rng.uniform(0.52, 0.72)
@@ -77,7 +77,7 @@ def _flower(rng: Rng, wet: Wet, px: float, py: float, r: float) -> None:
 
 
 def _stem(rng: Rng, wet: Wet, px: float, py: float) -> None:
-    """A stem down to the sheet's foot, with leaves that taper."""
+    """Draw a stem down to the sheet's foot, with leaves that taper."""
     box = (slice(int(py), HEIGHT_PX), slice(0, WIDTH_PX))
     x, y = wet.x[box], wet.y[box]
     line = px + 16 * wave(rng, y / 1.0, 420, 2) * smooth(0, 120, y - py)
@@ -94,7 +94,7 @@ def _stem(rng: Rng, wet: Wet, px: float, py: float) -> None:
 
 
 def draw(rng: Rng) -> Array:
-    """The picture, (H, W, 3) float in [0, 1]."""
+    """Return the picture, (H, W, 3) float in [0, 1]."""
     wet = Wet(rng)
     whole = (slice(0, HEIGHT_PX), slice(0, WIDTH_PX))
     for i in range(9):

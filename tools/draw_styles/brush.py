@@ -26,7 +26,7 @@ class Brush:
 
 
 def follow(points: Array, angle: Array, length_px: Array, steps: int) -> Array:
-    """Paths (N, steps, 2) from `points` (N, 2) along the directions `angle` (H, W), in radians."""
+    """Return paths (N, steps, 2) from `points` (N, 2) along the directions `angle` (H, W), in radians."""
     path = [points]
     stride = (length_px / (steps - 1))[:, None]
     for _ in range(steps - 1):
@@ -80,7 +80,7 @@ class Painting:
                 self._pen.line(run, fill=tuple(ink[i][b]), width=pen_px[i], joint="curve")
 
     def image(self, depth: float = 1.6, shine: float = 0.12) -> Array:
-        """The painting (H, W, 3) under light from the upper left."""
+        """Return the painting (H, W, 3) under light from the upper left."""
         sheet = shrink(np.asarray(self._sheet, dtype=np.float32) / 255, SCALE)
         lit, gleam = relief(blur(sheet[..., 3], 0.7), depth, shine)
         return mix(sheet[..., :3] * lit[..., None], np.ones(3, np.float32), gleam)

@@ -30,7 +30,7 @@ LEAF = rgb("f0d24a", "9cc040", "3f8a44", "1f5a54", "2a2f6a")
 
 
 def _crown(rng: Rng, x: Array, y: Array, px: float, py: float, r: float) -> tuple[Array, Array]:
-    """A tree's crown: where it is (H, W), and its shade (H, W) from 0 in the sun to 1."""
+    """Return a tree's crown: where it is (H, W), and its shade (H, W) from 0 in the sun to 1."""
     dx, dy = (x - px) / r, (y - py) / (r * 0.85)
     lumps = 0.16 * noise(rng, 26, 2.2)
     inside = smooth(1.02, 0.95, np.hypot(dx, dy) + lumps)
@@ -39,7 +39,7 @@ def _crown(rng: Rng, x: Array, y: Array, px: float, py: float, r: float) -> tupl
 
 
 def _scene(rng: Rng) -> Array:
-    """The view the dots are taken from, (H, W, 3)."""
+    """Return the view the dots are taken from, (H, W, 3)."""
     x, y = grid()
     shore = HEIGHT_PX * 0.53
     colour = ramp(y / shore + 0.07 * noise(rng, 60, 2.6, (3, 1)), SKY)
@@ -67,7 +67,7 @@ def _scene(rng: Rng) -> Array:
 
 
 def draw(rng: Rng) -> Array:
-    """The picture, (H, W, 3) float in [0, 1]."""
+    """Return the picture, (H, W, 3) float in [0, 1]."""
     scene = _scene(rng)
     sheet = Image.new("RGBA", (WIDTH_PX * SCALE, HEIGHT_PX * SCALE), (226, 212, 184, 40))
     pen = ImageDraw.Draw(sheet)

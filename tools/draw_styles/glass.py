@@ -18,7 +18,7 @@ PALETTES = (HEART, HEART, ROSE, RING, LEAF, ROSE)
 
 
 def _panes(rng: Rng) -> tuple[Array, Array]:
-    """The panes' middles (N, 2) and colours (N, 3): a rosette, then loose panes to the sheet's edge."""
+    """Return the panes' middles (N, 2) and colours (N, 3): a rosette, then loose panes to the sheet's edge."""
     middle = np.array([WIDTH_PX * 0.5, HEIGHT_PX * 0.5])
     points, colours = [], []
     for i, ((radius, count), palette) in enumerate(zip(ROSETTE, PALETTES, strict=True)):
@@ -37,7 +37,7 @@ def _panes(rng: Rng) -> tuple[Array, Array]:
 
 
 def _sheet(rng: Rng, x: Array, y: Array, pane: Array, points: Array, colours: Array) -> Array:
-    """The glass alone (H, W, 3): every pane with its own slope of tone, streaks, seeds and stain."""
+    """Return the glass alone (H, W, 3): every pane with its own slope of tone, streaks, seeds and stain."""
     count = len(points)
     turn, slope = rng.uniform(0, 2 * np.pi, count), rng.uniform(0.003, 0.011, count)
     across = (x - points[pane, 0]) * np.cos(turn)[pane] + (y - points[pane, 1]) * np.sin(turn)[pane]
@@ -55,7 +55,7 @@ def _sheet(rng: Rng, x: Array, y: Array, pane: Array, points: Array, colours: Ar
 
 
 def draw(rng: Rng) -> Array:
-    """The picture, (H, W, 3) float in [0, 1]."""
+    """Return the picture, (H, W, 3) float in [0, 1]."""
     x, y = grid()
     points, colours = _panes(rng)
     bent = np.stack([x + 2.2 * noise(rng, 50, 3), y + 2.2 * noise(rng, 50, 3)], -1)

@@ -26,7 +26,7 @@ SCALE = 2
 
 
 def _ridge(rng: Rng, x: Array, y: Array, line_px: float, tall_px: float, fade_px: float, dark: float) -> Array:
-    """The ink (H, W) of one range: darkest at its edge, lost in mist below, with dry strokes down its face."""
+    """Return the ink (H, W) of one range: darkest at its edge, lost in mist below, with dry strokes down its face."""
     peaks = sum(
         np.exp(-(np.abs((x - rng.uniform(0, WIDTH_PX)) / rng.uniform(45, 130)) ** 1.35)) * rng.uniform(0.3, 1.0)
         for _ in range(6)
@@ -42,13 +42,13 @@ def _ridge(rng: Rng, x: Array, y: Array, line_px: float, tall_px: float, fade_px
 
 
 def _stroke(pen: ImageDraw.ImageDraw, path: Array, widths: Array) -> None:
-    """A brush stroke along `path` (N, 2) whose width changes."""
+    """Draw a brush stroke along `path` (N, 2) whose width changes."""
     for (px, py), r in zip(path * SCALE, widths * SCALE / 2, strict=True):
         pen.ellipse([px - r, py - r, px + r, py + r], fill=255)
 
 
 def _pine(rng: Rng) -> tuple[Array, Array]:
-    """A pine that leans in from the right: its wood and its needles, each (H, W) ink in [0, 1]."""
+    """Return a pine that leans in from the right: its wood and its needles, each (H, W) ink in [0, 1]."""
     wood, needles = (Image.new("L", (WIDTH_PX * SCALE, HEIGHT_PX * SCALE), 0) for _ in range(2))
     pen, quill = ImageDraw.Draw(wood), ImageDraw.Draw(needles)
     t = np.linspace(0, 1, 260)
@@ -71,7 +71,7 @@ def _pine(rng: Rng) -> tuple[Array, Array]:
 
 
 def draw(rng: Rng) -> Array:
-    """The picture, (H, W, 3) float in [0, 1]."""
+    """Return the picture, (H, W, 3) float in [0, 1]."""
     x, y = grid()
     ink = np.zeros_like(x)
     for line, tall, fade, dark in (

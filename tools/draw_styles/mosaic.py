@@ -35,7 +35,7 @@ HILL = rgb("24503a", "4a7a3a", "8aa23c", "c8b04a", "7a5a2c")
 
 
 def _scene(rng: Rng, x: Array, y: Array) -> tuple[Array, Array]:
-    """The cartoon: a region number (H, W) and a colour (H, W, 3) for every pixel."""
+    """Return the cartoon: a region number (H, W) and a colour (H, W, 3) for every pixel."""
     far = np.hypot(x - 0.58 * WIDTH_PX, y - 0.36 * HEIGHT_PX)
     turn = np.arctan2(y - 0.36 * HEIGHT_PX, x - 0.58 * WIDTH_PX)
     rays = 118 + 34 * np.abs(np.mod(turn * 9 / np.pi, 2) - 1)
@@ -59,7 +59,7 @@ def _scene(rng: Rng, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _stones(region: Array) -> Array:
-    """Middles and directions (N, 3) of stones, in rows along each region's outline, then further in."""
+    """Return middles and directions (N, 3) of stones, in rows along each region's outline, then further in."""
     taken = np.zeros((HEIGHT_PX // 2 + 60, WIDTH_PX // 2 + 60), bool)
     stones = []
     for number in np.unique(region):
@@ -81,7 +81,7 @@ def _stones(region: Array) -> Array:
 
 
 def _cut(rng: Rng, stones: Array) -> Array:
-    """Every stone's number (from 1) on its pixels at SCALE; 0 is mortar."""
+    """Return every stone's number (from 1) on its pixels at SCALE; 0 is mortar."""
     sheet = Image.new("I", (WIDTH_PX * SCALE, HEIGHT_PX * SCALE), 0)
     pen = ImageDraw.Draw(sheet)
     corners = np.array([[-1, -1], [0.1, -1.08], [1, -1], [1, 1], [-0.1, 1.08], [-1, 1]])
@@ -97,7 +97,7 @@ def _cut(rng: Rng, stones: Array) -> Array:
 
 
 def draw(rng: Rng) -> Array:
-    """The picture, (H, W, 3) float in [0, 1]."""
+    """Return the picture, (H, W, 3) float in [0, 1]."""
     x, y = grid()
     region, scene = _scene(rng, x, y)
     stones = _stones(region)

@@ -13,14 +13,14 @@ TONES = rgb("d9a441", "b5562b", "2f5d6b", "e8cf9a", "7a8f86", "8a2f2a", "1f3442"
 
 
 def _mask(points: Array) -> Array:
-    """A polygon's (H, W) cover in [0, 1]."""
+    """Return a polygon's (H, W) cover in [0, 1]."""
     sheet = Image.new("L", (WIDTH_PX * SCALE, HEIGHT_PX * SCALE), 0)
     ImageDraw.Draw(sheet).polygon((points * SCALE).ravel().tolist(), fill=255)
     return shrink(np.asarray(sheet, dtype=np.float32) / 255, SCALE)
 
 
 def _plane(rng: Rng, i: int, count: int) -> Array:
-    """The corners (4 or 3, 2) of plane `i`: large behind, smaller and nearer the middle in front."""
+    """Return the corners (4 or 3, 2) of plane `i`: large behind, smaller and nearer the middle in front."""
     share = i / count
     spread = 1.0 - 0.6 * share
     middle = np.array([WIDTH_PX, HEIGHT_PX]) * (0.5 + spread * rng.uniform(-0.52, 0.52, 2))
@@ -35,7 +35,7 @@ def _plane(rng: Rng, i: int, count: int) -> Array:
 
 
 def _instrument(pen: ImageDraw.ImageDraw) -> None:
-    """Broken outlines of a guitar: arcs, a sound hole, strings, a neck; drawn at SCALE."""
+    """Draw broken outlines of a guitar: arcs, a sound hole, strings, a neck; drawn at SCALE."""
 
     def arc(px: float, py: float, rx: float, ry: float, start: float, stop: float, wide: int) -> None:
         pen.arc([(px - rx) * SCALE, (py - ry) * SCALE, (px + rx) * SCALE, (py + ry) * SCALE], start, stop, 255, wide)
@@ -52,7 +52,7 @@ def _instrument(pen: ImageDraw.ImageDraw) -> None:
 
 
 def draw(rng: Rng) -> Array:
-    """The picture, (H, W, 3) float in [0, 1]."""
+    """Return the picture, (H, W, 3) float in [0, 1]."""
     x, y = grid()
     far = np.hypot((x - WIDTH_PX / 2) / WIDTH_PX, (y - HEIGHT_PX / 2) / HEIGHT_PX)
     scene = ramp(far * 1.4 + 0.1 * noise(rng, 90, 2.5), rgb("e6cf9c", "b08a52", "5a5a50", "26343a"))

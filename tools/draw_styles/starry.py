@@ -19,7 +19,7 @@ SWIRLS = ((0.46, 0.30, 0.13, 1.0), (0.66, 0.27, 0.08, -0.8))
 
 
 def _sky(rng: Rng, x: Array, y: Array) -> tuple[Array, Array]:
-    """The sky's colours, and the stream whose level lines its strokes follow."""
+    """Return the sky's colours, and the stream whose level lines its strokes follow."""
     stream = y * 1.0 + 14 * wave(rng, x + y * 0.4, 330, 2) + 5 * noise(rng, 60, 3)
     for sx, sy, r, spin in SWIRLS:
         px, py = sx * WIDTH_PX, sy * WIDTH_PX
@@ -38,7 +38,7 @@ def _sky(rng: Rng, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _land(rng: Rng, x: Array, y: Array, colour: Array, angle: Array) -> tuple[Array, Array]:
-    """Four rolling ridges, front to last, each with strokes along its own slope."""
+    """Return four rolling ridges, front to last, each with strokes along its own slope."""
     for i in range(4):
         line = HEIGHT_PX * (0.66 + 0.085 * i) + (26 - 4 * i) * wave(rng, x, 420 - 60 * i, 3, 0.4)
         below = y - line
@@ -52,7 +52,7 @@ def _land(rng: Rng, x: Array, y: Array, colour: Array, angle: Array) -> tuple[Ar
 
 
 def _cypress(rng: Rng, x: Array, y: Array, colour: Array, angle: Array) -> tuple[Array, Array]:
-    """A dark flame of a tree at the left."""
+    """Return a dark flame of a tree at the left."""
     top, foot = 0.10 * HEIGHT_PX, 1.05 * HEIGHT_PX
     up = np.clip((y - top) / (foot - top), 0, 1)
     middle = 0.115 * WIDTH_PX + 9 * np.sin(y / 38) * up + 22 * (1 - up)
@@ -66,7 +66,7 @@ def _cypress(rng: Rng, x: Array, y: Array, colour: Array, angle: Array) -> tuple
 
 
 def draw(rng: Rng) -> Array:
-    """The picture, (H, W, 3) float in [0, 1]."""
+    """Return the picture, (H, W, 3) float in [0, 1]."""
     x, y = grid()
     colour, stream = _sky(rng, x, y)
     angle = np.arctan2(-np.gradient(stream, axis=1), np.gradient(stream, axis=0))

@@ -14,7 +14,7 @@ BLUES = ((28, 58, 112), (74, 124, 164), (36, 78, 134), (138, 176, 190), (30, 66,
 
 
 def _crest(rng: Rng, base_px: float, tall_px: float, period_px: float, lean: float) -> tuple[Array, Array]:
-    """One swell as points (N, 2) from left to right, its crests leaning over, and its height in [0, 1]."""
+    """Return one swell as points (N, 2) from left to right, its crests leaning over, and its height in [0, 1]."""
     t = np.linspace(-200, WIDTH_PX + 200, 900)
     turn = 2 * np.pi * (t / period_px + rng.random())
     swell = (0.5 + 0.5 * np.cos(turn)) ** 1.7
@@ -24,7 +24,7 @@ def _crest(rng: Rng, base_px: float, tall_px: float, period_px: float, lean: flo
 
 
 def _body(pen: ImageDraw.ImageDraw, crest: Array, swell: Array) -> None:
-    """The water under a crest: nested bands, each lower and flatter, outlined."""
+    """Draw the water under a crest: nested bands, each lower and flatter, outlined."""
     for i in range(15):
         drop = 7.0 * i + 0.28 * i * i
         inner = crest + np.stack([-drop * 0.45 * swell, drop * (0.75 + 0.55 * swell)], -1)
@@ -35,7 +35,7 @@ def _body(pen: ImageDraw.ImageDraw, crest: Array, swell: Array) -> None:
 
 
 def _foam(rng: Rng, pen: ImageDraw.ImageDraw, crest: Array, swell: Array, size_px: float) -> None:
-    """Foam along the crest's upper part: scalloped white with blue outlines, fingers, and spray."""
+    """Draw foam along the crest's upper part: scalloped white with blue outlines, fingers, and spray."""
     high = np.flatnonzero(swell > 0.42)
     spots = []
     for i in rng.choice(high, int(len(high) * 1.5)):
@@ -59,7 +59,7 @@ def _foam(rng: Rng, pen: ImageDraw.ImageDraw, crest: Array, swell: Array, size_p
 
 
 def _mountain(pen: ImageDraw.ImageDraw) -> None:
-    """The far snow-capped cone."""
+    """Draw the far snow-capped cone."""
     foot, top, middle = HEIGHT_PX * 0.69, HEIGHT_PX * 0.33, WIDTH_PX * 0.60
     t = np.linspace(-1, 1, 80)
     side = np.stack([middle + 210 * t, top + (foot - top) * np.clip(np.abs(t) - 0.05, 0, 1) ** 0.72], -1)
@@ -71,7 +71,7 @@ def _mountain(pen: ImageDraw.ImageDraw) -> None:
 
 
 def draw(rng: Rng) -> Array:
-    """The picture, (H, W, 3) float in [0, 1]."""
+    """Return the picture, (H, W, 3) float in [0, 1]."""
     x, y = grid()
     sky = ramp(y / HEIGHT_PX / 0.75, rgb("5a7fa6", "c8c4a8", "efdcb0", "f3cf9c", "eab48a"))
     far = np.hypot(x - 0.30 * WIDTH_PX, y - 0.25 * HEIGHT_PX)

@@ -24,12 +24,12 @@ SCALE = 2
 
 
 def _noise(rng: Rng, size_px: float, slope: float = 2.0) -> Array:
-    """Cloudy noise on the enlarged sheet."""
+    """Return cloudy noise on the enlarged sheet."""
     return np.repeat(np.repeat(noise(rng, size_px, slope), SCALE, 0), SCALE, 1)
 
 
 def _scene(rng: Rng, x: Array, y: Array) -> tuple[Array, Array, Array]:
-    """For every pixel: how dark, the phase whose whole numbers are gouge lines, and the colour block."""
+    """Return for every pixel: how dark, the phase whose whole numbers are gouge lines, and the colour block."""
     sx, sy = 0.62 * WIDTH_PX, 0.40 * HEIGHT_PX
     far, turn = np.hypot(x - sx, y - sy), np.arctan2(y - sy, x - sx)
     ray = 0.5 + 0.5 * np.cos(turn * 22 + 0.7 * np.sin(far / 40))
@@ -63,7 +63,7 @@ def _scene(rng: Rng, x: Array, y: Array) -> tuple[Array, Array, Array]:
 
 
 def _trees(rng: Rng, x: Array, y: Array, dark: Array, phase: Array) -> tuple[Array, Array]:
-    """Black firs along the near shore, each lit from the sun's side by cut branches."""
+    """Return black firs along the near shore, each lit from the sun's side by cut branches."""
     for px in (34, 82, 128, 470, 520, 566, 612):
         tall, foot = rng.uniform(150, 270), HEIGHT_PX * rng.uniform(0.83, 0.92)
         up = (foot - y) / tall
@@ -78,7 +78,7 @@ def _trees(rng: Rng, x: Array, y: Array, dark: Array, phase: Array) -> tuple[Arr
 
 
 def draw(rng: Rng) -> Array:
-    """The picture, (H, W, 3) float in [0, 1]."""
+    """Return the picture, (H, W, 3) float in [0, 1]."""
     x, y = grid(SCALE)
     dark, phase, colour = _scene(rng, x, y)
     dark, phase = _trees(rng, x, y, dark, phase)

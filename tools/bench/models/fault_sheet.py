@@ -33,14 +33,14 @@ class Picture(Protocol):
 
     @property
     def name(self) -> str:
-        """What tells it from the others."""
+        """Return what tells it from the others."""
 
     @property
     def pixels(self) -> Pixels:
-        """(H, W, 3)."""
+        """Return (H, W, 3)."""
 
     def tensor(self) -> Tensor:
-        """(3, H, W) in [0, 1]."""
+        """Return (3, H, W) in [0, 1]."""
 
 
 Restyle = Callable[[Tensor, Tensor], Tensor]
@@ -118,7 +118,7 @@ def _blotch(photo: Planes, picture: Planes) -> tuple[Plane, Pixels]:
 
 
 def _strip(photo: Planes, picture: Planes) -> tuple[Plane, Pixels]:
-    """Each flat segment's two bands in their mean colours, the rest in grey."""
+    """Return each flat segment's two bands in their mean colours, the rest in grey."""
     heat, seen = np.zeros_like(photo.luma), np.full_like(picture.rgb, 128)
     for turns in range(4):
         detail, colors, hot, shown = (

@@ -26,11 +26,11 @@ class Picture(Protocol):
 
     @property
     def name(self) -> str:
-        """What tells it from the others."""
+        """Return what tells it from the others."""
 
     @property
     def pixels(self) -> Pixels:
-        """(H, W, 3)."""
+        """Return (H, W, 3)."""
 
 
 class Sheets:
@@ -45,7 +45,7 @@ class Sheets:
         self._details: dict[tuple[int, str, str], Image.Image] = {}
 
     def add(self, model: int, photo: Picture, artwork: Picture, result: Pixels) -> None:
-        """A result of the first (0) or second (1) model."""
+        """Take a result of the first (0) or second (1) model."""
         if any(photo is one for one in self._photos):
             key = (model, photo.name, artwork.name)
             self._cells[key] = _fit(result)
@@ -54,7 +54,7 @@ class Sheets:
                 self._details[key] = Image.fromarray(result[:DETAIL_PX, :DETAIL_PX])
 
     def write(self, out: Path) -> None:
-        """`sheet.jpg` and `details.jpg` below `out`."""
+        """Write `sheet.jpg` and `details.jpg` below `out`."""
         rows: list[Row] = [("", [None, *(_fit(artwork.pixels) for artwork in self._artworks)])]
         for photo in self._photos:
             for model, name in enumerate(self._models):

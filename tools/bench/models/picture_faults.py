@@ -50,7 +50,7 @@ class Planes:
 
     @classmethod
     def of(cls, pixels: Pixels) -> Planes:
-        """From (H, W, 3) in 0 to 255."""
+        """Return the planes of (H, W, 3) in 0 to 255."""
         rgb = pixels.astype(np.float64)
         luma, u, v = np.moveaxis(rgb @ _BT601.T, 2, 0)
         smooth = gaussian_filter(u, COLOR_PX), gaussian_filter(v, COLOR_PX)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 def mean_std(features: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, C, H, W) to two (N, C, 1, 1), as `calc_mean_std` of both pytorch-AdaIN and MicroAST."""
+    """Turn (N, C, H, W) into two (N, C, 1, 1), as `calc_mean_std` of both pytorch-AdaIN and MicroAST."""
     count, channels = features.shape[:2]
     flat = features.view(count, channels, -1)
     std = (flat.var(dim=2) + 1e-5).sqrt()
@@ -22,7 +22,7 @@ def mean_std(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def adain(content: Tensor, style: Tensor) -> Tensor:
-    """The content's features with the style's statistics."""
+    """Return the content's features with the style's statistics."""
     mean, std = mean_std(content)
     style_mean, style_std = mean_std(style)
     return (content - mean) / std * style_std + style_mean
@@ -108,7 +108,7 @@ class MicroAST(nn.Module):
         self.modulator, self.decoder = MicroModulator(), MicroDecoder()
 
     def encode(self, style: Tensor) -> tuple[Tensor, ...]:
-        """What is kept of a style: for the deep and the shallow layer mean, deviation, filter weight and bias."""
+        """Return what is kept of a style: for each of two layers mean, deviation, filter weight and bias."""
         shallow, deep = self.style_encoder(style)
         m: Any = self.modulator
         return (
@@ -117,7 +117,7 @@ class MicroAST(nn.Module):
         )  # fmt: skip
 
     def restyle(self, content: Tensor, code: tuple[Tensor, ...], alpha: float = 1.0) -> Tensor:
-        """The content, (1, 3, H, W) in [0, 1], in a style's code."""
+        """Return the content, (1, 3, H, W) in [0, 1], in a style's code."""
         _, x = self.content_encoder(content)
         for layer, (mean, std, weight, bias) in ((self.decoder.dec1, code[:4]), (self.decoder.dec2, code[4:])):
             own_mean, own_std = mean_std(x)
@@ -183,7 +183,7 @@ class TransformerNet(nn.Module):
 
 
 def transformer_net(seed: int) -> TransformerNet:
-    """One with random weights whose results fill about [0, 255]."""
+    """Return one with random weights whose results fill about [0, 255]."""
     torch.manual_seed(seed)
     net = TransformerNet().eval().requires_grad_(False)
     for module in net.modules():
@@ -202,7 +202,7 @@ RELU4_1 = 31
 
 
 def adain_encoder() -> nn.Sequential:
-    """The 53 modules of `vgg_normalised.pth`, random."""
+    """Return the 53 modules of `vgg_normalised.pth`, random."""
     layers: list[nn.Module] = [nn.Conv2d(3, 3, 1)]
     channels = 3
     for width in (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512):
@@ -215,7 +215,7 @@ def adain_encoder() -> nn.Sequential:
 
 
 def adain_decoder() -> nn.Sequential:
-    """The modules of `decoder.pth`, random; results lie about in the middle of [0, 1]."""
+    """Return the modules of `decoder.pth`, random; results lie about in the middle of [0, 1]."""
     layers: list[nn.Module] = []
     wide = [(512, 256), None, (256, 256), (256, 256), (256, 256), (256, 128), None, (128, 128), (128, 64), None]
     for widths in [*wide, (64, 64)]:
@@ -246,7 +246,7 @@ def adain_transfer(
     alpha: float = 1.0,
     weights: Sequence[float] = (1.0,),
 ) -> Tensor:
-    """`style_transfer` of the port: (3, H, W) in [0, 1] to (3, H', W'); weights sum to 1."""
+    """Do as `style_transfer` of the port: (3, H, W) in [0, 1] to (3, H', W'); weights sum to 1."""
     features = encoder[:RELU4_1](content[None])
     mixed = torch.zeros_like(features)
     for style, weight in zip(styles, weights, strict=True):
@@ -256,7 +256,7 @@ def adain_transfer(
 
 
 def coral(source: Tensor, target: Tensor) -> Tensor:
-    """`coral` of the port: (3, H, W) twice, of one size, to the source with the target's colours."""
+    """Do as `coral` of the port: (3, H, W) twice, of one size, to the source with the target's colours."""
     flat, _, _, root = _colours(source)
     _, mean, std, goal = _colours(target)
     moved: Tensor = goal @ (torch.linalg.inv(root) @ flat) * std + mean

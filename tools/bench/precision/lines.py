@@ -66,7 +66,7 @@ class Method:
         self.device = torch.device(how.device)
 
     def measure(self) -> list[Line]:
-        """The lines, measured or skipped by name."""
+        """Return the lines, measured or skipped by name."""
         calls: list[tuple[Line, Calls]] = []
         lines = []
         for setting in self._settings():
@@ -123,7 +123,7 @@ class Method:
         return devices.fast_bf16(self.device) and (self.device.type != "cpu" or kind_of_processor() == "bf16")
 
     def calls(self, line: Line) -> Calls:
-        """One call a pair, inputs on the device, style codes made."""
+        """Return one call per pair, inputs on the device, style codes made."""
         setting = line.setting
         if setting.published:
             return reference_calls.calls(
@@ -210,7 +210,7 @@ class Method:
 
 
 def memory_of(setting: Setting, weights: str | None, how: How, photo: Pixels, artwork: Pixels) -> int | None:
-    """Bytes that one more image takes at the highest, as sweeps measure it: on a GPU the device's own."""
+    """Return bytes that one more image takes at the highest, as sweeps measure it: on a GPU the device's own."""
     method, line = Method(setting.method, weights, how, [photo], [artwork]), Line(setting)
     (call,) = method.calls(line)
     with torch.inference_mode():
@@ -247,7 +247,7 @@ def _from_file(session: Session, stylizer: FeedForward, photo: Tensor, code: Any
 
 
 def _psnr_db(a: Pixels, b: Pixels) -> float:
-    """Of two pictures of 8 bits, 120 at most."""
+    """Return the PSNR of two pictures of 8 bits, 120 at most."""
     error = float(np.mean((a.astype(float) - b) ** 2))
     return min(120.0, 10 * math.log10(255**2 / error)) if error else 120.0
 

@@ -29,18 +29,18 @@ class Setting:
 
     @property
     def from_file(self) -> bool:
-        """Whether the runtime has this precision only as a file that `stylize export` wrote."""
+        """Return whether the runtime has this precision only as a file that `stylize export` wrote."""
         return self.runtime != TORCH and self.precision not in PRECISIONS[self.runtime]
 
     def options(self) -> dict[str, Any]:
-        """What `stylize.load` takes, but for the runtime."""
+        """Return what `stylize.load` takes, but for the runtime."""
         given: dict[str, Any] = {"channels_last": self.channels_last, "compile": self.compile}
         if self._folds():
             given["folded"] = self.folded
         return given | {"precision": self.precision}
 
     def cells(self, default: str) -> tuple[str, str, str, str, str]:
-        """runtime, precision, layout, form, compiled, as text."""
+        """Return runtime, precision, layout, form, compiled, as text."""
         runtime = fastest(self.method, default)
         mine = self == Setting(self.method, default, folded=self._folds(), runtime=runtime)
         precision = self.precision + (" (default)" if mine else "")
@@ -72,21 +72,21 @@ class Line:
     """Gives back what the runtime keeps for the next image."""
 
     def stylize_s(self) -> float | None:
-        """The median call."""
+        """Return the median call."""
         return statistics.median(self.times_s) if self.times_s else None
 
     def cpu_s(self) -> float | None:
-        """The median call's CPU time, of all threads of this process."""
+        """Return the median call's CPU time, of all threads of this process."""
         return statistics.median(self.cpu_times_s) if self.cpu_times_s else None
 
     def row(self) -> dict[str, Any]:
-        """The line for a JSON file."""
+        """Return the line for a JSON file."""
         kept = {name: value for name, value in vars(self).items() if name != "release"}
         return kept | {"setting": vars(self.setting), "stylize_s": self.stylize_s(), "cpu_s": self.cpu_s()}
 
 
 def table(lines: list[Line], given: Any) -> str:
-    """The lines as Markdown."""
+    """Return the lines as Markdown."""
     head = ("method", "runtime", "precision", "layout", "form", "compiled", "stylize_s", "times as fast", "CPU s",
             "SSIM", "PSNR dB", "memory for one more image", "weights", "file")  # fmt: skip
     with_runtimes = [f"{name} {importlib.metadata.version(name)}" for name in RUNTIMES if installed(name)]
