@@ -288,8 +288,8 @@ class JobConfig(Restyling):
         return 0.0 if self.gpus_per_actor == "auto" else self.gpus_per_actor
 
     @property
-    def threads(self) -> int:
-        """Return the threads of a worker that read, and as many that score and write; 2 before it is decided."""
+    def readers(self) -> int:
+        """Return how many threads of a worker read, and as many score and write; 2 before it is decided."""
         return 2 if self.io_threads == "auto" else self.io_threads
 
 

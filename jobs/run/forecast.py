@@ -104,7 +104,7 @@ def _planned(job: JobConfig, pair: Pair) -> str:
             code = stylizer.read_style(read_bytes(pair.style.uri), Path(pair.style.uri))
         else:
             code = stylizer.code(np.zeros((128, 128, 3), np.uint8))
-    ahead = 0 if job.measure_mode == "isolated" else ahead_bytes(job.threads, job.max_memory)
+    ahead = 0 if job.measure_mode == "isolated" else ahead_bytes(job.readers, job.max_memory)
     plan, taken = stylizer.forecast(width, height, code, share_of(job, stylizer.device), ahead, job.format)
     way = (
         f"in {counted(plan.strips, 'strip')}, {counted(plan.passes, 'pass', 'passes')}" if plan.in_parts else "at once"

@@ -39,7 +39,7 @@ def _strips_of_torch(job: JobConfig, settings: Any) -> list[str]:
         runtime = method.choose_runtime("auto", job.precision, "cpu", settings)
     if runtime in ("auto", "torch"):
         return []
-    most, ahead = int(job.max_memory), 0 if job.measure_mode == "isolated" else ahead_bytes(job.threads, job.max_memory)
+    most, ahead = int(job.max_memory), 0 if job.measure_mode == "isolated" else ahead_bytes(job.readers, job.max_memory)
     pixels = min(most / (method.bytes_per_pixel + PICTURE_BYTES), (most - ahead) / method.bytes_per_pixel)
     how = f"{runtime} in int8" if job.precision == "int8" else runtime
     told = f"{method.name} does images of more than {pixels / 1e6:.2g} megapixels with torch in strips, not with {how}"

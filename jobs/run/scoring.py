@@ -61,13 +61,13 @@ class ResolvedScoring(ResolvedConfig):
         job = self.job
         if job.manifest is not None:
             return pairing.manifest_survey(job, job.manifest, None)
-        photos, artworks, globs, found = self._matched
+        photos, artworks, globs, matches = self._matched
         return pairing.Survey(
             sum(1 for _ in self.pairs()),
             photos,
             artworks,
-            found.left_out,
-            notes=(*globs, *found.notes()),
+            matches.left_out,
+            notes=(*globs, *matches.notes()),
             noted=(AMBIGUOUS, UNMATCHED),
         )
 
@@ -113,14 +113,14 @@ class ResolvedScoring(ResolvedConfig):
         if not listed:
             raise nothing_in(results, "images", skipped[2])
         assert job.pattern is not None
-        found = matched(Pattern.of(job.pattern), photos, artworks, listed, str(results))
+        matches = matched(Pattern.of(job.pattern), photos, artworks, listed, str(results))
         for one in skipped[2].as_records():
             for _ in range(int(one["number"])):
-                found.left_out.add(str(one["what"]), str(one["reason"]))
-        if not found.pairs:
-            why = "; ".join(found.notes())
+                matches.left_out.add(str(one["what"]), str(one["reason"]))
+        if not matches.pairs:
+            why = "; ".join(matches.notes())
             raise UsageError(f"{job.called('pattern')} {job.pattern}: no result has a photo and an artwork: {why}")
-        return skipped[0], skipped[1], pairing.unfitted(job, content, selection), found
+        return skipped[0], skipped[1], pairing.unfitted(job, content, selection), matches
 
 
 def _refuse_own(results: Location, job: ScoreConfig) -> None:

@@ -22,7 +22,9 @@ from stylize.errors import CannotContinueError, StylizeError, UsageError, counte
 WINDOW = 3
 """Batches in flight per worker: one being finished, one on the device, one being read."""
 MAX_BATCH = 256
+"""Tasks of a call, however short they are: all of them are tried one by one if their worker dies."""
 FILL_EVERY_S = 5.0
+"""How often it is looked whether the cluster has grown."""
 WAIT_NOTICE_S = 30.0, 60.0
 """When to say what is waited for while no worker is loaded: the first time, and each later one."""
 WORKER_BYTES = 2**29

@@ -72,13 +72,13 @@ class Runner:
         trained = stylizer.weights_sha256 != RANDOM
         self._cores = Cores(torch.get_num_threads())
         self._read = ReadStage(config, styles, self._own, self._failures, self._cores)
-        ahead = 0 if self._isolated else ahead_bytes(config.threads, config.max_memory)
+        ahead = 0 if self._isolated else ahead_bytes(config.readers, config.max_memory)
         self._stylize = StylizeStage(config, stylizer, styles, self._own, self._failures, ahead)
         self._finish = FinishStage(config, scorer if trained else None, token, self._failures, self._cores)
-        self._readers = ThreadPoolExecutor(config.threads, "read")
+        self._readers = ThreadPoolExecutor(config.readers, "read")
         self._device_thread = ThreadPoolExecutor(1, "stylize")
         waiting = 0 if self.accelerator is None else WAITING
-        finishers = config.threads + waiting
+        finishers = config.readers + waiting
         self._finishers = ThreadPoolExecutor(finishers, "finish")
         # One by one nothing overlaps: the device's own queue must not run empty while files are written.
         images_ahead = AHEAD + finishers + waiting

@@ -50,7 +50,7 @@ class ScoreRunner:
         }
         self.accelerator = devices.facts(device) if devices.is_accelerator(device) else None
         """What networks judge on, for the record; None for a CPU."""
-        self._pool = ThreadPoolExecutor(config.threads, "score")
+        self._pool = ThreadPoolExecutor(config.readers, "score")
 
     def submit(self, tasks: list[Task]) -> Callable[[], pa.RecordBatch]:
         """Begin tasks and return the call that waits for their rows, in order. Raises as `Runner.run` does."""

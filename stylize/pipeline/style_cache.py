@@ -24,6 +24,7 @@ from stylize.tasks.task import Input, Pair
 from stylize.tensor_files import MOST_BYTES
 
 KEPT = 8
+"""Artworks and mixes that a worker keeps, those it used last."""
 
 
 @dataclass(slots=True)

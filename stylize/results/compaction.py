@@ -21,7 +21,9 @@ from stylize.results.part_folder import PartFolder
 log = logging.getLogger(__name__)
 
 MANY_PARTS = 50
+"""Parts from which on small ones are merged: whoever reads rows opens each."""
 _REWRITE_SHARE = 0.05
+"""Of the time, that a run may spend on rewriting parts without replaced rows."""
 
 
 class Compactor:
@@ -61,7 +63,7 @@ class Compactor:
         self._merge(below_rows, at_least=MANY_PARTS, keep=keep)
 
     def compact(self, keep: Collection[str] = ()) -> None:
-        """Merge small parts into ones of up to 100,000 rows; a new one is visible before the old ones go."""
+        """Merge small parts into ones of up to MERGED_ROWS; a new one is visible before the old ones go."""
         self._merge(below_rows=parts.MERGED_ROWS // 2, at_least=2, keep=keep)
 
     def compact_if_many(self) -> None:

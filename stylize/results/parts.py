@@ -24,6 +24,7 @@ from stylize.results.schema import KEY_BYTES, SCHEMA
 from stylize.results.settings_json import read_settings, read_uris, read_weights
 
 MERGED_ROWS = 100_000
+"""Most rows of a part that others are merged into."""
 _DIGEST_BYTES = 32
 # Small, as whole rows of these many are in the driver's memory while parts are merged.
 _BATCH_ROWS = 8_192
@@ -31,7 +32,7 @@ _GROUP_ROWS = 10_000
 _LEAST_BYTES = 1
 """Of a row in a part: its task_id alone, which is no other row's, takes 32 however it is compressed."""
 _NEEDED = ("task_id", "status")
-_READ = {"settings_json": read_settings, "style_uris": read_uris, "style_weights": read_weights}
+_JSON_READERS = {"settings_json": read_settings, "style_uris": read_uris, "style_weights": read_weights}
 _TIMES = (0, 253_402_300_799_999_999)
 """The years 1970 to 9999 in microseconds: others are no dates in Python."""
 _EARLIEST = np.iinfo(np.int64).min
@@ -45,6 +46,7 @@ Digests = npt.NDArray[np.uint8]
 Part = Path | BinaryIO
 """A part's path, or its file open for reading: that stays as it is when a driver replaces or removes the part."""
 _TRIES = 8
+"""Of opening all parts while a driver puts others in their place."""
 
 
 def part_paths(rows: Path) -> list[Path]:
@@ -117,7 +119,7 @@ def _check_values(batch: pa.RecordBatch) -> None:
             raise ValueError(f"a row has no {name}")
         if name == "started_at" and not are_times(column):
             raise ValueError("a started_at is no time")
-        if read := _READ.get(name):
+        if read := _JSON_READERS.get(name):
             for text in pc.unique(column).to_pylist():
                 read(text)
 

@@ -250,7 +250,7 @@ class RowStore:
             self._folder.write(self._folder.new_name(), [], 0)
 
     def compact(self) -> None:
-        """Merge small parts into ones of up to 100,000 rows; a new one is visible before the old ones go."""
+        """Merge small parts into ones of up to MERGED_ROWS; a new one is visible before the old ones go."""
         self._compactor.compact(keep=set(self._to_replace.values()))
 
     def _batches(self, columns: list[str]) -> Iterator[tuple[str, pa.RecordBatch]]:

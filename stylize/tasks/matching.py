@@ -129,7 +129,7 @@ def matched(pattern: Pattern, photos: Names, artworks: Names, results: Iterable[
     """
     if "style" not in pattern.fields and len(artworks.inputs) != 1:
         raise UsageError(f"the pattern has no {{style}}, and there are several artworks ({len(artworks.inputs)})")
-    found = Matched()
+    matches = Matched()
     by_pair: dict[tuple[int, int], Input] = {}
     for result in results:
         shown, suffix = one_line(result.uri), f".{result.uri.rpartition('.')[2].lower()}"
@@ -137,24 +137,24 @@ def matched(pattern: Pattern, photos: Names, artworks: Names, results: Iterable[
         if len(best) == 1 and best[0] not in by_pair:
             by_pair[best[0]] = result
         elif len(best) == 1:
-            found.left_out.add(suffix, "a second result of its photo and artwork")
+            matches.left_out.add(suffix, "a second result of its photo and artwork")
         elif best:
             both = " and ".join(
                 f"{one_line(photos.inputs[p].uri)} x {one_line(artworks.inputs[a].uri)}" for p, a in best[:2]
             )
-            found.left_out.add(suffix, AMBIGUOUS)
-            found.ambiguous.append(f"{shown} fits {both}")
+            matches.left_out.add(suffix, AMBIGUOUS)
+            matches.ambiguous.append(f"{shown} fits {both}")
         else:
-            found.left_out.add(suffix, UNMATCHED)
-            found.unmatched.append(shown)
+            matches.left_out.add(suffix, UNMATCHED)
+            matches.unmatched.append(shown)
     for (photo, artwork), result in sorted(by_pair.items(), key=lambda item: item[0][::-1]):
-        found.pairs.append(Pair(photos.inputs[photo], artworks.inputs[artwork], result=result))
-    found.missing = len(photos.inputs) * len(artworks.inputs) - len(by_pair)
-    if found.missing:
+        matches.pairs.append(Pair(photos.inputs[photo], artworks.inputs[artwork], result=result))
+    matches.missing = len(photos.inputs) * len(artworks.inputs) - len(by_pair)
+    if matches.missing:
         every = itertools.product(range(len(photos.inputs)), range(len(artworks.inputs)))
         photo, artwork = next(pair for pair in every if pair not in by_pair)
-        found.first_missing = f"{one_line(photos.inputs[photo].uri)} x {one_line(artworks.inputs[artwork].uri)}"
-    return found
+        matches.first_missing = f"{one_line(photos.inputs[photo].uri)} x {one_line(artworks.inputs[artwork].uri)}"
+    return matches
 
 
 def _best(pattern: Pattern, photos: Names, artworks: Names, path: str) -> list[tuple[int, int]]:

@@ -275,7 +275,7 @@ def _one(call: dict[str, Any]) -> int:
     runner.run([small])
     with torch.inference_mode():
         code = stylizer.code(None if stylizer.styles_are_weights else np.zeros((256, 256, 3), np.uint8))
-        ahead = ahead_bytes(config.threads, config.max_memory)
+        ahead = ahead_bytes(config.readers, config.max_memory)
         size = header_size(Path(large.pair.content.uri).read_bytes())
         _, planned = stylizer.forecast(*size, code, ahead_bytes=ahead, format=config.format)
     # What the heap keeps for later would be taken for the image's.
