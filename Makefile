@@ -1,5 +1,5 @@
-# `make demo` shows what it does, `make test` checks it, `make test-fast` most of what needs no Ray; `make test-cluster` brings
-# up clusters. All install into .venv first.
+# `make demo` shows what it does, `make test` checks it, `make test-fast` most of what needs no Ray; `make test-cluster`
+# brings up clusters. All install into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 # Let pytest keep what it compiles, whatever the shell says: 6 s of a core for each of its processes otherwise.
@@ -30,8 +30,8 @@ ALL := -m "not cluster" -n 3 --dist loadfile --no-loadscope-reorder --max-worker
 test: lint
 	$(BIN)/python -m pytest -q $(ALL)
 
-# What needs no Ray, but for the files that SLOW in tests/conftest.py names. It waits for nothing, and each process takes 3 s
-# of a core to collect.
+# What needs no Ray, but for the files that SLOW in tests/conftest.py names. Two at a time, as it waits for nothing, and
+# each process takes 6 s of a core to collect.
 test-fast: .venv/installed
 	$(BIN)/python -m pytest -q -m "not ray and not slow" -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 

@@ -34,16 +34,18 @@ from stylize.measure import hardware
 from stylize.terminal import say
 
 CONNECT_S = 10
+"""How long a cluster's address may take to answer."""
 HEAD_SILENT_S = 20.0
 """How long the head may be out of reach. Ray itself would end this process after 60 s, without a line."""
 PROBE_S = 2.0
+"""How long one look at the head may take."""
+END_S = 10.0
+"""How long the main thread has to end the run after the head was lost, before the watch ends the process."""
 Called = tuple[str, ...]
 CALLED: Called = ("a worker", "cpus_per_actor", "gpus_per_actor")
 """What messages call those who take CPUs and GPUs, and the settings that say how many, unless the call differs."""
 _ray_of_a_run = threading.RLock()
 """Held while a run uses a Ray that it started: another run of this process would lose it when that one ends."""
-END_S = 10.0
-"""How long the main thread has to end the run after the head was lost, before the watch ends the process."""
 
 
 @contextlib.contextmanager

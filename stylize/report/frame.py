@@ -24,6 +24,26 @@ ELSEWHERE = "made elsewhere"
 """As a setup: of pictures whose times nobody measured here."""
 VARIANT = re.compile(r"^(?P<method>.*) (?P<asked>\w+) (?P<px>\d+) px x(?P<workers>\d+)(?P<weak> each)?$", re.DOTALL)
 """A sweep's name of a variant, as stylize.tasks.sweep makes it."""
+# What no report looks at is a third of a long run's memory.
+_NOT_READ = {
+    "attempt", "photo", "content_sha256", "style_sha256", "output_sha256", "source_width_px",
+    "source_height_px", "content_weight", "style_weight", "style_weights", "seed", "batch_size",
+}  # fmt: skip
+_READ = [name for name in SCHEMA.names if name not in _NOT_READ]
+_TEXTS = [name for name in _READ if pa.types.is_string(SCHEMA.field(name).type)]
+_NUMBERS = (
+    "resolution_px", "width_px", "height_px", "workers", "repeat", "threads", "strips", "ssim", "content_distance",
+    "gram_distance", "moments_distance", "lpips", "cfsd", "ssim_uniform", "flicker", "stretch", "content_edge_density",
+    "content_colourfulness", "content_entropy_bits", "read_s", "decode_s", "style_s", "stylize_s", "score_s",
+    "encode_s", "write_s", "total_s", "device_wait_s", "image_host_bytes", "image_device_bytes", "model_host_bytes",
+    "model_device_bytes", "host_peak_rss_bytes", "device_peak_reserved_bytes",
+    "scorer_host_bytes", "score_peak_rss_bytes", "cpu_wait_s", "clock_mhz",
+)  # fmt: skip
+_JUDGES = {
+    "perceptual_variant": ["content_distance", "gram_distance", "moments_distance", "cfsd"],
+    "lpips_variant": ["lpips"],
+}
+"""What names the network behind scores, to those scores."""
 
 
 def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = ()) -> pd.DataFrame:
@@ -48,16 +68,6 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
         raise UsageError(f"no rows in {', '.join(one_line(out) for out in outs)}")
     rows = pd.concat([frame.astype(object) for frame in frames], ignore_index=True).infer_objects()
     return derive(rows)
-
-
-# What no report looks at is a third of a long run's memory.
-_NOT_READ = {
-    "attempt", "photo", "content_sha256", "style_sha256", "output_sha256", "source_width_px",
-    "source_height_px", "content_weight", "style_weight", "style_weights", "seed", "batch_size",
-}  # fmt: skip
-_READ = [name for name in SCHEMA.names if name not in _NOT_READ]
-
-_TEXTS = [name for name in _READ if pa.types.is_string(SCHEMA.field(name).type)]
 
 
 def derive(rows: pd.DataFrame) -> pd.DataFrame:
@@ -97,24 +107,6 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["memory_bytes"] = _seen(rows, rows["image_device_bytes"].fillna(rows["image_host_bytes"]))
     rows["other_judge"] = _by_one_judge(rows)
     return rows
-
-
-_NUMBERS = (
-    "resolution_px", "width_px", "height_px", "workers", "repeat", "threads", "strips", "ssim", "content_distance",
-    "gram_distance", "moments_distance", "lpips", "cfsd", "ssim_uniform", "flicker", "stretch", "content_edge_density",
-    "content_colourfulness",
-    "content_entropy_bits", "read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s", "total_s",
-    "device_wait_s",
-    "image_host_bytes", "image_device_bytes", "model_host_bytes", "model_device_bytes", "host_peak_rss_bytes",
-    "device_peak_reserved_bytes", "scorer_host_bytes", "score_peak_rss_bytes", "cpu_wait_s", "clock_mhz",
-)  # fmt: skip
-
-
-_JUDGES = {
-    "perceptual_variant": ["content_distance", "gram_distance", "moments_distance", "cfsd"],
-    "lpips_variant": ["lpips"],
-}
-"""What names the network behind scores, to those scores."""
 
 
 def _seen(rows: pd.DataFrame, memory_bytes: pd.Series) -> pd.Series:
