@@ -32,6 +32,8 @@ SIDE_MATTER_BYTES = 64 * 2**20
 """What a file may hold beside its pixels."""
 LOOKED_AT_FIRST_BYTES = 32 * 2**20
 """Larger files are not read before their header was looked at."""
+_BARE = {"PNG": png.bare, "WebP": webp.bare, "HEIF": heif.bare}
+"""What makes of a file of a kind one without metadata."""
 _IN_PLACE_OF_IMAGES = (
     (re.compile(rb"\0+\Z"), ", but zeros: not downloaded yet, or lost; copy it again"),
     (re.compile(rb"version https://git-lfs"), ", but a pointer of Git LFS: `git lfs pull` brings the file"),
@@ -153,6 +155,6 @@ def open_data(data: bytes) -> Image.Image:
         kind = kind_of(data[:HEAD_BYTES])
         if kind == "HEIF" and heif.is_sequence_alone(data):
             raise UnsupportedImageError("a HEIF sequence without a still picture; save one as PNG or JPEG") from None
-        if kind not in ("PNG", "WebP"):
+        if kind not in _BARE:
             raise
-        return open_image(io.BytesIO(png.bare(data) if kind == "PNG" else webp.bare(data)))
+        return open_image(io.BytesIO(_BARE[kind](data)))

@@ -98,6 +98,15 @@ def test_bytes_behind_the_pixels_cost_nothing() -> None:
     assert (decode(padded).pixels == decode(WHOLE).pixels[:, :SIDE]).all()
 
 
+def test_metadata_that_are_cut_off_cost_nothing() -> None:
+    configuration, content = packed(TILES[0])
+    properties = box(b"hvcC", configuration) + full(b"ispe", struct.pack(">II", SIDE, SIDE))
+    described = full(b"iref", box(b"cdsc", struct.pack(">3H", 2, 1, 1)))
+    data = heif([(b"hvc1", properties, content), (b"Exif", b"", bytes(4) + b"II*\0" + bytes(40))], described)
+    for cut in (data, data[:-9]):
+        assert (decode(cut).pixels == decode(WHOLE).pixels[:, :SIDE]).all()
+
+
 def test_what_is_whole_and_not_read_is_unsupported() -> None:
     content = saved(Image.fromarray(TILES[0]), "JPEG")
     jpeg = heif([(b"jpeg", full(b"ispe", struct.pack(">II", SIDE, SIDE)), content)])
