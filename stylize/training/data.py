@@ -65,6 +65,8 @@ def read_folder(folder: Path, crop_px: int = 1) -> Folder:
             sha256, size = one
             digest.update(f"{sha256}  {path.name}\n".encode(errors="surrogateescape"))  # a name may be no UTF-8
             fits = fits or not _too_thin(*size, max(crop_px, min(size)))
+    if not good and folder.is_file():
+        raise UsageError(f"{one_line(folder)}: not an image that can be read; give another one, or a folder of images")
     if not good:
         raise UsageError(f"{folder}: none of its images can be read ({len(paths)})")
     if not fits:

@@ -107,6 +107,9 @@ def test_a_folder_without_images_is_a_wrong_call(tmp_path: Path, make: str) -> N
         (folder / "a.png").write_bytes(b"x")
     with pytest.raises(UsageError, match=str(folder)):
         read_folder(folder)
+    if make == "broken":
+        with pytest.raises(UsageError, match=r"a\.png: not an image that can be read; give another one"):
+            read_folder(folder / "a.png")
 
 
 def test_what_is_left_out_is_counted(photos: Path) -> None:
