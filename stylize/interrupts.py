@@ -7,13 +7,17 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 _SCRIPTS = ("stylize", "stylize-folder")
 _PACKAGES = ("stylize", "jobs")
+SOON_S = 1.0
+"""So soon the same key press may come a second time: from the terminal, and from a program that hands signals on."""
 
 
 def is_command() -> bool:
@@ -42,18 +46,35 @@ def end_without_trace() -> None:
 
 @contextlib.contextmanager
 def traced() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt again in a command that says something then; after it all has been said.
-
-    Another one, which comes while that is said, ends the process without a trace.
-    """
-    changed = _change(signal.SIG_DFL, signal.default_int_handler)
+    """Let Ctrl-C raise KeyboardInterrupt again in a command that says something then; after it all has been said."""
+    handler = _once()
+    changed = _change(signal.SIG_DFL, handler)
     try:
         yield
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None
     finally:
         if changed:
-            _change(signal.default_int_handler, signal.SIG_DFL)
+            _change(handler, signal.SIG_DFL)
+
+
+def _once() -> Callable[[int, FrameType | None], None]:
+    """Return a handler that raises KeyboardInterrupt once: another could meet any line of what ends the command.
+
+    One that comes SOON_S later ends the process at once.
+    """
+    first_s: list[float] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        now_s = time.monotonic()
+        if not first_s:
+            first_s.append(now_s)
+            raise KeyboardInterrupt
+        if now_s - first_s[0] > SOON_S:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    return handle
 
 
 def _change(before: Any, after: Any) -> bool:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from stylize import interrupts
+
 ASK = """
 import signal, sys
 sys.argv, sys.orig_argv = [{word!r}], {words!r}
@@ -39,7 +41,7 @@ def handlers(
 @pytest.mark.parametrize("package", ["jobs", "stylize"])
 @pytest.mark.parametrize("word", ["-m", "/usr/bin/stylize", "/usr/bin/stylize-folder"])
 def test_it_ends_a_command_without_a_trace_but_while_the_command_runs(word: str, package: str) -> None:
-    assert handlers(word, package) == ["SIG_DFL", "default_int_handler", "SIG_DFL"]
+    assert handlers(word, package) == ["SIG_DFL", "handle", "SIG_DFL"]
 
 
 @pytest.mark.parametrize("word", ["", "-c", "/home/ann/restyle.py", "/usr/bin/pytest"])
@@ -65,6 +67,20 @@ def test_a_module_of_somebody_else_that_imports_the_package_keeps_its_own(tmp_pa
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
     )  # fmt: skip
     assert (call.stdout, call.stderr) == ("default_int_handler\n", "")
+
+
+def test_one_key_press_interrupts_once_and_a_later_one_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, handler, raised = [7.0], interrupts._once(), list[int]()
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr(signal, "raise_signal", raised.append)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    with pytest.raises(KeyboardInterrupt):
+        handler(signal.SIGINT, None)
+    handler(signal.SIGINT, None)
+    assert raised == []
+    now[0] += 2 * interrupts.SOON_S
+    handler(signal.SIGINT, None)
+    assert raised == [signal.SIGINT]
 
 
 def test_who_ignores_it_goes_on_ignoring_it() -> None:
