@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stylize import cli
 from stylize.errors import StylizeError
 from stylize.gallery import photos, styles_folder, write_demo_photos
 from tools.draw_styles import NAMES, draw, style_path
@@ -46,7 +47,9 @@ def test_unknown_style_error_names_the_known_ones() -> None:
 
 
 def test_command_without_a_folder_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 2
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == cli.EXIT_USAGE
     assert "OUT" in capsys.readouterr().err
 
 

@@ -31,8 +31,11 @@ def test_a_section_that_fails_is_told_and_the_next_one_runs(
     assert "rss_mib" in out
 
 
-def test_an_unknown_section_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("words", "told"), [(["speeed"], "speed"), (["env", "--device", "gpu"], "cpu, cuda")])
+def test_an_unknown_section_or_device_is_a_wrong_call(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as raised:
-        main(["speeed"])
+        main(words)
     assert raised.value.code == 2
-    assert "speed" in capsys.readouterr().err
+    assert told in capsys.readouterr().err

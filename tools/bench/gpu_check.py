@@ -14,10 +14,10 @@ import itertools
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stylize import cli, images
 from stylize import config as configs
-from stylize import images
-from stylize.devices import out_of_memory
+from stylize.devices import KINDS, out_of_memory
 from stylize.measure import on_device
 from stylize.measure.ssim import ssim
 from stylize.pipeline.runner import Runner
@@ -267,7 +267,7 @@ SECTIONS = {
 }
 
 
-def main(argv: list[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the sections, each in its turn whatever became of those before; return 1 if any failed."""
     told = "\n".join(["sections:", *(f"  {name:10} {call.__doc__}" for name, call in SECTIONS.items())])
     prog, lines = "python -m tools.bench.gpu_check", argparse.RawTextHelpFormatter
@@ -280,6 +280,8 @@ def main(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     if unknown := set(given.sections) - set(SECTIONS):
         parser.error(f"unknown {', '.join(sorted(unknown))}; known: {', '.join(SECTIONS)}")
+    if (kind := given.device.partition(":")[0]) not in (known := ("cpu", *KINDS)):
+        parser.error(f"unknown --device {kind}; known: {', '.join(known)}")
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(given, Path(folder))
@@ -295,4 +297,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    cli.run(main)
