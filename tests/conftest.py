@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from stylize import images
@@ -30,6 +31,10 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 # Where several files run at once, each has a core at most: teams of threads for tiny pictures doubled the CPU's time.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Of its own accord hypothesis fails a test whose example took over 0.2 s, as on a busy machine any may.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 TESTS = Path(__file__).parent
 NO_RAY = "/dev/null/this test starts Ray; let it ask for the fixture local_ray or own_ray"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stylize.report.names import distinct
@@ -30,7 +30,6 @@ def test_a_name_is_no_longer_than_it_takes_to_tell_files_apart(uris: list[str], 
 _part = st.text("ab. ", min_size=1, max_size=3)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.builds("/".join, st.lists(_part, min_size=1, max_size=4)), unique=True, max_size=12))
 def test_no_two_have_the_same_name(uris: list[str]) -> None:
     named = distinct(uris)

@@ -54,7 +54,7 @@ def made(seed: int, factor: float, noise: float, n: int, repeats: int, few: int,
     return rows(found)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.integers(0, 10**6), st.floats(0.3, 3), st.sampled_from([0.001, 0.05, 0.5]), st.integers(1, 9),
     st.integers(1, 3), st.integers(1, 6), st.sampled_from([300, 600]),
