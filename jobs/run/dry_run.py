@@ -173,7 +173,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         outlook.notes += [] if redo else changed_code_in(folder, config.own_code, REDO)
         outlook.notes += other_names(job, runs)
         done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
-        pace = forecast.pace_of(folder, job)
+        last = forecast.last_run(folder, job)
         rows = read_rows(folder, TOUCHED_COLUMNS).to_batches() if (folder / "rows").is_dir() else []
         lacking = Lacking.of_folder(job, folder)
     if redo and rows:
@@ -190,17 +190,17 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
     if left.absent:
         outlook.notes.append(f"manifest: objects that are not there, such as {', '.join(map(one_line, left.absent))}")
     outlook.total, outlook.kept = stats.total, stats.kept
-    _forecast(config, outlook, left.largest, pace)
+    _forecast(config, outlook, left.largest, last)
     return outlook
 
 
-def _forecast(config: ResolvedConfig, outlook: Outlook, largest: Pair | None, pace: forecast.Pace | None) -> None:
+def _forecast(config: ResolvedConfig, outlook: Outlook, largest: Pair | None, last: forecast.LastRun | None) -> None:
     """Say what the run will take, where anything is left and the weights are at hand."""
     if not outlook.left:
         return
     if largest is not None and not outlook.downloads:
         _at_hand(lambda: outlook.forecast.append(forecast.memory_line(config, largest)), outlook)
-    outlook.forecast.append(pace.line(outlook.left) if pace else "time:   not known, as OUT has no rows like it yet")
+    outlook.forecast.append(last.line(outlook.left) if last else "time:   not known, as OUT has no rows like it yet")
 
 
 def _at_hand(load: Callable[[], object], outlook: Outlook) -> bool:

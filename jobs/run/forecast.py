@@ -20,8 +20,8 @@ from stylize.tasks.task import Pair
 
 
 @dataclass(frozen=True)
-class Pace:
-    """A run's images, from its first one's beginning to its last one's end. one_s: of an image, in a worker."""
+class LastRun:
+    """OUT's last run, from its first image's beginning to its last one's end. one_s: of an image, in a worker."""
 
     images: int
     span_s: float
@@ -42,8 +42,8 @@ class Pace:
         return left * self.span_s / self.images
 
 
-def pace_of(folder: Path, job: JobConfig) -> Pace | None:
-    """Return the pace of the last run in OUT with the job's method and size; None where there is none."""
+def last_run(folder: Path, job: JobConfig) -> LastRun | None:
+    """Return what is known of the last run in OUT with the job's method and size; None where there is none."""
     names = ["run_id", "worker_id", "status", "stylizer", "resolution_px", "measure_mode", "started_at", "total_s"]
     if not (folder / "rows").is_dir():
         return None
@@ -56,7 +56,7 @@ def pace_of(folder: Path, job: JobConfig) -> Pace | None:
     last = rows[rows["run_id"] == rows.loc[rows["started_at"].idxmax(), "run_id"]]
     begun = (last["started_at"] - last["started_at"].min()).dt.total_seconds()
     span_s = float((begun + last["total_s"]).max())
-    return Pace(len(last), span_s, float(last["total_s"].median()), last["worker_id"].nunique())
+    return LastRun(len(last), span_s, float(last["total_s"].median()), last["worker_id"].nunique())
 
 
 def memory_line(config: ResolvedConfig, pair: Pair) -> str:

@@ -71,7 +71,7 @@ def _mapping(pixels: Bytes) -> tuple[int, mmap.mmap] | None:
     return next((one for one in found if one[0] <= address < one[0] + len(one[1])), None)
 
 
-def free_bytes() -> int:
+def free_on_disk() -> int:
     """Return how many bytes more the disk with the files has room for."""
     try:
         with _file() as file:

@@ -48,7 +48,7 @@ def test_where_no_file_can_be_there_is_no_room(monkeypatch: pytest.MonkeyPatch) 
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
 
     monkeypatch.setattr("tempfile.TemporaryFile", none)
-    assert scratch.free_bytes() == 0
+    assert scratch.free_on_disk() == 0
     assert not scratch.is_mapped(scratch.empty((30, 20, 3), 0))
 
 

@@ -253,7 +253,7 @@ def test_nan_in_a_strip_is_a_row(inputs: Path) -> None:
 def test_how_much_a_heap_keeps_goes_by_what_room_there_is(
     limit: int | str, size: tuple[int, int], kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scratch, "free_bytes", lambda: 2**40)
+    monkeypatch.setattr(scratch, "free_on_disk", lambda: 2**40)
     told: list[int] = []
     monkeypatch.setattr("stylize.pipeline.stylize_stage.keep_blocks", told.append)
     stylizer: Any = stylize.load("compact", device="cpu", precision="bf16", max_memory=limit)

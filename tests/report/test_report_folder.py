@@ -15,10 +15,10 @@ def test_the_page_holds_nothing_that_a_terminal_or_a_line_of_text_obeys() -> Non
     cell = [pictures.Picture(evil, evil, "data:,", 1, 1)]
     shown = pictures.Grid([evil], [pictures.Line(evil, [cell])], evil)
     option = pick.Option(evil, evil, 1, 1, {"ssim": 1.0}, 1.0)
-    block = page.Block(evil, "at-1", [evil], [], [])
+    section = page.Section(evil, "at-1", [evil], [], [])
     made = page.html(
         page.Report(
-            evil, [evil], [evil], [], [], [block], "at-1", pick.Choice([option], ["ssim"]), shown,
+            evil, [evil], [evil], [], [], [section], "at-1", pick.Choice([option], ["ssim"]), shown,
             [page.Run(evil, [(evil, evil)])],
         )
     )  # fmt: skip

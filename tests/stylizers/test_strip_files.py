@@ -67,21 +67,21 @@ def test_pictures_in_files_count_by_what_their_encoder_copies() -> None:
 def test_what_would_be_computed_half_as_much_again_is_kept_in_files(monkeypatch: pytest.MonkeyPatch) -> None:
     stylizer, code = loaded("compact", precision="bf16")
     size, limit = (24_000, 16_800), 3500 * 2**20
-    monkeypatch.setattr(scratch, "free_bytes", lambda: 2**40)
+    monkeypatch.setattr(scratch, "free_on_disk", lambda: 2**40)
     in_files = stylizer.plan(*size, code, limit)
     assert in_files.mapped
     assert in_files.work < 1.25
     assert not stylizer.plan(*size, code, 2 * limit).mapped
     # Without room on the disk, of which a fourth may be taken, as much as goes into memory.
     for free in (0, 2**34):
-        monkeypatch.setattr(scratch, "free_bytes", lambda free=free: free)
+        monkeypatch.setattr(scratch, "free_on_disk", lambda free=free: free)
         in_memory = stylizer.plan(*size, code, limit)
         assert not in_memory.mapped
         assert 1.5 < in_memory.work < 2
 
 
 def test_with_ample_room_a_forecast_counts_the_holes_in_the_heap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scratch, "free_bytes", lambda: 2**40)
+    monkeypatch.setattr(scratch, "free_on_disk", lambda: 2**40)
     stylizer, code = loaded("compact", precision="bf16", max_memory=2 * 2**30)
     plan, taken = stylizer.forecast(16_800, 12_000, code)
     assert plan.mapped

@@ -49,7 +49,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Block:
+class Section:
     """What is said and shown of one size."""
 
     side: str
@@ -69,9 +69,9 @@ class Report:
     """On all sizes together, as are the tables and plots here."""
     tables: list[Table]
     plots: list[Plot]
-    blocks: list[Block]
+    sections: list[Section]
     main: str
-    """The anchor of the block that is shown first."""
+    """The anchor of the section that is shown first."""
     choice: pick.Choice
     grid: pictures.Grid
     runs: list[Run]
@@ -80,17 +80,17 @@ class Report:
     @property
     def all_words(self) -> list[str]:
         """Return what is said of all sizes, and of each."""
-        return [*self.words, *(line for block in self.blocks for line in block.words)]
+        return [*self.words, *(line for section in self.sections for line in section.words)]
 
     @property
     def all_plots(self) -> list[Plot]:
         """Return the plots over sizes, and of each."""
-        return [*self.plots, *(plot for block in self.blocks for plot in block.plots)]
+        return [*self.plots, *(plot for section in self.sections for plot in section.plots)]
 
     @property
     def all_tables(self) -> list[Table]:
         """Return the tables over sizes, and of each."""
-        return [*(table for block in self.blocks for table in block.tables), *self.tables]
+        return [*(table for section in self.sections for table in section.tables), *self.tables]
 
 
 def build(
@@ -123,14 +123,14 @@ def build(
     said = [*words.across(shown, sizes, rows), *([left_out] if left_out else [])]
     return Report(
         title, facts, said, tables.across(shown, ballots), plots.across(shown),
-        [_block(size, ballots) for size in sizes], _anchor(main), pick.choice(sizes, ballots),
+        [_section(size, ballots) for size in sizes], _anchor(main), pick.choice(sizes, ballots),
         pictures.grid(shown, most_pictures, trusted, stores), [_run(out) for out in outs], claims,
     )  # fmt: skip
 
 
-def _block(size: Size, ballots: pd.DataFrame) -> Block:
+def _section(size: Size, ballots: pd.DataFrame) -> Section:
     said = [*words.at_size(size), *votes.words(ballots, size.side_px, size.side)]
-    return Block(size.side, _anchor(size.side_px), said, tables.at_size(size, ballots), plots.at_size(size))
+    return Section(size.side, _anchor(size.side_px), said, tables.at_size(size, ballots), plots.at_size(size))
 
 
 def _anchor(px: Any) -> str:
@@ -227,9 +227,9 @@ def markdown(report: Report) -> str:
         lines += ["## What is often claimed, and what was measured here", ""]
         lines += [*md.table(("Claim", "Measured", "Verdict"), rows), ""]
     lines += _shown(report.plots, [])
-    for block in report.blocks:
-        lines += [f"# At {escaped(block.side)}", "", *(f"- {escaped(line)}" for line in block.words), ""]
-        lines += _shown(block.plots, block.tables)
+    for section in report.sections:
+        lines += [f"# At {escaped(section.side)}", "", *(f"- {escaped(line)}" for line in section.words), ""]
+        lines += _shown(section.plots, section.tables)
     lines += ["# Over sizes", "", *_shown([], report.tables)]
     lines += ["## How it was made", ""]
     for run in report.runs:

@@ -154,7 +154,7 @@ def _plan_at(graph: Graph, strip_px: int, max_bytes: int | None, files: bool) ->
     if not files or plan.work <= WORK_WITHOUT_FILES:
         return plan, True
     image = graph.nodes[0]
-    on_disk = min(FILE_BYTES_PER_PIXEL * image.meta.shape[-1] * image.height, scratch.free_bytes() // 4)
+    on_disk = min(FILE_BYTES_PER_PIXEL * image.meta.shape[-1] * image.height, scratch.free_on_disk() // 4)
     filed = _plan_of(graph, _best_kept(graph, on_disk), strip_px, mapped=True)
     if filed.work >= plan.work:
         return plan, True
