@@ -14,7 +14,6 @@ the pixels, and the time over that of the whole-image way.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import math
 import os
@@ -194,9 +193,9 @@ def _measured(call: dict[str, Any], limit: str) -> dict[str, Any]:
     ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        child.stdout.readline()
+        began = child.stdout.readline()
         watch = None if group is None else _Watch(*group, _bytes(limit))
-        with contextlib.suppress(BrokenPipeError):  # it has ended, and said why
+        if began:  # else it has ended, and said why
             child.stdin.write("go\n")
             child.stdin.flush()
         lines = child.stdout.read().splitlines()
