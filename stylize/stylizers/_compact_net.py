@@ -52,8 +52,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, affine: Tensor) -> Tensor:
         y: Tensor = conditional_norm(self.depthwise(x), affine)
-        y = self.down(F.relu(self.up(y)))
-        return x + y
+        y = self.down(torch.relu_(self.up(y)))
+        return y.add_(x)
 
     def graph(self, graph: Graph, x: str, affine: str) -> str:
         """Add the same to a graph."""
@@ -79,7 +79,7 @@ class StyleEncoder(nn.Module):
         stats = _pooled(2 * style - 1)
         x = F.pixel_unshuffle(2 * style - 1, 2)
         for conv in self.convs:
-            x = F.relu(conv(x))
+            x = torch.relu_(conv(x))
             stats += _pooled(x)
         code: Tensor = self.head(self.norm(torch.cat(stats, dim=1)))
         return code
@@ -142,17 +142,17 @@ class CompactNet(nn.Module):
         enter, *inner, affine_skip, affine_quarter, affine_refine, affine_half = self.to_affine(code).split(
             self.sizes, dim=1
         )
-        x = F.relu(self.down_half(F.pixel_unshuffle(x, 2)))
-        skip = F.relu(self.down_quarter(x))
-        x = F.relu(conditional_norm(self.down_eighth(skip), enter))
+        x = torch.relu_(self.down_half(F.pixel_unshuffle(x, 2)))
+        skip = torch.relu_(self.down_quarter(x))
+        x = torch.relu_(conditional_norm(self.down_eighth(skip), enter))
         for block, affine in zip(self.blocks, inner, strict=True):
             x = block(x, affine)
         x = F.interpolate(self.narrow_quarter(x), scale_factor=2, mode="nearest")
         x = x + conditional_norm(skip, affine_skip)
-        x = F.relu(conditional_norm(self.up_quarter(x), affine_quarter))
-        x = x + F.relu(conditional_norm(self.refine_quarter(x), affine_refine))
+        x = torch.relu_(conditional_norm(self.up_quarter(x), affine_quarter))
+        x = x + torch.relu_(conditional_norm(self.refine_quarter(x), affine_refine))
         x = F.interpolate(self.narrow_half(x), scale_factor=2, mode="nearest")
-        x = F.relu(conditional_norm(self.up_half(x), affine_half))
+        x = torch.relu_(conditional_norm(self.up_half(x), affine_half))
         image = F.pixel_shuffle(self.out(x), 2)
         image = image[..., MARGIN : MARGIN + height, MARGIN : MARGIN + width]
         return image * 0.5 + 0.5

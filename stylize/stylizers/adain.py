@@ -48,7 +48,7 @@ def encoder() -> nn.Sequential:
             layers.append(nn.MaxPool2d(2, ceil_mode=True))
         else:
             # The published padding layer has a number of its own; here the convolution pads.
-            layers += [nn.Identity(), conv(channels, width, 3), nn.ReLU()]
+            layers += [nn.Identity(), conv(channels, width, 3), nn.ReLU(inplace=True)]
             channels = width
     return nn.Sequential(*layers)
 
@@ -60,7 +60,7 @@ def decoder() -> nn.Sequential:
         if isinstance(step, str):
             layers.append(nn.UpsamplingNearest2d(scale_factor=2))
         else:
-            layers += [nn.Identity(), conv(*step, 3), nn.ReLU()]
+            layers += [nn.Identity(), conv(*step, 3), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, nn.Identity(), conv(64, 3, 3))
 
 

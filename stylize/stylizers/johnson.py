@@ -11,6 +11,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -56,7 +57,7 @@ class Residual(nn.Module):
         self.conv2, self.in2 = conv(channels, channels, 3), Norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x + self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
+        y: Tensor = x + self.in2(self.conv2(torch.relu_(self.in1(self.conv1(x)))))
         return y
 
     def graph(self, graph: Graph, x: str) -> str:
@@ -90,17 +91,17 @@ class TransformerNet(nn.Module):
         self.folded = True
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.in1(self.conv1(x)))
-        x = F.relu(self.in2(self.conv2(x)))
-        x = F.relu(self.in3(self.conv3(x)))
+        x = torch.relu_(self.in1(self.conv1(x)))
+        x = torch.relu_(self.in2(self.conv2(x)))
+        x = torch.relu_(self.in3(self.conv3(x)))
         for i in range(1, 6):
             x = getattr(self, f"res{i}")(x)
         if self.folded:
-            x = F.pixel_shuffle(F.relu(self.in4(self.deconv1(x))), 2)
-            x = F.relu(self.in5(self.deconv2(x)))
+            x = F.pixel_shuffle(torch.relu_(self.in4(self.deconv1(x))), 2)
+            x = torch.relu_(self.in5(self.deconv2(x)))
             return F.pixel_shuffle(self.deconv3(x), 2)
-        x = F.relu(self.in4(self.deconv1(F.interpolate(x, scale_factor=2, mode="nearest"))))
-        x = F.relu(self.in5(self.deconv2(F.interpolate(x, scale_factor=2, mode="nearest"))))
+        x = torch.relu_(self.in4(self.deconv1(F.interpolate(x, scale_factor=2, mode="nearest"))))
+        x = torch.relu_(self.in5(self.deconv2(F.interpolate(x, scale_factor=2, mode="nearest"))))
         result: Tensor = self.deconv3(x)
         return result
 

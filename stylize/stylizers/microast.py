@@ -53,13 +53,13 @@ class Residual(nn.Module):
         self.conv2 = conv(WIDTH, WIDTH, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x + self.conv2(F.relu(self.conv1(x)))
+        y: Tensor = x + self.conv2(torch.relu_(self.conv1(x)))
         return y
 
     def modulated(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
         """Convolve with filters scaled by `gain`, and add the input scaled by `bias`."""
         gain, bias = gain.to(x.dtype), bias.to(x.dtype)
-        inner = F.relu(torch.addcmul(bias * x, gain, self.conv1(x)))
+        inner = torch.relu_(torch.addcmul(bias * x, gain, self.conv1(x)))
         return torch.addcmul(torch.addcmul(x, bias, inner), gain, self.conv2(inner))
 
     def graph(self, graph: Graph, x: str, gain: str = "", bias: str = "") -> str:
@@ -78,11 +78,11 @@ class Encoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.enc1 = nn.Sequential(
-            conv(3, 16, 9), nn.ReLU(),
-            conv(16, 32, 3, stride=2, groups=16), nn.ReLU(),
-            conv(32, 32, 1), nn.ReLU(),
-            conv(32, WIDTH, 3, stride=2, groups=32), nn.ReLU(),
-            conv(WIDTH, WIDTH, 1), nn.ReLU(),
+            conv(3, 16, 9), nn.ReLU(inplace=True),
+            conv(16, 32, 3, stride=2, groups=16), nn.ReLU(inplace=True),
+            conv(32, 32, 1), nn.ReLU(inplace=True),
+            conv(32, WIDTH, 3, stride=2, groups=32), nn.ReLU(inplace=True),
+            conv(WIDTH, WIDTH, 1), nn.ReLU(inplace=True),
             Residual(),
         )  # fmt: skip
         self.enc2 = nn.Sequential(Residual())
@@ -114,11 +114,11 @@ class Decoder(nn.Module):
         self.dec2 = Residual()
         self.dec3: nn.Module = nn.Sequential(
             nn.Upsample(scale_factor=2, mode="bilinear"),
-            conv(WIDTH, 32, 3, groups=32), nn.ReLU(),
-            conv(32, 32, 1), nn.ReLU(),
+            conv(WIDTH, 32, 3, groups=32), nn.ReLU(inplace=True),
+            conv(32, 32, 1), nn.ReLU(inplace=True),
             nn.Upsample(scale_factor=2, mode="bilinear"),
-            conv(32, 16, 3, groups=16), nn.ReLU(),
-            conv(16, 16, 1), nn.ReLU(),
+            conv(32, 16, 3, groups=16), nn.ReLU(inplace=True),
+            conv(16, 16, 1), nn.ReLU(inplace=True),
             conv(16, 3, 9),
         )  # fmt: skip
 
@@ -154,8 +154,8 @@ class FoldedTail(nn.Module):
         self.last = Conv9(last)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.pixel_shuffle(F.relu(self.point1(F.relu(self.up1(x)))), 2)
-        return F.pixel_shuffle(self.last(F.relu(self.point2(F.relu(self.up2(x))))), 2)
+        x = F.pixel_shuffle(torch.relu_(self.point1(torch.relu_(self.up1(x)))), 2)
+        return F.pixel_shuffle(self.last(torch.relu_(self.point2(torch.relu_(self.up2(x))))), 2)
 
 
 class Restyler(nn.Module):

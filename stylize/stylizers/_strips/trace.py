@@ -122,16 +122,20 @@ class _Recorder(TorchFunctionMode):
         if func in _SPECIAL:
             return _SPECIAL[func](self, *args, **kwargs)
         result = _result_of(func, tuple(args), kwargs, any(node.kind in ("input", "rows") for node in inputs))
-        return self._recorded(func, args_, kwargs_, inputs, args, result)
+        name, over = getattr(func, "__name__", ""), None
+        if name.endswith("_") and not name.endswith("__") and isinstance(args[0], Tensor):
+            func, over = getattr(torch.Tensor, name[:-1]), args[0]
+        elif kwargs_.pop("inplace", False):
+            over = args[0]
+        return self._recorded(func, args_, kwargs_, inputs, over, result)
 
-    def _recorded(self, func: Any, args: Any, kwargs: Any, inputs: list[Node], given: Any, result: Any) -> Any:
+    def _recorded(self, func: Any, args: Any, kwargs: Any, inputs: list[Node], over: Tensor | None, result: Any) -> Any:
+        """Record a call. over: the tensor that it changes, which in strips stays as it is: it may still be needed."""
         kind: Kind = "rows" if any(node.kind in ("input", "rows") for node in inputs) else "small"
         if isinstance(result, Tensor):
-            name = getattr(func, "__name__", "")
-            if name.endswith("_") and not name.endswith("__") and isinstance(given[0], Tensor):
-                # In place: from here on the tensor stands for the result.
-                self._add(kind, getattr(torch.Tensor, name[:-1]), args, kwargs, result, stands=given[0])
-                return given[0]
+            if over is not None:
+                self._add(kind, func, args, kwargs, result, stands=over)
+                return over
             self._add(kind, func, args, kwargs, result)
         elif isinstance(result, tuple | list) and all(isinstance(part, Tensor) for part in result):
             if kind == "rows":
