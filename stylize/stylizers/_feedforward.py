@@ -57,6 +57,7 @@ class FeedForward(bounded.Bounded):
     half_in: ClassVar[tuple[str, ...]] = (sessions.TORCH, sessions.OPENVINO)
     """The runtimes in which bf16 keeps fp32's result (SSIM 0.98 or more)."""
     _anew = False
+    """Whether any of the last call's passes, of which `alpha` takes two, compiled the network."""
 
     def prepare(self, net: nn.Module, *, keep: Sequence[nn.Module] = ()) -> Any:
         """Return the network ready to run: frozen, in this stylizer's precision and layout; `keep` stays in fp32."""
@@ -179,8 +180,7 @@ class FeedForward(bounded.Bounded):
 
     def compiled_anew(self, code: Any) -> bool:
         """Return whether the last call compiled the network, for the first image of its size."""
-        session = self._session(code)
-        return self._anew if session is None else session.compiled_anew
+        return self._anew
 
     def _session(self, code: Any) -> sessions.Session | None:
         """Return what another runtime than torch has loaded for a code."""
@@ -210,6 +210,7 @@ class FeedForward(bounded.Bounded):
 
     def stylize_batch(self, contents: Tensor, code: Any) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W) in [0, 1]."""
+        self._anew = False
         return into_range(self.picture(contents, code))
 
     def picture(self, contents: Tensor, code: Any) -> Tensor:
@@ -220,9 +221,12 @@ class FeedForward(bounded.Bounded):
         """Return the network's picture of (N, 3, H, W) in [0, 1], in fp32, of the same size, about [0, 1]."""
         height, width = contents.shape[-2:]
         if (session := self._session(code)) is not None:
-            return session(contents, self.flat(code) if session.takes_code else None)
-        if self.settings.compile:
-            self._anew = contents.shape not in self._compiled_for
+            picture = session(contents, self.flat(code) if session.takes_code else None)
+            self._anew |= session.compiled_anew
+            return picture
+        # Nothing is compiled where a network is traced to plan strips.
+        if self.settings.compile and not contents.is_meta:
+            self._anew |= contents.shape not in self._compiled_for
             self._compiled_for.add(contents.shape)
         image = self.forward(self.to_batch(contents), code)
         # The networks round a side up to a multiple of their stride.

@@ -110,7 +110,12 @@ class Session(ABC):
         """Turn (N, 3, H, W) in [0, 1], with a code (1, K) for all or (N, K), into (N, 3, H, W), fp32, not clamped."""
         if len(contents) > 1 and (self.one_by_one or (codes is not None and len(codes) > 1)):
             each = [None] * len(contents) if codes is None else codes[:, None].expand(len(contents), -1, -1)
-            return torch.cat([self(*pair) for pair in zip(contents[:, None], each, strict=True)])
+            pictures, anew = [], False
+            for pair in zip(contents[:, None], each, strict=True):
+                pictures.append(self(*pair))
+                anew |= self.compiled_anew
+            self.compiled_anew = anew
+            return torch.cat(pictures)
         height, width = contents.shape[-2:]
         right, down = max(0, self.least_px - width), max(0, self.least_px - height)
         if right or down:
