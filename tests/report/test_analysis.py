@@ -161,6 +161,9 @@ def test_thirds_are_of_photos_not_of_rows() -> None:
     made = [row(n, content_uri=f"/p/{n % 6}.jpg", content_edge_density=(n % 6) / 10) for n in range(60)]
     found = analysis.thirds(rows(made), "content_edge_density")
     assert found.value_counts().to_dict() == {"low": 20, "middle": 20, "high": 20}
+    failed = [row(100 + n, content_uri=f"/p/{n}.jpg", status="oom") for n in range(6)]
+    found = analysis.thirds(rows(failed + made), "content_edge_density")
+    assert found.value_counts().to_dict() == {"low": 22, "middle": 22, "high": 22}
     assert analysis.thirds(rows([row(1), row(2)]), "content_edge_density").isna().all()
 
 
