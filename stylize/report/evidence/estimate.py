@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from stylize.errors import counted
+from stylize.report.analysis import STAGES
 from stylize.report.evidence.statistics import PowerLaw, power_law
 from stylize.report.units import seconds, size
 
@@ -36,19 +37,26 @@ class Estimate:
 def one(rows: pd.DataFrame, wanted: Wanted) -> Estimate:
     """Estimate from rows of the variant; else by its method's fit over pixels; else by another precision's."""
     clean = rows[rows["clean"] & (rows["method"] == wanted.method)]
+    clean = clean.assign(seconds=_alone(clean))
     for part, how in ((clean[clean["asked_precision"] == wanted.precision], ""), (clean, " in another precision")):
         same = part[part["resolution_px"] == wanted.resolution_px]
         if len(same):
             how = f"measured{how}"
-            return Estimate(same["total_s"].median(), _none(same["memory_bytes"].median()), how)
-        known = part[part["resolution_px"].notna()]
-        pixels = known["resolution_px"].to_numpy(float) ** 2
-        time = power_law(pixels, known["total_s"].to_numpy(float))
+            return Estimate(_none(same["seconds"].median()), _none(same["memory_bytes"].median()), how)
+        # Many images of one size are no more sizes.
+        known = part.groupby("resolution_px")[["seconds", "memory_bytes"]].median()
+        pixels = known.index.to_numpy(float) ** 2
+        time = power_law(pixels, known["seconds"].to_numpy(float))
         if time is not None and _may_say(time, side := float(wanted.resolution_px) ** 2):
             memory = power_law(pixels, known["memory_bytes"].to_numpy(float))
             told = memory.at(side) if memory is not None and _may_say(memory, side) else None
             return Estimate(time.at(side), told, f"from its other resolutions{how}")
     return Estimate(None, None, "not known")
+
+
+def _alone(rows: pd.DataFrame) -> pd.Series:
+    """Return an image's seconds; where stages overlapped, without what it waited for others in."""
+    return rows["total_s"].where(rows["measure_mode"] != "throughput", rows[list(STAGES)].sum(axis=1))
 
 
 def _may_say(law: PowerLaw, x: float) -> bool:

@@ -55,3 +55,19 @@ def test_between_sizes_that_were_measured_a_fit_is_asked_however_wide_it_is() ->
     )
     assert one(wide, Wanted("m", "auto", 500, 1, 10)).how == "from its other resolutions"
     assert one(wide, Wanted("m", "auto", 1800, 1, 10)).how == "not known"
+
+
+def test_many_images_of_three_sizes_are_no_more_sizes() -> None:
+    # Half a second whatever the size: a line on logarithms that no number of images makes straight.
+    bent = rows(
+        of_sweep(n, "m", "auto", px, precision="bf16", total_s=0.5 + px * px / 1e6)
+        for n, px in enumerate([256, 512, 1024] * 4)
+    )
+    assert one(bent, Wanted("m", "auto", 4096, 1, 10)).how == "not known"
+
+
+def test_where_stages_overlapped_what_an_image_waited_for_others_does_not_count() -> None:
+    waited = rows(
+        of_sweep(n, "m", "auto", 300, measure_mode="throughput", stylize_s=0.4, total_s=3.0) for n in range(5)
+    )
+    assert one(waited, Wanted("m", "auto", 300, 1, 10)).seconds_per_image == pytest.approx(0.428)
