@@ -27,6 +27,11 @@ FLOOR = "identity"
 """Does nothing: it is shown, but it wins nothing."""
 
 
+def is_floor(methods: pd.Series) -> pd.Series:
+    """Return which methods, by their names, are the floor, in whatever settings."""
+    return methods.astype(str).str.match(rf"{FLOOR}( \(|$)")
+
+
 def measures(rows: pd.DataFrame, by: Sequence[str] = KEY) -> pd.DataFrame:
     """Return a line for each group: counts, failures by reason, p50 and p95, memory and mean scores."""
     also = [name for name in _MACHINE if list(by) == KEY]
@@ -35,7 +40,7 @@ def measures(rows: pd.DataFrame, by: Sequence[str] = KEY) -> pd.DataFrame:
     if list(by) == KEY:
         for line, (_, part) in zip(lines, groups, strict=True):
             # What does nothing takes microseconds.
-            line["stable"] = "" if line["method"] == FLOOR else str(stability(part[part["clean"]]))
+            line["stable"] = "" if is_floor(part["method"]).all() else str(stability(part[part["clean"]]))
     return pd.DataFrame(lines)
 
 
@@ -79,7 +84,7 @@ def cells(rows: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, dict[s
 
     The floor is left out: what does nothing is the best at nothing.
     """
-    rows = fewest_workers(rows[(rows["method"] != FLOOR) & rows["ok"]])
+    rows = fewest_workers(rows[~is_floor(rows["method"]) & rows["ok"]])
     parts, values = {}, {}
     for (method, precision), part in rows.groupby(["method", "precision"], dropna=False, sort=True):
         if len(clean := part[part["clean"]]):

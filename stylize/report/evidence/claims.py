@@ -134,7 +134,7 @@ def _linear(rows: pd.DataFrame) -> Claim:
     fits = analysis.growth(rows)
     if fits.empty:
         return Claim(text, "", UNKNOWN)
-    here = fits[fits["memory_exponent"].notna() & (fits["method"] != analysis.FLOOR)]
+    here = fits[fits["memory_exponent"].notna() & ~analysis.is_floor(fits["method"])]
     outcomes: list[Outcome] = []
     told = []
     for line in here.itertuples():

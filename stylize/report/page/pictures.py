@@ -18,7 +18,7 @@ from stylize.errors import CannotContinueError, CorruptImageError
 from stylize.io.files import read_bytes
 from stylize.io.location import Location
 from stylize.report import settings
-from stylize.report.analysis import FLOOR, main_resolution
+from stylize.report.analysis import FLOOR, is_floor, main_resolution
 from stylize.report.page.places import ChangedError, Places
 from stylize.report.units import score, seconds, side
 from stylize.results.schema import SCORED
@@ -98,7 +98,7 @@ def _grid(rows: pd.DataFrame, most: int, places: Places) -> Grid:
     untrained = sorted(rows.loc[rows["weights_sha256"] == RANDOM, "method"].unique())
     main = main_resolution(rows)
     rows = rows[rows["ok"] & (rows["weights_sha256"] != RANDOM)]
-    floor = rows["method"] == FLOOR
+    floor = is_floor(rows["method"])
     if beside_others := floor.any() and not floor.all():
         rows = rows[~floor]
     rows = rows.assign(name=rows["method"] + " " + rows["precision"])

@@ -109,7 +109,7 @@ def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, str, pd.DataFrame]]:
 
     The floor would stretch the axes.
     """
-    clean = analysis.fewest_workers(rows[rows["clean"] & (rows["method"] != analysis.FLOOR)])
+    clean = analysis.fewest_workers(rows[rows["clean"] & ~analysis.is_floor(rows["method"])])
     short = labels.of(rows)
     for number, (key, part) in enumerate(clean.groupby(["method", "precision"], dropna=False, sort=True)):
         yield number, " ".join(map(str, key)), short(*key), part
@@ -117,7 +117,7 @@ def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, str, pd.DataFrame]]:
 
 def _left_out(rows: pd.DataFrame, *others: tuple[list[str], str]) -> str:
     """Say what of the rows is in no plot, and why: (names, reason) beside what no plot shows."""
-    floor = [analysis.FLOOR] if (rows["method"] == analysis.FLOOR).any() else []
+    floor = [analysis.FLOOR] if analysis.is_floor(rows["method"]).any() else []
     return _named((floor, "does nothing"), *_untimed(rows), _more_workers(rows), *others)
 
 
@@ -129,9 +129,10 @@ def _more_workers(rows: pd.DataFrame) -> tuple[list[str], str]:
 
 def _untimed(rows: pd.DataFrame) -> tuple[tuple[list[str], str], ...]:
     """Return the methods of which no time counts, as (names, reason)."""
+    rows = rows[~analysis.is_floor(rows["method"])]
     every, made, timed = (set(part["method"]) for part in (rows, rows[rows["ok"]], rows[rows["clean"]]))
-    only_warm = sorted(made - timed - {analysis.FLOOR})
-    return (sorted(every - made - {analysis.FLOOR}), "no image was made"), (only_warm, "warm-up images alone")
+    only_warm = sorted(made - timed)
+    return (sorted(every - made), "no image was made"), (only_warm, "warm-up images alone")
 
 
 def _named(*reasons: tuple[list[str], str]) -> str:

@@ -44,7 +44,7 @@ def at_size(size: Size) -> list[str]:
     said: list[str] = []
     for machine in size.machines:
         # The floor may have been measured with fewer workers than all else.
-        rows = machine.rows[machine.rows["method"] != analysis.FLOOR]
+        rows = machine.rows[~analysis.is_floor(machine.rows["method"])]
         if rows.empty:
             continue
         at, measured = f"At {size.side}", analysis.measures(analysis.fewest_workers(rows))
@@ -148,7 +148,7 @@ def _workers(at: str, rows: pd.DataFrame) -> Iterator[str]:
     if scaled.empty:
         return
     for kind, part in scaled.groupby("scaling"):
-        part = part[part["method"] != analysis.FLOOR].sort_values("workers")
+        part = part[~analysis.is_floor(part["method"])].sort_values("workers")
         most = part["workers"].max()
         told = ", ".join(
             f"{method} {precision} {lines[-1]['efficiency']:.0%} ({_rate(lines[-1])}; with "
@@ -191,7 +191,7 @@ def _reach(rows: pd.DataFrame) -> Iterator[str]:
     fits = analysis.growth(rows)
     if fits.empty:
         return
-    fits = fits[(fits["memory_exponent"] > 0) & (fits["method"] != analysis.FLOOR) & fits["base_bytes"].notna()]
+    fits = fits[(fits["memory_exponent"] > 0) & ~analysis.is_floor(fits["method"]) & fits["base_bytes"].notna()]
     fits = fits[fits["memory_high"] - fits["memory_low"] <= NARROW]
     for room in MEMORIES:
         words = []
@@ -209,7 +209,7 @@ def _reach(rows: pd.DataFrame) -> Iterator[str]:
 
 def _growth(rows: pd.DataFrame) -> Iterator[str]:
     fits = analysis.growth(rows)
-    fits = fits[fits["method"] != analysis.FLOOR] if len(fits) else fits
+    fits = fits[~analysis.is_floor(fits["method"])] if len(fits) else fits
     for name, what in (("time", "time"), ("memory", "memory for one more image")):
         # By the pixels that were measured: a fit says nothing of another method's sizes.
         kinds: dict[str, dict[str, list[str]]] = {}
