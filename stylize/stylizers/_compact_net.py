@@ -103,9 +103,6 @@ class StyleEncoder(nn.Module):
 class CompactNet(nn.Module):
     """(N, 3, H, W) content in [0, 1] and a style code to (N, 3, H, W), about [0, 1] but not clamped."""
 
-    least_graph_px = MARGIN + STRIDE + 1
-    """The shortest side of what `graph` takes."""
-
     def __init__(
         self,
         widths: tuple[int, int, int] = (32, 64, 128),
@@ -158,7 +155,7 @@ class CompactNet(nn.Module):
         return image * 0.5 + 0.5
 
     def graph(self, graph: Graph, content: str, code: str) -> str:
-        """Add the same to a graph, for sides of `least_graph_px` and more."""
+        """Add the same to a graph."""
         affines = graph.split(graph.linear(code, self.to_affine), self.sizes)
         enter, *inner, affine_skip, affine_quarter, affine_refine, affine_half = affines
         x = graph.add(graph.mul(content, graph.const(2.0)), graph.const(-1.0))
@@ -186,12 +183,15 @@ def norm_graph(graph: Graph, x: str, affine: str) -> str:
 
 
 def _extend_graph(graph: Graph, x: str) -> str:
-    """Add `_extend` to a graph, by mirroring alone."""
-    size = graph.add(graph.size(x), graph.const([2 * MARGIN, 2 * MARGIN]))
-    rest = graph.op("Mod", graph.op("Neg", size), graph.const([STRIDE, STRIDE]))
+    """Add `_extend` to a graph: both its ways, of which the one that a size does not take adds nothing."""
+    size = graph.size(x)
+    margins = graph.add(size, graph.const([2 * MARGIN, 2 * MARGIN]))
+    rest = graph.op("Mod", graph.op("Neg", margins), graph.const([STRIDE, STRIDE]))
     end = graph.add(rest, graph.const([MARGIN, MARGIN]))
     begin = graph.const([0, 0, MARGIN, MARGIN, 0, 0])
-    return graph.op("Pad", x, graph.op("Concat", begin, end, axis=0), mode="reflect")
+    pads = graph.op("Concat", begin, end, axis=0)
+    edge = graph.mul(pads, graph.at_most(graph.op("ReduceMin", size, keepdims=1), MARGIN + STRIDE))
+    return graph.op("Pad", graph.op("Pad", x, edge, mode="edge"), graph.op("Sub", pads, edge), mode="reflect")
 
 
 def _extend(x: Tensor) -> Tensor:

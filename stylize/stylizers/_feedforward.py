@@ -94,8 +94,7 @@ class FeedForward(bounded.Bounded):
             from stylize.stylizers._runtimes import quantize
 
             model = quantize.in_8_bits(self, model)
-        least_px = getattr(net, "least_graph_px", 1)
-        return sessions.open_model(model, self.runtime, self.precision, least_px, by_size=self.settings.compile)
+        return sessions.open_model(model, self.runtime, self.precision, by_size=self.settings.compile)
 
     def in_torch(self, code: Any) -> tuple[Self, Any] | None:
         """Return this method and a code as torch runs them, for images in strips; None for a style that is a graph."""

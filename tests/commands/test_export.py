@@ -71,7 +71,7 @@ def test_fp16_files_of_the_bundled_model_are_small_and_say_what_they_are(tmp_pat
     assert len(metadata["weights_sha256"]) == 64
     assert json.loads(metadata["settings"]) == {"alpha": 1.0, "preserve_color": False}
     assert (metadata["part"], told(encoder)["part"]) == ("network", "encoder")
-    assert int(metadata["least_px"]) == 25
+    assert int(metadata["least_px"]) == 1
 
 
 def test_8_bits_are_a_quarter_of_the_convolutions_and_look_alike(

@@ -51,7 +51,7 @@ def export(stylizer: FeedForward, code: Any = None, **facts: Any) -> Exported:
     told = {
         "version": __version__, "method": stylizer.name, "weights_sha256": stylizer.weights_sha256,
         "weights_files": stylizer.weights_files or None, "settings": settings,
-        "least_px": max(stylizer.least_px, getattr(net, "least_graph_px", 1)), "range": [0, 1],
+        "least_px": stylizer.least_px, "range": [0, 1],
     } | facts  # fmt: skip
     for part, model in (("network", network), ("encoder", encoder)):
         if model is not None:

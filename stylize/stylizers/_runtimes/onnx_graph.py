@@ -189,6 +189,10 @@ class Graph:
         count = self.op("Cast", self.op("ReduceProd", self.size(x), keepdims=0), to=TensorProto.FLOAT)
         return self.op("Div", self.op("Sub", count, self.const(1.0)), count)
 
+    def at_most(self, x: str, most: int) -> str:
+        """Return 1 where a whole number is at most another, else 0."""
+        return self.op("Cast", self.op("LessOrEqual", x, self.const([most])), to=TensorProto.INT64)
+
     def crop(self, x: str, begin: str, size: str) -> str:
         """Cut (N, C, H, W) down to `size`, from `begin` on; both are two whole numbers."""
         return self.op("Slice", x, begin, self.add(begin, size), self.const([2, 3]))
