@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from stylize.backbones import load_backbone
+from stylize.double import near_double
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu4_1"
@@ -107,7 +108,7 @@ def structural_distance(ours: Tensor, theirs: Tensor) -> float:
         own, other = (one.sub_(one.amax(1, keepdim=True)) for one in (own, other))
         weights = other.exp()
         # Places may be nearly alike: sums in double precision, as logarithms of single shares would lose what differs.
-        own_sum, other_sum = (one.sum(1, dtype=torch.float64) for one in (own.exp(), weights))
-        apart = weights.mul_(other.sub_(own)).sum(1, dtype=torch.float64)
+        own_sum, other_sum = (near_double(one).sum(1, dtype=torch.float64) for one in (own.exp(), weights))
+        apart = near_double(weights.mul_(other.sub_(own))).sum(1, dtype=torch.float64)
         total += float((apart / other_sum - (other_sum / own_sum).log()).sum())
     return total

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from stylize.double import near_double
+
 _LUMA = (0.299, 0.587, 0.114)
 _BAND_PIXELS = 2**20
 
@@ -23,9 +25,9 @@ class Colors:
     def add(self, part: Tensor) -> None:
         """Take some rows more, (3, H, W)."""
         if self._near is None:
-            self._near = part[:, :1, 0].double()
+            self._near = near_double(part[:, :1, 0]).double()
         for rows in torch.split(part, max(1, _BAND_PIXELS // part.shape[2]), 1):
-            flat = rows.flatten(1).double() - self._near
+            flat = near_double(rows.flatten(1)).double() - self._near
             self._count += flat.shape[1]
             self._sums += flat.sum(1, keepdim=True).cpu()
             self._products += (flat @ flat.T).cpu()
@@ -54,9 +56,9 @@ def match_colors(source: Tensor, target: Colors) -> Tensor:
     own = Colors(source)
     (mean, std), (goal_mean, goal_std) = own.mean_std(), target.mean_std()
     transfer = goal_std * (_root(target.correlation(), 0.5) @ _root(own.correlation(), -0.5)) / std.T
-    flat = source.flatten(1).double() - mean.to(source.device)
-    moved = transfer.to(source.device) @ flat + goal_mean.to(source.device)
-    return moved.to(source.dtype).view_as(source)
+    flat = near_double(source.flatten(1)).double()
+    mean, transfer, goal_mean = (one.to(flat.device) for one in (mean, transfer, goal_mean))
+    return (transfer @ (flat - mean) + goal_mean).to(source).view_as(source)
 
 
 def luminance_only(result: Tensor, content: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from stylize import devices
+from stylize.double import near_double
 from stylize.images import scratch
 from stylize.stylizers._strips.passes import Pass, Step, results, spans
 from stylize.stylizers._strips.rows import Rule, rule_of
@@ -39,12 +40,12 @@ class Moments:
         x = x.float()
         count = x.shape[-2] * x.shape[-1]
         mean = x.mean((-2, -1), keepdim=True)
-        squares = (x - mean).square_().sum((-2, -1), keepdim=True).double()
-        mean, total = mean.double(), self._count + count
+        squares = near_double((x - mean).square_().sum((-2, -1), keepdim=True)).double()
+        mean, total = near_double(mean).double(), self._count + count
         apart = mean - self._mean
         self._mean = self._mean + apart * (count / total)
         self._squares = self._squares + squares + apart.square() * (self._count * count / total)
-        self._count = total
+        self._count, self._device = total, x.device
 
     def result(self, phases: int) -> tuple[Tensor, Tensor]:
         """Return mean and variance, (1, C, 1, 1) in fp32; `phases` neighbouring channels share theirs."""
@@ -56,7 +57,7 @@ class Moments:
             common = grouped.mean(2, keepdim=True)
             var = (var.view(1, groups, phases, 1, 1) + (grouped - common).square()).mean(2)
             mean, var = common[:, :, 0].repeat_interleave(phases, 1), var.repeat_interleave(phases, 1)
-        return mean.float(), var.float()
+        return mean.float().to(self._device), var.float().to(self._device)
 
 
 def run(graph: Graph, passes: list[Pass], strip_px: int, rows: Rows, sink: Sink, *, mapped: bool = False) -> Any:
