@@ -81,14 +81,13 @@ def told(rows: pd.DataFrame | None, wanted: Sequence[Wanted]) -> list[str]:
     ]
     lines = []
     if known:
-        spent = {want: (guess.seconds_per_image or 0) * want.images / want.workers for want, guess in known}
-        lines.append(
-            f"time:   about {seconds(sum(spent.values()))} for {counted(sum(want.images for want in spent), 'image')}, "
-            "loading not counted"
-        )
-        for want in sorted(spent, key=lambda want: -spent[want])[:3]:
-            guess = dict(known)[want]
-            lines.append(f"        {seconds(spent[want])}: {_name(want)}, {counted(want.images, 'image')}, {guess.how}")
+        spent = [
+            ((guess.seconds_per_image or 0) * want.images / want.workers, want, guess.how) for want, guess in known
+        ]
+        images = counted(sum(want.images for want, _ in known), "image")
+        lines.append(f"time:   about {seconds(sum(s for s, *_ in spent))} for {images}, loading not counted")
+        for s, want, how in sorted(spent, key=lambda one: -one[0])[:3]:
+            lines.append(f"        {seconds(s)}: {_name(want)}, {counted(want.images, 'image')}, {how}")
         most = [(guess.memory_bytes, want, guess.how) for want, guess in known if guess.memory_bytes is not None]
         if most:
             memory, want, how = max(most, key=lambda one: one[0])

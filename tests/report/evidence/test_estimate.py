@@ -41,6 +41,8 @@ def test_the_whole_is_over_workers_and_names_the_largest() -> None:
     lines = told(MADE, wanted)
     assert lines[0] == "time:   about 4.95 s for 200 images, loading not counted"
     assert "4.05 s: m auto 900 px x2, 100 images, measured" in lines[1]
+    twice = told(MADE, wanted[:1] * 2)  # two kinds of scaling, of which as many are left
+    assert twice[0] == "time:   about 8.1 s for 200 images, loading not counted"
     assert lines[-1].startswith("memory: 108 MB at most for one image: m auto 900 px x2")
 
 
