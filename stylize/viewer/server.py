@@ -66,8 +66,10 @@ class Viewer:
         ])  # fmt: skip
 
     def _load(self) -> None:
-        self._seen = self._parts()
+        # Seen before they are read, as others may come meanwhile; those that cannot be read are tried again.
+        seen = self._parts()
         table = Table(self._runs)
+        self._seen = seen
         self._version += 1
         media = Media(table, self._cache, trusted=self._trusted, stores=self._stores)
         self.site, self.ballot = Site(table, media, version=self._version, live=True), Ballot(table)

@@ -14,6 +14,7 @@ from stylize.io.files import write_atomic
 from stylize.results.copies import run_folders
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
+from stylize.viewer import server
 from stylize.votes import read_votes
 from tests.support.asked_viewer import Opened, on
 from tests.support.made_rows import BEGIN, row
@@ -146,11 +147,15 @@ def test_every_answer_forbids_other_pages_and_scripts(opened: Opened) -> None:
         assert headers["cross-origin-resource-policy"] == "same-origin"
 
 
-def test_a_reload_shows_the_rows_that_have_come(opened: Opened, out: Path) -> None:
+def test_a_reload_shows_the_rows_that_have_come(opened: Opened, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = opened.viewer.site.base
     with RowStore.open(out) as store:
         store.add(to_batch([row(99)]))
     assert opened.data("index")["rows"] == 12
+    with monkeypatch.context() as once:
+        once.setattr(server, "Table", lambda runs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            opened.get()
     opened.get()
     assert opened.data("index")["rows"] == 13
     assert opened.get(f"{old}rows/0.js").status_code == 410
