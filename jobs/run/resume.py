@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -22,6 +23,7 @@ from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import SCORED, key_of
 from stylize.results.settings_json import read_settings
 from stylize.results.store import Replaceable
+from stylize.tasks.pairing import is_in_shard
 from stylize.tasks.task import Pair, Task, number_of, settings_of
 
 
@@ -52,31 +54,41 @@ class Resume:
         self.kept_failed: set[bytes] = set()
         """Keys of tasks whose row, which is not ok, stays."""
         self.mended: set[bytes] = set()
-        """Keys of rows on lines of a manifest that can be used by now, once all tasks are listed."""
+        """Keys of rows on lines of a manifest that can be used by now or have newer ones, once all tasks are listed."""
         self._status: dict[bytes, str] = {}
         self._older: dict[int, list[bytes]] = {}
         """What `same_work` gives of a replaceable row -> the keys of such rows."""
         self._settings = None if config is None else config.result_settings()
         self._listed_in = f"{one_line(config.manifest)}: row " if config is not None and config.manifest else None
-        self._bad_rows: set[bytes] = set()
-        """Rows of a manifest that could not be used."""
+        self._bad_rows: dict[bytes, tuple[int, str]] = {}
+        """Rows on lines of the manifest that could not be used, with the line's number and the settings then."""
+        self._bad_now: dict[int, str] = {}
+        """Lines that cannot be used, with the settings now."""
         for row in replaceable:
             self._status[row.key] = row.status
-            if self._is_bad(row._asdict()):
-                self._bad_rows.add(row.key)
+            if (line := self._bad_line(row.error, row.content_uri, row.style_uri)) is not None:
+                # Lines of other shards are not listed here.
+                if is_in_shard(row.content_uri, row.style_uri, config.shard if config else None):
+                    self._bad_rows[row.key] = line, _result_settings(row.settings_json)
             elif config is not None:
                 self._older.setdefault(same_work(row._asdict()), []).append(row.key)
 
-    def _is_bad(self, row: Mapping[str, Any]) -> bool:
-        """Return whether a row tells of a line of the manifest that could not be used, which is no work of its pair."""
-        texts = (row["content_uri"], row["style_uri"], row["error"])
-        return self._listed_in is not None and any(str(text).startswith(self._listed_in) for text in texts)
+    def _bad_line(self, *texts: str | None) -> int | None:
+        """Return the number of the manifest's line that these texts say could not be used, None where none does so.
+
+        A row of such a line is no work of its pair.
+        """
+        prefix = self._listed_in
+        numbers = (text.removeprefix(prefix) for text in texts if prefix and text and text.startswith(prefix))
+        return next((int(number[0]) for rest in numbers if (number := re.match(r"\d+", rest))), None)
 
     def pending(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """Return the tasks without a row, lazily, each once: a manifest may list a pair twice."""
         listed: set[bytes] = set()
         yield from self._pending(tasks, listed)
-        self.mended = self._bad_rows - listed
+        # A line that still cannot be used keeps its rows of other settings: those of runs of their own.
+        told = ((key, settings, self._bad_now.get(line, settings)) for key, (line, settings) in self._bad_rows.items())
+        self.mended = {key for key, then, now in told if key not in listed and then == now}
 
     def _pending(self, tasks: Iterable[Task], listed: set[bytes]) -> Iterator[Task]:
         for task in tasks:
@@ -87,6 +99,8 @@ class Resume:
                 continue
             if self._may_repeat:
                 listed.add(key)
+                if (line := self._bad_line(task.pair.problem)) is not None:
+                    self._bad_now[line] = _settings_of(task.pair, self._settings or {})
             if key in self._done:
                 if key in self._status:
                     self._stats.keep(self._status[key])
@@ -120,7 +134,8 @@ class Resume:
         if not self._older:
             return
         for row in batch.select(["task_id", "error", *OF_WORK]).to_pylist():
-            older = [] if self._is_bad(row) else self._older.pop(same_work(row), [])
+            bad = self._bad_line(row["error"], row["content_uri"], row["style_uri"]) is not None
+            older = [] if bad else self._older.pop(same_work(row), [])
             yield from (key for key in older if key != key_of(row["task_id"]))
 
 
@@ -258,8 +273,11 @@ def same_work(row: Mapping[str, Any]) -> int:
 
 def work_of(pair: Pair, settings: dict[str, Any]) -> int:
     """Return what `same_work` gives of the row of a pair in a run of these `result_settings`."""
-    own = json.dumps(settings_of(settings, pair.own, pair.shares), sort_keys=True)
-    return number_of(pair.content.uri, pair.style.uri, pair.style_uris, own)
+    return number_of(pair.content.uri, pair.style.uri, pair.style_uris, _settings_of(pair, settings))
+
+
+def _settings_of(pair: Pair, settings: dict[str, Any]) -> str:
+    return json.dumps(settings_of(settings, pair.own, pair.shares), sort_keys=True)
 
 
 @functools.lru_cache(256)

@@ -86,8 +86,13 @@ def in_shard(stream: Iterator[Pair], shard: str | None) -> Iterator[Pair]:
     """
     if shard is None:
         return stream
-    own, shards = map(int, shard.split("/"))
-    return (pair for pair in stream if number_of(pair.content.uri, pair.style.uri) % shards == own - 1)
+    return (pair for pair in stream if is_in_shard(pair.content.uri, pair.style.uri, shard))
+
+
+def is_in_shard(content_uri: str, style_uri: str, shard: str | None) -> bool:
+    """Return whether the pair of these URIs is of that shard, as all are of None."""
+    own, shards = map(int, (shard or "1/1").split("/"))
+    return number_of(content_uri, style_uri) % shards == own - 1
 
 
 def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from stylize.errors import UsageError
 from stylize.results.run_record import RunRecord
 from stylize.results.schema import SCORED, to_batch
 from stylize.results.store import Replaceable, RowStore
+from stylize.tasks.task import Input, Pair, Task
 from tests.support.scripted_workers import row, task
 
 
@@ -70,6 +72,24 @@ def test_a_row_of_a_manifest_that_cannot_be_used_is_no_older_row_of_its_pair(tmp
     made = row(task(4), "ok") | {"content_uri": "1:ok", "style_uri": "style", "settings_json": settings}
     assert list(resume.superseded(to_batch([made | {"status": "corrupt", "error": "list.csv: row 9: no"}]))) == []
     assert list(resume.superseded(to_batch([made]))) == [key(2)]
+
+
+def test_a_bad_line_keeps_its_rows_of_other_settings_and_of_other_shards(tmp_path: Path) -> None:
+    config = JobConfig(manifest="list.csv", out=str(tmp_path))
+    same, other = (json.dumps(config.result_settings() | more) for more in ({}, {"stylizer": "adain"}))
+    told = "list.csv: row 3: no such column"
+    failed = [Replaceable(key(n), "corrupt", "1:ok", "style", None, text, told) for n, text in ((1, same), (2, other))]
+    now = Input("2:ok", told, None, problem=told)
+    listed = replace(task(3), pair=Pair(now, Input("style", told, None, problem=told)))
+
+    def mended(tasks: list[Task], **more: str) -> set[bytes]:
+        resume = Resume(set(), failed, RunStats(2), config.model_copy(update=more))
+        assert list(resume.pending(tasks)) == tasks
+        return resume.mended
+
+    assert mended([listed]) == {key(1)}
+    assert mended([]) == {key(1), key(2)}
+    assert sorted(len(mended([], shard=f"{number}/2")) for number in (1, 2)) == [0, 2]
 
 
 def test_a_row_of_a_picture_made_elsewhere_is_finished_wherever_the_picture_is(tmp_path: Path) -> None:
