@@ -24,7 +24,7 @@ Row = dict[str, Any]
 """A column's name, in small letters, to what a row has in it."""
 
 _SEPARATORS = ",;\t"
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE)
 
 
 def csv_rows(path: Path, called: str, on_unused: Callable[[list[str]], None]) -> Iterator[tuple[int, Row]]:

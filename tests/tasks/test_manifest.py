@@ -53,6 +53,8 @@ def test_manifest_keeps_a_missing_file_as_a_pair(tmp_path: Path) -> None:
     [
         ("content_uri,other\na,b\n", "no column style_uri; its header is content_uri, other"),
         ("photo;art\na;b\n", "no column content_uri and no column style_uri; its header is photo, art"),
+        ("sep=\r\ncontent_uri,style_uri\r\na,b\r\n", "no column style_uri; its header is sep="),
+        ('sep="\ncontent_uri,style_uri\na,b\n', 'no column style_uri; its header is sep="'),
         ("content_uri,Content_URI,style_uri\na,b,c\n", "two columns content_uri"),
         ("", "no column .*it has no header"),
         ("content_uri,style_uri\n", "no rows"),
