@@ -59,17 +59,20 @@ def open_parts(rows: Path) -> Iterator[list[BinaryIO]]:
     """Open all part files of a rows folder, oldest first, such that none changes while they are read.
 
     A driver may merge or rewrite parts meanwhile; reading takes longer than what lies between two of its changes,
-    opening does not. Parts that come later do no harm, as what they replace is held. Raises CannotContinueError where
-    they change too fast or cannot be opened.
+    opening does not. Parts that come later do no harm, as what they replace is held. Where one came meanwhile all are
+    opened anew: what it replaces may have gone already. Raises CannotContinueError where they change too fast or cannot
+    be opened.
     """
     for attempt in range(_TRIES):
         with contextlib.ExitStack() as files:
             try:
-                opened = [files.enter_context(_opened(path)) for path in part_paths(rows)]
-                still_there = all(os.path.samestat(os.fstat(f.fileno()), Path(f.name).stat()) for f in opened)
+                paths = part_paths(rows)
+                opened = [files.enter_context(_opened(path)) for path in paths]
+                unchanged = all(os.path.samestat(os.fstat(f.fileno()), Path(f.name).stat()) for f in opened)
+                unchanged = unchanged and part_paths(rows) == paths
             except FileNotFoundError:
-                still_there = False
-            if still_there:
+                unchanged = False
+            if unchanged:
                 yield opened
                 return
         time.sleep(0.02 * 2**attempt)

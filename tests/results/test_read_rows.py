@@ -125,6 +125,23 @@ def test_held_parts_are_read_as_they_were_when_a_driver_replaces_them(tmp_path: 
     assert sorted(read_rows(tmp_path, ["seed"])["seed"].to_pylist()) == [0, 1, 2, 3, 4]
 
 
+def test_a_row_whose_newer_one_came_after_parts_were_listed_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duplicated(tmp_path)
+
+    def listed(rows: Path) -> list[Path]:
+        monkeypatch.setattr("stylize.results.parts.part_paths", part_paths)
+        found = part_paths(rows)
+        with RowStore.open(tmp_path) as store:
+            store.finished(retry_failed=True)
+            store.add(to_batch([row(2, minute=2)]))
+        return found
+
+    monkeypatch.setattr("stylize.results.parts.part_paths", listed)
+    assert sorted(read_rows(tmp_path, ["seed"])["seed"].to_pylist()) == [0, 1, 2, 3, 4]
+
+
 def test_older_rows_agree_with_a_plain_search(tmp_path: Path) -> None:
     draw = random.Random(0)
     for trial in range(5):
