@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -143,8 +144,8 @@ def dry_run(
 
 def _ask_cluster(config: ResolvedConfig, outlook: Outlook) -> None:
     """Note what a cluster's machines have. Raises as `check_nodes` does where one does not see the inputs."""
-    job, first = config.job, next(config.pairs(), None)
-    if joins_cluster(job.address) and first is not None:
+    job = config.job
+    if joins_cluster(job.address) and (first := list(itertools.islice(config.pairs(), preflight.LOOKED_AT))):
         with local_or_cluster(job.address):
             required = preflight.requirements(job, first, None)
             nodes = preflight.check_nodes(config.scheduler_options(), required, outlook.notes.append)

@@ -195,7 +195,7 @@ def _do_tasks(
             reporter.note(line)
         make = maker(job, run_id, run.out.token)
         if shared:
-            required = preflight.requirements(job, first[0].pair, run.out.token)
+            required = preflight.requirements(job, (task.pair for task in first), run.out.token)
             run.record.nodes = preflight.check_nodes(options, required, reporter.note)
             refuse_neighbours(job, (node["workers"] for node in run.record.nodes))
             run.out.save(run.record)

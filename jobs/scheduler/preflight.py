@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import platform
 import uuid
@@ -27,6 +28,8 @@ from stylize.results.output_lock import Fence
 from stylize.stylizers import RANDOM
 from stylize.tasks.task import Pair
 
+LOOKED_AT = 64
+"""Pairs among which one is looked for whose files are there."""
 ASK_S = 120.0
 """How long nodes have for an answer: each starts a Python process for it."""
 
@@ -61,11 +64,17 @@ class Requirements:
             raise UnfitNodeError(line)
 
 
-def requirements(config: JobConfig, first: Pair, token: str | None, others: Iterable[JobConfig] = ()) -> Requirements:
-    """Return what nodes must see. The first pair's files stand for their folders, which every node must have alike.
+def requirements(
+    config: JobConfig, pairs: Iterable[Pair], token: str | None, others: Iterable[JobConfig] = ()
+) -> Requirements:
+    """Return what nodes must see. One pair's files stand for their folders, which every node must have alike.
 
-    others: configs of the same run that may name more weights.
+    It is the first of the first LOOKED_AT `pairs`, of which there is one, whose files are all here: of others a node
+    could not tell that it does not see the folder. others: configs of the same run that may name more weights.
     """
+    looked_at = list(itertools.islice(pairs, LOOKED_AT))
+    here = (pair for pair in looked_at if all(why_unreadable(one.uri) is None for one in pair.inputs))
+    first = next(here, looked_at[0])
     inputs = [("CONTENT's", first.content.uri), *(("STYLES'", one.uri) for one in first.styles)]
     inputs += [("RESULTS'", first.result.uri)] if first.result else []
     for one in (config, *others):

@@ -96,7 +96,7 @@ def _do_blocks(
         make = MakeSweeper(sweep.configs, run_id, run.out.token)
         if shared:
             first, *others = sweep.configs.values()
-            required = preflight.requirements(first, pairs[0], run.out.token, others)
+            required = preflight.requirements(first, pairs, run.out.token, others)
             run.record.nodes = preflight.check_nodes(sweep.scheduler_options(most), required, reporter.note)
             run.out.save(run.record)
             make.check = required.check

@@ -59,7 +59,8 @@ def wanted(tmp_path: Path) -> Requirements:
     (tmp_path / "out" / ".run").write_text("token")
     config = JobConfig(content="c", styles="s", out=str(tmp_path / "out"), weights="random")
     pair = Pair(Input(str(tmp_path / "c.png"), "1:1", None), Input(str(tmp_path / "s.png"), "1:1", None))
-    return requirements(config, pair, "token")
+    bad, gone = (Input(str(tmp_path / name), "missing", None) for name in ("list.csv: row 1", "gone.png"))
+    return requirements(config, [Pair(bad, bad), Pair(gone, pair.style), pair], "token")
 
 
 def test_node_that_sees_everything_is_fit_and_keeps_no_trace(wanted: Requirements, tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_input_that_is_not_there_at_all_is_its_row_s_matter_and_no_node_s(tmp_pa
     config = JobConfig(content="c", styles="s", out=str(tmp_path), weights=str(tmp_path / "w.pth"))
     gone = Input(str(tmp_path / "gone.png"), "missing", None)
     other = config.model_copy(update={"weights": str(tmp_path / "gone.pth"), "perceptual": str(tmp_path / "w.pth")})
-    wanted = requirements(config, Pair(gone, gone), "t", [other])
+    wanted = requirements(config, [Pair(gone, gone)], "t", [other])
     assert wanted.inputs == (("weights", config.weights), ("perceptual weights", config.weights))
 
 
