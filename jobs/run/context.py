@@ -44,5 +44,6 @@ class RunContext:
     def finish(self) -> None:
         """Write that the run is over, and how. Raises CannotContinueError."""
         self.record.counts = self.stats.counts
+        self.record.rows = self.stats.done - self.stats.kept
         self.record.finished_at = now()
         self.out.save(self.record)

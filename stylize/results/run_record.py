@@ -89,6 +89,8 @@ class RunRecord(BaseModel):
     """What the user may not have meant: columns of a manifest that are not used, say."""
     counts: dict[str, int] = {}
     """Tasks by status, those of earlier runs included."""
+    rows: int | None = None
+    """How many rows it wrote itself; None before it is finished."""
     last_row_at: str | None = None
     finished_at: str | None = None
 
@@ -110,11 +112,14 @@ class RunRecord(BaseModel):
         return self.config or self.variants.get(variant or "", {})
 
     def write(self, folder: Path) -> None:
-        """Write run.json, with the earlier runs of the same OUT in it, as their rows stay. Raises as `read_runs`."""
-        earlier = [run.recorded() for run in reversed(read_runs(folder)) if run.run_id != self.run_id]
+        """Write run.json, with the earlier runs of the same OUT in it, as their rows stay. Raises as `read_runs`.
+
+        One that found nothing to do is left out: a call every few minutes would fill the file with them.
+        """
+        earlier = [run for run in reversed(read_runs(folder)) if run.run_id != self.run_id and run.rows != 0]
         path = folder / RUN
         with writing(path):
-            write_json_atomic(path, self.recorded() | {"earlier_runs": earlier})
+            write_json_atomic(path, self.recorded() | {"earlier_runs": [run.recorded() for run in earlier]})
 
     def recorded(self) -> dict[str, Any]:
         """Return what stands in the file of this run."""

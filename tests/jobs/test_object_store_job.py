@@ -80,7 +80,7 @@ def test_whole_job_in_a_bucket_survives_throttling_and_cut_connections(s3: Bucke
     assert object_store.read(frame["output_uri"][0])[:2] == b"\xff\xd8"
     assert len(rows("s3://pictures/out")) == 12
     record = json.loads(object_store.read("s3://pictures/out/run.json"))
-    assert [run["counts"] for run in record["earlier_runs"]] == [{"ok": 12}] * 2
+    assert [run["counts"] for run in record["earlier_runs"]] == [{"ok": 12}]  # without the one that did nothing
 
 
 @dataclass(frozen=True)

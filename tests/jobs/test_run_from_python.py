@@ -112,3 +112,4 @@ def test_progress_is_shown_when_it_is_asked_for(
     assert (events[-1]["event"], events[-1]["counts"], events[-1]["rows"]) == ("finished", {"ok": 8}, result.rows_uri)
     stylize_folder.run(**call, stylizer="identity", progress="plain")
     assert capsys.readouterr().out == "nothing to do: all 8 tasks have their rows already\n"
+    assert [run.rows for run in read_runs(tmp_path / "out")] == [0, 8]

@@ -41,6 +41,12 @@ def test_what_is_written_is_read_back_with_earlier_runs_newest_first(tmp_path: P
     assert runs[0].settings_of("no variant") == {"seed": 3}
 
 
+def test_runs_without_rows_leave_nothing_but_the_last_of_them(tmp_path: Path) -> None:
+    for run_id, rows in (("first", 2), ("idle", 0), ("killed", None), ("idle too", 0), ("now", 0)):
+        record(run_id, rows=rows).write(tmp_path)
+    assert [run.run_id for run in read_runs(tmp_path)] == ["now", "killed", "first"]
+
+
 def test_the_file_holds_what_was_said_and_no_more(tmp_path: Path) -> None:
     RunRecord(run_id="r", config={"shard": None}).write(tmp_path)
     assert json.loads((tmp_path / "run.json").read_text()) == {
