@@ -48,6 +48,8 @@ class TaskQueue:
         self._again: deque[Task] = deque()
         self._new: Iterator[Task] = iter(())
         self._no_more = True
+        self._deaths: Counter[str] = Counter()
+        """How many workers died with a task in hand."""
         self._node_losses: Counter[str] = Counter()
 
     def read_from(self, tasks: Iterator[Task]) -> None:
@@ -84,8 +86,8 @@ class TaskQueue:
         sole = not out_of_memory and sum(len(batch.tasks) for batch in held) == 1
         for batch in held:
             for task in batch.tasks:
-                is_culprit = batch.alone or sole
-                if is_culprit and task.attempt - self._node_losses[task.task_id] > self._retries:
+                self._deaths[task.task_id] += 1
+                if (batch.alone or sole) and self._deaths[task.task_id] > self._retries:
                     status = "oom" if out_of_memory else "crashed"
                     failed.append(FailedTask(task, status, f"its worker died: {reason}"))
                 else:

@@ -77,6 +77,17 @@ def test_with_no_retries_a_task_is_tried_again_only_to_find_out_whose_fault_it_w
         assert outcomes(queue.process_died([batch(one, alone=True)], "exit", out_of_memory=False)) == [(one, "crashed")]
 
 
+def test_another_tasks_fault_in_its_batch_is_no_retry() -> None:
+    for name, more in (("timed_out", ([], 7)), ("runner_raised", ("KeyError: x",))):
+        queue = TaskQueue(retries=1)
+        getattr(queue, name)(batch(ONE, TWO), *more)
+        second = queue.suspicious.popleft()
+        assert queue.process_died([batch(second, alone=True)], "exit", out_of_memory=False) == []
+        third = queue.suspicious.pop()
+        failed = queue.process_died([batch(third, alone=True)], "exit", out_of_memory=False)
+        assert outcomes(failed) == [(again(again(ONE)), "crashed")]
+
+
 def test_a_lost_node_is_no_task_s_fault_and_no_retry() -> None:
     queue = TaskQueue(retries=1)
     assert queue.node_lost([batch(ONE)]) == []
