@@ -52,7 +52,8 @@ class Driver:
             raise
 
     def _keep(self, batch: pa.RecordBatch) -> None:
-        for key in self._superseded(batch):
+        # All first, as this takes time: an interrupt must not take rows away for a batch that is then not stored.
+        for key in list(self._superseded(batch)):
             self._store.retire(key)
         self._store.add(batch)
         self.reporter.stats.add(batch)

@@ -81,3 +81,20 @@ def test_rows_that_a_batch_takes_the_place_of_are_retired(tmp_path: Path) -> Non
         older = [row.key for row in store.replaceable()]
         drive(store, ScriptedScheduler(), first=3, superseded=lambda batch: [older.pop()])
     assert sorted(read_rows(tmp_path, ["status"]).column("status").to_pylist()) == ["ok", "ok", "oom", "oom"]
+
+
+def test_no_older_row_is_retired_for_a_batch_that_an_interrupt_kept_from_being_stored(tmp_path: Path) -> None:
+    with RowStore.open(tmp_path) as store:
+        drive(store, ScriptedScheduler())
+    with RowStore.open(tmp_path) as store:
+        older = [row.key for row in store.failed()]
+
+        def superseded(batch: pa.RecordBatch) -> Iterator[bytes]:
+            while older:
+                yield older.pop()
+                if not older:
+                    raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            drive(store, ScriptedScheduler(), first=3, superseded=superseded)
+    assert read_rows(tmp_path, ["status"]).column("status").to_pylist().count("oom") == 4
