@@ -179,7 +179,7 @@ def _do_tasks(
 ) -> None:
     """Do the tasks that are left, or say that none are."""
     if not (first := list(itertools.islice(pending, FEW_TASKS))):
-        hint = "" if run.stats.kept == run.stats.counts.get("ok") else "; --retry-failed does what is not ok again"
+        hint = "" if run.stats.kept == run.stats.counts.get("ok", 0) else "; --retry-failed does what is not ok again"
         note(f"{nothing_to_do(run.stats.kept)}{hint}")
         return
     from jobs.progress.prometheus import Metrics

@@ -110,4 +110,5 @@ def test_a_shard_without_a_pair_ends_well(inputs: tuple[Path, Path], tmp_path: P
     done = call(stylize_folder.main, *inputs, out, *WORDS, "--shard", "1/1000000")
     assert done.returncode == 0, done.stderr
     assert "0 ok, 0 not ok" in done.stdout
+    assert "--retry-failed" not in done.stdout
     assert len(pd.read_parquet(out / "rows")) == 0
