@@ -37,6 +37,9 @@ class Resume:
     counts rows that are ok and stay.
     """
 
+    settings_apart = True
+    """Whether rows of the same work with other settings stand beside each other."""
+
     def __init__(
         self,
         done: set[bytes],
@@ -82,13 +85,17 @@ class Resume:
         numbers = (text.removeprefix(prefix) for text in texts if prefix and text and text.startswith(prefix))
         return next((int(number[0]) for rest in numbers if (number := re.match(r"\d+", rest))), None)
 
+    def _is_bad(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a row is of a line of the manifest that could not be used."""
+        return self._bad_line(row["error"], row["content_uri"], row["style_uri"]) is not None
+
     def pending(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """Return the tasks without a row, lazily, each once: a manifest may list a pair twice."""
         listed: set[bytes] = set()
         yield from self._pending(tasks, listed)
         # A line that still cannot be used keeps its rows of other settings: those of runs of their own.
         told = ((key, settings, self._bad_now.get(line, settings)) for key, (line, settings) in self._bad_rows.items())
-        self.mended = {key for key, then, now in told if key not in listed and then == now}
+        self.mended = {key for key, then, now in told if key not in listed and (then == now or not self.settings_apart)}
 
     def _pending(self, tasks: Iterable[Task], listed: set[bytes]) -> Iterator[Task]:
         for task in tasks:
@@ -134,8 +141,7 @@ class Resume:
         if not self._older:
             return
         for row in batch.select(["task_id", "error", *OF_WORK]).to_pylist():
-            bad = self._bad_line(row["error"], row["content_uri"], row["style_uri"]) is not None
-            older = [] if bad else self._older.pop(same_work(row), [])
+            older = [] if self._is_bad(row) else self._older.pop(same_work(row), [])
             yield from (key for key in older if key != key_of(row["task_id"]))
 
 

@@ -33,6 +33,7 @@ from stylize.validation import Origins
 
 _OF_RESULT = ("output_uri", "content_uri", "style_uri", "style_uris")
 """Columns that tell the rows of one run apart."""
+_OF_ROW = ("task_id", "error", *_OF_RESULT)
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,12 @@ class MakeScorer(MakeRunner):
 
 
 class ScoreResume(Resume):
-    """Each result of a pair has one row: that of a picture which was replaced, or scored under another name, goes."""
+    """Each result of a pair has one row: that of a picture which was replaced, or scored under another name, goes.
+
+    Lines of a manifest that cannot be used have theirs beside it.
+    """
+
+    settings_apart = False
 
     def __init__(
         self,
@@ -164,13 +170,14 @@ class ScoreResume(Resume):
         self._by_result: dict[int, bytes] = {}
         for batch in rows:
             for key, row in zip(keys(batch.column("task_id")), batch.to_pylist(), strict=True):
-                if row["measure_mode"] == SCORED:
+                if row["measure_mode"] == SCORED and not self._is_bad(row):
                     self._by_result[number_of(*(row[name] for name in _OF_RESULT))] = key
 
     def superseded(self, batch: pa.RecordBatch) -> Iterator[bytes]:
         """Return the keys of older rows of the batch's results."""
-        for row in batch.select(["task_id", *_OF_RESULT]).to_pylist():
-            key = self._by_result.pop(number_of(*(row[name] for name in _OF_RESULT)), None)
+        for row in batch.select(_OF_ROW).to_pylist():
+            number = number_of(*(row[name] for name in _OF_RESULT))
+            key = None if self._is_bad(row) else self._by_result.pop(number, None)
             if key is not None and key != key_of(row["task_id"]):
                 yield key
 
@@ -182,6 +189,6 @@ def earlier_runs(
     # Any row of a result may have to go.
     every = store.replaceable(elsewhere=lambda uri: False)
     failed = [row for row in every if row.measure_mode == SCORED and row.status != "ok"]
-    rows = store.columns(["task_id", "measure_mode", *_OF_RESULT])
+    rows = store.columns(["measure_mode", *_OF_ROW])
     lacking = Lacking(config.job, store.columns(SCORE_COLUMNS), "--redo scores the pictures again")
     return ScoreResume(store.finished(retry_failed, redo=redo), failed, stats, config.job, rows, lacking), []

@@ -51,6 +51,14 @@ def test_a_line_of_a_list_that_was_put_right_leaves_no_row_of_its_fault(listed: 
         assert rows(tmp_path / "out", "status") == [status]
 
 
+def test_a_line_with_a_fault_takes_the_place_of_no_row_of_its_result(listed: Path, tmp_path: Path) -> None:
+    bad, good = f"{PAIR}{RESULT},lots\n", f"{PAIR}{RESULT},\n"
+    listed.write_text(HEADER.replace("\n", ",style_weights\n") + bad + good)
+    for more in ((), ("--retry-failed",), ("--method", "another name")):
+        assert call(score.main, "--manifest", listed, tmp_path / "out", *NAMED, *more).returncode == 3
+        assert rows(tmp_path / "out", "status") == ["corrupt", "ok"]
+
+
 def test_a_list_of_both_jobs_keeps_the_faults_that_each_found(listed: Path, tmp_path: Path) -> None:
     listed.write_text(f"{HEADER}{PAIR}{RESULT}\ncontent/day/a.jpg,,{RESULT}\n")
     out = tmp_path / "out"
