@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,8 @@ from stylize import config as configs
 from stylize import downloads, naming
 from stylize.config import TORCHVISION, JobConfig
 from stylize.downloads import NotDownloadedError
-from stylize.errors import NoDeviceError, UsageError
+from stylize.errors import NoDeviceError, UsageError, message_of
+from stylize.results.settings_json import read_settings
 from stylize.stylizers import RANDOM
 from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
@@ -170,10 +172,20 @@ def _settings(config: JobConfig) -> dict[str, Any]:
     """
     settings = checked_settings(config)
     read, usual = settings.as_json(), type(settings).model_construct().as_json()
+    check_rows_hold(config, read)
     plain = {name: int(one) if isinstance(one, float) and one.is_integer() else one for name, one in read.items()}
     # A seed given so comes before the run's own.
     others = {name for name, value in read.items() if name == "seed" or value != usual.get(name, ...)}
     return {name: plain[name] for name in config.settings if name in others}
+
+
+def check_rows_hold(config: JobConfig, settings: dict[str, Any]) -> None:
+    """Raise UsageError where rows with all these settings of a method could never be read again."""
+    try:
+        read_settings(json.dumps({"settings": settings, "stylizer_settings": settings}))
+    except ValueError as error:
+        why = f"rows cannot hold these ({message_of(error)})"
+        raise UsageError(f"{config.called('settings')}: {why}; give what is long in a file of its own") from None
 
 
 def check_scores(job: JobConfig, address: str | None, note: Callable[[str], None] | None) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input
 from jobs.run.placement import sweep_takes
-from jobs.run.resolve import refuse_missing_device
+from jobs.run.resolve import check_rows_hold, refuse_missing_device
 from jobs.scheduler.ray_runtime import Called, check_room
 from jobs.scheduler.worker import WORKER_ENV, checked_settings, load_stylizer, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
@@ -169,16 +169,17 @@ def _weights_sha256(plan: Sweep, configs: dict[str, JobConfig], absent: list[str
         # Variants differ in what a method is asked for, too: each model is loaded once.
         model = repr((checked.stylizer, checked.weights, checked.settings, checked.seed))
         with plan.named(name):
-            _refuse_of_torch(config)
+            _check_settings(config)
             if model not in by_model:
                 by_model[model] = _hash_of(checked, absent)
         hashes[name] = by_model[model]
     return hashes
 
 
-def _refuse_of_torch(config: JobConfig) -> None:
-    method = find(config.stylizer)
-    method.refuse_of_torch(config.runtime, config.precision, checked_settings(config))
+def _check_settings(config: JobConfig) -> None:
+    settings = checked_settings(config)
+    check_rows_hold(config, settings.as_json())
+    find(config.stylizer).refuse_of_torch(config.runtime, config.precision, settings)
 
 
 def _hash_of(config: JobConfig, absent: list[str]) -> str | None:

@@ -29,6 +29,12 @@ def test_paths_are_absolute_and_words_stay(tmp_path: Path, monkeypatch: pytest.M
     assert resolved(content="s3://b/c").job.content == "s3://b/c"
 
 
+def test_settings_that_no_row_could_be_read_with_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stylize.results.settings_json._MAX_CHARS", 20)
+    with pytest.raises(UsageError, match=r"^settings: rows cannot hold these \(settings_json: over 20 characters"):
+        resolved(settings={"alpha": 0.125})
+
+
 def test_isolated_mode_gives_a_worker_the_whole_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placement, "joins_cluster", lambda address: False)
     isolated = {"measure_mode": "isolated"}
