@@ -5,7 +5,7 @@ A text that repeats stands in such a file once, and packs well: some kB can be g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -42,6 +42,17 @@ def iter_batches(source: Any, file: pq.ParquetFile, rows: int, columns: Sequence
             named = zip(columns, batch, strict=True)
             plain = [one.dictionary_decode() if name in texts else one for name, one in named]
             yield pa.RecordBatch.from_arrays(plain, schema=schema)
+
+
+def readable(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a file that is written. Raises ValueError where `iter_batches` would refuse it."""
+    taken = seen = 0
+    for batch in batches:
+        seen += len(batch)
+        texts = (column for column in batch.columns if any(is_text(column.type) for is_text in _TEXTS))
+        taken += sum(pc.sum(pc.binary_length(column).cast(pa.int64())).as_py() or 0 for column in texts)
+        _refuse_more(taken, seen)
+        yield batch
 
 
 def _checked(metadata: pq.FileMetaData, columns: Sequence[str]) -> set[str]:

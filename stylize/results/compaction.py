@@ -15,6 +15,7 @@ from itertools import chain
 import numpy as np
 
 from stylize.errors import StylizeError
+from stylize.io.parquet_files import readable
 from stylize.results import parts
 from stylize.results.part_folder import PartFolder
 
@@ -36,6 +37,8 @@ class Compactor:
         self._rewrite_at_s = 0.0
         self._merge_under_way: tuple[str, list[str]] | None = None
         """The part that others are being merged into, and those."""
+        self._unmerged: set[str] = set()
+        """Parts of texts so long that nobody could read them as one."""
 
     def bury(self, part: str, key: bytes) -> None:
         """Note that the row of this key in `part` is replaced by one in a newer, visible part."""
@@ -87,7 +90,7 @@ class Compactor:
     def _merge(self, below_rows: int, at_least: int, keep: Collection[str]) -> None:
         self.end_merge()
         rows = self._folder.rows
-        kept = {*keep, *self._tombstones}
+        kept = {*keep, *self._tombstones, *self._unmerged}
         small = [(name, rows[name]) for name in sorted(rows) if rows[name] < below_rows and name not in kept]
         if len(small) < at_least:
             return
@@ -96,7 +99,10 @@ class Compactor:
             self._merge_under_way = merged, group
             batches = chain.from_iterable(self._folder.batches(name) for name in group)
             try:
-                self._folder.write(merged, batches, sum(rows[name] for name in group))
+                self._folder.write(merged, readable(batches), sum(rows[name] for name in group))
+            except ValueError as error:
+                log.info("small part files were not merged: %s", error)
+                self._unmerged.update(group)
             except StylizeError as error:
                 log.warning("small part files were not merged: %s", error)  # no row depends on it
                 self.end_merge()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stylize.io import parquet_files
 from stylize.results import parts
 from stylize.results.compaction import Compactor
 from stylize.results.part_folder import PartFolder
@@ -93,3 +94,18 @@ def test_merge_that_was_interrupted_is_ended_by_the_next(folder: PartFolder, mon
     monkeypatch.setattr(folder, "remove", real)
     compactor.end_merge()
     assert list(seeds(folder).values()) == [[0, 1, 2]]
+
+
+def test_parts_that_could_not_be_read_as_one_stay_as_they_are(
+    folder: PartFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_files, "MOST_BYTES", 35_000)
+    monkeypatch.setattr(parquet_files, "MOST_ROW_BYTES", 1)
+    for first in (0, 2):
+        rows = [{"task_id": task_id(n), "status": "ok", "error": "x" * 10_000} for n in (first, first + 1)]
+        folder.write(folder.new_name(), [to_batch(rows)], 2)
+    compactor, before = Compactor(folder), seeds(folder)
+    compactor.compact()
+    assert seeds(folder) == before
+    monkeypatch.setattr(folder, "write", None)
+    compactor.compact()  # which does not try once more
