@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from stylize.errors import StylizeError
 from stylize.io.files import writing
+from stylize.io.parquet_files import MOST_BYTES
 from stylize.results import parts
 from stylize.results.compaction import Compactor
 from stylize.results.part_folder import PartFolder
@@ -25,6 +26,9 @@ from stylize.results.remote_parts import Mirror
 from stylize.results.schema import SCHEMA, SCORED, STATUSES
 
 log = logging.getLogger(__name__)
+
+_PART_BYTES = MOST_BYTES // 2
+"""Of a part, which is read up to MOST_BYTES whatever its rows."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,7 @@ class _Buffer:
     since_s: float
     batches: list[pa.RecordBatch] = field(default_factory=list)
     rows: int = 0
+    size_bytes: int = 0
 
 
 def _all_there(output_uri: str) -> bool:
@@ -205,13 +210,16 @@ class RowStore:
             self._buffer = _Buffer(self._folder.new_name(), time.monotonic())
         self._buffer.batches.append(batch)
         self._buffer.rows += len(batch)
+        self._buffer.size_bytes += batch.nbytes
         self.tick()
 
     def tick(self) -> None:
         """Write what is due; call it a few times a second. Raises CannotContinueError as any write does."""
         waiting = self._buffer
         if waiting is not None and (
-            waiting.rows >= self._part_rows or time.monotonic() - waiting.since_s >= self._flush_s
+            waiting.rows >= self._part_rows
+            or waiting.size_bytes >= _PART_BYTES
+            or time.monotonic() - waiting.since_s >= self._flush_s
         ):
             self.flush()
         else:

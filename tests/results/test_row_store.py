@@ -46,6 +46,17 @@ def test_a_part_is_written_when_enough_rows_wait(tmp_path: Path) -> None:
     assert len(seen(tmp_path)) == 5
 
 
+def test_a_part_is_written_before_its_texts_are_too_long_to_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylize.results.store._PART_BYTES", 50_000)
+    store = RowStore.open(tmp_path, flush_s=1e9)
+    store.add(rows(range(2), error="x" * 15_000))
+    assert parts(tmp_path) == []
+    store.add(rows(range(2, 4), error="x" * 15_000))
+    assert len(seen(tmp_path)) == 4
+
+
 def test_a_part_is_written_when_rows_have_waited_long_enough(tmp_path: Path) -> None:
     store = RowStore.open(tmp_path, flush_s=1)
     store.tick()
