@@ -51,12 +51,12 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
     also: columns beside those that reports look at.
 
     run: the folder's name. home: the OUT itself. setup: machine and measure_mode, which are never mixed. method: a
-    sweep's label, or the stylizer, told apart by what differs. clean: counts for times, as it is ok and no warm-up.
-    memory_bytes: what one more image took, on the accelerator where there is one, if it was seen. whole_bytes: the
-    worker's whole peak without scoring (with it in throughput mode, and with its networks in older rows), on the
-    accelerator where there is one; scoring_bytes: what scoring adds, where that is known. content, style: names that
-    tell any two apart. other_judge: whether scores are left out, as another network gave them than most. Raises
-    UsageError where a folder holds no rows.
+    sweep's label, or the stylizer, told apart by what differs. label: a sweep's alone. clean: counts for times, as it
+    is ok and no warm-up. memory_bytes: what one more image took, on the accelerator where there is one, if it was
+    seen. whole_bytes: the worker's whole peak without scoring (with it in throughput mode, and with its networks in
+    older rows), on the accelerator where there is one; scoring_bytes: what scoring adds, where that is known.
+    content, style: names that tell any two apart. other_judge: whether scores are left out, as another network gave
+    them than most. Raises UsageError where a folder holds no rows.
     """
     frames = []
     columns = list(dict.fromkeys([*_READ, *also, *(["style_sha256"] if settings.several(*outs) else [])]))
@@ -79,6 +79,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
             rows[name] = rows[name].astype(object)
     parts = rows["variant"].astype("string").str.extract(VARIANT)
     rows["method"] = method_names(rows, parts["method"])
+    rows["label"] = parts["method"].astype(object).where(parts["method"].notna(), rows["method"])
     rows["asked_precision"] = parts["asked"].astype(object).where(parts["asked"].notna(), rows["precision"])
     rows["scaling"] = ["weak" if isinstance(word, str) and word else "strong" for word in parts["weak"]]
     rows["precision"] = rows["precision"].fillna(rows["asked_precision"])
@@ -179,14 +180,19 @@ def _setups(rows: pd.DataFrame) -> pd.Series:
 def method_names(rows: pd.DataFrame, labels: pd.Series) -> pd.Series:
     """Return what each row's method is called: its sweep's label, else stylizer and backbone.
 
-    These with the settings that differ among rows of no sweep. labels: what VARIANT finds, null in those rows.
+    Each with the settings that differ, a label with those that do within a variant: rows of a sweep that was resumed
+    with other weights are never averaged with the older ones. labels: what VARIANT finds, null in rows of no sweep.
     """
     alone = labels.isna()
     names = rows["stylizer"].fillna("?").astype(str)
     names = names.where(rows["backbone"].isna(), names + " " + rows["backbone"].astype(str))
     # Of other sizes there are lines of their own, and growth goes over them.
     told = settings.told_apart(rows[alone], names[alone], but=("resolution_px",))
-    return labels.astype(object).where(~alone, told.reindex(rows.index))
+    swept = rows[~alone]
+    # Machines may differ in what is chosen for them, and are kept apart as it is.
+    within = swept["variant"].astype(object) + "\n" + swept["device_name"].fillna("").astype(object)
+    labelled = settings.told_apart(swept, labels[~alone].astype(object), within=within)
+    return labelled.reindex(rows.index).where(~alone, told.reindex(rows.index))
 
 
 def _name(out: Path, outs: Sequence[Path]) -> str:

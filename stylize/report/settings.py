@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable
 from itertools import chain
 from pathlib import Path
@@ -20,6 +21,8 @@ COLUMNS = ["settings_json", "weights_sha256", "style_sha256"]
 NOT_TOLD = ("stylizer", "precision", "settings", "stylizer_settings", "weights_files")
 """Keys of `settings_json` that a method's name says already, or that are written out one by one."""
 _SHOWN_DIGITS = 8
+_TOLD = re.compile(r".* \(\w+=.*\)", re.DOTALL)
+"""A name that tells settings already, as a sweep's label may."""
 
 
 def several(*outs: Path) -> bool:
@@ -34,11 +37,13 @@ def several(*outs: Path) -> bool:
     return len(told) > 1 or len(weights) > 1
 
 
-def told_apart(rows: pd.DataFrame, methods: pd.Series, but: Collection[str] = ()) -> pd.Series:
+def told_apart(
+    rows: pd.DataFrame, methods: pd.Series, but: Collection[str] = (), within: pd.Series | None = None
+) -> pd.Series:
     """Return the methods' names, each with the settings and weights that differ among its rows: `compact (alpha=0.5)`.
 
     rows: with COLUMNS; without `style_sha256` no artworks are weights. methods: a name for each row. but: settings by
-    which the rows are told apart elsewhere.
+    which the rows are told apart elsewhere. within: what counts is what differs among rows that have the same of this.
     """
     texts = rows["settings_json"].fillna("{}")
     flat = flattened(list(texts.unique()), {*NOT_TOLD, *but})
@@ -52,16 +57,17 @@ def told_apart(rows: pd.DataFrame, methods: pd.Series, but: Collection[str] = ()
     for method in methods.unique():
         mine = methods == method
         settings = {text: flat[text] for text in texts[mine].unique()}
-        keys = _differing([one for text, one in settings.items() if text not in elsewhere])
-        keys |= _differing([one for text, one in settings.items() if text in elsewhere])
+        parts = [texts[mine]] if within is None else [part for _, part in texts[mine].groupby(within[mine])]
+        keys = set().union(*(_differing_in(part, flat, elsewhere) for part in parts))
         labels = {
             text: [f"{k}={one[k]}" for k in sorted(keys) if one.get(k) is not None] for text, one in settings.items()
         }
         told = texts[mine].map({text: ", ".join(label) for text, label in labels.items()})
-        if weights[mine].nunique() > 1:
+        if any(weights[part.index].nunique() > 1 for part in parts):
             which = "weights=" + weights[mine].fillna("?").str[:_SHOWN_DIGITS]
             told = which.where(told == "", told + ", " + which)
-        names = names.mask(mine & (told.reindex(names.index, fill_value="") != ""), f"{method} (" + told + ")")
+        opened = f"{method[:-1]}, " if _TOLD.fullmatch(method) else f"{method} ("
+        names = names.mask(mine & (told.reindex(names.index, fill_value="") != ""), opened + told + ")")
     return names
 
 
@@ -102,6 +108,12 @@ def style_names(rows: pd.DataFrame) -> list[str]:
 def _asked(settings: dict[str, Any]) -> str:
     kept = {name: value for name, value in settings.items() if name not in ("stylizer_settings", "weights_files")}
     return json.dumps(kept, sort_keys=True)
+
+
+def _differing_in(texts: pd.Series, flat: dict[str, dict[str, Any]], elsewhere: Collection[str]) -> set[str]:
+    """Return the settings that differ among rows: among those made here, and among those made elsewhere."""
+    groups = [[flat[text] for text in texts.unique() if (text in elsewhere) is kind] for kind in (False, True)]
+    return _differing(groups[0]) | _differing(groups[1])
 
 
 def _differing(settings: list[dict[str, Any]]) -> set[str]:

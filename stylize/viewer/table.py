@@ -29,7 +29,7 @@ NO_TEXT = 0xFFFFFFFF
 _OWN = {"run": "the run that the row is of", "method": "the method, with the settings that differ among its rows",
         "picture": "kind of the result's file; null where there is none"}  # fmt: skip
 _SUFFIXES = ("jpg", "jpeg", "png", "webp")
-_METHOD_OF = ["variant", "stylizer", "backbone", "settings_json", "weights_sha256"]
+_METHOD_OF = ["variant", "stylizer", "backbone", "settings_json", "device_name", "weights_sha256"]
 
 
 class Table:

@@ -146,3 +146,18 @@ def test_scores_by_other_networks_than_most_are_left_out_and_told() -> None:
         "1 row has scores by other networks than most, which do not compare and are left out"
     ]
     assert of_other_networks(rows(made[1:])) == []
+
+
+def test_a_sweep_that_was_resumed_with_other_weights_has_both_apart_at_every_size() -> None:
+    made = [("quick", 64, "cafe"), ("quick", 64, "feed"), ("quick", 96, "feed"), ("a (alpha=0.5)", 64, "beef")]
+    again = of_sweep(9, "a (alpha=0.5)", "fp32", 64, weights_sha256="feed" * 16)
+    elsewhere = of_sweep(8, "far", "fp32", 64, settings_json='{"settings": {"cold": 1}}', device_name="Another")
+    frame = rows([
+        *(of_sweep(n, name, "fp32", px, weights_sha256=sha * 16) for n, (name, px, sha) in enumerate(made)), again,
+        of_sweep(7, "far", "fp32", 64), elsewhere,
+    ])  # fmt: skip
+    assert list(frame["method"]) == [
+        "quick (weights=cafecafe)", "quick (weights=feedfeed)", "quick (weights=feedfeed)",
+        "a (alpha=0.5, weights=beefbeef)", "a (alpha=0.5, weights=feedfeed)", "far", "far",
+    ]  # fmt: skip
+    assert list(frame["label"]) == ["quick"] * 3 + ["a (alpha=0.5)"] * 2 + ["far"] * 2

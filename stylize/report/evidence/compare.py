@@ -114,11 +114,11 @@ def _named_as(b: pd.DataFrame, a: pd.DataFrame) -> pd.DataFrame:
     """Return A's rows with the names that B has for methods of the same settings and weights.
 
     A run's methods have in their names what differs within that run: an OUT that holds the other's rows and more names
-    them otherwise. A sweep's have the names that its file gives them.
+    them otherwise. A sweep's keep the names that its file gives them where B has those.
     """
     called = dict(zip(_settings(b), b["method"], strict=True))
     names = [called.get(key, name) for key, name in zip(_settings(a), a["method"], strict=True)]
-    return a.assign(method=a["method"].where(a["variant"].notna(), names))
+    return a.assign(method=a["method"].where(a["variant"].notna() & a["method"].isin(b["method"]), names))
 
 
 def _settings(rows: pd.DataFrame) -> Iterator[tuple[str, str, str]]:

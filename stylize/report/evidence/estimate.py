@@ -36,7 +36,7 @@ class Estimate:
 
 def one(rows: pd.DataFrame, wanted: Wanted) -> Estimate:
     """Estimate from rows of the variant; else by its method's fit over pixels; else by another precision's."""
-    clean = rows[rows["clean"] & (rows["method"] == wanted.method)]
+    clean = rows[rows["clean"] & (rows["label"] == wanted.method)]
     clean = clean.assign(seconds=_alone(clean))
     for part, how in ((clean[clean["asked_precision"] == wanted.precision], ""), (clean, " in another precision")):
         same = part[part["resolution_px"] == wanted.resolution_px]

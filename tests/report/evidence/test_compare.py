@@ -9,7 +9,7 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.report.evidence.compare import compare, told
-from tests.support.made_rows import row, rows
+from tests.support.made_rows import of_sweep, row, rows
 
 
 def run(factor: float = 1.0, noise: float = 0.01, seed: int = 0, **changes: Any) -> pd.DataFrame:
@@ -180,3 +180,13 @@ def test_runs_of_warm_ups_alone_share_nothing_and_that_is_told() -> None:
 def test_what_does_nothing_makes_no_run_worse() -> None:
     found = verdicts(run(stylizer="identity"), run(3, stylizer="identity"))
     assert list(found) == ["SSIM"]
+
+
+def test_a_sweep_resumed_with_other_weights_is_compared_by_those_that_the_other_has() -> None:
+    old, new = (
+        [of_sweep(n + first, "m", "fp32", 512, weights_sha256=sha * 16, stylize_s=time_s) for n in range(7)]
+        for first, sha, time_s in ((0, "cafe", 0.1), (7, "feed", 0.2))
+    )
+    both = rows([*old, *new])
+    found = [compare(*sides) for sides in ((both, rows(new)), (rows(old), both))]
+    assert [(one.shared, str(one.verdict)) for one in found] == [(7, "same")] * 2

@@ -18,6 +18,8 @@ def test_a_variant_that_was_measured_is_taken_as_it_was() -> None:
     assert found.seconds_per_image == pytest.approx(0.036)
     assert found.memory_bytes == 48_000_000
     assert found.how == "measured"
+    old, new = (of_sweep(n, "m", "auto", 600, weights_sha256=sha * 16) for n, sha in enumerate(("cafe", "feed")))
+    assert one(rows([old, new]), Wanted("m", "auto", 600, 1, 10)).how == "measured"
 
 
 def test_another_resolution_comes_from_the_methods_fit() -> None:
