@@ -21,6 +21,8 @@ from jobs.run.resume import (
     Resume,
     changed_code_in,
     finished_in,
+    older_rows_in,
+    older_rows_line,
     other_names,
     refuse_other_shard,
     runs_with_rows,
@@ -176,10 +178,11 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
         last = forecast.last_run(folder, job)
         rows = read_rows(folder, TOUCHED_COLUMNS).to_batches() if (folder / "rows").is_dir() else []
+        older = older_rows_in(folder) if rows else {}
         lacking = Lacking.of_folder(job, folder)
     if redo and rows:
         outlook.notes.append("results and rows that OUT has of these pairs will be replaced")
-    if _at_hand(lambda: config.weights_sha256, outlook):
+    if at_hand := _at_hand(lambda: config.weights_sha256, outlook):
         touched = TouchedFiles(lambda: rows, job, config.weights_sha256, done.__contains__)
         resume = Resume(done, (), stats, job, touched.earlier, (lambda key: None) if redo else None, lacking)
         left.count(task.pair for task in resume.pending(config.tasks(config.pairs())))
@@ -187,6 +190,8 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
     else:
         # Without the weights no task's key is known, so that none is known to be done.
         left.count(config.pairs())
+    if older:
+        outlook.notes.append(older_rows_line(older, rows, job, config.weights_sha256 if at_hand else None))
     _at_hand(partial(load_scorer, job), outlook)
     if left.absent:
         outlook.notes.append(f"manifest: objects that are not there, such as {', '.join(map(one_line, left.absent))}")

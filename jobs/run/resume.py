@@ -17,7 +17,7 @@ from jobs.progress.stats import RunStats
 from jobs.run.lacking import Lacking
 from stylize.config import JobConfig
 from stylize.errors import UsageError, counted, one_line
-from stylize.results.parts import iter_part, keys, part_paths
+from stylize.results.parts import facts, iter_part, keys, part_paths
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import SCORED, key_of
@@ -231,6 +231,15 @@ def changed_code_lines(
 REDO = "--redo does all again"
 OF_CODE = ["run_id", "variant"]
 """The columns that `changed_code_lines` needs."""
+
+
+def older_rows_in(folder: Path) -> dict[str, int]:
+    """Return how many rows of an OUT older programs wrote, by the schema version that they gave them."""
+    counts: Counter[str] = Counter()
+    for one in map(facts, part_paths(folder / "rows")):
+        if one.older_version is not None:
+            counts[one.older_version] += one.rows
+    return dict(counts)
 
 
 def older_rows_line(

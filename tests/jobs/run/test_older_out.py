@@ -46,13 +46,18 @@ def test_an_older_out_resumes(folders: tuple[Path, Path], tmp_path: Path, versio
     assert {one["task_id"]: one["output_uri"] for one in made} == rows["output_uri"].to_dict()
 
 
-def test_older_rows_that_do_not_count_are_told(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_older_rows_that_do_not_count_are_told(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = [*map(str, folders), str(tmp_path / "out")]
     asked = dict(zip(("content", "styles", "out"), words, strict=True)) | {"stylizer": "identity"}
     made = older_out(asked, 1, precision="fp32")
+    assert main([*words, "--stylizer", "identity", "--dry-run"]) == 0
+    foretold = capsys.readouterr().out.splitlines()
     told = call(main, *words, "--stylizer", "identity").stdout.splitlines()[0]
     assert told.startswith(f"{len(made)} rows of an older version (schema 1) stay, with the results")
     assert told.endswith(f"new ones come beside them: {len(made)} with precision fp32")
+    assert told in foretold
 
 
 def test_a_dry_run_refuses_a_newer_out_as_the_run_does(folders: tuple[Path, Path], tmp_path: Path) -> None:
