@@ -12,7 +12,7 @@ from jobs.run.lacking import IN_ANOTHER, Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.resume import Resume, changed_code_in, finished_in
 from jobs.sweep import inputs
-from jobs.sweep.resolve import ANEW, OF_THREADS, ResolvedSweep
+from jobs.sweep.resolve import ANEW, OF_THREADS, OF_WORK, ResolvedSweep
 from stylize.errors import counted, one_line
 from stylize.report import frame
 from stylize.report.evidence.estimate import Wanted, told
@@ -39,7 +39,9 @@ def dry_run(
         resume = Resume(finished_in(folder, retry_failed), (), RunStats(0), lacking=lacking)
         rows = _rows_of(folder)
         notes = [*sweep.absent, *sweep.notes, *survey.lines(), *changed_code_in(folder, sweep.own_code, ANEW)]
-        notes += sweep.other_threads(read_rows(folder, OF_THREADS).to_batches() if rows is not None else ())
+        if rows is not None:
+            notes += sweep.other_threads(read_rows(folder, OF_THREADS).to_batches())
+            notes += sweep.other_work(read_rows(folder, OF_WORK).to_batches())
     if rows_from:
         with run_folders([rows_from]) as (other,):
             read_rows(other, [])

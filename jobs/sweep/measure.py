@@ -23,7 +23,7 @@ from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.sweep import inputs
-from jobs.sweep.resolve import ANEW, OF_THREADS, ResolvedSweep
+from jobs.sweep.resolve import ANEW, OF_THREADS, OF_WORK, ResolvedSweep
 from jobs.sweep.worker import MakeSweeper
 from stylize.errors import counted
 from stylize.io.files import write_atomic, writing
@@ -61,8 +61,8 @@ def measure(
             earlier = read_runs(out.folder)
             out.save(run.record)
             changed = changed_code_lines(earlier, store.columns(OF_CODE), run.record.own_code, ANEW)
-            threads = sweep.other_threads(store.columns(OF_THREADS))
-            for line in [*sweep.notes, *survey.lines(), *changed, *threads]:
+            others = [*sweep.other_threads(store.columns(OF_THREADS)), *sweep.other_work(store.columns(OF_WORK))]
+            for line in [*sweep.notes, *survey.lines(), *changed, *others]:
                 run.driver.reporter.note(line)
             _save_plan(sweep, out)
             blocks = [(block, sweep.tasks(block, pairs)) for block in sweep.blocks]

@@ -13,6 +13,7 @@ from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input
 from jobs.run.placement import sweep_takes
 from jobs.run.resolve import check_rows_hold, refuse_missing_device
+from jobs.run.resume import result_settings
 from jobs.scheduler.ray_runtime import Called, check_room
 from jobs.scheduler.worker import WORKER_ENV, checked_settings, load_stylizer, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
@@ -26,6 +27,7 @@ from stylize.tasks.task import Pair, Task
 
 ANEW = "another OUT measures it anew"
 OF_THREADS = ["variant", "device", "threads"]
+OF_WORK = ["variant", "settings_json", "weights_sha256"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,25 @@ class ResolvedSweep:
             f"{counted(then.total(), 'row')} of OUT had {had} CPU threads, and workers have {now} now: reports compare "
             "none of these with those; the sweep into another OUT measures all alike"
         ]
+
+    def other_work(self, rows: Iterable[pa.RecordBatch]) -> list[str]:
+        """Return a line if rows of these variants, with columns OF_WORK, were made otherwise than is asked for now.
+
+        They stay: an older program, or weights that were trained again since, left them.
+        """
+        made = Counter[tuple[Any, ...]]()
+        for batch in rows:
+            made.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+        now = {name: config.result_settings() for name, config in self.configs.items()}
+        others = sum(
+            number
+            for (variant, text, weights), number in made.items()
+            if variant in now
+            and (weights not in (None, self.weights_sha256[variant]) or result_settings(text) != now[variant])
+        )
+        had, stay = ("has", "it stays") if others == 1 else ("have", "they stay")
+        told = f"{counted(others, 'row')} of OUT {had} other weights or settings than the variant of that name has now"
+        return [f"{told}: {stay}, new ones come beside, and reports keep them apart"] if others else []
 
     def scheduler_options(self, workers: int) -> SchedulerOptions:
         """Return what each of so many workers takes, and when a task is given up."""

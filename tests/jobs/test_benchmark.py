@@ -139,7 +139,7 @@ def test_a_dry_run_estimates_from_rows_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
     assert main([str(inputs / "sweep.yaml"), str(inputs / "out"), "--dry-run"]) == 0
     assert f"would measure 0 of {len(rows)} images" in (told := capsys.readouterr().out)
-    assert "nothing is left to do" in told
+    assert "(no image)\nnothing is left to do" in told
     assert main([str(inputs / "sweep.yaml"), str(inputs / "out"), "--dry-run", "--retry-failed"]) == 0
     assert f"would measure 13 of {len(rows)} images" in capsys.readouterr().out
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs.sweep.resolve import resolve, with_paths
+from jobs.sweep.resolve import OF_WORK, resolve, with_paths
 from stylize.errors import UsageError
+from stylize.results.schema import to_batch
 from stylize.tasks.sweep import Sweep
 from tests.support.accelerators import none_here
+from tests.support.made_rows import row
 
 
 def sweep(*methods: dict[str, Any], **more: Any) -> Sweep:
@@ -36,3 +39,16 @@ def test_a_device_that_this_machine_has_not_is_a_wrong_call_unless_a_cluster_has
     with pytest.raises(UsageError, match="torch sees no cuda device here; give device cpu, or address of a cluster"):
         resolve(plan, str(tmp_path / "out"), None)
     assert resolve(plan, str(tmp_path / "out"), "head:6379").gpus == 0
+
+
+def test_rows_of_other_weights_or_settings_are_told(tmp_path: Path) -> None:
+    plan = sweep({"name": "identity"}, precisions=["auto"], resolutions_px=[64], cpus_per_actor=1, gpus_per_actor=0)
+    resolved = resolve(plan, str(tmp_path / "out"), None)
+    ((name, config),) = resolved.configs.items()
+    now = json.dumps(config.result_settings() | {"stylizer_settings": {}})
+    then = json.dumps(config.result_settings() | {"quality": 80})
+    same = [row(1, variant=name, settings_json=now), row(2, variant="of another sweep", weights_sha256="cafe")]
+    others = [row(3, variant=name, settings_json=now, weights_sha256="cafe"), row(4, variant=name, settings_json=then)]
+    assert resolved.other_work([to_batch(same).select(OF_WORK)]) == []
+    (told,) = resolved.other_work([to_batch([*same, *others]).select(OF_WORK)])
+    assert told.startswith("2 rows of OUT have other weights or settings than the variant of that name has now")
