@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -105,12 +105,26 @@ class AsOfToday:
         side = list(NAMED_BY).index(field.name)
         uris, runs = (batch.column(name).to_pylist() for name in (NAMED_BY[field.name], "run_id"))
         below = (self._roots.get(run, (None, None))[side] for run in runs)
-        return pa.array([uri and name_below(uri, root) for uri, root in zip(uris, below, strict=True)], field.type)
+        names = (uri and name_below(uri, _found_in(uri, root)) for uri, root in zip(uris, below, strict=True))
+        return pa.array(list(names), field.type)
 
 
 def _roots_by_run(out: Path) -> dict[str, tuple[str | None, str | None]]:
     """Return what each of OUT's runs says that its photos and its artworks lay below."""
     return {run.run_id: _roots(run.config) for run in read_runs(out)}
+
+
+def _found_in(uri: str, root: str | None) -> str | None:
+    """Return the root as an absolute path where the uri lies below one that is called so.
+
+    The first programs recorded it as it was given, relative to a folder that nobody knows any more. Of several places
+    in a path it is the first: a name that is longer than it should be still tells any two files apart.
+    """
+    folders = [] if root is None or "://" in root else [part for part in PurePosixPath(root).parts if part != ".."]
+    if not folders or folders[0] == "/":
+        return root
+    before, found, _ = uri.partition(f"/{'/'.join(folders)}/")
+    return before + found if found else root
 
 
 def _roots(config: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -61,6 +61,16 @@ def test_names_without_a_record_are_the_files(tmp_path: Path) -> None:
     assert read_rows(out, ["photo", "style"]).to_pylist() == [{"photo": "0", "style": "wash"}]
 
 
+@pytest.mark.parametrize("given", ["photos/day", "./photos/day/", "../photos/day", "/home/photos/day"])
+def test_names_are_below_folders_that_were_recorded_as_they_were_given(tmp_path: Path, given: str) -> None:
+    uris = [f"/home/photos/day/{kind}/a.jpg" for kind in ("cats", "dogs")] + ["/elsewhere/b.jpg"]
+    made = [row(n, content_uri=uri) for n, uri in enumerate(uris)]
+    out = written(tmp_path, made, run_id="r", config={"content": given, "styles": "."})
+    make_older(out, 1)
+    assert read_rows(out, ["photo"])["photo"].to_pylist() == ["cats/a", "dogs/a", "b"]
+    assert set(read_rows(out, ["style"])["style"].to_pylist()) == {"wash"}
+
+
 def test_rows_of_a_newer_program_are_read_but_not_written_anew(tmp_path: Path) -> None:
     out = written(tmp_path, [row(0)])
     (part,) = parts(out)
