@@ -97,7 +97,7 @@ def _too_few(shared: int, told: str, warm_ups: list[int]) -> UsageError:
         told += f"; {first} of the first run and {second} of the second are warm-up and not compared (--warmup-images)"
     return UsageError(
         f"the runs share {counted(shared, 'task')}{told}; comparing needs {LEAST_PAIRS} of the same "
-        "photos, artworks and sizes"
+        "photos, artworks, sizes, methods and precisions"
     )
 
 

@@ -190,3 +190,8 @@ def test_a_sweep_resumed_with_other_weights_is_compared_by_those_that_the_other_
     both = rows([*old, *new])
     found = [compare(*sides) for sides in ((both, rows(new)), (rows(old), both))]
     assert [(one.shared, str(one.verdict)) for one in found] == [(7, "same")] * 2
+
+
+def test_runs_in_other_precisions_share_nothing_and_are_told_what_they_lack() -> None:
+    with pytest.raises(UsageError, match=r"share 0 tasks; comparing needs 5 .* methods and precisions"):
+        compare(run(), run(precision="bf16"))
