@@ -11,22 +11,13 @@ from typing import Any
 from jobs.progress import json_lines
 from jobs.progress.stats import RunStats
 from jobs.run import forecast
+from jobs.run.earlier_rows import REDO, changed_code_in, older_rows_in, older_rows_line
 from jobs.run.lacking import Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
 from jobs.run.placement import refuse_neighbours
 from jobs.run.resolve import ResolvedConfig, load_scorer
-from jobs.run.resume import (
-    REDO,
-    Resume,
-    changed_code_in,
-    finished_in,
-    older_rows_in,
-    older_rows_line,
-    other_names,
-    refuse_other_shard,
-    runs_with_rows,
-)
+from jobs.run.resume import Resume, finished_in, other_names, refuse_other_shard, runs_with_rows
 from jobs.run.touched import TOUCHED_COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster

@@ -16,25 +16,14 @@ from jobs.progress.stats import RunStats
 from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
+from jobs.run.earlier_rows import OF_CODE, REDO, changed_code_lines, older_rows_line
 from jobs.run.lacking import SCORE_COLUMNS, Lacking
 from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
 from jobs.run.placement import refuse_neighbours
 from jobs.run.resolve import ResolvedConfig, check_scores
 from jobs.run.result import RunResult, summarized
-from jobs.run.resume import (
-    OF_CODE,
-    REDO,
-    Resume,
-    changed_code_lines,
-    nothing_to_do,
-    older_rows_line,
-    other_names,
-    refuse_other_shard,
-    runs_with_rows,
-    same_work,
-    work_of,
-)
+from jobs.run.resume import Resume, nothing_to_do, other_names, refuse_other_shard, runs_with_rows, same_work, work_of
 from jobs.run.touched import TOUCHED_COLUMNS, TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from jobs.progress.stats import RunStats
+from jobs.run.earlier_rows import changed_code_in
 from jobs.run.lacking import IN_ANOTHER, Lacking
 from jobs.run.output_dir import refuse_in_use
-from jobs.run.resume import Resume, changed_code_in, finished_in
+from jobs.run.resume import Resume, finished_in
 from jobs.sweep import inputs
 from jobs.sweep.resolve import ANEW, OF_THREADS, OF_WORK, ResolvedSweep
 from stylize.errors import counted, one_line

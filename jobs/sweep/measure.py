@@ -16,9 +16,10 @@ from jobs.progress.stats import RunStats
 from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
+from jobs.run.earlier_rows import OF_CODE, changed_code_lines
 from jobs.run.lacking import IN_ANOTHER, SCORE_COLUMNS, Lacking
 from jobs.run.output_dir import OutputDir, new_run_id, open_output
-from jobs.run.resume import OF_CODE, Resume, changed_code_lines, nothing_to_do
+from jobs.run.resume import Resume, nothing_to_do
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler

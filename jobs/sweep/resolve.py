@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from jobs.run.earlier_rows import result_settings
 from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input
 from jobs.run.placement import sweep_takes
 from jobs.run.resolve import check_rows_hold, refuse_missing_device
-from jobs.run.resume import result_settings
 from jobs.scheduler.ray_runtime import Called, check_room
 from jobs.scheduler.worker import WORKER_ENV, checked_settings, load_stylizer, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions

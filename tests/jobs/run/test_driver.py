@@ -87,7 +87,7 @@ def test_no_older_row_is_retired_for_a_batch_that_an_interrupt_kept_from_being_s
     with RowStore.open(tmp_path) as store:
         drive(store, ScriptedScheduler())
     with RowStore.open(tmp_path) as store:
-        older = [row.key for row in store.failed()]
+        older = [row.key for row in store.replaceable()]
 
         def superseded(batch: pa.RecordBatch) -> Iterator[bytes]:
             while older:

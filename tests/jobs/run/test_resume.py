@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from jobs.progress.stats import RunStats
-from jobs.run.resume import Resume, finished_in, older_rows_line, other_names, refuse_other_shard, runs_with_rows
+from jobs.run.earlier_rows import older_rows_line
+from jobs.run.resume import Resume, finished_in, other_names, refuse_other_shard, runs_with_rows
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.results.run_record import RunRecord
