@@ -260,7 +260,7 @@ def test_an_interrupted_sweep_keeps_what_workers_had_returned(
         (["quick", "--content", "/nowhere"], "/nowhere"),
         (
             ["quick", "--perceptual", "s3://KEY:SECRET@b/vgg"],
-            r"^s3://: expected s3://BUCKET/KEY.*no credentials in a URI",
+            r"^--perceptual: s3://: expected s3://BUCKET/KEY.*no credentials in a URI",
         ),
     ],
 )
