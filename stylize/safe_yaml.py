@@ -43,7 +43,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise UsageError(f"{path}: expected `name: value` lines, got a {type(loaded).__name__}")
+        got = "a list" if isinstance(loaded, list) else "a text" if isinstance(loaded, str) else "a number or the like"
+        raise UsageError(f"{path}: expected `name: value` lines, got {got}")
     return loaded
 
 

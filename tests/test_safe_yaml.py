@@ -15,7 +15,13 @@ from stylize.safe_yaml import MAX_DEPTH, MAX_NODES, read_mapping
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a: [", "not YAML"), ("\0", "not YAML"), ("- 1\n- 2\n", "expected `name: value`")],
+    [
+        ("a: [", "not YAML"),
+        ("\0", "not YAML"),
+        ("- 1\n- 2\n", "expected `name: value` lines, got a list"),
+        ("milk", "got a text"),
+        ("7", "got a number"),
+    ],
 )
 def test_bad_yaml_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "run.yaml"
