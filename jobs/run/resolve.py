@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,14 +19,14 @@ from stylize import config as configs
 from stylize import downloads, naming
 from stylize.config import TORCHVISION, JobConfig
 from stylize.downloads import NotDownloadedError
-from stylize.errors import NoDeviceError, UsageError, message_of
+from stylize.errors import NoDeviceError, UsageError, message_of, one_line
 from stylize.results.settings_json import read_settings
 from stylize.stylizers import RANDOM
 from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
 from stylize.tasks.output_names import OutputNames
 from stylize.tasks.task import Pair, Task
-from stylize.validation import Origins
+from stylize.validation import Origin, Origins
 
 _PATHS = {
     "content": None,
@@ -148,7 +149,7 @@ def resolve(values: dict[str, Any], origins: Origins | None = None) -> ResolvedC
     Raises UsageError; CannotContinueError for a cluster that does not answer.
     """
     config = configs.build(_styles_for_weights(values), origins)
-    changes: dict[str, Any] = absolute_paths(config) | {"settings": _settings(config)}
+    changes: dict[str, Any] = absolute_paths(config) | {"settings": _settings(config, origins or {})}
     unused: tuple[str, ...] = ()
     checkpoints = config.weights != RANDOM and _styles_are_weights(config.stylizer)
     if checkpoints and config.weights is not None:
@@ -165,14 +166,30 @@ def resolve(values: dict[str, Any], origins: Origins | None = None) -> ResolvedC
     return ResolvedConfig(job, "checkpoints" if checkpoints else "images", placement.lines, unused)
 
 
-def _settings(config: JobConfig) -> dict[str, Any]:
+@contextlib.contextmanager
+def _in_file(origin: Origin | None) -> Iterator[None]:
+    """Put the file that a setting stands in, if any, before what is wrong with it."""
+    try:
+        yield
+    except UsageError as error:
+        if origin is None or origin.file is None:
+            raise
+        raise type(error)(f"{one_line(origin.file)}: {error}") from None
+
+
+def _settings(config: JobConfig, origins: Origins) -> dict[str, Any]:
     """Return the settings as the method reads them, without its defaults: written in another way they are the same.
 
     Whole numbers have no fraction, as rows of older programs have them. Raises UsageError as `checked_settings`.
     """
-    settings = checked_settings(config)
-    read, usual = settings.as_json(), type(settings).model_construct().as_json()
-    check_rows_hold(config, read)
+    from stylize.stylizers import find
+
+    with _in_file(origins.get("stylizer")):
+        find(config.stylizer)
+    with _in_file(origins.get("settings")):
+        settings = checked_settings(config)
+        read, usual = settings.as_json(), type(settings).model_construct().as_json()
+        check_rows_hold(config, read)
     plain = {name: int(one) if isinstance(one, float) and one.is_integer() else one for name, one in read.items()}
     # A seed given so comes before the run's own.
     others = {name for name, value in read.items() if name == "seed" or value != usual.get(name, ...)}
