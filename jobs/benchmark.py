@@ -10,7 +10,6 @@ leaves an `oom`, `timeout` or `unsupported` row: limits are results.
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -157,5 +156,4 @@ def _shipped() -> list[str]:
 
 if __name__ == "__main__":
     log_format.configure(log_format.DRIVER)
-    sys.argv[0] = "benchmark"
     signals.run(main)

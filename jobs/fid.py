@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -210,5 +209,4 @@ def _tell(scored: list[tuple[int | None, SetScores]], variant: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv[0] = "fid"
     cli.run(main)

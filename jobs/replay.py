@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -245,5 +244,4 @@ def _downloads(allowed: bool) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.argv[0] = "replay"
     cli.run(main)

@@ -9,7 +9,6 @@ The same command resumes. Nothing is copied: rows say where the pictures lie. Ex
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -95,6 +94,5 @@ def _named(paths: list[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.argv[0] = "score"
     log_format.configure(log_format.DRIVER)
     signals.run(main)

@@ -13,7 +13,6 @@ within the limits; 2 for a wrong call.
 from __future__ import annotations
 
 import math
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -212,5 +211,4 @@ def _compare(given: Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.argv[0] = "summarize"
     cli.run(main)

@@ -29,6 +29,10 @@ from stylize.stylizers._layers import mean_std, normalize
 if TYPE_CHECKING:
     from stylize.stylizers._runtimes.onnx_graph import Graph
 
+WIDTHS, STYLE_WIDTHS = (32, 64, 128), (32, 64, 128, 160)
+"""Channels at a half, a quarter and an eighth of the size, and of the style encoder's layers."""
+BLOCKS, EXPAND = 8, 2
+CODE_SIZE = 128
 STRIDE = 8
 MARGIN = 16
 LEAST_STYLE_PX = 32
@@ -44,11 +48,11 @@ def conditional_norm(x: Tensor, affine: Tensor) -> Tensor:
 class Block(nn.Module):
     """Depthwise 5x5, conditional norm, pointwise up, ReLU, pointwise down, added to its input."""
 
-    def __init__(self, channels: int, expand: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, 5, padding=2, groups=channels, padding_mode="replicate")
-        self.up = nn.Conv2d(channels, channels * expand, 1)
-        self.down = nn.Conv2d(channels * expand, channels, 1)
+        self.up = nn.Conv2d(channels, channels * EXPAND, 1)
+        self.down = nn.Conv2d(channels * EXPAND, channels, 1)
 
     def forward(self, x: Tensor, affine: Tensor) -> Tensor:
         y: Tensor = conditional_norm(self.depthwise(x), affine)
@@ -62,18 +66,18 @@ class Block(nn.Module):
 
 
 class StyleEncoder(nn.Module):
-    """A style image (N, 3, H, W) in [0, 1] to a code (N, code)."""
+    """A style image (N, 3, H, W) in [0, 1] to a code (N, CODE_SIZE)."""
 
-    def __init__(self, widths: tuple[int, ...], code: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        inputs = (12, *widths[:-1])
+        inputs = (12, *STYLE_WIDTHS[:-1])
         self.convs = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=1 if i == 0 else 2, padding=1)
-            for i, (a, b) in enumerate(zip(inputs, widths, strict=True))
+            for i, (a, b) in enumerate(zip(inputs, STYLE_WIDTHS, strict=True))
         )
-        pooled = 2 * (3 + sum(widths))
+        pooled = 2 * (3 + sum(STYLE_WIDTHS))
         self.norm = nn.LayerNorm(pooled)
-        self.head = nn.Sequential(nn.Linear(pooled, 2 * code), nn.ReLU(), nn.Linear(2 * code, code))
+        self.head = nn.Sequential(nn.Linear(pooled, 2 * CODE_SIZE), nn.ReLU(), nn.Linear(2 * CODE_SIZE, CODE_SIZE))
 
     def forward(self, style: Tensor) -> Tensor:
         stats = _pooled(2 * style - 1)
@@ -103,33 +107,26 @@ class StyleEncoder(nn.Module):
 class CompactNet(nn.Module):
     """(N, 3, H, W) content in [0, 1] and a style code to (N, 3, H, W), about [0, 1] but not clamped."""
 
-    def __init__(
-        self,
-        widths: tuple[int, int, int] = (32, 64, 128),
-        blocks: int = 8,
-        expand: int = 2,
-        code: int = 128,
-        style_widths: tuple[int, ...] = (32, 64, 128, 160),
-    ) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        a, b, c = widths
+        a, b, c = WIDTHS
         self.down_half = nn.Conv2d(12, a, 3, padding=1, padding_mode="replicate")
         self.down_quarter = nn.Conv2d(a, b, 3, stride=2, padding=1, padding_mode="replicate")
         self.down_eighth = nn.Conv2d(b, c, 3, stride=2, padding=1, padding_mode="replicate")
-        self.blocks = nn.ModuleList(Block(c, expand) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(c) for _ in range(BLOCKS))
         self.narrow_quarter = nn.Conv2d(c, b, 1)
         self.up_quarter = nn.Conv2d(b, b, 3, padding=1)
         self.refine_quarter = nn.Conv2d(b, b, 3, padding=1)
         self.narrow_half = nn.Conv2d(b, a, 1)
         self.up_half = nn.Conv2d(a, a, 3, padding=1)
         self.out = nn.Conv2d(a, 12, 5, padding=2)
-        self.style = StyleEncoder(style_widths, code)
-        self.sizes = [2 * c] * (1 + blocks) + [2 * b, 2 * b, 2 * b, 2 * a]
-        self.to_affine = nn.Linear(code, sum(self.sizes))
+        self.style = StyleEncoder()
+        self.sizes = [2 * c] * (1 + BLOCKS) + [2 * b, 2 * b, 2 * b, 2 * a]
+        self.to_affine = nn.Linear(CODE_SIZE, sum(self.sizes))
         _icnr(self.out)
 
     def encode_style(self, style: Tensor) -> Tensor:
-        """Turn (N, 3, H, W) in [0, 1], each side at least 16, into a code (N, code)."""
+        """Turn (N, 3, H, W) in [0, 1], each side at least 16, into a code (N, CODE_SIZE)."""
         code: Tensor = self.style(style)
         return code
 

@@ -14,14 +14,13 @@ from torch import Tensor
 
 from stylize import weights as files
 from stylize.stylizers import _arbitrary, base
-from stylize.stylizers._compact_net import LEAST_STYLE_PX, CompactNet
+from stylize.stylizers._compact_net import CODE_SIZE, LEAST_STYLE_PX, CompactNet
 from stylize.stylizers._layers import at_least
 
 if TYPE_CHECKING:
     from stylize.stylizers._runtimes.onnx_graph import Graph
 
 BUNDLED = Path(__file__).parent / "weights" / "compact.safetensors"
-CODE_SIZE = 128
 
 
 class Compact(_arbitrary.ArbitraryStyle):
@@ -34,7 +33,7 @@ class Compact(_arbitrary.ArbitraryStyle):
 
     def load(self, weights: Path | str | None) -> None:
         """Load safetensors of `_compact_net.CompactNet`; None means the bundled ones."""
-        net = CompactNet(code=CODE_SIZE)
+        net = CompactNet()
         if weights == base.RANDOM:
             self.weights_sha256 = base.RANDOM
         else:

@@ -25,7 +25,7 @@ _SHARE = {"left": 1.0, "right": 0.0, "same": 0.5}
 _NEWTON_STEPS, _LONGEST_STEP = 40, 2.0
 
 
-def rank(votes: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+def rank(votes: pd.DataFrame, *, draws: int = DRAWS) -> pd.DataFrame:
     """Return a row for each method, the most preferred first.
 
     votes: `left_method`, `right_method`, `choice`, `content_uri` and `style_uri`. Of a row: `votes` it took part in,
@@ -34,7 +34,7 @@ def rank(votes: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0) -> pd.DataFr
     fewer than LEAST_PICTURES.
     """
     votes = _usable(votes)
-    methods, fitted, drawn = _fitted(votes, draws, seed)
+    methods, fitted, drawn = _fitted(votes, draws)
     chance, chances = _against_others(fitted), _against_others(drawn)
     low, high = np.quantile(chances, (0.025, 0.975), axis=0) if len(methods) else (chance, chance)
     counts = [votes[(votes["left_method"] == name) | (votes["right_method"] == name)] for name in methods]
@@ -53,7 +53,7 @@ def rank(votes: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0) -> pd.DataFr
     return table.sort_values(["preferred", "method"], ascending=[False, True], ignore_index=True)
 
 
-def compare_pairs(votes: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+def compare_pairs(votes: pd.DataFrame, *, draws: int = DRAWS) -> pd.DataFrame:
     """Return a row for each two methods, `better` being the one with the higher strength.
 
     votes: as `rank` takes them. Of a row: `votes` on just these two, `preferred` (chance, 0.5 to 1, that `better` is
@@ -62,7 +62,7 @@ def compare_pairs(votes: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0) -> 
     it seems; null where it is settled or the chance is within LEAST_DIFFERENCE of one half.
     """
     votes = _usable(votes)
-    methods, fitted, drawn = _fitted(votes, draws, seed)
+    methods, fitted, drawn = _fitted(votes, draws)
     order = sorted(range(len(methods)), key=lambda i: (-fitted[i], methods[i]))
     columns = ["better", "other", "votes", "preferred", "low", "high", "settled", "votes_needed"]
     rows = [
@@ -102,7 +102,7 @@ def _usable(votes: pd.DataFrame) -> pd.DataFrame:
     return votes.assign(picture=pd.factorize(pd.MultiIndex.from_frame(keys))[0])
 
 
-def _fitted(votes: pd.DataFrame, draws: int, seed: int) -> tuple[list[str], Floats, Floats]:
+def _fitted(votes: pd.DataFrame, draws: int) -> tuple[list[str], Floats, Floats]:
     """Return the methods, their log-strengths (K,), and those of every bootstrap sample (draws, K)."""
     methods = sorted({*votes["left_method"], *votes["right_method"]})
     if not methods:
@@ -114,7 +114,8 @@ def _fitted(votes: pd.DataFrame, draws: int, seed: int) -> tuple[list[str], Floa
     wins = np.zeros((pictures, len(methods), len(methods)))
     np.add.at(wins, (votes["picture"].to_numpy(int), left, right), share)
     np.add.at(wins, (votes["picture"].to_numpy(int), right, left), 1 - share)
-    weights = np.random.default_rng(seed).multinomial(pictures, np.full(pictures, 1 / pictures), draws)
+    # Always alike, so that a report made anew says the same.
+    weights = np.random.default_rng(0).multinomial(pictures, np.full(pictures, 1 / pictures), draws)
     samples = np.tensordot(weights.astype(float), wins, 1)
     return methods, _strengths(wins.sum(0)[None])[0], _strengths(samples)
 

@@ -10,7 +10,6 @@ kept, in turns in one run.
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -259,5 +258,4 @@ def _times(
 
 
 if __name__ == "__main__":
-    sys.argv[0] = "compare_models"
     cli.run(main)

@@ -16,9 +16,11 @@ from stylize.results.read import read_rows
 
 CELL_PX = (240, 180)
 GAP_PX = 6
+MOST = 6
+"""Photos, and artworks, of a sheet."""
 
 
-def write_sheet(out: Path, path: Path, photos: int = 6, artworks: int = 6) -> Path | None:
+def write_sheet(out: Path, path: Path) -> Path | None:
     """Draw the sheet of a run's folder as JPEG: one photo of each content type before a second of any.
 
     Only photos and artworks with an `ok` row are taken, and what lies beside OUT or in it. Returns the path, None if
@@ -35,10 +37,10 @@ def write_sheet(out: Path, path: Path, photos: int = 6, artworks: int = 6) -> Pa
         frame = frame[frame[name].isin(inside)]
     if frame.empty:
         return None
-    contents = _spread(frame, photos)
+    contents = _spread(frame)
     styles = list(dict.fromkeys(sorted(frame["style_uri"])))
-    step = max(1, len(styles) // artworks)
-    styles = styles[::step][:artworks]
+    step = max(1, len(styles) // MOST)
+    styles = styles[::step][:MOST]
     made = {(row.content_uri, row.style_uri): row.output_uri for row in frame.itertuples()}
     size = (_offset(0, len(styles) + 1), _offset(1, len(contents) + 1))
     sheet = Image.new("RGB", size, "white")
@@ -53,10 +55,10 @@ def write_sheet(out: Path, path: Path, photos: int = 6, artworks: int = 6) -> Pa
     return path
 
 
-def _spread(frame: pd.DataFrame, wanted: int) -> list[str]:
+def _spread(frame: pd.DataFrame) -> list[str]:
     first = frame.drop_duplicates("content_uri").sort_values("content_uri")
     rank = first.groupby(first["content_type"].fillna("")).cumcount()
-    return [str(uri) for uri in first.assign(rank=rank).sort_values(["rank", "content_uri"])["content_uri"][:wanted]]
+    return [str(uri) for uri in first.assign(rank=rank).sort_values(["rank", "content_uri"])["content_uri"][:MOST]]
 
 
 def _offset(axis: int, index: int) -> int:
