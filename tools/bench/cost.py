@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from stylize import cli, images
-from stylize.errors import UsageError
+from stylize.errors import CannotContinueError, UsageError
 from stylize.gallery import styles_folder
 from stylize.gallery.photos import write_demo_photos
 from tools.arguments import positive_int
@@ -38,6 +38,7 @@ class Side:
     """One checkout's process for one kind of inputs; `turn` does all of them once."""
 
     def __init__(self, checkout: Path, root: Path, out: str, side: int | None, alone: bool) -> None:
+        self.checkout = checkout
         words = [sys.executable, str(HERE / "tools" / "bench" / "identity_job.py"), str(root), out]
         words += ["--workers", str(WORKERS), *(["--side", str(side)] if side else []), *(["--alone"] if alone else [])]
         environment = os.environ | {"PYTHONPATH": str(checkout)}
@@ -56,7 +57,9 @@ class Side:
             if line.startswith("{"):
                 answer: dict[str, float] = json.loads(line)
                 return answer
-        raise RuntimeError(f"{self.process.args!r} ended")
+        raise CannotContinueError(
+            f"the job of {self.checkout} ended before its turn did: is it too old to be measured so?"
+        )
 
     def __enter__(self) -> Side:
         return self
