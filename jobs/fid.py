@@ -154,7 +154,7 @@ def _groups(rows: pd.DataFrame, given: Namespace) -> Iterator[tuple[int | None, 
 
 def _scorer(given: Namespace) -> tuple[SetScorer, str]:
     """Load what judges. Raises UsageError, WeightsError."""
-    from stylize import devices
+    from stylize.machine import devices
     from stylize.measure.inception import Inception
     from stylize.pipeline.quality import load_lpips
     from stylize.pipeline.sets import SetScorer

@@ -117,7 +117,7 @@ def _never_made(row: dict[str, Any]) -> bool:
 def _replay(row: dict[str, Any], record: RunRecord, given: Any) -> Told:
     import torch
 
-    from stylize import devices
+    from stylize.machine import devices
 
     devices.forbid_tf32()
     with tempfile.TemporaryDirectory() as folder:

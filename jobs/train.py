@@ -106,7 +106,7 @@ def _check_out(config: TrainConfig) -> None:
 
 def _check_device(config: TrainConfig) -> None:
     """Raise UsageError where a GPU is asked for, and neither this machine nor a cluster can have one."""
-    from stylize import devices
+    from stylize.machine import devices
 
     there = address_of(config.address) is not None or devices.available() == "cuda"
     if config.device == "cuda" and not there:

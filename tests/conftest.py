@@ -40,7 +40,7 @@ TESTS = Path(__file__).parent
 NO_RAY = "/dev/null/this test starts Ray; let it ask for the fixture local_ray or own_ray"
 """Where Ray would put its sessions, for tests that do not ask for one: no folder can be there."""
 LONGEST_FIRST = (
-    "jobs/test_object_store_job.py",
+    "jobs/stores/test_object_store_job.py",
     "jobs/test_submit.py",
     "jobs/run/test_hostile_out.py",
     "jobs/scheduler/test_scheduler.py",
@@ -75,12 +75,13 @@ SLOW = (
     "jobs/test_fid.py",
     "jobs/test_manifest_settings.py",
     "jobs/test_own_methods.py",
-    "jobs/test_replay.py",
+    "jobs/replay/test_replay.py",
     "jobs/test_result_names.py",
     "jobs/test_score.py",
     "jobs/test_stylize_folder_calls.py",
     "jobs/test_summarize.py",
     "jobs/test_train.py",
+    "machine/test_openmp.py",
     "pipeline/test_accelerators.py",
     "pipeline/test_bounded_memory.py",
     "pipeline/test_own_settings.py",
@@ -115,7 +116,6 @@ SLOW = (
     "test_edge.py",
     "test_hosts.py",
     "test_interrupts.py",
-    "test_openmp.py",
     "test_truth.py",
     "tools/test_compare_models.py",
     "tools/test_draw_styles.py",

@@ -22,9 +22,9 @@ ALL = [*FILES, *TOOLS, *sorted((HOUSE / "tests").rglob("*.py"))]
 
 # From the bottom up: a room may import from those before it. What stands on one line does not import from each other.
 STYLIZE = (
-    ("cgroups", "errors", "interrupts", "packed"),
-    ("devices", "double", "one_thread", "openmp", "safe_json", "safe_yaml", "tensor_files", "terminal", "validation"),
-    ("cli", "downloads", "gallery", "images", "memory_limit", "naming", "weights"),
+    ("errors", "interrupts", "packed"),
+    ("machine", "safe_json", "safe_yaml", "tensor_files", "terminal", "validation"),
+    ("cli", "downloads", "gallery", "images", "naming", "weights"),
     ("backbones", "io", "restyling"),
     ("config", "measure", "stylizers"),
     ("no_effect", "tasks", "results"),

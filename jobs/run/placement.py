@@ -160,8 +160,8 @@ def _nodes_of_cluster(address: str | None) -> list[RayNode]:
 
 def _this_machine() -> RayNode:
     """Return this machine as a Ray of the job's own would find it."""
-    from stylize import devices
-    from stylize.memory_limit import free_bytes
+    from stylize.machine import devices
+    from stylize.machine.memory_limit import free_bytes
 
     cards, free = devices.count(), free_bytes("cpu")
     named = {f"accelerator_type:{hardware.device_name(f'{devices.available()}:0')}": 1.0} if cards else {}

@@ -255,7 +255,7 @@ def refuse_missing_device(job: JobConfig) -> None:
         return
     cpu = f"{job.called('device')} cpu"
     if not joins_cluster(job.address):
-        from stylize import devices
+        from stylize.machine import devices
 
         try:
             devices.find(job.device_name())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ray
 from ray.exceptions import OutOfMemoryError, RayError
 
-from stylize import cgroups
 from stylize.errors import StylizeError
+from stylize.machine import cgroups
 from stylize.measure import hardware
 
 

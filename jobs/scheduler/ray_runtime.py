@@ -233,7 +233,7 @@ def _connect(address: str | None, gpus: float) -> None:
 
 def _cards_that_ray_misses() -> int | None:
     """Return how many accelerators of this machine Ray does not find by itself: Apple's; None: it is to look itself."""
-    from stylize import devices
+    from stylize.machine import devices
 
     return devices.count() if devices.available() == "mps" else None
 
@@ -276,7 +276,7 @@ def check_room(address: str | None, cpus: float, gpus: float, called: Called = C
         return
     cores, cards = float(hardware.usable_cores()), 0
     if gpus:
-        from stylize import devices
+        from stylize.machine import devices
 
         cards = devices.count()
     if cpus > cores or gpus > cards:

@@ -179,7 +179,7 @@ class MakeRunner:
         """Check this node, take the actor's share of CPUs and card, and return the device (a torch.device)."""
         import torch
 
-        from stylize import devices
+        from stylize.machine import devices
 
         if self.check is not None:
             self.check()

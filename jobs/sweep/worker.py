@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.scheduler.worker import MakeRunner, this_location
-from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, DeviceLostError, StylizeError, named_message, of_a_signal
+from stylize.machine import devices
 from stylize.measure.memory import give_back
 from stylize.pipeline.failures import lost_row
 from stylize.results.schema import to_batch

@@ -110,7 +110,7 @@ def _machine() -> Iterator[Line]:
     yield ("warn", "memory: unknown") if memory is None else ("ok", f"memory: {_gib(memory)}")
     import torch
 
-    from stylize.devices import fast_bf16
+    from stylize.machine.devices import fast_bf16
 
     yield "ok", f"torch uses {torch.backends.cpu.get_cpu_capability()} and {counted(torch.get_num_threads(), 'thread')}"
     flags: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
@@ -123,7 +123,7 @@ def _accelerators() -> Iterator[Line]:
     """Yield a line an accelerator, and what a job would choose by itself, and why."""
     import torch
 
-    from stylize import devices
+    from stylize.machine import devices
 
     kind, cards, cores = devices.available(), devices.count(), hardware.usable_cores()
     for number in range(cards):
@@ -196,7 +196,7 @@ def _precisions() -> Iterator[Line]:
     import torch
 
     method = stylizers.find(stylizers.DEFAULT)
-    from stylize import devices
+    from stylize.machine import devices
 
     for device in filter(None, ("cpu", devices.available())):
         default = method.default_precision(torch.device(device))
@@ -228,7 +228,7 @@ def _runtimes() -> Iterator[Line]:
 def _compiler() -> Iterator[Line]:
     import torch
 
-    from stylize import devices
+    from stylize.machine import devices
     from stylize.stylizers._feedforward import check_compiler
 
     for device in filter(None, ("cpu", devices.available())):

@@ -97,7 +97,7 @@ def _check_artworks(method: type[Stylizer], call: Call) -> None:
 
 
 def _loaded(options: Options) -> Stylizer:
-    from stylize.devices import forbid_tf32
+    from stylize.machine.devices import forbid_tf32
 
     forbid_tf32()
     return stylizers.load(
@@ -137,7 +137,7 @@ def _read(
 
 
 def _most_of_picture(size_bytes: int, options: Options) -> int | None:
-    from stylize.memory_limit import most_of_picture  # imports torch
+    from stylize.machine.memory_limit import most_of_picture  # imports torch
 
     return most_of_picture(size_bytes, options.max_memory)
 
@@ -285,7 +285,7 @@ def _memory() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        from stylize.devices import out_of_memory
+        from stylize.machine.devices import out_of_memory
 
         if not out_of_memory(error):
             raise

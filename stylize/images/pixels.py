@@ -10,7 +10,7 @@ from PIL import Image, ImageChops
 
 from stylize.errors import UnsupportedImageError
 from stylize.images import scratch
-from stylize.one_thread import on_this_thread_alone
+from stylize.machine.one_thread import on_this_thread_alone
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Box = tuple[float, float, float, float]

@@ -19,7 +19,7 @@ class Stopwatch:
 def synchronize(device: str) -> None:
     """Wait until `device` ("cpu", "cuda", "cuda:N", ...) has done what this thread has queued; a CPU queues nothing."""
     if device != "cpu":
-        from stylize import devices
+        from stylize.machine import devices
 
         devices.synchronize(device)
 

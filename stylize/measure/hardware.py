@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from stylize import cgroups
+from stylize.machine import cgroups
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def device_name(device: str) -> str:
     if device == "cpu":
         return _cpu_model() or device
     try:
-        from stylize import devices
+        from stylize.machine import devices
 
         return devices.card_name(device) or device
     except (ImportError, RuntimeError) as error:  # no torch, or no such name
@@ -171,7 +171,7 @@ def _memory_bytes() -> int | None:
 def _gpus() -> list[dict[str, Any]]:
     """Name and memory of each card: from torch where it is already loaded, else NVIDIA's from nvidia-smi."""
     if "torch" in sys.modules:
-        from stylize import devices
+        from stylize.machine import devices
 
         kind = devices.available()
         cards = [f"{kind}:{number}" for number in range(devices.count())]

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylize import cgroups
+from stylize.machine import cgroups
 
 _log = logging.getLogger(__name__)
 

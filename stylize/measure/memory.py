@@ -46,7 +46,7 @@ class PeakMemory:
         """Forget earlier peaks: from here on the peak begins at what is held now."""
         _reset_host_peak()
         if self._device != "cpu":
-            from stylize import devices
+            from stylize.machine import devices
 
             devices.forget_peaks(self._device)
         self._held = held_bytes(self._device)
@@ -160,7 +160,7 @@ def held_bytes(device: str = "cpu") -> tuple[int | None, int | None]:
 def _on_device(device: str) -> dict[str, int]:
     if device == "cpu":
         return {}
-    from stylize import devices
+    from stylize.machine import devices
 
     return devices.memory(device)
 

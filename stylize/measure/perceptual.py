@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from stylize.backbones import load_backbone
-from stylize.double import near_double
+from stylize.machine.double import near_double
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu4_1"

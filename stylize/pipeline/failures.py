@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import (
     CannotContinueError,
@@ -23,6 +22,7 @@ from stylize.errors import (
     named_message,
     of_a_signal,
 )
+from stylize.machine import devices
 from stylize.naming import name_below
 from stylize.pipeline.log_context import at_task
 from stylize.results.schema import SCORED, Row

@@ -9,9 +9,9 @@ import time
 from stylize.config import JobConfig
 from stylize.images import Pixels, decode, encode, shows_all
 from stylize.io.files import Folder
+from stylize.machine.memory_limit import most_of_picture
 from stylize.measure.hardware import share_of_machine
 from stylize.measure.memory import PeakMemory
-from stylize.memory_limit import most_of_picture
 from stylize.pipeline.cores import Cores
 from stylize.pipeline.failures import FailureHandler
 from stylize.pipeline.in_flight import InFlight

@@ -15,12 +15,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylize import devices, downloads
+from stylize import downloads
 from stylize.backbones import cache_folder
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import UsageError
 from stylize.images import Pixels
 from stylize.io.files import at_hand
+from stylize.machine import devices
 from stylize.measure.perceptual import (
     CONTENT_LAYER,
     STRUCTURE_LAYER,

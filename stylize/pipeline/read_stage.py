@@ -13,8 +13,8 @@ from stylize.config import JobConfig
 from stylize.errors import CorruptImageError
 from stylize.images import decode, decoding_bytes, refuse_too_large
 from stylize.io.files import read_bytes
+from stylize.machine.memory_limit import most_of_picture
 from stylize.measure.hardware import share_of_machine
-from stylize.memory_limit import most_of_picture
 from stylize.pipeline.cores import Cores
 from stylize.pipeline.failures import FailureHandler, task_columns
 from stylize.pipeline.in_flight import InFlight

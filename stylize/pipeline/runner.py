@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from stylize import devices
 from stylize.config import JobConfig
+from stylize.machine import devices
 from stylize.measure.hardware import device_name, node_name
 from stylize.measure.memory import held_bytes
 from stylize.pipeline.cores import Cores

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import torch
 
-from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import CorruptImageError, ImageError, one_line
 from stylize.images import Decoded, decode, refuse_too_large, resize
 from stylize.io.files import read_bytes
+from stylize.machine import devices
 from stylize.measure.hardware import device_name, node_name
 from stylize.pipeline.failures import FailureHandler, scored_columns, task_columns
 from stylize.pipeline.in_flight import InFlight

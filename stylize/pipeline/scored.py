@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stylize import devices
 from stylize.errors import NotFiniteError
 from stylize.images import Pixels
+from stylize.machine import devices
 from stylize.measure import on_device
 from stylize.pipeline.transfers import Download, Transfers, Upload, entered
 from stylize.results.schema import Row

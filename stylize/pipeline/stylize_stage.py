@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylize import devices
 from stylize.config import JobConfig
 from stylize.errors import NoRoomError, NotFiniteError, UnsupportedImageError, named_message, of_a_signal
 from stylize.images import pixel_bytes
+from stylize.machine import devices
 from stylize.measure.clock import timed
 from stylize.measure.flicker import flicker
 from stylize.measure.hardware import share_of_machine

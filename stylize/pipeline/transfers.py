@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylize import devices
 from stylize.images import Pixels
+from stylize.machine import devices
 
 Array = np.ndarray[Any, Any]
 

@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from stylize.cli import MaxMemory
 from stylize.errors import StylizeError, UsageError, named_message, of_a_signal, unknown
 from stylize.images import STYLE_RESOLUTION_PX
-from stylize.openmp import load_torch
+from stylize.machine.openmp import load_torch
 from stylize.validation import Checked, validated
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stylize.double import near_double
+from stylize.machine.double import near_double
 
 _LUMA = (0.299, 0.587, 0.114)
 _BAND_PIXELS = 2**20

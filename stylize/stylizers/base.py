@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from stylize import devices, images
+from stylize import images
 from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_line
 from stylize.io.location import local_path
+from stylize.machine import devices
 from stylize.stylizers import RANDOM, _pictures, numbers_of
 from stylize.stylizers._building import as_by_default
 from stylize.stylizers._pictures import as_given, as_list, as_tensor, in_range, to_levels, to_pixels, to_tensor
@@ -68,8 +69,7 @@ class Stylizer(Within, OfOneProcess, ABC):
         """`device` auto is an accelerator where torch sees one, `precision` auto the device's default.
 
         `runtime` is torch, onnxruntime, openvino, or auto: the fastest for this kind of processor that is installed.
-        `weights` is a path, or "random" for untrained ones. `style_resolution_px` is the long side at which artworks
-        are looked at; None: their own.
+        `weights` is a path, or "random" for untrained ones. `style_resolution_px`: artworks' long side; None: as it is.
         Raises UsageError for what this method or machine has not, WeightsError for bad weights.
         """
         self.settings = settings

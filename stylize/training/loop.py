@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from stylize import devices
 from stylize import weights as files
 from stylize.errors import CannotContinueError, WeightsError, named_message
 from stylize.io.files import write_atomic
+from stylize.machine import devices
 from stylize.training import consistency, edges, losses, record
 from stylize.training.batch_loader import Batches
 from stylize.training.config import TrainConfig

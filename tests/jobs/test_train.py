@@ -17,8 +17,9 @@ from safetensors.torch import save_file
 
 from jobs import train
 from jobs.train import main
-from stylize import devices, images
+from stylize import images
 from stylize.io.out_folder import TRAINING
+from stylize.machine import devices
 from tests.support.main_job import call, descendants, environment, job_here, refused, rows, wait_for
 from tests.support.samples import ROOT, picture
 from tests.training.conftest import artwork, photos, vgg

@@ -52,7 +52,7 @@ def test_an_accelerator_is_waited_for_before_and_in_the_time(monkeypatch: pytest
         assert device == "cuda:1"
         now[0] += 5
 
-    monkeypatch.setattr("stylize.devices.synchronize", waits)
+    monkeypatch.setattr("stylize.machine.devices.synchronize", waits)
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     with timed("cuda:1") as watch:
         now[0] += 1

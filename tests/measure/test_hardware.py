@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stylize import cgroups
+from stylize.machine import cgroups
 from stylize.measure import hardware
 from stylize.measure.hardware import (
     code_sha256,

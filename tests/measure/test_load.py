@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stylize import cgroups
+from stylize.machine import cgroups
 from stylize.measure import load
 from stylize.measure.load import MachineLoad
 

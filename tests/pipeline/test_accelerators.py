@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import stylize
-from stylize import devices
 from stylize.errors import DeviceLostError
+from stylize.machine import devices
 from stylize.measure import on_device
 from stylize.measure.memory import PeakMemory
 from stylize.measure.perceptual import STYLE_LAYERS, StyleFeatures

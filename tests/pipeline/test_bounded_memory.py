@@ -92,8 +92,8 @@ def test_a_single_strip_that_takes_several_passes_is_not_taken_at_once(inputs: P
 def test_pictures_in_mapped_files_change_nothing(inputs: Path, format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     in_memory, _ = rows(inputs, loaded(), max_memory=LITTLE, format=format)
     expected = Path(in_memory["output_uri"]).read_bytes()
-    monkeypatch.setattr("stylize.memory_limit.ALWAYS_IN_MEMORY_BYTES", 1000)
-    monkeypatch.setattr("stylize.memory_limit.PICTURE_SHARE", 10**5)
+    monkeypatch.setattr("stylize.machine.memory_limit.ALWAYS_IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("stylize.machine.memory_limit.PICTURE_SHARE", 10**5)
     monkeypatch.setattr("stylize.images.pixels.BAND_PIXELS", 10_000)
     mapped, empty = [], scratch.empty
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from stylize import devices
+from stylize.machine import devices
 from stylize.pipeline import transfers as copies
 from stylize.pipeline.scored import Times
 from stylize.pipeline.transfers import Transfers, entered

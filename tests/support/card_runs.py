@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from stylize import config as configs
-from stylize import devices
+from stylize.machine import devices
 from stylize.pipeline.runner import Runner
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity

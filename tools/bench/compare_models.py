@@ -25,10 +25,11 @@ from torch import Tensor
 
 from jobs.progress.reporter import Reporter
 from jobs.progress.stats import RunStats
-from stylize import cli, devices, images
+from stylize import cli, images
 from stylize.errors import ImageError, UsageError
 from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, local_path
+from stylize.machine import devices
 from stylize.measure import hardware
 from stylize.measure.clock import timed
 from stylize.measure.perceptual import Perceptual, StyleFeatures, content_distance

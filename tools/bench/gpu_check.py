@@ -28,7 +28,7 @@ from torch import Tensor
 
 from stylize import cli, images
 from stylize import config as configs
-from stylize.devices import KINDS, out_of_memory
+from stylize.machine.devices import KINDS, out_of_memory
 from stylize.measure import on_device
 from stylize.measure.ssim import ssim
 from stylize.pipeline.runner import Runner

@@ -29,11 +29,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylize import cli, devices, images
+from stylize import cli, images
 from stylize import config as configs
 from stylize.gallery import styles_folder
 from stylize.gallery.photos import write_demo_photos
 from stylize.io.files import read_bytes
+from stylize.machine import devices
 from stylize.measure import on_device
 from stylize.pipeline import quality, scored, stylize_stage
 from stylize.pipeline.runner import Runner

@@ -18,7 +18,7 @@ import torch
 from stylize.errors import WeightsError, one_line
 from stylize.gallery import styles_folder
 from stylize.images import MAX_PIXELS, decode_safely
-from stylize.one_thread import on_this_thread_alone
+from stylize.machine.one_thread import on_this_thread_alone
 from stylize.stylizers._runtimes import onnx_graph
 from stylize.stylizers._runtimes.loading import SILENT
 from stylize.stylizers.base import to_tensor

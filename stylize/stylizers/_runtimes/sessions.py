@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stylize import devices
 from stylize.errors import UnsupportedImageError, UsageError, named_message, one_line
+from stylize.machine import devices
 from stylize.stylizers._runtimes.loading import load_onnxruntime, load_openvino
 
 if TYPE_CHECKING:

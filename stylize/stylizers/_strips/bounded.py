@@ -8,9 +8,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from stylize import devices, images
+from stylize import images
 from stylize.errors import NoRoomError, counted
 from stylize.images import scratch
+from stylize.machine import devices
 from stylize.stylizers import base
 from stylize.stylizers._pictures import to_pixels, to_tensor
 from stylize.stylizers._strips import compute

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylize import devices
-from stylize.double import near_double
 from stylize.images import scratch
+from stylize.machine import devices
+from stylize.machine.double import near_double
 from stylize.stylizers._strips.passes import Pass, Step, results, spans
 from stylize.stylizers._strips.rows import Rule, rule_of
 from stylize.stylizers._strips.trace import Graph, Node, mapped

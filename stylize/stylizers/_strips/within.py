@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
-from stylize import devices, images
+from stylize import images
 from stylize.errors import NotFiniteError
 from stylize.images import COPIED_BYTES, PICTURE_BYTES
-from stylize.memory_limit import allowed_bytes, most_of_picture
+from stylize.machine import devices
+from stylize.machine.memory_limit import allowed_bytes, most_of_picture
 from stylize.stylizers._strips.plan import HOLES, Budget, Plan
 
 ALWAYS_WHOLE_PX = 2**21

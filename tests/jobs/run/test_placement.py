@@ -13,8 +13,8 @@ from jobs.run.placement import refuse_neighbours, worker_takes
 from jobs.scheduler.preflight import describe_node, who_works_where
 from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize import config as configs
-from stylize import devices, memory_limit
 from stylize.errors import UsageError
+from stylize.machine import devices, memory_limit
 from stylize.measure import hardware
 from stylize.tasks.sweep import Method, Sweep
 

@@ -7,8 +7,8 @@ import ray
 from ray.exceptions import ActorDiedError, OutOfMemoryError, WorkerCrashedError
 
 from jobs.scheduler.memory_deaths import MemoryDeaths
-from stylize import cgroups
 from stylize.errors import DeviceLostError
+from stylize.machine import cgroups
 from stylize.measure import hardware
 
 HERE = hardware.node_name()

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylize import devices
 from stylize.commands import export
 from stylize.errors import StylizeError
+from stylize.machine import devices
 from stylize.stylizers import find, load
 from stylize.stylizers._feedforward import FeedForward, into_range
 from stylize.stylizers._runtimes.sessions import (

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from stylize import images
-from stylize.openmp import SPINS
+from stylize.machine.openmp import SPINS
 from tests.support.samples import ROOT, picture
 
 LOAD = """

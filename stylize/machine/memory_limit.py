@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from stylize import cgroups
-from stylize.devices import is_accelerator, memory
+from stylize.machine import cgroups
+from stylize.machine.devices import is_accelerator, memory
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stylize import cgroups
+from stylize.machine import cgroups
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stylize import double
+from stylize.machine import double
 from stylize.measure.perceptual import structural_distance
 from stylize.stylizers._color import Colors, match_colors
 from stylize.stylizers._strips.compute import Moments

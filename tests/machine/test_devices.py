@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from stylize import devices
 from stylize.errors import NoDeviceError, UsageError
-from stylize.memory_limit import free_bytes
+from stylize.machine import devices
+from stylize.machine.memory_limit import free_bytes
 from tests.support.accelerators import GIB, Pretended, none_here
 
 

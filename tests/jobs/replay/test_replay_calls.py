@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stylize.errors import UsageError
-from tests.jobs.test_replay import a_row, kept, main, out
+from tests.jobs.replay.test_replay import a_row, kept, main, out
 
 __all__ = ["kept", "out"]
 

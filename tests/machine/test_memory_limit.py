@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stylize import cgroups, memory_limit
+from stylize.machine import cgroups, memory_limit
 
 GIB = 2**30
 
