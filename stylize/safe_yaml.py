@@ -20,6 +20,8 @@ MAX_NODES = 10_000
 """With each alias counted as all that it stands for: ten lines of aliases of aliases are a thousand million nodes."""
 _READ_OTHERWISE = re.compile(r"(?i)yes|no|on|off|.*:.*|[-+]?0[\d_]+")
 """What YAML 1.1 reads as other than it looks, and YAML 1.2 does not: 10:24 in base 60, 0512 in base 8, off as false."""
+_EXPONENT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+\Z")
+"""A number that YAML 1.1 takes for a text where its point or the exponent's sign is left out, and YAML 1.2 does not."""
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -59,6 +61,21 @@ def parse(text: str, where: str) -> Any:
         raise UsageError(f"{where}: not YAML: {message_of(error)}") from None
 
 
+def dump(values: dict[str, Any]) -> str:
+    """Return a mapping in YAML that `read_mapping` reads as it is."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    _know_exponents(Dumper)
+    return str(yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True))
+
+
+def _know_exponents(resolver: Any) -> None:
+    resolver.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, [*"-+.0123456789"])
+
+
 @functools.cache
 def _loader() -> Any:
     """Return YAML's safe loader, but one that leaves texts what they are: a setting's own type says what they mean."""
@@ -73,6 +90,7 @@ def _loader() -> Any:
             other = read in ("bool", "int", "float") and _READ_OTHERWISE.fullmatch(value)
             return self.DEFAULT_SCALAR_TAG if other or read in ("timestamp", "value") else tag
 
+    _know_exponents(Loader)
     return Loader
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import reprlib
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ MOST = 2**63 - 1
 class Checked(BaseModel):
     """Settings: frozen; an unknown name, yes or no for a number, and a whole number above MOST are errors.
 
-    The word `none` leaves a setting unset that can be.
+    The word `none` leaves a setting unset that can be; 1e3 is the whole number 1000.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -57,6 +58,17 @@ class Checked(BaseModel):
         name = info.field_name or ""
         by_word = isinstance(value, str) and value.casefold() == "none" and name not in cls.folders
         return None if by_word and type(None) in get_args(cls.model_fields[name].annotation) else value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _whole_by_exponent(cls, value: Any, info: ValidationInfo) -> Any:
+        # A flag gives texts, and of those pydantic takes 1e3 for a number, but for no whole one.
+        field = cls.model_fields[info.field_name or ""]
+        whole = _takes(field.annotation, int) and not _takes(field.annotation, str)
+        if whole and isinstance(value, str) and "e" in value.casefold():
+            with contextlib.suppress(ValueError):
+                return float(value)
+        return value
 
     @field_validator("*")
     @classmethod

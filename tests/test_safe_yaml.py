@@ -10,7 +10,7 @@ import pytest
 from stylize.cli import pairs_to_dict
 from stylize.config import build
 from stylize.errors import UsageError
-from stylize.safe_yaml import MAX_DEPTH, MAX_NODES, read_mapping
+from stylize.safe_yaml import MAX_DEPTH, MAX_NODES, dump, read_mapping
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,24 @@ def test_numbers_and_truths_are_read_as_such(tmp_path: Path) -> None:
     path.write_text("a: 7\nb: 0x10\nc: 0\nd: '512'\ne: 0.5\nf: 1_000\ng: true\nh: False\ni: null\nj: -0\nk: 00.5\n")
     expected = {"a": 7, "b": 16, "c": 0, "d": "512", "e": 0.5, "f": 1000, "g": True, "h": False, "i": None, "j": 0}
     assert read_mapping(path) == expected | {"k": 0.5}
+
+
+@pytest.mark.parametrize("text", ["1e3", "1E3", ".5e2", "-.5e-1", "1e-3", "+1.5e3", "1.e3", "6.0e+10", "0e0"])
+def test_an_exponent_makes_a_number_in_a_file_as_in_an_option(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(f"a: {text}\nb: '{text}'\nlist: [{text}]\n")
+    expected = {"a": float(text), "b": text, "list": [float(text)]}
+    assert read_mapping(path) == expected
+    assert pairs_to_dict([f"a={text}"]) == {"a": float(text)}
+    path.write_text(dump(expected))
+    assert read_mapping(path) == expected
+
+
+@pytest.mark.parametrize("text", ["e3", "1e", "1e3x", "1_0e3", "1e3.5", "2e5/3", "0x1e3z", ".e3"])
+def test_what_only_looks_like_an_exponent_stays_a_text(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(dump({"a": text}) + f"b: {text}\n")
+    assert read_mapping(path) == {"a": text, "b": text}
 
 
 def test_a_setting_takes_what_is_written(tmp_path: Path) -> None:

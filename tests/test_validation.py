@@ -67,6 +67,16 @@ def test_a_whole_number_that_no_row_can_hold_is_refused(values: dict[str, Any], 
     assert validated(Given, {"workers": 2**63 - 1}).workers == 2**63 - 1
 
 
+def test_a_whole_number_may_have_an_exponent_however_it_is_given() -> None:
+    assert [validated(Given, {"workers": given}).workers for given in ("1e3", 1e3, "2.5E+1", "auto")] == [
+        1000, 1000, 25, "auto",
+    ]  # fmt: skip
+    for given, said in (("1e-3", "expected a whole number, or auto .got 0.001."), ("2e", "expected a whole number"),
+                        ("1e999", "expected a number that has an end")):  # fmt: skip
+        with pytest.raises(UsageError, match=f"^workers: {said}"):
+            validated(Given, {"workers": given})
+
+
 def test_a_flag_that_is_repeated_has_no_number() -> None:
     with pytest.raises(UsageError, match=r"^--parts: expected names with values"):
         validated(Whole, {"parts": ["a"]}, origins={"parts": Origin("--parts")})

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 
 import pyarrow as pa
-import yaml
 
 from jobs.progress import log_format
 from jobs.progress.reporter import Reporter
@@ -33,6 +32,7 @@ from stylize.report.evidence import claims
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
+from stylize.safe_yaml import dump
 from stylize.tasks.pairing import Survey
 from stylize.tasks.sweep import Block
 from stylize.tasks.task import Pair, Task
@@ -136,7 +136,6 @@ def _record(sweep: ResolvedSweep, survey: Survey, run_id: str, command: str) -> 
 def _save_plan(sweep: ResolvedSweep, out: OutputDir) -> None:
     """Write the sweep as it is run, so that one command makes it again."""
     path = out.folder / "sweep.yaml"
-    text = yaml.safe_dump(sweep.plan.model_dump(exclude_defaults=True), sort_keys=False, allow_unicode=True)
     with writing(path):
-        write_atomic(path, text.encode())
+        write_atomic(path, dump(sweep.plan.model_dump(exclude_defaults=True)).encode())
     out.publish("sweep.yaml")
