@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.progress import json_lines, log_format
 from jobs.run import signals
-from jobs.run.call import PATHS, parse
+from jobs.run.call import PATHS, parse, progress_asked
 from stylize import cli
 from stylize.config import JobConfig
 from stylize.terminal import say
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> int:
     """Run the job; returns the exit status: 0 all ok, 3 some rows are not."""
-    with json_lines.apart(json_lines.asked_in(argv)):
+    with json_lines.apart(progress_asked(argv)):
         return _main(argv)
 
 

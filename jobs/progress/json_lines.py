@@ -55,11 +55,14 @@ def apart(mode: str | None) -> Iterator[None]:
         _stream.reset(token)
 
 
-def asked_in(argv: Sequence[str]) -> str | None:
-    """Return the mode that a command line asks for, right or wrong; None where it asks for help."""
-    words = [word for one in argv for word in (one.split("=", 1) if one.startswith("--progress=") else [one])]
-    modes = [mode for word, mode in pairwise(words) if word == "--progress"]
-    return modes[-1] if modes and not {"-h", "--help", "--version"} & set(argv) else None
+def asked_in(argv: Sequence[str], flag: str = "--progress") -> str | None:
+    """Return the mode that a command line asks for, or what it gives another flag, right or wrong.
+
+    None where it asks for help.
+    """
+    words = [word for one in argv for word in (one.split("=", 1) if one.startswith(f"{flag}=") else [one])]
+    values = [value for word, value in pairwise(words) if word == flag]
+    return values[-1] if values and not {"-h", "--help", "--version"} & set(argv) else None
 
 
 def emit(event: str, **fields: Any) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.progress import json_lines
 from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_method
 from stylize import cli
 from stylize import config as configs
@@ -55,6 +57,18 @@ def parse(argv: Sequence[str]) -> Call:
     if "out" not in values:
         raise UsageError("no OUT given: expected CONTENT STYLES OUT, or --manifest PATH and OUT")
     return Call(values, origins, **switches)
+
+
+def progress_asked(argv: Sequence[str]) -> Any:
+    """Return the mode that a command line or else the file of its --config asks for, right or wrong.
+
+    What is wrong with either, `parse` says.
+    """
+    mode, file = json_lines.asked_in(argv), json_lines.asked_in(argv, "--config")
+    if mode is None and file is not None:
+        with contextlib.suppress(UsageError):
+            return _settings_in(local_path(file, "--config"))[0].get("progress")
+    return mode
 
 
 def _parser() -> cli.Parser:

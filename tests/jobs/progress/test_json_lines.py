@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -89,6 +90,31 @@ def test_a_wrong_call_is_the_last_line(
     (last,) = events(capsys.readouterr().out)
     assert (last["event"], last["status"]) == ("stopped", 2)
     assert told in last["error"]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--colour", "9"], "unknown option --colour"),
+        (["--progress"], "argument --progress: expected one argument"),
+        (["a", "b", "c", "d"], "got 4 paths"),
+        (["--quality", "0"], "--quality: expected 1 or more"),
+    ],
+)
+@pytest.mark.parametrize("name", ["job.yaml", "run.json"])
+def test_a_file_of_settings_asks_for_json_as_the_option_does(
+    tmp_path: Path, name: str, more: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {"content": "a", "styles": "b", "out": str(tmp_path / "out"), "progress": "json"}
+    (tmp_path / name).write_text(json.dumps(config if name == "job.yaml" else {"run_id": "r", "config": config}))
+    with pytest.raises((SystemExit, UsageError)):
+        main([f"--config={tmp_path / name}", "--trust-paths", *more])
+    (last,) = events(capsys.readouterr().out)
+    assert (last["event"], last["status"]) == ("stopped", 2)
+    assert told in last["error"]
+    with pytest.raises((SystemExit, UsageError)):
+        main(["--config", str(tmp_path / name), "--trust-paths", "--progress", "off", *more])
+    assert capsys.readouterr().out == ""
 
 
 def test_help_is_no_end_of_a_run(capsys: pytest.CaptureFixture[str]) -> None:
