@@ -20,6 +20,10 @@ Score = Literal["distances", "cfsd", "lpips", "ssim_uniform", "flicker"]
 Lpips = Literal["none", "alex", "vgg", "squeeze"]
 LEAST_SHARE = 1e-4
 """Of a CPU or GPU; Ray counts in these."""
+MOST_WORKERS = 10_000
+"""Each is asked of the cluster at once, room or not, so that it may grow; one driver feeds some hundreds."""
+MOST_SHARE = 100_000
+"""Of a worker's CPUs or GPUs: far more than any machine has, and a number that Ray can count in."""
 TORCHVISION = "torchvision"
 """As a `perceptual` setting: torchvision's own weights, from its cache or downloaded."""
 GROUPS: Groups = {
@@ -91,15 +95,15 @@ class JobConfig(Restyling):
         None, description="names of the results instead of a layout, such as {photo}/{style_name}-{method}"
     )
 
-    actors: int | Literal["auto"] = Field(
+    actors: Annotated[int, Field(ge=1, le=MOST_WORKERS)] | Literal["auto"] = Field(
         "auto", description="number of workers; auto: as many as the cluster has room for"
     )
-    cpus_per_actor: Annotated[float, Field(ge=LEAST_SHARE)] | Literal["auto"] = Field(
+    cpus_per_actor: Annotated[float, Field(ge=LEAST_SHARE, le=MOST_SHARE)] | Literal["auto"] = Field(
         "auto",
         description="CPUs that each worker takes, and threads it computes with; auto: 1, more where memory is short, "
         "or a card's share of them",
     )
-    gpus_per_actor: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+    gpus_per_actor: Annotated[float, Field(ge=0, le=MOST_SHARE)] | Literal["auto"] = Field(
         "auto",
         description="GPUs that each worker takes; a fraction shares one; 0: none; auto: 1 where machines have them",
     )
@@ -109,7 +113,7 @@ class JobConfig(Restyling):
         description="threads of a worker that read images, and as many, beside a card four more, that score and write; "
         "auto: 2, beside a card up to 16",
     )
-    batch_size: int | Literal["auto"] = Field(
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         "auto",
         description="images of one size and style that go through the network together; auto: where that is faster, "
         "beside a card up to 8 that have been read",
@@ -185,13 +189,6 @@ class JobConfig(Restyling):
     def _drawn(cls, value: int, info: ValidationInfo) -> int:
         if value != 1 and info.data.get("pairing", "random") != "random":
             raise ValueError("this is for pairing random alone")
-        return value
-
-    @field_validator("actors", "batch_size")
-    @classmethod
-    def _at_least_one(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and value < 1:
-            raise ValueError("give 1 or more, or auto")
         return value
 
     @field_validator("shard")

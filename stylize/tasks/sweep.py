@@ -14,7 +14,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from stylize import config as configs
 from stylize.cli import MaxMemory, flag
-from stylize.config import LEAST_SHARE, Device, JobConfig, Lpips, Score
+from stylize.config import LEAST_SHARE, MOST_SHARE, MOST_WORKERS, Device, JobConfig, Lpips, Score
 from stylize.errors import UsageError, one_line
 from stylize.restyling import Precision, Runtime
 from stylize.safe_yaml import read_mapping
@@ -75,7 +75,9 @@ class Sweep(Checked):
     resolutions_px: list[Annotated[int, Field(ge=1)]] = Field(
         [512], min_length=1, description="long sides of the results"
     )
-    workers: list[Annotated[int, Field(ge=1)]] = Field([1], min_length=1, description="numbers of workers")
+    workers: list[Annotated[int, Field(ge=1, le=MOST_WORKERS)]] = Field(
+        [1], min_length=1, description="numbers of workers"
+    )
     scaling: list[Literal["strong", "weak"]] = Field(
         ["strong"],
         min_length=1,
@@ -84,9 +86,10 @@ class Sweep(Checked):
     cpus_per_actor: float | None = Field(
         None,
         ge=LEAST_SHARE,
+        le=MOST_SHARE,
         description="CPUs a worker takes, and its threads; none: an even share of the smallest machine's",
     )
-    gpus_per_actor: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+    gpus_per_actor: Annotated[float, Field(ge=0, le=MOST_SHARE)] | Literal["auto"] = Field(
         "auto", description="GPUs a worker takes; 0: none; auto: 1 where machines have them, less where there are fewer"
     )
     content: str | None = Field(None, min_length=1, description="folder of photos; none: scikit-image's own")
@@ -207,11 +210,11 @@ def plan(sweep: Sweep) -> list[Block]:
     So a machine that slows down as it gets warm slows all variants alike. Those of one number of workers stay together,
     as every change of it starts workers anew.
     """
-    rng = random.Random(sweep.seed)
+    rng, every = random.Random(sweep.seed), variants(sweep)
     ordered = []
     most = max(method.repeats or sweep.repeats for method in sweep.methods)
     for repeat in range(1, most + 1):
-        blocks = [Block(v, repeat) for v in variants(sweep) if repeat <= (v.method.repeats or sweep.repeats)]
+        blocks = [Block(v, repeat) for v in every if repeat <= (v.method.repeats or sweep.repeats)]
         rng.shuffle(blocks)
         counts = list(dict.fromkeys(block.variant.workers for block in blocks))
         ordered += sorted(blocks, key=lambda block: counts.index(block.variant.workers))

@@ -45,6 +45,7 @@ def test_a_setting_that_a_variant_would_pass_over_is_named_with_it(tmp_path: Pat
         ("name: identity", "styles: /none", "styles: no such folder: /none"),
         ("name: identity, weights: ''", "", "methods.0.weights: expected a text that is not empty"),
         ("name: identity", "gpus_per_actor: 1.5", "gpus_per_actor: give 0, a fraction"),
+        ("name: identity", "workers: [1, 1e9]\nmode: throughput", "workers.1: expected 10000 or less (got 1000000000"),
     ],
 )
 def test_what_is_wrong_is_told_with_the_sweeps_file_and_the_variant(
