@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -14,6 +16,9 @@ from stylize.io.files import write_json_atomic, writing
 from stylize.io.out_folder import RUN
 from stylize.measure import hardware
 from stylize.validation import first_problem
+
+EARLIER_BYTES = safe_json.MAX_BYTES // 2
+"""Of the earlier runs in a file, which nobody reads beyond MAX_BYTES: some five thousand of the main job's."""
 
 
 class _Settings(BaseModel):
@@ -93,6 +98,8 @@ class RunRecord(BaseModel):
     """How many rows it wrote itself; None before it is finished."""
     last_row_at: str | None = None
     finished_at: str | None = None
+    runs_left_out: int = 0
+    """In the newest run's: how many after the first were left out of the earlier ones, for lack of room."""
 
     @classmethod
     def begin(cls, run_id: str, command: str, **fields: Any) -> Self:
@@ -114,16 +121,28 @@ class RunRecord(BaseModel):
     def write(self, folder: Path) -> None:
         """Write run.json, with the earlier runs of the same OUT in it, as their rows stay. Raises as `read_runs`.
 
-        One that found nothing to do is left out: a call every few minutes would fill the file with them.
+        One that found nothing to do is left out: a call every few minutes would fill the file with them. Of more than
+        EARLIER_BYTES the first stays, and the latest.
         """
-        earlier = [run for run in reversed(read_runs(folder)) if run.run_id != self.run_id and run.rows != 0]
-        path = folder / RUN
+        runs, path = read_runs(folder), folder / RUN
+        earlier = [run.recorded() for run in reversed(runs) if run.run_id != self.run_id and run.rows != 0]
+        kept = _with_room(earlier)
+        left_out = sum(run.runs_left_out for run in runs[:1]) + len(earlier) - len(kept)
+        told = {"runs_left_out": left_out} if left_out else {}
         with writing(path):
-            write_json_atomic(path, self.recorded() | {"earlier_runs": [run.recorded() for run in earlier]})
+            write_json_atomic(path, self.recorded() | told | {"earlier_runs": kept})
 
     def recorded(self) -> dict[str, Any]:
         """Return what stands in the file of this run."""
-        return self.model_dump(exclude_unset=True, exclude={"earlier_runs"})
+        return self.model_dump(exclude_unset=True, exclude={"earlier_runs", "runs_left_out"})
+
+
+def _with_room(earlier: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first of the runs and as many of the latest as there is room for, in their order."""
+    ranked = [*earlier[:1], *reversed(earlier[1:])]
+    sizes = accumulate(len(json.dumps(run, indent=2)) for run in ranked)
+    kept = [run for run, size in zip(ranked, sizes, strict=True) if size <= EARLIER_BYTES]
+    return [*kept[:1], *reversed(kept[1:])]
 
 
 class _File(BaseModel):

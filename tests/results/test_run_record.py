@@ -10,6 +10,7 @@ import pytest
 
 from stylize import safe_json
 from stylize.errors import UsageError
+from stylize.results import run_record
 from stylize.results.copies import run_folders
 from stylize.results.run_record import RunRecord, read_runs
 from tests.support.s3 import bucket
@@ -45,6 +46,19 @@ def test_runs_without_rows_leave_nothing_but_the_last_of_them(tmp_path: Path) ->
     for run_id, rows in (("first", 2), ("idle", 0), ("killed", None), ("idle too", 0), ("now", 0)):
         record(run_id, rows=rows).write(tmp_path)
     assert [run.run_id for run in read_runs(tmp_path)] == ["now", "killed", "first"]
+
+
+def test_a_full_file_keeps_the_first_and_the_latest_runs_and_counts_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(json.dumps({"run_id": "0", "rows": 1}, indent=2))
+    monkeypatch.setattr(run_record, "EARLIER_BYTES", 3 * size)
+    for number in range(7):
+        for rows in (None, 1):
+            RunRecord(run_id=str(number), rows=rows).write(tmp_path)
+    newest, *earlier = read_runs(tmp_path)
+    assert [run.run_id for run in (newest, *earlier)] == ["6", "5", "4", "0"]
+    assert [run.runs_left_out for run in (newest, *earlier)] == [3, 0, 0, 0]
 
 
 def test_the_file_holds_what_was_said_and_no_more(tmp_path: Path) -> None:
