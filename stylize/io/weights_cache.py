@@ -28,15 +28,14 @@ def at_hand(where: str | Location) -> Path:
     if not isinstance(where, ObjectUri):
         return existing(where.path)
     try:
-        single = object_store.head(where)
-        weights = [single] if single else _weights(where)
+        listed = weights, _ = _listed(where)
         _refuse_too_large(weights)
         version = hashlib.sha256(repr((str(where), weights)).encode()).hexdigest()[:32]
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "stylize", version)
         path = folder / where.name
         if not folder.is_dir():
             with downloads.downloading(where.shown):
-                _copy(where, [] if single else [info.name for info in weights], path)
+                _copy(where, listed, path)
     except OSError as error:
         # The store's own have no number.
         if error.errno is None and isinstance(error, (object_store.RefusedError, FileNotFoundError)):
@@ -44,6 +43,15 @@ def at_hand(where: str | Location) -> Path:
         why = str(error) if error.errno is None else f"no copy of {where.shown} can be kept ({one_line(error)})"
         raise CannotContinueError(f"{why}: put that right, then run the same command again") from None
     return path
+
+
+Listed = tuple[list[object_store.ObjectInfo], bool]
+"""Weights in their present versions, and whether they are those of a folder."""
+
+
+def _listed(where: ObjectUri) -> Listed:
+    single = object_store.head(where)
+    return ([single], False) if single else (_weights(where), True)
 
 
 def _refuse_too_large(weights: list[object_store.ObjectInfo]) -> None:
@@ -69,14 +77,20 @@ def _weights(folder: ObjectUri) -> list[object_store.ObjectInfo]:
     return weights
 
 
-def _copy(where: ObjectUri, names: list[str], path: Path) -> None:
-    """Copy an object, or those of a folder, to `path`, whose own folder appears when all is there."""
+def _copy(where: ObjectUri, listed: Listed, path: Path) -> None:
+    """Copy an object, or those of a folder, to `path`, whose own folder appears when all is there.
+
+    Raises CannotContinueError where they are not in the versions that were listed any more.
+    """
+    weights, is_folder = listed
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=path.parent.parent) as temp:
         made = Path(temp, "copy", path.name)
-        for name in names or [""]:
+        for name in [info.name for info in weights] if is_folder else [""]:
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             object_store.fetch(where.join(name) if name else where, made / name if name else made)
+        if _listed(where) != listed:
+            raise CannotContinueError(f"{where.shown} changed while it was copied: run the same command again")
         try:
             made.parent.rename(path.parent)
         except OSError:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from stylize.errors import CannotContinueError, UsageError
-from stylize.io import weights_cache
+from stylize.io import object_store, weights_cache
 from stylize.io.files import at_hand
+from stylize.io.object_store import ObjectInfo
 from tests.support.s3 import Bucket, bucket
 
 
@@ -36,6 +37,30 @@ def test_weights_are_copied_once_and_again_when_they_change(
     with pytest.raises(UsageError, match="s3://pictures/none: there is no such file, nor a folder with weights"):
         at_hand("s3://pictures/none")
     assert at_hand(str(tmp_path)) == tmp_path
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_weights_that_change_while_they_are_copied_are_not_kept_as_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, single: bool
+) -> None:
+    now = [b"old"]
+
+    def listed(where: object) -> ObjectInfo:
+        return ObjectInfo("a.pth", len(now[0]), now[0].decode())
+
+    def fetch(where: object, path: Path) -> None:
+        now[0] = b"newer"
+        path.write_bytes(now[0])
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(object_store, "head", lambda where: listed(where) if single else None)
+    monkeypatch.setattr(object_store, "names", lambda where: iter([listed(where)]))
+    monkeypatch.setattr(object_store, "fetch", fetch)
+    with pytest.raises(CannotContinueError, match=r"^s3://b/w changed while it was copied: run the same"):
+        at_hand("s3://b/w")
+    assert list((tmp_path / "stylize").iterdir()) == []
+    kept = at_hand("s3://b/w")
+    assert (kept if single else kept / "a.pth").read_bytes() == b"newer"
 
 
 def test_of_a_folder_of_weights_only_weights_are_copied_and_not_any_number(
