@@ -11,7 +11,7 @@ from typing import Any
 from jobs.progress import json_lines
 from jobs.progress.stats import RunStats
 from jobs.run import forecast
-from jobs.run.earlier_rows import REDO, changed_code_in, older_rows_in, older_rows_line
+from jobs.run.earlier_rows import REDO, changed_code_in, made_otherwise, older_rows_in
 from jobs.run.lacking import Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
@@ -181,8 +181,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
     else:
         # Without the weights no task's key is known, so that none is known to be done.
         left.count(config.pairs())
-    if older:
-        outlook.notes.append(older_rows_line(older, rows, job, config.weights_sha256 if at_hand else None))
+    outlook.notes += made_otherwise(older, lambda: rows, job, config.weights_sha256 if at_hand else None)
     _at_hand(partial(load_scorer, job), outlook)
     if left.absent:
         outlook.notes.append(f"manifest: objects that are not there, such as {', '.join(map(one_line, left.absent))}")

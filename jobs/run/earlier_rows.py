@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stylize.config import JobConfig
 from stylize.errors import counted
@@ -19,6 +20,9 @@ from stylize.results.settings_json import read_settings
 REDO = "--redo does all again"
 OF_CODE = ["run_id", "variant"]
 """The columns that `changed_code_lines` needs."""
+OF_WEIGHTS = ["settings_json", "weights_sha256"]
+OF_THE_FILE = 9
+"""The schema version from which on quality columns are of the result's file."""
 
 
 def changed_code_in(folder: Path, own_code: dict[str, str], otherwise: str) -> list[str]:
@@ -60,6 +64,43 @@ def older_rows_in(folder: Path) -> dict[str, int]:
         if one.older_version is not None:
             counts[one.older_version] += one.rows
     return dict(counts)
+
+
+def made_otherwise(
+    older: dict[str, int], rows: Callable[[], Iterable[pa.RecordBatch]], config: JobConfig, weights_sha256: str | None
+) -> list[str]:
+    """Return what is to be told of rows that older programs wrote, or that were made with other weights than now.
+
+    older: as `older_rows_line`. rows: gives columns OF_WEIGHTS of all rows. weights_sha256: None where it is not known.
+    """
+    if older:
+        return [older_rows_line(older, rows(), config, weights_sha256), *quality_lines(older)]
+    return [] if weights_sha256 is None else other_weights_lines(rows(), config, weights_sha256)
+
+
+def other_weights_lines(rows: Iterable[pa.RecordBatch], config: JobConfig, weights_sha256: str) -> list[str]:
+    """Return a line if rows of these settings, with columns OF_WEIGHTS, were made with other weights than now."""
+    made = Counter[str | None]()
+    for batch in rows:
+        others = pc.fill_null(pc.not_equal(batch.column("weights_sha256"), weights_sha256), False)
+        made.update(batch.filter(others).column("settings_json").to_pylist())
+    now = config.result_settings()
+    number = sum(count for text, count in made.items() if result_settings(text) == now)
+    if not number:
+        return []
+    stay = "they stay, and new ones come beside them" if number > 1 else "it stays, and a new one comes beside it"
+    return [f"{counted(number, 'row')} of OUT had other weights than {config.stylizer} has now: {stay}"]
+
+
+def quality_lines(older: dict[str, int]) -> list[str]:
+    """Return a line if some of the rows that older programs wrote measure another picture than rows of today."""
+    number = sum(count for version, count in older.items() if version.isdecimal() and int(version) < OF_THE_FILE)
+    if not number:
+        return []
+    return [
+        f"quality columns of {counted(number, 'row')} of an older version are of the pixels before encoding, those of "
+        "new rows of the file: by SSIM the older ones look some thousandths better"
+    ]
 
 
 def older_rows_line(

@@ -16,7 +16,7 @@ from jobs.progress.stats import RunStats
 from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
-from jobs.run.earlier_rows import OF_CODE, REDO, changed_code_lines, older_rows_line
+from jobs.run.earlier_rows import OF_CODE, OF_WEIGHTS, REDO, changed_code_lines, made_otherwise
 from jobs.run.lacking import SCORE_COLUMNS, Lacking
 from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
@@ -153,9 +153,7 @@ def _earlier_runs(
     if gone:
         results = counted(len(gone), "result is", "results are")
         told.append(f"{results} no longer in OUT/images: what is asked for is made again")
-    if store.older_rows:
-        rows = store.columns(["settings_json", "weights_sha256"])
-        told.append(older_rows_line(store.older_rows, rows, config.job, weights_sha256))
+    told += made_otherwise(store.older_rows, lambda: store.columns(OF_WEIGHTS), config.job, weights_sha256)
     return resume, told
 
 

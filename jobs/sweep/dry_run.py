@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from jobs.progress.stats import RunStats
-from jobs.run.earlier_rows import changed_code_in
+from jobs.run.earlier_rows import changed_code_in, older_rows_in, quality_lines
 from jobs.run.lacking import IN_ANOTHER, Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.resume import Resume, finished_in
@@ -43,6 +43,7 @@ def dry_run(
         if rows is not None:
             notes += sweep.other_threads(read_rows(folder, OF_THREADS).to_batches())
             notes += sweep.other_work(read_rows(folder, OF_WORK).to_batches())
+            notes += quality_lines(older_rows_in(folder))
     if rows_from:
         with run_folders([rows_from]) as (other,):
             read_rows(other, [])

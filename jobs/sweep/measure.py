@@ -15,7 +15,7 @@ from jobs.progress.stats import RunStats
 from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
-from jobs.run.earlier_rows import OF_CODE, changed_code_lines
+from jobs.run.earlier_rows import OF_CODE, changed_code_lines, quality_lines
 from jobs.run.lacking import IN_ANOTHER, SCORE_COLUMNS, Lacking
 from jobs.run.output_dir import OutputDir, new_run_id, open_output
 from jobs.run.resume import Resume, nothing_to_do
@@ -63,7 +63,7 @@ def measure(
             out.save(run.record)
             changed = changed_code_lines(earlier, store.columns(OF_CODE), run.record.own_code, ANEW)
             others = [*sweep.other_threads(store.columns(OF_THREADS)), *sweep.other_work(store.columns(OF_WORK))]
-            for line in [*sweep.notes, *survey.lines(), *changed, *others]:
+            for line in [*sweep.notes, *survey.lines(), *changed, *others, *quality_lines(store.older_rows)]:
                 run.driver.reporter.note(line)
             _save_plan(sweep, out)
             blocks = [(block, sweep.tasks(block, pairs)) for block in sweep.blocks]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.progress.stats import RunStats
-from jobs.run.earlier_rows import older_rows_line
+from jobs.run.earlier_rows import OF_WEIGHTS, made_otherwise, older_rows_line
 from jobs.run.resume import Resume, finished_in, other_names, refuse_other_shard, runs_with_rows
 from stylize.config import JobConfig
 from stylize.errors import UsageError
@@ -136,3 +137,27 @@ def test_older_rows_that_name_no_weights_are_not_told_of_as_of_other_ones(tmp_pa
     for weights, told in ((None, False), ("a" * 64, False), ("b" * 64, True)):
         rows = to_batch([row(task(1), "ok") | {"settings_json": settings, "weights_sha256": weights}])
         assert ("other weights" in older_rows_line({"1": 1}, [rows], config, "a" * 64)) == told
+
+
+OTHER = "of OUT had other weights than compact has now"
+
+
+def test_rows_that_were_made_with_other_weights_of_the_method_are_told(tmp_path: Path) -> None:
+    config = JobConfig(content="c", styles="s", out=str(tmp_path))
+    now, other = (json.dumps(config.result_settings() | more) for more in ({}, {"settings": {"alpha": 0.5}}))
+    made = [(now, "a" * 64), (now, None), (other, "c" * 64), (now, "b" * 64), (None, "b" * 64), (now, "c" * 64)]
+    rows = [row(task(number), "ok") | {"settings_json": settings, "weights_sha256": weights}
+            for number, (settings, weights) in enumerate(made)]  # fmt: skip
+    one, two = "it stays, and a new one comes beside it", "they stay, and new ones come beside them"
+    for count, told in ((3, []), (4, [f"1 row {OTHER}: {one}"]), (6, [f"2 rows {OTHER}: {two}"])):
+        batches = [to_batch(rows[:count]).select(OF_WEIGHTS)]
+        assert made_otherwise({}, partial(iter, batches), config, "a" * 64) == told
+        assert made_otherwise({}, partial(iter, batches), config, None) == []
+
+
+def test_rows_whose_quality_is_of_another_picture_are_told(tmp_path: Path) -> None:
+    config = JobConfig(content="c", styles="s", out=str(tmp_path))
+    versions = {"9": 5, "13": 2, "unknown": 1}, {"8": 2, "9": 5, "1": 1}
+    none, (line,) = (made_otherwise(older, lambda: [], config, "a" * 64)[1:] for older in versions)
+    assert none == []
+    assert line.startswith("quality columns of 3 rows of an older version are of the pixels before encoding")
