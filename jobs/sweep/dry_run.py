@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from jobs.run.lacking import IN_ANOTHER, Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.resume import Resume, finished_in
 from jobs.sweep import inputs
+from jobs.sweep.moved import OF_PLACES, Moved
 from jobs.sweep.resolve import ANEW, OF_THREADS, OF_WORK, ResolvedSweep
 from stylize.errors import counted, one_line
 from stylize.report import frame
@@ -40,6 +42,7 @@ def dry_run(
         resume = Resume(finished_in(folder, retry_failed), (), RunStats(0), lacking=lacking)
         rows = _rows_of(folder)
         notes = [*sweep.absent, *sweep.notes, *survey.lines(), *changed_code_in(folder, sweep.own_code, ANEW)]
+        moved = Moved(read_rows(folder, OF_PLACES).to_batches() if rows is not None else (), own)
         if rows is not None:
             notes += sweep.other_threads(read_rows(folder, OF_THREADS).to_batches())
             notes += sweep.other_work(read_rows(folder, OF_WORK).to_batches())
@@ -50,7 +53,7 @@ def dry_run(
             rows = _rows_of(other)
     total, left = 0, dict.fromkeys(sweep.configs, 0)
     for block in sweep.blocks:
-        tasks = sweep.tasks(block, pairs)
+        tasks = moved.tasks(partial(sweep.tasks, block), pairs)
         total += len(tasks)
         left[block.variant.name] += sum(1 for _ in resume.pending(tasks))
     wanted = [

@@ -23,6 +23,7 @@ from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.sweep import inputs
+from jobs.sweep.moved import OF_PLACES, Moved
 from jobs.sweep.resolve import ANEW, OF_THREADS, OF_WORK, ResolvedSweep
 from jobs.sweep.worker import MakeSweeper
 from stylize.errors import counted
@@ -51,7 +52,8 @@ def measure(
     KeyboardInterrupt; what is done by then is kept.
     """
     with signals.handle_signals(), open_output(sweep.out, note) as out:
-        pairs, survey = inputs.inputs(sweep.plan, inputs.put_own(sweep.plan, out))
+        own = inputs.put_own(sweep.plan, out)
+        pairs, survey = inputs.inputs(sweep.plan, own)
         run_id, stats = new_run_id(), RunStats(0)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
             replaceable = list(store.replaceable())
@@ -66,7 +68,8 @@ def measure(
             for line in [*sweep.notes, *survey.lines(), *changed, *others, *quality_lines(store.older_rows)]:
                 run.driver.reporter.note(line)
             _save_plan(sweep, out)
-            blocks = [(block, sweep.tasks(block, pairs)) for block in sweep.blocks]
+            moved = Moved(store.columns(OF_PLACES), own)
+            blocks = [(block, moved.tasks(partial(sweep.tasks, block), pairs)) for block in sweep.blocks]
             stats.total = sum(len(tasks) for _, tasks in blocks)
             left = [(block, pending) for block, tasks in blocks if (pending := list(resume.pending(tasks)))]
             if left:

@@ -1,0 +1,56 @@
+"""A sweep's OUT that was moved: tasks go by where photos and artworks lie, and the project's own lie in OUT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.sweep.inputs import Own
+from stylize.results.parts import keys
+from stylize.results.schema import key_of
+from stylize.tasks.task import Input, Pair, Task
+
+OF_PLACES = ["task_id", "content_uri", "style_uri"]
+
+
+class Moved:
+    """Gives tasks the keys that their rows have from where OUT lay before.
+
+    rows: OF_PLACES of all rows. own: where the project's own photos and artworks lie now.
+    """
+
+    def __init__(self, rows: Iterable[pa.RecordBatch], own: Own) -> None:
+        self._own = own
+        self._known: set[bytes] = set()
+        outs: set[str] = set()
+        for batch in rows:
+            self._known.update(keys(batch.column("task_id")))
+            for column, name in zip(OF_PLACES[1:], Own._fields, strict=True):
+                uris = (uri or "" for uri in pc.unique(batch.column(column)).to_pylist())
+                outs |= {out for out, found, _ in (uri.rpartition(f"/inputs/{name}/") for uri in uris) if found}
+        before = (Own(*(f"{out}/inputs/{name}" for name in Own._fields)) for out in sorted(outs))
+        self._before = [places for places in before if places != own]
+
+    def tasks(self, make: Callable[[Sequence[Pair]], list[Task]], pairs: Sequence[Pair]) -> list[Task]:
+        """Return what `make` makes of the pairs, under the keys of rows that are there."""
+        tasks = make(pairs)
+        for before in self._before:
+            then = make([self._as_in(before, pair) for pair in pairs])
+            tasks = [self._recorded(*both) for both in zip(tasks, then, strict=True)]
+        return tasks
+
+    def _recorded(self, task: Task, then: Task) -> Task:
+        known = [key_of(one.task_id) in self._known for one in (task, then)]
+        return replace(task, task_id=then.task_id) if known == [False, True] else task
+
+    def _as_in(self, before: Own, pair: Pair) -> Pair:
+        content = _below(pair.content, self._own.photos, before.photos)
+        return replace(pair, content=content, style=_below(pair.style, self._own.artworks, before.artworks))
+
+
+def _below(one: Input, now: str, before: str) -> Input:
+    below = one.uri.removeprefix(f"{now}/")
+    return one if below == one.uri else replace(one, uri=f"{before}/{below}")
