@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError, PydanticUndefined
 from stylize import __version__
 from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, nearest, one_line
 from stylize.interrupts import traced
-from stylize.safe_yaml import parse
+from stylize.safe_yaml import parse_word
 from stylize.terminal import LogFormatter, open_closed_streams, say, silence
 from stylize.validation import Model, Origin, validated
 
@@ -64,6 +64,8 @@ def _not_tiny(size: ByteSize) -> ByteSize:
 
 
 def _one_size(text: Any) -> Any:
+    if isinstance(text, str) and re.fullmatch(r"\d+(\.\d*)?[eE]\+?\d+", text):
+        return float(text)
     # Pydantic takes what a text begins with, and passes over the rest: 20000000,5GB was 20 MB.
     if isinstance(text, str) and not re.fullmatch(r"[\d._]+\s*[A-Za-z]*", text.strip()):
         raise PydanticCustomError("byte_size", "no size")
@@ -185,10 +187,7 @@ def pairs_to_dict(given: list[str]) -> dict[str, Any]:
         name, equals, value = word.partition("=")
         if not equals or not name or not value.strip():
             raise UsageError(f"--set {one_line(word)}: expected NAME=VALUE, such as --set alpha=0.6")
-        try:
-            values[name] = parse(value, name)
-        except UsageError:
-            values[name] = value  # a text that only looks like YAML
+        values[name] = parse_word(value)
     return values
 
 

@@ -20,6 +20,7 @@ MAX_NODES = 10_000
 """With each alias counted as all that it stands for: ten lines of aliases of aliases are a thousand million nodes."""
 _READ_OTHERWISE = re.compile(r"(?i)yes|no|on|off|.*:.*|[-+]?0[\d_]+")
 """What YAML 1.1 reads as other than it looks, and YAML 1.2 does not: 10:24 in base 60, 0512 in base 8, off as false."""
+_COMMENT = re.compile(r"(^|\s)#")
 _EXPONENT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+\Z")
 """A number that YAML 1.1 takes for a text where its point or the exponent's sign is left out, and YAML 1.2 does not."""
 
@@ -59,6 +60,19 @@ def parse(text: str, where: str) -> Any:
         return yaml.load(text, Loader=_loader())
     except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"{where}: not YAML: {message_of(error)}") from None
+
+
+def parse_word(text: str) -> Any:
+    """Return what a value on a command line says in YAML; a text that only looks like YAML stays one.
+
+    Nobody comments on a value there: #ff0000 would be none, and nothing but null and ~ is.
+    """
+    try:
+        value = parse(text, "")
+    except UsageError:
+        return text
+    is_text = value is None and text.strip().casefold() not in ("null", "~")
+    return text if is_text or (_COMMENT.search(text) and text.lstrip()[0] not in "'\"[{") else value
 
 
 def dump(values: dict[str, Any]) -> str:

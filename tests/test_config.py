@@ -110,8 +110,8 @@ def test_settings_of_a_method_may_be_switches() -> None:
 
 
 def test_strings_from_flags_become_numbers() -> None:
-    config = build(PATHS | {"resolution_px": "768", "actors": "3", "timeout_s": "2.5"})
-    assert (config.resolution_px, config.actors, config.timeout_s) == (768, 3, 2.5)
+    config = build(PATHS | {"resolution_px": "768", "actors": "3", "timeout_s": "2.5", "max_memory": "2e9"})
+    assert (config.resolution_px, config.actors, config.timeout_s, config.max_memory) == (768, 3, 2.5, 2 * 10**9)
 
 
 def test_yaml_gives_the_same_settings(tmp_path: Path) -> None:

@@ -154,9 +154,16 @@ def test_a_text_in_another_encoding_is_one_line(tmp_path: Path) -> None:
         read_mapping(path)
 
 
-@pytest.mark.parametrize("value", ["[" * 5000, "2020-13-45", "!!python/name:os.system", "{", "*nothing"])
+@pytest.mark.parametrize(
+    "value", ["[" * 5000, "2020-13-45", "!!python/name:os.system", "{", "*nothing", "#ff0000", "red #1", "---", "C#"]
+)
 def test_a_setting_on_the_command_line_that_is_no_yaml_stays_a_text(value: str) -> None:
     assert pairs_to_dict([f"name={value}"]) == {"name": value}
+
+
+def test_what_is_none_on_purpose_is_none_and_quotes_hold_what_begins_a_comment() -> None:
+    given = ["a=null", "b=~", "c='#1'", "d=[1, 2] # both"]
+    assert pairs_to_dict(given) == {"a": None, "b": None, "c": "#1", "d": [1, 2]}
 
 
 def test_a_packed_file_is_called_so(tmp_path: Path) -> None:
