@@ -46,9 +46,9 @@ def parse(argv: Sequence[str]) -> Call:
     values, recorded = _settings_in(local_path(file, "--config")) if file else ({}, False)
     origins = {name: _called(name) for name in JobConfig.model_fields}
     origins |= {str(name): Origin(str(name), file) for name in values}
-    if "settings" in given:
-        own = values.get("settings")
-        given["settings"] = (own if isinstance(own, dict) else {}) | cli.pairs_to_dict(given["settings"])
+    own = values.get("settings") or {}
+    if (changed := cli.pairs_to_dict(given.pop("settings", []))) and isinstance(own, dict):  # else that is told
+        given["settings"] = own | changed
     given |= _named(paths, either="weights" in given or bool(values.get("weights")))
     if recorded:
         _refuse_unasked(values, given, local_path(file).parent, trusted)

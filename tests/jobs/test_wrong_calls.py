@@ -130,6 +130,10 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "config number": ([*GOOD, "--config", "IN/number.yaml"], "IN/number.yaml: unknown setting '1'"),
     "config year": ([*GOOD, "--config", "IN/year.yaml"], "name: expected a text in quotation marks (got 2024)"),
     "config bad setting": ([*GOOD, "--config", "IN/alpha.yaml"], "IN/alpha.yaml: compact: alpha: expected 1 or less"),
+    "config no settings": (
+        [*GOOD, "--config", "IN/word.yaml", "--set", "alpha=1"],
+        "IN/word.yaml: settings: expected names with values (got 'alpha')",
+    ),
     "config bad method": ([*GOOD, "--config", "IN/method.yaml"], "IN/method.yaml: unknown stylizer 'kompact'"),
     "config bad value": ([*GOOD, "--config", "IN/bad.yaml"], "IN/bad.yaml: quality: expected 100 or less"),
     "record missing": ([*BOTH, "OUT", "--config", "IN/none.json"], "IN/none.json: no such file"),
@@ -155,6 +159,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "year.yaml": "name: 2024",
         "alpha.yaml": "settings: {alpha: 7}",
         "method.yaml": "stylizer: kompact",
+        "word.yaml": "settings: alpha",
         "lost.yaml": f"content: {root}/none\nstyles: {root}/styles",
         "twice.yaml": "quality: 5\nformat: png\nquality: 6\n",
         "large.yaml": "cpus_per_actor: 9000",
