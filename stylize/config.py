@@ -224,7 +224,8 @@ class JobConfig(Restyling):
         """Name the networks that scores take where none is given."""
         asked = values.get("scores") if isinstance(values, dict) else None
         names = [asked] if isinstance(asked, str) else asked if isinstance(asked, list | tuple) else []
-        if ("distances" in names or "cfsd" in names) and values.get("perceptual") is None:
+        unset = str(values.get("perceptual")).casefold() == "none" if isinstance(values, dict) else False
+        if ("distances" in names or "cfsd" in names) and unset:
             values = values | {"perceptual": TORCHVISION}
         return values | {"lpips": "alex"} if "lpips" in names and values.get("lpips", "none") == "none" else values
 
