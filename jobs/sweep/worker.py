@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from jobs.scheduler.worker import MakeRunner, this_location
 from stylize.config import JobConfig
-from stylize.errors import CannotContinueError, DeviceLostError, StylizeError, named_message, of_a_signal
+from stylize.errors import CannotContinueError, DeviceLostError, NoDeviceError, StylizeError, named_message, of_a_signal
 from stylize.machine import devices
 from stylize.measure.memory import give_back
 from stylize.pipeline.failures import lost_row
@@ -88,8 +88,10 @@ class Sweeper:
         _give_back()
         try:
             self._runner = MakeRunner(config, self._run_id, self._token)(self._worker_id)
-        except CannotContinueError:
+        except (CannotContinueError, DeviceLostError):
             raise  # a store that does not answer is no trait of the method
+        except NoDeviceError as error:
+            raise DeviceLostError(str(error)) from None  # it was there as this worker began
         except StylizeError as error:
             self._problem = "unsupported", str(error)
         except BaseException as error:  # a method of somebody's own may raise anything

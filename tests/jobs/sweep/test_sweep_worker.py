@@ -19,7 +19,7 @@ from jobs.sweep.resolve import ResolvedSweep, _weights_sha256
 from jobs.sweep.worker import MakeSweeper
 from stylize import config as configs
 from stylize.config import JobConfig
-from stylize.errors import DeviceLostError
+from stylize.errors import DeviceLostError, NoDeviceError
 from stylize.results.schema import Row
 from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
@@ -106,10 +106,17 @@ def test_a_method_that_ends_the_process_as_it_loads_leaves_rows_and_the_worker(
     assert (row["status"], row["error"]) == ("failed", "SystemExit: no licence")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+        DeviceLostError("an illegal memory access"),
+        NoDeviceError("in place of an illegal memory access torch sees no card"),
+    ],
+)
 def test_a_card_that_is_lost_as_a_method_loads_ends_the_worker_and_not_each_block(
-    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    error = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
     with pytest.raises(DeviceLostError, match="illegal memory access"):
         _first_block(folders, tmp_path / "out", monkeypatch, error)
 
