@@ -87,9 +87,9 @@ class ResolvedSweep:
                     then[threads] += 1
         if self.gpus or not then:
             return []
-        had = " or ".join(map(str, sorted(then)))
+        had = " or ".join(map(str, sorted(then))) + (" CPU threads" if [*then] != [1] else " CPU thread")
         return [
-            f"{counted(then.total(), 'row')} of OUT had {had} CPU threads, and workers have {now} now: reports compare "
+            f"{counted(then.total(), 'row')} of OUT had {had}, and workers have {now} now: reports compare "
             "none of these with those; the sweep into another OUT measures all alike"
         ]
 
@@ -105,12 +105,16 @@ class ResolvedSweep:
         others = sum(
             number
             for (variant, text, weights), number in made.items()
-            if variant in now
-            and (weights not in (None, self.weights_sha256[variant]) or result_settings(text) != now[variant])
+            if variant in now and (self._others(weights, variant) or result_settings(text) != now[variant])
         )
         had, stay = ("has", "it stays") if others == 1 else ("have", "they stay")
         told = f"{counted(others, 'row')} of OUT {had} other weights or settings than the variant of that name has now"
         return [f"{told}: {stay}, new ones come beside, and reports keep them apart"] if others else []
+
+    def _others(self, weights: str | None, variant: str) -> bool:
+        """Return whether a row's weights are others than a variant has now, where both are known."""
+        now = self.weights_sha256[variant]
+        return weights not in (None, now) and not (now is None and self.absent)
 
     def scheduler_options(self, workers: int) -> SchedulerOptions:
         """Return what each of so many workers takes, and when a task is given up."""

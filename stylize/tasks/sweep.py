@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -198,8 +199,8 @@ def variants(sweep: Sweep) -> list[Variant]:
             for precision, side, workers in itertools.product(precisions, sides, sweep.workers)
             for kind in sweep.kinds(workers)
         ]
-    names = [variant.name for variant in combined]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    names = Counter(variant.name for variant in combined)
+    if twice := next((name for name, number in names.items() if number > 1), None):
         raise UsageError(f"the sweep has {twice!r} twice; give one of the methods another label")
     return combined
 
@@ -252,6 +253,8 @@ def _first_of_each_type(pairs: list[Pair], photos: int | None) -> list[Pair]:
 
 def read(path: Path, changes: dict[str, Any]) -> Sweep:
     """Return a sweep file's sweep with some values changed. Raises UsageError: one line that names what is wrong."""
+    if empty := next((name for name, value in changes.items() if not value), None):
+        raise UsageError(f"{flag(empty)}: expected a text that is not empty")
     sweep = validated(Sweep, read_mapping(path) | changes, str(path))
     sweep._origins = {name: Origin(name, str(path)) for name in Sweep.model_fields}
     sweep._origins |= {name: Origin(flag(name)) for name in changes}

@@ -157,7 +157,7 @@ def test_a_dry_run_says_what_is_measured_and_what_a_run_would_refuse(
     (two := tmp_path / "two.yaml").write_text((inputs / "sweep.yaml").read_text().replace("actor: 1", "actor: 2"))
     assert main([str(two), str(inputs / "out"), "--dry-run"]) == 0
     had = (rows["threads"] == 1).sum()
-    assert f"{had} rows of OUT had 1 CPU threads, and workers have 2 now" in capsys.readouterr().out
+    assert f"{had} rows of OUT had 1 CPU thread, and workers have 2 now" in capsys.readouterr().out
     large = tmp_path / "large.yaml"
     large.write_text((inputs / "sweep.yaml").read_text().replace("cpus_per_actor: 1", "cpus_per_actor: 9000"))
     with pytest.raises(UsageError, match="no machine here has 9000 CPU"):

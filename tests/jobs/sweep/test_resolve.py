@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,6 @@ def test_rows_of_other_weights_or_settings_are_told(tmp_path: Path) -> None:
     assert resolved.other_work([to_batch(same).select(OF_WORK)]) == []
     (told,) = resolved.other_work([to_batch([*same, *others]).select(OF_WORK)])
     assert told.startswith("2 rows of OUT have other weights or settings than the variant of that name has now")
+    unknown = replace(resolved, absent=["its weights would be downloaded"])
+    (told,) = unknown.other_work([to_batch(others).select(OF_WORK)])
+    assert told.startswith("1 row of OUT has other weights or settings")

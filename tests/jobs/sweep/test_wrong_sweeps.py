@@ -15,6 +15,9 @@ def test_another_runs_rows_are_for_a_dry_run(tmp_path: Path) -> None:
         main(["quick", str(tmp_path / "out"), "--from", str(tmp_path)])
     with pytest.raises(UsageError, match="nowhere holds no rows folder: give the OUT of a run"):
         main(["quick", str(tmp_path / "out"), "--dry-run", "--from", str(tmp_path / "nowhere")])
+    for option in ("--content", "--styles", "--perceptual"):
+        with pytest.raises(UsageError, match=f"^{option}: expected a text that is not empty"):
+            main(["quick", str(tmp_path / "out"), option, ""])
     assert list(tmp_path.iterdir()) == []
 
 
