@@ -46,7 +46,7 @@ class TrainConfig(Checked):
     decay_share: float = Field(
         0.4, ge=0, le=1, description="share of the steps, at their end, over which the learning rate falls"
     )
-    batch: int = Field(4, ge=1, description="photos that each worker takes per step")
+    batch: int = Field(4, ge=1, le=4096, description="photos that each worker takes per step")
     crop_px: int = Field(192, ge=64, multiple_of=4, description="side of the square crops in pixels")
     learning_rate: float = Field(6e-4, gt=0, description="learning rate of AdamW at its highest; johnson: 0.001")
     reuse: int = Field(

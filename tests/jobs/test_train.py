@@ -127,6 +127,7 @@ def _parts(out: Path) -> int:
         ({"more": ("--start-from", "broken.jpg")}, "broken.jpg"),
         ({"more": ("--steps", "few")}, "steps"),
         ({"more": ("--crop-px", 65)}, "--crop-px"),
+        ({"more": ("--batch", "1e9")}, "--batch: expected 4096 or less"),
         ({"more": ("--loaders", 65)}, "--loaders: expected 64 or less"),  # each reads a batch ahead
         ({"more": ("--stepps", 3)}, "--stepps"),
         ({"more": ("--name", "../x")}, "--name: expected letters, digits, '.', '_' and '-'"),

@@ -200,14 +200,17 @@ def test_another_layout_is_of_new_results_and_that_is_told(
     assert "results that are there keep their names; layout and name are of new ones" in capsys.readouterr().out
 
 
-def test_what_other_weights_left_is_no_older_row_of_the_same_work(finished: Finished) -> None:
+def test_what_other_weights_left_is_told_and_no_older_row_of_the_same_work(
+    finished: Finished, capsys: pytest.CaptureFixture[str]
+) -> None:
     call = finished.call | {"stylizer": "compact", "resolution_px": 32, "include": ("day/*",)}
     (call["content"] / "day" / "bad.jpg").write_bytes(b"\xff\xd8\xff")
     trained = stylize_folder.run(**call)
     rows = trained.rows()
     lost = Path(rows.loc[rows["status"] == "ok", "output_uri"].iloc[0])
     lost.unlink()
-    untrained = stylize_folder.run(**call, weights="random")
+    untrained = stylize_folder.run(**call, weights="random", progress="plain")
+    assert "3 rows of OUT had other weights than compact has now: they stay" in capsys.readouterr().out
     assert trained.counts == untrained.counts == {"ok": 2, "corrupt": 1}
     after = untrained.rows()
     assert set(rows["task_id"]) <= set(after["task_id"])
