@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -63,9 +63,7 @@ def measure(
             run = RunContext(out, store, _record(sweep, survey, run_id, command), driver)
             earlier = read_runs(out.folder)
             out.save(run.record)
-            changed = changed_code_lines(earlier, store.columns(OF_CODE), run.record.own_code, ANEW)
-            others = [*sweep.other_threads(store.columns(OF_THREADS)), *sweep.other_work(store.columns(OF_WORK))]
-            for line in [*sweep.notes, *survey.lines(), *changed, *others, *quality_lines(store.older_rows)]:
+            for line in [*sweep.notes, *survey.lines(), *_of_earlier_rows(sweep, store, earlier)]:
                 run.driver.reporter.note(line)
             _save_plan(sweep, out)
             moved = Moved(store.columns(OF_PLACES), own)
@@ -84,6 +82,14 @@ def measure(
             for claim in claims.check(frame.load([out.folder])):
                 note(f"claim:   {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
     return counts
+
+
+def _of_earlier_rows(sweep: ResolvedSweep, store: RowStore, earlier: Iterable[RunRecord]) -> Iterator[str]:
+    """Yield what is to be told of rows that are there and were made otherwise."""
+    yield from changed_code_lines(earlier, store.columns(OF_CODE), sweep.own_code, ANEW)
+    yield from sweep.other_threads(store.columns(OF_THREADS))
+    yield from sweep.other_work(store.columns(OF_WORK))
+    yield from quality_lines(store.older_rows)
 
 
 def _do_blocks(
