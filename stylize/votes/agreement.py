@@ -10,13 +10,13 @@ import pandas as pd
 from stylize.votes.ranking import DRAWS, LEAST_PICTURES
 
 SCORES = {
-    "ssim": True, "gram_distance": False, "style_distance": False, "moments_distance": False,
-    "content_distance": False, "lpips": False, "cfsd": False,
+    "ssim": True, "gram_distance": False, "moments_distance": False, "content_distance": False, "lpips": False,
+    "cfsd": False,
 }  # fmt: skip
 """Columns that may agree with people -> whether the higher value is the better one."""
 
 
-def agreement(votes: pd.DataFrame, rows: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+def agreement(votes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each score that `rows` has: how often the better scored result is the one that was preferred.
 
     votes: as `read_votes` gives them. rows: `run_id`, `task_id` and scores. Of a row: `score`, `votes` (those with a
@@ -37,16 +37,16 @@ def agreement(votes: pd.DataFrame, rows: pd.DataFrame, *, draws: int = DRAWS, se
         )
         known = np.isfinite(left) & np.isfinite(right) & (left != right)
         agrees = (((left > right) == higher) == (votes["choice"] == "left").to_numpy())[known]
-        told.append({"score": score, **_share(agrees, picture[known], draws, seed)})
+        told.append({"score": score, **_share(agrees, picture[known])})
     return pd.DataFrame(told, columns=["score", "votes", "pictures", "agreeing", "low", "high"])
 
 
-def _share(agrees: np.ndarray, picture: np.ndarray, draws: int, seed: int) -> dict[str, float]:
+def _share(agrees: np.ndarray, picture: np.ndarray) -> dict[str, float]:
     _, group = np.unique(picture, return_inverse=True)
     pictures = int(group.max(initial=-1)) + 1
     share, low, high = float(agrees.mean()) if len(agrees) else math.nan, math.nan, math.nan
     if pictures >= LEAST_PICTURES:
-        weights = np.random.default_rng(seed).multinomial(pictures, np.full(pictures, 1 / pictures), draws)
+        weights = np.random.default_rng(0).multinomial(pictures, np.full(pictures, 1 / pictures), DRAWS)
         hits, all_votes = np.bincount(group, agrees), np.bincount(group)
         low, high = np.quantile(weights @ hits / (weights @ all_votes), (0.025, 0.975))
     return {"votes": len(agrees), "pictures": pictures, "agreeing": share, "low": low, "high": high}
