@@ -77,7 +77,7 @@ class StylizeStage:
         What failed before stays so.
         """
         ready = [item for item in items if item.content is not None]
-        for _, same_size in itertools.groupby(ready, key=lambda item: _size(item)):
+        for _, same_size in itertools.groupby(ready, key=_size):
             self._run_together(list(same_size))
 
     def _run_together(self, items: list[InFlight]) -> None:
@@ -170,7 +170,7 @@ class StylizeStage:
             shared[name] = None if shared[name] is None else shared[name] // len(items)
         trained = self._stylizer.weights_sha256 != RANDOM
         shared |= fitting(stylizer.outcome(), f"{stylizer.name}: outcome()") if trained else {}
-        shared |= {"batch_size": len(items), "strips": 1, "passes": 1, "warmup": warmup or stylizer.compiled_anew(code)}
+        shared |= {"batch_size": len(items), "strips": 1, "passes": 1, "warmup": warmup or stylizer.compiled_anew()}
         for item in items:
             item.row.update(shared, height_px=results.shape[2], width_px=results.shape[3])
         if "flicker" in self._config.scores and trained:

@@ -177,7 +177,7 @@ class FeedForward(bounded.Bounded):
         if session is not None:
             session.release()
 
-    def compiled_anew(self, code: Any) -> bool:
+    def compiled_anew(self) -> bool:
         """Return whether the last call compiled the network, for the first image of its size."""
         return self._anew
 

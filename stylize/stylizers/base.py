@@ -108,7 +108,7 @@ class Stylizer(Within, OfOneProcess, ABC):
     def release(self, code: Any) -> None:
         """Give back what a runtime keeps for the next image in this style, for that one's memory to be measured."""
 
-    def compiled_anew(self, code: Any) -> bool:
+    def compiled_anew(self) -> bool:
         """Return whether the last call compiled the network, for the first image of its size."""
         return False
 

@@ -137,7 +137,7 @@ def test_of_sizes_no_more_than_the_last_stay_compiled(monkeypatch: pytest.Monkey
     for width in (32, 40, 32, 32, 48, 32, 40):
         restyle.apply(noise(0, 32, width), code)
         restyle.release(code)
-        anew.append(restyle.compiled_anew(code))
+        anew.append(restyle.compiled_anew())
     assert [shape[3].get_length() for shape in compiled] == [32, 40, 48, 40]
     assert anew == [True, True, False, False, True, False, True]
 
@@ -152,14 +152,14 @@ def test_torch_compiles_for_each_size() -> None:
         photo = noise(0, 24, width)
         wanted, got = (restyle.apply(photo, style(restyle)) for restyle in (one, other))
         assert (wanted - got).abs().max() < 2e-3
-        anew.append(other.compiled_anew(style(other)))
+        anew.append(other.compiled_anew())
     assert anew == [True, True, False]
     graphs = counters["stats"]["unique_graphs"]
     torch.save(TransformerNet().state_dict(), checkpoint := io.BytesIO())
     codes = [restyle.read_style(checkpoint.getvalue(), Path("second.pth")) for restyle in (one, other)]
     wanted, got = (restyle.apply(photo, code) for restyle, code in zip((one, other), codes, strict=True))
     assert (wanted - got).abs().max() < 2e-3
-    assert (other.compiled_anew(codes[1]), counters["stats"]["unique_graphs"]) == (False, graphs)
+    assert (other.compiled_anew(), counters["stats"]["unique_graphs"]) == (False, graphs)
 
 
 @pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
