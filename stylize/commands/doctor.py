@@ -113,7 +113,7 @@ def _machine() -> Iterator[Line]:
     from stylize.machine.devices import fast_bf16
 
     yield "ok", f"torch uses {torch.backends.cpu.get_cpu_capability()} and {counted(torch.get_num_threads(), 'thread')}"
-    flags: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    flags = torch.cpu.get_capabilities()
     has = [flag for flag in ("avx512_bf16", "amx_tile", "avx512_vnni") if flags.get(flag)]
     listed = f"instructions for 16 and 8 bits: {', '.join(has) or 'none'}"
     yield ("ok", listed) if fast_bf16(torch.device("cpu")) else ("warn", f"{listed}; bf16 is slower than fp32 here")
