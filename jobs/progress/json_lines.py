@@ -94,7 +94,7 @@ def finished(mode: str, out: str, counts: dict[str, int], status: int, images: b
 def _status(error: BaseException) -> int:
     """Return what `cli.run` exits with."""
     if isinstance(error, KeyboardInterrupt):
-        return 130
+        return cli.EXIT_INTERRUPTED
     if isinstance(error, SystemExit) and isinstance(error.code, int):
         return error.code
     known = isinstance(error, StylizeError) and not isinstance(error, CannotContinueError)
