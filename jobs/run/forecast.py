@@ -33,13 +33,9 @@ class LastRun:
         workers = counted(self.workers, "worker")
         images, done = counted(left, "image"), counted(self.images, "image")
         return (
-            f"time:   about {seconds(self.seconds(left))} for {images}, loading not counted, at the pace of OUT's "
-            f"last run ({done} in {seconds(self.span_s)}, {workers}); {seconds(self.one_s)} for one image"
+            f"time:   about {seconds(left * self.span_s / self.images)} for {images}, loading not counted, at the pace "
+            f"of OUT's last run ({done} in {seconds(self.span_s)}, {workers}); {seconds(self.one_s)} for one image"
         )
-
-    def seconds(self, left: int) -> float:
-        """Return the seconds that so many images will take."""
-        return left * self.span_s / self.images
 
 
 def last_run(folder: Path, job: JobConfig) -> LastRun | None:
