@@ -60,7 +60,7 @@ def refuse(image: TiffImageFile) -> None:
     _refuse_inks(tags.get(_PHOTOMETRIC), tags.get(_INK_SET))
     if image.mode == "LAB" and tags.get(_PLANAR) == 2:
         raise UnsupportedImageError("TIFF with CIELAB in planes is not read; convert it to RGB")
-    if 2 in _numbers(tags.get(_SAMPLE_FORMAT)):
+    if 2 in numbers(tags.get(_SAMPLE_FORMAT)):
         raise UnsupportedImageError("signed or 32-bit values have no 8-bit form; convert it to 8 or 16 bits first")
     if tags.get(_PHOTOMETRIC) == _YCBCR and _is_raw(image) and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
         raise UnsupportedImageError("TIFF with uncompressed subsampled colour is not read; convert it to RGB")
@@ -103,7 +103,7 @@ def _is_negative(image: TiffImageFile) -> bool:
 
 def _has_eight_bit_palette(image: TiffImageFile) -> bool:
     # As libtiff does; the format knows no such.
-    return image.mode == "P" and 0 < max(_numbers(image.tag_v2.get(_COLOUR_MAP)), default=0) < 256
+    return image.mode == "P" and 0 < max(numbers(image.tag_v2.get(_COLOUR_MAP)), default=0) < 256
 
 
 def refuse_opened(image: TiffImageFile) -> None:
@@ -117,7 +117,7 @@ def is_cut(image: TiffImageFile, length: int) -> bool:
     """Return whether pixels lie beyond the file's end."""
     tags = image.tag_v2
     for offsets, counts in ((_OFFSETS, _COUNTS), (_TILE_OFFSETS, _TILE_COUNTS)):
-        pairs = zip(_numbers(tags.get(offsets)), _numbers(tags.get(counts)), strict=False)
+        pairs = zip(numbers(tags.get(offsets)), numbers(tags.get(counts)), strict=False)
         if any(at + count > length for at, count in pairs):
             return True
     return False
@@ -189,7 +189,7 @@ def _deep(image: TiffImageFile) -> bool:
 
 
 def _deepest(image: TiffImageFile) -> int:
-    return max(_numbers(image.tag_v2.get(_BITS)), default=1)
+    return max(numbers(image.tag_v2.get(_BITS)), default=1)
 
 
 def _full_range(values: np.ndarray, bits: int) -> np.ndarray:
@@ -228,7 +228,8 @@ def _image(values: np.ndarray, photometric: int, extra: tuple[int, ...]) -> Imag
     return Image.frombytes(mode, (kept.shape[1], kept.shape[0]), kept.tobytes())
 
 
-def _numbers(value: Any) -> tuple[int, ...]:
+def numbers(value: Any) -> tuple[int, ...]:
+    """Return what a tag may hold one or several of."""
     return value if isinstance(value, tuple) else () if value is None else (value,)
 
 

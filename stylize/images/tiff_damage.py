@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.images import jpeg, turbo
+from stylize.images.tiff import numbers
 
 _COMPRESSION, _OFFSETS, _COUNTS, _ROWS, _FILL_ORDER = 259, 273, 279, 278, 266
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS, _JPEG_TABLES = 322, 323, 324, 325, 347
@@ -40,7 +40,7 @@ def damage(image: TiffImageFile, data: bytes) -> str | None:
 def _parts(image: TiffImageFile, data: bytes) -> Iterator[memoryview]:
     tags = image.tag_v2
     offsets, counts = (_TILE_OFFSETS, _TILE_COUNTS) if _TILE_OFFSETS in tags else (_OFFSETS, _COUNTS)
-    pairs = zip(_numbers(tags.get(offsets)), _numbers(tags.get(counts)), strict=False)
+    pairs = zip(numbers(tags.get(offsets)), numbers(tags.get(counts)), strict=False)
     return (memoryview(data)[at : at + count] for at, count in pairs if count)
 
 
@@ -67,7 +67,3 @@ def _said_of_deflated(part: memoryview, most: int) -> str | None:
     stated = part[end : end + _CHECKSUM_BYTES]
     wrong = len(stated) == _CHECKSUM_BYTES and int.from_bytes(stated, "big") != checksum
     return "deflated pixels do not fit their checksum" if wrong else None
-
-
-def _numbers(value: Any) -> tuple[int, ...]:
-    return value if isinstance(value, tuple) else () if value is None else (value,)
