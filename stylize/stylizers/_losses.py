@@ -67,7 +67,7 @@ class ContentTerm(torch.autograd.Function):
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Return, of (1, 3, H, W), the mean squared step to the next pixel right and down."""
+    """Return, of (N, 3, H, W), the mean squared step to the next pixel right and down."""
     down = image[..., 1:, :] - image[..., :-1, :]
     right = image[..., 1:] - image[..., :-1]
     return down.square().mean() + right.square().mean()

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylize.measure.perceptual import CONTENT_LAYER, STYLE_LAYERS, StyleFeatures
+from stylize.stylizers._losses import total_variation
 
 Features = dict[str, Tensor]
 
@@ -30,8 +31,7 @@ def terms(
         "content": F.mse_loss(output[CONTENT_LAYER], content.float()),
         "moments": moments,
         "gram": grams,
-        "variation": (image[..., 1:, :] - image[..., :-1, :]).square().mean()
-        + (image[..., 1:] - image[..., :-1]).square().mean(),
+        "variation": total_variation(image),
         "range": (image - image.clamp(0, 1)).square().mean(),
     }
 
