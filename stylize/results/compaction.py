@@ -65,9 +65,9 @@ class Compactor:
         """Merge parts of fewer rows than `below_rows` once there are many of them; those in `keep` stay."""
         self._merge(below_rows, at_least=MANY_PARTS, keep=keep)
 
-    def compact(self, keep: Collection[str] = ()) -> None:
+    def compact(self) -> None:
         """Merge small parts into ones of up to MERGED_ROWS; a new one is visible before the old ones go."""
-        self._merge(below_rows=parts.MERGED_ROWS // 2, at_least=2, keep=keep)
+        self._merge(below_rows=parts.MERGED_ROWS // 2, at_least=2, keep=())
 
     def compact_if_many(self) -> None:
         """Merge as `compact` does where there are more than MANY_PARTS."""

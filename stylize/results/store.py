@@ -257,10 +257,6 @@ class RowStore:
         if not self._folder.rows:  # so that a run of no tasks can be read, too, and has columns
             self._folder.write(self._folder.new_name(), [], 0)
 
-    def compact(self) -> None:
-        """Merge small parts into ones of up to MERGED_ROWS; a new one is visible before the old ones go."""
-        self._compactor.compact(keep=set(self._to_replace.values()))
-
     def _batches(self, columns: list[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield these columns of all rows, with the name of their part."""
         for name in self._folder.rows:

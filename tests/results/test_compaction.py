@@ -72,7 +72,7 @@ def test_parts_that_are_kept_or_have_tombstones_are_not_merged(folder: PartFolde
     names = [write(folder, n) for n in range(5)]
     compactor = Compactor(folder)
     compactor.bury(names[0], key_of(task_id(0)))
-    compactor.compact(keep=[names[1]])
+    compactor._merge(below_rows=9, at_least=2, keep=[names[1]])
     there = seeds(folder)
     assert [there.pop(name) for name in names[:2]] == [[0], [1]]
     assert list(there.values()) == [[2, 3, 4]]

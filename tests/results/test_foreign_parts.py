@@ -116,6 +116,6 @@ def test_a_reworded_meaning_is_no_other_schema(tmp_path: Path) -> None:
     with RowStore.open(tmp_path) as store:
         store.add(rows(range(2, 4)))
         store.flush()
-        store.compact()
+        store._compactor.compact()
     assert len(seen(tmp_path)) == 4
     assert pq.read_schema(parts(tmp_path)[0]).equals(SCHEMA, check_metadata=False)

@@ -96,7 +96,7 @@ def test_rows_are_whole_while_a_driver_merges_and_replaces_them(tmp_path: Path) 
                 store.finished(retry_failed=True)
                 for n in range(0, 40, 10):
                     store.add(to_batch([row(k, "failed", minute) for k in range(n, n + 10)]))
-                store.compact()
+                store._compactor.compact()
             minute += 1
             stop.wait(0.02)
 
@@ -116,7 +116,6 @@ def test_held_parts_are_read_as_they_were_when_a_driver_replaces_them(tmp_path: 
         with RowStore.open(tmp_path) as store:
             store.finished(retry_failed=True)
             store.add(to_batch([row(n, minute=2) for n in range(5)]))
-            store.compact()
         assert not Path(parts[0].name).exists()
         seeds = [seed for part in parts for batch in iter_part(part, ["seed"]) for seed in batch["seed"].to_pylist()]
         assert seeds == [0, 1, 2, 3, 4, 1, 3]

@@ -42,7 +42,7 @@ def test_closing_ends_a_merge_that_was_broken_off(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr(PartFolder, "remove", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            store.compact()
+            store._compactor.compact()
     store.close()
     assert seen(tmp_path) == dict.fromkeys(range(3), "ok")
     assert len(parts(tmp_path)) == 1

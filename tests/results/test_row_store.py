@@ -141,7 +141,7 @@ def test_a_kill_between_merging_and_unlinking_is_mended(tmp_path: Path) -> None:
         store.add(rows(range(n, n + 2)))
     copy = tmp_path / "copy"
     shutil.copytree(tmp_path / "rows", copy)
-    store.compact()
+    store._compactor.compact()
     assert len(parts(tmp_path)) == 1
     for old in list(copy.iterdir())[:3]:
         shutil.copy(old, tmp_path / "rows")
@@ -255,7 +255,7 @@ def test_an_interrupt_in_a_merge_leaves_no_row_twice(
             for n in range(0, 10, 2):
                 store.add(rows(range(n, n + 2)))
             monkeypatch.setattr(PartFolder, step, interrupted)
-            store.compact()
+            store._compactor.compact()
 
     with pytest.raises(KeyboardInterrupt):
         work()
@@ -269,7 +269,7 @@ def test_a_merge_that_only_seemed_to_fail_leaves_no_row_twice(tmp_path: Path, ca
         for n in range(0, 10, 2):
             store.add(rows(range(n, n + 2)))
         s3.s3.faults = ["lose"] * 7  # every attempt of the merged part is written, and its answer lost
-        store.compact()
+        store._compactor.compact()
         assert s3.s3.faults == []
         assert "were not merged" in caplog.text
         there = [info.name for info in object_store.names("s3://pictures/out/rows")]
