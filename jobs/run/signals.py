@@ -16,15 +16,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
-from jobs.scheduler.shutdown import ShutdownReason, shutdown
+from jobs.scheduler.shutdown import shutdown
 from stylize import cli
 from stylize.terminal import silence
 
-REASONS = {
-    signal.SIGINT: ShutdownReason.INTERRUPTED,
-    signal.SIGTERM: ShutdownReason.TERMINATED,
-    signal.SIGHUP: ShutdownReason.HUNG_UP,
-}
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
@@ -57,19 +53,19 @@ def handle_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard = [number for number in REASONS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+    heard = [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, _interrupt) for number in heard}
     nested = _interrupt in before.values()
     try:
         yield
     except (KeyboardInterrupt, SystemError):
         # SystemError: what Ray's compiled code makes of an exception that comes while it waits.
-        if shutdown.reason is None:
+        if not shutdown.requested:
             raise
         raise shutdown.error() from None
     finally:
         # Once asked, a second SIGTERM must not keep those further out from ending well.
-        if not (nested and shutdown.reason):
+        if not (nested and shutdown.requested):
             for number, handler in before.items():
                 signal.signal(number, handler)
         if not nested:
@@ -78,7 +74,7 @@ def handle_signals() -> Iterator[None]:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Note the signal and raise KeyboardInterrupt, the one exception that Ray's compiled code lets through."""
-    shutdown.request(REASONS[signal.Signals(number)])
+    shutdown.request()
     for later in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(later, signal.SIG_IGN)
     if number == signal.SIGHUP:

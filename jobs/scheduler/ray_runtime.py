@@ -82,7 +82,7 @@ def local_or_cluster(
                 if watch is not None:
                     watch.stop()
                 if ours:
-                    keep = keep_logs() or (failed and shutdown.reason is None)
+                    keep = keep_logs() or (failed and not shutdown.requested)
                     end_ray(None if keep else files)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from jobs.run import signals
 from jobs.scheduler.ray_runtime import keep_sigterm_handler
-from jobs.scheduler.shutdown import Shutdown, ShutdownReason
+from jobs.scheduler.shutdown import Shutdown
 from stylize.errors import CannotContinueError
 
 
@@ -27,30 +27,21 @@ def shutdown(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shutdown]:
     signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.parametrize(
-    ("number", "reason"),
-    [
-        (signal.SIGINT, ShutdownReason.INTERRUPTED),
-        (signal.SIGTERM, ShutdownReason.TERMINATED),
-        (signal.SIGHUP, ShutdownReason.HUNG_UP),
-    ],
-)
-def test_each_signal_interrupts_and_the_old_handlers_come_back(
-    shutdown: Shutdown, number: int, reason: ShutdownReason
-) -> None:
+@pytest.mark.parametrize("number", signals.SIGNALS)
+def test_each_signal_interrupts_and_the_old_handlers_come_back(shutdown: Shutdown, number: int) -> None:
     before = signal.getsignal(number)
-    reasons = []
+    asked = []
 
     def waits() -> None:
         try:
             os.kill(os.getpid(), number)
         finally:
-            reasons.append(shutdown.reason)
+            asked.append(shutdown.requested)
 
     with pytest.raises(KeyboardInterrupt), signals.handle_signals():
         waits()
-    assert reasons == [reason]
-    assert shutdown.reason is None
+    assert asked == [True]
+    assert not shutdown.requested
     assert signal.getsignal(number) == before
 
 
@@ -167,7 +158,7 @@ def test_a_lost_head_comes_out_as_its_line(shutdown: Shutdown) -> None:
 
     with pytest.raises(CannotContinueError, match="Ray's head has ended"), signals.handle_signals():
         waits()
-    assert shutdown.reason is ShutdownReason.HEAD_LOST
+    assert shutdown.ray_is_lost
     assert shutdown.message_passed_on
     with pytest.raises(CannotContinueError, match="Ray's head has ended"):
         shutdown.check()

@@ -23,7 +23,7 @@ from jobs.run.signals import handle_signals
 from jobs.scheduler import ray_runtime
 from jobs.scheduler.local_ray import ask_for_token, job_config, keep_token, remove_session
 from jobs.scheduler.ray_runtime import local_or_cluster
-from jobs.scheduler.shutdown import ShutdownReason, shutdown
+from jobs.scheduler.shutdown import shutdown
 from stylize.errors import CannotContinueError, UsageError
 from tests.support.main_job import descendants, plain, start, wait_for
 
@@ -125,7 +125,7 @@ def test_logs_stay_for_rows_that_failed_and_work_that_broke_off(session: Path) -
 
 
 def test_logs_of_an_interrupted_run_go_unless_a_row_failed(session: Path) -> None:
-    shutdown.request(ShutdownReason.INTERRUPTED)
+    shutdown.request()
     try:
         for keeps in (True, False):
             with pytest.raises(KeyboardInterrupt), local_or_cluster(None, keep_logs=partial(bool, keeps)):

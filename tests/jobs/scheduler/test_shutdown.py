@@ -2,24 +2,23 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.scheduler.shutdown import Shutdown, ShutdownReason
+from jobs.scheduler.shutdown import Shutdown
 from stylize.errors import CannotContinueError
 
 
 def test_nothing_is_raised_unless_the_end_was_asked_for() -> None:
     shutdown = Shutdown()
     shutdown.check()
-    assert shutdown.reason is None
-    shutdown.request(ShutdownReason.INTERRUPTED)
+    assert not shutdown.requested
+    shutdown.request()
     shutdown.withdraw()
     shutdown.check()
 
 
-@pytest.mark.parametrize("reason", [ShutdownReason.INTERRUPTED, ShutdownReason.TERMINATED, ShutdownReason.HUNG_UP])
-def test_a_signal_is_an_interrupt_and_leaves_ray_usable(reason: ShutdownReason) -> None:
+def test_a_signal_is_an_interrupt_and_leaves_ray_usable() -> None:
     shutdown = Shutdown()
-    shutdown.request(reason)
-    assert shutdown.reason is reason
+    shutdown.request()
+    assert shutdown.requested
     assert not shutdown.ray_is_lost
     with pytest.raises(KeyboardInterrupt):
         shutdown.check()
@@ -28,9 +27,9 @@ def test_a_signal_is_an_interrupt_and_leaves_ray_usable(reason: ShutdownReason) 
 def test_a_lost_head_comes_before_any_signal_and_stays() -> None:
     shutdown = Shutdown()
     shutdown.lose_head("the head has ended")
-    shutdown.request(ShutdownReason.TERMINATED)
+    shutdown.request()
     shutdown.withdraw()
-    assert shutdown.reason is ShutdownReason.HEAD_LOST
+    assert shutdown.requested
     assert shutdown.ray_is_lost
     assert not shutdown.message_passed_on
     with pytest.raises(CannotContinueError, match="the head has ended"):
