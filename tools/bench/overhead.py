@@ -1,19 +1,12 @@
-"""What the tool itself costs: `python -m tools.bench.overhead` prints four numbers for docs/benchmarks.md.
+"""What the tool itself costs: `python -m tools.bench.overhead` prints two numbers for docs/benchmarks.md.
 
 1. The whole job's images/s over those of a bare loop of the same stylizer in memory, interleaved in one run.
 2. SSIM's time on one core beside scikit-image's, and how far the two differ.
-3. Tasks/s through the driver and two workers that do nothing.
-4. The driver's peak memory at 1,000,000 such tasks against 10,000, each in a process of its own.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -25,20 +18,17 @@ from jobs.run.resolve import ResolvedConfig, resolve
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner, load_stylizer
-from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize import cli, images
 from stylize.config import JobConfig
 from stylize.results.store import RowStore
 from stylize.tasks import pairing
-from tools.arguments import positive_int
-from tools.bench.fake_worker import MakeSimulated, load_workers, lost, null_pairs, null_tasks, peak_rss_bytes, run_tasks
+from tools.bench.fake_worker import lost, run_tasks
 
 WIDTH_PX, HEIGHT_PX = 768, 512
 IMAGES = 64
 REPEATS = 5
 CORES = 2
-WORKERS = 2
-PARTS = ("job", "ssim", "tasks", "memory")
+PARTS = ("job", "ssim")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -48,24 +38,15 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)}; none means all")
     parser.add_argument("--precision", default="fp32", help="of the job's stylizer (default fp32)")
-    parser.add_argument(
-        "--many-tasks", type=positive_int, default=1_000_000, help="the larger count of `memory` (default 1000000)"
-    )
-    parser.add_argument("--count-tasks", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if unknown := [part for part in given.parts if part not in PARTS]:
         parser.error(f"unknown part {unknown[0]!r}; known: {', '.join(PARTS)}")
-    if given.count_tasks is not None:
-        print(json.dumps(run_null_tasks(given.count_tasks)))
-        return cli.EXIT_OK
-    chosen = given.parts or list(PARTS)
+    chosen = given.parts or PARTS
     if "ssim" in chosen:
         show_ssim()
     if "job" in chosen:
         for workers, threads in ((1, CORES), (CORES, 1)):
             show_job(given.precision, workers, threads)
-    if "tasks" in chosen or "memory" in chosen:
-        show_tasks(10_000, given.many_tasks if "memory" in chosen else 100_000, memory="memory" in chosen)
     return cli.EXIT_OK
 
 
@@ -175,39 +156,6 @@ def _run_job(scheduler: Scheduler, store: RowStore, config: JobConfig, label: st
     start = time.perf_counter()
     run_tasks(scheduler, store, pairing.tasks(pairing.pairs(config), settings, None, config.format), IMAGES)
     return time.perf_counter() - start
-
-
-def show_tasks(few: int, many: int, memory: bool) -> None:
-    """Print tasks/s and the driver's peak memory, each count in a fresh process."""
-    small, large = (in_own_process(count) for count in (few, many))
-    print(f"{many} tasks that do nothing, driver and {WORKERS} workers: {large['tasks_per_s']:.0f} tasks/s", flush=True)
-    if memory:
-        peaks = [small["peak_bytes"] / 1e6, large["peak_bytes"] / 1e6]
-        print(
-            f"driver's peak memory: {peaks[0]:.0f} MB at {few} tasks, {peaks[1]:.0f} MB at {many}: "
-            f"{peaks[1] - peaks[0]:.0f} MB more",
-            flush=True,
-        )
-
-
-def in_own_process(count: int) -> dict[str, float]:
-    """Return what `run_null_tasks` finds in a process that has done nothing before."""
-    command = [sys.executable, "-m", "tools.bench.overhead", "--count-tasks", str(count)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
-    measured: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    return measured
-
-
-def run_null_tasks(count: int) -> dict[str, float]:
-    """Run tasks that do nothing through the real driver: keys, scheduler, rows to Parquet, with all workers loaded."""
-    with tempfile.TemporaryDirectory() as folder, local_or_cluster(None):
-        scheduler = Scheduler(MakeSimulated(), lost, SchedulerOptions(actors=WORKERS))
-        with scheduler, RowStore.open(Path(folder)) as store:
-            load_workers(scheduler, WORKERS)
-            start = time.perf_counter()
-            run_tasks(scheduler, store, null_tasks(null_pairs(count)), count)
-            seconds = time.perf_counter() - start
-    return {"tasks_per_s": count / seconds, "peak_bytes": peak_rss_bytes()}
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ resume: what a run does that finds 1,000,000 finished rows and nothing to do.
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -34,14 +35,15 @@ from stylize.results.store import RowStore
 from stylize.tasks.task import Pair
 from tools.arguments import positive_int
 from tools.bench import scale_resume
-from tools.bench.fake_worker import MakeSimulated, load_workers, lost, null_pairs, null_tasks, run_tasks
-from tools.bench.overhead import in_own_process
+from tools.bench.fake_worker import MakeSimulated, load_workers, lost, null_pairs, null_tasks, peak_rss_bytes, run_tasks
 
 PARTS = ("efficiency", "tasks", "calls", "memory", "resume")
 WORKERS = (1, 2, 4, 8)
 IMAGE_S = (0.005, 0.05, 0.5)
 CALL_WORKERS = (2, 8, 32)
 CALLS = 5000
+NULL_WORKERS = 2
+"""Workers of `tasks` and `memory`."""
 GOAL, GOAL_FROM_S = 0.95, 0.05
 CPUS = 0.01
 """What a worker that sleeps takes of a core, for Ray: so many of them fit."""
@@ -52,6 +54,9 @@ Line = dict[str, Any]
 def main(argv: Sequence[str]) -> int:
     """Print the chosen numbers; returns 0."""
     given = _parse(argv)
+    if given.count_tasks is not None:
+        print(json.dumps(run_null_tasks(given.count_tasks)))
+        return cli.EXIT_OK
     record: dict[str, Any] = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "git_commit": hardware.git_commit(),
@@ -63,11 +68,11 @@ def main(argv: Sequence[str]) -> int:
         if part == "efficiency":
             lines = [efficiency(n, s, round(n * given.seconds / s)) for s in IMAGE_S for n in WORKERS]
         elif part == "tasks":
-            lines = [_picked(in_own_process(tenth), tenth, "tasks_per_s")]
+            lines = [_null_tasks(tenth, "tasks_per_s")]
         elif part == "calls":
             lines = [calls(n, CALLS) for n in CALL_WORKERS]
         elif part == "memory":
-            lines = [_picked(in_own_process(count), count, "peak_bytes") for count in counts]
+            lines = [_null_tasks(count, "peak_bytes") for count in counts]
         else:
             lines = [scale_resume.measure(given.tasks)]
         record[part] = lines
@@ -92,6 +97,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         help="most tasks of `memory`, rows of `resume`; `tasks` takes a tenth (default 1000000)",
     )
     parser.add_argument("--json", metavar="FILE", help="the same numbers, with the machine and versions")
+    parser.add_argument("--count-tasks", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if unknown := [part for part in given.parts if part not in PARTS]:
         parser.error(f"unknown part {unknown[0]!r}; known: {', '.join(PARTS)}")
@@ -100,8 +106,22 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return given
 
 
-def _picked(measured: dict[str, float], count: int, name: str) -> Line:
+def _null_tasks(count: int, name: str) -> Line:
+    """Return one of what `run_null_tasks` finds in a process that has done nothing before."""
+    measured = scale_resume.in_own_process("tools.bench.scale", "--count-tasks", str(count))
     return {"tasks": count, name: measured[name]}
+
+
+def run_null_tasks(count: int) -> dict[str, float]:
+    """Run tasks that do nothing through the real driver: keys, scheduler, rows to Parquet, with all workers loaded."""
+    with tempfile.TemporaryDirectory() as folder, local_or_cluster(None):
+        scheduler = Scheduler(MakeSimulated(), lost, SchedulerOptions(actors=NULL_WORKERS))
+        with scheduler, RowStore.open(Path(folder)) as store:
+            load_workers(scheduler, NULL_WORKERS)
+            start = time.perf_counter()
+            run_tasks(scheduler, store, null_tasks(null_pairs(count)), count)
+            seconds = time.perf_counter() - start
+    return {"tasks_per_s": count / seconds, "peak_bytes": peak_rss_bytes()}
 
 
 def efficiency(workers: int, image_s: float, images: int, stream: Iterator[Pair] | None = None) -> Line:

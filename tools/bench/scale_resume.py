@@ -25,6 +25,7 @@ from stylize.tasks.task import Task
 from tools.bench.fake_worker import null_row, peak_rss_bytes
 
 AT_ONCE = 5000
+_MODULE = "tools.bench.scale_resume"
 
 
 def measure(rows: int) -> dict[str, Any]:
@@ -32,8 +33,8 @@ def measure(rows: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         count = make_inputs(root, rows)
-        write_s = float(_in_own_process("write", root)["write_s"])
-        measured = _in_own_process("resume", root)
+        write_s = float(in_own_process(_MODULE, "write", str(root))["write_s"])
+        measured = in_own_process(_MODULE, "resume", str(root))
         command_s, told = _command(root)
     if measured["left"] or measured["kept"] != count or f"all {count} tasks" not in told:
         raise RuntimeError(f"{measured} of {count} rows: {told}")
@@ -100,9 +101,9 @@ def _tasks(made: JobConfig) -> Iterator[Task]:
     return pairing.tasks(pairing.pairs(made), made.result_settings(), None, made.format)
 
 
-def _in_own_process(step: str, root: Path) -> dict[str, Any]:
-    done = _run("tools.bench.scale_resume", step, str(root))
-    measured: dict[str, Any] = json.loads(done.splitlines()[-1])
+def in_own_process(module: str, *words: str) -> dict[str, Any]:
+    """Return what a module prints as JSON in its last line."""
+    measured: dict[str, Any] = json.loads(_run(module, *words).splitlines()[-1])
     return measured
 
 
