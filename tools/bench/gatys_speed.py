@@ -15,10 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor, nn
 
 from stylize import cli
@@ -130,18 +128,17 @@ def peak_of(weights: str | None, precision: str) -> tuple[str, int]:
     stylizer = load("gatys", weights=weights, precision=precision, iterations=18)
     photo, artwork = torch.rand(3, 512, 768), torch.rand(3, 400, 512)
     code = stylizer.encode_style(artwork)
-    before = int(Path("/proc/self/statm").read_text().split()[1]) * 4096
     peak = PeakMemory()
     peak.start()
     stylizer.stylize(photo, code)
-    return stylizer.precision, (peak.stop().host_peak_rss_bytes or 0) - before
+    return stylizer.precision, peak.stop().image_host_bytes or 0
 
 
 def _picture(path: str, side: int) -> Tensor:
     from stylize.images import decode
 
     pixels = decode(read_bytes(path), long_side_px=side, max_pixels=100_000_000).pixels
-    return to_tensor(np.asarray(Image.fromarray(pixels)), torch.device("cpu"))
+    return to_tensor(pixels, torch.device("cpu"))
 
 
 if __name__ == "__main__":
