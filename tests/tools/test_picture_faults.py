@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from stylize.images import Pixels
 from stylize.measure.flicker import flicker
 from tools.bench.models import picture_faults
-from tools.bench.models.picture_faults import Pixels, Planes
+from tools.bench.models.picture_faults import Planes
 
 SIDE = 256
 Y, X = np.mgrid[0:SIDE, 0:SIDE]

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,24 +39,10 @@ from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
 from stylize.tasks.listing import files_in, folder
 from tools.arguments import positive_int
 from tools.bench.models import fault_sheet, model_sheets, model_table, picture_faults, reference_calls
+from tools.bench.models.model_sheets import Picture
 from tools.bench.models.picture_faults import Planes
 
 TIMED_SIZE = (512, 768)
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
-CPU = torch.device("cpu")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image of a folder: its path below it, its type, its pixels."""
-
-    name: str
-    kind: str | None
-    pixels: Pixels
-
-    def tensor(self, device: torch.device = CPU) -> Tensor:
-        """Return (3, H, W) in [0, 1]."""
-        return to_tensor(self.pixels, device)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,31 +16,18 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from stylize.images import Pixels
 from stylize.measure import flicker
 from stylize.stylizers.base import to_pixels
 from tools.bench.models import model_sheets, picture_faults
-from tools.bench.models.picture_faults import Pixels, Plane, Planes, Square
+from tools.bench.models.model_sheets import Picture
+from tools.bench.models.picture_faults import Plane, Planes, Square
 
 CELL_PX = 192
 GAIN = 4
 """How much stronger detail, colour and change are shown than they are."""
 FLICKER_SHIFT_PX = 3
 """Not a multiple of any network's lattice, at which it would move along."""
-
-
-class Picture(Protocol):
-    """An input of the comparison."""
-
-    @property
-    def name(self) -> str:
-        """Return what tells it from the others."""
-
-    @property
-    def pixels(self) -> Pixels:
-        """Return (H, W, 3)."""
-
-    def tensor(self) -> Tensor:
-        """Return (3, H, W) in [0, 1]."""
 
 
 Restyle = Callable[[Tensor, Tensor], Tensor]

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+from torch import Tensor
 
 from stylize import images
+from stylize.images import Pixels
 from stylize.io.files import write_atomic
+from stylize.stylizers.base import to_tensor
 
 CELL_PX = (168, 126)
 GAP_PX, LABEL_PX = 4, 80
 DETAIL_PX = 256
 PHOTOS, DETAIL_ARTWORKS = 6, 4
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+CPU = torch.device("cpu")
 Row = tuple[str, list[Image.Image | None]]
 """A label and its pictures, None where there is none."""
 
 
-class Picture(Protocol):
-    """What is shown of an input."""
+@dataclass(frozen=True)
+class Picture:
+    """An image of a folder: its path below it, its type, its pixels."""
 
-    @property
-    def name(self) -> str:
-        """Return what tells it from the others."""
+    name: str
+    kind: str | None
+    pixels: Pixels
 
-    @property
-    def pixels(self) -> Pixels:
-        """Return (H, W, 3)."""
+    def tensor(self, device: torch.device = CPU) -> Tensor:
+        """Return (3, H, W) in [0, 1]."""
+        return to_tensor(self.pixels, device)
 
 
 class Sheets:

@@ -17,9 +17,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from stylize.images import Pixels
 from stylize.measure.flicker import flicker
 
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Plane = np.ndarray[Any, np.dtype[np.float64]]
 Square = tuple[slice, slice]
 

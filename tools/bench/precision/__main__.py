@@ -23,10 +23,11 @@ import numpy as np
 
 from stylize import cli
 from stylize.errors import UsageError
+from stylize.images import Pixels
 from stylize.stylizers import find, names
 from stylize.stylizers._feedforward import FeedForward
 from tools.arguments import positive_int
-from tools.bench.precision.lines import How, Method, Pixels
+from tools.bench.precision.lines import How, Method
 from tools.bench.precision.table import Line, table
 
 ISA = {"avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}}

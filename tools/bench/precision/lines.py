@@ -22,6 +22,7 @@ from torch import Tensor
 
 from stylize.commands import export
 from stylize.errors import StylizeError
+from stylize.images import Pixels
 from stylize.machine import devices
 from stylize.stylizers import find, load
 from stylize.stylizers._feedforward import FeedForward, into_range
@@ -41,7 +42,6 @@ from tools.bench.precision.table import Line, Setting
 
 OF_FILES = ("fp32", "fp16", "int8")
 """What `stylize export` writes."""
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Calls = list[Callable[[], Tensor]]
 
 
