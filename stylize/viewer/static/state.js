@@ -2,7 +2,6 @@
 /* What is looked at: view, filters, order and the like. All of it stands behind the # of the address, so that an
    address, copied, shows the same again. */
 (() => {
-  const LISTS = { f: "filters", c: "columns" };
   const OPERATORS = {
     text: [["is", "is"], ["not", "is not"], ["has", "contains"], ["empty", "is empty"], ["some", "is not empty"]],
     number: [["ge", "\u2265"], ["le", "\u2264"], ["is", "="], ["empty", "is empty"], ["some", "is not empty"]],
@@ -27,16 +26,18 @@
   const read = () => {
     const given = new URLSearchParams(location.hash.slice(1));
     const state = { view: "table", filters: [], columns: null };
+    const filters = [];
+    let columns = null;
     for (const [name, value] of given) {
       if (name === "f") {
         const [column, operator, ...rest] = value.split("~");
-        state.filters.push({ column, operator, value: rest.join("~") });
-      } else if (name === "c") state.columns = value.split(",").filter(Boolean);
-      else if (!(name in LISTS)) state[name] = value;
+        filters.push({ column, operator, value: rest.join("~") });
+      } else if (name === "c") columns = value.split(",").filter(Boolean);
+      else state[name] = value;
     }
-    viewer.problems = state.filters.map(viewer.filterProblem).filter(Boolean);
-    state.filters = state.filters.filter((filter) => !viewer.filterProblem(filter));
-    state.columns = state.columns?.filter(viewer.about) ?? null;
+    viewer.problems = filters.map(viewer.filterProblem).filter(Boolean);
+    state.filters = filters.filter((filter) => !viewer.filterProblem(filter));
+    state.columns = columns?.filter(viewer.about) ?? null;
     if (!(state.view in viewer.views)) state.view = "table";
     return state;
   };
