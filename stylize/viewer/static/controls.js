@@ -39,7 +39,7 @@
     }
     const hint = number ? "number" : column.kind === "time" ? "2026-01-31 12:00" : "text";
     return h("input", { name: "value", "aria-label": "value", placeholder: hint, required: true,
-      ...(number ? { type: "number", step: "any" } : { type: "text" }) });
+      ...(number ? { type: "number", step: "any" } : {}) });
   };
 
   const form = (rows) => {

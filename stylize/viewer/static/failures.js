@@ -28,7 +28,7 @@
       }
       if (!groups.size) return { nodes: [h("p", { class: "none" }, "Every one of these rows has its picture.")] };
       const lines = [...groups.values()].sort((a, b) => b.count - a.count).map((one) => h("tr", {},
-        h("td", {}, h("a", { href: rowsOf(one.status, one.error) }, `${one.count} ${one.count === 1 ? "row" : "rows"}`)),
+        h("td", {}, h("a", { href: rowsOf(one.status, one.error) }, viewer.counted(one.count, "row"))),
         h("td", {}, one.status), h("td", { class: "reason" }, one.error ?? "no reason was recorded"),
         h("td", {}, [...one.photos].slice(0, 3).join(", ") + (one.photos.size > 3 ? " and more" : ""))));
       const head = h("tr", {}, ...["rows", "status", "reason", "photos"].map((text) => h("th", { scope: "col" }, text)));

@@ -73,9 +73,8 @@
     box.addEventListener("pointerdown", (event) => { box.setPointerCapture(event.pointerId); follow(event); });
     box.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
     set(50);
-    const options = list.map(([key, text]) => [key, text]);
     const choose = (side) => h("label", {}, `${side === "before" ? "left" : "right"}: `,
-      select(side, options, chosen[side], (value) => viewer.go({ [side]: value }, true)));
+      select(side, list, chosen[side], (value) => viewer.go({ [side]: value }, true)));
     return h("section", { class: "slider" }, box, range, h("div", { class: "bar" }, choose("before"), choose("after"), absent()));
   };
 

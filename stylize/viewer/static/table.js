@@ -6,7 +6,7 @@
   const FIRST = ["photo", "style", "method", "run", "resolution_px", "status", "ssim", "gram_distance", "stylize_s",
     "host_peak_rss_bytes", "error"];
 
-  viewer.shownColumns = async () => {
+  const shownColumns = async () => {
     if (viewer.state.columns) return viewer.state.columns;
     const several = (await viewer.column("run")).names.length > 1;
     return FIRST.filter((name) => viewer.about(name) && (name !== "run" || several));
@@ -99,7 +99,7 @@
   viewer.views.table = {
     title: "Rows",
     draw: async (rows) => {
-      const shown = await viewer.shownColumns();
+      const shown = await shownColumns();
       const columns = await viewer.columns(shown);
       const kinds = await viewer.column("picture");
       const head = h("div", { role: "row", class: "line head" },

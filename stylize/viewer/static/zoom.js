@@ -10,7 +10,7 @@
     return box;
   };
 
-  /* Return { add(pane), controls }: panes are boxes with one picture each. A place is a share of the picture, 0 to 1. */
+  /* Return { pane, controls }: panes are boxes with one picture each. A place is a share of the picture, 0 to 1. */
   viewer.linkedZoom = () => {
     const panes = [];
     const seen = { scale: 1, x: 0.5, y: 0.5 };
@@ -90,7 +90,6 @@
       controls: h("span", { class: "zoom" }, button("\u2212", () => zoom(1 / STEP), { "aria-label": "zoom out" }),
         button("+", () => zoom(STEP), { "aria-label": "zoom in" }),
         button("Fit", () => zoom(1 / seen.scale))),
-      reset: () => zoom(1 / seen.scale),
     };
   };
 })();
