@@ -19,17 +19,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from stylize import cli, images
+from stylize import cli
 from stylize.errors import CannotContinueError, UsageError
-from stylize.gallery import styles_folder
-from stylize.gallery.photos import write_demo_photos
 from tools.arguments import positive_int
+from tools.bench.inputs import write_inputs
 
 HERE = Path(__file__).resolve().parents[2]
 WORKERS = 2
-TILE_PX = 1000
 INPUTS = {"small": (256, 768, 512, None), "large": (48, 4000, 3000, 768)}
 """Number of photos, width, height, and the long side of the results."""
 
@@ -88,28 +84,6 @@ def main(argv: Sequence[str]) -> int:
             measured = measure(checkouts, root, side, given.turns)
             show(f"{width}x{height}" + (f" to {side} px" if side else ""), measured)
     return cli.EXIT_OK
-
-
-def write_inputs(root: Path, count: int, width: int, height: int) -> None:
-    """Write different crops of real photos, larger ones put together from several, and one artwork."""
-    sources = [images.decode(path.read_bytes()).pixels for path in write_demo_photos(root / "sources")]
-    rng = np.random.default_rng(0)
-    across, down = max(1, width // TILE_PX), max(1, height // TILE_PX)
-
-    def crop() -> images.Pixels:
-        pixels = sources[rng.integers(len(sources))]
-        tall, wide = (int(side * rng.uniform(0.6, 1.0)) for side in pixels.shape[:2])
-        top, left = rng.integers(0, pixels.shape[0] - tall + 1), rng.integers(0, pixels.shape[1] - wide + 1)
-        part = np.ascontiguousarray(pixels[top : top + tall, left : left + wide])
-        return images.resize(part, width // across, height // down)
-
-    (root / "content").mkdir()
-    for number in range(count):
-        whole = np.concatenate([np.concatenate([crop() for _ in range(across)], axis=1) for _ in range(down)])
-        (root / "content" / f"{number:03d}.jpg").write_bytes(images.encode(whole, "jpg", 90))
-    style = sorted(styles_folder().rglob("*.jpg"))[0]
-    (root / "styles").mkdir()
-    (root / "styles" / style.name).write_bytes(style.read_bytes())
 
 
 def measure(checkouts: dict[str, Path], root: Path, side: int | None, turns: int) -> dict[str, dict[str, float]]:

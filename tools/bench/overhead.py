@@ -12,8 +12,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from jobs.run.resolve import ResolvedConfig, resolve
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
@@ -23,6 +21,7 @@ from stylize.config import JobConfig
 from stylize.results.store import RowStore
 from stylize.tasks import pairing
 from tools.bench.fake_worker import lost, run_tasks
+from tools.bench.inputs import write_inputs
 
 WIDTH_PX, HEIGHT_PX = 768, 512
 IMAGES = 64
@@ -64,14 +63,9 @@ def show_ssim() -> None:
 
 def show_job(precision: str, workers: int, threads: int) -> None:
     """Print the whole job's pace against bare loops, taking turns so that drift falls on all alike."""
-    from stylize.gallery import styles_folder
-
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        photos = _photos(root / "content")
-        style = sorted(styles_folder().rglob("*.jpg"))[0]
-        (root / "styles").mkdir()
-        (root / "styles" / style.name).write_bytes(style.read_bytes())
+        photos, style = write_inputs(root, IMAGES, WIDTH_PX, HEIGHT_PX)
         folders = {name: str(root / name) for name in ("content", "styles", "out")}
         values = folders | {"precision": precision, "actors": workers, "cpus_per_actor": threads}
         resolved = resolve(values)
@@ -98,25 +92,6 @@ def _show_job(config: JobConfig, job_s: list[float], bare_s: list[float]) -> Non
         f"job over bare {statistics.median(ratios):.2f} (median; {ratios[0]:.2f} to {ratios[-1]:.2f})",
         flush=True,
     )
-
-
-def _photos(folder: Path) -> list[Path]:
-    """Return IMAGES different crops of real photos, as JPEG files."""
-    from stylize.gallery.photos import write_demo_photos
-
-    sources = [images.decode(path.read_bytes()).pixels for path in write_demo_photos(folder.parent / "sources")]
-    rng = np.random.default_rng(0)
-    folder.mkdir()
-    paths = []
-    for number in range(IMAGES):
-        pixels = sources[number % len(sources)]
-        height, width = (int(side * rng.uniform(0.6, 1.0)) for side in pixels.shape[:2])
-        top, left = rng.integers(0, pixels.shape[0] - height + 1), rng.integers(0, pixels.shape[1] - width + 1)
-        crop = np.ascontiguousarray(pixels[top : top + height, left : left + width])
-        path = folder / f"{number:03d}.jpg"
-        path.write_bytes(images.encode(images.resize(crop, WIDTH_PX, HEIGHT_PX), "jpg", 95))
-        paths.append(path)
-    return paths
 
 
 class _Bare:

@@ -25,14 +25,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from stylize import cli, images
 from stylize import config as configs
-from stylize.gallery import styles_folder
-from stylize.gallery.photos import write_demo_photos
 from stylize.io.files import read_bytes
 from stylize.machine import devices
 from stylize.measure import on_device
@@ -45,6 +42,7 @@ from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
 from stylize.tasks.task import Task
 from tools.arguments import positive_int
+from tools.bench.inputs import write_inputs
 
 WIDTH_PX, HEIGHT_PX = 768, 512
 CARD_MS, SCORING_MS = 5.0, 0.5
@@ -175,25 +173,11 @@ def main(argv: Sequence[str]) -> int:
     given = parser.parse_args(argv)
     torch.set_num_threads(CORES)
     with tempfile.TemporaryDirectory() as folder:
-        photos = crops(Path(folder), given.images)
+        photos, _ = write_inputs(Path(folder), given.images, WIDTH_PX, HEIGHT_PX)
         parts = parts_ms(photos, Path(folder))
         turns = [_turn(Path(folder), given) for _ in range(given.turns)]
     _show(given, parts, turns)
     return cli.EXIT_OK
-
-
-def crops(folder: Path, number: int) -> list[Path]:
-    """Return so many different crops of real photos, as JPEG files in `folder/content`."""
-    sources = [images.decode(path.read_bytes()).pixels for path in write_demo_photos(folder / "sources")]
-    rng, paths = np.random.default_rng(0), []
-    (folder / "content").mkdir()
-    for count in range(number):
-        source = sources[count % len(sources)]
-        height, width = (int(side * rng.uniform(0.6, 1.0)) for side in source.shape[:2])
-        crop = np.ascontiguousarray(source[:height, -width:])
-        paths.append(folder / "content" / f"{count:04d}.jpg")
-        paths[-1].write_bytes(images.encode(images.resize(crop, WIDTH_PX, HEIGHT_PX), "jpg", 90))
-    return paths
 
 
 def parts_ms(photos: Sequence[Path], folder: Path) -> dict[str, float]:
@@ -217,9 +201,6 @@ def parts_ms(photos: Sequence[Path], folder: Path) -> dict[str, float]:
 
 def _turn(folder: Path, given: argparse.Namespace) -> tuple[float, float, float]:
     """Return the seconds of a turn, those that the card worked, and those of CPU time."""
-    (folder / "styles").mkdir(exist_ok=True)
-    artwork = sorted(styles_folder().rglob("*.jpg"))[0]
-    (folder / "styles" / artwork.name).write_bytes(artwork.read_bytes())
     values = {name: str(folder / name) for name in ("content", "styles")} | {"out": tempfile.mkdtemp(dir=folder)}
     job = configs.build(values | {"stylizer": "identity", "io_threads": given.io_threads})
     tasks: list[Task] = list(pairing.tasks(pairing.pairs(job), job.result_settings(), None, job.format))
