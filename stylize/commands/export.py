@@ -116,16 +116,16 @@ def _export(name: str, places: tuple[Path, Path], options: Options) -> None:
     sessions.check_installed(sessions.ONNXRUNTIME)
     from stylize.stylizers._runtimes import onnx_graph
 
-    loaded = [
+    modules, torch_ = (
         stylizers.load(
             name, device="cpu", precision="fp32", runtime=runtime, weights=options.weights, **options.settings,
             style_resolution_px=options.side,
         )
         for runtime in (sessions.MODULES, sessions.TORCH)
-    ]  # fmt: skip
-    styles, facts = _styles(loaded, options)
-    files = _files(loaded[0], styles[0][0], facts, places, options)
-    likeness = _compared(list(files.values()), loaded[1], [(code, picture) for _, code, picture in styles])
+    )  # fmt: skip
+    styles, facts = _styles(torch_, options)
+    files = _files(modules, styles[0][1], facts, places, options)
+    likeness = _compared(list(files.values()), torch_, styles)
     if likeness.ssim < LEAST_SSIM[options.precision]:
         raise CannotContinueError(f"the file's pictures differ from torch's: SSIM {likeness.ssim:.4f}; nothing written")
     for path, data in files.items():
@@ -137,15 +137,22 @@ def _export(name: str, places: tuple[Path, Path], options: Options) -> None:
 
 
 def _files(
-    modules: Any, code: Any, facts: dict[str, Any], places: tuple[Path, Path], options: Options
+    modules: Any, artwork: Any, facts: dict[str, Any], places: tuple[Path, Path], options: Options
 ) -> dict[Path, bytes]:
     """Return the file of the network by where it goes, and that of its encoder where it has one.
 
-    code: of the style that the network is written for, if it is for one alone.
+    artwork: (1, 3, H, W), which the network is written for if it is for one alone.
     """
+    import torch
+
     from stylize.stylizers._runtimes import export, onnx_graph
 
-    baked = code if options.style is not None or modules.styles_are_weights else None
+    baked = None
+    if modules.styles_are_weights:
+        baked = modules.code(options.style)
+    elif options.style is not None:
+        with torch.inference_mode():
+            baked = modules.encode_style(torch.from_numpy(artwork[0]))
     exported = export.export(modules, baked, precision=options.precision, **facts)
     out, encoder = places
     models = {out: exported.network} | ({encoder: exported.encoder} if exported.encoder else {})
@@ -159,20 +166,15 @@ def _files(
     return {path: model.SerializeToString() for path, model in models.items()}
 
 
-def _styles(loaded: list[Any], options: Options) -> tuple[list[tuple[Any, Any, Any]], dict[str, Any]]:
-    """Return styles to compare with, and what the metadata says of them.
-
-    Each is the code for `modules`, the code for torch, and the artwork as an encoder takes it.
-    """
+def _styles(stylizer: Any, options: Options) -> tuple[list[tuple[Any, Any]], dict[str, Any]]:
+    """Return styles to compare with, each as its code and the artwork as an encoder takes it, and facts of the file."""
     import torch
 
     from stylize.gallery import styles_folder
     from stylize.stylizers.base import to_tensor
 
-    modules, torch_ = loaded
-    if modules.styles_are_weights:
-        codes = [one.code(options.style) for one in loaded]
-        return [(*codes, None)], {} if options.style is None else {"style": options.style}
+    if stylizer.styles_are_weights:
+        return [(stylizer.code(options.style), None)], {} if options.style is None else {"style": options.style}
     paths = [options.style] if options.style else [str(p) for p in sorted(styles_folder().rglob("*.jpg"))[::4]]
     styles, facts = [], {}
     for path in paths:
@@ -181,9 +183,9 @@ def _styles(loaded: list[Any], options: Options) -> tuple[list[tuple[Any, Any, A
             pixels = decode_safely(data, long_side_px=options.side, max_pixels=MAX_PIXELS, whole=True).pixels
         except ImageError as error:
             raise type(error)(f"{one_line(path)}: {error}") from None
-        picture = to_tensor(pixels, torch_.device)
+        picture = to_tensor(pixels, stylizer.device)
         with torch.inference_mode():
-            styles.append((modules.encode_style(picture), torch_.encode_style(picture), picture[None].numpy()))
+            styles.append((stylizer.encode_style(picture), picture[None].numpy()))
         if options.style:
             facts = {"style": Path(path).name, "style_sha256": hashlib.sha256(data).hexdigest()}
     return styles, facts
