@@ -27,8 +27,9 @@ MICROAST = Path(os.environ.get("STYLIZE_TEST_DATA", "/none")) / "weights" / "mic
 
 @pytest.fixture(autouse=True)
 def few_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file is compared with torch's result at two sizes."""
+    """A file is compared with torch's result at two sizes, in styles of small artworks."""
     monkeypatch.setattr(export, "SIZES", ((96, 128), (63, 50)))
+    monkeypatch.setattr(export, "STYLE_RESOLUTION_PX", 128)
 
 
 def exported(out: Path, *argv: str) -> list[Any]:
@@ -121,8 +122,7 @@ def test_other_networks(method: str, tmp_path: Path) -> None:
     weights = str(MICROAST) if method == "microast" else "random"
     if method == "microast" and not MICROAST.is_dir():
         pytest.skip("STYLIZE_TEST_DATA names no folder with MicroAST's weights")
-    size = () if method == "johnson" else ("--style-resolution-px", "64")
-    network, *encoder = exported(tmp_path / "a.onnx", method, "--weights", weights, *size)
+    network, *encoder = exported(tmp_path / "a.onnx", method, "--weights", weights)
     assert len(encoder) == (method != "johnson")
     restyle = stylize.load(method, precision="fp32", runtime="torch", device="cpu", weights=weights)
     content = torch.rand(3, 37, 50, generator=torch.Generator().manual_seed(0))
