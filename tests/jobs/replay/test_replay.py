@@ -26,6 +26,7 @@ from stylize.stylizers.compact import Compact
 from stylize.tasks import pairing
 from tests.support.s3 import bucket
 from tests.support.samples import picture
+from tests.support.small_calibration import small_calibration as small_calibration
 
 
 def main(words: list[str]) -> int:
@@ -59,14 +60,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def out(kept: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+def out(kept: Path, request: pytest.FixtureRequest) -> Path:
     """A run as `make` leaves it with the memory that there is, whatever other tests did to theirs."""
     runtime, precision = getattr(request, "param", ("torch", "fp32"))
     needed = sessions.RUNTIMES if precision == "int8" else (runtime,)
     if not all(map(sessions.installed, needed)):
         pytest.skip(f"{' and '.join(needed)} are not installed")
-    if precision == "int8":
-        monkeypatch.setattr("stylize.stylizers._runtimes.quantize.CALIBRATION_PX", 64)
     now, as_it_was = kept / "now", kept / f"{runtime} {precision} {'hungry' in request.fixturenames}"
     shutil.rmtree(now, ignore_errors=True)
     if as_it_was.exists():
