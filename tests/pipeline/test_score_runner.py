@@ -99,6 +99,7 @@ def test_vgg19_judges_both_alike(folders: tuple[Path, Path], tmp_path: Path, rea
     asked: dict[str, Any] = {
         "perceptual": str(real_data / "weights" / "vgg19_features_fp16.safetensors"),
         "scores": ["cfsd", "ssim_uniform"],
+        "style_resolution_px": 128,
     }
     for name in ("content/day/b.png", "content/night", "styles/oil"):  # VGG takes a second for each pair
         (folders[0].parent / name).rename(tmp_path / Path(name).name)
