@@ -162,16 +162,20 @@ def test_a_style_of_ones_own_loads_as_johnson(photos: Path, artwork: Path, vgg: 
     assert painter(content, "night sky").shape == content.shape
 
 
-@pytest.mark.parametrize("kind", ["compact", "johnson"])
-def test_training_moves_towards_the_style(photos: Path, artwork: Path, vgg: Path, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("styles", "settings", "rate", "steps"),
+    [("photos", {"identity_share": 0.0}, 2e-3, 16), ("night sky.png", {}, 3e-3, 10)],
+    ids=["compact", "johnson"],
+)
+def test_training_moves_towards_the_style(
+    photos: Path, artwork: Path, vgg: Path, tmp_path: Path, styles: str, settings: Any, rate: float, steps: int
+) -> None:
     for path in sorted(photos.iterdir())[1:]:
         path.unlink()
-    styles = photos if kind == "compact" else artwork
-    rate = {"compact": 2e-3, "johnson": 3e-3}[kind]
     # The rate is each step's own, not the run's.
-    one = trainer(config(photos, styles, tmp_path, vgg, learning_rate=1e-9, **_plain(kind)))
+    one = trainer(config(photos, tmp_path / styles, tmp_path, vgg, learning_rate=1e-9, **settings))
     one.open()
-    seen = [float(one.one_step(rate)["loss"]) for _ in range(20)]
+    seen = [float(one.one_step(rate)["loss"]) for _ in range(steps)]
     one.close()
     assert sum(seen[-4:]) < 0.8 * sum(seen[:4])
 
@@ -192,7 +196,7 @@ def test_consistency_grows_to_its_weight(photos: Path, vgg: Path, tmp_path: Path
     one.close()
 
 
-@pytest.mark.parametrize(("batch", "styles"), [(3, 1), (4, 1), (8, 2)])
+@pytest.mark.parametrize(("batch", "styles"), [(3, 1), (8, 2)])
 def test_photos_of_a_step_share_a_style_where_statistics_are_pooled(
     photos: Path, vgg: Path, tmp_path: Path, batch: int, styles: int
 ) -> None:
@@ -210,10 +214,6 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(photos: Path, vgg: Path, t
         config(photos, photos, tmp_path, vgg, batch=6, pooled_share=0.5)
     # One style is all photos' own.
     assert config(photos, photos / "0.jpg", tmp_path, vgg, batch=6, pooled_share=0.5).batch == 6
-
-
-def _plain(kind: str) -> dict[str, float]:
-    return {"identity_share": 0.0} if kind == "compact" else {}
 
 
 def test_training_can_begin_with_weights(trained: Trained, tmp_path: Path) -> None:
