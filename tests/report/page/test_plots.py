@@ -23,6 +23,12 @@ def drawn(made: list[dict[str, Any]]) -> dict[str, plots.Plot]:
     return {plot.file: plot for plot in found}
 
 
+@pytest.fixture
+def unwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the SVGs, which take longest, where captions are looked at."""
+    monkeypatch.setattr(svg_of, "of", lambda figure: "")
+
+
 def methods(*sides: int, **changes: Any) -> list[dict[str, Any]]:
     return [
         of_sweep(1000 * number + 10 * px + n, name, "fp32", px, content_uri=f"/p/{n}.jpg", **changes)
@@ -43,7 +49,8 @@ def test_numbers_of_an_axis_do_not_touch(low: float) -> None:
             plots._plain_ticks(axes.xaxis)
             plots._plain_ticks(axes.yaxis)
             plots._legend(figure, axes)
-            FigureCanvasAgg(figure).draw()
+            FigureCanvasAgg(figure)
+            figure.draw_without_rendering()
         for axis in (axes.xaxis, axes.yaxis):
             shown = axis.get_majorticklabels()
             boxes = [one.get_window_extent() for one in shown]
@@ -53,6 +60,7 @@ def test_numbers_of_an_axis_do_not_touch(low: float) -> None:
                 assert free >= 2, (axis, low, ratio, [text.get_text() for text in shown])
 
 
+@pytest.mark.usefixtures("unwritten")
 def test_each_size_has_plots_of_its_own_and_captions_say_axes_and_size() -> None:
     found = drawn(methods(300, 600, gram_distance=2.0))
     assert set(found) == {
@@ -63,6 +71,7 @@ def test_each_size_has_plots_of_its_own_and_captions_say_axes_and_size() -> None
     assert "At 300 px." in found["tradeoff-300.svg"].caption
 
 
+@pytest.mark.usefixtures("unwritten")
 def test_what_a_plot_leaves_out_is_named_with_the_reason() -> None:
     made = [
         *methods(300, 600),
@@ -86,6 +95,7 @@ def test_what_a_plot_leaves_out_is_named_with_the_reason() -> None:
     assert "broken (no image was made); runs with 2 workers (they stand in each other's way)" in caption
 
 
+@pytest.mark.usefixtures("unwritten")
 def test_a_method_of_which_only_warm_ups_were_made_is_left_out_as_such() -> None:
     made = [*methods(300, 600), of_sweep(9000, "cold", "fp32", 300, warmup=True)]
     for name, plot in drawn(made).items():
@@ -107,6 +117,7 @@ def test_workers_are_drawn_as_multiples_of_the_fewest() -> None:
     assert (ideal.get_label(), ideal.get_xydata().tolist()) == ("ideal", [[2, 1], [8, 4]])
 
 
+@pytest.mark.usefixtures("unwritten")
 def test_a_method_of_one_size_is_drawn_beside_those_of_several() -> None:
     made = [*methods(300, 600), *(of_sweep(9000 + n, "single", "fp32", 300) for n in range(3))]
     time, _ = plots.across(rows(made))
@@ -139,6 +150,7 @@ def test_a_home_that_cannot_be_written_is_not_spoken_of() -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.usefixtures("unwritten")
 def test_pictures_made_elsewhere_have_no_bar_of_stages() -> None:
     elsewhere = [one | {"variant": None, "stylizer": "theirs", "measure_mode": "scored", "stylize_s": None}
                  for one in methods(300)[:6]]  # fmt: skip
