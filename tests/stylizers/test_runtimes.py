@@ -106,11 +106,10 @@ def test_a_result_is_not_written_over_by_the_next(runtime: str) -> None:
 
 
 @pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
-def test_compiled_for_each_size_pictures_are_the_same() -> None:
+def test_compiled_for_each_size_pictures_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = (loaded("compact", precision="fp32", runtime="openvino", compile=given) for given in (False, True))
-    sizes = [(40, 33), (33, 40), (16, 16), (5, 70), (48, 48), (40, 33)]
-    assert len(set(sizes)) > sessions.SIZES_KEPT
-    for height, width in sizes:
+    monkeypatch.setattr(sessions, "SIZES_KEPT", 2)
+    for height, width in ((40, 33), (33, 40), (5, 70), (40, 33)):
         photo = noise(0, height, width)
         wanted, got = (restyle.apply(photo, style(restyle)) for restyle in (one, other))
         assert (wanted - got).abs().max() < 1e-3
