@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from stylize.io import object_store
-from tests.support.s3 import Bucket, bucket
-
-
-@pytest.fixture
-def s3() -> Iterator[Bucket]:
-    with bucket() as made:
-        yield made
+from tests.support.s3 import Bucket
 
 
 def test_body_that_breaks_off_goes_on_from_there(s3: Bucket, tmp_path: Path) -> None:

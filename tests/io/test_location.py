@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from stylize.errors import BadKeyError, UsageError
 from stylize.io import object_store, store_kinds
 from stylize.io.files import Folder, read_bytes
 from stylize.io.location import LocalPath, ObjectUri, locate, normalized
-from tests.support.s3 import Bucket, bucket
+from tests.support.s3 import Bucket
 
 SECRETS = [
     "s3://KEY:SECRET@b/x.jpg",
@@ -34,12 +33,6 @@ SECRETS = [
     "https://b.s3.amazonaws.com/x.jpg?X-Amz-Signature=SECRET",
     "file://KEY:SECRET@host/x.jpg",
 ]
-
-
-@pytest.fixture
-def s3() -> Iterator[Bucket]:
-    with bucket() as made:
-        yield made
 
 
 @pytest.mark.parametrize("key", ["what?monkey=1.jpg", "a?keys=2", "why&because=token.jpg"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,16 +15,10 @@ from stylize.io.files import at_hand, read_bytes
 from stylize.pipeline.runner import Runner
 from stylize.results.remote_parts import copy_run
 from stylize.tasks import pairing
-from tests.support.s3 import QUICK, Bucket, bucket
+from tests.support.s3 import QUICK, Bucket
 from tests.support.samples import picture
 
 DEFAULT = retry.DEFAULT
-
-
-@pytest.fixture
-def s3() -> Iterator[Bucket]:
-    with bucket() as made:
-        yield made
 
 
 @pytest.mark.parametrize(

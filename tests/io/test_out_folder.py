@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,7 @@ import pytest
 from stylize.errors import UsageError
 from stylize.io.location import LocalPath, locate
 from stylize.io.out_folder import RUN, TRAINING, refuse_foreign, refuse_results
-from tests.support.s3 import Bucket, bucket
-
-
-@pytest.fixture
-def s3() -> Iterator[Bucket]:
-    with bucket() as made:
-        yield made
+from tests.support.s3 import Bucket
 
 
 def write(folder: Path, *names: str) -> Path:

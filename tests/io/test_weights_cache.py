@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,7 @@ from stylize.errors import CannotContinueError, UsageError
 from stylize.io import object_store, weights_cache
 from stylize.io.files import at_hand
 from stylize.io.object_store import ObjectInfo
-from tests.support.s3 import Bucket, bucket
-
-
-@pytest.fixture
-def s3() -> Iterator[Bucket]:
-    with bucket() as made:
-        yield made
+from tests.support.s3 import Bucket
 
 
 def test_weights_are_copied_once_and_again_when_they_change(
