@@ -21,7 +21,6 @@ _HASHES = ("content_sha256", "style_sha256")
 SAME = [name for name in KEY if name != "setup"] + ["content_uri", "style_uri", "repeat"]
 READ = ["photo", *_HASHES]
 """Columns that the rows need beside those of reports."""
-LEAST_PAIRS = verdicts.LEAST_PAIRS
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
     """Compare rows of two runs, as `frame.load` gives them. A change within `tolerance` of 1 counts as the same.
 
     The verdicts are those of `verdicts.judge`. Raises UsageError where the machines or modes differ, or fewer than
-    LEAST_PAIRS tasks are in both.
+    `verdicts.LEAST_PAIRS` tasks are in both.
     """
     setups = [set(rows["setup"].unique()) - {"unknown"} for rows in (a, b)]
     if setups[0] != setups[1]:
@@ -73,7 +72,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
     both, left_out = both[~(other | moved)], both.loc[other | moved, SAME]
     told = f", and {counted(int(other.sum()), 'pair')} by name whose files have other bytes" * bool(other.any())
     told += f", and {counted(int(moved.sum()), 'pair')} of two machines or modes" * bool(moved.any())
-    if len(both) < LEAST_PAIRS:
+    if len(both) < verdicts.LEAST_PAIRS:
         raise _too_few(len(both), told, warm_ups)
     a, b = (_without(rows, left_out) for rows in (a, b))
     notes = [f"left out{told.removeprefix(', and')}"] * bool(told) + _differing(both)
@@ -96,7 +95,7 @@ def _too_few(shared: int, told: str, warm_ups: list[int]) -> UsageError:
         first, second = (counted(number, "row") for number in warm_ups)
         told += f"; {first} of the first run and {second} of the second are warm-up and not compared (--warmup-images)"
     return UsageError(
-        f"the runs share {counted(shared, 'task')}{told}; comparing needs {LEAST_PAIRS} of the same "
+        f"the runs share {counted(shared, 'task')}{told}; comparing needs {verdicts.LEAST_PAIRS} of the same "
         "photos, artworks, sizes, methods and precisions"
     )
 
@@ -176,7 +175,7 @@ def _sizes(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[list[int]]:
     shared = (
         ours.merge(theirs[SAME], on=SAME).drop_duplicates([*verdicts.PAIR])["resolution_px"].astype(int).value_counts()
     )
-    alone = sorted(side for side, n in shared.items() if n >= LEAST_PAIRS)
+    alone = sorted(side for side, n in shared.items() if n >= verdicts.LEAST_PAIRS)
     rest = sorted(set(shared.index) - set(alone))
     return [[side] for side in alone] + [rest] * bool(rest)
 
