@@ -225,8 +225,6 @@ def _photos() -> list[Any]:
     from stylize.gallery import write_demo_photos
 
     with tempfile.TemporaryDirectory() as folder:
-        write_demo_photos(Path(folder))
-        paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-        decoded = [decode_safely(path.read_bytes(), long_side_px=None, max_pixels=MAX_PIXELS) for path in paths]
-    photos = [decoded[number % len(decoded)].pixels for number in range(len(SIZES))]
+        data = [path.read_bytes() for path in sorted(write_demo_photos(Path(folder)))[: len(SIZES)]]
+    photos = [decode_safely(one, long_side_px=None, max_pixels=MAX_PIXELS).pixels for one in data]
     return [resize(photo, width, height) for photo, (height, width) in zip(photos, SIZES, strict=True)]
