@@ -80,7 +80,7 @@ def _stem(rng: Rng, wet: Wet, px: float, py: float) -> None:
     """Draw a stem down to the sheet's foot, with leaves that taper."""
     box = (slice(int(py), HEIGHT_PX), slice(0, WIDTH_PX))
     x, y = wet.x[box], wet.y[box]
-    line = px + 16 * wave(rng, y / 1.0, 420, 2) * smooth(0, 120, y - py)
+    line = px + 16 * wave(rng, y, 420, 2) * smooth(0, 120, y - py)
     wet.lay(2.6 - np.abs(x - line), GREEN[rng.integers(2)], 0.6, 1.0, box)
     for _ in range(3):
         foot, turn = rng.uniform(py + 60, HEIGHT_PX), rng.choice([-1, 1]) * rng.uniform(0.4, 1.1)

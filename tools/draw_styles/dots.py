@@ -34,7 +34,7 @@ def _crown(rng: Rng, x: Array, y: Array, px: float, py: float, r: float) -> tupl
     dx, dy = (x - px) / r, (y - py) / (r * 0.85)
     lumps = 0.16 * noise(rng, 26, 2.2)
     inside = smooth(1.02, 0.95, np.hypot(dx, dy) + lumps)
-    shade = np.clip(0.5 - 0.36 * dx * -1 + 0.34 * dy + 0.2 * noise(rng, 20, 2), 0, 1)
+    shade = np.clip(0.5 + 0.36 * dx + 0.34 * dy + 0.2 * noise(rng, 20, 2), 0, 1)
     return inside, shade
 
 

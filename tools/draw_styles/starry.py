@@ -20,7 +20,7 @@ SWIRLS = ((0.46, 0.30, 0.13, 1.0), (0.66, 0.27, 0.08, -0.8))
 
 def _sky(rng: Rng, x: Array, y: Array) -> tuple[Array, Array]:
     """Return the sky's colours, and the stream whose level lines its strokes follow."""
-    stream = y * 1.0 + 14 * wave(rng, x + y * 0.4, 330, 2) + 5 * noise(rng, 60, 3)
+    stream = y + 14 * wave(rng, x + y * 0.4, 330, 2) + 5 * noise(rng, 60, 3)
     for sx, sy, r, spin in SWIRLS:
         px, py = sx * WIDTH_PX, sy * WIDTH_PX
         far = ((x - px) ** 2 + (y - py) ** 2) / (r * WIDTH_PX) ** 2
