@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -59,10 +60,17 @@ def resize(pixels: Pixels, width_px: int, height_px: int, box: Box | None = None
     planes = torch.from_numpy(writable.reshape(height, width, -1)).permute(2, 0, 1)[None]
     sizes: dict[str, Any] = {"size": (height_px, width_px)}
     if box != (0, 0, width, height):
-        sizes = {"scale_factor": (height_px / box[3], width_px / box[2]), "recompute_scale_factor": False}
+        factors = _factor(height_px, box[3], height), _factor(width_px, box[2], width)
+        sizes = {"scale_factor": factors, "recompute_scale_factor": False}
     with on_this_thread_alone():
         scaled = interpolate(planes, **sizes, mode="lanczos", antialias=True)[0, :, :height_px, :width_px]
     return scaled.permute(1, 2, 0).contiguous().numpy().reshape(height_px, width_px, *pixels.shape[2:])
+
+
+def _factor(size_px: int, part: float, whole_px: int) -> float:
+    """Return what `part` of a side is multiplied by to give `size_px`, of the whole of which torch rounds down."""
+    factor = size_px / part
+    return factor if int(whole_px * factor) >= size_px else math.nextafter(factor, math.inf)
 
 
 def scaled_rgb(

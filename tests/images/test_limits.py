@@ -92,6 +92,18 @@ def test_scaling_a_jpeg_down_early_shows_no_difference(
     assert np.abs(ours - resize(decode(data).pixels, ours.shape[1], ours.shape[0])).max() < 12
 
 
+# 512 / 561 is rounded down, so that 561 times it is less than 512.
+@pytest.mark.parametrize(("width", "wanted"), [(561, 512), (569, 512), (1070, 768), (1122, 1024), (49, 1), (1504, 512)])
+def test_a_size_is_given_whatever_its_factor_is_rounded_to(width: int, wanted: int) -> None:
+    photo = picture(3, width, 9)
+    for pixels, size, box in (
+        (photo, (wanted, 5), (0, 0, width, 8.5)),
+        (photo.swapaxes(0, 1).copy(), (5, wanted), (0, 0, 8.5, width)),
+    ):
+        pillows = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box)
+        assert np.abs(resize(pixels, *size, box).astype(int) - np.asarray(pillows)).max() <= 2
+
+
 def test_only_the_first_picture_of_a_phones_jpeg_is_read_and_it_is_scaled_early() -> None:
     data = saved(Image.fromarray(picture(4, 1600, 1200)), "MPO", save_all=True, append_images=[Image.new("L", (8, 8))])
     # Whole, it would be over the limit.
