@@ -94,7 +94,7 @@ _BEGINNINGS: tuple[tuple[str, bytes], ...] = (
     ("PSD", rb"8BPS"),
     ("PDF", rb"%PDF-"),
     ("PostScript", rb"%!PS|\xc5\xd0\xd3\xc6"),
-    ("SVG", rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml.*?)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg|<(?:\w+:)?svg[\s>])"),
+    ("SVG", rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml.*?)?(?:<!--(?:(?!-->).)*-->\s*)*(?:<!DOCTYPE svg|<(?:\w+:)?svg[\s>])"),
     ("icon", rb"\0\0[\x01\x02]\0[^\0]\0|icns|RIFF....ACON"),
     ("OpenEXR", rb"\x76\x2f\x31\x01"),
     ("Radiance HDR", rb"#\?(?:RADIANCE|RGBE)"),

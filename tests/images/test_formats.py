@@ -91,6 +91,13 @@ def test_text_and_noise_are_no_picture(data: bytes) -> None:
         decode(data)
 
 
+def test_text_with_many_comments_is_looked_at_in_no_time() -> None:
+    # A pattern that tries every way to group them is not done with 70 in years.
+    for rest, kind in ((b"<svg>", "SVG"), (b"text", None)):
+        assert kind_of(b"<!---->" * 70 + rest) == kind
+    assert kind_of(b"<!-- a > b -- c --> <!--\n--><!DOCTYPE svg") == "SVG"
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
