@@ -48,13 +48,25 @@ def refuse_too_large(file: IO[bytes] | None, size_bytes: int, *, long_side_px: i
     For a file that is not yet read; None: only its size is known.
     """
     if file is not None and size_bytes > LOOKED_AT_FIRST_BYTES:
-        drafted(open_image(file), long_side_px, max_pixels)
+        _refuse_by_header(file, long_side_px, max_pixels)
     limit = BYTES_A_PIXEL * max_pixels + SIDE_MATTER_BYTES
     if size_bytes > limit:
         raise UnsupportedImageError(
             f"{size_bytes / 1e6:.0f} MB is over the limit of {limit / 1e6:.0f} MB for {max_pixels} pixels; "
             "raise --max-pixels to allow it"
         )
+
+
+def _refuse_by_header(file: IO[bytes], long_side_px: int | None, max_pixels: int) -> None:
+    try:
+        image = open_image(file)
+    except CorruptImageError:
+        file.seek(0)
+        if kind_of(file.read(HEAD_BYTES)) not in _BARE:
+            raise
+        # What is damaged may stand beside its pixels: `open_data` sees, once the file is read.
+    else:
+        drafted(image, long_side_px, max_pixels)
 
 
 def open_image(file: IO[bytes]) -> Image.Image:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
 from stylize.images import decode, encode, header_size, resize, working_size
-from stylize.images.opening import refuse_too_large
+from stylize.images.opening import open_image, refuse_too_large
 from tests.support.image_files import PHOTO, png_chunk, png_header, saved
 from tests.support.samples import picture
 
@@ -194,6 +194,18 @@ def test_a_large_file_is_refused_by_its_header_before_it_is_read() -> None:
     with pytest.raises(UnsupportedImageError, match="40000 x 25000"):
         refuse_too_large(file, 700_000_000, long_side_px=768, max_pixels=100_000_000)
     assert file.read_bytes < 2000
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_a_large_file_is_not_refused_for_what_stands_beside_its_pixels(format: str) -> None:
+    data = saved(Image.fromarray(PHOTO), format, exif=b"Exif\0\0" + bytes(300))
+    at = data.find(b"IDAT") - 4
+    damaged = data[:-100] if format == "WEBP" else data[:at] + png_chunk(b"gAMA", b"x") + data[at:]
+    with pytest.raises(CorruptImageError):
+        open_image(io.BytesIO(damaged))
+    refuse_too_large(io.BytesIO(damaged), 60_000_000, long_side_px=768, max_pixels=1_000_000)
+    with pytest.raises(CorruptImageError, match="not an image"):
+        refuse_too_large(io.BytesIO(b"text"), 60_000_000, long_side_px=768, max_pixels=1_000_000)
 
 
 def test_a_file_larger_than_its_pixels_may_be_is_refused_by_its_size() -> None:
