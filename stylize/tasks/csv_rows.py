@@ -17,8 +17,8 @@ COLUMNS = ("content_uri", "style_uri", RESULT, "content_type", "style_type", MIX
 """What a list of pairs may have; the first it must, and one of those that name artworks."""
 MISTYPED = 0.8
 """How alike an unknown column and a known one are that is most likely meant, from 0 to 1."""
-SURPLUS = "surplus"
-"""Under this name a row says that it has more fields than the header."""
+SURPLUS = "too many fields"
+"""Under this name, which no column has as it is meant, a row says that it has more fields than the header."""
 
 Row = dict[str, Any]
 """A column's name, in small letters, to what a row has in it."""

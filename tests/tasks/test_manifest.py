@@ -88,6 +88,7 @@ SPELLINGS: dict[str, str | bytes] = {
     "spaces": PLAIN.replace(",", " , "), "capitals": PLAIN.replace("content_uri,style_uri", "Content_URI,STYLE URI"),
     "empty rows": PLAIN.replace("\n", "\n\n,,\n , ,\n"), "quotes after spaces": PLAIN.replace("art.jpg", ' "art.jpg"'),
     "columns of another order": "Notes,style_uri,content_type,content_uri\n,art.jpg,sunny,photo.jpg\n",
+    "another column": "content_uri,style_uri,content_type,Surplus\nphoto.jpg,art.jpg,sunny,yes\n",
     "empty columns at the end": PLAIN.replace("sunny", "sunny,,"),
     "other signs in names": PLAIN.replace("content_uri,style_uri,", "\u200bContent.URI,Style (URI),"),
 }  # fmt: skip
