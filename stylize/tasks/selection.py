@@ -40,7 +40,8 @@ class Selection:
         """Return why a file is left out, None where it is taken. path: below the input folder, with slashes."""
         for globs in self.unfitted.values():
             if globs:
-                globs -= {glob for glob in globs if _fits(glob, path)}
+                # Of objects, many threads ask at once.
+                globs -= {glob for glob in tuple(globs) if _fits(glob, path)}
         if any(_fits(glob, path) for glob in self.exclude):
             return "by --exclude"
         if self.include and not any(_fits(glob, path) for glob in self.include):
