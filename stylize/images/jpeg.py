@@ -34,6 +34,13 @@ def without_end(data: bytes) -> bytes:
 
 def scans_are_complete(data: bytes) -> bool:
     """Return whether a progressive file has every scan begun that its pixels need; True for other files."""
+    try:
+        return _scans_are_complete(data)
+    except (IndexError, KeyError, ValueError):  # a damaged header of the picture or of a scan
+        return False
+
+
+def _scans_are_complete(data: bytes) -> bool:
     wanted: dict[int, list[int]] | None = None
     for marker, body in _segments(data):
         if marker in _PROGRESSIVE:

@@ -193,6 +193,22 @@ def test_a_gif_without_its_trailer_is_whole() -> None:
     assert (decode(data[:-1]).pixels == decode(data).pixels).all()
 
 
+CUT_SHORT = {
+    "scan": lambda data, at: data[:at] + b"\0\2" + data[at + 2 :],
+    "scan of two": lambda data, at: data[:at] + b"\0\3\2\1",
+    "scan of no component": lambda data, at: data[: at + 3] + b"\x09" + data[at + 4 :],
+}
+
+
+@pytest.mark.parametrize("name", CUT_SHORT)
+def test_a_progressive_jpeg_whose_scan_has_a_damaged_header_is_corrupt_in_its_decoders_words(name: str) -> None:
+    data = JPEGS["progressive"]
+    damaged = CUT_SHORT[name](data, data.index(b"\xff\xda") + 2)
+    for truncated in ("refuse", "accept"):
+        with pytest.raises(CorruptImageError, match="broken data stream"):
+            decode(damaged, truncated=truncated)
+
+
 CUT = {
     **{name: data[: len(data) * 2 // 3] for name, data in JPEGS.items()},
     **{name: saved(IMAGE, name)[:-30_000] for name in ("PNG", "BMP", "PPM", "TGA", "TIFF")},
