@@ -27,7 +27,7 @@ Truncated = Literal["refuse", "accept"]
 _NOTHING = (128, (128, 128, 128), (128, 128, 128, 128), (127, 127, 127, 127))
 _ALPHA_OR_PADDING = ("BMP", "DIB", "TGA")
 """Kinds whose fourth channel is often of no use: where all of it is zero, viewers show the picture without it."""
-_DRAWN, _SHOWN, _CHANNELS = "stylize_drawn", "stylize_shown", "stylize_channels"
+_DRAWN, _SHOWN, _CHANNELS, _CLEAR = "stylize_drawn", "stylize_shown", "stylize_channels", "stylize_clear"
 
 
 @dataclass(slots=True)
@@ -86,8 +86,6 @@ def load(data: bytes, wish: Wish) -> Loaded:
             loaded.width_px, loaded.height_px = loaded.image.size
         loaded.orientation = orientation(loaded.image)
         loaded.profile, loaded.signal = color_source(image.format, loaded.image.info, data)
-        if image.format == "PNG":
-            png.scale_transparency(loaded.image, data)
         if isinstance(image, TiffImageFile) and tiff.is_left_as_stored(image):
             loaded.described, loaded.image = image, tiff.righted(image)
         return loaded
@@ -141,9 +139,9 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
         if tuple(loaded.pixels[-1, -1]) in _NOTHING and not _jpeg_holds_all(data, wish):
             raise OSError("image file is truncated")
         return
+    refuse_wide(image)
     mapped.make_room(image, wish.most_in_memory)
     image.load()
-    refuse_wide(image)
     note_part(image, data)
     loaded.image = as_shown(image)
     # A file that was cut and closed again: its decoder says nothing and fills with grey.
@@ -165,6 +163,9 @@ def as_shown(image: Image.Image) -> Image.Image:
         return image.crop(shown)
     if channels := vars(image).get(_CHANNELS):
         return jpeg2000.righted(image, channels)
+    if (clear := vars(image).get(_CLEAR)) is not None:
+        image = image._new(image.im)  # the same pixels
+        image.info["transparency"] = clear
     extents = vars(image).get(_DRAWN)
     if isinstance(image, GifImageFile) and image.tell() == 0:
         extents = image.dispose_extent
@@ -178,13 +179,15 @@ def as_shown(image: Image.Image) -> Image.Image:
 
 
 def note_part(image: Image.Image, data: bytes) -> None:
-    """Have an image keep which part of it its file draws, or shows, and its channels, where Pillow does not tell."""
+    """Have an image keep what Pillow does not tell: which part is drawn, or shown, its channels, its clear colour."""
     if image.format == "WEBP" and image.tell() == 0 and (drawn := webp.first_frame(data)):
         vars(image)[_DRAWN] = drawn
     if image.format == "AVIF" and (shown := heif.aperture(data, *image.size)):
         vars(image)[_SHOWN] = shown
     if image.format == "JPEG2000" and (channels := jpeg2000.channels(image, data)):
         vars(image)[_CHANNELS] = channels
+    if image.format == "PNG" and (clear := png.clear_colour(image, data)) is not None:
+        vars(image)[_CLEAR] = clear
 
 
 def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
@@ -219,7 +222,8 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
     image.tile = []
     if kind == "TIFF":
         ImageOps.exif_transpose(image, in_place=True)
-    loaded.truncated = True
+    note_part(image, data)
+    loaded.image, loaded.truncated = as_shown(image), True
 
 
 def _jpeg_holds_all(data: bytes, wish: Wish) -> bool:

@@ -80,13 +80,17 @@ def space(info: dict[Any, Any]) -> Space | None:
     return stated_space(corners, gamma)
 
 
-def scale_transparency(image: Image.Image, data: bytes) -> None:
-    """Bring the one colour that is transparent to an image's 8 bits, as Pillow does with the pixels and not with it."""
+def clear_colour(image: Image.Image, data: bytes) -> int | tuple[int, ...] | None:
+    """Return the one colour that is transparent in an image's 8 bits, None where it is as Pillow tells it.
+
+    Pillow scales the pixels and not that colour.
+    """
     colour, bits = image.info.get("transparency"), data[_BITS_AT]
     if image.mode == "L" and isinstance(colour, int) and bits < 8:
-        image.info["transparency"] = colour * 255 // ((1 << bits) - 1)
+        return colour * 255 // ((1 << bits) - 1)
     if image.mode == "RGB" and isinstance(colour, tuple) and bits == 16:
-        image.info["transparency"] = tuple(value >> 8 for value in colour)
+        return tuple(value >> 8 for value in colour)
+    return None
 
 
 def refuse_damaged(data: bytes) -> None:

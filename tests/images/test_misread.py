@@ -48,10 +48,13 @@ def png(kind: int, bits: int, line: bytes, transparent: bytes) -> bytes:
     ids=["grey of 4 bits", "grey of 2 bits", "grey of 8 bits", "colours of 16 bits", "bright ones"],
 )  # fmt: skip
 def test_a_pngs_transparent_colour_is_so_at_any_depth(data: bytes, alpha: list[int]) -> None:
-    carried = decode(data, alpha=True).carried
-    assert carried is not None
-    assert carried.alpha is not None
-    assert carried.alpha.tolist() == [alpha]
+    decoded = decode(data, alpha=True)
+    assert decoded.carried is not None
+    assert decoded.carried.alpha is not None
+    assert decoded.carried.alpha.tolist() == [alpha]
+    with Image.open(io.BytesIO(data)) as image:
+        for _ in range(2):
+            assert (from_image(image) == decoded.pixels).all()
 
 
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib"}], ids=["raw", "deflate"])

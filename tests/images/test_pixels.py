@@ -55,8 +55,9 @@ def test_grey_of_thirty_two_bits_is_unsupported_whatever_its_values() -> None:
             decode(saved(Image.fromarray(np.full((2, 2), value, np.int32)), "TIFF"))
     file = io.BytesIO()
     tifffile.imwrite(file, np.full((2, 2), 200, np.uint32), metadata=None)
-    with pytest.raises(UnsupportedImageError, match="32-bit"):
-        decode(file.getvalue())
+    for data in (file.getvalue(), file.getvalue()[:-4]):
+        with pytest.raises(UnsupportedImageError, match="32-bit"):
+            decode(data, truncated="accept")
 
 
 @pytest.mark.parametrize(("depth", "values"), [(8, (16,)), (16, (65_535, 0, 0)), (16, (4096,))])

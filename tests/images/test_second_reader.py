@@ -203,6 +203,7 @@ def test_a_fourth_channel_of_zeros_is_no_alpha_and_another_is(format: str) -> No
     opened = Image.open(io.BytesIO(data))
     assert (from_image(opened) == PHOTO).all()
     assert alpha_of(opened) is None
+    assert (decode(data[:-4000], truncated="accept").pixels[:10] == PHOTO[:10]).all()
     half = decode(four_channels(128)[format]).pixels.astype(int)
     assert np.abs(half - (PHOTO * (128 / 255) + 127)).max() <= 2
 
