@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import math
 import platform
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -21,7 +20,7 @@ from jobs.scheduler.worker import UnfitNodeError
 from jobs.scheduler.worker_pool import SchedulerOptions, workers_that_fit
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import CannotContinueError, StylizeError, UsageError, counted, message_of, one_line
-from stylize.io.files import Folder, why_unreadable
+from stylize.io.files import Folder, temporary_name, why_unreadable
 from stylize.measure import hardware
 from stylize.measure.hardware import node_name
 from stylize.results.output_lock import Fence
@@ -236,6 +235,6 @@ def _workers(node: dict[str, Any], options: SchedulerOptions) -> int:
 
 def _try_writing(out: Folder) -> None:
     """Write a file and remove it. Raises OSError or CannotContinueError where that cannot be done."""
-    name = f"images/.probe-{uuid.uuid4().hex}"
+    name = f"images/{temporary_name()}"
     out.write(name, b"")
     out.remove(name)

@@ -154,7 +154,7 @@ def write_atomic(
     process loses nothing (a power cut is another matter, and out of scope). Raises CannotContinueError when
     the disk is full, the folder is none or may not be written, OSError for what concerns this one name.
     """
-    temp = path.with_name(_TEMP_PREFIX + uuid.uuid4().hex)
+    temp = path.with_name(temporary_name())
     try:
         try:
             file = temp.open("xb")
@@ -189,8 +189,13 @@ def write_json_atomic(path: Path, obj: Any) -> None:
     write_atomic(path, text.encode("utf-8", "backslashreplace"))
 
 
+def temporary_name() -> str:
+    """Return a name for a file that is soon removed or renamed; the next run removes one that a kill leaves in OUT."""
+    return _TEMP_PREFIX + uuid.uuid4().hex
+
+
 def is_temporary(name: str) -> bool:
-    """Return whether `write_atomic` writes under such a name: a file left there by a kill may be removed."""
+    """Return whether a name is one of `temporary_name`: a file left there by a kill may be removed."""
     return _TEMP_NAME.fullmatch(name) is not None
 
 

@@ -20,7 +20,9 @@ from jobs.scheduler.worker import UnfitNodeError
 from jobs.scheduler.worker_pool import SchedulerOptions, workers_that_fit
 from stylize.config import JobConfig
 from stylize.errors import UsageError
+from stylize.io.files import Folder
 from stylize.measure.hardware import node_name
+from stylize.results.parts import remove_temporary
 from stylize.tasks.task import Input, Pair
 from tests.support.main_job import plain
 
@@ -67,6 +69,16 @@ def test_node_that_sees_everything_is_fit_and_keeps_no_trace(wanted: Requirement
     assert wanted.missing() is None
     wanted.check()
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == [tmp_path / "out" / ".run"]
+
+
+def test_what_a_kill_leaves_of_a_nodes_try_to_write_goes_with_the_next_run(
+    wanted: Requirements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Folder, "remove", lambda folder, name: None)
+    assert wanted.missing() is None
+    (left,) = (tmp_path / "out" / "images").iterdir()
+    remove_temporary(tmp_path / "out")
+    assert not left.exists()
 
 
 def test_what_a_node_does_not_see_is_named_with_the_node(wanted: Requirements, tmp_path: Path) -> None:
