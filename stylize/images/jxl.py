@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from stylize.errors import CorruptImageError
-from stylize.images.boxes import boxes
+import struct
+from typing import IO
 
+from stylize.errors import CorruptImageError
+
+_BARE = b"\xff\x0a"
+"""How a codestream begins, and a file that has no boxes around it (ISO/IEC 18181-2)."""
+_HEADER_BYTES = 32
+"""Two sizes, each of two sides of at most 32 bits, and what stands around them."""
+_FAR = 2**60
+"""Behind the end of any file."""
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 
 
-def stated_size(data: bytes) -> tuple[int, int]:
-    """Return (width, height) in pixels. Raises CorruptImageError."""
-    return _take_size(_Bits(_codestream(data)[2:]))
+def header(file: IO[bytes]) -> bytes:
+    """Return how the codestream of a file begins, wherever in it that stands. Raises CorruptImageError."""
+    begun = file.read(len(_BARE) + _HEADER_BYTES)
+    if begun.startswith(_BARE):
+        return begun
+    found, at = b"", 0
+    while len(found) < _HEADER_BYTES:
+        file.seek(at)
+        length, kind, long = struct.unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
+        start = at + (16 if length == 1 else 8)
+        end = at + (long if length == 1 else length) if length else _FAR
+        if kind in (b"jxlc", b"jxlp"):
+            start += 4 if kind == b"jxlp" else 0
+            file.seek(start)
+            found += file.read(min(_HEADER_BYTES, max(0, end - start)))
+        if not start <= end < _FAR:
+            break
+        at = end
+    if not found:
+        raise CorruptImageError("damaged or cut short: no JPEG XL picture in it")
+    return found
+
+
+def stated_size(header: bytes) -> tuple[int, int]:
+    """Return (width, height) in pixels."""
+    return _take_size(_Bits(header))
 
 
 def _take_size(bits: _Bits) -> tuple[int, int]:
@@ -23,9 +54,9 @@ def _take_size(bits: _Bits) -> tuple[int, int]:
     return ((bits.take(5) + 1) * 8 if small else _side(bits)), height
 
 
-def is_animated(data: bytes) -> bool:
+def is_animated(header: bytes) -> bool:
     """Return whether a file has more than one frame: its decoder gives the last."""
-    bits = _Bits(_codestream(data)[2:])
+    bits = _Bits(header)
     _take_size(bits)
     if bits.take(1) or not bits.take(1):  # all as by default; no more than colours is said
         return False
@@ -38,8 +69,7 @@ def is_animated(data: bytes) -> bool:
 
 class _Bits:
     def __init__(self, data: bytes) -> None:
-        # Two sizes, each of two sides of at most 32 bits, and what stands around them.
-        self._value = int.from_bytes(data[:32], "little")
+        self._value = int.from_bytes(data[len(_BARE) :], "little")
 
     def take(self, count: int) -> int:
         taken = self._value & ((1 << count) - 1)
@@ -49,12 +79,3 @@ class _Bits:
 
 def _side(bits: _Bits) -> int:
     return 1 + bits.take((9, 13, 18, 30)[bits.take(2)])
-
-
-def _codestream(data: bytes) -> bytes:
-    if data[:2] == b"\xff\x0a":
-        return data
-    for kind, body in boxes(data):
-        if kind in (b"jxlc", b"jxlp"):
-            return body[4 if kind == b"jxlp" else 0 :]
-    raise CorruptImageError("damaged or cut short: no JPEG XL picture in it")

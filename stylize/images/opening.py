@@ -82,9 +82,10 @@ def open_image(file: IO[bytes]) -> Image.Image:
     if kind == "JPEG XL":
         # Opened, it would be decoded before its size is known.
         opener(kind)
-        if jxl.is_animated(head):
+        stated = jxl.header(file)
+        if jxl.is_animated(stated):
             raise UnsupportedImageError("an animated JPEG XL, whose first picture is not read; save that as PNG")
-        return _Stated(kind, jxl.stated_size(head))
+        return _Stated(kind, jxl.stated_size(stated))
     with damage_is_corrupt():
         if kind is None:
             return _as_tga(file, head)

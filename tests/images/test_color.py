@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from stylize.errors import UnsupportedImageError
 from stylize.images import Pixels, decode, from_image, heif
-from tests.support.image_files import PHOTO, SRGB, png_chunk, red_and_blue_swapped, saved
+from tests.support.image_files import PHOTO, SRGB, box, png_chunk, red_and_blue_swapped, saved
 
 
 def by_python(data: bytes) -> Pixels:
@@ -281,9 +281,6 @@ def test_lab_becomes_rgb() -> None:
 
 
 def test_of_several_pictures_in_a_heif_the_main_ones_signal_counts() -> None:
-    def box(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I4s", 8 + len(body), kind) + body
-
     colours = [box(b"colr", b"nclx" + struct.pack(">HHHB", primaries, 13, 1, 128)) for primaries in (9, 12)]
     # The first picture has the first property, the second has both a size and the last.
     owned = struct.pack(">II", 0, 2) + struct.pack(">HBB", 1, 1, 1) + struct.pack(">HBBB", 7, 2, 2, 3)

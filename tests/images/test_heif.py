@@ -11,13 +11,9 @@ from PIL import Image
 
 from stylize.images import alpha_of, decode, from_image, header_size, heif
 from stylize.images.boxes import boxes
-from tests.support.image_files import PHOTO, saved
+from tests.support.image_files import PHOTO, box, saved
 
 HEIGHT, WIDTH = PHOTO.shape[:2]
-
-
-def box(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(body), kind) + body
 
 
 def clap(width: int, height: int, across: tuple[int, int] = (0, 1), down: tuple[int, int] = (0, 1)) -> bytes:

@@ -16,8 +16,9 @@ from PIL import Image
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
 from stylize.images import decode, encode, header_size, resize, working_size
+from stylize.images.boxes import boxes
 from stylize.images.opening import open_image, refuse_too_large
-from tests.support.image_files import PHOTO, png_chunk, png_header, saved
+from tests.support.image_files import PHOTO, box, png_chunk, png_header, saved
 from tests.support.samples import picture
 
 
@@ -96,12 +97,12 @@ def test_scaling_a_jpeg_down_early_shows_no_difference(
 @pytest.mark.parametrize(("width", "wanted"), [(561, 512), (569, 512), (1070, 768), (1122, 1024), (49, 1), (1504, 512)])
 def test_a_size_is_given_whatever_its_factor_is_rounded_to(width: int, wanted: int) -> None:
     photo = picture(3, width, 9)
-    for pixels, size, box in (
+    for pixels, size, part in (
         (photo, (wanted, 5), (0, 0, width, 8.5)),
         (photo.swapaxes(0, 1).copy(), (5, wanted), (0, 0, 8.5, width)),
     ):
-        pillows = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box)
-        assert np.abs(resize(pixels, *size, box).astype(int) - np.asarray(pillows)).max() <= 2
+        pillows = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, part)
+        assert np.abs(resize(pixels, *size, part).astype(int) - np.asarray(pillows)).max() <= 2
 
 
 def test_only_the_first_picture_of_a_phones_jpeg_is_read_and_it_is_scaled_early() -> None:
@@ -163,6 +164,18 @@ def test_the_size_of_a_jpeg_xl_is_told_without_decoding_it(ratio: tuple[int, int
         assert header_size(data[:200]) == ratio
         with pytest.raises(UnsupportedImageError, match="--max-pixels"):
             decode(data[:60], max_pixels=ratio[0] * ratio[1] - 1)
+
+
+def test_the_size_of_a_jpeg_xl_is_told_wherever_its_picture_begins() -> None:
+    pytest.importorskip("pillow_jxl")
+    (_, mark), (_, brands), (_, picture) = boxes(saved(Image.new("RGB", (31, 77)), "JXL", use_container=True))
+    start = box(b"JXL ", mark) + box(b"ftyp", brands)
+    parts = b"".join(box(b"jxlp", struct.pack(">I", n) + one) for n, one in enumerate((picture[:3], picture[3:])))
+    for long in (box(b"Exif", bytes(600)), struct.pack(">I4sQ", 1, b"xml ", 616) + bytes(600)):
+        assert header_size(start + long + parts) == (31, 77)
+    for end in (b"", struct.pack(">I4sQ", 1, b"xml ", 2**64 - 1), b"\0\0\0\2jxlc", b"\0\0\0\x0cjxlp\0\0\0\0"):
+        with pytest.raises(CorruptImageError, match="no JPEG XL picture"):
+            header_size(start + end)
 
 
 class Watched(io.BytesIO):

@@ -38,3 +38,8 @@ def png_header(width: int, height: int, depth: int = 8, colour: int = 2) -> byte
     """Return how a PNG begins, its header included."""
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", head)
+
+
+def box(kind: bytes, body: bytes) -> bytes:
+    """Return one box of a HEIF, AVIF, JPEG 2000 or JPEG XL file."""
+    return struct.pack(">I4s", 8 + len(body), kind) + body
