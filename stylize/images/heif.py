@@ -1,17 +1,21 @@
-"""What the containers of HEIF and AVIF say of their main picture: colours, and the part to show (ISO/IEC 23008-12)."""
+"""What the containers of HEIF and AVIF say of the main picture: colours, coding, what to show (ISO/IEC 23008-12)."""
 
 from __future__ import annotations
 
 import math
 import re
 import struct
+from collections.abc import Iterator
 from fractions import Fraction
 
+from stylize.errors import UnsupportedImageError
 from stylize.images.boxes import boxes
 from stylize.images.color import Signal
 
 _METADATA = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))(?:Exif|mime)", re.DOTALL)
 """As an item's entry says what it is, behind its number of two or four bytes."""
+_READ = (b"hvc1", b"grid", b"iden", b"iovl")
+"""How pictures may be coded: HEVC, or made of others, as tiles, turned or laid over each other."""
 
 
 def signal(data: bytes) -> Signal | None:
@@ -43,10 +47,21 @@ def bare(data: bytes) -> bytes:
     return _METADATA.sub(rb"\1skip", data)
 
 
-def is_sequence_alone(data: bytes) -> bool:
-    """Return whether a file holds moving pictures and no still one."""
+def refuse_unread(data: bytes) -> None:
+    """Raise UnsupportedImageError for a file that its decoder does not know: without a still picture, or not HEVC."""
     kinds = {kind for kind, _ in boxes(data)}
-    return b"moov" in kinds and b"meta" not in kinds
+    if b"moov" in kinds and b"meta" not in kinds:
+        raise UnsupportedImageError("a HEIF sequence without a still picture; save one as PNG or JPEG")
+    described = parts(data)
+    try:
+        codings = _codings(described[b"iinf"])
+        items = with_tiles(main_item(described), described.get(b"iref", bytes(4)), set())
+        other = next((codings[item] for item in items if codings[item] not in _READ), None)
+    except (KeyError, IndexError):
+        return
+    if other is not None:
+        name = other.decode(errors="backslashreplace")
+        raise UnsupportedImageError(f"a HEIF coded as {name!r}, which is not read; save it as PNG or JPEG first")
 
 
 def parts(data: bytes) -> dict[bytes, bytes]:
@@ -58,6 +73,21 @@ def main_item(described: dict[bytes, bytes]) -> int:
     """Return the number of the main picture. Raises KeyError or IndexError where none is named."""
     pitm = described[b"pitm"]
     return int.from_bytes(pitm[4:6] if pitm[0] == 0 else pitm[4:8], "big")
+
+
+def with_tiles(item: int, iref: bytes, seen: set[int]) -> Iterator[int]:
+    """Yield an item and those that it is made of."""
+    if item in seen:
+        return
+    seen.add(item)
+    yield item
+    width = 4 if iref[0] else 2
+    for kind, body in boxes(iref[4:]):
+        numbers = [int.from_bytes(body[:width], "big")]
+        numbers += [int.from_bytes(body[at : at + width], "big") for at in range(width + 2, len(body), width)]
+        if kind == b"dimg" and numbers[0] == item:
+            for part in numbers[1:]:
+                yield from with_tiles(part, iref, seen)
 
 
 def properties(described: dict[bytes, bytes], item: int) -> list[tuple[bytes, bytes]]:
@@ -91,3 +121,12 @@ def _properties_of(item: int, ipma: bytes) -> set[int]:
             return {int.from_bytes(ipma[at + i * width : at + (i + 1) * width], "big") & mask for i in range(count)}
         at += count * width
     return set()
+
+
+def _codings(iinf: bytes) -> dict[int, bytes]:
+    """Return what each item's entry says it is, by the item's number."""
+    codings = {}
+    for _, entry in boxes(iinf[8 if iinf[0] else 6 :]):
+        wide = 4 if entry[0] > 2 else 2
+        codings[int.from_bytes(entry[4 : 4 + wide], "big")] = entry[6 + wide : 10 + wide]
+    return codings

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 
 from stylize.errors import CorruptImageError
 from stylize.images import heif
-from stylize.images.boxes import boxes
 
 _LENGTH_AT = 21
 """Where HEVC's configuration says, in two bits, how many bytes but one the length of a unit takes."""
@@ -27,7 +25,7 @@ def refuse_damaged(data: bytes) -> None:
     described = heif.parts(data)
     try:
         places = _places(described[b"iloc"])
-        for item in _with_tiles(heif.main_item(described), described.get(b"iref", bytes(4)), set()):
+        for item in heif.with_tiles(heif.main_item(described), described.get(b"iref", bytes(4)), set()):
             if any(end > len(data) for _, end in places.get(item, ())):
                 raise CorruptImageError("damaged or cut short: the file ends within its pixels")
             configuration = dict(heif.properties(described, item)).get(b"hvcC")
@@ -78,18 +76,3 @@ def _places(iloc: bytes) -> _Places:
         if not elsewhere:
             places[item] = extents
     return places
-
-
-def _with_tiles(item: int, iref: bytes, seen: set[int]) -> Iterator[int]:
-    """Yield an item and those that it is made of."""
-    if item in seen:
-        return
-    seen.add(item)
-    yield item
-    width = 4 if iref[0] else 2
-    for kind, body in boxes(iref[4:]):
-        numbers = [int.from_bytes(body[:width], "big")]
-        numbers += [int.from_bytes(body[at : at + width], "big") for at in range(width + 2, len(body), width)]
-        if kind == b"dimg" and numbers[0] == item:
-            for part in numbers[1:]:
-                yield from _with_tiles(part, iref, seen)

@@ -16,8 +16,14 @@ _COMPONENTS_AT = 40
 """Where the number of components stands, from the codestream's first byte; three bytes for each follow."""
 END = b"\xff\xd9"
 _TILE_PART = b"\xff\x90\0\x0a"
-_PROFILES = (2, 3)
-"""Methods of a colour box that hold a profile: restricted and any."""
+_NUMBER, _PROFILES = b"\x01", (2, 3)
+"""Methods of a colour box: one that names colours by a number, and those that hold a profile, restricted and any."""
+_OTHER_COLOURS = {
+    0: "Bi-level", 1: "YCbCr(1)", 3: "YCbCr(2)", 4: "YCbCr(3)", 9: "PhotoYCC", 11: "CMY", 13: "YCCK", 14: "CIELab",
+    19: "CIEJab", 20: "e-sRGB", 21: "ROMM-RGB", 22: "YPbCr(1125/60)", 23: "YPbCr(1250/50)", 24: "e-sYCC",
+}  # fmt: skip
+"""What a colour box names by a number and is neither sRGB, grey, sYCC nor CMYK (ISO/IEC 15444-2, M.11.7.3.1)."""
+_MOST_CHANNELS = 4
 _OPACITY, _OPACITY_IN_COLOURS = 1, 2
 """Kinds of channels, beside colours."""
 
@@ -70,8 +76,21 @@ def righted(image: Image.Image, stated: Channels) -> Image.Image:
     return Image.merge(f"{mode}{'a' if stated.weighted else 'A'}", [*kept, bands[stated.alpha]])
 
 
-def refuse_deep(image: Image.Image, data: bytes) -> None:
-    """Raise UnsupportedImageError for colours of more than 8 bits: Pillow's rounding turns the brightest into black."""
+def refuse_by_channels(data: bytes) -> None:
+    """Raise UnsupportedImageError for a file that Pillow cannot open as it has too many channels."""
+    if (number := len(_bits(data))) > _MOST_CHANNELS:
+        raise UnsupportedImageError(f"JPEG 2000 of {number} channels is not read; save it as PNG or TIFF first")
+
+
+def refuse_misread(image: Image.Image, data: bytes) -> None:
+    """Raise UnsupportedImageError for colours that Pillow takes for others.
+
+    Of those of more than 8 bits its rounding turns the brightest into black.
+    """
+    colours = (body for kind, body in _header(data) if kind == b"colr" and body[:1] == _NUMBER)
+    stated = next((int.from_bytes(body[3:7], "big") for body in colours), -1)
+    if (name := _OTHER_COLOURS.get(stated)) and profile(data) is None:
+        raise UnsupportedImageError(f"JPEG 2000 in colours of {name} is not read; save it as PNG or TIFF first")
     deepest = max(_bits(data), default=8)
     if deepest > 8 and not image.mode.startswith("I"):
         raise UnsupportedImageError(f"JPEG 2000 colours of {deepest} bits are not read; save it as PNG or TIFF first")

@@ -94,10 +94,11 @@ def load(data: bytes, wish: Wish) -> Loaded:
 def refuse_passed_over(image: Image.Image, data: bytes) -> None:
     """Raise CorruptImageError or UnsupportedImageError for an opened image of which a decoder gives wrong pixels."""
     if image.format == "JPEG2000":
-        jpeg2000.refuse_deep(image, data)
+        jpeg2000.refuse_misread(image, data)
     if image.format == "PNG":
         png.refuse_damaged(data)
     if image.format == "HEIF":
+        heif.refuse_unread(data)  # as a tile, it is plain green
         heif_damage.refuse_damaged(data)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import math
 import re
+import struct
 from typing import IO
 
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
-from stylize.images import heif, jpeg, jxl, png, tiff, webp
+from stylize.images import heif, jpeg, jpeg2000, jxl, png, tiff, webp
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
 from stylize.images.pixels import Box, working_size
@@ -34,6 +35,9 @@ LOOKED_AT_FIRST_BYTES = 32 * 2**20
 """Larger files are not read before their header was looked at."""
 _BARE = {"PNG": png.bare, "WebP": webp.bare, "HEIF": heif.bare}
 """What makes of a file of a kind one without metadata."""
+_TGA_HEADER_BYTES, _TGA_KINDS, _TGA_BITS = 18, (1, 2, 3, 9, 10, 11), (8, 15, 16, 24, 32)
+_REFUSALS = {"HEIF": heif.refuse_unread, "JPEG 2000": jpeg2000.refuse_by_channels}
+"""What looks whether a file of a kind that cannot be opened is whole."""
 _IN_PLACE_OF_IMAGES = (
     (re.compile(rb"\0+\Z"), ", but zeros: not downloaded yet, or lost; copy it again"),
     (re.compile(rb"version https://git-lfs"), ", but a pointer of Git LFS: `git lfs pull` brings the file"),
@@ -62,7 +66,7 @@ def _refuse_by_header(file: IO[bytes], long_side_px: int | None, max_pixels: int
         image = open_image(file)
     except CorruptImageError:
         file.seek(0)
-        if kind_of(file.read(HEAD_BYTES)) not in _BARE:
+        if kind_of(file.read(HEAD_BYTES)) not in _BARE.keys() | _REFUSALS:
             raise
         # What is damaged may stand beside its pixels: `open_data` sees, once the file is read.
     else:
@@ -149,8 +153,19 @@ def _as_tga(file: IO[bytes], head: bytes) -> ImageFile.ImageFile:
     try:
         return opener("TGA")(file, "")
     except (SyntaxError, OSError):
+        if _is_tga(head):
+            raise UnsupportedImageError("a TGA of a kind that is not read; save it as PNG or JPEG first") from None
         told = next((words for pattern, words in _IN_PLACE_OF_IMAGES if pattern.match(head)), "")
         raise CorruptImageError(f"not an image that can be read{told}") from None
+
+
+def _is_tga(head: bytes) -> bool:
+    """Return whether bytes can be how a TGA begins (Truevision's specification 2.0), which has no mark of its own."""
+    if len(head) < _TGA_HEADER_BYTES:
+        return False
+    _, has_map, kind, _, _, map_bits, _, _, width, height, bits, description = struct.unpack_from("<3B2HB4H2B", head)
+    known = kind in _TGA_KINDS and has_map in (0, 1) and bits in _TGA_BITS and not description & 0xC0
+    return known and width > 0 < height and map_bits in ((0,), _TGA_BITS)[has_map]
 
 
 def header_size(data: bytes) -> tuple[int, int]:
@@ -164,10 +179,10 @@ def open_data(data: bytes) -> Image.Image:
     """Return a whole file's image as `open_image` does, and where what stands beside its pixels is damaged, too."""
     try:
         return open_image(io.BytesIO(data))
-    except CorruptImageError:
+    except (CorruptImageError, UnsupportedImageError) as error:
         kind = kind_of(data[:HEAD_BYTES])
-        if kind == "HEIF" and heif.is_sequence_alone(data):
-            raise UnsupportedImageError("a HEIF sequence without a still picture; save one as PNG or JPEG") from None
-        if kind not in _BARE:
+        if kind in _REFUSALS:
+            _REFUSALS[kind](data)
+        if kind not in _BARE or isinstance(error, UnsupportedImageError):
             raise
         return open_image(io.BytesIO(_BARE[kind](data)))

@@ -110,6 +110,15 @@ def test_what_lies_in_an_images_place_is_named(data: bytes, words: str) -> None:
         decode(data)
 
 
+@pytest.mark.parametrize(("kind", "bits", "of_map"), [(2, 15, 0), (10, 15, 0), (1, 8, 15), (9, 8, 8)])
+def test_a_tga_of_a_kind_that_is_not_read_is_unsupported_though_it_has_no_mark(
+    kind: int, bits: int, of_map: int
+) -> None:
+    data = struct.pack("<3B2HB4H2B", 0, of_map > 0, kind, 0, 4 * (of_map > 0), of_map, 0, 0, 4, 4, bits, 0) + bytes(64)
+    with pytest.raises(UnsupportedImageError, match="a TGA of a kind"):
+        decode(data)
+
+
 @pytest.mark.parametrize(
     ("kind", "data"), [("HEIF", b"\0\0\0\x18ftypheic" + bytes(600)), ("JPEG XL", b"\xff\x0a" + bytes(600))]
 )

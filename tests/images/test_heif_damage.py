@@ -12,8 +12,7 @@ from PIL import Image
 from stylize.errors import CorruptImageError, UnsupportedImageError
 from stylize.images import decode, from_image
 from stylize.images.boxes import boxes
-from tests.images.test_heif import box
-from tests.support.image_files import saved
+from tests.support.image_files import box, saved
 from tests.support.samples import picture
 
 pillow_heif = pytest.importorskip("pillow_heif")
@@ -109,8 +108,13 @@ def test_metadata_that_are_cut_off_cost_nothing() -> None:
 
 def test_what_is_whole_and_not_read_is_unsupported() -> None:
     content = saved(Image.fromarray(TILES[0]), "JPEG")
-    jpeg = heif([(b"jpeg", full(b"ispe", struct.pack(">II", SIDE, SIDE)), content)])
+    size = full(b"ispe", struct.pack(">II", SIDE, SIDE))
+    jpeg, plain = (heif([(kind, size, content)]) for kind in (b"jpeg", b"unci"))
+    tiles = WHOLE.replace(b"infe\2\0\0\0\0\3\0\0hvc1", b"infe\2\0\0\0\0\3\0\0vvc1")
     moving = box(b"ftyp", b"msf1\0\0\0\0msf1hevc") + box(b"moov", bytes(100)) + box(b"mdat", bytes(100))
-    for data, words in ((jpeg, "has not been built in"), (moving, "a HEIF sequence without a still picture")):
+    for data, words in (
+        (jpeg, "coded as 'jpeg', which is not read"), (moving, "a HEIF sequence without a still picture"),
+        (plain, "coded as 'unci'"), (tiles, "coded as 'vvc1'"),
+    ):  # fmt: skip
         with pytest.raises(UnsupportedImageError, match=words):
             decode(data)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from stylize.errors import UnsupportedImageError
-from stylize.images import decode, from_image
+from stylize.images import decode, from_image, header_size
 from tests.support.image_files import red_and_blue_swapped, saved
 from tests.support.samples import picture
 
@@ -67,6 +67,25 @@ def test_the_brightest_of_few_bits_in_jpeg_2000_is_white() -> None:
     data = saved(Image.fromarray(levels + 120), "JPEG2000")  # as far from the middle of 8 bits as of 4
     start = data.index(b"\xff\x4f\xff\x51") + 42
     assert (decode(data[:start] + b"\3" + data[start + 1 :]).pixels[..., 0] == levels * 17).all()
+
+
+@pytest.mark.parametrize(("number", "name"), [(24, "e-sYCC"), (14, "CIELab"), (21, "ROMM-RGB")])
+def test_colours_that_jpeg_2000_names_and_nobody_here_knows_are_unsupported(number: int, name: str) -> None:
+    data = bytearray(saved(Image.fromarray(PHOTO), "JPEG2000"))
+    at = data.index(b"colr") + 7
+    data[at : at + 4] = struct.pack(">I", number)
+    with pytest.raises(UnsupportedImageError, match=f"in colours of {name}"):
+        decode(bytes(data))
+    with Image.open(io.BytesIO(data)) as image, pytest.raises(UnsupportedImageError, match=name):
+        from_image(image)
+
+
+def test_a_jpeg_2000_of_more_channels_than_four_is_unsupported() -> None:
+    data = bytearray(saved(Image.fromarray(PHOTO), "JPEG2000", no_jp2=True))
+    data[40:42] = struct.pack(">H", 5)
+    for read in (decode, header_size):
+        with pytest.raises(UnsupportedImageError, match="5 channels"):
+            read(bytes(data))
 
 
 @pytest.mark.parametrize("no_jp2", [False, True])
