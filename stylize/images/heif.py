@@ -55,7 +55,7 @@ def refuse_unread(data: bytes) -> None:
     described = parts(data)
     try:
         codings = _codings(described[b"iinf"])
-        items = with_tiles(main_item(described), described.get(b"iref", bytes(4)), set())
+        items = with_tiles(main_item(described), described.get(b"iref", bytes(4)))
         other = next((codings[item] for item in items if codings[item] not in _READ), None)
     except (KeyError, IndexError):
         return
@@ -75,19 +75,19 @@ def main_item(described: dict[bytes, bytes]) -> int:
     return int.from_bytes(pitm[4:6] if pitm[0] == 0 else pitm[4:8], "big")
 
 
-def with_tiles(item: int, iref: bytes, seen: set[int]) -> Iterator[int]:
-    """Yield an item and those that it is made of."""
-    if item in seen:
-        return
-    seen.add(item)
-    yield item
-    width = 4 if iref[0] else 2
+def with_tiles(item: int, iref: bytes) -> Iterator[int]:
+    """Yield an item and those that it is made of. Raises IndexError where the references are damaged."""
+    width, parts = 4 if iref[0] else 2, dict[int, list[int]]()
     for kind, body in boxes(iref[4:]):
-        numbers = [int.from_bytes(body[:width], "big")]
-        numbers += [int.from_bytes(body[at : at + width], "big") for at in range(width + 2, len(body), width)]
-        if kind == b"dimg" and numbers[0] == item:
-            for part in numbers[1:]:
-                yield from with_tiles(part, iref, seen)
+        if kind == b"dimg":
+            numbers = (int.from_bytes(body[at : at + width], "big") for at in range(width + 2, len(body), width))
+            parts.setdefault(int.from_bytes(body[:width], "big"), []).extend(numbers)
+    waiting, seen = [item], set[int]()
+    while waiting:
+        if (one := waiting.pop()) not in seen:
+            seen.add(one)
+            yield one
+            waiting += parts.get(one, [])
 
 
 def properties(described: dict[bytes, bytes], item: int) -> list[tuple[bytes, bytes]]:

@@ -96,3 +96,10 @@ def test_a_part_without_sense_is_the_whole(part: bytes, shown: tuple[int, ...] |
     held = box(b"ipco", part) + box(b"ipma", struct.pack(">IIHBB", 0, 1, 1, 1, 1))
     meta = bytes(4) + box(b"pitm", struct.pack(">IH", 0, 1)) + box(b"iprp", held)
     assert heif.aperture(box(b"ftyp", b"avif") + box(b"meta", meta), WIDTH, HEIGHT) == shown
+
+
+def test_a_picture_made_of_others_may_be_so_for_ever() -> None:
+    chain = b"".join(box(b"dimg", struct.pack(">3H", item, 1, item + 1)) for item in range(2000))
+    assert list(heif.with_tiles(0, bytes(4) + chain)) == list(range(2001))
+    circle = box(b"dimg", struct.pack(">4H", 1, 2, 2, 1))
+    assert list(heif.with_tiles(1, bytes(4) + circle)) == [1, 2]
