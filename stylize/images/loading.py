@@ -217,7 +217,7 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
         except DAMAGE as again:
             error = again
     cut = "truncated" in str(error) or (isinstance(image, TiffImageFile) and tiff.is_cut(image, len(data)))
-    if wish.truncated == "refuse" or not cut or not image.tile:
+    if wish.truncated == "refuse" or not cut or not _has_pixels(image):
         raise error
     # What was decoded so far is there; without this, it would be tried again.
     image.tile = []
@@ -225,6 +225,19 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
         ImageOps.exif_transpose(image, in_place=True)
     note_part(image, data)
     loaded.image, loaded.truncated = as_shown(image), True
+
+
+def _has_pixels(image: ImageFile.ImageFile) -> bool:
+    """Return whether a decoder that met the end left what it had until then.
+
+    Of a packed TIFF whole strips and tiles, all of its colours at once where they are not in planes.
+    """
+    if image.tile or not isinstance(image, TiffImageFile):
+        return bool(image.tile)
+    try:
+        return not tiff.is_in_planes(image) and image.getbbox() is not None
+    except OSError:  # it ended before there was room for any
+        return False
 
 
 def _jpeg_holds_all(data: bytes, wish: Wish) -> bool:

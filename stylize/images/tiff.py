@@ -58,7 +58,7 @@ def refuse(image: TiffImageFile) -> None:
     if _PHOTOMETRIC not in tags:
         raise UnsupportedImageError(_SAYS_NO_COLOURS)
     _refuse_inks(tags.get(_PHOTOMETRIC), tags.get(_INK_SET))
-    if image.mode == "LAB" and tags.get(_PLANAR) == 2:
+    if image.mode == "LAB" and is_in_planes(image):
         raise UnsupportedImageError("TIFF with CIELAB in planes is not read; convert it to RGB")
     if 2 in numbers(tags.get(_SAMPLE_FORMAT)):
         raise UnsupportedImageError("signed or 32-bit values have no 8-bit form; convert it to 8 or 16 bits first")
@@ -75,7 +75,12 @@ def is_misread(image: TiffImageFile) -> bool:
     tags = image.tag_v2
     if image.mode == "F":
         return tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO or (tags.prefix == b"MM" and not _is_raw(image))
-    return tags.get(_PLANAR) == 2 and ((_deep(image) and _is_raw(image)) or image.mode == "LA")
+    return is_in_planes(image) and ((_deep(image) and _is_raw(image)) or image.mode == "LA")
+
+
+def is_in_planes(image: TiffImageFile) -> bool:
+    """Return whether each channel is stored by itself."""
+    return bool(image.tag_v2.get(_PLANAR) == 2)
 
 
 def is_left_as_stored(image: TiffImageFile) -> bool:

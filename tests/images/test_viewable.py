@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from stylize.errors import CorruptImageError
@@ -209,10 +210,18 @@ def test_a_progressive_jpeg_whose_scan_has_a_damaged_header_is_corrupt_in_its_de
             decode(damaged, truncated=truncated)
 
 
+def packed_tiff(pixels: Any = LARGE, **options: Any) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, photometric="rgb", metadata=None, compression="zlib", **options)
+    return file.getvalue()
+
+
 CUT = {
     **{name: data[: len(data) * 2 // 3] for name, data in JPEGS.items()},
     **{name: saved(IMAGE, name)[:-30_000] for name in ("PNG", "BMP", "PPM", "TGA", "TIFF")},
     "GIF": saved(IMAGE, "GIF")[:-4_000],
+    "TIFF in packed strips": packed_tiff(rowsperstrip=8)[:-30_000],
+    "TIFF in packed tiles": packed_tiff(tile=(16, 32))[:-30_000],
 }
 
 
@@ -236,6 +245,9 @@ def test_accepting_cut_files_changes_nothing_for_whole_and_for_broken_ones() -> 
     assert (whole.pixels == PHOTO).all()
     broken = bytearray(PNG)
     broken[PNG.index(b"IDAT") + 500] ^= 255
-    for data in (b"no image", bytes(broken), PNG[:20]):
+    # Of the last two nothing is there, or not all colours.
+    one_strip = packed_tiff(rowsperstrip=150)[:-9]
+    few_colours = packed_tiff(np.moveaxis(LARGE, -1, 0), planarconfig="separate", rowsperstrip=8)[:-30_000]
+    for data in (b"no image", bytes(broken), PNG[:20], one_strip, few_colours):
         with pytest.raises(CorruptImageError):
             decode(data, truncated="accept")
