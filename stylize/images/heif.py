@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import struct
@@ -14,15 +15,20 @@ from stylize.images.color import Signal
 
 _METADATA = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))(?:Exif|mime)", re.DOTALL)
 """As an item's entry says what it is, behind its number of two or four bytes."""
+_DAMAGE = (KeyError, IndexError, struct.error)
+"""Of containers, which is left to their decoder."""
 _READ = (b"hvc1", b"grid", b"iden", b"iovl")
 """How pictures may be coded: HEVC, or made of others, as tiles, turned or laid over each other."""
 
 
 def signal(data: bytes) -> Signal | None:
-    """Return what `nclx` says of the main picture, None where it says nothing."""
-    for kind, body in _main_properties(data):
-        if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
-            return Signal(*struct.unpack(">HH", body[4:8]))
+    """Return what `nclx` says of the main picture, or of one that it is made of; None where it says nothing."""
+    described = parts(data)
+    with contextlib.suppress(*_DAMAGE):
+        for item in with_tiles(main_item(described), described.get(b"iref", bytes(4))):
+            for kind, body in properties(described, item):
+                if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
+                    return Signal(*struct.unpack(">HH", body[4:8]))
     return None
 
 
@@ -57,7 +63,7 @@ def refuse_unread(data: bytes) -> None:
         codings = _codings(described[b"iinf"])
         items = with_tiles(main_item(described), described.get(b"iref", bytes(4)))
         other = next((codings[item] for item in items if codings[item] not in _READ), None)
-    except (KeyError, IndexError):
+    except _DAMAGE:
         return
     if other is not None:
         name = other.decode(errors="backslashreplace")
@@ -102,7 +108,7 @@ def _main_properties(data: bytes) -> list[tuple[bytes, bytes]]:
     described = parts(data)
     try:
         return properties(described, main_item(described))
-    except (KeyError, struct.error, IndexError):
+    except _DAMAGE:
         return []
 
 

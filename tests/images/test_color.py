@@ -280,11 +280,12 @@ def test_lab_becomes_rgb() -> None:
     assert np.abs(decode(saved(lab, "TIFF")).pixels.astype(int) - PHOTO).mean() < 4
 
 
-def test_of_several_pictures_in_a_heif_the_main_ones_signal_counts() -> None:
+def test_of_several_pictures_in_a_heif_the_main_ones_signal_counts_or_its_tiles() -> None:
     colours = [box(b"colr", b"nclx" + struct.pack(">HHHB", primaries, 13, 1, 128)) for primaries in (9, 12)]
     # The first picture has the first property, the second has both a size and the last.
     owned = struct.pack(">II", 0, 2) + struct.pack(">HBB", 1, 1, 1) + struct.pack(">HBBB", 7, 2, 2, 3)
     properties = box(b"ipco", colours[0] + box(b"ispe", bytes(12)) + colours[1]) + box(b"ipma", owned)
-    for main, primaries in ((1, 9), (7, 12)):
-        meta = bytes(4) + box(b"pitm", struct.pack(">IH", 0, main)) + box(b"iprp", properties)
+    tiles = box(b"iref", bytes(4) + box(b"dimg", struct.pack(">3H", 5, 1, 7)))
+    for main, primaries in ((1, 9), (7, 12), (5, 12)):
+        meta = bytes(4) + box(b"pitm", struct.pack(">IH", 0, main)) + tiles + box(b"iprp", properties)
         assert heif.signal(box(b"ftyp", b"heic") + box(b"meta", meta)) == (primaries, 13)
