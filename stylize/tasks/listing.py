@@ -123,7 +123,7 @@ def files_in(
         identity, suffix = identity_of(root.path), suffix_of(root.name)
         unknown = kind == "images" and suffix not in wanted.suffixes
         if unknown and (against := reason_by_file(str(root), identity)):
-            raise UsageError(f"{root.shown}: {against}; give an image, or a folder of images")
+            raise _no_image(root, against)
         yield Input(uri_of(str(root)), identity, None)
     else:
         yield from _walk(root.path, "", None, frozenset(), wanted)
@@ -162,10 +162,10 @@ class _Wanted:
 
 def _objects(root: ObjectUri, wanted: _Wanted) -> Iterator[Input]:
     with read_or_end():
-        if suffix_of(root.name) in wanted.suffixes and (single := object_store.head(root)) is not None:
-            yield Input(str(root), version_of(single), None)
-
-        outs, inside = OutsBelow(root), "\0"
+        named_so = suffix_of(root.name) in wanted.suffixes
+        if named_so:
+            yield from _single_object(root, True)
+        outs, inside, entry = OutsBelow(root), "\0", None
 
         def reason(entry: object_store.ObjectInfo) -> str | None:
             if wanted.no_outs and outs.above(entry.name):
@@ -191,6 +191,20 @@ def _objects(root: ObjectUri, wanted: _Wanted) -> Iterator[Input]:
                 continue
             type_ = entry.name.split("/", 1)[0] if "/" in entry.name else None
             yield Input(f"{root}/{entry.name}", version_of(entry), type_)
+        if entry is None and wanted.kind == "images" and not named_so:
+            yield from _single_object(root, False)
+
+
+def _single_object(root: ObjectUri, known: bool) -> Iterator[Input]:
+    """Yield the object that a location is, if it is one. Raises UsageError where it is not known and no image."""
+    if (single := object_store.head(root)) is not None:
+        if not known and (against := reason_by_object(str(root), single.size_bytes, single.version)):
+            raise _no_image(root, against)
+        yield Input(str(root), version_of(single), None)
+
+
+def _no_image(root: Location, against: str) -> UsageError:
+    return UsageError(f"{root.shown}: {against}; give an image, or a folder of images")
 
 
 def suffix_of(name: str) -> str:

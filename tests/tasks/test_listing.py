@@ -14,12 +14,11 @@ from stylize import images
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.io.files import read_bytes
-from stylize.io.location import LocalPath, locate
+from stylize.io.location import LocalPath
 from stylize.tasks import listing, manifest, pairing
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.selection import Selection
 from stylize.tasks.task import Pair
-from tests.support.s3 import bucket
 from tests.support.samples import picture
 
 
@@ -269,24 +268,6 @@ def test_a_name_is_found_however_its_accents_are_written(
     listed.write_text(f"content_uri,style_uri\n{asked / unicodedata.normalize(other, 'é.jpg')},gone.jpg\n")
     (pair,) = manifest.read(str(listed))
     assert (pair.content.uri, pair.content.identity != "missing") == (str(here), True)
-
-
-def test_objects_without_a_suffix_are_looked_at_too_and_others_counted() -> None:
-    with bucket() as s3:
-        s3.put("p/plain", JPEG)
-        s3.put("p/a.jpg", b"x")
-        s3.put("p/empty", b"")
-        s3.put("p/@eaDir/b.jpg", b"x")
-        s3.put("p/.hidden/c.jpg", b"x")
-        s3.put("p/d.psd", b"x")
-        left_out = LeftOut()
-        root = locate("s3://pictures/p")
-        found = [one.uri for one in listing.files_in(root, left_out=left_out)]
-        assert found == ["s3://pictures/p/a.jpg", "s3://pictures/p/plain"]
-        assert left_out.total == 4
-        assert [one.uri for one in listing.files_in(locate("s3://pictures/p/a.jpg"))] == ["s3://pictures/p/a.jpg"]
-        with pytest.raises(UsageError, match=r"called so; give its folder, and --include '\*\.jpg'"):
-            listing.count_files(locate("s3://pictures/p/*.jpg"))
 
 
 def test_the_files_that_people_have_are_all_taken_or_counted(real_data: Path) -> None:

@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 from stylize.errors import UsageError
-from stylize.io.location import LocalPath
-from stylize.tasks.listing import files_in
+from stylize.io.location import LocalPath, locate
+from stylize.tasks.left_out import LeftOut
+from stylize.tasks.listing import count_files, files_in
 from tests.support.image_files import PHOTO, saved
+from tests.support.s3 import bucket
 
 
 @pytest.mark.parametrize("name", ["photo.psd", "photo.txt", "photo.mov", "photo"])
@@ -26,3 +28,24 @@ def test_one_that_is_none_is_refused_by_what_it_is(tmp_path: Path, data: bytes, 
     path.write_bytes(data)
     with pytest.raises(UsageError, match=f"photo.psd: {why}; give an image"):
         list(files_in(LocalPath(path)))
+
+
+def test_objects_without_a_suffix_are_looked_at_too_and_others_counted() -> None:
+    with bucket() as s3:
+        s3.put("p/plain", saved(Image.fromarray(PHOTO), "JPEG"))
+        s3.put("p/a.jpg", b"x")
+        s3.put("p/empty", b"")
+        s3.put("p/@eaDir/b.jpg", b"x")
+        s3.put("p/.hidden/c.jpg", b"x")
+        s3.put("p/d.psd", b"x")
+        left_out = LeftOut()
+        root = locate("s3://pictures/p")
+        found = [one.uri for one in files_in(root, left_out=left_out)]
+        assert found == ["s3://pictures/p/a.jpg", "s3://pictures/p/plain"]
+        assert left_out.total == 4
+        assert [one.uri for one in files_in(locate("s3://pictures/p/a.jpg"))] == ["s3://pictures/p/a.jpg"]
+        assert [one.uri for one in files_in(locate("s3://pictures/p/plain"))] == ["s3://pictures/p/plain"]
+        with pytest.raises(UsageError, match=r"p/d\.psd: no image; give an image"):
+            count_files(locate("s3://pictures/p/d.psd"))
+        with pytest.raises(UsageError, match=r"called so; give its folder, and --include '\*\.jpg'"):
+            count_files(locate("s3://pictures/p/*.jpg"))
