@@ -62,12 +62,11 @@ def decode(
     # Before it is turned: `box` is in the file's own orientation.
     size = working_size(width, height, long_side_px)
     to_srgb = ToSrgb(loaded.profile, loaded.signal)
-    with damage_is_corrupt():
-        if loaded.pixels is not None and to_srgb.keeps("RGB"):
-            rgb = resize(loaded.pixels, *size, loaded.box)
-        else:
-            rgb = scaled_rgb(loaded.picture, size, loaded.box, to_srgb, most_in_memory)
-        carried = _carried(loaded, size, metadata, alpha) if metadata or alpha else None
+    if loaded.pixels is not None and to_srgb.keeps("RGB"):
+        rgb = resize(loaded.pixels, *size, loaded.box)
+    else:
+        rgb = scaled_rgb(loaded.picture, size, loaded.box, to_srgb, most_in_memory)
+    carried = _carried(loaded, size, metadata, alpha) if metadata or alpha else None
     if loaded.orientation in SIDEWAYS:
         width, height = height, width
     rgb = upright(rgb, loaded.orientation, most_in_memory)
@@ -154,7 +153,6 @@ def from_image(image: Image.Image, *, long_side_px: int | None = None) -> Pixels
         if isinstance(image, TiffImageFile):
             tiff.refuse_opened(image)
         turned, shown = orientation(image), as_shown(image)
-        size = working_size(*shown.size, long_side_px)
         source = vars(image).get(_COLORS) or color_source(image.format, image.info, b"")
-        rgb = scaled_rgb(shown, size, None, ToSrgb(*source))
-    return upright(rgb, turned)
+    size = working_size(*shown.size, long_side_px)
+    return upright(scaled_rgb(shown, size, None, ToSrgb(*source)), turned)

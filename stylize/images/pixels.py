@@ -11,6 +11,7 @@ from PIL import Image, ImageChops
 
 from stylize.errors import UnsupportedImageError
 from stylize.images import scratch
+from stylize.images.damage import damage_is_corrupt
 from stylize.machine.one_thread import on_this_thread_alone
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -27,6 +28,7 @@ REDUCING_GAP = 3.0
 SIXTEEN_TO_EIGHT = ((np.arange(65_536) + 128) // 257).astype(np.uint8)
 
 Convert = Callable[[Image.Image], Image.Image]
+_Converted = Callable[[Image.Image, tuple[int, int]], Image.Image]
 
 
 def working_size(width: int, height: int, long_side_px: int | None) -> tuple[int, int]:
@@ -103,27 +105,35 @@ def _scaled(
     size: tuple[int, int],
     box: Box | None,
     mode: str,
-    converted: Callable[[Image.Image, tuple[int, int]], Image.Image],
+    converted: _Converted,
     most_in_memory: int | None = None,
 ) -> Pixels:
     """Return an image in `mode` and of `size`; `converted` makes a band of it so, averaged over blocks of a size."""
     left, top, right, bottom = box or (0, 0, *image.size)
     across = max(1, int((right - left) / size[0] / REDUCING_GAP))
     down = max(1, int((bottom - top) / size[1] / REDUCING_GAP))
+    with damage_is_corrupt():  # what follows says nothing about the file
+        reduced = _averaged(image, (across, down), mode, converted, most_in_memory)
+    return resize(reduced, *size, (left / across, top / down, right / across, bottom / down))
+
+
+def _averaged(
+    image: Image.Image, blocks: tuple[int, int], mode: str, converted: _Converted, most_in_memory: int | None
+) -> Pixels:
+    across, down = blocks
     height = max(1, BAND_PIXELS // image.width // down) * down
     if height >= image.height:
-        reduced = np.array(converted(image, (across, down)))
-    else:
-        # Not in an image of Pillow's, whose pixels take four bytes.
-        shape = (-(-image.height // down), -(-image.width // across))
-        reduced = scratch.empty(shape if mode == "L" else (*shape, 3), most_in_memory)
-        for start in range(0, image.height, height):
-            band = image.crop((0, start, image.width, min(start + height, image.height)))
-            part = np.asarray(converted(band, (across, down)))
-            rows = reduced[start // down : start // down + len(part)]
-            rows[:] = part
-            scratch.let_go(rows)
-    return resize(reduced, *size, (left / across, top / down, right / across, bottom / down))
+        return np.array(converted(image, blocks))
+    # Not in an image of Pillow's, whose pixels take four bytes.
+    shape = (-(-image.height // down), -(-image.width // across))
+    averaged = scratch.empty(shape if mode == "L" else (*shape, 3), most_in_memory)
+    for start in range(0, image.height, height):
+        band = image.crop((0, start, image.width, min(start + height, image.height)))
+        part = np.asarray(converted(band, blocks))
+        rows = averaged[start // down : start // down + len(part)]
+        rows[:] = part
+        scratch.let_go(rows)
+    return averaged
 
 
 def _on_white(image: Image.Image, factor: tuple[int, int]) -> Image.Image:

@@ -152,6 +152,21 @@ def test_the_first_frame_of_an_animation_counts(format: str) -> None:
     assert np.abs(decode(data).pixels.astype(int) - (255, 0, 0)).max() < 8
 
 
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_memory_that_runs_out_as_a_picture_is_scaled_is_no_damage_to_its_file(
+    format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interpolate(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("torch.nn.functional.interpolate", interpolate)
+    data = saved(Image.fromarray(PHOTO), format)
+    with pytest.raises(RuntimeError, match="can't allocate"):
+        decode(data, long_side_px=20)
+    with Image.open(io.BytesIO(data)) as image, pytest.raises(RuntimeError, match="can't allocate"):
+        from_image(image, long_side_px=20)
+
+
 def test_float_values_outside_the_range_are_unsupported() -> None:
     good = saved(Image.fromarray(np.full((4, 4), 0.5, np.float32)), "TIFF")
     assert (decode(good).pixels == 128).all()
