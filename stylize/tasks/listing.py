@@ -240,8 +240,11 @@ def _walk(
     above |= {me}
     for entry in entries:
         is_folder, path = _is_folder(entry), below + entry.name
-        if against := reason_against_name(entry.name):
-            wanted.left_out.add(f"{entry.name}/" if is_folder else suffix_of(entry.name) or entry.name, against)
+        against = reason_against_name(entry.name)
+        if against and is_folder:
+            wanted.left_out.add(f"{_readable(entry.name)}/", against)
+        elif against:
+            wanted.leave_out(entry.name, against)
         elif is_folder:
             inner = type_ if type_ is not None else _readable(entry.name)
             yield from _walk(Path(entry.path), f"{path}/", inner, above, wanted)

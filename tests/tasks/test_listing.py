@@ -154,6 +154,9 @@ def test_names_from_the_web_are_not_a_kind_each(tmp_path: Path) -> None:
     assert str(left_out).endswith(" more")
     assert len(str(left_out)) < 400
     assert sum(int(one["number"]) for one in left_out.as_records()) == 80
+    write(tmp_path, *(f".fuse_hidden{number}" for number in range(40)))
+    taken(tmp_path, left_out := LeftOut())
+    assert {"what": "without a suffix", "reason": "hidden", "number": 40} in left_out.as_records()
 
 
 def test_a_folder_with_nothing_to_take_says_what_is_in_it(tmp_path: Path, folders: tuple[Path, Path]) -> None:
