@@ -107,7 +107,7 @@ def _entropy_bits(thousandths: Tensor) -> Tensor:
 
 
 def _small(pixels: Tensor) -> Tensor:
-    """Scale (N, H, W, 3) uint8 down to a long side of LONG_SIDE_PX, to the same levels as Pillow's box filter."""
+    """Scale (N, H, W, 3) uint8 down to a long side of LONG_SIDE_PX by Pillow's box filter, across before down."""
     height, width = pixels.shape[1:3]
     if max(height, width) <= LONG_SIDE_PX:
         return pixels
