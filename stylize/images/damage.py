@@ -25,6 +25,9 @@ _NOT_READ = (
     "not implemented", "requires the", "no module named", "cannot handle", "has not been built in",
 )  # fmt: skip
 
+_CLEARER = {"not identified by this driver": "no size in its header"}
+"""Pillow's words, where they say nothing, and what it found."""
+
 # The size is checked from the header against `max_pixels`, a limit of the run's own; Pillow's, a warning from any
 # thread that cannot be caught without touching the others, would come on top of it.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -42,7 +45,7 @@ def damage_is_corrupt() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnsupportedImageError(f"refused: {error}") from None
     except DAMAGE as error:
-        line = message_of(error)
+        line = _CLEARER.get(message_of(error), message_of(error))
         if any(words in line.lower() for words in _NOT_READ):
             raise UnsupportedImageError(f"a variant that is not read ({line}); save it as PNG or JPEG first") from None
         raise CorruptImageError(f"damaged or cut short: {line}") from None

@@ -50,6 +50,12 @@ def test_a_file_cut_short_is_corrupt_in_every_format(data: bytes, keep: float) -
         decode(data[: int(len(data) * keep)])
 
 
+def test_a_file_without_a_size_is_corrupt_and_says_so() -> None:
+    for data in (b"\xff\xd8\xff\xd9", png_header(0, 48), b"P6 0 0 255\n"):
+        with pytest.raises(CorruptImageError, match="no size in its header"):
+            decode(data)
+
+
 def test_a_png_with_damaged_pixels_is_corrupt() -> None:
     data = bytearray(WHOLE["png"])
     data[data.index(b"IDAT") + 500] ^= 255
