@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from stylize import downloads
@@ -13,6 +16,7 @@ from stylize.errors import CannotContinueError, UsageError, one_line
 from stylize.io import object_store
 from stylize.io.location import Location, ObjectUri, as_location, existing
 
+_BEGUN, _STALE_S = ".tmp-", 24 * 3600.0
 MOST_FILES = 100
 """A method has a handful of weights; more is a folder given by mistake."""
 
@@ -83,8 +87,10 @@ def _copy(where: ObjectUri, listed: Listed, path: Path) -> None:
     Raises CannotContinueError where they are not in the versions that were listed any more.
     """
     weights, is_folder = listed
-    path.parent.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=path.parent.parent) as temp:
+    kept = path.parent.parent
+    kept.mkdir(parents=True, exist_ok=True)
+    _remove_stale(kept)
+    with tempfile.TemporaryDirectory(prefix=_BEGUN, dir=kept) as temp:
         made = Path(temp, "copy", path.name)
         for name in [info.name for info in weights] if is_folder else [""]:
             (made / name).parent.mkdir(parents=True, exist_ok=True)
@@ -96,3 +102,11 @@ def _copy(where: ObjectUri, listed: Listed, path: Path) -> None:
         except OSError:
             if not path.parent.is_dir():  # another worker was first
                 raise
+
+
+def _remove_stale(kept: Path) -> None:
+    """Remove copies that were begun long ago and never became whole: what began them was killed."""
+    for copy in kept.glob(f"{_BEGUN}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - copy.stat().st_mtime > _STALE_S:
+                shutil.rmtree(copy)

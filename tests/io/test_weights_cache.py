@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,15 @@ def test_weights_are_copied_once_and_again_when_they_change(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     s3.put("w/a.pth", b"1")
     s3.put("w/deep/b.pth", b"2")
+    stale, young = (tmp_path / "stylize" / name for name in (".tmp-stale", ".tmp-young"))  # of killed runs
+    for begun in (stale, young):
+        (begun / "copy").mkdir(parents=True)
+    os.utime(stale, (0, 0))
     folder = at_hand("s3://pictures/w/")
     assert (folder.name, (folder / "a.pth").read_bytes(), (folder / "deep/b.pth").read_bytes()) == ("w", b"1", b"2")
     s3.s3.requests = 0
     assert at_hand("s3://pictures/w") == folder
+    assert (stale.exists(), young.exists()) == (False, True)
     assert s3.s3.requests == 2  # to see that nothing changed
     s3.put("w/a.pth", b"3")
     assert (at_hand("s3://pictures/w") / "a.pth").read_bytes() == b"3"
