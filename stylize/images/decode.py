@@ -19,7 +19,7 @@ from stylize.images.formats import HEAD_BYTES, kind_of
 from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size, note_part, refuse_passed_over
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
-from stylize.images.pixels import Pixels, refuse_wide, resize, scaled_alpha, scaled_rgb, working_size
+from stylize.images.pixels import Pixels, blocks, refuse_wide, resize, scaled_alpha, scaled_rgb, working_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,11 @@ def decode(
     # Before it is turned: `box` is in the file's own orientation.
     size = working_size(width, height, long_side_px)
     to_srgb = ToSrgb(loaded.profile, loaded.signal)
-    if loaded.pixels is not None and to_srgb.keeps("RGB"):
+    source = loaded.image if loaded.pixels is None else loaded.pixels
+    if loaded.pixels is not None and to_srgb.keeps("RGB") and blocks(source, size, loaded.box) == (1, 1):
         rgb = resize(loaded.pixels, *size, loaded.box)
     else:
-        rgb = scaled_rgb(loaded.picture, size, loaded.box, to_srgb, most_in_memory)
+        rgb = scaled_rgb(source, size, loaded.box, to_srgb, most_in_memory)
     carried = _carried(loaded, size, metadata, alpha) if metadata or alpha else None
     if loaded.orientation in SIDEWAYS:
         width, height = height, width

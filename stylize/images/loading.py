@@ -49,11 +49,6 @@ class Loaded:
     described: Image.Image | None = None
     """What has the file's EXIF and resolution, where `image` has not."""
 
-    @property
-    def picture(self) -> Image.Image:
-        """Return the image with its pixels."""
-        return self.image if self.pixels is None else Image.fromarray(self.pixels)
-
 
 @dataclass(frozen=True, slots=True)
 class Wish:

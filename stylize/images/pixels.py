@@ -28,6 +28,8 @@ REDUCING_GAP = 3.0
 SIXTEEN_TO_EIGHT = ((np.arange(65_536) + 128) // 257).astype(np.uint8)
 
 Convert = Callable[[Image.Image], Image.Image]
+Source = Image.Image | Pixels
+"""A loaded image of any mode, or RGB pixels (H, W, 3)."""
 _Converted = Callable[[Image.Image, tuple[int, int]], Image.Image]
 
 
@@ -76,15 +78,15 @@ def _factor(size_px: int, part: float, whole_px: int) -> float:
 
 
 def scaled_rgb(
-    image: Image.Image, size: tuple[int, int], box: Box | None, to_srgb: Convert, most_in_memory: int | None = None
+    source: Source, size: tuple[int, int], box: Box | None, to_srgb: Convert, most_in_memory: int | None = None
 ) -> Pixels:
-    """Return a loaded image of any mode as RGB of `size`, on white. `box` is the part of it that counts.
+    """Return a picture as RGB of `size`, on white. `box` is the part of it that counts.
 
     `to_srgb` converts an 8-bit image without alpha to RGB. Raises UnsupportedImageError for values without an 8-bit
     form.
     """
     return _scaled(
-        image, size, box, "RGB", lambda band, factor: to_srgb(_on_white(_eight_bit(band), factor)), most_in_memory
+        source, size, box, "RGB", lambda band, factor: to_srgb(_on_white(_eight_bit(band), factor)), most_in_memory
     )
 
 
@@ -100,40 +102,57 @@ def _alpha(image: Image.Image) -> Image.Image:
     return image.convert("RGBA").getchannel("A")
 
 
+def blocks(source: Source, size: tuple[int, int], box: Box | None) -> tuple[int, int]:
+    """Return across and down how many pixels are averaged, before a picture is scaled to `size`."""
+    left, top, right, bottom = box or (0, 0, *_size_of(source))
+    return max(1, int((right - left) / size[0] / REDUCING_GAP)), max(1, int((bottom - top) / size[1] / REDUCING_GAP))
+
+
+def _size_of(source: Source) -> tuple[int, int]:
+    return source.size if isinstance(source, Image.Image) else (source.shape[1], source.shape[0])
+
+
 def _scaled(
-    image: Image.Image,
+    source: Source,
     size: tuple[int, int],
     box: Box | None,
     mode: str,
     converted: _Converted,
     most_in_memory: int | None = None,
 ) -> Pixels:
-    """Return an image in `mode` and of `size`; `converted` makes a band of it so, averaged over blocks of a size."""
-    left, top, right, bottom = box or (0, 0, *image.size)
-    across = max(1, int((right - left) / size[0] / REDUCING_GAP))
-    down = max(1, int((bottom - top) / size[1] / REDUCING_GAP))
+    """Return a picture in `mode` and of `size`; `converted` makes a band of it so, averaged over blocks of a size."""
+    left, top, right, bottom = box or (0, 0, *_size_of(source))
+    across, down = blocks(source, size, box)
     with damage_is_corrupt():  # what follows says nothing about the file
-        reduced = _averaged(image, (across, down), mode, converted, most_in_memory)
+        reduced = _averaged(source, (across, down), mode, converted, most_in_memory)
     return resize(reduced, *size, (left / across, top / down, right / across, bottom / down))
 
 
 def _averaged(
-    image: Image.Image, blocks: tuple[int, int], mode: str, converted: _Converted, most_in_memory: int | None
+    source: Source, block: tuple[int, int], mode: str, converted: _Converted, most_in_memory: int | None
 ) -> Pixels:
-    across, down = blocks
-    height = max(1, BAND_PIXELS // image.width // down) * down
-    if height >= image.height:
-        return np.array(converted(image, blocks))
+    (width, height), (across, down) = _size_of(source), block
+    rows = max(1, BAND_PIXELS // width // down) * down
+    if rows >= height:
+        return np.array(converted(_band(source, 0, height), block))
     # Not in an image of Pillow's, whose pixels take four bytes.
-    shape = (-(-image.height // down), -(-image.width // across))
+    shape = (-(-height // down), -(-width // across))
     averaged = scratch.empty(shape if mode == "L" else (*shape, 3), most_in_memory)
-    for start in range(0, image.height, height):
-        band = image.crop((0, start, image.width, min(start + height, image.height)))
-        part = np.asarray(converted(band, blocks))
-        rows = averaged[start // down : start // down + len(part)]
-        rows[:] = part
-        scratch.let_go(rows)
+    for start in range(0, height, rows):
+        part = np.asarray(converted(_band(source, start, min(start + rows, height)), block))
+        made = averaged[start // down : start // down + len(part)]
+        made[:] = part
+        scratch.let_go(made)
     return averaged
+
+
+def _band(source: Source, start: int, end: int) -> Image.Image:
+    """Return rows of a picture as an image."""
+    if isinstance(source, Image.Image):
+        return source if (start, end) == (0, source.height) else source.crop((0, start, source.width, end))
+    band = Image.fromarray(source[start:end])
+    scratch.let_go(source[start:end])
+    return band
 
 
 def _on_white(image: Image.Image, factor: tuple[int, int]) -> Image.Image:

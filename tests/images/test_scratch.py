@@ -17,6 +17,7 @@ from PIL import Image
 
 from stylize.errors import CorruptImageError
 from stylize.images import Carried, MadeBy, decode, encode, mapped, scratch
+from tests.support.image_files import red_and_blue_swapped, saved
 from tests.support.samples import picture
 
 
@@ -98,6 +99,25 @@ def test_a_photo_is_the_same_in_a_file(format: str, turned: int, monkeypatch: py
     assert scratch.is_mapped(found.pixels)
     assert not scratch.is_mapped(expected.pixels)
     assert np.array_equal(found.pixels, expected.pixels)
+
+
+@pytest.mark.parametrize("side", [None, 20])
+@pytest.mark.usefixtures("folder")
+def test_of_a_jpeg_in_other_colours_no_copy_is_in_memory(side: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(Image.fromarray(picture(1, 240, 180)), "JPEG", icc_profile=red_and_blue_swapped())
+    expected = decode(data, long_side_px=side, whole=True)
+    monkeypatch.setattr("stylize.images.pixels.BAND_PIXELS", 4000)
+    copied, fromarray = [], Image.fromarray
+
+    def noting(pixels: scratch.Bytes) -> Image.Image:
+        copied.append(pixels.shape[0] * pixels.shape[1])
+        return fromarray(pixels)
+
+    monkeypatch.setattr(Image, "fromarray", noting)
+    found = decode(data, long_side_px=side, whole=True, most_in_memory=100)
+    assert np.array_equal(found.pixels, expected.pixels)
+    assert sum(copied) == 240 * 180
+    assert max(copied) <= 4000
 
 
 @pytest.mark.parametrize("format", ["jpg", "png", "webp"])

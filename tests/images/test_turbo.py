@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch.torch_version import TorchVersion
 
-from stylize.images import Pixels, decode
+from stylize.images import Pixels, decode, from_image
 from stylize.images.pixels import resize
 from stylize.measure.ssim import ssim
 
@@ -53,6 +53,8 @@ def test_scaled_as_it_is_decoded_a_jpeg_is_where_it_is_decoded_whole(size: tuple
     data = jpeg(picture(*size), quality=90, subsampling=0)
     early, whole = decode(data, long_side_px=side), decode(data, long_side_px=side, whole=True)
     assert early.pixels.shape == whole.pixels.shape
+    with Image.open(io.BytesIO(data)) as image:
+        assert (whole.pixels == from_image(image, long_side_px=side)).all()
     # Half a pixel beside its place, it would differ by a third of its range.
     assert np.abs(early.pixels.astype(int) - whole.pixels).mean() < 4
 
