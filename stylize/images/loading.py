@@ -18,7 +18,7 @@ from stylize.images.damage import DAMAGE, damage_is_corrupt
 from stylize.images.formats import opener
 from stylize.images.opening import drafted, is_only_stated, open_data
 from stylize.images.orientation import orientation
-from stylize.images.pixels import Box, Pixels, refuse_wide
+from stylize.images.pixels import BAND_PIXELS, Box, Pixels, refuse_wide
 
 Truncated = Literal["refuse", "accept"]
 """What becomes of a file that ends within its pixels."""
@@ -243,10 +243,17 @@ def _jpeg_holds_all(data: bytes, wish: Wish) -> bool:
         second, _, _ = _loaded_jpeg(body + jpeg.FILLER + jpeg.END, wish)
     except DAMAGE:
         return False
-    return ImageChops.difference(first, second).getbbox() is None if first.mode == second.mode else False
+    return first.mode == second.mode and _are_alike(first, second)
+
+
+def _are_alike(first: Image.Image, second: Image.Image) -> bool:
+    rows = max(1, BAND_PIXELS // first.width)
+    bands = [(0, top, first.width, min(top + rows, first.height)) for top in range(0, first.height, rows)]
+    return all(ImageChops.difference(first.crop(band), second.crop(band)).getbbox() is None for band in bands)
 
 
 def _loaded_jpeg(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
     image, box, size = _open(data, wish)
+    mapped.make_room(image, wish.most_in_memory)
     image.load()
     return image, box, size

@@ -66,8 +66,8 @@ def _said_of(data: bytes, inks: bool, damage: re.Pattern[str]) -> str | None:
 
 def _complaint(body: bytes, inks: bool) -> str:
     try:
-        # All of it is read, an eighth of the size is made.
-        simplejpeg.decode_jpeg(body + jpeg.END, "CMYK" if inks else "GRAY", min_factor=8)
+        # All of it is read, the smallest of the decoder's sizes is made.
+        simplejpeg.decode_jpeg(body + jpeg.END, "CMYK" if inks else "GRAY", min_height=1, min_width=1)
     except ValueError as error:
         return str(error)
     return ""

@@ -101,6 +101,21 @@ def test_a_photo_is_the_same_in_a_file(format: str, turned: int, monkeypatch: py
     assert np.array_equal(found.pixels, expected.pixels)
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_jpeg_that_is_looked_at_twice_is_so_in_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(Image.new("RGB", (240, 180), (128, 128, 128)), "JPEG")  # as what a decoder makes of missing pixels
+    made, core = [], mapped._core
+
+    def noted(*given: Any) -> Any:
+        made.append(given[1])
+        return core(*given)
+
+    monkeypatch.setattr("stylize.images.loading.BAND_PIXELS", 1000)
+    monkeypatch.setattr(mapped, "_core", noted)
+    assert (decode(data, most_in_memory=100).pixels == 128).all()
+    assert made == [(240, 180)] * 2
+
+
 @pytest.mark.parametrize("side", [None, 20])
 @pytest.mark.usefixtures("folder")
 def test_of_a_jpeg_in_other_colours_no_copy_is_in_memory(side: int | None, monkeypatch: pytest.MonkeyPatch) -> None:

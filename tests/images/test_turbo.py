@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import simplejpeg
 import torch
 from PIL import Image
 from torch.torch_version import TorchVersion
@@ -45,6 +46,16 @@ def test_a_jpeg_has_the_pixels_that_pillow_gives_it(
 ) -> None:
     data = jpeg(picture(*size).convert(mode), quality=85, subsampling=subsampling, progressive=progressive)
     assert np.array_equal(decode(data).pixels, by_pillow(data))
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_damage_is_looked_for_in_the_smallest_size_that_a_decoder_makes(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, decode_jpeg = [], simplejpeg.decode_jpeg
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", lambda *a, **k: made.append(decode_jpeg(*a, **k)))
+    assert decode(jpeg(picture(640, 480).convert(mode))).pixels.shape == (480, 640, 3)
+    assert [one.shape[:2] for one in made] == [(60, 80)]
 
 
 @pytest.mark.parametrize("side", [30, 64, 127, 200])
