@@ -205,6 +205,7 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
         image = opener("JPEG 2000" if ended else "PNG")(io.BytesIO(mended), "")
         loaded.image = image
         try:
+            mapped.make_room(image, wish.most_in_memory)
             image.load()
             note_part(image, mended)
             loaded.image = as_shown(image)

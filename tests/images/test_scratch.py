@@ -17,7 +17,7 @@ from PIL import Image
 
 from stylize.errors import CorruptImageError
 from stylize.images import Carried, MadeBy, decode, encode, mapped, scratch
-from tests.support.image_files import red_and_blue_swapped, saved
+from tests.support.image_files import png_chunk, red_and_blue_swapped, saved
 from tests.support.samples import picture
 
 
@@ -101,9 +101,13 @@ def test_a_photo_is_the_same_in_a_file(format: str, turned: int, monkeypatch: py
     assert np.array_equal(found.pixels, expected.pixels)
 
 
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
 @pytest.mark.usefixtures("folder")
-def test_a_jpeg_that_is_looked_at_twice_is_so_in_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = saved(Image.new("RGB", (240, 180), (128, 128, 128)), "JPEG")  # as what a decoder makes of missing pixels
+def test_a_picture_that_is_decoded_twice_is_so_in_files(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As what a decoder makes of pixels that a JPEG lacks.
+    data = saved(Image.new("RGB", (240, 180), (128, 128, 128)), format)
+    if format == "PNG":
+        data = data[:-12] + png_chunk(b"gAMA", b"x") + data[-12:]
     made, core = [], mapped._core
 
     def noted(*given: Any) -> Any:
