@@ -11,6 +11,7 @@ from stylize.errors import counted
 from stylize.report.analysis import STAGES
 from stylize.report.evidence.statistics import PowerLaw, power_law
 from stylize.report.units import seconds, size
+from stylize.results.schema import SCORED
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,20 @@ class Estimate:
 
 def one(rows: pd.DataFrame, wanted: Wanted) -> Estimate:
     """Estimate from rows of the variant; else by its method's fit over pixels; else by another precision's."""
-    clean = rows[rows["clean"] & (rows["label"] == wanted.method)]
-    clean = clean.assign(seconds=_alone(clean))
+    clean = rows[rows["clean"] & (rows["label"] == wanted.method) & (rows["measure_mode"] != SCORED)]
+    clean = clean.assign(seconds=_alone(clean), in_strips=clean["strips"] > 1)
     for part, how in ((clean[clean["asked_precision"] == wanted.precision], ""), (clean, " in another precision")):
         same = part[part["resolution_px"] == wanted.resolution_px]
         if len(same):
-            how = f"measured{how}"
+            # With other workers an image has other threads, and others beside it.
+            as_many = same["workers"] == wanted.workers
+            same = same[as_many] if as_many.any() else same
+            # Strips take more time and less memory: what lies between the two is neither's.
+            most = bool(same["in_strips"].mean() > 0.5)
+            same, how = same[same["in_strips"] == most], f"measured{' in strips' * most}{how}"
             return Estimate(_none(same["seconds"].median()), _none(same["memory_bytes"].median()), how)
         # Many images of one size are no more sizes.
-        known = part.groupby("resolution_px")[["seconds", "memory_bytes"]].median()
+        known = part[~part["in_strips"]].groupby("resolution_px")[["seconds", "memory_bytes"]].median()
         pixels = known.index.to_numpy(float) ** 2
         time = power_law(pixels, known["seconds"].to_numpy(float))
         if time is not None and _may_say(time, side := float(wanted.resolution_px) ** 2):
@@ -56,7 +62,7 @@ def one(rows: pd.DataFrame, wanted: Wanted) -> Estimate:
 
 def _alone(rows: pd.DataFrame) -> pd.Series:
     """Return an image's seconds; where stages overlapped, without what it waited for others in."""
-    return rows["total_s"].where(rows["measure_mode"] != "throughput", rows[list(STAGES)].sum(axis=1))
+    return rows["total_s"].where(rows["measure_mode"] != "throughput", rows[list(STAGES)].sum(axis=1, min_count=1))
 
 
 def _may_say(law: PowerLaw, x: float) -> bool:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
-from stylize.report.evidence.estimate import Wanted, one, told
-from tests.support.made_rows import of_sweep, rows
+from stylize.report.evidence.estimate import Estimate, Wanted, one, told
+from tests.support.made_rows import of_sweep, row, rows
 
 MADE = rows(
     [
@@ -30,6 +31,32 @@ def test_another_resolution_comes_from_the_methods_fit() -> None:
 
 def test_another_precision_is_a_stopgap_that_says_so() -> None:
     assert one(MADE, Wanted("m", "fp32", 600, 1, 10)).how == "measured in another precision"
+
+
+def test_images_in_strips_are_told_apart_from_those_at_once() -> None:
+    def made(strips: list[int | None]) -> pd.DataFrame:
+        return rows(
+            of_sweep(n, "m", "auto", 600, strips=one, total_s=9.0 if (one or 1) > 1 else 1.0,
+                     image_host_bytes=10**7 if (one or 1) > 1 else 10**8)
+            for n, one in enumerate(strips)
+        )  # fmt: skip
+
+    wanted = Wanted("m", "auto", 600, 1, 10)
+    assert one(made([1, 4]), wanted) == Estimate(1.0, 1e8, "measured")
+    assert one(made([None, 4, 4]), wanted) == Estimate(9.0, 1e7, "measured in strips")
+    larger = rows(of_sweep(n, "m", "auto", 1200, strips=4, total_s=99.0) for n in range(3))
+    at_once = one(MADE, other := Wanted("m", "auto", 1800, 1, 10))
+    assert one(pd.concat([MADE, larger]), other) == at_once
+
+
+def test_rows_of_as_many_workers_count_before_others() -> None:
+    made = rows(of_sweep(n, "m", "auto", 300, n, total_s=float(n)) for n in (1, 2, 4))
+    assert [one(made, Wanted("m", "auto", 300, n, 10)).seconds_per_image for n in (1, 4, 8)] == [1, 4, 2]
+
+
+def test_pictures_made_elsewhere_tell_nothing_of_a_method() -> None:
+    scored = rows([row(1, stylizer="m", measure_mode="scored", precision=None, stylize_s=None)])
+    assert one(scored, Wanted("m", "auto", 512, 1, 10)).how == "not known"
 
 
 def test_what_no_row_is_like_is_not_guessed() -> None:
