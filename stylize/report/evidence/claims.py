@@ -83,7 +83,7 @@ def check(rows: pd.DataFrame) -> list[Claim]:
 
 
 def _cells(rows: pd.DataFrame) -> Iterator[Cell]:
-    rows = rows.assign(both_bytes=rows["memory_bytes"] + rows["model_bytes"].fillna(0))
+    rows = rows.assign(both_bytes=rows["memory_bytes"] + rows["model_bytes"])
     for (setup, side_px), here in rows.groupby(["setup", "resolution_px"], sort=True):
         parts, _ = analysis.cells(here)
         for name, sample in verdicts.samples(parts, _QUANTITIES).items():

@@ -57,6 +57,8 @@ def test_tens_of_seconds_are_ten_to_a_hundred_with_the_whole_interval(seconds: l
 
 def test_four_gigabytes_are_of_model_and_image_together() -> None:
     assert found(gatys([30.0] * N, 3.9e9), "about 4 GB").verdict == "holds here"
+    unknown = [one | {"model_host_bytes": None} for one in gatys([30.0] * N, 3.9e9)]
+    assert found(unknown, "about 4 GB").verdict == "not measured"
     assert found(gatys([30.0] * N, 2.95e9), "about 4 GB").verdict == "holds here"
     assert found(gatys([30.0] * N, 1e9), "about 4 GB").verdict == "does not hold here"
 
