@@ -89,9 +89,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["ok"] = rows["status"] == "ok"
     rows["precision"] = rows["precision"].mask(rows["ok"] & rows["precision"].isna(), "?")
     rows["clean"] = rows["ok"] & (rows["warmup"] != True)  # noqa: E712 - the column may hold nulls
-    model_bytes = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
-    # Older rows have a negative one where something else was freed while the model was loaded.
-    rows["model_bytes"] = model_bytes.where(model_bytes >= 0)
+    rows["model_bytes"] = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
     # A card's own peak holds its scoring's networks, and lacks what CUDA itself takes. While stages overlap, other
     # images are scored at the peak.
     networks = rows["scorer_host_bytes"].where(rows["measure_mode"] == "isolated")
