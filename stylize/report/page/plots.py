@@ -129,7 +129,7 @@ def _more_workers(rows: pd.DataFrame) -> tuple[list[str], str]:
 
 def _untimed(rows: pd.DataFrame) -> tuple[tuple[list[str], str], ...]:
     """Return the methods of which no time counts, as (names, reason)."""
-    rows = rows[~analysis.is_floor(rows["method"])]
+    rows = rows[~analysis.is_floor(rows)]
     every, made, timed = (set(part["method"]) for part in (rows, rows[rows["ok"]], rows[rows["clean"]]))
     only_warm = sorted(made - timed)
     return (sorted(every - made), "no image was made"), (only_warm, "warm-up images alone")
@@ -190,7 +190,7 @@ def _legend(figure: Any, axes: Any) -> None:
 
 
 def _plain_ticks(axis: Any) -> None:
-    """Give a logarithmic axis as many round numbers as it has room for; what is drawn on it is there already."""
+    """Give a logarithmic axis as many round numbers as it has room for, another its own; it is drawn on already."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
     low, high = sorted(axis.get_view_interval())
@@ -236,6 +236,8 @@ def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     with_style = bool(points["gram_distance_mean"].notna().any())
     axes = figure.subplots()
     across = points["gram_distance_mean"] if with_style else points["stylize_p50_s"]
+    is_log = bool((across > 0).all())  # a result that is its artwork is 0 from it
+    most = across.max() or 1
     shown = axes.scatter(
         across, points["ssim_mean"], c=np.log10(points["stylize_p50_s"].clip(1e-5)), cmap="plasma", s=60, zorder=3,
         edgecolors=[svg.INK if best else "#888888" for best in points["best"]],
@@ -244,9 +246,9 @@ def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     axes.set(
         ylabel="SSIM, more keeps more of the photo",
         xlabel="Gram distance from the artwork, less is nearer" if with_style else "seconds per image",
-        xscale="log",
+        xscale="log" if is_log else "linear",
         ylim=(max(-1, points["ssim_mean"].min() - 0.08), min(1, points["ssim_mean"].max() + 0.05)),
-        xlim=(across.min() / 1.25, across.max() * 1.6),
+        xlim=(across.min() / 1.25, most * 1.6) if is_log else (-0.05 * most, 1.25 * most),
     )
     short = labels.of(machine.rows)
     keys = zip(points["method"], points["precision"], strict=True)
@@ -256,8 +258,10 @@ def _tradeoff(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     bar.ax.xaxis.set_major_locator(MaxNLocator(4))
     bar.ax.xaxis.set_major_formatter(lambda value, _: seconds(10**value))
     labels.put(axes, list(zip(across, points["ssim_mean"], strict=True)), texts)
-    missing = [name for name in machine.values if name not in machine.unbeaten()]
-    return True, _left_out(machine.rows, (missing, "no scores, as of untrained weights"))
+    missing = machine.values.keys() - machine.unbeaten().keys()
+    timed = {name for name in missing if pd.notna(machine.values[name]["stylize_p50_s"])}
+    why = (sorted(missing - timed), "made elsewhere, not timed"), (sorted(timed), "no scores, as of untrained weights")
+    return True, _left_out(machine.rows, *why)
 
 
 def _workers(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:

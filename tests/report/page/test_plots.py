@@ -16,6 +16,8 @@ from stylize.report.page import plots
 from stylize.report.page import svg as svg_of
 from tests.support.made_rows import BEGIN, of_sweep, rows
 
+ELSEWHERE = {"variant": None, "stylizer": "theirs", "measure_mode": "scored", "stylize_s": None}
+
 
 def drawn(made: list[dict[str, Any]]) -> dict[str, plots.Plot]:
     frame = rows(made)
@@ -79,6 +81,7 @@ def test_what_a_plot_leaves_out_is_named_with_the_reason() -> None:
         *(of_sweep(9100 + n, "broken", "fp32", 300, status="oom") for n in range(2)),
         *(of_sweep(9200 + n, "untrained", "fp32", 300, ssim=None) for n in range(2)),
         *(of_sweep(9300 + n, "one", "fp32", 300, workers=2) for n in range(2)),
+        *(of_sweep(9400 + n, "", "fp32", 300) | ELSEWHERE for n in range(2)),
     ]
     made = [one | ({"variant": "identity fp32 300 px x1"} if one["stylizer"] == "identity" else {}) for one in made]
     found = drawn(made)
@@ -87,12 +90,22 @@ def test_what_a_plot_leaves_out_is_named_with_the_reason() -> None:
     for told in (
         "identity (does nothing)",
         "broken (no image was made)",
+        "theirs scored (made elsewhere, not timed)",
         "untrained fp32 (no scores",
         "2 workers (they",
     ):
         assert told in caption
     caption = found["stages-300.svg"].caption
     assert "broken (no image was made); runs with 2 workers (they stand in each other's way)" in caption
+
+def test_a_distance_of_0_is_drawn_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels, "put", lambda *_: None)
+    made = methods(300, gram_distance=2.0)
+    (size,) = by_size(rows([*made[:6], *(one | {"gram_distance": 0.0} for one in made[6:])]))
+    plots._tradeoff(figure := plots._figure(), size, size.machines[0])
+    low, high = figure.axes[0].get_xlim()
+    assert (figure.axes[0].get_xscale(), low < 0, high > 2) == ("linear", True, True)
+
 
 
 @pytest.mark.usefixtures("unwritten")
@@ -152,8 +165,7 @@ def test_a_home_that_cannot_be_written_is_not_spoken_of() -> None:
 
 @pytest.mark.usefixtures("unwritten")
 def test_pictures_made_elsewhere_have_no_bar_of_stages() -> None:
-    elsewhere = [one | {"variant": None, "stylizer": "theirs", "measure_mode": "scored", "stylize_s": None}
-                 for one in methods(300)[:6]]  # fmt: skip
+    elsewhere = [one | ELSEWHERE for one in methods(300)[:6]]
     assert not [name for name in drawn(elsewhere) if name.startswith("stages")]
     caption = drawn([*methods(300), *elsewhere])["stages-300.svg"].caption
     assert caption.endswith("Left out: theirs (made elsewhere, not timed).")
