@@ -43,7 +43,8 @@ class Machine:
     def __init__(self, setup: str, rows: pd.DataFrame) -> None:
         self.setup, self.rows = setup, rows
         parts, self.values = analysis.cells(rows)
-        self.fewest = min((part["workers"].min() for part in parts.values()), default=None)
+        # Runs outside of sweeps may not say how many they had.
+        self.fewest = pd.Series([part["workers"].min() for part in parts.values()], dtype=float).min()
         self.samples: dict[str, Sample] = verdicts.samples(parts)
         self.method_of = {name: (part["method"].iloc[0], part["precision"].iloc[0]) for name, part in parts.items()}
         self._known: dict[tuple[str, str, Quantity], Change] = {}

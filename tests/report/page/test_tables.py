@@ -48,9 +48,11 @@ def test_best_is_what_was_compared_with_others_with_the_fewest_workers() -> None
         for name, n in (*(("a", n) for n in range(7)), *(("b", n) for n in range(7)), ("few", 0))
         for workers in (2, 8)
     ]
+    unknown = {"stylizer": "0", "variant": None, "workers": None}
+    made += [of_sweep(n, "", "fp32", 300, content_uri=f"/{n}.jpg") | unknown for n in range(7)]
     frame = listed(made, ballots_of())[0].frame
     marked = frame[frame["best"] == True]  # noqa: E712 - the column may hold nulls
-    assert set(zip(marked["method"], marked["workers"], strict=True)) == {("a", 2), ("b", 2)}
+    assert set(zip(marked["method"], marked["workers"].fillna(0), strict=True)) == {("0", 0), ("a", 2), ("b", 2)}
 
 
 def test_a_method_that_has_nothing_to_be_compared_with_leaves_no_empty_column() -> None:
