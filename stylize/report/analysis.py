@@ -24,23 +24,23 @@ LEAST_RANGE = 2
 LEAST_PHOTOS = 6
 """Fewer are not split into thirds."""
 FLOOR = "identity"
-"""Does nothing: it is shown, but it wins nothing."""
+"""The method that does nothing: it is shown, but it wins nothing."""
 
 
-def is_floor(methods: pd.Series) -> pd.Series:
-    """Return which methods, by their names, are the floor, in whatever settings."""
-    return methods.astype(str).str.match(rf"{FLOOR}( \(|$)")
+def is_floor(rows: pd.DataFrame) -> pd.Series:
+    """Return which rows are of the floor, whatever a sweep calls it."""
+    return rows["stylizer"] == FLOOR
 
 
 def measures(rows: pd.DataFrame, by: Sequence[str] = KEY) -> pd.DataFrame:
     """Return a line for each group: counts, failures by reason, p50 and p95, memory and mean scores."""
-    also = [name for name in _MACHINE if list(by) == KEY]
+    also = _OF_TIMES if list(by) == KEY else []
     groups = rows[[*by, *_MEASURED, *also]].groupby(list(by), dropna=False, sort=True)
     lines = [dict(zip(by, key, strict=True)) | _measured(part) for key, part in groups]
     if list(by) == KEY:
         for line, (_, part) in zip(lines, groups, strict=True):
             # What does nothing takes microseconds.
-            line["stable"] = "" if is_floor(part["method"]).all() else str(stability(part[part["clean"]]))
+            line["stable"] = "" if is_floor(part).all() else str(stability(part[part["clean"]]))
     return pd.DataFrame(lines)
 
 
@@ -48,7 +48,8 @@ _MEASURED = [
     "status", "ok", "clean", "megapixels", "stylize_s", "total_s", "memory_bytes", "model_bytes", "whole_bytes",
     "scoring_bytes", *SCORES,
 ]  # fmt: skip
-_MACHINE = ["started_at", "cpu_wait_s", "throttled", "clock_mhz"]
+_OF_TIMES = ["stylizer", "started_at", "cpu_wait_s", "throttled", "clock_mhz"]
+"""What says whether times can be relied on."""
 
 
 def _measured(part: pd.DataFrame) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def cells(rows: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, dict[s
 
     The floor is left out: what does nothing is the best at nothing.
     """
-    rows = fewest_workers(rows[~is_floor(rows["method"]) & rows["ok"]])
+    rows = fewest_workers(rows[~is_floor(rows) & rows["ok"]])
     parts, values = {}, {}
     for (method, precision), part in rows.groupby(["method", "precision"], dropna=False, sort=True):
         if len(clean := part[part["clean"]]):

@@ -51,7 +51,7 @@ class Machine:
 
     def with_more(self) -> list[str]:
         """Return the methods that were measured with more workers alone, with how many: they compare with no other."""
-        made = self.rows[self.rows["clean"] & ~analysis.is_floor(self.rows["method"])]
+        made = self.rows[self.rows["clean"] & ~analysis.is_floor(self.rows)]
         fewest = made.groupby(made["method"] + " " + made["precision"])["workers"].min()
         return [f"{name} ({counted(int(n), 'worker')})" for name, n in fewest.items() if name not in self.values]
 

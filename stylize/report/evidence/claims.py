@@ -131,10 +131,10 @@ def _between(text: str, cells: Iterable[Cell], quantity: Quantity, least: float,
 
 def _linear(rows: pd.DataFrame) -> Claim:
     text = "Memory grows linearly with pixels"
-    fits = analysis.growth(rows)
+    fits = analysis.growth(rows[~analysis.is_floor(rows)])
     if fits.empty:
         return Claim(text, "", UNKNOWN)
-    here = fits[fits["memory_exponent"].notna() & ~analysis.is_floor(fits["method"])]
+    here = fits[fits["memory_exponent"].notna()]
     outcomes: list[Outcome] = []
     told = []
     for line in here.itertuples():

@@ -9,13 +9,12 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from stylize.errors import UsageError, counted
-from stylize.report import settings
-from stylize.report.analysis import FLOOR
+from stylize.report import settings, units
+from stylize.report.analysis import is_floor
 from stylize.report.choices import TOLERANCE
 from stylize.report.evidence import verdicts
 from stylize.report.evidence.verdicts import Change, Quantity, Verdict
 from stylize.report.frame import KEY
-from stylize.report.units import signed, times
 
 _HASHES = ("content_sha256", "style_sha256")
 SAME = [name for name in KEY if name != "setup"] + ["content_uri", "style_uri", "repeat"]
@@ -105,8 +104,8 @@ def _cells(b: pd.DataFrame, a: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame
     for (method, precision), theirs in a[a["clean"]].groupby(["method", "precision"]):
         ours = b[b["clean"] & (b["method"] == method) & (b["precision"] == precision)]
         for sides in _sizes(ours, theirs):
-            name = f"{method} {precision}, {' '.join(map(str, sides))} px".replace("-1 px", "own size")
-            yield name, *(rows[rows["resolution_px"].isin(sides)] for rows in (ours, theirs))
+            told = ", ".join("own size" if px < 0 else units.side(px) for px in sides)
+            yield f"{method} {precision}, {told}", *(rows[rows["resolution_px"].isin(sides)] for rows in (ours, theirs))
 
 
 def _named_as(b: pd.DataFrame, a: pd.DataFrame) -> pd.DataFrame:
@@ -182,7 +181,7 @@ def _sizes(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[list[int]]:
 
 def _lines(name: str, ours: pd.DataFrame, theirs: pd.DataFrame, tolerance: float) -> Iterator[Line]:
     # What does nothing takes microseconds: their ratio is noise.
-    costs = () if name.startswith(f"{FLOOR} ") else (verdicts.TIME, verdicts.MEMORY)
+    costs = () if is_floor(ours).all() else (verdicts.TIME, verdicts.MEMORY)
     both = verdicts.samples({"a": theirs, "b": ours})
     if len(both) < 2:
         return
@@ -206,7 +205,7 @@ def told(comparison: Comparison, a: str, b: str) -> list[str]:
     lines += [f"  {note}" for note in comparison.notes]
     width = max((len(line.method) for line in comparison.lines), default=0)
     for line in comparison.lines:
-        form = times if line.quantity.is_ratio else signed
+        form = units.times if line.quantity.is_ratio else units.signed
         found = line.change.interval
         what = "too few" if found is None else form(found.value)
         between = "" if found is None else f"{form(found.low)} to {form(found.high)}, "

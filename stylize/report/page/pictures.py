@@ -18,7 +18,7 @@ from stylize.errors import CannotContinueError, CorruptImageError
 from stylize.io.files import read_bytes
 from stylize.io.location import Location
 from stylize.report import settings
-from stylize.report.analysis import FLOOR, is_floor, main_resolution
+from stylize.report.analysis import is_floor, main_resolution
 from stylize.report.page.places import ChangedError, Places
 from stylize.report.units import score, seconds, side
 from stylize.results.schema import SCORED
@@ -98,9 +98,9 @@ def _grid(rows: pd.DataFrame, most: int, places: Places) -> Grid:
     untrained = sorted(rows.loc[rows["weights_sha256"] == RANDOM, "method"].unique())
     main = main_resolution(rows)
     rows = rows[rows["ok"] & (rows["weights_sha256"] != RANDOM)]
-    floor = is_floor(rows["method"])
-    if beside_others := floor.any() and not floor.all():
-        rows = rows[~floor]
+    floor = is_floor(rows)
+    idle = [] if floor.all() else sorted(rows.loc[floor, "method"].unique())
+    rows = rows[~floor] if idle else rows
     rows = rows.assign(name=rows["method"] + " " + rows["precision"])
     pairs = _pairs(rows, main)
     heads = sorted(rows["name"].unique())
@@ -127,7 +127,7 @@ def _grid(rows: pd.DataFrame, most: int, places: Places) -> Grid:
         f"{len(lines)} of {len(pairs)} pairs of photo and artwork are shown" if len(lines) < len(pairs) else "",
         *places.lost(),
         f"not made of these pairs, or not there: {', '.join(missing)}" if missing else "",
-        f"{FLOOR} is the photo itself" if beside_others else "",
+        f"{', '.join(idle)} {'is' if len(idle) == 1 else 'are'} the photo itself" if idle else "",
         f"untrained, so nothing to look at: {', '.join(untrained)}" if untrained else "",
     ]
     return Grid([["photo", "artwork", *heads][number] for number in kept], lines, "; ".join(filter(None, told)))

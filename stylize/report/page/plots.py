@@ -109,7 +109,7 @@ def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, str, pd.DataFrame]]:
 
     The floor would stretch the axes.
     """
-    clean = analysis.fewest_workers(rows[rows["clean"] & ~analysis.is_floor(rows["method"])])
+    clean = analysis.fewest_workers(rows[rows["clean"] & ~analysis.is_floor(rows)])
     short = labels.of(rows)
     for number, (key, part) in enumerate(clean.groupby(["method", "precision"], dropna=False, sort=True)):
         yield number, " ".join(map(str, key)), short(*key), part
@@ -117,7 +117,7 @@ def _series(rows: pd.DataFrame) -> Iterator[tuple[int, str, str, pd.DataFrame]]:
 
 def _left_out(rows: pd.DataFrame, *others: tuple[list[str], str]) -> str:
     """Say what of the rows is in no plot, and why: (names, reason) beside what no plot shows."""
-    floor = [analysis.FLOOR] if analysis.is_floor(rows["method"]).any() else []
+    floor = sorted(set(rows.loc[analysis.is_floor(rows), "method"]))
     return _named((floor, "does nothing"), *_untimed(rows), _more_workers(rows), *others)
 
 

@@ -34,7 +34,8 @@ def across(rows: pd.DataFrame, sizes: Sequence[Size], all_rows: pd.DataFrame | N
     for setup in setups:
         machines = {size.side: one for size in sizes for one in size.machines if one.setup == setup}
         here = rows[rows["setup"] == setup]
-        lines = [*_disagreements(machines), *_reach(here), *_growth(here), *filter(None, [idle.told(here)])]
+        fits = analysis.growth(here[~analysis.is_floor(here)])
+        lines = [*_disagreements(machines), *_reach(fits), *_growth(fits), *filter(None, [idle.told(here)])]
         said += [f"{setup}: {line}" if len(setups) > 1 else line for line in lines]
     return [*said, *_failed(rows if all_rows is None else all_rows)]
 
@@ -44,7 +45,7 @@ def at_size(size: Size) -> list[str]:
     said: list[str] = []
     for machine in size.machines:
         # The floor may have been measured with fewer workers than all else.
-        rows = machine.rows[~analysis.is_floor(machine.rows["method"])]
+        rows = machine.rows[~analysis.is_floor(machine.rows)]
         if rows.empty:
             continue
         at, measured = f"At {size.side}", analysis.measures(analysis.fewest_workers(rows))
@@ -52,7 +53,7 @@ def at_size(size: Size) -> list[str]:
             *(_ranked(at, machine, quantity) for quantity in _BEST),
             *_memory(at, measured),
             *_unstable(at, measured),
-            *_workers(at, machine.rows),
+            *_workers(at, rows),
             *_with_more(at, machine),
         ]
         said += [f"{machine.setup}: {line}" if len(size.machines) > 1 else line for line in lines if line]
@@ -148,7 +149,7 @@ def _workers(at: str, rows: pd.DataFrame) -> Iterator[str]:
     if scaled.empty:
         return
     for kind, part in scaled.groupby("scaling"):
-        part = part[~analysis.is_floor(part["method"])].sort_values("workers")
+        part = part.sort_values("workers")
         most = part["workers"].max()
         told = ", ".join(
             f"{method} {precision} {lines[-1]['efficiency']:.0%} ({_rate(lines[-1])}; with "
@@ -186,12 +187,11 @@ def _apart(one: Ranking, other: Ranking) -> bool:
     return bool(there and here and not one.leaders & other.leaders)
 
 
-def _reach(rows: pd.DataFrame) -> Iterator[str]:
+def _reach(fits: pd.DataFrame) -> Iterator[str]:
     """Return the largest picture each method makes within common amounts of memory, from fits that are good enough."""
-    fits = analysis.growth(rows)
     if fits.empty:
         return
-    fits = fits[(fits["memory_exponent"] > 0) & ~analysis.is_floor(fits["method"]) & fits["base_bytes"].notna()]
+    fits = fits[(fits["memory_exponent"] > 0) & fits["base_bytes"].notna()]
     fits = fits[fits["memory_high"] - fits["memory_low"] <= NARROW]
     for room in MEMORIES:
         words = []
@@ -207,9 +207,7 @@ def _reach(rows: pd.DataFrame) -> Iterator[str]:
             yield f"In {size(room)} for the whole worker, megapixels that fit by the fits over sizes: {told}."
 
 
-def _growth(rows: pd.DataFrame) -> Iterator[str]:
-    fits = analysis.growth(rows)
-    fits = fits[~analysis.is_floor(fits["method"])] if len(fits) else fits
+def _growth(fits: pd.DataFrame) -> Iterator[str]:
     for name, what in (("time", "time"), ("memory", "memory for one more image")):
         # By the pixels that were measured: a fit says nothing of another method's sizes.
         kinds: dict[str, dict[str, list[str]]] = {}

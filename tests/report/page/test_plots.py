@@ -12,7 +12,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from stylize.report.evidence.cells import by_size
-from stylize.report.page import plots
+from stylize.report.page import labels, plots
 from stylize.report.page import svg as svg_of
 from tests.support.made_rows import BEGIN, of_sweep, rows
 
@@ -83,20 +83,20 @@ def test_what_a_plot_leaves_out_is_named_with_the_reason() -> None:
         *(of_sweep(9300 + n, "one", "fp32", 300, workers=2) for n in range(2)),
         *(of_sweep(9400 + n, "", "fp32", 300) | ELSEWHERE for n in range(2)),
     ]
-    made = [one | ({"variant": "identity fp32 300 px x1"} if one["stylizer"] == "identity" else {}) for one in made]
     found = drawn(made)
-    assert "Left out: identity (does nothing)" in found["time.svg"].caption
+    assert "Left out: idle (does nothing)" in found["time.svg"].caption
     caption = found["tradeoff-300.svg"].caption
     for told in (
-        "identity (does nothing)",
+        "idle (does nothing)",
         "broken (no image was made)",
-        "theirs scored (made elsewhere, not timed)",
         "untrained fp32 (no scores",
+        "theirs scored (made elsewhere, not timed)",
         "2 workers (they",
     ):
         assert told in caption
     caption = found["stages-300.svg"].caption
     assert "broken (no image was made); runs with 2 workers (they stand in each other's way)" in caption
+
 
 def test_a_distance_of_0_is_drawn_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labels, "put", lambda *_: None)
@@ -105,7 +105,6 @@ def test_a_distance_of_0_is_drawn_too(monkeypatch: pytest.MonkeyPatch) -> None:
     plots._tradeoff(figure := plots._figure(), size, size.machines[0])
     low, high = figure.axes[0].get_xlim()
     assert (figure.axes[0].get_xscale(), low < 0, high > 2) == ("linear", True, True)
-
 
 
 @pytest.mark.usefixtures("unwritten")
