@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stylize.errors import CannotContinueError, UsageError, one_line
+from stylize.errors import CannotContinueError, StylizeError, UsageError, one_line
 from stylize.validation import first_problem
 from stylize.viewer.alike import COMPARED
 from stylize.viewer.table import Table
 from stylize.votes import VoteStore
-from stylize.votes.store import each_once
+from stylize.votes.store import COMPACTED_FILES, each_once
 
 Answer = Literal["taken", "judged before", "of other runs"]
 
@@ -40,11 +41,13 @@ class Ballot:
         self._table = table
         self._stores = [VoteStore(home) for home in table.homes]
         self._writing = threading.Lock()
+        self._added = 0
 
     def compact(self) -> None:
-        """Put many files of votes into one. Raises as `VoteStore` does."""
+        """Put many files of votes into one, in OUTs that may be written. Raises as `read_votes` does."""
         for store in self._stores:
-            store.compact()
+            with contextlib.suppress(CannotContinueError):  # no vote depends on it
+                store.compact()
 
     def votes(self) -> list[dict[str, Any]]:
         """Return the votes on these rows: voter, choice, and the rows' numbers. Raises as `read_votes` does."""
@@ -89,6 +92,10 @@ class Ballot:
             if self._is_judged(given, set(rows)):
                 return "judged before"
             self._stores[min(table.run_of[row] for row in rows)].add(vote)
+            self._added += 1
+            if self._added % COMPACTED_FILES == 0:  # all are read for each vote
+                with contextlib.suppress(StylizeError):
+                    self.compact()
         return "taken"
 
     def _check(self, rows: list[int]) -> None:
