@@ -53,9 +53,9 @@ def export(site: Site, folder: Path, told: Callable[[int], None]) -> tuple[int, 
     written, left_out, names = 0, Counter[str](), _with_page_last(site)
     is_export = _is_export(folder)
     with filling(folder, _UNFINISHED), ThreadPoolExecutor(_AT_ONCE) as pool:
-        for old in folder.glob("v[0-9]*") if is_export else ():
-            if old.is_dir() and not old.is_symlink():
-                shutil.rmtree(old)
+        old = folder / site.base
+        if is_export and old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
         for number, (name, one) in enumerate(zip(names, pool.map(write, names), strict=True), 1):
             written += one
             if not one and (picture := _PICTURE.search(name)):

@@ -86,7 +86,9 @@ def test_an_export_that_was_stopped_is_written_by_the_same_command(
 def test_an_export_is_written_over_an_earlier_one_and_nothing_else(out: Path, tmp_path: Path) -> None:
     page = tmp_path / "page"
     main(["view", str(out), "--export", str(page), "--trust-paths"])
+    (page / "v2-notes").mkdir()
     main(["view", str(out), "--export", str(page)])
+    assert (page / "v2-notes").is_dir()
     assert not [name for name in files(page) if "photo/" in name]
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "index.html").write_text("mine")
