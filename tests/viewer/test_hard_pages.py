@@ -16,9 +16,10 @@ from stylize.viewer.media import Media
 from stylize.viewer.server import Viewer
 from stylize.viewer.site import Site
 from stylize.viewer.table import Table
+from tests.support.browser import Tabs
 from tests.support.made_rows import row
 from tests.support.viewed import served, viewed_run
-from tests.support.viewed_page import Open, add_filter, count, settled, turned_to
+from tests.support.viewed_page import Open, add_filter, count, settled, shown, turned_to
 
 NARROW = {"width": 420, "height": 800}
 EVIL = '"><script>document.title="owned"</script><img src=x onerror=document.title="owned">\u202egpj.exe'
@@ -104,14 +105,18 @@ def test_of_a_hundred_thousand_rows_only_those_in_sight_are_in_the_page(tabs: Op
         assert tab.locator(".strip").count() < 20
 
 
-def test_an_open_page_keeps_its_rows_until_it_is_reloaded(tabs: Open, tmp_path: Path) -> None:
+def test_an_open_page_keeps_its_rows_until_it_is_reloaded_and_says_so(browser: Tabs, tmp_path: Path) -> None:
     out = viewed_run(tmp_path / "out")
     viewer = Viewer({out: str(out)}, tmp_path / "cache")
     with served(viewer) as url:
-        tab = tabs(url)
+        tab, other = browser.open(), browser.open()
+        shown(tab, url)
         viewed_run(tmp_path / "out", 4)
-        other = tabs(url)
+        shown(other, url)
         assert count(other) == "16 rows"
         assert count(tab) == "12 rows"
+        tab.evaluate("location.hash = 'sort=task_id'")
+        tab.get_by_text("the rows have changed: reload the page").wait_for()
         for one in (tab, other):
             one.goto("about:blank")
+    browser.closed()

@@ -11,15 +11,23 @@ const viewer = { views: {}, index: null };
     waiting.delete(path);
   };
 
+  const CHANGED = "the rows have changed: reload the page";
+
+  /* Whether the viewer has taken up other rows since, as for another tab: it has no file of this page's any more. */
+  const outdated = async (file) => {
+    if (!viewer.index?.live || !file.startsWith(viewer.index.base)) return false;
+    return (await fetch(file, { method: "HEAD" }).catch(() => null))?.status === 410;
+  };
+
   const load = (path, file) => new Promise((done, failed) => {
     waiting.set(path, { done });
     const script = document.createElement("script");
     script.src = file;
     script.onload = () => script.remove();
-    script.onerror = () => {
+    script.onerror = async () => {
       waiting.delete(path);
       script.remove();
-      failed(new Error(`${path} could not be read: if it goes on, start the viewer again if it has ended, and open the address that it printed last`));
+      failed(new Error(await outdated(file) ? CHANGED : `${path} could not be read: if it goes on, start the viewer again if it has ended, and open the address that it printed last`));
     };
     document.head.append(script);
   });
@@ -97,7 +105,11 @@ const viewer = { views: {}, index: null };
   viewer.image = (src, alt, options = {}) => {
     const img = viewer.h("img", { alt, decoding: "async", ...options });
     const gone = viewer.h("span", { class: `gone ${options.class ?? ""}`, style: options.style ?? {} }, "cannot be shown");
-    img.onerror = () => { img.classList.add("missing"); img.after(gone); };
+    img.onerror = async () => {
+      img.classList.add("missing");
+      img.after(gone);
+      if (await outdated(img.getAttribute("src"))) viewer.say(CHANGED, true);
+    };
     img.onload = () => { img.classList.remove("missing"); gone.remove(); };
     if (src) img.src = src;
     return img;
