@@ -43,6 +43,14 @@ def test_a_logarithmic_axis_within_a_decade_has_numbers(tabs: Open, tmp_path: Pa
         turned_to(tab, "view=failures")
 
 
+def test_numbers_and_addresses_that_nobody_means_do_not_stop_the_page(tabs: Open, tmp_path: Path) -> None:
+    out = viewed_run(tmp_path / "out", 2, 1, gram_distance=1.7e308)
+    with served(Viewer({out: str(out)}, tmp_path / "cache")) as url:
+        tab = tabs(url, "#view=plot&x=ssim&y=gram_distance&ylog=1")
+        turned_to(tab, "view=failures&f=status~is~ok&filters=x")
+        assert "None of these rows failed." in tab.locator("main").inner_text()
+
+
 def test_the_choice_of_columns_stays_open_while_boxes_are_ticked(tab: Any) -> None:
     tab.locator("#columns summary").click()
     for name in ("seed", "task_id"):

@@ -26,7 +26,7 @@
         group.count += 1;
         if (group.photos.size < 4) group.photos.add(photo.text(row));
       }
-      if (!groups.size) return { nodes: [h("p", { class: "none" }, "Every one of these rows has its picture.")] };
+      if (!groups.size) return { nodes: [h("p", { class: "none" }, "None of these rows failed.")] };
       const lines = [...groups.values()].sort((a, b) => b.count - a.count).map((one) => h("tr", {},
         h("td", {}, h("a", { href: rowsOf(one.status, one.error) }, viewer.counted(one.count, "row"))),
         h("td", {}, one.status), h("td", { class: "reason" }, one.error ?? "no reason was recorded"),

@@ -8,7 +8,9 @@
   const ticks = (low, high, log) => {
     if (log) {
       const found = [];
-      for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
+      // Beyond these a power of ten is 0 or infinite.
+      const [first, last] = [Math.max(-300, Math.floor(Math.log10(low))), Math.min(300, Math.ceil(Math.log10(high)))];
+      for (let power = first; power <= last; power++) {
         for (const step of [1, 2, 5]) {
           const value = step * 10 ** power;
           if (value >= low && value <= high) found.push(value);
@@ -21,9 +23,10 @@
     const rough = (high - low) / TICKS || 1;
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = power * [1, 2, 5, 10].find((one) => one * power >= rough);
-    const found = [];
-    for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-9; value += step) found.push(Number(value.toPrecision(12)));
-    return found;
+    const first = Math.ceil(low / step);
+    // By their number: added to one large enough, a step changes nothing.
+    const count = Math.min(2 * TICKS, Math.floor(high / step + 1e-9) - first + 1);
+    return Array.from({ length: count > 0 ? count : 0 }, (_, place) => Number(((first + place) * step).toPrecision(12)));
   };
 
   const axis = (values, log, from, to) => {
