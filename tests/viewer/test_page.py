@@ -124,6 +124,8 @@ def test_pictures_of_one_pair_are_zoomed_together(tab: Any) -> None:
     tab.wait_for_function("() => document.querySelector('.panes .pane').dataset.scale > 1")
     moved = panes.locator(".inner").evaluate_all("all => all.map(one => one.style.transform)")
     assert len(set(moved)) == 1
+    sideways = "one => { one.dispatchEvent(new WheelEvent('wheel', { deltaX: 9 })); return one.dataset.scale; }"
+    assert float(panes.first.evaluate(sideways)) > 1
     tab.get_by_label("zoom in").click()
     tab.get_by_text("Fit").click()
     assert panes.last.get_attribute("data-scale") == "1.00"

@@ -57,6 +57,14 @@ def test_what_stays_in_sight_keeps_the_focus(wide: Any, view: str, what: str, by
     assert tab.evaluate("document.activeElement === focused")
 
 
+def test_escape_leads_back_to_where_the_rows_of_a_plain_address_were_scrolled(wide: Any) -> None:
+    tab = wide("")
+    tab.evaluate(SCROLLED, [600, 0])
+    settled(tab, tab.locator(".lines .line").nth(9).click)
+    settled(tab, lambda: tab.keyboard.press("Escape"))
+    assert tab.evaluate("document.querySelector('.scroller').scrollTop") == 600
+
+
 @pytest.mark.parametrize(("view", "height"), [("table", 56), ("grid", 172)])
 def test_a_click_counts_though_the_view_is_scrolled_under_it(wide: Any, view: str, height: int) -> None:
     tab = wide(view)

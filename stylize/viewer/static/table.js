@@ -109,8 +109,10 @@
       const { space, draw, leave } = scrolled(box, rows, columns, kinds);
       box.append(head, space);
       if (!rows.length) box.append(h("p", { class: "none" }, "No row passes the filters."));
-      const again = viewer.tableKey === location.hash ? viewer.scrollTop : 0;
-      viewer.tableKey = location.hash;
+      // Not as it stands in the address line, where what goes without saying may be left out.
+      const key = viewer.address({});
+      const again = viewer.tableKey === key ? viewer.scrollTop : 0;
+      viewer.tableKey = key;
       const columnsBox = chooser(shown);
       return { nodes: [columnsBox.place, box], ready: () => { columnsBox.ready(); box.scrollTop = again ?? 0; draw(); }, leave };
     },

@@ -47,7 +47,7 @@
       const fingers = new Map();
       box.addEventListener("wheel", (event) => {
         event.preventDefault();
-        zoom(event.deltaY < 0 ? STEP : 1 / STEP, ...place(box, event));
+        if (event.deltaY) zoom(event.deltaY < 0 ? STEP : 1 / STEP, ...place(box, event));
       }, { passive: false });
       box.addEventListener("pointerdown", (event) => {
         fingers.set(event.pointerId, place(box, event));
