@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import mimetypes
 import re
@@ -58,8 +59,13 @@ class Site:
         """Return what the page must know before all else."""
         return {
             "base": self.base, "rows": len(self.table), "columns": self.table.columns, "chunk": CHUNK_ROWS,
-            "live": self.live, "inputs": {kind: self._media.shows(kind) for kind in ("photo", "artwork")},
+            "live": self.live, "inputs": self._inputs,
         }  # fmt: skip
+
+    @functools.cached_property
+    def _inputs(self) -> dict[str, bool]:
+        """Return whether any photo, and any artwork, may be shown: of many rows that takes seconds to say."""
+        return {kind: self._media.shows(kind) for kind in ("photo", "artwork")}
 
     def names(self) -> Iterator[str]:
         """Yield the path of every file that there may be; of photos and artworks those alone that the page asks for."""

@@ -104,12 +104,12 @@ class Table:
         own = {name: [None if one is None else _shown(one) for one in values] for name, values in own.items()}
         rows = [{name: values[place] for name, values in own.items()} for place in range(len(part))]
         for name in part.schema.names:
-            values = part[name]
+            values = part[name].cast(pa.string()) if pa.types.is_boolean(part[name].type) else part[name]
             number_like = _kind(values.type) != "text"
             listed = _numbers(values).tolist() if number_like else values.to_pylist()
             for row, value in zip(rows, listed, strict=True):
                 if value is not None and value == value:
-                    row[name] = value if number_like else _shown(str(value))
+                    row[name] = value if number_like else _shown(value)
         return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
     def value(self, name: str, row: int) -> Any:

@@ -58,6 +58,7 @@ def test_the_page_and_its_data_are_there(opened: Opened) -> None:
     assert first["error"] == "the disk was gone"
     assert "ssim" not in first
     assert second["ssim"] == 0.01
+    assert second["warmup"] == opened.texts("warmup")[1] == "false"
     # As JavaScript counts: row 1 began a second later.
     assert second["started_at"] == BEGIN.timestamp() * 1000 + 1000
 
@@ -202,7 +203,6 @@ def test_a_vote_sent_again_takes_the_place_of_the_first(opened: Opened, out: Pat
     assert [one["choice"] for one in read_votes(str(out)).to_pylist()] == ["right"]
 
 
-def test_a_pair_is_judged_once_by_each_voter(opened: Opened, out: Path) -> None:
 def test_many_votes_are_put_together_as_they_come_where_that_can_be_done(
     opened: Opened, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +219,7 @@ def test_many_votes_are_put_together_as_they_come_where_that_can_be_done(
     opened.viewer.ballot.compact()
 
 
+def test_a_pair_is_judged_once_by_each_voter(opened: Opened, out: Path) -> None:
     assert opened.vote("left").json() == {"taken": True}
     assert opened.vote("right", vote_id="f" * 32, **on(3, 2)).json() == {"taken": False}
     assert opened.vote("right", vote_id="e" * 32, voter="Bob").json() == {"taken": True}
