@@ -88,6 +88,8 @@ class Trainer:
         losses_file = record.Losses(config.out, self.step) if self.worker.rank == 0 else None
         pending: list[tuple[dict[str, float], dict[str, Tensor]]] = []
         settled_s = time.perf_counter()
+        if losses_file is not None and self.step >= config.steps:
+            self.export()  # there may be a checkpoint alone
         while self.step < config.steps:
             pending.append(self._timed_step())
             last = self.step == config.steps

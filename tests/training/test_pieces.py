@@ -111,3 +111,11 @@ def test_steps_that_take_long_are_shown_one_by_one(
     told: list[int] = []
     Trainer._train(cast("Trainer", at), lambda path: None, lambda now: told.append(now.step), tmp_path)
     assert told == shown
+
+
+def test_weights_that_are_gone_are_written_again_from_a_checkpoint_of_the_last_step(tmp_path: Path) -> None:
+    written: list[int] = []
+    at = SimpleNamespace(config=SimpleNamespace(out=tmp_path, steps=3), worker=SimpleNamespace(rank=0), step=3)
+    at.export = lambda: written.append(at.step)
+    Trainer._train(cast("Trainer", at), lambda path: None, lambda now: None, tmp_path)
+    assert written == [3]
