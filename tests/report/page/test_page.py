@@ -117,15 +117,20 @@ def test_a_click_sorts_by_number_and_back_and_what_was_not_measured_stays_last(o
 
 
 def test_a_click_enlarges_a_picture_and_escape_closes_it(opened: Any) -> None:
-    tab = opened(viewport={"width": 1200, "height": 800})
+    tab = opened(viewport={"width": 1200, "height": 300})
     picture = tab.locator("figure.picture:visible").nth(3)
     small = picture.locator("img").first.bounding_box()["width"]
     picture.locator("a.open").click()
     assert picture.locator("img").first.bounding_box()["width"] > 3 * small
     tab.keyboard.press("ArrowRight")
-    assert tab.locator(".zoom:target").get_attribute("id") != picture.get_attribute("id")
+    last = tab.locator(".zoom:target").get_attribute("id")
+    assert last != picture.get_attribute("id")
     tab.keyboard.press("Escape")
     assert tab.locator(".zoom:target").count() == 0
+    tab.wait_for_function("id => document.activeElement.hash === '#' + id", arg=last)
+    at = tab.locator(f"#{last}").bounding_box()
+    assert at["y"] >= 0
+    assert at["y"] + at["height"] <= 301
 
 
 def test_without_scripts_it_reads_the_same_and_pictures_still_enlarge(opened: Any) -> None:

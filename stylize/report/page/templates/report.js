@@ -153,6 +153,15 @@ addEventListener("afterprint", () => {
   for (const one of opened) one.open = false;
 });
 
+// A picture that is closed is where it was: its link alone leads to the top of the section.
+for (const link of all(".zoom .close")) {
+  const figure = link.closest(".zoom");
+  link.addEventListener("click", () => addEventListener("hashchange", () => {
+    figure.scrollIntoView({ block: "nearest" });
+    figure.querySelector(".open").focus({ preventScroll: true });
+  }, { once: true }));
+}
+
 // Enlarged pictures: Escape closes, arrows go to the next one that is shown.
 addEventListener("keydown", (event) => {
   const open = document.querySelector(".zoom:target");
