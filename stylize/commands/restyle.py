@@ -268,7 +268,12 @@ def _report(path: Path, stylizer: Stylizer, ran: dict[str, str], photo: Pixels, 
         kept = "" if score is None else f", SSIM {score:.3f} against the photo"
     say(f"{one_line(path)}: {width} x {height} px")
     how = ran["precision"] if ran["runtime"] == "torch" else f"{ran['precision']} in {ran['runtime']}"
-    say(f"{stylizer.name}, {how} on {device} ({device_name(device)}): {seconds:.2f} s{kept}")
+    say(f"{stylizer.name}, {how} on {device} ({device_name(device)}): {_time(seconds)}{kept}")
+
+
+def _time(seconds: float) -> str:
+    """Return 0.35 s, or 2.71 ms: what a card takes is no 0.00 s."""
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1000:.3g} ms"
 
 
 def _short(value: Any) -> str:
