@@ -22,7 +22,7 @@ def agreement(votes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     votes: as `read_votes` gives them. rows: `run_id`, `task_id` and scores. Of a row: `score`, `votes` (those with a
     preference, of which both results have different scores), `pictures` (pairs of photo and artwork) they are on,
     `agreeing` (share of them, 0 to 1; one half is chance), and the bounds `low` and `high` of its 95 % interval by the
-    bootstrap over pictures, null where there are fewer than LEAST_PICTURES.
+    Bayesian bootstrap over pictures, as `rank` has it, null where there are fewer than LEAST_PICTURES.
     """
     votes = votes[votes["choice"] != "same"]
     keyed = rows.drop_duplicates(["run_id", "task_id"]).set_index(["run_id", "task_id"])
@@ -46,7 +46,11 @@ def _share(agrees: np.ndarray, picture: np.ndarray) -> dict[str, float]:
     pictures = int(group.max(initial=-1)) + 1
     share, low, high = float(agrees.mean()) if len(agrees) else math.nan, math.nan, math.nan
     if pictures >= LEAST_PICTURES:
-        weights = np.random.default_rng(0).multinomial(pictures, np.full(pictures, 1 / pictures), DRAWS)
+        rng = np.random.default_rng(0)
+        weights = rng.exponential(size=(DRAWS, pictures))
+        prior = rng.gamma(0.5, len(agrees) / pictures, (2, DRAWS))  # Jeffreys's, of as many votes as a picture has
         hits, all_votes = np.bincount(group, agrees), np.bincount(group)
-        low, high = np.quantile(weights @ hits / (weights @ all_votes), (0.025, 0.975))
+        shares = (weights @ hits + prior[0]) / (weights @ all_votes + prior.sum(0))
+        low, high = np.quantile(shares, (0.025, 0.975))
+        low, high = min(low, share), max(high, share)
     return {"votes": len(agrees), "pictures": pictures, "agreeing": share, "low": low, "high": high}

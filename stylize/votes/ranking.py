@@ -1,8 +1,9 @@
 """Methods ranked by votes on pairs of their results: the model of Bradley and Terry (1952), section 2.
 
 The chance that i is preferred to j is p_i / (p_i + p_j) with one strength p for each method. A vote for "same" counts
-as half a vote for each. Intervals are of the bootstrap over pairs of photo and artwork, as votes on the same pictures
-say the same thing again.
+as half a vote for each. Intervals are of the Bayesian bootstrap (Rubin 1981) over pairs of photo and artwork, as votes
+on the same pictures say the same thing again: each pair weighs as much as chance says, and so does the prior. Of pairs
+that are drawn, votes that all agree would have an interval of no width.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ LEAST_DIFFERENCE = 0.01
 _Z_INTERVAL, _Z_POWER = 1.96, 0.8416  # 95 % intervals, 80 % power
 _SHARE = {"left": 1.0, "right": 0.0, "same": 0.5}
 _NEWTON_STEPS, _LONGEST_STEP = 40, 2.0
+_LEAST_PRIOR = 1e-4
+"""Votes: of less, strengths would have no end."""
 
 
 def rank(votes: pd.DataFrame, *, draws: int = DRAWS) -> pd.DataFrame:
@@ -114,20 +117,23 @@ def _fitted(votes: pd.DataFrame, draws: int) -> tuple[list[str], Floats, Floats]
     wins = np.zeros((pictures, len(methods), len(methods)))
     np.add.at(wins, (votes["picture"].to_numpy(int), left, right), share)
     np.add.at(wins, (votes["picture"].to_numpy(int), right, left), 1 - share)
-    # Always alike, so that a report made anew says the same.
-    weights = np.random.default_rng(0).multinomial(pictures, np.full(pictures, 1 / pictures), draws)
-    samples = np.tensordot(weights.astype(float), wins, 1)
-    return methods, _strengths(wins.sum(0)[None])[0], _strengths(samples)
+    prior = 1 / len(methods)
+    rng = np.random.default_rng(0)  # always alike, so that a report made anew says the same
+    samples = np.tensordot(rng.exponential(size=(draws, pictures)), wins, 1)
+    # What several said of the same two results is no more than one picture says.
+    alike = len(votes) / np.count_nonzero(np.triu(wins + wins.transpose(0, 2, 1)))
+    priors = rng.gamma(prior, alike, samples.shape).clip(_LEAST_PRIOR)
+    return methods, _strengths(wins.sum(0)[None], np.array(prior))[0], _strengths(samples, priors)
 
 
-def _strengths(wins: Floats) -> Floats:
+def _strengths(wins: Floats, prior: Floats) -> Floats:
     """Return log-strengths (N, K), of sum 0, for N matrices of votes for the row's method against the column's.
 
-    A prior of 1/K votes for each against each other (for two methods Jeffreys's) keeps them finite where one method won
-    all its votes, or two have no votes in common.
+    A prior of about 1/K votes for each against each other (for two methods Jeffreys's) keeps them finite where one
+    method won all its votes, or two have no votes in common.
     """
     samples, count, _ = wins.shape
-    wins = wins + (1 - np.eye(count)) / count
+    wins = wins + (1 - np.eye(count)) * prior
     met = wins + wins.transpose(0, 2, 1)
     strengths = np.zeros((samples, count))
     for _ in range(_NEWTON_STEPS):

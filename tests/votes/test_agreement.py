@@ -36,6 +36,13 @@ def test_votes_on_rows_that_are_gone_or_score_alike_are_left_out() -> None:
     assert agreement(votes, gone).set_index("score").loc["ssim", "votes"] == 18
 
 
+def test_votes_that_all_agree_have_an_interval() -> None:
+    told = agreement(*polled(["left"] * 8)).set_index("score")
+    assert told.loc["ssim", ["agreeing", "high"]].tolist() == [1, 1]
+    assert told.loc["ssim", "low"] == pytest.approx(0.74, abs=0.03)
+    assert told.loc["gram_distance", "high"] == pytest.approx(0.26, abs=0.03)
+
+
 def test_few_pictures_have_no_interval() -> None:
     told = agreement(*polled(["left"] * 5))
     assert told["agreeing"].tolist() == [1.0, 0.0]

@@ -41,6 +41,10 @@ def test_sides_do_not_matter() -> None:
 def test_a_method_that_always_won_has_a_finite_strength() -> None:
     ranked = rank(pd.DataFrame([vote(n, "left", "a", "b") for n in range(20)]))
     assert 0.9 < ranked["preferred"][0] < 1
+    # Jeffreys's interval of 20 of 20; votes that say the same of the same pictures again make it no narrower.
+    assert ranked["low"][0] == pytest.approx(0.88, abs=0.02)
+    again = rank(pd.DataFrame([vote(n, "left", "a", "b", content_uri=f"/{n % 20}.jpg") for n in range(60)]))
+    assert again["low"][0] == pytest.approx(0.88, abs=0.02)
 
 
 def test_votes_on_few_pictures_settle_nothing_however_many_they_are() -> None:
