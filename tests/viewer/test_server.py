@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from stylize import images
-from stylize.errors import CannotContinueError
 from stylize.io.files import write_atomic
 from stylize.results.copies import run_folders
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
 from stylize.viewer import server
-from stylize.votes import VoteStore, read_votes
+from stylize.votes import read_votes
 from tests.support.asked_viewer import Opened, on
 from tests.support.made_rows import BEGIN, row
 from tests.support.s3 import bucket
@@ -201,22 +200,6 @@ def test_a_vote_sent_again_takes_the_place_of_the_first(opened: Opened, out: Pat
     opened.vote("left")
     opened.vote("right")
     assert [one["choice"] for one in read_votes(str(out)).to_pylist()] == ["right"]
-
-
-def test_many_votes_are_put_together_as_they_come_where_that_can_be_done(
-    opened: Opened, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def voted(number: int) -> int:
-        assert opened.vote(vote_id=f"{number:032x}", voter=f"voter {number}").json() == {"taken": True}
-        return len(list((out / "votes").iterdir()))
-
-    for module in ("viewer.ballot", "votes.store"):
-        monkeypatch.setattr(f"stylize.{module}.COMPACTED_FILES", 3)
-    assert [voted(number) for number in range(4)] == [1, 2, 1, 2]
-    assert len(opened.get("votes").json()) == 4
-    monkeypatch.setattr(VoteStore, "compact", lambda self: (_ for _ in ()).throw(CannotContinueError("read-only")))
-    assert [voted(number) for number in (4, 5)] == [3, 4]
-    opened.viewer.ballot.compact()
 
 
 def test_a_pair_is_judged_once_by_each_voter(opened: Opened, out: Path) -> None:
