@@ -2,7 +2,7 @@
 /* Photos by artworks: a cell holds what was made of the two, side by side by method, run or another column. */
 (() => {
   const { counted, h, select } = viewer;
-  const MOST_SLOTS = 8, GAP_PX = 4, PAUSE_MS = 90;
+  const MOST_SLOTS = 8, GAP_PX = 4, PAUSE_MS = 90, MOST_PX = 12e6;
   const SPLITS = ["method", "run", "resolution_px", "precision", "alpha", "variant", "repeat", "weights_sha256"];
 
   const splitters = () => SPLITS.filter((name) => viewer.about(name)?.varies);
@@ -140,7 +140,9 @@
       return low;
     };
     const top = h("div", { class: "top", style: { ...size, height: `${at.head}px` } });
-    const body = h("div", { class: "body", style: { ...size, height: `${data.photos.length * at.height}px` } });
+    // Browsers hold no box of any height: beyond this the scroll bar goes over the photos in larger steps.
+    const whole = data.photos.length * at.height, height = Math.min(whole, MOST_PX);
+    const body = h("div", { class: "body", style: { ...size, height: `${height}px` } });
     const heads = holder(top, [h("div", { class: "corner", style: { width: `${at.label}px` } })], (x) => {
       const head = named("artwork", firsts[1], data.style, data.styles[x][1], "artwork");
       Object.assign(head.style, { left: `${at.lefts[x]}px`, width: `${at.widths[x]}px` });
@@ -149,19 +151,25 @@
     const strips = holder(body, [], (y) => {
       const label = named("photo", firsts[0], data.photo, data.photos[y][1], "photo");
       label.style.width = `${at.label}px`;
-      const node = h("div", { class: "strip", style: { ...size, top: `${y * at.height}px`, height: `${at.height}px` } });
-      return { node, cells: holder(node, [label], (x) => cellOf(data, at, data.photos[y], x)) };
+      const node = h("div", { class: "strip", style: { ...size, height: `${at.height}px` } });
+      return { node, y, cells: holder(node, [label], (x) => cellOf(data, at, data.photos[y], x)) };
     });
     let [seen, timer] = ["", 0];
     const draw = () => {
-      const from = [column(box.scrollLeft), Math.floor(box.scrollTop / at.height)].map((n) => Math.max(0, n - 1));
+      const beside = at.head - box.clientHeight;
+      const above = box.scrollTop * Math.max(1, whole + beside) / Math.max(1, height + beside);
+      const moved = Math.round(box.scrollTop - above);
+      const from = [column(box.scrollLeft), Math.floor(above / at.height)].map((n) => Math.max(0, n - 1));
       const to = [Math.min(data.styles.length, column(box.scrollLeft + box.clientWidth) + 2),
-        Math.min(data.photos.length, Math.ceil((box.scrollTop + box.clientHeight) / at.height) + 1)];
-      const key = `${from} ${to}`;
+        Math.min(data.photos.length, Math.ceil((above + box.clientHeight) / at.height) + 1)];
+      const key = `${from} ${to} ${moved}`;
       if (key === seen) return;
       seen = key;
       heads(from[0], to[0]);
-      for (const strip of strips(from[1], to[1])) strip.cells(from[0], to[0]);
+      for (const strip of strips(from[1], to[1])) {
+        strip.node.style.top = `${strip.y * at.height + moved}px`;
+        strip.cells(from[0], to[0]);
+      }
     };
     const soon = () => { clearTimeout(timer); timer = setTimeout(draw, PAUSE_MS); };
     // In flight what is in sight stays; a slow scroll is followed at once.
