@@ -9,6 +9,7 @@ import pytest
 from stylize import images
 from stylize.viewer.server import Viewer
 from tests.support.browser import Tabs
+from tests.support.made_rows import row, written
 from tests.support.samples import picture
 from tests.support.viewed import served, viewed_run
 from tests.support.viewed_page import Open, shown, turned_to
@@ -51,6 +52,15 @@ def test_very_tall_pictures_leave_the_rest_of_the_page_in_reach_and_are_seen(tab
         for one in tab.locator(".artwork img, .photo img").all():
             one.evaluate("one => one.decode()")
             assert min(one.evaluate("one => [one.clientWidth, one.clientHeight]")) >= 32
+
+
+def test_a_photos_own_size_is_told_from_another(browser: Tabs, tmp_path: Path) -> None:
+    same = {"content_uri": "/photos/a.jpg", "output_uri": "images/a.jpg"}
+    out = written(tmp_path / "out", [row(n, resolution_px=px, **same) for n, px in enumerate((None, 512))])
+    with served(Viewer({out: str(out)}, tmp_path / "cache")) as url:
+        shown(tab := browser.open(), f"{url}#view=picture&at=0")
+        assert tab.locator(".panes figcaption a").all_inner_texts() == ["compact", "compact, 512 px"]
+    browser.closed()
 
 
 def test_a_picture_whose_file_is_gone_is_told_in_its_place(browser: Tabs, tmp_path: Path) -> None:

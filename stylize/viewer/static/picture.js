@@ -33,7 +33,9 @@
   const labels = async (rows) => {
     const names = [];
     for (const name of ["method", "run", "precision", "resolution_px", "repeat", "workers"].filter(viewer.about)) {
-      if (name === "method" || viewer.values(await viewer.column(name), rows).length > 1) names.push(name);
+      const column = await viewer.column(name);
+      // To have none, as of a photo's own size, is another value.
+      if (name === "method" || viewer.values(column, rows).length + rows.some(column.empty) > 1) names.push(name);
     }
     const columns = await viewer.columns(names);
     return new Map(rows.map((row) => [row, columns.map((one) => one.text(row)).filter(Boolean).join(", ")]));
