@@ -180,10 +180,12 @@ def test_large_numbers_are_short(tab: Any) -> None:
 
 
 def test_failures_say_why_and_lead_to_their_rows(tabs: Open, address: str) -> None:
-    tab = tabs(address, "#view=failures")
-    assert "the disk was gone" in tab.locator("main").inner_text()
-    settled(tab, tab.locator("td a").click)
-    assert count(tab) == "2 of 32 rows"
+    for filtered, rows in (("", "2 rows"), ("&f=run~is~two", "1 row")):
+        tab = tabs(address, f"#view=failures{filtered}")
+        assert "the disk was gone" in tab.locator("main").inner_text()
+        assert tab.locator("td a").inner_text() == rows
+        settled(tab, tab.locator("td a").click)
+        assert count(tab) == f"{rows[0]} of 32 rows"
 
 
 def test_of_a_pair_without_a_result_photo_and_artwork_are_shown(tabs: Open, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@
   const { h } = viewer;
 
   const rowsOf = (status, error) => {
-    const filters = [{ column: "status", operator: "is", value: status }];
+    const filters = [...viewer.state.filters, { column: "status", operator: "is", value: status }];
     if (viewer.about("error")) {
       filters.push(error === null ? { column: "error", operator: "empty", value: "" } : { column: "error", operator: "is", value: error });
     }
