@@ -116,9 +116,9 @@ def _between(text: str, cells: Iterable[Cell], quantity: Quantity, least: float,
     """Hold measurements to a range: from `least` to below `most`."""
     outcomes: list[Outcome] = []
     told = []
-    for cell in sorted(cells, key=lambda one: one.sample.middle(quantity)):
-        if not (n := cell.sample.subjects(quantity)):
-            continue
+    known = [cell for cell in cells if cell.sample.subjects(quantity)]
+    for cell in sorted(known, key=lambda one: one.sample.middle(quantity)):
+        n = cell.sample.subjects(quantity)
         interval, shown = cell.sample.interval(quantity), quantity.form
         inside = interval is not None and interval.low >= least and interval.high < most
         outside = interval is not None and (interval.high < least or interval.low >= most)

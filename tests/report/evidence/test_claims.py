@@ -59,6 +59,9 @@ def test_four_gigabytes_are_of_model_and_image_together() -> None:
     assert found(gatys([30.0] * N, 3.9e9), "about 4 GB").verdict == "holds here"
     unknown = [one | {"model_host_bytes": None} for one in gatys([30.0] * N, 3.9e9)]
     assert found(unknown, "about 4 GB").verdict == "not measured"
+    beside = [one | {"model_host_bytes": None} for one in gatys([30.0] * N, 3.9e9, "vgg19a")]
+    told = found([*gatys([30.0] * N, 3.9e9), *beside, *gatys([30.0] * N, 1e9, "vgg19b")], "about 4 GB").measured
+    assert [part.split()[1] for part in told.split("; ")] == ["vgg19b", "vgg19"]
     assert found(gatys([30.0] * N, 2.95e9), "about 4 GB").verdict == "holds here"
     assert found(gatys([30.0] * N, 1e9), "about 4 GB").verdict == "does not hold here"
 
