@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
@@ -78,6 +79,12 @@ def test_no_number_of_votes_on_few_photos_settles_anything() -> None:
         "At 512 px, no difference seen between good and poor in people's votes (40 votes on 5 pairs of photo and "
         "artwork); it takes votes on more photos, as fewer than 8 pairs settle nothing."
     )
+
+
+def test_of_many_methods_the_best_are_named_as_undecided_and_the_rest_counted() -> None:
+    *named, rest = sentences(*((one, other, 1, 1) for one, other in combinations("abcdef", 2)))
+    assert len(named) == 10
+    assert rest == "At 512 px, nor between 5 more pairs of methods in people's votes."
 
 
 def test_brackets_hold_the_votes_on_the_methods_that_are_named() -> None:
