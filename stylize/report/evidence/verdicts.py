@@ -27,6 +27,8 @@ FIT_ROOM = 0.1
 """An exponent whose interval lies within this of 1 is called linear."""
 PROPORTIONAL, UNSETTLED = "in proportion to pixels", "in a way that these rows do not settle"
 _MOST_REPEATS = 1_000_000
+_MOST_TIMES = 1e9
+"""As a multiple of 0."""
 
 
 class Verdict(StrEnum):
@@ -56,6 +58,8 @@ class Quantity:
     less_is_better: bool
     margin: float
     """A change that counts as none; a share where it is a ratio."""
+    may_be_0: bool = False
+    """Whether 0 is a value of a ratio as good as others, and not one that was too small to be measured."""
 
 
 TIME = Quantity("stylize_s", "stylize time", "as long", "stylize_p50_s", units.seconds, True, True, 0.05)
@@ -64,7 +68,9 @@ MEMORY = Quantity(
 )
 WORKER = Quantity("whole_bytes", "memory of the worker", "as much", "whole_bytes", units.size, True, True, 0.05)
 SSIM = Quantity("ssim", "SSIM", "less", "ssim_mean", units.score, False, False, 0.005)
-STYLE = Quantity("gram_distance", "Gram distance", "as far", "gram_distance_mean", units.digits, True, True, 0.05)
+STYLE = Quantity(
+    "gram_distance", "Gram distance", "as far", "gram_distance_mean", units.digits, True, True, 0.05, may_be_0=True
+)
 QUANTITIES = (TIME, MEMORY, WORKER, SSIM, STYLE)
 
 
@@ -161,8 +167,11 @@ def against(one: Sample, other: Sample, quantity: Quantity, margin: float | None
     a, b = one.values[quantity.column][ours], other.values[quantity.column][theirs]
     good = np.isfinite(a) & np.isfinite(b)
     if quantity.is_ratio:
-        good &= (a > 0) & (b > 0)
+        good &= (a >= 0) & (b >= 0) if quantity.may_be_0 else (a > 0) & (b > 0)
     keys, a, b = keys[good], a[good], b[good]
+    if quantity.is_ratio:
+        largest = np.maximum(a, b)
+        a, b = (np.where(largest > 0, np.maximum(one, largest / _MOST_TIMES), 1) for one in (a, b))
     n = len(np.unique(keys // _MOST_REPEATS))
     if n < LEAST_PAIRS:
         return Change(n, None, Verdict.UNDECIDED)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from stylize.report.evidence import pick, votes
+from stylize.report.evidence import pick, verdicts, votes
 from stylize.report.evidence.cells import Size, by_size
 from tests.support.made_rows import of_sweep, rows
 
@@ -34,6 +34,14 @@ def test_what_no_other_is_clearly_better_than_is_marked_and_the_floor_wins_nothi
 def test_without_a_style_distance_time_and_ssim_decide() -> None:
     size = size_of(fast={"stylize_s": 0.01, "ssim": 0.3}, slow={"stylize_s": 0.1, "ssim": 0.3})
     assert size.machines[0].unbeaten() == {"fast fp32": True, "slow fp32": False}
+
+
+def test_a_style_that_is_met_wholly_is_compared_as_others_are() -> None:
+    size = size_of(**{name: {"gram_distance": far} for name, far in (("same", 0.0), ("too", 0.0), ("far", 5.0))})
+    assert size.machines[0].unbeaten() == {"far fp32": False, "same fp32": True, "too fp32": True}
+    ranking = size.machines[0].ranking(verdicts.STYLE)
+    assert ranking is not None
+    assert (ranking.best, [*ranking.alike], [*ranking.behind]) == ("same fp32", ["too fp32"], ["far fp32"])
 
 
 def test_what_was_compared_with_nothing_is_not_called_the_best() -> None:
