@@ -137,8 +137,8 @@ def markdown(frame: pd.DataFrame, heading: str) -> str:
     mode = md.escaped(", ".join(sorted(frame["measure_mode"].dropna().unique())))
     lines += [
         f"Measured in {mode or 'no'} mode. `stylize` is the stylizer's call alone, `whole` from reading to writing "
-        "with waits; warm-up images are left out of times. Peak memory is the worker process's, or on a card that of its "
-        "tensors, weights included.",
+        "with waits; warm-up images are left out of times. Peak memory is the worker process's, or on a card that of "
+        "its tensors, weights included.",
         "",
     ]
     for remark in remarks(frame):

@@ -57,12 +57,17 @@ def test_what_stays_in_sight_keeps_the_focus(wide: Any, view: str, what: str, by
     assert tab.evaluate("document.activeElement === focused")
 
 
-def test_escape_leads_back_to_where_the_rows_of_a_plain_address_were_scrolled(wide: Any) -> None:
-    tab = wide("")
-    tab.evaluate(SCROLLED, [600, 0])
-    settled(tab, tab.locator(".lines .line").nth(9).click)
+@pytest.mark.parametrize(("view", "what"), [("", ".lines .thumb a"), ("grid", ".strip a.slot")])
+def test_escape_leads_back_to_where_it_was_scrolled_also_from_a_plain_address(wide: Any, view: str, what: str) -> None:
+    tab = wide(view)
+    tab.evaluate(SCROLLED, [600, 200])
+    at = "(({ scrollTop, scrollLeft }) => [scrollTop, scrollLeft])(document.querySelector('.scroller'))"
+    was = tab.evaluate(at)
+    assert was[0] == 600
+    tab.evaluate("what => document.querySelectorAll(what)[9].click()", what)
+    tab.wait_for_selector(".panes")
     settled(tab, lambda: tab.keyboard.press("Escape"))
-    assert tab.evaluate("document.querySelector('.scroller').scrollTop") == 600
+    assert tab.evaluate(at) == was
 
 
 @pytest.mark.parametrize(("view", "height"), [("table", 56), ("grid", 172)])

@@ -71,6 +71,20 @@ const viewer = { views: {}, index: null };
     return made;
   };
 
+  /* Return what puts a box where it was scrolled when the same address was last looked at, and keeps that from then on. */
+  const scrolledTo = new Map();
+  viewer.returning = (box) => {
+    // Not as it stands in the address line, where what goes without saying may be left out.
+    const { view } = viewer.state, address = viewer.address({});
+    const last = scrolledTo.get(view);
+    return () => {
+      if (last?.address === address) [box.scrollTop, box.scrollLeft] = last.at;
+      const keep = () => scrolledTo.set(view, { address, at: [box.scrollTop, box.scrollLeft] });
+      box.addEventListener("scroll", keep, { passive: true });
+      keep();
+    };
+  };
+
   /* Make place hold these nodes and no others. What stays is never taken out: it would lose the focus, or a click half done. */
   viewer.hold = (place, nodes) => {
     const wanted = new Set(nodes);

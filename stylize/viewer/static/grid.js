@@ -201,7 +201,8 @@
       if (!rows.length) return { nodes: [controls, h("p", { class: "none" }, "No row passes the filters.")] };
       const box = h("div", { class: "scroller grid", tabindex: "0", role: "group", "aria-label": "photos by artworks" });
       const { draw, leave } = scrolled(box, data, layout(data), firsts);
-      return { nodes: [controls, box], ready: draw, leave };
+      const again = viewer.returning(box);
+      return { nodes: [controls, box], ready: () => { draw(); again(); draw(); }, leave };
     },
   };
 })();

@@ -88,10 +88,7 @@
       clearTimeout(timer);
       timer = setTimeout(() => fill(list, kinds), PAUSE_MS);
     };
-    box.addEventListener("scroll", () => {
-      draw();
-      viewer.scrollTop = box.scrollTop;
-    }, { passive: true });
+    box.addEventListener("scroll", draw, { passive: true });
     window.addEventListener("resize", draw);
     return { space, draw, leave: () => window.removeEventListener("resize", draw) };
   };
@@ -109,12 +106,9 @@
       const { space, draw, leave } = scrolled(box, rows, columns, kinds);
       box.append(head, space);
       if (!rows.length) box.append(h("p", { class: "none" }, "No row passes the filters."));
-      // Not as it stands in the address line, where what goes without saying may be left out.
-      const key = viewer.address({});
-      const again = viewer.tableKey === key ? viewer.scrollTop : 0;
-      viewer.tableKey = key;
+      const again = viewer.returning(box);
       const columnsBox = chooser(shown);
-      return { nodes: [columnsBox.place, box], ready: () => { columnsBox.ready(); box.scrollTop = again ?? 0; draw(); }, leave };
+      return { nodes: [columnsBox.place, box], ready: () => { columnsBox.ready(); again(); draw(); }, leave };
     },
   };
 })();
