@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from stylize.viewer.server import Viewer
 from tests.support.viewed import served, viewed_run
-from tests.support.viewed_page import Open, settled
+from tests.support.viewed_page import Open, settled, turned_to
 
 WINDOW = {"width": 900, "height": 800}
 # Far enough that lines come and go, and near enough that the marked one stays.
@@ -21,12 +21,19 @@ SCROLLED = """([down, right]) => new Promise(done => {
 })"""
 
 
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a viewer of many photos and artworks."""
+    folder = tmp_path_factory.mktemp("wide")
+    out = viewed_run(folder / "out", 16, 8)
+    with served(Viewer({out: str(out)}, folder / "cache", trusted=True)) as url:
+        yield url
+
+
 @pytest.fixture
-def wide(tabs: Open, tmp_path: Path) -> Any:
-    """A function that opens a view of many photos and artworks."""
-    out = viewed_run(tmp_path / "out", 16, 8)
-    with served(Viewer({out: str(out)}, tmp_path / "cache", trusted=True)) as url:
-        yield lambda view: tabs(url, f"#view={view}", viewport=WINDOW)
+def wide(tabs: Open, url: str) -> Any:
+    """A function that opens a view of it."""
+    return lambda view: tabs(url, f"#view={view}", viewport=WINDOW)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +90,21 @@ def test_a_click_counts_though_the_view_is_scrolled_under_it(wide: Any, view: st
     tab.evaluate(SCROLLED, [24, 0])  # the first line in sight is another one now
     settled(tab, tab.mouse.up)
     assert "view=picture" in tab.evaluate("location.href")
+
+
+def test_what_would_be_too_high_for_a_browser_is_reached_in_larger_steps(wide: Any) -> None:
+    tab = wide("failures")
+    for view, last in (("grid", ".strip .photo"), ("table", ".line")):
+        tab.evaluate("viewer.mostPx = 2000")
+        turned_to(tab, f"view={view}")
+        tab.evaluate(SCROLLED, [100_000, 0])
+        tab.wait_for_function(
+            """what => {
+              const box = document.querySelector(".scroller").getBoundingClientRect();
+              const last = [...document.querySelectorAll(what)].at(-1), { bottom } = last.getBoundingClientRect();
+              return Math.abs(bottom - box.bottom) < 30 && last.textContent.includes("photo15");
+            }""",
+            arg=last,
+            timeout=10_000,
+        )
+        assert tab.evaluate("document.querySelector('.scroller').scrollHeight") < 2200

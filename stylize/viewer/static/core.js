@@ -71,6 +71,9 @@ const viewer = { views: {}, index: null };
     return made;
   };
 
+  /* Browsers hold no box of any height: of what would be higher than this, the scroll bar goes over the rest in larger steps. */
+  viewer.mostPx = 12e6;
+
   /* Return what puts a box where it was scrolled when the same address was last looked at, and keeps that from then on. */
   const scrolledTo = new Map();
   viewer.returning = (box) => {

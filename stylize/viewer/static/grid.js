@@ -2,7 +2,7 @@
 /* Photos by artworks: a cell holds what was made of the two, side by side by method, run or another column. */
 (() => {
   const { counted, h, select } = viewer;
-  const MOST_SLOTS = 8, GAP_PX = 4, PAUSE_MS = 90, MOST_PX = 12e6;
+  const MOST_SLOTS = 8, GAP_PX = 4, PAUSE_MS = 90;
   const SPLITS = ["method", "run", "resolution_px", "precision", "alpha", "variant", "repeat", "weights_sha256"];
 
   const splitters = () => SPLITS.filter((name) => viewer.about(name)?.varies);
@@ -140,8 +140,7 @@
       return low;
     };
     const top = h("div", { class: "top", style: { ...size, height: `${at.head}px` } });
-    // Browsers hold no box of any height: beyond this the scroll bar goes over the photos in larger steps.
-    const whole = data.photos.length * at.height, height = Math.min(whole, MOST_PX);
+    const whole = data.photos.length * at.height, height = Math.min(whole, viewer.mostPx);
     const body = h("div", { class: "body", style: { ...size, height: `${height}px` } });
     const heads = holder(top, [h("div", { class: "corner", style: { width: `${at.label}px` } })], (x) => {
       const head = named("artwork", firsts[1], data.style, data.styles[x][1], "artwork");

@@ -2,7 +2,7 @@
 /* Every row as a line: only those in sight are in the page, whatever their number. */
 (() => {
   const { h, button } = viewer;
-  const ROW_PX = 56, MOST_PX = 12e6, SPARE = 6, PAUSE_MS = 90;
+  const ROW_PX = 56, SPARE = 6, PAUSE_MS = 90;
   const FIRST = ["photo", "style", "method", "run", "resolution_px", "status", "ssim", "gram_distance", "stylize_s",
     "host_peak_rss_bytes", "error"];
 
@@ -67,14 +67,13 @@
 
   const scrolled = (box, rows, columns, kinds) => {
     const list = h("div", { role: "rowgroup", class: "lines" });
-    // Browsers hold no box of any height: beyond this the scroll bar goes over the rows in larger steps.
-    const height = Math.min(rows.length * ROW_PX, MOST_PX);
+    const whole = rows.length * ROW_PX, height = Math.min(whole, viewer.mostPx);
     const space = h("div", { class: "space", style: { height: `${height}px` } }, list);
     let [first, last, timer] = [-1, -1, 0];
     const draw = () => {
       const room = box.clientHeight;
-      const share = box.scrollTop / Math.max(1, height - room);
-      const top = height === rows.length * ROW_PX ? box.scrollTop : share * (rows.length * ROW_PX - room);
+      const beside = box.scrollHeight - height - room;  // the headings', less what is in sight at once
+      const top = box.scrollTop * Math.max(1, whole + beside) / Math.max(1, height + beside);
       const from = Math.max(0, Math.floor(top / ROW_PX) - SPARE);
       const to = Math.min(rows.length, Math.ceil((top + room) / ROW_PX) + SPARE);
       list.style.transform = `translateY(${box.scrollTop - top + from * ROW_PX}px)`;
