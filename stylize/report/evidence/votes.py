@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from stylize.report.evidence.pick import Option
 
 LEFT, RIGHT = "left_method", "right_method"
+_ROW = ["run_id", "task_id"]
+"""What a vote names a result by."""
 MOST_OPEN = 10
 """Pairs of methods that are named as undecided, of the best methods first: sixty methods have 1,770."""
 
@@ -24,8 +26,8 @@ def of_rows(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Return all votes on results of these rows, and a sentence on those that are left out, empty for none.
 
     Their methods are called as reports call them, `side_px` is the size. Votes between two sizes, and on rows that
-    are no longer there, are left out. Those between results of two OUTs lie in one of them: a task that its rows lack
-    is looked for in all. Raises as `read_votes`.
+    are no longer there, as of a run whose images were made anew, are left out. Those between results of two OUTs lie in
+    one of them: a task that its rows lack is looked for in all. Raises as `read_votes`.
     """
     frames = [read_votes(home).to_pandas().assign(home=home) for home in sorted(rows["home"].unique())]
     votes = pd.concat(frames, ignore_index=True).sort_values("voted_at", kind="stable", ignore_index=True)
@@ -33,9 +35,9 @@ def of_rows(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     if votes.empty:
         return votes.assign(side_px=pd.Series(dtype=float), left_home=votes["home"], right_home=votes["home"]), ""
     names = (rows["method"] + " " + rows["precision"]).rename("name")
-    keyed = rows[["home", "task_id"]].assign(name=names, side_px=rows["resolution_px"].fillna(-1))
+    keyed = rows[["home", *_ROW]].assign(name=names, side_px=rows["resolution_px"].fillna(-1))
     for side, column in (("left", LEFT), ("right", RIGHT)):
-        found = _found(keyed, votes["home"], votes[f"{side}_task_id"])
+        found = _found(keyed, votes["home"], votes[[f"{side}_{name}" for name in _ROW]].set_axis(_ROW, axis=1))
         votes = votes.assign(**{column: found["name"], f"{side}_px": found["side_px"], f"{side}_home": found["home"]})
     unknown = votes[LEFT].isna() | votes[RIGHT].isna()
     sizes = ~unknown & (votes["left_px"] != votes["right_px"])
@@ -54,12 +56,12 @@ def _left_out(counts: Mapping[str, int]) -> str:
     return f"{total} vote{'s are' if total > 1 else ' is'} left out: {told}."
 
 
-def _found(keyed: pd.DataFrame, homes: pd.Series, tasks: pd.Series) -> pd.DataFrame:
-    """Return what `keyed` says of each task in its OUT, else in any; nulls for one that is nowhere."""
-    own = keyed.drop_duplicates(["home", "task_id"]).set_index(["home", "task_id"], drop=False)
-    anywhere = keyed.drop_duplicates("task_id").set_index("task_id")
-    found = own.reindex(pd.MultiIndex.from_arrays([homes, tasks])).set_axis(homes.index)
-    return found.where(found["home"].notna(), anywhere.reindex(tasks).set_axis(homes.index))
+def _found(keyed: pd.DataFrame, homes: pd.Series, results: pd.DataFrame) -> pd.DataFrame:
+    """Return what `keyed` says of each result in its OUT, else in any; nulls for one that is nowhere."""
+    own = keyed.drop_duplicates(["home", *_ROW]).set_index(["home", *_ROW], drop=False)
+    anywhere = keyed.drop_duplicates(_ROW).set_index(_ROW)
+    found = own.reindex(pd.MultiIndex.from_frame(results.assign(home=homes)[["home", *_ROW]])).set_axis(homes.index)
+    return found.where(found["home"].notna(), anywhere.reindex(pd.MultiIndex.from_frame(results)).set_axis(homes.index))
 
 
 def at(votes: pd.DataFrame, side_px: float | None) -> pd.DataFrame:

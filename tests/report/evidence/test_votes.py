@@ -122,14 +122,14 @@ def test_a_report_without_votes_does_not_speak_of_them(tmp_path: Path) -> None:
 def test_votes_on_two_sizes_or_on_rows_that_are_gone_do_not_count(tmp_path: Path) -> None:
     folder = written(tmp_path / "out", [row(1), row(2, resolution_px=1024, stylizer="adain")])
     one, other = load([folder])["task_id"]
-    for task_id in (other, "ab" * 32):
+    for run_id, task_id in (("r", other), ("r", "ab" * 32), ("made anew since", other)):
         VoteStore(str(folder)).add({
-            "vote_id": uuid.uuid4().hex, "voter": "a", "choice": "left", "left_run_id": "r", "right_run_id": "r",
+            "vote_id": uuid.uuid4().hex, "voter": "a", "choice": "left", "left_run_id": "r", "right_run_id": run_id,
             "left_task_id": one, "right_task_id": task_id, "left_method": "x", "right_method": "y",
         })  # fmt: skip
     ballots, left_out = votes.of_rows(load([folder]))
     assert ballots.empty
-    assert left_out == "2 votes are left out: 1 on results that are not among these rows, 1 between two sizes."
+    assert left_out == "3 votes are left out: 2 on results that are not among these rows, 1 between two sizes."
     assert main([str(folder), "--out", str(tmp_path / "report")]) == 0
     assert left_out in (tmp_path / "report" / "summary.md").read_text()
 
@@ -137,7 +137,8 @@ def test_votes_on_two_sizes_or_on_rows_that_are_gone_do_not_count(tmp_path: Path
 def test_votes_between_the_results_of_two_runs_count_in_a_report_of_both(tmp_path: Path) -> None:
     one = written(tmp_path / "one", [row(n, content_uri=f"/p/{n}.jpg", ssim=0.9) for n in range(8)])
     other = written(
-        tmp_path / "two", [row(100 + n, content_uri=f"/p/{n}.jpg", stylizer="adain", ssim=0.1) for n in range(8)]
+        tmp_path / "two",
+        [row(100 + n, run_id="s", content_uri=f"/p/{n}.jpg", stylizer="adain", ssim=0.1) for n in range(8)],
     )
     for n in range(8):
         VoteStore(str(one)).add({
