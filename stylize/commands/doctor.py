@@ -157,7 +157,7 @@ def _bundled() -> Iterator[Line]:
     except Exception as error:
         yield "no", f"the bundled model does not run: {_why(error)}; mend what is said above, or install stylize again"
         return
-    took = f"{milliseconds:.0f} ms for {SIDE_PX} x {SIDE_PX} px on {model.device} in {model.precision}"
+    took = f"{_time(milliseconds)} for {SIDE_PX} x {SIDE_PX} px on {model.device} in {model.precision}"
     yield "ok", f"{model.name}, the bundled model: {took}"
 
 
@@ -207,7 +207,7 @@ def _precisions() -> Iterator[Line]:
             except Exception as error:
                 yield "no", f"{precision} on {device}{note}: {_why(error)}"
             else:
-                yield "ok", f"{precision} on {device}{note}: {milliseconds:.0f} ms"
+                yield "ok", f"{precision} on {device}{note}: {_time(milliseconds)}"
 
 
 def _runtimes() -> Iterator[Line]:
@@ -218,7 +218,7 @@ def _runtimes() -> Iterator[Line]:
     for runtime in known.RUNTIMES[1:]:
         try:
             model = stylizers.load(device="cpu", runtime=runtime)
-            took = f"{_restyled(model):.0f} ms in {model.precision}"
+            took = f"{_time(_restyled(model))} in {model.precision}"
         except StylizeError as error:
             yield "warn", f"{error}; only --runtime {runtime} needs it"
         else:
@@ -263,6 +263,11 @@ def _disk() -> Iterator[Line]:
         todo = "" if writable else ", but it may not be written to: make it writable"
         todo = todo or ("" if status == "ok" else f": free some, {_gib(FREE_BYTES)} is safe")
         yield status, f"{_gib(free)} free for {use} in {folder}{todo}"
+
+
+def _time(milliseconds: float) -> str:
+    """Return 12 ms, or 0.42 ms: what a card takes is no 0 ms."""
+    return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.2g} ms"
 
 
 def _gib(size: float) -> str:

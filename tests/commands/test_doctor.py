@@ -41,6 +41,10 @@ def test_it_says_that_the_bundled_model_runs(capsys: pytest.CaptureFixture[str])
     assert any("weights of vgg19" in line for line in printed)
 
 
+def test_a_cards_time_is_no_0_ms() -> None:
+    assert [doctor._time(one) for one in (0.4213, 9.96, 123.4)] == ["0.42 ms", "10 ms", "123 ms"]
+
+
 def test_a_bundled_model_that_is_gone_is_exit_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
