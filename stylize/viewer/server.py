@@ -102,6 +102,9 @@ class Viewer:
         return Response(file.data, media_type=file.type, headers={"Cache-Control": caching})
 
     async def _votes(self, request: Request) -> Response:
+        # They name rows by number: to a page of older rows those would be others.
+        if request.query_params.get("of", self.site.base) != self.site.base:
+            return await self._answered(request, lambda: PlainTextResponse(_GONE, 410))
         return await self._answered(request, lambda: JSONResponse(self.ballot.votes()))
 
     async def _vote(self, request: Request) -> Response:

@@ -159,7 +159,8 @@ def test_a_reload_shows_the_rows_that_have_come(opened: Opened, out: Path, monke
             opened.get()
     opened.get()
     assert opened.data("index")["rows"] == 13
-    assert opened.get(f"{old}rows/0.js").status_code == 410
+    assert opened.get(f"{old}rows/0.js").status_code == opened.get(f"votes?of={old}").status_code == 410
+    assert opened.get(f"votes?of={opened.viewer.site.base}").json() == []
 
 
 def test_two_runs_are_one_table(out: Path, tmp_path: Path) -> None:

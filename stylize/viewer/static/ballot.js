@@ -21,7 +21,7 @@
   };
   const fetched = async (path, options) => (await asked(path, options)).json();
 
-  viewer.votes = () => fetched("votes");
+  viewer.votes = () => fetched(`votes?of=${viewer.index.base}`);
 
   const waiting = () => {
     try { return JSON.parse(localStorage.getItem(KEPT)) ?? []; } catch { return []; }
