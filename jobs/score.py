@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _main(argv: Sequence[str]) -> int:
-    given = vars(parser().parse_intermixed_args(argv))
+    given = vars(parser().parse_args(argv))
     switches = {name: given.pop(name) for name in _SWITCHES}
     values = given | _named(given.pop("paths"))
     # What does the work, and loads Ray and Arrow, comes after a call that is right.

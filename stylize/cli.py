@@ -97,13 +97,10 @@ class Parser(argparse.ArgumentParser):
         return self._groups[title]
 
     def parse_args(self, args: Sequence[str] | None = None) -> argparse.Namespace:  # type: ignore[override]
-        """Return what was given. Exits where an option is unknown, asking for the nearest."""
-        given, rest = self.parse_known_args(args)
-        self._refuse(rest)
-        return given
+        """Return what was given, options before, between or after paths.
 
-    def parse_intermixed_args(self, args: Sequence[str] | None = None) -> argparse.Namespace:  # type: ignore[override]
-        """Return what was given, options before, between or after paths. Exits as `parse_args` does."""
+        Exits where an option is unknown, asking for the nearest.
+        """
         words = list(sys.argv[1:] if args is None else args)
         end = words.index("--") if "--" in words else len(words)
         # argparse takes what begins with a dash for an option here, also behind --.

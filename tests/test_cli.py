@@ -280,5 +280,14 @@ def test_behind_two_dashes_all_words_are_paths() -> None:
     made = cli.Parser(prog="made")
     made.add_argument("paths", nargs="*")
     made.add_argument("--quality")
-    given = made.parse_intermixed_args(["a", "--quality", "3", "--", "-p.jpg", "--quality", "b"])
+    given = made.parse_args(["a", "--quality", "3", "--", "-p.jpg", "--quality", "b"])
     assert (given.paths, given.quality) == (["a", "./-p.jpg", "./--quality", "b"], "3")
+
+
+@pytest.mark.parametrize("number", ["*", "+"])
+def test_options_may_stand_between_paths(number: str) -> None:
+    made = cli.Parser(prog="made")
+    made.add_argument("paths", nargs=number)
+    made.add_argument("--dry-run", action="store_true")
+    given = made.parse_args(["photos", "art", "--dry-run", "out"])
+    assert (given.paths, given.dry_run) == (["photos", "art", "out"], True)

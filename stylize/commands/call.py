@@ -78,7 +78,7 @@ def parse(argv: Sequence[str]) -> Call:
     inputs.add_argument("paths", nargs="*", metavar="PATH", help="the photo, one artwork or several, and the result")
     cli.add_model(parser, Options, GROUPS)
     parser.group("output").add_argument("--force", action="store_true", help="replace RESULT if it is there already")
-    given = vars(parser.parse_intermixed_args(argv))
+    given = vars(parser.parse_args(argv))
     paths, force = given.pop("paths"), given.pop("force")
     _refuse_folders(paths)
     if len(paths) < 3:
