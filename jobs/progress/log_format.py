@@ -1,6 +1,6 @@
 """Log lines that say when, where, which worker and which task:
 
-    2026-03-01T12:00:00.123Z node-7 worker-3 WARNING task 5f2c...: stylize.pipeline.runner: corrupt: cut short
+    2026-03-01T12:00:00.123Z node-7 worker-3 WARNING task 5f2c...: stylize.pipeline.failures: corrupt: cut short
 
 A row's `error` is in such a line word for word, so it or the first digits of `task_id` find it among Ray's logs on
 the row's `node`: in `worker-*.err` what a worker said, in `stylize-driver-RUN.log` what the driver said of tasks

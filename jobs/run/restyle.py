@@ -130,8 +130,8 @@ def _earlier_runs(
     told: list[str] = []
     pictures = Pictures(config.job.out, told.append)
     weights_sha256 = config.weights_sha256
-    # A row that other weights left is no older row of this work; one that names none may be. Nor is one of a picture
-    # that was made elsewhere, although the same list may name it.
+    # A row that other weights left is of other work; one that names none may be of this. A picture that
+    # was made elsewhere is of other work, too, although the same list may name it.
     replaceable = [
         row
         for row in store.replaceable(pictures)

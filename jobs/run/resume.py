@@ -58,7 +58,7 @@ class Resume:
         self.mended: set[bytes] = set()
         """Keys of rows on lines of a manifest that can be used by now or have newer ones, once all tasks are listed."""
         self._status: dict[bytes, str] = {}
-        self._older: dict[int, list[bytes]] = {}
+        self._replaceable: dict[int, list[bytes]] = {}
         """What `same_work` gives of a replaceable row -> the keys of such rows."""
         self._settings = None if config is None else config.result_settings()
         self._listed_in = f"{one_line(config.manifest)}: row " if config is not None and config.manifest else None
@@ -73,7 +73,7 @@ class Resume:
                 if is_in_shard(row.content_uri, row.style_uri, config.shard if config else None):
                     self._bad_rows[row.key] = line, _result_settings(row.settings_json)
             elif config is not None:
-                self._older.setdefault(same_work(row._asdict()), []).append(row.key)
+                self._replaceable.setdefault(same_work(row._asdict()), []).append(row.key)
 
     def _bad_line(self, *texts: str | None) -> int | None:
         """Return the number of the manifest's line that these texts say could not be used, None where none does so.
@@ -116,7 +116,7 @@ class Resume:
             elif (other := self._earlier(task)) is None:
                 yield task
             elif self._redone is not None:
-                self._older.setdefault(work_of(task.pair, self._settings or {}), []).append(other)
+                self._replaceable.setdefault(work_of(task.pair, self._settings or {}), []).append(other)
                 yield replace(task, output_name=self._redone(other) or task.output_name)
             else:
                 self._keep(other)
@@ -133,15 +133,15 @@ class Resume:
         return told if self._lacking is None else told + self._lacking.lines()
 
     def superseded(self, batch: pa.RecordBatch) -> Iterator[bytes]:
-        """Return the keys of older rows of the batch's pairs and settings, which are failed, without image or redone.
+        """Return the keys of rows that the batch replaces: of its pairs and settings, failed, without image or redone.
 
         Their files were replaced or touched since, so that their tasks have other keys.
         """
-        if not self._older:
+        if not self._replaceable:
             return
         for row in batch.select(["task_id", "error", *OF_WORK]).to_pylist():
-            older = [] if self._is_bad(row) else self._older.pop(same_work(row), [])
-            yield from (key for key in older if key != key_of(row["task_id"]))
+            found = [] if self._is_bad(row) else self._replaceable.pop(same_work(row), [])
+            yield from (key for key in found if key != key_of(row["task_id"]))
 
 
 def finished_in(

@@ -174,7 +174,7 @@ class ScoreResume(Resume):
                     self._by_result[number_of(*(row[name] for name in _OF_RESULT))] = key
 
     def superseded(self, batch: pa.RecordBatch) -> Iterator[bytes]:
-        """Return the keys of older rows of the batch's results."""
+        """Return the keys of rows that the batch replaces: of its results."""
         for row in batch.select(_OF_ROW).to_pylist():
             number = number_of(*(row[name] for name in _OF_RESULT))
             key = None if self._is_bad(row) else self._by_result.pop(number, None)

@@ -24,7 +24,7 @@ LEAST_RANGE = 2
 LEAST_PHOTOS = 6
 """Fewer are not split into thirds."""
 FLOOR = "identity"
-"""The method that does nothing: it is shown, but it wins nothing."""
+"""The method that does nothing, below which no other can be: it is shown, but it wins nothing."""
 
 
 def is_floor(rows: pd.DataFrame) -> pd.Series:

@@ -152,7 +152,7 @@ def keys(task_ids: pa.Array) -> list[bytes]:
     return [raw[i : i + KEY_BYTES] for i in range(0, len(raw), KEY_BYTES)]
 
 
-def older_rows(parts: Sequence[Part]) -> dict[Path, Indices]:
+def replaced_rows(parts: Sequence[Part]) -> dict[Path, Indices]:
     """Return which rows of each part a newer row of the same task replaces; parts without any are left out.
 
     Newer is the later `started_at`, then the later part, then the later row. Where no task has two rows,
@@ -164,7 +164,7 @@ def older_rows(parts: Sequence[Part]) -> dict[Path, Indices]:
     if not len(twice):
         return {}
     newest: dict[bytes, tuple[int, int, int]] = {}
-    older: dict[Path, list[int]] = {}
+    replaced: dict[Path, list[int]] = {}
     for number, part in enumerate(parts):
         suspects = np.flatnonzero(np.isin(heads[number], twice))
         for key, rank in _ranked(part, number, suspects):
@@ -172,8 +172,8 @@ def older_rows(parts: Sequence[Part]) -> dict[Path, Indices]:
             if kept == rank:
                 continue
             newest[key], (_, place, row) = max(kept, rank), min(kept, rank)
-            older.setdefault(_path(parts[place]), []).append(row)
-    return {path: np.sort(np.array(rows, np.int64)) for path, rows in older.items()}
+            replaced.setdefault(_path(parts[place]), []).append(row)
+    return {path: np.sort(np.array(rows, np.int64)) for path, rows in replaced.items()}
 
 
 def keep_rows(batches: Iterator[pa.RecordBatch], drop: Indices) -> Iterator[pa.RecordBatch]:

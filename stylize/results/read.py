@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from stylize.errors import UsageError, one_line
 from stylize.io.location import local_path
-from stylize.results.parts import iter_part, keep_rows, older_rows, open_parts
+from stylize.results.parts import iter_part, keep_rows, open_parts, replaced_rows
 from stylize.results.schema import SCHEMA
 
 
@@ -37,12 +37,12 @@ def read_rows(out: str | os.PathLike[str], columns: Iterable[str] | None = None)
 
 
 def _read(parts: Sequence[BinaryIO], schema: pa.Schema) -> pa.Table:
-    older = older_rows(parts)
+    replaced = replaced_rows(parts)
     nothing = np.empty(0, np.int64)
     batches = [
         batch
         for part in parts
-        for batch in keep_rows(iter_part(part, schema.names), older.get(Path(part.name), nothing))
+        for batch in keep_rows(iter_part(part, schema.names), replaced.get(Path(part.name), nothing))
     ]
     # the order of columns in a part is SCHEMA's, and one asked for twice comes once
     return pa.Table.from_batches(

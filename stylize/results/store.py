@@ -102,8 +102,8 @@ class RowStore:
         parts.remove_temporary(out)
         rows = PartFolder(out / "rows", run_id, mirror)
         rows.take_up()
-        for path, older in parts.older_rows([rows.path / name for name in rows.rows]).items():
-            rows.drop(path.name, older)
+        for path, replaced in parts.replaced_rows([rows.path / name for name in rows.rows]).items():
+            rows.drop(path.name, replaced)
         store = cls(rows, part_rows=part_rows, flush_s=flush_s)
         store._compactor.compact_if_many()
         return store

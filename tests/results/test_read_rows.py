@@ -13,7 +13,7 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.io.files import write_json_atomic
-from stylize.results.parts import digests, iter_part, keys, older_rows, open_parts, part_paths
+from stylize.results.parts import digests, iter_part, keys, open_parts, part_paths, replaced_rows
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA, to_batch
 from stylize.results.store import RowStore
@@ -119,7 +119,8 @@ def test_held_parts_are_read_as_they_were_when_a_driver_replaces_them(tmp_path: 
         assert not Path(parts[0].name).exists()
         seeds = [seed for part in parts for batch in iter_part(part, ["seed"]) for seed in batch["seed"].to_pylist()]
         assert seeds == [0, 1, 2, 3, 4, 1, 3]
-        assert {path.name: list(rows) for path, rows in older_rows(parts).items()} == {Path(parts[0].name).name: [1, 3]}
+        replaced = {path.name: list(rows) for path, rows in replaced_rows(parts).items()}
+        assert replaced == {Path(parts[0].name).name: [1, 3]}
     assert all(part.closed for part in parts)
     assert sorted(read_rows(tmp_path, ["seed"])["seed"].to_pylist()) == [0, 1, 2, 3, 4]
 
@@ -141,7 +142,7 @@ def test_a_row_whose_newer_one_came_after_parts_were_listed_is_not_lost(
     assert sorted(read_rows(tmp_path, ["seed"])["seed"].to_pylist()) == [0, 1, 2, 3, 4]
 
 
-def test_older_rows_agree_with_a_plain_search(tmp_path: Path) -> None:
+def test_replaced_rows_agree_with_a_plain_search(tmp_path: Path) -> None:
     draw = random.Random(0)
     for trial in range(5):
         out = tmp_path / str(trial)
@@ -154,12 +155,12 @@ def test_older_rows_agree_with_a_plain_search(tmp_path: Path) -> None:
             store.add(to_batch([row(number, minute=minute) for number, minute in batch]))
             store.flush()
         paths = part_paths(out / "rows")
-        older = older_rows(paths)
+        replaced = replaced_rows(paths)
         kept = {
             (part, place)
             for part, path in enumerate(paths)
             for place in range(store._folder.rows[path.name])
-            if place not in older.get(path, ())
+            if place not in replaced.get(path, ())
         }
         assert kept == {(part, place) for _, part, place in best.values()}
 
