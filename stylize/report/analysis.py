@@ -252,12 +252,12 @@ def breakdown(rows: pd.DataFrame, by: str) -> pd.DataFrame:
 
 
 def thirds(rows: pd.DataFrame, column: str) -> pd.Series:
-    """Return each row's third of its photo's statistic: low, middle or high; null where it has none, or few photos."""
+    """Return each row's third of its photo's statistic: low < middle < high; null where it has none, or few photos."""
     # A row that failed has none, and others of its photo have.
     photos = rows.dropna(subset=[column]).drop_duplicates("content_uri").set_index("content_uri")[column]
     if photos.nunique() < LEAST_PHOTOS:
         return pd.Series(None, rows.index, dtype=object)
-    thirds_of = pd.qcut(photos.rank(method="first"), 3, labels=["low", "middle", "high"]).astype(object)
+    thirds_of = pd.qcut(photos.rank(method="first"), 3, labels=["low", "middle", "high"])
     return rows["content_uri"].map(thirds_of)
 
 

@@ -80,3 +80,10 @@ def test_votes_on_photos_of_their_own_size_have_none() -> None:
     (voted,) = (one for one in tables.at_size(size, ballots_of(-1)) if one.name == "votes")
     assert voted.frame["resolution_px"].isna().all()
     assert not votes.ranked(ballots_of(-1), None).empty
+
+
+def test_thirds_stand_from_low_to_high() -> None:
+    made = [of_sweep(n, "a", "fp32", 300, content_edge_density=n / 10) for n in range(7)]
+    (edges,) = (one for one in listed(made, ballots_of()) if one.name == "by_edges")
+    assert list(edges.frame["edges"]) == ["low", "middle", "high"]
+    assert tables.as_parquet([edges])["edges"].dtype == "str"
