@@ -64,7 +64,7 @@ class Outlook:
     def lines(self) -> Iterator[str]:
         """Yield what a person is told."""
         share = f" of shard {self.shard}" if self.shard else ""
-        how = f"with {self.stylizer} in {self.precision} on {self.device}"
+        how = f"with {self.stylizer} in precision {self.precision} on {self.device}"
         yield f"would restyle {self.left} of {counted(self.total, 'pair')}{share} {how}{':' * bool(self.first)}"
         for content, style in self.first:
             yield f"  {one_line(content)}  x  {one_line(style)}"
@@ -87,12 +87,13 @@ class Outlook:
 class _Sample:
     """Looks at what is left to be done as it passes: the first pairs, and how many photos there are, how big."""
 
-    def __init__(self, outlook: Outlook) -> None:
-        self._outlook = outlook
+    def __init__(self, outlook: Outlook, listed: bool) -> None:
+        """Take what is counted into. listed: by a manifest, of whose files here the survey tells."""
+        self._outlook, self._listed = outlook, listed
         self._contents: set[int] = set()
         self.largest: Pair | None = None
         self.absent: list[str] = []
-        """The first objects that are not there; of files here, the survey tells."""
+        """The first files that are not there, but for those that the survey tells of."""
         self._largest_bytes = -1
 
     def count(self, pairs: Iterable[Pair]) -> None:
@@ -102,8 +103,9 @@ class _Sample:
             absent = [one.uri for one in pair.inputs if one.identity == MISSING]
             if pair.problem or absent:
                 outlook.unusable += 1
-                objects = [uri for uri in absent if not pair.problem and isinstance(locate(uri), ObjectUri)]
-                self.absent += [uri for uri in objects if uri not in self.absent][: SHOWN - len(self.absent)]
+                new = [uri for uri in absent if not pair.problem and uri not in self.absent]
+                new = [uri for uri in new if not self._listed or isinstance(locate(uri), ObjectUri)]
+                self.absent += new[: SHOWN - len(self.absent)]
                 continue
             outlook.left += 1
             if len(outlook.first) < SHOWN:
@@ -161,7 +163,7 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         notes=[*config.notes, *survey.lines(), *config.placement],
     )
     stats = RunStats(survey.pairs)
-    left = _Sample(outlook)
+    left = _Sample(outlook, listed=job.manifest is not None)
     with rows_at_hand(job.out) as folder:
         refuse_other_shard(job, runs := runs_with_rows(folder))
         outlook.notes += [] if redo else changed_code_in(folder, config.own_code, REDO)
@@ -184,7 +186,8 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
     outlook.notes += made_otherwise(older, lambda: rows, job, config.weights_sha256 if at_hand else None)
     _at_hand(partial(load_scorer, job), outlook)
     if left.absent:
-        outlook.notes.append(f"manifest: objects that are not there, such as {', '.join(map(one_line, left.absent))}")
+        files = "manifest: objects" if job.manifest is not None else "files"
+        outlook.notes.append(f"{files} that are not there, such as {', '.join(map(one_line, left.absent))}")
     outlook.total, outlook.kept = stats.total, stats.kept
     _forecast(config, outlook, left.largest, last)
     return outlook

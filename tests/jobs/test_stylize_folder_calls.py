@@ -160,10 +160,14 @@ def test_dry_run_asks_a_cluster_what_it_has(folders: tuple[Path, Path], tmp_path
 def test_dry_run_tells_what_it_passes_over_and_takes_globs(
     folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [*map(str, folders), str(tmp_path / "out"), "--dry-run", "--exclude", "cats", "--exclude", "1.*"]
-    assert main(words) == 0
+    artworks = tmp_path / "artworks"
+    plain(artworks / "a.png", (10, 10, 10))
+    (artworks / "gone.png").symlink_to("nowhere")
+    words = [str(folders[0]), str(artworks), str(tmp_path / "out"), "--dry-run", "--exclude", "cats"]
+    assert main([*words, "--exclude", "1.*", "--precision", "fp32"]) == 0
     told = capsys.readouterr().out
-    assert "would restyle 2 of 2 pairs with compact" in told
+    assert "would restyle 1 of 2 pairs with compact in precision fp32 on" in told
+    assert f"\nfiles that are not there, such as {artworks / 'gone.png'}\n" in told
     assert "CONTENT: 3 skipped: 3 .png (by --exclude)" in told
 
 
