@@ -32,9 +32,10 @@ class LastRun:
         """Return what so many images will take."""
         workers = counted(self.workers, "worker")
         images, done = counted(left, "image"), counted(self.images, "image")
+        took = max(left * self.span_s / self.images, self.one_s)  # so few take no less than one of them
         return (
-            f"time:   about {seconds(left * self.span_s / self.images)} for {images}, loading not counted, at the pace "
-            f"of OUT's last run ({done} in {seconds(self.span_s)}, {workers}); {seconds(self.one_s)} for one image"
+            f"time:   about {seconds(took)} for {images}, loading not counted, at the pace of OUT's last run "
+            f"({done} in {seconds(self.span_s)}, {workers}); {seconds(self.one_s)} for one image"
         )
 
 
