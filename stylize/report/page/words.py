@@ -65,6 +65,8 @@ def _ranked(at: str, machine: Machine, quantity: Quantity) -> str:
     of, found, (does, unit) = machine.shown(quantity), machine.ranking(quantity), _BEST[quantity]
     if found is None:
         few = {name: machine.samples[name].subjects(quantity) for name in of}
+        if len(few) == 1:
+            return _alone(at, *next(iter(few.items())), of, quantity)
         return f"{at}, too few images to say which {does}: {_few(few, of, quantity)}." if few else ""
     number = f"{unit} {quantity.form(of[found.best])}".strip()
     rest = f" Too few images to compare: {_uncompared(machine, found, of, quantity)}." if found.unknown else ""
@@ -77,9 +79,15 @@ def _ranked(at: str, machine: Machine, quantity: Quantity) -> str:
         name, change = next(iter(found.behind.items()))
         beside = _beside(change, quantity)
         return f"{at}, {found.best} {does}: {number} (n = {found.n}); next is {name}, {beside}.{rest}"
+    return f"{_alone(at, found.best, found.n, of, quantity)}{rest}"
+
+
+def _alone(at: str, name: str, n: int, of: Mapping[str, float], quantity: Quantity) -> str:
+    """Say what was measured of a method that was compared with none."""
+    number = quantity.form(of[name])
     if quantity is verdicts.TIME:
-        return f"{at}, {found.best} takes {number} per image (n = {found.n}).{rest}"
-    return f"{at}, {unit} of {found.best}: {quantity.form(of[found.best])} (n = {found.n}).{rest}"
+        return f"{at}, {name} takes {number} per image (n = {n})."
+    return f"{at}, {_BEST[quantity][1]} of {name}: {number} (n = {n})."
 
 
 def _few(few: Mapping[str, int], of: Mapping[str, float], quantity: Quantity) -> str:

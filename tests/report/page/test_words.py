@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from stylize.report.evidence.cells import by_size
 from stylize.report.page.words import across, at_size
 from tests.support.made_rows import BEGIN, of_sweep, row, rows
@@ -166,9 +168,10 @@ def test_two_machines_are_spoken_of_apart() -> None:
     assert "A processor, 2 threads, isolated: At 600 px, one fp32 takes" in text
 
 
-def test_a_single_method_is_fastest_of_nothing() -> None:
-    text = said(cell("one"))
-    assert "At 600 px, one fp32 takes 24 ms per image (n = 7)." in text
+@pytest.mark.parametrize("images", [1, 7])
+def test_a_single_method_is_fastest_of_nothing(images: int) -> None:
+    text = said(cell("one", n=images))
+    assert f"At 600 px, one fp32 takes 24 ms per image (n = {images})." in text
     assert "fastest" not in text
     assert "keeps most" not in text
 
