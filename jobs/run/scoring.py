@@ -105,11 +105,14 @@ class ResolvedScoring(ResolvedConfig):
         _refuse_own(results, job)
         skipped = (LeftOut(), LeftOut(), LeftOut())
         selection = pairing.selected(job)
-        photos = Names(files_in(content, "images", selection, skipped[0]), str(content))
+        chosen = {one.uri for one in files_in(content, "images", selection, skipped[0])}
+        if not chosen:
+            raise nothing_in(content, "images", skipped[0])
+        # A result of a photo that is left out is not another one's.
+        photos = Names(files_in(content, "images"), str(content), chosen)
         artworks = Names(files_in(styles, "images", left_out=skipped[1]), str(styles))
-        for root, names, left_out in ((content, photos, skipped[0]), (styles, artworks, skipped[1])):
-            if not names.inputs:
-                raise nothing_in(root, "images", left_out)
+        if not artworks.inputs:
+            raise nothing_in(styles, "images", skipped[1])
         listed = list(files_in(results, "images", left_out=skipped[2], of_runs=True))
         if not listed:
             raise nothing_in(results, "images", skipped[2])

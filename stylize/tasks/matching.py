@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from stylize import images, naming
@@ -62,10 +62,16 @@ class Pattern:
 
 
 class Names:
-    """The photos or the artworks by what results may call them: their name, with folders, suffix or neither."""
+    """The photos or the artworks by what results may call them: their name, with folders, suffix or neither.
 
-    def __init__(self, inputs: Iterable[Input], root: str | None) -> None:
+    wanted: URIs of those whose results are wanted, None for all. The others are known by their names all the same: a
+    result of theirs is not another one's.
+    """
+
+    def __init__(self, inputs: Iterable[Input], root: str | None, wanted: Collection[str] | None = None) -> None:
         self.inputs = list(inputs)
+        self.wanted = [index for index, one in enumerate(self.inputs) if wanted is None or one.uri in wanted]
+        """Numbers of those whose results are wanted."""
         self._by_last: dict[str, list[tuple[tuple[str, ...], int]]] = {}
         for index, one in enumerate(self.inputs):
             plain = naming.name_below(one.uri, root)
@@ -129,36 +135,48 @@ def matched(pattern: Pattern, photos: Names, artworks: Names, results: Iterable[
     """
     if "style" not in pattern.fields and len(artworks.inputs) != 1:
         raise UsageError(f"the pattern has no {{style}}, and there are several artworks ({len(artworks.inputs)})")
-    matches = Matched()
-    by_pair: dict[tuple[int, int], Input] = {}
+    matches, wanted = Matched(), set(photos.wanted)
+    by_pair: dict[tuple[int, int], list[tuple[int, Input]]] = {}
     for result in results:
-        shown, suffix = one_line(result.uri), f".{result.uri.rpartition('.')[2].lower()}"
-        best = _best(pattern, photos, artworks, naming.same_file(naming.name_below(result.uri, root)))
-        if len(best) == 1 and best[0] not in by_pair:
-            by_pair[best[0]] = result
-        elif len(best) == 1:
-            matches.left_out.add(suffix, "a second result of its photo and artwork")
+        agreeing, fitting = _best(pattern, photos, artworks, naming.same_file(naming.name_below(result.uri, root)))
+        best = [pair for pair in fitting if pair[0] in wanted]
+        if len(best) == 1:
+            by_pair.setdefault(best[0], []).append((agreeing, result))
         elif best:
             both = " and ".join(
                 f"{one_line(photos.inputs[p].uri)} x {one_line(artworks.inputs[a].uri)}" for p, a in best[:2]
             )
-            matches.left_out.add(suffix, AMBIGUOUS)
-            matches.ambiguous.append(f"{shown} fits {both}")
+            matches.left_out.add(_suffix(result), AMBIGUOUS)
+            matches.ambiguous.append(f"{one_line(result.uri)} fits {both}")
+        elif fitting:
+            matches.left_out.add(_suffix(result), "of a photo that is left out")
         else:
-            matches.left_out.add(suffix, UNMATCHED)
-            matches.unmatched.append(shown)
-    for (photo, artwork), result in sorted(by_pair.items(), key=lambda item: item[0][::-1]):
+            matches.left_out.add(_suffix(result), UNMATCHED)
+            matches.unmatched.append(one_line(result.uri))
+    for (photo, artwork), found in sorted(by_pair.items(), key=lambda item: item[0][::-1]):
+        # The first of those that agree in most of their path: the others may be of photos that are gone.
+        _, result = max(found, key=lambda one: one[0])
         matches.pairs.append(Pair(photos.inputs[photo], artworks.inputs[artwork], result=result))
-    matches.missing = len(photos.inputs) * len(artworks.inputs) - len(by_pair)
+        for _, other in found:
+            if other is not result:
+                matches.left_out.add(_suffix(other), "a second result of its photo and artwork")
+    matches.missing = len(wanted) * len(artworks.inputs) - len(by_pair)
     if matches.missing:
-        every = itertools.product(range(len(photos.inputs)), range(len(artworks.inputs)))
+        every = itertools.product(photos.wanted, range(len(artworks.inputs)))
         photo, artwork = next(pair for pair in every if pair not in by_pair)
         matches.first_missing = f"{one_line(photos.inputs[photo].uri)} x {one_line(artworks.inputs[artwork].uri)}"
     return matches
 
 
-def _best(pattern: Pattern, photos: Names, artworks: Names, path: str) -> list[tuple[int, int]]:
-    """Return the pairs, by number, that a result's path without suffix fits best; several where equally well."""
+def _suffix(result: Input) -> str:
+    return f".{result.uri.rpartition('.')[2].lower()}"
+
+
+def _best(pattern: Pattern, photos: Names, artworks: Names, path: str) -> tuple[int, list[tuple[int, int]]]:
+    """Return the pairs, by number, that a result's path without suffix fits best, after how many of its parts agree.
+
+    They are several where it fits them equally well.
+    """
     folders = set(path.split("/")[:-1])
     agreeing: dict[tuple[int, int], int] = {}
     for values in pattern.readings(path):
@@ -168,4 +186,4 @@ def _best(pattern: Pattern, photos: Names, artworks: Names, path: str) -> list[t
         ):
             agreeing[photo, style] = max(agreeing.get((photo, style), 0), one + other)
     most = max(agreeing.values(), default=0)
-    return sorted(pair for pair, agree in agreeing.items() if agree == most)
+    return most, sorted(pair for pair, agree in agreeing.items() if agree == most)

@@ -66,6 +66,8 @@ def test_each_result_has_a_row_and_the_same_call_resumes(given: tuple[Path, Path
     (event,) = map(json.loads, call(main, *given, *CALL, "--dry-run", "--progress", "json").stdout.splitlines())
     assert (event["event"], event["total"], event["left"], event["kept"]) == ("dry_run", 7, 1, 6)
     assert "b_stylized_wash.png" in event["first"][0]
+    night = call(main, *given, *CALL, "--dry-run", "--include", "night/a.jpg").stdout
+    assert "5 .png (of a photo that is left out)" in night, night
     end = json.loads(call(main, *given, *CALL, "--progress", "json").stdout.splitlines()[-1])
     assert (end["event"], end["images"], end["rows"]) == ("finished", None, str(out / "rows"))
 

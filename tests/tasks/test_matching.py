@@ -11,11 +11,14 @@ from stylize.tasks.task import Input
 USUAL = "{photo}_stylized_{style}"
 
 
-def match(pattern: str, photos: list[str], artworks: list[str], results: list[str]) -> Matched:
+def match(
+    pattern: str, photos: list[str], artworks: list[str], results: list[str], wanted: list[str] | None = None
+) -> Matched:
     def inputs(root: str, names: list[str]) -> list[Input]:
         return [Input(f"{root}/{name}", "1:1", None) for name in names]
 
-    photos_, artworks_ = Names(inputs("/p", photos), "/p"), Names(inputs("/a", artworks), "/a")
+    uris = None if wanted is None else [f"/p/{name}" for name in wanted]
+    photos_, artworks_ = Names(inputs("/p", photos), "/p", uris), Names(inputs("/a", artworks), "/a")
     return matched(Pattern.of(pattern), photos_, artworks_, inputs("/r", results), "/r")
 
 
@@ -88,6 +91,25 @@ def test_what_fits_nothing_or_comes_twice_is_counted_and_named() -> None:
     assert told(found) == {results[1]: ("p.jpg", "s.jpg")}
     assert found.left_out.total == 3
     assert found.notes() == ["2 results fit no photo and artwork, the first: /r/x_stylized_s.png"]
+
+
+def test_a_result_of_a_photo_that_is_left_out_is_not_another_ones() -> None:
+    photos, results = ["a/IMG_1.jpg", "b/IMG_1.jpg"], ["s/a/IMG_1.png", "s/b/IMG_1.png"]
+    for number, photo in enumerate(photos):
+        found = match("{style}/{photo}", photos, ["s.jpg"], results, [photo])
+        assert told(found) == {results[number]: (photo, "s.jpg")}
+        assert (str(found.left_out), found.missing) == ("1 skipped: 1 .png (of a photo that is left out)", 0)
+    # Where the name alone does not tell them apart, leaving one out does.
+    assert told(match(USUAL, photos, ["s.jpg"], ["IMG_1_stylized_s.png"], photos[1:])) == {
+        "IMG_1_stylized_s.png": (photos[1], "s.jpg")
+    }
+
+
+def test_of_two_results_the_one_that_agrees_in_more_of_its_path_is_the_photos() -> None:
+    results = ["s/a/IMG_1.png", "s/b/IMG_1.png"]
+    found = match("{style}/{photo}", ["b/IMG_1.jpg"], ["s.jpg"], results)
+    assert told(found) == {results[1]: ("b/IMG_1.jpg", "s.jpg")}
+    assert str(found.left_out) == "1 skipped: 1 .png (a second result of its photo and artwork)"
 
 
 def test_pairs_of_one_artwork_come_together() -> None:
