@@ -127,9 +127,14 @@ class Resume:
             self._lacking.keep(key)
 
     def notes(self) -> list[str]:
-        """Return what is to be told once all tasks are listed: of pairs that are listed again, and what rows lack."""
-        rows = counted(self._listed_again, "row lists a pair", "rows list pairs")
-        told = [f"manifest: {rows} that other rows list, too; each is done once"] if self._listed_again else []
+        """Return what is to be told once all tasks are listed: of pairs listed again, and of rows that stay."""
+        told = []
+        if self._listed_again:
+            rows = counted(self._listed_again, "row lists a pair", "rows list pairs")
+            told.append(f"manifest: {rows} that other rows list, too; each is done once")
+        if self.kept_failed:
+            rows = counted(len(self.kept_failed), "row that is not ok stays", "rows that are not ok stay")
+            told.append(f"{rows}: --retry-failed does such again")
         return told if self._lacking is None else told + self._lacking.lines()
 
     def superseded(self, batch: pa.RecordBatch) -> Iterator[bytes]:

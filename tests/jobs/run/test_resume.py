@@ -38,8 +38,10 @@ def test_a_failed_row_that_is_kept_counts_as_what_it_is(tmp_path: Path) -> None:
     stats = RunStats(2)
     config = JobConfig(content="c", styles="s", out=str(tmp_path))
     failed = [Replaceable(key(1), "oom", "1:ok", "style", None, None)]
-    assert list(Resume({key(1), key(2)}, failed, stats, config).pending([task(1), task(2)])) == []
+    resume = Resume({key(1), key(2)}, failed, stats, config)
+    assert list(resume.pending([task(1), task(2)])) == []
     assert stats.counts == {"ok": 1, "oom": 1}
+    assert resume.notes() == ["1 row that is not ok stays: --retry-failed does such again"]
 
 
 def test_a_failed_row_is_superseded_by_one_of_the_same_pair_and_settings_alone(tmp_path: Path) -> None:
