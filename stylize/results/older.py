@@ -91,9 +91,9 @@ class AsOfToday:
         self._roots = _roots_by_run(path.parent.parent) if named else {}
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the batch with the columns of today."""
+        """Return the batch with the columns of today, in the order in which they are wanted."""
         if self._complete:
-            return batch
+            return batch.select([field.name for field in self._fields])
         columns = [self._column(batch, field) for field in self._fields]
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(self._fields))
 
