@@ -232,7 +232,8 @@ def _growth(fits: pd.DataFrame) -> Iterator[str]:
         for sizes, found in kinds.items():
             told = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.items())
             yield f"From {sizes} megapixels, {what} grows {told}. In brackets the exponent with its 95 % interval."
-        if few:
+        # Of pictures of one size nobody asks.
+        if few and fits[f"{name}_sizes"].max() > 1:
             yield f"Measured at too few sizes to say how {what} grows, as it takes three: {', '.join(few)}."
 
 

@@ -125,6 +125,11 @@ def test_growth_is_called_by_its_interval() -> None:
     assert "time grows in a way that these rows do not settle: m fp32" in said(wild)
 
 
+def test_of_pictures_of_one_long_side_no_growth_is_asked_for() -> None:
+    text = said([one | {"height_px": (400, 100)[n % 2]} for n, one in enumerate(cell("m"))])
+    assert "too few sizes" not in text
+
+
 def test_of_what_was_never_measured_it_is_not_said_that_it_takes_more_sizes() -> None:
     text = said([one for px in (300, 600, 1200) for one in cell("m", px, stylize_s=None)])
     assert "memory for one more image grows in proportion" in text
