@@ -179,7 +179,7 @@ class TrainingReporter(Reporter):
         self.tick()
 
     def line(self) -> str:
-        """Return `step 120 of 2000, 12 min left, 8.1 images/s, 1 % of the time waiting for images, loss 7.31`."""
+        """Return `step 120 of 2000, 12 min left, 8.1 images/s, 1% of the time waiting for images, loss 7.31`."""
         # Until the workers are heard of, nobody here knows at which step they go on.
         step = f"step {self.stats.done} of {self.stats.total}" if self._text else f"{self.stats.total} steps"
         return ", ".join(part for part in (step, self._left(), self._rate()) if part)
