@@ -78,7 +78,7 @@ def rows(inputs: Path, done: subprocess.CompletedProcess[str]) -> pd.DataFrame:
     return frame
 
 
-def test_every_variant_and_repeat_has_its_images_and_limits_are_rows(rows: pd.DataFrame) -> None:
+def test_every_variant_and_repeat_has_its_images_and_limits_are_rows(rows: pd.DataFrame, done: Any) -> None:
     counts = rows.groupby(["variant", "status"]).size().to_dict()
     per_size = {
         ("compact fp32 {} px x1", "ok"): 6, ("identity fp32 {} px x1", "ok"): 6,
@@ -87,7 +87,7 @@ def test_every_variant_and_repeat_has_its_images_and_limits_are_rows(rows: pd.Da
     wanted = {(name.format(px), status): n for (name, status), n in per_size.items() for px in (48, 96)}
     assert counts == wanted | {("hangs fp32 48 px x1", "timeout"): 1}
     (error,) = rows.loc[rows["status"] == "unsupported", "error"].unique()
-    assert "fp16" in error
+    assert f"unsupported: 6 images of none such fp16 48 px x1: {error}\n" in done.stdout
 
 
 def test_each_block_begins_with_one_warmup_image(rows: pd.DataFrame) -> None:
