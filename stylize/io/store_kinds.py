@@ -119,9 +119,11 @@ def _has_aws_profile() -> bool:
     if "AWS_ACCESS_KEY_ID" in os.environ or os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("true", "1"):
         return False
     files = (("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config"))
-    return "AWS_PROFILE" in os.environ or any(
-        Path(os.environ.get(variable, f"~/.aws/{name}")).expanduser().is_file() for variable, name in files
-    )
+    paths = (Path(os.environ.get(variable, f"~/.aws/{name}")) for variable, name in files)
+    try:
+        return "AWS_PROFILE" in os.environ or any(path.expanduser().is_file() for path in paths)
+    except RuntimeError:  # there is no home
+        return False
 
 
 def aws_profile() -> dict[str, Any]:

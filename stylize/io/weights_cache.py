@@ -35,7 +35,7 @@ def at_hand(where: str | Location) -> Path:
         listed = weights, _ = _listed(where)
         _refuse_too_large(weights)
         version = hashlib.sha256(repr((str(where), weights)).encode()).hexdigest()[:32]
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "stylize", version)
+        folder = cache_folder(version)
         path = folder / where.name
         if not folder.is_dir():
             with downloads.downloading(where.shown):
@@ -47,6 +47,14 @@ def at_hand(where: str | Location) -> Path:
         why = str(error) if error.errno is None else f"no copy of {where.shown} can be kept ({one_line(error)})"
         raise CannotContinueError(f"{why}: put that right, then run the same command again") from None
     return path
+
+
+def cache_folder(name: str) -> Path:
+    """Return where copies of a kind are kept, which may go at any time. Raises UsageError where a user has no home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "stylize", name)
+    except RuntimeError:
+        raise UsageError("this user has no home folder for copies: set XDG_CACHE_HOME to a folder of its own") from None
 
 
 Listed = tuple[list[object_store.ObjectInfo], bool]

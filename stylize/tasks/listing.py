@@ -129,6 +129,7 @@ def files_in(
         yield from _walk(root.path, "", None, frozenset(), wanted)
 
 
+MOST_NESTED = 200
 _A_FOLDER, _IN_AN_OUT = "a folder", "in an OUT"
 
 
@@ -236,6 +237,9 @@ def _walk(
     against = reason_against_folder(LocalPath(here), [entry.name for entry in entries]) if wanted.no_outs else None
     if against and above:
         wanted.left_out.add(f"{_readable(here.name)}/", against)
+        return
+    if len(above) == MOST_NESTED:
+        wanted.left_out.add(f"{_readable(here.name)}/", f"more than {MOST_NESTED} folders deep")
         return
     above |= {me}
     for entry in entries:

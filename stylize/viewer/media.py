@@ -18,6 +18,7 @@ from typing import NamedTuple
 from stylize import images
 from stylize.errors import StylizeError
 from stylize.images.formats import HEAD_BYTES, kind_of
+from stylize.io import weights_cache
 from stylize.io.files import read_bytes, write_atomic
 from stylize.io.location import Location, ObjectUri, as_location
 from stylize.results.schema import SCORED
@@ -130,7 +131,7 @@ _MOST = images.MAX_PIXELS
 
 def cache_folder() -> Path:
     """Return where thumbnails are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "stylize", "thumbnails")
+    return weights_cache.cache_folder("thumbnails")
 
 
 def prune(cache: Path, most: int = MOST_THUMBS) -> None:

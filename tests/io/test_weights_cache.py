@@ -14,6 +14,13 @@ from stylize.io.object_store import ObjectInfo
 from tests.support.s3 import Bucket
 
 
+def test_a_user_without_a_home_is_told_of_a_folder_for_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", lambda: Path("~nobody at all").expanduser())
+    with pytest.raises(UsageError, match="set XDG_CACHE_HOME"):
+        weights_cache.cache_folder("thumbnails")
+
+
 def test_weights_are_copied_once_and_again_when_they_change(
     s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,6 +146,16 @@ def test_a_link_back_is_not_followed_and_counted(tmp_path: Path) -> None:
     assert str(left_out) == "1 skipped: 1 up/ (a link back to a folder above it)"
 
 
+def test_folders_in_folders_are_followed_to_a_depth_and_then_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MOST_NESTED", 3)  # of 900 the calls within each other were too many
+    write(tmp_path, "d/d/a.jpg", "d/d/d/b.jpg", data=JPEG)
+    left_out = LeftOut()
+    assert taken(tmp_path, left_out) == ["d/d/a.jpg"]
+    assert str(left_out) == "1 skipped: 1 d/ (more than 3 folders deep)"
+
+
 def test_names_from_the_web_are_not_a_kind_each(tmp_path: Path) -> None:
     write(tmp_path, *(f"a.php?image={number}" for number in range(40)), *(f"b.x{number}" for number in range(40)))
     left_out = LeftOut()
