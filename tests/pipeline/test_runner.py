@@ -176,6 +176,28 @@ def test_so_is_the_first_of_a_size_that_is_compiled(folders: tuple[Path, Path], 
     assert [row["warmup"] for row in rows] == [True, True, *[False] * (len(rows) - 2)]
 
 
+class CompilingOnce(Identity):
+    """Takes memory to compile at its first call."""
+
+    calls = 0
+
+    def stylize(self, content: torch.Tensor, code: Any) -> torch.Tensor:
+        self.calls += 1
+        work = torch.ones(2**23 if self.calls == 1 else 1)
+        return content * work[0]
+
+    def compiled_anew(self) -> bool:
+        return self.calls == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="no peaks here")
+def test_what_compiling_takes_is_not_an_isolated_images_memory(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    runner, tasks = make(folders, tmp_path / "out", CompilingOnce(Settings()), measure_mode="isolated", warmup_images=0)
+    row = runner.run_one(tasks[0])
+    assert (row["status"], row["warmup"]) == ("ok", False)
+    assert row["image_host_bytes"] is None or row["image_host_bytes"] < 2**24
+
+
 class Consuming(Identity):
     """Works in the tensor that it is given."""
 
