@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib.util
 import os
@@ -25,6 +26,8 @@ TOGETHER_PX, TOGETHER_ON_ACCELERATORS_PX = 4 * 128 * 128, 6 * 2**20
 """Pixels in a batch up to which it is faster than its images one by one (docs/decisions.md)."""
 MOST_BATCHED = 8
 """Images of a batch at most (docs/decisions.md)."""
+MOST_COMPILED = 256
+"""Sizes and precisions that torch compiles a kind of network for in a process, of all that it compiles there."""
 OF_TORCH = {"channels_last": True, "compile": False, "folded": True}
 """Settings of how torch computes, with their defaults; `auto` stays with torch where another value is given."""
 
@@ -224,10 +227,12 @@ class FeedForward(bounded.Bounded):
             self._anew |= session.compiled_anew
             return picture
         # Nothing is compiled where a network is traced to plan strips.
-        if self.settings.compile and not contents.is_meta:
+        compiles = self.settings.compile and not contents.is_meta
+        if compiles:
             self._anew |= contents.shape not in self._compiled_for
             self._compiled_for.add(contents.shape)
-        image = self.forward(self.to_batch(contents), code)
+        with _compiled_for_each_size() if compiles else contextlib.nullcontext():
+            image = self.forward(self.to_batch(contents), code)
         # The networks round a side up to a multiple of their stride.
         return image[..., :height, :width].float()
 
@@ -245,6 +250,18 @@ def into_range(image: Tensor) -> Tensor:
     # An infinity would be clamped to white and pass for a picture: times 0 it makes the whole image NaN.
     nothing = image.sum((1, 2, 3), keepdim=True) * 0
     return image.clamp_(0, 1).add_(nothing)
+
+
+def _compiled_for_each_size() -> contextlib.AbstractContextManager[None]:
+    """Let torch compile for as many sizes as come, up to MOST_COMPILED.
+
+    Left to itself it stops at the eighth of a process, other precisions and a sweep's other variants among them, and
+    runs further ones uncompiled, in rows that say `compile`.
+    """
+    from torch._dynamo import config
+
+    patched: contextlib.AbstractContextManager[None] = config.patch(recompile_limit=MOST_COMPILED)
+    return patched
 
 
 def check_compiler(device: torch.device) -> None:

@@ -142,9 +142,12 @@ def test_of_sizes_no_more_than_the_last_stay_compiled(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles by g++")
-def test_torch_compiles_for_each_size() -> None:
+def test_torch_compiles_for_each_size_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
     from torch._dynamo.utils import counters  # two seconds, in each process that collects this file
 
+    # In place of the eight after which torch would run further sizes uncompiled.
+    monkeypatch.setattr("torch._dynamo.config.recompile_limit", 1)
+    before = counters["stats"]["unique_graphs"]
     one, other = (loaded("johnson", precision="fp32", runtime="torch", compile=given) for given in (False, True))
     anew = []
     for width in (24, 32, 24):
@@ -154,6 +157,7 @@ def test_torch_compiles_for_each_size() -> None:
         anew.append(other.compiled_anew())
     assert anew == [True, True, False]
     graphs = counters["stats"]["unique_graphs"]
+    assert graphs == before + 2
     torch.save(TransformerNet().state_dict(), checkpoint := io.BytesIO())
     codes = [restyle.read_style(checkpoint.getvalue(), Path("second.pth")) for restyle in (one, other)]
     wanted, got = (restyle.apply(photo, code) for restyle, code in zip((one, other), codes, strict=True))
