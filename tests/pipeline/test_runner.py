@@ -13,35 +13,16 @@ import torch
 from PIL import Image
 
 import stylize
-from stylize import config as configs
 from stylize import images
 from stylize.errors import CannotContinueError
 from stylize.measure.ssim import ssim
 from stylize.measure.statistics import statistics
-from stylize.pipeline.runner import Runner
 from stylize.results.schema import SCHEMA
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
-from stylize.tasks import pairing
-from stylize.tasks.task import Task
+from tests.support.inline_runs import make
 from tests.support.samples import picture
-
-
-def make(
-    folders: tuple[Path, Path],
-    out: Path,
-    stylizer: Any = None,
-    token: str | None = None,
-    model_bytes: tuple[int | None, int | None] = (None, None),
-    **settings: Any,
-) -> tuple[Runner, list[Task]]:
-    content, styles = folders
-    values = {"content": str(content), "styles": str(styles), "out": str(out), "stylizer": "identity", "format": "png"}
-    config = configs.build(values | settings)
-    own = stylizer or stylize.load("identity")
-    runner = Runner(config, own, run_id="r", worker_id="w", token=token, model_bytes=model_bytes)
-    return runner, list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
 
 
 def test_rows_come_back_in_order_and_are_ok(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -115,15 +96,6 @@ def test_every_column_that_can_be_known_is_filled(folders: tuple[Path, Path], tm
     assert set(row) == set(SCHEMA.names)
 
 
-def test_isolated_mode_says_what_scoring_took_and_how_long_others_had_the_processors(
-    folders: tuple[Path, Path], tmp_path: Path
-) -> None:
-    runner, tasks = make(folders, tmp_path / "out", measure_mode="isolated")
-    row = runner.run([tasks[0]]).to_pylist()[0]
-    assert (row["score_peak_rss_bytes"] is None) == (row["host_peak_rss_bytes"] is None)
-    assert (row["cpu_wait_s"] is None) != Path("/proc/self/schedstat").exists()
-
-
 def test_what_loading_the_scores_networks_took_is_told(
     folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,13 +103,6 @@ def test_what_loading_the_scores_networks_took_is_told(
     monkeypatch.setattr("stylize.pipeline.runner.held_bytes", lambda: next(held))
     runner, tasks = make(folders, tmp_path / "out")
     assert runner.run([tasks[0]]).to_pylist()[0]["scorer_host_bytes"] == 700
-
-
-def test_stages_of_an_image_by_itself_take_no_longer_than_all_of_it(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    runner, tasks = make(folders, tmp_path / "out", measure_mode="isolated", format="jpg")
-    row = runner.run_one(tasks[0])
-    stages = ("read_s", "decode_s", "style_s", "stylize_s", "encode_s", "score_s", "write_s")
-    assert 0 < sum(row[name] for name in stages) <= row["total_s"]
 
 
 def test_what_loading_the_method_took_is_told_of_host_and_device(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -174,53 +139,6 @@ def test_so_is_the_first_of_a_size_that_is_compiled(folders: tuple[Path, Path], 
     rows = runner.run(tasks).to_pylist()
     assert {row["status"] for row in rows} == {"ok"}
     assert [row["warmup"] for row in rows] == [True, True, *[False] * (len(rows) - 2)]
-
-
-class CompilingOnce(Identity):
-    """Takes memory to compile at its first call."""
-
-    calls = 0
-
-    def stylize(self, content: torch.Tensor, code: Any) -> torch.Tensor:
-        self.calls += 1
-        work = torch.ones(2**23 if self.calls == 1 else 1)
-        return content * work[0]
-
-    def compiled_anew(self) -> bool:
-        return self.calls == 1
-
-
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="no peaks here")
-def test_what_compiling_takes_is_not_an_isolated_images_memory(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    runner, tasks = make(folders, tmp_path / "out", CompilingOnce(Settings()), measure_mode="isolated", warmup_images=0)
-    row = runner.run_one(tasks[0])
-    assert (row["status"], row["warmup"]) == ("ok", False)
-    assert row["image_host_bytes"] is None or row["image_host_bytes"] < 2**24
-
-
-class Consuming(Identity):
-    """Works in the tensor that it is given."""
-
-    def stylize(self, content: torch.Tensor, code: Any) -> torch.Tensor:
-        """The photo, a quarter as light."""
-        return content.mul_(0.25)
-
-
-def test_isolated_mode_gives_each_of_its_calls_the_photo_anew(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    hashes = []
-    for mode in ("isolated", "throughput"):
-        method = Consuming(Settings(), device="cpu")
-        runner, tasks = make(folders, tmp_path / mode, method, measure_mode=mode, scores=["flicker"])
-        hashes.append([(row["output_sha256"], row["flicker"]) for row in runner.run(tasks[:2]).to_pylist()])
-    assert hashes[0] == hashes[1]
-
-
-def test_isolated_and_overlapped_give_the_same_images(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    hashes = []
-    for mode in ("isolated", "throughput"):
-        runner, tasks = make(folders, tmp_path / mode, stylize.load(), measure_mode=mode)
-        hashes.append([row["output_sha256"] for row in runner.run(tasks).to_pylist()])
-    assert hashes[0] == hashes[1]
 
 
 class Faulty(Identity):

@@ -65,8 +65,7 @@ def test_what_does_not_fit_is_done_by_torch_in_strips(
     monkeypatch.setattr("stylize.stylizers._strips.plan.STRIP_PIXELS", 1)
     one, other = (loaded(method, precision="fp32", runtime=name) for name in ("torch", runtime))
     photo = to_pixels(noise(0, 90, 70))
-    at_once = other.plan(70, 90, style(other))
-    plan = other.plan(70, 90, style(other), whole=False)
+    at_once, plan = (other.plan(70, 90, style(other), whole=whole) for whole in (True, False))
     assert (at_once.strips, plan.strips) == (1, 6)
     assert [other.ran(one)["runtime"] for one in (at_once, plan)] == [runtime, "torch"]
     wanted, got = one.apply(photo, style(one)), other.restyle(photo, style(other), plan).numpy()
@@ -145,8 +144,7 @@ def test_of_sizes_no_more_than_the_last_stay_compiled(monkeypatch: pytest.Monkey
 def test_torch_compiles_for_each_size_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
     from torch._dynamo.utils import counters  # two seconds, in each process that collects this file
 
-    # In place of the eight after which torch would run further sizes uncompiled.
-    monkeypatch.setattr("torch._dynamo.config.recompile_limit", 1)
+    monkeypatch.setattr("torch._dynamo.config.recompile_limit", 1)  # for torch's own limit of eight
     before = counters["stats"]["unique_graphs"]
     one, other = (loaded("johnson", precision="fp32", runtime="torch", compile=given) for given in (False, True))
     anew = []
@@ -156,8 +154,7 @@ def test_torch_compiles_for_each_size_however_many(monkeypatch: pytest.MonkeyPat
         assert (wanted - got).abs().max() < 2e-3
         anew.append(other.compiled_anew())
     assert anew == [True, True, False]
-    graphs = counters["stats"]["unique_graphs"]
-    assert graphs == before + 2
+    assert (graphs := counters["stats"]["unique_graphs"]) == before + 2
     torch.save(TransformerNet().state_dict(), checkpoint := io.BytesIO())
     codes = [restyle.read_style(checkpoint.getvalue(), Path("second.pth")) for restyle in (one, other)]
     wanted, got = (restyle.apply(photo, code) for restyle, code in zip((one, other), codes, strict=True))
