@@ -16,6 +16,7 @@ from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, locate
 from stylize.report.units import seconds, size
 from stylize.results.read import read_rows
+from stylize.stylizers import find
 from stylize.tasks.task import Pair
 
 
@@ -46,7 +47,7 @@ def last_run(folder: Path, job: JobConfig) -> LastRun | None:
         return None
     rows = read_rows(folder, names).to_pandas()
     own = rows["resolution_px"].isna() if job.resolution_px is None else rows["resolution_px"] == job.resolution_px
-    rows = rows[own & (rows["stylizer"] == job.stylizer) & (rows["measure_mode"] == job.measure_mode)]
+    rows = rows[own & (rows["stylizer"] == find(job.stylizer).name) & (rows["measure_mode"] == job.measure_mode)]
     rows = rows[(rows["status"] == "ok") & rows["started_at"].notna() & rows["total_s"].between(0, 1e9)]
     if rows.empty:
         return None
