@@ -102,7 +102,7 @@ class TaskQueue:
                 self._node_losses[task.task_id] += 1
                 too_often = self._node_losses[task.task_id] >= MAX_NODE_LOSSES
                 if too_often and batch.alone:
-                    error = f"its machine was lost {MAX_NODE_LOSSES} times while it ran"
+                    error = f"its machine was lost {self._node_losses[task.task_id]} times while it was there"
                     failed.append(FailedTask(task, "crashed", error))
                 elif too_often or batch.alone:
                     self._suspect([task])

@@ -114,7 +114,9 @@ def test_a_task_whose_node_is_lost_time_and_again_is_suspicious_then_given_up() 
     assert queue.take(1) == []
     now = queue.suspicious.popleft()
     failed = queue.node_lost([batch(now, alone=True)])
-    assert failed == [FailedTask(now, "crashed", "its machine was lost 5 times while it ran")]
+    assert failed == [
+        FailedTask(now, "crashed", f"its machine was lost {MAX_NODE_LOSSES + 1} times while it was there")
+    ]
 
 
 def test_a_hang_is_a_timeout_of_the_only_task_and_what_waited_behind_it_is_not_blamed() -> None:
