@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stylize.config import JobConfig
 from stylize.errors import (
@@ -26,7 +26,7 @@ from stylize.machine import devices
 from stylize.naming import name_below
 from stylize.pipeline.log_context import at_task
 from stylize.results.schema import SCORED, Row
-from stylize.stylizers import find, numbers_of
+from stylize.stylizers import check_settings, find, numbers_of
 from stylize.tasks.task import Task, settings_of
 
 if TYPE_CHECKING:
@@ -111,17 +111,17 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
     `where` holds what is known of the worker: `worker_id`, `node`, `gpu_ids`.
     """
     settings, own = settings_of(config.result_settings(), task.pair.own, task.pair.shares), dict(task.pair.own)
+    scored = task.pair.result is not None
     error = harmless(error)
     with at_task(task.task_id):
         log.warning("%s: %s", status, error)
     return {
         "run_id": run_id,
         **task_columns(config, task),
-        "stylizer": config.stylizer if task.pair.result else find(config.stylizer).name,
+        **({} if scored else _method_columns(config, own)),
         # The worker would have said what `auto` means on its machine.
         "precision": None if config.precision == "auto" else config.precision,
         "runtime": None if config.runtime == "auto" else config.runtime,
-        **numbers_of({"seed": config.seed} | own),
         "resolution_px": own.get("resolution_px", config.resolution_px),
         "settings_json": json.dumps(settings, sort_keys=True),
         "status": status,
@@ -131,4 +131,21 @@ def lost_row(config: JobConfig, run_id: str, task: Task, status: str, error: str
         "batch_size": 1,
         "workers": config.workers,
         **where,
-    } | (scored_columns(config, task) | dict.fromkeys(_OF_STYLIZING) if task.pair.result else {})
+    } | (scored_columns(config, task) | dict.fromkeys(_OF_STYLIZING) if scored else {})
+
+
+def _method_columns(config: JobConfig, own: Mapping[str, Any]) -> Row:
+    """Return what a method and its settings put into its rows, as far as that is known without loading it.
+
+    Reports tell methods apart by it, so that rows of lost tasks count with the others.
+    """
+    method = find(config.stylizer)
+    given = {"seed": config.seed} | config.settings | dict(own)
+    known = {name: value for name, value in given.items() if name in method.settings_type.model_fields}
+    settings = check_settings(method, known)
+    backbone = getattr(settings, "backbone", method.backbone)
+    return {
+        "stylizer": method.name,
+        "backbone": backbone if isinstance(backbone, str) else None,
+        **numbers_of({"seed": own.get("seed", config.seed)} | settings.model_dump()),
+    }

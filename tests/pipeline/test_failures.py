@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from stylize.config import JobConfig
 from stylize.pipeline.failures import lost_row
 from stylize.results.schema import SCHEMA
@@ -33,6 +35,22 @@ def test_a_lost_row_says_what_its_pair_has_in_place_of_the_runs_settings() -> No
     own = replace(TASK, pair=replace(TASK.pair, own=(("resolution_px", 32),)))
     config = CONFIG.model_copy(update={"resolution_px": 64})
     assert lost_row(config, "r", own, "timeout", "too slow", {})["resolution_px"] == 32
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "wanted"),
+    [
+        ("compact", {"alpha": 0.6}, {"alpha": 0.6, "backbone": None, "iterations": None}),
+        ("adain", {}, {"alpha": 1.0, "backbone": "vgg19"}),
+        ("gatys", {"seed": 3, "iterations": 9}, {"seed": 3, "iterations": 9, "backbone": "vgg19", "style_weight": 10}),
+    ],
+)
+def test_a_lost_row_names_the_settings_that_other_rows_of_its_method_do(
+    method: str, given: dict[str, object], wanted: dict[str, object]
+) -> None:
+    config = CONFIG.model_copy(update={"stylizer": method, "settings": given})
+    row = lost_row(config, "r", TASK, "crashed", "its worker died", {})
+    assert {name: row.get(name) for name in wanted} == wanted
 
 
 class Faded(Identity):
