@@ -132,9 +132,11 @@ def test_the_end_says_how_it_went_and_where_things_are(run: Run) -> None:
     assert end["rows"] == str(run.out / "rows")
 
 
-def test_a_run_with_nothing_left_to_do_is_finished_in_one_line(run: Run) -> None:
+def test_a_run_with_nothing_left_to_do_says_what_stays_and_is_finished(run: Run) -> None:
     done = call(main, *run.words, "--progress", "json")
-    assert [one["event"] for one in events(done.stdout)] == ["finished"]
+    note, finished = events(done.stdout)
+    assert (note["event"], finished["event"]) == ("note", "finished")
+    assert "--retry-failed does such again" in note["text"]
     assert "nothing to do" in done.stderr
 
 
