@@ -7,7 +7,7 @@ from stylize.images.encode import COPIED_BYTES, FORMATS, PICTURE_BYTES, encode, 
 from stylize.images.exif import MadeBy
 from stylize.images.formats import SUFFIXES
 from stylize.images.opening import MAX_PIXELS, header_size, refuse_too_large
-from stylize.images.pixels import STYLE_RESOLUTION_PX, Pixels, resize, without_matte, working_size
+from stylize.images.pixels import STYLE_RESOLUTION_PX, Pixels, is_plain, resize, without_matte, working_size
 
 __all__ = [
     "COPIED_BYTES",
@@ -28,6 +28,7 @@ __all__ = [
     "encode",
     "from_image",
     "header_size",
+    "is_plain",
     "pixel_bytes",
     "refuse_too_large",
     "resize",

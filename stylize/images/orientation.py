@@ -8,7 +8,7 @@ from PIL import ExifTags, Image
 
 from stylize.images import png, scratch
 from stylize.images.damage import DAMAGE
-from stylize.images.pixels import Pixels
+from stylize.images.pixels import Pixels, is_plain
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def upright(pixels: Pixels, turned: int, most_in_memory: int | None = None) -> P
         pixels = pixels[::-1]
     if turned in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
-    if pixels.flags.c_contiguous:
+    if is_plain(pixels):
         return pixels
     moved = scratch.empty(pixels.shape, most_in_memory)
     for start in range(0, len(moved), _ROWS):

@@ -43,6 +43,11 @@ def working_size(width: int, height: int, long_side_px: int | None) -> tuple[int
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def is_plain(pixels: Pixels) -> bool:
+    """Return whether torch takes an array as it is: numpy calls a mirrored side of one pixel contiguous, too."""
+    return pixels.flags.c_contiguous and min(pixels.strides) >= 0
+
+
 def resize(pixels: Pixels, width_px: int, height_px: int, box: Box | None = None) -> Pixels:
     """Return (H, W, 3) or (H, W) uint8 pixels in the given size, by Lanczos' filter, on the calling thread.
 

@@ -67,7 +67,7 @@ def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = Non
         return to_tensor(images.from_image(picture, long_side_px=long_side_px), device)
     if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
         size = images.working_size(picture.shape[1], picture.shape[0], long_side_px)
-        return to_tensor(images.resize(np.ascontiguousarray(picture), *size), device)
+        return to_tensor(images.resize(_plain(picture), *size), device)
     got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
     hint = "; open it with PIL.Image.open, a HEIC after pi_heif.register_heif_opener()"
     raise UsageError(f"expected {TAKEN}, got {got}{hint if isinstance(picture, str | os.PathLike) else ''}")
@@ -80,7 +80,7 @@ def as_pixels(picture: Any) -> images.Pixels | None:
     if isinstance(picture, Image.Image):
         return images.from_image(picture)
     known = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.size
-    return np.ascontiguousarray(picture) if known and picture.shape[2] == 3 else None
+    return _plain(picture) if known and picture.shape[2] == 3 else None
 
 
 def size_of(picture: Any) -> tuple[int, int] | None:
@@ -91,6 +91,10 @@ def size_of(picture: Any) -> tuple[int, int] | None:
         return None
     height, width = picture.shape[1:] if isinstance(picture, Tensor) else picture.shape[:2]
     return width, height
+
+
+def _plain(pixels: images.Pixels) -> images.Pixels:
+    return pixels if images.is_plain(pixels) else pixels.copy()
 
 
 def _with_alpha(picture: Any) -> Any:

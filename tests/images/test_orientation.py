@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -29,6 +30,17 @@ def test_every_exif_orientation_comes_out_upright(orientation: int, long_side_px
     assert (decoded.source_width_px, decoded.source_height_px) == (120, 90)
     expected = np.asarray(upright) if long_side_px is None else resize(np.asarray(upright), 60, 45)
     assert np.abs(decoded.pixels.astype(int) - expected).mean() < 5
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(1, 7), (7, 1)])
+def test_what_is_one_pixel_wide_or_high_is_turned_for_torch(size: tuple[int, int], orientation: int) -> None:
+    upright = Image.fromarray(picture(3, *size))
+    stored = upright.transpose(Image.Transpose(UNDO[orientation])) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = decode(saved(stored, "PNG", exif=exif)).pixels
+    assert torch.equal(torch.from_numpy(pixels), torch.from_numpy(np.array(upright)))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 import stylize
+from tests.support.samples import picture
 
 
 def test_a_restyled_tensor_can_be_trained_on_and_changed_in_place() -> None:
@@ -19,3 +20,9 @@ def test_the_photo_is_not_changed_with_a_result_that_is_its_equal() -> None:
     before = photo.clone()
     stylize.load("identity", device="cpu")(photo, photo).zero_()
     assert torch.equal(photo, before)
+
+
+def test_an_array_one_pixel_wide_may_be_mirrored() -> None:
+    photo = picture(1, 1, 9)
+    restyle = stylize.load("identity", device="cpu")
+    assert (restyle(photo[:, ::-1], photo[:, ::-1]) == photo).all()
