@@ -258,9 +258,11 @@ def _compiled_for_each_size() -> contextlib.AbstractContextManager[None]:
     Left to itself it stops at the eighth of a process, other precisions and a sweep's other variants among them, and
     runs further ones uncompiled, in rows that say `compile`.
     """
-    from torch._dynamo import config
+    from torch.compiler import config
 
-    patched: contextlib.AbstractContextManager[None] = config.patch(recompile_limit=MOST_COMPILED)
+    patched: contextlib.AbstractContextManager[None] = config.patch(  # type: ignore[attr-defined]
+        recompile_limit=MOST_COMPILED
+    )
     return patched
 
 

@@ -144,7 +144,7 @@ def test_of_sizes_no_more_than_the_last_stay_compiled(monkeypatch: pytest.Monkey
 def test_torch_compiles_for_each_size_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
     from torch._dynamo.utils import counters  # two seconds, in each process that collects this file
 
-    monkeypatch.setattr("torch._dynamo.config.recompile_limit", 1)  # for torch's own limit of eight
+    monkeypatch.setattr("torch.compiler.config.recompile_limit", 1)  # for torch's own limit of eight
     before = counters["stats"]["unique_graphs"]
     one, other = (loaded("johnson", precision="fp32", runtime="torch", compile=given) for given in (False, True))
     anew = []
