@@ -37,7 +37,8 @@ def main(argv: Sequence[str]) -> int:
         styles = write_demo_styles(root / "styles")
     out = root / "out"
     say(f"{counted(len(photos), 'photo')} x {counted(len(styles), 'artwork')}, long side 512 px, on a local Ray")
-    status = stylize_folder.main([str(root / "content"), str(root / "styles"), str(out), "--resolution-px", "512"])
+    paths = [str(root / "content"), str(root / "styles"), str(out)]
+    status = stylize_folder.main([*paths, "--resolution-px", "512", "--address", "local"])
     from stylize.report.page.sheet import write_sheet
 
     sheet = write_sheet(out, out / "sheet.jpg")
