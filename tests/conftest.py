@@ -55,7 +55,7 @@ LONGEST_FIRST = (
     "stylizers/test_contract.py",
     "tools/test_scale.py",
 )
-"""Files that take longest: the last process must not be left alone with one of them. Other tests with Ray follow."""
+"""Files that take longest: the last process must not be left alone with one. Others with Ray follow, then SLOW."""
 
 SLOW = (
     "commands/test_doctor.py",
@@ -153,7 +153,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
     with_ray = {item.path for item in items if item.get_closest_marker("ray")}
     begin = {name: number for number, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: (begin.get(names[item.path], len(begin)), item.path not in with_ray))
+    slow = {path for path, name in names.items() if name in SLOW}
+    items.sort(
+        key=lambda item: (begin.get(names[item.path], len(begin)), item.path not in with_ray, item.path not in slow)
+    )
 
 
 def pytest_collection_finish() -> None:
