@@ -50,7 +50,6 @@ def main(argv: Sequence[str]) -> int:
     from jobs.sweep import inputs
     from jobs.sweep.dry_run import dry_run
     from jobs.sweep.measure import measure
-    from jobs.sweep.reasons import reason_lines
     from jobs.sweep.resolve import resolve, with_paths
 
     plan = with_paths(plan, given.weights)
@@ -71,8 +70,6 @@ def main(argv: Sequence[str]) -> int:
         progress=given.progress,
         note=say,
     )
-    for line in [] if set(counts) <= {"ok"} else reason_lines(out, resolved.configs):
-        say(line)
     say(f"rows:    {one_line(Folder(out).at('rows'))}")
     say(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT{_trust(out, plan)}")
     print_counts(counts)

@@ -24,6 +24,7 @@ from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.sweep import inputs
 from jobs.sweep.moved import OF_PLACES, Moved
+from jobs.sweep.reasons import OF_REASONS, reason_lines
 from jobs.sweep.resolve import ANEW, OF_THREADS, OF_WORK, ResolvedSweep
 from jobs.sweep.worker import MakeSweeper
 from stylize.errors import counted
@@ -74,7 +75,7 @@ def measure(
                 _do_blocks(run, sweep, left, pairs, address)
             else:
                 note(nothing_to_do(stats.total))
-            for line in resume.notes():
+            for line in [*resume.notes(), *reason_lines(store.columns(OF_REASONS), sweep.configs)]:
                 note(line)
             counts = store.count_by_status(list(sweep.configs))
         run.finish()

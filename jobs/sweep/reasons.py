@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+
+import pyarrow as pa
 
 from stylize.errors import counted, one_line
-from stylize.results.copies import run_folders
-from stylize.results.read import read_rows
 
+OF_REASONS = ["status", "variant", "error"]
 REASONS_NAMED = 10
 
 
-def reason_lines(out: str, variants: Collection[str]) -> list[str]:
-    """Return a line for each reason why images of these variants in an OUT are not ok, the most frequent first.
+def reason_lines(rows: Iterable[pa.RecordBatch], variants: Collection[str]) -> list[str]:
+    """Return a line for each reason why images of these variants are not ok, the most frequent first.
 
-    At most REASONS_NAMED, and how many images the others are of. Raises StylizeError as reading rows does.
+    rows: their columns OF_REASONS. At most REASONS_NAMED are named, and how many images the others are of.
     """
-    with run_folders([out]) as (folder,):
-        rows = read_rows(folder, ["variant", "status", "error"]).to_pylist()
-    failed = (row for row in rows if row["status"] != "ok" and row["variant"] in variants)
-    reasons = Counter((row["status"], row["variant"], row["error"] or "") for row in failed)
+    reasons = Counter[tuple[str, str, str]]()
+    for batch in rows:
+        failed = (tuple(row.values()) for row in batch.to_pylist() if row["status"] != "ok")
+        reasons.update((status, variant, error or "") for status, variant, error in failed if variant in variants)
     named = reasons.most_common(REASONS_NAMED)
     lines = [
         f"{status}: {counted(n, 'image')} of {one_line(variant)}: {one_line(error)}"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from jobs.sweep.reasons import OF_REASONS, REASONS_NAMED, reason_lines
+from stylize.results.schema import to_batch
+from tests.support.made_rows import row
 
-from jobs.sweep.reasons import REASONS_NAMED, reason_lines
-from tests.support.made_rows import row, written
 
-
-def test_each_reason_is_told_once_with_its_images_and_the_rest_is_counted(tmp_path: Path) -> None:
+def test_each_reason_is_told_once_with_its_images_and_the_rest_is_counted() -> None:
     bad = {"status": "failed", "output_uri": None}
     made = [row(n, **bad, variant="a", error="no room") for n in range(3)]
     made += [row(10 + n, **bad, variant="a", error=f"odd {n}") for n in range(REASONS_NAMED)]
     made += [row(30, variant="a"), row(31, **bad, variant="of another sweep", error="no room")]
-    out = written(tmp_path / "out", made, run_id="r")
-    first, *others, last = reason_lines(str(out), {"a"})
+    first, *others, last = reason_lines([to_batch(made).select(OF_REASONS)], {"a"})
     assert first == "failed: 3 images of a: no room"
     assert len(others) == REASONS_NAMED - 1
     assert "1 image of a: odd" in others[0]
