@@ -141,10 +141,10 @@ def test_of_sizes_no_more_than_the_last_stay_compiled(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles by g++")
-def test_torch_compiles_for_each_size_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+@torch.compiler.config.patch(recompile_limit=1)  # type: ignore  # torch's own is eight
+def test_torch_compiles_for_each_size_however_many() -> None:
     from torch._dynamo.utils import counters  # two seconds, in each process that collects this file
 
-    monkeypatch.setattr("torch.compiler.config.recompile_limit", 1)  # for torch's own limit of eight
     before = counters["stats"]["unique_graphs"]
     one, other = (loaded("johnson", precision="fp32", runtime="torch", compile=given) for given in (False, True))
     anew = []
