@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from PIL.TiffImagePlugin import TiffImageFile
 
-from stylize.images import exif, png
+from stylize.images import png
 from stylize.images.damage import DAMAGE
 from stylize.images.orientation import SIDEWAYS
 
@@ -24,7 +23,6 @@ _INCHES = {2: 1.0, 3: 2.54}
 """Times dots per EXIF's unit of length, those per inch."""
 _JFIF_UNITS = (1, 2)
 _ACROSS, _DOWN, _UNIT = 282, 283, 296
-_EXIF, _GPS, _INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +37,6 @@ class Carried:
 def exif_of(image: Image.Image) -> bytes | None:
     """Return a loaded image's EXIF block, None where there is none that can be read."""
     try:
-        if isinstance(image, TiffImageFile):
-            return block_of(image.getexif())
         block = image.info.get("exif")
         if block is None:
             block = png.raw_exif(image.info)
@@ -50,22 +46,9 @@ def exif_of(image: Image.Image) -> bytes | None:
     return block if isinstance(block, bytes) else None
 
 
-def block_of(tags: Image.Exif) -> bytes | None:
-    """Return what of a TIFF's tags is EXIF: a block of their own, as the file around them is not kept."""
-    own = Image.Exif()
-    for tag, value in tags.items():
-        if exif.keeps(tag) and tag not in (_EXIF, _GPS):
-            own[tag] = value
-    for tag in (_EXIF, _GPS):
-        if below := {name: value for name, value in tags.get_ifd(tag).items() if name != _INTEROPERABILITY}:
-            own[tag] = below
-    return own.tobytes() if own else None
-
-
 def dpi_of(image: Image.Image, sideways: bool) -> tuple[float, float] | None:
     """Return dots per inch across and down, once an image that lies `sideways` is upright; None without sense."""
-    # Pillow turns a TIFF as it loads it, and pi-heif what EXIF says is turned, but not their dots per inch.
-    sideways = sideways or getattr(image, "_tile_size", image.size) != image.size
+    # pi-heif turns what EXIF says is turned, but not its dots per inch.
     sideways = sideways or image.info.get("original_orientation") in SIDEWAYS
     try:
         across, down = (float(value) for value in _stated_dpi(image))

@@ -92,11 +92,10 @@ _DECODER_BYTES, _WEBP_BYTES = 4, 16
 
 def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool) -> Carried:
     image, turned = loaded.image, loaded.orientation
-    described = image if loaded.described is None else loaded.described
     opacity = scaled_alpha(image, size, loaded.box) if alpha else None
     return Carried(
-        exif_of(described) if metadata else None,
-        dpi_of(described, turned in SIDEWAYS) if metadata else None,
+        exif_of(image) if metadata else None,
+        dpi_of(image, turned in SIDEWAYS) if metadata else None,
         None if opacity is None else upright(opacity, turned),
     )
 

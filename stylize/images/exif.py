@@ -13,11 +13,12 @@ PREFIX = b"Exif\0\0"
 MAX_BYTES = 65_527
 """Of a block: what a JPEG's segment holds; EXIF's own limit."""
 
-_EMPTY = b"II*\0\0\0\0\0"
+EMPTY = {"<": b"II*\0\0\0\0\0", ">": b"MM\0*\0\0\0\0"}
+"""Blocks without a directory, by their byte order as `struct` has it."""
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 2, 3, 4, 5, 7
-_EXIF, _GPS = 0x8769, 0x8825
+EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 _DESCRIPTION, _ORIENTATION, _SOFTWARE = 270, 274, 305
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
 _COMMENT, _COLOUR_SPACE, _WIDTH, _HEIGHT = 0x9286, 0xA001, 0xA002, 0xA003
@@ -28,7 +29,7 @@ _OF_THE_PIXELS = (frozenset(range(254, 533)) | {700, 33_723, 34_377, 34_675, 37_
 """How a TIFF's pixels are stored and coloured, and XMP, IPTC and profiles within it."""
 _FIRST_OF_RAW = 50_706
 """From here on tags are DNG's, and padding."""
-_OF_OTHER_COLOURS = {0xA005, 0xA500}
+_OF_OTHER_COLOURS = {INTEROPERABILITY, 0xA500}
 """Interoperability, which can mean Adobe RGB, and gamma: results are sRGB."""
 
 
@@ -48,10 +49,10 @@ class _Entry(NamedTuple):
 
     @property
     def size(self) -> int:
-        return self.length * _SIZES[self.type]
+        return self.length * SIZES[self.type]
 
 
-_Directory = dict[int, _Entry]
+Directory = dict[int, _Entry]
 
 
 def keeps(tag: int) -> bool:
@@ -75,14 +76,14 @@ def rewritten(
             return own
     if made_by is None and dpi is None:
         return None
-    return _rewritten(_EMPTY, size, dpi, made_by)
+    return _rewritten(EMPTY["<"], size, dpi, made_by)
 
 
 def _rewritten(data: bytes, size: tuple[int, int], dpi: tuple[float, float] | None, made_by: MadeBy | None) -> bytes:
-    block = _Block(data)
+    block = Block(data)
     main, thumbnail = block.first()
     main = {tag: entry for tag, entry in main.items() if keeps(tag)}
-    camera, place = block.below(main, _EXIF), block.below(main, _GPS)
+    camera, place = block.below(main, EXIF), block.below(main, GPS)
     camera = {tag: one for tag, one in camera.items() if tag not in _OF_OTHER_COLOURS and tag < _FIRST_OF_RAW}
     block.drop_all_but([*main.values(), *camera.values(), *place.values()], thumbnail)
     if _ORIENTATION in main:
@@ -102,13 +103,13 @@ def _rewritten(data: bytes, size: tuple[int, int], dpi: tuple[float, float] | No
         block.put(main, _RESOLUTION_UNIT, _SHORT, 2)
     if made_by is not None:
         _say(block, main, camera, made_by)
-    for tag, directory in ((_EXIF, camera), (_GPS, place)):
+    for tag, directory in ((EXIF, camera), (GPS, place)):
         if directory:
             block.put(main, tag, _LONG, block.write(directory))
     return block.whole(main)
 
 
-def _say(block: _Block, main: _Directory, camera: _Directory, made_by: MadeBy) -> None:
+def _say(block: Block, main: Directory, camera: Directory, made_by: MadeBy) -> None:
     """Put what made the picture where the photo's own words are not."""
     block.put_bytes(main, _SOFTWARE, _ASCII, made_by.software.encode("ascii", "replace") + b"\0")
     details = made_by.details.encode("ascii")
@@ -118,7 +119,7 @@ def _say(block: _Block, main: _Directory, camera: _Directory, made_by: MadeBy) -
         block.put_bytes(main, _DESCRIPTION, _ASCII, details + b"\0")
 
 
-class _Block:
+class Block:
     """A block's bytes. Raises ValueError or struct.error where they are no EXIF block."""
 
     def __init__(self, data: bytes) -> None:
@@ -128,7 +129,7 @@ class _Block:
             raise ValueError("no EXIF block")
         self._order = order
 
-    def first(self) -> tuple[_Directory, _Directory]:
+    def first(self) -> tuple[Directory, Directory]:
         """Return the photo's directory and its thumbnail's."""
         at = self._long(4)
         if not at:
@@ -140,7 +141,7 @@ class _Block:
             thumbnail = {}
         return main, thumbnail
 
-    def below(self, main: _Directory, tag: int) -> _Directory:
+    def below(self, main: Directory, tag: int) -> Directory:
         """Return the directory that an entry of `main` points to, and take that entry out; empty if it is damaged."""
         entry = main.pop(tag, None)
         if entry is None or entry.size != 4:
@@ -159,7 +160,7 @@ class _Block:
         start, end = self._place(entry)
         return bytes(self._data[start:end])
 
-    def drop_all_but(self, entries: Iterable[_Entry], thumbnail: _Directory) -> None:
+    def drop_all_but(self, entries: Iterable[_Entry], thumbnail: Directory) -> None:
         """Cut what lies behind the last of the entries' values, and blank the thumbnail where it lies before."""
         kept = [self._place(entry) for entry in entries if entry.size > 4]
         del self._data[max([8, *(end for _, end in kept)]) :]
@@ -170,35 +171,35 @@ class _Block:
                 if start < end and not any(first < end and start < last for first, last in kept):
                     self._data[start:end] = bytes(end - start)
 
-    def put(self, directory: _Directory, tag: int, type: int, *numbers: int) -> None:
+    def put(self, directory: Directory, tag: int, type: int, *numbers: int) -> None:
         """Set an entry to a number, or to the two of a ratio."""
         kind = "H" if type == _SHORT else "I" * len(numbers)
         self.put_bytes(directory, tag, type, struct.pack(self._order + kind, *numbers))
 
-    def put_bytes(self, directory: _Directory, tag: int, type: int, value: bytes) -> None:
+    def put_bytes(self, directory: Directory, tag: int, type: int, value: bytes) -> None:
         """Set an entry to a value of the block's byte order."""
-        length = len(value) // _SIZES[type]
+        length = len(value) // SIZES[type]
         if len(value) > 4:
             value = struct.pack(self._order + "I", self._append(value))
         directory[tag] = _Entry(tag, type, length, value.ljust(4, b"\0"))
 
-    def write(self, directory: _Directory) -> int:
+    def write(self, directory: Directory) -> int:
         """Append a directory that none follows, and return where it stands."""
         entries = (struct.pack(self._order + "HHI4s", *directory[tag]) for tag in sorted(directory))
         return self._append(struct.pack(self._order + "H", len(directory)) + b"".join(entries) + bytes(4))
 
-    def whole(self, main: _Directory) -> bytes:
+    def whole(self, main: Directory) -> bytes:
         """Append the first directory and return the block."""
         struct.pack_into(self._order + "I", self._data, 4, self.write(main))
         return bytes(self._data)
 
-    def _directory(self, at: int) -> tuple[_Directory, int]:
+    def _directory(self, at: int) -> tuple[Directory, int]:
         """Return the entries whose values lie within the block, and where it says which directory follows."""
         (count,) = struct.unpack_from(self._order + "H", self._data, at)
-        directory: _Directory = {}
+        directory: Directory = {}
         for number in range(count):
             entry = _Entry(*struct.unpack_from(self._order + "HHI4s", self._data, at + 2 + 12 * number))
-            if entry.type in _SIZES and (entry.size <= 4 or self._place(entry)[1] <= len(self._data)):
+            if entry.type in SIZES and (entry.size <= 4 or self._place(entry)[1] <= len(self._data)):
                 directory.setdefault(entry.tag, entry)
         return directory, at + 2 + 12 * count
 

@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import Literal
 
-from PIL import Image, ImageChops, ImageFile, ImageOps
+from PIL import Image, ImageChops, ImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -19,6 +19,7 @@ from stylize.images.formats import opener
 from stylize.images.opening import drafted, is_only_stated, open_data
 from stylize.images.orientation import orientation
 from stylize.images.pixels import BAND_PIXELS, Box, Pixels, refuse_wide
+from stylize.images.tiff_tags import exif_block
 
 Truncated = Literal["refuse", "accept"]
 """What becomes of a file that ends within its pixels."""
@@ -46,8 +47,6 @@ class Loaded:
     profile: bytes | None = None
     signal: Signal | Space | None = None
     truncated: bool = False
-    described: Image.Image | None = None
-    """What has the file's EXIF and resolution, where `image` has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +68,22 @@ def load(data: bytes, wish: Wish) -> Loaded:
             return _load_stated(data, image)
         assert isinstance(image, ImageFile.ImageFile)
         if isinstance(image, TiffImageFile) and tiff.is_misread(image):
-            return _by_tifffile(data, image)
+            return _by_tifffile(data)
         refuse_passed_over(image, data)
         loaded = Loaded(image, box, width, height)
         try:
             _load_whole(loaded, data, wish)
         except DAMAGE as error:
             _repair(loaded, data, wish, error)
-        if isinstance(image, TiffImageFile) or image.format == "AVIF":
-            # A TIFF is turned as it was loaded, by XMP too, an AVIF cut, which their headers' sizes leave out.
+        if image.format == "AVIF":
+            # It was cut as it was loaded, which its header's size leaves out.
             loaded.width_px, loaded.height_px = loaded.image.size
         loaded.orientation = orientation(loaded.image)
         loaded.profile, loaded.signal = color_source(image.format, loaded.image.info, data)
-        if isinstance(image, TiffImageFile) and tiff.is_left_as_stored(image):
-            loaded.described, loaded.image = image, tiff.righted(image)
+        if isinstance(image, TiffImageFile):
+            image.info["exif"] = exif_block(data)
+            if tiff.is_left_as_stored(image):
+                loaded.image = tiff.righted(image)
         return loaded
 
 
@@ -122,10 +123,9 @@ def _load_stated(data: bytes, image: Image.Image) -> Loaded:
     return Loaded(opened, None, *opened.size, None, orientation(opened), opened.info.get("icc_profile"))
 
 
-def _by_tifffile(data: bytes, described: Image.Image | None = None) -> Loaded:
-    read = tiff.read(data)
-    size = read.image.size
-    return Loaded(read.image, None, *size, None, read.orientation, read.profile, described=described)
+def _by_tifffile(data: bytes) -> Loaded:
+    image = tiff.read(data)
+    return Loaded(image, None, *image.size, None, orientation(image), image.info.get("icc_profile"))
 
 
 def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
@@ -217,8 +217,6 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
         raise error
     # What was decoded so far is there; without this, it would be tried again.
     image.tile = []
-    if kind == "TIFF":
-        ImageOps.exif_transpose(image, in_place=True)
     note_part(image, data)
     loaded.image, loaded.truncated = as_shown(image), True
 

@@ -19,8 +19,7 @@ _BYTES = {"L": 1, "P": 1, "I;16": 2, "RGB": 4, "RGBA": 4, "CMYK": 4}
 def make_room(image: Image.Image, most_in_memory: int | None) -> None:
     """Have an opened image load its pixels into a mapped file, if they are more bytes than `most_in_memory`."""
     if most_in_memory is not None and image.format in _KINDS and image.mode in _BYTES:
-        # A TIFF's as it lies in the file; Pillow turns it once it is loaded.
-        width, height = size = getattr(image, "_tile_size", image.size)
+        width, height = size = image.size
         room = scratch.empty((height, width, _BYTES[image.mode]), most_in_memory)
         if scratch.is_mapped(room):
             image.im = _core(room, size, image.mode)

@@ -15,6 +15,7 @@ from stylize.errors import CorruptImageError, UnsupportedImageError
 from stylize.images import heif, jpeg, jpeg2000, jxl, png, tiff, webp
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
+from stylize.images.orientation import leave_unturned
 from stylize.images.pixels import Box, working_size
 
 MAX_PIXELS = 200_000_000
@@ -146,6 +147,7 @@ def _open_tiff(file: IO[bytes]) -> Image.Image:
         file.seek(0)
         return _Stated("TIFF", tiff.stated_size(file))
     tiff.refuse(image)
+    leave_unturned(image)
     return image
 
 

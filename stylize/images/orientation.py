@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.images import png, scratch
 from stylize.images.damage import DAMAGE
@@ -16,13 +17,23 @@ SIDEWAYS = (5, 6, 7, 8)
 """Orientations whose width upright is the height in the file."""
 _ROWS = 512
 """Moved at once."""
+_TURNED = "stylize_turned"
+
+
+def leave_unturned(image: TiffImageFile) -> None:
+    """Have an opened TIFF load its pixels as they lie in the file: Pillow would turn them in memory of their own."""
+    vars(image)[_TURNED] = orientation(image)
+    image.getexif()[ExifTags.Base.Orientation] = 1
+    image._size = image._tile_size
 
 
 def orientation(image: Image.Image) -> int:
     """Return the orientation (1 to 8) that is still to be undone once the image is loaded; 1 where there is none.
 
-    To be asked after loading: asked before, a PNG loads itself and hides its damage, and a TIFF is turned by Pillow.
+    To be asked after loading: asked before, a PNG loads itself and hides its damage.
     """
+    if turned := vars(image).get(_TURNED):
+        return int(turned)
     # These containers say themselves how they are turned, and their decoders have done it.
     if image.format == "HEIF" or (image.format == "JXL" and not getattr(image, "jpeg", False)):
         return 1

@@ -5,20 +5,19 @@ from __future__ import annotations
 import ctypes
 import io
 import logging
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import UnsupportedImageError
-from stylize.images.carried import block_of
-from stylize.images.damage import DAMAGE
 from stylize.images.pixels import SIXTEEN_TO_EIGHT, levels_of
+from stylize.images.tiff_tags import exif_block
 
-_NEW_SUBFILE_TYPE, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _ORIENTATION = 254, 258, 259, 262, 273, 274
+_NEW_SUBFILE_TYPE, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS = 254, 258, 259, 262, 273
 _COUNTS, _PLANAR, _TILE_OFFSETS, _TILE_COUNTS, _SUB_IFDS, _SAMPLE_FORMAT = 279, 284, 324, 325, 330, 339
-_COLOUR_MAP, _SUBSAMPLING, _ICC_PROFILE, _DNG_VERSION = 320, 530, 34675, 50706
+_COLOUR_MAP, _SUBSAMPLING, _XMP, _ICC_PROFILE, _DNG_VERSION = 320, 530, 700, 34675, 50706
 _PACKED_BITS = 12
 # None, CCITT's three, LZW, JPEG twice, deflate twice, PackBits, LZMA, Zstandard.
 _COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
@@ -36,14 +35,6 @@ _linked = ctypes.CDLL(vars(Image)["core"].__file__)
 for _name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
     if hasattr(_linked, _name):
         getattr(_linked, _name)(None)
-
-
-class Read(NamedTuple):
-    """An image that Pillow would not have read right, with what it would have said of it."""
-
-    image: Image.Image
-    profile: bytes | None
-    orientation: int
 
 
 def refuse(image: TiffImageFile) -> None:
@@ -99,7 +90,9 @@ def righted(image: TiffImageFile) -> Image.Image:
         made.putpalette(np.array(image.tag_v2[_COLOUR_MAP], np.uint8).reshape(3, -1).T.tobytes())
         return made
     values = _full_range(np.asarray(image), _deepest(image))
-    return Image.fromarray(65_535 - values if _is_negative(image) else values)
+    made = Image.fromarray(65_535 - values if _is_negative(image) else values)
+    made.info |= image.info
+    return made
 
 
 def _is_negative(image: TiffImageFile) -> bool:
@@ -143,8 +136,11 @@ def stated_size(file: Any) -> tuple[int, int]:
     return size
 
 
-def read(data: bytes) -> Read:
-    """Return the first picture, by tifffile. Raises UnsupportedImageError for what is neither grey, RGB nor CMYK."""
+def read(data: bytes) -> Image.Image:
+    """Return the first picture, by tifffile, with what Pillow's `info` has of files that it opens.
+
+    Raises UnsupportedImageError for what is neither grey, RGB nor CMYK.
+    """
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as opened:
@@ -157,21 +153,12 @@ def read(data: bytes) -> Read:
         values = _full_range(page.asarray(), page.bitspersample)
         if page.planarconfig == 2 and values.ndim == 3:
             values = np.moveaxis(values, 0, -1)
-        profile, turned = (page.tags.get(code) for code in (_ICC_PROFILE, _ORIENTATION))
         image = _image(_eight_bit(values), int(page.photometric), tuple(page.extrasamples))
-        image.info |= _said(data)
-    return Read(image, None if profile is None else profile.value, 1 if turned is None else int(turned.value))
-
-
-def _said(data: bytes) -> dict[str | tuple[int, int], Any]:
-    """Return what a file says beside its pixels, as Pillow's `info` has it of files that it opens."""
-    tags = Image.Exif()
-    try:
-        tags.load(data)
-        said: dict[str | tuple[int, int], Any] = {"exif": block_of(tags)}
-    except DAMAGE:
-        return {}
-    return said
+        for name, code in (("xmp", _XMP), ("icc_profile", _ICC_PROFILE)):
+            if isinstance(value := page.tags.valueof(code), bytes):
+                image.info[name] = value
+    image.info["exif"] = exif_block(data)
+    return image
 
 
 def _refuse_compression(number: int) -> None:

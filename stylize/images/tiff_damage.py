@@ -47,7 +47,7 @@ def _parts(image: TiffImageFile, data: bytes) -> Iterator[memoryview]:
 def _most_bytes(image: TiffImageFile) -> int:
     """Return what no strip or tile has more of once it is unpacked, but for one that only takes time."""
     tags = image.tag_v2
-    width, height = getattr(image, "_tile_size", image.size)
+    width, height = image.size
     sides = tags.get(_TILE_WIDTH, width), tags.get(_TILE_HEIGHT, min(tags.get(_ROWS, height), height))
     return _MOST_BYTES_A_PIXEL * int(sides[0]) * int(sides[1])
 

@@ -196,11 +196,14 @@ def test_a_palette_of_8_bits_is_not_taken_for_one_of_16(scale: int) -> None:
 
 @pytest.mark.parametrize(("unit", "across"), [(2, 300), (3, 300 / 2.54)], ids=["inch", "centimetre"])
 @pytest.mark.parametrize("order", "<>")
-def test_what_a_tiff_says_of_its_photo_stays_where_pillow_cannot_open_it(order: Any, unit: int, across: float) -> None:
-    values = PHOTO / np.float64(255)
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("deep", [np.float64(1 / 255), np.uint8(1)], ids=["floats", "8 bits"])
+def test_what_a_tiff_says_of_its_photo_stays_where_pillow_cannot_open_it(
+    deep: Any, big: bool, order: Any, unit: int, across: float
+) -> None:
     extra = [(271, 2, 0, "Maker", True), (274, 3, 1, 6, True)]
     options: dict[str, Any] = {"resolution": (across, across / 2), "resolutionunit": unit, "extratags": extra}
-    decoded = decode(tiff(values, photometric="rgb", byteorder=order, **options), metadata=True)
+    decoded = decode(tiff(PHOTO * deep, photometric="rgb", byteorder=order, bigtiff=big, **options), metadata=True)
     assert decoded.pixels.shape == (40, 30, 3)
     assert decoded.carried is not None
     assert decoded.carried.dpi == pytest.approx((150, 300), abs=0.1)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from stylize.errors import CorruptImageError
 from stylize.images import Carried, MadeBy, decode, encode, mapped, scratch
+from stylize.images.loading import Wish, load
 from tests.support.image_files import png_chunk, red_and_blue_swapped, saved
 from tests.support.samples import picture
 
@@ -118,6 +119,16 @@ def test_a_picture_that_is_decoded_twice_is_so_in_files(format: str, monkeypatch
     monkeypatch.setattr(mapped, "_core", noted)
     assert (decode(data, most_in_memory=100).pixels == 128).all()
     assert made == [(240, 180)] * 2
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_tiff_is_not_turned_as_it_is_loaded() -> None:
+    data = saved(Image.fromarray(picture(1, 120, 90)), "TIFF", tiffinfo={274: 6})
+    loaded = load(data, Wish(None, 120 * 90, "refuse", most_in_memory=100))
+    assert (loaded.image.size, loaded.orientation) == ((120, 90), 6)
+    decoded = decode(data, most_in_memory=100)
+    assert scratch.is_mapped(decoded.pixels)
+    assert np.array_equal(decoded.pixels, np.rot90(picture(1, 120, 90), -1))
 
 
 @pytest.mark.parametrize("side", [None, 20])
