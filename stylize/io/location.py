@@ -184,8 +184,15 @@ def as_location(where: str | Location) -> Location:
 
 
 def absolute(path: Path) -> Path:
-    """Return a path from the root, without `.` and `..`; symbolic links stay."""
-    return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow links
+    """Return a path from the root, without `.` and `..`; symbolic links stay, but for one that `..` leads out of."""
+    if ".." not in path.parts:
+        return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow links
+    whole = Path.cwd() / path
+    made = Path(whole.anchor)
+    for name in whole.parts[1:]:
+        # As the system has it: above what a link leads to.
+        made = made / name if name != ".." else (real(made) if made.is_symlink() else made).parent
+    return made
 
 
 def real(path: Path) -> Path:

@@ -179,7 +179,7 @@ def _listed(uri: str, named_type: Any, folder: Location) -> Input:
     where = folder.resolve(uri)
     if isinstance(where, ObjectUri):
         return Input(str(where), "", type_)
-    path = existing(where.path)
+    path = where.absolute().path  # a/../b.jpg is the photo b.jpg
     identity = identity_of(path)
     if identity != MISSING and not path.is_file():
         raise UsageError(f"{'a folder' if path.is_dir() else 'a device or pipe'}, not a file: {one_line(path)}")

@@ -11,7 +11,7 @@ from obstore.store import MemoryStore, ObjectStore
 from stylize.errors import BadKeyError, UsageError
 from stylize.io import object_store, store_kinds
 from stylize.io.files import Folder, read_bytes
-from stylize.io.location import LocalPath, ObjectUri, locate, normalized
+from stylize.io.location import LocalPath, ObjectUri, absolute, locate, normalized
 from tests.support.s3 import Bucket
 
 SECRETS = [
@@ -110,6 +110,27 @@ def test_link_to_a_folder_leads_inside(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "photos")
     assert LocalPath(tmp_path / "link/out").is_inside(LocalPath(tmp_path / "photos"))
     assert LocalPath(tmp_path / "link").absolute().path == tmp_path / "link"
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("album/../a.jpg", "a.jpg"),
+        ("album/../../HERE/./a.jpg", "a.jpg"),
+        ("link/../b.jpg", "far/b.jpg"),
+        ("album/../link/b.jpg", "link/b.jpg"),
+        ("none/../a.jpg", "a.jpg"),
+    ],
+)
+def test_two_dots_lead_where_the_system_takes_them(
+    path: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "far/album").mkdir(parents=True)
+    (tmp_path / "album").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far/album")
+    monkeypatch.chdir(tmp_path)
+    given = Path(path.replace("HERE", tmp_path.name))
+    assert absolute(given) == absolute(tmp_path / given) == tmp_path / place
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,9 @@ def test_manifest_that_is_not_in_its_bucket_is_called_by_its_role() -> None:
 def test_a_file_is_the_same_pair_however_a_list_spells_it(tmp_path: Path) -> None:
     photo = tmp_path / "a b.jpg"
     photo.write_bytes(b"x")
+    (tmp_path / "d").mkdir()
     spelt = [str(photo), "a b.jpg", "./a b.jpg", photo.as_uri(), f"file:{tmp_path}/a%20b.jpg", f"FILE://{photo}"]
+    spelt += ["d/../a b.jpg", f"{tmp_path}/d/../a b.jpg", f"file://{tmp_path}/d/../a%20b.jpg"]
     (tmp_path / "list.csv").write_text("\n".join(["content_uri,style_uri", *(f"{one},{one}" for one in spelt)]))
     pairs = list(manifest.read(str(tmp_path / "list.csv")))
     assert len(pairs) == len(spelt)
