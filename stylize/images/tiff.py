@@ -16,12 +16,16 @@ from stylize.images.pixels import SIXTEEN_TO_EIGHT, levels_of
 from stylize.images.tiff_tags import exif_block
 
 _NEW_SUBFILE_TYPE, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS = 254, 258, 259, 262, 273
+_SAMPLES, _EXTRA = 277, 338
 _COUNTS, _PLANAR, _TILE_OFFSETS, _TILE_COUNTS, _SUB_IFDS, _SAMPLE_FORMAT = 279, 284, 324, 325, 330, 339
 _COLOUR_MAP, _SUBSAMPLING, _XMP, _ICC_PROFILE, _DNG_VERSION = 320, 530, 700, 34675, 50706
 _PACKED_BITS = 12
 # None, CCITT's three, LZW, JPEG twice, deflate twice, PackBits, LZMA, Zstandard.
 _COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
 _WHITE_IS_ZERO, _INKS, _YCBCR = 0, 5, 6
+_GREY, _ALPHAS = (0, 1), (1, 2)
+_SEVERAL = 3
+"""Grey channels that are bands of a scene or dyes of a microscope; a second one is a mask that somebody saved."""
 _INK_SET, _NOT_CMYK = 332, 2
 _SAYS_NO_COLOURS = "a TIFF that does not say what its values mean (PhotometricInterpretation); save it as PNG first"
 _THUMBNAIL_FIRST = "a TIFF whose first page is a thumbnail of another; save the other one alone first"
@@ -48,7 +52,7 @@ def refuse(image: TiffImageFile) -> None:
     _refuse_compression(_number(tags.get(_COMPRESSION, 1)))
     if _PHOTOMETRIC not in tags:
         raise UnsupportedImageError(_SAYS_NO_COLOURS)
-    _refuse_inks(tags.get(_PHOTOMETRIC), tags.get(_INK_SET))
+    _refuse_channels(tags.get(_PHOTOMETRIC), tags.get(_INK_SET), tags.get(_SAMPLES), numbers(tags.get(_EXTRA)))
     if image.mode == "LAB" and is_in_planes(image):
         raise UnsupportedImageError("TIFF with CIELAB in planes is not read; convert it to RGB")
     if 2 in numbers(tags.get(_SAMPLE_FORMAT)):
@@ -149,7 +153,7 @@ def read(data: bytes) -> Image.Image:
             raise UnsupportedImageError(_THUMBNAIL_FIRST)
         if _PHOTOMETRIC not in page.tags:
             raise UnsupportedImageError(_SAYS_NO_COLOURS)
-        _refuse_inks(page.photometric, page.tags.valueof(_INK_SET))
+        _refuse_channels(page.photometric, page.tags.valueof(_INK_SET), page.samplesperpixel, page.extrasamples)
         values = _full_range(page.asarray(), page.bitspersample)
         if page.planarconfig == 2 and values.ndim == 3:
             values = np.moveaxis(values, 0, -1)
@@ -166,9 +170,14 @@ def _refuse_compression(number: int) -> None:
         raise UnsupportedImageError(f"TIFF compression {number} is not read; save it as PNG or JPEG first")
 
 
-def _refuse_inks(photometric: Any, inks: Any) -> None:
+def _refuse_channels(photometric: Any, inks: Any, number: Any, extra: tuple[int, ...]) -> None:
+    """Raise UnsupportedImageError for channels that are shown in no way a file tells."""
     if photometric == _INKS and inks == _NOT_CMYK:
         raise UnsupportedImageError("TIFF in inks other than CMYK is not read; save it as RGB first")
+    if photometric in _GREY and _number(number) >= _SEVERAL and not set(extra) & set(_ALPHAS):
+        raise UnsupportedImageError(
+            f"a TIFF of {number} grey channels, which does not say what they show; save it as RGB or grey first"
+        )
 
 
 def _is_raw(image: TiffImageFile) -> bool:
@@ -211,7 +220,7 @@ def _image(values: np.ndarray, photometric: int, extra: tuple[int, ...]) -> Imag
         values = np.concatenate([255 - values[..., :1], values[..., 1:]], axis=2)
     # 1: colours are multiplied by alpha already; 2: they are not; all else is no alpha, and may stand before it.
     kinds = extra[: values.shape[2] - colours] if colours < 4 else ()
-    place, alpha = next(((place, int(kind)) for place, kind in enumerate(kinds) if kind in (1, 2)), (0, 0))
+    place, alpha = next(((place, int(kind)) for place, kind in enumerate(kinds) if kind in _ALPHAS), (0, 0))
     mode, channels = {1: "L", 3: "RGB", 4: "CMYK"}[colours], [*range(colours)]
     if alpha:
         mode = {(1, 1): "La", (1, 2): "LA", (3, 1): "RGBa", (3, 2): "RGBA"}[colours, alpha]

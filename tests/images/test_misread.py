@@ -113,6 +113,20 @@ def test_inks_other_than_cmyk_are_not_shown_as_cmyk(inks: int) -> None:
     assert (decode(tiff(values, extratags=[(332, 3, 1, 1, True)], **options)).pixels == 255).all()
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("planes", [False, True])
+@pytest.mark.parametrize("deep", [np.uint8, np.uint16])
+def test_several_grey_channels_are_not_shown_as_their_first(deep: Any, planes: bool, order: Any) -> None:
+    options = {"photometric": "minisblack", "planarconfig": "separate" if planes else "contig", "byteorder": order}
+    for bands, read in ((2, True), (3, False), (5, False)):
+        values = np.stack([GREY.astype(deep) * (257 if deep is np.uint16 else 1)] * bands, axis=0 if planes else -1)
+        if read:
+            assert (decode(tiff(values, **options)).pixels == GREY[..., None]).all()
+        else:
+            with pytest.raises(UnsupportedImageError, match=f"{bands} grey channels, which does not say"):
+                decode(tiff(values, **options))
+
+
 def test_what_no_reader_here_can_is_unsupported_and_says_what_to_do() -> None:
     lab = bytearray(tiff(np.moveaxis(PHOTO, -1, 0), photometric="rgb", planarconfig="separate"))
     with Image.open(io.BytesIO(bytes(lab))) as image:
