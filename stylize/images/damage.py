@@ -25,7 +25,10 @@ _NOT_READ = (
     "not implemented", "requires the", "no module named", "cannot handle", "has not been built in",
 )  # fmt: skip
 
-_CLEARER = {"not identified by this driver": "no size in its header"}
+_CLEARER = {
+    "not identified by this driver": "no size in its header",
+    "could not create decoder object": "no whole WebP picture",
+}
 """Pillow's words, where they say nothing, and what it found."""
 
 # The size is checked from the header against `max_pixels`, a limit of the run's own; Pillow's, a warning from any

@@ -37,7 +37,7 @@ LOOKED_AT_FIRST_BYTES = 32 * 2**20
 _BARE = {"PNG": png.bare, "WebP": webp.bare, "HEIF": heif.bare}
 """What makes of a file of a kind one without metadata."""
 _TGA_HEADER_BYTES, _TGA_KINDS, _TGA_BITS = 18, (1, 2, 3, 9, 10, 11), (8, 15, 16, 24, 32)
-_REFUSALS = {"HEIF": heif.refuse_unread, "JPEG 2000": jpeg2000.refuse_by_channels}
+_REFUSALS = {"HEIF": heif.refuse_unread, "JPEG 2000": jpeg2000.refuse_by_channels, "TIFF": tiff.refuse_cut}
 """What looks whether a file of a kind that cannot be opened is whole."""
 _IN_PLACE_OF_IMAGES = (
     (re.compile(rb"\0+\Z"), ", but zeros: not downloaded yet, or lost; copy it again"),

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from stylize.errors import UnsupportedImageError
+from stylize.errors import CorruptImageError, UnsupportedImageError
 from stylize.images.pixels import SIXTEEN_TO_EIGHT, levels_of
-from stylize.images.tiff_tags import exif_block
+from stylize.images.tiff_tags import exif_block, is_whole
 
 _NEW_SUBFILE_TYPE, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS = 254, 258, 259, 262, 273
 _SAMPLES, _EXTRA = 277, 338
@@ -147,6 +147,7 @@ def read(data: bytes) -> Image.Image:
     """
     import tifffile
 
+    refuse_cut(data)
     with tifffile.TiffFile(io.BytesIO(data)) as opened:
         page: Any = opened.pages[0]
         if page.is_reduced and len(opened.pages) > 1:
@@ -163,6 +164,12 @@ def read(data: bytes) -> Image.Image:
                 image.info[name] = value
     image.info["exif"] = exif_block(data)
     return image
+
+
+def refuse_cut(data: bytes) -> None:
+    """Raise CorruptImageError for a file that ends within what it says of its pixels: what is said else is not so."""
+    if not is_whole(data):
+        raise CorruptImageError("damaged or cut short: the file ends within the directory of its picture")
 
 
 def _refuse_compression(number: int) -> None:

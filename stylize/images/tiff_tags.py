@@ -66,6 +66,15 @@ def exif_block(data: bytes) -> bytes | None:
     return block.whole(main) if main else None
 
 
+def is_whole(data: bytes) -> bool:
+    """Return whether a TIFF's first directory lies within the file, with all that it says of the pixels."""
+    try:
+        tags = _Tags(data)
+        return tags.is_whole(tags.first)
+    except (struct.error, KeyError):
+        return False
+
+
 class _Tags:
     """The directories of a TIFF. Raises struct.error or KeyError where it has none."""
 
@@ -76,18 +85,33 @@ class _Tags:
 
     def directory(self, at: int) -> Iterator[tuple[int, _Value]]:
         """Yield the tag of each entry with its type and value, the first of a tag last."""
+        for start in reversed(self._places(at)):
+            tag, type, long, value = self._entry(start)
+            if 0 < long <= len(value):
+                yield tag, (type, value[:long])
+
+    def is_whole(self, at: int) -> bool:
+        """Return whether a directory lies within the file, and the values of its tags that are of the pixels."""
+        entries = map(self._entry, self._places(at))
+        return all(long <= len(value) or (tag and keeps(tag)) for tag, _, long, value in entries)
+
+    def _places(self, at: int) -> range:
+        """Return where a directory's entries begin."""
         (count,) = self._unpacked(self._layout.counts, at)
         at += struct.calcsize(self.order + self._layout.counts)
         size = struct.calcsize(self.order + self._layout.entries)
-        end = min(at + min(count, _MOST_ENTRIES) * size, len(self._data) - size + 1)
-        for start in reversed(range(at, end, size)):
-            tag, type, length, inside = self._unpacked(self._layout.entries, start)
-            long, value = length * SIZES.get(type, _OFFSET_BYTES), memoryview(inside)
-            if long > len(value):
-                (place,) = struct.unpack(self.order + self._layout.offsets, inside)
-                value = self._data[place : place + long]
-            if 0 < long <= len(value):
-                yield tag, (type, value[:long])
+        return range(at, at + min(count, _MOST_ENTRIES) * size, size)
+
+    def _entry(self, start: int) -> tuple[int, int, int, memoryview]:
+        """Return an entry's tag, type and length in bytes, and those that there are; tag 0 behind the file's end."""
+        if start + struct.calcsize(self.order + self._layout.entries) > len(self._data):
+            return 0, 0, 1, memoryview(b"")
+        tag, type, length, inside = self._unpacked(self._layout.entries, start)
+        long, value = length * SIZES.get(type, _OFFSET_BYTES), memoryview(inside)
+        if long > len(value):
+            (place,) = struct.unpack(self.order + self._layout.offsets, inside)
+            value = self._data[place : place + long]
+        return tag, type, long, value
 
     def _unpacked(self, kind: str, at: int) -> tuple[Any, ...]:
         return struct.unpack_from(self.order + kind, self._data, at)

@@ -123,3 +123,12 @@ def test_strips_whose_bits_are_in_the_other_order_are_read() -> None:
     struct.pack_into("<H", data, at, 266)
     struct.pack_into("<H", data, at + 8, 2)
     assert (decode(bytes(data)).pixels == PHOTO).all()
+
+
+@pytest.mark.parametrize("packed", ["tiff_lzw", "packbits", "tiff_adobe_deflate"])
+def test_one_that_ends_within_its_tags_is_corrupt_and_no_other_kind(packed: str) -> None:
+    # Behind the pixels, with what does not fit into the tags behind them.
+    data = saved(Image.fromarray(picture(1, 40, 30)), "TIFF", compression=packed)
+    for missing in (1, 4, 9, 20, 40, 70):
+        with pytest.raises(CorruptImageError):
+            decode(data[:-missing])
