@@ -1,8 +1,11 @@
-"""The colours that a BMP file states, which Pillow passes over (Windows' BITMAPV4HEADER and BITMAPV5HEADER)."""
+"""Colours and alpha that a BMP file states and Pillow passes over (Windows' BITMAPV4HEADER and BITMAPV5HEADER)."""
 
 from __future__ import annotations
 
 import struct
+from typing import Any
+
+from PIL import ImageFile
 
 from stylize.errors import UnsupportedImageError
 from stylize.images.color import SRGB_CORNERS, Space, stated_space
@@ -12,6 +15,7 @@ _EMBEDDED = b"DEBM"
 """Of the field for the kind of colours, which is MBED in the order of its bytes."""
 _CALIBRATED = bytes(4)
 _ONE_OF_GAMMA = 2**16
+_BY_MASKS, _MASKS_WITH_ALPHA = (3, 6), (0x7C00, 0x3E0, 0x1F, 0x8000)
 
 
 def profile(data: bytes) -> bytes | None:
@@ -38,6 +42,16 @@ def space(data: bytes) -> Space | None:
     gamma = gammas[0] / _ONE_OF_GAMMA
     # The format wants 2.2, ImageMagick writes 1 / 2.2.
     return stated_space(corners, 1 / max(gamma, 1 / gamma))
+
+
+def have_alpha_loaded(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Have an opened BMP or DIB of 16 bits load the one of them that is alpha, too."""
+    length, bits, packing, *masks = struct.unpack_from("<I10xHI20x4I", data.ljust(_start(data) + 56), _start(data))
+    stated = (bits, tuple(masks)) == (16, _MASKS_WITH_ALPHA) and length >= 56 and packing in _BY_MASKS
+    if stated and image.mode == "RGB":
+        image._mode = "RGBA"
+        tiles: list[Any] = image.tile
+        image.tile = [tile._replace(args=("BGRA;15", *tile.args[1:])) for tile in tiles]
 
 
 def _start(data: bytes) -> int:

@@ -16,7 +16,7 @@ from stylize.images.color import ToSrgb
 from stylize.images.color_source import PARTLY_TOLD, color_source
 from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of
-from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size, note_part, refuse_passed_over
+from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size, note_part, prepare
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
 from stylize.images.pixels import Pixels, blocks, refuse_wide, resize, scaled_alpha, scaled_rgb, working_size
@@ -118,7 +118,7 @@ def _load(image: Image.Image) -> None:
         if isinstance(image, ImageFile) and image.format in (*PARTLY_TOLD, "WEBP", "HEIF") and image.fp is not None:
             data = _file_of(image)
             note_part(image, data)
-            refuse_passed_over(image, data)
+            prepare(image, data)
             vars(image)[_COLORS] = color_source(image.format, image.info, data)
         image.load()
     except (ValueError, AssertionError) as error:

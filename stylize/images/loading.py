@@ -11,7 +11,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError
-from stylize.images import heif, heif_damage, jpeg, jpeg2000, mapped, png, tiff, tiff_damage, turbo, webp
+from stylize.images import bmp, heif, heif_damage, jpeg, jpeg2000, mapped, png, tiff, tiff_damage, turbo, webp
 from stylize.images.color import Signal, Space
 from stylize.images.color_source import color_source
 from stylize.images.damage import DAMAGE, damage_is_corrupt
@@ -69,7 +69,7 @@ def load(data: bytes, wish: Wish) -> Loaded:
         assert isinstance(image, ImageFile.ImageFile)
         if isinstance(image, TiffImageFile) and tiff.is_misread(image):
             return _by_tifffile(data)
-        refuse_passed_over(image, data)
+        prepare(image, data)
         loaded = Loaded(image, box, width, height)
         try:
             _load_whole(loaded, data, wish)
@@ -87,7 +87,7 @@ def load(data: bytes, wish: Wish) -> Loaded:
         return loaded
 
 
-def refuse_passed_over(image: Image.Image, data: bytes) -> None:
+def _refuse_passed_over(image: Image.Image, data: bytes) -> None:
     """Raise CorruptImageError or UnsupportedImageError for an opened image of which a decoder gives wrong pixels."""
     if image.format == "JPEG2000":
         jpeg2000.refuse_misread(image, data)
@@ -96,6 +96,13 @@ def refuse_passed_over(image: Image.Image, data: bytes) -> None:
     if image.format == "HEIF":
         heif.refuse_unread(data)  # as a tile, it is plain green
         heif_damage.refuse_damaged(data)
+
+
+def prepare(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Have an opened image load all of its channels. Raises ImageErrors where its decoder gives wrong pixels."""
+    _refuse_passed_over(image, data)
+    if image.format in ("BMP", "DIB"):
+        bmp.have_alpha_loaded(image, data)
 
 
 def loaded_size(data: bytes, wish: Wish) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Colours that a BMP file states by three lights and a gamma."""
+"""Colours that a BMP file states by three lights and a gamma, and its alpha."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from stylize.errors import UnsupportedImageError
-from stylize.images import decode, from_image
+from stylize.images import alpha_of, decode, from_image
 from tests.support.image_files import PHOTO, png_chunk, saved
 
 SRGB_LIGHTS = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
@@ -84,3 +84,21 @@ def test_a_header_that_states_nothing_changes_nothing(
 def test_a_gamma_for_each_colour_is_refused() -> None:
     with pytest.raises(UnsupportedImageError, match="a gamma for each colour"):
         decode(with_calibrated_header(Image.fromarray(PHOTO), SRGB_LIGHTS, (1.8, 2.2, 2.2)))
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+@pytest.mark.parametrize(("packing", "mask", "alpha"), [(3, 0x8000, [[255, 0]]), (3, 0, None), (0, 0x8000, None)])
+def test_one_bit_of_alpha_beside_three_times_five_of_colours_is_read(
+    packing: int, mask: int, alpha: list[list[int]] | None, is_file: bool
+) -> None:
+    header = struct.pack("<IiiHHIIiiII", 108, 2, 1, 1, 16, packing, 4, 0, 0, 0, 0)
+    header += struct.pack("<4I", 0x7C00, 0x3E0, 0x1F, mask) + b"BGRs" + bytes(48)
+    data = struct.pack("<2sIHHI", b"BM", 126, 0, 0, 122) * is_file + header + struct.pack("<2H", 0xFC00, 0x001F)
+    decoded = decode(data, alpha=True)
+    assert decoded.pixels.tolist() == [[[255, 0, 0], [255, 255, 255] if alpha else [0, 0, 255]]]
+    assert decoded.carried is not None
+    assert (decoded.carried.alpha.tolist() if decoded.carried.alpha is not None else None) == alpha
+    if is_file:
+        with Image.open(io.BytesIO(data)) as image:
+            assert (from_image(image) == decoded.pixels).all()
+            assert (alpha_of(image) is None) == (alpha is None)
