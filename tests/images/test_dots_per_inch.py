@@ -28,11 +28,13 @@ def test_dots_per_inch_stay(photo: str, format: str) -> None:
     assert float(result.getexif()[282]) == pytest.approx(300, abs=0.1)
 
 
+@pytest.mark.parametrize("rows", [len(PHOTO), PHOTO.shape[1]], ids=["wide", "square"])
 @pytest.mark.parametrize("photo", ["JPEG", "TIFF"])
-def test_webp_has_dots_per_inch_in_exif_and_a_turned_photos_are_turned(photo: str) -> None:
+def test_webp_has_dots_per_inch_in_exif_and_a_turned_photos_are_turned(photo: str, rows: int) -> None:
     exif = Image.Exif()
     exif[274] = 6
-    exif = result_of(saved(Image.fromarray(PHOTO), photo, dpi=(300, 150), exif=exif), "webp").getexif()
+    image = Image.fromarray(PHOTO).resize((PHOTO.shape[1], rows))
+    exif = result_of(saved(image, photo, dpi=(300, 150), exif=exif), "webp").getexif()
     assert (float(exif[282]), float(exif[283]), exif[296]) == (150, 300, 2)
 
 
