@@ -114,4 +114,5 @@ class _Tags:
         return tag, type, long, value
 
     def _unpacked(self, kind: str, at: int) -> tuple[Any, ...]:
-        return struct.unpack_from(self.order + kind, self._data, at)
+        # BigTIFF's offsets can be larger than any that Python takes.
+        return struct.unpack_from(self.order + kind, self._data, min(at, len(self._data)))

@@ -54,6 +54,11 @@ def test_many_values_that_share_their_bytes_make_no_large_block() -> None:
     assert len(exif_block(data) or b"") <= MAX_BYTES + 100
 
 
-@pytest.mark.parametrize("data", [b"", b"II", b"II*\0", b"II*\0\x08\0\0\0", b"MM\0+\0\x08\0\0", b"XX*\0\x08\0\0\0\0\0"])
+FAR = b"II+\0\x08\0\0\0" + b"\xff" * 8
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"II", b"II*\0", b"II*\0\x08\0\0\0", b"MM\0+\0\x08\0\0", b"XX*\0\x08\0\0\0\0\0", FAR, FAR + bytes(99)]
+)
 def test_no_tiff_gives_none(data: bytes) -> None:
     assert exif_block(data) is None
