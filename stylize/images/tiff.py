@@ -26,6 +26,8 @@ _WHITE_IS_ZERO, _INKS, _YCBCR = 0, 5, 6
 _GREY, _ALPHAS = (0, 1), (1, 2)
 _SEVERAL = 3
 """Grey channels that are bands of a scene or dyes of a microscope; a second one is a mask that somebody saved."""
+_MOST_CHANNELS, _MOST_PACKED = 32, 1032
+"""Times its length that deflated data may have."""
 _INK_SET, _NOT_CMYK = 332, 2
 _SAYS_NO_COLOURS = "a TIFF that does not say what its values mean (PhotometricInterpretation); save it as PNG first"
 _THUMBNAIL_FIRST = "a TIFF whose first page is a thumbnail of another; save the other one alone first"
@@ -152,6 +154,7 @@ def read(data: bytes) -> Image.Image:
         page: Any = opened.pages[0]
         if page.is_reduced and len(opened.pages) > 1:
             raise UnsupportedImageError(_THUMBNAIL_FIRST)
+        _refuse_many_channels(page, len(data))
         if _PHOTOMETRIC not in page.tags:
             raise UnsupportedImageError(_SAYS_NO_COLOURS)
         _refuse_channels(page.photometric, page.tags.valueof(_INK_SET), page.samplesperpixel, page.extrasamples)
@@ -175,6 +178,14 @@ def refuse_cut(data: bytes) -> None:
 def _refuse_compression(number: int) -> None:
     if number not in _COMPRESSIONS:
         raise UnsupportedImageError(f"TIFF compression {number} is not read; save it as PNG or JPEG first")
+
+
+def _refuse_many_channels(page: Any, length: int) -> None:
+    """Raise an ImageError for a number of channels that no picture has: each would take time and memory."""
+    if (number := page.samplesperpixel) > _MOST_CHANNELS:
+        if page.nbytes > _MOST_PACKED * length:
+            raise CorruptImageError(f"damaged or cut short: it has no room for {number} channels")
+        raise UnsupportedImageError(f"a TIFF of {number} channels, which is not read; save it as RGB or grey first")
 
 
 def _refuse_channels(photometric: Any, inks: Any, number: Any, extra: tuple[int, ...]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from stylize.errors import UnsupportedImageError
+from stylize.errors import CorruptImageError, UnsupportedImageError
 from stylize.images import decode, from_image, header_size
 from tests.support.image_files import png_chunk, saved
 from tests.support.samples import picture
@@ -125,6 +125,15 @@ def test_several_grey_channels_are_not_shown_as_their_first(deep: Any, planes: b
         else:
             with pytest.raises(UnsupportedImageError, match=f"{bands} grey channels, which does not say"):
                 decode(tiff(values, **options))
+
+
+def test_a_number_of_channels_that_no_picture_has_is_refused_before_they_are_read() -> None:
+    data = tiff(np.zeros((3, 4, 5), np.float32), photometric="rgb", planarconfig="contig")
+    samples = struct.pack("<HHI", 277, 3, 1)
+    with pytest.raises(CorruptImageError, match="no room for 60000 channels"):
+        decode(data.replace(samples + struct.pack("<I", 5), samples + struct.pack("<I", 60_000)))
+    with pytest.raises(UnsupportedImageError, match="a TIFF of 40 channels"):
+        decode(tiff(np.zeros((3, 4, 40), np.uint8), photometric="rgb", planarconfig="contig"))
 
 
 def test_what_no_reader_here_can_is_unsupported_and_says_what_to_do() -> None:
