@@ -51,8 +51,7 @@ class InFlight:
         """Take the result from the accelerator, where it was made on one. Raises NotFiniteError."""
         if self.coming is not None:
             coming, self.coming = self.coming, None
-            self.result = coming.take()
-            self.row.update(coming.times.columns())
+            self.result = coming.take(self.row)
 
     def drop_pictures(self) -> None:
         """Let go of the pictures: futures keep the rest until the batch is done."""

@@ -46,9 +46,10 @@ class OnItsWay:
     index: int
     times: Times
 
-    def take(self) -> Pixels:
-        """Wait for it, in any thread, and return its pixels. Raises NotFiniteError."""
+    def take(self, row: Row) -> Pixels:
+        """Wait for it, in any thread, put its times into its row and return its pixels. Raises NotFiniteError."""
         pixels, finite = self.download.arrays()
+        row.update(self.times.columns())
         if not finite[self.index]:
             raise NotFiniteError
         picture: Pixels = pixels[self.index]
