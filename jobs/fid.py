@@ -114,9 +114,11 @@ def _taken(rows: pd.DataFrame) -> pd.DataFrame:
     unnamed = rows[["content_uri", "style_uri"]].isna().any(axis=1)
     weights = rows["style_uri"].str.lower().str.endswith(tuple(suffixes("checkpoints")), na=False) & ~unnamed
     mixed = rows["style_uris"].notna() & ~(unnamed | weights)
-    # Warm-ups, repeats and other numbers of workers of a sweep: the same pictures make no larger set.
-    twice = rows.duplicated([*GROUP, "content_uri", "style_uri"])
-    again = rows["variant"].notna() & twice & ~(unnamed | weights | mixed)
+    # Warm-ups, repeats and other numbers of workers of a sweep, and what two OUTs hold: the same pictures make no
+    # larger set.
+    twice = rows.duplicated([*GROUP, "content_uri", "style_uri"]) & ~(unnamed | weights | mixed)
+    again = twice & rows["variant"].notna()
+    once = "a photo in an artwork counts once"
     no_artwork = "there is no artwork to look like"
     for lost, one, several, why in (
         (unnamed, "row without a photo or artwork is", "rows without a photo or artwork are",
@@ -124,11 +126,12 @@ def _taken(rows: pd.DataFrame) -> pd.DataFrame:
         (weights, "result whose style is weights is", "results whose styles are weights are", no_artwork),
         (mixed, "result of several artworks is", "results of several artworks are", no_artwork),
         (again, "result that a sweep made again is", "results that a sweep made again are",
-         "a photo in an artwork counts once"),
+         once),
+        (twice & ~again, "result that an earlier row has, too, is", "results that earlier rows have, too, are", once),
     ):  # fmt: skip
         if lost.any():
             say(f"{counted(int(lost.sum()), one, several)} left out: {why}")
-    return rows[~(unnamed | weights | mixed | again)]
+    return rows[~(unnamed | weights | mixed | twice)]
 
 
 def _groups(rows: pd.DataFrame, given: Namespace) -> Iterator[tuple[int | None, str, list[Triple]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -140,15 +141,17 @@ def test_what_cannot_be_read_and_a_single_picture_of_a_size_are_left_out_and_nam
     assert "left out: 64 px: identity fp32: 1 picture can be read, two are the least" in done.stdout
 
 
-def test_what_a_sweep_made_again_counts_once(own: Path, weights: Path) -> None:
+def test_what_a_sweep_made_again_or_another_out_holds_too_counts_once(own: Path, weights: Path) -> None:
+    shutil.copytree(own, copy := own.parent / "copy")
     variants = [("identity fp32 96 px x1", 1), ("identity fp32 96 px x1", 2), ("identity fp32 96 px x2", 1)]
     with RowStore.open(own) as store:
         for row in read_rows(own).to_pylist():
             for variant, repeat in variants:
                 name = hashlib.sha256(f"{row['task_id']} {variant} {repeat}".encode()).hexdigest()
                 store.add(to_batch([row | {"task_id": name, "variant": variant, "repeat": repeat}]))
-    done = call(main, own, "--inception", weights, "--trust-paths")
+    done = call(main, own, copy, "--inception", weights, "--trust-paths")
     assert done.returncode == 0
+    assert "4 results that earlier rows have, too, are left out: a photo in an artwork counts once" in done.stdout
     assert "results that a sweep made again are left out: a photo in an artwork counts once" in done.stdout
     assert "n = 4 is too small" in done.stdout
 
