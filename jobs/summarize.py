@@ -180,12 +180,15 @@ def _pick(given: Namespace, runs: dict[Path, str]) -> int:
     return cli.EXIT_OK if found else cli.EXIT_NOT_ALL_OK
 
 
-def _rows(word: str) -> pd.DataFrame:
+def _rows(word: str) -> tuple[pd.DataFrame, list[str]]:
+    """Return a run's rows, and a line where their quality columns are not what those of today are."""
+    from jobs.run.earlier_rows import older_rows_in, quality_lines
     from stylize.report import frame
     from stylize.report.evidence import compare
 
     with run_folders([word]) as outs:
-        return frame.load(list(outs), also=compare.READ)
+        (out,) = outs
+        return frame.load([out], also=compare.READ), quality_lines(older_rows_in(out))
 
 
 def _compare(given: Namespace) -> int:
@@ -199,8 +202,9 @@ def _compare(given: Namespace) -> int:
     folder = None if given.out is None else absolute_out(given.out, "--out")
     if folder is not None and not (folder / "compare.txt").is_file() and not page.is_report(folder):
         refuse_filled(folder, "--out", "a comparison or report")
-    rows_a, rows_b = (_rows(word) for word in (a, b))
+    (rows_a, older_a), (rows_b, older_b) = map(_rows, (a, b))
     comparison = compare.compare(rows_a, rows_b, tolerance)
+    comparison.notes.extend([*older_a, *older_b] if bool(older_a) != bool(older_b) else [])
     told = [harmless(line) for line in compare.told(comparison, a, b)]
     if folder is not None:
         with writing(folder):

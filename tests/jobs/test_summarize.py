@@ -17,6 +17,7 @@ from stylize.report.choices import CRITERIA
 from stylize.report.evidence import pick
 from stylize.report.page import page
 from tests.support.made_rows import row, written
+from tests.support.older_rows import make_older
 from tests.support.s3 import bucket
 from tests.support.samples import ROOT, finished_run, picture
 
@@ -157,6 +158,13 @@ def test_compare_prints_a_verdict_and_its_exit_status_says_it_too(
     assert (told := capsys.readouterr().out).splitlines()[-1] == "verdict: better"
     assert told == (tmp_path / "c" / "compare.txt").read_text()
     assert main(["--compare", str(a), str(b / "rows"), "--tolerance", "0.99"]) == 3  # twice as slow is beyond that, too
+    assert "before encoding" not in capsys.readouterr().out
+    make_older(a, 8)
+    assert main(["--compare", str(a), str(b)]) == 3
+    assert "  quality columns of 10 rows of an older version are of the pixels" in capsys.readouterr().out
+    make_older(b, 8)
+    assert main(["--compare", str(a), str(b)]) == 3
+    assert "before encoding" not in capsys.readouterr().out
 
 
 def test_the_same_and_what_noise_hides_have_exit_statuses_of_their_own(tmp_path: Path) -> None:
