@@ -27,6 +27,8 @@ from stylize.tasks.task import Task
 
 GET_S = 30.0
 """How long to wait for the answer of a call that has ended: it is small, but its node may be out of reach by now."""
+UNHEARD_S = 60.0
+"""How long one that is late and does not answer is waited for: Ray notices the loss of a machine by then."""
 
 
 class WorkerPhase(Enum):
@@ -133,16 +135,17 @@ class WorkerState:
     def is_late(self, timeout_s: float, load_s: float) -> bool:
         """Return whether its oldest batch takes longer than `timeout_s`, beside at most `load_s` of loading for it.
 
-        What is done was only not looked at: the driver may have been busy with another worker's end.
+        What is done was only not looked at: the driver may have been busy with another worker's end. One that does not
+        answer may be lost with its machine, which is no task's fault.
         """
         spent = time.monotonic() - self.front_since
         holds = self._phase in (WorkerPhase.BUSY, WorkerPhase.RETRYING_ALONE)
         if not holds or spent <= timeout_s or is_done(self.batches[0].call):
             return False
-        if not self.batches[0].loads or spent > timeout_s + load_s:
-            return True
-        probe = self.probe()
-        return probe.answered and spent > timeout_s + probe.loading_s
+        probe, most_s = self.probe(), load_s if self.batches[0].loads else 0.0
+        if not probe.answered:
+            return spent > timeout_s + most_s + UNHEARD_S
+        return spent > timeout_s + min(probe.loading_s, most_s)
 
     def finish_front(self) -> None:
         """Let go of the oldest batch, which has come back, and note the worker's pace."""

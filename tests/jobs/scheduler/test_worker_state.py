@@ -179,6 +179,21 @@ def test_what_a_sweeps_worker_loads_for_a_block_is_no_time_of_its_first_image(
     assert not is_late(11, 9)
 
 
+def test_a_late_worker_that_does_not_answer_may_be_lost_with_its_machine(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: set[str] = set()
+    monkeypatch.setattr(worker_state, "is_done", lambda call: call in done)
+    monkeypatch.setattr(ray, "get", lambda call, timeout: 30.0)  # what its last block took to load
+    one = worker("IDLE")
+    monkeypatch.setattr(one.actor.ping, "remote", lambda: "ping")
+    one.send([task(0)])
+    for spent_s, answers, late in ((9, True, False), (11, True, True), (69, False, False), (71, False, True)):
+        clock[0] = one.front_since + spent_s
+        (done.add if answers else done.discard)("ping")
+        assert one.is_late(timeout_s=10, load_s=60) is late
+
+
 def test_the_reason_of_a_death_leaves_out_rays_common_causes() -> None:
     told = "A worker died.\nIts process exited. Some common causes include: (1) the kernel's OOM killer"
     assert reason_of(RayError(told)) == "Its process exited"
