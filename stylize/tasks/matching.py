@@ -6,6 +6,7 @@ import itertools
 import string
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from stylize import images, naming
 from stylize.errors import UsageError, counted, one_line
@@ -81,6 +82,11 @@ class Names:
                 parts = tuple(form.split("/"))
                 self._by_last.setdefault(parts[-1], []).append((parts, index))
 
+    @property
+    def parts(self) -> set[str]:
+        """Return what their names and folders may be called."""
+        return {part for listed in self._by_last.values() for parts, _ in listed for part in parts}
+
     def candidates(self, value: str, folders: set[str]) -> dict[int, int]:
         """Return inputs that a value may mean, by number, each with how many parts of its path agree.
 
@@ -94,6 +100,15 @@ class Names:
             # A folder that both have counts wherever it stands in the result's path.
             found[index] = max(found.get(index, 0), common, 1 + len(set(parts[:-1]) & folders))
         return found
+
+
+class _Fit(NamedTuple):
+    """A result of a pair: how many parts of its path agree with both's, and with the photo's alone; its folders."""
+
+    agreeing: int
+    with_photo: int
+    result: Input
+    folders: frozenset[str]
 
 
 @dataclass
@@ -136,12 +151,13 @@ def matched(pattern: Pattern, photos: Names, artworks: Names, results: Iterable[
     if "style" not in pattern.fields and len(artworks.inputs) != 1:
         raise UsageError(f"the pattern has no {{style}}, and there are several artworks ({len(artworks.inputs)})")
     matches, wanted = Matched(), set(photos.wanted)
-    by_pair: dict[tuple[int, int], list[tuple[int, Input]]] = {}
+    by_pair: dict[tuple[int, int], list[_Fit]] = {}
     for result in results:
-        agreeing, fitting = _best(pattern, photos, artworks, naming.same_file(naming.name_below(result.uri, root)))
+        path = naming.same_file(naming.name_below(result.uri, root))
+        fitting = _best(pattern, photos, artworks, path)
         best = [pair for pair in fitting if pair[0] in wanted]
         if len(best) == 1:
-            by_pair.setdefault(best[0], []).append((agreeing, result))
+            by_pair.setdefault(best[0], []).append(_Fit(*fitting[best[0]], result, frozenset(path.split("/")[:-1])))
         elif best:
             both = " and ".join(
                 f"{one_line(photos.inputs[p].uri)} x {one_line(artworks.inputs[a].uri)}" for p, a in best[:2]
@@ -153,37 +169,64 @@ def matched(pattern: Pattern, photos: Names, artworks: Names, results: Iterable[
         else:
             matches.left_out.add(_suffix(result), UNMATCHED)
             matches.unmatched.append(one_line(result.uri))
-    for (photo, artwork), found in sorted(by_pair.items(), key=lambda item: item[0][::-1]):
-        # The first of those that agree in most of their path: the others may be of photos that are gone.
-        _, result = max(found, key=lambda one: one[0])
+    chosen = _chosen(by_pair, artworks, matches)
+    for (photo, artwork), result in sorted(chosen.items(), key=lambda item: item[0][::-1]):
         matches.pairs.append(Pair(photos.inputs[photo], artworks.inputs[artwork], result=result))
-        for _, other in found:
-            if other is not result:
-                matches.left_out.add(_suffix(other), "a second result of its photo and artwork")
-    matches.missing = len(wanted) * len(artworks.inputs) - len(by_pair)
+    matches.missing = len(wanted) * len(artworks.inputs) - len(chosen)
     if matches.missing:
         every = itertools.product(photos.wanted, range(len(artworks.inputs)))
-        photo, artwork = next(pair for pair in every if pair not in by_pair)
+        photo, artwork = next(pair for pair in every if pair not in chosen)
         matches.first_missing = f"{one_line(photos.inputs[photo].uri)} x {one_line(artworks.inputs[artwork].uri)}"
     return matches
+
+
+def _chosen(
+    by_pair: dict[tuple[int, int], list[_Fit]], artworks: Names, matches: Matched
+) -> dict[tuple[int, int], Input]:
+    """Return the one result of each pair; the others are counted as left out, and named where no other is taken.
+
+    Of several it is the first of those that agree in most of their path: the others may be of photos that are gone.
+    """
+    best = {pair: max(found, key=lambda fit: fit.agreeing) for pair, found in by_pair.items()}
+    for pair, found in by_pair.items():
+        for fit in found:
+            if fit is not best[pair]:
+                matches.left_out.add(_suffix(fit.result), "a second result of its photo and artwork")
+    strays = _strays(best, artworks)
+    for pair in strays:
+        matches.left_out.add(_suffix(best[pair].result), UNMATCHED)
+        matches.unmatched.append(f"{one_line(best[pair].result.uri)}, whose folder is another than its photo's")
+    return {pair: fit.result for pair, fit in best.items() if pair not in strays}
+
+
+def _strays(best: dict[tuple[int, int], _Fit], artworks: Names) -> set[tuple[int, int]]:
+    """Return the pairs whose result is theirs by its name alone and lies in a folder of neither photo nor artwork.
+
+    Where other results lie in their photos' folders, it may be of a photo that is gone. A folder that all results lie
+    in says nothing.
+    """
+    if all(fit.with_photo == 1 for fit in best.values()):
+        return set()
+    of_none = artworks.parts.union(frozenset.intersection(*(fit.folders for fit in best.values())))
+    return {pair for pair, fit in best.items() if fit.with_photo == 1 and fit.folders - of_none}
 
 
 def _suffix(result: Input) -> str:
     return f".{result.uri.rpartition('.')[2].lower()}"
 
 
-def _best(pattern: Pattern, photos: Names, artworks: Names, path: str) -> tuple[int, list[tuple[int, int]]]:
-    """Return the pairs, by number, that a result's path without suffix fits best, after how many of its parts agree.
+def _best(pattern: Pattern, photos: Names, artworks: Names, path: str) -> dict[tuple[int, int], tuple[int, int]]:
+    """Return the pairs, by number, that a result's path without suffix fits best, each with what a _Fit says of it.
 
     They are several where it fits them equally well.
     """
     folders = set(path.split("/")[:-1])
-    agreeing: dict[tuple[int, int], int] = {}
+    agreeing: dict[tuple[int, int], tuple[int, int]] = {}
     for values in pattern.readings(path):
         styles = artworks.candidates(values["style"], folders) if "style" in values else {0: 0}
         for (photo, one), (style, other) in itertools.product(
             photos.candidates(values["photo"], folders).items(), styles.items()
         ):
-            agreeing[photo, style] = max(agreeing.get((photo, style), 0), one + other)
-    most = max(agreeing.values(), default=0)
-    return most, sorted(pair for pair, agree in agreeing.items() if agree == most)
+            agreeing[photo, style] = max(agreeing.get((photo, style), (0, 0)), (one + other, one))
+    most = max((both for both, _ in agreeing.values()), default=0)
+    return {pair: agree for pair, agree in sorted(agreeing.items()) if agree[0] == most}

@@ -112,6 +112,17 @@ def test_of_two_results_the_one_that_agrees_in_more_of_its_path_is_the_photos() 
     assert str(found.left_out) == "1 skipped: 1 .png (a second result of its photo and artwork)"
 
 
+def test_a_result_of_a_photo_that_is_gone_is_not_another_ones_where_results_lie_as_photos_do() -> None:
+    photos, results = ["b/IMG_1.jpg", "b/IMG_2.jpg", "IMG_3.jpg"], ["s/a/IMG_1.png", "s/b/IMG_2.png", "s/IMG_3.png"]
+    found = match("{style}/{photo}", photos, ["s.jpg"], results)
+    assert told(found) == {results[1]: (photos[1], "s.jpg"), results[2]: (photos[2], "s.jpg")}
+    assert str(found.left_out) == "1 skipped: 1 .png (fits no photo and artwork)"
+    assert (found.missing, found.first_missing) == (1, "/p/b/IMG_1.jpg x /a/s.jpg")
+    assert "1 result fits no photo and artwork: /r/s/a/IMG_1.png, whose folder is another" in found.notes()[0]
+    for flat in (["s/IMG_1.png", "s/b/IMG_2.png"], ["run/s/IMG_1.png", "run/s/b/IMG_2.png"], ["a/s/IMG_1.png"]):
+        assert len(match("{style}/{photo}", photos, ["s.jpg"], flat).pairs) == len(flat)
+
+
 def test_pairs_of_one_artwork_come_together() -> None:
     names = [f"{p}_stylized_{s}.png" for p in "ab" for s in "xy"]
     found = match(USUAL, ["a.jpg", "b.jpg"], ["x.jpg", "y.jpg"], names)
