@@ -178,6 +178,7 @@ class RowStore:
     def columns(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         """Yield these columns of all rows, some thousand rows at a time."""
         self.flush()
+        self._compactor.purge(now=True)
         return (batch for _, batch in self._batches(names))
 
     def retire(self, key: bytes) -> None:

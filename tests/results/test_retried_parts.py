@@ -46,3 +46,14 @@ def test_closing_ends_a_merge_that_was_broken_off(tmp_path: Path, monkeypatch: p
     store.close()
     assert seen(tmp_path) == dict.fromkeys(range(3), "ok")
     assert len(parts(tmp_path)) == 1
+
+
+def test_a_row_that_was_replaced_is_read_no_more_however_lately_its_part_was_rewritten(tmp_path: Path) -> None:
+    with RowStore.open(tmp_path) as store:
+        store.add(rows(range(4), status="failed"))
+    with RowStore.open(tmp_path) as store:
+        store.finished(retry_failed=True)
+        store._compactor._rewrite_at_s = float("inf")
+        store.add(rows(range(2), minute=1))
+        statuses = [one for batch in store.columns(["status"]) for one in batch.column("status").to_pylist()]
+        assert sorted(statuses) == ["failed", "failed", "ok", "ok"]
