@@ -14,7 +14,7 @@ from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input
 from jobs.run.placement import sweep_takes
 from jobs.run.resolve import check_rows_hold, refuse_missing_device
-from jobs.scheduler.ray_runtime import Called, check_room
+from jobs.scheduler.ray_runtime import Called, check_room, joins_cluster
 from jobs.scheduler.worker import WORKER_ENV, checked_settings, load_stylizer, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize.config import TORCHVISION, JobConfig
@@ -139,7 +139,7 @@ def resolve(plan: Sweep, out: str, address: str | None) -> ResolvedSweep:
     refuse_missing_device(next(iter(configs.values())).model_copy(update={"address": address}))
     cpus, gpus = takes["cpus_per_actor"], takes["gpus_per_actor"]
     absent: list[str] = []
-    hashes = _weights_sha256(plan, configs, absent)
+    hashes = _weights_sha256(plan, configs, absent, elsewhere=joins_cluster(address))
     resolved = ResolvedSweep(plan, out, cpus, gpus, sweep.plan(plan), configs, hashes, absent)
     check_room(address, *resolved.asks)
     return resolved
@@ -181,16 +181,19 @@ def _with_weights(plan: Sweep, words: Sequence[str]) -> list[Method]:
     return changed
 
 
-def _weights_sha256(plan: Sweep, configs: dict[str, JobConfig], absent: list[str]) -> dict[str, str | None]:
+def _weights_sha256(
+    plan: Sweep, configs: dict[str, JobConfig], absent: list[str], elsewhere: bool
+) -> dict[str, str | None]:
     """Return each variant's hash of weights; None where the method cannot be loaded: its rows will say why.
 
-    absent: gets a line on each that would have to be downloaded, where that is forbidden.
-    Raises UsageError, CannotContinueError.
+    absent: gets a line on each that would have to be downloaded, where that is forbidden. elsewhere: other machines do
+    the work, so that this one need not have their runtimes. Raises UsageError, CannotContinueError.
     """
+    here = {"device": "cpu", "precision": "fp32"} | ({"runtime": "torch"} if elsewhere else {})
     by_model: dict[str, str | None] = {}
     hashes = {}
     for name, config in configs.items():
-        checked = config.model_copy(update={"device": "cpu", "precision": "fp32"})
+        checked = config.model_copy(update=here)
         # Variants differ in what a method is asked for, too: each model is loaded once.
         model = repr((checked.stylizer, checked.weights, checked.settings, checked.seed))
         with plan.named(name):

@@ -12,6 +12,7 @@ import pytest
 from jobs.sweep.resolve import OF_WORK, resolve, with_paths
 from stylize.errors import UsageError
 from stylize.results.schema import to_batch
+from stylize.stylizers._runtimes import sessions
 from stylize.tasks.sweep import Sweep
 from tests.support.accelerators import none_here
 from tests.support.made_rows import row
@@ -40,6 +41,17 @@ def test_a_device_that_this_machine_has_not_is_a_wrong_call_unless_a_cluster_has
     with pytest.raises(UsageError, match="torch sees no cuda device here; give device cpu, or address of a cluster"):
         resolve(plan, str(tmp_path / "out"), None)
     assert resolve(plan, str(tmp_path / "out"), "head:6379").gpus == 0
+
+
+def test_a_runtime_that_this_machine_has_not_is_a_wrong_call_unless_a_cluster_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.sweep.resolve.joins_cluster", lambda address: address is not None)
+    monkeypatch.setattr(sessions, "installed", lambda runtime: runtime == "torch")
+    plan = sweep({"name": "compact", "runtime": "openvino"}, device="cpu", cpus_per_actor=1, gpus_per_actor=0)
+    with pytest.raises(UsageError, match="runtime openvino is not installed"):
+        resolve(plan, str(tmp_path / "out"), None)
+    assert set(resolve(plan, str(tmp_path / "out"), "head:6379").weights_sha256.values()) != {None}
 
 
 def test_rows_of_other_weights_or_settings_are_told(tmp_path: Path) -> None:
