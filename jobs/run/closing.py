@@ -53,10 +53,14 @@ def print_counts(counts: Mapping[str, int], beside: str = "") -> None:
 
 
 def _print_failures(result: RunResult) -> None:
-    """Print the first failures, a line each, and how to read the others."""
+    """Print the first failures, a line per file and reason, and how to read the others."""
     number = sum(n for status, n in result.counts.items() if status != "ok")
     for one in result.failures:
-        say(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
-    if number > len(result.failures):
+        if one.pairs > 1:
+            say(f"{one.status}: {one_line(one.file)}: {one_line(one.error)} ({one.pairs} pairs)")
+        else:
+            say(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
+    named = sum(one.pairs for one in result.failures)
+    if number > named:
         query = f"pandas.read_parquet({result.rows_uri!r}).query(\"status != 'ok'\")"
-        say(f"... and {number - len(result.failures)} more that are not ok: {query}")
+        say(f"... and {number - named} more that are not ok: {query}")

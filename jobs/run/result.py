@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.run.output_dir import OutputDir
@@ -27,12 +28,16 @@ FAILURES_NAMED = 10
 
 
 class Failure(NamedTuple):
-    """An image that there is none of: its row's status and error, and which photo and artwork it was of."""
+    """Images that there are none of, for one reason: their rows' status and error, and the first photo and artwork."""
 
     status: str
     error: str
     content_uri: str
     style_uri: str
+    file: str = ""
+    """The one of the two that the error is about."""
+    pairs: int = 1
+    """How many pairs with that file have no image for that reason."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class RunResult:
     tables: tuple[Table, ...] = field(default=(), repr=False)
     """The summary's tables."""
     failures: tuple[Failure, ...] = ()
-    """The first ten of the images counted that are not ok."""
+    """The first ten files, with their reasons, of the images counted that are not ok."""
     remarks: tuple[str, ...] = ()
     """Sentences on what the rows show: a GPU that waited for images, transparency that was left out."""
     others: int = 0
@@ -115,17 +120,21 @@ def _stores(folder: Path, run_id: str) -> tuple[str, ...]:
 
 
 def first_failures(folder: Path, run_id: str, kept_failed: Collection[bytes]) -> tuple[Failure, ...]:
-    """Return the first rows of a run that are not ok, at most FAILURES_NAMED.
+    """Return why rows of a run are not ok: each file with each reason once, at most FAILURES_NAMED.
 
+    A photo that cannot be read fails with every artwork, which would hide the other photos that cannot.
     folder: where OUT's rows are. kept_failed: as `summarized` takes it. OUT may hold other tasks' rows as well.
     """
-    rows = read_rows(folder, ["run_id", "task_id", *Failure._fields])
+    rows = read_rows(folder, ["run_id", "task_id", "status", "error", "content_uri", "style_uri"])
     rows = rows.filter(pc.not_equal(rows.column("status"), "ok"))
-    named: list[Failure] = []
-    for batch in rows.to_batches():
-        for key, row in zip(keys(batch.column("task_id")), batch.to_pylist(), strict=True):
-            if row["run_id"] == run_id or key in kept_failed:
-                named.append(Failure(*(row[name] or "" for name in Failure._fields)))
-            if len(named) == FAILURES_NAMED:
-                return tuple(named)
-    return tuple(named)
+    runs, tasks = rows.column("run_id").to_pylist(), keys(rows.column("task_id").combine_chunks())
+    rows = rows.filter([run == run_id or key in kept_failed for run, key in zip(runs, tasks, strict=True)])
+    error, photo, artwork = (pc.fill_null(rows.column(name), "") for name in ("error", "content_uri", "style_uri"))
+    file = pc.if_else(pc.starts_with(error, "style:"), artwork, photo)
+    causes = pa.table(
+        {"status": rows.column("status"), "error": error, "file": file, "photo": photo, "artwork": artwork}
+    )
+    grouped = causes.group_by(["status", "error", "file"], use_threads=False)
+    firsts = grouped.aggregate([("photo", "first"), ("artwork", "first"), ([], "count_all")])
+    names = ("status", "error", "photo_first", "artwork_first", "file", "count_all")
+    return tuple(Failure(*(row[name] for name in names)) for row in firsts.slice(0, FAILURES_NAMED).to_pylist())
