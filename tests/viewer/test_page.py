@@ -144,6 +144,16 @@ def test_the_grid_shows_methods_and_runs_side_by_side(tabs: Open, address: str) 
     assert tab.locator(".compare").is_visible()
 
 
+def test_pictures_of_a_view_that_is_left_do_not_hold_up_the_next(tabs: Open, address: str) -> None:
+    tab = tabs(address, "#view=failures")
+    tab.route("**/thumb-*/*", lambda route: None)  # none of them comes
+    settled(tab, lambda: tab.get_by_role("link", name="Grid").click())
+    tab.wait_for_function("() => document.querySelectorAll('.pair img').length > 5")
+    with tab.expect_event("requestfailed", lambda request: "/thumb-" in request.url, timeout=5000):
+        settled(tab, lambda: tab.get_by_role("link", name="Failures").click())
+    tab.unroute_all()
+
+
 def test_an_artwork_has_room_for_what_was_made_of_it_alone(tabs: Open, address: str) -> None:
     tab = tabs(address, "#view=grid")
     heads = tab.locator(".top .artwork").evaluate_all("all => all.map(one => [one.offsetLeft, one.offsetWidth])")

@@ -15,6 +15,9 @@
       if (mine !== shown) return;
       const view = viewer.views[viewer.state.view];
       const place = document.getElementById("view");
+      // A browser fetches six files at once: what the view that is left still waits for is not to hold up the next one.
+      const left = place.className === viewer.state.view ? [] : place.querySelectorAll("img");
+      for (const img of left) if (!img.complete) img.removeAttribute("src");
       const made = await view.draw(rows);
       if (mine !== shown) return;
       viewer.leave?.();
