@@ -174,7 +174,7 @@ def _named(names: pa.ChunkedArray, uris: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _told_apart(names: pa.ChunkedArray, uris: pa.ChunkedArray, hashes: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the names; with more of their URIs where files of several runs are called the same and are not."""
+    """Return the names; with more of their URIs where several files are called the same and are not."""
     alike = pa.table({"name": names.cast(pa.string()), "hash": hashes.cast(pa.string())}).filter(pc.is_valid(hashes))
     counts = alike.group_by("name").aggregate([("hash", "count_distinct")])
     several = counts.filter(pc.greater(counts["hash_count_distinct"], 1))["name"]
@@ -182,8 +182,15 @@ def _told_apart(names: pa.ChunkedArray, uris: pa.ChunkedArray, hashes: pa.Chunke
     if not pc.any(where).as_py():
         return names
     called = distinct(uris.filter(where).cast(pa.string()).unique().to_pylist())
-    longer = pa.chunked_array([pa.array([called.get(uri) for uri in uris.to_pylist()], pa.string())])
+    told = [_with_folders(called.get(uri), name) for uri, name in zip(uris.to_pylist(), names.to_pylist(), strict=True)]
+    longer = pa.chunked_array([pa.array(told, pa.string())])
     return pc.if_else(where, longer, names.cast(pa.string()))
+
+
+def _with_folders(called: str | None, name: str) -> str | None:
+    """Return the end of a URI that tells it apart, with all folders that its name has: another name may end so, too."""
+    lacking = name.count("/") - called.count("/") if called else 0
+    return "/".join([*name.split("/")[:lacking], called]) if called and lacking > 0 else called
 
 
 def _kinds(rows: pa.Table) -> pa.DictionaryArray:
