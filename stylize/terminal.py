@@ -87,7 +87,7 @@ def show(grid: Table, plain_width: int = 140) -> None:
     from rich.console import Console
 
     with _printing(sys.stdout):
-        Console(width=None if sys.stdout.isatty() else plain_width).print(grid)
+        Console(width=None if sys.stdout.isatty() else plain_width).print(grid, crop=False)
 
 
 class LogFormatter(logging.Formatter):

@@ -24,10 +24,12 @@ def print_result(result: RunResult, images: bool = True, inputs: Iterable[str | 
     """Print tables, places and counts. images: whether the run made any. inputs: where photos and artworks lie."""
     for table in result.tables:
         grid = terminal.table(*table.header, title=table.title)
-        for column in grid.columns[1:]:
-            column.justify = "right"
         for row in table.rows:
             terminal.add_row(grid, *row)
+        for number in range(table.header.index("ok"), len(table.header)):
+            # At no width is a number broken in two: the first half would be read as the whole.
+            grid.columns[number].min_width = max(len(row[number]) for row in table.rows)
+            grid.columns[number].justify = "right"
         terminal.show(grid)
     for remark in result.remarks:
         say(remark)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from jobs.run.closing import print_result
 from jobs.run.output_dir import OutputDir
 from jobs.run.result import RunResult, summarized
+from stylize import terminal
+from stylize.report.summary import Table
 from stylize.results.schema import key_of, to_batch
 from stylize.results.store import RowStore
 from tests.support.s3 import bucket
@@ -68,6 +72,17 @@ def test_rows_of_other_calls_that_the_tables_count_are_told(tmp_path: Path, caps
     write_rows(tmp_path, "now", range(4, 6))
     print_result(ended(tmp_path, {"corrupt": 2}))
     assert "0 ok, 2 not ok, of this call; the tables count 3 other rows of OUT, too" in capsys.readouterr().out
+
+
+def test_numbers_are_whole_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = ("style", "ok", "stylize p50", "SSIM mean")
+    made = Table("By style", head, [("starry_night", "12345", "1234 ms", "0.576")])
+    grids: list[Any] = []
+    monkeypatch.setattr(terminal, "show", grids.append)
+    print_result(RunResult("now", "/out", {"ok": 1}, (made,)))
+    with (narrow := Console(width=20, file=io.StringIO())).capture() as told:
+        narrow.print(grids[0], crop=False)
+    assert all(cell in told.get() for cell in made.rows[0][1:])
 
 
 def test_a_run_without_failures_names_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
