@@ -26,6 +26,7 @@ from stylize.downloads import NotDownloadedError
 from stylize.errors import counted, one_line
 from stylize.io.location import ObjectUri, locate
 from stylize.io.out_folder import refuse_foreign
+from stylize.report.units import size
 from stylize.results.copies import rows_at_hand
 from stylize.results.read import read_rows
 from stylize.tasks.task import MISSING, Pair
@@ -76,7 +77,7 @@ class Outlook:
             told = ", ".join(f"{name}={value}" for name, value in self.settings.items())
             yield f"settings of {self.stylizer}: {told}"
         side = f"{self.resolution_px} px" if self.resolution_px else "as it is"
-        yield f"{counted(self.photos, 'photo')}, {self.size_bytes / 1e6:.1f} MB; long side {side}"
+        yield f"{counted(self.photos, 'photo')}, {size(self.size_bytes)}; long side {side}"
         yield from self.forecast
         yield from self.notes
         yield from self.downloads
@@ -114,11 +115,11 @@ class _Sample:
             content = hash(pair.content.uri)
             if content not in self._contents:
                 self._contents.add(content)
-                size, known, _ = pair.content.identity.partition(":")
+                length, known, _ = pair.content.identity.partition(":")
                 outlook.photos += 1
-                outlook.size_bytes += int(size) if known else 0
-                if known and int(size) > self._largest_bytes:
-                    self.largest, self._largest_bytes = pair, int(size)
+                outlook.size_bytes += int(length) if known else 0
+                if known and int(length) > self._largest_bytes:
+                    self.largest, self._largest_bytes = pair, int(length)
 
 
 def dry_run(

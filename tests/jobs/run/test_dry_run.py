@@ -25,6 +25,7 @@ def test_rows_of_a_list_that_cannot_be_used_are_counted_and_the_first_is_named(
         assert main(words) == 0
     told = capsys.readouterr().out
     assert "would restyle 1 of 4 pairs" in told
+    assert "\n1 photo, 0.00" in told  # of a MB, not none at all
     assert "3 pairs cannot be used, and would have rows that say why" in told
     assert "manifest: objects that are not there, such as s3://pictures/none.png, s3://pictures/gone.png\n" in told
     assert "manifest: 1 row cannot be used (row 1 is below the header): row 4: s3://pictures/x//y.png: no key" in told
