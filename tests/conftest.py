@@ -16,6 +16,7 @@ import pytest
 
 from stylize import images
 from tests.support.browser import browser as browser
+from tests.support.browser import chromium as chromium
 from tests.support.forked_workers import forked_workers
 from tests.support.samples import ROOT, picture
 

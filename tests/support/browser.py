@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,7 +30,9 @@ class Tabs:
         free = self._free.setdefault(tuple(kind.items()), [])
         tab = free.pop() if free else self._new(kind)
         self._used.append((free, tab))
-        tab.set_viewport_size(viewport or {"width": 1280, "height": 800})
+        viewport = viewport or {"width": 1280, "height": 800}
+        if tab.viewport_size != viewport:
+            tab.set_viewport_size(viewport)
         tab.emulate_media(color_scheme=color_scheme, media="null")
         self._said[tab].clear()
         return tab
@@ -55,13 +58,25 @@ class Tabs:
         return said
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Tabs]:
-    """The tabs of a headless Chromium; skips where there is none."""
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[tuple[Tabs, asyncio.AbstractEventLoop]]:
+    """The tabs of the one browser of this process, as to start one takes a second of a core, and Playwright's loop."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
+        loop = asyncio.get_running_loop()
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield Tabs(browser)
+        yield Tabs(browser), loop
+        asyncio._set_running_loop(loop)
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: tuple[Tabs, asyncio.AbstractEventLoop]) -> Iterator[Tabs]:
+    """The tabs of a headless Chromium; skips where there is none."""
+    tabs, loop = chromium
+    # Playwright's loop stands as running between its calls: beside it asyncio.run, as of other tests, refuses to start.
+    asyncio._set_running_loop(loop)
+    yield tabs
+    asyncio._set_running_loop(None)

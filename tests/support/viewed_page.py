@@ -8,18 +8,38 @@ from typing import Any
 Open = Callable[..., Any]
 
 
-def shown(tab: Any, address: str) -> None:
-    """Open an address anew, and wait until it is there."""
-    page, _, part = address.partition("#")
-    if tab.url.partition("#")[0] == page:  # another part of the same page would be no new page
-        page += "?again"
-    tab.goto(f"{page}#{part}" if part else page)
-    tab.wait_for_selector("body[data-shown]")
+AS_NEW = """() => {
+  for (const one of document.querySelectorAll("details[open]")) one.open = false;
+  document.activeElement.blur();
+}"""
+FROM_THE_TOP = """async () => {
+  for (const one of document.querySelectorAll(".scroller")) one.scrollTo(0, 0);
+  for (let frames = 2; frames; frames--) await new Promise(requestAnimationFrame);
+}"""
+
+
+def shown(tab: Any, address: str, *, anew: bool = False) -> None:
+    """Open an address, and wait until it is there.
+
+    A page that is there already, as from an earlier test, goes to the view: to load it takes 0.4 s of a core, to draw a
+    view 0.03. anew: load it all the same.
+    """
+    page, _, view = address.partition("#")
+    if tab.url.partition("#")[0] != page or anew:
+        if anew:  # another part of the same page would be no new page
+            page += "?again"
+        tab.goto(f"{page}#{view}" if view else page)
+        tab.wait_for_selector("body[data-shown]")
+        return
+    tab.evaluate(AS_NEW)
+    turned_to(tab, view)
+    tab.evaluate(FROM_THE_TOP)
 
 
 def turned_to(tab: Any, view: str) -> None:
     """Go to another view of the page, as by a link."""
-    settled(tab, lambda: tab.evaluate("view => { location.hash = view; }", view))
+    there = "view => { if (location.hash === (view && `#${view}`)) viewer.redraw(); else location.hash = view; }"
+    settled(tab, lambda: tab.evaluate(there, view))
 
 
 def count(tab: Any) -> str:

@@ -31,10 +31,10 @@ def address(outs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Itera
 def tabs(browser: Tabs) -> Iterator[Open]:
     """A function that opens an address; fails the test on anything the console says and on requests elsewhere."""
 
-    def opened(address: str, view: str = "", **options: Any) -> Any:
+    def opened(address: str, view: str = "", *, anew: bool = False, **options: Any) -> Any:
         browser.may_ask = lambda url: address.split("/")[2] in url
         tab = browser.open(**options)
-        shown(tab, address + view)
+        shown(tab, address + view, anew=anew)
         return tab
 
     yield opened

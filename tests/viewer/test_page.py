@@ -214,7 +214,7 @@ def test_a_link_shows_the_same_again(tabs: Open, address: str) -> None:
     settled(tab, tab.locator("button[data-column=ssim]").click)
     settled(tab, tab.locator(".lines .line").nth(2).click)
     title = tab.locator("h1").inner_text()
-    again = tabs(tab.evaluate("location.href"))
+    again = tabs(tab.evaluate("location.href"), anew=True)
     assert again.locator("h1").inner_text() == title
     assert count(again) == "15 of 32 rows"
     moved = tabs(re.sub(r"at=\d+", "at=0", tab.evaluate("location.href")))  # rows have come before it

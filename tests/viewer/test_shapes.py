@@ -17,24 +17,25 @@ from tests.support.viewed_page import Open, shown, turned_to
 SIZES = "all => all.map(one => [one.clientWidth, one.clientHeight])"
 
 
-@pytest.mark.parametrize("window", [(1280, 800), (420, 800), (1600, 500)])
-def test_upright_pictures_are_not_stretched(tabs: Open, tmp_path: Path, window: tuple[int, int]) -> None:
+def test_upright_pictures_are_not_stretched(tabs: Open, tmp_path: Path) -> None:
     out = viewed_run(tmp_path / "out", 2, 1, width_px=100, height_px=128)
     with served(Viewer({out: str(out)}, tmp_path / "cache", trusted=True)) as url:
-        tab = tabs(url, "#view=failures", viewport={"width": window[0], "height": window[1]})
+        tab = tabs(url, "#view=failures")
         tab.evaluate("localStorage.setItem('stylize-voter', 'Ada')")
-        for view, panes in (("vote", 2), ("picture&at=2", 3)):
-            turned_to(tab, f"view={view}")
-            sizes = tab.locator(".pane").evaluate_all(SIZES)
-            assert len(sizes) == panes
-            for width, height in sizes:
-                assert width / height == pytest.approx(100 / 128, rel=0.01)
-        turned_to(tab, "view=vote")
-        left, right = tab.locator(".two .pane").evaluate_all(SIZES)
-        assert left == right
-        tab.get_by_label("zoom in").click()
-        moved = tab.locator(".two .inner").evaluate_all("all => all.map(one => one.style.transform)")
-        assert len(set(moved)) == 1
+        for window in ((1280, 800), (420, 800), (1600, 500)):
+            tab.set_viewport_size({"width": window[0], "height": window[1]})
+            for view, panes in (("vote", 2), ("picture&at=2", 3)):
+                turned_to(tab, f"view={view}")
+                sizes = tab.locator(".pane").evaluate_all(SIZES)
+                assert len(sizes) == panes
+                for width, height in sizes:
+                    assert width / height == pytest.approx(100 / 128, rel=0.01), window
+            turned_to(tab, "view=vote")
+            left, right = tab.locator(".two .pane").evaluate_all(SIZES)
+            assert left == right
+            tab.get_by_label("zoom in").click()
+            moved = tab.locator(".two .inner").evaluate_all("all => all.map(one => one.style.transform)")
+            assert len(set(moved)) == 1
 
 
 def test_very_tall_pictures_leave_the_rest_of_the_page_in_reach_and_are_seen(tabs: Open, tmp_path: Path) -> None:
@@ -79,16 +80,16 @@ def test_a_picture_whose_file_is_gone_is_told_in_its_place(browser: Tabs, tmp_pa
         browser.closed()  # the browser itself reports files that are not there
 
 
-@pytest.mark.parametrize("percent", [100, 200])
-def test_labels_of_the_grid_grow_with_the_browsers_text(tabs: Open, tmp_path: Path, percent: int) -> None:
+def test_labels_of_the_grid_grow_with_the_browsers_text(tabs: Open, tmp_path: Path) -> None:
     out = viewed_run(tmp_path / "out", 2, 1)
     with served(Viewer({out: str(out)}, tmp_path / "cache", trusted=True)) as url:
         tab = tabs(url, "#view=failures")
-        tab.evaluate("percent => { document.documentElement.style.fontSize = `${percent}%`; }", percent)
-        turned_to(tab, "view=grid")
-        for name, within in ((".slot .label", ".strip"), (".artwork span", ".top")):
-            lowest = f"""one => [one.scrollHeight - one.clientHeight,
-                one.getBoundingClientRect().bottom - one.closest({within!r}).getBoundingClientRect().bottom]"""
-            for cut, below in tab.locator(name).evaluate_all(f"all => all.map({lowest})"):
-                assert cut <= 1
-                assert below <= 0
+        for percent in (100, 200):
+            tab.evaluate("percent => { document.documentElement.style.fontSize = `${percent}%`; }", percent)
+            turned_to(tab, "view=grid")
+            for name, within in ((".slot .label", ".strip"), (".artwork span", ".top")):
+                lowest = f"""one => [one.scrollHeight - one.clientHeight,
+                    one.getBoundingClientRect().bottom - one.closest({within!r}).getBoundingClientRect().bottom]"""
+                for cut, below in tab.locator(name).evaluate_all(f"all => all.map({lowest})"):
+                    assert cut <= 1, percent
+                    assert below <= 0, percent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,39 @@ from stylize.votes import read_votes
 from tests.support.browser import Tabs
 from tests.support.made_rows import row
 from tests.support.viewed import METHODS, served, viewed_run
-from tests.support.viewed_page import turned_to
+from tests.support.viewed_page import settled, shown, turned_to
 
 NONE_KEPT = "() => localStorage.getItem('stylize-votes-not-yet-taken') === '[]'"
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return viewed_run(tmp_path / "out", 3, 2)  # five pairs: the first result of the sixth failed
+@pytest.fixture(scope="module")
+def served_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    folder = tmp_path_factory.mktemp("voted-on")
+    out = viewed_run(folder / "out", 3, 2)  # five pairs: the first result of the sixth failed
+    with served(Viewer({out: str(out)}, folder / "cache", trusted=True)) as url:
+        yield out, url
 
 
 @pytest.fixture
-def viewer(out: Path, tmp_path: Path) -> Viewer:
-    return Viewer({out: str(out)}, tmp_path / "cache", trusted=True)
+def out(served_once: tuple[Path, str]) -> Iterator[Path]:
+    yield served_once[0]
+    shutil.rmtree(served_once[0] / "votes", ignore_errors=True)
+
+
+@pytest.fixture
+def url(served_once: tuple[Path, str], out: Path) -> str:
+    """The address of its viewer, for tests that change nothing but its votes."""
+    return served_once[1]
+
+
+@pytest.fixture
+def own_out(tmp_path: Path) -> Path:
+    return viewed_run(tmp_path / "out", 3, 2)
+
+
+@pytest.fixture
+def viewer(own_out: Path, tmp_path: Path) -> Viewer:
+    return Viewer({own_out: str(own_out)}, tmp_path / "cache", trusted=True)
 
 
 @pytest.fixture
@@ -38,18 +59,18 @@ def page(browser: Tabs) -> Iterator[Any]:
 
 
 def begin(page: Any, url: str, voter: str = "Ada") -> None:
-    page.goto(url + "#view=vote")
-    page.wait_for_selector("input[name=voter]")
-    page.fill("input[name=voter]", voter)
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".two")
+    shown(page, url + "#view=vote")
+    give_name(page, voter)
+
+
+def give_name(page: Any, voter: str) -> None:
+    page.locator("input[name=voter]").fill(voter)
+    settled(page, lambda: page.keyboard.press("Enter"))
 
 
 def voted(page: Any, key: str) -> None:
     """Press a key, and wait for the next pair or the end."""
-    before = page.evaluate("document.body.dataset.shown")
-    page.keyboard.press(key)
-    page.wait_for_function("before => document.body.dataset.shown !== before", arg=before)
+    settled(page, lambda: page.keyboard.press(key))
 
 
 def votes(out: Path) -> pd.DataFrame:
@@ -69,22 +90,20 @@ def sides(page: Any) -> list[str]:
     return found
 
 
-def test_an_address_does_not_tell_which_row_it_shows(page: Any, viewer: Viewer) -> None:
-    with served(viewer) as url:
-        begin(page, url)
-        shown = page.locator(".two img").evaluate_all("all => all.map(one => one.src)")
-        assert [re.sub("[0-9a-f-]{36}$", "", one) for one in shown] == ["blob:" + url.rsplit("/", 2)[0] + "/"] * 2
-        assert "recorded-result" not in page.content()
+def test_an_address_does_not_tell_which_row_it_shows(page: Any, url: str) -> None:
+    begin(page, url)
+    shown = page.locator(".two img").evaluate_all("all => all.map(one => one.src)")
+    assert [re.sub("[0-9a-f-]{36}$", "", one) for one in shown] == ["blob:" + url.rsplit("/", 2)[0] + "/"] * 2
+    assert "recorded-result" not in page.content()
 
 
-def test_each_key_is_a_vote_until_every_pair_is_judged(page: Any, viewer: Viewer, out: Path) -> None:
-    with served(viewer) as url:
-        begin(page, url)
-        assert "compact" not in page.locator("main").inner_text()
-        for key in ("ArrowLeft", "ArrowRight", "ArrowDown", "1"):
-            voted(page, key)
-        page.get_by_text("Right is better").click()
-        page.get_by_text("Ada has judged every pair").wait_for()
+def test_each_key_is_a_vote_until_every_pair_is_judged(page: Any, url: str, out: Path) -> None:
+    begin(page, url)
+    assert "compact" not in page.locator("main").inner_text()
+    for key in ("ArrowLeft", "ArrowRight", "ArrowDown", "1"):
+        voted(page, key)
+    page.get_by_text("Right is better").click()
+    page.get_by_text("Ada has judged every pair").wait_for()
     cast = votes(out)
     assert cast["choice"].tolist() == ["left", "right", "same", "left", "right"]
     assert set(cast["voter"]) == {"Ada"}
@@ -92,71 +111,62 @@ def test_each_key_is_a_vote_until_every_pair_is_judged(page: Any, viewer: Viewer
     assert not cast.duplicated(["content_uri", "style_uri"]).any()
 
 
-def test_several_voters_each_judge_every_pair(page: Any, viewer: Viewer, out: Path) -> None:
-    with served(viewer) as url:
-        begin(page, url)
-        voted(page, "ArrowLeft")
-        as_another(page, "Grace")
-        for _ in range(5):
-            voted(page, "ArrowDown")
-        page.get_by_text("Grace has judged every pair").wait_for()
+def test_several_voters_each_judge_every_pair(page: Any, url: str, out: Path) -> None:
+    begin(page, url)
+    voted(page, "ArrowLeft")
+    as_another(page, "Grace")
+    for _ in range(5):
+        voted(page, "ArrowDown")
+    page.get_by_text("Grace has judged every pair").wait_for()
     assert votes(out)["voter"].value_counts().to_dict() == {"Grace": 5, "Ada": 1}
 
 
-def test_a_vote_may_be_undone(page: Any, viewer: Viewer, out: Path) -> None:
-    with served(viewer) as url:
-        begin(page, url)
-        first = sides(page)
-        voted(page, "ArrowLeft")
-        assert sides(page) != first
-        voted(page, "u")
-        assert sides(page) == first
-        voted(page, "ArrowRight")
+def test_a_vote_may_be_undone(page: Any, url: str, out: Path) -> None:
+    begin(page, url)
+    first = sides(page)
+    voted(page, "ArrowLeft")
+    assert sides(page) != first
+    voted(page, "u")
+    assert sides(page) == first
+    voted(page, "ArrowRight")
     assert votes(out)["choice"].tolist() == ["right"]
 
 
 def as_another(page: Any, voter: str) -> None:
-    page.get_by_text("Another voter").click()
-    page.wait_for_selector("input[name=voter]")
-    page.fill("input[name=voter]", voter)
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".two")
+    settled(page, page.get_by_text("Another voter").click)
+    give_name(page, voter)
 
 
-def test_a_vote_that_is_being_changed_is_not_given_to_another_voter(page: Any, viewer: Viewer, out: Path) -> None:
-    with served(viewer) as url:
-        begin(page, url)
-        for key in ("ArrowRight", "ArrowRight", "ArrowRight", "u"):
-            voted(page, key)
-        assert page.get_by_text("counts until you give another").is_visible()
-        as_another(page, "Bob")
-        voted(page, "ArrowLeft")
-        voted(page, "u")
-        as_another(page, "Ada")
-        assert not page.get_by_text("counts until you give another").count()
+def test_a_vote_that_is_being_changed_is_not_given_to_another_voter(page: Any, url: str, out: Path) -> None:
+    begin(page, url)
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "u"):
+        voted(page, key)
+    assert page.get_by_text("counts until you give another").is_visible()
+    as_another(page, "Bob")
+    voted(page, "ArrowLeft")
+    voted(page, "u")
+    as_another(page, "Ada")
+    assert not page.get_by_text("counts until you give another").count()
     assert votes(out)[["voter", "choice"]].value_counts().to_dict() == {("Ada", "right"): 3, ("Bob", "left"): 1}
 
 
-def test_a_pair_that_is_judged_anew_is_left_where_other_rows_are_asked_for(
-    page: Any, viewer: Viewer, out: Path
-) -> None:
-    with served(viewer) as url:
-        begin(page, url)
-        voted(page, "ArrowLeft")
-        voted(page, "u")
-        judged = votes(out)["left_task_id"][0]
-        every = page.evaluate("() => Promise.all([...Array(viewer.index.rows).keys()].map(viewer.row))")
-        photo = next(one["photo"] for one in every if one["task_id"] == judged)
-        turned_to(page, f"view=vote&f=photo~not~{photo}")
-        assert not page.get_by_text("counts until you give another").count()
-        voted(page, "ArrowRight")
+def test_a_pair_that_is_judged_anew_is_left_where_other_rows_are_asked_for(page: Any, url: str, out: Path) -> None:
+    begin(page, url)
+    voted(page, "ArrowLeft")
+    voted(page, "u")
+    judged = votes(out)["left_task_id"][0]
+    every = page.evaluate("() => Promise.all([...Array(viewer.index.rows).keys()].map(viewer.row))")
+    photo = next(one["photo"] for one in every if one["task_id"] == judged)
+    turned_to(page, f"view=vote&f=photo~not~{photo}")
+    assert not page.get_by_text("counts until you give another").count()
+    voted(page, "ArrowRight")
     assert votes(out)["choice"].tolist() == ["left", "right"]
 
 
-def test_what_cannot_be_shown_is_not_voted_on(page: Any, viewer: Viewer, out: Path) -> None:
-    gone, other, text = (out / "images" / "microast" / f"{name}.jpg" for name in ("0-1", "1-0", "1-1"))
+def test_what_cannot_be_shown_is_not_voted_on(page: Any, viewer: Viewer, own_out: Path) -> None:
+    gone, other, text = (own_out / "images" / "microast" / f"{name}.jpg" for name in ("0-1", "1-0", "1-1"))
     gone.unlink()
-    other.write_bytes((out / "images" / "compact" / "1-0.jpg").read_bytes())
+    other.write_bytes((own_out / "images" / "compact" / "1-0.jpg").read_bytes())
     text.write_text("no picture")
     with served(viewer) as url:
         begin(page, url)
@@ -165,77 +175,72 @@ def test_what_cannot_be_shown_is_not_voted_on(page: Any, viewer: Viewer, out: Pa
             voted(page, "ArrowLeft")
         page.get_by_text("Ada has judged every pair of these rows that can be shown").wait_for()
         assert page.locator("#passed").inner_text().startswith("3 pairs passed over")
-    assert len(votes(out)) == 2
+    assert len(votes(own_out)) == 2
 
 
-def test_a_pair_in_two_tabs_counts_once(page: Any, viewer: Viewer, out: Path) -> None:
-    with served(viewer) as url:
-        begin(page, url)
-        tab = page.context.new_page()
-        tab.goto(url + "#view=vote")
-        tab.wait_for_selector(".two")
-        row = "async pair => { viewer.nextPair = () => pair; await viewer.redraw(); }"
-        for one in (page, tab):
-            one.evaluate(row, {"left": 2, "right": 3})
-        tab.evaluate("viewer.nextPair = () => null")
-        page.evaluate("viewer.nextPair = () => null")
-        voted(page, "ArrowLeft")
-        voted(tab, "ArrowRight")
-        tab.get_by_text("You had judged that pair already").wait_for()
-        tab.close()
+def test_a_pair_in_two_tabs_counts_once(page: Any, url: str, out: Path) -> None:
+    begin(page, url + "?two")  # no page of other tests: what gives its pairs is changed
+    tab = page.context.new_page()
+    tab.goto(url + "#view=vote")
+    tab.wait_for_selector(".two")
+    row = "async pair => { viewer.nextPair = () => pair; await viewer.redraw(); }"
+    for one in (page, tab):
+        one.evaluate(row, {"left": 2, "right": 3})
+    tab.evaluate("viewer.nextPair = () => null")
+    page.evaluate("viewer.nextPair = () => null")
+    voted(page, "ArrowLeft")
+    voted(tab, "ArrowRight")
+    tab.get_by_text("You had judged that pair already").wait_for()
+    tab.close()
     assert votes(out)["choice"].tolist() == ["left"]
 
 
-def test_the_last_vote_of_all_may_be_changed(page: Any, viewer: Viewer, out: Path) -> None:
-    with served(viewer) as url:
-        begin(page, url)
-        for key in (*["ArrowLeft"] * 5, "u", "ArrowRight"):
-            voted(page, key)
-        page.get_by_text("Ada has judged every pair").wait_for()
+def test_the_last_vote_of_all_may_be_changed(page: Any, url: str, out: Path) -> None:
+    begin(page, url)
+    for key in (*["ArrowLeft"] * 5, "u", "ArrowRight"):
+        voted(page, key)
+    page.get_by_text("Ada has judged every pair").wait_for()
     assert votes(out)["choice"].value_counts().to_dict() == {"left": 4, "right": 1}
 
 
-def test_a_reload_loses_no_vote_and_shows_no_pair_again(page: Any, viewer: Viewer, out: Path) -> None:
-    with served(viewer) as url:
-        begin(page, url)
-        for _ in range(5):
-            page.keyboard.press("ArrowLeft")
-            page.wait_for_function(
-                "() => !JSON.parse(localStorage.getItem('stylize-votes-not-yet-taken') ?? '[]').length"
-            )
-            page.reload()
-            page.wait_for_selector(".two, .none")
+def test_a_reload_loses_no_vote_and_shows_no_pair_again(page: Any, url: str, out: Path) -> None:
+    begin(page, url)
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function("() => !JSON.parse(localStorage.getItem('stylize-votes-not-yet-taken') ?? '[]').length")
+        page.reload()
+        page.wait_for_selector(".two, .none")
     assert len(votes(out)) == 5
 
 
-def test_a_vote_that_the_viewer_did_not_take_is_kept_until_it_does(page: Any, viewer: Viewer, out: Path) -> None:
+def test_a_vote_that_the_viewer_did_not_take_is_kept_until_it_does(page: Any, viewer: Viewer, own_out: Path) -> None:
     with served(viewer) as url:
         begin(page, url)
         port = int(url.split(":")[2].split("/")[0])
     page.keyboard.press("ArrowLeft")
     page.get_by_text("the viewer does not answer").wait_for()
-    assert votes(out).empty
+    assert votes(own_out).empty
     with served(viewer, port):
         page.wait_for_function(NONE_KEPT)
-    assert votes(out)["choice"].tolist() == ["left"]
+    assert votes(own_out)["choice"].tolist() == ["left"]
 
 
 def test_a_page_of_a_viewer_that_was_started_again_says_what_helps(
-    page: Any, viewer: Viewer, out: Path, tmp_path: Path
+    page: Any, viewer: Viewer, own_out: Path, tmp_path: Path
 ) -> None:
     with served(viewer) as url:
         begin(page, url)
         port = int(url.split(":")[2].split("/")[0])
     page.keyboard.press("ArrowLeft")
     page.get_by_text("open the address that it prints, in this browser").wait_for()
-    with served(Viewer({out: str(out)}, tmp_path / "cache"), port) as url:
+    with served(Viewer({own_out: str(own_out)}, tmp_path / "cache"), port) as url:
         page.get_by_text("Open the one that it printed last, in this browser").wait_for()
         page.goto(url + "#view=vote")
         page.wait_for_function(NONE_KEPT)
-    assert votes(out)["choice"].tolist() == ["left"]
+    assert votes(own_out)["choice"].tolist() == ["left"]
 
 
-def test_a_vote_on_other_runs_waits_for_their_viewer(page: Any, viewer: Viewer, out: Path, tmp_path: Path) -> None:
+def test_a_vote_on_other_runs_waits_for_their_viewer(page: Any, viewer: Viewer, own_out: Path, tmp_path: Path) -> None:
     other = viewed_run(tmp_path / "other" / "out", run_id="another")
     with served(viewer) as url:
         begin(page, url)
@@ -250,17 +255,16 @@ def test_a_vote_on_other_runs_waits_for_their_viewer(page: Any, viewer: Viewer, 
     with served(viewer, port) as url:
         page.goto(url + "#view=vote")
         page.wait_for_function(NONE_KEPT)
-    assert votes(out)["choice"].tolist() == ["left"]
+    assert votes(own_out)["choice"].tolist() == ["left"]
 
 
-def test_sides_are_by_chance(page: Any, viewer: Viewer) -> None:
-    with served(viewer) as url:
-        begin(page, url)
-        drawn = page.evaluate("""async () => {
-          const pairs = await viewer.ballot(await viewer.rows(), "method");
-          const at = (row) => row % 2;
-          return Array.from({ length: 400 }, () => at(viewer.nextPair(pairs, [], "Ada").left));
-        }""")
+def test_sides_are_by_chance(page: Any, url: str) -> None:
+    begin(page, url)
+    drawn = page.evaluate("""async () => {
+      const pairs = await viewer.ballot(await viewer.rows(), "method");
+      const at = (row) => row % 2;
+      return Array.from({ length: 400 }, () => at(viewer.nextPair(pairs, [], "Ada").left));
+    }""")
     assert 140 <= sum(drawn) <= 260
 
 
