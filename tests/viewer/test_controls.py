@@ -28,7 +28,8 @@ def test_escape_goes_back_to_the_view_that_the_picture_was_opened_from(
 @pytest.fixture(scope="module")
 def odd_numbers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("odd")
-    out = viewed_run(folder / "out", 3, 2, gram_distance=0.23, content_distance=1.7e308, host_peak_rss_bytes=10**9)
+    out = viewed_run(folder / "out", 3, 2, gram_distance=0.23, content_distance=1.7e308, host_peak_rss_bytes=10**9,
+                     moments_distance=0.123456)  # fmt: skip
     with served(Viewer({out: str(out)}, folder / "cache")) as url:
         yield url
 
@@ -52,6 +53,14 @@ def test_numbers_and_addresses_that_nobody_means_do_not_stop_the_page(tabs: Open
     tab = tabs(odd_numbers, "#view=plot&x=ssim&y=content_distance&ylog=1")
     turned_to(tab, "view=failures&f=status~is~ok&filters=x")
     assert "None of these rows failed." in tab.locator("main").inner_text()
+
+
+def test_a_number_is_equal_to_what_is_shown_of_it(tabs: Open, odd_numbers: str) -> None:
+    tab = tabs(odd_numbers, "#f=moments_distance~is~0.1235")
+    assert count(tab) == "12 rows"
+    for value, rows in (("0.123456", "12 rows"), ("0.123", "0 of 12 rows")):
+        turned_to(tab, f"f=moments_distance~is~{value}")
+        assert count(tab) == rows
 
 
 def test_the_choice_of_columns_stays_open_while_boxes_are_ticked(tab: Any) -> None:
@@ -90,7 +99,7 @@ def test_a_keyboard_stays_at_a_control_that_draws_the_page_anew(tabs: Open, addr
         tab.wait_for_function("document.activeElement.name === 'column'")
 
 
-def test_what_is_no_time_is_no_filter(tab: Any, tabs: Open, address: str) -> None:
+def test_what_is_no_time_is_no_filter_and_until_a_day_is_until_its_end(tab: Any) -> None:
     tab.locator("#filters summary").click()
     tab.locator("#filter select[name=column]").select_option("started_at")
     field = tab.locator("#filter input[name=value]")
@@ -100,9 +109,13 @@ def test_what_is_no_time_is_no_filter(tab: Any, tabs: Open, address: str) -> Non
     assert count(tab) == "32 rows"
     add_filter(tab, "started_at", "ge", "2025-12-31 12:00")
     assert count(tab) == "32 rows"
-    linked = tabs(address, "#f=started_at~ge~yesterday&f=nosuch~is~1&filters=1")
-    assert count(linked) == "32 rows"
-    assert linked.locator("#message").inner_text().startswith("Filters left out: started_at")
+    for given in ("started_at~ge~yesterday&f=nosuch~is~1&filters=1", "started_at~le~5", "ssim~ge~ "):
+        turned_to(tab, f"f={given}")
+        assert count(tab) == "32 rows"
+        assert tab.locator("#message").inner_text().startswith(f"Filters left out: {given.partition('~')[0]}")
+    for until in ("2026-01-01", "2026-01-01 00:00", "2026-01-01T00:00:29Z"):
+        turned_to(tab, f"f=started_at~le~{until}")
+        assert count(tab) == "32 rows", until
 
 
 def test_headings_are_whole(tabs: Open, odd_numbers: str) -> None:

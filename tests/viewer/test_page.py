@@ -131,6 +131,20 @@ def test_pictures_of_one_pair_are_zoomed_together(tab: Any) -> None:
     assert panes.last.get_attribute("data-scale") == "1.00"
 
 
+def test_of_many_pictures_of_one_pair_the_one_looked_at_is_there_and_all_are_a_click_away(
+    tabs: Open, address: str
+) -> None:
+    tab = tabs(address, "#view=failures")
+    tab.evaluate("viewer.mostPanes = 1")
+    turned_to(tab, "view=picture&at=7")
+    panes = tab.locator(".panes .pane")
+    assert panes.count() == 2
+    assert tab.locator(".panes [aria-current]").count() == 1
+    settled(tab, tab.get_by_text("all 3 instead of 2").click)
+    assert panes.count() == 3
+    tab.evaluate("viewer.mostPanes = 12")
+
+
 def test_the_grid_shows_methods_and_runs_side_by_side(tabs: Open, address: str) -> None:
     tab = tabs(address, "#view=grid")
     assert tab.get_by_text("5 photos by 3 artworks").is_visible()

@@ -132,6 +132,11 @@ const viewer = { views: {}, index: null };
     return img;
   };
 
+  const DIGITS = { bytes: 3, s: 3 };
+  /* A number with as many digits as are shown of it. */
+  viewer.rounded = (value, { unit }) => (Number.isInteger(value) && Math.abs(value) < 1e9 && !(unit in DIGITS)
+    ? value : Number(value.toPrecision(DIGITS[unit] ?? 4)));
+
   const scaled = (value, units) => {
     const [size, unit] = units.find(([least]) => Math.abs(value) >= least) ?? units[units.length - 1];
     return `${Number((value / size).toPrecision(3))} ${unit}`;
@@ -147,10 +152,8 @@ const viewer = { views: {}, index: null };
     if (column.kind !== "number" || !Number.isFinite(value)) return String(value);
     if (column.unit === "bytes") return scaled(value, [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]]);
     if (column.unit === "s") return scaled(value, [[1, "s"], [1e-3, "ms"], [1e-6, "\u00b5s"]]);
-    const short = Number(value.toPrecision(4));
-    const plain = Math.abs(value) >= 1e9
-      ? short.toExponential().replace("e+", "e")
-      : String(Number.isInteger(value) ? value : short);
+    const short = viewer.rounded(value, column);
+    const plain = Math.abs(value) >= 1e9 ? short.toExponential().replace("e+", "e") : String(short);
     return column.unit ? `${plain} ${column.unit}` : plain;
   };
 

@@ -2,7 +2,8 @@
 /* One pair of photo and artwork: before and after, all that was made of it side by side, and what its row says. */
 (() => {
   const { h, button, select } = viewer;
-  const MOST_PANES = 12;
+  /* How many results stand beside each other until all are asked for. */
+  viewer.mostPanes = 12;
 
   /* A link holds the row's key, as numbers change while a run goes on; `at` is where it was. */
   const keyOf = (row) => `${row.run}.${(row.task_id ?? "").slice(0, 16)}`;
@@ -88,9 +89,12 @@
 
   const compared = async (list, made, told, number) => {
     const zoom = viewer.linkedZoom();
-    const rows = await Promise.all(made.slice(0, MOST_PANES).map(viewer.row));
+    const most = viewer.state.panes === "all" ? made.length : viewer.mostPanes;
+    // The one that is looked at is among them.
+    const shown = made.filter((row, place) => place < most || row === number);
+    const rows = await Promise.all(shown.map(viewer.row));
     const figures = rows.map((row, place) => {
-      const key = made[place];
+      const key = shown[place];
       const file = list.find(([one]) => one === String(key))[2];
       const facts = ["ssim", "gram_distance", "stylize_s"].filter((name) => row[name] !== undefined)
         .map((name) => `${name.replace(/_s$/, "").replaceAll("_", " ")} ${viewer.text(row[name], viewer.about(name))}`);
@@ -98,9 +102,9 @@
         "aria-current": key === number ? "true" : null }, told.get(key)), h("span", { class: "soft" }, ` ${facts.join(", ")}`));
       return h("figure", {}, zoom.pane(told.get(key), shapeOf(row), viewer.image(file, told.get(key), { draggable: "false" })), caption);
     });
-    const more = made.length > MOST_PANES ? `the first ${MOST_PANES} of ${made.length};` : "";
-    return h("section", {}, h("div", { class: "bar" }, h("h2", {}, "Side by side"), zoom.controls,
-      h("span", { class: "soft" }, `${more} wheel or pinch zooms all at once, dragging moves them`)), h("div", { class: "panes" }, ...figures));
+    const more = made.length > shown.length ? h("a", { href: viewer.address({ panes: "all" }) }, `all ${made.length} instead of ${shown.length}`) : null;
+    return h("section", {}, h("div", { class: "bar" }, h("h2", {}, "Side by side"), zoom.controls, more,
+      h("span", { class: "soft" }, `wheel or pinch zooms all at once, dragging moves them`)), h("div", { class: "panes" }, ...figures));
   };
 
   const facts = (row) => {
@@ -117,7 +121,7 @@
       if (event.target.matches("input, select, textarea") || event.altKey || event.ctrlKey || event.metaKey) return;
       if (event.key === "ArrowLeft") go(to(-1));
       if (event.key === "ArrowRight") go(to(1));
-      if (event.key === "Escape") viewer.go({ view: viewer.state.from || "table", from: "", at: "", row: "", before: "", after: "" });
+      if (event.key === "Escape") viewer.go({ view: viewer.state.from || "table", from: "", at: "", row: "", before: "", after: "", panes: "" });
     };
     document.addEventListener("keydown", keys);
     return [button("\u2190 Previous", () => go(to(-1)), { disabled: to(-1) === undefined }),

@@ -12,7 +12,15 @@
 
   viewer.state = {};
 
-  const limitOf = ({ kind }, value) => (kind === "time" ? Date.parse(value.includes("Z") ? value : `${value}Z`) : Number(value));
+  /* A day at least, in UTC: of less, browsers make some time in 2001. ms: how long what is written lasts. */
+  const TIME = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(?:(:\d\d)(\.\d+)?)?)?Z?$/;
+  const timeOf = (value) => {
+    const [, day, minute, second, part] = TIME.exec(value.trim()) ?? [];
+    const from = day ? Date.parse(`${day}T${minute ?? "00:00"}${second ?? ""}${part ?? ""}Z`) : NaN;
+    return { from, ms: part ? 0 : second ? 1e3 : minute ? 6e4 : 864e5 };
+  };
+  // To Number(), nothing is 0.
+  const limitOf = ({ kind }, value) => (kind === "time" ? timeOf(value).from : value.trim() ? Number(value) : NaN);
 
   /* Return why a filter cannot be applied; null where it can. */
   viewer.filterProblem = ({ column, operator, value }) => {
@@ -79,8 +87,11 @@
     const limit = limitOf(column, value);
     const { numbers } = column;
     if (operator === "ge") return (row) => numbers[row] >= limit;
-    if (operator === "le") return (row) => numbers[row] <= limit;
-    return (row) => numbers[row] === limit;
+    // Until a day or second is until its end: of the seconds that are shown, the rest is cut off.
+    const end = limit + (column.kind === "time" ? Math.max(0, timeOf(value).ms - 1e-3) : 0);
+    if (operator === "le") return (row) => numbers[row] <= end;
+    // As it is, or as it is shown.
+    return (row) => numbers[row] === limit || viewer.rounded(numbers[row], column) === limit;
   };
 
   let known = { key: null, rows: null };
