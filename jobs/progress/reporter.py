@@ -151,7 +151,7 @@ class Reporter:
         if rate is None:
             return "starting"
         idle = self.stats.device_idle()
-        waits = "" if idle is None or idle < LEAST_IDLE else f", device idle {idle:.0%}"
+        waits = "" if idle is None or idle < LEAST_IDLE else f", device idle {idle * 100:.0f} %"
         return f"{rate:.1f} images/s{waits}"
 
     def _left(self) -> str:

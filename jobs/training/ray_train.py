@@ -166,7 +166,7 @@ def _show(status_actor: Any, shown: TrainingReporter) -> None:
     except ray.exceptions.RayError:
         return
     if now is not None:
-        waiting = f"{now.wait_share:.0%} of the time waiting for images"
+        waiting = f"{now.wait_share * 100:.0f} % of the time waiting for images"
         shown.at(now.step, f"{now.images_per_s:.1f} images/s, {waiting}, loss {now.loss:.4g}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from stylize.report.units import seconds
+from stylize.report.units import percent, seconds
 
 LEAST = 0.2
 """A smaller share is not worth a word."""
@@ -38,4 +38,4 @@ def told(rows: pd.DataFrame) -> str | None:
     means = {what: sum(used[name].fillna(0).mean() for name in names) for what, (names, _) in _BESIDE.items()}
     most = max(means, key=lambda what: means[what])
     share = f"{seconds(means[most])} of {seconds(sum(means.values()))} per image beside it"
-    return f"Device idle {waited / whole:.0%}: {most} takes {share}; {_BESIDE[most][1]}."
+    return f"Device idle {percent(waited / whole)}: {most} takes {share}; {_BESIDE[most][1]}."

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 DASH = "-"
-_MOST, _MOST_S = 1e18, 1e9
+_MOST, _MOST_S, _MOST_TIMES = 1e18, 1e9, 1_000_000
 _LEAST = 1e-100
 """Beside 0; of less a ratio may be infinite."""
 
@@ -60,8 +60,12 @@ def signed(value: Any) -> str:
 
 
 def times(value: Any) -> str:
-    """Return a ratio as text."""
-    return DASH if pd.isna(value) else f"{digits(value)}x"
+    """Return a ratio as text; one to what is 0, or nearly, has no size."""
+    if pd.isna(value):
+        return DASH
+    if value > _MOST_TIMES:
+        return f"over {_MOST_TIMES:,}x"
+    return f"under 1/{_MOST_TIMES:,}x" if 0 <= value < 1 / _MOST_TIMES else f"{digits(value)}x"
 
 
 def percent(value: Any) -> str:

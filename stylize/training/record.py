@@ -115,7 +115,8 @@ def card(config: TrainConfig, metadata: dict[str, str], losses: Path) -> str:
         lines += ["", f"## Loss, mean of the last {counted(len(last), 'step')}", ""]
         lines += [f"| {' | '.join(terms)} |", "|---" * len(terms) + "|"]
         lines += [f"| {' | '.join(f'{last[c].mean():.4g}' for c in terms)} |"]
-        lines += ["", f"{pace:.3g} images/s over the whole run, {wait:.1%} of the time spent waiting for images."]
+        waiting = f"{wait * 100:.1f} % of the time spent waiting for images"
+        lines += ["", f"{pace:.3g} images/s over the whole run, {waiting}."]
     styles = "PHOTOS ARTWORKS OUT" if method == "compact" else "PHOTOS OUT"
     lines += ["", "## Use", "", "In this folder:", "", "```bash"]
     given = shlex.quote(f"--weights={name}.safetensors")  # a style image's name may hold anything

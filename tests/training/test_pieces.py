@@ -47,7 +47,7 @@ def test_a_card_says_the_loss_of_the_last_steps_and_the_pace_of_all(tmp_path: Pa
     metadata = dict.fromkeys(("photos", "styles", "vgg_sha256", "step", "hardware"), "x")
     card = record.card(config, metadata | {"versions": "{}", "history": history}, tmp_path / "out" / "losses")
     assert "Loss, mean of the last 2 steps\n\n| loss |\n|---|\n| 19.5 |" in card
-    assert "4 images/s over the whole run, 25.0% of the time spent waiting" in card
+    assert "4 images/s over the whole run, 25.0 % of the time spent waiting" in card
     command = next(line for line in card.splitlines() if line.startswith("python -m"))
     assert shlex.split(command)[-1] == "--weights=-our art's.safetensors"
 

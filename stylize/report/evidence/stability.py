@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from stylize.report.units import percent
+
 Numbers = npt.NDArray[np.float64]
 
 LEAST = 5
@@ -59,10 +61,10 @@ def machine_causes(rows: pd.DataFrame) -> dict[str, str]:
     causes = {}
     wait = (rows["cpu_wait_s"] / rows["stylize_s"]).median()
     if wait > MOST_WAIT:
-        causes["busy neighbours"] = f", threads waited {wait:.0%} of a call"
+        causes["busy neighbours"] = f", threads waited {percent(wait)} of a call"
     throttled = rows["throttled"].dropna().astype(bool)
     if len(throttled) and throttled.mean() > 0.1:
-        causes["throttled"] = f", {throttled.mean():.0%} of the images"
+        causes["throttled"] = f", {percent(throttled.mean())} of the images"
     clocks = rows["clock_mhz"].dropna()
     if len(clocks) >= LEAST:
         low, middle, high = clocks.quantile([0.1, 0.5, 0.9])
@@ -77,9 +79,9 @@ def _scatter(logs: Numbers) -> dict[str, str]:
     low, high = np.quantile(logs, [0.25, 0.75])
     spread = float(high - low) / 1.349
     if spread > MOST_SPREAD:
-        causes["spread"] = f" {np.expm1(spread):.0%}"
+        causes["spread"] = f" {percent(np.expm1(spread))}"
     if (drift := _drift(logs)) is not None:
-        causes["drift"] = f" {np.expm1(drift):+.0%}"
+        causes["drift"] = f" {np.expm1(drift) * 100:+.0f} %"
     if (times := _two_modes(logs)) is not None:
         causes["two modes"] = f" x{times:.2g}"
     return causes

@@ -14,7 +14,7 @@ from stylize.report.evidence import verdicts
 from stylize.report.evidence.cells import Machine, Ranking, Size
 from stylize.report.evidence.statistics import NARROW
 from stylize.report.evidence.verdicts import Change, Quantity
-from stylize.report.units import digits, score, size, times
+from stylize.report.units import digits, percent, score, size, times
 
 MEMORIES = (1e9, 4e9)
 REACH = 4
@@ -160,7 +160,7 @@ def _workers(at: str, rows: pd.DataFrame) -> Iterator[str]:
         part = part.sort_values("workers")
         most = part["workers"].max()
         told = ", ".join(
-            f"{method} {precision} {lines[-1]['efficiency']:.0%} ({_rate(lines[-1])}; with "
+            f"{method} {precision} {percent(lines[-1]['efficiency'])} ({_rate(lines[-1])}; with "
             f"{counted(int(lines[0]['workers']), 'worker')} {_rate(lines[0])})"
             for (method, precision), group in part.groupby(["method", "precision"])
             if (lines := group.to_dict("records"))[-1]["workers"] == most

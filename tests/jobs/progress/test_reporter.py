@@ -34,7 +34,7 @@ def test_a_gpu_that_waits_is_told_and_a_cpu_is_not() -> None:
     for device, told in (("cuda:0", True), ("cpu", False)):
         stats = mid_run()
         stats.add(to_batch([{"status": "ok", "device": device, "stylize_s": 0.1, "device_wait_s": 0.3}]))
-        assert ("images/s, device idle 75%" in Reporter(stats, "off").line()) == told
+        assert ("images/s, device idle 75 %" in Reporter(stats, "off").line()) == told
 
 
 @pytest.mark.parametrize("mode", ["bar", "plain", "json"])
@@ -76,7 +76,7 @@ def test_no_number_of_a_large_run_is_cut_beside_a_bar(
         line = reporter.line()
     told = capsys.readouterr().out.splitlines()[-1].strip()
     assert len(told) <= columns
-    wanted = (" 123465/2000000 ", " 123457 not ok ", "1.5 images/s, device idle 75%", " 347 h 30 min left")
+    wanted = (" 123465/2000000 ", " 123457 not ok ", "1.5 images/s, device idle 75 %", " 347 h 30 min left")
     assert all(words in told for words in wanted) if "/2000000" in told else line.startswith(told.rstrip("\u2026"))
     assert ("/2000000" in told) == (columns >= 110)
 

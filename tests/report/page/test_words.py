@@ -159,7 +159,7 @@ def test_an_efficiency_stands_beside_both_rates_that_it_is_made_of() -> None:
         for workers in (1, 2) for repeat, seconds in ((1, 0.1), (2, 0.2)) for n in range(20)
     ]  # fmt: skip
     rates = "15 images/s, repeats 10 to 20; with 1 worker 7.5 images/s, repeats 5 to 10"
-    assert f"with 2 workers: m fp32 100% ({rates})." in said(made)
+    assert f"with 2 workers: m fp32 100 % ({rates})." in said(made)
 
 
 def test_failures_end_what_is_said_of_all_sizes() -> None:
@@ -185,7 +185,7 @@ def test_strong_and_weak_scaling_are_told_apart_where_their_times_are_unstable()
     made = [of_sweep(n, "m", "fp32", 600, each=each, stylize_s=0.1, cpu_wait_s=wait, host_peak_rss_bytes=mb * 10**6)
             for each, wait, mb in (("", 0.07, 600), (" each", 0.05, 500)) for n in range(7)]  # fmt: skip
     text = said(made)
-    waited = "(busy neighbours, threads waited 70% of a call)"
+    waited = "(busy neighbours, threads waited 70 % of a call)"
     assert f"m fp32, strong scaling {waited}, m fp32, weak scaling (busy neigh" in text
     assert "fits: m fp32 600 MB." in text
 
@@ -197,4 +197,4 @@ def test_a_precision_that_no_row_tells_does_not_end_a_report() -> None:
 
 def test_unstable_times_are_named_with_their_cause() -> None:
     text = said(cell("one", stylize_s=0.1, cpu_wait_s=0.07))
-    assert "At 600 px, times are unstable of one fp32 (busy neighbours, threads waited 70% of a call)." in text
+    assert "At 600 px, times are unstable of one fp32 (busy neighbours, threads waited 70 % of a call)." in text
