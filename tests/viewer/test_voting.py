@@ -183,11 +183,9 @@ def test_a_pair_in_two_tabs_counts_once(page: Any, url: str, out: Path) -> None:
     tab = page.context.new_page()
     tab.goto(url + "#view=vote")
     tab.wait_for_selector(".two")
-    row = "async pair => { viewer.nextPair = () => pair; await viewer.redraw(); }"
+    row = "async pair => { viewer.nextPair = () => pair; await viewer.redraw(); viewer.nextPair = () => null; }"
     for one in (page, tab):
         one.evaluate(row, {"left": 2, "right": 3})
-    tab.evaluate("viewer.nextPair = () => null")
-    page.evaluate("viewer.nextPair = () => null")
     voted(page, "ArrowLeft")
     voted(tab, "ArrowRight")
     tab.get_by_text("You had judged that pair already").wait_for()
@@ -207,7 +205,7 @@ def test_a_reload_loses_no_vote_and_shows_no_pair_again(page: Any, url: str, out
     begin(page, url)
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
-        page.wait_for_function("() => !JSON.parse(localStorage.getItem('stylize-votes-not-yet-taken') ?? '[]').length")
+        page.wait_for_function(NONE_KEPT)
         page.reload()
         page.wait_for_selector(".two, .none")
     assert len(votes(out)) == 5
@@ -262,8 +260,7 @@ def test_sides_are_by_chance(page: Any, url: str) -> None:
     begin(page, url)
     drawn = page.evaluate("""async () => {
       const pairs = await viewer.ballot(await viewer.rows(), "method");
-      const at = (row) => row % 2;
-      return Array.from({ length: 400 }, () => at(viewer.nextPair(pairs, [], "Ada").left));
+      return Array.from({ length: 400 }, () => viewer.nextPair(pairs, [], "Ada").left % 2);
     }""")
     assert 140 <= sum(drawn) <= 260
 
