@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stylize.viewer.server import Viewer
+from tests.support.asked_viewer import Opened
 from tests.support.browser import Tabs
 from tests.support.viewed import served, viewed_run
 from tests.support.viewed_page import Open, shown
@@ -25,6 +26,13 @@ def address(outs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Itera
     viewer = Viewer({out: str(out) for out in outs}, tmp_path_factory.mktemp("cache"), trusted=True)
     with served(viewer) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    """A viewer, asked without a network, of a run that no test changes."""
+    folder = tmp_path_factory.mktemp("seen")
+    return Opened(str(viewed_run(folder / "run" / "out")), cache=folder / "cache", trusted=True)
 
 
 @pytest.fixture
