@@ -167,7 +167,8 @@ def load_backbone(
     option: what gives such a file on the command line, for messages.
     Raises UsageError for an unknown name or layer, WeightsError naming the file and what was expected.
     """
-    net = Features(name, layers, pooling)
+    with files.unfilled():
+        net = Features(name, layers, pooling)
     expected = f"torchvision's weights of {name}"
     state = files.read(weights, expected) if weights is not None else _from_torchvision(name, expected, option)
     own = net.trunk.state_dict()

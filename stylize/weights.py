@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import stat
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from stylize import tensor_files
 from stylize.errors import WeightsError
+from stylize.machine.one_thread import on_this_thread_alone
 from stylize.packed import packed
 
 GRAPH_SUFFIX = ".onnx"
@@ -123,6 +126,27 @@ def file_bytes(path: Path, expected: str) -> bytes:
         raise WeightsError(f"{path}: {why}; expected {expected}") from None
 
 
+_RANDOM = (Tensor.uniform_, Tensor.normal_, nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_)
+
+
+class _Unfilled(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        # Torch's own initialisations give the tensor by its name, and what they call would not come here again.
+        return (args or (given.get("tensor"),))[0] if func in _RANDOM else func(*args, **given)
+
+
+@contextlib.contextmanager
+def unfilled(skips: bool = True) -> Iterator[None]:
+    """Build networks that `fill` fills without the random numbers that layers begin with: they take most of the time.
+
+    skips: False draws them all the same.
+    """
+    with _Unfilled() if skips else contextlib.nullcontext():
+        yield
+
+
+@on_this_thread_alone()
 def fill(net: nn.Module, state: State, expected: str, rename: Rename = str) -> None:
     """Copy a state's tensors into a network of exactly these names and shapes, once renamed as it is `fitted`.
 

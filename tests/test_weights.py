@@ -205,6 +205,19 @@ def test_tensor_that_does_not_fit_is_named_and_nothing_filled(change: dict[str, 
     assert all(torch.equal(value, before[key]) for key, value in tiny.state_dict().items())
 
 
+@pytest.mark.parametrize("kind", [nn.Linear, nn.Embedding, nn.LSTM, lambda a, b: nn.Conv2d(a, b, 3)])
+def test_a_network_that_is_to_be_filled_draws_no_random_numbers(kind: Callable[..., nn.Module]) -> None:
+    before = torch.get_rng_state()
+    with weights.unfilled():
+        hollow = kind(2, 2)
+    assert torch.equal(torch.get_rng_state(), before)
+    with weights.unfilled(False):
+        whole = kind(2, 2)
+    assert not torch.equal(torch.get_rng_state(), before)
+    weights.fill(hollow, state(whole.state_dict()), EXPECTED)
+    assert all(torch.equal(value, whole.state_dict()[name]) for name, value in hollow.state_dict().items())
+
+
 def test_hash_of_several_files_is_that_of_what_sha256sum_prints() -> None:
     states = [weights.State(Path("in") / name, {}, digit * 64) for name, digit in (("b.pth", "1"), ("a.pth", "2"))]
     printed = f"{'2' * 64}  a.pth\n{'1' * 64}  b.pth\n"

@@ -25,7 +25,8 @@ class Inception:
         """Load the network. path: torchvision's weights or art-fid's; none: torchvision's own. Raises WeightsError."""
         from torchvision.models import inception_v3
 
-        net = inception_v3(weights=None, aux_logits=False, init_weights=False)
+        with files.unfilled():
+            net = inception_v3(weights=None, aux_logits=False, init_weights=False)
         net.fc = nn.Identity()
         state = files.read(path or _from_torchvision(), _EXPECTED)
         own = net.state_dict()

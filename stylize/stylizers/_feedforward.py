@@ -18,6 +18,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from stylize.errors import UsageError, unknown
+from stylize.machine.one_thread import on_this_thread_alone
 from stylize.stylizers import base
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers._strips import bounded
@@ -71,13 +72,14 @@ class FeedForward(bounded.Bounded):
             session = self.open_graph(net)
             session.modules = net, keep
             return session
-        # Narrowed and widened again, a part would have lost its digits.
-        exact = [{name: value.clone() for name, value in part.state_dict().items()} for part in keep]
-        net = net.to(self.device, self.dtype)
-        for part, state in zip(keep, exact, strict=True):
-            part.float().load_state_dict(state)
-        if self.settings.channels_last:
-            net = net.to(memory_format=torch.channels_last)
+        with on_this_thread_alone():
+            # Narrowed and widened again, a part would have lost its digits.
+            exact = [{name: value.clone() for name, value in part.state_dict().items()} for part in keep]
+            net = net.to(self.device, self.dtype)
+            for part, state in zip(keep, exact, strict=True):
+                part.float().load_state_dict(state)
+            if self.settings.channels_last:
+                net = net.to(memory_format=torch.channels_last)
         if self.settings.compile:
             check_compiler(self.device)
             # What is compiled for one style's network does the others of its kind.
@@ -189,6 +191,7 @@ class FeedForward(bounded.Bounded):
         session = code if isinstance(code, sessions.Session) else getattr(self, "net", None)
         return session if isinstance(session, sessions.Session) else None
 
+    @on_this_thread_alone()
     def in_fp32(self, part: nn.Module) -> Any:
         """Return a frozen copy in fp32, for the style: it is encoded once, and its statistics need the digits."""
         return copy.deepcopy(part).requires_grad_(False).eval().to(self.device)

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import handle_torch_function, has_torch_function
 
+from stylize.weights import unfilled
+
 Mode = Literal["nearest", "bilinear"]
 
 _SPREAD = {
@@ -135,7 +137,8 @@ def mirror(phases: Tensor) -> Tensor:
 def _conv(weight: Tensor, bias: Tensor | None, groups: int = 1, *, repeat: int = 0) -> nn.Conv2d:
     outputs, inputs, size = weight.shape[:3]
     mode: Literal["replicate", "zeros"] = "replicate" if repeat else "zeros"
-    conv = nn.Conv2d(inputs * groups, outputs, size, padding=repeat, padding_mode=mode, groups=groups)
+    with unfilled():
+        conv = nn.Conv2d(inputs * groups, outputs, size, padding=repeat, padding_mode=mode, groups=groups)
     with torch.no_grad():
         conv.weight.copy_(weight)
         assert bias is not None

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from stylize import weights as files
 from stylize.stylizers import _arbitrary, base
 from stylize.stylizers._layers import adain, at_least, conv, mean_std
 
@@ -107,7 +108,8 @@ class AdaIN(_arbitrary.ArbitraryStyle):
 
     def load(self, weights: Path | str | None) -> None:
         """Load the two files of a folder."""
-        net = Restyler(encoder(), decoder())
+        with files.unfilled(weights != base.RANDOM):
+            net = Restyler(encoder(), decoder())
         used = set(net.encoder.state_dict()) | set(net.decoder.state_dict())
         # The published encoder goes on to relu5_4, which nothing uses.
         self.fill(weights, {ENCODER: net.encoder, DECODER: net.decoder}, lambda name: name if name in used else None)

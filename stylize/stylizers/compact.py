@@ -33,7 +33,8 @@ class Compact(_arbitrary.ArbitraryStyle):
 
     def load(self, weights: Path | str | None) -> None:
         """Load safetensors of `_compact_net.CompactNet`; None means the bundled ones."""
-        net = CompactNet()
+        with files.unfilled(weights != base.RANDOM):
+            net = CompactNet()
         if weights == base.RANDOM:
             self.weights_sha256 = base.RANDOM
         else:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from stylize.backbones import BACKBONES, Features, load_backbone
 from stylize.errors import UsageError, unknown
+from stylize.machine.one_thread import on_this_thread_alone
 from stylize.stylizers import base
 from stylize.stylizers._color import luminance_only
 from stylize.stylizers._descent import LBFGS, Adam, Descent
@@ -91,6 +92,7 @@ class Gatys(base.Stylizer):
     on_step: Callable[[int, int, dict[str, float]], None] | None = None
     """Called after every step with its number, how many there are, and the loss terms."""
 
+    @on_this_thread_alone()
     def load(self, weights: Path | str | None) -> None:
         """Load the backbone up to the last layer in use."""
         settings = self.settings

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from stylize import weights as files
 from stylize.errors import UsageError, WeightsError
+from stylize.machine.one_thread import on_this_thread_alone
 from stylize.stylizers import _feedforward, base
 from stylize.stylizers._building import as_by_default
 from stylize.stylizers._folded import Conv9, UpConv
@@ -84,6 +85,7 @@ class TransformerNet(nn.Module):
         self.deconv3: nn.Module = conv(32, 3, 9)
         self.folded = False
 
+    @on_this_thread_alone()
     def fold(self) -> None:
         """Run the layers behind the upsamplings at the smaller size."""
         self.deconv1, self.deconv2 = UpConv(self.deconv1, "nearest"), UpConv(self.deconv2, "nearest")
@@ -184,7 +186,8 @@ class Johnson(_feedforward.FeedForward):
 
     def _network(self, state: files.State) -> nn.Module:
         with as_by_default():
-            net = TransformerNet()
+            with files.unfilled():
+                net = TransformerNet()
             files.fill(net, state, self.needs or "", plain_name)
             return self._ready(net)
 

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from stylize import weights as files
+from stylize.machine.one_thread import on_this_thread_alone
 from stylize.stylizers import _arbitrary, _feedforward, base
 from stylize.stylizers._folded import Conv9, Pointwise, UpConv
 from stylize.stylizers._layers import adain, at_least, conv, mean_std
@@ -145,6 +147,7 @@ class Decoder(nn.Module):
 class FoldedTail(nn.Module):
     """The decoder's last part on phases: the same result with no convolution at full size."""
 
+    @on_this_thread_alone()
     def __init__(self, plain: nn.Module) -> None:
         super().__init__()
         assert isinstance(plain, nn.Sequential)
@@ -193,8 +196,8 @@ class MicroAST(_arbitrary.ArbitraryStyle):
 
     def load(self, weights: Path | str | None) -> None:
         """Load the four checkpoints of a folder."""
-        net = Restyler()
-        style_encoder, modulator = Encoder(), Modulator()
+        with files.unfilled(weights != base.RANDOM):
+            net, style_encoder, modulator = Restyler(), Encoder(), Modulator()
         parts = {
             "content_encoder": net.content_encoder,
             "style_encoder": style_encoder,

@@ -76,6 +76,25 @@ def test_threads_that_load_at_once_get_the_same_untrained_weights() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_a_network_is_filled_on_one_thread_and_restyles_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shared out, copies of some kilobytes took 2 ms each where other processes had the cores."""
+    seen = []
+    apply: Callable[..., Any] = torch.nn.Module._apply
+
+    def noted(module: torch.nn.Module, *given: Any, **named: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return apply(module, *given, **named)
+
+    monkeypatch.setattr(torch.nn.Module, "_apply", noted)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        loaded("compact")
+        assert (set(seen), torch.get_num_threads()) == ({1}, 2)
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
 @pytest.mark.parametrize("by_size", [False, True])
 def test_threads_may_share_a_method_that_openvino_runs(by_size: bool) -> None:
