@@ -116,6 +116,17 @@ class ArbitraryStyle(_feedforward.FeedForward):
         missed = contents - self.run(contents, own)
         return missed.mul_(1 - alpha).add_(self.run(contents, _lerp(own, code, alpha)))
 
+    def alpha_for(self, contents: Tensor) -> float | Tensor:
+        """Return `alpha` as a network that blends features takes it: of a number torch would compile each one anew."""
+        alpha: float = self.settings.alpha
+        if alpha == 1 or not self.settings.compile or contents.is_meta:
+            return alpha
+        return torch.tensor(alpha, dtype=torch.float32, device=contents.device)
+
+    def variant(self, code: Any) -> Any:
+        """Return how many codes there are, and whether the network blends none."""
+        return _count(code), self.blends_codes or self.settings.alpha == 1
+
     def settled(self, code: Any, photo: images.Pixels | None) -> Any:
         """Return the code as a photo takes it: that of the artwork in the photo's colours, where those are kept."""
         if not isinstance(code, _Pictures):
@@ -139,6 +150,10 @@ def _numbers(weights: Any) -> list[float]:
         return [] if isinstance(weights, str) else [float(weight) for weight in weights]
     except (TypeError, ValueError):
         return []
+
+
+def _count(code: Any) -> int:
+    return len(code) if isinstance(code, Tensor) else _count(code[0])
 
 
 def _row(code: Any) -> Tensor:

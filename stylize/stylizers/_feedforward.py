@@ -83,7 +83,7 @@ class FeedForward(bounded.Bounded):
         if self.settings.compile:
             check_compiler(self.device)
             # What is compiled for one style's network does the others of its kind.
-            self._compiled_for: set[torch.Size] = getattr(self, "_compiled_for", set())
+            self._compiled_for: set[Any] = getattr(self, "_compiled_for", set())
             # Left to itself, torch goes over to free sizes at the second one, which it fails to compile.
             return torch.compile(net, dynamic=False)
         return net
@@ -232,12 +232,17 @@ class FeedForward(bounded.Bounded):
         # Nothing is compiled where a network is traced to plan strips.
         compiles = self.settings.compile and not contents.is_meta
         if compiles:
-            self._anew |= contents.shape not in self._compiled_for
-            self._compiled_for.add(contents.shape)
+            kind = contents.shape, self.variant(code)
+            self._anew |= kind not in self._compiled_for
+            self._compiled_for.add(kind)
         with _compiled_for_each_size() if compiles else contextlib.nullcontext():
             image = self.forward(self.to_batch(contents), code)
         # The networks round a side up to a multiple of their stride.
         return image[..., :height, :width].float()
+
+    def variant(self, code: Any) -> Any:
+        """Return what else than the photos' size torch compiles the network anew for."""
+        return None
 
     def flat(self, code: Any) -> Tensor:
         """Return a code, or one of a batch, as (N, K): its numbers in a row, as the graph takes them."""

@@ -110,12 +110,14 @@ def _shared(statistic: Tensor, phases: int) -> Tensor:
     return mean.repeat_interleave(phases, dim=1)
 
 
-def adain(x: Tensor, mean: Tensor, std: Tensor, alpha: float = 1.0) -> Tensor:
+def adain(x: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor = 1.0) -> Tensor:
     """Do adaptive instance normalisation (Huang and Belongie 2017, equation 8), `alpha` of the way.
 
     x: (N, C, H, W); its variance has correction 1. mean, std: (1, C, 1, 1) in fp32.
     """
     result = normalize(x, std, mean, correction=1)
+    if isinstance(alpha, Tensor):  # lerp takes one of x's own precision alone
+        return x + (result - x) * alpha
     return result if alpha == 1 else torch.lerp(x, result, alpha)
 
 

@@ -72,7 +72,7 @@ class Restyler(nn.Module):
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
 
-    def forward(self, content: Tensor, mean: Tensor, std: Tensor, alpha: float) -> Tensor:
+    def forward(self, content: Tensor, mean: Tensor, std: Tensor, alpha: float | Tensor) -> Tensor:
         image: Tensor = self.decoder(adain(self.encoder(content), mean, std, alpha))
         return image
 
@@ -132,7 +132,7 @@ class AdaIN(_arbitrary.ArbitraryStyle):
 
     def forward(self, contents: Tensor, code: tuple[Tensor, Tensor]) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] into (N, 3, H', W') of multiples of 8."""
-        image: Tensor = self.net(contents, *code, self.settings.alpha)
+        image: Tensor = self.net(contents, *code, self.alpha_for(contents))
         return image
 
 

@@ -124,7 +124,7 @@ class Decoder(nn.Module):
             conv(16, 3, 9),
         )  # fmt: skip
 
-    def forward(self, x: Tensor, code: Code, alpha: float) -> Tensor:
+    def forward(self, x: Tensor, code: Code, alpha: float | Tensor) -> Tensor:
         dtype = x.dtype
         # Its output's mean is far from 0, so the next normalisation would enlarge the rounding of half precision.
         x = x.to(self.dec1.conv1.weight.dtype)
@@ -169,7 +169,7 @@ class Restyler(nn.Module):
         self.content_encoder = Encoder()
         self.decoder = Decoder()
 
-    def forward(self, content: Tensor, code: Code, alpha: float) -> Tensor:
+    def forward(self, content: Tensor, code: Code, alpha: float | Tensor) -> Tensor:
         image: Tensor = self.decoder(self.content_encoder(content)[1], code, alpha)
         return image
 
@@ -236,7 +236,7 @@ class MicroAST(_arbitrary.ArbitraryStyle):
 
     def forward(self, contents: Tensor, code: Code) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] into (N, 3, H', W') of multiples of 4."""
-        alpha = 1.0 if self.blends_codes else self.settings.alpha
+        alpha = 1.0 if self.blends_codes else self.alpha_for(contents)
         image: Tensor = self.net(contents, code, alpha)
         return image
 

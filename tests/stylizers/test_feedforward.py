@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import stylize
 from stylize.stylizers._feedforward import FeedForward
+from stylize.stylizers._layers import adain
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers._strips.trace import trace
 
@@ -70,6 +72,33 @@ def test_a_call_compiled_the_network_if_any_of_its_passes_did_and_a_plan_compile
         stylizer.stylize_batch(stylizer.result, None)
         anew.append(stylizer.compiled_anew())
     assert anew == [True, False, True]
+
+
+@pytest.mark.parametrize(("method", "settings"), [("adain", {}), ("microast", {"blend": "features"})])
+def test_a_compiled_network_that_blends_features_is_not_compiled_for_each_alpha(
+    method: str, settings: dict[str, Any]
+) -> None:
+    stylizer: Any = stylize.load(method, weights="random", device="cpu", runtime="torch", precision="fp32", **settings)
+    seen: list[Any] = []
+
+    def net(contents: Tensor, *code_and_alpha: Any) -> Tensor:
+        seen.append((type(code_and_alpha[-1]), float(code_and_alpha[-1]), stylizer.compiled_anew()))
+        return contents.clone()
+
+    code = stylizer.code(torch.rand(3, 32, 32))
+    stylizer.net, stylizer._compiled_for = net, set()
+    for alpha in (1.0, 0.25, 0.75, 1.0):
+        stylizer.settings = stylizer.settings.model_copy(update={"alpha": alpha, "compile": True})
+        stylizer.stylize_batch(torch.rand(1, 3, 32, 32), code)
+    kinds = [(float, 1.0, True), (Tensor, 0.25, True), (Tensor, 0.75, False), (float, 1.0, False)]
+    assert seen == kinds
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_alpha_as_a_tensor_blends_as_the_number_does(dtype: torch.dtype) -> None:
+    x, mean, std = torch.rand(1, 4, 8, 8).to(dtype), torch.rand(1, 4, 1, 1), torch.rand(1, 4, 1, 1)
+    wanted, got = (adain(x, mean, std, alpha) for alpha in (0.3, torch.tensor(0.3)))
+    torch.testing.assert_close(got, wanted, rtol=0.02, atol=1e-2 if dtype == torch.bfloat16 else 1e-6)
 
 
 class BySize(sessions.Session):
