@@ -52,6 +52,8 @@ class FeedForward(bounded.Bounded):
     precisions: ClassVar[tuple[str, ...]] = ("fp32", "bf16", "fp16", "int8")
     settings_type: ClassVar[type[base.Settings]] = Settings
     settings: Any
+    bytes_per_pixel: ClassVar[float] = 200.0
+    """What images take in OpenVINO, the most of the other runtimes; torch's are traced (docs/decisions.md)."""
     code_size: ClassVar[int] = 0
     """How many numbers a style's code is for the network's graph; 0: none, as each style is a network."""
     exact_in_8_bits: ClassVar[tuple[str, ...]] = ()

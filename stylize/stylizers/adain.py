@@ -98,6 +98,7 @@ class AdaIN(_arbitrary.ArbitraryStyle):
     needs = f"a folder with {ENCODER} and {DECODER}"
     backbone = "vgg19"
     code_size = 2 * DEPTH + 1
+    bytes_per_pixel = 670.0
     least_px = 16
     settings_type: ClassVar[type[base.Settings]] = Settings
 

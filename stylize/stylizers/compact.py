@@ -29,6 +29,7 @@ class Compact(_arbitrary.ArbitraryStyle):
     name = "compact"
     summary = "any style, one fast pass; the bundled model, needs no download"
     code_size = CODE_SIZE
+    bytes_per_pixel = 215.0
     kinds_in_8_bits = ("Conv", "Pad", "Relu")
 
     def load(self, weights: Path | str | None) -> None:

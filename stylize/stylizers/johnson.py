@@ -130,6 +130,7 @@ class Johnson(_feedforward.FeedForward):
     summary = "one network per style, one pass (Johnson et al. 2016); a folder of checkpoints is a folder of styles"
     needs = "a state dict of the PyTorch examples' TransformerNet (.pth, .model, .safetensors), or a folder of them"
     styles_are_weights = True
+    bytes_per_pixel = 350.0
     kinds_in_8_bits = ("Conv", "Pad", "Relu")
     least_px = 16
     settings_type: ClassVar[type[base.Settings]] = _feedforward.FoldedSettings

@@ -188,6 +188,7 @@ class MicroAST(_arbitrary.ArbitraryStyle):
     needs = f"a folder with {', '.join(FILES.values())}"
     least_px = 8
     code_size = 8 * WIDTH
+    bytes_per_pixel = 410.0
     exact_in_8_bits = ("content_encoder.", "decoder.dec1", "decoder.dec2")
     kinds_in_8_bits = ("Conv", "Pad", "Relu")
     half_in = ("torch",)  # OpenVINO's bf16 cannot leave a block in fp32: 0.976
