@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from stylize.report.evidence.stability import stability
-from stylize.report.evidence.statistics import Interval, median, power_law
+from stylize.report.evidence.statistics import Interval, Numbers, mean, median, power_law, quantile
 from stylize.report.frame import KEY
 from stylize.results.schema import SCORED
 
@@ -19,6 +20,7 @@ SCORES = (
 )  # fmt: skip
 STATISTICS = {"content_edge_density": "edges", "content_colourfulness": "colour", "content_entropy_bits": "entropy"}
 SAME_TASK = [*KEY, "content_uri", "style_uri", "repeat"]
+_GROWING = {"stylize_s": "time", "memory_bytes": "memory"}
 LEAST_RANGE = 2
 """Pictures whose sizes differ by less say nothing of growth."""
 LEAST_PHOTOS = 6
@@ -35,12 +37,11 @@ def is_floor(rows: pd.DataFrame) -> pd.Series:
 def measures(rows: pd.DataFrame, by: Sequence[str] = KEY) -> pd.DataFrame:
     """Return a line for each group: counts, failures by reason, p50 and p95, memory and mean scores."""
     also = _OF_TIMES if list(by) == KEY else []
-    groups = rows[[*by, *_MEASURED, *also]].groupby(list(by), dropna=False, sort=True)
-    lines = [dict(zip(by, key, strict=True)) | _measured(part) for key, part in groups]
-    if list(by) == KEY:
-        for line, (_, part) in zip(lines, groups, strict=True):
-            # What does nothing takes microseconds.
-            line["stable"] = "" if is_floor(part).all() else str(stability(part[part["clean"]]))
+    lines = []
+    for key, part in rows[[*by, *_MEASURED, *also]].groupby(list(by), dropna=False, sort=True):
+        lines.append(dict(zip(by, key, strict=True)) | _measured(part))
+        if also:  # what does nothing takes microseconds
+            lines[-1]["stable"] = "" if is_floor(part).all() else str(stability(part[part["clean"]]))
     return pd.DataFrame(lines)
 
 
@@ -50,29 +51,39 @@ _MEASURED = [
 ]  # fmt: skip
 _OF_TIMES = ["stylizer", "started_at", "cpu_wait_s", "throttled", "clock_mhz"]
 """What says whether times can be relied on."""
+COLUMNS = list(dict.fromkeys([
+    *SAME_TASK, *_MEASURED, *_OF_TIMES, *STAGES, *STATISTICS, "measure_mode", "strips", "content_type",
+    "style_type", "style", "home", "run_id", "worker_id",
+]))  # fmt: skip
+"""What a report says of one size it says of these."""
 
 
 def _measured(part: pd.DataFrame) -> dict[str, Any]:
-    clean, ok = part[part["clean"]], part[part["ok"]]
-    reasons = part.loc[~part["ok"], "status"].value_counts()
+    clean, ok = part["clean"].to_numpy(bool), part["ok"].to_numpy(bool)
+    reasons = part.loc[~ok, "status"].value_counts()
+
+    def of(name: str, which: npt.NDArray[np.bool_] = clean) -> Numbers:
+        values: Numbers = part[name].to_numpy(float)
+        return values[which]
+
     line: dict[str, Any] = {
-        "n": len(clean),
+        "n": int(clean.sum()),
         "not_ok": int(reasons.sum()),
         "reasons": ", ".join(f"{count} {status}" for status, count in reasons.items()),
-        "megapixels": clean["megapixels"].median(),
-        "stylize_p50_s": clean["stylize_s"].quantile(0.5),
-        "stylize_p95_s": clean["stylize_s"].quantile(0.95),
-        "total_p50_s": clean["total_s"].quantile(0.5),
-        "memory_n": int(clean["memory_bytes"].count()),
-        "memory_p50_bytes": clean["memory_bytes"].quantile(0.5),
-        "memory_p95_bytes": clean["memory_bytes"].quantile(0.95),
-        "model_bytes": ok["model_bytes"].median(),
-        "whole_bytes": ok["whole_bytes"].max(),
-        "scoring_bytes": ok["scoring_bytes"].max(),
+        "megapixels": quantile(of("megapixels")),
+        "stylize_p50_s": quantile(of("stylize_s")),
+        "stylize_p95_s": quantile(of("stylize_s"), 0.95),
+        "total_p50_s": quantile(of("total_s")),
+        "memory_n": int(np.isfinite(of("memory_bytes")).sum()),
+        "memory_p50_bytes": quantile(of("memory_bytes")),
+        "memory_p95_bytes": quantile(of("memory_bytes"), 0.95),
+        "model_bytes": quantile(of("model_bytes", ok)),
+        "whole_bytes": part["whole_bytes"][ok].max(),
+        "scoring_bytes": part["scoring_bytes"][ok].max(),
     }
     # Of nothing but warm-ups the pictures are all there is; else they would be another n than the times'.
-    scored = clean if len(clean) else ok
-    return line | {f"{name}_mean": scored[name].mean() for name in SCORES}
+    scored = clean if clean.any() else ok
+    return line | {f"{name}_mean": mean(of(name, scored)) for name in SCORES}
 
 
 def fewest_workers(rows: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +113,8 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
     workers do not stand in each other's way. Images in strips are left out, which take more time and less memory.
     """
     lines = []
-    clean = rows[rows["clean"] & ~(rows["strips"] > 1)]
+    columns = ["setup", "method", "precision", "resolution_px", "workers", "megapixels", *_GROWING, "whole_bytes"]
+    clean = rows.loc[rows["clean"] & ~(rows["strips"] > 1), columns]
     for key, part in clean.groupby(["setup", "method", "precision"], dropna=False):
         part = fewest_workers(part)
         line: dict[str, Any] = dict(zip(("setup", "method", "precision"), key, strict=True))
@@ -113,7 +125,7 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
             "most_megapixels": part["megapixels"].max(),
             "base_bytes": (part["whole_bytes"] - part["memory_bytes"]).median(),
         }
-        for name, column in (("time", "stylize_s"), ("memory", "memory_bytes")):
+        for column, name in _GROWING.items():
             good = part[part[column] > 0]
             medians = good.groupby(sizes(good))[["megapixels", column]].median()
             line[f"{name}_sizes"] = len(medians)
@@ -134,7 +146,7 @@ def sizes(rows: pd.DataFrame) -> pd.Series:
 
 def stages(rows: pd.DataFrame) -> pd.DataFrame:
     """Return median seconds of each stage."""
-    groups = rows[rows["clean"]].groupby(KEY, dropna=False)
+    groups = rows.loc[rows["clean"], [*KEY, *STAGES]].groupby(KEY, dropna=False)
     return groups[list(STAGES)].median().assign(n=groups.size()).reset_index()
 
 
@@ -143,21 +155,21 @@ def stage_shares(rows: pd.DataFrame) -> pd.DataFrame:
 
     Pictures made elsewhere are left out: nobody timed how they were made.
     """
-    clean = rows[rows["clean"] & (rows["measure_mode"] != SCORED)]
+    clean = rows.loc[rows["clean"] & (rows["measure_mode"] != SCORED), [*KEY, *STAGES]]
     timed = clean[list(STAGES)].fillna(0.0).astype(float)
-    return pd.concat([clean[KEY], timed], axis=1).groupby(KEY, dropna=False).mean().reset_index()
+    return clean[KEY].join(timed).groupby(KEY, dropna=False).mean().reset_index()
 
 
 def precisions(rows: pd.DataFrame) -> pd.DataFrame:
     """Return each reduced precision against fp32 over the same tasks: times as fast, memory, score deltas."""
     # A sweep may lie in two OUTs: each task against each of the two would be one run's speed over the other's.
-    clean = rows[rows["clean"]].drop_duplicates(SAME_TASK)
+    columns = [*SAME_TASK, "stylize_s", "memory_bytes", *SCORES]
+    clean = rows.loc[rows["clean"], columns].drop_duplicates(SAME_TASK)
     keys = [name for name in SAME_TASK if name != "precision"]
-    columns = [*keys, "stylize_s", "memory_bytes", *SCORES]
-    base = clean.loc[clean["precision"] == "fp32", columns]
+    base = clean[clean["precision"] == "fp32"].drop(columns="precision")
     lines = []
     for key, part in clean[clean["precision"] != "fp32"].groupby(KEY, dropna=False):
-        both = part[columns].merge(base, on=keys, suffixes=("", "_fp32"))
+        both = part.drop(columns="precision").merge(base, on=keys, suffixes=("", "_fp32"))
         both = both[(both["stylize_s"] > 0) & (both["stylize_s_fp32"] > 0)]
         if both.empty:
             continue
@@ -192,6 +204,8 @@ def scaling(rows: pd.DataFrame) -> pd.DataFrame:
     """
     timed = rows["started_at"].notna() & (rows["total_s"] > 0)
     clean = rows[rows["clean"] & rows["workers"].notna() & timed]
+    if clean["workers"].nunique() < 2:
+        return pd.DataFrame()
     base = ["setup", "method", "precision", "resolution_px"]
     lines = []
     for key, every in clean.groupby(base, dropna=False):
@@ -243,12 +257,12 @@ def _rates(part: pd.DataFrame) -> list[float]:
 
 def breakdown(rows: pd.DataFrame, by: str) -> pd.DataFrame:
     """Return measures for each kind of content or style, apart by all that `measures` keeps apart."""
-    known = rows[rows[by].notna()]
-    if by in ("content_type", "style_type") and len(known):
-        known = rows.assign(**{by: rows[by].fillna("(none)")})  # those that lie in no subfolder
-    if known[by].nunique() < 2:
+    kinds = rows[by]
+    if by in ("content_type", "style_type") and kinds.notna().any():
+        kinds = kinds.fillna("(none)")  # those that lie in no subfolder
+    if kinds.nunique() < 2:
         return pd.DataFrame()
-    return measures(known, [*KEY, by])
+    return measures(rows[[*KEY, *_MEASURED]].assign(**{by: kinds})[kinds.notna()], [*KEY, by])
 
 
 def thirds(rows: pd.DataFrame, column: str) -> pd.Series:

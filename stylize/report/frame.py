@@ -27,10 +27,11 @@ VARIANT = re.compile(r"^(?P<method>.*) (?P<asked>\w+) (?P<px>\d+) px x(?P<worker
 # What no report looks at is a third of a long run's memory.
 _NOT_READ = {
     "attempt", "photo", "content_sha256", "style_sha256", "output_sha256", "source_width_px",
-    "source_height_px", "content_weight", "style_weight", "style_weights", "seed", "batch_size",
+    "source_height_px", "content_weight", "style_weight", "style_weights", "seed", "batch_size", "truncated", "opaque",
+    "runtime", "iterations", "alpha", "passes", "device_peak_allocated_bytes", "output_edge_density",
+    "output_colourfulness", "output_entropy_bits", "content_loss", "style_loss", "variation_loss", "node", "gpu_ids",
 }  # fmt: skip
 _READ = [name for name in SCHEMA.names if name not in _NOT_READ]
-_TEXTS = [name for name in _READ if pa.types.is_string(SCHEMA.field(name).type)]
 _NUMBERS = (
     "resolution_px", "width_px", "height_px", "workers", "repeat", "threads", "strips", "ssim", "content_distance",
     "gram_distance", "moments_distance", "lpips", "cfsd", "ssim_uniform", "flicker", "stretch", "content_edge_density",
@@ -58,25 +59,22 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
     content, style: names that tell any two apart. other_judge: whether scores are left out, as another network gave
     them than most. Raises UsageError where a folder holds no rows.
     """
-    frames = []
     columns = list(dict.fromkeys([*_READ, *also, *(["style_sha256"] if settings.several(*outs) else [])]))
-    for out, home in zip(outs, homes or map(str, outs), strict=True):
-        frame: pd.DataFrame = read_rows(out, columns).to_pandas()
-        frames.append(frame.assign(run=_name(out, outs), home=home))
-    frames = [frame for frame in frames if len(frame)]
-    if not frames:
+    tables = [read_rows(out, columns) for out in outs]
+    counts = [len(table) for table in tables]
+    if not any(counts):
         raise UsageError(f"no rows in {', '.join(one_line(out) for out in outs)}")
-    rows = pd.concat([frame.astype(object) for frame in frames], ignore_index=True).infer_objects()
+    rows: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    rows["run"] = np.repeat([_name(out, outs) for out in outs], counts)
+    rows["home"] = np.repeat(list(homes or map(str, outs)), counts)
     return derive(rows)
 
 
 def derive(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the derived columns of `load`."""
-    for name in _NUMBERS:
-        rows[name] = measured(pd.to_numeric(rows[name]))
-    for name in _TEXTS:
-        if pd.api.types.is_numeric_dtype(rows[name]):  # what pandas makes of nulls alone
-            rows[name] = rows[name].astype(object)
+    for name, column in rows[list(_NUMBERS)].items():
+        if (known := measured(column)) is not column:
+            rows[name] = known
     parts = rows["variant"].astype("string").str.extract(VARIANT)
     rows["method"] = method_names(rows, parts["method"])
     rows["label"] = parts["method"].astype(object).where(parts["method"].notna(), rows["method"])
@@ -125,6 +123,8 @@ def _by_one_judge(rows: pd.DataFrame) -> pd.Series:
     lost = pd.Series(False, rows.index)
     for judge, scores in _JUDGES.items():
         names = rows[judge].map(_judge, na_action="ignore")
+        if names.nunique() < 2:
+            continue
         judged = rows[scores].notna().any(axis=1) & names.notna()
         counts = names[judged].value_counts()
         if len(counts) > 1:
@@ -167,6 +167,8 @@ def _setups(rows: pd.DataFrame) -> pd.Series:
     ).where(known)
     # By variant first, as the number of workers decides how many threads each has.
     for keys in (["run", "variant"], ["run", "workers"], ["run"]):
+        if told.notna().all():
+            break
         groups = told.groupby([rows[key].astype(object) for key in keys], dropna=False)
         only = groups.transform(lambda values: values.dropna().iloc[0] if values.nunique() == 1 else None)
         told = told.where(told.notna(), only)

@@ -121,7 +121,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Size:
-    """All rows of one size, and its machines. side_px: None for photos' own sizes."""
+    """All rows of one size, with `analysis.COLUMNS`, and its machines. side_px: None for photos' own sizes."""
 
     side_px: int | None
     rows: pd.DataFrame
@@ -151,5 +151,5 @@ def by_size(rows: pd.DataFrame) -> list[Size]:
             # A row that no worker lived to fill in is of no machine.
             [Machine(str(setup), part) for setup, part in here.groupby("setup", sort=True) if part["clean"].any()],
         )
-        for px, here in rows.groupby("resolution_px", dropna=False, sort=True)
+        for px, here in rows[analysis.COLUMNS].groupby("resolution_px", dropna=False, sort=True)
     ]

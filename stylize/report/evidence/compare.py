@@ -18,6 +18,7 @@ from stylize.report.frame import KEY
 
 _HASHES = ("content_sha256", "style_sha256")
 SAME = [name for name in KEY if name != "setup"] + ["content_uri", "style_uri", "repeat"]
+_OF_BOTH = [*SAME, *_HASHES, "setup", "ok", "status", "settings_json", "weights_sha256", "shown"]
 READ = ["photo", *_HASHES]
 """Columns that the rows need beside those of reports."""
 
@@ -64,7 +65,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
         )
     warm_ups = [int(rows["warmup"].eq(True).sum()) for rows in (a, b)]
     a, b = _by_file(_named_as(b, a)), _by_file(b)
-    both = a.merge(b, on=SAME, suffixes=("_a", "_b"))
+    both = a[_OF_BOTH].merge(b[_OF_BOTH], on=SAME, suffixes=("_a", "_b"))
     alone = [len(rows) - len(both) for rows in (a, b)]
     other = _of_other_bytes(both)
     moved = _on_other_machines(both) & ~other

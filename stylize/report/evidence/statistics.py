@@ -57,6 +57,18 @@ class Interval:
     high: float
 
 
+def quantile(numbers: Numbers, share: float = 0.5) -> float:
+    """Return a quantile, the median, of the numbers that are known; NaN of none."""
+    known = numbers[~np.isnan(numbers)]
+    return float(np.quantile(known, share)) if len(known) else np.nan
+
+
+def mean(numbers: Numbers) -> float:
+    """Return the mean of the numbers that are known; NaN of none."""
+    known = (~np.isnan(numbers)).sum()
+    return float(np.nansum(numbers) / known) if known else np.nan
+
+
 def power_law(x: Values, y: Values) -> PowerLaw | None:
     """Fit positive numbers; None for fewer than LEAST_SIZES different x."""
     from scipy import stats

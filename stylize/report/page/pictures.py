@@ -97,10 +97,10 @@ def grid(rows: pd.DataFrame, most: int, trusted: bool = False, stores: Sequence[
 def _grid(rows: pd.DataFrame, most: int, places: Places) -> Grid:
     untrained = sorted(rows.loc[rows["weights_sha256"] == RANDOM, "method"].unique())
     main = main_resolution(rows)
-    rows = rows[rows["ok"] & (rows["weights_sha256"] != RANDOM)]
-    floor = is_floor(rows)
-    idle = [] if floor.all() else sorted(rows.loc[floor, "method"].unique())
-    rows = rows[~floor] if idle else rows
+    made = rows["ok"] & (rows["weights_sha256"] != RANDOM)
+    others = made & ~is_floor(rows)
+    idle = sorted(rows.loc[made & ~others, "method"].unique()) if others.any() else []
+    rows = rows[others if idle else made]
     rows = rows.assign(name=rows["method"] + " " + rows["precision"])
     pairs = _pairs(rows, main)
     heads = sorted(rows["name"].unique())
@@ -159,15 +159,16 @@ def _line(places: Places, part: pd.DataFrame, heads: list[str], most: int) -> Li
 
 
 def _pairs(rows: pd.DataFrame, main: float | None) -> list[tuple[str, str]]:
-    """Return pairs in the order they are worth showing: first those that together show every method.
+    """Return pairs of rows, all ok, in the order they are worth showing: first those that together show every method.
 
     Among them and among the others, those made by most methods at `main`, the size that the page opens at, come first,
     then those made in most ways at all, then the most unlike ones.
     """
-    ok = rows[rows["ok"] & rows[["output_uri", "content_uri", "style_uri"]].notna().all(axis=1)]
+    keys = ["content_uri", "style_uri"]
+    there = rows[["output_uri", *keys]].notna().all(axis=1)
+    ok = rows.loc[there, [*keys, "name", "resolution_px", "content_type"]]
     if ok.empty:
         return []
-    keys = ["content_uri", "style_uri"]
     opened = ok["resolution_px"].isna() if main is None else ok["resolution_px"] == main
     ways = ok.assign(
         ways=ok["name"] + " " + ok["resolution_px"].astype(str), opened=ok["name"].where(opened), names=ok["name"]

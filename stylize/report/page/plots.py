@@ -62,7 +62,8 @@ Draw = Callable[[Any], "tuple[bool, str]"]
 
 def across(rows: pd.DataFrame) -> list[Plot]:
     """Return the plots over sizes that the rows can fill."""
-    machines = [(str(setup), part) for setup, part in rows.groupby("setup", sort=True) if part["clean"].any()]
+    parts = rows[analysis.COLUMNS].groupby("setup", sort=True)
+    machines = [(str(setup), part) for setup, part in parts if part["clean"].any()]
     return [
         plot
         for number, (setup, part) in enumerate(machines, start=1)
@@ -147,18 +148,18 @@ def _against_pixels(column: str, what: str, scale: float, word: str) -> Callable
     """Return a drawing of medians at each resolution with p5 to p95, and the fitted power law."""
 
     def draw(figure: Any, rows: pd.DataFrame) -> tuple[bool, str]:
+        series = [(*called, part[part[column] > 0]) for *called, part in _series(rows)]
+        if all(analysis.sizes(good).nunique() < 2 for *_, good in series):
+            return False, ""
         axes = figure.subplots()
         fits = analysis.growth(rows)
-        single, nothing, drawn = [], [], 0
-        for number, name, label, part in _series(rows):
-            good = part[part[column] > 0]
+        nothing = []
+        for number, name, label, good in series:
             values = good.groupby(analysis.sizes(good))
             middle = values[["megapixels", column]].median().sort_values("megapixels")
             if middle.empty:
                 nothing.append(name)
                 continue
-            drawn += 1
-            single += [name] * (len(middle) < 2)
             here = fits[(fits["method"] + " " + fits["precision"]) == name] if len(fits) else fits
             exponent = here[f"{word}_exponent"].iloc[0] if len(here) else np.nan
             told = "" if np.isnan(exponent) else f", exponent {exponent:.2f}"
@@ -169,8 +170,6 @@ def _against_pixels(column: str, what: str, scale: float, word: str) -> Callable
             if not np.isnan(exponent):
                 line = here[f"{word}_at_1_mp"].iloc[0] / scale * x**exponent
                 axes.plot(x, line, color=f"C{number % 10}", linewidth=1, alpha=0.8)
-        if drawn == len(single):
-            return False, ""
         axes.set(xscale="log", yscale="log", xlabel="megapixels", ylabel=what)
         _plain_ticks(axes.xaxis)
         _plain_ticks(axes.yaxis)

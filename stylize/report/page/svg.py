@@ -30,4 +30,5 @@ def _in_own_font(texts: Iterable[str]) -> bool:
     from matplotlib.font_manager import findfont, get_font
 
     letters = {ord(letter) for text in texts for letter in text if not letter.isspace()}
-    return letters <= get_font(findfont("DejaVu Sans")).get_charmap().keys()
+    font = get_font(findfont("DejaVu Sans"))
+    return all(font.get_char_index(letter) for letter in letters)

@@ -80,7 +80,7 @@ def across(rows: pd.DataFrame, ballots: pd.DataFrame) -> list[Table]:
         _growth(analysis.growth(rows)),
         _precisions(analysis.precisions(rows)),
         _workers(analysis.scaling(rows)),
-        _agreement(votes.agreeing(ballots, rows)),
+        *([_agreement(votes.agreeing(ballots, rows))] if len(ballots) else []),
         _failures(analysis.failures(rows)),
     ]
     return [table for table in listed if table.rows]
@@ -91,7 +91,7 @@ def at_size(size: Size, ballots: pd.DataFrame) -> list[Table]:
     at = f" at {size.side}"
     listed = [
         _measures(size, at),
-        _votes(votes.ranked(ballots, size.side_px).assign(resolution_px=size.rows["resolution_px"].iloc[0]), at),
+        *([_votes(size, ballots, at)] if len(ballots) else []),
         _stages(analysis.stages(size.rows), at),
         *_breakdowns(size.rows, at),
     ]
@@ -124,7 +124,7 @@ def _without(columns: Columns, name: str) -> Columns:
     return {key: shape for key, shape in columns.items() if key != name}
 
 
-def _votes(frame: pd.DataFrame, at: str) -> Table:
+def _votes(size: Size, ballots: pd.DataFrame, at: str) -> Table:
     note = (
         "preferred: how likely people are to prefer a result of this method to one of another of these "
         "(Bradley-Terry), with its 95 % interval by bootstrap over pairs of photo and artwork; none of fewer than "
@@ -134,6 +134,7 @@ def _votes(frame: pd.DataFrame, at: str) -> Table:
         "pictures": ("photos and artworks", units.count), "preferred": ("preferred", units.percent),
         "low": ("from", units.percent), "high": ("to", units.percent),
     }  # fmt: skip
+    frame = votes.ranked(ballots, size.side_px).assign(resolution_px=size.rows["resolution_px"].iloc[0])
     return _table("votes", f"What people prefer{at}", note, frame, columns)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.report.evidence.statistics import median, power_law
+from stylize.report.evidence.statistics import mean, median, power_law, quantile
 
 
 def test_an_exact_power_law_is_found() -> None:
@@ -45,6 +45,12 @@ def test_a_median_has_an_interval_that_shrinks_with_values() -> None:
         widths.append(found.high - found.low)
     assert found.low < 1.2 < found.high
     assert widths[1] < widths[0] / 3
+
+
+def test_what_is_not_known_counts_in_no_quantile_and_no_mean() -> None:
+    some = np.array([1.0, np.nan, 2.0, 6.0])
+    assert (quantile(some), quantile(some, 0.25), mean(some)) == (2, 1.5, 3)
+    assert np.isnan([quantile(some[1:2]), mean(some[1:2])]).all()
 
 
 def test_a_median_of_nothing_is_refused() -> None:
