@@ -99,15 +99,15 @@ def summarized(
     from stylize.report import summary
 
     frame = summary.load(out.folder)
-    text = summary.markdown(frame, f"Summary of {out.uri.rpartition('/')[2]}")
+    made = tuple(summary.tables(frame))
+    text = summary.markdown(frame, f"Summary of {out.uri.rpartition('/')[2]}", made)
     with writing(out.folder / "summary.md"):
         write_atomic(out.folder / "summary.md", text.encode())  # not through a link that somebody left there
     out.publish("summary.md")
     others = len(frame) - sum(counts.values())
     failures = () if set(counts) <= {"ok"} else first_failures(out.folder, run_id, kept_failed)
-    made, remarks = tuple(summary.tables(frame)), summary.remarks(frame)
     stores = _stores(out.folder, run_id) if listed else ()
-    return RunResult(run_id, out.uri, counts, made, failures, remarks, others, stores)
+    return RunResult(run_id, out.uri, counts, made, failures, summary.remarks(frame), others, stores)
 
 
 def _stores(folder: Path, run_id: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 
 from stylize.errors import counted, one_line
 from stylize.report import idle, settings
+from stylize.report.evidence.statistics import mean, quantile
 from stylize.report.page import markdown as md
 from stylize.report.units import DASH, measured, score, seconds
 from stylize.results.read import read_rows
@@ -47,7 +49,11 @@ def tables(frame: pd.DataFrame) -> list[Table]:
     Methods are told apart by every setting that differs, and so are the lines of the other tables where there are
     several: what two settings make is never averaged together.
     """
-    frame = frame.assign(style=settings.style_names(frame))
+    known = {name: measured(frame[name]) for name in ("stylize_s", "total_s", "ssim")}
+    memory = frame["device_peak_allocated_bytes"].fillna(frame["host_peak_rss_bytes"])
+    frame = frame.assign(**known, memory_bytes=memory, style=settings.style_names(frame))
+    frame["ok"] = frame["status"] == "ok"
+    frame["clean"] = frame["ok"] & (frame["warmup"] != True)  # noqa: E712 - the column may hold nulls
     method = (frame["stylizer"].fillna("?") + " " + _precisions(frame)).str.strip() + _where(frame)
     frame = frame.assign(method=settings.told_apart(frame, method))
     also = ["method"] if frame["method"].nunique() > 1 else []
@@ -86,7 +92,8 @@ def _table(title: str, keys: list[str], frame: pd.DataFrame) -> Table:
         *(key.replace("_", " ") for key in keys), "ok", "not ok",
         "stylize p50", "stylize p95", "whole p50", "SSIM mean", "peak memory",
     )  # fmt: skip
-    groups = list(frame.groupby([frame[key].fillna("(none)") for key in keys], sort=True))
+    keyed = [frame[key].fillna("(none)") for key in keys]
+    groups = list(frame[["ok", "clean", "stylize_s", "total_s", "ssim", "memory_bytes"]].groupby(keyed, sort=True))
     rows = [(*(one_line(name) for name in names), *_numbers(part)) for names, part in groups[:MAX_ROWS]]
     if len(groups) > MAX_ROWS:
         rows.append((f"... and {len(groups) - MAX_ROWS} more", *[""] * (len(header) - 1)))
@@ -94,18 +101,16 @@ def _table(title: str, keys: list[str], frame: pd.DataFrame) -> Table:
 
 
 def _numbers(part: pd.DataFrame) -> tuple[str, ...]:
-    ok = part[part["status"] == "ok"]
-    ok = ok.assign(**{name: measured(ok[name]) for name in ("stylize_s", "total_s", "ssim")})
-    clean = ok[ok["warmup"] != True]  # noqa: E712 - the column may hold nulls
-    memory = ok["device_peak_allocated_bytes"].fillna(ok["host_peak_rss_bytes"])
+    ok, clean = part["ok"].to_numpy(bool), part["clean"].to_numpy(bool)
+    stylize_s, total_s = (part[name].to_numpy(float)[clean] for name in ("stylize_s", "total_s"))
     return (
-        str(len(ok)),
-        str(len(part) - len(ok)),
-        seconds(clean["stylize_s"].quantile(0.5)),
-        seconds(clean["stylize_s"].quantile(0.95)),
-        seconds(clean["total_s"].quantile(0.5)),
-        score(ok["ssim"].mean()),
-        DASH if pd.isna(most := memory.max()) else f"{most / 1e6:.0f} MB",
+        str(ok.sum()),
+        str((~ok).sum()),
+        seconds(quantile(stylize_s)),
+        seconds(quantile(stylize_s, 0.95)),
+        seconds(quantile(total_s)),
+        score(mean(part["ssim"].to_numpy(float)[ok])),
+        DASH if pd.isna(most := part["memory_bytes"][ok].max()) else f"{most / 1e6:.0f} MB",
     )
 
 
@@ -127,8 +132,8 @@ def _opaque(frame: pd.DataFrame) -> str | None:
     return f"Transparency is left out of {counted(lost, 'result')}, as JPEG has none: png and webp keep it."
 
 
-def markdown(frame: pd.DataFrame, heading: str) -> str:
-    """Return the summary as Markdown. Names from files cannot break the tables."""
+def markdown(frame: pd.DataFrame, heading: str, listed: Sequence[Table]) -> str:
+    """Return the summary as Markdown. listed: its tables. Names from files cannot break them."""
     lines = [f"# {md.escaped(heading)}", ""]
     ok = int((frame["status"] == "ok").sum())
     bad = failures(frame)
@@ -143,6 +148,6 @@ def markdown(frame: pd.DataFrame, heading: str) -> str:
     ]
     for remark in remarks(frame):
         lines += [remark, ""]
-    for table in tables(frame):
+    for table in listed:
         lines += [f"## {table.title}", "", *md.table(table.header, table.rows), ""]
     return "\n".join(lines)

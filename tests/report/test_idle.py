@@ -32,7 +32,7 @@ def test_it_names_the_share_what_takes_most_and_what_to_do(more: dict[str, float
     assert said is not None
     assert said.startswith(f"Device idle 80 %: {what}")
     assert said in across(made, ())
-    assert said in summary.markdown(made.assign(style_uris=None), "Summary")
+    assert said in summary.markdown(made, "Summary", [])
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_times_measured_otherwise_are_never_averaged(column: str, values: list[s
 
 def test_markdown_says_the_failures_and_no_name_breaks_its_tables(out: Path) -> None:
     frame = summary.load(out).assign(content_type="a|b<script>\nc")
-    text = summary.markdown(frame, "Summary")
+    text = summary.markdown(frame, "Summary", summary.tables(frame))
     assert "2 corrupt" in text
     assert "<script>" not in text
     lines = [line for line in text.splitlines() if "a\\|b" in line]
@@ -87,7 +87,7 @@ def test_transparency_that_jpeg_leaves_out_is_told() -> None:
     frame = frame_of(4, opaque=[True, None, False, True], status=["ok", "ok", "ok", "oom"])
     told = "Transparency is left out of 1 result, as JPEG has none: png and webp keep it."
     assert summary.remarks(frame) == (told,)
-    assert told in summary.markdown(frame, "Summary").splitlines()
+    assert told in summary.markdown(frame, "Summary", summary.tables(frame)).splitlines()
     assert summary.remarks(frame.assign(opaque=None)) == ()
 
 
@@ -128,7 +128,7 @@ def test_every_setting_that_differs_tells_results_apart_in_every_table(out: Path
     assert by_type.header[:3] == ("content type", "method", "ok")
     assert [row[2] for row in by_type.rows] == ["4"] * 6
     assert [row[2] for row in by_style.rows] == ["4"] * 6
-    assert "| content type | method |" in summary.markdown(frame, "Summary")
+    assert "| content type | method |" in summary.markdown(frame, "Summary", summary.tables(frame))
 
 
 def test_a_lost_workers_row_stands_with_those_of_its_settings() -> None:
