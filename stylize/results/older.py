@@ -83,11 +83,12 @@ class AsOfToday:
 
     def __init__(self, path: Path, schema: pa.Schema, wanted: Sequence[str]) -> None:
         self._fields = [SCHEMA.field(name) for name in wanted]
-        lacking = [name for name in wanted if name not in schema.names]
+        there = schema.names  # made anew each time it is asked for
+        lacking = [name for name in wanted if name not in there]
         self._complete = not lacking
         named = [name for name in lacking if name in NAMED_BY]
         needed = {"run_id", *(NAMED_BY[name] for name in named)} if named else set()
-        self.reads = [name for name in schema.names if name in needed or name in wanted]
+        self.reads = [name for name in there if name in needed or name in wanted]
         self._roots = _roots_by_run(path.parent.parent) if named else {}
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -102,11 +102,12 @@ def iter_part(part: Part, columns: Sequence[str] | None = None) -> Iterator[pa.R
     """
     path = _path(part)
     with _reading(path), pq.ParquetFile(part) as file:
-        older.check_readable(path, file.schema_arrow)
+        schema = file.schema_arrow  # made anew each time it is asked for, from all its columns
+        older.check_readable(path, schema)
         size = path.stat() if isinstance(part, Path) else os.fstat(part.fileno())
         if file.metadata.num_rows * _LEAST_BYTES > size.st_size:
             raise ValueError("it is too small a file for so many rows")
-        as_of_today = older.AsOfToday(path, file.schema_arrow, SCHEMA.names if columns is None else columns)
+        as_of_today = older.AsOfToday(path, schema, SCHEMA.names if columns is None else columns)
         if not file.metadata.num_rows:  # pyarrow 18 fails at such a file
             return
         for batch in iter_batches(part, file, _BATCH_ROWS, as_of_today.reads):
