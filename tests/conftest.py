@@ -160,7 +160,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Where several processes run tests, compile the measures' loops once, as they begin: 6 s of a core each else."""
     if config.getoption("numprocesses", None):  # which they themselves are not told
         kernels = "from stylize.measure import _ssim_kernel, _statistics_kernel"
-        config.add_cleanup(subprocess.Popen([sys.executable, "-c", kernels], cwd=ROOT).wait)
+        with contextlib.ExitStack() as compiling:
+            compiling.enter_context(subprocess.Popen([sys.executable, "-c", kernels], cwd=ROOT))
+            config.add_cleanup(compiling.pop_all().close)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -141,6 +141,6 @@ def test_one_by_one_a_worker_holds_one_task_and_keeps_no_memory_for_the_next(
 def test_variants_of_other_weights_have_other_hashes() -> None:
     plain = {"content": "c", "styles": "s", "out": "o", "stylizer": "compact", "device": "cpu"}
     configs_ = {name: configs.build(plain | more) for name, more in (("own", {}), ("none", {"weights": "random"}))}
-    hashes = _weights_sha256(Sweep(title="t", methods=[Method(name="compact")]), configs_, [])
+    hashes = _weights_sha256(Sweep(title="t", methods=[Method(name="compact")]), configs_, [], elsewhere=False)
     assert hashes["none"] == "random"
     assert len(hashes["own"] or "") == 64
