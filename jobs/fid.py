@@ -115,8 +115,8 @@ def _taken(rows: pd.DataFrame) -> pd.DataFrame:
     weights = rows["style_uri"].str.lower().str.endswith(tuple(suffixes("checkpoints")), na=False) & ~unnamed
     mixed = rows["style_uris"].notna() & ~(unnamed | weights)
     # Warm-ups, repeats and other numbers of workers of a sweep, and what two OUTs hold: the same pictures make no
-    # larger set.
-    twice = rows.duplicated([*GROUP, "content_uri", "style_uri"]) & ~(unnamed | weights | mixed)
+    # larger set. Of a photo that was changed since, the newest row's picture is the one that is of it.
+    twice = rows.duplicated([*GROUP, "content_uri", "style_uri"], keep="last") & ~(unnamed | weights | mixed)
     again = twice & rows["variant"].notna()
     once = "a photo in an artwork counts once"
     no_artwork = "there is no artwork to look like"
@@ -125,9 +125,8 @@ def _taken(rows: pd.DataFrame) -> pd.DataFrame:
          "there is nothing to compare with"),
         (weights, "result whose style is weights is", "results whose styles are weights are", no_artwork),
         (mixed, "result of several artworks is", "results of several artworks are", no_artwork),
-        (again, "result that a sweep made again is", "results that a sweep made again are",
-         once),
-        (twice & ~again, "result that an earlier row has, too, is", "results that earlier rows have, too, are", once),
+        (again, "result that a sweep made again is", "results that a sweep made again are", once),
+        (twice & ~again, "result that a later row has, too, is", "results that later rows have, too, are", once),
     ):  # fmt: skip
         if lost.any():
             say(f"{counted(int(lost.sum()), one, several)} left out: {why}")

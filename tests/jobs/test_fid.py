@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import torch
 
-from jobs.fid import _scorer, main, parser
+from jobs.fid import _scorer, _taken, main, parser
 from stylize import images, read_rows
 from stylize.measure.inception import FILE, Inception
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
+from tests.support.made_rows import row, rows
 from tests.support.main_job import call, refused
 from tests.support.samples import finished_run, picture
 
@@ -151,9 +152,14 @@ def test_what_a_sweep_made_again_or_another_out_holds_too_counts_once(own: Path,
                 store.add(to_batch([row | {"task_id": name, "variant": variant, "repeat": repeat}]))
     done = call(main, own, copy, "--inception", weights, "--trust-paths")
     assert done.returncode == 0
-    assert "4 results that earlier rows have, too, are left out: a photo in an artwork counts once" in done.stdout
+    assert "4 results that later rows have, too, are left out: a photo in an artwork counts once" in done.stdout
     assert "results that a sweep made again are left out: a photo in an artwork counts once" in done.stdout
     assert "n = 4 is too small" in done.stdout
+
+
+def test_of_a_photo_that_was_changed_the_newest_result_counts() -> None:
+    made = rows([row(n, output_uri=f"/o/{n}", content_uri="/photo.jpg") for n in range(3)])
+    assert _taken(made)["output_uri"].tolist() == ["/o/2"]
 
 
 @pytest.mark.parametrize(
