@@ -182,7 +182,7 @@ def _with_weights(plan: Sweep, words: Sequence[str]) -> list[Method]:
 
 
 def _weights_sha256(
-    plan: Sweep, configs: dict[str, JobConfig], absent: list[str], elsewhere: bool
+    plan: Sweep, configs: dict[str, JobConfig], absent: list[str], elsewhere: bool = False
 ) -> dict[str, str | None]:
     """Return each variant's hash of weights; None where the method cannot be loaded: its rows will say why.
 
