@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import errno
 import logging
+import os
 import re
 import shutil
 import sys
@@ -110,14 +111,17 @@ class Parser(argparse.ArgumentParser):
         return given
 
     def _refuse(self, rest: list[str]) -> None:
-        options = [word.partition("=")[0] for word in rest if word.startswith("-")]
-        if options:
+        words = [word for word in rest if word.startswith("-")]
+        if words:
+            name, option = one_line(words[0]), words[0].partition("=")[0]
+            if os.path.lexists(words[0]):
+                self.exit(EXIT_USAGE, f"error: {name} reads as an option; give the file as ./{name}\n")
             known = [flag for flag in self._option_string_actions if flag.startswith("--")]
-            near = nearest(options[0], known)
+            near = nearest(option, known)
             hint = f"did you mean {near}?" if near else "--help lists the options"
             if not near and "--set" in known:
                 hint += "; a setting of the method is given as --set alpha=0.6"
-            self.exit(EXIT_USAGE, f"error: unknown option {one_line(options[0])}; {hint}\n")
+            self.exit(EXIT_USAGE, f"error: unknown option {one_line(option)}; {hint}\n")
         if rest:
             self.error(f"{one_line(rest[0])} is one argument too many")
 

@@ -99,6 +99,13 @@ def test_option_that_is_like_none_may_be_a_setting_of_the_method(capsys: pytest.
     assert "--set alpha=0.6" in said
 
 
+def test_a_file_whose_name_reads_as_an_option_is_given_otherwise(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.path.lexists", lambda path: path == "-a=1.jpg")
+    assert refusal(capsys, ["-a=1.jpg"]) == "error: -a=1.jpg reads as an option; give the file as ./-a=1.jpg\n"
+
+
 def test_argument_too_many_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "error: surplus is one argument too many" in refusal(capsys, ["surplus"])
 

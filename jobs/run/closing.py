@@ -59,7 +59,7 @@ def _print_failures(result: RunResult) -> None:
     number = sum(n for status, n in result.counts.items() if status != "ok")
     for one in result.failures:
         if one.pairs > 1:
-            say(f"{one.status}: {one_line(one.file)}: {one_line(one.error)} ({one.pairs} pairs)")
+            say(f"{one.status}: {one_line(one.file)}: {one_line(one.error)} ({counted(one.pairs, 'pair')})")
         else:
             say(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
     named = sum(one.pairs for one in result.failures)
