@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import os
 import re
+import stat
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,23 @@ COMMANDS: dict[str, tuple[Main, list[str]]] = {
     "resumed sweep": (benchmark.main, ["BESIDE/sweep.yaml", "OUT", "--dry-run"]),
 }  # fmt: skip
 
+LOOKED_AT = {
+    "report": {"images", "rows", "run.json"},
+    "compare": {"rows"},
+    "replay": {"rows", "run.json"},
+    "replay trusted": {"images", "rows", "run.json"},
+    "replay anew": {"images", "rows", "run.json"},
+    "resume": {"images", "rows", "run.json"},
+    "again": {"run.json"},
+    "again trusted": {"run.json"},
+    "estimate": {"rows"},
+    "sweep": {"sweep.yaml"},
+    "summary": {"rows", "summary.md"},
+    "resumed sweep": {"rows"},
+}
+"""What of OUT each command reads or replaces, as the test of the plain one finds: where a case changes nothing of it,
+the command does what it does there."""
+
 
 @pytest.fixture
 def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -87,8 +106,11 @@ def call(main: Main, words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 def test_a_hostile_out_is_read_and_nothing_of_it_is_obeyed(
     out: Path, name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    before = entries(out)
     CASES[name](out)
-    commands = COMMANDS.copy()
+    changed = {one[0] for one in before ^ entries(out)}
+    assert changed
+    commands = {called: command for called, command in COMMANDS.items() if LOOKED_AT[called] & changed}
     if name.endswith("and others"):
         for number in range(1, ROWS):
             for called in ("replay", "replay trusted", "replay anew"):
@@ -113,11 +135,14 @@ def test_a_hostile_out_is_read_and_nothing_of_it_is_obeyed(
 
 
 def test_a_plain_out_is_read(out: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """So that the statuses above mean something."""
-    told = {}
+    """So that the statuses above mean something, and no command is left out of what it might stumble at."""
+    told, looked_at = {}, {}
     for called, (main, words) in COMMANDS.items():
         here = [word.replace("OUT", str(out)).replace("BESIDE", str(out.parent)) for word in words]
-        told[called] = call(main, here, monkeypatch), capfd.readouterr()
+        with watched(out) as seen:
+            told[called] = call(main, here, monkeypatch), capfd.readouterr()
+        looked_at[called] = {name for name in seen if not name.startswith(".")}
+    assert looked_at == LOOKED_AT
     # Without the photos' folder: it lies outside of OUT. A comparison needs more pairs.
     assert {called for called, (status, _) in told.items() if status == 2} == {"replay", "again", "compare"}, told
     assert shown_in(out.parent / "report")
@@ -142,6 +167,28 @@ def test_names_in_a_weights_file_steer_nothing(
         said = "".join(capfd.readouterr())
         assert "x1b" in said
         assert [one for one in said if not one.isprintable() and one != "\n"] == []
+
+
+def entries(out: Path) -> set[tuple[str, Path, int, bytes]]:
+    """What lies in OUT: of each file and folder its part of OUT, its path, its kind and, of a file, its bytes."""
+    found = {(path.relative_to(out).parts[0], path, path.lstat().st_mode) for path in out.rglob("*")}
+    return {(part, path, mode, path.read_bytes() if stat.S_ISREG(mode) else b"") for part, path, mode in found}
+
+
+@contextlib.contextmanager
+def watched(out: Path) -> Iterator[set[str]]:
+    """Give what of OUT is opened, listed or replaced meanwhile. Python keeps such a hook to the process's end."""
+    seen: set[str] = set()
+    going = [True]
+
+    def hook(event: str, args: tuple[object, ...]) -> None:
+        if going and event in ("open", "os.listdir", "os.scandir", "os.rename"):
+            paths = [Path(one) for one in args if isinstance(one, str | os.PathLike)]
+            seen.update(path.relative_to(out).parts[0] for path in paths if out in path.parents)
+
+    sys.addaudithook(hook)
+    yield seen
+    going.clear()
 
 
 def shown_in(report: Path) -> set[tuple[int, int]]:
