@@ -184,6 +184,9 @@ def test_an_artwork_has_room_for_what_was_made_of_it_alone(tabs: Open, address: 
 def test_a_point_of_a_plot_opens_its_picture(tabs: Open, address: str) -> None:
     tab = tabs(address, "#view=plot&x=ssim&y=gram_distance")
     assert tab.get_by_text("2 rows are not shown").is_visible()
+    turned_to(tab, "view=plot&x=ssim&y=gram_distance&colour=error")  # which those alone have that cannot be shown
+    assert tab.locator(".legend").inner_text().strip() == "no value"
+    turned_to(tab, "view=plot&x=ssim&y=gram_distance")
     settled(tab, lambda: tab.get_by_label("x", exact=True).select_option("stylize_s"))
     settled(tab, lambda: tab.get_by_label("x", exact=True).select_option("ssim"))
     settled(tab, tab.get_by_label("logarithmic y").check)
@@ -196,11 +199,12 @@ def test_a_point_of_a_plot_opens_its_picture(tabs: Open, address: str) -> None:
     assert tab.locator(".compare").is_visible()
 
 
-def test_large_numbers_are_short(tab: Any) -> None:
+def test_large_numbers_are_short_and_times_name_their_zone(tab: Any) -> None:
     shown = [
         tab.evaluate("([v]) => viewer.text(v, { kind: 'number' })", [v]) for v in (52829031764, 1e11, -2e9, 640, 0.5)
     ]
     assert shown == ["5.283e10", "1e11", "-2e9", "640", "0.5"]
+    assert tab.evaluate("viewer.text(1e12, { kind: 'time' })") == "2001-09-09 01:46:40 UTC"
 
 
 def test_failures_say_why_and_lead_to_their_rows(tabs: Open, address: str) -> None:

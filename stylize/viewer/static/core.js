@@ -147,7 +147,7 @@ const viewer = { views: {}, index: null };
     if (value === null || value === undefined || Number.isNaN(value)) return "";
     if (column.kind === "time") {
       const when = new Date(value);
-      return Number.isNaN(when.getTime()) ? "" : when.toISOString().slice(0, 19).replace("T", " ");
+      return Number.isNaN(when.getTime()) ? "" : `${when.toISOString().slice(0, 19).replace("T", " ")} UTC`;
     }
     if (column.kind !== "number" || !Number.isFinite(value)) return String(value);
     if (column.unit === "bytes") return scaled(value, [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]]);

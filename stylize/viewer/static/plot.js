@@ -108,7 +108,9 @@
     const values = column ? viewer.values(column, rows).map(([value]) => value).slice(0, COLOURS.length) : [];
     const of = new Map(values.map((value, place) => [value, COLOURS[place]]));
     const legend = values.map((value) => h("span", { class: "key" }, h("i", { style: { background: of.get(value) } }), viewer.text(value, column)));
-    if (column && viewer.values(column, rows).length > COLOURS.length) legend.push(h("span", { class: "key" }, h("i", { style: { background: "#888" } }), "others"));
+    const others = column && viewer.values(column, rows).length > COLOURS.length, none = column && rows.some(column.empty);
+    const rest = [others && "others", none && "no value"].filter(Boolean).join(", ");
+    if (rest) legend.push(h("span", { class: "key" }, h("i", { style: { background: "#888" } }), rest));
     return [(row) => (column ? of.get(column.of(row)) ?? "#888" : COLOURS[0]), legend];
   };
 

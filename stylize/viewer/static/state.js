@@ -13,7 +13,7 @@
   viewer.state = {};
 
   /* A day at least, in UTC: of less, browsers make some time in 2001. ms: how long what is written lasts. */
-  const TIME = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(?:(:\d\d)(\.\d+)?)?)?Z?$/;
+  const TIME = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(?:(:\d\d)(\.\d+)?)?)?(?:Z| UTC)?$/;
   const timeOf = (value) => {
     const [, day, minute, second, part] = TIME.exec(value.trim()) ?? [];
     const from = day ? Date.parse(`${day}T${minute ?? "00:00"}${second ?? ""}${part ?? ""}Z`) : NaN;
