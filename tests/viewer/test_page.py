@@ -22,6 +22,11 @@ FIRST_POINT = """() => {
 }"""
 
 
+# Who speaks to a computer says what stands beside a choice.
+CALLED_OTHERWISE = """() => [...document.querySelectorAll("label > select")].map((one) =>
+  [one.ariaLabel, one.parentNode.firstChild.textContent.replace(":", "").trim()]).filter(([a, b]) => a !== b)"""
+
+
 def test_every_row_is_there_with_its_thumbnail(tab: Any) -> None:
     assert count(tab) == "32 rows"
     assert tab.title() == "one, two"
@@ -88,6 +93,7 @@ def test_a_screen_reader_hears_a_heading_in_each_view_and_a_table_of_links(tab: 
             turned_to(tab, f"view={view}")
         title = tab.locator("#tabs [aria-current]").inner_text()
         assert tab.get_by_role("heading", level=1).inner_text() == f"{title}: one, two"
+        assert tab.evaluate(CALLED_OTHERWISE) == []
     turned_to(tab, "view=table")
     table = tab.get_by_role("table", name="rows")
     assert table.get_by_role("row").count() == tab.locator(".line").count() > 2
@@ -111,6 +117,7 @@ def test_before_and_after(tab: Any) -> None:
     tab.keyboard.press("End")
     assert tab.locator("i.line").evaluate("line => line.style.left") == "100%"
     settled(tab, lambda: tab.locator(".slider select").first.select_option("artwork"))
+    assert tab.evaluate(CALLED_OTHERWISE) == []
     assert "picture-artwork" in tab.locator("img.before").get_attribute("src")
 
 
@@ -187,8 +194,8 @@ def test_a_point_of_a_plot_opens_its_picture(tabs: Open, address: str) -> None:
     turned_to(tab, "view=plot&x=ssim&y=gram_distance&colour=error")  # which those alone have that cannot be shown
     assert tab.locator(".legend").inner_text().strip() == "no value"
     turned_to(tab, "view=plot&x=ssim&y=gram_distance")
-    settled(tab, lambda: tab.get_by_label("x", exact=True).select_option("stylize_s"))
-    settled(tab, lambda: tab.get_by_label("x", exact=True).select_option("ssim"))
+    settled(tab, lambda: tab.get_by_label("across", exact=True).select_option("stylize_s"))
+    settled(tab, lambda: tab.get_by_label("across", exact=True).select_option("ssim"))
     settled(tab, tab.get_by_label("logarithmic y").check)
     box = tab.locator("canvas").bounding_box()
     point = tab.evaluate(FIRST_POINT)

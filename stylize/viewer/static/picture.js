@@ -76,9 +76,9 @@
     box.addEventListener("pointerdown", (event) => { box.setPointerCapture(event.pointerId); follow(event); });
     box.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
     set(50);
-    const choose = (side) => h("label", {}, `${side === "before" ? "left" : "right"}: `,
-      select(side, list, chosen[side], (value) => viewer.go({ [side]: value }, true)));
-    return h("section", { class: "slider" }, box, range, h("div", { class: "bar" }, choose("before"), choose("after"), absent()));
+    const choose = (side, name) => h("label", {}, `${name}: `,
+      select(name, list, chosen[side], (value) => viewer.go({ [side]: value }, true)));
+    return h("section", { class: "slider" }, box, range, h("div", { class: "bar" }, choose("before", "left"), choose("after", "right"), absent()));
   };
 
   const absent = () => (viewer.index.inputs.photo ? "" : h("span", { class: "soft" }, "Photos lie outside of OUT, and are shown with --trust-paths."));

@@ -154,8 +154,8 @@
       const log = (name) => h("label", {}, h("input", { type: "checkbox", checked: logs[name], "aria-label": `logarithmic ${name}`,
         onchange: (event) => viewer.go({ [`${name}log`]: event.target.checked ? "1" : "" }) }), "log");
       const controls = h("div", { class: "bar" },
-        h("label", {}, "across: ", select("x", numbers, names[0], (value) => viewer.go({ x: value }))), log("x"),
-        h("label", {}, "up: ", select("y", numbers, names[1], (value) => viewer.go({ y: value }))), log("y"),
+        h("label", {}, "across: ", select("across", numbers, names[0], (value) => viewer.go({ x: value }))), log("x"),
+        h("label", {}, "up: ", select("up", numbers, names[1], (value) => viewer.go({ y: value }))), log("y"),
         h("label", {}, "colour: ", select("colour", viewer.index.columns.map((one) => one.name), by, (value) => viewer.go({ colour: value }))));
       const left = rows.length - points.rows.length;
       const note = h("p", { class: "soft" }, `${names[1]} (up) over ${names[0]} (across), ${viewer.counted(points.rows.length, "row")}. `
