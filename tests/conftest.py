@@ -197,7 +197,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Let Ray not start where no test asked for it, neither here nor in a process that the test starts.
 
     The shared one ends with the last file that may ask for it: idle, it takes 4 % of a core.
-    What earlier tests left is not looked at again for garbage: isolated images ask for that each, which took 0.2 s.
+    What earlier tests left is not looked at again for garbage: isolated images ask for that each, which took 0.2 s. So
+    nothing is to thaw what is frozen, as tests of sweeps did for the next test to freeze again: half a second each.
     """
     if AFTER_RAY in item.stash:
         SHARED_RAY.close()

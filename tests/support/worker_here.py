@@ -11,7 +11,6 @@ and scheduler/ to what becomes of workers that die or hang.
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import runpy
 import sys
@@ -107,7 +106,6 @@ def working_here() -> Iterator[None]:
         patch.setattr(logging.getLogger("stylize.pipeline.failures"), "disabled", True)
         yield
     torch.set_num_threads(threads)
-    gc.unfreeze()  # a sweep's worker has frozen what its process keeps to its end
 
 
 if __name__ == "__main__":

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import time
 import weakref
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -25,13 +23,6 @@ from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
 from stylize.tasks.sweep import Method, Sweep
 from tests.support.accelerators import Pretended, none_here
-
-
-@pytest.fixture(autouse=True)
-def _thawed() -> Iterator[None]:
-    """A worker's process ends with its sweep; this one goes on."""
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize(("gpus", "device"), [(1.0, "auto"), (0.5, "cuda"), (0.0, "auto"), (1.0, "cpu")])
