@@ -140,10 +140,11 @@ def differences(row: dict[str, Any], new: dict[str, Any], record: RunRecord) -> 
     for name, value in _flat(then).items():
         if (other := _flat(now).get(name)) != value:
             yield f"        {name}: {value} then, {other} now"
-    if record.code_sha256 is not None and record.code_sha256 == hardware.code_sha256():
+    code = hardware.running_code()
+    if record.code_sha256 is not None and record.code_sha256 == code["code_sha256"]:
         return
-    if (commit := hardware.git_commit()) != record.git_commit:
-        yield f"        git_commit: {record.git_commit} then, {commit} now"
+    if code["git_commit"] != record.git_commit:
+        yield f"        git_commit: {record.git_commit} then, {code['git_commit']} now"
 
 
 def _flat(facts: dict[str, Any], above: str = "") -> dict[str, Any]:

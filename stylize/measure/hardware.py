@@ -111,12 +111,14 @@ def git_commit(folder: Path = _PACKAGE) -> str | None:
     None without git, outside a checkout, and where the checkout does not track `folder`: a package installed
     in a virtual environment inside somebody's repository is not of that repository's commit.
     """
-    tracked = _git(folder, "ls-files", "--", ".")
-    commit = _git(folder, "rev-parse", "--verify", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    if not tracked or not commit or changes is None:
+    if not _git(folder, "ls-files", "--", "."):
         return None
-    return commit.strip() + ("-dirty" if changes.strip() else "")
+    # "# branch.oid COMMIT" and other lines that begin so, then one for each changed file.
+    told = (_git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no") or "").splitlines()
+    commits = [line.split()[-1] for line in told if line.startswith("# branch.oid ")]
+    if not commits or commits == ["(initial)"]:
+        return None
+    return commits[0] + ("-dirty" if any(not line.startswith("# ") for line in told) else "")
 
 
 def code_sha256(folder: Path = _PACKAGE) -> str:
@@ -127,6 +129,15 @@ def code_sha256(folder: Path = _PACKAGE) -> str:
             f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
         )
     return digest.hexdigest()
+
+
+@cache
+def running_code() -> dict[str, str | None]:
+    """Return `git_commit` and `code_sha256` of the code that this process runs.
+
+    Asked for once: what is changed on disk later is not what runs, and git takes as long as some whole runs.
+    """
+    return {"git_commit": git_commit(), "code_sha256": code_sha256()}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -108,9 +108,8 @@ class RunRecord(BaseModel):
             run_id=run_id,
             started_at=now(),
             command=command,
-            git_commit=hardware.git_commit(),
-            code_sha256=hardware.code_sha256(),
             environment=hardware.describe(),
+            **hardware.running_code(),
             **fields,
         )
 

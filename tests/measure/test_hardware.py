@@ -148,6 +148,11 @@ def test_no_repository_and_no_git_are_no_commit(
     tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert git_commit(tmp_path / "nowhere") is None
+    (begun := tmp_path / "begun").mkdir()
+    (begun / "code.py").write_text("x = 1\n")
+    git(begun, "init", "-q")
+    git(begun, "add", ".")
+    assert git_commit(begun) is None
     monkeypatch.setenv("PATH", "")
     assert git_commit(checkout) is None
 
