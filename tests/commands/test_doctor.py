@@ -16,7 +16,6 @@ from stylize.__main__ import main
 from stylize.commands import doctor
 from stylize.errors import WeightsError
 from stylize.stylizers.compact import Compact
-from tests.support.small_calibration import small_calibration as small_calibration
 
 
 @pytest.fixture(autouse=True)
@@ -27,14 +26,43 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What was printed; each line says how it stands."""
-    printed = capsys.readouterr().out.splitlines()
-    assert {line.split()[0] for line in printed} <= {"ok", "warn", "no"}
-    return printed
+    return checked(capsys.readouterr().out)
 
 
-def test_it_says_that_the_bundled_model_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor"]) == 0
-    printed = lines(capsys)
+def checked(printed: str) -> list[str]:
+    assert {line.split()[0] for line in printed.splitlines()} <= {"ok", "warn", "no"}
+    return printed.splitlines()
+
+
+LOADED = """
+import contextlib, sys
+from stylize.__main__ import main
+from stylize.commands import doctor
+
+doctor.PATIENCE_S, doctor.LEAST_RUNS = 0, 1
+for command in ("list", "doctor"):
+    if command == "doctor":
+        print("-- doctor", flush=True)
+        with contextlib.suppress(ImportError):
+            from stylize.stylizers._runtimes import quantize
+
+            quantize.CALIBRATION_PX = 64
+    assert main([command]) == 0
+    loaded = {name.partition(".")[0] for name in sys.modules} & {"torchvision", "ray", "pandas"}
+    print(command, "loads", sorted(loaded), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def apart() -> subprocess.CompletedProcess[str]:
+    """What `list` and `doctor` say in a process that has done nothing before, and which packages each loads."""
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_it_says_that_the_bundled_model_runs(apart: subprocess.CompletedProcess[str]) -> None:
+    printed = checked(apart.stdout.partition("-- doctor\n")[2])
     assert any(line.startswith("ok    compact, the bundled model") for line in printed)
     assert any(line.startswith("ok    fp32 on cpu") for line in printed)
     assert any("(default)" in line for line in printed)
@@ -98,24 +126,5 @@ def test_weights_that_are_not_here_are_one_line(
     assert "vgg19, mobilenet_v2" in told[1]
 
 
-LOADED = """
-import contextlib, sys
-from stylize.__main__ import main
-from stylize.commands import doctor
-
-doctor.PATIENCE_S, doctor.LEAST_RUNS = 0, 1
-for command in ("list", "doctor"):
-    if command == "doctor":
-        with contextlib.suppress(ImportError):
-            from stylize.stylizers._runtimes import quantize
-
-            quantize.CALIBRATION_PX = 64
-    assert main([command]) == 0
-    loaded = {name.partition(".")[0] for name in sys.modules} & {"torchvision", "ray", "pandas"}
-    assert not loaded, (command, loaded)
-"""
-
-
-def test_neither_torchvision_nor_ray_is_imported_for_what_there_is() -> None:
-    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_neither_torchvision_nor_ray_is_imported_for_what_there_is(apart: subprocess.CompletedProcess[str]) -> None:
+    assert apart.stderr.splitlines()[-2:] == ["list loads []", "doctor loads []"]
