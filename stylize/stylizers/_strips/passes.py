@@ -76,7 +76,10 @@ def schedule(graph: Graph, kept: Sequence[frozenset[Node]]) -> list[Pass]:
 
 def overwritten(before: frozenset[Node], after: frozenset[Node]) -> dict[Node, Node]:
     """Return for what is newly kept what it may take the place of: something alike that is needed no more."""
-    ended, over = sorted(before - after, key=lambda node: node.index), {}
+    over: dict[Node, Node] = {}
+    if not (before - after and after - before):  # as of nearly all that planning asks about
+        return over
+    ended = sorted(before - after, key=lambda node: node.index)
     for node in sorted(after - before, key=lambda node: node.index):
         alike = [o for o in ended if o.meta.shape == node.meta.shape and o.meta.dtype == node.meta.dtype]
         if alike:

@@ -115,11 +115,11 @@ def whole_plan(graph: Graph) -> Plan:
     # Python lets go of a tensor when its name is given to another one: the next result.
     last = {one: number + _HELD_ON for number, node in enumerate(tall) for one in [node, *node.inputs]}
     last |= {node: len(tall) for node in [graph.nodes[0], *results(graph)]}
-    live = most = _bytes(graph.nodes[0])
+    live = most = graph.nodes[0].whole_bytes
     for number, node in enumerate(tall):
-        live += _bytes(node)
+        live += node.whole_bytes
         most = max(most, live + _beside(node, node.height))
-        live -= sum(_bytes(one) for one, end in last.items() if end == number)
+        live -= sum(one.whole_bytes for one, end in last.items() if end == number)
     picture = graph.nodes[0].meta.numel() * 4
     return Plan(max(most, 3 * picture) + BASE_BYTES)
 
@@ -177,7 +177,7 @@ def _plan_of(graph: Graph, kept: Sequence[frozenset[Node]], strip_px: int, *, ma
 def _kept_bytes(before: frozenset[Node], after: frozenset[Node]) -> int:
     """Return the bytes of what is kept whole while a pass makes of the one what is kept after it."""
     saved = overwritten(before, after).values()
-    return sum(_bytes(node) for node in (before | after).difference(saved))
+    return sum(node.whole_bytes for node in (before | after).difference(saved))
 
 
 def _best_kept(graph: Graph, room: float) -> list[frozenset[Node]]:
@@ -195,7 +195,7 @@ def _best_kept(graph: Graph, room: float) -> list[frozenset[Node]]:
         targets = wanted(graph, level)
         for before, (spent, path) in ways.items():
             reach = _reach(graph, before)
-            for after in _sets(before, front):
+            for after in _sets(before, front, room):
                 if _kept_bytes(before, after) > room:
                     continue
                 bits = 0
@@ -221,9 +221,13 @@ def _front(graph: Graph, level: int) -> frozenset[Node]:
     )
 
 
-def _sets(before: frozenset[Node], front: frozenset[Node] | None) -> Iterator[frozenset[Node]]:
-    """Yield what may be kept after a pass: what was before, and its front, but few at once; nothing after the last."""
-    some = sorted(before | front, key=lambda node: node.index) if front is not None else []
+def _sets(before: frozenset[Node], front: frozenset[Node] | None, room: float) -> Iterator[frozenset[Node]]:
+    """Yield what may be kept after a pass: what was before, and its front, but few at once; nothing after the last.
+
+    Each result has room for itself.
+    """
+    some = [] if front is None else [node for node in before | front if node.whole_bytes <= room]
+    some.sort(key=lambda node: node.index)
     for count in range(min(_MOST_KEPT, len(some)) + 1):
         yield from map(frozenset, itertools.combinations(some, count))
 
@@ -277,12 +281,6 @@ def _beside(node: Node, rows: int) -> int:
         # Its input with a border.
         return rows * node.inputs[0].row_bytes
     return 0
-
-
-def _bytes(node: Node) -> int:
-    if node.kind not in ("input", "rows") or getattr(node.func, "__name__", "") in ("__getitem__", "getitem"):
-        return 0
-    return node.meta.numel() * node.meta.element_size()
 
 
 def _cost(node: Node) -> float:

@@ -47,15 +47,22 @@ class Node:
         mapped((self.args, self.kwargs), lambda value: found.append(value) if isinstance(value, Node) else None)
         return found
 
-    @property
+    @functools.cached_property
     def height(self) -> int:
         """Return the rows of its result."""
         return int(self.meta.shape[-2])
 
-    @property
+    @functools.cached_property
     def row_bytes(self) -> int:
         """Return the bytes of one row of its result."""
         return self.meta.numel() // self.height * self.meta.element_size()
+
+    @functools.cached_property
+    def whole_bytes(self) -> int:
+        """Return the bytes of its result; 0 for one that is a part of another's, or no image."""
+        if self.kind not in ("input", "rows") or getattr(self.func, "__name__", "") in ("__getitem__", "getitem"):
+            return 0
+        return self.meta.numel() * self.meta.element_size()
 
 
 @dataclass
