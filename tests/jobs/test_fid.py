@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import torch
 
 from jobs.fid import _scorer, _taken, main, parser
 from stylize import images, read_rows
+from stylize.measure import inception
 from stylize.measure.inception import FILE, Inception
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
@@ -34,6 +37,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
             torch.nn.init.kaiming_normal_(module.weight)
     torch.save(net.state_dict(), path)
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded_once() -> Iterator[None]:
+    """One network for all tests, as nothing changes it: to read and check its 100 MB takes as long as a set."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inception, "Inception", functools.cache(Inception))
+        yield
 
 
 def made(root: Path) -> Path:
