@@ -118,6 +118,7 @@ SLOW = (
     "results/test_row_store.py",
     "stylizers/test_adain.py",
     "stylizers/test_building.py",
+    "stylizers/test_compiled.py",
     "stylizers/test_gatys.py",
     "stylizers/test_int8.py",
     "stylizers/test_microast.py",

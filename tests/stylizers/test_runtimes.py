@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import io
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +18,6 @@ from stylize.errors import NoRoomError, UsageError, WeightsError
 from stylize.stylizers import find
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers.base import to_pixels
-from stylize.stylizers.johnson import TransformerNet
 
 DATA = Path(os.environ.get("STYLIZE_TEST_DATA", "/none"))
 METHODS = {"compact": None, "johnson": "random", "adain": "random", "microast": DATA / "weights" / "microast"}
@@ -139,36 +135,6 @@ def test_of_sizes_no_more_than_the_last_stay_compiled(monkeypatch: pytest.Monkey
         anew.append(restyle.compiled_anew())
     assert [shape[3].get_length() for shape in compiled] == [32, 40, 48, 40]
     assert anew == [True, True, False, False, True, False, True]
-
-
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles by g++")
-@torch.compiler.config.patch(recompile_limit=1)  # type: ignore  # torch's own is eight
-def test_torch_compiles_for_each_size_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    from torch._dynamo.utils import counters  # two seconds, in each process that collects this file
-    from torch._inductor.compile_fx import compile_fx
-
-    def first_by_inductor(graph: Any, inputs: Any) -> Any:
-        """Make C++ for one size alone: each takes seconds, and half a minute where nothing is cached."""
-        made.append(graph)
-        return compile_fx(graph, inputs) if len(made) == 1 else graph.forward
-
-    made: list[Any] = []
-    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=first_by_inductor))
-    before = counters["stats"]["unique_graphs"]
-    one, other = (loaded("johnson", precision="fp32", runtime="torch", compile=given) for given in (False, True))
-    anew = []
-    for width in (24, 32, 24):
-        photo = noise(0, 24, width)
-        wanted, got = (restyle.apply(photo, style(restyle)) for restyle in (one, other))
-        assert (wanted - got).abs().max() < 2e-3
-        anew.append(other.compiled_anew())
-    assert anew == [True, True, False]
-    assert (graphs := counters["stats"]["unique_graphs"]) == before + 2
-    torch.save(TransformerNet().state_dict(), checkpoint := io.BytesIO())
-    codes = [restyle.read_style(checkpoint.getvalue(), Path("second.pth")) for restyle in (one, other)]
-    wanted, got = (restyle.apply(photo, code) for restyle, code in zip((one, other), codes, strict=True))
-    assert (wanted - got).abs().max() < 2e-3
-    assert (other.compiled_anew(), counters["stats"]["unique_graphs"]) == (False, graphs)
 
 
 @pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")

@@ -1,0 +1,46 @@
+"""torch compiles a network for each size that comes."""
+
+from __future__ import annotations
+
+import functools
+import io
+import shutil
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+
+import stylize
+from stylize.stylizers.johnson import TransformerNet
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles by g++")
+@torch.compiler.config.patch(recompile_limit=1)  # type: ignore  # torch's own is eight
+def test_torch_compiles_for_each_size_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._dynamo.utils import counters  # two seconds, in each process that collects this file
+    from torch._inductor.compile_fx import compile_fx
+
+    def first_by_inductor(graph: Any, inputs: Any) -> Any:
+        """Make C++ for one size alone: each takes seconds, and half a minute where nothing is cached."""
+        made.append(graph)
+        return compile_fx(graph, inputs) if len(made) == 1 else graph.forward
+
+    made: list[Any] = []
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=first_by_inductor))
+    before = counters["stats"]["unique_graphs"]
+    how: dict[str, Any] = {"weights": "random", "device": "cpu", "precision": "fp32", "runtime": "torch"}
+    one, other = (cast(Any, stylize.load("johnson", **how, compile=given)) for given in (False, True))
+    anew = []
+    for width in (24, 32, 24):
+        photo = torch.rand(3, 24, width)
+        wanted, got = (restyle.apply(photo, restyle.code()) for restyle in (one, other))
+        assert (wanted - got).abs().max() < 2e-3
+        anew.append(other.compiled_anew())
+    assert anew == [True, True, False]
+    assert (graphs := counters["stats"]["unique_graphs"]) == before + 2
+    torch.save(TransformerNet().state_dict(), checkpoint := io.BytesIO())
+    codes = [restyle.read_style(checkpoint.getvalue(), Path("second.pth")) for restyle in (one, other)]
+    wanted, got = (restyle.apply(photo, code) for restyle, code in zip((one, other), codes, strict=True))
+    assert (wanted - got).abs().max() < 2e-3
+    assert (other.compiled_anew(), counters["stats"]["unique_graphs"]) == (False, graphs)
