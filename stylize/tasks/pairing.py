@@ -137,6 +137,8 @@ def manifest_survey(config: JobConfig, uri: str, stylizer: str | None) -> Survey
         notes.append(f"manifest: rows have their own {own}")
     notes += bad.lines("cannot be used (row 1 is below the header)")
     notes += absent.lines("with a file that is not there")
+    if any("|" in uri for uri in absent.first):
+        notes.append("manifest: several artworks of one row go into the column style_uris")
     return Survey(number, notes=tuple(notes))
 
 

@@ -281,3 +281,5 @@ def test_survey_names_the_first_files_that_are_not_there(folders: tuple[Path, Pa
     assert pairing.survey(config).notes == (f"manifest: 1 row with a file that is not there: {tmp_path}/none.jpg",)
     path.write_text(f"content_uri,style_uri\n{photo},{artwork}\n")
     assert not pairing.survey(config).notes
+    path.write_text(f"content_uri,style_uri\n{photo},{artwork}|{artwork}\n")
+    assert "go into the column style_uris" in pairing.survey(config).notes[-1]
