@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
-
-import pandas as pd
 
 from jobs.progress.stats import RunStats
 from jobs.run.earlier_rows import changed_code_in, older_rows_in, quality_lines
@@ -21,11 +18,14 @@ from stylize.report import frame
 from stylize.report.evidence.estimate import Wanted, told
 from stylize.results.copies import rows_at_hand, run_folders
 from stylize.results.read import read_rows
+from stylize.results.schema import SCHEMA
 from stylize.tasks.sweep import variants
 from stylize.tasks.task import Pair
 from stylize.terminal import say
 
 SHOWN = 10
+_KEPT = list(dict.fromkeys([*OF_PLACES, *OF_THREADS, *OF_WORK]))
+"""What is looked at of the rows that OUT has."""
 
 
 def dry_run(
@@ -40,17 +40,17 @@ def dry_run(
         pairs, survey = inputs.inputs(sweep.plan, own)
         lacking = Lacking.of_folder(next(iter(sweep.configs.values())), folder, IN_ANOTHER)
         resume = Resume(finished_in(folder, retry_failed), (), RunStats(0), lacking=lacking)
-        rows = _rows_of(folder)
+        kept = read_rows(folder, _KEPT) if (folder / "rows").is_dir() else SCHEMA.empty_table().select(_KEPT)
         notes = [*sweep.absent, *sweep.notes, *survey.lines(), *changed_code_in(folder, sweep.own_code, ANEW)]
-        moved = Moved(read_rows(folder, OF_PLACES).to_batches() if rows is not None else (), own)
-        if rows is not None:
-            notes += sweep.other_threads(read_rows(folder, OF_THREADS).to_batches())
-            notes += sweep.other_work(read_rows(folder, OF_WORK).to_batches())
+        moved = Moved(kept.select(OF_PLACES).to_batches(), own)
+        if kept.num_rows:
+            notes += sweep.other_threads(kept.select(OF_THREADS).to_batches())
+            notes += sweep.other_work(kept.select(OF_WORK).to_batches())
             notes += quality_lines(older_rows_in(folder))
+        rows = frame.load([folder]) if kept.num_rows and not rows_from else None
     if rows_from:
         with run_folders([rows_from]) as (other,):
-            read_rows(other, [])
-            rows = _rows_of(other)
+            rows = frame.load([other]) if read_rows(other, ["status"]).num_rows else None
     total, left = 0, dict.fromkeys(sweep.configs, 0)
     for block in sweep.blocks:
         tasks = moved.tasks(partial(sweep.tasks, block), pairs)
@@ -80,7 +80,3 @@ def _lines(sweep: ResolvedSweep, pairs: Sequence[Pair], left: dict[str, int], to
     photos, artworks = ({getattr(pair, side).uri for pair in pairs} for side in ("content", "style"))
     inputs = f"{counted(len(photos), 'photo')} with {counted(len(artworks), 'artwork')} each"
     yield f"{inputs}; {sweep.takes} per worker, {sweep.plan.mode} mode"
-
-
-def _rows_of(out: Path) -> pd.DataFrame | None:
-    return frame.load([out]) if (out / "rows").is_dir() and read_rows(out, ["status"]).num_rows else None
