@@ -19,7 +19,7 @@ from stylize.images.formats import HEAD_BYTES, kind_of
 from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size, note_part, prepare
 from stylize.images.opening import MAX_PIXELS
 from stylize.images.orientation import SIDEWAYS, orientation, upright
-from stylize.images.pixels import Pixels, blocks, refuse_wide, resize, scaled_alpha, scaled_rgb, working_size
+from stylize.images.pixels import Pixels, block_of, blocks, refuse_wide, resize, scaled_alpha, scaled_rgb, working_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,13 @@ def decoding_bytes(data: bytes, *, long_side_px: int | None = None, max_pixels: 
     Raises CorruptImageError and UnsupportedImageError where `decode` does so by the header.
     """
     stated, loaded = loaded_size(data, Wish(long_side_px, max_pixels, "refuse"))
-    width, height = working_size(*stated, long_side_px)
-    decoder = _WEBP_BYTES if kind_of(data[:HEAD_BYTES]) == "WebP" else _DECODER_BYTES
-    return decoder * loaded[0] * loaded[1] + 2 * 3 * width * height
+    width, height = size = working_size(*stated, long_side_px)
+    kind = kind_of(data[:HEAD_BYTES])
+    decoder = _WEBP_BYTES if kind == "WebP" else _DECODER_BYTES
+    across, down = block_of(loaded, size)
+    # A JPEG is scaled by its decoder, and the few that come as RGB already are scaled from there.
+    converted = 0 if kind == "JPEG" or loaded == size else 3 * loaded[0] * loaded[1] // (across * down)
+    return decoder * loaded[0] * loaded[1] + converted + 2 * 3 * width * height
 
 
 _DECODER_BYTES, _WEBP_BYTES = 4, 16

@@ -110,7 +110,12 @@ def _alpha(image: Image.Image) -> Image.Image:
 def blocks(source: Source, size: tuple[int, int], box: Box | None) -> tuple[int, int]:
     """Return across and down how many pixels are averaged, before a picture is scaled to `size`."""
     left, top, right, bottom = box or (0, 0, *_size_of(source))
-    return max(1, int((right - left) / size[0] / REDUCING_GAP)), max(1, int((bottom - top) / size[1] / REDUCING_GAP))
+    return block_of((right - left, bottom - top), size)
+
+
+def block_of(part: tuple[float, float], size: tuple[int, int]) -> tuple[int, int]:
+    """Return what `blocks` does for a part of a picture of this width and height."""
+    return max(1, int(part[0] / size[0] / REDUCING_GAP)), max(1, int(part[1] / size[1] / REDUCING_GAP))
 
 
 def _size_of(source: Source) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
-from stylize.images import decode, encode, header_size, resize, working_size
+from stylize.images import decode, decoding_bytes, encode, header_size, resize, working_size
 from stylize.images.boxes import boxes
 from stylize.images.opening import open_image, refuse_too_large
 from stylize.measure.memory import PeakMemory, exact_peaks
@@ -250,3 +250,4 @@ def test_a_large_picture_with_alpha_takes_little_more_memory_than_its_pixels_wit
     if not measured:
         pytest.skip("this kernel does not let a process reset its peak")
     assert 0.9 < measured / ((4 + 3) * side * side) < 1.3
+    assert decoding_bytes(large, long_side_px=768) > 0.75 * measured
