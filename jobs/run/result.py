@@ -128,7 +128,8 @@ def first_failures(folder: Path, run_id: str, kept_failed: Collection[bytes]) ->
     rows = read_rows(folder, ["run_id", "task_id", "status", "error", "content_uri", "style_uri"])
     rows = rows.filter(pc.not_equal(rows.column("status"), "ok"))
     runs, tasks = rows.column("run_id").to_pylist(), keys(rows.column("task_id").combine_chunks())
-    rows = rows.filter([run == run_id or key in kept_failed for run, key in zip(runs, tasks, strict=True)])
+    ours = [run == run_id or key in kept_failed for run, key in zip(runs, tasks, strict=True)]
+    rows = rows.filter(pa.array(ours, pa.bool_()))
     error, photo, artwork = (pc.fill_null(rows.column(name), "") for name in ("error", "content_uri", "style_uri"))
     file = pc.if_else(pc.starts_with(error, "style:"), artwork, photo)
     causes = pa.table(
