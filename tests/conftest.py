@@ -52,18 +52,22 @@ AFTER_RAY = pytest.StashKey[bool]()
 """With the tests of files that come after the last with Ray."""
 LONGEST_FIRST = (
     "jobs/stores/test_object_store_job.py",
-    "jobs/test_submit.py",
-    "jobs/run/test_hostile_out.py",
     "jobs/scheduler/test_scheduler.py",
-    "stylizers/test_runtimes.py",
-    "jobs/test_benchmark.py",
-    "jobs/test_stylize_folder.py",
-    "jobs/test_train.py",
-    "jobs/run/test_kills.py",
+    "jobs/run/test_hostile_out.py",
     "stylizers/test_contract.py",
+    "jobs/test_submit.py",
+    "stylizers/test_strips.py",
+    "jobs/test_train.py",
+    "training/test_training.py",
+    "jobs/test_benchmark.py",
+    "stylizers/test_runtimes.py",
+    "jobs/run/test_kills.py",
+    "pipeline/test_bounded_memory.py",
+    "jobs/test_stylize_folder.py",
     "tools/test_scale.py",
 )
-"""Files that take longest: the last process must not be left alone with one. Others with Ray follow, then SLOW."""
+"""Files that take longest, as the last process must not be left alone with one; those that mostly wait for Ray in turn
+with those that compute, which would else leave the cores idle. Others with Ray follow, then SLOW."""
 
 SLOW = (
     "commands/test_doctor.py",
