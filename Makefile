@@ -23,9 +23,9 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Four files at a time, as two of them mostly wait for Ray; in the order of tests/conftest.py, the longest files first.
+# Three files at a time, as some mostly wait for Ray; in the order of tests/conftest.py, the longest files first.
 # A process that dies fails its test and is not started again: xdist has then been seen to wait for ever.
-ALL := -m "not cluster" -n 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+ALL := -m "not cluster" -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 test: lint
 	$(BIN)/python -m pytest -q $(ALL)
