@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -33,12 +34,14 @@ def _apart(uris: list[str]) -> list[str]:
     paths = [_path(uri) for uri in uris]
     if len(paths) == 1:
         return [paths[0].stem]
-    for depth in range(1, max(len(path.parts) for path in paths) + 1):
-        for end in ([path.stem for path in paths], [path.name for path in paths]):
-            names = [
-                str(PurePosixPath(*path.parts[:-1][max(0, len(path.parts) - depth) :], name))
-                for path, name in zip(paths, end, strict=True)
-            ]
-            if len(set(names)) == len(names):
-                return names
+    depths = range(1, max(len(path.parts) for path in paths) + 1)
+    ends = [path.stem for path in paths], [path.name for path in paths]
+    # A folder tells more than the case of a suffix, by which cameras and programs differ.
+    for any_case, depth, end in itertools.product((True, False), depths, ends):
+        names = [
+            str(PurePosixPath(*path.parts[:-1][max(0, len(path.parts) - depth) :], name))
+            for path, name in zip(paths, end, strict=True)
+        ]
+        if len({name.casefold() if any_case else name for name in names}) == len(names):
+            return names
     return uris

@@ -14,6 +14,8 @@ from tests.support.made_rows import row, rows
         (["/p/a.jpg", "/p/b.jpg"], ["a", "b"]),
         (["/p/day/IMG_0001.jpg", "/p/night/IMG_0001.jpg", "/p/x.jpg"], ["day/IMG_0001", "night/IMG_0001", "x"]),
         (["/p/IMG_0001.jpg", "/p/IMG_0001.png"], ["IMG_0001.jpg", "IMG_0001.png"]),
+        (["/p/day/a.JPG", "/p/night/a.jpg"], ["day/a", "night/a"]),
+        (["/p/a.JPG", "/p/a.jpg"], ["a.JPG", "a.jpg"]),
         (["/p/d/a.jpg", "/p/d/a.png", "/q/d/a.jpg"], ["p/d/a.jpg", "p/d/a.png", "q/d/a.jpg"]),
         (["s3://one/a.jpg", "s3://two/a.jpg"], ["one/a", "two/a"]),
         (["/a.jpg", "/p/a.jpg"], ["/a", "p/a"]),
