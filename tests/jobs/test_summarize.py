@@ -235,7 +235,7 @@ def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: st
 def test_a_wrong_call_is_one_line_and_exit_status_2(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "jobs.summarize", str(tmp_path), "--out", str(tmp_path / "r")],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
+        cwd=ROOT, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1

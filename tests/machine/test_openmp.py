@@ -35,7 +35,7 @@ def spins(*command: str, **given: str) -> set[str]:
     }
     done = subprocess.run(
         [sys.executable, *command], env=environment | {"OMP_DISPLAY_ENV": "VERBOSE"} | given, cwd=ROOT, check=True,
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
     found = {line.partition(" = ")[2].strip("'") for line in lines if line.startswith("GOMP_SPINCOUNT = ")}

@@ -130,7 +130,7 @@ if __name__ == "__main__":
 
 def test_a_loaded_method_is_of_one_process() -> None:
     words = [sys.executable, "-c", _FORKED]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.stderr == ""
     forked, copied = (
         "this process is a fork of one that had loaded a method",

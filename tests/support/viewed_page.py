@@ -57,7 +57,7 @@ def add_filter(tab: Any, column: str, how: str, value: str) -> None:
     if not tab.locator("#filter select[name=column]").is_visible():
         tab.locator("#filters summary").click()
     tab.locator("#filter select[name=column]").select_option(column)
-    tab.wait_for_function("name => document.querySelector('#filter select[name=column]').value === name", arg=column)
+    tab.wait_for_function("name => document.querySelector('#filter select[name=column]')?.value === name", arg=column)
     tab.evaluate("document.querySelector('#filter button').id = 'before'")
     tab.locator("#filter select[name=operator]").select_option(how)
     tab.wait_for_selector("#filter #before", state="detached")  # the field for the value is drawn with it

@@ -95,7 +95,7 @@ def test_a_keyboard_stays_at_a_control_that_draws_the_page_anew(tabs: Open, addr
     place = columns.index(column.input_value())
     for name in columns[place + 1 : place + 4]:
         tab.keyboard.press("ArrowDown")
-        tab.wait_for_function("name => document.querySelector('#filter select[name=column]').value === name", arg=name)
+        tab.wait_for_function("name => document.querySelector('#filter select[name=column]')?.value === name", arg=name)
         tab.wait_for_function("document.activeElement.name === 'column'")
 
 

@@ -125,7 +125,7 @@ def test_the_command_serves_until_it_is_interrupted(out: Path) -> None:
             with urllib.request.urlopen(url) as answer:
                 assert b"<main" in answer.read()
             os.kill(process.pid, signal.SIGINT)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=600)
         finally:
             process.kill()
     assert process.returncode == 0, errors

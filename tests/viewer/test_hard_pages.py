@@ -91,7 +91,7 @@ def test_of_a_hundred_thousand_rows_only_those_in_sight_are_in_the_page(tabs: Op
         for share in (0.25, 0.5, 1):
             box.evaluate("(box, share) => { box.scrollTop = share * box.scrollHeight; }", share)
             tab.wait_for_function(
-                "row => Math.abs(document.querySelector('.lines').lastChild.getAttribute('aria-rowindex') - row) < 30",
+                "row => Math.abs(document.querySelector('.lines > :last-child')?.ariaRowIndex - row) < 30",
                 arg=100_001 * share,
             )
             assert tab.locator(".line").count() < 60

@@ -101,10 +101,9 @@ def test_what_would_be_too_high_for_a_browser_is_reached_in_larger_steps(wide: A
         tab.wait_for_function(
             """what => {
               const box = document.querySelector(".scroller").getBoundingClientRect();
-              const last = [...document.querySelectorAll(what)].at(-1), { bottom } = last.getBoundingClientRect();
+              const last = [...document.querySelectorAll(what)].at(-1), bottom = last?.getBoundingClientRect().bottom;
               return Math.abs(bottom - box.bottom) < 30 && last.textContent.includes("photo15");
             }""",
             arg=last,
-            timeout=10_000,
         )
         assert tab.evaluate("document.querySelector('.scroller').scrollHeight") < 2200

@@ -264,7 +264,7 @@ def test_an_enlarged_picture_is_the_file_at_full_size_and_without_it_the_small_o
         tab.goto((folder / "index.html").as_uri())
         picture = tab.locator("figure.picture:visible").nth(3)
         picture.locator("a.open").click()
-        tab.wait_for_function(f"document.querySelector(':target img.full').naturalWidth === {full_px}")
+        tab.wait_for_function(f"document.querySelector(':target img.full')?.naturalWidth === {full_px}")
         assert picture.locator("img").first.bounding_box()["width"] > 800
         assert "900 x 600 px" in picture.inner_text()
     browser.closed()  # the console tells of the pictures that are not there
