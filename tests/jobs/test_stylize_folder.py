@@ -11,7 +11,7 @@ from jobs.stylize_folder import main
 from stylize.errors import UsageError
 from stylize.measure import hardware
 from stylize.results.schema import SCHEMA
-from tests.support.main_job import by_name, call, job, plain, rows, stamps
+from tests.support.main_job import by_name, call, plain, rows, stamps
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +27,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def first_run(
-    folders: tuple[Path, Path], own_ray: None, tmp_path_factory: pytest.TempPathFactory
+    folders: tuple[Path, Path], local_ray: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A run on its own local Ray."""
+    """A run by two workers. Those with a Ray of their own are in test_run_from_python.py and test_local_ray.py."""
     out = tmp_path_factory.mktemp("run") / "out"
-    return out, job(*folders, out, "--stylizer", "identity", "--format", "png")
+    return out, call(main, *folders, out, "--stylizer", "identity", "--format", "png", "--address", local_ray)
 
 
 def test_a_run_makes_images_and_rows_that_pandas_reads(
