@@ -148,7 +148,7 @@ def ask_nodes(nodes: list[dict[str, Any]], wanted: Requirements, env: dict[str, 
                 continue
             late = isinstance(error, GetTimeoutError)
             how = f"did not answer within {ASK_S:.0f} s" if late else f"could not be asked ({message_of(error, 200)})"
-            raise CannotContinueError(f"{name} {how}: end it or mend it") from None
+            raise CannotContinueError(f"{name} {how}: repair that node, or stop it") from None
     return answers
 
 

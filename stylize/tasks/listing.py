@@ -57,7 +57,7 @@ def count_files(
 def nothing_in(root: Location, kind: FileKind, left_out: LeftOut) -> UsageError:
     """Return the error for a folder without any file of a kind: it says what is there."""
     if not left_out.total and isinstance(root, ObjectUri) and set("*?[") & set(root.name):
-        return UsageError(f"{root.shown}: nothing is called so{_of_glob(root.name)}")
+        return UsageError(f"{root.shown}: no object has this name{_of_glob(root.name)}")
     known = "" if left_out.total else f" (looked for {', '.join(sorted(suffixes(kind)))})"
     seen = f"; {left_out}" if left_out.total else ""
     return UsageError(f"{root.shown}: no {kind} in this folder{known}{seen}")

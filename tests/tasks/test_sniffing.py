@@ -47,5 +47,5 @@ def test_objects_without_a_suffix_are_looked_at_too_and_others_counted() -> None
         assert [one.uri for one in files_in(locate("s3://pictures/p/plain"))] == ["s3://pictures/p/plain"]
         with pytest.raises(UsageError, match=r"p/d\.psd: no image; give an image"):
             count_files(locate("s3://pictures/p/d.psd"))
-        with pytest.raises(UsageError, match=r"called so; give its folder, and --include '\*\.jpg'"):
+        with pytest.raises(UsageError, match=r"has this name; give its folder, and --include '\*\.jpg'"):
             count_files(locate("s3://pictures/p/*.jpg"))

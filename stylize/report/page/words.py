@@ -149,7 +149,7 @@ def _unstable(at: str, measured: pd.DataFrame) -> Iterator[str]:
             f"({line['stable'].removeprefix('unstable: ')})"
             for _, line in bad.iterrows()
         )
-        yield f"{at}, times are unstable of {told}."
+        yield f"{at}, times are unstable: {told}."
 
 
 def _workers(at: str, rows: pd.DataFrame) -> Iterator[str]:

@@ -197,4 +197,4 @@ def test_a_precision_that_no_row_tells_does_not_end_a_report() -> None:
 
 def test_unstable_times_are_named_with_their_cause() -> None:
     text = said(cell("one", stylize_s=0.1, cpu_wait_s=0.07))
-    assert "At 600 px, times are unstable of one fp32 (busy neighbours, threads waited 70 % of a call)." in text
+    assert "At 600 px, times are unstable: one fp32 (busy neighbours, threads waited 70 % of a call)." in text
