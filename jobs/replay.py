@@ -58,7 +58,9 @@ def main(argv: Sequence[str]) -> int:
     add_options(inputs.add_argument, TRUST_HELP)
     method = parser.group("method")
     method.add_argument("--weights", metavar="PATH", help="where the weights are now, if they have moved")
-    method.add_argument("--stylizer", metavar="NAME", help="package.module:Class of the row, which is not run unasked")
+    method.add_argument(
+        "--stylizer", metavar="NAME", help="the row's package.module:Class, which runs only if named here"
+    )
     given = parser.parse_args(argv)
     refuse_store_alone(given.trust_paths, given.trust_store)
     if given.content is not None:

@@ -107,10 +107,10 @@ class JobConfig(Restyling):
         "auto",
         description="GPUs that each worker takes; a fraction shares one; 0: none; auto: 1 where machines have them",
     )
-    max_memory: MaxMemory = Field("auto", description="what an image may take, such as 2GiB; more is done in strips")
+    max_memory: MaxMemory = Field("auto", description="memory an image may take, such as 2GiB; more is done in strips")
     io_threads: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
         "auto",
-        description="threads of a worker that read images, and as many, beside a card four more, that score and write; "
+        description="threads of a worker that read images; as many score and write, four more beside a card; "
         "auto: 2, beside a card up to 16",
     )
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
@@ -139,10 +139,11 @@ class JobConfig(Restyling):
     )
     perceptual: PathText | None = Field(
         None,
-        description="VGG19 weights for the scores distances and cfsd, and asks for distances; none: torchvision's",
+        description="VGG19 weights for the score distances, which this asks for, and cfsd; none: torchvision's",
     )
     lpips: Lpips = Field(
-        "none", description="network of the score lpips, and asks for it; with torchmetrics and torchvision's weights"
+        "none",
+        description="network of the score lpips, which this asks for; needs torchmetrics and torchvision's weights",
     )
     address: Annotated[str, Metavar("HOST:PORT")] | None = Field(
         None, description="Ray cluster to use; none: the one RAY_ADDRESS names, else a Ray of its own"
