@@ -83,7 +83,7 @@ def parse(argv: Sequence[str]) -> Call:
     _refuse_folders(paths)
     if len(paths) < 3:
         told = _hint(paths, given.get("stylizer"))
-        raise UsageError(f"{EXPECTED}, got {len(paths)} of them{told} (--help lists the options)")
+        raise UsageError(f"{EXPECTED}, got {counted(len(paths), 'path')}{told} (--help lists the options)")
     options = cli.checked(Options, given)
     if options.weights is not None:
         local_path(options.weights, cli.flag("weights"))

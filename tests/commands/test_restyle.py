@@ -137,7 +137,7 @@ def test_a_wrong_flag_is_refused_in_one_line(pair: list[str], tmp_path: Path, mo
 
 def test_wrong_paths_are_refused_in_one_line(pair: list[str], tmp_path: Path) -> None:
     result = str(tmp_path / "r.png")
-    assert "got 2 of them; RESULT is missing" in refused(pair)
+    assert "got 2 paths; RESULT is missing" in refused(pair)
     assert "johnson" not in refused(pair)
     assert "johnson's ARTWORK is a checkpoint" in refused([*pair, "--stylizer", "johnson"])
     assert "one of .jpg" in refused([*pair, str(tmp_path / "r.gif")])
