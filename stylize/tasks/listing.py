@@ -19,7 +19,7 @@ from stylize.io.location import LocalPath, Location, ObjectUri, absolute, existi
 from stylize.io.store_errors import read_or_end
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.outs_below import OutsBelow, reason_against_folder
-from stylize.tasks.selection import EVERYTHING, Selection, reason_against_name
+from stylize.tasks.selection import EVERYTHING, TRAINING_STATE, Selection, reason_against_name
 from stylize.tasks.sniffing import asked_together, reason_by_file, reason_by_object, reason_by_suffix
 from stylize.tasks.task import MISSING, Input
 
@@ -150,7 +150,7 @@ class _Wanted:
             return against
         suffix = suffix_of(path)
         if suffix in self.suffixes:
-            return None
+            return "what a training resumes from" if TRAINING_STATE.search(path) else None
         if self.kind != "images":
             return "no checkpoint"
         return reason_by_suffix(suffix) or ""

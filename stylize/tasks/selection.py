@@ -14,6 +14,8 @@ _OF_SYSTEMS = frozenset((
     "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "recycler",
     "system volume information", "__macosx", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini",
 ))  # fmt: skip
+TRAINING_STATE = re.compile(r"(^|/)checkpoint_[^/]+/state\.pt$")
+"""In the OUT of a training, whose results are in `weights`: taken for a style, it would be another one beside them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,10 +60,16 @@ def test_outs_below_a_folder_are_left_out_unless_they_are_asked_for(tmp_path: Pa
     assert len(list(listing.files_in(LocalPath(root), of_runs=True))) == len(wanted()) + 11
 
 
-def test_checkpoints_are_taken_from_the_out_of_a_training(tmp_path: Path) -> None:
+def test_weights_are_taken_from_the_out_of_a_training_and_not_what_it_resumes_from(tmp_path: Path) -> None:
     checkpoint = put(tmp_path) / "trained/weights.safetensors"
-    checkpoint.write_bytes(b"x")
-    assert [one.uri for one in listing.files_in(LocalPath(tmp_path), "checkpoints")] == [str(checkpoint)]
+    state = tmp_path / "trained/checkpoints/checkpoint_2026-11-28_18-55-10.736669/state.pt"
+    state.parent.mkdir()
+    for path in (checkpoint, state):
+        path.write_bytes(b"x")
+    left_out = LeftOut()
+    listed = listing.files_in(LocalPath(tmp_path), "checkpoints", left_out=left_out)
+    assert [one.uri for one in listed] == [str(checkpoint)]
+    assert "1 .pt (what a training resumes from)" in str(left_out)
 
 
 def test_outs_below_a_folder_of_a_store_are_left_out() -> None:
