@@ -25,7 +25,7 @@ def signal(data: bytes) -> Signal | None:
     """Return what `nclx` says of the main picture, or of one that it is made of; None where it says nothing."""
     described = parts(data)
     with contextlib.suppress(*_DAMAGE):
-        for item in with_tiles(main_item(described), described.get(b"iref", bytes(4))):
+        for item in main_items(described):
             for kind, body in properties(described, item):
                 if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
                     return Signal(*struct.unpack(">HH", body[4:8]))
@@ -34,7 +34,10 @@ def signal(data: bytes) -> Signal | None:
 
 def aperture(data: bytes, width: int, height: int) -> tuple[int, int, int, int] | None:
     """Return (left, top, right, bottom) of what of the main picture is to be shown, None for all or without sense."""
-    body = next((body for kind, body in _main_properties(data) if kind == b"clap"), b"")
+    described, body = parts(data), b""
+    with contextlib.suppress(*_DAMAGE):
+        held = properties(described, _main_item(described))
+        body = next((body for kind, body in held if kind == b"clap"), b"")
     if len(body) < 32:
         return None
     numbers = struct.unpack(">IIIIiIiI", body[:32])
@@ -61,8 +64,7 @@ def refuse_unread(data: bytes) -> None:
     described = parts(data)
     try:
         codings = _codings(described[b"iinf"])
-        items = with_tiles(main_item(described), described.get(b"iref", bytes(4)))
-        other = next((codings[item] for item in items if codings[item] not in _READ), None)
+        other = next((codings[item] for item in main_items(described) if codings[item] not in _READ), None)
     except _DAMAGE:
         return
     if other is not None:
@@ -75,8 +77,12 @@ def parts(data: bytes) -> dict[bytes, bytes]:
     return dict(boxes(next((body[4:] for kind, body in boxes(data) if kind == b"meta"), b"")))
 
 
-def main_item(described: dict[bytes, bytes]) -> int:
-    """Return the number of the main picture. Raises KeyError or IndexError where none is named."""
+def main_items(described: dict[bytes, bytes]) -> Iterator[int]:
+    """Yield the number of the main picture and those it is made of. Raises KeyError or IndexError of damage."""
+    return with_tiles(_main_item(described), described.get(b"iref", bytes(4)))
+
+
+def _main_item(described: dict[bytes, bytes]) -> int:
     pitm = described[b"pitm"]
     return int.from_bytes(pitm[4:6] if pitm[0] == 0 else pitm[4:8], "big")
 
@@ -101,15 +107,6 @@ def properties(described: dict[bytes, bytes], item: int) -> list[tuple[bytes, by
     held = dict(boxes(described[b"iprp"]))
     owned = _properties_of(item, held[b"ipma"])
     return [one for number, one in enumerate(boxes(held[b"ipco"]), start=1) if number in owned]
-
-
-def _main_properties(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the kind and content of each property of the main picture, none where the containers are damaged."""
-    described = parts(data)
-    try:
-        return properties(described, main_item(described))
-    except _DAMAGE:
-        return []
 
 
 def _properties_of(item: int, ipma: bytes) -> set[int]:

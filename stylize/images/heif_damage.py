@@ -25,7 +25,7 @@ def refuse_damaged(data: bytes) -> None:
     described = heif.parts(data)
     try:
         places = _places(described[b"iloc"])
-        for item in heif.with_tiles(heif.main_item(described), described.get(b"iref", bytes(4))):
+        for item in heif.main_items(described):
             if any(end > len(data) for _, end in places.get(item, ())):
                 raise CorruptImageError("damaged or cut short: the file ends within its pixels")
             configuration = dict(heif.properties(described, item)).get(b"hvcC")
