@@ -44,7 +44,8 @@ class PeakMemory:
 
     def start(self) -> None:
         """Forget earlier peaks: from here on the peak begins at what is held now."""
-        _reset_host_peak()
+        if _host_peak_can_be_reset():
+            _try_reset()
         if self._device != "cpu":
             from stylize.machine import devices
 
@@ -173,11 +174,6 @@ def _above(peak: int | None, held_bytes: int | None) -> int | None:
 def _host_peak_can_be_reset() -> bool:
     """Return whether it can, decided once per process: some kernels and sandboxes have no clear_refs or forbid it."""
     return _try_reset() and _status_bytes(b"VmHWM:") is not None
-
-
-def _reset_host_peak() -> None:
-    if _host_peak_can_be_reset():
-        _try_reset()
 
 
 def _host_peak_rss_bytes() -> int | None:
