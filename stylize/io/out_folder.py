@@ -61,10 +61,9 @@ def _refuse_contents(where: Location, record: str, own: Collection[str], role: s
         return
     foreign = list(dict.fromkeys(_top(path) for path in paths if path.partition("/")[0] not in own))
     if foreign:
-        told = ", ".join(map(one_line, foreign[:_NAMED])) + (" and more" if len(foreign) > _NAMED else "")
         job = JOB_OF[record]
         raise UsageError(
-            f"{role}: {where.shown} holds what no {job} has put there: {told}; "
+            f"{role}: {where.shown} holds what no {job} has put there: {_told(foreign)}; "
             f"give a new or empty folder, or the OUT of a {job}"
         )
 
@@ -80,8 +79,13 @@ def refuse_filled(folder: Path, role: str, ours: str) -> None:
     with writing(folder):
         names = [path.name for path in sorted(folder.iterdir()) if _counts(path.name)] if folder.is_dir() else []
     if names:
-        told = ", ".join(map(one_line, names[:_NAMED])) + (" and more" if len(names) > _NAMED else "")
-        raise UsageError(f"{role}: {one_line(folder)} holds {told}; give a new or empty folder, or that of {ours}")
+        raise UsageError(
+            f"{role}: {one_line(folder)} holds {_told(names)}; give a new or empty folder, or that of {ours}"
+        )
+
+
+def _told(names: list[str]) -> str:
+    return ", ".join(map(one_line, names[:_NAMED])) + (" and more" if len(names) > _NAMED else "")
 
 
 def has_page(folder: Path, sign: bytes, mark: str) -> bool:
