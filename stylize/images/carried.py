@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stylize.images import png
+from stylize.images import jpeg, png
 from stylize.images.damage import DAMAGE
 from stylize.images.orientation import SIDEWAYS
 
@@ -63,7 +63,7 @@ def dpi_of(image: Image.Image, sideways: bool) -> tuple[float, float] | None:
 def _stated_dpi(image: Image.Image) -> tuple[Any, Any]:
     """Return what a file says, in EXIF where it says nothing outside of it. Raises one of DAMAGE."""
     # Of a JPEG's EXIF, Pillow gives one number for both, and 72 where it has none.
-    in_exif_alone = image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in _JFIF_UNITS
+    in_exif_alone = image.format in jpeg.NAMES and image.info.get("jfif_unit") not in _JFIF_UNITS
     if "dpi" in image.info and not in_exif_alone:
         across, down = image.info["dpi"]
         return across, down

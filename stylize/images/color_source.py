@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from stylize.images import bmp, gif, heif, jpeg2000, png
+from stylize.images import bmp, gif, heif, jpeg, jpeg2000, png
 from stylize.images.color import SRGB_CORNERS, Signal, Space
 from stylize.images.damage import DAMAGE
 
@@ -44,7 +44,7 @@ def color_source(kind: str | None, info: dict[Any, Any], data: bytes) -> tuple[b
     told = info.get("nclx_profile")  # by pi-heif
     if isinstance(told, dict):
         return None, Signal(int(told["color_primaries"]), int(told["transfer_characteristics"]))
-    if kind in ("JPEG", "MPO") and _is_adobe_rgb(info.get("exif")):
+    if kind in jpeg.NAMES and _is_adobe_rgb(info.get("exif")):
         return None, _ADOBE_RGB
     return None, png.space(info)
 

@@ -10,6 +10,8 @@ from PIL import Image
 
 from stylize.errors import UnsupportedImageError
 
+NAMES = ("JPEG", "MPO")
+"""What Pillow calls them; MPO is what many phones write, a JPEG with more pictures behind the first."""
 END = b"\xff\xd9"
 _START_OF_SCAN = 0xDA
 _PROGRESSIVE = (0xC2, 0xCA)
@@ -20,7 +22,7 @@ FILLER = bytes(random.Random(1).choices(range(255), k=1 << 14))
 
 def refuse_untold_inks(image: Image.Image) -> None:
     """Raise UnsupportedImageError for CMYK that is opened and does not say which way round: Adobe's is inverted."""
-    if image.format in ("JPEG", "MPO") and image.mode == "CMYK" and "adobe" not in image.info:
+    if image.format in NAMES and image.mode == "CMYK" and "adobe" not in image.info:
         raise UnsupportedImageError(
             "a CMYK JPEG without Adobe's marker, which says whether its inks are inverted; save it as RGB first"
         )

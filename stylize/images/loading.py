@@ -148,10 +148,10 @@ def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     note_part(image, data)
     loaded.image = as_shown(image)
     # A file that was cut and closed again: its decoder says nothing and fills with grey.
-    suspicious = image.format in ("JPEG", "MPO") and image.getpixel((image.width - 1, image.height - 1)) in _NOTHING
+    suspicious = image.format in jpeg.NAMES and image.getpixel((image.width - 1, image.height - 1)) in _NOTHING
     if suspicious and not _jpeg_holds_all(data, wish):
         raise OSError("image file is truncated")
-    if image.format in ("JPEG", "MPO") and (said := turbo.damage(image, data)):
+    if image.format in jpeg.NAMES and (said := turbo.damage(image, data)):
         raise OSError(said)
     if isinstance(image, TiffImageFile) and (said := tiff_damage.damage(image, data)):
         # Not for `damage_is_corrupt` to judge: its decoder says "unsupported" of markers that damage made.
@@ -198,7 +198,7 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
     image = loaded.image
     kind = image.format
     assert isinstance(image, ImageFile.ImageFile)
-    if kind in ("JPEG", "MPO"):
+    if kind in jpeg.NAMES:
         whole = jpeg.scans_are_complete(data) and not turbo.damage(image, data) and _jpeg_holds_all(data, wish)
         if not whole and wish.truncated == "refuse":
             raise error

@@ -7,10 +7,10 @@ from typing import Any
 
 from PIL import Image
 
-from stylize.images import scratch
+from stylize.images import jpeg, scratch
 from stylize.images.pixels import BAND_PIXELS, Pixels, without_matte
 
-_KINDS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP")
+_KINDS = (*jpeg.NAMES, "PNG", "TIFF", "WEBP")
 """Of files whose pixels Pillow decodes into the room that it is given."""
 _BYTES = {"L": 1, "P": 1, "I;16": 2, "RGB": 4, "RGBA": 4, "CMYK": 4}
 """Of a pixel in memory, by Pillow's mode."""

@@ -109,8 +109,7 @@ def drafted(image: Image.Image, long_side_px: int | None, max_pixels: int) -> Bo
     """
     width, height = image.size
     box: Box | None = None
-    # MPO is what many phones write: a JPEG with more pictures behind the first.
-    if long_side_px is not None and isinstance(image, ImageFile.ImageFile) and image.format in ("JPEG", "MPO"):
+    if long_side_px is not None and image.format in jpeg.NAMES:
         wanted = working_size(width, height, long_side_px)
         kept = KEPT if width * height <= max_pixels else KEPT_OF_LARGE
         scaled = image.draft(None, (math.ceil(kept * wanted[0]), math.ceil(kept * wanted[1])))

@@ -27,7 +27,7 @@ def pixels_of(image: Image.Image, data: bytes, most_in_memory: int | None = None
 
     None for what is left to Pillow: other kinds and modes, and a file of which the decoder has anything to say.
     """
-    if image.format not in ("JPEG", "MPO") or image.mode != "RGB" or min(image.size) < LEAST_PX:
+    if image.format not in jpeg.NAMES or image.mode != "RGB" or min(image.size) < LEAST_PX:
         return None
     width, height = image.size
     room = scratch.empty((height, width, 3), most_in_memory)
