@@ -64,11 +64,10 @@ def load(data: bytes, wish: Wish) -> Loaded:
     """Return what a file holds. Raises CorruptImageError and UnsupportedImageError as `decode` does."""
     image, box, (width, height) = _open(data, wish)
     with damage_is_corrupt():
-        if is_only_stated(image):
-            return _load_stated(data, image)
+        if is_only_stated(image) or (isinstance(image, TiffImageFile) and tiff.is_misread(image)):
+            read = tiff.read(data) if image.format == "TIFF" else _read_jxl(data)
+            return Loaded(read, None, *read.size, None, orientation(read), read.info.get("icc_profile"))
         assert isinstance(image, ImageFile.ImageFile)
-        if isinstance(image, TiffImageFile) and tiff.is_misread(image):
-            return _by_tifffile(data)
         prepare(image, data)
         loaded = Loaded(image, box, width, height)
         try:
@@ -87,8 +86,8 @@ def load(data: bytes, wish: Wish) -> Loaded:
         return loaded
 
 
-def _refuse_passed_over(image: Image.Image, data: bytes) -> None:
-    """Raise CorruptImageError or UnsupportedImageError for an opened image of which a decoder gives wrong pixels."""
+def prepare(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Have an opened image load all of its channels. Raises ImageErrors where its decoder gives wrong pixels."""
     if image.format == "JPEG2000":
         jpeg2000.refuse_misread(image, data)
     if image.format == "PNG":
@@ -96,11 +95,6 @@ def _refuse_passed_over(image: Image.Image, data: bytes) -> None:
     if image.format == "HEIF":
         heif.refuse_unread(data)  # as a tile, it is plain green
         heif_damage.refuse_damaged(data)
-
-
-def prepare(image: ImageFile.ImageFile, data: bytes) -> None:
-    """Have an opened image load all of its channels. Raises ImageErrors where its decoder gives wrong pixels."""
-    _refuse_passed_over(image, data)
     if image.format in ("BMP", "DIB"):
         bmp.have_alpha_loaded(image, data)
 
@@ -118,41 +112,32 @@ def _open(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tuple[int, 
     return image, drafted(image, side, wish.max_pixels), size
 
 
-def _load_stated(data: bytes, image: Image.Image) -> Loaded:
-    if image.format == "TIFF":
-        return _by_tifffile(data)
+def _read_jxl(data: bytes) -> Image.Image:
     try:
         opened = opener("JPEG XL")(io.BytesIO(data), "")
         opened.load()
     except RuntimeError:
         # Its decoder's own words are of how it was built.
         raise CorruptImageError("damaged or cut short: no whole JPEG XL picture") from None
-    return Loaded(opened, None, *opened.size, None, orientation(opened), opened.info.get("icc_profile"))
-
-
-def _by_tifffile(data: bytes) -> Loaded:
-    image = tiff.read(data)
-    return Loaded(image, None, *image.size, None, orientation(image), image.info.get("icc_profile"))
+    return opened
 
 
 def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
     image = loaded.image
     loaded.pixels = turbo.pixels_of(image, data, wish.most_in_memory)
-    if loaded.pixels is not None:
-        if tuple(loaded.pixels[-1, -1]) in _NOTHING and not _jpeg_holds_all(data, wish):
+    if loaded.pixels is None:
+        refuse_wide(image)
+        mapped.make_room(image, wish.most_in_memory)
+        image.load()
+        note_part(image, data)
+        loaded.image = as_shown(image)
+    if image.format in jpeg.NAMES:
+        last = image.getpixel((-1, -1)) if loaded.pixels is None else tuple(loaded.pixels[-1, -1])
+        # A file that was cut and closed again: its decoder says nothing and fills with grey.
+        if last in _NOTHING and not _jpeg_holds_all(data, wish):
             raise OSError("image file is truncated")
-        return
-    refuse_wide(image)
-    mapped.make_room(image, wish.most_in_memory)
-    image.load()
-    note_part(image, data)
-    loaded.image = as_shown(image)
-    # A file that was cut and closed again: its decoder says nothing and fills with grey.
-    suspicious = image.format in jpeg.NAMES and image.getpixel((image.width - 1, image.height - 1)) in _NOTHING
-    if suspicious and not _jpeg_holds_all(data, wish):
-        raise OSError("image file is truncated")
-    if image.format in jpeg.NAMES and (said := turbo.damage(image, data)):
-        raise OSError(said)
+        if loaded.pixels is None and (said := turbo.damage(image, data)):
+            raise OSError(said)
     if isinstance(image, TiffImageFile) and (said := tiff_damage.damage(image, data)):
         # Not for `damage_is_corrupt` to judge: its decoder says "unsupported" of markers that damage made.
         raise CorruptImageError(f"damaged or cut short: {said}")
@@ -202,7 +187,7 @@ def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
         whole = jpeg.scans_are_complete(data) and not turbo.damage(image, data) and _jpeg_holds_all(data, wish)
         if not whole and wish.truncated == "refuse":
             raise error
-        loaded.image, loaded.box, _ = _loaded_jpeg(jpeg.without_end(data) + jpeg.END, wish)
+        loaded.image, loaded.box = _loaded_jpeg(jpeg.without_end(data) + jpeg.END, wish)
         loaded.pixels = None
         loaded.truncated = not whole
         return
@@ -245,8 +230,8 @@ def _jpeg_holds_all(data: bytes, wish: Wish) -> bool:
     """Return whether more bytes before the end would change nothing: then no pixel waits for any."""
     body = jpeg.without_end(data)
     try:
-        first, _, _ = _loaded_jpeg(body + jpeg.END, wish)
-        second, _, _ = _loaded_jpeg(body + jpeg.FILLER + jpeg.END, wish)
+        first, _ = _loaded_jpeg(body + jpeg.END, wish)
+        second, _ = _loaded_jpeg(body + jpeg.FILLER + jpeg.END, wish)
     except DAMAGE:
         return False
     return first.mode == second.mode and _are_alike(first, second)
@@ -258,8 +243,8 @@ def _are_alike(first: Image.Image, second: Image.Image) -> bool:
     return all(ImageChops.difference(first.crop(band), second.crop(band)).getbbox() is None for band in bands)
 
 
-def _loaded_jpeg(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
-    image, box, size = _open(data, wish)
+def _loaded_jpeg(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None]:
+    image, box, _ = _open(data, wish)
     mapped.make_room(image, wish.most_in_memory)
     image.load()
-    return image, box, size
+    return image, box
