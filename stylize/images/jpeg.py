@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import struct
 from collections.abc import Iterator
 
 from PIL import Image
@@ -30,8 +29,8 @@ def refuse_untold_inks(image: Image.Image) -> None:
 
 def without_end(data: bytes) -> bytes:
     """Return the file up to its first picture's end marker, or all of it where it has none."""
-    end = _end_of_pixels(data)
-    return data[:end] if end is not None else data.rstrip(b"\xff")
+    end = next((at for marker, at, _ in _segments(data) if marker == END[1]), None)
+    return data.rstrip(b"\xff") if end is None else data[:end]
 
 
 def scans_are_complete(data: bytes) -> bool:
@@ -44,7 +43,7 @@ def scans_are_complete(data: bytes) -> bool:
 
 def _scans_are_complete(data: bytes) -> bool:
     wanted: dict[int, list[int]] | None = None
-    for marker, body in _segments(data):
+    for marker, _, body in _segments(data):
         if marker in _PROGRESSIVE:
             wanted = {body[6 + 3 * i]: [99] * 64 for i in range(body[5])}
         elif marker == _START_OF_SCAN and wanted is not None:
@@ -56,38 +55,19 @@ def _scans_are_complete(data: bytes) -> bool:
     return wanted is None or not any(any(levels) for levels in wanted.values())
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (marker, body) of the first picture up to its end marker; of an entropy-coded part only what leads it."""
+def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (marker, place, body) of the first picture, its end marker last; of an entropy-coded part what leads it."""
     at = 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF:
-            at = data.find(b"\xff", at)
-            if at < 0:
-                return
-            continue
+    while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:
         marker = data[at + 1]
         if marker in (0x00, 0xFF) or marker in _NO_BODY:
             at += 1 if marker == 0xFF else 2
-            continue
-        if marker == END[1]:
+        elif marker == END[1]:
+            yield marker, at, b""
             return
-        (length,) = struct.unpack(">H", data[at + 2 : at + 4])
-        yield marker, data[at + 4 : at + 2 + length]
-        at += 2 + length
-
-
-def _end_of_pixels(data: bytes) -> int | None:
-    at = 2
-    while True:
-        at = data.find(b"\xff", at)
-        if at < 0 or at + 1 >= len(data):
-            return None
-        marker = data[at + 1]
-        if marker == END[1]:
-            return at
-        if marker in (0x00, 0xFF) or marker in _NO_BODY:
-            at += 1 if marker == 0xFF else 2
         elif at + 4 > len(data):
-            return None
+            return
         else:
-            at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
+            end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            yield marker, at, data[at + 4 : end]
+            at = end
