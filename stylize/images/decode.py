@@ -15,9 +15,8 @@ from stylize.images.carried import Carried, dpi_of, exif_of
 from stylize.images.color import ToSrgb
 from stylize.images.color_source import PARTLY_TOLD, color_source
 from stylize.images.damage import damage_is_corrupt
-from stylize.images.formats import HEAD_BYTES, kind_of
-from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, loaded_size, note_part, prepare
-from stylize.images.opening import MAX_PIXELS
+from stylize.images.loading import Loaded, Truncated, Wish, as_shown, load, note_part, opened, prepare
+from stylize.images.opening import MAX_PIXELS, decoder_bytes
 from stylize.images.orientation import SIDEWAYS, orientation, upright
 from stylize.images.pixels import Pixels, block_of, blocks, refuse_wide, resize, scaled_alpha, scaled_rgb, working_size
 
@@ -80,18 +79,13 @@ def decoding_bytes(data: bytes, *, long_side_px: int | None = None, max_pixels: 
 
     Raises CorruptImageError and UnsupportedImageError where `decode` does so by the header.
     """
-    stated, loaded = loaded_size(data, Wish(long_side_px, max_pixels, "refuse"))
+    image, _, stated = opened(data, Wish(long_side_px, max_pixels, "refuse"))
     width, height = size = working_size(*stated, long_side_px)
-    kind = kind_of(data[:HEAD_BYTES])
-    decoder = _WEBP_BYTES if kind == "WebP" else _DECODER_BYTES
-    across, down = block_of(loaded, size)
+    across, down = block_of(image.size, size)
+    pixels = image.width * image.height
     # A JPEG is scaled by its decoder, and the few that come as RGB already are scaled from there.
-    converted = 0 if kind == "JPEG" or loaded == size else 3 * loaded[0] * loaded[1] // (across * down)
-    return decoder * loaded[0] * loaded[1] + converted + 2 * 3 * width * height
-
-
-_DECODER_BYTES, _WEBP_BYTES = 4, 16
-"""Of a pixel in a Pillow image, but for few modes, and with the copies of WebP's decoder."""
+    converted = 0 if image.format in jpeg.NAMES or image.size == size else 3 * pixels // (across * down)
+    return decoder_bytes(image) * pixels + converted + 2 * 3 * width * height
 
 
 def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool) -> Carried:

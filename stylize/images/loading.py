@@ -62,7 +62,7 @@ class Wish:
 
 def load(data: bytes, wish: Wish) -> Loaded:
     """Return what a file holds. Raises CorruptImageError and UnsupportedImageError as `decode` does."""
-    image, box, (width, height) = _open(data, wish)
+    image, box, (width, height) = opened(data, wish)
     with damage_is_corrupt():
         if is_only_stated(image) or (isinstance(image, TiffImageFile) and tiff.is_misread(image)):
             read = tiff.read(data) if image.format == "TIFF" else _read_jxl(data)
@@ -99,13 +99,11 @@ def prepare(image: ImageFile.ImageFile, data: bytes) -> None:
         bmp.have_alpha_loaded(image, data)
 
 
-def loaded_size(data: bytes, wish: Wish) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return (width, height) as a file's header says, and as its decoder will give them. Raises as `load` does."""
-    image, _, size = _open(data, wish)
-    return size, image.size
+def opened(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
+    """Return an image of the size that a decoder will give it, `drafted`'s box, and (width, height) by its header.
 
-
-def _open(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:
+    Raises as `load` does.
+    """
     image = open_data(data)
     size = image.size
     side = None if wish.whole and size[0] * size[1] <= wish.max_pixels else wish.long_side_px
@@ -114,12 +112,12 @@ def _open(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tuple[int, 
 
 def _read_jxl(data: bytes) -> Image.Image:
     try:
-        opened = opener("JPEG XL")(io.BytesIO(data), "")
-        opened.load()
+        image = opener("JPEG XL")(io.BytesIO(data), "")
+        image.load()
     except RuntimeError:
         # Its decoder's own words are of how it was built.
         raise CorruptImageError("damaged or cut short: no whole JPEG XL picture") from None
-    return opened
+    return image
 
 
 def _load_whole(loaded: Loaded, data: bytes, wish: Wish) -> None:
@@ -244,7 +242,7 @@ def _are_alike(first: Image.Image, second: Image.Image) -> bool:
 
 
 def _loaded_jpeg(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None]:
-    image, box, _ = _open(data, wish)
+    image, box, _ = opened(data, wish)
     mapped.make_room(image, wish.most_in_memory)
     image.load()
     return image, box

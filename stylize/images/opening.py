@@ -34,6 +34,8 @@ SIDE_MATTER_BYTES = 64 * 2**20
 """What a file may hold beside its pixels."""
 LOOKED_AT_FIRST_BYTES = 32 * 2**20
 """Larger files are not read before their header was looked at."""
+_PILLOWS_BYTES, _DECODER_BYTES = 4, {"WEBP": 16, "JPEG2000": 20}
+"""Of a pixel in an image of Pillow's, but for few modes; with the copies of decoders, by Pillow's names."""
 _BARE = {"PNG": png.bare, "WebP": webp.bare, "HEIF": heif.bare}
 """What makes of a file of a kind one without metadata."""
 _TGA_HEADER_BYTES, _TGA_KINDS, _TGA_BITS = 18, (1, 2, 3, 9, 10, 11), (8, 15, 16, 24, 32)
@@ -90,7 +92,7 @@ def open_image(file: IO[bytes]) -> Image.Image:
         stated = jxl.header(file)
         if jxl.is_animated(stated):
             raise UnsupportedImageError("an animated JPEG XL, whose first picture is not read; save that as PNG")
-        return _Stated(kind, jxl.stated_size(stated))
+        return _Stated(kind, jxl.stated_size(stated), 0)
     with damage_is_corrupt():
         if kind is None:
             return _as_tga(file, head)
@@ -127,9 +129,9 @@ def drafted(image: Image.Image, long_side_px: int | None, max_pixels: int) -> Bo
 class _Stated(Image.Image):
     """An image of which only the header was read."""
 
-    def __init__(self, format: str, size: tuple[int, int]) -> None:
+    def __init__(self, format: str, size: tuple[int, int], pixel_bytes: int) -> None:
         super().__init__()
-        self.format = format
+        self.format, self.pixel_bytes = format, pixel_bytes
         self._size = size
 
 
@@ -138,13 +140,19 @@ def is_only_stated(image: Image.Image) -> bool:
     return isinstance(image, _Stated)
 
 
+def decoder_bytes(image: Image.Image) -> int:
+    """Return about how many bytes of a pixel there are while an opened image is decoded."""
+    beside = image.pixel_bytes if isinstance(image, _Stated) else 0
+    return _DECODER_BYTES.get(image.format or "", _PILLOWS_BYTES) + beside
+
+
 def _open_tiff(file: IO[bytes]) -> Image.Image:
     try:
         image = TiffImageFile(file, "")
     except (SyntaxError, KeyError):
         # Of a layout that Pillow does not know; what it does not say is whether the file is whole.
         file.seek(0)
-        return _Stated("TIFF", tiff.stated_size(file))
+        return _Stated("TIFF", *tiff.stated(file))
     tiff.refuse(image)
     leave_unturned(image)
     return image

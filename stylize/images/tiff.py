@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
-from stylize.images.pixels import SIXTEEN_TO_EIGHT, levels_of
+from stylize.images.pixels import BAND_PIXELS, SIXTEEN_TO_EIGHT, Pixels, levels_of
 from stylize.images.tiff_tags import exif_block, is_whole
 
 _NEW_SUBFILE_TYPE, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS = 254, 258, 259, 262, 273
@@ -127,8 +127,8 @@ def is_cut(image: TiffImageFile, length: int) -> bool:
     return False
 
 
-def stated_size(file: Any) -> tuple[int, int]:
-    """Return (width, height) of a file's first picture in pixels, by the other reader."""
+def stated(file: Any) -> tuple[tuple[int, int], int]:
+    """Return (width, height) of a file's first picture in pixels, and how many bytes the other reader has of each."""
     import tifffile
 
     with tifffile.TiffFile(file) as opened:
@@ -136,10 +136,10 @@ def stated_size(file: Any) -> tuple[int, int]:
             raise ValueError("no directory of a picture within the file")
         page: Any = opened.pages[0]
         _refuse_compression(int(page.compression))
-        size = page.imagewidth, page.imagelength
+        size, value_bytes = (page.imagewidth, page.imagelength), page.nbytes
     if not all(isinstance(side, int) and side > 0 for side in size):
         raise ValueError("no size in its header")
-    return size
+    return size, value_bytes // (size[0] * size[1])
 
 
 def read(data: bytes) -> Image.Image:
@@ -158,10 +158,7 @@ def read(data: bytes) -> Image.Image:
         if _PHOTOMETRIC not in page.tags:
             raise UnsupportedImageError(_SAYS_NO_COLOURS)
         _refuse_channels(page.photometric, page.tags.valueof(_INK_SET), page.samplesperpixel, page.extrasamples)
-        values = _full_range(page.asarray(), page.bitspersample)
-        if page.planarconfig == 2 and values.ndim == 3:
-            values = np.moveaxis(values, 0, -1)
-        image = _image(_eight_bit(values), int(page.photometric), tuple(page.extrasamples))
+        image = _image(_eight_bit(page), int(page.photometric), tuple(page.extrasamples))
         for name, code in (("xmp", _XMP), ("icc_profile", _ICC_PROFILE)):
             if isinstance(value := page.tags.valueof(code), bytes):
                 image.info[name] = value
@@ -219,7 +216,19 @@ def _full_range(values: np.ndarray, bits: int) -> np.ndarray:
     return (values.astype(np.uint32) * top // ((1 << bits) - 1)).astype(values.dtype)
 
 
-def _eight_bit(values: np.ndarray) -> np.ndarray:
+def _eight_bit(page: Any) -> Pixels:
+    """Return a page's values as 8 bits, made of some rows at a time: on the way they take several times their size."""
+    values = page.asarray()
+    if page.planarconfig == 2 and values.ndim == 3:
+        values = np.moveaxis(values, 0, -1)
+    made = np.empty(values.shape, np.uint8)
+    rows = max(1, BAND_PIXELS // values[0].size)
+    for start in range(0, len(values), rows):
+        made[start : start + rows] = _levels(_full_range(values[start : start + rows], page.bitspersample))
+    return made
+
+
+def _levels(values: np.ndarray) -> np.ndarray:
     if values.dtype == np.uint16:
         return np.asarray(SIXTEEN_TO_EIGHT[values])
     if values.dtype == np.uint8:
@@ -244,7 +253,7 @@ def _image(values: np.ndarray, photometric: int, extra: tuple[int, ...]) -> Imag
         mode = {(1, 1): "La", (1, 2): "LA", (3, 1): "RGBa", (3, 2): "RGBA"}[colours, alpha]
         channels.append(colours + place)
     kept = np.ascontiguousarray(values[..., channels])
-    return Image.frombytes(mode, (kept.shape[1], kept.shape[0]), kept.tobytes())
+    return Image.frombytes(mode, (kept.shape[1], kept.shape[0]), kept)
 
 
 def numbers(value: Any) -> tuple[int, ...]:

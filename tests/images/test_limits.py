@@ -6,10 +6,12 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
@@ -226,11 +228,21 @@ def test_a_file_larger_than_its_pixels_may_be_is_refused_by_its_size() -> None:
     refuse_too_large(io.BytesIO(sparse_tiff(100, 100)), 60_000_000, long_side_px=768, max_pixels=1_000_000)
 
 
-def test_a_large_picture_with_alpha_takes_little_more_memory_than_its_pixels_with_alpha_and_without() -> None:
-    def transparent(side: int) -> bytes:
-        rows = zlib.compress(bytes((4 * side + 1) * side), 1)
-        return png_header(side, side, 8, 6) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
+def transparent(side: int) -> bytes:
+    rows = zlib.compress(bytes((4 * side + 1) * side), 1)
+    return png_header(side, side, 8, 6) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
 
+
+def of_floats(side: int) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.ones((side, side, 3), np.float32), photometric="rgb", metadata=None)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("made", "side", "pixel_bytes"), [(transparent, 3000, 4 + 3), (of_floats, 1500, 12 + 3)])
+def test_a_large_picture_takes_little_more_memory_than_its_values_and_its_pixels(
+    made: Callable[[int], bytes], side: int, pixel_bytes: int
+) -> None:
     def taken(data: bytes) -> int | None:
         with exact_peaks():
             peak = PeakMemory()
@@ -238,12 +250,11 @@ def test_a_large_picture_with_alpha_takes_little_more_memory_than_its_pixels_wit
             assert decode(data, long_side_px=768).pixels.min() == 255
             return peak.stop().image_host_bytes
 
-    side = 3000
-    small, large = (transparent(one) for one in (800, side))
+    small, large = (made(one) for one in (800, side))
     with ThreadPoolExecutor(1) as own:  # no holes of other work in its heap
         own.submit(taken, small).result()  # what is loaded first
         measured = own.submit(taken, large).result()
     if not measured:
         pytest.skip("this kernel does not let a process reset its peak")
-    assert 0.9 < measured / ((4 + 3) * side * side) < 1.3
+    assert 0.9 < measured / (pixel_bytes * side * side) < 1.3
     assert decoding_bytes(large, long_side_px=768) > 0.75 * measured
