@@ -10,18 +10,12 @@ import pytest
 from stylize.measure.clock import Stopwatch, synchronize, timed
 
 
-def test_a_sleep_is_timed() -> None:
+def test_a_sleep_is_timed_and_none_after_the_block() -> None:
     with timed("cpu") as watch:
         time.sleep(0.05)
-    assert watch.seconds >= 0.05
-
-
-def test_time_after_the_block_is_not_counted() -> None:
-    with timed("cpu") as watch:
-        pass
     seconds = watch.seconds
-    time.sleep(0.05)
-    assert watch.seconds == seconds
+    time.sleep(0.01)
+    assert watch.seconds == seconds >= 0.05
 
 
 def test_a_block_that_raises_has_no_time() -> None:
@@ -58,15 +52,3 @@ def test_an_accelerator_is_waited_for_before_and_in_the_time(monkeypatch: pytest
         now[0] += 1
     assert now[0] == 11
     assert watch.seconds == 6
-
-
-def test_queued_work_is_waited_for() -> None:
-    torch = pytest.importorskip("torch")
-    if not torch.cuda.is_available():
-        pytest.skip("needs a CUDA device")
-    x = torch.randn(4096, 4096, device="cuda")
-    with timed("cuda") as watch:
-        for _ in range(20):
-            x = x @ x
-    assert torch.cuda.current_stream().query()
-    assert watch.seconds > 0
