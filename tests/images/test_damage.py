@@ -56,13 +56,6 @@ def test_a_file_without_a_size_is_corrupt_and_says_so() -> None:
             decode(data)
 
 
-def test_a_png_with_damaged_pixels_is_corrupt() -> None:
-    data = bytearray(WHOLE["png"])
-    data[data.index(b"IDAT") + 500] ^= 255
-    with pytest.raises(CorruptImageError):
-        decode(bytes(data))
-
-
 @pytest.mark.parametrize("truncated", ["refuse", "accept"])
 def test_a_png_whose_pixels_do_not_fit_their_checksum_is_corrupt(truncated: Literal["refuse", "accept"]) -> None:
     data = bytearray(saved(Image.fromarray(picture(1, 300, 200)), "PNG", compress_level=0))
@@ -100,11 +93,6 @@ def test_complaints_about_metadata_are_no_errors_under_strict_warnings() -> None
     for code, status in ((noisy, 1), (ours, 0)):
         command = [sys.executable, "-W", "error", "-c", f"data = {bytes(data)!r}\n{code}"]
         assert subprocess.run(command, capture_output=True, timeout=600, check=False).returncode == status
-
-
-def test_a_corrupt_exif_block_does_not_cost_the_image() -> None:
-    data = saved(Image.fromarray(PHOTO), "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\x7fgarbage")
-    assert decode(data).pixels.shape == PHOTO.shape
 
 
 SEEDS = [

@@ -15,7 +15,7 @@ from stylize import images
 from stylize.errors import CorruptImageError, UnsupportedImageError
 from stylize.images import decode
 from stylize.images.formats import FORMATS_READ, FORMATS_REFUSED, HEAD_BYTES, kind_of
-from tests.support.image_files import PHOTO, saved
+from tests.support.image_files import PHOTO, saved, tiff
 
 
 def test_suffixes_are_lower_case_with_a_dot_and_of_one_kind() -> None:
@@ -149,10 +149,9 @@ def test_a_cameras_raw_file_is_not_taken_for_its_thumbnail(tags: dict[str, int])
 @pytest.mark.parametrize("values", [np.float64, np.int16, np.int8, np.uint32, np.float16])
 def test_a_whole_tiff_of_values_without_an_8_bit_form_is_unsupported(values: type) -> None:
     for shape in ((8, 8), (8, 8, 3)):
-        file = io.BytesIO()
-        tifffile.imwrite(file, np.full(shape, 2, values), photometric="rgb" if len(shape) == 3 else "minisblack")
+        data = tiff(np.full(shape, 2, values), photometric="rgb" if len(shape) == 3 else "minisblack")
         with pytest.raises(UnsupportedImageError):
-            decode(file.getvalue())
+            decode(data)
 
 
 def test_a_tiff_of_an_unknown_compression_is_unsupported_and_named() -> None:

@@ -14,19 +14,13 @@ from PIL import Image
 
 from stylize.errors import CorruptImageError, UnsupportedImageError
 from stylize.images import decode, from_image, header_size
-from tests.support.image_files import png_chunk, saved
+from tests.support.image_files import png_chunk, saved, tiff
 from tests.support.samples import picture
 
 PHOTO = picture(1, 40, 30)
 GREY = PHOTO[..., 0]
 ALPHA = np.tile(np.linspace(0, 255, 40).astype(np.uint8), (30, 1))
 SHOWN = (GREY * (ALPHA / 255) + 255 - ALPHA + 0.5).astype(np.uint8)
-
-
-def tiff(values: np.ndarray[Any, Any], **options: Any) -> bytes:
-    file = io.BytesIO()
-    tifffile.imwrite(file, values, metadata=None, **options)
-    return file.getvalue()
 
 
 def png(kind: int, bits: int, line: bytes, transparent: bytes) -> bytes:
@@ -42,10 +36,11 @@ def png(kind: int, bits: int, line: bytes, transparent: bytes) -> bytes:
         (png(0, 4, b"\x0c", b"\0\x0c"), [255, 0]),
         (png(0, 2, b"\x60", b"\0\x01"), [0, 255]),
         (png(0, 8, b"\x0c\xcc", b"\0\x0c"), [0, 255]),
+        (png(0, 16, bytes.fromhex("1000 10ff"), b"\x10\0"), [0, 255]),
         (png(2, 16, bytes.fromhex("1234 1234 1234 ffff 0000 ffff"), bytes.fromhex("1234 1234 1234")), [0, 255]),
         (png(2, 16, bytes.fromhex("ff00 ff00 ff00 0000 0000 0000"), bytes.fromhex("ff00 ff00 ff00")), [0, 255]),
     ],
-    ids=["grey of 4 bits", "grey of 2 bits", "grey of 8 bits", "colours of 16 bits", "bright ones"],
+    ids=["grey of 4 bits", "grey of 2 bits", "grey of 8 bits", "grey of 16 bits", "colours of 16 bits", "bright ones"],
 )  # fmt: skip
 def test_a_pngs_transparent_colour_is_so_at_any_depth(data: bytes, alpha: list[int]) -> None:
     decoded = decode(data, alpha=True)

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from stylize.images import Pixels, alpha_of, decode, from_image
-from tests.support.image_files import saved
+from tests.support.image_files import saved, tiff
 from tests.support.samples import picture
 
 pyvips = pytest.importorskip("pyvips")
@@ -47,13 +46,6 @@ def by_vips(data: bytes) -> Pixels:
     return np.asarray(image.cast("uchar").numpy())
 
 
-def tiff(values: np.ndarray[Any, Any], *, byteorder: Any = "<", big: bool = False, **options: Any) -> bytes:
-    file = io.BytesIO()
-    with tifffile.TiffWriter(file, byteorder=byteorder, bigtiff=big) as writer:
-        writer.write(values, metadata=None, **options)
-    return file.getvalue()
-
-
 def from_pillow() -> Iterator[tuple[str, bytes]]:
     options: dict[str, dict[str, Any]] = {
         "JPEG": {"quality": 95}, "PNG": {}, "WEBP": {"lossless": True, "exact": True}, "GIF": {}, "TIFF": {},
@@ -84,7 +76,7 @@ def from_tifffile() -> Iterator[tuple[str, bytes]]:
         planes = np.ascontiguousarray(np.moveaxis(photo, 2, 0))
         grey = np.ascontiguousarray(photo[..., 0])
         name = f"TIFF {'II' if order == '<' else 'MM'}{' big' if big else ''} {16 if deep else 8} bits"
-        same: dict[str, Any] = {"byteorder": order, "big": big}
+        same: dict[str, Any] = {"byteorder": order, "bigtiff": big}
         for rows in (8, HEIGHT):
             yield f"{name} strips of {rows}", tiff(photo, photometric="rgb", rowsperstrip=rows, **same)
             yield (

@@ -14,17 +14,11 @@ from PIL import Image
 
 from stylize.errors import CorruptImageError
 from stylize.images import decode
-from tests.support.image_files import saved
+from tests.support.image_files import saved, tiff
 from tests.support.samples import picture
 
 PHOTO = picture(3, 300, 200)
 RGB = Image.fromarray(PHOTO)
-
-
-def tiff(values: np.ndarray[Any, Any] = PHOTO, **options: Any) -> bytes:
-    file = io.BytesIO()
-    tifffile.imwrite(file, values, metadata=None, **options)
-    return file.getvalue()
 
 
 FILES = {
@@ -33,9 +27,9 @@ FILES = {
     "cmyk jpeg": saved(RGB.convert("CMYK"), "TIFF", compression="jpeg"),
     "deflate": saved(RGB, "TIFF", compression="tiff_adobe_deflate"),
     "old deflate": saved(RGB, "TIFF", compression="tiff_deflate"),
-    "tiled deflate": tiff(compression="zlib", tile=(64, 64)),
-    "deflate with a predictor": tiff(compression="zlib", predictor=True, rowsperstrip=20),
-    "large first": tiff(compression="zlib", bigtiff=True, byteorder=">"),
+    "tiled deflate": tiff(PHOTO, compression="zlib", tile=(64, 64)),
+    "deflate with a predictor": tiff(PHOTO, compression="zlib", predictor=True, rowsperstrip=20),
+    "large first": tiff(PHOTO, compression="zlib", bigtiff=True, byteorder=">"),
 }
 
 
@@ -87,7 +81,7 @@ def test_one_changed_byte_is_seen_by_deflates_checksum(name: str) -> None:
 
 @pytest.mark.parametrize("missing", [1, 4])
 def test_a_checksum_that_is_cut_off_costs_nothing(missing: int) -> None:
-    data = bytearray(tiff(compression="zlib", rowsperstrip=200))
+    data = bytearray(tiff(PHOTO, compression="zlib", rowsperstrip=200))
     [(_, count)] = parts(data)
     at = data.index(struct.pack("<HHII", 279, 4, 1, count))
     struct.pack_into("<I", data, at + 8, count - missing)
@@ -114,7 +108,7 @@ def test_bytes_behind_the_pixels_of_a_part_cost_nothing() -> None:
 
 
 def test_strips_whose_bits_are_in_the_other_order_are_read() -> None:
-    values = tiff(compression="zlib", rowsperstrip=200)
+    values = tiff(PHOTO, compression="zlib", rowsperstrip=200)
     [(start, count)] = parts(values)
     turned = np.packbits(np.unpackbits(np.frombuffer(values[start : start + count], np.uint8)).reshape(-1, 8)[:, ::-1])
     data = bytearray(values[:start] + turned.tobytes() + values[start + count :])

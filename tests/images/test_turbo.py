@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from torch.torch_version import TorchVersion
 from stylize.images import Pixels, decode, from_image
 from stylize.images.pixels import resize
 from stylize.measure.ssim import ssim
+from tests.support.image_files import saved
 
 LEAST_SSIM = 0.995
 
@@ -24,12 +24,6 @@ def picture(width: int, height: int) -> Image.Image:
     """Coarse noise, smoothly enlarged: colours that change within a few pixels."""
     values = np.random.default_rng(1).integers(0, 256, (height // 4 + 1, width // 4 + 1, 3), dtype=np.uint8)
     return Image.fromarray(values).resize((width, height), Image.Resampling.BICUBIC)
-
-
-def jpeg(image: Image.Image, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", **options)
-    return buffer.getvalue()
 
 
 def by_pillow(data: bytes) -> Pixels:
@@ -44,7 +38,7 @@ def by_pillow(data: bytes) -> Pixels:
 def test_a_jpeg_has_the_pixels_that_pillow_gives_it(
     size: tuple[int, int], subsampling: int, progressive: bool, mode: str
 ) -> None:
-    data = jpeg(picture(*size).convert(mode), quality=85, subsampling=subsampling, progressive=progressive)
+    data = saved(picture(*size).convert(mode), "JPEG", quality=85, subsampling=subsampling, progressive=progressive)
     assert np.array_equal(decode(data).pixels, by_pillow(data))
 
 
@@ -54,14 +48,14 @@ def test_damage_is_looked_for_in_the_smallest_size_that_a_decoder_makes(
 ) -> None:
     made, decode_jpeg = [], simplejpeg.decode_jpeg
     monkeypatch.setattr(simplejpeg, "decode_jpeg", lambda *a, **k: made.append(decode_jpeg(*a, **k)))
-    assert decode(jpeg(picture(640, 480).convert(mode))).pixels.shape == (480, 640, 3)
+    assert decode(saved(picture(640, 480).convert(mode), "JPEG")).pixels.shape == (480, 640, 3)
     assert [one.shape[:2] for one in made] == [(60, 80)]
 
 
 @pytest.mark.parametrize("side", [30, 64, 127, 200])
 @pytest.mark.parametrize("size", [(640, 481), (479, 641), (1001, 333)])
 def test_scaled_as_it_is_decoded_a_jpeg_is_where_it_is_decoded_whole(size: tuple[int, int], side: int) -> None:
-    data = jpeg(picture(*size), quality=90, subsampling=0)
+    data = saved(picture(*size), "JPEG", quality=90, subsampling=0)
     early, whole = decode(data, long_side_px=side), decode(data, long_side_px=side, whole=True)
     assert early.pixels.shape == whole.pixels.shape
     with Image.open(io.BytesIO(data)) as image:

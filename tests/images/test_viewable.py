@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import io
 import random
-import struct
 import zlib
 from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from stylize.errors import CorruptImageError
 from stylize.images import decode, header_size
-from tests.support.image_files import PHOTO, SRGB, png_chunk, saved
+from tests.support.image_files import PHOTO, SRGB, png_chunk, red_and_blue_swapped, saved, tiff
 from tests.support.samples import picture
 
 LARGE = picture(1, 200, 150)
@@ -154,18 +152,9 @@ def test_a_png_without_its_end_is_whole() -> None:
         assert (decode(PNG[:-missing]).pixels == PHOTO).all()
 
 
-def swapped(size: int) -> bytes:
-    """Return an sRGB profile with red's primary and blue's swapped, and with so many bytes behind it."""
-    profile = bytearray(SRGB + bytes(size))
-    profile[:4] = struct.pack(">I", len(profile))
-    tags = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * profile[131], 12)}
-    profile[tags[b"rXYZ"] : tags[b"rXYZ"] + 4], profile[tags[b"bXYZ"] : tags[b"bXYZ"] + 4] = b"bXYZ", b"rXYZ"
-    return bytes(profile)
-
-
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF"])
 def test_a_profile_over_a_megabyte_counts(format: str) -> None:
-    data = saved(Image.new("RGB", (16, 16), "red"), format, icc_profile=swapped(1_500_000), quality=100)
+    data = saved(Image.new("RGB", (16, 16), "red"), format, icc_profile=red_and_blue_swapped(1_500_000), quality=100)
     assert np.abs(decode(data).pixels[8, 8].astype(int) - (0, 0, 255)).max() <= 12
 
 
@@ -211,9 +200,7 @@ def test_a_progressive_jpeg_whose_scan_has_a_damaged_header_is_corrupt_in_its_de
 
 
 def packed_tiff(pixels: Any = LARGE, **options: Any) -> bytes:
-    file = io.BytesIO()
-    tifffile.imwrite(file, pixels, photometric="rgb", metadata=None, compression="zlib", **options)
-    return file.getvalue()
+    return tiff(pixels, photometric="rgb", compression="zlib", **options)
 
 
 CUT = {

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import Any
 
+import numpy as np
+import tifffile
 from PIL import Image, ImageCms
 
 from tests.support.samples import picture
@@ -21,9 +24,17 @@ def saved(image: Image.Image, format: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def red_and_blue_swapped() -> bytes:
-    """An sRGB profile, by name too, whose red primary is blue's and the other way round."""
-    profile = bytearray(SRGB)
+def tiff(values: np.ndarray[Any, Any], **options: Any) -> bytes:
+    """Return values as a TIFF's bytes, written by tifffile, which knows more kinds than Pillow."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, values, metadata=None, **options)
+    return buffer.getvalue()
+
+
+def red_and_blue_swapped(more: int = 0) -> bytes:
+    """An sRGB profile, by name too, whose red primary is blue's and the other way round; and `more` bytes of no use."""
+    profile = bytearray(SRGB + bytes(more))
+    profile[:4] = struct.pack(">I", len(profile))
     tags = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * profile[131], 12)}
     profile[tags[b"rXYZ"] : tags[b"rXYZ"] + 4], profile[tags[b"bXYZ"] : tags[b"bXYZ"] + 4] = b"bXYZ", b"rXYZ"
     return bytes(profile)
