@@ -10,8 +10,12 @@ from stylize.images import bmp, gif, heif, jpeg, jpeg2000, png
 from stylize.images.color import SRGB_CORNERS, Signal, Space
 from stylize.images.damage import DAMAGE
 
-PARTLY_TOLD = ("PNG", "GIF", "BMP", "DIB", "JPEG2000", "AVIF")
-"""Pillow's names of kinds of which it passes over some ways to say so."""
+_PROFILES = {
+    "PNG": png.profile, "JPEG2000": jpeg2000.profile, "GIF": gif.profile, "BMP": bmp.profile, "DIB": bmp.profile,
+}  # fmt: skip
+"""What finds a profile that Pillow passes over, or refuses for its size, by Pillow's names of kinds."""
+PARTLY_TOLD = (*_PROFILES, "AVIF")
+"""Kinds of which Pillow passes over some ways to say so."""
 _RED, _, _BLUE, _WHITE = SRGB_CORNERS
 _ADOBE_RGB = Space((_RED, (0.21, 0.71), _BLUE, _WHITE), 563 / 256)
 _SRGB_BY_EXIF = 1
@@ -22,19 +26,10 @@ def color_source(kind: str | None, info: dict[Any, Any], data: bytes) -> tuple[b
 
     `kind` is Pillow's `format`, `info` what Pillow tells, `data` the whole file, b"" where it is not at hand.
     """
-    profile: bytes | None = info.get("icc_profile")
-    if kind == "PNG":
-        # cICP counts before a profile: the standard's order.
-        if (signal := png.signal(data)) is not None:
-            return None, signal
-        # Pillow refuses profiles of some sizes.
-        profile = profile or png.profile(data)
-    elif kind == "JPEG2000":
-        profile = profile or jpeg2000.profile(data)
-    elif kind == "GIF":
-        profile = gif.profile(data)
-    elif kind in ("BMP", "DIB"):
-        profile = bmp.profile(data)
+    # Before a profile: the standard's order.
+    if kind == "PNG" and (signal := png.signal(data)) is not None:
+        return None, signal
+    profile = info.get("icc_profile") or (_PROFILES[kind](data) if kind in _PROFILES else None)
     if profile:
         return profile, None
     if kind in ("BMP", "DIB"):
