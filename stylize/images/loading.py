@@ -28,7 +28,8 @@ Truncated = Literal["refuse", "accept"]
 _NOTHING = (128, (128, 128, 128), (128, 128, 128, 128), (127, 127, 127, 127))
 _ALPHA_OR_PADDING = ("BMP", "DIB", "TGA")
 """Kinds whose fourth channel is often of no use: where all of it is zero, viewers show the picture without it."""
-_DRAWN, _SHOWN, _CHANNELS, _CLEAR = "stylize_drawn", "stylize_shown", "stylize_channels", "stylize_clear"
+_SHOWN = "stylize_shown"
+"""Where an image keeps what makes of it, once it is loaded, what viewers show."""
 
 
 @dataclass(slots=True)
@@ -145,16 +146,13 @@ def as_shown(image: Image.Image) -> Image.Image:
     """Return a loaded image as viewers do: its part to show, padding no alpha, nothing drawn around a first frame."""
     if image.format in _ALPHA_OR_PADDING and image.mode == "RGBA" and not image.getchannel("A").getbbox():
         return image.convert("RGB")
-    if shown := vars(image).get(_SHOWN):
-        return image.crop(shown)
-    if channels := vars(image).get(_CHANNELS):
-        return jpeg2000.righted(image, channels)
-    if (clear := vars(image).get(_CLEAR)) is not None:
-        image = image._new(image.im)  # the same pixels
-        image.info["transparency"] = clear
-    extents = vars(image).get(_DRAWN)
     if isinstance(image, GifImageFile) and image.tell() == 0:
-        extents = image.dispose_extent
+        return _clear_around(image, image.dispose_extent)
+    shown: Image.Image = vars(image).get(_SHOWN, lambda loaded: loaded)(image)
+    return shown
+
+
+def _clear_around(image: Image.Image, extents: tuple[int, int, int, int] | None) -> Image.Image:
     if extents in (None, (0, 0, *image.size)):
         return image
     drawn = Image.new("L", image.size, 0)
@@ -164,16 +162,22 @@ def as_shown(image: Image.Image) -> Image.Image:
     return shown
 
 
+def _with_clear(image: Image.Image, colour: int | tuple[int, ...]) -> Image.Image:
+    image = image._new(image.im)  # the same pixels
+    image.info["transparency"] = colour
+    return image
+
+
 def note_part(image: Image.Image, data: bytes) -> None:
     """Have an image keep what Pillow does not tell: which part is drawn, or shown, its channels, its clear colour."""
     if image.format == "WEBP" and image.tell() == 0 and (drawn := webp.first_frame(data)):
-        vars(image)[_DRAWN] = drawn
-    if image.format == "AVIF" and (shown := heif.aperture(data, *image.size)):
-        vars(image)[_SHOWN] = shown
+        vars(image)[_SHOWN] = lambda loaded: _clear_around(loaded, drawn)
+    if image.format == "AVIF" and (part := heif.aperture(data, *image.size)):
+        vars(image)[_SHOWN] = lambda loaded: loaded.crop(part)
     if image.format == "JPEG2000" and (channels := jpeg2000.channels(image, data)):
-        vars(image)[_CHANNELS] = channels
+        vars(image)[_SHOWN] = lambda loaded: jpeg2000.righted(loaded, channels)
     if image.format == "PNG" and (clear := png.clear_colour(image, data)) is not None:
-        vars(image)[_CLEAR] = clear
+        vars(image)[_SHOWN] = lambda loaded: _with_clear(loaded, clear)
 
 
 def _repair(loaded: Loaded, data: bytes, wish: Wish, error: Exception) -> None:
