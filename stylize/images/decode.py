@@ -85,7 +85,12 @@ def decoding_bytes(data: bytes, *, long_side_px: int | None = None, max_pixels: 
     pixels = image.width * image.height
     # A JPEG is scaled by its decoder, and the few that come as RGB already are scaled from there.
     converted = 0 if image.format in jpeg.NAMES or image.size == size else 3 * pixels // (across * down)
-    return decoder_bytes(image) * pixels + converted + 2 * 3 * width * height
+    coefficients = _COEFFICIENT_BYTES * len(image.getbands()) if image.info.get("progressive") else 0
+    return decoder_bytes(image) * pixels + converted + coefficients * stated[0] * stated[1] + 2 * 3 * width * height
+
+
+_COEFFICIENT_BYTES = 2
+"""Of a channel's value in a progressive JPEG, all of which are held, however it is scaled."""
 
 
 def _carried(loaded: Loaded, size: tuple[int, int], metadata: bool, alpha: bool) -> Carried:

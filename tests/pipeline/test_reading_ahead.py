@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from stylize import config as configs
 from stylize import images
@@ -19,6 +20,7 @@ from stylize.pipeline.runner import Runner
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
+from tests.support.image_files import saved
 from tests.support.samples import picture
 
 SIDE_PX = 256
@@ -131,12 +133,17 @@ def test_broken_photos_keep_no_later_one_out(tmp_path: Path, monkeypatch: pytest
 
 
 def test_what_a_file_takes_is_known_before_it_is_decoded() -> None:
-    large = images.encode(picture(0, 1600, 800), "jpg", 90)
+    large = images.encode(picture(0, 320, 160), "jpg", 90)
     # Whole: four bytes per pixel for the decoder, six for the photo and its result.
-    assert images.decoding_bytes(large) == 1600 * 800 * (4 + 6)
+    assert images.decoding_bytes(large) == 320 * 160 * (4 + 6)
     assert images.decoding_bytes(images.encode(picture(0, 160, 80), "webp", 90)) == 160 * 80 * (16 + 6)
     # Scaled by the JPEG decoder to a half.
-    assert images.decoding_bytes(large, long_side_px=320) == 800 * 400 * 4 + 320 * 160 * 6
+    assert images.decoding_bytes(large, long_side_px=64) == 160 * 80 * 4 + 64 * 32 * 6
+    # All coefficients of a progressive one are held, two bytes for each of its channels' values.
+    for mode, channels in (("RGB", 3), ("L", 1)):
+        progressive = saved(Image.fromarray(picture(0, 320, 160)).convert(mode), "JPEG", progressive=True)
+        held = 320 * 160 * 2 * channels
+        assert images.decoding_bytes(progressive, long_side_px=64) == held + 160 * 80 * 4 + 64 * 32 * 6
 
 
 def test_later_images_are_let_in_after_earlier_ones() -> None:
