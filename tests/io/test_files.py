@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from obstore.store import MemoryStore, ObjectStore
 
 from stylize.errors import CannotContinueError, CorruptImageError, StylizeError, UsageError, one_line
-from stylize.io import store_kinds
 from stylize.io.files import Folder, is_temporary, local_path, read_bytes, sizes_below, write_atomic
 
 NAMES = ["plain.jpg", "with space.jpg", "quo\"te's.jpg", "new\nline.jpg", "фото-写真.jpg", "50%20#1?.jpg"]
@@ -185,20 +183,6 @@ def test_what_would_fail_for_the_next_file_too_ends_the_run(
     with pytest.raises(CannotContinueError, match=remedy):
         write_atomic(tmp_path / "a.jpg", b"x")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> Folder:
-    """A folder in an object store that is nowhere."""
-    store = MemoryStore()
-
-    class InMemory(store_kinds.StoreKind):
-        def open(self, bucket: str, client: object) -> ObjectStore:
-            return store
-
-    monkeypatch.setitem(store_kinds.KINDS, "mem", InMemory("mem", ()))
-    store_kinds.open_bucket.cache_clear()
-    return Folder("mem://bucket/out")
 
 
 def test_a_guard_can_prevent_what_happens_to_an_object(memory: Folder) -> None:

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from obstore.store import MemoryStore, ObjectStore
 
 from stylize.errors import BadKeyError, UsageError
 from stylize.io import object_store, store_kinds
@@ -151,18 +150,13 @@ def test_text_written_down_in_a_folder_is_resolved_from_there(folder: str, text:
     assert str(locate(folder).resolve(text)) == place
 
 
-def test_another_kind_of_store_is_one_entry_in_the_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    class InMemory(store_kinds.StoreKind):
-        def open(self, bucket: str, client: object) -> ObjectStore:
-            return MemoryStore()
-
-    monkeypatch.setitem(store_kinds.KINDS, "mem", InMemory("mem", ()))
-    Folder("mem://b/out").write("a.jpg", b"x")
+def test_another_kind_of_store_is_one_entry_in_the_table(memory: Folder, tmp_path: Path) -> None:
+    memory.write("a.jpg", b"x")
     assert read_bytes("MEM://b/out/a.jpg") == b"x"
     assert [info.name for info in object_store.names("mem://b")] == ["out/a.jpg"]
     object_store.fetch("mem://b/out/a.jpg", tmp_path / "a.jpg")
     assert (tmp_path / "a.jpg").read_bytes() == b"x"
-    Folder("mem://b/out").remove("a.jpg")
+    memory.remove("a.jpg")
     assert object_store.head("mem://b/out/a.jpg") is None
     with pytest.raises(UsageError, match=r"file://, s3://, gs:// and mem:// URIs"):
         locate("ftp://host/a.jpg")

@@ -12,7 +12,8 @@ from stylize.io import object_store, retry, store_kinds
 from stylize.io.files import Folder, read_bytes
 from tests.support.s3 import QUICK, Answering, Proxy
 
-CALLS: list[Callable[[], object]] = [
+Calls = list[Callable[[], object]]
+CALLS: Calls = [
     lambda: object_store.read("s3://pictures/a.jpg"),
     lambda: object_store.head("s3://pictures/a.jpg"),
     lambda: list(object_store.names("s3://pictures/in")),
@@ -35,7 +36,9 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     store_kinds.open_bucket.cache_clear()
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, status: int, headers: list[tuple[str, str]], body: bytes) -> Iterator[str]:
+def asked(
+    monkeypatch: pytest.MonkeyPatch, status: int, headers: list[tuple[str, str]], body: bytes, calls: Calls = CALLS
+) -> Iterator[str]:
     """What each call says of a store that answers everything in one way."""
 
     class Handler(Answering):
@@ -49,7 +52,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, status: int, headers: list[tuple[str,
         monkeypatch.setattr(retry, name, QUICK._replace(attempts=2, request_s=2))
     store_kinds.open_bucket.cache_clear()
     try:
-        for call in CALLS:
+        for call in calls:
             try:
                 yield f"nothing: {call()!r}"
             except (OSError, StylizeError, object_store.Conflict) as error:
@@ -75,7 +78,7 @@ def test_no_answer_s_text_is_told(monkeypatch: pytest.MonkeyPatch, status: int, 
 
 @pytest.mark.parametrize("body", [b"<html>SECRET", b"SECRET", b"<ListBucketResult><SECRET>SECRET</SECRET>", b"{}"])
 def test_answer_of_something_that_is_no_store_is_not_told_either(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
-    listing = list(asked(monkeypatch, 200, [("Content-Type", "text/html")], body))[2]
+    (listing,) = asked(monkeypatch, 200, [("Content-Type", "text/html")], body, CALLS[2:3])
     assert listing == "s3://pictures/in could not be read (the answer is none of such a store; is the endpoint right?)"
 
 
@@ -93,19 +96,19 @@ def test_redirect_to_nowhere_ends_in_a_bounded_number_of_requests(monkeypatch: p
     assert "cannot be reached, or breaks connections off" in said[2]
     assert not [line for line in said if "SECRET" in line]
     assert 0 < len(followed) < 20 * len(CALLS)
-    bare = list(asked(monkeypatch, 301, [], b""))
-    assert "redirects without saying where to" in bare[2]
+    (bare,) = asked(monkeypatch, 301, [], b"", CALLS[2:3])
+    assert "redirects without saying where to" in bare
 
 
-def refused(monkeypatch: pytest.MonkeyPatch, status: int, code: str) -> list[str]:
-    return list(asked(monkeypatch, status, [], f"<Error><Code>{code}</Code></Error>".encode()))
+def refused(monkeypatch: pytest.MonkeyPatch, status: int, code: str, *calls: Callable[[], object]) -> list[str]:
+    return list(asked(monkeypatch, status, [], f"<Error><Code>{code}</Code></Error>".encode(), list(calls)))
 
 
 def test_look_at_an_object_that_is_refused_says_why_although_its_answer_has_no_body(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    said = refused(monkeypatch, 403, "InvalidAccessKeyId")
-    assert said[1] == (
+    (said,) = refused(monkeypatch, 403, "InvalidAccessKeyId", CALLS[1])
+    assert said == (
         "s3://pictures/a.jpg: the store refuses to let it be read (status 403, InvalidAccessKeyId): "
         "check the credentials"
     )
@@ -122,7 +125,7 @@ def test_look_at_an_object_that_is_refused_says_why_although_its_answer_has_no_b
     ],
 )
 def test_refusal_says_what_would_help(monkeypatch: pytest.MonkeyPatch, status: int, code: str, advice: str) -> None:
-    for line in refused(monkeypatch, status, code):
+    for line in refused(monkeypatch, status, code, *CALLS[:2]):
         assert f"(status {status}, {code}): {advice}" in line
 
 
@@ -148,8 +151,7 @@ def test_credentials_that_are_good_for_nothing_end_a_run_and_one_object_s_troubl
         except StylizeError as raised:
             seen.append(raised)
 
-    monkeypatch.setattr(f"{__name__}.CALLS", [read])
-    refused(monkeypatch, status, code)
+    refused(monkeypatch, status, code, read)
     assert [type(raised) for raised in seen] == [error]
     assert {"404": "no such bucket: s3://pictures/a.jpg", "400": "get new credentials, then run the same command"}.get(
         str(status), f"status {status}"
