@@ -14,6 +14,8 @@ _KINDS = (*jpeg.NAMES, "PNG", "TIFF", "WEBP")
 """Of files whose pixels Pillow decodes into the room that it is given."""
 _BYTES = {"L": 1, "P": 1, "I;16": 2, "RGB": 4, "RGBA": 4, "CMYK": 4}
 """Of a pixel in memory, by Pillow's mode."""
+_WRITTEN_BYTES = 2**20
+"""Of a file, after which what was read of its picture is let go."""
 
 
 def make_room(image: Image.Image, most_in_memory: int | None) -> None:
@@ -34,7 +36,7 @@ class LettingGo(io.BytesIO):
 
     def write(self, data: Any) -> int:
         self._since += len(data)
-        if self._since > 2**20:
+        if self._since > _WRITTEN_BYTES:
             scratch.let_go(self._pixels)
             self._since = 0
         return super().write(data)
