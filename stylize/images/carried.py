@@ -7,16 +7,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from stylize.images import jpeg, png
 from stylize.images.damage import DAMAGE
 from stylize.images.orientation import SIDEWAYS
+from stylize.images.pixels import Pixels
 
 log = logging.getLogger(__name__)
 
-Alpha = np.ndarray[Any, np.dtype[np.uint8]]
 MAX_DPI = 65_535
 """What JPEG can say."""
 _INCHES = {2: 1.0, 3: 2.54}
@@ -31,7 +30,7 @@ class Carried:
 
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
-    alpha: Alpha | None = None
+    alpha: Pixels | None = None
 
 
 def exif_of(image: Image.Image) -> bytes | None:

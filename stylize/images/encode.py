@@ -15,7 +15,9 @@ from stylize.images.carried import Carried
 from stylize.images.exif import MadeBy
 from stylize.images.pixels import Pixels, without_matte
 
-FORMATS = ("jpg", "png", "webp")
+_KINDS = {"jpg": ("JPEG", 65_500), "png": ("PNG", 2**31 - 1), "webp": ("WEBP", 16_383)}
+"""Pillow's name of each format, and how long a side of it may be."""
+FORMATS = tuple(_KINDS)
 PICTURE_BYTES = 6
 """Of a photo's pixel and of its result's, as 8-bit colours."""
 COPIED_BYTES = {"jpg": 0.75, "png": 2.0, "webp": 12.0}
@@ -45,21 +47,20 @@ def encode(
 
     Raises ValueError for another format or quality, UnsupportedImageError where the format cannot hold so long a side.
     """
+    if format not in FORMATS:
+        raise ValueError(f"unknown format {format!r}; known: {', '.join(FORMATS)}")
     if format != "png" and not 1 <= quality <= 100:
         raise ValueError(f"quality is {quality}; give 1 to 100")
-    options: dict[str, Any]
-    if format == "jpg":
-        limit, options = 65_500, {"quality": quality, "subsampling": 0 if quality >= 90 else 2}
-    elif format == "png":
-        # Level 1: over twice as fast as the default for files about a tenth larger.
-        limit, options = 2**31 - 1, {"compress_level": 1}
-    elif format == "webp":
-        limit, options = 16_383, {"quality": quality, "method": 2}
-    else:
-        raise ValueError(f"unknown format {format!r}; known: {', '.join(FORMATS)}")
+    kind, limit = _KINDS[format]
     if max(pixels.shape[:2]) > limit:
         raise UnsupportedImageError(f"{format} holds at most {limit} px a side; choose png")
     height, width = pixels.shape[:2]
+    options: dict[str, Any] = {
+        "jpg": {"quality": quality, "subsampling": 0 if quality >= 90 else 2},
+        # Level 1: over twice as fast as the default for files about a tenth larger.
+        "png": {"compress_level": 1},
+        "webp": {"quality": quality, "method": 2},
+    }[format]
     options |= _said(format, (width, height), carried or Carried(), made_by)
     file = io.BytesIO()
     alpha = None if carried is None or format == "jpg" else carried.alpha
@@ -71,7 +72,7 @@ def encode(
         image = Image.fromarray(pixels if alpha is None else without_matte(pixels, alpha))
         if alpha is not None:
             image.putalpha(Image.fromarray(alpha))
-    image.save(file, {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[format], **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
