@@ -65,8 +65,8 @@ def test_scaled_as_it_is_decoded_a_jpeg_is_where_it_is_decoded_whole(size: tuple
 
 
 def test_over_photos_decoding_scaled_shows_what_whole_decoding_does(real_data: Path) -> None:
-    photos = [path.read_bytes() for path in sorted((real_data / "images" / "content").rglob("*.jpg"))]
-    assert len(photos) >= 25
+    photos = [path.read_bytes() for path in sorted((real_data / "images" / "content").rglob("*.jpg"))[::4]]
+    assert len(photos) >= 6
     likeness = [likeness_of_early_scaling(data, side) for data in photos for side in (64, 100, 128, 200, 256, 330, 512)]
     assert LEAST_SSIM <= min(likeness) < 1
 
