@@ -33,19 +33,18 @@ _NAMED = 3
 def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] = (), role: str = "OUT") -> None:
     """Raise UsageError where OUT holds anything and is no OUT of that kind of job: it may be a folder of photos.
 
-    And where a file stands in place of a folder that the job makes there. record: RUN or TRAINING. own: names of
-    folders that the job fills before it writes that file. role: what the message calls OUT. In an object store this
-    takes two requests. Raises CannotContinueError of a store that does not answer.
+    And where a file, or a link to elsewhere, stands in place of a folder that the job makes there. record: RUN or
+    TRAINING. own: names of folders that the job fills before it writes that file. role: what the message calls OUT. In
+    an object store this takes two requests. Raises CannotContinueError of a store that does not answer.
     """
     where = as_location(out)
-    for name in ("images", "rows", *own):
-        if isinstance(where, LocalPath) and not (inner := where.join(name)).is_inside(where):
-            raise UsageError(f"{role}: {inner.shown} is a link to outside of it; give another folder")
     _refuse_contents(where, record, own, role)
     if isinstance(where, LocalPath):
-        for name in (*_FOLDERS[record], *own):
-            if os.path.lexists(needed := where.path / name) and not needed.is_dir():
-                raise UsageError(f"{role}: {one_line(needed)} is no folder, as a {JOB_OF[record]} needs; move it away")
+        for needed in map(where.join, (*_FOLDERS[record], *own)):
+            if not needed.is_inside(where):
+                raise UsageError(f"{role}: {needed.shown} is a link to outside of it; give another folder")
+            if os.path.lexists(needed.path) and not needed.path.is_dir():
+                raise UsageError(f"{role}: {needed.shown} is no folder, as a {JOB_OF[record]} needs; move it away")
 
 
 def _refuse_contents(where: Location, record: str, own: Collection[str], role: str) -> None:
