@@ -21,6 +21,7 @@ from jobs.scheduler.worker import MakeRunner
 from jobs.sweep.worker import MakeSweeper
 from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, UsageError
+from stylize.gallery import styles_folder
 from stylize.gallery.photos import PHOTOS
 from stylize.measure.hardware import node_name
 from stylize.results.output_lock import OutputLock
@@ -30,7 +31,6 @@ from stylize.tasks.task import Task
 from tests.support.main_job import call, environment, refused
 from tests.support.samples import ROOT, picture
 from tests.support.scripted_workers import row, task
-from tools.draw_styles import NAMES
 
 SWEEP: dict[str, Any] = {
     "title": "Two methods",
@@ -205,7 +205,7 @@ def test_a_dry_run_counts_the_project_s_own_images_however_many_are_there(
     plan = {"title": "t", "methods": [{"name": "identity"}], "repeats": 1, "cpus_per_actor": 1, "device": "cpu"}
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(plan))
     assert main([str(tmp_path / "sweep.yaml"), str(tmp_path / "out"), "--dry-run"]) == 0
-    wanted = len(PHOTOS) * len(NAMES) + 1
+    wanted = len(PHOTOS) * len(list(styles_folder().rglob("*.jpg"))) + 1
     assert f"would measure {wanted} of {wanted} images" in capsys.readouterr().out
 
 

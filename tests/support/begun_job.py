@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +16,15 @@ from stylize.gallery import styles_folder
 from tests.support.hosts import Host
 from tests.support.main_job import plain, rows
 from tests.support.ray_clusters import Cluster, wait_until
-from tools.draw_styles import style_path
 
 
 def inputs(folder: Path, photos: int) -> tuple[Path, Path, Path]:
     """CONTENT with so many photos, STYLES with two artworks of the project's own, and OUT."""
     for number in range(photos):
         plain(folder / "content" / f"{number}.png", (number, 100, 30))
-    for name in ("ink_mountains", "sun_mosaic"):
-        (folder / "styles").mkdir(exist_ok=True)
-        (folder / "styles" / f"{name}.jpg").write_bytes((styles_folder() / style_path(name)).read_bytes())
+    (folder / "styles").mkdir(exist_ok=True)
+    for name in ("ink/ink_mountains.jpg", "pattern/sun_mosaic.jpg"):
+        shutil.copy(styles_folder() / name, folder / "styles")
     return folder / "content", folder / "styles", folder / "out"
 
 

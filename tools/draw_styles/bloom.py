@@ -18,7 +18,7 @@ from tools.draw_styles.canvas import (
     smooth,
     warp,
     wave,
-)  # fmt: skip
+)
 
 POPPY = rgb("e8352a", "f2602a", "d81e4a", "f58a3c", "e0486a")
 GREEN = rgb("4f8a3c", "2f6f5a", "8aa83a", "3a5f7a")

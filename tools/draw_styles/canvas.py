@@ -15,6 +15,9 @@ Rng = np.random.Generator
 WIDTH_PX = 640
 HEIGHT_PX = 512
 SHAPE = (HEIGHT_PX, WIDTH_PX)
+SCALE = 2
+"""How much larger than the sheet pens draw, so that edges become smooth as it is shrunk."""
+LARGE = (WIDTH_PX * SCALE, HEIGHT_PX * SCALE)
 
 
 def grid(scale: int = 1) -> tuple[Array, Array]:
@@ -95,11 +98,20 @@ def warp(image: Array, dx: Array, dy: Array) -> Array:
     return np.asarray(ndimage.map_coordinates(image, [y + dy, x + dx], order=1, mode="nearest"), np.float32)
 
 
-def shrink(image: Array, by: int = 2) -> Array:
-    """Return the mean of every `by` x `by` block: how a drawing made larger becomes smooth."""
-    h, w = image.shape[0] // by, image.shape[1] // by
-    blocks = image.reshape(h, by, w, by, *image.shape[2:])
+def shrink(image: Array) -> Array:
+    """Return the mean of every SCALE x SCALE block, (H, W) or (H, W, C)."""
+    blocks = image.reshape(HEIGHT_PX, SCALE, WIDTH_PX, SCALE, *image.shape[2:])
     return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float32))
+
+
+def scanned(sheet: Image.Image) -> Array:
+    """Return what was drawn on a LARGE sheet, (H, W) or (H, W, C) in [0, 1]."""
+    return shrink(np.asarray(sheet, dtype=np.float32) / 255)
+
+
+def box(x: float, y: float, rx: float, ry: float) -> list[float]:
+    """Return the corners of an ellipse on a LARGE sheet, by its middle and radii in pixels of the sheet."""
+    return [(x - rx) * SCALE, (y - ry) * SCALE, (x + rx) * SCALE, (y + ry) * SCALE]
 
 
 def scatter(rng: Rng, spacing_px: float, jitter: float = 0.5) -> Array:
@@ -110,12 +122,7 @@ def scatter(rng: Rng, spacing_px: float, jitter: float = 0.5) -> Array:
     return points + rng.uniform(-jitter, jitter, points.shape) * spacing_px
 
 
-def paper(rng: Rng, colour: str, grain: float = 0.02) -> Array:
+def paper(rng: Rng, colour: str, grain: float) -> Array:
     """Return a sheet (H, W, 3) of `colour`: uneven tint, fine grain, long faint fibres."""
     tint = noise(rng, 90, 2.5) * 0.5 + noise(rng, 2.0, 2.0) + noise(rng, 14, 3, (6, 1)) * 0.5
     return np.asarray(rgb(colour)[0] * (1 + grain * tint)[..., None], dtype=np.float32)
-
-
-def finish(image: Array) -> Image.Image:
-    """Return an (H, W, 3) float image, clipped to [0, 1], as a PIL image."""
-    return Image.fromarray((np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8), "RGB")

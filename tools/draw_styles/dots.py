@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 
 from tools.draw_styles.canvas import (
     HEIGHT_PX,
-    WIDTH_PX,
+    LARGE,
+    SCALE,
     Array,
     Rng,
     grid,
@@ -17,13 +18,12 @@ from tools.draw_styles.canvas import (
     relief,
     rgb,
     sample,
+    scanned,
     scatter,
-    shrink,
     smooth,
     wave,
-)  # fmt: skip
+)
 
-SCALE = 2
 SKY = rgb("8fb4e0", "b9c8e6", "f2d8c0", "fbd68a", "f8b070")
 GRASS = rgb("e8d85a", "a8c43c", "5a9a3a", "2a6a4a", "24407a")
 LEAF = rgb("f0d24a", "9cc040", "3f8a44", "1f5a54", "2a2f6a")
@@ -69,7 +69,7 @@ def _scene(rng: Rng) -> Array:
 def draw(rng: Rng) -> Array:
     """Return the picture, (H, W, 3) float in [0, 1]."""
     scene = _scene(rng)
-    sheet = Image.new("RGBA", (WIDTH_PX * SCALE, HEIGHT_PX * SCALE), (226, 212, 184, 40))
+    sheet = Image.new("RGBA", LARGE, (226, 212, 184, 40))
     pen = ImageDraw.Draw(sheet)
     for spacing, size, spread in ((7.0, 4.6, 0.05), (4.6, 2.9, 0.09), (4.0, 1.95, 0.13)):
         points = scatter(rng, spacing, 0.6)
@@ -87,7 +87,7 @@ def draw(rng: Rng) -> Array:
         boxes = (np.concatenate([points - half, points + half], 1) * SCALE).tolist()
         for box, ink in zip(boxes, fill, strict=True):
             pen.ellipse(box, fill=tuple(ink))
-    flat = shrink(np.asarray(sheet, dtype=np.float32) / 255, SCALE)
+    flat = scanned(sheet)
     weave = 0.06 * noise(rng, 2.0, 1.5)
     lit, gleam = relief(flat[..., 3] + weave, 0.45, 0.1)
     return mix(flat[..., :3] * lit[..., None], np.ones(3, np.float32), gleam)

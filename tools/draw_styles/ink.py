@@ -7,22 +7,23 @@ from PIL import Image, ImageDraw
 
 from tools.draw_styles.canvas import (
     HEIGHT_PX,
+    LARGE,
+    SCALE,
     WIDTH_PX,
     Array,
     Rng,
     blur,
+    box,
     grid,
     mix,
     noise,
     paper,
     rgb,
-    shrink,
+    scanned,
     smooth,
     warp,
     wave,
-)  # fmt: skip
-
-SCALE = 2
+)
 
 
 def _ridge(rng: Rng, x: Array, y: Array, line_px: float, tall_px: float, fade_px: float, dark: float) -> Array:
@@ -43,13 +44,13 @@ def _ridge(rng: Rng, x: Array, y: Array, line_px: float, tall_px: float, fade_px
 
 def _stroke(pen: ImageDraw.ImageDraw, path: Array, widths: Array) -> None:
     """Draw a brush stroke along `path` (N, 2) whose width changes."""
-    for (px, py), r in zip(path * SCALE, widths * SCALE / 2, strict=True):
-        pen.ellipse([px - r, py - r, px + r, py + r], fill=255)
+    for (px, py), r in zip(path, widths / 2, strict=True):
+        pen.ellipse(box(px, py, r, r), fill=255)
 
 
 def _pine(rng: Rng) -> tuple[Array, Array]:
     """Return a pine that leans in from the right: its wood and its needles, each (H, W) ink in [0, 1]."""
-    wood, needles = (Image.new("L", (WIDTH_PX * SCALE, HEIGHT_PX * SCALE), 0) for _ in range(2))
+    wood, needles = (Image.new("L", LARGE, 0) for _ in range(2))
     pen, quill = ImageDraw.Draw(wood), ImageDraw.Draw(needles)
     t = np.linspace(0, 1, 260)
     trunk = np.stack([610 - 170 * t + 30 * np.sin(t * 7), 530 - 330 * t**0.9 + 12 * np.sin(t * 11)], -1)
@@ -67,7 +68,7 @@ def _pine(rng: Rng) -> tuple[Array, Array]:
                 tip = middle + np.array([np.cos(turn), np.sin(turn)]) * rng.uniform(7, 17)
                 ends = [*(middle * SCALE).tolist(), *(tip * SCALE).tolist()]
                 quill.line(ends, fill=int(rng.integers(120, 255)), width=int(rng.integers(1, 4)))
-    return tuple(shrink(np.asarray(part, dtype=np.float32) / 255, SCALE) for part in (wood, needles))  # type: ignore[return-value]
+    return scanned(wood), scanned(needles)
 
 
 def draw(rng: Rng) -> Array:

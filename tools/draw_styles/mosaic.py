@@ -9,7 +9,8 @@ from skimage.measure import find_contours
 
 from tools.draw_styles.canvas import (
     HEIGHT_PX,
-    SHAPE,
+    LARGE,
+    SCALE,
     WIDTH_PX,
     Array,
     Rng,
@@ -24,9 +25,8 @@ from tools.draw_styles.canvas import (
     shrink,
     smooth,
     wave,
-)  # fmt: skip
+)
 
-SCALE = 2
 STONE_PX = 8.6
 SUN = rgb("fff0b0", "ffd24a", "f4a11c", "dd6a1a", "b83a1e")
 SKY = rgb("f6d9a0", "efb88a", "d98a86", "9a86b4", "5a7ab8", "2f58a0")
@@ -82,7 +82,7 @@ def _stones(region: Array) -> Array:
 
 def _cut(rng: Rng, stones: Array) -> Array:
     """Return every stone's number (from 1) on its pixels at SCALE; 0 is mortar."""
-    sheet = Image.new("I", (WIDTH_PX * SCALE, HEIGHT_PX * SCALE), 0)
+    sheet = Image.new("I", LARGE, 0)
     pen = ImageDraw.Draw(sheet)
     corners = np.array([[-1, -1], [0.1, -1.08], [1, -1], [1, 1], [-0.1, 1.08], [-1, 1]])
     half = STONE_PX / 2 * rng.uniform(0.92, 1.05, (len(stones), 1, 2)) * (1.0, 0.93)
@@ -114,12 +114,12 @@ def draw(rng: Rng) -> Array:
     tilt = rng.normal(0, 0.055, (2, count + 1))
     tilt[:, 0] = 0
     lift = np.clip(inside, 0, 3.2) / 3.2
-    cover = shrink(smooth(0, 1.5, inside), SCALE)
-    plane = shrink((tilt[0][label] + tilt[1][label]).astype(np.float32), SCALE)
-    face = shrink(colours[label].astype(np.float32), SCALE)
+    cover = shrink(smooth(0, 1.5, inside))
+    plane = shrink((tilt[0][label] + tilt[1][label]).astype(np.float32))
+    face = shrink(colours[label].astype(np.float32))
     vein = 0.05 * noise(rng, 5, 2) + 0.035 * noise(rng, 1.2, 1)
-    lit, gleam = relief(shrink(lift.astype(np.float32), SCALE), 0.4, 0.3)
+    lit, gleam = relief(shrink(lift.astype(np.float32)), 0.4, 0.3)
     stone = face * (lit * (1 + plane * 2 + vein))[..., None]
     mortar = rgb("6a5f54")[0] * (0.85 + 0.12 * noise(rng, 2, 1.5))[..., None]
     stone = mix(mortar, stone, cover)
-    return np.asarray(mix(stone, np.ones(3, np.float32), gleam * cover), dtype=np.float32).reshape(*SHAPE, 3)
+    return mix(stone, np.ones(3, np.float32), gleam * cover)

@@ -5,18 +5,33 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tools.draw_styles.brush import Brush, Painting
-from tools.draw_styles.canvas import HEIGHT_PX, WIDTH_PX, Array, Rng, blur, grid, mix, noise, ramp, rgb, shrink, smooth
+from tools.draw_styles.brush import Brush, painted
+from tools.draw_styles.canvas import (
+    HEIGHT_PX,
+    LARGE,
+    SCALE,
+    WIDTH_PX,
+    Array,
+    Rng,
+    blur,
+    box,
+    grid,
+    mix,
+    noise,
+    ramp,
+    rgb,
+    scanned,
+    smooth,
+)
 
-SCALE = 2
 TONES = rgb("d9a441", "b5562b", "2f5d6b", "e8cf9a", "7a8f86", "8a2f2a", "1f3442", "c98850", "4a7f88", "f0e2c4")
 
 
 def _mask(points: Array) -> Array:
     """Return a polygon's (H, W) cover in [0, 1]."""
-    sheet = Image.new("L", (WIDTH_PX * SCALE, HEIGHT_PX * SCALE), 0)
+    sheet = Image.new("L", LARGE, 0)
     ImageDraw.Draw(sheet).polygon((points * SCALE).ravel().tolist(), fill=255)
-    return shrink(np.asarray(sheet, dtype=np.float32) / 255, SCALE)
+    return scanned(sheet)
 
 
 def _plane(rng: Rng, i: int, count: int) -> Array:
@@ -35,17 +50,13 @@ def _plane(rng: Rng, i: int, count: int) -> Array:
 
 
 def _instrument(pen: ImageDraw.ImageDraw) -> None:
-    """Draw broken outlines of a guitar: arcs, a sound hole, strings, a neck; drawn at SCALE."""
-
-    def arc(px: float, py: float, rx: float, ry: float, start: float, stop: float, wide: int) -> None:
-        pen.arc([(px - rx) * SCALE, (py - ry) * SCALE, (px + rx) * SCALE, (py + ry) * SCALE], start, stop, 255, wide)
-
+    """Draw broken outlines of a guitar: arcs, a sound hole, strings, a neck."""
     for px, py, rx, ry, start, stop in (
         (270, 345, 112, 98, 60, 255), (300, 352, 112, 98, -50, 85), (318, 232, 76, 68, 150, 290),
         (352, 238, 76, 68, -75, 60), (308, 300, 33, 33, 0, 360), (318, 296, 24, 24, 100, 330),
         (420, 110, 20, 20, 0, 250),
     ):  # fmt: skip
-        arc(px, py, rx, ry, start, stop, 6)
+        pen.arc(box(px, py, rx, ry), start, stop, 255, 6)
     for k in range(6):
         ends = np.array([[238 + 9 * k, 412 + 2 * k], [402 + 6.5 * k, 52 + 3 * k]]) * SCALE
         pen.line(ends.ravel().tolist(), fill=210, width=2)
@@ -57,7 +68,7 @@ def draw(rng: Rng) -> Array:
     far = np.hypot((x - WIDTH_PX / 2) / WIDTH_PX, (y - HEIGHT_PX / 2) / HEIGHT_PX)
     scene = ramp(far * 1.4 + 0.1 * noise(rng, 90, 2.5), rgb("e6cf9c", "b08a52", "5a5a50", "26343a"))
     angle = 0.5 + 0.6 * noise(rng, 160, 3)
-    lines = Image.new("L", (WIDTH_PX * SCALE, HEIGHT_PX * SCALE), 0)
+    lines = Image.new("L", LARGE, 0)
     pen = ImageDraw.Draw(lines)
     count = 40
     for i in range(count):
@@ -73,11 +84,9 @@ def draw(rng: Rng) -> Array:
         ring = np.concatenate([corners, corners[:1]])[: rng.integers(2, len(corners) + 2)]
         pen.line((ring * SCALE).ravel().tolist(), fill=int(rng.integers(130, 255)), width=int(rng.integers(2, 6)))
     _instrument(pen)
-    ink = blur(shrink(np.asarray(lines, dtype=np.float32) / 255, SCALE), 0.5)
-    painting = Painting("8a6a40")
-    painting.layer(rng, scene, angle, Brush(13, 30, 13, 5, tone=0.04))
-    painting.layer(rng, scene, angle, Brush(8, 17, 9.5, 4, tone=0.06, hue=0.03))
-    image = painting.image(depth=1.3, shine=0.06)
+    ink = blur(scanned(lines), 0.5)
+    brushes = Brush(13, 30, 13, 5, tone=0.04), Brush(8, 17, 9.5, 4, tone=0.06)
+    image = painted(rng, "8a6a40", scene, angle, brushes, depth=1.3, shine=0.06)
     # Planes stay crisp under the dabs; charcoal breaks where the ridges lift it.
     image = 0.7 * image + 0.3 * scene
     shadow = blur(ink, 5)

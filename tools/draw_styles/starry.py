@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tools.draw_styles.brush import Brush, Painting
+from tools.draw_styles.brush import Brush, painted
 from tools.draw_styles.canvas import HEIGHT_PX, WIDTH_PX, Array, Rng, grid, mix, noise, ramp, rgb, smooth, wave
 
 SKY = rgb("0d1b4c", "1b3a8a", "2a62b8", "16307a", "4c93cf", "9cc8d8", "20489a", "122460")
@@ -72,8 +72,5 @@ def draw(rng: Rng) -> Array:
     angle = np.arctan2(-np.gradient(stream, axis=1), np.gradient(stream, axis=0))
     colour, angle = _land(rng, x, y, colour, angle)
     colour, angle = _cypress(rng, x, y, colour, angle)
-    painting = Painting("16244a")
-    painting.layer(rng, colour, angle, Brush(15, 60, 17, 6))
-    painting.layer(rng, colour, angle, Brush(9, 40, 11.5, 5, tone=0.06))
-    painting.layer(rng, colour, angle, Brush(6, 26, 10.5, 4, tone=0.09, hue=0.04))
-    return painting.image(depth=1.7, shine=0.14)
+    brushes = Brush(15, 60, 17, 6), Brush(9, 40, 11.5, 5, tone=0.06), Brush(6, 26, 10.5, 4, tone=0.09, hue=0.04)
+    return painted(rng, "16244a", colour, angle, brushes, depth=1.7, shine=0.14)

@@ -5,9 +5,24 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tools.draw_styles.canvas import HEIGHT_PX, WIDTH_PX, Array, Rng, grid, mix, noise, paper, ramp, rgb, shrink, smooth
+from tools.draw_styles.canvas import (
+    HEIGHT_PX,
+    LARGE,
+    SCALE,
+    WIDTH_PX,
+    Array,
+    Rng,
+    box,
+    grid,
+    mix,
+    noise,
+    paper,
+    ramp,
+    rgb,
+    scanned,
+    smooth,
+)
 
-SCALE = 2
 LINE = (22, 38, 74)
 FOAM = (244, 238, 220)
 BLUES = ((28, 58, 112), (74, 124, 164), (36, 78, 134), (138, 176, 190), (30, 66, 122), (206, 216, 202), (24, 50, 100))
@@ -46,16 +61,15 @@ def _foam(rng: Rng, pen: ImageDraw.ImageDraw, crest: Array, swell: Array, size_p
     for grow, fill in ((1.3, LINE), (0.0, FOAM)):
         for px, py, r in spots:
             wide = r + grow
-            pen.ellipse([(px - wide) * SCALE, (py - wide) * SCALE, (px + wide) * SCALE, (py + wide) * SCALE], fill=fill)
+            pen.ellipse(box(px, py, wide, wide), fill=fill)
     for px, py, r in spots[::3]:
-        box = [(px - r * 0.7) * SCALE, (py - r * 0.7) * SCALE, (px + r * 0.7) * SCALE, (py + r * 0.7) * SCALE]
         start = rng.uniform(0, 360)
-        pen.arc(box, start, start + rng.uniform(90, 200), fill=(112, 150, 178), width=2)
+        pen.arc(box(px, py, r * 0.7, r * 0.7), start, start + rng.uniform(90, 200), fill=(112, 150, 178), width=2)
     for i in high[swell[high] > 0.75]:
         for _ in range(2):
             px, py = crest[i] + rng.normal(0, 1, 2) * size_px * (1.5, 0.9) + (size_px * 0.7, -size_px * 0.7)
             r = rng.uniform(0.5, 2.0)
-            pen.ellipse([(px - r) * SCALE, (py - r) * SCALE, (px + r) * SCALE, (py + r) * SCALE], fill=FOAM)
+            pen.ellipse(box(px, py, r, r), fill=FOAM)
 
 
 def _mountain(pen: ImageDraw.ImageDraw) -> None:
@@ -79,7 +93,7 @@ def draw(rng: Rng) -> Array:
     cloud = smooth(0.35, 0.5, noise(rng, 60, 3, (5, 1)) - np.abs(y - 150) / 160)
     sky = mix(sky, rgb("f4e8cc")[0], cloud * 0.8)
     sheet = Image.fromarray((np.clip(sky, 0, 1) * 255).astype(np.uint8))
-    sheet = sheet.resize((WIDTH_PX * SCALE, HEIGHT_PX * SCALE), Image.Resampling.BILINEAR)
+    sheet = sheet.resize(LARGE, Image.Resampling.BILINEAR)
     pen = ImageDraw.Draw(sheet)
     _mountain(pen)
     for base, tall, period, lean, size in (
@@ -88,7 +102,7 @@ def draw(rng: Rng) -> Array:
         crest, swell = _crest(rng, base * HEIGHT_PX, tall, period, lean)
         _body(pen, crest, swell)
         _foam(rng, pen, crest, swell, size)
-    ink = shrink(np.asarray(sheet, dtype=np.float32) / 255, SCALE)
+    ink = scanned(sheet)
     # The block's wood grain takes colour unevenly; the paper shows through.
     grain = 0.045 * noise(rng, 3, 1.6, (14, 1)) + 0.03 * noise(rng, 1.2, 1.2) + 0.03 * noise(rng, 70, 2.5)
     worn = 0.10 + 0.12 * smooth(0.8, 2.2, noise(rng, 2.2, 1.6, (4, 1)))

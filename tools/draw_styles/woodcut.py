@@ -6,6 +6,7 @@ import numpy as np
 
 from tools.draw_styles.canvas import (
     HEIGHT_PX,
+    SCALE,
     WIDTH_PX,
     Array,
     Rng,
@@ -18,9 +19,7 @@ from tools.draw_styles.canvas import (
     shrink,
     smooth,
     wave,
-)  # fmt: skip
-
-SCALE = 2
+)
 
 
 def _noise(rng: Rng, size_px: float, slope: float = 2.0) -> Array:
@@ -86,11 +85,11 @@ def draw(rng: Rng) -> Array:
     phase = phase + 0.16 * _noise(rng, 14, 2.4)
     dark = dark + 0.055 * _noise(rng, 6, 1.8) + 0.05 * _noise(rng, 30, 2.2)
     line = np.abs(np.mod(phase, 1.0) - 0.5) * 2
-    black = shrink(smooth(-0.09, 0.09, dark - line), SCALE)
+    black = shrink(smooth(-0.09, 0.09, dark - line))
     wear = noise(rng, 2.0, 1.3, (5, 1))
     black = black * (1 - 0.7 * smooth(1.5, 2.6, wear)) * (0.94 + 0.03 * noise(rng, 30, 2))
     sheet = paper(rng, "f1e3c4", 0.03)
     # The colour blocks are printed a little off the key block.
-    tint = np.roll(shrink(colour, SCALE), (2, -3), (0, 1)) * (1 + 0.05 * noise(rng, 2.5, 1.5, (8, 1)))[..., None]
+    tint = np.roll(shrink(colour), (2, -3), (0, 1)) * (1 + 0.05 * noise(rng, 2.5, 1.5, (8, 1)))[..., None]
     cover = 0.88 - 0.28 * smooth(0.6, 2.2, noise(rng, 3, 1.5, (6, 1)))
     return mix(mix(sheet, tint, cover), rgb("1c1820")[0], np.clip(black, 0, 1))
