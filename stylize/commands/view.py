@@ -103,7 +103,7 @@ def _export(site: Site, folder: Path, trusted: bool) -> int:
     if left_out["result"]:
         say(f"left out, as the files are not there or cannot be read: {counted(left_out['result'], 'result')}")
     say(f"{counted(written, 'file')}: {one_line(folder / 'index.html')}")
-    if left_out["result"] and left_out["result"] == len(site.table) - site.table.own["picture"].null_count:
+    if left_out["result"] and left_out["result"] == len(site.table) - site.table.rows["picture"].null_count:
         say("the page has none of the results: look for why, then run the same command again", file=sys.stderr)
         return cli.EXIT_CANNOT_CONTINUE
     return cli.EXIT_OK

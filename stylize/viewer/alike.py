@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from stylize.report import settings
-from stylize.viewer.table import Table
+from stylize.viewer.table import Table, coded
 
-COMPARED = ("method", "run", "resolution_px", "precision", "alpha", "variant", "repeat", "weights_sha256")
-"""Columns by which results stand side by side, as static/grid.js has them."""
+COMPARED = ("method", "run", "precision", "variant", "alpha", "resolution_px")
+"""Columns by which results may be held against each other."""
 _INPUTS = ("content_uri", "style_uri", "style_uris", "style_weights")
 _METHOD = ("stylizer", "backbone", "weights_sha256", "alpha")
 _MAY_BE_UNKNOWN = ("precision", "runtime")
@@ -30,9 +30,10 @@ def alike(table: Table, by: str) -> dict[str, object]:
     which two of them must not differ where both have a value.
     """
     free = {by} | _IMPLIED.get(by, set())
-    columns = {name: _codes(table.rows[name]) for name in (*_INPUTS, *_METHOD, "resolution_px") if name not in free}
+    same = [name for name in (*_INPUTS, *_METHOD, "resolution_px") if name not in free]
+    columns = {name: _codes(coded(table.rows[name])) for name in same}
     if "settings" not in free:
-        columns["settings"] = _settings(table.rows["settings_json"].combine_chunks(), by)
+        columns["settings"] = _settings(coded(table.rows["settings_json"]), by)
     numbers = pd.DataFrame(columns).groupby(list(columns), sort=False).ngroup().to_numpy("<u4")
     return {
         "data": base64.b64encode(numbers.tobytes()).decode(),
@@ -45,13 +46,10 @@ def _settings(texts: pa.DictionaryArray, by: str) -> np.ndarray:
     flat = settings.flattened(known, settings.NOT_TOLD)
     but = {by, "resolution_px", *_MAY_BE_UNKNOWN}
     told = [json.dumps({k: v for k, v in flat[text].items() if k not in but}, sort_keys=True) for text in known]
-    codes = texts.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    numbers: np.ndarray = np.append(pd.factorize(np.array(told, object))[0], -1)[codes]
+    numbers: np.ndarray = np.append(pd.factorize(np.array(told, object))[0], -1)[_codes(texts)]
     return numbers
 
 
-def _codes(values: pa.ChunkedArray) -> np.ndarray:
-    coded = values.combine_chunks()
-    coded = coded if pa.types.is_dictionary(coded.type) else coded.dictionary_encode()
-    codes: np.ndarray = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+def _codes(values: pa.DictionaryArray) -> np.ndarray:
+    codes: np.ndarray = values.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return codes

@@ -23,9 +23,8 @@ from stylize.io.files import read_bytes, write_atomic
 from stylize.io.location import Location, ObjectUri, as_location
 from stylize.results.schema import SCORED
 from stylize.results.trusted import Readable
-from stylize.viewer.table import Table
+from stylize.viewer.table import KINDS, Table
 
-KINDS = ("result", "photo", "artwork")
 THUMB_PX, PICTURE_PX = 320, 2048
 """Long sides: of thumbnails, twice what is shown, for dense screens; of photos and artworks, which are made anew."""
 THUMB_QUALITY, PICTURE_QUALITY = 80, 90
@@ -81,8 +80,9 @@ class Media:
             return None
         sha256 = self._table.value("output_sha256", row) if recorded and kind == "result" else None
         if kind == "result":
+            look = partial(images.refuse_too_large, long_side_px=None, max_pixels=images.MAX_PIXELS)
             with contextlib.suppress(StylizeError, OSError):
-                data = read_bytes(where, partial(images.refuse_too_large, long_side_px=None, max_pixels=_MOST))
+                data = read_bytes(where, look)
                 if not _is(data, sha256):
                     return None
                 if type := _TYPES.get(kind_of(data[:HEAD_BYTES]) or ""):
@@ -90,13 +90,10 @@ class Media:
         return self._scaled(where, PICTURE_PX, PICTURE_QUALITY, sha256)
 
     def _where(self, kind: str, row: int) -> Location | None:
-        if not 0 <= row < len(self._table) or kind not in KINDS:
-            return None
-        home = self._homes[self._table.run_of[row]]
-        column = {"result": "output_uri", "photo": "content_uri", "artwork": "style_uri"}[kind]
-        uri = self._table.value(column, row)
+        uri = self._table.value(f"{KINDS[kind]}_uri", row) if row < len(self._table) else None
         if not uri:
             return None
+        home = self._homes[self._table.run_of[row]]
         with contextlib.suppress(StylizeError, OSError, ValueError):
             if kind != "result":
                 return self._readable.input(home, uri)
@@ -107,15 +104,14 @@ class Media:
     def _version(self, where: Location, kind: str, row: int) -> str:
         if isinstance(where, ObjectUri):
             # A store is not asked: what the row was made of or into is known.
-            names = {"result": "output_sha256", "photo": "content_sha256", "artwork": "style_sha256"}
-            return str(self._table.value(names[kind], row))
+            return str(self._table.value(f"{KINDS[kind]}_sha256", row))
         with contextlib.suppress(OSError):
             status = where.path.stat()
             return f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
         return ""
 
     def _scaled(self, where: Location, long_side_px: int, quality: int, sha256: str | None = None) -> File | None:
-        look = partial(images.refuse_too_large, long_side_px=long_side_px, max_pixels=_MOST)
+        look = partial(images.refuse_too_large, long_side_px=long_side_px, max_pixels=images.MAX_PIXELS)
         with self._turn, contextlib.suppress(StylizeError, OSError, ValueError):
             data = read_bytes(where, look)
             if not _is(data, sha256):
@@ -124,9 +120,6 @@ class Media:
             pixels = images.decode_safely(data, long_side_px=side, truncated="accept").pixels
             return File(images.encode(pixels, "jpg", quality), "image/jpeg")
         return None
-
-
-_MOST = images.MAX_PIXELS
 
 
 def cache_folder() -> Path:

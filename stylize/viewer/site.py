@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from stylize.viewer.alike import COMPARED, alike
-from stylize.viewer.media import KINDS, File, Media
-from stylize.viewer.table import CHUNK_ROWS, Table
+from stylize.viewer.media import File, Media
+from stylize.viewer.table import CHUNK_ROWS, KINDS, Table
 
 STATIC = Path(__file__).parent / "static"
 PAGES = sorted(path.name for path in STATIC.iterdir() if path.suffix in (".html", ".css", ".js", ".svg"))
@@ -31,10 +31,10 @@ class Site:
 
     def get(self, path: str) -> File | None:
         """Return a file; None for one that is not there."""
-        if path in ("", "index.html") or path in PAGES:
-            name = path or "index.html"
+        name = path or "index.html"
+        if name in PAGES:
             return File((STATIC / name).read_bytes(), mimetypes.guess_type(name)[0] or "")
-        if path == "index.js":
+        if name == "index.js":
             return _script("index", self.index())
         if not path.startswith(self.base):
             return None
@@ -59,7 +59,7 @@ class Site:
         """Return what the page must know before all else."""
         return {
             "base": self.base, "rows": len(self.table), "columns": self.table.columns, "chunk": CHUNK_ROWS,
-            "live": self.live, "inputs": self._inputs,
+            "live": self.live, "inputs": self._inputs, "compared": COMPARED,
         }  # fmt: skip
 
     @functools.cached_property
@@ -72,7 +72,7 @@ class Site:
         yield from (*PAGES, "index.js")
         yield from (f"{self.base}columns/{one['name']}.js" for one in self.table.columns)
         yield from (f"{self.base}rows/{number}.js" for number in range(-(-len(self.table) // CHUNK_ROWS)))
-        suffixes = self.table.own["picture"].to_pylist()
+        suffixes = self.table.rows["picture"].to_pylist()
         for kind in KINDS:
             rows = range(len(self.table)) if kind == "result" else self.table.first_of(kind)
             for row in rows:

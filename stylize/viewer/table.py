@@ -22,6 +22,8 @@ from stylize.results.parts import DICTIONARY
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA
 
+KINDS = {"result": "output", "photo": "content", "artwork": "style"}
+"""Pictures of a row -> what the names of its columns begin with."""
 CHUNK_ROWS = 200
 LONGEST_TEXT = 2_000
 """Characters of a value that the page shows."""
@@ -33,7 +35,10 @@ _METHOD_OF = ["variant", "stylizer", "backbone", "settings_json", "device_name",
 
 
 class Table:
-    """All rows of some runs, numbered from 0. `homes`: OUT of each run, in the order of `run_of`."""
+    """All rows of some runs, numbered from 0, texts of few values as dictionaries, with columns of the viewer's own.
+
+    homes: OUT of each run, in the order of `run_of`.
+    """
 
     def __init__(self, runs: Mapping[Path, str]) -> None:
         """Read the rows. runs: the folder with a run's rows -> its OUT.
@@ -51,14 +56,18 @@ class Table:
         for name, uri in NAMED_BY.items():
             told = _told_apart(_named(rows[name], rows[uri]), rows[uri], rows[uri.replace("uri", "sha256")])
             rows = rows.set_column(rows.schema.get_field_index(name), name, told)
-        for name in DICTIONARY:
-            rows = rows.set_column(rows.schema.get_field_index(name), name, rows[name].dictionary_encode())
-        self.rows = rows
-        self.own = {
+        for name, values in zip(rows.schema.names, rows.columns, strict=True):
+            if pa.types.is_boolean(values.type):
+                values = values.cast(pa.string())
+            elif name in DICTIONARY:
+                values = values.dictionary_encode()
+            rows = rows.set_column(rows.schema.get_field_index(name), name, values)
+        own = {
             "run": pa.DictionaryArray.from_arrays(self.run_of, _run_names(list(runs))),
             "method": _methods(rows),
             "picture": _kinds(rows),
         }
+        self.rows = pa.table(own | dict(zip(rows.schema.names, rows.columns, strict=True)))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -66,33 +75,25 @@ class Table:
     @functools.cached_property
     def columns(self) -> list[dict[str, Any]]:
         """Return of each column that has any value its name, kind, unit, meaning, and whether values differ."""
-        own = [
-            {"name": name, "kind": "text", "unit": "", "meaning": meaning, "varies": len(self.own[name].dictionary) > 1}
-            for name, meaning in _OWN.items()
+        return [
+            {"name": name, "kind": _kind(values.type), **_about(name), "varies": _varies(values)}
+            for name, values in zip(self.rows.schema.names, self.rows.columns, strict=True)
+            if name in _OWN or values.null_count < len(self)
         ]
-        for field in SCHEMA:
-            values = self.rows[field.name]
-            if values.null_count < len(self):
-                told = {name: field.metadata[name.encode()].decode() for name in ("unit", "meaning")}
-                own.append({"name": field.name, "kind": _kind(field.type), **told, "varies": _varies(values)})
-        return own
 
     def column(self, name: str) -> dict[str, Any] | None:
         """Return a column's values as base64 of little-endian numbers; None for an unknown one.
 
         Of texts 32-bit places in `names`, NO_TEXT for null; else 64-bit floats, NaN for null, times as ms since 1970.
         """
-        if name not in self.own and name not in self.rows.schema.names:
+        if name not in self.rows.schema.names:
             return None
-        values = self.own[name] if name in self.own else self.rows[name]
+        values = self.rows[name]
         if _kind(values.type) != "text":
             return {"data": _base64(_numbers(values).astype("<f8"))}
-        if pa.types.is_boolean(values.type):
-            values = values.cast(pa.string())
-        coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        codes = coded.indices.cast(pa.int64()).fill_null(NO_TEXT).to_numpy(zero_copy_only=False)
-        return {"data": _base64(codes.astype("<u4")), "names": [_shown(one) for one in coded.dictionary.to_pylist()]}
+        texts = coded(values)
+        codes = texts.indices.cast(pa.int64()).fill_null(NO_TEXT).to_numpy(zero_copy_only=False)
+        return {"data": _base64(codes.astype("<u4")), "names": [_shown(one) for one in texts.dictionary.to_pylist()]}
 
     def chunk(self, number: int) -> list[dict[str, Any]] | None:
         """Return the rows from CHUNK_ROWS * number on with all their columns, nulls left out; None past the end."""
@@ -100,25 +101,21 @@ class Table:
         if not 0 <= start < len(self):
             return None
         part = self.rows.slice(start, CHUNK_ROWS)
-        own = {name: values.slice(start, CHUNK_ROWS).to_pylist() for name, values in self.own.items()}
-        own = {name: [None if one is None else _shown(one) for one in values] for name, values in own.items()}
-        rows = [{name: values[place] for name, values in own.items()} for place in range(len(part))]
-        for name in part.schema.names:
-            values = part[name].cast(pa.string()) if pa.types.is_boolean(part[name].type) else part[name]
-            number_like = _kind(values.type) != "text"
-            listed = _numbers(values).tolist() if number_like else values.to_pylist()
-            for row, value in zip(rows, listed, strict=True):
+        rows: list[dict[str, Any]] = [{} for _ in range(len(part))]
+        for name, values in zip(part.schema.names, part.columns, strict=True):
+            is_text = _kind(values.type) == "text"
+            for row, value in zip(rows, values.to_pylist() if is_text else _numbers(values).tolist(), strict=True):
                 if value is not None and value == value:
-                    row[name] = value if number_like else _shown(value)
-        return [{name: value for name, value in row.items() if value is not None} for row in rows]
+                    row[name] = _shown(value) if is_text else value
+        return rows
 
     def value(self, name: str, row: int) -> Any:
         """Return one value of a row, as Python has it."""
-        return (self.own[name] if name in self.own else self.rows[name])[row].as_py()
+        return self.rows[name][row].as_py()
 
     def first_of(self, kind: str) -> list[int]:
         """Return the first row of each photo or artwork of each run: pictures of these are asked for by it."""
-        uris = self.rows[NAMED_BY["photo" if kind == "photo" else "style"]].combine_chunks().indices
+        uris = coded(self.rows[f"{KINDS[kind]}_uri"]).indices
         keys = self.run_of * (len(self) + 1) + uris.fill_null(len(self)).to_numpy(zero_copy_only=False)
         return sorted(np.unique(keys, return_index=True)[1].tolist())
 
@@ -133,6 +130,19 @@ class Table:
         index = pd.MultiIndex.from_arrays([self.rows["run_id"].to_pylist(), self.rows["task_id"].to_pylist()])
         first = ~index.duplicated()
         return index[first], np.flatnonzero(first)
+
+
+def coded(values: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Return values as numbers of the different ones among them."""
+    whole = values.combine_chunks()
+    return whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
+
+
+def _about(name: str) -> dict[str, str]:
+    if name in _OWN:
+        return {"unit": "", "meaning": _OWN[name]}
+    metadata = SCHEMA.field(name).metadata
+    return {"unit": metadata[b"unit"].decode(), "meaning": metadata[b"meaning"].decode()}
 
 
 def _varies(values: pa.ChunkedArray) -> bool:

@@ -2,7 +2,6 @@
 /* Blind votes: two results of the same photo and artwork, and which of them is better. */
 (() => {
   const { h, button, select } = viewer;
-  const BY = ["method", "run", "precision", "variant", "alpha", "resolution_px"];
   const NAME = "stylize-voter";
   const RETRY_MS = 2000;
   /* The vote that was cast last, and the one that is given anew: each with the voter, column and filters it is of. */
@@ -11,7 +10,7 @@
 
   const comparable = async (rows) => {
     const found = [];
-    for (const name of BY.filter((one) => viewer.about(one)?.varies)) {
+    for (const name of viewer.index.compared.filter((one) => viewer.about(one)?.varies)) {
       if (viewer.values(await viewer.column(name), rows).length > 1) found.push(name);
     }
     return found;
