@@ -51,18 +51,6 @@
     return viewer.sendVotes();
   };
 
-  /* Return the results that may be shown, in lists of those that are alike in all but what is compared. */
-  const contests = (rows, picture, alike) => {
-    const found = new Map();
-    for (const row of rows) {
-      if (picture.empty(row)) continue;
-      const key = alike.of(row);
-      if (!found.has(key)) found.set(key, []);
-      found.get(key).push(row);
-    }
-    return found.values();
-  };
-
   const pairKey = (a, b) => (a < b ? `${a} ${b}` : `${b} ${a}`);
 
   /* Return what decides the next pair: candidates by the two values they compare. */
@@ -72,7 +60,8 @@
     const value = (row) => column.text(row) || "none";
     const differ = (a, b) => alike.same.some((one) => !one.empty(a) && !one.empty(b) && one.codes[a] !== one.codes[b]);
     const pairs = new Map();
-    for (const contest of contests(rows, picture, alike)) {
+    const contests = Map.groupBy(rows.filter((row) => !picture.empty(row)), alike.of);
+    for (const contest of contests.values()) {
       // Of repeats the first.
       const first = new Map();
       for (const row of contest) {

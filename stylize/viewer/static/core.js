@@ -7,7 +7,7 @@ const viewer = { views: {}, index: null };
 
   /* Data files call this: as scripts they load from a disk, too, where a page may fetch nothing. */
   viewer.receive = (path, data) => {
-    waiting.get(path)?.done(data);
+    waiting.get(path)?.(data);
     waiting.delete(path);
   };
 
@@ -20,7 +20,7 @@ const viewer = { views: {}, index: null };
   };
 
   const load = (path, file) => new Promise((done, failed) => {
-    waiting.set(path, { done });
+    waiting.set(path, done);
     const script = document.createElement("script");
     script.src = file;
     script.onload = () => script.remove();
@@ -71,8 +71,15 @@ const viewer = { views: {}, index: null };
     return made;
   };
 
-  /* Browsers hold no box of any height: of what would be higher than this, the scroll bar goes over the rest in larger steps. */
+  /* Browsers hold no box of any height: over what would be higher than this, the scroll bar goes in larger steps. */
   viewer.mostPx = 12e6;
+  viewer.height = (whole) => Math.min(whole, viewer.mostPx);
+
+  /* Return how many pixels of `whole` lie above what is in sight of a box that has viewer.height(whole) for them. */
+  viewer.above = (box, whole) => {
+    const beside = box.scrollHeight - viewer.height(whole) - box.clientHeight;  // headings, less what is in sight at once
+    return box.scrollTop * Math.max(1, whole + beside) / Math.max(1, viewer.height(whole) + beside);
+  };
 
   /* Return what puts a box where it was scrolled when the same address was last looked at, and keeps that from then on. */
   const scrolledTo = new Map();
@@ -104,6 +111,15 @@ const viewer = { views: {}, index: null };
       if (name === null || was.isConnected || document.activeElement !== document.body) return;
       [...document.querySelectorAll(was.tagName)].find((one) => named(one) === name)?.focus({ preventScroll: true });
     };
+  };
+
+  /* Call pressed(event) for each key that is for no field and no other program; returns what ends that. */
+  viewer.onKey = (pressed) => {
+    const listen = (event) => {
+      if (!event.target.matches("input, select") && !event.altKey && !event.ctrlKey && !event.metaKey) pressed(event);
+    };
+    document.addEventListener("keydown", listen);
+    return () => document.removeEventListener("keydown", listen);
   };
 
   viewer.button = (text, onclick, options = {}) => viewer.h("button", { type: "button", onclick, ...options }, text);

@@ -140,8 +140,8 @@
       return low;
     };
     const top = h("div", { class: "top", style: { ...size, height: `${at.head}px` } });
-    const whole = data.photos.length * at.height, height = Math.min(whole, viewer.mostPx);
-    const body = h("div", { class: "body", style: { ...size, height: `${height}px` } });
+    const whole = data.photos.length * at.height;
+    const body = h("div", { class: "body", style: { ...size, height: `${viewer.height(whole)}px` } });
     const heads = holder(top, [h("div", { class: "corner", style: { width: `${at.label}px` } })], (x) => {
       const head = named("artwork", firsts[1], data.style, data.styles[x][1], "artwork");
       Object.assign(head.style, { left: `${at.lefts[x]}px`, width: `${at.widths[x]}px` });
@@ -155,8 +155,7 @@
     });
     let [seen, timer] = ["", 0];
     const draw = () => {
-      const beside = at.head - box.clientHeight;
-      const above = box.scrollTop * Math.max(1, whole + beside) / Math.max(1, height + beside);
+      const above = viewer.above(box, whole);
       const moved = Math.round(box.scrollTop - above);
       const from = [column(box.scrollLeft), Math.floor(above / at.height)].map((n) => Math.max(0, n - 1));
       const to = [Math.min(data.styles.length, column(box.scrollLeft + box.clientWidth) + 2),
@@ -179,9 +178,8 @@
       last = now;
       soon();
     }, { passive: true });
-    window.addEventListener("resize", draw);
     box.append(top, body);
-    return { draw, leave: () => window.removeEventListener("resize", draw) };
+    return draw;
   };
 
   viewer.views.grid = {
@@ -199,9 +197,9 @@
         + (data.most > MOST_SLOTS ? `; the first ${MOST_SLOTS} of ${data.most} are shown, filter to see others` : "")));
       if (!rows.length) return { nodes: [controls, h("p", { class: "none" }, "No row passes the filters.")] };
       const box = h("div", { class: "scroller grid", tabindex: "0", role: "group", "aria-label": "photos by artworks" });
-      const { draw, leave } = scrolled(box, data, layout(data), firsts);
+      const draw = scrolled(box, data, layout(data), firsts);
       const again = viewer.returning(box);
-      return { nodes: [controls, box], ready: () => { draw(); again(); draw(); }, leave };
+      return { nodes: [controls, box], ready: () => { draw(); again(); draw(); }, resized: draw };
     },
   };
 })();

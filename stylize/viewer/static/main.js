@@ -1,7 +1,7 @@
 "use strict";
 /* Begins: reads the index, then shows what the address says, whenever it changes. */
 (() => {
-  let shown = 0;
+  let shown = 0, left = {};
 
   const show = async () => {
     const mine = ++shown;
@@ -16,12 +16,12 @@
       const view = viewer.views[viewer.state.view];
       const place = document.getElementById("view");
       // A browser fetches six files at once: what the view that is left still waits for is not to hold up the next one.
-      const left = place.className === viewer.state.view ? [] : place.querySelectorAll("img");
-      for (const img of left) if (!img.complete) img.removeAttribute("src");
+      const waiting = place.className === viewer.state.view ? [] : place.querySelectorAll("img");
+      for (const img of waiting) if (!img.complete) img.removeAttribute("src");
       const made = await view.draw(rows);
       if (mine !== shown) return;
-      viewer.leave?.();
-      viewer.leave = made.leave;
+      left.leave?.();
+      left = made;
       place.className = viewer.state.view;
       // A picture's view has one of its own.
       const heading = view.title ? [viewer.h("h1", { class: "unseen" }, `${view.title}: ${document.title}`)] : [];
@@ -46,6 +46,7 @@
     if (!viewer.index.live) delete viewer.views.vote;
     if ((await viewer.column("run")).names.length) document.title = (await viewer.column("run")).names.join(", ");
     window.addEventListener("hashchange", show);
+    window.addEventListener("resize", () => left.resized?.());
     viewer.redraw = show;
     await show();
   };

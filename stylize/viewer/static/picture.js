@@ -42,8 +42,6 @@
     return new Map(rows.map((row) => [row, columns.map((one) => one.text(row)).filter(Boolean).join(", ")]));
   };
 
-  const shapeOf = (row) => (row.width_px > 0 && row.height_px > 0 ? row.width_px / row.height_px : 1.5);
-
   const sources = async (number, made, told) => {
     const [photo, artwork, kinds] = [await viewer.firstOf("photo"), await viewer.firstOf("artwork"), await viewer.column("picture")];
     const inputs = [["photo", "photo", viewer.picture("photo", photo[number])],
@@ -100,7 +98,7 @@
         .map((name) => `${name.replace(/_s$/, "").replaceAll("_", " ")} ${viewer.text(row[name], viewer.about(name))}`);
       const caption = h("figcaption", {}, h("a", { href: viewer.address({ at: key, row: "", after: "", before: "" }),
         "aria-current": key === number ? "true" : null }, told.get(key)), h("span", { class: "soft" }, ` ${facts.join(", ")}`));
-      return h("figure", {}, zoom.pane(told.get(key), shapeOf(row), viewer.image(file, told.get(key), { draggable: "false" })), caption);
+      return h("figure", {}, zoom.pane(told.get(key), viewer.shapeOf(row), viewer.image(file, told.get(key), { draggable: "false" })), caption);
     });
     const more = made.length > shown.length ? h("a", { href: viewer.address({ panes: "all" }) }, `all ${made.length} instead of ${shown.length}`) : null;
     return h("section", {}, h("div", { class: "bar" }, h("h2", {}, "Side by side"), zoom.controls, more,
@@ -117,16 +115,13 @@
     const place = rows.indexOf(number);
     const to = (step) => (place < 0 ? undefined : rows[place + step]);
     const go = (row) => { if (row !== undefined) viewer.go({ at: row, row: "", before: "", after: "" }); };
-    const keys = (event) => {
-      if (event.target.matches("input, select, textarea") || event.altKey || event.ctrlKey || event.metaKey) return;
+    const leave = viewer.onKey((event) => {
       if (event.key === "ArrowLeft") go(to(-1));
       if (event.key === "ArrowRight") go(to(1));
       if (event.key === "Escape") viewer.go({ view: viewer.state.from || "table", from: "", at: "", row: "", before: "", after: "", panes: "" });
-    };
-    document.addEventListener("keydown", keys);
+    });
     return [button("\u2190 Previous", () => go(to(-1)), { disabled: to(-1) === undefined }),
-      button("Next \u2192", () => go(to(1)), { disabled: to(1) === undefined }),
-      () => document.removeEventListener("keydown", keys)];
+      button("Next \u2192", () => go(to(1)), { disabled: to(1) === undefined }), leave];
   };
 
   viewer.views.picture = {
@@ -150,7 +145,7 @@
       const failed = row.status === "ok" ? null : h("p", { class: "failed" }, h("b", {}, row.status), ` ${row.error ?? ""}`);
       const nodes = [h("div", { class: "bar" }, previous, next), title];
       if (failed) nodes.push(failed);
-      if (made.length) nodes.push(slider(list, made.includes(number) ? number : made[0], shapeOf(row)), await compared(list, made, told, number));
+      if (made.length) nodes.push(slider(list, made.includes(number) ? number : made[0], viewer.shapeOf(row)), await compared(list, made, told, number));
       else nodes.push(unmade(list));
       nodes.push(facts(row));
       return { nodes, leave };

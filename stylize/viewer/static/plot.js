@@ -164,11 +164,10 @@
       const tip = pointer(canvas, hit, columns);
       const draw = () => { hit.of = scatter(canvas, points, columns, colour, logs); };
       const dark = window.matchMedia("(prefers-color-scheme: dark)");
-      window.addEventListener("resize", draw);
       dark.addEventListener("change", draw);
       return {
-        nodes: [controls, h("div", { class: "plot" }, canvas, tip), h("div", { class: "legend" }, ...legend), note], ready: draw,
-        leave: () => { window.removeEventListener("resize", draw); dark.removeEventListener("change", draw); },
+        nodes: [controls, h("div", { class: "plot" }, canvas, tip), h("div", { class: "legend" }, ...legend), note],
+        ready: draw, resized: draw, leave: () => dark.removeEventListener("change", draw),
       };
     },
   };

@@ -67,15 +67,13 @@
 
   const scrolled = (box, rows, columns, kinds) => {
     const list = h("div", { role: "rowgroup", class: "lines" });
-    const whole = rows.length * ROW_PX, height = Math.min(whole, viewer.mostPx);
-    const space = h("div", { class: "space", style: { height: `${height}px` } }, list);
+    const whole = rows.length * ROW_PX;
+    const space = h("div", { class: "space", style: { height: `${viewer.height(whole)}px` } }, list);
     let [first, last, timer] = [-1, -1, 0];
     const draw = () => {
-      const room = box.clientHeight;
-      const beside = box.scrollHeight - height - room;  // the headings', less what is in sight at once
-      const top = box.scrollTop * Math.max(1, whole + beside) / Math.max(1, height + beside);
+      const top = viewer.above(box, whole);
       const from = Math.max(0, Math.floor(top / ROW_PX) - SPARE);
-      const to = Math.min(rows.length, Math.ceil((top + room) / ROW_PX) + SPARE);
+      const to = Math.min(rows.length, Math.ceil((top + box.clientHeight) / ROW_PX) + SPARE);
       list.style.transform = `translateY(${box.scrollTop - top + from * ROW_PX}px)`;
       if (from !== first || to !== last) {
         const kept = new Map([...list.children].map((one, place) => [first + place, one]));
@@ -88,8 +86,7 @@
       timer = setTimeout(() => fill(list, kinds), PAUSE_MS);
     };
     box.addEventListener("scroll", draw, { passive: true });
-    window.addEventListener("resize", draw);
-    return { space, draw, leave: () => window.removeEventListener("resize", draw) };
+    return { space, draw };
   };
 
   viewer.views.table = {
@@ -102,12 +99,12 @@
         h("div", { role: "columnheader", class: "cell thumb" }, h("span", { class: "unseen" }, "picture")),
         ...columns.map(heading));
       const box = h("div", { class: "scroller", role: "table", "aria-label": "rows", "aria-rowcount": rows.length + 1, tabindex: "0" });
-      const { space, draw, leave } = scrolled(box, rows, columns, kinds);
+      const { space, draw } = scrolled(box, rows, columns, kinds);
       box.append(head, space);
       if (!rows.length) box.append(h("p", { class: "none" }, "No row passes the filters."));
       const again = viewer.returning(box);
       const columnsBox = chooser(shown);
-      return { nodes: [columnsBox.place, box], ready: () => { columnsBox.ready(); again(); draw(); }, leave };
+      return { nodes: [columnsBox.place, box], ready: () => { columnsBox.ready(); again(); draw(); }, resized: draw };
     },
   };
 })();

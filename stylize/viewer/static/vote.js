@@ -35,8 +35,7 @@
     const zoom = viewer.linkedZoom();
     const addresses = viewer.blindAddresses(pair);
     const rows = await Promise.all([viewer.row(pair.left), viewer.row(pair.right)]);
-    const shape = rows[0].width_px > 0 && rows[0].height_px > 0 ? rows[0].width_px / rows[0].height_px : 1.5;
-    const side = (name) => zoom.pane(name, shape, viewer.image(addresses[name], name, { draggable: "false" }));
+    const side = (name) => zoom.pane(name, viewer.shapeOf(rows[0]), viewer.image(addresses[name], name, { draggable: "false" }));
     return [h("div", { class: "two" }, side("left"), side("right")), zoom, () => Object.values(addresses).forEach(URL.revokeObjectURL)];
   };
 
@@ -45,13 +44,11 @@
 
   const keyboard = (vote) => {
     const keys = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "same", 1: "left", 2: "same", 3: "right" };
-    const pressed = (event) => {
-      if (event.target.matches("input, select, textarea") || event.altKey || event.ctrlKey || event.metaKey || event.repeat) return;
+    return viewer.onKey((event) => {
+      if (event.repeat) return;
       if (event.key === "u" || event.key === "Backspace") { undo(); event.preventDefault(); }
       else if (keys[event.key]) { vote(keys[event.key]); event.preventDefault(); }
-    };
-    document.addEventListener("keydown", pressed);
-    return () => document.removeEventListener("keydown", pressed);
+    });
   };
 
   /* Try again until the viewer answers, then go on. */

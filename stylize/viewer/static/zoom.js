@@ -10,6 +10,9 @@
     return box;
   };
 
+  /* The proportions of a row's result; those of most photos where it says none. */
+  viewer.shapeOf = (row) => (row.width_px > 0 && row.height_px > 0 ? row.width_px / row.height_px : 1.5);
+
   /* Return { pane, controls }: panes are boxes with one picture each. A place is a share of the picture, 0 to 1. */
   viewer.linkedZoom = () => {
     const panes = [];
