@@ -77,7 +77,7 @@ def parser() -> cli.Parser:
 
 
 def _serve(runs: dict[Path, str], cache: Path, given: Namespace) -> int:
-    from stylize.viewer.server import Viewer, listening, serve
+    from stylize.viewer.server import Viewer, listening, server
 
     sock = listening(given.port)
     viewer = Viewer(runs, cache, trusted=given.trust_paths, stores=given.trust_store)
@@ -86,7 +86,7 @@ def _serve(runs: dict[Path, str], cache: Path, given: Namespace) -> int:
     _tell_of_inputs(given.trust_paths)
     say("Ctrl-C ends it")
     with contextlib.suppress(KeyboardInterrupt):
-        serve(viewer, sock)
+        server(viewer).run([sock])
     return cli.EXIT_OK
 
 

@@ -164,14 +164,8 @@ def listening(port: int) -> socket.socket:
     return sock
 
 
-def serve(viewer: Viewer, sock: socket.socket) -> None:
-    """Answer until Ctrl-C or SIGTERM."""
-    config = uvicorn.Config(
-        viewer.app,
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        timeout_graceful_shutdown=2,
+def server(viewer: Viewer) -> uvicorn.Server:
+    """Return what answers once it is run, until Ctrl-C, SIGTERM or its `should_exit`."""
+    return uvicorn.Server(
+        uvicorn.Config(viewer.app, log_level="error", server_header=False, lifespan="off", timeout_graceful_shutdown=1)
     )
-    uvicorn.Server(config).run([sock])

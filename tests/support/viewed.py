@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from stylize import images
-from stylize.viewer.server import Viewer, listening
+from stylize.viewer.server import Viewer, listening, server
 from tests.support.made_rows import row, written
 from tests.support.samples import picture
 
@@ -51,12 +49,12 @@ def viewed_run(
 def served(viewer: Viewer, port: int = 0) -> Iterator[str]:
     """The address of a viewer that answers meanwhile, in a thread."""
     sock = listening(port)
-    server = uvicorn.Server(uvicorn.Config(viewer.app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+    answering = server(viewer)
+    thread = threading.Thread(target=answering.run, args=([sock],), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{sock.getsockname()[1]}/{viewer.token}/"
     finally:
-        server.should_exit = True
+        answering.should_exit = True
         thread.join()
         sock.close()

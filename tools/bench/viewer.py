@@ -16,13 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from playwright.sync_api import sync_playwright
 
 from stylize import cli
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
-from stylize.viewer.server import Viewer, listening
+from stylize.viewer.server import Viewer, listening, server
 from tools.arguments import positive_int
 
 REPEATS = 3
@@ -60,11 +59,11 @@ def main(argv: Sequence[str]) -> int:
         viewer = Viewer({out: str(out)}, Path(folder, "cache"))
         print(f"reading {given.rows} rows: {time.perf_counter() - begin:.2f} s")
         sock = listening(0)
-        server = uvicorn.Server(uvicorn.Config(viewer.app, log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+        answering = server(viewer)
+        thread = threading.Thread(target=answering.run, args=([sock],), daemon=True)
         thread.start()
         _look(f"http://127.0.0.1:{sock.getsockname()[1]}/{viewer.token}/")
-        server.should_exit = True
+        answering.should_exit = True
         thread.join()
     return cli.EXIT_OK
 
