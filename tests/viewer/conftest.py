@@ -15,6 +15,17 @@ from tests.support.viewed import served, viewed_run
 from tests.support.viewed_page import Open, shown
 
 
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return viewed_run(tmp_path / "run" / "out")
+
+
+@pytest.fixture
+def opened(out: Path, tmp_path: Path) -> Opened:
+    """Its viewer, asked without a network."""
+    return Opened(str(out), cache=tmp_path / "cache", trusted=True)
+
+
 @pytest.fixture(scope="module")
 def outs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("runs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,14 @@ def pairs(tab: Any, by: str) -> set[tuple[int, int]]:
     return {(min(pair), max(pair)) for pair in found}
 
 
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("alike")
+    out = written(folder / "out", [whole(number, made) for number, made in enumerate(MADE)])
+    with served(Viewer({out: str(out)}, folder / "cache")) as url:
+        yield url
+
+
 @pytest.mark.parametrize(
     ("by", "expected"),
     [
@@ -52,12 +61,8 @@ def pairs(tab: Any, by: str) -> set[tuple[int, int]]:
         ("method", {(0, 7), (2, 3), (2, 4), (2, 7), (3, 4), (3, 7), (4, 7), (5, 7)}),
     ],
 )
-def test_all_but_what_is_compared_is_the_same(
-    tabs: Open, tmp_path: Path, by: str, expected: set[tuple[int, int]]
-) -> None:
-    out = written(tmp_path / "out", [whole(number, made) for number, made in enumerate(MADE)])
-    with served(Viewer({out: str(out)}, tmp_path / "cache")) as url:
-        assert pairs(tabs(url, "#view=failures"), by) == expected
+def test_all_but_what_is_compared_is_the_same(tabs: Open, url: str, by: str, expected: set[tuple[int, int]]) -> None:
+    assert pairs(tabs(url, "#view=failures"), by) == expected
 
 
 def test_where_nothing_is_alike_the_page_says_so(tabs: Open, tmp_path: Path) -> None:

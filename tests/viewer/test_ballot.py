@@ -9,15 +9,11 @@ import pytest
 from stylize.errors import CannotContinueError
 from stylize.votes import VoteStore
 from tests.support.asked_viewer import Opened
-from tests.support.viewed import viewed_run
 
 
 def test_many_votes_are_put_together_as_they_come_where_that_can_be_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Opened, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = viewed_run(tmp_path / "out")
-    opened = Opened(str(out), cache=tmp_path / "cache")
-
     def voted(number: int) -> int:
         assert opened.vote(vote_id=f"{number:032x}", voter=f"voter {number}").json() == {"taken": True}
         return len(list((out / "votes").iterdir()))

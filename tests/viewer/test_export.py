@@ -18,17 +18,11 @@ from stylize.errors import CannotContinueError, UsageError
 from stylize.io.files import write_atomic
 from stylize.viewer import export
 from tests.support.samples import ROOT
-from tests.support.viewed import viewed_run
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return viewed_run(tmp_path / "out")
 
 
 def files(folder: Path) -> set[str]:

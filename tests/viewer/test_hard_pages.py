@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
 
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
@@ -29,11 +28,12 @@ def no_wider_than_the_window(tab: Any) -> bool:
     return bool(tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_narrow_and_dark(tabs: Open, address: str, scheme: str) -> None:
-    tab = tabs(address, viewport=NARROW, color_scheme=scheme)
-    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+def test_narrow_and_dark(tabs: Open, address: str) -> None:
+    tab = tabs(address, viewport=NARROW)
+    for scheme in ("light", "dark"):
+        tab.emulate_media(color_scheme=scheme)
+        paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
     for view in ("grid", "plot", "failures", "vote", "picture&at=3", "table"):
         turned_to(tab, f"view={view}")
         assert no_wider_than_the_window(tab), view
@@ -105,13 +105,12 @@ def test_of_a_hundred_thousand_rows_only_those_in_sight_are_in_the_page(tabs: Op
         assert tab.locator(".strip").count() < 20
 
 
-def test_an_open_page_keeps_its_rows_until_it_is_reloaded_and_says_so(browser: Tabs, tmp_path: Path) -> None:
-    out = viewed_run(tmp_path / "out")
+def test_an_open_page_keeps_its_rows_until_it_is_reloaded_and_says_so(browser: Tabs, out: Path, tmp_path: Path) -> None:
     viewer = Viewer({out: str(out)}, tmp_path / "cache")
     with served(viewer) as url:
         tab, other = browser.open(), browser.open()
         shown(tab, url)
-        viewed_run(tmp_path / "out", 4)
+        viewed_run(out, 4)
         shown(other, url)
         assert count(other) == "16 rows"
         assert count(tab) == "12 rows"

@@ -36,16 +36,6 @@ class PastTheServer(Opened):
 
 
 @pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return viewed_run(tmp_path / "run" / "out")
-
-
-@pytest.fixture
-def opened(out: Path, tmp_path: Path) -> Opened:
-    return Opened(str(out), cache=tmp_path / "cache", trusted=True)
-
-
-@pytest.fixture
 def hostile(tmp_path: Path) -> Path:
     return plain(tmp_path / "beside" / "out")
 

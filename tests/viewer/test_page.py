@@ -67,14 +67,6 @@ def test_filters_by_text_and_number_and_taking_them_away(tab: Any) -> None:
     tab.wait_for_function("() => document.getElementById('count')?.textContent === '3 of 32 rows'")
 
 
-def test_columns_are_chosen(tab: Any) -> None:
-    tab.locator("#columns summary").click()
-    settled(tab, lambda: tab.locator("#columns input[value=seed], #columns input[value=task_id]").first.check())
-    assert "task id" in tab.locator(".head").inner_text()
-    settled(tab, lambda: tab.locator("#columns input[value=method]").uncheck())
-    assert "method" not in tab.locator(".head").inner_text()
-
-
 def test_a_row_opens_its_picture_and_keys_go_on(tab: Any) -> None:
     settled(tab, tab.locator(".lines .line").nth(1).click)
     assert "photo0" in tab.locator("h1").inner_text()
@@ -83,8 +75,6 @@ def test_a_row_opens_its_picture_and_keys_go_on(tab: Any) -> None:
     assert "art1" in tab.locator("h1").inner_text()
     settled(tab, tab.get_by_text("Previous").click)
     assert "art0" in tab.locator("h1").inner_text()
-    settled(tab, lambda: tab.keyboard.press("Escape"))
-    assert tab.locator(".lines .line").count()
 
 
 def test_a_screen_reader_hears_a_heading_in_each_view_and_a_table_of_links(tab: Any) -> None:

@@ -23,16 +23,6 @@ from tests.support.samples import picture
 from tests.support.viewed import viewed_run
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return viewed_run(tmp_path / "run" / "out")
-
-
-@pytest.fixture
-def opened(out: Path, tmp_path: Path) -> Opened:
-    return Opened(str(out), cache=tmp_path / "cache", trusted=True)
-
-
 def test_a_picture_made_elsewhere_is_shown_where_rows_are_trusted(tmp_path: Path) -> None:
     there = tmp_path / "elsewhere.png"
     there.write_bytes(images.encode(picture(3), "png", 95))
@@ -85,12 +75,6 @@ def test_a_thumbnail_follows_its_picture(opened: Opened, out: Path) -> None:
         write_atomic(out / "images" / "microast" / "0-0.jpg", data)
         seen.append(opened.get(f"{opened.viewer.site.base}thumb-result/1.jpg").content)
     assert len(set(seen)) == 3
-
-
-def test_photos_outside_of_out_are_shown_only_where_the_command_line_says_so(out: Path, tmp_path: Path) -> None:
-    opened = Opened(str(out), cache=tmp_path / "cache")
-    assert opened.picture("picture-photo/1.jpg") is None
-    assert opened.picture("picture-result/1.jpg") is not None
 
 
 def test_photos_within_out_are_shown_without_asking_and_others_beside_them_are_not(tmp_path: Path) -> None:
@@ -170,10 +154,9 @@ def test_two_runs_are_one_table(out: Path, tmp_path: Path) -> None:
     assert opened.picture("picture-result/13.jpg") is not None
 
 
-def test_a_run_in_a_store(tmp_path: Path) -> None:
-    made = viewed_run(tmp_path / "out")
+def test_a_run_in_a_store(out: Path, tmp_path: Path) -> None:
     with bucket() as s3:
-        uri = s3.upload(made, "deep/out")
+        uri = s3.upload(out, "deep/out")
         with run_folders([uri]) as runs:
             opened = Opened(folders=runs, cache=tmp_path / "cache", trusted=True)
             assert opened.picture("picture-result/1.jpg") is not None
@@ -195,12 +178,6 @@ def test_a_vote_is_in_out_before_it_is_answered(opened: Opened, out: Path) -> No
     file = out / "images" / "compact" / "0-1.jpg"
     assert vote["left_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert opened.get("votes").json() == [{"voter": "Ada", "choice": "same", "left": 2, "right": 3}]
-
-
-def test_a_vote_sent_again_takes_the_place_of_the_first(opened: Opened, out: Path) -> None:
-    opened.vote("left")
-    opened.vote("right")
-    assert [one["choice"] for one in read_votes(str(out)).to_pylist()] == ["right"]
 
 
 def test_a_pair_is_judged_once_by_each_voter(opened: Opened, out: Path) -> None:
@@ -261,11 +238,13 @@ def test_two_runs_of_the_same_photo_have_a_picture_of_it_each_and_the_first_has_
     assert [len(read_votes(str(out))) for out in outs] == [1, 0]
 
 
-def test_a_vote_that_a_copy_of_the_run_has_too_counts_once_as_it_was_written_last(out: Path, tmp_path: Path) -> None:
-    opened = Opened(str(out), cache=tmp_path / "cache")
+def test_a_vote_that_is_sent_again_or_that_a_copy_of_the_run_has_too_counts_once_as_it_was_written_last(
+    opened: Opened, out: Path, tmp_path: Path
+) -> None:
     opened.vote("left")
     copy = shutil.copytree(out, tmp_path / "copy")
     opened.vote("right")
+    assert [one["choice"] for one in read_votes(str(out)).to_pylist()] == ["right"]
     both = Opened(str(out), str(copy), cache=tmp_path / "cache")
     assert both.get("votes").json() == [{"voter": "Ada", "choice": "right", "left": 2, "right": 3}]
 
