@@ -30,8 +30,8 @@ ALL := -m "not cluster" -n 3 --dist loadfile --no-loadscope-reorder --max-worker
 test: lint
 	$(BIN)/python -m pytest -q $(ALL)
 
-# What needs no Ray, but for the files that SLOW in tests/conftest.py names. Two at a time, as it waits for nothing, and
-# each process takes 6 s of a core to collect.
+# What needs neither Ray nor a browser, but for the files that SLOW in tests/conftest.py names. Two at a time, as it
+# waits for nothing, and each process takes 6 s of a core to collect.
 test-fast: .venv/installed
 	$(BIN)/python -m pytest -q -m "not ray and not slow" -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 

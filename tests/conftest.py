@@ -143,22 +143,16 @@ SLOW = (
     "tools/test_ssim_speed.py",
     "training/test_consistency.py",
     "training/test_training.py",
-    "viewer/test_alike.py",
-    "viewer/test_controls.py",
     "viewer/test_export.py",
-    "viewer/test_hard_pages.py",
     "viewer/test_hostile_runs.py",
     "viewer/test_media.py",
-    "viewer/test_page.py",
-    "viewer/test_scrolling.py",
     "viewer/test_server.py",
-    "viewer/test_shapes.py",
-    "viewer/test_voting.py",
     "votes/test_agreement.py",
     "votes/test_ranking.py",
     "votes/test_store.py",
 )
-"""Files without Ray that together take most of such tests' time; `make test-fast` leaves them out."""
+"""Files without Ray that together take most of such tests' time; `make test-fast` leaves them out, and all tests in a
+browser."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -177,11 +171,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = getattr(item, "fixturenames", ())
         if "local_ray" in asked or "own_ray" in asked or item.get_closest_marker("cluster"):
             item.add_marker("ray")
-        if names[item.path] in SLOW:
+        if names[item.path] in SLOW or "browser" in asked:
             item.add_marker("slow")
     with_ray = {item.path for item in items if item.get_closest_marker("ray")}
     begin = {name: number for number, name in enumerate(LONGEST_FIRST)}
-    slow = {path for path, name in names.items() if name in SLOW}
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(
         key=lambda item: (begin.get(names[item.path], len(begin)), item.path not in with_ray, item.path not in slow)
     )
