@@ -50,7 +50,8 @@ def export(site: Site, folder: Path, told: Callable[[int], None]) -> tuple[int, 
             write_atomic(folder / name, file.data)
         return 1
 
-    written, left_out, names = 0, Counter[str](), _with_page_last(site)
+    written, left_out = 0, Counter[str]()
+    names = sorted(site.names(), key=lambda name: name == "index.html")  # the page last, once all is there
     is_export = _is_export(folder)
     with filling(folder, _UNFINISHED), ThreadPoolExecutor(_AT_ONCE) as pool:
         old = folder / site.base
@@ -63,7 +64,3 @@ def export(site: Site, folder: Path, told: Callable[[int], None]) -> tuple[int, 
             if number % 500 == 0:
                 told(written)
     return written, left_out
-
-
-def _with_page_last(site: Site) -> list[str]:
-    return sorted(site.names(), key=lambda name: name == "index.html")

@@ -105,7 +105,7 @@ def test_before_and_after(tab: Any) -> None:
     assert re.match(r"inset\(0px 80", tab.locator("img.before").evaluate("img => img.style.clipPath"))
     tab.get_by_label("before and after").focus()
     tab.keyboard.press("End")
-    assert tab.locator("i.line").evaluate("line => line.style.left") == "100%"
+    assert tab.locator(".split").evaluate("one => one.style.left") == "100%"
     settled(tab, lambda: tab.locator(".slider select").first.select_option("artwork"))
     assert tab.evaluate(CALLED_OTHERWISE) == []
     assert "picture-artwork" in tab.locator("img.before").get_attribute("src")

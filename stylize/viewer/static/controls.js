@@ -21,8 +21,8 @@
   };
 
   const chip = (filter, place) => {
-    const about = viewer.about(filter.column);
-    const told = `${filter.column} ${viewer.operatorText(about, filter.operator)} ${filter.value}`.trim();
+    const [, how] = viewer.operators(viewer.about(filter.column)).find(([key]) => key === filter.operator);
+    const told = `${filter.column} ${how} ${filter.value}`.trim();
     const without = viewer.state.filters.filter((_, other) => other !== place);
     return h("span", { class: "chip", title: told }, h("span", {}, told),
       button("\u00d7", () => viewer.go({ filters: without }), { "aria-label": `remove the filter ${told}` }));

@@ -5,9 +5,7 @@
 
   const rowsOf = (status, error) => {
     const filters = [...viewer.state.filters, { column: "status", operator: "is", value: status }];
-    if (viewer.about("error")) {
-      filters.push(error === null ? { column: "error", operator: "empty", value: "" } : { column: "error", operator: "is", value: error });
-    }
+    if (viewer.about("error")) filters.push({ column: "error", operator: error === null ? "empty" : "is", value: error ?? "" });
     return viewer.address({ view: "table", filters, sort: "" });
   };
 

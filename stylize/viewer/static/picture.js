@@ -58,11 +58,11 @@
     const chosen = { before: has(before) ? before : other, after: has(after) ? after : String(number) };
     const file = (key) => list.find(([one]) => one === key)[2];
     const images = Object.fromEntries(["after", "before"].map((side) => [side, viewer.image(file(chosen[side]), side, { class: side, draggable: "false" })]));
-    const line = h("i", { class: "line" });
-    const box = viewer.shaped(h("div", { class: "pane compare" }, images.after, images.before, line), shape);
+    const split = h("i", { class: "split" });
+    const box = viewer.shaped(h("div", { class: "pane compare" }, images.after, images.before, split), shape);
     const set = (share) => {
       images.before.style.clipPath = `inset(0 ${100 - share}% 0 0)`;
-      line.style.left = `${share}%`;
+      split.style.left = `${share}%`;
     };
     const range = h("input", { type: "range", min: "0", max: "100", step: "0.5", value: "50",
       "aria-label": "before and after", oninput: () => set(Number(range.value)) });

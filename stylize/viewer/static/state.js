@@ -8,7 +8,6 @@
   };
   OPERATORS.time = [["ge", "from"], ["le", "until"]];
   viewer.operators = (column) => OPERATORS[column.kind];
-  viewer.operatorText = (column, key) => viewer.operators(column).find(([one]) => one === key)?.[1] ?? key;
 
   viewer.state = {};
 
