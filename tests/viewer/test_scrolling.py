@@ -107,3 +107,17 @@ def test_what_would_be_too_high_for_a_browser_is_reached_in_larger_steps(wide: A
             arg=last,
         )
         assert tab.evaluate("document.querySelector('.scroller').scrollHeight") < 2200
+
+
+@pytest.mark.parametrize(
+    ("view", "filled"),
+    [
+        ("table", "() => document.querySelectorAll('.lines .line').length > 34"),
+        ("grid", "() => document.querySelectorAll('.strip').length > 10"),
+        ("plot", "() => (({ width, clientWidth }) => width === clientWidth)(document.querySelector('canvas'))"),
+    ],
+)
+def test_a_window_that_grows_is_filled(wide: Any, view: str, filled: str) -> None:
+    tab = wide(view)
+    tab.set_viewport_size({"width": 1000, "height": 2000})
+    tab.wait_for_function(filled, timeout=10_000)

@@ -1,7 +1,7 @@
 "use strict";
 /* Begins: reads the index, then shows what the address says, whenever it changes. */
 (() => {
-  let shown = 0, left = {};
+  let shown = 0, drawn = {};
 
   const show = async () => {
     const mine = ++shown;
@@ -20,8 +20,8 @@
       for (const img of waiting) if (!img.complete) img.removeAttribute("src");
       const made = await view.draw(rows);
       if (mine !== shown) return;
-      left.leave?.();
-      left = made;
+      drawn.leave?.();
+      drawn = made;
       place.className = viewer.state.view;
       // A picture's view has one of its own.
       const heading = view.title ? [viewer.h("h1", { class: "unseen" }, `${view.title}: ${document.title}`)] : [];
@@ -46,7 +46,7 @@
     if (!viewer.index.live) delete viewer.views.vote;
     if ((await viewer.column("run")).names.length) document.title = (await viewer.column("run")).names.join(", ");
     window.addEventListener("hashchange", show);
-    window.addEventListener("resize", () => left.resized?.());
+    window.addEventListener("resize", () => drawn.resized?.());
     viewer.redraw = show;
     await show();
   };
