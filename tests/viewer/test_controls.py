@@ -53,6 +53,8 @@ def test_numbers_and_addresses_that_nobody_means_do_not_stop_the_page(tabs: Open
     tab = tabs(odd_numbers, "#view=plot&x=ssim&y=content_distance&ylog=1")
     turned_to(tab, "view=failures&f=status~is~ok&filters=x")
     assert "None of these rows failed." in tab.locator("main").inner_text()
+    turned_to(tab, "view=toString")
+    assert tab.locator("#tabs [aria-current]").inner_text() == "Rows"
 
 
 def test_a_number_is_equal_to_what_is_shown_of_it(tabs: Open, odd_numbers: str) -> None:

@@ -119,3 +119,12 @@ def test_an_open_page_keeps_its_rows_until_it_is_reloaded_and_says_so(browser: T
         for one in (tab, other):
             one.goto("about:blank")
     browser.closed()
+
+
+def test_a_page_whose_first_file_does_not_come_says_so(browser: Tabs, address: str) -> None:
+    tab = browser.open()
+    tab.route("**/columns/run.js", lambda route: route.abort())
+    tab.goto(f"{address}?first")
+    tab.get_by_text("columns/run could not be read").wait_for(timeout=5000)
+    tab.unroute_all()
+    browser.closed()

@@ -75,9 +75,6 @@
 
   viewer.drawFilters = async (rows) => {
     const place = document.getElementById("filters");
-    const view = viewer.views[viewer.state.view];
-    place.hidden = view.filters === false;
-    if (place.hidden) return;
     const open = place.querySelector("details")?.open ?? false;
     const counted = (rows.length === viewer.index.rows ? "" : `${rows.length} of `) + viewer.counted(viewer.index.rows, "row");
     const [fields, draw] = form(rows);

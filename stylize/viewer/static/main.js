@@ -37,19 +37,14 @@
   };
 
   const begin = async () => {
-    try {
-      await viewer.loadIndex();
-    } catch (error) {
-      viewer.failed(error);
-      return;
-    }
+    await viewer.loadIndex();
     if (!viewer.index.live) delete viewer.views.vote;
-    if ((await viewer.column("run")).names.length) document.title = (await viewer.column("run")).names.join(", ");
+    document.title = (await viewer.column("run")).names.join(", ");
     window.addEventListener("hashchange", show);
     window.addEventListener("resize", () => drawn.resized?.());
     viewer.redraw = show;
     await show();
   };
 
-  begin();
+  begin().catch(viewer.failed);
 })();

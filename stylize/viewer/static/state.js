@@ -45,7 +45,7 @@
     viewer.problems = filters.map(viewer.filterProblem).filter(Boolean);
     state.filters = filters.filter((filter) => !viewer.filterProblem(filter));
     state.columns = columns?.filter(viewer.about) ?? null;
-    if (!(state.view in viewer.views)) state.view = "table";
+    if (!Object.hasOwn(viewer.views, state.view)) state.view = "table";
     return state;
   };
 
