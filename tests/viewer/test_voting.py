@@ -211,12 +211,17 @@ def test_a_reload_loses_no_vote_and_shows_no_pair_again(page: Any, url: str, out
     assert len(votes(out)) == 5
 
 
-def test_a_vote_that_the_viewer_did_not_take_is_kept_until_it_does(page: Any, viewer: Viewer, own_out: Path) -> None:
+def not_taken(page: Any, viewer: Viewer) -> int:
+    """Give a vote to a viewer that has ended; returns its port."""
     with served(viewer) as url:
         begin(page, url)
-        port = int(url.split(":")[2].split("/")[0])
     page.keyboard.press("ArrowLeft")
-    page.get_by_text("the viewer does not answer").wait_for()
+    page.get_by_text("the viewer does not answer: start it again on the same port and open the address").wait_for()
+    return int(url.split(":")[2].split("/")[0])
+
+
+def test_a_vote_that_the_viewer_did_not_take_is_kept_until_it_does(page: Any, viewer: Viewer, own_out: Path) -> None:
+    port = not_taken(page, viewer)
     assert votes(own_out).empty
     with served(viewer, port):
         page.wait_for_function(NONE_KEPT)
@@ -226,11 +231,7 @@ def test_a_vote_that_the_viewer_did_not_take_is_kept_until_it_does(page: Any, vi
 def test_a_page_of_a_viewer_that_was_started_again_says_what_helps(
     page: Any, viewer: Viewer, own_out: Path, tmp_path: Path
 ) -> None:
-    with served(viewer) as url:
-        begin(page, url)
-        port = int(url.split(":")[2].split("/")[0])
-    page.keyboard.press("ArrowLeft")
-    page.get_by_text("open the address that it prints, in this browser").wait_for()
+    port = not_taken(page, viewer)
     with served(Viewer({own_out: str(own_out)}, tmp_path / "cache"), port) as url:
         page.get_by_text("Open the one that it printed last, in this browser").wait_for()
         page.goto(url + "#view=vote")
@@ -240,11 +241,7 @@ def test_a_page_of_a_viewer_that_was_started_again_says_what_helps(
 
 def test_a_vote_on_other_runs_waits_for_their_viewer(page: Any, viewer: Viewer, own_out: Path, tmp_path: Path) -> None:
     other = viewed_run(tmp_path / "other" / "out", run_id="another")
-    with served(viewer) as url:
-        begin(page, url)
-        port = int(url.split(":")[2].split("/")[0])
-    page.keyboard.press("ArrowLeft")
-    page.get_by_text("the viewer does not answer").wait_for()
+    port = not_taken(page, viewer)
     with served(Viewer({other: str(other)}, tmp_path / "cache"), port) as url:
         page.goto(url + "#view=vote")
         page.wait_for_selector(".two")
@@ -276,8 +273,7 @@ def test_mixes_meet_where_all_their_artworks_are_the_same(
     monkeypatch.setattr("tests.support.viewed.row", mixed)
     out = viewed_run(tmp_path / "out", 2, 1)
     with served(Viewer({out: str(out)}, tmp_path / "cache")) as url:
-        page.goto(url)
-        page.wait_for_function("() => document.querySelector('nav, header, main')")
+        shown(page, url)
         found = page.evaluate("""async () => (await viewer.ballot(await viewer.rows(), "method")).size""")
     assert found == pairs
 
