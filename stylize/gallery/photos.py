@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
+
+import skimage
 
 from stylize.errors import UsageError
 
@@ -27,20 +28,16 @@ def write_demo_photos(folder: Path) -> list[Path]:
 
     A photo that is there already with the same bytes is left alone, so its time of change stays.
     Nothing is written unless every photo is found.
-    Raises UsageError where scikit-image is missing or lacks a photo;
-    a folder that cannot be written to raises the OSError.
+    Raises UsageError where scikit-image lacks a photo, the OSError of a folder that cannot be written.
     """
-    source = _wheel_folder()
+    source = Path(skimage.__file__).parent / "data"
     missing = sorted(name for name in PHOTOS.values() if not (source / name).is_file())
     if missing:
         raise UsageError(
             f"the installed scikit-image carries no {', '.join(missing)}: install scikit-image>=0.25 from its wheel, "
             "or use a folder of your own photos"
         )
-    written = []
-    for place, name in sorted(PHOTOS.items()):
-        written.append(copied(source / name, folder / place))
-    return written
+    return [copied(source / name, folder / place) for place, name in sorted(PHOTOS.items())]
 
 
 def copied(source: Path, target: Path) -> Path:
@@ -50,11 +47,3 @@ def copied(source: Path, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
     return target
-
-
-def _wheel_folder() -> Path:
-    """Return the folder of pictures inside scikit-image, found without importing it."""
-    spec = find_spec("skimage")
-    if spec is None or not spec.submodule_search_locations:
-        raise UsageError("the demo photos come with scikit-image: pip install scikit-image")
-    return Path(spec.submodule_search_locations[0]) / "data"

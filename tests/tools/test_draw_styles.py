@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.machinery import ModuleSpec
 from io import BytesIO
 from pathlib import Path
 
@@ -67,12 +66,3 @@ def test_missing_photo_is_named_and_nothing_is_written(tmp_path: Path, monkeypat
     with pytest.raises(StylizeError, match=r"nobody\.png"):
         write_demo_photos(tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_missing_scikit_image_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing(name: str) -> ModuleSpec | None:
-        return None
-
-    monkeypatch.setattr(photos, "find_spec", nothing)
-    with pytest.raises(StylizeError, match="pip install scikit-image"):
-        write_demo_photos(tmp_path)
