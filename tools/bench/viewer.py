@@ -8,6 +8,7 @@ Prints seconds from opening the address to the first rows in sight, of a frame w
 from __future__ import annotations
 
 import hashlib
+import shutil
 import statistics
 import tempfile
 import threading
@@ -87,7 +88,7 @@ def _row(number: int) -> dict[str, Any]:
 
 def _look(url: str) -> None:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         firsts = []
         for _ in range(REPEATS):
             page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
