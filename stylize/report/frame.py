@@ -51,13 +51,13 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
     """Return every row of the runs, and what reports derive from them. homes: the OUTs of which `outs` are copies.
     also: columns beside those that reports look at.
 
-    run: the folder's name. home: the OUT itself. setup: machine and measure_mode, which are never mixed. method: a
-    sweep's label, or the stylizer, told apart by what differs. label: a sweep's alone. clean: counts for times, as it
-    is ok and no warm-up. memory_bytes: what one more image took, on the accelerator where there is one, if it was
-    seen. whole_bytes: the worker's whole peak without scoring (with it in throughput mode, and with its networks in
-    older rows), on the accelerator where there is one; scoring_bytes: what scoring adds, where that is known.
-    content, style: names that tell any two apart. other_judge: whether scores are left out, as another network gave
-    them than most. Raises UsageError where a folder holds no rows.
+    home: the OUT. setup: machine and measure_mode, which are never mixed. method: a sweep's label, or the stylizer,
+    told apart by what differs. label: a sweep's alone. clean: counts for times, as it is ok and no warm-up.
+    memory_bytes: what one more image took, on the accelerator where there is one, if it was seen. whole_bytes: the
+    worker's whole peak without scoring (with it in throughput mode, and with its networks in older rows), on the
+    accelerator where there is one; scoring_bytes: what scoring adds, where that is known. content, style: names that
+    tell any two apart. other_judge: whether scores are left out, as another network gave them than most. Raises
+    UsageError where a folder holds no rows.
     """
     columns = list(dict.fromkeys([*_READ, *also, *(["style_sha256"] if settings.several(*outs) else [])]))
     tables = [read_rows(out, columns) for out in outs]
@@ -65,7 +65,6 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
     if not any(counts):
         raise UsageError(f"no rows in {', '.join(one_line(out) for out in outs)}")
     rows: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-    rows["run"] = np.repeat([_name(out, outs) for out in outs], counts)
     rows["home"] = np.repeat(list(homes or map(str, outs)), counts)
     return derive(rows)
 
@@ -166,7 +165,7 @@ def _setups(rows: pd.DataFrame) -> pd.Series:
         dtype=object,
     ).where(known)
     # By variant first, as the number of workers decides how many threads each has.
-    for keys in (["run", "variant"], ["run", "workers"], ["run"]):
+    for keys in (["home", "variant"], ["home", "workers"], ["home"]):
         if told.notna().all():
             break
         groups = told.groupby([rows[key].astype(object) for key in keys], dropna=False)
@@ -193,9 +192,3 @@ def method_names(rows: pd.DataFrame, labels: pd.Series) -> pd.Series:
     within = swept["variant"].astype(object) + "\n" + swept["device_name"].fillna("").astype(object)
     labelled = settings.told_apart(swept, labels[~alone].astype(object), within=within)
     return labelled.reindex(rows.index).where(~alone, told.reindex(rows.index))
-
-
-def _name(out: Path, outs: Sequence[Path]) -> str:
-    """Return the folder's name; with its parent's where two are called the same."""
-    same = [other for other in outs if other.name == out.name]
-    return out.name if len(same) == 1 else f"{out.parent.name}/{out.name}"

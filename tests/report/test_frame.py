@@ -97,9 +97,10 @@ def test_an_accelerators_memory_counts_where_there_is_one() -> None:
     assert list(rows([row(1), row(2, image_device_bytes=7)])["memory_bytes"]) == [100_000_000, 7]
 
 
-def test_runs_of_one_name_are_told_apart_by_their_parents(tmp_path: Path) -> None:
-    outs = [written(tmp_path / name / "out", [row(1)]) for name in ("a", "b")]
-    assert list(load(outs)["run"]) == ["a/out", "b/out"]
+def test_a_row_that_no_worker_filled_in_is_of_no_other_outs_machine_whatever_they_are_called(tmp_path: Path) -> None:
+    lost = row(2, status="timeout", device_name=None, threads=None)
+    outs = [written(tmp_path / name / "x/out", [row(1, device_name=name), lost]) for name in ("a", "b")]
+    assert list(load(outs)["setup"]) == ["a, 2 threads, isolated"] * 2 + ["b, 2 threads, isolated"] * 2
 
 
 def test_a_folder_without_rows_is_a_wrong_call(tmp_path: Path) -> None:

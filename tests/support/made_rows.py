@@ -52,7 +52,7 @@ def rows(made: Iterable[Row]) -> pd.DataFrame:
     """As `frame.load` would give them, without a folder."""
     table: pd.DataFrame = to_batch(list(made)).to_pandas()
     assert list(table) == SCHEMA.names
-    return frame.derive(table.assign(run="r", home="/out"))
+    return frame.derive(table.assign(home="/out"))
 
 
 def written(out: Path, made: Iterable[Row], **record: Any) -> Path:

@@ -109,7 +109,7 @@ def build(
         f"{counted(len(rows), 'row')}, {ok} ok",
         *sorted(setup for setup in rows["setup"].unique() if setup != "unknown"),
     ]
-    if twice := int(rows[["run", "home", "task_id"]].drop_duplicates()["task_id"].duplicated().sum()):
+    if twice := int(rows["task_id"].duplicated().sum()):
         facts.append(f"{counted(twice, 'task is', 'tasks are')} in several of these runs, and count in each")
     if (untrained := rows["weights_sha256"] == RANDOM).any():
         names = ", ".join(sorted(rows.loc[untrained, "method"].unique()))
