@@ -32,14 +32,7 @@ _NOT_READ = {
     "output_colourfulness", "output_entropy_bits", "content_loss", "style_loss", "variation_loss", "node", "gpu_ids",
 }  # fmt: skip
 _READ = [name for name in SCHEMA.names if name not in _NOT_READ]
-_NUMBERS = (
-    "resolution_px", "width_px", "height_px", "workers", "repeat", "threads", "strips", "ssim", "content_distance",
-    "gram_distance", "moments_distance", "lpips", "cfsd", "ssim_uniform", "flicker", "stretch", "content_edge_density",
-    "content_colourfulness", "content_entropy_bits", "read_s", "decode_s", "style_s", "stylize_s", "score_s",
-    "encode_s", "write_s", "total_s", "device_wait_s", "image_host_bytes", "image_device_bytes", "model_host_bytes",
-    "model_device_bytes", "host_peak_rss_bytes", "device_peak_reserved_bytes",
-    "scorer_host_bytes", "score_peak_rss_bytes", "cpu_wait_s", "clock_mhz",
-)  # fmt: skip
+_NUMBERS = [name for name in _READ if SCHEMA.field(name).type in (pa.int64(), pa.float64())]
 _JUDGES = {
     "perceptual_variant": ["content_distance", "gram_distance", "moments_distance", "cfsd"],
     "lpips_variant": ["lpips"],
@@ -71,7 +64,7 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = 
 
 def derive(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the derived columns of `load`."""
-    for name, column in rows[list(_NUMBERS)].items():
+    for name, column in rows[_NUMBERS].items():
         if (known := measured(column)) is not column:
             rows[name] = known
     parts = rows["variant"].astype("string").str.extract(VARIANT)
