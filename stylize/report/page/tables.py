@@ -115,13 +115,10 @@ def _measures(size: Size, at: str) -> Table:
     frame = analysis.measures(size.rows).merge(marks, how="left", on=["setup", "method", "precision"])
     fewest = frame["setup"].map({machine.setup: machine.fewest for machine in size.machines})
     frame["best"] = frame["best"].where(frame["workers"].isna() | (frame["workers"] == fewest))
-    cost = _COST if frame["memory_n"].between(1, frame["n"] - 1).any() else _without(_COST, "memory_n")
+    some_unseen = frame["memory_n"].between(1, frame["n"] - 1).any()
+    cost = {key: shape for key, shape in _COST.items() if key != "memory_n" or some_unseen}
     columns: Columns = {"best": ("best", lambda yes: "best" if yes is True else "")}
     return _table("measures", f"All measurements{at}", note, frame, _WHAT | columns | cost | _QUALITY)
-
-
-def _without(columns: Columns, name: str) -> Columns:
-    return {key: shape for key, shape in columns.items() if key != name}
 
 
 def _votes(size: Size, ballots: pd.DataFrame, at: str) -> Table:
@@ -130,12 +127,8 @@ def _votes(size: Size, ballots: pd.DataFrame, at: str) -> Table:
         "(Bradley-Terry), with its 95 % interval by bootstrap over pairs of photo and artwork; none of fewer than "
         "eight."
     )
-    columns: Columns = {"method": ("method", units.text), "votes": ("votes", units.count)} | {
-        "pictures": ("photos and artworks", units.count), "preferred": ("preferred", units.percent),
-        "low": ("from", units.percent), "high": ("to", units.percent),
-    }  # fmt: skip
     frame = votes.ranked(ballots, size.side_px).assign(resolution_px=size.rows["resolution_px"].iloc[0])
-    return _table("votes", f"What people prefer{at}", note, frame, columns)
+    return _table("votes", f"What people prefer{at}", note, frame, _of_people("method", "preferred"))
 
 
 def _agreement(frame: pd.DataFrame) -> Table:
@@ -143,12 +136,15 @@ def _agreement(frame: pd.DataFrame) -> Table:
         "agreeing: share of the votes with a preference in which the score prefers the same result; 50 % is chance. "
         "Over all sizes, with its 95 % interval by bootstrap over pairs of photo and artwork; none of fewer than eight."
     )
-    columns: Columns = {"score": ("score", units.text), "votes": ("votes", units.count)} | {
-        "pictures": ("photos and artworks", units.count), "agreeing": ("agreeing", units.percent),
-        "low": ("from", units.percent), "high": ("to", units.percent),
-    }  # fmt: skip
     counted = frame if frame["votes"].any() else frame[:0]
-    return _table("agreement", "Which scores agree with people", note, counted, columns)
+    return _table("agreement", "Which scores agree with people", note, counted, _of_people("score", "agreeing"))
+
+
+def _of_people(name: str, share: str) -> Columns:
+    return {
+        name: (name, units.text), "votes": ("votes", units.count), "pictures": ("photos and artworks", units.count),
+        share: (share, units.percent), "low": ("from", units.percent), "high": ("to", units.percent),
+    }  # fmt: skip
 
 
 def _precisions(frame: pd.DataFrame) -> Table:
