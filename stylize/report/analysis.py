@@ -175,23 +175,15 @@ def precisions(rows: pd.DataFrame) -> pd.DataFrame:
             continue
         subjects = both.groupby(["content_uri", "style_uri"], dropna=False).ngroup().to_numpy()
         repeats = both["repeat"].fillna(0).to_numpy().astype(int)
-        speed = median((both["stylize_s_fp32"] / both["stylize_s"]).to_numpy(float), subjects, repeats)
-        ratios = (both["memory_bytes"] / both["memory_bytes_fp32"].where(both["memory_bytes_fp32"] > 0)).to_numpy(float)
-        good = np.isfinite(ratios)
-        memory = median(ratios[good], subjects[good], repeats[good]) if good.any() else Interval(*[np.nan] * 3)
-        lines.append(
-            dict(zip(KEY, key, strict=True))
-            | {
-                "n": len(set(subjects)),
-                "speed": speed.value,
-                "speed_low": speed.low,
-                "speed_high": speed.high,
-                "memory": memory.value,
-                "memory_low": memory.low,
-                "memory_high": memory.high,
-            }
-            | {f"{name}_delta": (both[name] - both[f"{name}_fp32"]).mean() for name in SCORES}
-        )
+        line = dict(zip(KEY, key, strict=True)) | {"n": len(set(subjects))}
+        for name, ratios in (
+            ("speed", both["stylize_s_fp32"] / both["stylize_s"]),
+            ("memory", both["memory_bytes"] / both["memory_bytes_fp32"].where(both["memory_bytes_fp32"] > 0)),
+        ):
+            good = np.isfinite(values := ratios.to_numpy(float))
+            found = median(values[good], subjects[good], repeats[good]) if good.any() else Interval(*[np.nan] * 3)
+            line |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+        lines.append(line | {f"{name}_delta": (both[name] - both[f"{name}_fp32"]).mean() for name in SCORES})
     return pd.DataFrame(lines)
 
 
