@@ -79,10 +79,8 @@ class Machine:
         best = next(iter(enough))
         # What is shown is of all of a method's images, a comparison of those that both have: the latter decides.
         for _ in enough:
-            ahead = (name for name in enough if name != best and self._is(Verdict.BETTER, name, best, quantity))
-            if (better := next(ahead, None)) is None:
-                break
-            best = better
+            others = (name for name in enough if name != best)
+            best = next((one for one in others if self.against(one, best, quantity).verdict == Verdict.BETTER), best)
         changes = {name: self.against(name, best, quantity) for name in known if name != best}
         told = {name: change for name, change in changes.items() if change.interval is not None}
         behind = {name: change for name, change in told.items() if change.verdict == Verdict.WORSE}
@@ -114,9 +112,6 @@ class Machine:
             if verdict not in (Verdict.BETTER, Verdict.SAME):
                 return False
         return Verdict.BETTER in found
-
-    def _is(self, verdict: Verdict, one: str, other: str, quantity: Quantity) -> bool:
-        return self.against(one, other, quantity).verdict == verdict
 
 
 @dataclass(frozen=True)

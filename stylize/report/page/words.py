@@ -115,13 +115,9 @@ def _beside(change: Change, quantity: Quantity) -> str:
 def _memory(at: str, measured: pd.DataFrame) -> Iterator[str]:
     """Return what a worker takes as a whole, against common amounts of memory."""
     measured = measured[measured["whole_bytes"].notna()]
-    # A precision may be null in all rows, and is no text then.
-    names = [
-        f"{method} {precision}" for method, precision in zip(measured["method"], measured["precision"], strict=True)
-    ]
-    whole = measured.groupby(names)["whole_bytes"].max() if names else measured["whole_bytes"]
-    if whole.empty:
+    if measured.empty:
         return
+    whole = measured.groupby(measured["method"] + " " + measured["precision"])["whole_bytes"].max()
     ordered = sorted(whole.index, key=lambda name: whole[name])
     adds = measured["scoring_bytes"].max()
     scoring = "scoring included" if pd.isna(adds) else f"scoring adds up to {size(adds)}"
