@@ -5,7 +5,7 @@ Each measurement decides a claim only where its whole interval does, as everywhe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -25,6 +25,7 @@ MODEL = Quantity("model_bytes", "model", "as large", "model_bytes", size, True, 
 BOTH = Quantity("both_bytes", "model and one more image", "as much", "both_bytes", size, True, True, 0.05)
 _QUANTITIES = (TIME, MEMORY, MODEL, BOTH)
 
+_SEEN = {Verdict.SAME: "the same, ", Verdict.UNDECIDED: "no difference seen, "}
 Outcome = bool | None
 """Whether a measurement bears a claim out; None where its interval leaves that open."""
 
@@ -168,13 +169,12 @@ def _outcome(change: Change, claimed: Verdict) -> Outcome:
 def _change(change: Change) -> str:
     if change.interval is None:
         return f"undecided (n = {change.n})"
-    value, ends = times(change.interval.value), _ends([change.interval], times)
-    seen = {Verdict.SAME: "the same, ", Verdict.UNDECIDED: "no difference seen, "}.get(change.verdict, "")
-    return f"{seen}{value} ({ends}, n = {change.n})"
+    value, ends = times(change.interval.value), _ends([change.interval])
+    return f"{_SEEN.get(change.verdict, '')}{value} ({ends}, n = {change.n})"
 
 
-def _ends(intervals: list[Interval], form: Callable[[float], str]) -> str:
-    low, high = form(min(one.low for one in intervals)), form(max(one.high for one in intervals))
+def _ends(intervals: list[Interval]) -> str:
+    low, high = times(min(one.low for one in intervals)), times(max(one.high for one in intervals))
     return low if low == high else f"{low} to {high}"
 
 
@@ -212,7 +212,6 @@ def _over_sizes(changes: list[tuple[Cell, Change]]) -> str:
         px, n = sorted({cell.side_px for cell, _ in some}), min(change.n for _, change in some)
         at = side(px[0]) if len(px) == 1 else f"{px[0]:.0f} to {side(px[-1])}"
         intervals = [change.interval for _, change in some if change.interval is not None]
-        seen = {Verdict.SAME: "the same, ", Verdict.UNDECIDED: "no difference seen, "}.get(verdict, "")
-        ratio = f"{seen}{_ends(intervals, times)} of fp32's" if intervals else "undecided"
+        ratio = f"{_SEEN.get(verdict, '')}{_ends(intervals)} of fp32's" if intervals else "undecided"
         told.append(f"{ratio} (n = {n}, {at})")
     return ", ".join(told)
