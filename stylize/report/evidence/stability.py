@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from stylize.report.evidence.statistics import Numbers
 from stylize.report.units import percent
-
-Numbers = npt.NDArray[np.float64]
 
 LEAST = 5
 """Of fewer images nothing is said."""

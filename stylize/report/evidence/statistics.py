@@ -33,7 +33,6 @@ class PowerLaw:
     """Lower end of the exponent's 95 % confidence interval (Student's t)."""
     high: float
     scale: float
-    n: int
     least: float
     most: float
     """Ends of the x that were measured."""
@@ -81,9 +80,8 @@ def power_law(x: Values, y: Values) -> PowerLaw | None:
     line: Any = stats.linregress(a, b)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(a) - 2) * line.stderr)
     slope = float(line.slope)
-    return PowerLaw(
-        slope, slope - half, slope + half, float(np.exp(line.intercept)), len(a), *np.exp([a.min(), a.max()]).tolist()
-    )
+    scale, least, most = np.exp([line.intercept, a.min(), a.max()]).tolist()
+    return PowerLaw(slope, slope - half, slope + half, scale, least, most)
 
 
 def median(values: Values, subjects: Codes = None, repeats: Codes = None) -> Interval:
@@ -130,8 +128,6 @@ def _medians(drawn: Numbers) -> Numbers:
     there = np.isfinite(drawn).sum(axis=1)
     ordered = np.sort(drawn, axis=1)  # NaN comes last
     line = np.arange(len(drawn))
-    low, high = (
-        ordered[line, np.maximum(0, (there - 1) // 2)],
-        ordered[line, np.minimum(there // 2, drawn.shape[1] - 1)],
-    )
+    low = ordered[line, np.maximum(0, (there - 1) // 2)]
+    high = ordered[line, np.minimum(there // 2, drawn.shape[1] - 1)]
     return np.where(there > 0, (low + high) / 2, np.nan)
