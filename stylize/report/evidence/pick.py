@@ -103,7 +103,7 @@ def choice(sizes: Sequence[Size], ballots: pd.DataFrame) -> Choice:
             options += [_option(name, size, machine) for name in machine.values]
             _judge(options, start, machine)
             votes.judge(options[start:], start, ballots, size.side_px)
-    criteria = [by for by in ("style", "ssim", "votes", "time", "memory") if any(by in one.values for one in options)]
+    criteria = [by for by in WORDS if any(by in one.values for one in options)]
     left_out = [f"{name}, {size.side}" for size in sizes for machine in size.machines for name in machine.with_more()]
     return Choice(options, criteria, left_out)
 
@@ -137,7 +137,7 @@ def ranked(options: Sequence[Option], wanted: Wanted, by: str) -> list[tuple[Opt
     nothing, whatever the limits.
     """
     kept = {number: one for number, one in enumerate(options) if wanted.allows(one) and by in one.values}
-    sign = -1 if by in ("ssim", "votes") else 1
+    sign = 1 if by in BY and BY[by].less_is_better else -1
     enough = {number for number, one in kept.items() if by in one.known}
     unbeaten = {number for number in enough if not enough & set(kept[number].behind.get(by, ()))}
 
