@@ -215,8 +215,9 @@ def _result(places: Places, row: pd.Series, several: bool) -> Picture | None:
     caption = f"{time}, SSIM {score(row['ssim'])}{on}"
     at = side(row["resolution_px"])
     with places.counting(f"{row['name']} at {at}"):
-        where = places.of_result(row)
-        if where is None and row["measure_mode"] != SCORED:
+        is_scored = row["measure_mode"] == SCORED
+        where = places.result(row["home"], row["output_uri"], is_scored)
+        if where is None and not is_scored:
             raise CorruptImageError("it is not in OUT")
         told = row.get("output_sha256")
         hashes = {told} if isinstance(told, str) else set()

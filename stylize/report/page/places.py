@@ -6,11 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import pandas as pd
-
 from stylize.errors import CannotContinueError, StylizeError, counted
-from stylize.io.location import Location
-from stylize.results.schema import SCORED
 from stylize.results.trusted import Readable
 
 MOST_NAMED = 12
@@ -46,10 +42,6 @@ class Places(Readable):
             _lost(self._gone, "is not there, or cannot be read", "are not there, or cannot be read"),
             _lost(self._changed, "is no longer the row's, and not shown", "are no longer the rows', and not shown"),
         ]
-
-    def of_result(self, row: pd.Series) -> Location | None:
-        """Return where a row's result is."""
-        return self.result(row["home"], row["output_uri"], row["measure_mode"] == SCORED)
 
 
 def _lost(counts: Counter[str], does: str, do: str) -> str:
