@@ -51,7 +51,8 @@ def short(keys: Iterable[Sequence[Any]]) -> list[str]:
         text = next((form for form in forms if len(form) <= MOST), forms[-1])
         texts.append(harmless(" ".join(text.split())))
     cut = [text if len(text) <= MOST else text[: MOST - 2] + ".." for text in texts]
-    return [_plain(_wrapped(text) if cut.count(one) > 1 else one) for text, one in zip(texts, cut, strict=True)]
+    wrapped = ["\n".join(textwrap.wrap(text, MOST, break_on_hyphens=False)) for text in texts]
+    return [_plain(text if cut.count(one) > 1 else one) for text, one in zip(wrapped, cut, strict=True)]
 
 
 def _split(name: str) -> tuple[str, dict[str, str]]:
@@ -78,10 +79,6 @@ def _telling(several: Sequence[dict[str, str]]) -> list[str]:
 def _joined(head: str, told: Sequence[str], kept: int) -> str:
     shown = [*told[:kept], *([".."] if kept < len(told) else [])]
     return f"{head} ({', '.join(shown)})" if kept else head
-
-
-def _wrapped(text: str) -> str:
-    return "\n".join(textwrap.wrap(text, MOST, break_on_hyphens=False))
 
 
 def _plain(text: str) -> str:
