@@ -17,12 +17,11 @@ from stylize.report.units import DASH, measured, score, seconds
 from stylize.results.read import read_rows
 from stylize.results.schema import SCORED
 
-_COLUMNS = [
+_COLUMNS = list(dict.fromkeys([
     "status", "content_type", "style_type", "style_uri", "style_uris", "stylizer", "precision", "stylize_s", "total_s",
     "ssim", "host_peak_rss_bytes", "device_peak_allocated_bytes", "warmup", "width_px", "height_px", "measure_mode",
-    "opaque", "device_name", "threads",
-    *(name for name in idle.COLUMNS if name not in ("status", "stylize_s", "warmup", "measure_mode")),
-]  # fmt: skip
+    "opaque", "device_name", "threads", *idle.COLUMNS,
+]))  # fmt: skip
 MAX_ROWS = 15
 
 
