@@ -150,8 +150,7 @@ def _groups(rows: pd.DataFrame, given: Namespace) -> Iterator[tuple[int | None, 
             triples.append(
                 Triple(locate(row["content_uri"]), locate(row["style_uri"]), result or locate(row["output_uri"]))
             )
-        name = method if pd.isna(precision) else f"{method} {precision}"
-        yield None if pd.isna(side) else int(side), harmless(name), triples
+        yield None if pd.isna(side) else int(side), harmless(f"{method} {precision}"), triples
 
 
 def _scorer(given: Namespace) -> tuple[SetScorer, str]:
@@ -172,21 +171,20 @@ def _scored(
     scorer: SetScorer, groups: list[tuple[int | None, str, list[Triple]]]
 ) -> tuple[list[tuple[int | None, SetScores]], list[str]]:
     """Return each set's scores with the long side asked for, and why others have none."""
+    from stylize.report import units
+
     scored, problems = [], []
     for side, name, triples in groups:
         try:
             scored.append((side, scorer.score(name, triples)))
         except ValueError as error:
-            problems.append(f"{_size(side)}: {error}")
+            problems.append(f"{units.side(side)}: {error}")
     return scored, problems
-
-
-def _size(side: int | None) -> str:
-    return "own size" if side is None else f"{side} px"
 
 
 def _tell(scored: list[tuple[int | None, SetScores]], variant: str) -> None:
     from stylize.pipeline.sets import ARTWORK, LEAST_TO_COMPARE, PHOTO
+    from stylize.report import units
 
     grid = terminal.table("size", "pictures of", "n", "set", "FID", "LPIPS", "ArtFID")
     told: set[tuple[int | None, str]] = set()
@@ -197,7 +195,7 @@ def _tell(scored: list[tuple[int | None, SetScores]], variant: str) -> None:
             if not (known and line.name in (PHOTO, ARTWORK)):
                 numbers: list[Any] = [line.fid, line.lpips, line.art_fid]
                 cells = ["-" if number is None else f"{number:.4g}" for number in numbers]
-                terminal.add_row(grid, _size(side), line.name, str(line.n), one, *cells)
+                terminal.add_row(grid, units.side(side), line.name, str(line.n), one, *cells)
     terminal.show(grid)
     say(f"features: {variant}, pictures at 512 px at most")
     for lost in (lost for _, scores in scored for lost in scores.left_out):
