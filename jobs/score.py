@@ -40,20 +40,18 @@ def _main(argv: Sequence[str]) -> int:
     from jobs.run.scoring import MakeScorer, earlier_runs, resolve
     from jobs.run.scoring_dry_run import dry_run
 
-    progress = str(values.get("progress", ScoreConfig.model_fields["progress"].default))
-    with json_lines.apart(progress):
-        origins = {name: Origin(CALLED.get(name, cli.flag(name))) for name in ScoreConfig.model_fields}
-        config = resolve(values, origins)
-        if switches["dry_run"]:
-            dry_run(config, switches["retry_failed"], switches["redo"])
-            return cli.EXIT_OK
-        command = shlex.join(["python", "-m", "jobs.score", *argv])
-        retry_failed, redo = switches["retry_failed"], switches["redo"]
-        result = restyle(config, command, retry_failed, say, redo, earlier_runs, MakeScorer)
-        job = config.job
-        print_result(result, images=False, inputs=[job.content, job.styles, job.results, job.manifest])
-        status = cli.EXIT_OK if switches["allow_failed"] else result.exit_status
-        return json_lines.finished(progress, result.out, result.counts, status, images=False)
+    origins = {name: Origin(CALLED.get(name, cli.flag(name))) for name in ScoreConfig.model_fields}
+    config = resolve(values, origins)
+    retry_failed, redo = switches["retry_failed"], switches["redo"]
+    if switches["dry_run"]:
+        dry_run(config, retry_failed, redo)
+        return cli.EXIT_OK
+    command = shlex.join(["python", "-m", "jobs.score", *argv])
+    result = restyle(config, command, retry_failed, say, redo, earlier_runs, MakeScorer)
+    job = config.job
+    print_result(result, images=False, inputs=[job.content, job.styles, job.results, job.manifest])
+    status = cli.EXIT_OK if switches["allow_failed"] else result.exit_status
+    return json_lines.finished(job.progress, result.out, result.counts, status, images=False)
 
 
 def parser() -> cli.Parser:
