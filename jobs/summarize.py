@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,8 +126,17 @@ def _add_choosing(add: Callable[..., Any]) -> None:
     )  # fmt: skip
 
 
-def _report(given: Namespace, runs: dict[Path, str]) -> int:
+def _load(runs: dict[Path, str], also: Iterable[str] = ()) -> tuple[pd.DataFrame, Counter[str]]:
+    """Return the rows of runs, as `frame.load`, and how many of them older programs wrote, by schema version."""
+    from jobs.run.earlier_rows import older_rows_in
     from stylize.report import frame
+
+    rows = frame.load(list(runs), list(runs.values()), also)
+    return rows, sum((Counter(older_rows_in(out)) for out in runs), Counter[str]())
+
+
+def _report(given: Namespace, runs: dict[Path, str]) -> int:
+    from jobs.run.earlier_rows import quality_lines
     from stylize.report.evidence import claims
     from stylize.report.page import page
     from stylize.report.page.pictures import HASHES
@@ -140,7 +150,7 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
     for inner in (folder / "plots", folder / "pictures"):
         if inner.is_symlink():
             raise UsageError(f"--out: {one_line(inner)} is a link, and its files would be replaced; remove it")
-    rows = frame.load(outs, list(runs.values()), also=HASHES)
+    rows, older = _load(runs, HASHES)
     records = [run for out in outs for run in read_runs(out)[:1]]
     checked = claims.check(rows) if given.claims or any(one.claims for one in records) else []
     titles = [one.title for one in records if one.title]
@@ -149,6 +159,7 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
         rows, outs, title=title, claims=checked, most_pictures=pictures, trusted=given.trust_paths,
         stores=given.trust_store,
     )  # fmt: skip
+    report.facts += quality_lines(older, len(rows))
     page.write(report, folder)
     say(*(f"- {line}" for line in report.all_words))
     for claim in checked:
@@ -160,6 +171,7 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
 
 
 def _pick(given: Namespace, runs: dict[Path, str]) -> int:
+    from jobs.run.earlier_rows import quality_lines
     from stylize.report import frame
     from stylize.report.evidence import pick, votes
     from stylize.report.evidence.cells import by_size
@@ -167,7 +179,7 @@ def _pick(given: Namespace, runs: dict[Path, str]) -> int:
     for name, value in (("at", given.at), ("within-gb", given.within_gb), ("within-s", given.within_s)):
         if value is not None and not 0 < value < math.inf:
             raise UsageError(f"--{name}: give a number above 0")
-    rows = frame.load(list(runs), list(runs.values()))
+    rows, older = _load(runs)
     sides = sorted({int(px) for px in rows["resolution_px"].dropna()})
     if given.at is not None and given.at not in sides:
         known = ", ".join(map(str, sides)) or "none, all images have their photos' own size"
@@ -176,23 +188,14 @@ def _pick(given: Namespace, runs: dict[Path, str]) -> int:
     wanted = pick.Wanted(given.at, most_bytes, given.within_s)
     ballots, left_out = votes.of_rows(rows)
     lines, found = pick.told(pick.choice(by_size(rows), ballots), wanted, given.pick)
-    say(*lines, *frame.of_other_networks(rows), *([left_out] if left_out and given.pick == "votes" else []))
+    notes = [*frame.of_other_networks(rows), *quality_lines(older, len(rows))]
+    say(*lines, *notes, *([left_out] if left_out and given.pick == "votes" else []))
     return cli.EXIT_OK if found else cli.EXIT_NOT_ALL_OK
-
-
-def _rows(word: str) -> tuple[pd.DataFrame, list[str]]:
-    """Return a run's rows, and a line where their quality columns are not what those of today are."""
-    from jobs.run.earlier_rows import older_rows_in, quality_lines
-    from stylize.report import frame
-    from stylize.report.evidence import compare
-
-    with run_folders([word]) as outs:
-        (out,) = outs
-        return frame.load([out], also=compare.READ), quality_lines(older_rows_in(out))
 
 
 def _compare(given: Namespace) -> int:
     a, b = given.compare
+    from jobs.run.earlier_rows import quality_lines
     from stylize.report.evidence import compare
     from stylize.report.page import page
 
@@ -202,9 +205,13 @@ def _compare(given: Namespace) -> int:
     folder = None if given.out is None else absolute_out(given.out, "--out")
     if folder is not None and not (folder / "compare.txt").is_file() and not page.is_report(folder):
         refuse_filled(folder, "--out", "a comparison or report")
-    (rows_a, older_a), (rows_b, older_b) = map(_rows, (a, b))
+    loaded = []
+    for word in (a, b):
+        with run_folders([word]) as runs:
+            loaded.append(_load(runs, compare.READ))
+    (rows_a, older_a), (rows_b, older_b) = loaded
     comparison = compare.compare(rows_a, rows_b, tolerance)
-    comparison.notes.extend([*older_a, *older_b] if bool(older_a) != bool(older_b) else [])
+    comparison.notes.extend(quality_lines(older_a + older_b, len(rows_a) + len(rows_b)))
     told = [harmless(line) for line in compare.told(comparison, a, b)]
     if folder is not None:
         with writing(folder):

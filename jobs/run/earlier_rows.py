@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -92,10 +93,13 @@ def other_weights_lines(rows: Iterable[pa.RecordBatch], config: JobConfig, weigh
     return [f"{counted(number, 'row')} of OUT had other weights than {config.stylizer} has now: {stay}"]
 
 
-def quality_lines(older: dict[str, int]) -> list[str]:
-    """Return a line if some of the rows that older programs wrote measure another picture than rows of today."""
+def quality_lines(older: dict[str, int], of: float = math.inf) -> list[str]:
+    """Return a line if some of the rows that older programs wrote measure another picture than rows of today.
+
+    of: how many rows there are in all, where they are held against each other: nothing is told of all.
+    """
     number = sum(count for version, count in older.items() if version.isdecimal() and int(version) < OF_THE_FILE)
-    if not number:
+    if not 0 < number < of:
         return []
     return [
         f"quality columns of {counted(number, 'row')} of an older version are of the pixels before encoding, those of "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ _JUDGES = {
 """What names the network behind scores, to those scores."""
 
 
-def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Sequence[str] = ()) -> pd.DataFrame:
+def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Iterable[str] = ()) -> pd.DataFrame:
     """Return every row of the runs, and what reports derive from them. homes: the OUTs of which `outs` are copies.
     also: columns beside those that reports look at.
 

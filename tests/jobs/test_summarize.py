@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import errno
 import json
+import runpy
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -89,10 +89,20 @@ def test_a_report_takes_an_older_ones_place_but_replaces_nothing_through_a_link(
     assert main([str(out), "--out", str(tmp_path / "report")]) == 0
 
 
-def test_several_runs_become_one_report(tmp_path: Path) -> None:
-    outs = [written(tmp_path / name, [row(1), row(2)]) for name in ("a", "b")]
-    assert main([*map(str, outs), str(outs[0]), "--out", str(tmp_path / "report")]) == 0
-    assert "4 rows, 4 ok" in (tmp_path / "report" / "summary.md").read_text()
+def test_several_runs_become_one_report_which_says_whose_scores_are_not_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outs = [str(written(tmp_path / name, [row(n) for n in range(5)])) for name in ("a", "b")]
+    make_older(tmp_path / "a", 8)
+    assert main([*outs, outs[0], "--out", str(tmp_path / "report")]) == 0
+    text = (tmp_path / "report" / "summary.md").read_text()
+    assert "10 rows, 10 ok" in text
+    told = "quality columns of 5 rows of an older version are of the pixels before encoding"
+    assert told in text
+    capsys.readouterr()
+    for runs, is_told in ((outs, True), (outs[:1], False)):
+        assert main([*runs, "--pick", "ssim"]) == 0
+        assert (told in capsys.readouterr().out) == is_told
 
 
 def test_a_run_in_an_object_store_becomes_the_same_report(
@@ -232,10 +242,11 @@ def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: st
         main([word.replace("OUT", str(out)) for word in words])
 
 
-def test_a_wrong_call_is_one_line_and_exit_status_2(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "jobs.summarize", str(tmp_path), "--out", str(tmp_path / "r")],
-        cwd=ROOT, capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
+def test_a_wrong_call_is_one_line_and_exit_status_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["summarize", str(tmp_path), "--out", str(tmp_path / "r")])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "jobs" / "summarize.py"), run_name="__main__")
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
