@@ -207,13 +207,12 @@ def told(comparison: Comparison, a: str, b: str) -> list[str]:
     width = max((len(line.method) for line in comparison.lines), default=0)
     for line in comparison.lines:
         form = units.times if line.quantity.is_ratio else units.signed
-        found = line.change.interval
-        what = "too few" if found is None else form(found.value)
-        between = "" if found is None else f"{form(found.low)} to {form(found.high)}, "
-        lines.append(
-            f"  {line.method:<{width}}  {line.quantity.word:<24}  {what:>8}  ({between}n = {line.change.n})  "
-            f"{line.change.verdict}"
-        )
+        found, start = line.change.interval, f"  {line.method:<{width}}  {line.quantity.word:<24}"
+        if found is None:
+            lines.append(f"{start}  {'too few':>8}  (n = {line.change.n})")
+            continue
+        ends = f"{form(found.low)} to {form(found.high)}, n = {line.change.n}"
+        lines.append(f"{start}  {form(found.value):>8}  ({ends})  {line.change.verdict}")
     lines += [f"  no longer ok: {text}" for text in comparison.broken[:10]]
     if len(comparison.broken) > 10:
         lines.append(f"  ... and {len(comparison.broken) - 10} more that are no longer ok")

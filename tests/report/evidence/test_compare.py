@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from stylize.errors import UsageError
-from stylize.report.evidence.compare import compare, told
+from stylize.report.evidence.compare import Comparison, Line, compare, told
+from stylize.report.evidence.statistics import Interval
+from stylize.report.evidence.verdicts import TIME, Change, Verdict
 from tests.support.made_rows import of_sweep, row, rows
 
 
@@ -104,8 +106,8 @@ def test_another_machine_is_refused() -> None:
         compare(run(), run(device_name="Another"))
 
 
-def test_too_few_common_tasks_are_refused() -> None:
-    with pytest.raises(UsageError, match="share 0 tasks"):
+def test_runs_in_other_precisions_share_nothing_and_are_told_what_they_lack() -> None:
+    with pytest.raises(UsageError, match=r"share 0 tasks; comparing needs 5 .* methods and precisions"):
         compare(run(), run(precision="bf16"))
 
 
@@ -192,6 +194,15 @@ def test_a_sweep_resumed_with_other_weights_is_compared_by_those_that_the_other_
     assert [(one.shared, str(one.verdict)) for one in found] == [(7, "same")] * 2
 
 
-def test_runs_in_other_precisions_share_nothing_and_are_told_what_they_lack() -> None:
-    with pytest.raises(UsageError, match=r"share 0 tasks; comparing needs 5 .* methods and precisions"):
-        compare(run(), run(precision="bf16"))
+def line(verdict: Verdict, *, enough: bool = True) -> Line:
+    return Line("m", TIME, Change(9, Interval(1, 1, 1) if enough else None, verdict))
+
+
+def test_what_is_better_in_one_thing_and_undecided_in_another_is_undecided() -> None:
+    assert Comparison([line(Verdict.BETTER), line(Verdict.UNDECIDED)], [], 9, []).verdict == Verdict.UNDECIDED
+
+
+def test_a_line_of_too_few_pairs_does_not_decide_and_has_no_verdict() -> None:
+    found = Comparison([line(Verdict.SAME), line(Verdict.UNDECIDED, enough=False)], [], 9, [])
+    assert found.verdict == Verdict.SAME
+    assert [text.split("  ")[-1] for text in told(found, "A", "B")[1:]] == ["same", "(n = 9)", "verdict: same"]
