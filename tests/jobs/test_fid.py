@@ -17,6 +17,7 @@ from jobs.fid import _scorer, _taken, main, parser
 from stylize import images, read_rows
 from stylize.measure import inception
 from stylize.measure.inception import FILE, Inception
+from stylize.report.frame import load
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
 from tests.support.made_rows import row, rows
@@ -64,11 +65,10 @@ def own(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scored(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A run, and its set before anything was changed."""
-    out = made(tmp_path_factory.mktemp("scored"))
-    (scores,) = sets(out, weights)
-    return out, scores
+def scored(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The set of a run."""
+    (scores,) = sets(made(tmp_path_factory.mktemp("scored")), weights)
+    return scores
 
 
 def sets(out: Path, weights: Path, *more: object) -> list[dict[str, Any]]:
@@ -90,21 +90,20 @@ def test_torchvisions_network_is_given_values_about_0_and_art_fids_as_they_are()
         assert judge.features(image).tolist() == seen
 
 
-def test_identity_is_as_far_from_the_artworks_as_the_photos_and_artworks_are_at_none(
-    scored: tuple[Path, dict[str, Any]],
-) -> None:
-    scores = scored[1]
-    method, photo, artwork = scores["lines"]
-    assert [line["name"] for line in scores["lines"]] == ["identity fp32", "photo unchanged", "artwork itself"]
+def test_identity_is_as_far_from_the_artworks_as_the_photos_and_artworks_are_at_none(scored: dict[str, Any]) -> None:
+    method, photo, artwork = scored["lines"]
+    assert [line["name"] for line in scored["lines"]] == ["identity fp32", "photo unchanged", "artwork itself"]
     assert method["fid"] == pytest.approx(photo["fid"], rel=1e-6)
     assert photo["fid"] > 1e-6
     assert artwork["fid"] == pytest.approx(0, abs=photo["fid"] * 1e-6)
-    assert {line["n"] for line in scores["lines"]} == {4}
-    assert {line["art_fid"] for line in scores["lines"]} == {None}
-    assert len(scores["sha256"]) == 64
+    assert {line["n"] for line in scored["lines"]} == {4}
+    assert {line["art_fid"] for line in scored["lines"]} == {None}
+    assert len(scored["sha256"]) == 64
 
 
-def test_art_fid_comes_with_lpips(own: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_art_fid_comes_with_lpips_and_another_photo_makes_another_set(
+    own: Path, scored: dict[str, Any], weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("torchmetrics")
     from torchvision.models import squeezenet1_1
 
@@ -113,7 +112,9 @@ def test_art_fid_comes_with_lpips(own: Path, weights: Path, tmp_path: Path, monk
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     torch.manual_seed(0)
     torch.save(squeezenet1_1().state_dict(), cache / "squeezenet1_1-b8a52dc0.pth")
+    (tmp_path / "photos" / "a.png").write_bytes(images.encode(picture(50, 96, 80), "png", 95))
     (scores,) = sets(own, weights, "--lpips", "squeeze")
+    assert scores["sha256"] != scored["sha256"]
     for line in scores["lines"]:
         assert line["art_fid"] == pytest.approx((1 + line["lpips"]) * (1 + line["fid"]), rel=1e-9)
     _, photo, artwork = scores["lines"]
@@ -124,14 +125,6 @@ def test_what_judges_computes_fp32_in_fp32_on_a_card(weights: Path, monkeypatch:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     _scorer(parser().parse_args(["out", "--inception", str(weights)]))
     assert not torch.backends.cudnn.allow_tf32
-
-
-def test_other_pictures_are_another_set(scored: tuple[Path, dict[str, Any]], weights: Path) -> None:
-    own, before = scored
-    first = own.parent / "photos" / "a.png"
-    first.write_bytes(images.encode(picture(50, 96, 80), "png", 95))
-    (after,) = sets(own, weights)
-    assert before["sha256"] != after["sha256"]
 
 
 def test_what_cannot_be_read_and_a_single_picture_of_a_size_are_left_out_and_named(own: Path, weights: Path) -> None:
@@ -153,7 +146,9 @@ def test_what_cannot_be_read_and_a_single_picture_of_a_size_are_left_out_and_nam
     assert "left out: 64 px: identity fp32: 1 picture can be read, two are the least" in done.stdout
 
 
-def test_what_a_sweep_made_again_or_another_out_holds_too_counts_once(own: Path, weights: Path) -> None:
+def test_what_a_sweep_made_again_or_another_out_holds_too_counts_once(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree(own, copy := own.parent / "copy")
     variants = [("identity fp32 96 px x1", 1), ("identity fp32 96 px x1", 2), ("identity fp32 96 px x2", 1)]
     with RowStore.open(own) as store:
@@ -161,11 +156,11 @@ def test_what_a_sweep_made_again_or_another_out_holds_too_counts_once(own: Path,
             for variant, repeat in variants:
                 name = hashlib.sha256(f"{row['task_id']} {variant} {repeat}".encode()).hexdigest()
                 store.add(to_batch([row | {"task_id": name, "variant": variant, "repeat": repeat}]))
-    done = call(main, own, copy, "--inception", weights, "--trust-paths")
-    assert done.returncode == 0
-    assert "4 results that later rows have, too, are left out: a photo in an artwork counts once" in done.stdout
-    assert "results that a sweep made again are left out: a photo in an artwork counts once" in done.stdout
-    assert "n = 4 is too small" in done.stdout
+    capsys.readouterr()
+    assert len(_taken(load([own, copy]))) == 4
+    told = capsys.readouterr().out
+    assert "4 results that later rows have, too, are left out: a photo in an artwork counts once" in told
+    assert "12 results that a sweep made again are left out: a photo in an artwork counts once" in told
 
 
 def test_of_a_photo_that_was_changed_the_newest_result_counts() -> None:
