@@ -99,6 +99,7 @@ def test_several_runs_become_one_report_which_says_whose_scores_are_not_of_the_f
     assert "10 rows, 10 ok" in text
     told = "quality columns of 5 rows of an older version are of the pixels before encoding"
     assert told in text
+    assert "Over sizes" not in text
     capsys.readouterr()
     for runs, is_told in ((outs, True), (outs[:1], False)):
         assert main([*runs, "--pick", "ssim"]) == 0

@@ -226,11 +226,11 @@ def markdown(report: Report) -> str:
         rows = [(claim.text, claim.measured, claim.verdict) for claim in report.claims]
         lines += ["## What is often claimed, and what was measured here", ""]
         lines += [*md.table(("Claim", "Measured", "Verdict"), rows), ""]
-    lines += _shown(report.plots, [])
     for section in report.sections:
         lines += [f"# At {escaped(section.side)}", "", *(f"- {escaped(line)}" for line in section.words), ""]
         lines += _shown(section.plots, section.tables)
-    lines += ["# Over sizes", "", *_shown([], report.tables)]
+    if report.plots or report.tables:
+        lines += ["# Over sizes", "", *_shown(report.plots, report.tables)]
     lines += ["## How it was made", ""]
     for run in report.runs:
         lines += [f"- {escaped(run.name)}: " + "; ".join(f"{k} {escaped(v)}" for k, v in run.facts)]
