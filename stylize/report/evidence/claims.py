@@ -50,11 +50,8 @@ class Cell:
     stylizer: str
     backbone: str
     sample: Sample
-
-    @property
-    def name(self) -> str:
-        """Return what reports call it."""
-        return f"{self.method} {self.precision}"
+    name: str
+    """What reports call it, with the machine where there are several."""
 
 
 def check(rows: pd.DataFrame) -> list[Claim]:
@@ -85,6 +82,7 @@ def check(rows: pd.DataFrame) -> list[Claim]:
 
 def _cells(rows: pd.DataFrame) -> Iterator[Cell]:
     rows = rows.assign(both_bytes=rows["memory_bytes"] + rows["model_bytes"])
+    several = _are_several(rows[rows["clean"]])
     for (setup, side_px), here in rows.groupby(["setup", "resolution_px"], sort=True):
         parts, _ = analysis.cells(here)
         for name, sample in verdicts.samples(parts, _QUANTITIES).items():
@@ -92,7 +90,12 @@ def _cells(rows: pd.DataFrame) -> Iterator[Cell]:
             method, precision, stylizer, backbone = map(
                 str, first[["method", "precision", "stylizer", "backbone"]].tolist()
             )
-            yield Cell(str(setup), float(side_px), method, precision, stylizer, backbone, sample)
+            called = f"{name} on {setup}" if several else name
+            yield Cell(str(setup), float(side_px), method, precision, stylizer, backbone, sample, called)
+
+
+def _are_several(of_machines: pd.DataFrame) -> bool:
+    return bool(of_machines["setup"].nunique() > 1)
 
 
 def _gatys(cells: Iterable[Cell], backbone: str) -> list[Cell]:
@@ -142,7 +145,8 @@ def _linear(rows: pd.DataFrame) -> Claim:
         kind = verdicts.growth_kind(line.memory_low, line.memory_high)
         outcomes.append(None if kind == verdicts.UNSETTLED else kind == verdicts.PROPORTIONAL)
         ends = f"{line.memory_low:.2f} to {line.memory_high:.2f}"
-        told.append(f"{line.method} {line.precision} {line.memory_exponent:.2f} ({ends})")
+        on = f" on {line.setup}" if _are_several(here) else ""
+        told.append(f"{line.method} {line.precision}{on} {line.memory_exponent:.2f} ({ends})")
     measured = f"exponents with 95 % intervals: {'; '.join(told)}" if told else ""
     return Claim(text, measured, _verdict(outcomes))
 

@@ -141,3 +141,12 @@ def test_memory_that_varies_about_fp32s_saves_none_that_is_seen() -> None:
     claim = found([*base, *varying], "INT8 saves")
     assert claim.verdict == "undecided"
     assert "no difference seen" in claim.measured
+
+
+def test_what_was_measured_on_several_machines_says_on_which() -> None:
+    made = [*gatys([30.0] * N), *(of_sweep(n, "compact", "fp32", px) for n, px in enumerate((300, 600, 1200)))]
+    assert " on " not in found(made, "tens of seconds").measured + found(made, "linearly").measured
+    made += [one | {"device_name": "Another"} for one in made]
+    for word in ("tens of seconds", "linearly"):
+        told = found(made, word).measured
+        assert {part.partition(" on ")[2].partition(",")[0] for part in told.split("; ")} == {"A processor", "Another"}
