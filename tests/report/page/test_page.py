@@ -73,8 +73,7 @@ def test_pictures_are_no_more_than_asked(report: Path) -> None:
 
 
 def test_one_result_says_its_time_and_ssim(report: Path) -> None:
-    text = (report / "index.html").read_text()
-    assert "ms, SSIM 0." in text
+    assert "ms, SSIM 0." in (report / "index.html").read_text()
 
 
 def test_names_cannot_inject_markup(opened: Any) -> None:
@@ -165,11 +164,13 @@ def test_on_a_phone_every_table_can_be_scrolled_in_its_own_box(opened: Any) -> N
 
 
 def test_on_a_phone_the_choice_of_method_is_seen_as_a_whole(opened: Any, tmp_path: Path) -> None:
-    made = [of_sweep(n, "microast", "bf16", 768) for n in range(6)]
+    made = [of_sweep(n, "microast", "bf16", 768, device_name=f"Machine {n % 2}") for n in range(12)]
     out, folder = written(tmp_path / "out", made), tmp_path / "report"
     page.write(page.build(load([out]), [out], title="t", claims=[], most_pictures=0), folder)
     tab = opened(folder, viewport={"width": 420, "height": 740})
     assert tab.locator("#pick-table").evaluate("t => t.offsetWidth <= t.closest('.wide').clientWidth")
+    told = "Machine {}, 2 threads, isolated: Not compared with others: microast bf16."
+    assert tab.locator("#pick-answer").inner_text() == " ".join(map(told.format, range(2)))
 
 
 def test_on_a_phone_a_plots_letters_are_as_large_as_small_print(opened: Any, report: Path) -> None:

@@ -128,12 +128,14 @@ if (pick) {
       row.classList.toggle("is-best", unbeaten.includes(row));
     }
     rows[0].parentNode.append(...kept, ...rows.filter((row) => row.hidden));
-    const name = (row) => row.cells[0].textContent + (side.value ? "" : " at " + row.dataset.side);
+    const name = (row) => row.cells[0].firstChild.data.trim() + (side.value ? "" : " at " + row.dataset.side);
+    const several = rows.some((row) => row.dataset.setup !== rows[0].dataset.setup);
     const best = kept.filter((row) => unbeaten.includes(row));
     const told = best.filter((row, n) => best.findIndex((other) => alike(row, other)) === n).flatMap((first) => {
+      const on = several ? first.dataset.setup + ": " : "";
       const names = (mark) => best.filter((row) => alike(row, first) && marked(row) === mark).map(name).join(", ");
       return [["Best", "best"], ["No difference seen between", "no difference seen"], ["Not compared with others", "not compared"]]
-        .filter(([, mark]) => names(mark)).map(([say, mark]) => say + (say.endsWith("between") ? " " : ": ") + names(mark) + ".");
+        .filter(([, mark]) => names(mark)).map(([say, mark]) => on + say + (say.endsWith("between") ? " " : ": ") + names(mark) + ".");
     });
     answer.textContent = !kept.length ? "Nothing measured is within these limits." : told.join(" ") || "Too few images to say.";
   };
