@@ -78,7 +78,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["megapixels"] = rows["width_px"] * rows["height_px"] / 1e6
     rows["ok"] = rows["status"] == "ok"
     rows["precision"] = rows["precision"].mask(rows["ok"] & rows["precision"].isna(), "?")
-    rows["clean"] = rows["ok"] & (rows["warmup"] != True)  # noqa: E712 - the column may hold nulls
+    rows["clean"] = rows["ok"] & rows["warmup"].ne(True)
     rows["model_bytes"] = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
     # A card's own peak holds its scoring's networks, and lacks what CUDA itself takes. While stages overlap, other
     # images are scored at the peak.

@@ -27,7 +27,7 @@ def told(rows: pd.DataFrame) -> str | None:
 
     On a CPU the stages share its cores, so that waiting says nothing.
     """
-    clean = (rows["status"] == "ok") & (rows["warmup"] != True)  # noqa: E712 - the column may hold nulls
+    clean = (rows["status"] == "ok") & rows["warmup"].ne(True)
     used = rows[clean & (rows["measure_mode"] == "throughput")]
     used = used[used["device"].notna() & (used["device"] != "cpu") & used["device_wait_s"].notna()]
     waited = used["device_wait_s"].sum()

@@ -52,7 +52,7 @@ def tables(frame: pd.DataFrame) -> list[Table]:
     memory = frame["device_peak_allocated_bytes"].fillna(frame["host_peak_rss_bytes"])
     frame = frame.assign(**known, memory_bytes=memory, style=settings.style_names(frame))
     frame["ok"] = frame["status"] == "ok"
-    frame["clean"] = frame["ok"] & (frame["warmup"] != True)  # noqa: E712 - the column may hold nulls
+    frame["clean"] = frame["ok"] & frame["warmup"].ne(True)
     method = (frame["stylizer"].fillna("?") + " " + _precisions(frame)).str.strip() + _where(frame)
     frame = frame.assign(method=settings.told_apart(frame, method))
     also = ["method"] if frame["method"].nunique() > 1 else []
@@ -125,7 +125,7 @@ def remarks(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _opaque(frame: pd.DataFrame) -> str | None:
-    lost = int(((frame["opaque"] == True) & (frame["status"] == "ok")).sum())  # noqa: E712 - the column may hold nulls
+    lost = int((frame["opaque"].eq(True) & (frame["status"] == "ok")).sum())
     if not lost:
         return None
     return f"Transparency is left out of {counted(lost, 'result')}, as JPEG has none: png and webp keep it."

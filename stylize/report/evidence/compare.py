@@ -158,7 +158,7 @@ def _differing(both: pd.DataFrame) -> list[str]:
 
 def _by_file(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with inputs by name, as runs have them in other folders, without warm-ups, which differ by run."""
-    rows = rows[rows["warmup"] != True]  # noqa: E712 - the column may hold nulls
+    rows = rows[rows["warmup"].ne(True)]
     suffixes = pd.Series([PurePosixPath(str(uri)).suffix for uri in rows["content_uri"]], rows.index, dtype=str)
     photos = rows["photo"].astype(object).where(rows["photo"].notna(), rows["content"]).astype(str) + suffixes
     artworks = rows["style_path"].astype(object).where(rows["style_path"].notna(), rows["style"])

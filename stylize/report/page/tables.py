@@ -259,7 +259,7 @@ def _tells(key: str, values: pd.Series) -> bool:
     if key == "not_ok":
         return bool((values > 0).any())
     if key == "best":  # of one method with nothing beside it none is
-        return bool((values == True).any())  # noqa: E712 - the column may hold nulls
+        return bool(values.eq(True).any())
     return bool(values.notna().any() and (values != "").any())
 
 

@@ -53,7 +53,7 @@ def test_best_is_what_was_compared_with_others_with_the_fewest_workers() -> None
     unknown = {"stylizer": "0", "variant": None, "workers": None}
     made += [of_sweep(n, "", "fp32", 300, content_uri=f"/{n}.jpg") | unknown for n in range(7)]
     frame = listed(made, ballots_of())[0].frame
-    marked = frame[frame["best"] == True]  # noqa: E712 - the column may hold nulls
+    marked = frame[frame["best"].eq(True)]
     assert set(zip(marked["method"], marked["workers"].fillna(0), strict=True)) == {("0", 0), ("a", 2), ("b", 2)}
 
 
