@@ -145,16 +145,6 @@ if (pick) {
   update();
 }
 
-// What is closed on the screen is read on paper; a browser that does this by the style alone is left nothing to do.
-let opened = [];
-addEventListener("beforeprint", () => {
-  opened = all("details:not([open])");
-  for (const one of opened) one.open = true;
-});
-addEventListener("afterprint", () => {
-  for (const one of opened) one.open = false;
-});
-
 // A picture that is closed is where it was: its link alone leads to the top of the section.
 for (const link of all(".zoom .close")) {
   const figure = link.closest(".zoom");
