@@ -49,20 +49,22 @@ def test_only_a_report_is_replaced(out: Path, tmp_path: Path, name: str) -> None
     assert [path for path in (tmp_path / "site").rglob("*") if path.is_file()] == [mine]
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
 def test_a_report_that_was_stopped_is_written_by_the_same_command(
-    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stops = [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
+
     def write(path: Path, data: bytes) -> None:
         if path.name == "index.html":
-            raise stop
+            raise stops.pop()
         write_atomic(path, data)
 
     command, folder = [str(out), "--out", str(tmp_path / "report")], tmp_path / "report"
     with monkeypatch.context() as patched:
         patched.setattr(page, "write_atomic", write)
-        with pytest.raises((KeyboardInterrupt, CannotContinueError)):
-            main(command)
+        for stopped in (KeyboardInterrupt, CannotContinueError):
+            with pytest.raises(stopped):
+                main(command)
     assert (folder / "summary.md").exists()
     assert main(command) == 0
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -86,7 +88,11 @@ def test_a_report_takes_an_older_ones_place_but_replaces_nothing_through_a_link(
         assert sorted(path.name for path in mine.iterdir()) == ["old.jpg", "old.svg"]
         link.unlink()
         inner.rename(link)
+    older = [tmp_path / "report" / "plots" / "time-7.svg", tmp_path / "report" / "pictures" / "0.jpg"]
+    for path in older:
+        path.write_text("of an older report")
     assert main([str(out), "--out", str(tmp_path / "report")]) == 0
+    assert not any(path.exists() for path in older)
 
 
 def test_several_runs_become_one_report_which_says_whose_scores_are_not_of_the_file(
