@@ -25,7 +25,8 @@ def drawn(made: list[dict[str, Any]]) -> dict[str, plots.Plot]:
 
 @pytest.fixture
 def unwritten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the SVGs, which take longest, where captions are looked at."""
+    """Leave out labels and SVGs, which take longest, where captions are looked at."""
+    monkeypatch.setattr(labels, "put", lambda *_: None)
     monkeypatch.setattr(svg_of, "of", lambda figure: "")
 
 
@@ -96,8 +97,8 @@ def test_what_a_plot_leaves_out_is_named_with_the_reason() -> None:
     assert "broken (no image was made); runs with 2 workers (they stand in each other's way)" in caption
 
 
-def test_a_distance_of_0_is_drawn_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labels, "put", lambda *_: None)
+@pytest.mark.usefixtures("unwritten")
+def test_a_distance_of_0_is_drawn_too() -> None:
     made = methods(300, gram_distance=2.0)
     (size,) = by_size(rows([*made[:6], *(one | {"gram_distance": 0.0} for one in made[6:])]))
     plots._tradeoff(figure := plots._figure(), size, size.machines[0])
