@@ -53,9 +53,10 @@ def test_a_folder_in_place_of_a_photo_is_known_before_a_run(tmp_path: Path) -> N
     assert str(pair.problem).endswith("row 1: a device or pipe, not a file: /dev/null")
 
 
-def test_artworks_and_shares_may_be_lists(tmp_path: Path) -> None:
-    (pair,) = pairs(tmp_path, style_uri=["s.jpg"], style_uris=[["s.jpg", "t.jpg"]], style_weights=[[1.0, 3.0]])
-    assert (len(pair.styles), pair.shares) == (2, (1.0, 3.0))
+@pytest.mark.parametrize("listed", [["s.jpg", "t.jpg"], [b"s.jpg", b" t.jpg"]])
+def test_artworks_and_shares_may_be_lists(tmp_path: Path, listed: list[Any]) -> None:
+    (pair,) = pairs(tmp_path, style_uri=["s.jpg"], style_uris=[listed], style_weights=[[1.0, 3.0]])
+    assert ([Path(one.uri).name for one in pair.styles], pair.shares) == (["s.jpg", "t.jpg"], (1.0, 3.0))
 
 
 @pytest.mark.parametrize("column", ["content_uri", "style_uri"])
