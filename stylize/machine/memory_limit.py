@@ -43,7 +43,8 @@ def free_bytes(device: torch.device | str) -> int | None:
         # Files that were read lately count as taken there, and are dropped as soon as memory is asked for.
         dropped = _number(folder / "memory.stat", f"{cached} ") or 0
         free.append(most - max(0, now - dropped) if most is not None and now is not None else None)
-    return max(0, min((one for one in free if one is not None), default=-1)) if any(free) else None
+    known = [one for one in free if one is not None]
+    return max(0, min(known)) if known else None
 
 
 def allowed_bytes(max_memory: int | str, device: torch.device | str, share: float) -> int | None:

@@ -35,6 +35,9 @@ def test_files_that_were_read_are_no_memory_taken(
     assert memory_limit.free_bytes("cpu") == 13 * GIB
     (groups / names[2]).unlink()
     assert memory_limit.free_bytes("cpu") == 1 * GIB
+    (tmp_path / "proc/meminfo").unlink()
+    (groups / names[1]).write_text(str(16 * GIB))
+    assert memory_limit.free_bytes("cpu") == 0
 
 
 def test_the_narrowest_of_the_groups_around_this_process_counts(
