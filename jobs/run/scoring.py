@@ -25,7 +25,7 @@ from stylize.results.schema import SCORED, key_of
 from stylize.results.store import Replaceable, RowStore
 from stylize.tasks import manifest, pairing
 from stylize.tasks.left_out import LeftOut
-from stylize.tasks.listing import files_in, nothing_in, root_of
+from stylize.tasks.listing import files_in, root_of, some_files_in
 from stylize.tasks.matching import AMBIGUOUS, UNMATCHED, Matched, Names, Pattern, matched
 from stylize.tasks.output_names import OutputNames
 from stylize.tasks.task import Pair, Task, number_of
@@ -105,17 +105,11 @@ class ResolvedScoring(ResolvedConfig):
         _refuse_own(results, job)
         skipped = (LeftOut(), LeftOut(), LeftOut())
         selection = pairing.selected(job)
-        chosen = {one.uri for one in files_in(content, "images", selection, skipped[0])}
-        if not chosen:
-            raise nothing_in(content, "images", skipped[0])
+        chosen = {one.uri for one in some_files_in(content, "images", selection, skipped[0])}
         # A result of a photo that is left out is not another one's.
         photos = Names(files_in(content, "images"), str(content), chosen)
-        artworks = Names(files_in(styles, "images", left_out=skipped[1]), str(styles))
-        if not artworks.inputs:
-            raise nothing_in(styles, "images", skipped[1])
-        listed = list(files_in(results, "images", left_out=skipped[2], of_runs=True))
-        if not listed:
-            raise nothing_in(results, "images", skipped[2])
+        artworks = Names(some_files_in(styles, left_out=skipped[1]), str(styles))
+        listed = list(some_files_in(results, left_out=skipped[2], of_runs=True))
         assert job.pattern is not None
         matches = matched(Pattern.of(job.pattern), photos, artworks, listed, str(results))
         for one in skipped[2].as_records():

@@ -40,29 +40,6 @@ def suffixes(kind: FileKind) -> Collection[str]:
     return weights.SUFFIXES
 
 
-def count_files(
-    root: Location,
-    kind: FileKind = "images",
-    selection: Selection = EVERYTHING,
-    left_out: LeftOut | None = None,
-) -> int:
-    """Return how many files of a kind lie below a folder, and count what does not. Raises UsageError if none does."""
-    left_out = left_out if left_out is not None else LeftOut()
-    number = sum(1 for _ in files_in(root, kind, selection, left_out))
-    if number == 0:
-        raise nothing_in(root, kind, left_out)
-    return number
-
-
-def nothing_in(root: Location, kind: FileKind, left_out: LeftOut) -> UsageError:
-    """Return the error for a folder without any file of a kind: it says what is there."""
-    if not left_out.total and isinstance(root, ObjectUri) and set("*?[") & set(root.name):
-        return UsageError(f"{root.shown}: no object has this name{_of_glob(root.name)}")
-    known = "" if left_out.total else f" (looked for {', '.join(sorted(suffixes(kind)))})"
-    seen = f"; {left_out}" if left_out.total else ""
-    return UsageError(f"{root.shown}: no {kind} in this folder{known}{seen}")
-
-
 def _of_glob(name: str) -> str:
     return f"; give its folder, and --include {shlex.quote(name)}"
 
@@ -100,6 +77,25 @@ def _as_stored(where: ObjectUri) -> ObjectUri:
             if next(object_store.names(spelling), None) or object_store.head(spelling):
                 return spelling
     return where
+
+
+def some_files_in(
+    root: Location,
+    kind: FileKind = "images",
+    selection: Selection = EVERYTHING,
+    left_out: LeftOut | None = None,
+    of_runs: bool = False,
+) -> Iterator[Input]:
+    """Do as `files_in`. Raises UsageError where there is no such file: it says what is there."""
+    left_out = left_out if left_out is not None else LeftOut()
+    one = None
+    for one in files_in(root, kind, selection, left_out, of_runs):
+        yield one
+    if one is None and not left_out.total and isinstance(root, ObjectUri) and set("*?[") & set(root.name):
+        raise UsageError(f"{root.shown}: no object has this name{_of_glob(root.name)}")
+    if one is None:
+        seen = f"; {left_out}" if left_out.total else f" (looked for {', '.join(sorted(suffixes(kind)))})"
+        raise UsageError(f"{root.shown}: no {kind} in this folder{seen}")
 
 
 def files_in(

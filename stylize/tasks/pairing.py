@@ -17,7 +17,7 @@ from stylize.io.location import LocalPath, Location, locate
 from stylize.io.out_folder import refuse_results
 from stylize.tasks import manifest, row_settings
 from stylize.tasks.left_out import LeftOut
-from stylize.tasks.listing import FileKind, count_files, files_in, nothing_in, root_of
+from stylize.tasks.listing import FileKind, files_in, root_of, some_files_in
 from stylize.tasks.manifest import LOOK_AHEAD
 from stylize.tasks.selection import Selection
 from stylize.tasks.task import MISSING, Input, Pair, Task, digest_of, make_task, number_of, settings_of
@@ -64,11 +64,8 @@ def pairs(config: JobConfig, style_kind: FileKind = "images") -> Iterator[Pair]:
         return grouped_by_style(manifest.with_versions(in_shard(rows, config.shard)))
     content, styles = folders(config, style_kind)
     photos, artworks = partial(files_in, content, "images", selected(config)), partial(files_in, styles, style_kind)
-    kinds: tuple[FileKind, FileKind] = ("images", style_kind)
-    for root, kind, listed in zip((content, styles), kinds, (photos, artworks), strict=True):
-        left_out = LeftOut()
-        if next(listed(left_out=left_out), None) is None:
-            raise nothing_in(root, kind, left_out)
+    next(some_files_in(content, "images", selected(config)))
+    next(some_files_in(styles, style_kind))
     if config.pairing == "zip":
         return in_shard(_zipped(photos(), artworks()), config.shard)
     if config.pairing == "cycle":
@@ -101,8 +98,8 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
         return manifest_survey(config, config.manifest, config.stylizer)
     roots, skipped = folders(config, style_kind), (LeftOut(), LeftOut())
     selection = selected(config)
-    content = count_files(roots[0], "images", selection, skipped[0])
-    styles = count_files(roots[1], style_kind, left_out=skipped[1])
+    content = sum(1 for _ in some_files_in(roots[0], "images", selection, skipped[0]))
+    styles = sum(1 for _ in some_files_in(roots[1], style_kind, left_out=skipped[1]))
     if config.pairing == "zip" and content != styles:
         lengths = f"{config.called('content')} has {content}, {config.called('styles')} has {styles}"
         raise UsageError(f"{config.called('pairing')} zip needs as many photos as artworks: {lengths}")

@@ -19,7 +19,7 @@ from stylize.errors import CannotContinueError, StylizeError, UnsupportedImageEr
 from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, local_path
 from stylize.tasks.left_out import LeftOut
-from stylize.tasks.listing import files_in, nothing_in
+from stylize.tasks.listing import some_files_in
 
 BROKEN_IN_A_ROW = 200
 LEAST_STYLE_PX = 8
@@ -48,11 +48,9 @@ def read_folder(folder: Path, crop_px: int = 1) -> Folder:
     if folder.is_file():
         paths = [folder]
     elif folder.is_dir():
-        paths = [local_path(one.uri) for one in files_in(LocalPath(folder), left_out=left_out)]
+        paths = [local_path(one.uri) for one in some_files_in(LocalPath(folder), left_out=left_out)]
     else:
         raise UsageError(f"{folder}: no such folder")
-    if not paths:
-        raise nothing_in(LocalPath(folder), "images", left_out)
     with ThreadPoolExecutor(8) as pool:
         hashes = list(pool.map(_sha256_and_size, paths))
     digest = hashlib.sha256()

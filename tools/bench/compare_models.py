@@ -36,7 +36,7 @@ from stylize.measure.ssim import ssim
 from stylize.stylizers import find, load, names
 from stylize.stylizers._arbitrary import ArbitraryStyle
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
-from stylize.tasks.listing import files_in, folder
+from stylize.tasks.listing import folder, some_files_in
 from tools.arguments import positive_int
 from tools.bench.models import fault_sheet, model_sheets, model_table, picture_faults, reference_calls
 from tools.bench.models.model_sheets import Picture
@@ -142,17 +142,14 @@ def _model(word: str, any_style: bool, device: torch.device) -> Model:
 
 
 def _pictures(path: str, role: str, size: int) -> Iterator[Picture]:
-    root, empty = folder(path, role), True
-    for one in files_in(LocalPath(root)):
-        empty = False
+    root = folder(path, role)
+    for one in some_files_in(LocalPath(root)):
         name = local_path(one.uri).relative_to(root).as_posix()
         try:
             pixels = images.decode(read_bytes(one.uri), long_side_px=size).pixels
         except ImageError as error:
             raise UsageError(f"{role}: {name}: {error}") from None
         yield Picture(name, one.type, pixels)
-    if empty:
-        raise UsageError(f"{role}: no images in {path}")
 
 
 def _rows(
