@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -33,19 +33,6 @@ def read_rows(out: str | os.PathLike[str], columns: Iterable[str] | None = None)
         raise UsageError(f"{one_line(out)} holds no rows folder: give the OUT of a run")
     schema = pa.schema([SCHEMA.field(name) for name in names], metadata=SCHEMA.metadata)
     with open_parts(rows) as parts:
-        return _read(parts, schema)
-
-
-def _read(parts: Sequence[BinaryIO], schema: pa.Schema) -> pa.Table:
-    replaced = replaced_rows(parts)
-    nothing = np.empty(0, np.int64)
-    batches = [
-        batch
-        for part in parts
-        for batch in keep_rows(iter_part(part, schema.names), replaced.get(Path(part.name), nothing))
-    ]
-    # the order of columns in a part is SCHEMA's, and one asked for twice comes once
-    return pa.Table.from_batches(
-        [pa.RecordBatch.from_arrays([b.column(name) for name in schema.names], schema=schema) for b in batches],
-        schema,
-    )
+        replaced, none = replaced_rows(parts), np.empty(0, np.int64)
+        kept = (keep_rows(iter_part(part, names), replaced.get(Path(part.name), none)) for part in parts)
+        return pa.Table.from_batches(list(chain.from_iterable(kept)), schema)

@@ -56,6 +56,7 @@ def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
     assert table.column_names == ["status", "seed"]
     assert sorted(table["seed"].to_pylist()) == [0, 1, 2, 3, 4]
     assert read_rows(tmp_path, (name for name in ("status", "seed"))).equals(table)
+    assert read_rows(tmp_path, ["seed", "status", "seed"]).column_names == ["seed", "status", "seed"]
     stored = RowStore.open(tmp_path).columns(["status", "seed"])
     assert all(batch.schema.names == ["status", "seed"] for batch in stored)
 
