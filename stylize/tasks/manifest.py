@@ -33,8 +33,6 @@ class Seen:
     """Columns that mean nothing here."""
     asked: dict[str, int] = field(default_factory=dict)
     """What rows ask for beyond a pair, `style_uris` for several artworks, and the first row that does."""
-    looked: bool = False
-    """Whether a row was looked at."""
 
 
 def read(uri: str, stylizer: str | None = DEFAULT, seen: Seen | None = None, role: str = "manifest") -> Iterator[Pair]:
@@ -68,9 +66,8 @@ def _without_meaning(
     rows: Iterator[tuple[int, Row]], scored: bool, seen: Seen, called: str
 ) -> Iterator[tuple[int, Row]]:
     """Yield the rows, and note columns of other jobs. scored: the rows have results that are there already."""
-    for number, row in rows:
-        if not seen.looked:
-            seen.looked = True
+    for index, (number, row) in enumerate(rows):
+        if index == 0:
             if scored and RESULT not in row:
                 raise UsageError(f"{called}: row {number} has no {RESULT}, which names the picture to score")
             seen.unused.extend(name for name in (row_settings.OWN if scored else (RESULT,)) if name in row)
