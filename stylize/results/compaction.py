@@ -61,19 +61,6 @@ class Compactor:
         end_s = time.monotonic()
         self._rewrite_at_s = end_s + (end_s - start_s) / _REWRITE_SHARE
 
-    def merge_if_many(self, below_rows: int, keep: Collection[str]) -> None:
-        """Merge parts of fewer rows than `below_rows` once there are many of them; those in `keep` stay."""
-        self._merge(below_rows, at_least=MANY_PARTS, keep=keep)
-
-    def compact(self) -> None:
-        """Merge small parts into ones of up to MERGED_ROWS; a new one is visible before the old ones go."""
-        self._merge(below_rows=parts.MERGED_ROWS // 2, at_least=2, keep=())
-
-    def compact_if_many(self) -> None:
-        """Merge as `compact` does where there are more than MANY_PARTS."""
-        if len(self._folder.rows) > MANY_PARTS:
-            self.compact()
-
     def end_merge(self) -> None:
         """Remove what a merge has made superfluous, also one that was broken off: else rows would be there twice."""
         if self._merge_under_way is None:
@@ -87,12 +74,16 @@ class Compactor:
             self._folder.discard(merged)
         self._merge_under_way = None
 
-    def _merge(self, below_rows: int, at_least: int, keep: Collection[str]) -> None:
+    def merge_if_many(self, below_rows: int, keep: Collection[str] = ()) -> None:
+        """Merge parts of fewer rows than `below_rows` once there are many of them; those in `keep` stay.
+
+        A new one of up to MERGED_ROWS is visible before the old ones go.
+        """
         self.end_merge()
         rows = self._folder.rows
         kept = {*keep, *self._tombstones, *self._unmerged}
         small = [(name, rows[name]) for name in sorted(rows) if rows[name] < below_rows and name not in kept]
-        if len(small) < at_least:
+        if len(small) < MANY_PARTS:
             return
         for group in parts.groups(small):
             merged = self._folder.new_name()

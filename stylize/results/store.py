@@ -105,7 +105,7 @@ class RowStore:
         for path, replaced in parts.replaced_rows([rows.path / name for name in rows.rows]).items():
             rows.drop(path.name, replaced)
         store = cls(rows, part_rows=part_rows, flush_s=flush_s)
-        store._compactor.compact_if_many()
+        store._compactor.merge_if_many(parts.MERGED_ROWS // 2)
         return store
 
     @property
@@ -254,7 +254,7 @@ class RowStore:
         self.flush()
         self._compactor.purge(now=True)
         self._to_replace = {}
-        self._compactor.compact_if_many()
+        self._compactor.merge_if_many(parts.MERGED_ROWS // 2)
         if not self._folder.rows:  # so that a run of no tasks can be read, too, and has columns
             self._folder.write(self._folder.new_name(), [], 0)
 

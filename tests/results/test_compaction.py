@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stylize.io import parquet_files
-from stylize.results import parts
+from stylize.results import compaction, parts
 from stylize.results.compaction import Compactor
 from stylize.results.part_folder import PartFolder
 from stylize.results.schema import key_of, to_batch
@@ -19,7 +19,8 @@ def task_id(number: int) -> str:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> PartFolder:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PartFolder:
+    monkeypatch.setattr(compaction, "MANY_PARTS", 2)
     return PartFolder(tmp_path, "run")
 
 
@@ -72,7 +73,7 @@ def test_parts_that_are_kept_or_have_tombstones_are_not_merged(folder: PartFolde
     names = [write(folder, n) for n in range(5)]
     compactor = Compactor(folder)
     compactor.bury(names[0], key_of(task_id(0)))
-    compactor._merge(below_rows=9, at_least=2, keep=[names[1]])
+    compactor.merge_if_many(9, keep=[names[1]])
     there = seeds(folder)
     assert [there.pop(name) for name in names[:2]] == [[0], [1]]
     assert list(there.values()) == [[2, 3, 4]]
@@ -89,7 +90,7 @@ def test_merge_that_was_interrupted_is_ended_by_the_next(folder: PartFolder, mon
 
     monkeypatch.setattr(folder, "remove", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        compactor.compact()
+        compactor.merge_if_many(9)
     assert sorted(s for part in seeds(folder).values() for s in part) == [0, 0, 1, 1, 2, 2]
     monkeypatch.setattr(folder, "remove", real)
     compactor.end_merge()
@@ -105,7 +106,7 @@ def test_parts_that_could_not_be_read_as_one_stay_as_they_are(
         rows = [{"task_id": task_id(n), "status": "ok", "error": "x" * 10_000} for n in (first, first + 1)]
         folder.write(folder.new_name(), [to_batch(rows)], 2)
     compactor, before = Compactor(folder), seeds(folder)
-    compactor.compact()
+    compactor.merge_if_many(9)
     assert seeds(folder) == before
     monkeypatch.setattr(folder, "write", None)
-    compactor.compact()  # which does not try once more
+    compactor.merge_if_many(9)  # which does not try once more

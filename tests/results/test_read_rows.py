@@ -13,6 +13,7 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.io.files import write_json_atomic
+from stylize.results import compaction
 from stylize.results.parts import digests, iter_part, keys, open_parts, part_paths, replaced_rows
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA, to_batch
@@ -87,7 +88,10 @@ def test_a_damaged_part_is_named(tmp_path: Path) -> None:
         read_rows(tmp_path)
 
 
-def test_rows_are_whole_while_a_driver_merges_and_replaces_them(tmp_path: Path) -> None:
+def test_rows_are_whole_while_a_driver_merges_and_replaces_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compaction, "MANY_PARTS", 2)
     with RowStore.open(tmp_path) as store:
         store.add(to_batch([row(n, "failed") for n in range(40)]))
     stop = threading.Event()
@@ -99,7 +103,6 @@ def test_rows_are_whole_while_a_driver_merges_and_replaces_them(tmp_path: Path) 
                 store.finished(retry_failed=True)
                 for n in range(0, 40, 10):
                     store.add(to_batch([row(k, "failed", minute) for k in range(n, n + 10)]))
-                store._compactor.compact()
             minute += 1
             stop.wait(0.02)
 

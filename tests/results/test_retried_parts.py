@@ -14,17 +14,15 @@ from tests.support.numbered_rows import parts, rows, seen
 MANY = 6
 
 
-@pytest.fixture(autouse=True)
-def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "MANY_PARTS", MANY)
-
-
-def test_parts_whose_rows_are_to_be_replaced_stay_out_of_a_merge(tmp_path: Path) -> None:
+def test_parts_whose_rows_are_to_be_replaced_stay_out_of_a_merge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = RowStore.open(tmp_path, part_rows=1)
     for number in range(MANY):
         store.add(rows(range(number, number + 1), status="failed"))
     with RowStore.open(tmp_path, part_rows=2) as store:
         assert len(parts(tmp_path)) == MANY
+        monkeypatch.setattr(compaction, "MANY_PARTS", MANY)
         assert store.finished(retry_failed=True) == set()
         for number in range(MANY):
             store.add(rows(range(number, number + 1), minute=1))
@@ -41,8 +39,9 @@ def test_closing_ends_a_merge_that_was_broken_off(tmp_path: Path, monkeypatch: p
         store.add(rows(range(number, number + 1)))
     with monkeypatch.context() as patch:
         patch.setattr(PartFolder, "remove", interrupted)
+        patch.setattr(compaction, "MANY_PARTS", 2)
         with pytest.raises(KeyboardInterrupt):
-            store._compactor.compact()
+            store._compactor.merge_if_many(9)
     store.close()
     assert seen(tmp_path) == dict.fromkeys(range(3), "ok")
     assert len(parts(tmp_path)) == 1

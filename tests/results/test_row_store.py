@@ -25,6 +25,11 @@ def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "MANY_PARTS", 15)
 
 
+@pytest.fixture
+def two_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "MANY_PARTS", 2)
+
+
 def test_rows_come_back_with_their_columns_units_and_version(tmp_path: Path) -> None:
     with RowStore.open(tmp_path) as store:
         store.add(rows(range(3), ssim=0.5))
@@ -135,13 +140,13 @@ def test_of_rows_without_a_start_the_later_part_wins(tmp_path: Path) -> None:
     assert seen(tmp_path) == dict.fromkeys(range(3), "ok")
 
 
-def test_a_kill_between_merging_and_unlinking_is_mended(tmp_path: Path) -> None:
+def test_a_kill_between_merging_and_unlinking_is_mended(tmp_path: Path, two_are_many: None) -> None:
     store = RowStore.open(tmp_path, part_rows=2)
     for n in range(0, 10, 2):
         store.add(rows(range(n, n + 2)))
     copy = tmp_path / "copy"
     shutil.copytree(tmp_path / "rows", copy)
-    store._compactor.compact()
+    store._compactor.merge_if_many(9)
     assert len(parts(tmp_path)) == 1
     for old in list(copy.iterdir())[:3]:
         shutil.copy(old, tmp_path / "rows")
@@ -239,7 +244,7 @@ def test_an_interrupt_right_after_a_write_adds_no_row_twice(tmp_path: Path, monk
 
 @pytest.mark.parametrize(("step", "calls", "left"), [("_put", 1, 5), ("_unlink_here", 2, 1)])
 def test_an_interrupt_in_a_merge_leaves_no_row_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, calls: int, left: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, two_are_many: None, step: str, calls: int, left: int
 ) -> None:
     real = getattr(PartFolder, step)
     done: list[str] = []
@@ -255,7 +260,7 @@ def test_an_interrupt_in_a_merge_leaves_no_row_twice(
             for n in range(0, 10, 2):
                 store.add(rows(range(n, n + 2)))
             monkeypatch.setattr(PartFolder, step, interrupted)
-            store._compactor.compact()
+            store._compactor.merge_if_many(9)
 
     with pytest.raises(KeyboardInterrupt):
         work()
@@ -263,13 +268,15 @@ def test_an_interrupt_in_a_merge_leaves_no_row_twice(
     assert len(parts(tmp_path)) == left
 
 
-def test_a_merge_that_only_seemed_to_fail_leaves_no_row_twice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_merge_that_only_seemed_to_fail_leaves_no_row_twice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, two_are_many: None
+) -> None:
     with bucket() as s3:
         store = RowStore.open(tmp_path, part_rows=2, mirror=Mirror("s3://pictures/out/rows", lambda: None))
         for n in range(0, 10, 2):
             store.add(rows(range(n, n + 2)))
         s3.s3.faults = ["lose"] * 7  # every attempt of the merged part is written, and its answer lost
-        store._compactor.compact()
+        store._compactor.merge_if_many(9)
         assert s3.s3.faults == []
         assert "were not merged" in caplog.text
         there = [info.name for info in object_store.names("s3://pictures/out/rows")]
