@@ -185,8 +185,8 @@ class RowStore:
         """Drop the row of a task that `replaceable` gave, once the rows added so far are on disk."""
         self._retired.add(key)
 
-    def count_by_status(self, variants: Collection[str] | None = None) -> dict[str, int]:
-        """Return rows, or those of some variants, by status, in the order of STATUSES, without zeros.
+    def count_by_status(self, variants: Collection[str]) -> dict[str, int]:
+        """Return the rows of these variants by status, in the order of STATUSES, without zeros.
 
         Flushes first; raises as `flush` does.
         """
@@ -194,9 +194,8 @@ class RowStore:
         self._compactor.purge(now=True)
         counts: Counter[str] = Counter()
         for _, batch in self._batches(["status", "variant"]):
-            if variants is not None:
-                batch = batch.filter(pc.is_in(batch.column("variant"), value_set=pa.array(variants, pa.string())))
-            for pair in pc.value_counts(batch.column("status")).to_pylist():
+            wanted = batch.filter(pc.is_in(batch.column("variant"), value_set=pa.array(variants, pa.string())))
+            for pair in pc.value_counts(wanted.column("status")).to_pylist():
                 counts[pair["values"]] += pair["counts"]
         return {status: counts[status] for status in STATUSES if counts[status]}
 
