@@ -59,9 +59,10 @@ class Runner:
         styles = StyleCache(config, stylizer, scorer.style_features)
         self.accelerator = devices.facts(stylizer.device) if devices.is_accelerator(stylizer.device) else None
         """What it computes on, for the record; None for a CPU."""
-        columns = _run_columns(config, run_id, devices.full_name(stylizer.device)) | {
-            "worker_id": worker_id,
-            "gpu_ids": gpu_ids,
+        columns = worker_columns(run_id, worker_id, gpu_ids, stylizer.device) | {
+            "measure_mode": config.measure_mode,
+            "batch_size": 1,
+            "workers": config.workers,
             "model_host_bytes": model_bytes[0],
             "model_device_bytes": model_bytes[1],
             "scorer_host_bytes": scorer_bytes,
@@ -227,14 +228,15 @@ def _what_is_shared(task: Task) -> tuple[Any, ...]:
     return (task.pair.styles, task.pair.shares, task.pair.own)
 
 
-def _run_columns(config: JobConfig, run_id: str, device: str) -> Row:
+def worker_columns(run_id: str, worker_id: str, gpu_ids: str | None, device: torch.device) -> Row:
+    """Return the columns that say which worker made a row, of which run and where."""
+    name = devices.full_name(device)
     return {
         "run_id": run_id,
-        "device": device,
-        "device_name": device_name(device),
+        "worker_id": worker_id,
+        "gpu_ids": gpu_ids,
+        "device": name,
+        "device_name": device_name(name),
         "node": node_name(),
         "threads": torch.get_num_threads(),
-        "measure_mode": config.measure_mode,
-        "batch_size": 1,
-        "workers": config.workers,
     }

@@ -18,10 +18,10 @@ from stylize.errors import CorruptImageError, ImageError, one_line
 from stylize.images import Decoded, decode, refuse_too_large, resize
 from stylize.io.files import read_bytes
 from stylize.machine import devices
-from stylize.measure.hardware import device_name, node_name
 from stylize.pipeline.failures import FailureHandler, scored_columns, task_columns
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.quality import Scorer
+from stylize.pipeline.runner import worker_columns
 from stylize.pipeline.style_cache import StyleCache
 from stylize.pipeline.transfers import Transfers
 from stylize.results.schema import Row, to_batch
@@ -39,15 +39,7 @@ class ScoreRunner:
         self._styles = StyleCache(config, None, self._scorer.style_features)
         # Where the job that makes pictures scores on its card, so that both come to the same.
         self._transfers = Transfers(device) if devices.is_accelerator(device) else None
-        self._columns: Row = {
-            "run_id": run_id,
-            "worker_id": worker_id,
-            "gpu_ids": gpu_ids,
-            "device": devices.full_name(device),
-            "device_name": device_name(devices.full_name(device)),
-            "node": node_name(),
-            "threads": torch.get_num_threads(),
-        }
+        self._columns = worker_columns(run_id, worker_id, gpu_ids, device)
         self.accelerator = devices.facts(device) if devices.is_accelerator(device) else None
         """What networks judge on, for the record; None for a CPU."""
         self._pool = ThreadPoolExecutor(config.readers, "score")
