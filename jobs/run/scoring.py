@@ -62,15 +62,9 @@ class ResolvedScoring(ResolvedConfig):
         job = self.job
         if job.manifest is not None:
             return pairing.manifest_survey(job, job.manifest, None)
-        photos, artworks, globs, matches = self._matched
-        return pairing.Survey(
-            sum(1 for _ in self.pairs()),
-            photos,
-            artworks,
-            matches.left_out,
-            notes=(*globs, *matches.notes()),
-            noted=(AMBIGUOUS, UNMATCHED),
-        )
+        left_out, globs, matches = self._matched
+        notes = (*globs, *matches.notes())
+        return pairing.Survey(sum(1 for _ in self.pairs()), left_out, notes, noted=(AMBIGUOUS, UNMATCHED))
 
     def pairs(self) -> Iterator[Pair]:
         """Return pairs with their results. Raises UsageError at once for inputs that are not there."""
@@ -78,7 +72,7 @@ class ResolvedScoring(ResolvedConfig):
         if job.manifest is not None:
             rows = manifest.read(job.manifest, None, role=job.called("manifest"))
             return pairing.grouped_by_style(manifest.with_versions(pairing.in_shard(rows, job.shard)))
-        return pairing.in_shard(iter(self._matched[3].pairs), job.shard)
+        return pairing.in_shard(iter(self._matched[2].pairs), job.shard)
 
     def tasks(self, pairs: Iterable[Pair], names: OutputNames | None = None) -> Iterator[Task]:
         """Return the tasks of pairs, lazily. Nothing is written, so that results are given no names."""
@@ -97,28 +91,25 @@ class ResolvedScoring(ResolvedConfig):
         return [*told, *["flicker stays null: it takes the method itself, not its pictures"] * asked]
 
     @cached_property
-    def _matched(self) -> tuple[LeftOut, LeftOut, list[str], Matched]:
+    def _matched(self) -> tuple[dict[str, LeftOut], list[str], Matched]:
         job = self.job
         content, styles = pairing.folders(job)
         results = root_of(job.results, job.called("results"))
         pairing.refuse_out_inside(results, job.called("results"), job.out)
         _refuse_own(results, job)
-        skipped = (LeftOut(), LeftOut(), LeftOut())
+        skipped = {role: LeftOut() for role in ("content", "styles", "results")}
         selection = pairing.selected(job)
-        chosen = {one.uri for one in some_files_in(content, "images", selection, skipped[0])}
+        chosen = {one.uri for one in some_files_in(content, "images", selection, skipped["content"])}
         # A result of a photo that is left out is not another one's.
         photos = Names(files_in(content, "images"), str(content), chosen)
-        artworks = Names(some_files_in(styles, left_out=skipped[1]), str(styles))
-        listed = list(some_files_in(results, left_out=skipped[2], of_runs=True))
+        artworks = Names(some_files_in(styles, left_out=skipped["styles"]), str(styles))
+        listed = list(some_files_in(results, left_out=skipped["results"], of_runs=True))
         assert job.pattern is not None
-        matches = matched(Pattern.of(job.pattern), photos, artworks, listed, str(results))
-        for one in skipped[2].as_records():
-            for _ in range(int(one["number"])):
-                matches.left_out.add(str(one["what"]), str(one["reason"]))
+        matches = matched(Pattern.of(job.pattern), photos, artworks, listed, str(results), skipped["results"])
         if not matches.pairs:
             why = "; ".join(matches.notes())
             raise UsageError(f"{job.called('pattern')} {job.pattern}: no result has a photo and an artwork: {why}")
-        return skipped[0], skipped[1], pairing.unfitted(job, content, selection), matches
+        return skipped, pairing.unfitted(job, content, selection), matches
 
 
 def _refuse_own(results: Location, job: ScoreConfig) -> None:

@@ -47,9 +47,9 @@ def check(plan: Sweep, out: str) -> None:
 
 def inputs(plan: Sweep, own: Own) -> tuple[list[Pair], Survey]:
     """Return photos of each type and artworks, every photo paired with every artwork; and what was left out."""
-    skipped = LeftOut(), LeftOut()
-    photos = list(files_in(root_of(plan.content or own.photos, "CONTENT"), left_out=skipped[0]))
-    artworks = list(files_in(root_of(plan.styles or own.artworks, "STYLES"), left_out=skipped[1]))
+    skipped = {"content": LeftOut(), "styles": LeftOut()}
+    photos = list(files_in(root_of(plan.content or own.photos, "CONTENT"), left_out=skipped["content"]))
+    artworks = list(files_in(root_of(plan.styles or own.artworks, "STYLES"), left_out=skipped["styles"]))
     if plan.photos_per_type is not None:
         types = dict.fromkeys(photo.type for photo in photos)
         photos = [p for kind in types for p in [q for q in photos if q.type == kind][: plan.photos_per_type]]
@@ -57,7 +57,7 @@ def inputs(plan: Sweep, own: Own) -> tuple[list[Pair], Survey]:
         count = min(plan.artworks, len(artworks))
         artworks = [artworks[math.ceil(number * len(artworks) / count)] for number in range(count)]
     pairs = [Pair(photo, artwork) for artwork in artworks for photo in photos]
-    return pairs, Survey(len(pairs), *skipped)
+    return pairs, Survey(len(pairs), skipped)
 
 
 def put_own(plan: Sweep, out: OutputDir) -> Own:

@@ -115,8 +115,8 @@ class _Fit(NamedTuple):
 class Matched:
     """`pairs` have a result each, those of one artwork together. What fits none or several, and what lacks a result."""
 
+    left_out: LeftOut
     pairs: list[Pair] = field(default_factory=list)
-    left_out: LeftOut = field(default_factory=LeftOut)
     ambiguous: list[str] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
     missing: int = 0
@@ -143,14 +143,17 @@ def _told(named: list[str], one: str, several: str) -> str:
     return f"{counted(len(named), f'result {one}', f'results {several}')}{first}: {named[0]}"
 
 
-def matched(pattern: Pattern, photos: Names, artworks: Names, results: Iterable[Input], root: str) -> Matched:
-    """Return which photo and artwork each result is of. root: what results lie below.
+def matched(
+    pattern: Pattern, photos: Names, artworks: Names, results: Iterable[Input], root: str, left_out: LeftOut
+) -> Matched:
+    """Return which photo and artwork each result is of. root: what results lie below. left_out: what was passed over
+    as they were listed, to which those that are of none are added.
 
     A pattern without {style} is for a single artwork. Raises UsageError for one with several.
     """
     if "style" not in pattern.fields and len(artworks.inputs) != 1:
         raise UsageError(f"the pattern has no {{style}}, and there are several artworks ({len(artworks.inputs)})")
-    matches, wanted = Matched(), set(photos.wanted)
+    matches, wanted = Matched(left_out), set(photos.wanted)
     by_pair: dict[tuple[int, int], list[_Fit]] = {}
     for result in results:
         path = naming.same_file(naming.name_below(result.uri, root))

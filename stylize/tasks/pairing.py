@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -31,26 +31,21 @@ class Survey:
     """What a config's inputs come to, before any of it is read."""
 
     pairs: int
-    content_left_out: LeftOut = field(default_factory=LeftOut)
-    styles_left_out: LeftOut = field(default_factory=LeftOut)
-    results_left_out: LeftOut = field(default_factory=LeftOut)
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
+    """What was passed over, by the folder's role: content, styles or results."""
     notes: tuple[str, ...] = ()
     """What the user may not have meant, a line each."""
     noted: tuple[str, ...] = ()
     """Reasons for leaving files out that notes tell of already."""
 
     def lines(self) -> list[str]:
-        """Return what is to be told: notes, and what was left out of either folder."""
-        told = {role: one.without(self.noted) for role, one in self._left_out().items()}
+        """Return what is to be told: notes, and what was left out of each folder."""
+        told = {role: one.without(self.noted) for role, one in self.left_out.items()}
         return [*self.notes, *(f"{role.upper()}: {one}" for role, one in told.items() if one.total)]
 
     def recorded(self) -> dict[str, list[dict[str, str | int]]]:
-        """Return what was left out of either folder, as JSON can hold it."""
-        return {role: one.as_records() for role, one in self._left_out().items()}
-
-    def _left_out(self) -> dict[str, LeftOut]:
-        each = {"content": self.content_left_out, "styles": self.styles_left_out, "results": self.results_left_out}
-        return {role: one for role, one in each.items() if one.total}
+        """Return what was left out of each folder, as JSON can hold it."""
+        return {role: one.as_records() for role, one in self.left_out.items() if one.total}
 
 
 def pairs(config: JobConfig, style_kind: FileKind = "images") -> Iterator[Pair]:
@@ -96,10 +91,10 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
     """Count the pairs and what is left out, in one pass over names (a shard's: over pairs). Raises as `pairs` does."""
     if config.manifest is not None:
         return manifest_survey(config, config.manifest, config.stylizer)
-    roots, skipped = folders(config, style_kind), (LeftOut(), LeftOut())
+    roots, skipped = folders(config, style_kind), {"content": LeftOut(), "styles": LeftOut()}
     selection = selected(config)
-    content = sum(1 for _ in some_files_in(roots[0], "images", selection, skipped[0]))
-    styles = sum(1 for _ in some_files_in(roots[1], style_kind, left_out=skipped[1]))
+    content = sum(1 for _ in some_files_in(roots[0], "images", selection, skipped["content"]))
+    styles = sum(1 for _ in some_files_in(roots[1], style_kind, left_out=skipped["styles"]))
     if config.pairing == "zip" and content != styles:
         lengths = f"{config.called('content')} has {content}, {config.called('styles')} has {styles}"
         raise UsageError(f"{config.called('pairing')} zip needs as many photos as artworks: {lengths}")
@@ -111,7 +106,7 @@ def survey(config: JobConfig, style_kind: FileKind = "images") -> Survey:
     notes = (*unfitted(config, roots[0], selection), *_notes(config, *roots, style_kind))
     if config.pairing == "random" and styles < config.styles_per_photo:
         notes += (f"STYLES has {counted(styles, 'artwork')} only: each photo meets them all",)
-    return Survey(number, *skipped, notes=notes)
+    return Survey(number, skipped, notes)
 
 
 def manifest_survey(config: JobConfig, uri: str, stylizer: str | None) -> Survey:

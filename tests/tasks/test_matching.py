@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stylize.errors import UsageError
+from stylize.tasks.left_out import LeftOut
 from stylize.tasks.matching import Matched, Names, Pattern, matched
 from stylize.tasks.task import Input
 
@@ -19,7 +20,7 @@ def match(
 
     uris = None if wanted is None else [f"/p/{name}" for name in wanted]
     photos_, artworks_ = Names(inputs("/p", photos), "/p", uris), Names(inputs("/a", artworks), "/a")
-    return matched(Pattern.of(pattern), photos_, artworks_, inputs("/r", results), "/r")
+    return matched(Pattern.of(pattern), photos_, artworks_, inputs("/r", results), "/r", LeftOut())
 
 
 def told(found: Matched) -> dict[str, tuple[str, str]]:
