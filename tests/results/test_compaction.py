@@ -79,24 +79,6 @@ def test_parts_that_are_kept_or_have_tombstones_are_not_merged(folder: PartFolde
     assert list(there.values()) == [[2, 3, 4]]
 
 
-def test_merge_that_was_interrupted_is_ended_by_the_next(folder: PartFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    for n in range(3):
-        write(folder, n)
-    compactor = Compactor(folder)
-    real = folder.remove
-
-    def interrupted(name: str) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(folder, "remove", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        compactor.merge_if_many(9)
-    assert sorted(s for part in seeds(folder).values() for s in part) == [0, 0, 1, 1, 2, 2]
-    monkeypatch.setattr(folder, "remove", real)
-    compactor.end_merge()
-    assert list(seeds(folder).values()) == [[0, 1, 2]]
-
-
 def test_parts_that_could_not_be_read_as_one_stay_as_they_are(
     folder: PartFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

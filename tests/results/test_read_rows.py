@@ -81,13 +81,6 @@ def test_an_unknown_column_and_a_folder_that_is_no_run_are_usage_errors(tmp_path
     assert read_rows(tmp_path).num_rows == 0
 
 
-def test_a_damaged_part_is_named(tmp_path: Path) -> None:
-    duplicated(tmp_path)
-    (tmp_path / "rows" / "x.parquet").write_bytes(b"PAR1")
-    with pytest.raises(UsageError, match=r"x\.parquet cannot be read"):
-        read_rows(tmp_path)
-
-
 def test_rows_are_whole_while_a_driver_merges_and_replaces_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

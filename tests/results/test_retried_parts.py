@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from stylize.io import object_store
 from stylize.results import compaction
 from stylize.results.part_folder import PartFolder
+from stylize.results.remote_parts import Mirror
 from stylize.results.store import RowStore
 from tests.support.numbered_rows import parts, rows, seen
+from tests.support.s3 import bucket
 
 MANY = 6
 
@@ -45,6 +49,50 @@ def test_closing_ends_a_merge_that_was_broken_off(tmp_path: Path, monkeypatch: p
     store.close()
     assert seen(tmp_path) == dict.fromkeys(range(3), "ok")
     assert len(parts(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(("step", "calls", "left"), [("_put", 1, 5), ("_unlink_here", 2, 1)])
+def test_an_interrupt_in_a_merge_leaves_no_row_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, calls: int, left: int
+) -> None:
+    real = getattr(PartFolder, step)
+    done: list[str] = []
+
+    def interrupted(self: PartFolder, name: str, *args: Any, **more: Any) -> None:
+        real(self, name, *args, **more)
+        done.append(name)
+        if len(done) == calls:
+            raise KeyboardInterrupt
+
+    def work() -> None:
+        with RowStore.open(tmp_path, part_rows=2) as store:
+            for n in range(0, 10, 2):
+                store.add(rows(range(n, n + 2)))
+            monkeypatch.setattr(PartFolder, step, interrupted)
+            monkeypatch.setattr(compaction, "MANY_PARTS", 2)
+            store._compactor.merge_if_many(9)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert len(seen(tmp_path)) == 10
+    assert len(parts(tmp_path)) == left
+
+
+def test_a_merge_that_only_seemed_to_fail_leaves_no_row_twice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bucket() as s3:
+        store = RowStore.open(tmp_path, part_rows=2, mirror=Mirror("s3://pictures/out/rows", lambda: None))
+        for n in range(0, 10, 2):
+            store.add(rows(range(n, n + 2)))
+        monkeypatch.setattr(compaction, "MANY_PARTS", 2)
+        s3.s3.faults = ["lose"] * 7  # every attempt of the merged part is written, and its answer lost
+        store._compactor.merge_if_many(9)
+        assert s3.s3.faults == []
+        assert "were not merged" in caplog.text
+        there = [info.name for info in object_store.names("s3://pictures/out/rows")]
+        assert there == [part.name for part in parts(tmp_path)]
+        assert len(there) == 5
 
 
 def test_a_row_that_was_replaced_is_read_no_more_however_lately_its_part_was_rewritten(tmp_path: Path) -> None:

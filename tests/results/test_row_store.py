@@ -9,25 +9,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from stylize.io import files, object_store
+from stylize.io import files
 from stylize.results import compaction, part_folder
 from stylize.results import parts as part_module
-from stylize.results.part_folder import PartFolder
-from stylize.results.remote_parts import Mirror
 from stylize.results.schema import SCHEMA, SCHEMA_VERSION, to_batch
 from stylize.results.store import RowStore
 from tests.support.numbered_rows import parts, rows, seen, task_id
-from tests.support.s3 import bucket
 
 
 @pytest.fixture
 def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compaction, "MANY_PARTS", 15)
-
-
-@pytest.fixture
-def two_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "MANY_PARTS", 2)
 
 
 def test_rows_come_back_with_their_columns_units_and_version(tmp_path: Path) -> None:
@@ -139,12 +131,13 @@ def test_of_rows_without_a_start_the_later_part_wins(tmp_path: Path) -> None:
     assert seen(tmp_path) == dict.fromkeys(range(3), "ok")
 
 
-def test_a_kill_between_merging_and_unlinking_is_mended(tmp_path: Path, two_are_many: None) -> None:
+def test_a_kill_between_merging_and_unlinking_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RowStore.open(tmp_path, part_rows=2)
     for n in range(0, 10, 2):
         store.add(rows(range(n, n + 2)))
     copy = tmp_path / "copy"
     shutil.copytree(tmp_path / "rows", copy)
+    monkeypatch.setattr(compaction, "MANY_PARTS", 2)
     store._compactor.merge_if_many(9)
     assert len(parts(tmp_path)) == 1
     for old in list(copy.iterdir())[:3]:
@@ -238,48 +231,6 @@ def test_an_interrupt_right_after_a_write_adds_no_row_twice(tmp_path: Path, monk
     monkeypatch.undo()
     store.close()
     assert len(seen(tmp_path)) == 3
-
-
-@pytest.mark.parametrize(("step", "calls", "left"), [("_put", 1, 5), ("_unlink_here", 2, 1)])
-def test_an_interrupt_in_a_merge_leaves_no_row_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, two_are_many: None, step: str, calls: int, left: int
-) -> None:
-    real = getattr(PartFolder, step)
-    done: list[str] = []
-
-    def interrupted(self: PartFolder, name: str, *args: Any, **more: Any) -> None:
-        real(self, name, *args, **more)
-        done.append(name)
-        if len(done) == calls:
-            raise KeyboardInterrupt
-
-    def work() -> None:
-        with RowStore.open(tmp_path, part_rows=2) as store:
-            for n in range(0, 10, 2):
-                store.add(rows(range(n, n + 2)))
-            monkeypatch.setattr(PartFolder, step, interrupted)
-            store._compactor.merge_if_many(9)
-
-    with pytest.raises(KeyboardInterrupt):
-        work()
-    assert len(seen(tmp_path)) == 10
-    assert len(parts(tmp_path)) == left
-
-
-def test_a_merge_that_only_seemed_to_fail_leaves_no_row_twice(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, two_are_many: None
-) -> None:
-    with bucket() as s3:
-        store = RowStore.open(tmp_path, part_rows=2, mirror=Mirror("s3://pictures/out/rows", lambda: None))
-        for n in range(0, 10, 2):
-            store.add(rows(range(n, n + 2)))
-        s3.s3.faults = ["lose"] * 7  # every attempt of the merged part is written, and its answer lost
-        store._compactor.merge_if_many(9)
-        assert s3.s3.faults == []
-        assert "were not merged" in caplog.text
-        there = [info.name for info in object_store.names("s3://pictures/out/rows")]
-        assert there == [part.name for part in parts(tmp_path)]
-        assert len(there) == 5
 
 
 @pytest.mark.parametrize(("redo", "replaced"), [(False, [1]), (True, [0, 1, 2])])
