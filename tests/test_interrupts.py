@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,42 +27,52 @@ except SystemExit:
 """
 
 
-COMMAND = ("python", "-m", "jobs.stylize_folder", "photos")
-
-
-def handlers(
-    word: str, package: str, before: str = "signal.default_int_handler", words: Sequence[str] = COMMAND
-) -> list[str]:
-    call = ASK.format(word=word, words=list(words), package=package, before=before)
+def handlers(word: str, package: str, before: str = "signal.default_int_handler") -> list[str]:
+    """The handlers while `python -m jobs.stylize_folder`, called as `word`, imports, runs and ends."""
+    words = ["python", "-m", "jobs.stylize_folder", "photos"]
+    call = ASK.format(word=word, words=words, package=package, before=before)
     return subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True).stdout.split()
 
 
 @pytest.mark.parametrize("package", ["jobs", "stylize"])
-@pytest.mark.parametrize("word", ["-m", "/usr/bin/stylize", "/usr/bin/stylize-folder"])
-def test_it_ends_a_command_without_a_trace_but_while_the_command_runs(word: str, package: str) -> None:
-    assert handlers(word, package) == ["SIG_DFL", "handle", "SIG_DFL"]
+def test_it_ends_a_command_without_a_trace_but_while_the_command_runs(package: str) -> None:
+    assert handlers("-m", package) == ["SIG_DFL", "handle", "SIG_DFL"]
 
 
-@pytest.mark.parametrize("word", ["", "-c", "/home/ann/restyle.py", "/usr/bin/pytest"])
-def test_whoever_imports_the_packages_keeps_their_own(word: str) -> None:
-    assert handlers(word, "jobs") == ["default_int_handler"] * 3
+def test_whoever_imports_the_packages_keeps_their_own() -> None:
+    assert handlers("/home/ann/restyle.py", "jobs") == ["default_int_handler"] * 3
 
 
-@pytest.mark.parametrize("words", [["-m", "stylize"], ["-X", "dev", "-um", "jobs.train", "out"], ["-mstylize.cli"]])
-def test_however_python_is_told_of_the_module_it_is_a_command(words: list[str]) -> None:
-    assert handlers("-m", "stylize", words=["python", *words])[0] == "SIG_DFL"
+@pytest.mark.parametrize(
+    ("called", "words", "is_command"),
+    [
+        ("/usr/bin/stylize", ["/usr/bin/stylize"], True),
+        ("/usr/bin/stylize-folder", ["/usr/bin/stylize-folder"], True),
+        ("-m", ["-m", "stylize"], True),
+        ("-m", ["-X", "dev", "-um", "jobs.train", "out"], True),
+        ("-m", ["-mstylize.cli"], True),
+        ("-m", ["-m", "gallery.jobs"], False),
+        ("-m", ["-m", "jobs_of_mine"], False),
+        ("-m", ["-mgallery"], False),
+        ("", [], False),
+        ("-c", ["-c", "import stylize"], False),
+        ("/usr/bin/pytest", ["-m", "pytest", "jobs"], False),
+    ],
+)
+def test_a_command_is_told_by_how_python_was_called(
+    called: str, words: list[str], is_command: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [called])
+    monkeypatch.setattr(sys, "orig_argv", ["python", *words])
+    assert interrupts.is_command() is is_command
 
 
-@pytest.mark.parametrize("module", ["gallery", "gallery.jobs", "jobs_of_mine", "-mgallery"])
-def test_a_module_of_somebody_else_that_imports_the_package_keeps_its_own(tmp_path: Path, module: str) -> None:
-    for name in ("gallery", "jobs_of_mine"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text("import stylize\n")
-        for main in ("__main__", "jobs"):
-            (tmp_path / name / f"{main}.py").write_text("import signal\nprint(signal.getsignal(2).__name__)\n")
-    words = [module] if module.startswith("-m") else ["-m", module]
+def test_a_module_of_somebody_else_that_imports_the_package_keeps_its_own(tmp_path: Path) -> None:
+    (tmp_path / "gallery").mkdir()
+    (tmp_path / "gallery" / "__init__.py").write_text("import stylize\n")
+    (tmp_path / "gallery" / "jobs.py").write_text("import signal\nprint(signal.getsignal(2).__name__)\n")
     call = subprocess.run(
-        [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "gallery.jobs"], cwd=tmp_path, capture_output=True, text=True, check=False,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
     )  # fmt: skip
     assert (call.stdout, call.stderr) == ("default_int_handler\n", "")
