@@ -264,16 +264,6 @@ def test_folders_are_another_commands(tmp_path: Path) -> None:
     assert f"ARTWORK {tmp_path} is a folder; for folders: stylize-folder CONTENT" in refused(call)
 
 
-def test_help_loads_no_torch() -> None:
-    code = (
-        "import sys\nfrom stylize.__main__ import main\n"
-        "try: main(['--help'])\nexcept SystemExit: sys.exit('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0
-    assert "PHOTO ARTWORK [ARTWORK ...] RESULT" in done.stdout
-
-
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
 def test_a_result_keeps_what_the_photo_carried_and_says_what_made_it(tmp_path: Path, suffix: str) -> None:
     exif = Image.Exif()

@@ -12,6 +12,7 @@ import pytest
 
 from stylize.errors import CannotContinueError
 from stylize.io.files import Folder
+from stylize.results import output_lock
 from stylize.results.output_lock import TOKEN, Fence, OutputLock
 
 
@@ -51,7 +52,8 @@ def test_a_second_driver_is_refused_with_one_line_that_names_the_first(tmp_path:
 @pytest.mark.parametrize(
     "told", ["[" * 4000, '{"pid": 1}', "[]", "7", "\udcff"], ids=["deep", "short", "list", "number", "bytes"]
 )
-def test_a_lock_that_says_anything_is_one_line(tmp_path: Path, told: str) -> None:
+def test_a_lock_that_says_anything_is_one_line(tmp_path: Path, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output_lock, "_GRACE_S", 0.01)
     with OutputLock(tmp_path):
         (tmp_path / ".lock").write_text(told, errors="surrogateescape")
         with pytest.raises(CannotContinueError, match="is in use by another run: wait"), OutputLock(tmp_path):
