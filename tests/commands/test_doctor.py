@@ -24,6 +24,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "LEAST_RUNS", 1)
 
 
+def without(monkeypatch: pytest.MonkeyPatch, *checks: str) -> None:
+    """Leave these checks out, as they take their time."""
+    for name in checks:
+        monkeypatch.setattr(doctor, name, lambda: iter([]))
+
+
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What was printed; each line says how it stands."""
     return checked(capsys.readouterr().out)
@@ -91,7 +97,7 @@ def test_what_is_missing_is_said_with_what_to_do(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ray" else found(name))
     monkeypatch.setattr(metadata, "requires", lambda package: ["numpy", "torch==1.0.0"])
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
-    monkeypatch.setattr(doctor, "_precisions", lambda: iter([]))
+    without(monkeypatch, "_precisions", "_runtimes")
     monkeypatch.setattr(doctor, "FREE_BYTES", 2**60)
     assert main(["doctor"]) == 0
     text = "\n".join(lines(capsys))
@@ -106,8 +112,7 @@ def test_without_torch_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setattr(doctor, "_bundled", lambda: iter([("no", "")]))
-    for name in ("_machine", "_accelerators", "_precisions", "_compiler", "_cached", "_disk"):
-        monkeypatch.setattr(doctor, name, lambda: iter([]))
+    without(monkeypatch, "_machine", "_accelerators", "_precisions", "_compiler", "_cached", "_disk")
     assert main(["doctor"]) == 1
     (needed,) = (one for one in metadata.requires("stylize") or [] if one.startswith("torch>="))
     assert any(line.startswith("no    torch does not import") and needed in line for line in lines(capsys))
@@ -116,7 +121,7 @@ def test_without_torch_it_says_what_to_install(
 def test_weights_that_are_not_here_are_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "_precisions", lambda: iter([]))
+    without(monkeypatch, "_precisions", "_runtimes")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     (tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth").touch()
