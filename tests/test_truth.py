@@ -17,13 +17,11 @@ import torch
 from torch import Tensor
 
 import stylize
-from stylize import config as configs
 from stylize import images
 from stylize.measure.memory import exact_peaks
-from stylize.pipeline.runner import Runner
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
-from stylize.tasks import pairing
+from tests.support.inline_runs import make
 from tools.bench.ssim_speed import reference_ssim
 
 
@@ -50,11 +48,8 @@ class Hungry(Identity):
 
 
 def rows(folders: tuple[Path, Path], out: Path, loaded: Any, **settings: Any) -> list[dict[str, Any]]:
-    values = {"content": str(folders[0]), "styles": str(folders[1]), "out": str(out), "stylizer": loaded.name}
-    config = configs.build(values | {"format": "png", "measure_mode": "isolated"} | settings)
-    runner = Runner(config, loaded, run_id="r", worker_id="w", token=None)
-    found = pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format)
-    return [runner.run_one(task) for task in found]
+    runner, tasks = make(folders, out, loaded, **({"measure_mode": "isolated"} | settings))
+    return [runner.run_one(task) for task in tasks]
 
 
 @pytest.mark.parametrize("mode", ["isolated", "throughput"])

@@ -22,8 +22,9 @@ from stylize.pipeline.transfers import Transfers
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
 from tests.support.accelerators import Pretended
-from tests.support.card_runs import Recorded, make
+from tests.support.card_runs import Recorded
 from tests.support.card_runs import card as card
+from tests.support.inline_runs import make
 
 
 def test_isolated_images_are_all_made_by_one_thread(

@@ -13,18 +13,16 @@ import torch
 from torch import Tensor
 
 import stylize
-from stylize import config as configs
 from stylize import images
 from stylize.__main__ import main
 from stylize.errors import NoRoomError, UsageError
 from stylize.images import scratch
 from stylize.measure import memory
-from stylize.pipeline.runner import Runner
 from stylize.pipeline.stylize_stage import StylizeStage
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers.compact import Compact
 from stylize.stylizers.identity import Identity
-from stylize.tasks import pairing
+from tests.support.inline_runs import make
 from tests.support.samples import picture
 
 pytestmark = pytest.mark.usefixtures("by_torch")
@@ -43,11 +41,9 @@ def inputs(tmp_path: Path) -> Path:
 
 
 def rows(inputs: Path, stylizer: Any, **settings: Any) -> list[dict[str, Any]]:
-    given = {"content": str(inputs / "photos"), "styles": str(inputs / "artworks"), "out": str(inputs / "out")}
-    config = configs.build(given | {"format": "png", "precision": "fp32"} | settings)
-    stylizer.max_memory = config.max_memory
-    runner = Runner(config, stylizer, run_id="r", worker_id="w", token=None)
-    tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
+    folders, out = (inputs / "photos", inputs / "artworks"), settings.pop("out", inputs / "out")
+    runner, tasks = make(folders, out, stylizer, **({"precision": "fp32"} | settings))
+    stylizer.max_memory = runner._config.max_memory
     found: list[dict[str, Any]] = runner.run(tasks).to_pylist()
     runner.close()
     return found
@@ -82,7 +78,7 @@ def test_a_photo_over_the_limit_is_done_in_strips_with_the_same_result(inputs: P
 def test_a_single_strip_that_takes_several_passes_is_not_taken_at_once(inputs: Path) -> None:
     """It was, which takes more than the limit, and its row said one pass."""
     _, whole = rows(inputs, loaded(), max_memory="4GiB")
-    _, small = rows(inputs, loaded(), max_memory=LITTLE, out=str(inputs / "again"))
+    _, small = rows(inputs, loaded(), max_memory=LITTLE, out=inputs / "again")
     assert [(row["strips"], row["passes"]) for row in (whole, small)] == [(1, 1), (1, 13)]
     expected, result = (images.decode(Path(row["output_uri"]).read_bytes()).pixels for row in (whole, small))
     assert (np.abs(result.astype(int) - expected) > 1).mean() <= 1e-3
@@ -102,7 +98,7 @@ def test_pictures_in_mapped_files_change_nothing(inputs: Path, format: str, monk
         return empty(shape, most_in_memory)
 
     monkeypatch.setattr(scratch, "empty", noted)
-    in_files, _ = rows(inputs, loaded(), max_memory=LITTLE, format=format, out=str(inputs / "again"))
+    in_files, _ = rows(inputs, loaded(), max_memory=LITTLE, format=format, out=inputs / "again")
     assert ((HEIGHT, WIDTH, 3), 0) in mapped
     assert Path(in_files["output_uri"]).read_bytes() == expected
     measured = ("status", "ssim", "strips", "content_edge_density", "output_colourfulness")

@@ -19,8 +19,9 @@ from stylize.pipeline.scored import DeviceScores
 from stylize.pipeline.transfers import Transfers
 from stylize.tasks.task import Task
 from tests.support.accelerators import Pretended
-from tests.support.card_runs import Recorded, make
+from tests.support.card_runs import Recorded
 from tests.support.card_runs import card as card
+from tests.support.inline_runs import make
 from tests.support.samples import picture
 
 

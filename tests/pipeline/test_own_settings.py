@@ -14,11 +14,11 @@ from stylize import __main__ as command
 from stylize import config as configs
 from stylize import images, load
 from stylize.errors import UsageError
-from stylize.pipeline.runner import Runner
 from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
-from stylize.tasks import pairing
+from stylize.tasks.output_names import OutputNames
+from tests.support.inline_runs import made
 from tests.support.samples import picture
 
 LIST = """content_uri,style_uri,style_uris,style_weights,alpha,resolution_px,seed
@@ -38,22 +38,13 @@ def out(folders: tuple[Path, Path], tmp_path: Path) -> Path:
     (tmp_path / "list.csv").write_text(LIST)
     values: dict[str, Any] = {"manifest": str(tmp_path / "list.csv"), "out": str(tmp_path / "out")}
     config = configs.build(values | {"precision": "fp32", "format": "png", "batch_size": 2})
-    runner = Runner(config, load("compact", precision="fp32"), run_id="r", worker_id="w", token=None)
-    names = ("{style}/{photo}", "compact", "png", *config.input_roots())
-    tasks = list(
-        pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format, pairing_names(*names))
-    )
+    names = OutputNames("{style}/{photo}", "compact", "png", *config.input_roots())
+    runner, tasks = made(config, load("compact", precision="fp32"), names=names)
     with RowStore.open(tmp_path / "out") as store:
         store.add(to_batch(runner.run(tasks).to_pylist()))
     record = {"run_id": "r", "config": config.model_dump()}
     (tmp_path / "out" / "run.json").write_text(json.dumps(record))
     return tmp_path / "out"
-
-
-def pairing_names(*given: Any) -> Any:
-    from stylize.tasks.output_names import OutputNames
-
-    return OutputNames(*given).name
 
 
 def test_each_row_says_its_own_settings_and_has_the_picture_that_they_make(out: Path, tmp_path: Path) -> None:
@@ -80,8 +71,8 @@ def test_each_row_says_its_own_settings_and_has_the_picture_that_they_make(out: 
     plain, half = load("compact", precision="fp32"), load("compact", precision="fp32", alpha=0.5)
     expected = [plain(photo, wash), half(photo, wash), None, plain.batch([photo], [wash, sea], style_weights=[1, 3])[0]]
     for row, pixels in zip(rows, expected, strict=True):
-        made = images.decode(Path(row["output_uri"]).read_bytes()).pixels
-        assert pixels is None or np.abs(made.astype(int) - pixels).max() <= 1
+        own = images.decode(Path(row["output_uri"]).read_bytes()).pixels
+        assert pixels is None or np.abs(own.astype(int) - pixels).max() <= 1
     assert gone["error"].startswith("style 2 of 2: no such file: ")
     assert "row 4: alpha: expected a number" in bad["error"]
 
@@ -105,17 +96,16 @@ def test_a_batch_holds_pairs_of_the_same_mix_alone(folders: tuple[Path, Path], t
              ("ink/wash.jpg", "third.png", "3|1"))  # fmt: skip
     lines = [f"content/day/a.jpg,styles/{one}|styles/{other},{shares}" for one, other, shares in mixes]
     (tmp_path / "mixes.csv").write_text("\n".join(["content_uri,style_uris,style_weights", *lines]))
-    stylizer, made = load("compact", precision="fp32"), []
+    stylizer, hashes = load("compact", precision="fp32"), []
     for size in (1, 4):
         values: dict[str, Any] = {"manifest": str(tmp_path / "mixes.csv"), "out": str(tmp_path / str(size))}
         config = configs.build(values | {"format": "png", "batch_size": size})
-        runner = Runner(config, stylizer, run_id="r", worker_id="w", token=None)
-        tasks = pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format)
-        rows = runner.run(list(tasks)).to_pylist()
-        made.append([row["output_sha256"] for row in rows])
+        runner, tasks = made(config, stylizer)
+        rows = runner.run(tasks).to_pylist()
+        hashes.append([row["output_sha256"] for row in rows])
         assert [row["batch_size"] for row in rows] == [1, 1, 1]
-    assert made[0] == made[1]
-    assert len(set(made[0])) == 3
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes[0])) == 3
 
 
 def test_every_row_is_made_again_by_a_replay(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,7 +151,6 @@ def test_sizes_of_their_own_make_batches_of_their_own(folders: tuple[Path, Path]
     values = {"manifest": str(tmp_path / "list.csv"), "out": str(tmp_path / "out"), "resolution_px": 48}
     (folders[0] / "day" / "b.png").write_bytes(images.encode(picture(5), "png", 95))
     config = configs.build(values)
-    runner = Runner(config, load("compact", precision="fp32"), run_id="r", worker_id="w", token=None)
-    tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
+    runner, tasks = made(config, load("compact", precision="fp32"))
     assert [len(group) for group in runner._groups(tasks)] == [2, 1, 1]
     runner.close()

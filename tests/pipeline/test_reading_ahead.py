@@ -12,15 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
-from stylize import config as configs
 from stylize import images
 from stylize.pipeline import read_stage
 from stylize.pipeline.room import Room
 from stylize.pipeline.runner import Runner
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
-from stylize.tasks import pairing
 from tests.support.image_files import saved
+from tests.support.inline_runs import make
 from tests.support.samples import picture
 
 SIDE_PX = 256
@@ -77,11 +76,10 @@ def start(tmp_path: Path, stylizer: Identity, photos: list[int], **settings: Any
         for number, side in enumerate(sides):
             data = images.encode(picture(number, side, side), "png", 95) if side else b"no image"
             (tmp_path / kind / f"{number}.png").write_bytes(data)
-    given = {"content": str(tmp_path / "photos"), "styles": str(tmp_path / "artworks"), "out": str(tmp_path / "out")}
-    config = configs.build(given | {"format": "png", "io_threads": 2, "strip": True} | settings)
-    stylizer.max_memory = config.max_memory
-    runner = Runner(config, stylizer, run_id="r", worker_id="w", token=None)
-    return runner, list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
+    folders = tmp_path / "photos", tmp_path / "artworks"
+    runner, tasks = make(folders, tmp_path / "out", stylizer, io_threads=2, strip=True, **settings)
+    stylizer.max_memory = runner._config.max_memory
+    return runner, tasks
 
 
 def run_gated(
@@ -92,7 +90,7 @@ def run_gated(
     runner, tasks = start(tmp_path, stylizer, photos, **settings)
     with ThreadPoolExecutor(1) as driver:
         rows = driver.submit(runner.run, tasks)
-        reached, further = alive.wait_for(ahead), alive.wait_for(ahead + 1, 0.5)
+        reached, further = alive.wait_for(ahead), alive.wait_for(ahead + 1, 0.2)
         stylizer.gate.set()
         found = rows.result(WAIT_S).to_pylist()
     runner.close()

@@ -12,23 +12,18 @@ import torch
 
 import stylize
 from stylize import images
-from stylize.config import JobConfig
-from stylize.pipeline.runner import Runner
 from stylize.results.schema import Row
 from stylize.stylizers.base import Settings, Stylizer
 from stylize.stylizers.identity import Identity
 from stylize.stylizers.johnson import TransformerNet
-from stylize.tasks import pairing
 from stylize.tasks.listing import FileKind
-from stylize.tasks.task import Task
+from tests.support.inline_runs import make
 from tests.support.samples import picture
 from tests.support.torchvisions import networks
 
 
 def run(method: Stylizer, content: Path, styles: Path, out: Path, kind: FileKind = "images", **more: Any) -> list[Row]:
-    config = JobConfig(content=str(content), styles=str(styles), out=str(out), format="png", **more)
-    runner = Runner(config, method, run_id="r", worker_id="w", token=None)
-    tasks: list[Task] = list(pairing.tasks(pairing.pairs(config, kind), config.result_settings(), None, config.format))
+    runner, tasks = make((content, styles), out, method, kind, **more)
     rows: list[Row] = runner.run(tasks).to_pylist()
     return rows
 
@@ -151,7 +146,7 @@ def checkpoints(tmp_path: Path) -> Path:
 def test_a_checkpoint_is_a_style_with_its_own_weights_hash(
     folders: tuple[Path, Path], checkpoints: Path, tmp_path: Path
 ) -> None:
-    rows = run(stylize.load("johnson"), folders[0], checkpoints, tmp_path / "o", "checkpoints", stylizer="johnson")
+    rows = run(stylize.load("johnson"), folders[0], checkpoints, tmp_path / "o", "checkpoints")
     ok = [row for row in rows if row["status"] == "ok"]
     assert len(ok) == 8
     assert len({row["weights_sha256"] for row in ok}) == 2

@@ -12,7 +12,8 @@ import pytest
 from stylize import images
 from stylize.pipeline import style_cache
 from stylize.pipeline.style_cache import CachedStyle
-from tests.support.card_runs import Recorded, make
+from tests.support.card_runs import Recorded
+from tests.support.inline_runs import make
 
 
 def test_what_artworks_took_is_told_once_to_the_thread_that_read_them() -> None:

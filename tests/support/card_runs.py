@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from stylize import config as configs
 from stylize.machine import devices
-from stylize.pipeline.runner import Runner
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
-from stylize.tasks import pairing
-from stylize.tasks.task import Task
 from tests.support.accelerators import Pretended
 
 
@@ -24,19 +19,6 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Pretended:
     """The CPU, taken for an accelerator."""
     monkeypatch.setattr(devices, "is_accelerator", lambda device: True)
     return Pretended().put(monkeypatch)
-
-
-def make(folders: tuple[Path, Path], out: Path, stylizer: Any, **more: Any) -> tuple[Runner, list[Task]]:
-    values = {
-        "content": str(folders[0]),
-        "styles": str(folders[1]),
-        "out": str(out),
-        "format": "png",
-        "stylizer": "identity",
-    }
-    config = configs.build(values | more)
-    runner = Runner(config, stylizer, run_id="r", worker_id="w", token=None)
-    return runner, list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
 
 
 class Recorded(Identity):

@@ -24,13 +24,11 @@ def finished_run(content: Path, styles: Path, out: Path, **settings: Any) -> Non
     """Rows and images of a whole small run on the CPU, made inline: no Ray."""
     from stylize import config as configs
     from stylize import load
-    from stylize.pipeline.runner import Runner
     from stylize.results.store import RowStore
-    from stylize.tasks import pairing
+    from tests.support.inline_runs import made
 
     given = {"content": str(content), "styles": str(styles), "out": str(out), "stylizer": "identity"} | settings
     config = configs.build(given)
-    runner = Runner(config, load(config.stylizer, device="cpu"), run_id="test", worker_id="w", token=None)
-    tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
+    runner, tasks = made(config, load(config.stylizer, device="cpu"), run_id="test")
     with RowStore.open(out) as store:
         store.add(runner.run(tasks))
