@@ -43,13 +43,6 @@ def wait_until(ready: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def dead(lease: OutputLease) -> None:
-    """As after a kill: nobody renews it, nobody gives it back."""
-    lease.__enter__()
-    lease._stop.set()
-    lease._thread.join()
-
-
 def test_second_driver_is_refused_while_the_first_lives(s3: Bucket) -> None:
     told: list[str] = []
     with OutputLease(OUT, silent) as first:
@@ -78,9 +71,14 @@ def test_out_is_free_at_once_when_its_holder_leaves(s3: Bucket) -> None:
     assert told == []
 
 
-def test_killed_driver_s_out_is_taken_after_a_lease_and_its_workers_are_fenced_off(s3: Bucket) -> None:
-    first = OutputLease(OUT, silent)
-    dead(first)
+def test_killed_driver_s_out_is_taken_once_after_a_lease_and_its_workers_are_fenced_off(s3: Bucket) -> None:
+    first, late = OutputLease(OUT, silent), OutputLease(OUT, silent)
+    first.__enter__()
+    # As after a kill: nobody renews it, nobody gives it back.
+    first._stop.set()
+    first._thread.join()
+    before = late._look()
+    assert before is not None
     began = time.monotonic()
     with OutputLease(OUT, silent) as second:
         assert time.monotonic() - began >= 4.3
@@ -89,6 +87,9 @@ def test_killed_driver_s_out_is_taken_after_a_lease_and_its_workers_are_fenced_o
         Fence(Folder(OUT), second.token)()
         with pytest.raises(CannotContinueError, match="could not be renewed"):
             first.check()
+        late.token = "late"  # of another that waited as long
+        with pytest.raises(object_store.Conflict):
+            late._write(before.version)
 
 
 def test_store_that_is_gone_is_named_and_not_another_run_alone(s3: Bucket) -> None:
@@ -101,17 +102,6 @@ def test_store_that_is_gone_is_named_and_not_another_run_alone(s3: Bucket) -> No
         ):
             held.check()
         s3.s3.faults = []
-
-
-def test_of_two_that_wait_for_a_dead_lock_one_gets_it(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    dead(OutputLease(OUT, silent))
-    before = leases.OutputLease(OUT, silent)._look()
-    assert before is not None
-    with OutputLease(OUT, silent):
-        late = OutputLease(OUT, silent)
-        late.token = "late"
-        with pytest.raises(object_store.Conflict):
-            late._write(before.version)
 
 
 def test_holder_whose_lock_was_taken_ends(s3: Bucket) -> None:
