@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import runpy
 import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,14 @@ def _of_size(png: bytes, px: int) -> bytes:
     return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
 
 
+def ended(call: Callable[..., object], *words: str, **more: str) -> str:
+    """The line that a call of the program ends with."""
+    with pytest.raises(SystemExit) as end:
+        call(*words, **more)
+    assert "\n" not in str(end.value.code)
+    return str(end.value.code)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_the_example_runs_without_torch_in_300_mb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "SIZES", ((96, 128),))
@@ -78,20 +88,16 @@ def test_the_example_runs_without_torch_in_300_mb(tmp_path: Path, monkeypatch: p
         ),
         "missing.jpg": (None, "cannot be read: No such file or directory"),
     }
+    main = runpy.run_path(paths[0])["main"]
     for name, (data, line) in refused.items():
         if data is not None:
             (tmp_path / name).write_bytes(data)
-        bad = [*paths[:1], str(tmp_path / name), *paths[2:]]
-        done = subprocess.run([sys.executable, *bad], check=False, capture_output=True, text=True)
-        assert done.returncode == 1
-        assert done.stderr.startswith(f"{bad[1]}: {line}")
-        assert done.stderr.count("\n") == 1
+        bad = str(tmp_path / name)
+        assert ended(main, bad, *paths[2:]).startswith(f"{bad}: {line}")
     for name, line in {"result": "unknown file extension: ", "no/result.png": "[Errno 2]"}.items():
-        bad = [*paths[:3], str(tmp_path / name)]
-        done = subprocess.run([sys.executable, *bad], check=False, capture_output=True, text=True)
-        assert done.returncode == 1
-        assert done.stderr.startswith(f"{bad[3]}: cannot be written: {line}")
-        assert done.stderr.count("\n") == 1
-    done = subprocess.run([sys.executable, *paths[:2]], check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stderr.partition(":")[0]) == (1, "python edge.py PHOTO ARTWORK RESULT.jpg")
+        bad = str(tmp_path / name)
+        assert ended(main, *paths[1:3], bad).startswith(f"{bad}: cannot be written: {line}")
+    monkeypatch.setattr(sys, "argv", paths[:2])
+    usage = ended(runpy.run_path, paths[0], run_name="__main__")
+    assert usage.partition(":")[0] == "python edge.py PHOTO ARTWORK RESULT.jpg"
     assert (np.asarray(Image.open(paths[3])) == made).all()

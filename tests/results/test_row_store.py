@@ -54,12 +54,14 @@ def test_a_part_is_written_before_its_texts_are_too_long_to_be_read(
     assert len(seen(tmp_path)) == 4
 
 
-def test_a_part_is_written_when_rows_have_waited_long_enough(tmp_path: Path) -> None:
+def test_a_part_is_written_when_rows_have_waited_long_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     store = RowStore.open(tmp_path, flush_s=1)
     store.tick()
     store.add(rows(range(1)))
     assert parts(tmp_path) == []
-    time.sleep(1.01)
+    clock[0] += 1.01
     store.tick()
     assert len(seen(tmp_path)) == 1
 
