@@ -27,15 +27,18 @@ _GROUPED = re.compile(r"[.,]\d{3}$")
 
 def own_settings(row: dict[str, Any], stylizer: str) -> tuple[tuple[str, Any], ...]:
     """Return the settings that a row has. Raises UsageError for a value that cannot be, naming its column."""
-    given = ((name, "" if row.get(name) is None else str(row[name]).strip()) for name in OWN)
-    return tuple((name, _checked(name, text, stylizer)) for name, text in given if text.casefold() not in _EMPTY)
+    return tuple((name, _checked(name, text, stylizer)) for name, text in _filled(row))
 
 
 def asked(row: dict[str, Any]) -> list[str]:
     """Return what a row asks for beyond a pair: `style_uris` for several artworks, and those of OWN that it fills."""
-    given = [name for name in OWN if row.get(name) is not None and str(row[name]).strip().casefold() not in _EMPTY]
-    several = row.get(MIXES) is not None and len(_several(row[MIXES])) > 1
-    return [*([MIXES] if several else []), *given]
+    return [*([MIXES] if len(_several(row.get(MIXES))) > 1 else []), *(name for name, _ in _filled(row))]
+
+
+def _filled(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return those of OWN that a row fills, with what stands there."""
+    given = ((name, str(row[name]).strip()) for name in OWN if row.get(name) is not None)
+    return [(name, text) for name, text in given if text.casefold() not in _EMPTY]
 
 
 def artworks(row: dict[str, Any]) -> list[str]:
