@@ -83,7 +83,8 @@ def _serve(runs: dict[Path, str], cache: Path, given: Namespace) -> int:
     viewer = Viewer(runs, cache, trusted=given.trust_paths, stores=given.trust_store)
     viewer.ballot.compact()
     say(f"{counted(len(viewer.site.table), 'row')}: http://127.0.0.1:{sock.getsockname()[1]}/{viewer.token}/")
-    _tell_of_inputs(given.trust_paths)
+    if not given.trust_paths:
+        say(f"photos and artworks that lie outside of OUT are not shown; {PATHS} shows them")
     say("Ctrl-C ends it")
     with contextlib.suppress(KeyboardInterrupt):
         server(viewer).run([sock])
@@ -107,8 +108,3 @@ def _export(site: Site, folder: Path, trusted: bool) -> int:
         say("the page has none of the results: look for why, then run the same command again", file=sys.stderr)
         return cli.EXIT_CANNOT_CONTINUE
     return cli.EXIT_OK
-
-
-def _tell_of_inputs(trusted: bool) -> None:
-    if not trusted:
-        say("photos and artworks that lie outside of OUT are not shown; --trust-paths shows them")
