@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -211,10 +210,3 @@ def test_lock_says_nothing_of_credentials(s3: Bucket) -> None:
         told = object_store.read(f"{OUT}/.lock") + object_store.read(f"{OUT}/.run")
     assert b"KEY-ID-HERE" not in told
     assert b"SECRET" not in told
-
-
-def test_local_fence_holds_as_before(tmp_path: Path) -> None:
-    (tmp_path / ".run").write_text("mine")
-    Fence(Folder(str(tmp_path)), "mine")()
-    with pytest.raises(CannotContinueError, match="taken over"):
-        Fence(Folder(str(tmp_path)), "another's")()

@@ -60,12 +60,6 @@ def test_a_lock_that_says_anything_is_one_line(tmp_path: Path, told: str, monkey
             pass
 
 
-def test_leaving_gives_out_to_the_next(tmp_path: Path) -> None:
-    for _ in range(2):
-        with OutputLock(tmp_path):
-            pass
-
-
 def test_a_disk_that_goes_away_hides_no_earlier_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     close = os.close
 

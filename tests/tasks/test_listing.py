@@ -74,13 +74,6 @@ def test_odd_names_are_listed(tmp_path: Path) -> None:
     assert len(found) == 5
 
 
-def test_a_loop_of_links_ends(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "x.jpg").write_bytes(b"x")
-    (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    assert [Path(i.uri).name for i in listing.files_in(LocalPath(tmp_path))] == ["x.jpg"]
-
-
 def test_links_to_themselves_and_to_nothing_do_not_stop_the_listing(tmp_path: Path) -> None:
     (tmp_path / "me").symlink_to("me")
     (tmp_path / "nothing.jpg").symlink_to("gone.jpg")
@@ -140,7 +133,7 @@ def test_what_is_passed_over_is_counted_by_suffix_and_reason(tmp_path: Path) -> 
 
 def test_a_link_back_is_not_followed_and_counted(tmp_path: Path) -> None:
     write(tmp_path, "day/a.jpg", data=JPEG)
-    (tmp_path / "day" / "up").symlink_to("..")
+    (tmp_path / "day" / "up").symlink_to(tmp_path)
     left_out = LeftOut()
     assert taken(tmp_path, left_out) == ["day/a.jpg"]
     assert str(left_out) == "1 skipped: 1 up/ (a link back to a folder above it)"

@@ -12,7 +12,6 @@ import pytest
 
 from stylize import config as configs
 from stylize.config import JobConfig
-from stylize.errors import UsageError
 from stylize.tasks import pairing
 from stylize.tasks.task import Input, Pair
 
@@ -87,8 +86,3 @@ def test_shards_are_of_one_size_within_chance() -> None:
 
 def test_a_shard_changes_no_setting_of_the_result(inputs: Path) -> None:
     assert config(inputs, "1/3").result_settings() == config(inputs).result_settings()
-
-
-def test_zip_of_unequal_folders_is_refused_in_every_shard(inputs: Path) -> None:
-    with pytest.raises(UsageError, match="CONTENT has 30, STYLES has 2"):
-        pairing.survey(config(inputs, "2/3", pairing="zip"))
