@@ -108,9 +108,8 @@ class Sweeper:
 def _card(config: JobConfig) -> dict[str, Any] | None:
     """Return what the record says of the card; None for a CPU. Raises NoDeviceError: others may have one that works."""
     device = devices.find(config.device_name())
-    if not devices.is_accelerator(device):
-        return None
-    devices.forbid_tf32()
+    if devices.is_accelerator(device):
+        devices.forbid_tf32()
     return devices.facts(device)
 
 

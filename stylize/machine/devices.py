@@ -277,8 +277,10 @@ def forbid_tf32() -> None:
     warnings.filterwarnings("ignore", "TensorFloat32 tensor cores")
 
 
-def facts(device: torch.device) -> dict[str, Any]:
-    """Return what a record says of an accelerator and its software; None for what is not known."""
+def facts(device: torch.device) -> dict[str, Any] | None:
+    """Return what a record says of an accelerator and its software, by name; None for a CPU."""
+    if not is_accelerator(device):
+        return None
     cudnn: Any = torch.backends.cudnn
     return {
         "device": full_name(device),

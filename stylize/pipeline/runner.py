@@ -57,7 +57,7 @@ class Runner:
         self._failures = FailureHandler()
         scorer, scorer_bytes = _scorer(config, str(stylizer.device))
         styles = StyleCache(config, stylizer, scorer.style_features)
-        self.accelerator = devices.facts(stylizer.device) if devices.is_accelerator(stylizer.device) else None
+        self.accelerator = devices.facts(stylizer.device)
         """What it computes on, for the record; None for a CPU."""
         columns = worker_columns(run_id, worker_id, gpu_ids, stylizer.device) | {
             "measure_mode": config.measure_mode,

@@ -40,7 +40,7 @@ class ScoreRunner:
         # Where the job that makes pictures scores on its card, so that both come to the same.
         self._transfers = Transfers(device) if devices.is_accelerator(device) else None
         self._columns = worker_columns(run_id, worker_id, gpu_ids, device)
-        self.accelerator = devices.facts(device) if devices.is_accelerator(device) else None
+        self.accelerator = devices.facts(device)
         """What networks judge on, for the record; None for a CPU."""
         self._pool = ThreadPoolExecutor(config.readers, "score")
 
