@@ -93,6 +93,8 @@ class ResolvedScoring(ResolvedConfig):
     @cached_property
     def _matched(self) -> tuple[dict[str, LeftOut], list[str], Matched]:
         job = self.job
+        assert job.results is not None
+        assert job.pattern is not None
         content, styles = pairing.folders(job)
         results = root_of(job.results, job.called("results"))
         pairing.refuse_out_inside(results, job.called("results"), job.out)
@@ -104,7 +106,6 @@ class ResolvedScoring(ResolvedConfig):
         photos = Names(files_in(content, "images"), str(content), chosen)
         artworks = Names(some_files_in(styles, left_out=skipped["styles"]), str(styles))
         listed = list(some_files_in(results, left_out=skipped["results"], of_runs=True))
-        assert job.pattern is not None
         matches = matched(Pattern.of(job.pattern), photos, artworks, listed, str(results), skipped["results"])
         if not matches.pairs:
             why = "; ".join(matches.notes())

@@ -44,29 +44,27 @@ def _of_glob(name: str) -> str:
     return f"; give its folder, and --include {shlex.quote(name)}"
 
 
-def folder(uri: str | None, role: str) -> Path:
+def folder(uri: str, role: str) -> Path:
     """Return the absolute path of an input folder. Raises UsageError if it is no folder or cannot be listed."""
-    path = absolute(local_path(uri)) if uri else None
-    if path is None or not path.is_dir():
-        why = "not a folder" if path is not None and path.exists() else "no such folder"
+    path = absolute(local_path(uri, role))
+    if not path.is_dir():
+        why = "not a folder" if path.exists() else "no such folder"
         # Of a job that is submitted to a cluster, that is a temporary copy.
-        seen = "" if path is None or str(path) == uri else f" (in {one_line(Path.cwd())})"
-        globbed = path is not None and set("*?[") & set(path.name) and path.parent.is_dir()
-        hint = _of_glob(path.name) if path is not None and globbed else ""
-        raise UsageError(f"{role}: {why}: {one_line(uri or '')}{seen}{hint}")
+        seen = "" if str(path) == uri else f" (in {one_line(Path.cwd())})"
+        hint = _of_glob(path.name) if set("*?[") & set(path.name) and path.parent.is_dir() else ""
+        raise UsageError(f"{role}: {why}: {one_line(uri)}{seen}{hint}")
     if not os.access(path, os.R_OK | os.X_OK):
         raise UsageError(f"{role}: no permission to list {one_line(path)}")
     return path
 
 
-def root_of(uri: str | None, role: str) -> Location:
+def root_of(uri: str, role: str) -> Location:
     """Return where an input folder is, or a single input file; one of this machine is checked. Raises UsageError."""
-    where = locate(uri) if uri else None
-    if isinstance(where, LocalPath):
-        path = existing(absolute(where.path))
-        if path.is_file():
-            return LocalPath(path)
-    return _as_stored(where) if isinstance(where, ObjectUri) else LocalPath(folder(uri, role))
+    where = locate(uri)
+    if isinstance(where, ObjectUri):
+        return _as_stored(where)
+    path = existing(absolute(where.path))
+    return LocalPath(path if path.is_file() else folder(uri, role))
 
 
 def _as_stored(where: ObjectUri) -> ObjectUri:
