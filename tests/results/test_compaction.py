@@ -11,11 +11,8 @@ from stylize.io import parquet_files
 from stylize.results import compaction, parts
 from stylize.results.compaction import Compactor
 from stylize.results.part_folder import PartFolder
-from stylize.results.schema import key_of, to_batch
-
-
-def task_id(number: int) -> str:
-    return f"{number:064x}"[::-1]
+from stylize.results.schema import key_of
+from tests.support.numbered_rows import rows, task_id
 
 
 @pytest.fixture
@@ -26,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PartFolder:
 
 def write(folder: PartFolder, *numbers: int) -> str:
     name = folder.new_name()
-    folder.write(name, [to_batch([{"task_id": task_id(n), "status": "ok", "seed": n} for n in numbers])], len(numbers))
+    folder.write(name, [rows(numbers)], len(numbers))
     return name
 
 
@@ -85,8 +82,7 @@ def test_parts_that_could_not_be_read_as_one_stay_as_they_are(
     monkeypatch.setattr(parquet_files, "MOST_BYTES", 35_000)
     monkeypatch.setattr(parquet_files, "MOST_ROW_BYTES", 1)
     for first in (0, 2):
-        rows = [{"task_id": task_id(n), "status": "ok", "error": "x" * 10_000} for n in (first, first + 1)]
-        folder.write(folder.new_name(), [to_batch(rows)], 2)
+        folder.write(folder.new_name(), [rows((first, first + 1), error="x" * 10_000)], 2)
     compactor, before = Compactor(folder), seeds(folder)
     compactor.merge_if_many(9)
     assert seeds(folder) == before

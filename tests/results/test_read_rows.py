@@ -4,7 +4,6 @@ import hashlib
 import json
 import random
 import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +17,15 @@ from stylize.results.parts import digests, iter_part, keys, open_parts, part_pat
 from stylize.results.read import read_rows
 from stylize.results.schema import SCHEMA, to_batch
 from stylize.results.store import RowStore
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def row(number: int, status: str = "ok", minute: int = 0) -> dict[str, object]:
-    name = hashlib.sha256(str(number).encode()).hexdigest()
-    return {
-        "task_id": name,
-        "status": status,
-        "seed": number,
-        "started_at": START + timedelta(minutes=minute),
-    }
+from tests.support.numbered_rows import rows
 
 
 def duplicated(out: Path) -> RowStore:
     """Five tasks, of which two have a newer row in a second part."""
     store = RowStore.open(out)
-    store.add(to_batch([row(n, "failed") for n in range(5)]))
+    store.add(rows(range(5), "failed"))
     store.flush()
-    store.add(to_batch([row(n, minute=1) for n in (1, 3)]))
+    store.add(rows((1, 3), minute=1))
     store.flush()
     return store
 
@@ -86,7 +74,7 @@ def test_rows_are_whole_while_a_driver_merges_and_replaces_them(
 ) -> None:
     monkeypatch.setattr(compaction, "MANY_PARTS", 2)
     with RowStore.open(tmp_path) as store:
-        store.add(to_batch([row(n, "failed") for n in range(40)]))
+        store.add(rows(range(40), "failed"))
     stop = threading.Event()
 
     def drive() -> None:
@@ -95,7 +83,7 @@ def test_rows_are_whole_while_a_driver_merges_and_replaces_them(
             with RowStore.open(tmp_path, part_rows=10) as store:
                 store.finished(retry_failed=True)
                 for n in range(0, 40, 10):
-                    store.add(to_batch([row(k, "failed", minute) for k in range(n, n + 10)]))
+                    store.add(rows(range(n, n + 10), "failed", minute))
             minute += 1
             stop.wait(0.02)
 
@@ -114,11 +102,11 @@ def test_held_parts_are_read_as_they_were_when_a_driver_replaces_them(tmp_path: 
     with open_parts(tmp_path / "rows") as parts:
         with RowStore.open(tmp_path) as store:
             store.finished(retry_failed=True)
-            store.add(to_batch([row(n, minute=2) for n in range(5)]))
+            store.add(rows(range(5), minute=2))
         assert not Path(parts[0].name).exists()
         seeds = [seed for part in parts for batch in iter_part(part, ["seed"]) for seed in batch["seed"].to_pylist()]
         assert seeds == [0, 1, 2, 3, 4, 1, 3]
-        replaced = {path.name: list(rows) for path, rows in replaced_rows(parts).items()}
+        replaced = {path.name: list(which) for path, which in replaced_rows(parts).items()}
         assert replaced == {Path(parts[0].name).name: [1, 3]}
     assert all(part.closed for part in parts)
     assert sorted(read_rows(tmp_path, ["seed"])["seed"].to_pylist()) == [0, 1, 2, 3, 4]
@@ -129,12 +117,12 @@ def test_a_row_whose_newer_one_came_after_parts_were_listed_is_not_lost(
 ) -> None:
     duplicated(tmp_path)
 
-    def listed(rows: Path) -> list[Path]:
+    def listed(folder: Path) -> list[Path]:
         monkeypatch.setattr("stylize.results.parts.part_paths", part_paths)
-        found = part_paths(rows)
+        found = part_paths(folder)
         with RowStore.open(tmp_path) as store:
             store.finished(retry_failed=True)
-            store.add(to_batch([row(2, minute=2)]))
+            store.add(rows([2], minute=2))
         return found
 
     monkeypatch.setattr("stylize.results.parts.part_paths", listed)
@@ -151,7 +139,7 @@ def test_replaced_rows_agree_with_a_plain_search(tmp_path: Path) -> None:
             batch = [(draw.randrange(12), draw.randrange(4)) for _ in range(draw.randrange(1, 8))]
             for place, (number, minute) in enumerate(batch):
                 best[number] = max(best.get(number, (-1, 0, 0)), (minute, part, place))
-            store.add(to_batch([row(number, minute=minute) for number, minute in batch]))
+            store.add(to_batch([rows([number], minute=minute).to_pylist()[0] for number, minute in batch]))
             store.flush()
         paths = part_paths(out / "rows")
         replaced = replaced_rows(paths)

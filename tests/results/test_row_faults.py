@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import subprocess
 import sys
@@ -12,13 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from stylize.errors import CannotContinueError
 from stylize.results.output_lock import OutputLock
-from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
+from tests.support.numbered_rows import rows
 
 TASKS = 300
 ROUNDS = 6
@@ -129,11 +127,6 @@ def test_a_write_that_does_not_fit_leaves_valid_rows_and_is_made_up_for(tmp_path
     assert sorted(pd.read_parquet(tmp_path / "rows").seed) == list(range(20))
 
 
-def ten_rows(first: int) -> pa.RecordBatch:
-    names = {n: hashlib.sha256(str(n).encode()).hexdigest() for n in range(first, first + 10)}
-    return to_batch([{"task_id": name, "status": "ok", "seed": n} for n, name in names.items()])
-
-
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
@@ -155,7 +148,7 @@ def test_a_full_disk_stops_the_run_and_the_next_one_resumes(tiny_disk: Path) -> 
     written = 0
     try:
         for written in range(0, 1000, 10):
-            store.add(ten_rows(written))
+            store.add(rows(range(written, written + 10)))
     except CannotContinueError as error:
         assert "no space left" in str(error)  # noqa: PT017
     assert 0 < written < 990
@@ -165,7 +158,7 @@ def test_a_full_disk_stops_the_run_and_the_next_one_resumes(tiny_disk: Path) -> 
     subprocess.run(["mount", "-o", "remount,size=4m", str(tiny_disk)], check=True)
     store = RowStore.open(out)
     assert len(store.finished(retry_failed=False)) == written
-    store.add(ten_rows(written))
+    store.add(rows(range(written, written + 10)))
     store.close()
     assert sorted(pd.read_parquet(out / "rows").seed) == list(range(written + 10))
 

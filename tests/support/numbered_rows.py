@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ def task_id(number: int) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
-def rows(numbers: range, status: str = "ok", minute: int = 0, **more: Any) -> pa.RecordBatch:
+def rows(numbers: Iterable[int], status: str = "ok", minute: int = 0, **more: Any) -> pa.RecordBatch:
     when = START + timedelta(minutes=minute)
     return to_batch([{"task_id": task_id(n), "status": status, "started_at": when, "seed": n, **more} for n in numbers])
 
