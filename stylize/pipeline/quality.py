@@ -115,12 +115,12 @@ class Scorer:
 
     def _features(self, artwork: Pixels) -> StyleFeatures | None:
         assert self._vgg19 is not None
-        seen = self._shrunk(artwork)
+        seen = shrunk(artwork, self._device)
         return self._vgg19.features(seen)[1] if _is_enough(seen) else None
 
     def _by_networks(self, content: Pixels, result: Pixels, style: StyleFeatures | None) -> Row:
         row: Row = {}
-        seen = [self._shrunk(pixels) for pixels in (result, content)]
+        seen = [shrunk(pixels, self._device) for pixels in (result, content)]
         if not _is_enough(*seen):
             return row
         if self._vgg19 is not None:
@@ -146,9 +146,6 @@ class Scorer:
             row["gram_distance"] = sum(ours.gram_distance(style).values())
             row["moments_distance"] = sum(ours.moments_distance(style).values())
         return row
-
-    def _shrunk(self, pixels: Pixels) -> Tensor:
-        return shrunk(pixels, self._device)
 
     def _statistics(self, content: Pixels, sha256: str) -> Statistics:
         """Return a photo's statistics, kept for a while, as it comes by once for every artwork."""

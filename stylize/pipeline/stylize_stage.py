@@ -56,7 +56,7 @@ class StylizeStage:
         styles: StyleCache,
         own: OwnSettings,
         failures: FailureHandler,
-        ahead_bytes: int = 0,
+        ahead_bytes: int,
     ) -> None:
         self._config, self._stylizer, self._styles, self._failures = config, stylizer, styles, failures
         self._own, self._ahead = own, ahead_bytes
