@@ -128,11 +128,11 @@ def _add_choosing(add: Callable[..., Any]) -> None:
 
 def _load(runs: dict[Path, str], also: Iterable[str] = ()) -> tuple[pd.DataFrame, Counter[str]]:
     """Return the rows of runs, as `frame.load`, and how many of them older programs wrote, by schema version."""
-    from jobs.run.earlier_rows import older_rows_in
+    from jobs.run.stored_rows import StoredRows
     from stylize.report import frame
 
     rows = frame.load(list(runs), list(runs.values()), also)
-    return rows, sum((Counter(older_rows_in(out)) for out in runs), Counter[str]())
+    return rows, sum((Counter(StoredRows(out).older_rows) for out in runs), Counter[str]())
 
 
 def _report(given: Namespace, runs: dict[Path, str]) -> int:

@@ -6,19 +6,21 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from jobs.progress import json_lines
 from jobs.progress.stats import RunStats
 from jobs.run import forecast
-from jobs.run.earlier_rows import REDO, changed_code_in, made_otherwise, older_rows_in
+from jobs.run.earlier_rows import REDO, changed_code_lines, made_otherwise
 from jobs.run.lacking import Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
 from jobs.run.placement import refuse_neighbours
 from jobs.run.resolve import ResolvedConfig, load_scorer
-from jobs.run.resume import Resume, finished_in, other_names, refuse_other_shard, runs_with_rows
-from jobs.run.touched import TOUCHED_COLUMNS, TouchedFiles
+from jobs.run.resume import Resume, other_names, refuse_other_shard, runs_with_rows
+from jobs.run.stored_rows import StoredRows
+from jobs.run.touched import TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
 from stylize import cli, downloads
@@ -28,7 +30,6 @@ from stylize.io.location import ObjectUri, locate
 from stylize.io.out_folder import refuse_foreign
 from stylize.report.units import size
 from stylize.results.copies import rows_at_hand
-from stylize.results.read import read_rows
 from stylize.tasks.task import MISSING, Pair
 from stylize.terminal import say
 
@@ -163,35 +164,37 @@ def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Calla
         total=survey.pairs,
         notes=[*config.notes, *survey.lines(), *config.placement],
     )
-    stats = RunStats(survey.pairs)
-    left = _Sample(outlook, listed=job.manifest is not None)
     with rows_at_hand(job.out) as folder:
-        refuse_other_shard(job, runs := runs_with_rows(folder))
-        outlook.notes += [] if redo else changed_code_in(folder, config.own_code, REDO)
-        outlook.notes += other_names(job, runs)
-        done = finished_in(folder, retry_failed, Pictures(job.out, outlook.notes.append), redo)
-        last = forecast.last_run(folder, job)
-        rows = read_rows(folder, TOUCHED_COLUMNS).to_batches() if (folder / "rows").is_dir() else []
-        older = older_rows_in(folder) if rows else {}
-        lacking = Lacking.of_folder(job, folder)
-    if redo and rows:
+        _look_at_pairs(config, outlook, folder, retry_failed, redo)
+    return outlook
+
+
+def _look_at_pairs(config: ResolvedConfig, outlook: Outlook, folder: Path, retry_failed: bool, redo: bool) -> None:
+    """Note which pairs are left to do, given the rows in a folder, and what they will take."""
+    job, rows, stats = config.job, StoredRows(folder), RunStats(outlook.total)
+    left = _Sample(outlook, listed=job.manifest is not None)
+    refuse_other_shard(job, runs := runs_with_rows(folder))
+    outlook.notes += [] if redo else changed_code_lines(runs, rows, config.own_code, REDO)
+    outlook.notes += other_names(job, runs)
+    done = rows.finished(retry_failed, Pictures(job.out, outlook.notes.append), redo)
+    if redo and rows.table(["status"]).num_rows:
         outlook.notes.append("results and rows that OUT has of these pairs will be replaced")
     if at_hand := _at_hand(lambda: config.weights_sha256, outlook):
-        touched = TouchedFiles(lambda: rows, job, config.weights_sha256, done.__contains__)
-        resume = Resume(done, (), stats, job, touched.earlier, (lambda key: None) if redo else None, lacking)
+        touched = TouchedFiles(rows, job, config.weights_sha256, done.__contains__)
+        redone = (lambda key: None) if redo else None
+        resume = Resume(done, (), stats, job, touched.earlier, redone, Lacking(job, rows))
         left.count(task.pair for task in resume.pending(config.tasks(config.pairs())))
         outlook.notes += resume.notes()
     else:
         # Without the weights no task's key is known, so that none is known to be done.
         left.count(config.pairs())
-    outlook.notes += made_otherwise(older, lambda: rows, job, config.weights_sha256 if at_hand else None)
+    outlook.notes += made_otherwise(rows, job, config.weights_sha256 if at_hand else None)
     _at_hand(partial(load_scorer, job), outlook)
     if left.absent:
         files = "manifest: objects" if job.manifest is not None else "files"
         outlook.notes.append(f"{files} that are not there, such as {', '.join(map(one_line, left.absent))}")
     outlook.total, outlook.kept = stats.total, stats.kept
-    _forecast(config, outlook, left.largest, last)
-    return outlook
+    _forecast(config, outlook, left.largest, forecast.last_run(rows, job))
 
 
 def _forecast(config: ResolvedConfig, outlook: Outlook, largest: Pair | None, last: forecast.LastRun | None) -> None:

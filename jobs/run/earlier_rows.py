@@ -4,47 +4,32 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.run.stored_rows import Rows
 from stylize.config import JobConfig
 from stylize.errors import counted
-from stylize.results.parts import facts, part_paths
-from stylize.results.read import read_rows
-from stylize.results.run_record import RunRecord, read_runs
+from stylize.results.run_record import RunRecord
 from stylize.results.settings_json import read_settings
 
 REDO = "--redo does all again"
-OF_CODE = ["run_id", "variant"]
-"""The columns that `changed_code_lines` needs."""
-OF_WEIGHTS = ["settings_json", "weights_sha256"]
 OF_THE_FILE = 9
 """The schema version from which on quality columns are of the result's file."""
 
 
-def changed_code_in(folder: Path, own_code: dict[str, str], otherwise: str) -> list[str]:
-    """Return what `changed_code_lines` gives, of an OUT that may be nowhere yet and is not to be written."""
-    if not own_code or not (folder / "rows").is_dir():
-        return []
-    return changed_code_lines(read_runs(folder), read_rows(folder, OF_CODE).to_batches(), own_code, otherwise)
-
-
-def changed_code_lines(
-    runs: Iterable[RunRecord], rows: Iterable[pa.RecordBatch], own_code: dict[str, str], otherwise: str
-) -> list[str]:
+def changed_code_lines(runs: Iterable[RunRecord], rows: Rows, own_code: dict[str, str], otherwise: str) -> list[str]:
     """Return a line for each method of the user's own whose files were changed since rows of it were made.
 
-    rows: OF_CODE of all rows. own_code: as runs record it, now. otherwise: how to make rows anew.
+    own_code: as runs record it, now. otherwise: how to make rows anew.
     """
     by_id = {run.run_id: run for run in runs if run.own_code}
     if not by_id or not own_code:
         return []
     made, changed = Counter[tuple[str | None, str | None]](), Counter[str]()
-    for batch in rows:
+    for batch in rows.columns(["run_id", "variant"]):
         made.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
     for (run_id, variant), number in made.items():
         run = by_id.get(run_id or "", RunRecord())
@@ -58,31 +43,20 @@ def changed_code_lines(
     ]
 
 
-def older_rows_in(folder: Path) -> dict[str, int]:
-    """Return how many rows of an OUT older programs wrote, by the schema version that they gave them."""
-    counts: Counter[str] = Counter()
-    for one in map(facts, part_paths(folder / "rows")):
-        if one.older_version is not None:
-            counts[one.older_version] += one.rows
-    return dict(counts)
-
-
-def made_otherwise(
-    older: dict[str, int], rows: Callable[[], Iterable[pa.RecordBatch]], config: JobConfig, weights_sha256: str | None
-) -> list[str]:
+def made_otherwise(rows: Rows, config: JobConfig, weights_sha256: str | None) -> list[str]:
     """Return what is to be told of rows that older programs wrote, or that were made with other weights than now.
 
-    older: as `older_rows_line`. rows: gives columns OF_WEIGHTS of all rows. weights_sha256: None where it is not known.
+    weights_sha256: None where it is not known.
     """
-    if older:
-        return [older_rows_line(older, rows(), config, weights_sha256), *quality_lines(older)]
-    return [] if weights_sha256 is None else other_weights_lines(rows(), config, weights_sha256)
+    if older := rows.older_rows:
+        return [_older_rows_line(older, rows, config, weights_sha256), *quality_lines(older)]
+    return [] if weights_sha256 is None else _other_weights_lines(rows, config, weights_sha256)
 
 
-def other_weights_lines(rows: Iterable[pa.RecordBatch], config: JobConfig, weights_sha256: str) -> list[str]:
-    """Return a line if rows of these settings, with columns OF_WEIGHTS, were made with other weights than now."""
+def _other_weights_lines(rows: Rows, config: JobConfig, weights_sha256: str) -> list[str]:
+    """Return a line if rows of these settings were made with other weights than now."""
     made = Counter[str | None]()
-    for batch in rows:
+    for batch in rows.columns(["settings_json", "weights_sha256"]):
         others = pc.fill_null(pc.not_equal(batch.column("weights_sha256"), weights_sha256), False)
         made.update(batch.filter(others).column("settings_json").to_pylist())
     now = config.result_settings()
@@ -107,16 +81,11 @@ def quality_lines(older: dict[str, int], of: float = math.inf) -> list[str]:
     ]
 
 
-def older_rows_line(
-    older: dict[str, int], rows: Iterable[pa.RecordBatch], config: JobConfig, weights_sha256: str | None
-) -> str:
-    """Return what is to be told of rows that older programs wrote, and of those that are not what is asked for now.
-
-    older: how many there are, by schema version. rows: `settings_json` and `weights_sha256` of all rows.
-    """
+def _older_rows_line(older: dict[str, int], rows: Rows, config: JobConfig, weights_sha256: str | None) -> str:
+    """Return what is to be told of rows that older programs wrote, and of those that are not what is asked for now."""
     made: Counter[tuple[str | None, str | None]] = Counter()
-    for batch in rows:
-        made.update(zip(*(batch.column(name).to_pylist() for name in ("settings_json", "weights_sha256")), strict=True))
+    for batch in rows.columns(["settings_json", "weights_sha256"]):
+        made.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
     now, others = config.result_settings(), Counter[str]()
     for (text, weights), number in made.items():
         then = result_settings(text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.run.resolve import ResolvedConfig
+from jobs.run.stored_rows import StoredRows
 from jobs.scheduler.ray_runtime import joins_cluster
 from jobs.scheduler.worker import load_stylizer, uncompiled
 from stylize.config import JobConfig
@@ -15,7 +16,6 @@ from stylize.errors import ImageError, NoRoomError, StylizeError, counted, named
 from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, locate
 from stylize.report.units import seconds, size
-from stylize.results.read import read_rows
 from stylize.stylizers import find
 from stylize.tasks.task import Pair
 
@@ -40,12 +40,10 @@ class LastRun:
         )
 
 
-def last_run(folder: Path, job: JobConfig) -> LastRun | None:
+def last_run(stored: StoredRows, job: JobConfig) -> LastRun | None:
     """Return what is known of the last run in OUT with the job's method and size; None where there is none."""
     names = ["run_id", "worker_id", "status", "stylizer", "resolution_px", "measure_mode", "started_at", "total_s"]
-    if not (folder / "rows").is_dir():
-        return None
-    rows = read_rows(folder, names).to_pandas()
+    rows = stored.table(names).to_pandas()
     own = rows["resolution_px"].isna() if job.resolution_px is None else rows["resolution_px"] == job.resolution_px
     rows = rows[own & (rows["stylizer"] == find(job.stylizer).name) & (rows["measure_mode"] == job.measure_mode)]
     rows = rows[(rows["status"] == "ok") & rows["started_at"].notna() & rows["total_s"].between(0, 1e9)]

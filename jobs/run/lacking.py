@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-from collections.abc import Iterable
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.run.stored_rows import Rows
 from stylize.config import TORCHVISION, JobConfig
 from stylize.errors import StylizeError, counted
 from stylize.io.files import at_hand
 from stylize.measure.flicker import BORDER_PX
 from stylize.results.parts import keys
-from stylize.results.read import read_rows
 from stylize.results.schema import SCORED
 from stylize.stylizers import RANDOM
 
@@ -36,23 +34,17 @@ IN_ANOTHER = "the sweep into another OUT has it"
 class Lacking:
     """Counts kept rows that lack what is asked for: 16 bytes for each row of OUT that does.
 
-    rows: SCORE_COLUMNS of all rows. advice: what to do about them, where it is not what the main job says.
+    advice: what to do about them, where it is not what the main job says.
     """
 
-    def __init__(self, config: JobConfig, rows: Iterable[pa.RecordBatch], advice: str = "") -> None:
+    def __init__(self, config: JobConfig, rows: Rows, advice: str = "") -> None:
         self._by_name: dict[str, set[bytes]] = {name: set() for name in _asked(config)}
         self._config, self._advice = config, advice
         self._kept = 0
         self._names: dict[str, None] = {}
-        for batch in rows if self._by_name else ():
+        for batch in rows.columns(SCORE_COLUMNS) if self._by_name else ():
             for name, found in self._by_name.items():
                 found.update(keys(batch.filter(self._lacks(name, batch)).column("task_id")))
-
-    @classmethod
-    def of_folder(cls, config: JobConfig, folder: Path, advice: str = "") -> Lacking:
-        """Return what counts the rows of an OUT that may be nowhere yet and is not to be written."""
-        there = (folder / "rows").is_dir()
-        return cls(config, read_rows(folder, SCORE_COLUMNS).to_batches() if there else (), advice)
 
     def keep(self, key: bytes) -> None:
         """Count a row that stays."""

@@ -16,15 +16,15 @@ from jobs.progress.stats import RunStats
 from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
-from jobs.run.earlier_rows import OF_CODE, OF_WEIGHTS, REDO, changed_code_lines, made_otherwise
-from jobs.run.lacking import SCORE_COLUMNS, Lacking
+from jobs.run.earlier_rows import REDO, changed_code_lines, made_otherwise
+from jobs.run.lacking import Lacking
 from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
 from jobs.run.placement import refuse_neighbours
 from jobs.run.resolve import ResolvedConfig, check_scores
 from jobs.run.result import RunResult, summarized
 from jobs.run.resume import Resume, nothing_to_do, other_names, refuse_other_shard, runs_with_rows, same_work, work_of
-from jobs.run.touched import TOUCHED_COLUMNS, TouchedFiles
+from jobs.run.touched import TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
@@ -79,7 +79,7 @@ def restyle(
             runs = runs_with_rows(out.folder)
             refuse_other_shard(config.job, runs)
             resume, told = (earlier or _earlier_runs)(store, config, names, stats, retry_failed, redo)
-            changed = [] if redo else changed_code_lines(runs, store.columns(OF_CODE), config.own_code, REDO)
+            changed = [] if redo else changed_code_lines(runs, store, config.own_code, REDO)
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
             run = RunContext(out, store, _record(config, survey, run_id, command, retry_failed, redo), driver)
             out.save(run.record)
@@ -143,17 +143,15 @@ def _earlier_runs(
     names_gone = [(row.output_uri or "", same_work(row._asdict())) for row in lost]
     work = partial(work_of, settings=config.job.result_settings())
     names.spare(NamesInUse(store.results(gone), names_gone), work, pictures.is_foreign)
-    touched = TouchedFiles(
-        lambda: store.columns(TOUCHED_COLUMNS), config.job, weights_sha256, lambda key: key not in gone
-    )
+    touched = TouchedFiles(store, config.job, weights_sha256, lambda key: key not in gone)
     redone = (lambda key: pictures.name_of(touched.result_of(key))) if redo else None
-    lacking = Lacking(config.job, store.columns(SCORE_COLUMNS))
+    lacking = Lacking(config.job, store)
     done = store.finished(retry_failed, gone, redo)
     resume = Resume(done, replaceable, stats, config.job, touched.earlier, redone, lacking)
     if gone:
         results = counted(len(gone), "result is", "results are")
         told.append(f"{results} no longer in OUT/images: what is asked for is made again")
-    told += made_otherwise(store.older_rows, lambda: store.columns(OF_WEIGHTS), config.job, weights_sha256)
+    told += made_otherwise(store, config.job, weights_sha256)
     return resume, told
 
 

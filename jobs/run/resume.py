@@ -15,12 +15,11 @@ import pyarrow as pa
 from jobs.progress.stats import RunStats
 from jobs.run.earlier_rows import result_settings
 from jobs.run.lacking import Lacking
+from jobs.run.stored_rows import StoredRows
 from stylize.config import JobConfig
 from stylize.errors import UsageError, counted, one_line
-from stylize.results.parts import iter_part, keys, part_paths
-from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
-from stylize.results.schema import SCORED, key_of
+from stylize.results.schema import key_of
 from stylize.results.store import Replaceable
 from stylize.tasks.pairing import is_in_shard
 from stylize.tasks.task import Pair, Task, number_of, settings_of
@@ -149,32 +148,12 @@ class Resume:
             yield from (key for key in found if key != key_of(row["task_id"]))
 
 
-def finished_in(
-    out: Path, retry_failed: bool, is_there: Callable[[str], bool] = lambda uri: True, redo: bool = False
-) -> set[bytes]:
-    """Return what `RowStore.finished` gives, of an OUT that may be nowhere yet and is not to be written.
-
-    is_there: as `RowStore.replaceable` takes it.
-    """
-    if redo or not (out / "rows").is_dir():
-        return set()
-    table = read_rows(out, ["task_id", "status", "output_uri", "measure_mode"])
-    columns = (table.column(name).to_pylist() for name in ("status", "output_uri", "measure_mode"))
-    rows = zip(keys(table.column("task_id").combine_chunks()), *columns, strict=True)
-    return {
-        key
-        for key, status, uri, mode in rows
-        if (uri is None or mode == SCORED or is_there(uri) if status == "ok" else not retry_failed)
-    }
-
-
 def runs_with_rows(folder: Path) -> list[RunRecord]:
     """Return the records of the runs that left rows in an OUT, the newest first. One that was killed counted none."""
-    runs, rows = read_runs(folder), folder / "rows"
-    if all(run.counts for run in runs) or not rows.is_dir():
-        return [run for run in runs if run.counts]
-    ids = (batch.column("run_id") for part in part_paths(rows) for batch in iter_part(part, ["run_id"]))
-    named = {run_id for column in ids for run_id in column.unique().to_pylist()}
+    runs = read_runs(folder)
+    if all(run.counts for run in runs):
+        return runs
+    named = set(StoredRows(folder).table(["run_id"]).column("run_id").unique().to_pylist())
     return [run for run in runs if run.counts or run.run_id in named]
 
 

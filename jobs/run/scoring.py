@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.progress.stats import RunStats
-from jobs.run.lacking import SCORE_COLUMNS, Lacking
+from jobs.run.lacking import Lacking
 from jobs.run.placement import place
 from jobs.run.resolve import ResolvedConfig, absolute_paths, refuse_missing_device
 from jobs.run.resume import Resume
@@ -179,5 +179,5 @@ def earlier_runs(
     every = store.replaceable(elsewhere=lambda uri: False)
     failed = [row for row in every if row.measure_mode == SCORED and row.status != "ok"]
     rows = store.columns(["measure_mode", *_OF_ROW])
-    lacking = Lacking(config.job, store.columns(SCORE_COLUMNS), "--redo scores the pictures again")
+    lacking = Lacking(config.job, store, "--redo scores the pictures again")
     return ScoreResume(store.finished(retry_failed, redo=redo), failed, stats, config.job, rows, lacking), []

@@ -7,8 +7,9 @@ from jobs.progress.stats import RunStats
 from jobs.run.lacking import Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.resolve import check_scores
-from jobs.run.resume import Resume, finished_in, refuse_other_shard, runs_with_rows
+from jobs.run.resume import Resume, refuse_other_shard, runs_with_rows
 from jobs.run.scoring import ResolvedScoring
+from jobs.run.stored_rows import StoredRows
 from stylize import cli
 from stylize.errors import counted, one_line
 from stylize.io.out_folder import refuse_foreign
@@ -32,8 +33,9 @@ def dry_run(config: ResolvedScoring, retry_failed: bool, redo: bool) -> None:
     stats = RunStats(survey.pairs)
     with rows_at_hand(job.out) as folder:
         refuse_other_shard(job, runs_with_rows(folder))
-        finished = finished_in(folder, retry_failed, redo=redo)
-        resume = Resume(finished, (), stats, job, lacking=Lacking.of_folder(job, folder))
+        rows = StoredRows(folder)
+        finished = rows.finished(retry_failed, redo=redo)
+        resume = Resume(finished, (), stats, job, lacking=Lacking(job, rows))
     left, first = 0, list[Pair]()
     for task in resume.pending(config.tasks(config.pairs())):
         left += 1

@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
-import pyarrow as pa
 
 from jobs.run.resume import OF_WORK, same_work, work_of
+from jobs.run.stored_rows import Rows
 from stylize.config import JobConfig
 from stylize.io.location import LocalPath, locate
 from stylize.results.parts import keys
 from stylize.results.schema import KEY_BYTES, key_of
 from stylize.tasks.task import Input, Task, number_of
 
-TOUCHED_COLUMNS = ["task_id", "status", *OF_WORK, "content_sha256", "style_sha256", "weights_sha256", "output_uri"]
-"""What is read of the rows."""
+_COLUMNS = ["task_id", "status", *OF_WORK, "content_sha256", "style_sha256", "weights_sha256"]
 
 
 class TouchedFiles:
     """Finds the row of an earlier task of the same pair, bytes, settings and weights: 40 bytes per row.
 
-    rows: gives TOUCHED_COLUMNS of all rows; called only if a task without a row comes. counts: tells whether the row
-    of a key may stand for another task. Only files of this machine are looked into: an object's version tells of its
-    bytes.
+    rows: read only if a task without a row comes. counts: tells whether the row of a key may stand for another task.
+    Only files of this machine are looked into: an object's version tells of its bytes.
     """
 
     def __init__(
-        self,
-        rows: Callable[[], Iterable[pa.RecordBatch]],
-        config: JobConfig,
-        weights_sha256: str | None,
-        counts: Callable[[bytes], bool],
+        self, rows: Rows, config: JobConfig, weights_sha256: str | None, counts: Callable[[bytes], bool]
     ) -> None:
         self._rows, self._counts = rows, counts
         self._settings, self._weights_sha256 = config.result_settings(), weights_sha256
@@ -60,14 +54,14 @@ class TouchedFiles:
         """Return the `output_uri` of the row of a key that `earlier` gave."""
         if self._results is None:
             self._results = {}
-            for batch in self._rows():
+            for batch in self._rows.columns(["task_id", "output_uri"]):
                 uris = batch.column("output_uri").to_pylist()
                 self._results.update(zip(keys(batch.column("task_id")), uris, strict=True))
         return self._results[key]
 
     def _read(self) -> _Index:
         index = _Index()
-        for batch in self._rows():
+        for batch in self._rows.columns(_COLUMNS):
             for key, row in zip(keys(batch.column("task_id")), batch.to_pylist(), strict=True):
                 same = self._weights_sha256 in (None, row["weights_sha256"])
                 if same and row["status"] == "ok" and self._counts(key):

@@ -6,26 +6,24 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from jobs.progress.stats import RunStats
-from jobs.run.earlier_rows import changed_code_in, older_rows_in, quality_lines
 from jobs.run.lacking import IN_ANOTHER, Lacking
 from jobs.run.output_dir import refuse_in_use
-from jobs.run.resume import Resume, finished_in
+from jobs.run.resume import Resume
+from jobs.run.stored_rows import StoredRows
 from jobs.sweep import inputs
-from jobs.sweep.moved import OF_PLACES, Moved
-from jobs.sweep.resolve import ANEW, OF_THREADS, OF_WORK, ResolvedSweep
+from jobs.sweep.moved import Moved
+from jobs.sweep.resolve import ResolvedSweep
 from stylize.errors import counted, one_line
 from stylize.report import frame
 from stylize.report.evidence.estimate import Wanted, told
 from stylize.results.copies import rows_at_hand, run_folders
 from stylize.results.read import read_rows
-from stylize.results.schema import SCHEMA
+from stylize.results.run_record import read_runs
 from stylize.tasks.sweep import variants
 from stylize.tasks.task import Pair
 from stylize.terminal import say
 
 SHOWN = 10
-_KEPT = list(dict.fromkeys([*OF_PLACES, *OF_THREADS, *OF_WORK]))
-"""What is looked at of the rows that OUT has."""
 
 
 def dry_run(
@@ -38,16 +36,13 @@ def dry_run(
     refuse_in_use(sweep.out, note)
     with rows_at_hand(sweep.out) as folder, inputs.own_for_now(sweep.plan, sweep.out) as own:
         pairs, survey = inputs.inputs(sweep.plan, own)
-        lacking = Lacking.of_folder(next(iter(sweep.configs.values())), folder, IN_ANOTHER)
-        resume = Resume(finished_in(folder, retry_failed), (), RunStats(0), lacking=lacking)
-        kept = read_rows(folder, _KEPT) if (folder / "rows").is_dir() else SCHEMA.empty_table().select(_KEPT)
-        notes = [*sweep.absent, *sweep.notes, *survey.lines(), *changed_code_in(folder, sweep.own_code, ANEW)]
-        moved = Moved(kept.select(OF_PLACES).to_batches(), own)
-        if kept.num_rows:
-            notes += sweep.other_threads(kept.select(OF_THREADS).to_batches())
-            notes += sweep.other_work(kept.select(OF_WORK).to_batches())
-            notes += quality_lines(older_rows_in(folder))
-        rows = frame.load([folder]) if kept.num_rows and not rows_from else None
+        stored = StoredRows(folder)
+        lacking = Lacking(next(iter(sweep.configs.values())), stored, IN_ANOTHER)
+        resume = Resume(stored.finished(retry_failed), (), RunStats(0), lacking=lacking)
+        of_rows = sweep.of_earlier_rows(stored, read_runs(folder))
+        notes = [*sweep.absent, *sweep.notes, *survey.lines(), *of_rows]
+        moved = Moved(stored, own)
+        rows = frame.load([folder]) if not rows_from and stored.table(["status"]).num_rows else None
     if rows_from:
         with run_folders([rows_from]) as (other,):
             rows = frame.load([other]) if read_rows(other, ["status"]).num_rows else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,17 +15,16 @@ from jobs.progress.stats import RunStats
 from jobs.run import signals
 from jobs.run.context import RunContext
 from jobs.run.driver import Driver
-from jobs.run.earlier_rows import OF_CODE, changed_code_lines, quality_lines
-from jobs.run.lacking import IN_ANOTHER, SCORE_COLUMNS, Lacking
+from jobs.run.lacking import IN_ANOTHER, Lacking
 from jobs.run.output_dir import OutputDir, new_run_id, open_output
 from jobs.run.resume import Resume, nothing_to_do
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.sweep import inputs
-from jobs.sweep.moved import OF_PLACES, Moved
+from jobs.sweep.moved import Moved
 from jobs.sweep.reasons import OF_REASONS, reason_lines
-from jobs.sweep.resolve import ANEW, OF_THREADS, OF_WORK, ResolvedSweep
+from jobs.sweep.resolve import ResolvedSweep
 from jobs.sweep.worker import MakeSweeper
 from stylize.errors import counted
 from stylize.io.files import write_atomic, writing
@@ -58,16 +57,16 @@ def measure(
         run_id, stats = new_run_id(), RunStats(0)
         with RowStore.open(out.folder, run_id=run_id, mirror=out.mirror) as store:
             replaceable = list(store.replaceable())
-            lacking = Lacking(next(iter(sweep.configs.values())), store.columns(SCORE_COLUMNS), IN_ANOTHER)
+            lacking = Lacking(next(iter(sweep.configs.values())), store, IN_ANOTHER)
             resume = Resume(store.finished(retry_failed), replaceable, stats, lacking=lacking)
             driver = Driver(store, Reporter(stats, progress))
             run = RunContext(out, store, _record(sweep, survey, run_id, command), driver)
             earlier = read_runs(out.folder)
             out.save(run.record)
-            for line in [*sweep.notes, *survey.lines(), *_of_earlier_rows(sweep, store, earlier)]:
+            for line in [*sweep.notes, *survey.lines(), *sweep.of_earlier_rows(store, earlier)]:
                 run.driver.reporter.note(line)
             _save_plan(sweep, out)
-            moved = Moved(store.columns(OF_PLACES), own)
+            moved = Moved(store, own)
             blocks = [(block, moved.tasks(partial(sweep.tasks, block), pairs)) for block in sweep.blocks]
             stats.total = sum(len(tasks) for _, tasks in blocks)
             left = [(block, pending) for block, tasks in blocks if (pending := list(resume.pending(tasks)))]
@@ -83,14 +82,6 @@ def measure(
             for claim in claims.check(frame.load([out.folder])):
                 note(f"claim:   {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
     return counts
-
-
-def _of_earlier_rows(sweep: ResolvedSweep, store: RowStore, earlier: Iterable[RunRecord]) -> Iterator[str]:
-    """Yield what is to be told of rows that are there and were made otherwise."""
-    yield from changed_code_lines(earlier, store.columns(OF_CODE), sweep.own_code, ANEW)
-    yield from sweep.other_threads(store.columns(OF_THREADS))
-    yield from sweep.other_work(store.columns(OF_WORK))
-    yield from quality_lines(store.older_rows)
 
 
 def _do_blocks(

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.run.stored_rows import Rows
 from jobs.sweep.inputs import Own
 from stylize.results.parts import keys
 from stylize.results.schema import key_of
 from stylize.tasks.task import Input, Pair, Task
 
-OF_PLACES = ["task_id", "content_uri", "style_uri"]
-
 
 class Moved:
     """Gives tasks the keys that their rows have from where OUT lay before.
 
-    rows: OF_PLACES of all rows. own: where the project's own photos and artworks lie now.
+    own: where the project's own photos and artworks lie now.
     """
 
-    def __init__(self, rows: Iterable[pa.RecordBatch], own: Own) -> None:
+    def __init__(self, rows: Rows, own: Own) -> None:
         self._own = own
         self._known: set[bytes] = set()
         outs: set[str] = set()
-        for batch in rows:
-            self._known.update(keys(batch.column("task_id")))
-            for column, name in zip(OF_PLACES[1:], Own._fields, strict=True):
-                uris = (uri or "" for uri in pc.unique(batch.column(column)).to_pylist())
+        for batch in rows.columns(["task_id", "content_uri", "style_uri"]):
+            task_ids, *places = batch.columns
+            self._known.update(keys(task_ids))
+            for column, name in zip(places, Own._fields, strict=True):
+                uris = (uri or "" for uri in pc.unique(column).to_pylist())
                 outs |= {out for out, found, _ in (uri.rpartition(f"/inputs/{name}/") for uri in uris) if found}
         before = (Own(*(f"{out}/inputs/{name}" for name in Own._fields)) for out in sorted(outs))
         self._before = [places for places in before if places != own]

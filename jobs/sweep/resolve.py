@@ -7,27 +7,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
-from jobs.run.earlier_rows import result_settings
+from jobs.run.earlier_rows import changed_code_lines, quality_lines, result_settings
 from jobs.run.notes import notes_on
 from jobs.run.output_dir import absolute_input
 from jobs.run.placement import sweep_takes
 from jobs.run.resolve import check_rows_hold, refuse_missing_device
+from jobs.run.stored_rows import Rows
 from jobs.scheduler.ray_runtime import Called, check_room, joins_cluster
 from jobs.scheduler.worker import WORKER_ENV, checked_settings, load_stylizer, uncompiled
 from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
 from stylize.config import TORCHVISION, JobConfig
 from stylize.downloads import NotDownloadedError
 from stylize.errors import CannotContinueError, StylizeError, UsageError, counted
+from stylize.results.run_record import RunRecord
 from stylize.stylizers import RANDOM, find, own_code, own_errors
 from stylize.tasks import sweep
 from stylize.tasks.sweep import Block, Method, Sweep
 from stylize.tasks.task import Pair, Task
 
 ANEW = "another OUT measures it anew"
-OF_THREADS = ["variant", "device", "threads"]
-OF_WORK = ["variant", "settings_json", "weights_sha256"]
 
 
 @dataclass(frozen=True)
@@ -75,13 +73,18 @@ class ResolvedSweep:
         called = ("workers",) * (most > 1) + ("cpus_per_actor", "gpus_per_actor")
         return self.cpus * most, self.gpus * most, (f"{most} workers" if most > 1 else "a worker", *called)
 
-    def other_threads(self, rows: Iterable[pa.RecordBatch]) -> list[str]:
-        """Return a line if rows on CPUs, whose `variant`, `device` and `threads` these are, had other threads than now.
+    def of_earlier_rows(self, rows: Rows, runs: Iterable[RunRecord]) -> list[str]:
+        """Return what is to be told of rows that are there and were made otherwise. runs: those that made them."""
+        changed = changed_code_lines(runs, rows, self.own_code, ANEW)
+        return [*changed, *self._other_threads(rows), *self.other_work(rows), *quality_lines(rows.older_rows)]
+
+    def _other_threads(self, rows: Rows) -> list[str]:
+        """Return a line if rows on CPUs had other threads than now.
 
         They stay: a number of workers that is added to a sweep may leave each of them fewer CPUs.
         """
         now, then = max(1, int(self.cpus)), Counter[int]()
-        for batch in rows:
+        for batch in rows.columns(["variant", "device", "threads"]):
             for variant, device, threads in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 if variant in self.configs and device == "cpu" and threads not in (None, now):
                     then[threads] += 1
@@ -93,13 +96,13 @@ class ResolvedSweep:
             "none of these with those; the sweep into another OUT measures all alike"
         ]
 
-    def other_work(self, rows: Iterable[pa.RecordBatch]) -> list[str]:
-        """Return a line if rows of these variants, with columns OF_WORK, were made otherwise than is asked for now.
+    def other_work(self, rows: Rows) -> list[str]:
+        """Return a line if rows of these variants were made otherwise than is asked for now.
 
         They stay: an older program, or weights that were trained again since, left them.
         """
         made = Counter[tuple[Any, ...]]()
-        for batch in rows:
+        for batch in rows.columns(["variant", "settings_json", "weights_sha256"]):
             made.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
         now = {name: config.result_settings() for name, config in self.configs.items()}
         others = sum(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from stylize.report import frame
 from stylize.results.schema import SCHEMA, Row, to_batch
@@ -53,6 +55,17 @@ def rows(made: Iterable[Row]) -> pd.DataFrame:
     table: pd.DataFrame = to_batch(list(made)).to_pandas()
     assert list(table) == SCHEMA.names
     return frame.derive(table.assign(home="/out"))
+
+
+@dataclass(frozen=True)
+class GivenRows:
+    """Rows as a store gives them."""
+
+    made: list[Row]
+    older_rows: dict[str, int] = field(default_factory=dict)
+
+    def columns(self, names: list[str]) -> list[pa.RecordBatch]:
+        return [to_batch(self.made).select(names)]
 
 
 def written(out: Path, made: Iterable[Row], **record: Any) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.run.forecast import LastRun, last_run
+from jobs.run.stored_rows import StoredRows
 from stylize import config as configs
 from tests.support import made_rows
 
@@ -22,6 +23,6 @@ def test_rows_of_a_method_of_ones_own_tell_its_pace_too(method: str, in_rows: st
     made = [made_rows.row(n, stylizer=in_rows, measure_mode="throughput", total_s=2.0, worker_id="w") for n in range(3)]
     out = made_rows.written(tmp_path / "out", made)
     job = configs.build({"content": "-", "styles": "-", "out": str(out), "stylizer": method, "resolution_px": 512})
-    last = last_run(out, job)
+    last = last_run(StoredRows(out), job)
     assert last is not None
     assert (last.images, last.span_s, last.one_s, last.workers) == (3, 4.0, 2.0, 1)

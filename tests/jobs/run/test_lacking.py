@@ -14,8 +14,8 @@ from jobs.run.agreement import SCORES
 from jobs.run.lacking import SCORE_COLUMNS, Lacking
 from stylize import images
 from stylize.config import JobConfig, Score
-from stylize.results.schema import SCHEMA, SCORED, key_of, to_batch
-from tests.support.made_rows import row
+from stylize.results.schema import SCHEMA, SCORED, key_of
+from tests.support.made_rows import GivenRows, row
 from tests.support.main_job import call
 from tests.support.samples import picture
 
@@ -63,7 +63,7 @@ WITH_VGG = {"perceptual_variant": VGG, "content_distance": 0.1}
 def test_a_row_lacks_what_could_have_been_measured(asked: dict[str, Any], has: dict[str, Any], lacks: bool) -> None:
     made = row(1, **(MEASURED | {"measure_mode": "throughput"} | has))
     config = JobConfig.build({"content": "c", "styles": "s", "out": "o"} | asked)
-    lacking = Lacking(config, [to_batch([made])])
+    lacking = Lacking(config, GivenRows([made]))
     lacking.keep(key_of(made["task_id"]))
     assert bool(lacking.lines()) == lacks
 
@@ -78,7 +78,7 @@ def test_a_score_with_a_column_of_its_name_is_looked_for_and_compared() -> None:
 def test_a_row_that_lacks_several_things_is_one_row() -> None:
     made = row(1, **MEASURED)
     config = JobConfig.build({"content": "c", "styles": "s", "out": "o", "scores": ["ssim_uniform", "lpips"]})
-    lacking = Lacking(config, [to_batch([made])])
+    lacking = Lacking(config, GivenRows([made]))
     lacking.keep(key_of(made["task_id"]))
     assert lacking.lines()[0].startswith("1 row that stays lacks what is asked for now (lpips, ssim_uniform): ")
 

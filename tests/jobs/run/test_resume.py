@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.progress.stats import RunStats
-from jobs.run.earlier_rows import OF_WEIGHTS, made_otherwise, older_rows_line
-from jobs.run.resume import Resume, finished_in, other_names, refuse_other_shard, runs_with_rows
+from jobs.run.earlier_rows import made_otherwise
+from jobs.run.resume import Resume, other_names, refuse_other_shard, runs_with_rows
+from jobs.run.stored_rows import StoredRows
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.results.run_record import RunRecord
 from stylize.results.schema import SCORED, to_batch
 from stylize.results.store import Replaceable, RowStore
 from stylize.tasks.task import Input, Pair, Task
+from tests.support.made_rows import GivenRows
 from tests.support.scripted_workers import row, task
 
 
@@ -101,7 +102,7 @@ def test_a_row_of_a_picture_made_elsewhere_is_finished_wherever_the_picture_is(t
         modes = ((1, SCORED), (2, "throughput"))
         made = [row(task(n), "ok") | {"output_uri": "/gone.jpg", "measure_mode": mode} for n, mode in modes]
         store.add(to_batch(made))
-    assert finished_in(tmp_path, retry_failed=False, is_there=lambda uri: False) == {key(1)}
+    assert StoredRows(tmp_path).finished(retry_failed=False, is_there=lambda uri: False) == {key(1)}
 
 
 def run_of(counts: dict[str, int], run_id: str = "", **changes: Any) -> RunRecord:
@@ -137,8 +138,8 @@ def test_older_rows_that_name_no_weights_are_not_told_of_as_of_other_ones(tmp_pa
     config = JobConfig(content="c", styles="s", out=str(tmp_path))
     settings = json.dumps(config.result_settings())
     for weights, told in ((None, False), ("a" * 64, False), ("b" * 64, True)):
-        rows = to_batch([row(task(1), "ok") | {"settings_json": settings, "weights_sha256": weights}])
-        assert ("other weights" in older_rows_line({"1": 1}, [rows], config, "a" * 64)) == told
+        rows = [row(task(1), "ok") | {"settings_json": settings, "weights_sha256": weights}]
+        assert ("other weights" in made_otherwise(GivenRows(rows, {"1": 1}), config, "a" * 64)[0]) == told
 
 
 OTHER = "of OUT had other weights than compact has now"
@@ -152,14 +153,13 @@ def test_rows_that_were_made_with_other_weights_of_the_method_are_told(tmp_path:
             for number, (settings, weights) in enumerate(made)]  # fmt: skip
     one, two = "it stays, and a new one comes beside it", "they stay, and new ones come beside them"
     for count, told in ((3, []), (4, [f"1 row {OTHER}: {one}"]), (6, [f"2 rows {OTHER}: {two}"])):
-        batches = [to_batch(rows[:count]).select(OF_WEIGHTS)]
-        assert made_otherwise({}, partial(iter, batches), config, "a" * 64) == told
-        assert made_otherwise({}, partial(iter, batches), config, None) == []
+        assert made_otherwise(GivenRows(rows[:count]), config, "a" * 64) == told
+        assert made_otherwise(GivenRows(rows[:count]), config, None) == []
 
 
 def test_rows_whose_quality_is_of_another_picture_are_told(tmp_path: Path) -> None:
     config = JobConfig(content="c", styles="s", out=str(tmp_path))
     versions = {"9": 5, "13": 2, "unknown": 1}, {"8": 2, "9": 5, "1": 1}
-    none, (line,) = (made_otherwise(older, lambda: [], config, "a" * 64)[1:] for older in versions)
+    none, (line,) = (made_otherwise(GivenRows([], older), config, "a" * 64)[1:] for older in versions)
     assert none == []
     assert line.startswith("quality columns of 3 rows of an older version are of the pixels before encoding")

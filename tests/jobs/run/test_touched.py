@@ -10,12 +10,14 @@ import pytest
 
 from jobs.run import pictures
 from jobs.run.pictures import Pictures
+from jobs.run.stored_rows import StoredRows
 from jobs.run.touched import TouchedFiles
 from stylize.config import JobConfig
 from stylize.results.read import read_rows
-from stylize.results.schema import key_of, to_batch
+from stylize.results.schema import key_of
 from stylize.tasks import pairing
 from stylize.tasks.task import Task
+from tests.support.made_rows import GivenRows
 from tests.support.s3 import bucket
 from tests.support.samples import finished_run
 
@@ -36,8 +38,7 @@ def tasks(config: JobConfig) -> list[Task]:
 
 
 def touched(config: JobConfig, weights_sha256: str | None = None) -> TouchedFiles:
-    rows = read_rows(Path(config.out)).to_batches()
-    return TouchedFiles(lambda: rows, config, weights_sha256, lambda key: True)
+    return TouchedFiles(StoredRows(Path(config.out)), config, weights_sha256, lambda key: True)
 
 
 def test_a_row_stands_for_a_task_of_the_same_bytes_settings_and_weights(config: JobConfig) -> None:
@@ -57,8 +58,8 @@ def test_a_row_stands_for_a_task_of_the_same_bytes_settings_and_weights(config: 
 def test_a_tasks_own_row_and_one_that_does_not_count_stand_for_none(config: JobConfig) -> None:
     assert [touched(config).earlier(task) for task in tasks(config)] == [None] * 8
     os.utime(tasks(config)[0].pair.content.uri, ns=(1, 1))
-    rows = read_rows(Path(config.out)).to_batches()
-    assert TouchedFiles(lambda: rows, config, None, lambda key: False).earlier(tasks(config)[0]) is None
+    none_counts = TouchedFiles(StoredRows(Path(config.out)), config, None, lambda key: False)
+    assert none_counts.earlier(tasks(config)[0]) is None
 
 
 def old_and_touched(config: JobConfig) -> tuple[str, Task]:
@@ -71,8 +72,8 @@ def old_and_touched(config: JobConfig) -> tuple[str, Task]:
 
 def of_rows(config: JobConfig, **changes: str) -> TouchedFiles:
     """What finds the rows of OUT, each with some changes."""
-    rows = to_batch([row | changes for row in read_rows(Path(config.out)).to_pylist()])
-    return TouchedFiles(lambda: [rows], config, None, lambda key: True)
+    rows = GivenRows([row | changes for row in read_rows(Path(config.out)).to_pylist()])
+    return TouchedFiles(rows, config, None, lambda key: True)
 
 
 def test_a_row_that_is_not_ok_stands_for_no_task_of_touched_files(config: JobConfig) -> None:

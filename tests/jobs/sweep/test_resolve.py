@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from jobs.sweep.resolve import OF_WORK, resolve, with_paths
+from jobs.sweep.resolve import resolve, with_paths
 from stylize.errors import UsageError
-from stylize.results.schema import to_batch
 from stylize.stylizers._runtimes import sessions
 from stylize.tasks.sweep import Sweep
 from tests.support.accelerators import none_here
-from tests.support.made_rows import row
+from tests.support.made_rows import GivenRows, row
 
 
 def sweep(*methods: dict[str, Any], **more: Any) -> Sweep:
@@ -62,9 +61,9 @@ def test_rows_of_other_weights_or_settings_are_told(tmp_path: Path) -> None:
     then = json.dumps(config.result_settings() | {"quality": 80})
     same = [row(1, variant=name, settings_json=now), row(2, variant="of another sweep", weights_sha256="cafe")]
     others = [row(3, variant=name, settings_json=now, weights_sha256="cafe"), row(4, variant=name, settings_json=then)]
-    assert resolved.other_work([to_batch(same).select(OF_WORK)]) == []
-    (told,) = resolved.other_work([to_batch([*same, *others]).select(OF_WORK)])
+    assert resolved.other_work(GivenRows(same)) == []
+    (told,) = resolved.other_work(GivenRows([*same, *others]))
     assert told.startswith("2 rows of OUT have other weights or settings than the variant of that name has now")
     unknown = replace(resolved, absent=["its weights would be downloaded"])
-    (told,) = unknown.other_work([to_batch(others).select(OF_WORK)])
+    (told,) = unknown.other_work(GivenRows(others))
     assert told.startswith("1 row of OUT has other weights or settings")
