@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
+import pyarrow as pa
+
+from jobs.progress.prometheus import Metrics
 from jobs.progress.stats import RunStats
 from jobs.run.driver import Driver
 from jobs.run.output_dir import OutputDir
+from jobs.scheduler import preflight
 from jobs.scheduler.scheduler import Scheduler
+from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize.errors import CannotContinueError
 from stylize.results.run_record import RunRecord, now
+from stylize.results.schema import Row
 from stylize.results.store import RowStore
+from stylize.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,31 @@ class RunContext:
         """Return whether a row of this run is not ok, so that somebody may look for its lines among Ray's logs."""
         return bool(self.stats.failed)
 
-    def save_progress(self, scheduler: Scheduler) -> None:
+    def check_nodes(self, make: Any, options: SchedulerOptions, required: preflight.Requirements) -> None:
+        """Ask a cluster's nodes before work starts; those that join later are asked by the workers that `make` makes.
+
+        Raises UsageError, CannotContinueError.
+        """
+        self.record.nodes = preflight.check_nodes(options, required, self.driver.reporter.note)
+        self.out.save(self.record)
+        make.check = required.check
+
+    def work(
+        self, make: Any, lost_row: Callable[[Task, str, str, Row], pa.RecordBatch], options: SchedulerOptions,
+        streams: Iterable[Iterator[Task]], metrics: Metrics | None = None,
+    ) -> None:  # fmt: skip
+        """Do streams of tasks, one after the other, with workers of which each is a runner of `make`'s."""
+        reporter = self.driver.reporter
+        with Scheduler(make, lost_row, options, notify=reporter.note) as scheduler:
+            reporter.watch(scheduler, metrics)
+            try:
+                for tasks in streams:
+                    self.driver.run(scheduler, tasks)
+            finally:
+                # Not after Ray's end: who sends SIGTERM may not wait for that.
+                self._save_progress(scheduler)
+
+    def _save_progress(self, scheduler: Scheduler) -> None:
         """Write what is known now, if OUT can be written: the run may be ended before it is finished."""
         with contextlib.suppress(CannotContinueError):
             self.store.flush()

@@ -17,7 +17,7 @@ from jobs.run.lacking import Lacking
 from jobs.run.output_dir import refuse_in_use
 from jobs.run.pictures import Pictures
 from jobs.run.placement import refuse_neighbours
-from jobs.run.resolve import ResolvedConfig, load_scorer
+from jobs.run.resolve import ResolvedConfig, load_scorer, scheduler_options
 from jobs.run.resume import Resume, other_names, refuse_other_shard, runs_with_rows
 from jobs.run.stored_rows import StoredRows
 from jobs.run.touched import TouchedFiles
@@ -145,7 +145,7 @@ def _ask_cluster(config: ResolvedConfig, outlook: Outlook) -> None:
     if joins_cluster(job.address) and (first := list(itertools.islice(config.pairs(), preflight.LOOKED_AT))):
         with local_or_cluster(job.address):
             required = preflight.requirements(job, first, None)
-            nodes = preflight.check_nodes(config.scheduler_options(), required, outlook.notes.append)
+            nodes = preflight.check_nodes(scheduler_options(job), required, outlook.notes.append)
             refuse_neighbours(job, (node["workers"] for node in nodes))
 
 

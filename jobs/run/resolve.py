@@ -126,19 +126,20 @@ class ResolvedConfig:
         job = self.job
         return OutputNames(job.name or naming.LAYOUTS[job.layout], job.stylizer, job.format, *job.input_roots())
 
-    def scheduler_options(self) -> SchedulerOptions:
-        """Return how many workers there are, what each takes, and when a task is given up."""
-        job, isolated = self.job, self.job.measure_mode == "isolated"
-        return SchedulerOptions(
-            actors=job.workers,
-            cpus=job.cpus,
-            gpus=job.gpus,
-            timeout_s=job.timeout_s,
-            retries=job.retries,
-            window=1 if isolated else WINDOW,
-            # Kept memory would be in the next image's peak, which isolated mode is there to measure.
-            env={} if isolated else WORKER_ENV,
-        )
+
+def scheduler_options(job: JobConfig) -> SchedulerOptions:
+    """Return how many workers there are, what each takes, and when a task is given up."""
+    isolated = job.measure_mode == "isolated"
+    return SchedulerOptions(
+        actors=job.workers,
+        cpus=job.cpus,
+        gpus=job.gpus,
+        timeout_s=job.timeout_s,
+        retries=job.retries,
+        window=1 if isolated else WINDOW,
+        # Kept memory would be in the next image's peak, which isolated mode is there to measure.
+        env={} if isolated else WORKER_ENV,
+    )
 
 
 def resolve(values: dict[str, Any], origins: Origins | None = None) -> ResolvedConfig:

@@ -21,13 +21,12 @@ from jobs.run.lacking import Lacking
 from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
 from jobs.run.placement import refuse_neighbours
-from jobs.run.resolve import ResolvedConfig, check_scores
+from jobs.run.resolve import ResolvedConfig, check_scores, scheduler_options
 from jobs.run.result import RunResult, summarized
 from jobs.run.resume import Resume, nothing_to_do, other_names, refuse_other_shard, runs_with_rows, same_work, work_of
 from jobs.run.touched import TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
-from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner
 from stylize.errors import CannotContinueError, counted
 from stylize.io.out_folder import refuse_foreign
@@ -169,7 +168,7 @@ def _do_tasks(
         return
     from jobs.progress.prometheus import Metrics
 
-    job, run_id, options = config.job, run.record.run_id, config.scheduler_options()
+    job, run_id, options = config.job, run.record.run_id, scheduler_options(config.job)
     if len(first) < FEW_TASKS:
         options = replace(options, most=len(first))
     ray = local_or_cluster(job.address, job.cpus, job.gpus, job.called_resources(), run.has_failed)
@@ -180,18 +179,10 @@ def _do_tasks(
             reporter.note(line)
         make = maker(job, run_id, run.out.token)
         if shared:
-            required = preflight.requirements(job, (task.pair for task in first), run.out.token)
-            run.record.nodes = preflight.check_nodes(options, required, reporter.note)
+            run.check_nodes(make, options, preflight.requirements(job, (task.pair for task in first), run.out.token))
             refuse_neighbours(job, (node["workers"] for node in run.record.nodes))
-            run.out.save(run.record)
-            make.check = required.check
-        with Scheduler(make, partial(_lost_row, config, run_id), options, notify=reporter.note) as scheduler:
-            reporter.watch(scheduler, Metrics(job.stylizer, run_id))
-            try:
-                run.driver.run(scheduler, itertools.chain(first, pending))
-            finally:
-                # Not after Ray's end: who sends SIGTERM may not wait for that.
-                run.save_progress(scheduler)
+        streams = [itertools.chain(first, pending)]
+        run.work(make, partial(_lost_row, config, run_id), options, streams, Metrics(job.stylizer, run_id))
 
 
 def _lost_row(config: ResolvedConfig, run_id: str, task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:

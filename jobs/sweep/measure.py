@@ -17,10 +17,10 @@ from jobs.run.context import RunContext
 from jobs.run.driver import Driver
 from jobs.run.lacking import IN_ANOTHER, Lacking
 from jobs.run.output_dir import OutputDir, new_run_id, open_output
+from jobs.run.resolve import scheduler_options
 from jobs.run.resume import Resume, nothing_to_do
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import local_or_cluster
-from jobs.scheduler.scheduler import Scheduler
 from jobs.sweep import inputs
 from jobs.sweep.moved import Moved
 from jobs.sweep.reasons import OF_REASONS, reason_lines
@@ -88,7 +88,8 @@ def _do_blocks(
     run: RunContext, sweep: ResolvedSweep, left: Sequence[BlockLeft], pairs: Sequence[Pair], address: str | None
 ) -> None:
     plan, run_id = sweep.plan, run.record.run_id
-    most = max(plan.workers)
+    first, *others = sweep.configs.values()
+    options = scheduler_options(first)  # as of all others, but for the number of workers
     ray = local_or_cluster(address, *sweep.asks, keep_logs=run.has_failed)
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
         whole = f"{counted(len(sweep.blocks), 'block')}, {counted(run.stats.total, 'image')}"
@@ -97,22 +98,12 @@ def _do_blocks(
             reporter.note(f"resuming: {counted(run.stats.kept, 'has its row', 'have their rows')} already")
         make = MakeSweeper(sweep.configs, run_id, run.out.token)
         if shared:
-            first, *others = sweep.configs.values()
             required = preflight.requirements(first, pairs, run.out.token, others)
-            run.record.nodes = preflight.check_nodes(sweep.scheduler_options(most), required, reporter.note)
-            run.out.save(run.record)
-            make.check = required.check
-        numbers = itertools.count(1)
+            run.check_nodes(make, replace(options, actors=max(plan.workers)), required)
         # Blocks of one number of workers follow each other, and share them.
         for workers, blocks in itertools.groupby(left, key=lambda one: one[0].variant.workers):
-            options = replace(sweep.scheduler_options(workers), numbers=numbers)
-            with Scheduler(make, partial(_lost_row, sweep, run_id), options, notify=reporter.note) as scheduler:
-                reporter.watch(scheduler)
-                try:
-                    for _, tasks in blocks:
-                        run.driver.run(scheduler, iter(tasks))
-                finally:
-                    run.save_progress(scheduler)
+            lost_row, streams = partial(_lost_row, sweep, run_id), (iter(tasks) for _, tasks in blocks)
+            run.work(make, lost_row, replace(options, actors=workers), streams)
 
 
 def _lost_row(sweep: ResolvedSweep, run_id: str, task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:

@@ -14,8 +14,7 @@ from jobs.run.placement import sweep_takes
 from jobs.run.resolve import check_rows_hold, refuse_missing_device
 from jobs.run.stored_rows import Rows
 from jobs.scheduler.ray_runtime import Called, check_room, joins_cluster
-from jobs.scheduler.worker import WORKER_ENV, checked_settings, load_stylizer, uncompiled
-from jobs.scheduler.worker_pool import WINDOW, SchedulerOptions
+from jobs.scheduler.worker import checked_settings, load_stylizer, uncompiled
 from stylize.config import TORCHVISION, JobConfig
 from stylize.downloads import NotDownloadedError
 from stylize.errors import CannotContinueError, StylizeError, UsageError, counted
@@ -118,14 +117,6 @@ class ResolvedSweep:
         """Return whether a row's weights are others than a variant has now, where both are known."""
         now = self.weights_sha256[variant]
         return weights not in (None, now) and not (now is None and self.absent)
-
-    def scheduler_options(self, workers: int) -> SchedulerOptions:
-        """Return what each of so many workers takes, and when a task is given up."""
-        isolated = self.plan.mode == "isolated"
-        return SchedulerOptions(
-            actors=workers, cpus=self.cpus, gpus=self.gpus, timeout_s=self.plan.timeout_s,
-            window=1 if isolated else WINDOW, env={} if isolated else WORKER_ENV,
-        )  # fmt: skip
 
 
 def resolve(plan: Sweep, out: str, address: str | None) -> ResolvedSweep:

@@ -94,8 +94,8 @@ def working_here() -> Iterator[None]:
     """Let jobs and sweeps that this process runs do their work so."""
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jobs.run.context.Scheduler", WorkerHere)
         for module in ("jobs.run.restyle", "jobs.sweep.measure"):
-            patch.setattr(f"{module}.Scheduler", WorkerHere)
             patch.setattr(f"{module}.local_or_cluster", lambda *_, **more: contextlib.nullcontext(False))
         patch.setattr("jobs.run.placement.joins_cluster", lambda address: False)  # whatever other tests have started
         if not ray.is_initialized():  # else what the driver tells Prometheus goes there

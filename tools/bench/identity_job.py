@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.run.resolve import ResolvedConfig, resolve
+from jobs.run.resolve import ResolvedConfig, resolve, scheduler_options
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import WORKER_ENV, MakeRunner
@@ -68,7 +68,7 @@ def whole_job(resolved: ResolvedConfig, out: Path, images: int) -> Iterator[dict
     make = MakeRunner(resolved.job, "cost", None)
     with (
         local_or_cluster(None, resolved.job.cpus),
-        Scheduler(make, lost, resolved.scheduler_options()) as scheduler,
+        Scheduler(make, lost, scheduler_options(resolved.job)) as scheduler,
         RowStore.open(out) as store,
     ):
         for turn, _ in enumerate(sys.stdin):

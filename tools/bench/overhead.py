@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobs.run.resolve import ResolvedConfig, resolve
+from jobs.run.resolve import ResolvedConfig, resolve, scheduler_options
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner, load_stylizer
@@ -122,7 +122,7 @@ class _Bare:
 
 
 def _job(config: ResolvedConfig) -> Scheduler:
-    return Scheduler(MakeRunner(config.job, "overhead", None), lost, config.scheduler_options())
+    return Scheduler(MakeRunner(config.job, "overhead", None), lost, scheduler_options(config.job))
 
 
 def _run_job(scheduler: Scheduler, store: RowStore, config: JobConfig, label: str) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.run import placement
-from jobs.run.resolve import ResolvedConfig, check_scores, resolve
+from jobs.run.resolve import ResolvedConfig, check_scores, resolve, scheduler_options
 from stylize.errors import UsageError, WeightsError
 from stylize.measure import hardware
 from tests.support.accelerators import Pretended
@@ -41,7 +41,6 @@ def test_isolated_mode_gives_a_worker_the_whole_device(monkeypatch: pytest.Monke
     assert resolved(**isolated).job.cpus_per_actor == hardware.usable_cores()
     assert resolved(**isolated, cpus_per_actor=1, actors=1).job.cpus_per_actor == 1
     assert resolved().job.cpus_per_actor == 1
-    assert resolved(**isolated).scheduler_options().window == 1
     with pytest.raises(UsageError, match=r"gpus_per_actor 0\.5 shares a card"):
         resolved(**isolated, gpus_per_actor=0.5)
     monkeypatch.setattr(hardware, "usable_cores", lambda: 4)
@@ -58,7 +57,7 @@ def test_cards_of_this_machine_are_used_unasked(cards: int, monkeypatch: pytest.
     Pretended(count=cards).put(monkeypatch)
     whole = resolved()
     assert whole.job.device_name() == ("accelerator" if cards else "cpu")
-    assert whole.scheduler_options().gpus == bool(cards)
+    assert scheduler_options(whole.job).gpus == bool(cards)
     line = "2 workers on 2 NVIDIA L4, 8 CPUs each" if cards else "no GPU: 16 workers on 16 CPUs"
     assert whole.placement == (line,)
     assert resolved(device="cpu").placement[0].endswith("16 workers on 16 CPUs")

@@ -11,9 +11,10 @@ from typing import ClassVar
 import pytest
 import torch
 
+from jobs.run.resolve import scheduler_options
 from jobs.scheduler.worker import WORKER_ENV, LoadError, Worker
 from jobs.scheduler.worker_pool import WINDOW
-from jobs.sweep.resolve import ResolvedSweep, _weights_sha256
+from jobs.sweep.resolve import _weights_sha256
 from jobs.sweep.worker import MakeSweeper
 from stylize import config as configs
 from stylize.config import JobConfig
@@ -21,7 +22,7 @@ from stylize.errors import DeviceLostError, NoDeviceError
 from stylize.results.schema import Row
 from stylize.stylizers.identity import Identity
 from stylize.tasks import pairing
-from stylize.tasks.sweep import Method, Sweep
+from stylize.tasks.sweep import Method, Sweep, variants
 from tests.support.accelerators import Pretended, none_here
 
 
@@ -125,8 +126,8 @@ def test_one_by_one_a_worker_holds_one_task_and_keeps_no_memory_for_the_next(
     mode: str, window: int, env: dict[str, str]
 ) -> None:
     plan = Sweep.model_validate({"title": "x", "methods": [{"name": "identity"}], "mode": mode})
-    options = ResolvedSweep(plan, "/out", 1.0, 0.0, [], {}, {}).scheduler_options(2)
-    assert (options.actors, options.window, options.env) == (2, window, env)
+    options = scheduler_options(variants(plan)[0].config(plan, "/out", {}))
+    assert (options.actors, options.window, options.env) == (1, window, env)
 
 
 def test_variants_of_other_weights_have_other_hashes() -> None:
