@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
         resolved = resolve(plan, out, given.address)
     check_scores(next(iter(resolved.configs.values())), given.address, None if given.dry_run else say)
     if given.dry_run:
-        dry_run(resolved, given.rows_from, given.retry_failed, given.address, say)
+        dry_run(resolved, given.rows_from, given.retry_failed)
         return cli.EXIT_OK
     counts = measure(
         resolved,
@@ -68,7 +68,6 @@ def main(argv: Sequence[str]) -> int:
         retry_failed=given.retry_failed,
         address=given.address,
         progress=given.progress,
-        note=say,
     )
     say(f"rows:    {one_line(Folder(out).at('rows'))}")
     say(f"report:  python -m jobs.summarize {shlex.quote(out)} --out REPORT{_trust(out, plan)}")

@@ -41,7 +41,7 @@ def _main(argv: Sequence[str]) -> int:
     with json_lines.apart(progress):
         config = resolve(call.values, call.origins)
         if call.dry_run:
-            dry_run(config, call.retry_failed, call.redo, say)
+            dry_run(config, call.retry_failed, call.redo)
             return cli.EXIT_OK
         command = shlex.join(["python", "-m", "jobs.stylize_folder", *argv])
         result = restyle(config, command, call.retry_failed, say, call.redo)

@@ -23,6 +23,7 @@ from jobs.run.stored_rows import StoredRows
 from jobs.run.touched import TouchedFiles
 from jobs.scheduler import preflight
 from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
+from jobs.scheduler.worker import checked_settings
 from stylize import cli, downloads
 from stylize.downloads import NotDownloadedError
 from stylize.errors import counted, one_line
@@ -123,15 +124,13 @@ class _Sample:
                     self.largest, self._largest_bytes = pair, int(length)
 
 
-def dry_run(
-    config: ResolvedConfig, retry_failed: bool, redo: bool = False, note: Callable[[str], None] = lambda text: None
-) -> None:
+def dry_run(config: ResolvedConfig, retry_failed: bool, redo: bool) -> None:
     """Print what a run would do, as one JSON object under `--progress json`; nothing is written or downloaded.
 
-    `note` gets a line if there is something to wait for. Raises UsageError and CannotContinueError where a run would.
+    Raises UsageError and CannotContinueError where a run would.
     """
     config.check()
-    outlook = _outlook(config, retry_failed, redo, note)
+    outlook = _outlook(config, retry_failed, redo)
     _ask_cluster(config, outlook)
     if config.job.progress == "json":
         json_lines.emit("dry_run", status=cli.EXIT_OK, **asdict(outlook))
@@ -149,16 +148,16 @@ def _ask_cluster(config: ResolvedConfig, outlook: Outlook) -> None:
             refuse_neighbours(job, (node["workers"] for node in nodes))
 
 
-def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool, note: Callable[[str], None]) -> Outlook:
+def _outlook(config: ResolvedConfig, retry_failed: bool, redo: bool) -> Outlook:
     survey, job = config.survey(), config.job
     refuse_foreign(job.out, role=job.called("out"))
-    refuse_in_use(job.out, note)
+    refuse_in_use(job.out, say)
     outlook = Outlook(
         out=job.out,
         stylizer=job.stylizer,
         precision=job.precision,
         device=job.device_name(),
-        settings=config.method_settings,
+        settings=checked_settings(job).as_json(),
         resolution_px=job.resolution_px,
         shard=job.shard,
         total=survey.pairs,

@@ -73,15 +73,9 @@ class ResolvedConfig:
 
         return own_code([self.job.stylizer])
 
-    @property
-    def method_settings(self) -> dict[str, Any]:
-        """Return all settings of the method, those that were not given included. Raises UsageError."""
-        settings: dict[str, Any] = checked_settings(self.job).as_json()
-        return settings
-
     @cached_property
     def notes(self) -> list[str]:
-        """Return what is to be told of the settings, a line each. Raises UsageError as `method_settings`."""
+        """Return what is to be told of the settings, a line each. Raises UsageError as `checked_settings`."""
         return [*self.unused, *notes_on(self.job, checked_settings(self.job))]
 
     def check(self) -> None:

@@ -52,11 +52,6 @@ class ResolvedScoring(ResolvedConfig):
         """Return none, as none is run."""
         return {}
 
-    @property
-    def method_settings(self) -> dict[str, Any]:
-        """Return none, as none are known."""
-        return {}
-
     def survey(self) -> pairing.Survey:
         """Count results that have a photo and an artwork, and what is passed over. Raises UsageError."""
         job = self.job

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from jobs.progress.stats import RunStats
@@ -26,14 +26,12 @@ from stylize.terminal import say
 SHOWN = 10
 
 
-def dry_run(
-    sweep: ResolvedSweep, rows_from: str | None, retry_failed: bool, address: str | None, note: Callable[[str], None]
-) -> None:
+def dry_run(sweep: ResolvedSweep, rows_from: str | None, retry_failed: bool) -> None:
     """Print how much is left to do, and what that will take by the rows of OUT or, if given, of another run.
 
-    `note` gets a line if there is something to wait for. Raises UsageError and CannotContinueError where a run would.
+    Raises UsageError and CannotContinueError where a run would.
     """
-    refuse_in_use(sweep.out, note)
+    refuse_in_use(sweep.out, say)
     with rows_at_hand(sweep.out) as folder, inputs.own_for_now(sweep.plan, sweep.out) as own:
         pairs, survey = inputs.inputs(sweep.plan, own)
         stored = StoredRows(folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -37,21 +37,21 @@ from stylize.safe_yaml import dump
 from stylize.tasks.pairing import Survey
 from stylize.tasks.sweep import Block
 from stylize.tasks.task import Pair, Task
+from stylize.terminal import say
 
 BlockLeft = tuple[Block, list[Task]]
 """A block, and those of its tasks that are still to be done."""
 
 
 def measure(
-    sweep: ResolvedSweep, command: str, *, retry_failed: bool, address: str | None, progress: str,
-    note: Callable[[str], None],
-) -> dict[str, int]:  # fmt: skip
-    """Do what is left of a sweep's tasks; returns its rows by status. `note` gets lines that no progress shows.
+    sweep: ResolvedSweep, command: str, *, retry_failed: bool, address: str | None, progress: str
+) -> dict[str, int]:
+    """Do what is left of a sweep's tasks; returns its rows by status.
 
     command: what run.json says that the sweep was called by. Raises UsageError, CannotContinueError,
     KeyboardInterrupt; what is done by then is kept.
     """
-    with signals.handle_signals(), open_output(sweep.out, note) as out:
+    with signals.handle_signals(), open_output(sweep.out, say) as out:
         own = inputs.put_own(sweep.plan, out)
         pairs, survey = inputs.inputs(sweep.plan, own)
         run_id, stats = new_run_id(), RunStats(0)
@@ -73,14 +73,14 @@ def measure(
             if left:
                 _do_blocks(run, sweep, left, pairs, address)
             else:
-                note(nothing_to_do(stats.total))
+                say(nothing_to_do(stats.total))
             for line in [*resume.notes(), *reason_lines(store.columns(OF_REASONS), sweep.configs)]:
-                note(line)
+                say(line)
             counts = store.count_by_status(list(sweep.configs))
         run.finish()
         if sweep.plan.claims:
             for claim in claims.check(frame.load([out.folder])):
-                note(f"claim:   {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
+                say(f"claim:   {claim.text}: {claim.verdict} ({claim.measured or 'no such rows'})")
     return counts
 
 
