@@ -43,7 +43,8 @@ def place(job: JobConfig) -> Placement:
             f"{job.called('gpus_per_actor')} {job.gpus:g} shares a card, which isolated mode rules out: give 1"
         )
     if joins_cluster(job.address):
-        nodes = _nodes_of_cluster(job.address) if _machines_matter(job) else []
+        matter = job.cpus_per_actor == "auto" or (job.gpus_per_actor == "auto" and _may_use_cards(job))
+        nodes = _nodes_of_cluster(job.address) if matter else []
         return Placement(worker_takes(job, nodes))
     machine = _this_machine()
     settings = worker_takes(job, [machine])
@@ -100,12 +101,6 @@ def worker_takes(job: JobConfig, nodes: Iterable[RayNode]) -> dict[str, Any]:
 
 def _may_use_cards(job: JobConfig) -> bool:
     return job.device != "cpu" and job.precision != "int8"
-
-
-def _machines_matter(job: JobConfig) -> bool:
-    if job.gpus_per_actor == "auto" and _may_use_cards(job):
-        return True
-    return job.cpus_per_actor == "auto"
 
 
 def _share(nodes: Iterable[RayNode], gpus: float) -> float:

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -41,21 +40,9 @@ from stylize.tasks.task import Task
 
 FEW_TASKS = 64
 """Fewer tasks than this are counted before work starts, so that no worker is loaded for nothing."""
-
-
-class EarlierRuns(Protocol):
-    """Says what earlier runs leave to do."""
-
-    def __call__(
-        self,
-        store: RowStore,
-        config: ResolvedConfig,
-        names: OutputNames,
-        stats: RunStats,
-        retry_failed: bool,
-        redo: bool,
-    ) -> tuple[Resume, list[str]]:
-        """Return that, and what is to be told of it, a line each. `names` are to leave their results' names alone."""
+EarlierRuns = Callable[[RowStore, ResolvedConfig, OutputNames, RunStats, bool, bool], tuple[Resume, list[str]]]
+"""Says what earlier runs leave to do, given `retry_failed` and `redo`, and what is to be told of it, a line each. The
+names are to leave their results' names alone."""
 
 
 def restyle(

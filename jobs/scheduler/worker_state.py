@@ -1,12 +1,6 @@
 """What the driver knows of one worker: the phase it is in, where it runs, and the batches it holds.
 
-A worker goes from phase to phase by `transition` alone:
-
-    STARTING ──> LOADING ──> IDLE <──> BUSY ────────────> UNREACHABLE ──> ENDED
-        └──────────┴──────>  IDLE <──> RETRYING_ALONE ──> UNREACHABLE
-        └──────────┴──────>  UNFIT
-
-and from each of them to ENDED.
+A worker goes from phase to phase by `transition` alone, as _NEXT_PHASES has it.
 """
 
 from __future__ import annotations
