@@ -170,23 +170,31 @@ def test_the_link_to_another_latest_session_stays(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["session_2", "session_latest"]
 
 
-@pytest.mark.parametrize("given", [None, "192.0.2.1:6379"])
-def test_a_cluster_keeps_its_own_addresses(given: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("address", "given", "seen"),
+    [(None, None, [False, "0"]), (None, "1", [False, "1"]), ("192.0.2.1:6379", None, [True, None])],
+)
+def test_a_ray_of_a_run_is_on_loopback_and_sends_no_reports_unless_told_to_and_a_cluster_stays_as_it_is(
+    address: str | None, given: str | None, seen: list[bool | str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ray._private import ray_constants
 
-    seen: list[bool] = []
+    started: list[bool | str | None] = []
 
     def init(**options: Any) -> None:
-        seen.append(ray_constants.ENABLE_RAY_CLUSTER)
+        started.extend([ray_constants.ENABLE_RAY_CLUSTER, os.environ.get("RAY_USAGE_STATS_ENABLED")])
         raise OSError("no")
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", given or "")
+    if given is None:
+        monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
     monkeypatch.setattr(ray_runtime, "_check_reachable", lambda address: None)
     with pytest.raises(CannotContinueError):
-        ray_runtime.start_ray(given)
-    assert seen == [given is not None]
+        ray_runtime.start_ray(address)
+    assert started == seen
     assert ray_constants.ENABLE_RAY_CLUSTER
 
 
@@ -240,24 +248,3 @@ def test_a_home_that_can_keep_no_token_is_none_to_need(
     monkeypatch.setenv("HOME", home or str(tmp_path))
     keep_token()
     assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (64 if made else 0)
-
-
-@pytest.mark.parametrize(("given", "said"), [(None, "0"), ("1", "1")])
-def test_a_ray_of_a_run_sends_no_reports_unless_it_is_told_to(
-    given: str | None, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[str | None] = []
-
-    def init(**options: Any) -> None:
-        seen.append(os.environ.get("RAY_USAGE_STATS_ENABLED"))
-        raise OSError("no")
-
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", given or "")
-    if given is None:
-        monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "init", init)
-    with pytest.raises(CannotContinueError):
-        ray_runtime.start_ray(None)
-    assert seen == [said]

@@ -17,7 +17,7 @@ from jobs.scheduler.preflight import (
     versions,
 )
 from jobs.scheduler.worker import UnfitNodeError
-from jobs.scheduler.worker_pool import SchedulerOptions, workers_that_fit
+from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize.config import JobConfig
 from stylize.errors import UsageError
 from stylize.io.files import Folder
@@ -30,27 +30,6 @@ from tests.support.main_job import plain
 def node(cpus: float, gpus: float = 0) -> dict[str, object]:
     """As `ray.nodes()` gives one."""
     return {"Resources": {"CPU": cpus, "GPU": gpus} if gpus else {"CPU": cpus}}
-
-
-@pytest.mark.parametrize(
-    ("have", "cpus", "gpus", "workers"),
-    [
-        (node(8), 1, 0, 8),
-        (node(8), 3, 0, 2),
-        (node(8), 1, 1, 0),  # a node without cards helps with nothing that needs one
-        (node(8, 2), 1, 1, 2),
-        (node(8, 2), 1, 0.5, 4),
-        (node(8, 2), 1, 0.4, 4),  # a share is of one card
-        (node(8, 4), 1, 2, 2),
-        (node(1, 4), 1, 1, 1),
-        (node(8, 1), 1, 0.1, 8),
-        (node(16, 1), 1, 0.1, 10),
-    ],
-)
-def test_as_many_workers_fit_as_a_node_can_hold(
-    have: dict[str, object], cpus: float, gpus: float, workers: int
-) -> None:
-    assert workers_that_fit(have, cpus, gpus) == workers
 
 
 @pytest.fixture

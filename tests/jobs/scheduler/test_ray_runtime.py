@@ -12,41 +12,35 @@ from jobs.scheduler.ray_runtime import HeadWatch, start_ray
 from stylize.errors import CannotContinueError, UsageError
 
 
-def test_a_command_line_that_ray_cannot_take_is_no_fault_of_rays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "init", lambda **options: "caf\udce9".encode())
-    with pytest.raises(UsageError, match="no command line that is not UTF-8: rename the folder"):
-        start_ray(None)
-
-
-@pytest.mark.parametrize("kind", [Exception, RuntimeError, OSError])
-def test_a_ray_that_does_not_start_is_one_line(kind: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "folder", "kind", "said"),
+    [
+        (Exception("It timed out.\nThis could"), None, CannotContinueError, "It timed out. This could.*: run the same"),
+        (OSError("AF_UNIX"), "/a/long", CannotContinueError, "AF_UNIX: .* short path .*, if /a/long is none, and run"),
+        (
+            UnicodeEncodeError("utf-8", "\udce9", 0, 1, "no"),
+            None,
+            UsageError,
+            "no command line that is not UTF-8: rena",
+        ),
+    ],
+)
+def test_a_ray_that_does_not_start_is_one_line_that_says_what_to_do(
+    error: Exception, folder: str | None, kind: type[Exception], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def init(**options: Any) -> None:
-        raise kind("The current node timed out during startup.\nThis could happen because")
+        raise error
 
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    for name in ("RAY_ADDRESS", "RAY_TMPDIR"):
+        monkeypatch.delenv(name, raising=False)
+    if folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
-    with pytest.raises(CannotContinueError) as caught:
+    with pytest.raises(kind, match=said) as caught:
         start_ray(None)
-    said = str(caught.value)
-    assert said.startswith("a local Ray cannot be reached or started: The current node timed out during startup. This")
-    assert said.endswith(": run the same command again")
-    assert "\n" not in said
-
-
-def test_a_ray_that_does_not_start_where_it_was_sent_names_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    def init(**options: Any) -> None:
-        raise OSError("AF_UNIX path length cannot exceed 107 bytes")
-
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setenv("RAY_TMPDIR", "/a/long/place")
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "init", init)
-    with pytest.raises(CannotContinueError, match="a short path that may be written, if /a/long/place is none"):
-        start_ray(None)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("a local Ray cannot be reached or started: ") == (kind is CannotContinueError)
 
 
 def test_a_head_that_closes_each_connection_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:

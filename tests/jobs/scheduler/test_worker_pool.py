@@ -33,8 +33,26 @@ def loading(pool: WorkerPool, number: int) -> WorkerState:
     return made
 
 
-def test_workers_whose_shares_add_up_to_a_node_all_fit() -> None:
-    assert workers_that_fit({"Resources": {"CPU": 9}}, 9 / 7, 0) == 7
+@pytest.mark.parametrize(
+    ("have", "cpus", "gpus", "workers"),
+    [
+        ((8, 0), 1, 0, 8),
+        ((8, 0), 3, 0, 2),
+        ((8, 0), 1, 1, 0),  # a node without cards helps with nothing that needs one
+        ((8, 2), 1, 1, 2),
+        ((8, 2), 1, 0.5, 4),
+        ((8, 2), 1, 0.4, 4),  # a share is of one card
+        ((8, 4), 1, 2, 2),
+        ((1, 4), 1, 1, 1),
+        ((8, 1), 1, 0.1, 8),
+        ((16, 1), 1, 0.1, 10),
+        ((9, 0), 9 / 7, 0, 7),  # whose shares add up to a node
+    ],
+)
+def test_as_many_workers_fit_as_a_node_can_hold(
+    have: tuple[float, float], cpus: float, gpus: float, workers: int
+) -> None:
+    assert workers_that_fit({"Resources": dict(zip(("CPU", "GPU"), have, strict=True))}, cpus, gpus) == workers
 
 
 def test_workers_that_are_lost_with_their_node_while_they_load_do_not_end_the_run(
