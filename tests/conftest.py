@@ -81,7 +81,6 @@ SLOW = (
     "io/test_store_errors.py",
     "jobs/replay/test_replay.py",
     "jobs/run/test_changing_inputs.py",
-    "jobs/run/test_full_disk.py",
     "jobs/run/test_hostile_out.py",
     "jobs/run/test_lacking.py",
     "jobs/run/test_scoring.py",

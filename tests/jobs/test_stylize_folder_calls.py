@@ -13,7 +13,7 @@ from jobs.run import forecast
 from jobs.stylize_folder import main
 from stylize import images
 from stylize.results.output_lock import OutputLock
-from tests.support.main_job import call, job, plain
+from tests.support.main_job import call, plain
 from tests.support.samples import picture
 
 
@@ -111,14 +111,6 @@ def test_dry_run_answers_with_one_json_object(folders: tuple[Path, Path], tmp_pa
     assert told["first"][0] == [str(folders[0] / "cats" / "0.png"), str(folders[1] / "ink" / "a.png")]
 
 
-def test_dry_run_that_would_be_refused_answers_with_one_json_object(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    done = call(main, folders[0], tmp_path / "none", tmp_path / "out", "--dry-run", "--progress", "json")
-    (line,) = done.stdout.splitlines()
-    told = json.loads(line)
-    assert (done.returncode, told["event"], told["status"]) == (2, "stopped", 2)
-    assert "STYLES: no such folder" in told["error"]
-
-
 def test_dry_run_downloads_nothing_and_says_what_a_run_would(
     folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,13 +161,6 @@ def test_dry_run_tells_what_it_passes_over_and_takes_globs(
     assert "would restyle 1 of 2 pairs with compact in precision fp32 on" in told
     assert f"\nfiles that are not there, such as {artworks / 'gone.png'}\n" in told
     assert "CONTENT: 3 skipped: 3 .png (by --exclude)" in told
-
-
-def test_the_command_itself_ends_so_too(tmp_path: Path) -> None:
-    done = job(tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--quality", 500)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

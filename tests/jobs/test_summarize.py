@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
-import runpy
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,7 @@ from stylize.report.page import page
 from tests.support.made_rows import row, written
 from tests.support.older_rows import make_older
 from tests.support.s3 import bucket
-from tests.support.samples import ROOT, finished_run, picture
+from tests.support.samples import finished_run, picture
 
 
 @pytest.fixture
@@ -247,13 +245,3 @@ def test_a_wrong_call_says_what_to_do(tmp_path: Path, words: list[str], said: st
     out = written(tmp_path / "out", [row(n) for n in range(6)])
     with pytest.raises(UsageError, match=said):
         main([word.replace("OUT", str(out)) for word in words])
-
-
-def test_a_wrong_call_is_one_line_and_exit_status_2(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["summarize", str(tmp_path), "--out", str(tmp_path / "r")])
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(ROOT / "jobs" / "summarize.py"), run_name="__main__")
-    assert ended.value.code == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1

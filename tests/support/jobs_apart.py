@@ -11,11 +11,9 @@ from tests.support.main_job import LIMIT_S, call, environment
 from tests.support.samples import ROOT
 
 
-def jobs_apart(
-    calls: Sequence[Sequence[object]], prefix: tuple[str, ...] = ()
-) -> list[subprocess.CompletedProcess[str]]:
+def jobs_apart(calls: Sequence[Sequence[object]]) -> list[subprocess.CompletedProcess[str]]:
     """Run the main job with each of `calls`' words, one after the other; what each ended with and printed."""
-    command = [*prefix, sys.executable, "-m", __name__]
+    command = [sys.executable, "-m", __name__]
     given = json.dumps([list(map(str, words)) for words in calls])
     done = subprocess.run(
         command, input=given, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=LIMIT_S

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.stylize_folder import main
 from stylize.results.read import read_rows
-from tests.support.jobs_apart import jobs_apart
-from tests.support.main_job import call, job_here, plain, rows, stamps, without_root
+from tests.support.main_job import job_here, plain, rows, stamps
 
 
 @pytest.fixture
@@ -52,29 +50,3 @@ def test_a_full_disk_is_one_line_and_the_same_command_resumes(local_ray: str, tm
     assert set(frame["status"]) == {"ok"}
     for row in before:
         assert stamps(out)[row["output_uri"]] == images[row["output_uri"]]
-
-
-def test_an_out_that_may_not_be_written_is_one_line(tmp_path: Path) -> None:
-    prefix = without_root()
-    if prefix is None:
-        pytest.skip("root writes everywhere here: neither another user nor setpriv at hand")
-    plain(tmp_path / "content" / "c.png", (1, 2, 3))
-    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
-    (tmp_path / "out").mkdir(mode=0o555)
-    folders = (tmp_path / "content", tmp_path / "styles")
-    calls = [(*folders, tmp_path / place, "--stylizer", "identity") for place in ("out", "out/below")]
-    for done in jobs_apart(calls, prefix=prefix):
-        assert done.returncode == 1
-        assert len(done.stderr.splitlines()) == 1
-        assert "may not be written" in done.stderr
-    assert list((tmp_path / "out").iterdir()) == []
-
-
-def test_an_out_that_is_a_file_is_one_line(tmp_path: Path) -> None:
-    plain(tmp_path / "content" / "c.png", (1, 2, 3))
-    plain(tmp_path / "styles" / "s.png", (1, 2, 3))
-    (tmp_path / "out").write_text("mine")
-    done = call(main, tmp_path / "content", tmp_path / "styles", tmp_path / "out", "--stylizer", "identity")
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert (tmp_path / "out").read_text() == "mine"

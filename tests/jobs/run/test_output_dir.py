@@ -22,7 +22,7 @@ from stylize.results.copies import rows_at_hand, run_folders
 from stylize.results.remote_parts import Mirror
 from stylize.results.store import RowStore
 from tests.support.made_rows import row, written
-from tests.support.main_job import plain, refused
+from tests.support.main_job import call, plain, refused
 from tests.support.s3 import Bucket, bucket
 from tests.support.samples import ROOT
 
@@ -78,9 +78,9 @@ def test_errors_name_out_and_not_its_copy(s3: Bucket, tmp_path: Path) -> None:
         with rows_at_hand("s3://pictures/out/") as folder:
             raise UsageError(f"{folder}/rows/part-1.parquet cannot be read")
 
-    for call in (hold, read, plan):
+    for work in (hold, read, plan):
         with pytest.raises(StylizeError, match=r"^s3://pictures/out/rows/part-1\.parquet cannot be read") as refused:
-            call()
+            work()
         assert str(tmp_path) not in str(refused.value)
     assert list((tmp_path / "copies").iterdir()) == []
 
@@ -141,7 +141,12 @@ def test_a_driver_that_lost_its_out_writes_no_record_there(tmp_path: Path, monke
 def test_an_out_that_may_be_read_alone_is_told_before_it_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_place(str(tmp_path / "new" / "out"))
+    for name in ("content", "styles"):
+        plain(tmp_path / name / "a.png", (1, 2, 3))
+    out = tmp_path / "new" / "out"
+    check_place(str(out))
     monkeypatch.setattr(os, "access", lambda path, how: how == os.R_OK)
-    with pytest.raises(CannotContinueError, match="make it writable"):
-        check_place(str(tmp_path / "new" / "out"))
+    done = call(main, tmp_path / "content", tmp_path / "styles", out, "--stylizer", "identity")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), done.stderr
+    assert "make it writable" in done.stderr
+    assert not out.parent.exists()
