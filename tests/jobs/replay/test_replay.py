@@ -8,7 +8,6 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -82,7 +81,7 @@ def a_row(out: Path, status: str = "ok") -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "out",
-    [("torch", "fp32"), ("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "int8")],
+    [("torch", "fp32"), ("onnxruntime", "fp32"), ("openvino", "int8")],
     indirect=True,
     ids=" ".join,
 )
@@ -180,42 +179,11 @@ def changed(out: Path, task_id: str, **values: object) -> None:
     pq.write_table(pq.read_table(part).from_pylist(rows, schema=pq.read_schema(part)), part)
 
 
-def _off_by(out: Path, levels: int, kind: str = "png", **values: object) -> str:
-    """Change a row's picture by so many levels here and there, and what the row says; return its task_id."""
-    row = a_row(out)
-    path = Path(row["output_uri"])
-    pixels = images.decode(path.read_bytes()).pixels.copy()
-    pixels[::8, ::8] = np.where(pixels[::8, ::8] > 128, pixels[::8, ::8] - levels, pixels[::8, ::8] + levels)
-    path.write_bytes(images.encode(pixels, kind, 95))
-    changed(out, row["task_id"], output_sha256="0" * 64, **values)
-    return str(row["task_id"])
-
-
-@pytest.mark.parametrize(
-    ("levels", "batch_size", "kind", "agrees"),
-    [
-        (1, 1, "png", False),
-        (1, 4, "png", True),
-        (5, 4, "png", False),
-        (2, 4, "jpg", True),
-        (2, 1, "jpg", False),
-        (40, 4, "jpg", False),
-        (1, 4, "webp", True),
-        (90, 4, "webp", False),
-    ],
-)
-def test_a_row_of_a_batch_may_differ_by_rounding(
-    levels: int, batch_size: int, kind: str, agrees: bool, out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    task_id = _off_by(out, levels, kind, batch_size=batch_size)
-    assert main([str(out), task_id]) == (0 if agrees else 3)
-    assert ("are allowed in a batch" in capsys.readouterr().out) == agrees
-
-
 def test_an_optimisation_on_an_accelerator_is_held_to_its_losses_alone(
     out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    task_id = _off_by(out, 90, device="cuda:0", iterations=5, ssim=0.1)
+    task_id = a_row(out)["task_id"]
+    changed(out, task_id, output_sha256="0" * 64, device="cuda:0", iterations=5, ssim=0.1)
     with pytest.raises(UsageError, match="torch sees no"):
         main([str(out), task_id])
     here = {"device": "cpu"}

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from jobs.run.agreement import Told, compare_images, compare_scores
@@ -17,15 +18,15 @@ PIXELS = picture(3)
 DATA = images.encode(PIXELS, "png", 95)
 
 
-def told(out: Path, now: bytes, kept: bytes | None) -> Told:
-    """What is said of a row of DATA where a replay makes `now`, and OUT has `kept`."""
+def told(out: Path, now: bytes, kept: bytes | None, recorded: bytes = DATA, batch_size: int = 1) -> Told:
+    """What is said of a row of a picture where a replay makes `now`, and OUT has `kept`."""
     (out / "images").mkdir(parents=True)
     uri = out / "images" / "a.png"
     if kept is not None:
         uri.write_bytes(kept)
     then, new = (
-        row(1, batch_size=1, strips=1, output_uri=str(uri), output_sha256=hashlib.sha256(data).hexdigest())
-        for data in (DATA, now)
+        row(1, batch_size=batch_size, strips=1, output_uri=str(uri), output_sha256=hashlib.sha256(data).hexdigest())
+        for data in (recorded, now)
     )
     compare_images(said := Told(), str(out), then, new, images.decode(now).pixels)
     return said
@@ -53,6 +54,31 @@ def test_where_the_row_is_not_made_again_it_is_told_that_what_it_was_compared_wi
     assert not said.agrees
     assert said.lines[0].startswith("DIFFERS image: other bytes; values differ by")
     assert said.lines[1:] == ["        its file in OUT is another than the row tells of: it was changed since"]
+
+
+@pytest.mark.parametrize(
+    ("levels", "batch_size", "kind", "agrees"),
+    [
+        (1, 1, "png", False),
+        (1, 4, "png", True),
+        (5, 4, "png", False),
+        (2, 4, "jpg", True),
+        (2, 1, "jpg", False),
+        (40, 4, "jpg", False),
+        (1, 4, "webp", True),
+        (90, 4, "webp", False),
+    ],
+)
+def test_a_picture_of_a_batch_may_differ_by_rounding(
+    levels: int, batch_size: int, kind: str, agrees: bool, tmp_path: Path
+) -> None:
+    smooth = np.add.outer(np.arange(48), np.arange(64))[..., None].repeat(3, 2).astype(np.uint8)
+    other = smooth.copy()
+    other[::8, ::8] += np.uint8(levels)
+    now, kept = (images.encode(pixels, kind, 95) for pixels in (smooth, other))
+    said = told(tmp_path, now, kept, recorded=kept, batch_size=batch_size)
+    assert said.agrees == agrees
+    assert ("are allowed in a batch" in said.lines[0]) == agrees
 
 
 @pytest.mark.parametrize(

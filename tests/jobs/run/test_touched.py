@@ -12,11 +12,13 @@ from jobs.run import pictures
 from jobs.run.pictures import Pictures
 from jobs.run.stored_rows import StoredRows
 from jobs.run.touched import TouchedFiles
+from stylize import images
 from stylize.config import JobConfig
 from stylize.results.read import read_rows
 from stylize.results.schema import key_of
 from stylize.tasks import pairing
 from stylize.tasks.task import Task
+from tests.support.inline_runs import make
 from tests.support.made_rows import GivenRows
 from tests.support.s3 import bucket
 from tests.support.samples import finished_run
@@ -91,6 +93,16 @@ def test_a_picture_is_there_however_its_accents_are_written(tmp_path: Path) -> N
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
     assert Pictures(str(tmp_path / "out"), silent)("/elsewhere/images/c\u00e4t.jpg")
+
+
+@pytest.mark.parametrize("format", images.FORMATS)
+def test_a_result_without_a_row_is_known_as_its_own_tasks(
+    folders: tuple[Path, Path], tmp_path: Path, format: str
+) -> None:
+    runner, (task, *_) = make(folders, tmp_path / "out", format=format)
+    name = str(Path(runner.run_one(task)["output_uri"]).relative_to(tmp_path / "out" / "images"))
+    there = Pictures(str(tmp_path / "out"), silent)
+    assert [there.is_foreign(name, one) for one in (task.task_id, "f" * 64)] == [False, True]
 
 
 def test_pictures_are_not_looked_for_through_links(tmp_path: Path) -> None:
