@@ -1,4 +1,4 @@
-"""A run under way: what it writes to, and what it has counted. The main job's and a sweep's are alike in this."""
+"""A run under way: its workers, and what it writes to. The main job's and a sweep's are alike in this."""
 
 from __future__ import annotations
 
@@ -19,16 +19,14 @@ from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize.errors import CannotContinueError
 from stylize.results.run_record import RunRecord, now
 from stylize.results.schema import Row
-from stylize.results.store import RowStore
 from stylize.tasks.task import Task
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a run under way works with: OUT, the store of its rows, its record and its loop."""
+    """What a run under way works with: OUT, its record and its loop."""
 
     out: OutputDir
-    store: RowStore
     record: RunRecord
     driver: Driver
 
@@ -68,7 +66,7 @@ class RunContext:
     def _save_progress(self, scheduler: Scheduler) -> None:
         """Write what is known now, if OUT can be written: the run may be ended before it is finished."""
         with contextlib.suppress(CannotContinueError):
-            self.store.flush()
+            self.driver.store.flush()
             self.record.workers |= {name: asdict(place) for name, place in scheduler.locations.items()}
             self.record.counts = self.stats.counts
             self.record.last_row_at = now()

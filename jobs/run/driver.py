@@ -28,7 +28,7 @@ class Driver:
         superseded: Callable[[pa.RecordBatch], Iterable[bytes]] = lambda batch: (),
     ) -> None:
         self.reporter = reporter
-        self._store, self._superseded = store, superseded
+        self.store, self._superseded = store, superseded
 
     def run(self, scheduler: Scheduler, tasks: Iterator[Task]) -> None:
         """Do the tasks. If that ends early, on a signal or an error, what workers have ready is on disk before it does.
@@ -41,19 +41,19 @@ class Driver:
                     shutdown.check()
                 else:
                     self._keep(batch)
-                self._store.tick()
+                self.store.tick()
                 self.reporter.tick()
         except BaseException:
             # The error under way is the one to be told.
             with contextlib.suppress(CannotContinueError):
                 for batch in scheduler.drain():
                     self._keep(batch)
-                self._store.flush()
+                self.store.flush()
             raise
 
     def _keep(self, batch: pa.RecordBatch) -> None:
         # All first, as this takes time: an interrupt must not take rows away for a batch that is then not stored.
         for key in list(self._superseded(batch)):
-            self._store.retire(key)
-        self._store.add(batch)
+            self.store.retire(key)
+        self.store.add(batch)
         self.reporter.stats.add(batch)

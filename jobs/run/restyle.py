@@ -69,7 +69,7 @@ def restyle(
             resume, told = (earlier or _earlier_runs)(store, config, names, stats, retry_failed, redo)
             changed = [] if redo else changed_code_lines(runs, store, config.own_code, REDO)
             driver = Driver(store, Reporter(stats, config.job.progress), resume.superseded)
-            run = RunContext(out, store, _record(config, survey, run_id, command, retry_failed, redo), driver)
+            run = RunContext(out, _record(config, survey, run_id, command, retry_failed, redo), driver)
             out.save(run.record)
             # Without progress these are told all the same, where the caller is told anything.
             tell = note if config.job.progress == "off" else driver.reporter.note

@@ -60,7 +60,7 @@ def measure(
             lacking = Lacking(next(iter(sweep.configs.values())), store, IN_ANOTHER)
             resume = Resume(store.finished(retry_failed), replaceable, stats, lacking=lacking)
             driver = Driver(store, Reporter(stats, progress))
-            run = RunContext(out, store, _record(sweep, survey, run_id, command), driver)
+            run = RunContext(out, _record(sweep, survey, run_id, command), driver)
             earlier = read_runs(out.folder)
             out.save(run.record)
             for line in [*sweep.notes, *survey.lines(), *sweep.of_earlier_rows(store, earlier)]:
