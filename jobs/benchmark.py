@@ -99,7 +99,6 @@ def _refuse_unasked(plan: sweep.Sweep, changes: dict[str, str], weights: list[st
 
 
 def parser() -> cli.Parser:
-    """Return the command line."""
     parser = cli.Parser(
         prog="benchmark",
         usage="python -m jobs.benchmark SWEEP OUT [options]",

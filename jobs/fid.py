@@ -43,7 +43,6 @@ GROUP = ["resolution_px", "method", "precision"]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Score sets; returns the exit status."""
     given = parser().parse_args(argv)
     if not given.outs:
         raise UsageError("give the folder of a run: python -m jobs.fid OUT --inception torchvision")
@@ -86,7 +85,6 @@ def _check_out(out: Path) -> None:
 
 
 def parser() -> cli.Parser:
-    """Return the command line."""
     parser = cli.Parser(
         prog="fid",
         usage="python -m jobs.fid OUT [OUT ...] --inception PATH [options]",

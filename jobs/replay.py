@@ -40,7 +40,6 @@ MOST_THREADS = 512
 
 
 def main(argv: Sequence[str]) -> int:
-    """Replay one task; returns the exit status."""
     parser = cli.Parser(
         prog="replay",
         usage="python -m jobs.replay OUT TASK_ID [options]",

@@ -55,7 +55,6 @@ def _main(argv: Sequence[str]) -> int:
 
 
 def parser() -> cli.Parser:
-    """Return the command line."""
     parser = cli.Parser(
         prog="score",
         usage="python -m jobs.score PHOTOS ARTWORKS RESULTS OUT --method NAME --pattern TEXT [options]\n"

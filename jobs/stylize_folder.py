@@ -84,7 +84,6 @@ def run(
 
 
 def entry() -> None:
-    """Run the command line and exit."""
     log_format.configure(log_format.DRIVER)
     signals.run(main)
 

@@ -74,7 +74,6 @@ def _refuse_unused(given: Namespace) -> None:
 
 
 def parser() -> cli.Parser:
-    """Return the command line."""
     parser = cli.Parser(
         prog="summarize",
         usage="python -m jobs.summarize OUT [OUT ...] --out PATH [options]\n"

@@ -66,13 +66,11 @@ def asked_in(argv: Sequence[str], flag: str = "--progress") -> str | None:
 
 
 def emit(event: str, **fields: Any) -> None:
-    """Print one line."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     say_json({"event": event, "time": now, **fields}, file=_stream.get() or sys.stdout)
 
 
 def progress(numbers: Snapshot) -> None:
-    """Print where the run stands."""
     emit("progress", **asdict(numbers))
 
 

@@ -26,7 +26,6 @@ class Pace:
         self._begun = self._since = self._clock()
 
     def note(self, tasks: int) -> None:
-        """Count tasks that are done now."""
         now = self._clock()
         grain = max(1.0, self._window(now) / GRAINS)
         if self._came and int(self._came[-1][0] / grain) == int(now / grain):
@@ -37,7 +36,6 @@ class Pace:
         self._forget(now)
 
     def per_s(self) -> float:
-        """Return the tasks per second."""
         now = self._clock()
         self._forget(now)
         return self._in_window / max(1e-9, now - self._since)

@@ -63,7 +63,6 @@ class Metrics:
         self._times.append(times)
 
     def record(self, numbers: Snapshot) -> None:
-        """Give Ray the numbers as they are now."""
         self._at = time.monotonic()
         self._count("stylize_tasks_done_total", numbers.done - numbers.kept)
         for status, count in numbers.failed.items():

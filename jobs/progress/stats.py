@@ -86,7 +86,6 @@ class RunStats:
         self._long_pace.note(tasks)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Count a batch of rows."""
         self.advance(batch.num_rows)
         self._pending.append([batch.column(name) for name in COLUMNS])
         if len(self._pending) >= BATCHES:

@@ -45,7 +45,6 @@ class Told:
     agrees: bool = True
 
     def say(self, what: str, same: bool, detail: str = "") -> None:
-        """Add a line about one thing."""
         self.agrees &= same
         self.lines.append(f"{'same' if same else 'DIFFERS':<8}{what}{': ' + detail if detail else ''}")
 

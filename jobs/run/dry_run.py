@@ -100,7 +100,6 @@ class _Sample:
         self._largest_bytes = -1
 
     def count(self, pairs: Iterable[Pair]) -> None:
-        """Count the pairs."""
         outlook = self._outlook
         for pair in pairs:
             absent = [one.uri for one in pair.inputs if one.identity == MISSING]

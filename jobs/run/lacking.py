@@ -47,7 +47,6 @@ class Lacking:
                 found.update(keys(batch.filter(self._lacks(name, batch)).column("task_id")))
 
     def keep(self, key: bytes) -> None:
-        """Count a row that stays."""
         lacks = [name for name, found in self._by_name.items() if key in found]
         self._kept += bool(lacks)
         self._names |= dict.fromkeys(lacks)

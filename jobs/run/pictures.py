@@ -31,7 +31,6 @@ class Pictures:
         self._images, self._note = locate(out).join("images"), note
 
     def __call__(self, output_uri: str) -> bool:
-        """Return whether it is there."""
         # Two names of one hash are one in 2**64; the price would be a picture that is not made again.
         return self._there is None or any(_hash(name) in self._there for name in naming.below_images(output_uri))
 

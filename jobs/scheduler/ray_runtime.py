@@ -122,7 +122,6 @@ class HeadWatch:
         threading.Thread(target=self._watch, name="head-watch", daemon=True).start()
 
     def stop(self) -> None:
-        """Watch no longer."""
         self._stopped.set()
 
     def _watch(self) -> None:

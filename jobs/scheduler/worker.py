@@ -121,7 +121,6 @@ class Worker:
 
 
 def this_location() -> WorkerLocation:
-    """Return the location of this process."""
     import ray
 
     if not ray.is_initialized():  # a worker made in this very process, as tests do
@@ -142,7 +141,6 @@ def pack(rows: pa.RecordBatch) -> bytes:
 
 
 def unpack(packed: bytes) -> pa.RecordBatch:
-    """Return the batch that `pack` was given."""
     return pa.ipc.read_record_batch(packed, SCHEMA)
 
 

@@ -151,12 +151,10 @@ class WorkerPool:
         self._failed_starts = 0
 
     def replace(self, worker: WorkerState) -> None:
-        """End a worker and make another instead."""
         worker.end()
         self.workers[self.workers.index(worker)] = self._make_worker()
 
     def end(self) -> None:
-        """End all workers."""
         if not shutdown.ray_is_lost:
             for worker in self.workers:
                 worker.end()

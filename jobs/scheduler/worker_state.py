@@ -101,12 +101,10 @@ class WorkerState:
 
     @property
     def phase(self) -> WorkerPhase:
-        """Return where it stands."""
         return self._phase
 
     @property
     def phase_s(self) -> float:
-        """Return for how many seconds it has been in its phase."""
         return time.monotonic() - self._phase_since
 
     def transition(self, to: WorkerPhase) -> None:

@@ -43,7 +43,6 @@ class ResolvedSweep:
     """A line on each of the weights that a dry run does not download, whose rows it does not know."""
 
     def tasks(self, block: Block, pairs: Sequence[Pair]) -> list[Task]:
-        """Return a block's tasks, in order."""
         name = block.variant.name
         return list(sweep.tasks(block, pairs, self.configs[name], self.weights_sha256[name]))
 

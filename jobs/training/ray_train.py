@@ -69,7 +69,6 @@ class StatusActor:
         self._status: TrainStatus | None = None
 
     def write(self, status: TrainStatus) -> None:
-        """Replace the status."""
         self._status = status
 
     def read(self) -> TrainStatus | None:
