@@ -78,7 +78,7 @@ def for_two(gate: Path) -> Iterator[Task]:
 
 
 def test_every_task_of_a_long_stream_has_one_row_from_either_worker(tmp_path: Path) -> None:
-    rows = run(for_two(tmp_path / "gate"))
+    rows = run(for_two(tmp_path / "gate"), actors=None)  # as many as fit
     assert statuses(rows) == {"ok": list(range(5000))}
     assert {row["attempt"] for row in rows} == {1}
     assert len({row["worker_id"] for row in rows}) == 2
@@ -149,23 +149,11 @@ def test_a_lost_gpu_ends_its_worker_and_only_the_task_that_loses_it_again(tmp_pa
     assert statuses(run(tasks(once if n == 3 else "sleep 0.02" for n in range(20)))) == {"ok": list(range(20))}
 
 
-def test_crashes_and_a_hang_within_batches_of_many_cost_no_neighbour() -> None:
-    bad = {1500: "exit", 1501: "exit", 2600: "hang"}
-    by_status = statuses(run(tasks(bad.get(n, "ok") for n in range(3000)), timeout_s=10))
-    assert by_status == {"crashed": [1500, 1501], "timeout": [2600], "ok": [n for n in range(3000) if n not in bad]}
-
-
-def test_more_retries_are_more_attempts() -> None:
-    rows = run(tasks(["ok", "exit"]), retries=2)
-    assert [row["attempt"] for row in rows if row["status"] == "crashed"] == [3]
-
-
-def test_two_crashes_and_a_hang_side_by_side_are_told_apart_in_time() -> None:
-    actions = {4: "exit", 5: "hang", 6: "exit"}
-    start = time.monotonic()
-    rows = run(tasks(actions.get(n, "sleep 0.01") for n in range(60)), timeout_s=10)
-    assert statuses(rows) == {"crashed": [4, 6], "timeout": [5], "ok": [n for n in range(60) if n not in actions]}
-    assert time.monotonic() - start < 300  # the task that hangs would take 600
+def test_crashes_and_a_hang_side_by_side_within_batches_of_many_cost_no_neighbour() -> None:
+    bad = {1500: "hang", 1501: "exit", 1502: "exit"}
+    rows = run(tasks(bad.get(n, "ok") for n in range(3000)), timeout_s=10)
+    ok = [n for n in range(3000) if n not in bad]
+    assert statuses(rows) == {"crashed": [1501, 1502], "timeout": [1500], "ok": ok}
     (error,) = (row["error"] for row in rows if row["status"] == "timeout")
     assert "timeout_s = 10" in error
 
@@ -214,8 +202,10 @@ def test_what_workers_have_ready_is_kept_when_the_run_ends_early() -> None:
     assert statuses(rows) == {"ok": [0, 1]}
 
 
-def test_a_stream_of_nothing_but_crashes_ends() -> None:
-    assert statuses(run(tasks(["exit"] * 4))) == {"crashed": [0, 1, 2, 3]}
+def test_a_stream_of_nothing_but_crashes_ends_and_more_retries_are_more_attempts() -> None:
+    rows = run(tasks(["exit"] * 2), retries=2)
+    assert statuses(rows) == {"crashed": [0, 1]}
+    assert {row["attempt"] for row in rows} == {3}
 
 
 def test_a_fault_in_the_work_itself_fails_its_own_task_only() -> None:
@@ -289,10 +279,6 @@ def test_a_worker_that_would_have_no_task_is_not_started(actors: int | None) -> 
         assert scheduler.workers == 1
     assert row["status"] == "ok"
     assert notes == ["1 task to do, so 1 worker is started"]
-
-
-def test_auto_fills_the_cluster(tmp_path: Path) -> None:
-    assert len({row["worker_id"] for row in run(for_two(tmp_path / "gate"), actors=None)}) == 2
 
 
 def test_a_worker_that_fits_nowhere_is_a_usage_error() -> None:
