@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +27,8 @@ from stylize.results.output_lock import OutputLock
 from stylize.results.read import read_rows
 from stylize.results.schema import to_batch
 from stylize.tasks.task import Task
-from tests.support.main_job import call, environment, refused
-from tests.support.samples import ROOT, picture
+from tests.support.main_job import call, refused
+from tests.support.samples import picture
 from tests.support.scripted_workers import row, task
 
 SWEEP: dict[str, Any] = {
@@ -214,16 +213,13 @@ def test_an_out_inside_content_is_refused(inputs: Path) -> None:
         main([str(inputs / "sweep.yaml"), str(inputs / "content" / "out")])
 
 
-def test_sigterm_keeps_what_a_sweep_has_done_and_says_how_to_resume(inputs: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("worker_here")
+def test_sigterm_keeps_what_a_sweep_has_done(inputs: Path, tmp_path: Path) -> None:
     settings = {"number": int(signal.SIGTERM)}
     method = {"name": "tests.support.stylizers:Signals", "settings": settings, "precisions": ["fp32"]}
     sweep = SWEEP | {"methods": [method], "content": str(inputs / "content"), "styles": str(inputs / "styles")}
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(sweep))
-    command = [sys.executable, "-m", "tests.support.worker_here", "jobs.benchmark"]
-    words = [*command, str(tmp_path / "sweep.yaml"), str(tmp_path / "out"), "--progress", "plain"]
-    done = subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)
-    told = done.stderr.splitlines()[-1]
-    assert (done.returncode, told) == (130, "interrupted: what is done is kept; the same command resumes")
+    assert call(main, tmp_path / "sweep.yaml", tmp_path / "out").returncode == 130
     assert 0 < read_rows(tmp_path / "out", ["status"]).num_rows < 12
 
 
