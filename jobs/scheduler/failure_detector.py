@@ -3,14 +3,13 @@
 A killed process is known to be dead at once, a lost machine or link only when Ray gives the node up, after some ten to
 sixty seconds. Until then its tasks wait: a task that ends its worker is blamed, and a machine's end is not its fault.
 
-`observe` asks, `judge` decides, `NodeFailureDetector.announce` says it; what becomes of the tasks is in `task_queue`.
+`observe` asks, `judge` decides, `announce` says it; what becomes of the tasks is in `task_queue`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
 import ray
@@ -34,27 +33,18 @@ class Verdict(Enum):
     GIVEN_UP = f"has not answered for {SILENT_S:.0f} s; its tasks go to other workers"
 
 
-@dataclass(frozen=True)
-class Observation:
-    """What was seen of a worker: whether Ray holds its node to be alive, what a probe gave, how long it was silent."""
-
-    node_alive: bool
-    probe: ProbeResult
-    silent_s: float = 0.0
-
-
-def judge(seen: Observation) -> Verdict:
-    """Return what an observation means."""
-    if not seen.node_alive:
+def judge(node_alive: bool, probe: ProbeResult, silent_s: float) -> Verdict:
+    """Return what is known of a worker. node_alive: as Ray has it. silent_s: for how long it has not answered."""
+    if not node_alive:
         return Verdict.NODE_LOST
-    if seen.probe.answered:
+    if probe.answered:
         # It is back, but which of its calls came through nobody knows.
         return Verdict.ANSWERS_AGAIN
-    error = seen.probe.error
+    error = probe.error
     if error is not None and not is_out_of_reach(error):
         # SIGTERM: a machine shuts down, perhaps, and has not yet said so.
         return Verdict.TOLD_TO_END if "process receives a SIGTERM" in str(error) else Verdict.PROCESS_DIED
-    return Verdict.GIVEN_UP if seen.silent_s > SILENT_S else Verdict.UNKNOWN
+    return Verdict.GIVEN_UP if silent_s > SILENT_S else Verdict.UNKNOWN
 
 
 def is_out_of_reach(error: RayError) -> bool:
@@ -73,11 +63,14 @@ class NodeFailureDetector:
         self._alive: set[str] = set()
         self._asked_at = float("-inf")
 
-    def observe(self, worker: WorkerState, error: RayError | None = None) -> Observation:
-        """Return what is known of a worker now. error: what a call of it has just ended with, instead of a probe."""
+    def observe(self, worker: WorkerState, error: RayError | None = None) -> tuple[Verdict, RayError | None]:
+        """Return what is known of a worker now, and the error that says so.
+
+        error: what a call of it has just ended with, instead of a probe.
+        """
         probe = worker.probe() if error is None else ProbeResult(error=error)
         silent_s = worker.phase_s if worker.phase is WorkerPhase.UNREACHABLE else 0.0
-        return Observation(self._is_alive(worker.node_id), probe, silent_s)
+        return judge(self._is_alive(worker.node_id), probe, silent_s), probe.error
 
     def announce(self, worker: WorkerState, verdict: Verdict) -> None:
         """Say what became of a worker; that a node is lost is said once per node."""

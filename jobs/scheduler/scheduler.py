@@ -20,7 +20,7 @@ import pyarrow as pa
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from jobs.scheduler.failure_detector import NodeFailureDetector, Verdict, judge
+from jobs.scheduler.failure_detector import NodeFailureDetector, Verdict
 from jobs.scheduler.shutdown import shutdown
 from jobs.scheduler.task_queue import FailedTask, TaskQueue
 from jobs.scheduler.worker import BatchRunner, WorkerLocation, unpack
@@ -193,7 +193,7 @@ class Scheduler:
                 worker.finish_front()
                 self._give_up(worker, self._queue.runner_raised(batch, reason_of(error)))
             except RayError as error:
-                self._settle(worker, judge(self._detector.observe(worker, error)), error)
+                self._settle(worker, *self._detector.observe(worker, error))
                 return
             else:
                 if isinstance(result, DeviceLostError):
@@ -218,8 +218,7 @@ class Scheduler:
     def _judge_unreachable_workers(self) -> None:
         for worker in list(self._pool.workers):
             if worker.phase is WorkerPhase.UNREACHABLE:
-                seen = self._detector.observe(worker)
-                self._settle(worker, judge(seen), seen.probe.error)
+                self._settle(worker, *self._detector.observe(worker))
 
     def _settle(self, worker: WorkerState, verdict: Verdict, error: RayError | None) -> None:
         """Do what a verdict on a worker asks for. error: what a call or probe of it ended with, if one has."""

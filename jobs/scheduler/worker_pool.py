@@ -40,7 +40,7 @@ class SchedulerOptions:
     actors: int | None = None
     """Number of workers; None fills the cluster, and goes on filling it as it grows."""
     most: int | None = None
-    """No more workers are made than this: as many as there are tasks, where those are few."""
+    """No more workers are made than this: others would have no task, or no room for ever."""
     cpus: float = 1
     gpus: float = 0
     timeout_s: float = 600

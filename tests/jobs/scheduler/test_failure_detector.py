@@ -6,7 +6,7 @@ import pytest
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayError, WorkerCrashedError
 
-from jobs.scheduler.failure_detector import SILENT_S, NodeFailureDetector, Observation, Verdict, judge
+from jobs.scheduler.failure_detector import SILENT_S, NodeFailureDetector, Verdict, judge
 from jobs.scheduler.worker import WorkerLocation
 from jobs.scheduler.worker_state import ProbeResult, WorkerPhase, WorkerState
 
@@ -56,7 +56,7 @@ UNAVAILABLE = ActorUnavailableError("not there", None)
 def test_what_was_seen_of_a_silent_worker_has_one_meaning(
     node_alive: bool, probe: ProbeResult, silent_s: float, verdict: Verdict
 ) -> None:
-    assert judge(Observation(node_alive, probe, silent_s)) is verdict
+    assert judge(node_alive, probe, silent_s) is verdict
 
 
 def worker(number: int, node_id: str = "n1") -> WorkerState:
@@ -88,11 +88,12 @@ def test_a_lost_node_is_announced_once_and_other_verdicts_for_each_worker() -> N
     ]
 
 
-@pytest.mark.parametrize(("error", "node_alive"), [(UNAVAILABLE, True), (DIED, False)])
+@pytest.mark.parametrize(
+    ("error", "node_alive", "verdict"), [(UNAVAILABLE, True, Verdict.UNKNOWN), (DIED, False, Verdict.NODE_LOST)]
+)
 def test_an_error_is_observed_with_what_ray_says_of_the_node(
-    error: RayError, node_alive: bool, monkeypatch: pytest.MonkeyPatch
+    error: RayError, node_alive: bool, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nodes: list[dict[str, Any]] = [{"NodeID": "n1", "Alive": node_alive}, {"NodeID": "n2", "Alive": True}]
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
-    seen = NodeFailureDetector(print).observe(worker(1), error)
-    assert seen == Observation(node_alive, ProbeResult(error=error), 0)
+    assert NodeFailureDetector(print).observe(worker(1), error) == (verdict, error)
