@@ -67,7 +67,7 @@ LOOKED_AT = {
     "estimate": {"rows"},
     "sweep": {"sweep.yaml"},
     "summary": {"rows", "summary.md"},
-    "resumed sweep": {"rows"},
+    "resumed sweep": {"rows", "run.json"},
 }
 """What of OUT each command reads or replaces, as the test of the plain one finds: where a case changes nothing of it,
 the command does what it does there."""

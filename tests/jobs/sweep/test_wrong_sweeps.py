@@ -95,3 +95,12 @@ def test_an_empty_path_is_no_path(tmp_path: Path, name: str, by_option: bool) ->
     options = [f"--{name}", ""] if by_option else []
     with pytest.raises(UsageError, match=f"{name}: expected a text that is not empty"):
         main([str(tmp_path / "s.yaml"), str(tmp_path / "out"), "--dry-run", *options])
+
+
+def test_a_dry_run_refuses_a_record_that_the_run_would_refuse(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    given = f"content: {folders[0]}\nstyles: {folders[1]}\n"
+    (tmp_path / "s.yaml").write_text(f"title: t\nmethods: [{{name: identity}}]\n{given}")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "run.json").write_text("[")
+    with pytest.raises(UsageError, match=r"run\.json is not the record of a run"):
+        main([str(tmp_path / "s.yaml"), str(tmp_path / "out"), "--dry-run"])
