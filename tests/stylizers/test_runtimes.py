@@ -168,10 +168,15 @@ def test_ctrl_c_is_one_after_methods_were_let_go() -> None:
 
 
 @pytest.mark.parametrize("runtime", INSTALLED)
-def test_what_is_no_number_stays_so(runtime: str) -> None:
+def test_what_is_no_number_stays_so_and_spoils_no_other_picture(runtime: str) -> None:
     restyle = stylize.load(precision="fp32", runtime=runtime, device="cpu")
     code = restyle.code(noise(9, 48, 48))
     assert restyle.stylize(noise(0, 32, 32), code * float("nan")).isnan().all()
+    photos = torch.stack([noise(0, 32, 32), noise(1, 32, 32)])
+    photos[0, 1, 2, 3] = float("nan")
+    spoilt, fine = restyle.stylize_batch(photos, code)
+    assert spoilt.isnan().all()
+    torch.testing.assert_close(fine, restyle.stylize(photos[1], code), atol=1e-4, rtol=0)
 
 
 @pytest.fixture(scope="module")

@@ -123,11 +123,11 @@ class Session(ABC):
         contents = contents if self.scale == 1 else contents * self.scale
         inputs = [contents] if codes is None else [contents, codes]
         picture = torch.from_numpy(self._run([one.to(torch.float32).contiguous().numpy() for one in inputs]))
-        # A runtime's ReLU turns what is no number into 0, and a picture would seem to come of it.
-        if not self._finite or not all(bool(torch.isfinite(one.sum())) for one in inputs):
-            picture.fill_(float("nan"))
-        if picture.shape[1] != 3 or picture.shape[-2] < height or picture.shape[-1] < width:
+        if picture.shape[:2] != contents.shape[:2] or picture.shape[-2] < height or picture.shape[-1] < width:
             raise UnsupportedImageError(f"the network makes {tuple(picture.shape)} of {width} x {height} px")
+        # A runtime's ReLU turns what is no number into 0, and a picture would seem to come of it.
+        sound = self._finite and (codes is None or bool(torch.isfinite(codes.sum())))
+        picture[~(torch.isfinite(contents.sum((1, 2, 3))) & sound)] = float("nan")
         return picture[..., :height, :width] if self.scale == 1 else picture[..., :height, :width] / self.scale
 
     def _run(self, inputs: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
