@@ -92,7 +92,7 @@ class StyleEncoder(nn.Module):
         """Add the same to a graph, of an artwork that is enlarged to `LEAST_STYLE_PX` and even sides first."""
         size = graph.size(style)
         even = graph.add(size, graph.op("Mod", size, graph.const([2, 2])))
-        x = graph.resized(style, graph.op("Max", even, graph.const([LEAST_STYLE_PX] * 2)))
+        x = graph.at_least(style, LEAST_STYLE_PX, even)
         x = graph.add(graph.mul(x, graph.const(2.0)), graph.const(-1.0))
         stats = [*graph.mean_std(x, correction=0)]
         for i, conv in enumerate(self.convs):

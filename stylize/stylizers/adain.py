@@ -119,7 +119,7 @@ class AdaIN(_arbitrary.ArbitraryStyle):
 
     def encode(self, style: Tensor) -> tuple[Tensor, Tensor]:
         """Turn (3, H, W) in [0, 1] into the mean and deviation of relu4_1, (1, 512, 1, 1) each."""
-        return mean_std(self.style_encoder(self.to_batch(at_least(style, 16), torch.float32)))
+        return mean_std(self.style_encoder(self.to_batch(at_least(style, self.least_px), torch.float32)))
 
     def flat(self, code: tuple[Tensor, Tensor]) -> Tensor:
         """Return mean, deviation and alpha in a row, as the graph takes them."""
@@ -127,7 +127,7 @@ class AdaIN(_arbitrary.ArbitraryStyle):
 
     def encoder_graph(self, graph: Graph, style: str) -> str:
         """Add `encode` to a graph."""
-        stats = graph.mean_std(graph.module(style, self.style_encoder))
+        stats = graph.mean_std(graph.module(graph.at_least(style, self.least_px), self.style_encoder))
         alpha = graph.const(np.full((1, 1, 1, 1), self.settings.alpha))
         return graph.op("Concat", *stats, alpha, axis=1)
 

@@ -223,13 +223,13 @@ class MicroAST(_arbitrary.ArbitraryStyle):
 
     def encode(self, style: Tensor) -> Code:
         """Turn (3, H, W) in [0, 1] into a code of eight (1, 64, 1, 1) tensors in fp32."""
-        shallow, deep = self.style_encoder(at_least(style, 8)[None])
+        shallow, deep = self.style_encoder(at_least(style, self.least_px)[None])
         for_shallow, for_deep = self.modulator(shallow, deep)
         return Code((*mean_std(deep), *for_deep), (*mean_std(shallow), *for_shallow))
 
     def encoder_graph(self, graph: Graph, style: str) -> str:
         """Add `encode` to a graph."""
-        shallow = graph.module(style, self.style_encoder.enc1)
+        shallow = graph.module(graph.at_least(style, self.least_px), self.style_encoder.enc1)
         deep = graph.module(shallow, self.style_encoder.enc2)
         of_deep = [graph.module(deep, part) for part in (self.modulator.weight2, self.modulator.bias2)]
         of_shallow = [graph.module(shallow, part) for part in (self.modulator.weight1, self.modulator.bias1)]

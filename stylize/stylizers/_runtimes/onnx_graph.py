@@ -157,6 +157,10 @@ class Graph:
         whole = self.op("Concat", self.const([1, 3]), size, axis=0)
         return self.op("Resize", x, "", "", whole, mode="linear", coordinate_transformation_mode="half_pixel")
 
+    def at_least(self, x: str, side: int, size: str = "") -> str:
+        """Add `_layers.at_least` for (1, 3, H, W)."""
+        return self.resized(x, self.op("Max", size or self.size(x), self.const([side, side])))
+
     def to_space(self, x: str) -> str:
         """Add `pixel_shuffle` by 2."""
         return self.op("DepthToSpace", x, blocksize=2, mode="CRD")
