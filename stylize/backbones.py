@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +38,7 @@ class Backbone:
     """How to build one, and which layers say what is in a picture and how it is painted."""
 
     weights: str
-    """What torchvision.models calls its weights."""
+    """What `torchvision.models.get_weight` calls its weights."""
     file: str
     """What torchvision's cache calls them: known without torchvision, whose import takes longer than torch's."""
     content: tuple[str, ...]
@@ -214,19 +214,14 @@ def cached_file(name: str) -> Path:
     return cache_folder() / BACKBONES[name].file
 
 
-def _published(name: str) -> Any:
-    import torchvision.models
-
-    kind, member = BACKBONES[name].weights.split(".")
-    return getattr(torchvision.models, kind)[member]
-
-
 def _from_torchvision(name: str, expected: str, option: str) -> files.State:
     path = cached_file(name)
     if not path.exists():
         instead = f"put {path.name} there, or give a file with {option} PATH"
         with downloads.from_torchvision(f"{name}'s weights, {path.name},", path, instead):
-            _published(name).get_state_dict(progress=False)
+            from torchvision.models import get_weight
+
+            get_weight(BACKBONES[name].weights).get_state_dict(progress=False)
     return files.read(path, expected)
 
 

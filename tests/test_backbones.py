@@ -154,8 +154,7 @@ def test_weights_of_another_backbone_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_files_are_called_as_torchvision_calls_them(name: str) -> None:
-    kind, member = BACKBONES[name].weights.split(".")
-    assert BACKBONES[name].file == Path(getattr(networks(), kind)[member].url).name
+    assert BACKBONES[name].file == Path(networks().get_weight(BACKBONES[name].weights).url).name
 
 
 @pytest.fixture
@@ -210,10 +209,8 @@ def test_file_in_torchvisions_cache_is_used(cache: Path) -> None:
 def test_missing_weights_are_told_where_to_lie(cache: Path, name: str) -> None:
     with pytest.raises(WeightsError) as caught:
         load_backbone(name, BACKBONES[name].style)
-    kind, member = BACKBONES[name].weights.split(".")
-    url = getattr(networks(), kind)[member].url
     line = str(caught.value)
-    assert str(cache / Path(url).name) in line
+    assert str(cache / BACKBONES[name].file) in line
     assert "--weights" in line
     assert "no network" in line
     assert "\n" not in line
