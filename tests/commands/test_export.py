@@ -93,7 +93,7 @@ def test_8_bits_are_a_quarter_of_the_convolutions_and_look_alike(
 def test_a_file_with_damaged_metadata_is_named(tmp_path: Path) -> None:
     from stylize.stylizers._runtimes.onnx_graph import IMAGE, Graph
 
-    model = Graph().model({"content": IMAGE}, {"picture": ("content", IMAGE)})
+    model = Graph().model({"content": IMAGE}, "content", "picture", IMAGE)
     onnx.helper.set_model_props(model, {"stylize.least_px": "many"})
     onnx.save(model, str(tmp_path / "broken.onnx"))
     with pytest.raises(WeightsError, match=r"broken\.onnx"):

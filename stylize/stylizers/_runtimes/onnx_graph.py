@@ -22,6 +22,8 @@ IR_VERSION = 9
 """Of opset 18's time, so that older runtimes read the files, too."""
 CONTENT, CODE, PICTURE, STYLE = "content", "code", "picture", "style"
 """The names of inputs and outputs: (N, 3, H, W) in [0, 1]; (1, K); (N, 3, H, W), about [0, 1]; (1, 3, H, W)."""
+Shape = Sequence[int | str]
+"""The sizes of an input or output; one by a name is free."""
 _PAD_MODES = {"reflect": "reflect", "replicate": "edge"}
 
 
@@ -70,17 +72,16 @@ class Graph:
         """Return height and width as two whole numbers."""
         return self.op("Shape", x, start=2)
 
-    def pad(self, x: str, left: int, right: int, mode: str) -> str:
-        """Pad (N, C, H, W) on all sides: by `left` at the top and left, `right` at the bottom and right."""
-        pads = self.const([0, 0, left, left, 0, 0, right, right])
-        return self.op("Pad", x, pads, mode=_PAD_MODES[mode])
+    def pad(self, x: str, by: int, mode: str) -> str:
+        """Pad (N, C, H, W) on all sides."""
+        return self.op("Pad", x, self.const([0, 0, by, by] * 2), mode=_PAD_MODES[mode])
 
     def conv(self, x: str, conv: nn.Conv2d, *, weight: Tensor | None = None) -> str:
         """Add a convolution with its padding; `weight` in place of the module's own."""
         sides = conv.padding[0]
         assert isinstance(sides, int)
         if sides and conv.padding_mode != "zeros":
-            x, sides = self.pad(x, sides, sides, conv.padding_mode), 0
+            x, sides = self.pad(x, sides, conv.padding_mode), 0
         weight = conv.weight if weight is None else weight
         bias = [] if conv.bias is None else [self.const(conv.bias)]
         result = self.op(
@@ -133,7 +134,7 @@ class Graph:
         for p in range(2):
             for q in range(2):
                 weight[:, p, q, :, p : p + 9, q : q + 9] = conv.weight
-        x = self.pad(x, 4, 4, conv.padding_mode)
+        x = self.pad(x, 4, conv.padding_mode)
         assert conv.bias is not None
         bias = self.const(conv.bias.repeat_interleave(4))
         phases = self.op("Conv", x, self.const(weight.reshape(4 * outputs, inputs, 10, 10)), bias, strides=[2, 2])
@@ -167,8 +168,6 @@ class Graph:
 
     def split(self, x: str, sizes: Sequence[int], axis: int = 1) -> list[str]:
         """Cut a value into parts along an axis."""
-        if len(sizes) == 1:
-            return [x]
         return self.ops("Split", x, self.const(list(sizes)), outputs=len(sizes), axis=axis)
 
     def flat(self, x: str) -> str:
@@ -201,15 +200,12 @@ class Graph:
         """Cut (N, C, H, W) down to `size`, from `begin` on; both are two whole numbers."""
         return self.op("Slice", x, begin, self.add(begin, size), self.const([2, 3]))
 
-    def model(
-        self, inputs: dict[str, Sequence[int | str]], outputs: dict[str, tuple[str, Sequence[int | str]]]
-    ) -> onnx.ModelProto:
-        """Return the whole as a model. inputs: name to shape; outputs: name to value and shape. Sizes may be names."""
-        for name, (value, _) in outputs.items():
-            self.nodes.append(helper.make_node("Identity", [value], [name], name=f"{name}_out"))
-        described = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in inputs.items()]
-        results = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, (_, shape) in outputs.items()]
-        graph = helper.make_graph(self.nodes, "stylize", described, results, self.weights)
+    def model(self, inputs: dict[str, Shape], value: str, name: str, shape: Shape) -> onnx.ModelProto:
+        """Return the whole as a model. inputs: name to shape; its one output: the value, under a name."""
+        self.nodes.append(helper.make_node("Identity", [value], [name], name=f"{name}_out"))
+        described = [helper.make_tensor_value_info(n, TensorProto.FLOAT, of) for n, of in inputs.items()]
+        result = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        graph = helper.make_graph(self.nodes, "stylize", described, [result], self.weights)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
         model.producer_name = "stylize"
         return model
@@ -225,7 +221,7 @@ def network(net: Any, code_size: int = 0, code: Tensor | None = None, *, clip: b
     clip: bring the picture into [0, 1], NaN or not.
     """
     graph = Graph(net)
-    inputs: dict[str, Sequence[int | str]] = {CONTENT: IMAGE}
+    inputs: dict[str, Shape] = {CONTENT: IMAGE}
     extra = []
     if code is not None:
         extra = [graph.const(code)]
@@ -235,7 +231,7 @@ def network(net: Any, code_size: int = 0, code: Tensor | None = None, *, clip: b
         picture = graph.crop(net.graph(graph, CONTENT, *extra), graph.const([0, 0]), graph.size(CONTENT))
     if clip:
         picture = graph.op("Clip", picture, graph.const(0.0), graph.const(1.0))
-    return graph.model(inputs, {PICTURE: (picture, IMAGE)})
+    return graph.model(inputs, picture, PICTURE, IMAGE)
 
 
 def encoder(encode: Callable[[Graph, str], str], code_size: int) -> onnx.ModelProto:
@@ -243,7 +239,7 @@ def encoder(encode: Callable[[Graph, str], str], code_size: int) -> onnx.ModelPr
     graph = Graph()
     with torch.inference_mode():
         code = graph.op("Reshape", encode(graph, STYLE), graph.const([1, code_size]))
-    return graph.model({STYLE: (1, 3, "height", "width")}, {CODE: (code, (1, code_size))})
+    return graph.model({STYLE: (1, 3, "height", "width")}, code, CODE, (1, code_size))
 
 
 def half_weights(model: onnx.ModelProto) -> None:
