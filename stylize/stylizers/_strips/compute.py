@@ -72,7 +72,6 @@ def run(graph: Graph, passes: list[Pass], strip_px: int, rows: Rows, sink: Sink,
 class _Run:
     def __init__(self, graph: Graph, strip_px: int, rows: Rows, sink: Sink, mapped: bool) -> None:
         self._graph, self._strip_px, self._rows, self._sink, self._mapped = graph, strip_px, rows, sink, mapped
-        self._image = graph.nodes[0]
         self._small: dict[Node, Any] = {}
         self._kept: dict[Node, Tensor] = {}
         self._ends = {node for node in results(graph) if node.kind == "rows"}
@@ -90,7 +89,8 @@ class _Run:
 
     def _pass(self, one: Pass, later: set[Node]) -> None:
         gathered = {node: Moments() for node in one.targets if self._open(node)}
-        for steps in self._strips(one):
+        self._held: dict[Node, tuple[int, Tensor]] = {}
+        for steps in spans(one, self._graph.nodes[0], self._strip_px):
             self._strip(one, steps, gathered)
             for tensor in self._kept.values() if self._mapped else ():
                 scratch.let_go(tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8).numpy())
@@ -102,10 +102,6 @@ class _Run:
 
     def _open(self, node: Node) -> bool:
         return node in self._statistics and any(one not in self._small for one in self._statistics[node])
-
-    def _strips(self, one: Pass) -> list[list[Step]]:
-        self._held: dict[Node, tuple[int, Tensor]] = {}
-        return spans(one, self._image, self._strip_px)
 
     def _strip(self, one: Pass, steps: list[Step], gathered: dict[Node, Moments]) -> None:
         waiting = Counter(needed for step in steps if _new(step) for needed in set(_tall(step.node, one)))
@@ -140,7 +136,7 @@ class _Run:
         """Return what stands for a node: rows of an image, or a small value, computed when it is first asked for."""
         if not isinstance(value, Node):
             return value
-        if value.kind in ("input", "rows"):
+        if value.has_rows:
             if span is None:
                 return None
             start, tensor = held[value]
@@ -202,4 +198,4 @@ def _new(step: Step) -> bool:
 
 
 def _tall(node: Node, one: Pass) -> list[Node]:
-    return [] if node in one.sources else [n for n in node.inputs if n.kind in ("input", "rows")]
+    return [] if node in one.sources else [n for n in node.inputs if n.has_rows]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stylize.stylizers._strips.rows import Span, rule_of
-from stylize.stylizers._strips.trace import Graph, Node, mapped
+from stylize.stylizers._strips.trace import Graph, Node, all_in
 
 
 @dataclass
@@ -43,9 +43,7 @@ class Step:
 
 def results(graph: Graph) -> list[Node]:
     """Return the nodes of the traced function's result."""
-    found: list[Node] = []
-    mapped(graph.result, lambda value: found.append(value) if isinstance(value, Node) else None)
-    return found
+    return all_in(graph.result, Node)
 
 
 def last_level(graph: Graph) -> int:
@@ -98,7 +96,7 @@ def _needed(targets: list[Node], kept: frozenset[Node]) -> tuple[list[Node], lis
             sources.add(node)
         elif node not in nodes:
             nodes.add(node)
-            open_ += [one for one in node.inputs if one.kind in ("input", "rows")]
+            open_ += [one for one in node.inputs if one.has_rows]
     return sorted(nodes, key=lambda n: n.index), sorted(sources, key=lambda n: n.index)
 
 
@@ -131,7 +129,7 @@ def spans(one: Pass, image: Node, strip_px: int, most: int | None = None) -> lis
                 if new[1] > new[0] and node not in one.sources:
                     span = rule_of(node).needs(node, *new)
                     for needed in node.inputs:
-                        if needed.kind in ("input", "rows"):
+                        if needed.has_rows:
                             want[needed] = _hull(want.get(needed, span), span)
                 done[node] = max(done.get(node, 0), high)
                 plan[node] = (new, low, mine.get(node))

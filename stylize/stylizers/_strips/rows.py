@@ -39,7 +39,7 @@ def rule_of(node: Node) -> Rule:
     if (rule := _RULES.get(node.func)) is not None:
         return rule
     name = getattr(node.func, "__name__", str(node.func)).strip("_")
-    tall = [one for one in node.inputs if one.kind in ("input", "rows")]
+    tall = [one for one in node.inputs if one.has_rows]
     if is_pointwise(node.func) and all(one.meta.shape[-2:] == node.meta.shape[-2:] for one in tall):
         return _SAME
     if name == "getitem" and isinstance(node.args[0], Node):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 from stylize.stylizers import _folded, _layers
 
 Kind = Literal["input", "rows", "moments", "small"]
+T = TypeVar("T")
 
 
 class NotTraceableError(Exception):
@@ -43,9 +44,12 @@ class Node:
     @functools.cached_property
     def inputs(self) -> list[Node]:
         """Return the nodes it needs, in the order they are given in."""
-        found: list[Node] = []
-        mapped((self.args, self.kwargs), lambda value: found.append(value) if isinstance(value, Node) else None)
-        return found
+        return all_in((self.args, self.kwargs), Node)
+
+    @property
+    def has_rows(self) -> bool:
+        """Return whether its result has rows of the image: it is the image itself, or made of it row by row."""
+        return self.kind in ("input", "rows")
 
     @functools.cached_property
     def height(self) -> int:
@@ -60,7 +64,7 @@ class Node:
     @functools.cached_property
     def whole_bytes(self) -> int:
         """Return the bytes of its result; 0 for one that is a part of another's, or no image."""
-        if self.kind not in ("input", "rows") or getattr(self.func, "__name__", "") in ("__getitem__", "getitem"):
+        if not self.has_rows or getattr(self.func, "__name__", "") in ("__getitem__", "getitem"):
             return 0
         return self.meta.numel() * self.meta.element_size()
 
@@ -82,6 +86,13 @@ def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
         return {key: mapped(part, change) for key, part in value.items()}
     return change(value)
+
+
+def all_in(value: Any, kind: type[T]) -> list[T]:
+    """Return what is of a kind in tuples, lists and dicts, in order."""
+    found: list[T] = []
+    mapped(value, lambda part: found.append(part) if isinstance(part, kind) else None)
+    return found
 
 
 def trace(function: Callable[[Tensor], Any], shape: tuple[int, int, int, int]) -> Graph:
@@ -122,29 +133,25 @@ class _Recorder(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         args_, kwargs_ = mapped(tuple(args), self.known), mapped(kwargs, self.known)
-        inputs: list[Node] = []
-        mapped((args_, kwargs_), lambda value: inputs.append(value) if isinstance(value, Node) else None)
-        if not inputs:
+        if not (inputs := all_in((args_, kwargs_), Node)):
             return func(*args, **kwargs)
         if func in _SPECIAL:
             return _SPECIAL[func](self, *args, **kwargs)
-        result = _result_of(func, tuple(args), kwargs, any(node.kind in ("input", "rows") for node in inputs))
+        kind: Kind = "rows" if any(node.has_rows for node in inputs) else "small"
+        result = _result_of(func, tuple(args), kwargs, kind == "rows")
         name, over = getattr(func, "__name__", ""), None
         if name.endswith("_") and not name.endswith("__") and isinstance(args[0], Tensor):
             func, over = getattr(torch.Tensor, name[:-1]), args[0]
         elif kwargs_.pop("inplace", False):
             over = args[0]
-        return self._recorded(func, args_, kwargs_, inputs, over, result)
+        return self._recorded(kind, func, args_, kwargs_, over, result)
 
-    def _recorded(self, func: Any, args: Any, kwargs: Any, inputs: list[Node], over: Tensor | None, result: Any) -> Any:
+    def _recorded(self, kind: Kind, func: Any, args: Any, kwargs: Any, over: Tensor | None, result: Any) -> Any:
         """Record a call. over: the tensor that it changes, which in strips stays as it is: it may still be needed."""
-        kind: Kind = "rows" if any(node.kind in ("input", "rows") for node in inputs) else "small"
         if isinstance(result, Tensor):
-            if over is not None:
-                self._add(kind, func, args, kwargs, result, stands=over)
-                return over
-            self._add(kind, func, args, kwargs, result)
-        elif isinstance(result, tuple | list) and all(isinstance(part, Tensor) for part in result):
+            self._add(kind, func, args, kwargs, result, stands=over)
+            return result if over is None else over
+        if isinstance(result, tuple | list) and all(isinstance(part, Tensor) for part in result):
             if kind == "rows":
                 raise NotTraceableError(f"{func.__name__} of an image")
             whole = self._add(kind, func, args, kwargs, result[0])
@@ -216,9 +223,8 @@ def _result_of(func: Any, args: Any, kwargs: Any, has_rows: bool) -> Any:
     stand-ins on the CPU.
     """
     if has_rows and is_pointwise(func):
-        shapes: list[torch.Size] = []
-        mapped((args, kwargs), lambda value: shapes.append(value.shape) if isinstance(value, Tensor) else None)
         small = mapped((args, kwargs), _small)
+        shapes = [one.shape for one in all_in((args, kwargs), Tensor)]
         shape = args[0].shape if func is _layers.normalize_by else np.broadcast_shapes(*shapes)
         return torch.empty(shape, dtype=func(*small[0], **small[1]).dtype, device="meta")
     if has_rows and (shape := _shape_of(func, args, kwargs)) is not None:
