@@ -3,19 +3,17 @@
     python -m tools.bench.compare_models CONTENT STYLES OUT --baseline microast=FOLDER --vgg VGG19
 
 Every photo takes every artwork's style with both models, in eager fp32, and with those of `--beside`. OUT gets
-`table.md`, `rows.parquet` (one row per model and pair) and contact sheets. Times are of one pass with the style code
-kept, in turns in one run.
+`table.md`, `rows.parquet` (one row per model and pair) and contact sheets. `tools.bench.precision` times them.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,19 +28,15 @@ from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, local_path
 from stylize.machine import devices
 from stylize.measure import hardware
-from stylize.measure.clock import timed
 from stylize.measure.perceptual import Perceptual, StyleFeatures, content_distance
 from stylize.measure.ssim import ssim
 from stylize.stylizers import find, load, names
 from stylize.stylizers._arbitrary import ArbitraryStyle
-from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
+from stylize.stylizers.base import Stylizer, to_pixels
 from stylize.tasks.listing import folder, some_files_in
-from tools.arguments import positive_int
-from tools.bench.models import fault_sheet, model_sheets, model_table, picture_faults, reference_calls
+from tools.bench.models import fault_sheet, model_sheets, model_table, picture_faults
 from tools.bench.models.model_sheets import Picture
 from tools.bench.models.picture_faults import Planes
-
-TIMED_SIZE = (512, 768)
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,6 @@ class Model:
 
     name: str
     method: str
-    weights: str | None
     stylizer: Stylizer
 
     def restyle(self, photo: Tensor, artwork: Tensor) -> Tensor:
@@ -77,7 +70,6 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--vgg", metavar="PATH", help="VGG19 weights that judge; none: torchvision's")
     parser.add_argument("--size", type=int, default=512, metavar="N", help="long side in pixels (default 512)")
-    parser.add_argument("--turns", type=positive_int, default=15, metavar="N", help="timed passes of each (default 15)")
     parser.add_argument("--device", default="cpu", metavar="NAME", help="where networks run (default cpu)")
     given = parser.parse_args(argv)
     if given.size < 64:
@@ -91,7 +83,6 @@ def main(argv: Sequence[str]) -> int:
     )
     out = Path(given.out)
     out.mkdir(parents=True, exist_ok=True)
-    times = _times(models[:2], photos, artworks, given.turns, device)
     sheets = model_sheets.Sheets([model.name for model in models], photos, artworks)
     rows = _rows(models, photos, artworks, judge, sheets)
     facts = {
@@ -103,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
     }
     table = pa.Table.from_pandas(rows, preserve_index=False)
     pq.write_table(table.replace_schema_metadata(facts | (table.schema.metadata or {})), out / "rows.parquet")
-    text = model_table.report(rows, times, [model.name for model in models], facts | _own_faults(photos, artworks))
+    text = model_table.report(rows, [model.name for model in models], facts | _own_faults(photos, artworks))
     (out / "table.md").write_text(text + "\n", encoding="utf-8")
     sheets.write(out)
     restyles = {model.name: model.restyle for model in models}
@@ -138,7 +129,7 @@ def _model(word: str, any_style: bool, device: torch.device) -> Model:
     ]
     if name not in known:
         raise UsageError(f"{word}: expected METHOD or METHOD=PATH, METHOD one of {', '.join(known)}")
-    return Model(name, name, path or None, load(name, weights=path or None, precision="fp32", device=str(device)))
+    return Model(name, name, load(name, weights=path or None, precision="fp32", device=str(device)))
 
 
 def _pictures(path: str, role: str, size: int) -> Iterator[Picture]:
@@ -212,32 +203,6 @@ def distances(ours: StyleFeatures, theirs: StyleFeatures) -> dict[str, float]:
         by_layer[kind] = sum(layers.values())
         by_layer |= {f"{kind}_{layer}": value for layer, value in layers.items()}
     return by_layer
-
-
-def _times(
-    models: list[Model], photos: list[Picture], artworks: list[Picture], turns: int, device: torch.device
-) -> dict[str, list[float]]:
-    """Return seconds of passes over a photo of TIMED_SIZE, in turns."""
-    height, width = TIMED_SIZE
-    pixels = photos[0].pixels
-    tiled = np.pad(pixels, ((0, max(0, height - len(pixels))), (0, max(0, width - pixels.shape[1])), (0, 0)), "wrap")
-    photo, artwork = to_tensor(tiled[:height, :width], device), artworks[0].tensor(device)
-    calls: dict[str, Callable[[], Tensor]] = {}
-    for model in models:
-        calls[model.name] = partial(model.stylizer.stylize, photo, model.stylizer.encode_style(artwork))
-        if model.method in reference_calls.NETWORKS and model is not models[0]:
-            (calls[f"{model.name}, as published"],) = reference_calls.calls(
-                model.method, model.weights, [photo], [artwork]
-            )
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    with torch.inference_mode():
-        for turn in range(-2, turns):
-            for name, call in calls.items():
-                with timed(str(device)) as clock:
-                    call()
-                if turn >= 0:
-                    times[name].append(clock.seconds)
-    return times
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 
 import pandas as pd
@@ -34,7 +33,7 @@ FAULTS = {
 """Medians over the pairs that have such areas: a few photos with large ones would make up most of a mean."""
 
 
-def report(rows: pd.DataFrame, times: dict[str, list[float]], models: Sequence[str], facts: dict[str, str]) -> str:
+def report(rows: pd.DataFrame, models: Sequence[str], facts: dict[str, str]) -> str:
     """Return the table: each model's figures over all pairs, and the first's over the second's."""
     pairs = int((rows["model"] == models[0]).sum())
     lines = [
@@ -49,7 +48,6 @@ def report(rows: pd.DataFrame, times: dict[str, list[float]], models: Sequence[s
     ]
     for columns, average in ((LOSSES, "mean"), (FAULTS, "median"), (LAYERS, "mean")):
         lines += [_line(rows, column, what, models, average) for column, what in columns.items()]
-    lines += _time_lines(times, models)
     return "\n".join([*lines, "", f"{facts['device']}, {facts['threads']} threads, torch {facts['torch']}"])
 
 
@@ -65,13 +63,3 @@ def _line(rows: pd.DataFrame, column: str, what: str, models: Sequence[str], ave
 
 def _figure(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4g}"
-
-
-def _time_lines(times: dict[str, list[float]], models: Sequence[str]) -> list[str]:
-    medians = {name: statistics.median(seconds) for name, seconds in times.items()}
-    ours = medians.pop(models[0])
-    empty = " |" * len(models[1:])
-    return [
-        f"| seconds per pass at 768x512 ({name}) | {ours:.4f} | {theirs:.4f} | {ours / theirs:.3f} |{empty}"
-        for name, theirs in medians.items()
-    ]

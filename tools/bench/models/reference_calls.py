@@ -1,4 +1,4 @@
-"""The published networks with their weights, ready to be timed beside ours."""
+"""The published networks with their weights, for `tools.bench.precision` to time beside ours."""
 
 from __future__ import annotations
 
