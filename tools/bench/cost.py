@@ -21,7 +21,7 @@ from typing import Any
 
 from stylize import cli
 from stylize.errors import CannotContinueError, UsageError
-from tools.arguments import positive_int
+from tools.arguments import one_of, positive_int
 from tools.bench.inputs import write_inputs
 
 HERE = Path(__file__).resolve().parents[2]
@@ -67,12 +67,10 @@ class Side:
 def main(argv: Sequence[str]) -> int:
     """Print a table; returns 0."""
     parser = cli.Parser(prog="python -m tools.bench.cost", description="What an image costs beside the network.")
-    parser.add_argument("parts", nargs="*", help=f"which of {', '.join(INPUTS)}; none means all")
+    parser.add_argument("parts", nargs="*", type=one_of("part", INPUTS), help=f"of {', '.join(INPUTS)}; none: all")
     parser.add_argument("--old", type=Path, metavar="CHECKOUT", help="another checkout, to take turns with this one")
     parser.add_argument("--turns", type=positive_int, default=3, help="of each (default 3)")
     given = parser.parse_args(argv)
-    if unknown := [part for part in given.parts if part not in INPUTS]:
-        parser.error(f"unknown part {unknown[0]!r}; known: {', '.join(INPUTS)}")
     if given.old is not None and not (given.old / "jobs").is_dir():
         raise UsageError(f"--old {given.old}: no checkout of this project")
     checkouts = {"new": HERE} if given.old is None else {"old": given.old.resolve(), "new": HERE}

@@ -38,6 +38,7 @@ from stylize.io.files import write_atomic
 from stylize.measure.hardware import device_name
 from stylize.report.page.markdown import table
 from stylize.terminal import say
+from tools.arguments import sides_px
 
 CGROUPS = {
     Path("/sys/fs/cgroup/memory"): (
@@ -69,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
     if given.one:
         return _one(json.loads(given.one))
     for size in (*given.sizes.split(","), given.whole_up_to):
-        _sides(size)
+        sides_px(size)
     for limit in given.max_memory.split(","):
         _bytes(limit)
     say(" ".join(HEADER))
@@ -113,19 +114,8 @@ def _rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
                     }
 
 
-def _sides(size: str) -> tuple[int, int]:
-    """Return a size's width and height. Raises UsageError."""
-    try:
-        width, height = map(int, size.split("x"))
-    except ValueError:
-        width = height = 0
-    if min(width, height) < 1:
-        raise UsageError(f"{size}: expected WIDTHxHEIGHT")
-    return width, height
-
-
 def _pixels(size: str) -> int:
-    return math.prod(_sides(size))
+    return math.prod(sides_px(size))
 
 
 def _bytes(limit: str) -> int | None:
@@ -142,7 +132,7 @@ def _photo(path: Path, size: str) -> None:
     """Write a picture that ships, enlarged to a size, as JPEG."""
     path.parent.mkdir(exist_ok=True)
     with Image.open(min(styles_folder().rglob("*.jpg"))) as image:
-        image.convert("RGB").resize(_sides(size), Image.Resampling.BICUBIC).save(path, quality=90)
+        image.convert("RGB").resize(sides_px(size), Image.Resampling.BICUBIC).save(path, quality=90)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from stylize import cli, images
 from stylize.config import JobConfig
 from stylize.results.store import RowStore
 from stylize.tasks import pairing
+from tools.arguments import one_of
 from tools.bench.fake_worker import lost, run_tasks
 from tools.bench.inputs import write_inputs
 
@@ -35,11 +36,9 @@ def main(argv: Sequence[str]) -> int:
     parser = cli.Parser(
         prog="python -m tools.bench.overhead", description="What the tool itself costs on this machine."
     )
-    parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)}; none means all")
+    parser.add_argument("parts", nargs="*", type=one_of("part", PARTS), help=f"of {', '.join(PARTS)}; none: all")
     parser.add_argument("--precision", default="fp32", help="of the job's stylizer (default fp32)")
     given = parser.parse_args(argv)
-    if unknown := [part for part in given.parts if part not in PARTS]:
-        parser.error(f"unknown part {unknown[0]!r}; known: {', '.join(PARTS)}")
     chosen = given.parts or PARTS
     if "ssim" in chosen:
         show_ssim()

@@ -26,7 +26,7 @@ from stylize.errors import UsageError
 from stylize.images import Pixels
 from stylize.stylizers import find, names
 from stylize.stylizers._feedforward import FeedForward
-from tools.arguments import positive_int
+from tools.arguments import positive_int, sides_px
 from tools.bench.precision.lines import How, Method
 from tools.bench.precision.table import Line, table
 
@@ -41,7 +41,9 @@ def main(argv: Sequence[str]) -> int:
     if any(os.environ.get(name) != value for name, value in switches.items()):
         os.execve(sys.executable, [sys.executable, "-m", "tools.bench.precision", *argv], {**os.environ, **switches})
     weights = _weights(given.weights)
-    photos, artworks = _pictures(given.photos, given.artworks, _size(given.size))
+    if min(size := sides_px(given.size)) < 16:
+        raise UsageError(f"--size {given.size}: give 16 or more a side")
+    photos, artworks = _pictures(given.photos, given.artworks, size)
     methods = given.methods or [name for name in names() if issubclass(find(name), FeedForward)]
     lines: list[Line] = []
     with tempfile.TemporaryDirectory() as files:
@@ -89,13 +91,6 @@ def _weights(given: list[str]) -> dict[str, str]:
             raise UsageError(f"--weights {word}: expected METHOD=PATH, METHOD one of {', '.join(names())}")
         weights[method] = path
     return weights
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, cross, height = text.partition("x")
-    if not cross or not (width.isdecimal() and height.isdecimal()) or min(int(width), int(height)) < 16:
-        raise UsageError(f"--size {text}: expected WIDTHxHEIGHT in pixels, such as 768x512")
-    return int(width), int(height)
 
 
 def _pictures(photos: str | None, artworks: str | None, size: tuple[int, int]) -> tuple[list[Pixels], list[Pixels]]:
