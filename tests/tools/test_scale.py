@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-import json
 import subprocess
 import sys
 import time
@@ -96,39 +95,36 @@ def test_a_resume_finds_its_rows_and_nothing_to_do(tmp_path: Path) -> None:
     assert scale_resume.resume(tmp_path)["left"] == len(list((tmp_path / "styles").iterdir()))
 
 
-def test_the_command_prints_tables_and_writes_the_same_as_json(
-    local_ray: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_command_prints_tables(
+    local_ray: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", local_ray)  # for the process that it starts
-    run, here = scale_resume._run, {one.__name__: one.main for one in (scale, scale_resume)}
+    run = scale_resume._run
 
     def started_less(module: str, *words: str) -> str:
         """Run the tool's own steps in this process: each took two seconds to start. The job is one as always."""
-        if module not in here:
+        if module != scale.__name__:
             return run(module, *words)
         with contextlib.redirect_stdout(io.StringIO()) as told:
-            assert here[module](words) == cli.EXIT_OK
+            assert scale.main(words) == cli.EXIT_OK
         return told.getvalue()
 
     monkeypatch.setattr(scale_resume, "_run", started_less)
-    file = tmp_path / "scale.json"
-    assert scale.main(["memory", "resume", "--tasks", "12", "--json", str(file)]) == cli.EXIT_OK
-    record = json.loads(file.read_text())
-    assert [line["tasks"] for line in record["memory"]] == [1, 12]  # a hundredth and a tenth are one task each
-    assert all(line["peak_bytes"] > 10_000_000 for line in record["memory"])
-    (resume,) = record["resume"]
+    shown: dict[str, list[scale.Line]] = {}
+    show = scale.show
+    monkeypatch.setattr(scale, "show", lambda part, lines: show(part, shown.setdefault(part, lines)))
+    assert scale.main(["memory", "resume", "--tasks", "12"]) == cli.EXIT_OK
+    assert [line["tasks"] for line in shown["memory"]] == [1, 12]  # a hundredth and a tenth are one task each
+    assert all(line["peak_bytes"] > 10_000_000 for line in shown["memory"])
+    (resume,) = shown["resume"]
     assert resume["rows"] == 12
     assert resume["open_s"] + resume["finished_s"] + resume["pass_s"] < resume["command_s"]
-    assert record["environment"]["cpu_count"]
     assert "peak bytes" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "words", [["speed"], ["--tasks", "0"], ["--seconds", "-1"], ["--tasks", "many"], ["read", "."]]
-)
+@pytest.mark.parametrize("words", [["speed"], ["--tasks", "0"], ["--seconds", "-1"], ["--tasks", "many"]])
 def test_a_wrong_call_is_refused_in_a_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    main = scale_resume.main if words[:1] == ["read"] else scale.main
     with pytest.raises(SystemExit) as ended:
-        main(words)
+        scale.main(words)
     assert ended.value.code == cli.EXIT_USAGE
     assert "Traceback" not in capsys.readouterr().err

@@ -17,23 +17,19 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
-from jobs.run.output_dir import absolute_out
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize import cli
-from stylize.io.files import write_json_atomic, writing
-from stylize.measure import hardware
 from stylize.results.read import read_rows
 from stylize.results.store import RowStore
 from stylize.tasks.task import Pair
-from tools.arguments import positive_int
+from tools.arguments import one_of, positive_int
 from tools.bench import scale_resume
 from tools.bench.fake_worker import MakeSimulated, load_workers, lost, null_pairs, null_tasks, peak_rss_bytes, run_tasks
 
@@ -57,11 +53,9 @@ def main(argv: Sequence[str]) -> int:
     if given.count_tasks is not None:
         print(json.dumps(run_null_tasks(given.count_tasks)))
         return cli.EXIT_OK
-    record: dict[str, Any] = {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "git_commit": hardware.git_commit(),
-        "environment": hardware.describe(),
-    }
+    if given.take_up is not None:
+        print(json.dumps(scale_resume.resume(given.take_up)))
+        return cli.EXIT_OK
     tenth = max(1, given.tasks // 10)
     counts = sorted({max(1, given.tasks // 100), tenth, given.tasks})
     for part in given.parts or PARTS:
@@ -75,12 +69,7 @@ def main(argv: Sequence[str]) -> int:
             lines = [_null_tasks(count, "peak_bytes") for count in counts]
         else:
             lines = [scale_resume.measure(given.tasks)]
-        record[part] = lines
         show(part, lines)
-    if given.json:
-        path = absolute_out(given.json)
-        with writing(path):
-            write_json_atomic(path, record)
     return cli.EXIT_OK
 
 
@@ -88,7 +77,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = cli.Parser(
         prog="python -m tools.bench.scale", description="How far one driver goes, by simulated workers."
     )
-    parser.add_argument("parts", nargs="*", help=f"which of {', '.join(PARTS)}; none means all")
+    parser.add_argument("parts", nargs="*", type=one_of("part", PARTS), help=f"of {', '.join(PARTS)}; none: all")
     parser.add_argument("--seconds", type=float, default=12, help="of work in a line of `efficiency` (default 12)")
     parser.add_argument(
         "--tasks",
@@ -96,11 +85,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         default=1_000_000,
         help="most tasks of `memory`, rows of `resume`; `tasks` takes a tenth (default 1000000)",
     )
-    parser.add_argument("--json", metavar="FILE", help="the same numbers, with the machine and versions")
     parser.add_argument("--count-tasks", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--take-up", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
-    if unknown := [part for part in given.parts if part not in PARTS]:
-        parser.error(f"unknown part {unknown[0]!r}; known: {', '.join(PARTS)}")
     if given.seconds <= 0:
         parser.error("--seconds: give more than 0")
     return given
@@ -108,7 +95,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def _null_tasks(count: int, name: str) -> Line:
     """Return one of what `run_null_tasks` finds in a process that has done nothing before."""
-    measured = scale_resume.in_own_process("tools.bench.scale", "--count-tasks", str(count))
+    measured = scale_resume.in_own_process("--count-tasks", str(count))
     return {"tasks": count, name: measured[name]}
 
 

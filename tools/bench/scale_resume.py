@@ -9,13 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from jobs.progress.stats import RunStats
 from jobs.run.resume import Resume
-from stylize import cli
 from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.results.schema import to_batch
@@ -25,7 +24,6 @@ from stylize.tasks.task import Task
 from tools.bench.fake_worker import null_row, peak_rss_bytes
 
 AT_ONCE = 5000
-_MODULE = "tools.bench.scale_resume"
 
 
 def measure(rows: int) -> dict[str, Any]:
@@ -33,8 +31,8 @@ def measure(rows: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         count = make_inputs(root, rows)
-        write_s = float(in_own_process(_MODULE, "write", str(root))["write_s"])
-        measured = in_own_process(_MODULE, "resume", str(root))
+        write_s = write(root)
+        measured = in_own_process("--take-up", str(root))
         command_s, told = _command(root)
     if measured["left"] or measured["kept"] != count or f"all {count} tasks" not in told:
         raise RuntimeError(f"{measured} of {count} rows: {told}")
@@ -59,27 +57,14 @@ def config(root: Path) -> JobConfig:
     return configs.build({name: str(path) for name, path in words.items()} | {"stylizer": "identity"})
 
 
-def main(argv: Sequence[str]) -> int:
-    """Do a step in this process and print what it took; returns the exit status."""
-    steps = {"write": write, "resume": resume}
-    parser = cli.Parser(
-        prog="python -m tools.bench.scale_resume", description="One step of the part `resume` of scale."
-    )
-    parser.add_argument("step", choices=steps)
-    parser.add_argument("root", type=Path, metavar="ROOT", help="folder with the inputs")
-    given = parser.parse_args(argv)
-    print(json.dumps(steps[given.step](given.root)))
-    return cli.EXIT_OK
-
-
-def write(root: Path) -> dict[str, float]:
-    """Write a row for every task, by the store that a job writes with."""
+def write(root: Path) -> float:
+    """Write a row for every task, by the store that a job writes with; return the seconds it took."""
     start = time.perf_counter()
     tasks = _tasks(config(root))
     with RowStore.open(root / "out") as store:
         while some := list(itertools.islice(tasks, AT_ONCE)):
             store.add(to_batch([null_row(task) for task in some]))
-    return {"write_s": time.perf_counter() - start}
+    return time.perf_counter() - start
 
 
 def resume(root: Path) -> dict[str, float]:
@@ -101,9 +86,9 @@ def _tasks(made: JobConfig) -> Iterator[Task]:
     return pairing.tasks(pairing.pairs(made), made.result_settings(), None, made.format)
 
 
-def in_own_process(module: str, *words: str) -> dict[str, Any]:
-    """Return what a module prints as JSON in its last line."""
-    measured: dict[str, Any] = json.loads(_run(module, *words).splitlines()[-1])
+def in_own_process(*words: str) -> dict[str, Any]:
+    """Return what scale prints as JSON in its last line, in a process that has done nothing before."""
+    measured: dict[str, Any] = json.loads(_run("tools.bench.scale", *words).splitlines()[-1])
     return measured
 
 
@@ -120,7 +105,3 @@ def _run(module: str, *words: str) -> str:
     if done.returncode:
         raise RuntimeError(f"{module} ended with {done.returncode}: {done.stderr[-500:]}")
     return done.stdout
-
-
-if __name__ == "__main__":
-    cli.run(main)
