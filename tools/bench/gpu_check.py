@@ -13,7 +13,6 @@ import gc
 import itertools
 import os
 import statistics
-import subprocess
 import tempfile
 import threading
 import time
@@ -35,19 +34,8 @@ from stylize.pipeline.runner import Runner
 from stylize.pipeline.transfers import Transfers
 from stylize.stylizers.base import to_pixels, to_tensor
 from stylize.tasks import pairing
-from tools.bench.device_bench import MIB, PHOTO_HEIGHT, Bench, put, rss_mib, tf32
-
-
-def env(bench: Bench) -> None:
-    """The machine, the versions and what torch allows itself."""
-    if bench.cuda:
-        print(subprocess.run(["nvidia-smi"], capture_output=True, text=True, check=False).stdout)
-    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
-    put(
-        section="env", torch=torch.__version__, cuda=torch.version.cuda, cudnn=cudnn,
-        tf32_convolutions=torch.backends.cudnn.allow_tf32, tf32_products=torch.backends.cuda.matmul.allow_tf32,
-        cards=torch.cuda.device_count(), cpus=os.cpu_count(),
-    )  # fmt: skip
+from tools.arguments import one_of
+from tools.bench.device_bench import MIB, Bench, put, rss_mib, tf32
 
 
 def numerics(bench: Bench) -> None:
@@ -137,17 +125,6 @@ def threads(bench: Bench) -> None:
         put(
             section="threads", method=method, first_ms=took[0], later_ms=statistics.median(took[1:]),
             rss_grew_mib=rss_mib() - before,
-        )  # fmt: skip
-
-
-def transfers(bench: Bench) -> None:
-    """Copies to and from the device, which no column holds."""
-    for side in (64,) if bench.small else (512, 2048, 8192):
-        pixels = np.random.default_rng(0).integers(0, 255, (int(side * PHOTO_HEIGHT), side, 3), np.uint8)
-        there = to_tensor(pixels, bench.device)
-        put(
-            section="transfers", side=side, to_host_ms=bench.ms(partial(to_pixels, there), 5),
-            to_device_ms=bench.ms(partial(to_tensor, pixels, bench.device), 5),
         )  # fmt: skip
 
 
@@ -262,8 +239,7 @@ def gatys(bench: Bench) -> None:
 
 
 SECTIONS = {
-    call.__name__: call
-    for call in (env, numerics, gatys, transfers, copies, scores, memory, shapes, threads, speed, worker, oom)
+    call.__name__: call for call in (numerics, gatys, copies, scores, memory, shapes, threads, speed, worker, oom)
 }
 
 
@@ -272,14 +248,12 @@ def main(argv: Sequence[str]) -> int:
     told = "\n".join(["sections:", *(f"  {name:10} {call.__doc__}" for name, call in SECTIONS.items())])
     prog, lines = "python -m tools.bench.gpu_check", argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(prog, description=told, formatter_class=lines)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help="none: all")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", type=one_of("section", SECTIONS), help="none: all")
     parser.add_argument("--device", default="cuda", help="what is checked (default cuda)")
     parser.add_argument("--microast", default="random", help="folder of its published weights")
     parser.add_argument("--vgg", help="VGG19's weights, for gatys")
     parser.add_argument("--small", action="store_true", help="tiny pictures: whether it runs, not how fast")
     given = parser.parse_args(argv)
-    if unknown := set(given.sections) - set(SECTIONS):
-        parser.error(f"unknown {', '.join(sorted(unknown))}; known: {', '.join(SECTIONS)}")
     if (kind := given.device.partition(":")[0]) not in (known := ("cpu", *KINDS)):
         parser.error(f"unknown --device {kind}; known: {', '.join(known)}")
     failed = False
