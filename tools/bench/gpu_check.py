@@ -33,9 +33,9 @@ from stylize.measure.ssim import ssim
 from stylize.pipeline.runner import Runner
 from stylize.pipeline.transfers import Transfers
 from stylize.stylizers.base import to_pixels, to_tensor
-from stylize.tasks import pairing
 from tools.arguments import one_of
 from tools.bench.device_bench import MIB, Bench, put, rss_mib, tf32
+from tools.bench.inputs import job_tasks
 
 
 def numerics(bench: Bench) -> None:
@@ -187,7 +187,7 @@ def worker(bench: Bench) -> None:
             }
         )  # fmt: skip
         runner = Runner(config, bench.load("compact", bench.half), run_id="r", worker_id="w", token=None)
-        tasks = list(pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format))
+        tasks = list(job_tasks(config))
         runner.run(tasks[:32])
         start = time.perf_counter()
         rows = runner.run(tasks).to_pylist()

@@ -1,13 +1,18 @@
-"""Photos and an artwork to measure with."""
+"""Photos and an artwork to measure with, and the tasks of jobs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stylize import images
+from stylize.config import JobConfig
 from stylize.gallery import styles_folder, write_demo_photos
+from stylize.tasks import pairing
+from stylize.tasks.task import Task
 
 TILE_PX = 1000
 
@@ -38,3 +43,8 @@ def write_inputs(root: Path, count: int, width: int, height: int) -> tuple[list[
     artwork.parent.mkdir()
     artwork.write_bytes(source.read_bytes())
     return photos, artwork
+
+
+def job_tasks(job: JobConfig, **more: Any) -> Iterator[Task]:
+    """Yield a job's tasks. more: settings that give them other keys than another turn's have."""
+    return pairing.tasks(pairing.pairs(job), job.result_settings() | more, None, job.format)

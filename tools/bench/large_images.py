@@ -250,7 +250,7 @@ def _one(call: dict[str, Any]) -> int:
     from stylize.pipeline.room import ahead_bytes
     from stylize.pipeline.runner import Runner
     from stylize.stylizers.base import RANDOM
-    from stylize.tasks import pairing
+    from tools.bench.inputs import job_tasks
 
     config = configs.build(call)
     stylizer = stylize.load(
@@ -260,7 +260,7 @@ def _one(call: dict[str, Any]) -> int:
         # So that results are scored: what that takes is no matter of the weights.
         stylizer.weights_sha256 = "untrained"
     runner = Runner(config, stylizer, run_id="run", worker_id="worker", token=None)
-    small, large = pairing.tasks(pairing.pairs(config), config.result_settings(), None, config.format)
+    small, large = job_tasks(config)
     runner.run([small])
     with torch.inference_mode():
         code = stylizer.code(None if stylizer.styles_are_weights else np.zeros((256, 256, 3), np.uint8))

@@ -19,10 +19,9 @@ from jobs.scheduler.worker import MakeRunner, load_stylizer
 from stylize import cli, images
 from stylize.config import JobConfig
 from stylize.results.store import RowStore
-from stylize.tasks import pairing
 from tools.arguments import one_of
 from tools.bench.fake_worker import lost, run_tasks
-from tools.bench.inputs import write_inputs
+from tools.bench.inputs import job_tasks, write_inputs
 
 WIDTH_PX, HEIGHT_PX = 768, 512
 IMAGES = 64
@@ -66,13 +65,15 @@ def show_job(precision: str, workers: int, threads: int) -> None:
         root = Path(folder)
         photos, style = write_inputs(root, IMAGES, WIDTH_PX, HEIGHT_PX)
         folders = {name: str(root / name) for name in ("content", "styles", "out")}
-        values = folders | {"precision": precision, "actors": workers, "cpus_per_actor": threads}
-        resolved = resolve(values)
+        resolved = resolve(folders | {"precision": precision, "actors": workers, "cpus_per_actor": threads})
         config = resolved.job
         bare = _Bare(config, photos, style, threads=workers * threads)
         job_s, bare_s = [], []
-        ray = local_or_cluster(config.address, config.cpus)
-        with ray, _job(resolved) as scheduler, RowStore.open(root / "out") as store:
+        with (
+            local_or_cluster(config.address, config.cpus),
+            Scheduler(MakeRunner(config, "overhead", None), lost, resolved.scheduler_options()) as scheduler,
+            RowStore.open(root / "out") as store,
+        ):
             _run_job(scheduler, store, config, "warm")
             bare.run()
             for turn in range(REPEATS):
@@ -126,9 +127,8 @@ def _job(config: ResolvedConfig) -> Scheduler:
 
 def _run_job(scheduler: Scheduler, store: RowStore, config: JobConfig, label: str) -> float:
     """Return seconds for all images: reading to rows on disk."""
-    settings = config.result_settings() | {"turn": label}
     start = time.perf_counter()
-    run_tasks(scheduler, store, pairing.tasks(pairing.pairs(config), settings, None, config.format), IMAGES)
+    run_tasks(scheduler, store, job_tasks(config, turn=label), IMAGES)
     return time.perf_counter() - start
 
 

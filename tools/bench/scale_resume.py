@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,8 @@ from stylize import config as configs
 from stylize.config import JobConfig
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
-from stylize.tasks import pairing
-from stylize.tasks.task import Task
 from tools.bench.fake_worker import null_row, peak_rss_bytes
+from tools.bench.inputs import job_tasks
 
 AT_ONCE = 5000
 
@@ -60,7 +58,7 @@ def config(root: Path) -> JobConfig:
 def write(root: Path) -> float:
     """Write a row for every task, by the store that a job writes with; return the seconds it took."""
     start = time.perf_counter()
-    tasks = _tasks(config(root))
+    tasks = job_tasks(config(root))
     with RowStore.open(root / "out") as store:
         while some := list(itertools.islice(tasks, AT_ONCE)):
             store.add(to_batch([null_row(task) for task in some]))
@@ -75,15 +73,11 @@ def resume(root: Path) -> dict[str, float]:
         failed, done = list(store.replaceable()), store.finished(False)
         times.append(time.perf_counter())
         stats = RunStats(len(done))
-        left = sum(1 for _ in Resume(done, failed, stats, made).pending(_tasks(made)))
+        left = sum(1 for _ in Resume(done, failed, stats, made).pending(job_tasks(made)))
         times.append(time.perf_counter())
     names = ("open_s", "finished_s", "pass_s")
     spent = {name: b - a for name, (a, b) in zip(names, itertools.pairwise(times), strict=True)}
     return spent | {"left": left, "kept": stats.kept, "peak_bytes": peak_rss_bytes()}
-
-
-def _tasks(made: JobConfig) -> Iterator[Task]:
-    return pairing.tasks(pairing.pairs(made), made.result_settings(), None, made.format)
 
 
 def in_own_process(*words: str) -> dict[str, Any]:

@@ -39,10 +39,8 @@ from stylize.pipeline.transfers import Download
 from stylize.results.schema import Row
 from stylize.stylizers.base import Settings
 from stylize.stylizers.identity import Identity
-from stylize.tasks import pairing
-from stylize.tasks.task import Task
 from tools.arguments import positive_int
-from tools.bench.inputs import write_inputs
+from tools.bench.inputs import job_tasks, write_inputs
 
 WIDTH_PX, HEIGHT_PX = 768, 512
 CARD_MS, SCORING_MS = 5.0, 0.5
@@ -203,7 +201,7 @@ def _turn(folder: Path, given: argparse.Namespace) -> tuple[float, float, float]
     """Return the seconds of a turn, those that the card worked, and those of CPU time."""
     values = {name: str(folder / name) for name in ("content", "styles")} | {"out": tempfile.mkdtemp(dir=folder)}
     job = configs.build(values | {"stylizer": "identity", "io_threads": given.io_threads})
-    tasks: list[Task] = list(pairing.tasks(pairing.pairs(job), job.result_settings(), None, job.format))
+    tasks = list(job_tasks(job))
     card = Card()
     with pretended(card):
         stylizer = OnCard(Settings(), device="cpu")
