@@ -65,7 +65,7 @@ def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = Non
         raise UsageError(images.NO_PIXELS)
     if isinstance(picture, Image.Image):
         return to_tensor(images.from_image(picture, long_side_px=long_side_px), device)
-    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3:
+    if _is_array(picture, 3):
         size = images.working_size(picture.shape[1], picture.shape[0], long_side_px)
         return to_tensor(images.resize(_plain(picture), *size), device)
     got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
@@ -79,8 +79,7 @@ def as_pixels(picture: Any) -> images.Pixels | None:
     picture = _with_alpha(picture)
     if isinstance(picture, Image.Image):
         return images.from_image(picture)
-    known = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.size
-    return _plain(picture) if known and picture.shape[2] == 3 else None
+    return _plain(picture) if _is_array(picture, 3) else None
 
 
 def size_of(picture: Any) -> tuple[int, int] | None:
@@ -99,8 +98,13 @@ def _plain(pixels: images.Pixels) -> images.Pixels:
 
 def _with_alpha(picture: Any) -> Any:
     """Return an (H, W, 4) uint8 array as a PIL image, anything else as it is."""
+    return Image.fromarray(picture) if _is_array(picture, 4) else picture
+
+
+def _is_array(picture: Any, channels: int) -> bool:
+    """Return whether it is (H, W, channels) uint8 with at least one pixel."""
     known = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3
-    return Image.fromarray(picture) if known and picture.shape[2] == 4 and picture.size else picture
+    return known and picture.shape[2] == channels and picture.size > 0
 
 
 def as_given(result: Tensor | images.Pixels, picture: Any) -> Any:
