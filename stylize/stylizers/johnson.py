@@ -128,7 +128,9 @@ class Johnson(_feedforward.FeedForward):
 
     name = "johnson"
     summary = "one network per style, one pass (Johnson et al. 2016); a folder of checkpoints is a folder of styles"
-    needs = "a state dict of the PyTorch examples' TransformerNet (.pth, .model, .safetensors), or a folder of them"
+    needs: ClassVar[str] = (
+        "a state dict of the PyTorch examples' TransformerNet (.pth, .model, .safetensors), or a folder of them"
+    )
     styles_are_weights = True
     bytes_per_pixel = 350.0
     kinds_in_8_bits = ("Conv", "Pad", "Relu")
@@ -142,14 +144,11 @@ class Johnson(_feedforward.FeedForward):
             self.weights_sha256 = base.RANDOM
             self._styles[base.RANDOM] = self._ready(TransformerNet())
         elif weights is not None:
-            paths = _checkpoints(Path(weights))
-            data = [files.file_bytes(path, self.needs or "") for path in paths]
-            self._styles = {
-                _style_name(path): self.read_style(one, path) for one, path in zip(data, paths, strict=True)
-            }
-            states = [
-                files.State(path, {}, hashlib.sha256(one).hexdigest()) for one, path in zip(data, paths, strict=True)
-            ]
+            states = []
+            for path in _checkpoints(Path(weights)):
+                data = files.file_bytes(path, self.needs)
+                self._styles[_style_name(path)] = self.read_style(data, path)
+                states.append(files.State(path, {}, hashlib.sha256(data).hexdigest()))
             if len(self._styles) < len(states):
                 raise UsageError(f"{weights}: two checkpoints of one name, which is what a style is called; rename one")
             self.note(states)
@@ -158,7 +157,7 @@ class Johnson(_feedforward.FeedForward):
         """Turn a checkpoint's bytes, or those of an ONNX file, into its network."""
         if path.suffix.lower() == files.GRAPH_SUFFIX:
             return style_files.open_file(data, path, self.runtime, self.precision, by_size=self.settings.compile)
-        return self._network(files.parse(data, path, self.needs or ""))
+        return self._network(files.parse(data, path, self.needs))
 
     def code(self, style: Any = None) -> Any:
         """Return the network of a style's name; with one checkpoint, of anything."""
@@ -189,7 +188,7 @@ class Johnson(_feedforward.FeedForward):
         with as_by_default():
             with files.unfilled():
                 net = TransformerNet()
-            files.fill(net, state, self.needs or "", plain_name)
+            files.fill(net, state, self.needs, plain_name)
             return self._ready(net)
 
     def _ready(self, net: TransformerNet) -> nn.Module:
