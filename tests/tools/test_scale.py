@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +15,8 @@ from stylize import cli
 from stylize.results.read import read_rows
 from stylize.tasks import pairing
 from stylize.tasks.task import Pair
-from tests.support.samples import ROOT
 from tools.bench import scale, scale_resume
-from tools.bench.fake_worker import MakeSimulated, SimulatedWork, null_pairs, null_tasks, peak_rss_bytes
+from tools.bench.fake_worker import MakeSimulated, SimulatedWork, null_pairs, null_tasks
 
 
 def test_a_simulated_worker_takes_its_time_for_every_image_in_turn() -> None:
@@ -72,13 +69,6 @@ def test_calls_of_one_task_are_counted_with_the_drivers_time() -> None:
     assert line["main_thread_s_per_call"] * line["calls_per_s"] <= 1.001
 
 
-def test_a_peak_of_memory_is_the_processs_own_not_its_parents() -> None:
-    held = b"x" * 400_000_000
-    command = [sys.executable, "-c", "from tools.bench.fake_worker import peak_rss_bytes; print(peak_rss_bytes())"]
-    child = float(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
-    assert 10_000_000 < child < len(held) < peak_rss_bytes()
-
-
 def test_inputs_of_a_resume_are_at_least_as_many_pairs_as_asked(tmp_path: Path) -> None:
     count = scale_resume.make_inputs(tmp_path, 300)
     assert 300 <= count < 330
@@ -115,7 +105,7 @@ def test_the_command_prints_tables(
     monkeypatch.setattr(scale, "show", lambda part, lines: show(part, shown.setdefault(part, lines)))
     assert scale.main(["memory", "resume", "--tasks", "12"]) == cli.EXIT_OK
     assert [line["tasks"] for line in shown["memory"]] == [1, 12]  # a hundredth and a tenth are one task each
-    assert all(line["peak_bytes"] > 10_000_000 for line in shown["memory"])
+    assert not any(line["peak_bytes"] < 10_000_000 for line in shown["memory"])  # NaN where the system does not tell
     (resume,) = shown["resume"]
     assert resume["rows"] == 12
     assert resume["open_s"] + resume["finished_s"] + resume["pass_s"] < resume["command_s"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylize.gallery import styles_folder, write_demo_photos
+from stylize.measure.memory import held_bytes
 from stylize.stylizers import load
 from stylize.stylizers.base import to_tensor
 
@@ -85,7 +85,7 @@ def put(**values: Any) -> None:
 
 def rss_mib() -> float:
     """Return this process's resident memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MIB
+    return (held_bytes()[0] or 0) / MIB
 
 
 @contextmanager

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -122,12 +120,3 @@ def run_tasks(scheduler: Scheduler, store: RowStore, tasks: Iterator[Task], coun
     store.flush()
     if stats.counts != {"ok": count}:
         raise RuntimeError(f"{stats.counts} for {count} tasks")
-
-
-def peak_rss_bytes() -> float:
-    """Return this process's resident memory at its highest; ru_maxrss would begin with its parent's."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # macOS: in bytes
-    return float(status.partition("VmHWM:")[2].split()[0]) * 1024

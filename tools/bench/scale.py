@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -26,12 +27,13 @@ from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize import cli
+from stylize.measure.memory import PeakMemory
 from stylize.results.read import read_rows
 from stylize.results.store import RowStore
 from stylize.tasks.task import Pair
 from tools.arguments import one_of, positive_int
 from tools.bench import scale_resume
-from tools.bench.fake_worker import MakeSimulated, load_workers, lost, null_pairs, null_tasks, peak_rss_bytes, run_tasks
+from tools.bench.fake_worker import MakeSimulated, load_workers, lost, null_pairs, null_tasks, run_tasks
 
 PARTS = ("efficiency", "tasks", "calls", "memory", "resume")
 WORKERS = (1, 2, 4, 8)
@@ -101,6 +103,8 @@ def _null_tasks(count: int, name: str) -> Line:
 
 def run_null_tasks(count: int) -> dict[str, float]:
     """Run tasks that do nothing through the real driver: keys, scheduler, rows to Parquet, with all workers loaded."""
+    peak = PeakMemory()
+    peak.start()
     with tempfile.TemporaryDirectory() as folder, local_or_cluster(None):
         scheduler = Scheduler(MakeSimulated(), lost, SchedulerOptions(actors=NULL_WORKERS))
         with scheduler, RowStore.open(Path(folder)) as store:
@@ -108,7 +112,7 @@ def run_null_tasks(count: int) -> dict[str, float]:
             start = time.perf_counter()
             run_tasks(scheduler, store, null_tasks(null_pairs(count)), count)
             seconds = time.perf_counter() - start
-    return {"tasks_per_s": count / seconds, "peak_bytes": peak_rss_bytes()}
+    return {"tasks_per_s": count / seconds, "peak_bytes": peak.stop().host_peak_rss_bytes or math.nan}
 
 
 def efficiency(workers: int, image_s: float, images: int, stream: Iterator[Pair] | None = None) -> Line:

@@ -16,9 +16,10 @@ from jobs.progress.stats import RunStats
 from jobs.run.resume import Resume
 from stylize import config as configs
 from stylize.config import JobConfig
+from stylize.measure.memory import PeakMemory
 from stylize.results.schema import to_batch
 from stylize.results.store import RowStore
-from tools.bench.fake_worker import null_row, peak_rss_bytes
+from tools.bench.fake_worker import null_row
 from tools.bench.inputs import job_tasks
 
 AT_ONCE = 5000
@@ -67,7 +68,9 @@ def write(root: Path) -> float:
 
 def resume(root: Path) -> dict[str, float]:
     """Do a job's steps up to its first new task, each timed; the pass lists every pair anew."""
-    made, times = config(root), [time.perf_counter()]
+    made, peak = config(root), PeakMemory()
+    peak.start()
+    times = [time.perf_counter()]
     with RowStore.open(root / "out") as store:
         times.append(time.perf_counter())
         failed, done = list(store.replaceable()), store.finished(False)
@@ -77,7 +80,7 @@ def resume(root: Path) -> dict[str, float]:
         times.append(time.perf_counter())
     names = ("open_s", "finished_s", "pass_s")
     spent = {name: b - a for name, (a, b) in zip(names, itertools.pairwise(times), strict=True)}
-    return spent | {"left": left, "kept": stats.kept, "peak_bytes": peak_rss_bytes()}
+    return spent | {"left": left, "kept": stats.kept, "peak_bytes": peak.stop().host_peak_rss_bytes or math.nan}
 
 
 def in_own_process(*words: str) -> dict[str, Any]:
