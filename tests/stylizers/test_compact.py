@@ -57,18 +57,6 @@ def test_alpha_outside_its_range_is_refused(alpha: object) -> None:
         stylize.load("compact", alpha=alpha)
 
 
-def test_missing_weights_are_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"gone\.safetensors"):
-        stylize.load("compact", weights=tmp_path / "gone.safetensors")
-
-
-def test_truncated_weights_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "cut.safetensors"
-    path.write_bytes(BUNDLED.read_bytes()[:100_000])
-    with pytest.raises(WeightsError, match=r"cut\.safetensors"):
-        stylize.load("compact", weights=path)
-
-
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save_file({"layer.weight": torch.zeros(3)}, path)

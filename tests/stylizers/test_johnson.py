@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 import stylize
@@ -54,16 +53,6 @@ def saved(path: Path, state: Mapping[str, Any]) -> Path:
 def test_result_is_the_examples(net: reference_models.TransformerNet, tmp_path: Path, size: tuple[int, int]) -> None:
     result = run(saved(tmp_path / "a.pth", net.state_dict()), content(size))
     torch.testing.assert_close(result, expected(net, content(size)), atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("name", ["a.pth", "a.model", "a.pth.tar", "a.safetensors"])
-def test_every_usual_file_type_is_read(net: reference_models.TransformerNet, tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    if path.suffix == ".safetensors":
-        save_file(net.state_dict(), path)
-    else:
-        torch.save(net.state_dict(), path)
-    torch.testing.assert_close(run(path, content()), expected(net, content()), atol=1e-5, rtol=0)
 
 
 def test_statistics_that_old_torch_saved_are_ignored(net: reference_models.TransformerNet, tmp_path: Path) -> None:
@@ -146,18 +135,6 @@ def test_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
 def test_checkpoint_with_more_than_the_network_is_refused(net: reference_models.TransformerNet, tmp_path: Path) -> None:
     path = saved(tmp_path / "more.pth", net.state_dict() | {"res6.conv1.conv2d.bias": torch.zeros(128)})
     assert "res6" in refused(path)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.999])
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_truncated_checkpoint_is_named(
-    net: reference_models.TransformerNet, tmp_path: Path, suffix: str, share: float
-) -> None:
-    whole = tmp_path / f"whole{suffix}"
-    save_file(net.state_dict(), whole) if suffix == ".safetensors" else torch.save(net.state_dict(), whole)
-    cut = tmp_path / f"cut{suffix}"
-    cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * share)])
-    assert cut.name in refused(cut)
 
 
 class Trap:

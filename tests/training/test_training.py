@@ -238,13 +238,6 @@ def test_wrong_vgg_file_is_named(photos: Path, tmp_path: Path) -> None:
         trainer(config(photos, photos, tmp_path / "out", path))
 
 
-def test_weights_that_carry_code_are_refused(photos: Path, tmp_path: Path) -> None:
-    path = tmp_path / "vgg.pth"
-    torch.save(Path, path)
-    with pytest.raises(WeightsError, match=r"vgg\.pth"):
-        trainer(config(photos, photos, tmp_path / "out", path))
-
-
 def test_a_checkpoint_is_read_to_the_cpu(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU the optimiser's step counts would else make the host wait for the device at every step."""
     of = trained.copy(tmp_path / "copy")
