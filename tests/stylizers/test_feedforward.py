@@ -14,7 +14,7 @@ import stylize
 from stylize.stylizers._feedforward import FeedForward
 from stylize.stylizers._layers import adain
 from stylize.stylizers._runtimes import sessions
-from stylize.stylizers._strips.trace import trace
+from stylize.stylizers._strips.trace import NotTraceableError, trace
 
 
 class Doubled(FeedForward):
@@ -65,7 +65,8 @@ def test_a_call_compiled_the_network_if_any_of_its_passes_did_and_a_plan_compile
     stylizer = Twice(Twice.settings_type(), precision="fp32")
     stylizer.settings, stylizer._compiled_for = stylizer.settings.model_copy(update={"compile": True}), set()
     stylizer.result = torch.zeros(1, 3, 4, 4)
-    trace(lambda content: stylizer.picture(content, None), (1, 3, 4, 4))
+    with pytest.raises(NotTraceableError, match="not made of the image"):
+        trace(lambda content: stylizer.picture(content, None), (1, 3, 4, 4))
     anew = []
     for height in (4, 4, 3):
         stylizer.result = torch.zeros(1, 3, height, 4)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from stylize.errors import NoRoomError
+from stylize.stylizers import check_settings
 from stylize.stylizers._strips import compute
 from stylize.stylizers._strips.compute import Sink
 from stylize.stylizers._strips.plan import BASE_BYTES, STRIP_BASE_BYTES, Plan, no_room, whole_plan
 from stylize.stylizers._strips.trace import trace
+from stylize.stylizers.compact import Compact
 from tests.stylizers.test_strips import loaded, picture
 
 pytestmark = pytest.mark.usefixtures("by_torch")
@@ -56,3 +62,17 @@ def test_nan_in_any_strip_is_told(bad: int, monkeypatch: pytest.MonkeyPatch) -> 
     stylizer, code = loaded("compact")
     monkeypatch.setattr(compute, "run", run)
     assert stylizer.restyle(picture(64, 64), code, stylizer.plan(64, 64, code, whole=False)) is None
+
+
+@pytest.mark.parametrize(
+    "made", [lambda x: x.flatten(2).sort().values.view_as(x), torch.zeros_like, lambda x: x], ids=["sort", "0", "same"]
+)
+def test_what_cannot_be_traced_is_taken_at_once(made: Callable[[Tensor], Tensor]) -> None:
+    class Own(Compact):
+        def picture(self, contents: Tensor, code: Any) -> Tensor:
+            return made(contents)
+
+    stylizer = Own(check_settings(Own, {}), device="cpu")
+    assert stylizer.plan(4000, 3000, None).strips == 1
+    with pytest.raises(NoRoomError, match="at once, as it must"):
+        stylizer.plan(4000, 3000, None, 2**20)

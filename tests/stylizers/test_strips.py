@@ -24,7 +24,6 @@ from stylize.stylizers._strips.passes import schedule, spans
 from stylize.stylizers._strips.plan import strip_plan
 from stylize.stylizers._strips.trace import trace
 from stylize.stylizers.base import Stylizer, to_pixels, to_tensor
-from stylize.stylizers.compact import Compact
 
 pytestmark = pytest.mark.usefixtures("by_torch")
 METHODS = ("compact", "microast", "adain", "johnson")
@@ -123,17 +122,6 @@ def test_any_setting_has_a_plan_for_a_large_photo() -> None:
         whole, strips = (stylizer.plan(4000, 3000, code, room) for room in (None, 2**29))
         assert whole.strips == 1 < strips.strips
         assert whole.bytes > strips.bytes
-
-
-def test_what_cannot_be_traced_is_taken_at_once() -> None:
-    class Sorted(Compact):
-        def picture(self, contents: Tensor, code: Any) -> Tensor:
-            return contents.flatten(2).sort().values.view_as(contents)
-
-    stylizer = Sorted(stylize.stylizers.check_settings(Sorted, {}), device="cpu")
-    assert stylizer.plan(4000, 3000, None).strips == 1
-    with pytest.raises(NoRoomError, match="at once, as it must"):
-        stylizer.plan(4000, 3000, None, 2**20)
 
 
 def seam(result: Pixels, every: int) -> float:

@@ -17,8 +17,8 @@ from torch import Tensor
 from stylize.images import scratch
 from stylize.machine import devices
 from stylize.machine.double import near_double
-from stylize.stylizers._strips.passes import Pass, Step, results, spans
-from stylize.stylizers._strips.rows import Rule, rule_of
+from stylize.stylizers._strips.passes import Pass, Step, spans
+from stylize.stylizers._strips.rows import Rule, Span, rule_of
 from stylize.stylizers._strips.trace import Graph, Node, mapped
 
 Rows = Callable[[int, int], Tensor]
@@ -60,13 +60,12 @@ class Moments:
         return mean.float().to(self._device), var.float().to(self._device)
 
 
-def run(graph: Graph, passes: list[Pass], strip_px: int, rows: Rows, sink: Sink, *, mapped: bool = False) -> Any:
+def run(graph: Graph, passes: list[Pass], strip_px: int, rows: Rows, sink: Sink, *, mapped: bool = False) -> None:
     """Run the network in strips of `strip_px` rows of the image; the result's rows go to `sink`.
 
-    mapped: what is kept from pass to pass is in mapped files. Returns what the traced function returns, with None for
-    results that are images.
+    mapped: what is kept from pass to pass is in mapped files.
     """
-    return _Run(graph, strip_px, rows, sink, mapped).all(passes)
+    _Run(graph, strip_px, rows, sink, mapped).all(passes)
 
 
 class _Run:
@@ -74,18 +73,16 @@ class _Run:
         self._graph, self._strip_px, self._rows, self._sink, self._mapped = graph, strip_px, rows, sink, mapped
         self._small: dict[Node, Any] = {}
         self._kept: dict[Node, Tensor] = {}
-        self._ends = {node for node in results(graph) if node.kind == "rows"}
         self._statistics: dict[Node, list[Node]] = {}
         for node in graph.nodes:
             if node.kind == "moments":
                 self._statistics.setdefault(node.inputs[0], []).append(node)
 
-    def all(self, passes: list[Pass]) -> Any:
+    def all(self, passes: list[Pass]) -> None:
         for number, one in enumerate(passes):
             # The next pass has tensors of other sizes: an allocator would keep those of the last beside them.
             devices.empty_cache()
             self._pass(one, {source for later in passes[number + 1 :] for source in later.sources})
-        return mapped(self._graph.result, lambda value: self._value(value, {}, None))
 
     def _pass(self, one: Pass, later: set[Node]) -> None:
         gathered = {node: Moments() for node in one.targets if self._open(node)}
@@ -109,10 +106,9 @@ class _Run:
             node = step.node
             if _new(step):
                 self._add_rows(step, self._source(one, step) if node in one.sources else self._computed(step))
-                if node not in one.sources:
-                    for needed in set(_tall(node, one)):
-                        waiting[needed] -= 1
-                        self._let_go(needed, waiting, steps)
+                for needed in set(_tall(node, one)):
+                    waiting[needed] -= 1
+                    self._let_go(needed, waiting, steps)
             if step.mine is not None and step.mine[1] > step.mine[0]:
                 self._deliver(one, node, step.mine, gathered)
             self._let_go(node, waiting, steps)
@@ -129,21 +125,19 @@ class _Run:
         a, b = step.rows
         rule: Rule = rule_of(node)
         span = rule.needs(node, a, b)
-        args, kwargs = mapped((node.args, node.kwargs), lambda value: self._value(value, self._held, span))
+        args, kwargs = mapped((node.args, node.kwargs), lambda value: self._value(value, span))
         return rule.run(node, args, kwargs, span, a, b)
 
-    def _value(self, value: Any, held: dict[Node, tuple[int, Tensor]], span: tuple[int, int] | None) -> Any:
+    def _value(self, value: Any, span: Span) -> Any:
         """Return what stands for a node: rows of an image, or a small value, computed when it is first asked for."""
         if not isinstance(value, Node):
             return value
         if value.has_rows:
-            if span is None:
-                return None
-            start, tensor = held[value]
+            start, tensor = self._held[value]
             whole = (start, start + tensor.shape[-2]) == span
             return tensor if whole else tensor[..., span[0] - start : span[1] - start, :]
         if value not in self._small:
-            args, kwargs = mapped((value.args, value.kwargs), lambda one: self._value(one, {}, None))
+            args, kwargs = mapped((value.args, value.kwargs), lambda one: self._value(one, span))
             self._small[value] = value.func(*args, **kwargs)
         return self._small[value]
 
@@ -171,7 +165,7 @@ class _Run:
             gathered[node].add(rows)
         if node in one.makes:
             self._keep(one, node, mine, rows)
-        if node in self._ends and node not in one.makes:
+        if node is self._graph.result:
             self._sink(mine[0], rows)
 
     def _keep(self, one: Pass, node: Node, mine: tuple[int, int], rows: Tensor) -> None:

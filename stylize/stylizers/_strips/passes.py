@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stylize.stylizers._strips.rows import Span, rule_of
-from stylize.stylizers._strips.trace import Graph, Node, all_in
+from stylize.stylizers._strips.trace import Graph, Node
 
 
 @dataclass
@@ -41,20 +41,10 @@ class Step:
     """Rows of a target that are this strip's."""
 
 
-def results(graph: Graph) -> list[Node]:
-    """Return the nodes of the traced function's result."""
-    return all_in(graph.result, Node)
-
-
-def last_level(graph: Graph) -> int:
-    """Return the number of the last pass."""
-    return max(node.level for node in results(graph))
-
-
 def wanted(graph: Graph, level: int) -> list[Node]:
     """Return what a pass is for: what statistics are taken of, and in the last one the result."""
     measured = [node.inputs[0] for node in graph.nodes if node.kind == "moments" and node.level == level]
-    ends = [node for node in results(graph) if node.kind == "rows"] if level == last_level(graph) else []
+    ends = [graph.result] if level == graph.result.level else []
     return list(dict.fromkeys([*measured, *ends]))
 
 
@@ -62,7 +52,7 @@ def schedule(graph: Graph, kept: Sequence[frozenset[Node]]) -> list[Pass]:
     """Return the passes, with these nodes kept whole after each but the last."""
     passes = []
     held: frozenset[Node] = frozenset()
-    for level in range(last_level(graph) + 1):
+    for level in range(graph.result.level + 1):
         after = kept[level] if level < len(kept) else frozenset()
         makes = sorted(after - held, key=lambda node: node.index)
         targets = list(dict.fromkeys([*wanted(graph, level), *makes]))

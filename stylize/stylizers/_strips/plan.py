@@ -14,7 +14,7 @@ import torch
 from stylize.errors import NoRoomError
 from stylize.images import scratch
 from stylize.stylizers import _folded, _layers
-from stylize.stylizers._strips.passes import Pass, last_level, overwritten, results, schedule, spans, wanted
+from stylize.stylizers._strips.passes import Pass, overwritten, schedule, spans, wanted
 from stylize.stylizers._strips.rows import rule_of
 from stylize.stylizers._strips.trace import Graph, Node
 
@@ -114,7 +114,7 @@ def whole_plan(graph: Graph) -> Plan:
     tall = [node for node in graph.nodes if node.kind == "rows"]
     # Python lets go of a tensor when its name is given to another one: the next result.
     last = {one: number + _HELD_ON for number, node in enumerate(tall) for one in [node, *node.inputs]}
-    last |= {node: len(tall) for node in [graph.nodes[0], *results(graph)]}
+    last |= {node: len(tall) for node in [graph.nodes[0], graph.result]}
     live = most = graph.nodes[0].whole_bytes
     for number, node in enumerate(tall):
         live += node.whole_bytes
@@ -186,7 +186,7 @@ def _best_kept(graph: Graph, room: float) -> list[frozenset[Node]]:
     From pass to pass, for each set that may be kept, the way to it that computes least (dynamic programming).
     """
     costs = {node.index: _cost(node) for node in graph.nodes if node.kind == "rows"}
-    last = last_level(graph)
+    last = graph.result.level
     ways: dict[frozenset[Node], tuple[float, list[frozenset[Node]]]] = {frozenset(): (0.0, [])}
     known: dict[int, float] = {}
     for level in range(last + 1):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -71,11 +71,10 @@ class Node:
 
 @dataclass
 class Graph:
-    """All operations, in an order in which they can be done; the first is the image."""
+    """All operations, in an order in which they can be done; the first is the image, `result` what is made of it."""
 
-    nodes: list[Node] = field(default_factory=list)
-    result: Any = None
-    """What the traced function returned, with nodes in place of tensors."""
+    nodes: list[Node]
+    result: Node
 
 
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
@@ -95,17 +94,18 @@ def all_in(value: Any, kind: type[T]) -> list[T]:
     return found
 
 
-def trace(function: Callable[[Tensor], Any], shape: tuple[int, int, int, int]) -> Graph:
-    """Return the operations of `function` on an image (1, C, H, W) in fp32.
+def trace(function: Callable[[Tensor], Tensor], shape: tuple[int, int, int, int]) -> Graph:
+    """Return the operations of `function`, from an image (1, C, H, W) in fp32 to another.
 
     Raises NotTraceableError for what cannot be recorded.
     """
     image = torch.empty(shape, device="meta")
     recorder = _Recorder(image)
     with torch.inference_mode(), recorder:
-        result = function(image)
-    recorder.graph.result = mapped(result, recorder.known)
-    return recorder.graph
+        result = recorder.known(function(image))
+    if not isinstance(result, Node) or result.kind != "rows":
+        raise NotTraceableError("a picture that is not made of the image")
+    return Graph(recorder.nodes, result)
 
 
 def moments(x: Tensor, phases: int) -> tuple[Tensor, Tensor]:
@@ -121,7 +121,7 @@ def pick(values: Any, index: int) -> Any:
 class _Recorder(TorchFunctionMode):
     def __init__(self, image: Tensor) -> None:
         super().__init__()
-        self.graph = Graph()
+        self.nodes: list[Node] = []
         self._nodes: dict[int, Node] = {}
         self._held: list[Tensor] = []  # as an id is only good while its tensor lives
         self._add("input", pick, (), {}, image)
@@ -162,10 +162,10 @@ class _Recorder(TorchFunctionMode):
     def _add(
         self, kind: Kind, func: Any, args: Any, kwargs: Any, meta: Tensor, *, stands: Tensor | None = None
     ) -> Node:
-        node = Node(len(self.graph.nodes), kind, func, args, kwargs, meta)
+        node = Node(len(self.nodes), kind, func, args, kwargs, meta)
         above = [one.level + (one.kind == "moments") for one in node.inputs]
         node.level = max(above, default=0)
-        self.graph.nodes.append(node)
+        self.nodes.append(node)
         self._nodes[id(stands if stands is not None else meta)] = node
         self._held.append(meta)
         return node
