@@ -172,28 +172,22 @@ def load_backbone(
     expected = f"torchvision's weights of {name}"
     state = files.read(weights, expected) if weights is not None else _from_torchvision(name, expected, option)
     own = net.trunk.state_dict()
-    fitted = state.fitted(own.keys())
-    used = {key: value for key, value in fitted.tensors.items() if key in own}
+    files.fill(net.trunk, state, expected, lambda key: key if key in own else None)
     if name in _VGG:
-        used = _from_caffe(name, used)
-    files.fill(net.trunk, files.State(state.path, used, state.sha256), expected)
+        _from_caffe(name, net.trunk.get_parameter("features.0.weight"))
     return net, state
 
 
-def _from_caffe(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return Caffe's VGG, as older tools use it, for the images that torchvision's takes; other weights as they are.
+def _from_caffe(name: str, weight: Tensor) -> None:
+    """Turn conv1_1's weights of Caffe's VGG, as older tools use it, into those for the images that torchvision's takes.
 
     Its names and shapes are the same, but it was trained on blue, green, red of 0 to 255 without a division, and would
     give features of almost nothing but its biases. The means that both subtract are the same.
     """
-    first = "features.0.weight"
-    if first not in tensors or tensors[first].shape != (64, 3, 3, 3):
-        return tensors
-    weight = tensors[first].float()
     for ordered in (weight.flip(1), weight):
         if _is_caffes(name, ordered):
-            return tensors | {first: ordered * 255 * torch.tensor(STD).view(1, 3, 1, 1)}
-    return tensors
+            weight.copy_(ordered * 255 * torch.tensor(STD).view(1, 3, 1, 1))
+            return
 
 
 def _is_caffes(name: str, weight: Tensor) -> bool:
