@@ -155,9 +155,9 @@ class FeedForward(bounded.Bounded):
         """Raise UsageError for settings that what is asked for would pass over."""
         if runtime == sessions.TORCH or (runtime == "auto" and precision != "int8"):
             return
-        openvino = runtime == sessions.OPENVINO or (runtime == "auto" and precision == "int8")
-        had = sessions.PRECISIONS.get(runtime, ())
-        if runtime not in (sessions.TORCH, sessions.MODULES) and had and precision not in ("auto", "int8", *had):
+        openvino = runtime in (sessions.OPENVINO, "auto")  # which int8 makes it
+        had = sessions.PRECISIONS.get(runtime)
+        if had and precision not in ("auto", "int8", *had):
             raise UsageError(f"{cls.name} does not run in {precision!r} in {runtime}; choose one of: {', '.join(had)}")
         if given := [one for one in cls.of_torch(settings) if not (openvino and one == "compile=true")]:
             of_runtime = "a file" if runtime == sessions.MODULES else f"the runtime {runtime}"
