@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylize.gallery import styles_folder, write_demo_photos
+from stylize.measure.clock import timed
 from stylize.measure.memory import held_bytes
 from stylize.stylizers import load
 from stylize.stylizers.base import to_tensor
@@ -58,11 +58,6 @@ class Bench:
             return stylizer.code("random")
         return stylizer.encode_style(self.picture(self.artworks[artwork], side))
 
-    def wait(self) -> None:
-        """Wait for the device."""
-        if self.cuda:
-            torch.cuda.synchronize()
-
     def ms(self, call: Callable[[], object], times: int = 20) -> float:
         """Return the median of a call's time in ms, after three that warm up."""
         for _ in range(3):
@@ -71,11 +66,9 @@ class Bench:
 
     def once_ms(self, call: Callable[[], object]) -> float:
         """Return one call's time in ms, the device synchronised at both ends."""
-        self.wait()
-        start = time.perf_counter()
-        call()
-        self.wait()
-        return (time.perf_counter() - start) * 1e3
+        with timed(str(self.device)) as watch:
+            call()
+        return watch.seconds * 1e3
 
 
 def put(**values: Any) -> None:

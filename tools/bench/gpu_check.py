@@ -215,12 +215,12 @@ def oom(bench: Bench) -> None:
                 code = bench.code(stylizer)
                 try:
                     stylizer.stylize(bench.photo(side), code)
-                    bench.wait()
+                    torch.cuda.synchronize()
                 except Exception as error:
                     what = f"{type(error).__name__} counted_as_oom={out_of_memory(error)}: {str(error)[:110]}"
                 try:
                     stylizer.stylize(bench.photo(256), code)
-                    bench.wait()
+                    torch.cuda.synchronize()
                 except Exception as error:
                     after = f"{type(error).__name__}: {str(error)[:60]}"
             put(section="oom", share=share, side=side, method=method, precision=precision, what=what, then_256=after)

@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     methods = given.methods or [name for name in names() if issubclass(find(name), FeedForward)]
     lines: list[Line] = []
     with tempfile.TemporaryDirectory() as files:
-        how = How(Path(files), given.device, given.turns, not given.no_compile, not given.no_forms)
+        how = How(Path(files), given.device, given.turns, not given.no_forms)
         for method in methods:
             lines += Method(method, weights.get(method), how, photos, artworks).measure()
             print(f"{method}: measured", flush=True)
@@ -75,7 +75,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--turns", type=positive_int, default=7, help="timed calls of each line (default 7)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--isa", choices=list(ISA), help="use no more of the processor than such ones have")
-    parser.add_argument("--no-compile", action="store_true", help="leave the compiled lines out")
     parser.add_argument(
         "--no-forms", action="store_true", help="torch's layout and folding as by default, not compiled"
     )

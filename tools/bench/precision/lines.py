@@ -52,7 +52,6 @@ class How:
     files: Path
     device: str = "cpu"
     turns: int = 7
-    compile: bool = True
     forms: bool = True
     """Whether other layouts than the default, unfolded and compiled networks have lines, too."""
 
@@ -106,7 +105,7 @@ class Method:
             yield Setting(self.name, precision, folded=folds)
             if folds and forms:
                 yield Setting(self.name, precision, folded=False)
-            if self.how.compile and forms:
+            if forms:
                 yield Setting(self.name, precision, folded=False, compile=True)
         if self.device.type == "cpu":
             for runtime in filter(installed, RUNTIMES[1:]):
