@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import torch
 from torch import Tensor
 
 import stylize
-from stylize.backbones import BACKBONES
+from stylize.backbones import BACKBONES, load_backbone
 from stylize.errors import UsageError
 from stylize.stylizers import gatys
 from stylize.stylizers.base import to_tensor
@@ -30,9 +33,23 @@ def load(weights: Path | str = "random", precision: str = "fp32", **settings: An
     return stylizer
 
 
+_read = functools.cache(load_backbone)
+
+
+@pytest.fixture(autouse=True)
+def files_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VGG19's takes 0.8 s each time."""
+
+    def read(*given: Any) -> Any:
+        return copy.deepcopy(_read(*given))  # as a network is brought to its precision
+
+    monkeypatch.setattr(gatys, "load_backbone", read)
+
+
 @pytest.fixture(scope="module")
-def vgg(real_data: Path) -> Path:
-    return real_data / "weights" / "vgg19_features_fp16.safetensors"
+def vgg(real_data: Path) -> Iterator[Path]:
+    yield real_data / "weights" / "vgg19_features_fp16.safetensors"
+    _read.cache_clear()
 
 
 def watched(stylizer: Gatys) -> list[dict[str, float]]:

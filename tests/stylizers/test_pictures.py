@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
 import stylize
+from stylize.stylizers.base import to_pixels, to_tensor
 from tests.support.samples import picture
 
 
@@ -26,3 +28,14 @@ def test_an_array_one_pixel_wide_may_be_mirrored() -> None:
     photo = picture(1, 1, 9)
     restyle = stylize.load("identity", device="cpu")
     assert (restyle(photo[:, ::-1], photo[:, ::-1]) == photo).all()
+
+
+def test_pixels_survive_the_way_to_a_tensor_and_back() -> None:
+    pixels = picture(3)
+    assert (to_pixels(to_tensor(pixels, torch.device("cpu"))) == pixels).all()
+
+
+def test_results_are_rounded_and_clamped() -> None:
+    values = np.random.default_rng(0).uniform(-0.2, 1.2, (3, 40, 50)).astype(np.float32)
+    expected = np.clip(np.floor(values * np.float32(255) + np.float32(0.5)), 0, 255).transpose(1, 2, 0)
+    assert (to_pixels(torch.from_numpy(values)) == expected).all()
