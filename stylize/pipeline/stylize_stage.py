@@ -213,10 +213,10 @@ class StylizeStage:
         shared |= asdict(self._peak.stop())
         item.row.update(shared, warmup=warmup, stylize_s=clock.seconds, batch_size=1)
         item.row.update(strips=plan.strips, passes=plan.passes, **stylizer.ran(plan))
+        item.row["height_px"], item.row["width_px"] = item.content.shape[:2]
         if result is None:
             raise NotFiniteError
         item.result = result.numpy()
-        item.row["height_px"], item.row["width_px"] = item.result.shape[:2]
 
     def upload(self, item: InFlight) -> None:
         """Send an item's photo on its way to an accelerator, from any thread; else `run` does, and waits for it."""

@@ -233,7 +233,7 @@ def test_nan_in_a_strip_is_a_row(inputs: Path) -> None:
     with torch.no_grad():
         stylizer.net.out.bias.fill_(float("nan"))
     large, _ = rows(inputs, stylizer, max_memory=LITTLE)
-    assert large["status"] == "nan"
+    assert (large["status"], large["width_px"], large["height_px"]) == ("nan", WIDTH, HEIGHT)
 
 
 @pytest.mark.parametrize(
