@@ -217,7 +217,7 @@ def _stylized(stylizer: Stylizer, photo: Pixels, code: Any, format: str) -> tupl
             if plan.in_parts:
                 raise
             try:
-                plan = stylizer.plan_after(error, width, height, code, pixel_bytes=of_pixel)
+                plan = stylizer.plan_within(width, height, code, pixel_bytes=of_pixel, after=error)
             except NoRoomError as no_room:
                 raise CannotContinueError(f"memory ran out: {no_room}{_ROOM}") from None
             image = stylizer.restyle(photo, code, plan)

@@ -194,10 +194,11 @@ class StylizeStage:
         """Return how items are to be taken; one that ran out of memory before is taken in strips."""
         width, height = _size(items[0])
         assert items[0].content is not None
-        of_pixel = pixel_bytes(items[0].content, self._config.format)
-        if len(items) == 1 and (error := items[0].ran_out) is not None:
-            return stylizer.plan_after(error, width, height, code, self._share, self._ahead, pixel_bytes=of_pixel)
-        return stylizer.plan_within(width, height, code, self._share, self._ahead, pixel_bytes=of_pixel)
+        return stylizer.plan_within(
+            width, height, code, self._share, self._ahead,
+            pixel_bytes=pixel_bytes(items[0].content, self._config.format),
+            after=items[0].ran_out if len(items) == 1 else None,
+        )  # fmt: skip
 
     def _in_strips(self, item: InFlight, stylizer: Stylizer, code: Any, plan: Plan, warmup: bool) -> None:
         assert item.content is not None

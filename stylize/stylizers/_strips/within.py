@@ -55,7 +55,7 @@ class Within:
         except (MemoryError, RuntimeError) as error:
             if plan.in_parts:
                 raise
-            result = self.restyle(photo, code, self.plan_after(error, width, height, code))
+            result = self.restyle(photo, code, self.plan_within(width, height, code, after=error))
         if result is None:
             raise NotFiniteError
         return result.numpy()
@@ -69,16 +69,23 @@ class Within:
         ahead_bytes: int = 0,
         *,
         pixel_bytes: float = PICTURE_BYTES,
+        after: Exception | None = None,
     ) -> Plan:
         """Plan as `plan`, within `max_memory`; `share` is this worker's of what is free, for auto.
 
         `ahead_bytes` is what pictures of this and other images may take together, where this one's take less.
-        `pixel_bytes`: what a pixel of this one's take; less where they are in mapped files.
+        `pixel_bytes`: what a pixel of this one's take; less where they are in mapped files. `after`: what the image
+        taken whole ended with; where memory ran out it goes in strips, any other error is raised again.
         """
         pixels = width * height
-        if self.max_memory == "auto" and pixels <= ALWAYS_WHOLE_PX:
+        if after is not None:
+            if not devices.out_of_memory(after):
+                raise after
+            devices.free_memory(after)
+        elif self.max_memory == "auto" and pixels <= ALWAYS_WHOLE_PX:
             return Plan(0)
-        return self.plan(width, height, code, self._allowed(round(pixel_bytes * pixels), share, ahead_bytes))
+        allowed = self._allowed(round(pixel_bytes * pixels), share, ahead_bytes)
+        return self.plan(width, height, code, allowed, whole=after is None)
 
     def forecast(
         self, width: int, height: int, code: Any, share: float = 1.0, ahead_bytes: int = 0, format: str = "jpg"
@@ -98,24 +105,6 @@ class Within:
         if devices.is_accelerator(self.device):
             pictures = 0
         return plan, max((plan.last_bytes or plan.bytes) + pictures, plan.bytes + pictures // 2)
-
-    def plan_after(
-        self,
-        error: Exception,
-        width: int,
-        height: int,
-        code: Any,
-        share: float = 1.0,
-        ahead_bytes: int = 0,
-        *,
-        pixel_bytes: float = PICTURE_BYTES,
-    ) -> Plan:
-        """Return how to do in strips what was taken whole until memory ran out; raises any other `error` again."""
-        if not devices.out_of_memory(error):
-            raise error
-        devices.free_memory(error)
-        allowed = self._allowed(round(pixel_bytes * width * height), share, ahead_bytes)
-        return self.plan(width, height, code, allowed, whole=False)
 
     def _allowed(self, pictures: int, share: float, ahead_bytes: int) -> Budget | None:
         allowed = allowed_bytes(self.max_memory, self.device, share)
