@@ -35,7 +35,7 @@ def test_no_name_loads_the_bundled_model() -> None:
 )
 def test_alpha_goes_evenly_from_the_photo_to_the_full_style(real_data: Path, photo: str, artwork: str) -> None:
     content, style = (
-        images.decode((real_data / "images" / name).read_bytes(), long_side_px=256).pixels
+        images.decode((real_data / "images" / name).read_bytes(), long_side_px=160).pixels
         for name in (f"content/{photo}", f"style/{artwork}")
     )
     stylizer = stylize.load("compact")
@@ -66,7 +66,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 def test_a_style_never_seen_changes_the_picture_towards_it(real_data: Path) -> None:
     def read(name: str) -> images.Pixels:
-        return images.decode((real_data / "images" / name).read_bytes(), long_side_px=384).pixels
+        return images.decode((real_data / "images" / name).read_bytes(), long_side_px=256).pixels
 
     content, starry = read("content/cities/golden_gate2.jpg"), read("style/van_gogh/vg_starry_night.jpg")
     mosaic = read("style/pattern/red_texture_sq.jpg")
@@ -86,7 +86,7 @@ def test_a_style_never_seen_changes_the_picture_towards_it(real_data: Path) -> N
 
 def test_bf16_stays_close_to_fp32(real_data: Path) -> None:
     path = real_data / "images" / "content" / "cities" / "golden_gate2.jpg"
-    content = images.decode(path.read_bytes(), long_side_px=384).pixels
+    content = images.decode(path.read_bytes(), long_side_px=256).pixels
     style = picture(5, 256, 256)
     agreement = ssim(stylize.load()(content, style), stylize.load(precision="bf16")(content, style))
     assert agreement is not None
@@ -96,7 +96,7 @@ def test_bf16_stays_close_to_fp32(real_data: Path) -> None:
 def test_the_picture_has_no_frame(real_data: Path) -> None:
     """Zero padding once drew one: the rim must not differ from what is just inside more than the photo's own does."""
     path = real_data / "images" / "content" / "landscapes" / "dipping_sun.jpg"
-    content = images.decode(path.read_bytes(), long_side_px=384).pixels
+    content = images.decode(path.read_bytes(), long_side_px=256).pixels
     result = stylize.load()(content, picture(5, 256, 256)).astype(float)
     height = result.shape[0]
     inside = np.abs(result[height // 4 : -height // 4, 1:] - result[height // 4 : -height // 4, :-1]).mean((0, 2))
