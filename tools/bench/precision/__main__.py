@@ -20,9 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from stylize import cli
 from stylize.errors import UsageError
+from stylize.gallery import styles_folder, write_demo_photos
 from stylize.images import Pixels
 from stylize.stylizers import find, names
 from stylize.stylizers._feedforward import FeedForward
@@ -43,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     weights = _weights(given.weights)
     if min(size := sides_px(given.size)) < 16:
         raise UsageError(f"--size {given.size}: give 16 or more a side")
-    photos, artworks = _pictures(given.photos, given.artworks, size)
+    photos, artworks = _pictures(size)
     methods = given.methods or [name for name in names() if issubclass(find(name), FeedForward)]
     lines: list[Line] = []
     with tempfile.TemporaryDirectory() as files:
@@ -69,8 +71,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("methods", nargs="*", help="which; none means all feed-forward ones")
     parser.add_argument("--weights", action="append", default=[], metavar="METHOD=PATH", help="or METHOD=random")
-    parser.add_argument("--photos", metavar="FOLDER", help="three of its images; none: scikit-image's own")
-    parser.add_argument("--artworks", metavar="FOLDER", help="two of its images; none: the shipped ones")
     parser.add_argument("--size", default="768x512", help="WIDTHxHEIGHT of the photos (default 768x512)")
     parser.add_argument("--turns", type=positive_int, default=7, help="timed calls of each line (default 7)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -92,25 +92,15 @@ def _weights(given: list[str]) -> dict[str, str]:
     return weights
 
 
-def _pictures(photos: str | None, artworks: str | None, size: tuple[int, int]) -> tuple[list[Pixels], list[Pixels]]:
-    from stylize.gallery import styles_folder, write_demo_photos
-
+def _pictures(size: tuple[int, int]) -> tuple[list[Pixels], list[Pixels]]:
+    """Return three of the demo's photos and two of the shipped artworks."""
     with tempfile.TemporaryDirectory() as folder:
-        if photos is None:
-            write_demo_photos(Path(folder))
-        chosen = _spread(Path(photos or folder), 3, size)
-    return chosen, _spread(Path(artworks) if artworks else styles_folder(), 2, (512, 512))
+        photos = _spread(write_demo_photos(Path(folder)), 3, size)
+    return photos, _spread(sorted(styles_folder().rglob("*.jpg")), 2, (512, 512))
 
 
-def _spread(folder: Path, count: int, size: tuple[int, int]) -> list[Pixels]:
-    from PIL import Image
-
-    from stylize.tasks.listing import files_in, root_of
-
-    paths = [Path(one.uri) for one in files_in(root_of(str(folder), "a folder of images"))]
-    if not paths:
-        raise UsageError(f"{folder}: no images in this folder")
-    chosen = [paths[i * len(paths) // count] for i in range(min(count, len(paths)))]
+def _spread(paths: list[Path], count: int, size: tuple[int, int]) -> list[Pixels]:
+    chosen = [paths[i * len(paths) // count] for i in range(count)]
     return [np.array(Image.open(path).convert("RGB").resize(size, Image.Resampling.LANCZOS)) for path in chosen]
 
 
