@@ -18,6 +18,7 @@ import math
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,17 +102,27 @@ def _null_tasks(count: int, name: str) -> Line:
     return {"tasks": count, name: measured[name]}
 
 
+@contextmanager
+def _loaded(workers: int, image_s: float = 0.0, **options: Any) -> Iterator[tuple[Scheduler, Path]]:
+    """Give a scheduler whose simulated workers are all loaded, and a folder for rows."""
+    make = MakeSimulated(image_s)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_or_cluster(None),
+        Scheduler(make, lost, SchedulerOptions(actors=workers, **options)) as scheduler,
+    ):
+        load_workers(scheduler, workers)
+        yield scheduler, Path(folder)
+
+
 def run_null_tasks(count: int) -> dict[str, float]:
     """Run tasks that do nothing through the real driver: keys, scheduler, rows to Parquet, with all workers loaded."""
     peak = PeakMemory()
     peak.start()
-    with tempfile.TemporaryDirectory() as folder, local_or_cluster(None):
-        scheduler = Scheduler(MakeSimulated(), lost, SchedulerOptions(actors=NULL_WORKERS))
-        with scheduler, RowStore.open(Path(folder)) as store:
-            load_workers(scheduler, NULL_WORKERS)
-            start = time.perf_counter()
-            run_tasks(scheduler, store, null_tasks(null_pairs(count)), count)
-            seconds = time.perf_counter() - start
+    with _loaded(NULL_WORKERS) as (scheduler, folder), RowStore.open(folder) as store:
+        start = time.perf_counter()
+        run_tasks(scheduler, store, null_tasks(null_pairs(count)), count)
+        seconds = time.perf_counter() - start
     return {"tasks_per_s": count / seconds, "peak_bytes": peak.stop().host_peak_rss_bytes or math.nan}
 
 
@@ -121,18 +132,12 @@ def efficiency(workers: int, image_s: float, images: int, stream: Iterator[Pair]
     Steady: each worker's images over the time from its first image's start to its last one's end, summed. Whole:
     all images over the time from the call to the last row on disk, which has a beginning and an end.
     """
-    options = SchedulerOptions(actors=workers, cpus=CPUS)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        local_or_cluster(None),
-        Scheduler(MakeSimulated(image_s), lost, options) as scheduler,
-    ):
-        load_workers(scheduler, workers)
-        with RowStore.open(Path(folder)) as store:
+    with _loaded(workers, image_s, cpus=CPUS) as (scheduler, folder):
+        with RowStore.open(folder) as store:
             start = time.perf_counter()
             run_tasks(scheduler, store, null_tasks(stream or null_pairs(images)), images)
             whole_s = time.perf_counter() - start
-        per_s = _images_per_s(Path(folder), images)
+        per_s = _images_per_s(folder, images)
     return {
         "workers": workers,
         "image_s": image_s,
@@ -157,25 +162,17 @@ def _images_per_s(out: Path, rows: int) -> float:
 
 def calls(workers: int, count: int) -> Line:
     """Return calls/s with workers that do nothing, and what a call takes of the driver's main thread and process."""
-    options = SchedulerOptions(actors=workers, cpus=CPUS, max_batch=1)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        local_or_cluster(None),
-        Scheduler(MakeSimulated(), lost, options) as scheduler,
-    ):
-        load_workers(scheduler, workers)
-        with RowStore.open(Path(folder)) as store:
-            start, thread_s, process_s = time.perf_counter(), time.thread_time(), time.process_time()
-            run_tasks(scheduler, store, null_tasks(null_pairs(count)), count)
-            spent = [now - then for now, then in zip(
-                (time.perf_counter(), time.thread_time(), time.process_time()),
-                (start, thread_s, process_s), strict=True)]  # fmt: skip
+    clocks = (time.perf_counter, time.thread_time, time.process_time)
+    with _loaded(workers, cpus=CPUS, max_batch=1) as (scheduler, folder), RowStore.open(folder) as store:
+        starts = [clock() for clock in clocks]
+        run_tasks(scheduler, store, null_tasks(null_pairs(count)), count)
+        wall_s, thread_s, process_s = (clock() - start for clock, start in zip(clocks, starts, strict=True))
     return {
         "workers": workers,
         "calls": count,
-        "calls_per_s": count / spent[0],
-        "main_thread_s_per_call": spent[1] / count,
-        "process_s_per_call": spent[2] / count,
+        "calls_per_s": count / wall_s,
+        "main_thread_s_per_call": thread_s / count,
+        "process_s_per_call": process_s / count,
     }
 
 
