@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobs.run.resolve import ResolvedConfig, resolve, scheduler_options
+from jobs.run.resolve import resolve, scheduler_options
 from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.scheduler import Scheduler
 from jobs.scheduler.worker import MakeRunner, load_stylizer
@@ -71,7 +71,7 @@ def show_job(precision: str, workers: int, threads: int) -> None:
         job_s, bare_s = [], []
         with (
             local_or_cluster(config.address, config.cpus),
-            Scheduler(MakeRunner(config, "overhead", None), lost, resolved.scheduler_options()) as scheduler,
+            Scheduler(MakeRunner(config, "overhead", None), lost, scheduler_options(config)) as scheduler,
             RowStore.open(root / "out") as store,
         ):
             _run_job(scheduler, store, config, "warm")
@@ -119,10 +119,6 @@ class _Bare:
             for content in self.contents:
                 self.stylizer.stylize(content, self.code)
         return time.perf_counter() - start
-
-
-def _job(config: ResolvedConfig) -> Scheduler:
-    return Scheduler(MakeRunner(config.job, "overhead", None), lost, scheduler_options(config.job))
 
 
 def _run_job(scheduler: Scheduler, store: RowStore, config: JobConfig, label: str) -> float:
