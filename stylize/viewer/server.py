@@ -7,15 +7,17 @@ import re
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from stylize.errors import CannotContinueError, StylizeError, UsageError
 from stylize.io.location import LocalPath, as_location
@@ -45,7 +47,7 @@ _GONE = "the rows have changed: reload the page"
 
 
 class Viewer:
-    """The ASGI application `app` over some runs; `token` is the first part of every path.
+    """The ASGI application `app`, of HTTP alone, over some runs; `token` is the first part of every path.
 
     runs: the folder with a run's rows -> its OUT. trusted, stores: as `Media` has them. Raises as `Table` does.
     """
@@ -58,12 +60,34 @@ class Viewer:
         self._lock = threading.Lock()
         self._version = 0
         self._load()
-        self.app = Starlette(routes=[
-            Route("/{token}/votes", self._votes, methods=["GET"]),
-            Route("/{token}/votes", self._vote, methods=["POST"]),
-            Route("/{token}/{path:path}", self._get, methods=["GET"]),
-            Route("/{token}", self._slash, methods=["GET"]),
-        ])  # fmt: skip
+        self._pages = Starlette(
+            routes=[
+                Route("/{token}/votes", self._votes, methods=["GET"]),
+                Route("/{token}/votes", self._vote, methods=["POST"]),
+                Route("/{token}/{path:path}", self._get, methods=["GET"]),
+            ],
+            exception_handlers={StylizeError: _told},
+        )
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer who may ask, in threads, as pictures take a moment; every answer keeps other pages out."""
+
+        async def secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        await (self._refusal(Request(scope)) or self._pages)(scope, receive, secured)
+
+    def _refusal(self, request: Request) -> Response | None:
+        host = _HOST.fullmatch(request.headers.get("host", "").lower())
+        # A name that leads here may be another's, whose pages would then have this one's origin.
+        if host is None or host[1] not in HOSTS:
+            return PlainTextResponse("this is served to this machine alone: open it as 127.0.0.1", 403)
+        token = request.scope["path"].removeprefix("/").partition("/")[0]
+        if not hmac.compare_digest(token.encode(), self.token.encode()):
+            return PlainTextResponse(_WRONG_ADDRESS, 403)
+        return None
 
     def _load(self) -> None:
         # Seen before they are read, as others may come meanwhile; those that cannot be read are tried again.
@@ -83,11 +107,8 @@ class Viewer:
         except OSError:
             return []  # as a compaction removes one
 
-    async def _get(self, request: Request) -> Response:
+    def _get(self, request: Request) -> Response:
         path = request.path_params["path"]
-        return await self._answered(request, lambda: self._file(path))
-
-    def _file(self, path: str) -> Response:
         if path in ("", "index.html"):
             with self._lock:
                 if (now := self._parts()) and now != self._seen:
@@ -101,54 +122,31 @@ class Viewer:
         caching = "private, max-age=86400" if kept else "no-store"
         return Response(file.data, media_type=file.type, headers={"Cache-Control": caching})
 
-    async def _votes(self, request: Request) -> Response:
+    def _votes(self, request: Request) -> Response:
         # They name rows by number: to a page of older rows those would be others.
         if request.query_params.get("of", self.site.base) != self.site.base:
-            return await self._answered(request, lambda: PlainTextResponse(_GONE, 410))
-        return await self._answered(request, lambda: JSONResponse(self.ballot.votes()))
+            return PlainTextResponse(_GONE, 410)
+        return JSONResponse(self.ballot.votes())
 
     async def _vote(self, request: Request) -> Response:
         origin = request.headers.get("origin")
         if origin is not None and origin != f"http://{request.headers.get('host')}":
-            return _secured(PlainTextResponse("votes are taken from the page alone", 403))
+            return PlainTextResponse("votes are taken from the page alone", 403)
         if request.headers.get("content-type") != "application/json":
-            return _secured(PlainTextResponse("expected JSON", 415))
+            return PlainTextResponse("expected JSON", 415)
         body = b""
         async for piece in request.stream():
             body += piece
             if len(body) > MOST_BODY_BYTES:
-                return _secured(PlainTextResponse("too long for a vote", 413))
-
-        def add() -> Response:
-            answer = self.ballot.add(body)
-            if answer == "of other runs":
-                return PlainTextResponse("these rows are not of the runs that are shown", 409)
-            return JSONResponse({"taken": answer == "taken"})
-
-        return await self._answered(request, add)
-
-    async def _slash(self, request: Request) -> Response:
-        return await self._answered(request, lambda: RedirectResponse(f"/{request.path_params['token']}/"))
-
-    async def _answered(self, request: Request, make: Callable[[], Response]) -> Response:
-        """Return the answer to who may ask, made in a thread, as pictures take a moment."""
-        host = _HOST.fullmatch(request.headers.get("host", "").lower())
-        # A name that leads here may be another's, whose pages would then have this one's origin.
-        if host is None or host[1] not in HOSTS:
-            return _secured(PlainTextResponse("this is served to this machine alone: open it as 127.0.0.1", 403))
-        if not hmac.compare_digest(request.path_params["token"].encode(), self.token.encode()):
-            return _secured(PlainTextResponse(_WRONG_ADDRESS, 403))
-        try:
-            return _secured(await run_in_threadpool(make))
-        except UsageError as error:
-            return _secured(PlainTextResponse(str(error), 400))
-        except StylizeError as error:
-            return _secured(PlainTextResponse(str(error), 503))
+                return PlainTextResponse("too long for a vote", 413)
+        answer = await run_in_threadpool(self.ballot.add, body)
+        if answer == "of other runs":
+            return PlainTextResponse("these rows are not of the runs that are shown", 409)
+        return JSONResponse({"taken": answer == "taken"})
 
 
-def _secured(response: Response) -> Response:
-    response.headers.update(_HEADERS)
-    return response
+def _told(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(str(error), 400 if isinstance(error, UsageError) else 503)
 
 
 def listening(port: int) -> socket.socket:
@@ -167,5 +165,13 @@ def listening(port: int) -> socket.socket:
 def server(viewer: Viewer) -> uvicorn.Server:
     """Return what answers once it is run, until Ctrl-C, SIGTERM or its `should_exit`."""
     return uvicorn.Server(
-        uvicorn.Config(viewer.app, log_level="error", server_header=False, lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            viewer.app,
+            interface="asgi3",
+            ws="none",
+            lifespan="off",
+            log_level="error",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
     )

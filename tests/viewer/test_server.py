@@ -107,8 +107,9 @@ def test_this_machine_is_known_by_its_names(seen: Opened, host: str) -> None:
 
 
 def test_without_the_token_there_is_nothing(seen: Opened) -> None:
-    for path in ("/", "/index.html", "/x/", f"/{seen.viewer.token[:-1]}/", "/favicon.ico", "/x/votes"):
-        assert seen.ask("GET", path).status_code in (403, 404)
+    for path in ("/", "/index.html", "/x/", f"/{seen.viewer.token[:-1]}/", "/favicon.ico", "/x/votes", "/%3F", "//"):
+        assert seen.ask("GET", path).status_code == 403
+    assert seen.ask("GET", f"/{seen.viewer.token}").headers["location"].endswith(f"/{seen.viewer.token}/")
     posted = seen.ask("POST", "/x/votes", content="{}", headers={"Content-Type": "application/json"})
     assert posted.status_code == 403
 
@@ -124,8 +125,9 @@ def test_what_is_no_file_of_the_page_is_not_there(seen: Opened, path: str) -> No
 
 
 def test_every_answer_forbids_other_pages_and_scripts(seen: Opened) -> None:
-    for path in ("", "index.js", "nosuch", f"{seen.viewer.site.base}thumb-result/1.jpg"):
-        headers = seen.get(path).headers
+    paths = ("", "index.js", "nosuch", f"{seen.viewer.site.base}thumb-result/1.jpg")
+    for answer in (*map(seen.get, paths), seen.ask("PUT", f"/{seen.viewer.token}/"), seen.ask("GET", "/x/")):
+        headers = answer.headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
