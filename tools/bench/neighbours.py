@@ -70,7 +70,7 @@ def _runner(folder: Path, images: int) -> tuple[Runner, list[Task]]:
 
 def _cell(runner: Runner, tasks: list[Task]) -> tuple[Stability, float]:
     """Return a cell's judgement, and the median share of its calls that its threads waited."""
-    rows = frame.derive(runner.run(tasks).to_pandas().assign(run="neighbours", home="neighbours"))
+    rows = frame.derive(runner.run(tasks).to_pandas().assign(home="neighbours"))
     return stability(rows), float(np.median(rows["cpu_wait_s"] / rows["stylize_s"]))
 
 
