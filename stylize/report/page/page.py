@@ -148,9 +148,7 @@ def _run(out: Path) -> Run:
         "command": record.command,
         "begun": record.started_at,
         "program": record.git_commit,
-        "processor": f"{machine.get('cpu_model')}, {counted(machine.get('cpu_usable') or 0, 'core')}"
-        if machine
-        else None,
+        "processor": machine and f"{machine.get('cpu_model')}, {counted(machine.get('cpu_usable') or 0, 'core')}",
         "accelerators": cards,
         "system": machine.get("os"),
         "python": machine.get("python"),
@@ -164,8 +162,8 @@ def is_report(folder: Path) -> bool:
     return has_page(folder, b"script-src 'sha256-", _UNFINISHED)
 
 
-def write(report: Report, folder: Path) -> list[Path]:
-    """Write everything; index.html comes last. Returns the paths. Raises CannotContinueError where it cannot."""
+def write(report: Report, folder: Path) -> None:
+    """Write everything; index.html comes last. Raises CannotContinueError where it cannot."""
     files: dict[str, bytes] = {f"plots/{plot.file}": plot.svg.encode() for plot in report.all_plots}
     files["tables.parquet"] = _parquet(report)
     files["summary.md"] = markdown(report).encode(errors="replace")
@@ -177,7 +175,6 @@ def write(report: Report, folder: Path) -> list[Path]:
             write_atomic(folder / name, full[name]() if name in full else files[name])
         for old in {*(folder / "plots").glob("*.svg"), *(folder / "pictures").glob("*.jpg")} - wanted:
             old.unlink()  # of an earlier report in the same folder
-    return sorted(wanted)
 
 
 def _parquet(report: Report) -> bytes:
