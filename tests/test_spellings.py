@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 import torch
 
-from jobs import replay, summarize
+from jobs import replay
 from jobs.run.output_dir import absolute_input, absolute_uri
 from stylize import __main__ as command
 from stylize import config as configs
@@ -80,12 +80,11 @@ def test_weights_and_styles_by_name_are_found(there: Callable[[str], Path], form
 
 
 def test_a_runs_folder_is_found_to_go_on_and_by_what_reads_it(
-    there: Callable[[str], Path], form: Form, folders: tuple[Path, Path], tmp_path: Path
+    there: Callable[[str], Path], form: Form, folders: tuple[Path, Path]
 ) -> None:
     out = there("Ergebnis für Zoë/out")
     finished_run(*folders, out)
     assert absolute_uri(asked(out, form)) == str(out)
-    assert summarize.main([asked(out, form), "--out", str(tmp_path / "report"), "--pictures", "0"]) == 0
     with pytest.raises(UsageError, match="has no row of task_id 'ff00ff00'"):
         replay.main([asked(out, form), "ff00ff00"])
 
