@@ -19,7 +19,7 @@ from stylize.results.store import RowStore
 from tests.support.numbered_rows import rows
 
 TASKS = 300
-ROUNDS = 6
+ROUNDS = 4
 
 COMMON = """
 import hashlib, os, sys
