@@ -160,11 +160,9 @@ def memory(device: torch.device | str) -> dict[str, int]:
     except RuntimeError as error:
         log.debug("no memory figures of %s: %s", device, error)
         return {}
-    names = {f"{what}_{when}": f"{what}_bytes.all.{when}" for what in ("allocated", "reserved") for when in _WHEN}
-    return {name: stats[key] for name, key in names.items() if key in stats}
-
-
-_WHEN = ("current", "peak")
+    names = ("allocated_current", "allocated_peak", "reserved_current", "reserved_peak")
+    keys = {name: name.replace("_", "_bytes.all.") for name in names}
+    return {name: stats[key] for name, key in keys.items() if key in stats}
 
 
 def forget_peaks(device: torch.device | str) -> None:
