@@ -264,16 +264,15 @@ def test_folders_are_another_commands(tmp_path: Path) -> None:
     assert f"ARTWORK {tmp_path} is a folder; for folders: stylize-folder CONTENT" in refused(call)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
-def test_a_result_keeps_what_the_photo_carried_and_says_what_made_it(tmp_path: Path, suffix: str) -> None:
+def test_a_result_keeps_what_the_photo_carried_and_says_what_made_it(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[272], exif[274] = "Phone 7", 6
     Image.fromarray(picture(1)).convert("LA").save(tmp_path / "photo.png", exif=exif, dpi=(300, 300))
     (tmp_path / "artwork.png").write_bytes(images.encode(picture(2), "png", 95))
     call = [str(tmp_path / "photo.png"), str(tmp_path / "artwork.png"), "--stylizer", "identity"]
-    assert main([*call, str(tmp_path / f"kept.{suffix}")]) == 0
-    assert main([*call, str(tmp_path / f"bare.{suffix}"), "--strip"]) == 0
-    with Image.open(tmp_path / f"kept.{suffix}") as kept, Image.open(tmp_path / f"bare.{suffix}") as bare:
+    assert main([*call, str(tmp_path / "kept.jpg")]) == 0
+    assert main([*call, str(tmp_path / "bare.jpg"), "--strip"]) == 0
+    with Image.open(tmp_path / "kept.jpg") as kept, Image.open(tmp_path / "bare.jpg") as bare:
         assert kept.getexif()[272] == "Phone 7"
         assert kept.getexif()[274] == 1
         assert set(bare.getexif()) == {305, 0x8769}
