@@ -248,10 +248,11 @@ def test_microast_restyles_with_the_published_weights(pair: list[str], tmp_path:
 
 
 def test_a_wrong_call_exits_with_2_and_no_traceback() -> None:
-    call = [sys.executable, "-m", "stylize", "nowhere.jpg", "nowhere.jpg", "r.jpg"]
+    call = [sys.executable, "-m", "stylize", "nowhere.jpg", "nowhere.jpg", "r.gif"]  # known before torch is loaded
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: no such file: nowhere.jpg\n"
+    said = "error: RESULT r.gif: its suffix says the format; give one of .jpg, .jpeg, .png, .webp\n"
+    assert done.stderr == said
 
 
 def test_folders_are_another_commands(tmp_path: Path) -> None:
