@@ -10,6 +10,7 @@ from functools import partial
 import pyarrow as pa
 
 from jobs.progress import log_format
+from jobs.progress.prometheus import Metrics
 from jobs.progress.reporter import Reporter
 from jobs.progress.stats import RunStats
 from jobs.run import signals
@@ -155,8 +156,6 @@ def _do_tasks(
         hint = "" if run.stats.kept == run.stats.counts.get("ok", 0) else "; --retry-failed does what is not ok again"
         note(f"{nothing_to_do(run.stats.kept)}{hint}")
         return
-    from jobs.progress.prometheus import Metrics
-
     job, run_id, options = config.job, run.record.run_id, _options(config.job, len(first))
     ray = local_or_cluster(job.address, job.cpus, job.gpus, job.called_resources(), run.has_failed)
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:

@@ -99,7 +99,7 @@ def working_here() -> Iterator[None]:
             patch.setattr(f"{module}.local_or_cluster", lambda *_, **more: contextlib.nullcontext(False))
         patch.setattr("jobs.run.placement.joins_cluster", lambda address: False)  # whatever other tests have started
         if not ray.is_initialized():  # else what the driver tells Prometheus goes there
-            patch.setattr("jobs.progress.prometheus.Metrics", NoMetrics)
+            patch.setattr("jobs.run.restyle.Metrics", NoMetrics)
         patch.setattr(log_format, "logs_folder", lambda: None)
         # Ray keeps a worker's lines in a file, and the driver's process prints none of them.
         patch.setattr("jobs.scheduler.worker.log_format", SimpleNamespace(configure=lambda worker: None))
