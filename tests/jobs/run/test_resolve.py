@@ -39,12 +39,8 @@ def test_settings_that_no_row_could_be_read_with_are_refused(monkeypatch: pytest
 def test_isolated_mode_gives_a_worker_the_whole_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placement, "joins_cluster", lambda address: False)
     isolated = {"measure_mode": "isolated"}
-    assert resolved(**isolated).job.cpus_per_actor == hardware.usable_cores()
-    assert resolved(**isolated, cpus_per_actor=1, actors=1).job.cpus_per_actor == 1
-    assert resolved().job.cpus_per_actor == 1
-    with pytest.raises(UsageError, match=r"gpus_per_actor 0\.5 shares a card"):
-        resolved(**isolated, gpus_per_actor=0.5)
     monkeypatch.setattr(hardware, "usable_cores", lambda: 4)
+    assert resolved(**isolated).job.cpus_per_actor == 4
     assert resolved(**isolated, cpus_per_actor=3).job.cpus_per_actor == 3
     with pytest.raises(UsageError, match="cpus_per_actor 2 lets 2 workers measure on one machine at once"):
         resolved(**isolated, cpus_per_actor=2)
