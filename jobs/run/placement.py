@@ -56,8 +56,8 @@ def place(job: JobConfig) -> Placement:
 
 
 def room_here(job: JobConfig) -> int:
-    """Return how many workers this machine has room for."""
-    return workers_that_fit(_this_machine(), job.cpus, job.gpus)
+    """Return how many workers this machine has room for, at least one: whether that fits is Ray's to say."""
+    return max(1, workers_that_fit(_this_machine(), job.cpus, job.gpus))
 
 
 def refuse_neighbours(job: JobConfig, room: Iterable[int]) -> None:
