@@ -40,12 +40,12 @@ def two_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(browser: Tabs, two_sizes: Path) -> Iterator[Any]:
-    """A function that opens the page at an anchor; fails the test on anything the console says."""
+    """A function that opens the page at an anchor, or another; fails the test on anything the console says."""
     browser.may_ask = lambda url: url.startswith(("file:", "data:"))
 
-    def open_page(anchor: str = "", **options: Any) -> Any:
+    def open_page(anchor: str = "", path: Path = two_sizes, **options: Any) -> Any:
         tab = browser.open(**options)
-        tab.goto(two_sizes.as_uri() + anchor)
+        tab.goto(path.as_uri() + anchor)
         return tab
 
     yield open_page
@@ -73,6 +73,26 @@ def test_a_long_name_of_an_artwork_moves_nothing_off_the_page(opened: Any, width
     tab.locator("#at-600-by_style summary").click()
     wide = tab.locator("#at-600-by_style-table").evaluate("t => [t.offsetWidth, t.closest('.wide').clientWidth]")
     assert width < 1000 or wide[0] <= wide[1]
+
+
+def test_pairs_without_a_picture_of_the_size_take_no_room(opened: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "images").mkdir(parents=True)
+    (out / "images" / "x.jpg").write_bytes(images.encode(picture(1), "jpg", 90))
+    made = [
+        of_sweep(number, method, "fp32", px, content_uri=f"{out}/images/x.jpg", style_uri=f"/{px}.jpg",
+                 output_uri=f"{out}/images/x.jpg" if px < 900 else "/gone/x.jpg")
+        for number, (method, px) in enumerate((method, px) for method in ("a", "b") for px in (300, 600, 900))
+    ]  # fmt: skip
+    rows = load([written(out, made, environment={})])
+    page.write(page.build(rows, [out], title="x", claims=[], most_pictures=20), tmp_path / "report")
+    tab = opened(path=tmp_path / "report" / "index.html")
+    lines, none = tab.locator("table.grid tbody tr:visible"), tab.locator("#no-pictures:visible")
+    seen = {}
+    for side in ("300 px", "600 px", "900 px", "all sizes"):
+        tab.locator("#size-control label", has_text=side).click()
+        seen[side] = (lines.count(), none.count())
+    assert seen == {"300 px": (2, 0), "600 px": (2, 0), "900 px": (0, 1), "all sizes": (4, 0)}
 
 
 def test_an_address_that_names_nothing_leaves_the_page_whole(opened: Any) -> None:

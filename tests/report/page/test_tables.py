@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -89,9 +87,3 @@ def test_thirds_stand_from_low_to_high() -> None:
     (edges,) = (one for one in listed(made, ballots_of()) if one.name == "by_edges")
     assert list(edges.frame["edges"]) == ["low", "middle", "high"]
     assert tables.as_parquet([edges])["edges"].dtype == "str"
-
-
-def test_every_heading_of_a_table_says_whether_it_is_of_columns_or_rows(report: Path) -> None:
-    text = (report / "index.html").read_text()
-    assert 'aria-label="Claims"' in text
-    assert re.findall(r"<th(?!ead\b| scope=)[^>]*>", text) == []
