@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import inspect
 import logging
+import re
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -156,6 +158,8 @@ def test_letters_that_the_plots_font_lacks_are_left_to_the_browsers() -> None:
 
 def test_a_home_that_cannot_be_written_is_not_spoken_of() -> None:
     assert not logging.getLogger("matplotlib").isEnabledFor(logging.WARNING)
+    for module in (plots, labels, svg_of):  # it speaks of it as it is imported
+        assert not re.search("^(from|import) matplotlib", inspect.getsource(module), re.MULTILINE)
 
 
 @pytest.mark.usefixtures("unwritten")
