@@ -38,13 +38,15 @@ def refuse_foreign(out: str | Location, record: str = RUN, own: Collection[str] 
     an object store this takes two requests. Raises CannotContinueError of a store that does not answer.
     """
     where = as_location(out)
+    made = [where.join(name) for name in (*_FOLDERS[record], *own)] if isinstance(where, LocalPath) else []
+    # Before what is in OUT: files behind such a link would be told as what nobody has put there.
+    for inner in made:
+        if not inner.is_inside(where):
+            raise UsageError(f"{role}: {inner.shown} is a link to outside of it; give another folder")
     _refuse_contents(where, record, own, role)
-    if isinstance(where, LocalPath):
-        for needed in map(where.join, (*_FOLDERS[record], *own)):
-            if not needed.is_inside(where):
-                raise UsageError(f"{role}: {needed.shown} is a link to outside of it; give another folder")
-            if os.path.lexists(needed.path) and not needed.path.is_dir():
-                raise UsageError(f"{role}: {needed.shown} is no folder, as a {JOB_OF[record]} needs; move it away")
+    for inner in made:
+        if os.path.lexists(inner.path) and not inner.path.is_dir():
+            raise UsageError(f"{role}: {inner.shown} is no folder, as a {JOB_OF[record]} needs; move it away")
 
 
 def _refuse_contents(where: Location, record: str, own: Collection[str], role: str) -> None:

@@ -144,8 +144,9 @@ def test_a_store_that_refuses_is_said_of_the_folder_that_was_given(s3: Bucket) -
 
 
 @pytest.mark.parametrize(("record", "name"), [(RUN, "rows"), (RUN, "images"), (TRAINING, "losses")])
-def test_an_out_whose_folders_lie_elsewhere_is_refused(tmp_path: Path, record: str, name: str) -> None:
-    out = write(tmp_path / "out", record)
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_out_whose_folders_lie_elsewhere_is_refused(tmp_path: Path, record: str, name: str, begun: bool) -> None:
+    out = write(tmp_path / "out", record if begun else ".lock")
     (write(tmp_path / "mine", "part.parquet")).rename(tmp_path / "elsewhere")
     (out / name).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UsageError, match=f"{name} is a link to outside of it; give another folder"):
