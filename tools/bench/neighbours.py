@@ -8,6 +8,7 @@ Beside the loop all cells should be flagged, without it none; where others use t
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -23,9 +24,9 @@ from stylize.gallery import styles_folder, write_demo_photos
 from stylize.pipeline.runner import Runner
 from stylize.report import frame
 from stylize.report.evidence.stability import Stability, stability
-from stylize.tasks import pairing
 from stylize.tasks.task import Task
 from tools.arguments import positive_int
+from tools.bench.inputs import job_tasks
 
 SIDE_PX = 256
 
@@ -63,9 +64,8 @@ def _runner(folder: Path, images: int) -> tuple[Runner, list[Task]]:
         "content": str(folder / "photos"), "styles": str(styles_folder()), "out": str(folder / "out"),
         "resolution_px": SIDE_PX, "measure_mode": "isolated", "warmup_images": 0,
     })  # fmt: skip
-    tasks = pairing.tasks(pairing.pairs(settings), settings.result_settings(), None, settings.format)
     runner = Runner(settings, stylize.load(), run_id="neighbours", worker_id="worker", token=None)
-    return runner, [task for task, _ in zip(tasks, range(images), strict=False)]
+    return runner, list(itertools.islice(job_tasks(settings), images))
 
 
 def _cell(runner: Runner, tasks: list[Task]) -> tuple[Stability, float]:
