@@ -84,8 +84,11 @@ def decoding_bytes(data: bytes, *, long_side_px: int | None = None, max_pixels: 
     across, down = block_of(image.size, size)
     pixels = image.width * image.height
     # A JPEG is scaled by its decoder, and the few that come as RGB already are scaled from there.
-    converted = 0 if image.format in jpeg.NAMES or image.size == size else 3 * pixels // (across * down)
-    coefficients = _COEFFICIENT_BYTES * len(image.getbands()) if image.info.get("progressive") else 0
+    is_jpeg = image.format in jpeg.NAMES
+    converted = 0 if is_jpeg or image.size == size else 3 * pixels // (across * down)
+    # A PNG's text may have any name.
+    progressive = is_jpeg and image.info.get("progressive")
+    coefficients = _COEFFICIENT_BYTES * len(image.getbands()) if progressive else 0
     return decoder_bytes(image) * pixels + converted + coefficients * stated[0] * stated[1] + 2 * 3 * width * height
 
 

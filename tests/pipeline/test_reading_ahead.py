@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from stylize import images
 from stylize.pipeline import read_stage
@@ -142,6 +143,9 @@ def test_what_a_file_takes_is_known_before_it_is_decoded() -> None:
         progressive = saved(Image.fromarray(picture(0, 320, 160)).convert(mode), "JPEG", progressive=True)
         held = 320 * 160 * 2 * channels
         assert images.decoding_bytes(progressive, long_side_px=64) == held + 160 * 80 * 4 + 64 * 32 * 6
+    text = PngInfo()
+    text.add_text("progressive", "1")
+    assert images.decoding_bytes(saved(Image.new("RGB", (8, 8)), "PNG", pnginfo=text)) == 8 * 8 * (4 + 6)
 
 
 def test_later_images_are_let_in_after_earlier_ones() -> None:
