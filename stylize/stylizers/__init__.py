@@ -137,6 +137,7 @@ def _own(name: str) -> type[Stylizer]:
     is_module = all(part.isidentifier() for part in module_name.split(".")) and not module_name.endswith(".py")
     if not (class_name and is_module):
         raise UsageError(_how_to_name(name))
+    _look_here_last()
     with own_errors(name):
         try:
             module = importlib.import_module(module_name)
@@ -160,6 +161,13 @@ def _own(name: str) -> type[Stylizer]:
         if not isinstance(value := getattr(own, attribute), kinds):
             raise UsageError(f"stylizer {name!r}: its `{attribute}` is {value!r:.80}; expected {expected}")
     return own
+
+
+def _look_here_last() -> None:
+    """Find modules in the current folder, too, where `stylize` itself does not look: last, so that they shadow none."""
+    with contextlib.suppress(OSError):
+        if not {"", here := str(Path.cwd())} & set(sys.path):
+            sys.path.append(here)
 
 
 @contextlib.contextmanager

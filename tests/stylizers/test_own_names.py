@@ -71,3 +71,17 @@ def test_a_name_that_is_none_is_one_line_that_says_what_to_write(name: str) -> N
 
 def test_a_class_of_a_module_is_found() -> None:
     assert issubclass(find("own_names:NearlyOne"), Stylizer)
+
+
+def test_a_module_in_the_current_folder_is_found_and_shadows_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "own_here.py").write_text("from stylize import Stylizer\nclass One(Stylizer): name = 'one'\n")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])  # as where `stylize` itself is the command
+    before = list(sys.path)
+    for _ in range(2):
+        assert find("own_here:One").name == "one"
+        assert sys.path == [*before, str(tmp_path / "here")]
+    monkeypatch.delitem(sys.modules, "own_here")
