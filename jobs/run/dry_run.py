@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -94,10 +95,9 @@ class _Sample:
         """Take what is counted into. listed: by a manifest, of whose files here the survey tells."""
         self._outlook, self._listed = outlook, listed
         self._contents: set[int] = set()
-        self.largest: Pair | None = None
+        self._largest: list[tuple[int, Pair]] = []
         self.absent: list[str] = []
         """The first files that are not there, but for those that the survey tells of."""
-        self._largest_bytes = -1
 
     def count(self, pairs: Iterable[Pair]) -> None:
         outlook = self._outlook
@@ -119,8 +119,18 @@ class _Sample:
                 length, known, _ = pair.content.identity.partition(":")
                 outlook.photos += 1
                 outlook.size_bytes += int(length) if known else 0
-                if known and int(length) > self._largest_bytes:
-                    self.largest, self._largest_bytes = pair, int(length)
+                if known:
+                    self._note_size(int(length), pair)
+
+    def _note_size(self, size_bytes: int, pair: Pair) -> None:
+        if len(self._largest) < forecast.LOOKED_AT or size_bytes > self._largest[-1][0]:
+            bisect.insort(self._largest, (size_bytes, pair), key=lambda one: -one[0])
+            del self._largest[forecast.LOOKED_AT :]
+
+    @property
+    def largest(self) -> list[Pair]:
+        """Return pairs of the photos with the most bytes, the largest first."""
+        return [pair for _, pair in self._largest]
 
 
 def dry_run(config: ResolvedConfig, retry_failed: bool, redo: bool) -> None:
@@ -195,11 +205,11 @@ def _look_at_pairs(config: ResolvedConfig, outlook: Outlook, folder: Path, retry
     _forecast(config, outlook, left.largest, forecast.last_run(rows, job))
 
 
-def _forecast(config: ResolvedConfig, outlook: Outlook, largest: Pair | None, last: forecast.LastRun | None) -> None:
+def _forecast(config: ResolvedConfig, outlook: Outlook, largest: list[Pair], last: forecast.LastRun | None) -> None:
     """Say what the run will take, where anything is left and the weights are at hand."""
     if not outlook.left:
         return
-    if largest is not None and not outlook.downloads:
+    if largest and not outlook.downloads:
         _at_hand(lambda: outlook.forecast.append(forecast.memory_line(config, largest)), outlook)
     outlook.forecast.append(last.line(outlook.left) if last else "time:   not known, as OUT has no rows like it yet")
 

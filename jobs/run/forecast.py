@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +16,13 @@ from stylize.config import JobConfig
 from stylize.downloads import NotDownloadedError
 from stylize.errors import ImageError, NoRoomError, StylizeError, counted, named_message
 from stylize.io.files import read_bytes
-from stylize.io.location import LocalPath, locate
+from stylize.io.location import LocalPath, existing, locate
 from stylize.report.units import seconds, size
 from stylize.stylizers import find
 from stylize.tasks.task import Pair
+
+LOOKED_AT = 16
+"""Of how many files with the most bytes the one with the most pixels is looked for."""
 
 
 @dataclass(frozen=True)
@@ -55,30 +60,48 @@ def last_run(stored: StoredRows, job: JobConfig) -> LastRun | None:
     return LastRun(len(last), span_s, float(last["total_s"].median()), last["worker_id"].nunique())
 
 
-def memory_line(config: ResolvedConfig, pair: Pair) -> str:
-    """Return what the pair's photo will take in a worker, beside the loaded method, and how it will be done.
+def memory_line(config: ResolvedConfig, pairs: list[Pair]) -> str:
+    """Return what the largest photo of some pairs will take in a worker, beside the loaded method, and how it is done.
 
+    pairs: those of the files with the most bytes, which need not be those with the most pixels.
     Raises NotDownloadedError.
     """
-    job, uri = config.job, pair.content.uri
+    job = config.job
     if joins_cluster(job.address):
         return "memory: not known here, as the cluster's machines plan it"
-    if not isinstance(locate(uri), LocalPath):
+    if not all(isinstance(locate(pair.content.uri), LocalPath) for pair in pairs):
         return "memory: not known, as the photos are not on this machine"
     try:
-        return _planned(job, pair)
+        return _planned(job, max(pairs, key=functools.partial(_pixels, job)))
     except NotDownloadedError:
         raise
     except NoRoomError as error:
         options = f"{job.called('max_memory')}, {job.called('resolution_px')}"
-        return f"memory: too little for the largest file, which would have an `oom` row: {error} ({options})"
+        return f"memory: too little for the largest photo, which would have an `oom` row: {error} ({options})"
     except ImageError as error:
-        return f"memory: not known, as the largest file would have a row of status {error.status}: {error}"
+        return f"memory: not known, as the largest photo would have a row of status {error.status}: {error}"
     except StylizeError as error:
         return f"memory: not known: {error}"
     except RuntimeError as error:
         # Of a card that others have filled, or taken for themselves: the method is loaded there.
         return f"memory: not known: {named_message(error)}"
+
+
+def _side(job: JobConfig, pair: Pair) -> int | None:
+    side: int | None = dict(pair.own).get("resolution_px", job.resolution_px)
+    return side
+
+
+def _pixels(job: JobConfig, pair: Pair) -> int:
+    """Return how many pixels a photo's result will have, 0 for what is no image or cannot be read."""
+    from stylize.images import working_size
+    from stylize.images.opening import open_image
+
+    where = locate(pair.content.uri)
+    assert isinstance(where, LocalPath)
+    with contextlib.suppress(OSError, ImageError), existing(where.path).open("rb") as file:
+        return math.prod(working_size(*open_image(file).size, _side(job, pair)))
+    return 0
 
 
 def _planned(job: JobConfig, pair: Pair) -> str:
@@ -89,7 +112,7 @@ def _planned(job: JobConfig, pair: Pair) -> str:
     from stylize.pipeline.stylize_stage import share_of
     from stylize.stylizers import own_errors
 
-    side = dict(pair.own).get("resolution_px", job.resolution_px)
+    side = _side(job, pair)
     look = functools.partial(refuse_too_large, long_side_px=side, max_pixels=job.max_pixels)
     data = read_bytes(pair.content.uri, look)
     decoding_bytes(data, long_side_px=side, max_pixels=job.max_pixels)  # refuses what a run would refuse
@@ -105,6 +128,6 @@ def _planned(job: JobConfig, pair: Pair) -> str:
     way = (
         f"in {counted(plan.strips, 'strip')}, {counted(plan.passes, 'pass', 'passes')}" if plan.in_parts else "at once"
     )
-    told = f"memory: {size(taken)} planned for {width} x {height} px, the largest file, {way}, in each worker"
+    told = f"memory: {size(taken)} planned for {width} x {height} px, the largest photo, {way}, in each worker"
     with_others = plan.bytes + max(ahead, taken - plan.bytes)
     return f"{told} beside the loaded method; {size(with_others)} at most with photos read ahead"

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from jobs.run import forecast
 from jobs.stylize_folder import main
 from stylize import images
 from stylize.results.output_lock import OutputLock
+from tests.support.image_files import saved
 from tests.support.main_job import call, plain
 from tests.support.samples import picture
 
@@ -48,6 +50,7 @@ def test_dry_run_forecasts_memory_by_the_plan_of_the_largest_photo(
     for number, (width, height) in enumerate([(64, 48), (1100, 800)]):
         data = images.encode(picture(number, width, height), "png", 95)
         (tmp_path / "photos" / f"{number}.png").write_bytes(data)
+    (tmp_path / "photos" / "more_bytes_for_fewer_pixels.bmp").write_bytes(saved(Image.new("RGB", (1000, 727)), "BMP"))
     words = [str(tmp_path / "photos"), str(folders[1]), str(tmp_path / "out"), "--dry-run", "--device", "cpu"]
     words += ["--precision", "fp32"]
 
@@ -57,16 +60,16 @@ def test_dry_run_forecasts_memory_by_the_plan_of_the_largest_photo(
         return line
 
     whole, strips = told(), told("--max-memory", "100MiB")
-    assert "planned for 1100 x 800 px, the largest file, at once" in whole
+    assert "planned for 1100 x 800 px, the largest photo, at once" in whole
     assert "strips, 13 passes" in strips
     # As `planned` is a bound: the limit is 104.9 MB.
     assert float(strips.split()[1]) < 104.9 < float(whole.split()[1])
-    assert "100 x 73 px" in told("--resolution-px", "100")
+    assert "100 x 75 px" in told("--resolution-px", "100")  # of the smallest file, which is nearest to a square
     none = told("--max-memory", "22MiB")
-    assert none.startswith("memory: too little for the largest file, which would have an `oom` row: 1100 x 800 px: ")
+    assert none.startswith("memory: too little for the largest photo, which would have an `oom` row: 1100 x 800 px: ")
     assert "; raise max_memory or make the image smaller" in none
     assert none.endswith(" (--max-memory, --resolution-px)")
-    refused = "memory: not known, as the largest file would have a row of status"
+    refused = "memory: not known, as the largest photo would have a row of status"
     over = f"{refused} unsupported: 1100 x 800 px is over the limit of 879999 pixels; raise --max-pixels to allow it"
     assert told("--max-pixels", "879999") == over
 
@@ -75,7 +78,8 @@ def test_dry_run_forecasts_memory_by_the_plan_of_the_largest_photo(
 
     monkeypatch.setattr(forecast, "load_stylizer", full)
     assert told() == "memory: not known: OutOfMemoryError: CUDA out of memory"
-    (tmp_path / "photos" / "1.png").write_bytes(b"no image" * 10**6)
+    for path in (tmp_path / "photos").iterdir():
+        path.write_bytes(b"no image" * 10**6)
     assert told() == f"{refused} corrupt: not an image that can be read"
 
 
