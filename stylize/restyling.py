@@ -29,7 +29,10 @@ class Restyling(Checked):
     )
     runtime: Runtime = Field("auto", description="runs feed-forward networks; auto: the fastest for such a processor")
     resolution_px: int | None = Field(
-        None, ge=1, le=32768, description="long side of the result in pixels; none: the photo's own"
+        None,
+        ge=1,
+        le=32768,
+        description="long side of the result in pixels, smaller photos are enlarged; none: the photo's own",
     )
     style_resolution_px: int | None = Field(
         STYLE_RESOLUTION_PX,
