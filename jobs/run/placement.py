@@ -55,11 +55,6 @@ def place(job: JobConfig) -> Placement:
     return Placement(settings, (line + "; memory for more workers is not free" * (short and options.cpus > 1),))
 
 
-def room_here(job: JobConfig) -> int:
-    """Return how many workers this machine has room for, at least one: whether that fits is Ray's to say."""
-    return max(1, workers_that_fit(_this_machine(), job.cpus, job.gpus))
-
-
 def refuse_neighbours(job: JobConfig, room: Iterable[int]) -> None:
     """Raise UsageError where workers of isolated mode would measure beside each other on one machine's CPUs.
 

@@ -20,16 +20,14 @@ from jobs.run.earlier_rows import REDO, changed_code_lines, made_otherwise
 from jobs.run.lacking import Lacking
 from jobs.run.output_dir import new_run_id, open_output
 from jobs.run.pictures import Pictures
-from jobs.run.placement import refuse_neighbours, room_here
+from jobs.run.placement import refuse_neighbours
 from jobs.run.resolve import ResolvedConfig, check_scores, scheduler_options
 from jobs.run.result import RunResult, summarized
 from jobs.run.resume import Resume, nothing_to_do, other_names, refuse_other_shard, runs_with_rows, same_work, work_of
 from jobs.run.touched import TouchedFiles
 from jobs.scheduler import preflight
-from jobs.scheduler.ray_runtime import joins_cluster, local_or_cluster
+from jobs.scheduler.ray_runtime import local_or_cluster
 from jobs.scheduler.worker import MakeRunner
-from jobs.scheduler.worker_pool import SchedulerOptions
-from stylize.config import JobConfig
 from stylize.errors import CannotContinueError, counted
 from stylize.io.out_folder import refuse_foreign
 from stylize.results.run_record import RunRecord
@@ -156,29 +154,19 @@ def _do_tasks(
         hint = "" if run.stats.kept == run.stats.counts.get("ok", 0) else "; --retry-failed does what is not ok again"
         note(f"{nothing_to_do(run.stats.kept)}{hint}")
         return
-    job, run_id, options = config.job, run.record.run_id, _options(config.job, len(first))
+    job, run_id, most = config.job, run.record.run_id, len(first) if len(first) < FEW_TASKS else None
     ray = local_or_cluster(job.address, job.cpus, job.gpus, job.called_resources(), run.has_failed)
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
         if run.stats.kept:
             reporter.note("resuming: tasks that have rows already are not done again")
         for line in config.placement:
             reporter.note(line)
-        make = maker(job, run_id, run.out.token)
+        make, options = maker(job, run_id, run.out.token), replace(scheduler_options(job), most=most, may_grow=shared)
         if shared:
             run.check_nodes(make, options, preflight.requirements(job, (task.pair for task in first), run.out.token))
             refuse_neighbours(job, (node["workers"] for node in run.record.nodes))
         streams = [itertools.chain(first, pending)]
         run.work(make, partial(_lost_row, config, run_id), options, streams, Metrics(job.stylizer, run_id))
-
-
-def _options(job: JobConfig, tasks: int) -> SchedulerOptions:
-    """Return the scheduler's options, with no workers that would have no task, or no room for ever.
-
-    tasks: how many there are, FEW_TASKS for more than that.
-    """
-    room = None if joins_cluster(job.address) else room_here(job)
-    most = [number for number in (tasks if tasks < FEW_TASKS else None, room) if number is not None]
-    return replace(scheduler_options(job), most=min(most, default=None))
 
 
 def _lost_row(config: ResolvedConfig, run_id: str, task: Task, status: str, error: str, where: Row) -> pa.RecordBatch:

@@ -40,7 +40,9 @@ class SchedulerOptions:
     actors: int | None = None
     """Number of workers; None fills the cluster, and goes on filling it as it grows."""
     most: int | None = None
-    """No more workers are made than this: others would have no task, or no room for ever."""
+    """No more workers are made than this: as many as there are tasks, where those are few."""
+    may_grow: bool = True
+    """Whether machines may still come, so that workers wait for room; else none is made that would wait for ever."""
     cpus: float = 1
     gpus: float = 0
     timeout_s: float = 600
@@ -174,6 +176,8 @@ class WorkerPool:
         # A worker on a node that cannot do the work is none.
         fit = sum(worker.phase is not WorkerPhase.UNFIT for worker in self.workers)
         wanted, most = self._options.actors, self._options.most
+        if wanted is not None and not self._options.may_grow:
+            wanted = min(wanted, max(1, fits))
         missing = max(1, fits) - len(self.workers) if wanted is None else wanted - fit
         return missing if most is None else min(missing, most - fit)
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobs.run import placement, restyle
+from jobs.run import placement
 from jobs.run.resolve import ResolvedConfig, check_scores, resolve, scheduler_options
-from stylize import config as configs
 from stylize.errors import UsageError, WeightsError
 from stylize.measure import hardware
 from tests.support.accelerators import Pretended
@@ -44,20 +43,6 @@ def test_isolated_mode_gives_a_worker_the_whole_device(monkeypatch: pytest.Monke
     assert resolved(**isolated, cpus_per_actor=3).job.cpus_per_actor == 3
     with pytest.raises(UsageError, match="cpus_per_actor 2 lets 2 workers measure on one machine at once"):
         resolved(**isolated, cpus_per_actor=2)
-
-
-@pytest.mark.parametrize(
-    ("actors", "tasks", "most"), [("auto", 3, 3), ("auto", 64, 8), (10_000, 64, 8), (10_000, 9, 8), (2, 64, 8)]
-)
-def test_no_worker_is_asked_for_that_would_wait_for_ever_or_have_no_task(
-    actors: int | str, tasks: int, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hardware, "usable_cores", lambda: 8)
-    job = configs.build(GIVEN | {"actors": actors, "cpus_per_actor": 1, "gpus_per_actor": 0})
-    monkeypatch.setattr(restyle, "joins_cluster", lambda address: False)
-    assert restyle._options(job, tasks).most == most
-    monkeypatch.setattr(restyle, "joins_cluster", lambda address: True)  # which may grow
-    assert restyle._options(job, tasks).most == (tasks if tasks < restyle.FEW_TASKS else None)
 
 
 @pytest.mark.parametrize("cards", [0, 2])

@@ -14,9 +14,10 @@ import pytest
 
 from jobs import stylize_folder
 from jobs.run.result import RunResult
+from jobs.scheduler.worker_pool import SchedulerOptions
 from stylize import images
 from tests.support.samples import picture
-from tests.support.worker_here import working_here
+from tests.support.worker_here import WorkerHere, working_here
 
 pytestmark = pytest.mark.usefixtures("worker_here")
 
@@ -216,3 +217,19 @@ def test_what_other_weights_left_is_told_and_no_older_row_of_the_same_work(
     assert set(rows["task_id"]) <= set(after["task_id"])
     assert not lost.exists()
     assert after["output_uri"].dropna().is_unique
+
+
+def test_no_more_workers_are_asked_for_than_there_are_tasks_left_and_room_here(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[SchedulerOptions] = []
+
+    class Noted(WorkerHere):
+        def __init__(self, make: Any, lost_row: Any, options: SchedulerOptions, **more: Any) -> None:
+            asked.append(options)
+            super().__init__(make)
+
+    monkeypatch.setattr("jobs.run.context.Scheduler", Noted)
+    (finished.call["out"] / "images" / "ink" / "wash").rename(finished.call["out"] / "images" / "elsewhere")
+    assert stylize_folder.run(**finished.call | {"actors": 50}).counts == {"ok": 4}
+    assert [(one.actors, one.most, one.may_grow) for one in asked] == [(50, 4, False)]

@@ -55,6 +55,32 @@ def test_as_many_workers_fit_as_a_node_can_hold(
     assert workers_that_fit({"Resources": dict(zip(("CPU", "GPU"), have, strict=True))}, cpus, gpus) == workers
 
 
+@pytest.mark.parametrize(
+    ("asked", "made"),
+    [
+        ({"actors": None}, 2),
+        ({"actors": 1}, 1),
+        ({"actors": 50}, 2),
+        ({"actors": 50, "may_grow": True}, 50),
+        ({"actors": 50, "may_grow": True, "most": 9}, 9),
+        ({"actors": 50, "most": 1}, 1),
+        ({"actors": 50, "cpus": 16}, 1),  # whether that fits is said elsewhere
+    ],
+)
+def test_no_worker_is_made_that_would_wait_for_ever_or_have_no_task(
+    asked: dict[str, Any], made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = {"NodeID": "n1", "Alive": True, "Resources": {"CPU": 8, "GPU": 2}}  # whatever torch sees of its cards
+    monkeypatch.setattr(ray, "nodes", lambda: [node])
+    monkeypatch.setattr(ray, "put", lambda value: value)
+    options, told = SchedulerOptions(**({"gpus": 1, "may_grow": False} | asked)), list[str]()
+    pool = WorkerPool(Scripted, options, told.append)
+    monkeypatch.setattr(pool, "_make_worker", lambda: WorkerState(1, FakeActor(), "start"))
+    pool.fill()
+    assert len(pool.workers) == made
+    assert any("to do" in line for line in told) == (asked.get("most") == 1)
+
+
 def test_workers_that_are_lost_with_their_node_while_they_load_do_not_end_the_run(
     pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
