@@ -70,7 +70,7 @@ def _other_weights_lines(rows: Rows, config: JobConfig, weights_sha256: str) -> 
 def quality_lines(older: dict[str, int], of: float = math.inf) -> list[str]:
     """Return a line if some of the rows that older programs wrote measure another picture than rows of today.
 
-    of: how many rows there are in all, where they are held against each other: nothing is told of all.
+    of: how many rows there are, where these are compared with each other: where all are as old, nothing is told.
     """
     number = sum(count for version, count in older.items() if version.isdecimal() and int(version) < OF_THE_FILE)
     if not 0 < number < of:

@@ -15,7 +15,7 @@ _OF_SYSTEMS = frozenset((
     "system volume information", "__macosx", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini",
 ))  # fmt: skip
 TRAINING_STATE = re.compile(r"(^|/)checkpoint_[^/]+/state\.pt$")
-"""In the OUT of a training, whose results are in `weights`: taken for a style, it would be another one beside them."""
+"""What a training resumes from, in its OUT: as a style it would be one more beside the trained weights."""
 
 
 @dataclass(frozen=True, slots=True)
