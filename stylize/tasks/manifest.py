@@ -228,7 +228,7 @@ def _check_type(of: Any, name: str, meaning: str, called: str) -> None:
 def _as_in_csv(value: Any) -> Any:
     """Return a Parquet value as a CSV's cell would be read: bytes as text, without spaces around it, no NaN."""
     if isinstance(value, list):
-        return [_as_in_csv(one) for one in value]
+        return [one if isinstance(one, float) else _as_in_csv(one) for one in value]  # a share that is NaN is told
     if isinstance(value, bytes):
         value = value.decode(errors="surrogateescape")
     if isinstance(value, str):

@@ -59,6 +59,11 @@ def test_artworks_and_shares_may_be_lists(tmp_path: Path, listed: list[Any]) -> 
     assert ([Path(one.uri).name for one in pair.styles], pair.shares) == (["s.jpg", "t.jpg"], (1.0, 3.0))
 
 
+def test_a_share_that_is_nan_is_told_as_it_stands(tmp_path: Path) -> None:
+    (pair,) = pairs(tmp_path, style_uris=[["s.jpg", "t.jpg"]], style_weights=[[1.0, float("nan")]])
+    assert str(pair.problem).endswith("row 1: style_weights: expected a number, got 'nan'")
+
+
 @pytest.mark.parametrize("column", ["content_uri", "style_uri"])
 def test_a_key_that_is_no_utf_8_costs_its_row(tmp_path: Path, column: str) -> None:
     (pair,) = pairs(tmp_path, **{column: [b"s3://b/\xff.jpg"]})
