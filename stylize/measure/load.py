@@ -33,7 +33,7 @@ class MachineLoad:
 
     def __init__(self, device: str = "cpu") -> None:
         self._device = device
-        self._begun: tuple[float | None, int | None] = (None, None)
+        self._begun: tuple[dict[str, float], dict[str, float]] = ({}, {})
 
     def start(self) -> None:
         """Begin."""
@@ -46,14 +46,16 @@ class MachineLoad:
         return Load(waited, clock, None if throttlings is None else throttlings > 0)
 
 
-def _since(before: float | None, after: float | None) -> float | None:
-    # A thread that ended meanwhile took its count with it.
-    return None if before is None or after is None else max(0, after - before)
+def _since(before: dict[str, float], after: dict[str, float]) -> float | None:
+    # Each count by itself: out of a sum, a thread that ended takes what it had waited before, too.
+    return sum(max(0, count - before.get(name, 0)) for name, count in after.items()) if before and after else None
 
 
-def _waited_s() -> float | None:
-    waited = [int(words[1]) / 1e9 for words in _all_words("proc/self/task", "*/schedstat") if len(words) == 3]
-    return sum(waited) + _stolen_s() if waited else None
+def _waited_s() -> dict[str, float]:
+    """Return what each thread has waited and what was stolen; nothing where the kernel does not tell."""
+    threads = _all_words("proc/self/task", "*/schedstat").items()
+    waited = {path: int(words[1]) / 1e9 for path, words in threads if len(words) == 3}
+    return {**waited, "stolen": _stolen_s()} if waited else {}
 
 
 def _stolen_s() -> float:
@@ -61,19 +63,20 @@ def _stolen_s() -> float:
     return int(words[8]) / os.sysconf("SC_CLK_TCK") if len(words) > 8 and words[0] == "cpu" else 0.0
 
 
-def _throttlings() -> int | None:
-    """Return how often processors were throttled for heat, and this container for its quota."""
-    heat = _all_words("sys/devices/system/cpu", "cpu[0-9]*/thermal_throttle/*_throttle_count")
-    counts = [int(words[0]) for words in heat]
-    for quota in (_words(folder / "cpu.stat") for folder in cgroups.folders("cpu")):
+def _throttlings() -> dict[str, float]:
+    """Return how often each processor was throttled for heat, and this container for its quota."""
+    heat = _all_words("sys/devices/system/cpu", "cpu[0-9]*/thermal_throttle/*_throttle_count").items()
+    counts = {path: float(words[0]) for path, words in heat}
+    for folder in cgroups.folders("cpu"):
+        quota = _words(folder / "cpu.stat")
         if "nr_throttled" in quota:
-            counts.append(int(quota[quota.index("nr_throttled") + 1]))
-    return sum(counts) if counts else None
+            counts[str(folder)] = float(quota[quota.index("nr_throttled") + 1])
+    return counts
 
 
 def _processors_mhz() -> float | None:
     clocks = _all_words("sys/devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")
-    told = [int(words[0]) / 1000 for words in clocks]
+    told = [int(words[0]) / 1000 for words in clocks.values()]
     return sum(told) / len(told) if told else None
 
 
@@ -87,9 +90,9 @@ def _card_mhz(device: str) -> float | None:
         return None
 
 
-def _all_words(folder: str, pattern: str) -> list[list[str]]:
-    """Return the words of each of the kernel's files that a pattern names; files without any are left out."""
-    return [words for path in (cgroups.ROOT / folder).glob(pattern) if (words := _words(path))]
+def _all_words(folder: str, pattern: str) -> dict[str, list[str]]:
+    """Return the words of each of the kernel's files that a pattern names, by path; files without any are left out."""
+    return {str(path): words for path in (cgroups.ROOT / folder).glob(pattern) if (words := _words(path))}
 
 
 def _words(path: Path) -> list[str]:

@@ -47,13 +47,15 @@ def test_waiting_is_summed_over_threads_with_what_other_machines_stole(root: Pat
     assert measured.stop().cpu_wait_s == pytest.approx(1.75)
 
 
-def test_a_thread_that_ended_takes_no_time_away(root: Path) -> None:
+def test_a_thread_that_ended_takes_no_time_away_and_one_that_began_adds_its_own(root: Path) -> None:
     measured = MachineLoad()
-    put(root, "proc/self/task/1/schedstat", "5 1000000000 7\n")
-    put(root, "proc/self/task/2/schedstat", "5 1000000000 7\n")
+    for thread in "12":
+        put(root, f"proc/self/task/{thread}/schedstat", "5 1000000000 7\n")
     measured.start()
+    put(root, "proc/self/task/1/schedstat", "5 1250000000 7\n")
     (root / "proc/self/task/2/schedstat").unlink()
-    assert measured.stop().cpu_wait_s == 0
+    put(root, "proc/self/task/3/schedstat", "5 500000000 7\n")
+    assert measured.stop().cpu_wait_s == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize("name", ["sys/devices/system/cpu/cpu12/thermal_throttle/core_throttle_count", "quota"])
