@@ -16,29 +16,8 @@ from stylize.errors import UsageError, one_line
 from stylize.io.location import locate
 from stylize.naming import name_below
 from stylize.results.run_record import read_runs
-from stylize.results.schema import SCHEMA, SCHEMA_VERSION
+from stylize.results.schema import ADDED, SCHEMA, SCHEMA_VERSION
 
-ADDED = {
-    2: ("content_loss", "style_loss", "variation_loss"),
-    3: (
-        "variant", "repeat", "workers", "model_host_bytes", "model_device_bytes", "image_host_bytes",
-        "image_device_bytes", "content_distance", "gram_distance", "moments_distance", "perceptual_variant", "lpips",
-        "lpips_variant", "content_edge_density", "content_colourfulness", "content_entropy_bits",
-        "output_edge_density", "output_colourfulness", "output_entropy_bits",
-    ),
-    4: ("gpu_ids",),
-    5: ("truncated",),
-    6: ("photo", "style"),
-    7: ("style_uris", "style_weights"),
-    8: ("scorer_host_bytes", "score_peak_rss_bytes", "cpu_wait_s", "clock_mhz", "throttled"),
-    9: ("ssim_uniform", "cfsd", "flicker"),
-    10: ("device_wait_s",),
-    11: ("stretch",),
-    12: ("runtime",),
-    13: ("strips", "passes"),
-    14: ("opaque",),
-}  # fmt: skip
-"""Schema version -> the columns that came with it."""
 FIRST = [name for name in SCHEMA.names if name not in {name for names in ADDED.values() for name in names}]
 """Columns that files of every version have."""
 _OURS = {field.name: field.type for field in SCHEMA}

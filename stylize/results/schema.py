@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from stylize.errors import UsageError
 
-SCHEMA_VERSION = "14"
 KEY_BYTES = 16
 SCORED = "scored"
 """As `measure_mode`: the picture was made elsewhere."""
@@ -119,6 +118,29 @@ COLUMNS: tuple[Column, ...] = (
     Column("device_name", _text, "", "the processor's or card's name"),
     Column("threads", _int, "", "CPU threads an operation may use"),
 )  # fmt: skip
+
+ADDED = {
+    2: ("content_loss", "style_loss", "variation_loss"),
+    3: (
+        "variant", "repeat", "workers", "model_host_bytes", "model_device_bytes", "image_host_bytes",
+        "image_device_bytes", "content_distance", "gram_distance", "moments_distance", "perceptual_variant", "lpips",
+        "lpips_variant", "content_edge_density", "content_colourfulness", "content_entropy_bits",
+        "output_edge_density", "output_colourfulness", "output_entropy_bits",
+    ),
+    4: ("gpu_ids",),
+    5: ("truncated",),
+    6: ("photo", "style"),
+    7: ("style_uris", "style_weights"),
+    8: ("scorer_host_bytes", "score_peak_rss_bytes", "cpu_wait_s", "clock_mhz", "throttled"),
+    9: ("ssim_uniform", "cfsd", "flicker"),
+    10: ("device_wait_s",),
+    11: ("stretch",),
+    12: ("runtime",),
+    13: ("strips", "passes"),
+    14: ("opaque",),
+}  # fmt: skip
+"""Schema version -> the columns that came with it. Those of no version are in every file, or it is refused."""
+SCHEMA_VERSION = str(max(ADDED))
 
 SCHEMA = pa.schema(
     [pa.field(c.name, c.type, metadata={"unit": c.unit, "meaning": c.meaning}) for c in COLUMNS],

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stylize.results.older import ADDED
 from stylize.results.parts import part_paths
+from stylize.results.schema import ADDED
 
 
 def make_older(out: Path, version: int) -> None:
