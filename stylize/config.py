@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
@@ -134,8 +134,8 @@ class JobConfig(Restyling):
     )
     scores: Annotated[tuple[Score, ...], Metavar("NAME")] = Field(
         (),
-        description="columns that are measured only where asked for, as each takes time: distances, cfsd, lpips, "
-        "ssim_uniform, flicker (restyles once more); may be repeated",
+        description="columns that are measured only where asked for, as each takes time: "
+        f"{', '.join(get_args(Score))}; flicker restyles once more; may be repeated",
     )
     perceptual: PathText | None = Field(
         None,

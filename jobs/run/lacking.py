@@ -5,28 +5,28 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.run.score_config import OF_PICTURES
 from jobs.run.stored_rows import Rows
-from stylize.config import TORCHVISION, JobConfig
+from stylize.config import TORCHVISION, JobConfig, Score
 from stylize.errors import StylizeError, counted
 from stylize.io.files import at_hand
 from stylize.measure.flicker import BORDER_PX
 from stylize.results.parts import keys
-from stylize.results.schema import SCORED
+from stylize.results.schema import SCHEMA, SCORED
 from stylize.stylizers import RANDOM
 
 SCORE_COLUMNS = [
-    "task_id", "status", "measure_mode", "weights_sha256", "strips", "width_px", "height_px", "ssim", "ssim_uniform",
-    "content_distance", "cfsd", "perceptual_variant", "lpips_variant", "flicker",
+    "task_id", "status", "measure_mode", "weights_sha256", "strips", "width_px", "height_px", "ssim",
+    "content_distance", "perceptual_variant", "lpips_variant",
+    *(score for score in get_args(Score) if score in SCHEMA.names),
 ]  # fmt: skip
 """What is read of the rows."""
 ISOLATED = "isolated times and memory"
-OF_PICTURES = {"distances", "cfsd", "lpips", "ssim_uniform"}
-"""What can be measured of a picture that is there already."""
-
 IN_ANOTHER = "the sweep into another OUT has it"
 """What to do about a sweep's rows."""
 
@@ -57,7 +57,7 @@ class Lacking:
             return []
         rows = counted(self._kept, "row that stays lacks", "rows that stay lack")
         advice = self._advice or "--redo makes the images again with it"
-        if not self._advice and self._names.keys() <= OF_PICTURES:
+        if not self._advice and self._names.keys() <= set(OF_PICTURES):
             advice += "; `python -m jobs.score` scores those that are there, into another OUT"
         return [f"{rows} what is asked for now ({', '.join(self._names)}): {advice}"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -13,6 +13,8 @@ from stylize.io.location import normalized
 from stylize.tasks.matching import Pattern
 from stylize.validation import as_given
 
+OF_PICTURES = tuple(score for score in get_args(Score) if score != "flicker")
+"""Scores of a picture that is there already; flicker takes the method itself, and stays null here."""
 GROUPS: Groups = {
     "inputs": ("pattern", "manifest", "include", "exclude", "shard", "max_pixels", "truncated"),
     "measuring": ("style_resolution_px", "scores", "perceptual", "lpips"),
@@ -45,11 +47,10 @@ class ScoreConfig(JobConfig):
         None, description="CSV or Parquet file of content_uri, style_uri and result_uri, in place of folders"
     )
 
-    # Without flicker, which takes the method itself: it stays null here.
     scores: Annotated[tuple[Score, ...], Metavar("NAME")] = Field(
         (),
-        description="columns that are measured only where asked for, as each takes time: distances, cfsd, lpips, "
-        "ssim_uniform; may be repeated",
+        description="columns that are measured only where asked for, as each takes time: "
+        f"{', '.join(OF_PICTURES)}; may be repeated",
     )
 
     @field_validator("results")

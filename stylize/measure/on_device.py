@@ -14,12 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylize.measure.ssim import SIGMA, TWO_C1, TWO_C2, WINDOW_PX
-from stylize.measure.statistics import DIGITS, LONG_SIDE_PX, LUMA, STEEP, box_spans
+from stylize.measure.statistics import DIGITS, LONG_SIDE_PX, LUMA, STEEP, Statistics, box_spans
 
-NAMES = (
-    "ssim", "content_edge_density", "content_colourfulness", "content_entropy_bits", "output_edge_density",
-    "output_colourfulness", "output_entropy_bits",
-)  # fmt: skip
+NAMES = ("ssim", *(f"{side}_{name}" for side in ("content", "output") for name in Statistics._fields))
 """What `scores` returns, in order; NaN for an SSIM that does not exist."""
 
 
@@ -32,7 +29,7 @@ def scores(photos: Tensor, results: Tensor) -> Tensor:
     if not same:
         none = results.new_full((len(results), 1), math.nan, dtype=torch.float32)
         return torch.cat([none, statistics(photos), statistics(results)], 1)
-    both = statistics(torch.cat([photos, results])).view(2, len(results), 3)
+    both = statistics(torch.cat([photos, results])).view(2, len(results), -1)
     return torch.cat([ssim(photos, results)[:, None], both[0], both[1]], 1)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.run.agreement import Told, compare_images, compare_scores
+from jobs.run.agreement import SCORES, Told, compare_images, compare_scores
 from stylize import images
+from stylize.results.schema import SCHEMA
 from tests.support.made_rows import row
 from tests.support.samples import picture
 
@@ -101,6 +102,13 @@ def test_scores_may_differ_by_no_more_than_sums_in_another_order(
     said, then = Told(), row(1, **(plain | how))
     compare_scores(said, then, then | {"content_loss": 2.0 * factor})
     assert said.agrees == agrees
+
+
+def test_every_score_of_a_result_is_compared() -> None:
+    names = SCHEMA.names[SCHEMA.names.index("ssim") : SCHEMA.names.index("workers")]
+    of_results = [name for name in names if not name.startswith("content_") and not name.endswith("_variant")]
+    told = "name a new score in SCORES of jobs/run/agreement.py, or a replay does not see that it differs"
+    assert {*of_results, "content_distance", "content_loss"} == set(SCORES), told
 
 
 def test_a_score_that_is_not_measured_any_more_differs_and_a_new_one_does_not() -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
 
 from jobs import benchmark, score, stylize_folder
-from jobs.run.agreement import SCORES
-from jobs.run.lacking import SCORE_COLUMNS, Lacking
+from jobs.run.lacking import Lacking
 from stylize import images
-from stylize.config import JobConfig, Score
-from stylize.results.schema import SCHEMA, SCORED, key_of
+from stylize.config import JobConfig
+from stylize.results.schema import SCORED, key_of
 from tests.support.made_rows import GivenRows, row
 from tests.support.main_job import call
 from tests.support.samples import picture
@@ -66,13 +65,6 @@ def test_a_row_lacks_what_could_have_been_measured(asked: dict[str, Any], has: d
     lacking = Lacking(config, GivenRows([made]))
     lacking.keep(key_of(made["task_id"]))
     assert bool(lacking.lines()) == lacks
-
-
-def test_a_score_with_a_column_of_its_name_is_looked_for_and_compared() -> None:
-    columns = set(get_args(Score)) & set(SCHEMA.names)
-    assert "flicker" in columns
-    assert columns - {"lpips"} <= set(SCORE_COLUMNS)  # for which lpips_variant is looked at
-    assert columns <= set(SCORES)
 
 
 def test_a_row_that_lacks_several_things_is_one_row() -> None:
