@@ -165,4 +165,5 @@ def test_every_error_is_in_the_drawn_tree_and_public() -> None:
     drawn = stylize.errors.__doc__ or ""
     classes = [c for c in vars(stylize.errors).values() if isinstance(c, type) and issubclass(c, Exception)]
     assert len(classes) > 5
-    assert all(c.__name__ in drawn and c.__name__ in stylize.__all__ for c in classes)
+    assert [c.__name__ for c in classes if c.__name__ not in drawn] == [], "draw it above stylize/errors.py"
+    assert [c.__name__ for c in classes if c.__name__ not in stylize.__all__] == [], "list it in stylize/__init__.py"

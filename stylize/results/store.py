@@ -186,7 +186,7 @@ class RowStore:
         self._retired.add(key)
 
     def count_by_status(self, variants: Collection[str]) -> dict[str, int]:
-        """Return the rows of these variants by status, in the order of STATUSES, without zeros.
+        """Return the rows of these variants by status, in the order of STATUSES, those of newer programs last.
 
         Flushes first; raises as `flush` does.
         """
@@ -197,7 +197,7 @@ class RowStore:
             wanted = batch.filter(pc.is_in(batch.column("variant"), value_set=pa.array(variants, pa.string())))
             for pair in pc.value_counts(wanted.column("status")).to_pylist():
                 counts[pair["values"]] += pair["counts"]
-        return {status: counts[status] for status in STATUSES if counts[status]}
+        return {status: counts[status] for status in dict.fromkeys((*STATUSES, *sorted(counts))) if counts[status]}
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take rows; write a part if it is time. Raises ValueError for another schema or a bad task_id."""

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from stylize import errors
 from stylize.config import JobConfig
 from stylize.pipeline.failures import lost_row
-from stylize.results.schema import SCHEMA
+from stylize.results.schema import SCHEMA, STATUSES
 from stylize.stylizers.identity import Identity
 from stylize.tasks.task import Input, Pair, Task
 
@@ -35,6 +36,12 @@ def test_a_lost_row_says_what_its_pair_has_in_place_of_the_runs_settings() -> No
     own = replace(TASK, pair=replace(TASK.pair, own=(("resolution_px", 32),)))
     config = CONFIG.model_copy(update={"resolution_px": 64})
     assert lost_row(config, "r", own, "timeout", "too slow", {})["resolution_px"] == 32
+
+
+def test_what_images_are_refused_for_is_a_status() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ImageError)]
+    told = "name it in STATUSES of stylize/results/schema.py"
+    assert [kind.status for kind in kinds if kind.status not in STATUSES] == [], told
 
 
 @pytest.mark.parametrize(

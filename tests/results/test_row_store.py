@@ -78,11 +78,14 @@ def test_finished_holds_every_row_or_with_retry_failed_the_ok_ones(tmp_path: Pat
     with RowStore.open(tmp_path) as store:
         store.add(rows(range(5), variant="a"))
         store.add(rows(range(5, 8), status="oom", variant="b"))
+        store.add(rows(range(8, 9), status="a newer program's", variant="c"))
     store = RowStore.open(tmp_path)
-    key = [bytes.fromhex(task_id(n))[:16] for n in range(8)]
+    key = [bytes.fromhex(task_id(n))[:16] for n in range(9)]
     assert store.finished(retry_failed=False) == set(key)
     assert store.finished(retry_failed=True) == set(key[:5])
-    assert [store.count_by_status(list(names)) for names in ("ab", "b", "")] == [{"ok": 5, "oom": 3}, {"oom": 3}, {}]
+    assert [store.count_by_status(list(names)) for names in ("ab", "b", "c", "")] == [
+        {"ok": 5, "oom": 3}, {"oom": 3}, {"a newer program's": 1}, {},
+    ]  # fmt: skip
 
 
 def test_a_retried_row_takes_the_older_ones_place(tmp_path: Path) -> None:
