@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from stylize.errors import BadKeyError, UsageError, one_line
-from stylize.io.store_kinds import KINDS
+from stylize.io.store_kinds import KINDS, listed
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SLIP = re.compile(rf"({'|'.join(KINDS)}):", re.IGNORECASE)
@@ -172,8 +172,7 @@ def locate(text: str) -> Location:
         raise UsageError(f"{name}: without //; expected {name}://BUCKET/KEY, or ./{name}: for a name that begins so")
     if scheme:
         # By its scheme alone: what follows may be a password or a signature.
-        *most, last = ("file", *KINDS)
-        known = f"{', '.join(f'{name}://' for name in most)} and {last}://"
+        known = listed("file", *KINDS)
         raise UsageError(f"{scheme[1]}:// is not supported; what is: plain paths, {known} URIs")
     return LocalPath(_without_tilde(Path(text)))
 

@@ -1,6 +1,6 @@
 """The kinds of object stores: what their URIs begin with, and how a bucket of each is opened.
 
-Another kind is one more entry in KINDS, and a subclass here if its credentials or endpoint need more than obstore
+Another kind is one more entry in _KINDS, and a subclass here if its credentials or endpoint need more than obstore
 finds by itself; nothing else in the package knows one kind from another.
 
 Credentials are the store's usual chain: environment variables, a role of the machine or pod and, for S3 with boto3
@@ -83,15 +83,24 @@ class S3(StoreKind):
         return aws_profile() if _has_aws_profile() else {}
 
 
-KINDS: dict[str, StoreKind] = {
-    "s3": S3(
+_KINDS = (
+    S3(
         "s3",
         ("AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AWS_ENDPOINT_URL_S3"),
         ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"),
     ),
-    "gs": StoreKind("gs", ("GOOGLE_BASE_URL",), ("GOOGLE_BEARER_TOKEN",)),
-}
-SCHEMES = " and ".join(f"{scheme}://" for scheme in KINDS)
+    StoreKind("gs", ("GOOGLE_BASE_URL",), ("GOOGLE_BEARER_TOKEN",)),
+)
+KINDS = {kind.scheme: kind for kind in _KINDS}
+
+
+def listed(*schemes: str) -> str:
+    """Return what URIs begin with, in words: `file://, s3:// and gs://`."""
+    *most, last = (f"{scheme}://" for scheme in schemes)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+SCHEMES = listed(*KINDS)
 """What URIs of object stores begin with, for help texts."""
 
 

@@ -47,6 +47,11 @@ def test_what_no_request_can_hold_is_one_line(monkeypatch: pytest.MonkeyPatch, n
     assert "SECRET" not in str(refused.value)
 
 
+def test_stores_are_listed_in_words() -> None:
+    assert store_kinds.listed("s3") == "s3://"
+    assert store_kinds.listed("s3", "gs", "az") == "s3://, gs:// and az://"
+
+
 def test_the_endpoint_of_s3_alone_is_used() -> None:
     with bucket() as s3, pytest.MonkeyPatch.context() as patch:
         uri = s3.put("a.jpg", b"x")
