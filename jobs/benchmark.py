@@ -19,7 +19,7 @@ from jobs.run import signals
 from jobs.run.output_dir import absolute_uri
 from jobs.run.trust import elsewhere
 from stylize import cli, downloads
-from stylize.config import TORCHVISION, Device
+from stylize.config import TORCHVISION, Device, Progress
 from stylize.errors import UsageError, one_line, unknown
 from stylize.io.files import Folder
 from stylize.io.location import local_path
@@ -130,7 +130,7 @@ def parser() -> cli.Parser:
     parser.add_argument("--dry-run", action="store_true", help="say what would run, with time and memory from OUT")
     parser.add_argument("--from", dest="rows_from", metavar="PATH", help="with --dry-run: from the rows of another run")
     parser.add_argument(
-        "--progress", choices=["auto", "bar", "plain", "off"], default="auto",
+        "--progress", choices=get_args(Progress), default="auto",
         help="how far it is: a bar or lines; auto: a bar on a terminal (default auto)",
     )  # fmt: skip
     return parser

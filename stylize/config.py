@@ -24,6 +24,8 @@ MOST_WORKERS = 10_000
 """Each is asked of the cluster at once, room or not, so that it may grow; one driver feeds some hundreds."""
 MOST_SHARE = 100_000
 """Of a worker's CPUs or GPUs: far more than any machine has, and a number that Ray can count in."""
+Progress = Literal["auto", "bar", "plain", "off"]
+"""Ways to show how far a command is."""
 TORCHVISION = "torchvision"
 """As a `perceptual` setting: torchvision's own weights, from its cache or downloaded."""
 GROUPS: Groups = {
@@ -148,7 +150,7 @@ class JobConfig(Restyling):
     address: Annotated[str, Metavar("HOST:PORT")] | None = Field(
         None, description="Ray cluster to use; none: the one RAY_ADDRESS names, else a Ray of its own"
     )
-    progress: Literal["auto", "bar", "plain", "json", "off"] = Field(
+    progress: Literal[Progress, "json"] = Field(
         "auto", description="how far it is: a bar or lines; auto: a bar on a terminal; json: one JSON object per line"
     )
 

@@ -1,29 +1,21 @@
-"""What is seen while a job runs: a bar on a terminal, plain lines elsewhere, JSON lines for scripts."""
+"""What is told while a job runs, and when; `jobs.progress.outputs` shows it."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column
 
-from jobs.progress import json_lines
+from jobs.progress.outputs import OUTPUTS
 from jobs.progress.stats import RunStats, Snapshot
-from stylize.terminal import say, say_above
 
 if TYPE_CHECKING:  # brings Ray, which a tool that only shows a bar does not need
     from jobs.progress.prometheus import Metrics
 
-LINE_EVERY_S = 10.0
 LEAST_IDLE = 0.05
-LEAST_BAR = 8
-"""Columns that a bar needs beside the numbers."""
-EVERY_S = {"bar": 0.1, "json": 5.0}
-"""Between two times that a run is shown in these modes."""
 
 
 class Workers(Protocol):
@@ -48,49 +40,20 @@ class Reporter:
         if mode == "auto":
             # A dumb terminal cannot draw over a line, and would show a bar at the end alone.
             mode = "bar" if sys.stdout.isatty() and not Console().is_dumb_terminal else "plain"
-        self._mode = mode
+        self._output = OUTPUTS[mode](self)
         self._shown_at = time.monotonic()
-        self._bar: Progress | None = None
         self._workers: Workers | None = None
         self._begun = False
         self._metrics: Metrics | None = None
 
     def __enter__(self) -> Reporter:
-        if self._mode == "json":
-            json_lines.progress(self._snapshot())
-        if self._mode == "bar":
-            console = Console()
-            shown: dict[str, Any] = self._shown()
-            self._bar = Progress(*self._columns(console.width, shown), console=console)
-            self._bar.start()
-            self._task = self._bar.add_task("", total=self.stats.total, completed=self.stats.done, **shown)
+        self._output.begin()
         return self
-
-    def _shown(self) -> dict[str, str]:
-        not_ok = f"{self._not_ok()} not ok" if self._not_ok() else ""
-        return {"not_ok": not_ok, "rate": self._rate(), "left": self._left(), "line": self.line()}
-
-    def _columns(self, width: int, shown: dict[str, str]) -> tuple[ProgressColumn, ...]:
-        """Return what stands beside each other; where that has no room the plain line, which is cut at its end."""
-        done = f"{self.stats.total}/{self.stats.total}"
-        beside = [self.verb, done, "0:00:00", shown["not_ok"], shown["rate"], shown["left"]]
-        if LEAST_BAR + sum(len(text) + 1 for text in beside) > width:
-            return (TextColumn("{task.fields[line]}", markup=False),)
-        return (
-            TextColumn(self.verb),
-            BarColumn(),
-            MofNCompleteColumn(table_column=Column(no_wrap=True)),
-            TextColumn("[red]{task.fields[not_ok]}"),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-        )
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._record()
         self._show()
-        if self._bar is not None:
-            self._bar.stop()
+        self._output.end()
 
     def watch(self, workers: Workers, metrics: Metrics | None = None) -> None:
         """Take the numbers of workers and of what they hold from `workers`; give all numbers to `metrics`."""
@@ -104,49 +67,31 @@ class Reporter:
             self.stats.begin()  # what starting Ray and loading took tells nothing of what is left
         if self._metrics is not None and self._metrics.due:
             self._record()
-        if time.monotonic() - self._shown_at >= EVERY_S.get(self._mode, LINE_EVERY_S):
+        if time.monotonic() - self._shown_at >= self._output.every_s:
             self._show()
 
     def note(self, text: str) -> None:
-        """Show a line of its own, above the bar if there is one."""
-        if self._bar is not None:
-            say_above(self._bar.console, text)
-        elif self._mode == "json":
-            json_lines.emit("note", text=text)
-        elif self._mode != "off":
-            say(text)
+        """Show a line of its own."""
+        self._output.note(text)
 
     def line(self) -> str:
         """Return `12 of 48 done (8 before), 1 not ok, 11 s left, 3.4 images/s`."""
         stats = self.stats
         before = f" ({stats.kept} before)" if stats.kept else ""
-        parts = (f"{stats.done} of {stats.total} done{before}", f"{self._not_ok()} not ok", self._left(), self._rate())
+        parts = (f"{stats.done} of {stats.total} done{before}", f"{self.not_ok()} not ok", self.left(), self.rate())
         return ", ".join(part for part in parts if part)
 
-    def _snapshot(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
+        """Return all numbers, those of the workers included."""
         workers = self._workers
         return self.stats.snapshot(*(None, None) if workers is None else (workers.queued, workers.workers))
 
-    def _record(self) -> None:
-        if self._metrics is not None:
-            self._metrics.record(self._snapshot())
-
-    def _show(self) -> None:
-        self._shown_at = time.monotonic()
-        if self._bar is not None:
-            shown: dict[str, Any] = self._shown()
-            self._bar.columns = self._columns(self._bar.console.width, shown)
-            self._bar.update(self._task, completed=self.stats.done, total=self.stats.total, **shown)
-        elif self._mode == "plain":
-            say(self.line())
-        elif self._mode == "json":
-            json_lines.progress(self._snapshot())
-
-    def _not_ok(self) -> int:
+    def not_ok(self) -> int:
         """Return how many images are not ok, those of earlier runs included, as the end of the run counts them."""
         return sum(number for status, number in self.stats.counts.items() if status != "ok")
 
-    def _rate(self) -> str:
+    def rate(self) -> str:
+        """Return `3.4 images/s`, with the share of its time that an accelerator waited for images."""
         rate = self.stats.images_per_s()
         if rate is None:
             return "starting"
@@ -154,9 +99,18 @@ class Reporter:
         waits = "" if idle is None or idle < LEAST_IDLE else f", device idle {idle * 100:.0f} %"
         return f"{rate:.1f} images/s{waits}"
 
-    def _left(self) -> str:
+    def left(self) -> str:
+        """Return `11 s left`, or nothing while that is not known."""
         left_s = self.stats.left_s()
         return f"{duration(left_s)} left" if left_s else ""
+
+    def _record(self) -> None:
+        if self._metrics is not None:
+            self._metrics.record(self.snapshot())
+
+    def _show(self) -> None:
+        self._shown_at = time.monotonic()
+        self._output.show()
 
 
 class TrainingReporter(Reporter):
@@ -182,9 +136,9 @@ class TrainingReporter(Reporter):
         """Return `step 120 of 2000, 12 min left, 8.1 images/s, 1% of the time waiting for images, loss 7.31`."""
         # Until the workers are heard of, nobody here knows at which step they go on.
         step = f"step {self.stats.done} of {self.stats.total}" if self._text else f"{self.stats.total} steps"
-        return ", ".join(part for part in (step, self._left(), self._rate()) if part)
+        return ", ".join(part for part in (step, self.left(), self.rate()) if part)
 
-    def _rate(self) -> str:
+    def rate(self) -> str:
         return self._text or "starting"
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from stylize.cli import Groups, Metavar
+from stylize.config import Progress
 from stylize.errors import UsageError, harmless, one_line
 from stylize.io.location import local_path
 from stylize.naming import MAX_NAME_BYTES
@@ -102,9 +103,7 @@ class TrainConfig(Checked):
     address: Annotated[str, Metavar("HOST:PORT")] | None = Field(
         None, description="Ray cluster to use; none: the one RAY_ADDRESS names, else a Ray of its own"
     )
-    progress: Literal["auto", "bar", "plain", "off"] = Field(
-        "auto", description="how far it is: a bar or lines; auto: a bar on a terminal"
-    )
+    progress: Progress = Field("auto", description="how far it is: a bar or lines; auto: a bar on a terminal")
 
     @field_validator("photos", "styles", "out", "vgg", "start_from", mode="before")
     @classmethod

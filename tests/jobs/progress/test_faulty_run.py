@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import ray
 
-from jobs.progress import reporter
+from jobs.progress.outputs import OUTPUTS
 from jobs.stylize_folder import main
 from tests.support.main_job import by_name, call, events, job_here, plain, rows, stamps
 from tests.support.stylizers import EXIT, HANG, MEMORY, NAN, RAISE
@@ -58,7 +58,7 @@ def run(local_ray: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = root / "out"
     words = (root / "content", root / "styles", out, "--stylizer", "tests.support.stylizers:Faulty")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(reporter.EVERY_S, "json", 0.2)
+        patch.setattr(OUTPUTS["json"], "every_s", 0.2)
         done = job_here(local_ray, *words, "--timeout-s", 10, "--progress", "json")
     assert done.returncode == 3, done.stderr
     return Run(words, out, done, by_name(rows(out)))
