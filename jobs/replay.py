@@ -20,7 +20,7 @@ from jobs.run.agreement import Told, compare_images, compare_scores, device_of, 
 from jobs.run.trust import TRUST, TRUST_HELP, refuse_elsewhere, refuse_own_method
 from stylize import cli, downloads, images
 from stylize import config as configs
-from stylize.config import TORCHVISION, JobConfig
+from stylize.config import OF_RESULT, OF_RESULT_TOO, TORCHVISION, JobConfig
 from stylize.errors import UsageError, one_line
 from stylize.io.files import read_bytes, why_unreadable
 from stylize.io.location import LocalPath, as_location, normalized
@@ -33,8 +33,8 @@ from stylize.stylizers import RANDOM
 from stylize.tasks.task import Input, Pair, Task
 from stylize.terminal import say
 
-_OF_RESULT = ("perceptual", "lpips", "scores", "max_pixels", "truncated", "cpus_per_actor", "max_memory")
-_OF_ROW = ("seed", "resolution_px", "style_resolution_px", "format", "quality", "strip")
+_OF_RUN = ("perceptual", "lpips", "scores", "max_pixels", "truncated", "cpus_per_actor", "max_memory")
+"""What run.json says of a run: how it read, computed and scored."""
 MOST_THREADS = 512
 """More are no machine's, and would be started."""
 
@@ -148,8 +148,8 @@ def _replay(row: dict[str, Any], record: RunRecord, given: Any) -> Told:
 def _config(row: dict[str, Any], record: RunRecord, given: Any, folder: str) -> JobConfig:
     settings = read_settings(row["settings_json"])
     then = record.settings_of(row["variant"])
-    values: dict[str, Any] = {name: then[name] for name in _OF_RESULT if name in then}
-    values |= {name: settings[name] for name in _OF_ROW if name in settings}
+    values: dict[str, Any] = {name: then[name] for name in _OF_RUN if name in then}
+    values |= {name: settings[name] for name in (*OF_RESULT, *OF_RESULT_TOO) if name in settings}
     # Where the whole settings of the method are known, defaults that have changed since do not matter.
     values["settings"] = settings.get("stylizer_settings") or settings.get("settings", {})
     values |= {

@@ -12,22 +12,23 @@ from stylize.images import MAX_PIXELS
 from stylize.io.location import locate, normalized
 from stylize.naming import check_template
 from stylize.restyling import Restyling
+from stylize.shares import LEAST_SHARE, MOST_SHARE, checked_gpus, checked_shard
 from stylize.validation import Origins, as_given, validated
 
 Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
 """Kinds of devices as torch calls them; AMD's cards are `cuda`, too."""
 Score = Literal["distances", "cfsd", "lpips", "ssim_uniform", "flicker"]
 Lpips = Literal["none", "alex", "vgg", "squeeze"]
-LEAST_SHARE = 1e-4
-"""Of a CPU or GPU; Ray counts in these."""
 MOST_WORKERS = 10_000
 """Each is asked of the cluster at once, room or not, so that it may grow; one driver feeds some hundreds."""
-MOST_SHARE = 100_000
-"""Of a worker's CPUs or GPUs: far more than any machine has, and a number that Ray can count in."""
 Progress = Literal["auto", "bar", "plain", "off"]
 """Ways to show how far a command is."""
 TORCHVISION = "torchvision"
 """As a `perceptual` setting: torchvision's own weights, from its cache or downloaded."""
+OF_RESULT = ("stylizer", "precision", "seed", "resolution_px", "style_resolution_px", "format", "quality", "settings")
+"""What decides the result's pixels and bytes, and so belongs to a task's identity."""
+OF_RESULT_TOO = ("strip", "runtime")
+"""What does so since later: recorded where it is not the default alone, so that older tasks keep their keys."""
 GROUPS: Groups = {
     "inputs": ("manifest", "pairing", "styles_per_photo", "include", "exclude", "shard", "max_pixels", "truncated"),
     "method": (
@@ -154,6 +155,9 @@ class JobConfig(Restyling):
         "auto", description="how far it is: a bar or lines; auto: a bar on a terminal; json: one JSON object per line"
     )
 
+    _gpus = field_validator("gpus_per_actor")(checked_gpus)
+    _shard = field_validator("shard")(checked_shard)
+
     @field_validator("content", "styles", "out", "manifest", "weights", "perceptual", "name")
     @classmethod
     def _locations(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -178,30 +182,12 @@ class JobConfig(Restyling):
     def _one_or_more(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
-    @field_validator("gpus_per_actor")
-    @classmethod
-    def _cards(cls, value: float | str) -> float | str:
-        if isinstance(value, str):
-            return value
-        if 0 < value < LEAST_SHARE or (value > 1 and value % 1):
-            raise ValueError(f"give 0, a fraction of at least {LEAST_SHARE:g} and below 1, or a whole number")
-        return value
-
     @field_validator("styles_per_photo")
     @classmethod
     def _drawn(cls, value: int, info: ValidationInfo) -> int:
         if value != 1 and info.data.get("pairing", "random") != "random":
             raise ValueError("this is for pairing random alone")
         return value
-
-    @field_validator("shard")
-    @classmethod
-    def _one_of(cls, value: str | None) -> str | None:
-        own, slash, shards = ("1/1" if value is None else value).partition("/")
-        numbers = slash and (own + shards).isascii() and own.isdecimal() and shards.isdecimal() and len(shards) < 10
-        if not numbers or not 1 <= int(own) <= int(shards):
-            raise ValueError("give K/N with 1 <= K <= N, such as 2/4 for the second of four shares")
-        return None if value is None else f"{int(own)}/{int(shards)}"
 
     @model_validator(mode="after")
     def _inputs(self, info: ValidationInfo) -> JobConfig:
@@ -260,12 +246,9 @@ class JobConfig(Restyling):
 
     def result_settings(self) -> dict[str, Any]:
         """Return what decides the result's pixels and bytes, and so belongs to a task's identity."""
-        names = (
-            "stylizer", "precision", "seed", "resolution_px", "style_resolution_px", "format", "quality",
-        )  # fmt: skip
-        added: dict[str, Any] = {"strip": True} if self.strip else {}  # absent where not: older tasks keep their keys
-        added |= {} if self.runtime == "auto" else {"runtime": self.runtime}
-        return {name: getattr(self, name) for name in names} | added | {"settings": self.settings}
+        given = {name: getattr(self, name) for name in OF_RESULT_TOO}
+        changed = {name: value for name, value in given.items() if value != type(self).model_fields[name].default}
+        return {name: getattr(self, name) for name in OF_RESULT} | changed
 
     def device_name(self) -> str:
         """Return cpu, a kind of accelerator, or `accelerator` for any kind."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stylize.config import JobConfig, build
+from stylize.config import GROUPS, OF_RESULT, OF_RESULT_TOO, JobConfig, build
 from stylize.errors import UsageError
 from stylize.safe_yaml import read_mapping
 
@@ -112,6 +112,20 @@ def test_settings_of_a_method_may_be_switches() -> None:
 def test_strings_from_flags_become_numbers() -> None:
     config = build(PATHS | {"resolution_px": "768", "actors": "3", "timeout_s": "2.5", "max_memory": "2e9"})
     assert (config.resolution_px, config.actors, config.timeout_s, config.max_memory) == (768, 3, 2.5, 2 * 10**9)
+
+
+def test_what_makes_another_picture_belongs_to_a_tasks_identity() -> None:
+    elsewhere = {"weights", "device", "layout", "name"}  # known by their hash, or no part of a picture
+    told = (
+        "a setting that changes the picture goes into OF_RESULT_TOO of stylize/config.py, another into the line above"
+    )
+    assert {*GROUPS["method"], *GROUPS["output"]} - elsewhere == {*OF_RESULT, *OF_RESULT_TOO}, told
+
+
+def test_settings_that_came_later_change_no_older_tasks_identity() -> None:
+    recorded = [build(PATHS | more).result_settings() for more in ({}, {"strip": True, "runtime": "torch"})]
+    assert recorded[0].keys() == set(OF_RESULT)
+    assert recorded[1] == recorded[0] | {"strip": True, "runtime": "torch"}
 
 
 def test_yaml_gives_the_same_settings(tmp_path: Path) -> None:

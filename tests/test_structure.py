@@ -23,7 +23,7 @@ ALL = [*FILES, *TOOLS, *sorted((HOUSE / "tests").rglob("*.py"))]
 # From the bottom up: a room may import from those before it. What stands on one line does not import from each other.
 STYLIZE = (
     ("errors", "interrupts", "packed"),
-    ("machine", "safe_json", "safe_yaml", "tensor_files", "terminal", "validation"),
+    ("machine", "safe_json", "safe_yaml", "shares", "tensor_files", "terminal", "validation"),
     ("cli", "downloads", "gallery", "images", "naming", "weights"),
     ("backbones", "io", "restyling"),
     ("config", "measure", "stylizers"),

@@ -15,6 +15,7 @@ from stylize.config import JobConfig
 from stylize.errors import UsageError, counted, one_line
 from stylize.io.location import LocalPath, Location, locate
 from stylize.io.out_folder import refuse_results
+from stylize.shares import parse_shard
 from stylize.tasks import manifest, row_settings
 from stylize.tasks.left_out import LeftOut
 from stylize.tasks.listing import FileKind, files_in, root_of, some_files_in
@@ -83,7 +84,7 @@ def in_shard(stream: Iterator[Pair], shard: str | None) -> Iterator[Pair]:
 
 def is_in_shard(content_uri: str, style_uri: str, shard: str | None) -> bool:
     """Return whether the pair of these URIs is of that shard, as all are of None."""
-    own, shards = map(int, (shard or "1/1").split("/"))
+    own, shards = parse_shard(shard or "1/1")
     return number_of(content_uri, style_uri) % shards == own - 1
 
 

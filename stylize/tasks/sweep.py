@@ -15,10 +15,11 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from stylize import config as configs
 from stylize.cli import MaxMemory, flag
-from stylize.config import LEAST_SHARE, MOST_SHARE, MOST_WORKERS, Device, JobConfig, Lpips, Score
+from stylize.config import MOST_WORKERS, Device, JobConfig, Lpips, Score
 from stylize.errors import UsageError, one_line
 from stylize.restyling import Precision, Runtime
 from stylize.safe_yaml import read_mapping
+from stylize.shares import LEAST_SHARE, MOST_SHARE
 from stylize.tasks.task import Pair, Task, digest_of, make_task
 from stylize.validation import Checked, Origin, Origins, validated
 

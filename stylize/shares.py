@@ -1,0 +1,29 @@
+"""Shares: of the CPUs and GPUs that a worker takes, and of the pairs that a job does."""
+
+from __future__ import annotations
+
+LEAST_SHARE = 1e-4
+"""Of a CPU or GPU; Ray counts in these."""
+MOST_SHARE = 100_000
+"""Of a worker's CPUs or GPUs: far more than any machine has, and a number that Ray can count in."""
+
+
+def checked_gpus(value: float | str) -> float | str:
+    """Return a worker's GPUs, or `auto`. Raises ValueError for a part of several, or too small a one."""
+    if not isinstance(value, str) and (0 < value < LEAST_SHARE or (value > 1 and value % 1)):
+        raise ValueError(f"give 0, a fraction of at least {LEAST_SHARE:g} and below 1, or a whole number")
+    return value
+
+
+def checked_shard(text: str | None) -> str | None:
+    """Return K/N in its one form, None for all. Raises ValueError as `parse_shard` does."""
+    return None if text is None else "/".join(map(str, parse_shard(text)))
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Return K and N of "K/N". Raises ValueError for others than 1 <= K <= N."""
+    own, _, shards = text.partition("/")
+    numbers = (own + shards).isascii() and own.isdecimal() and shards.isdecimal() and len(shards) < 10
+    if not numbers or not 1 <= int(own) <= int(shards):
+        raise ValueError("give K/N with 1 <= K <= N, such as 2/4 for the second of four shares")
+    return int(own), int(shards)
