@@ -12,7 +12,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from stylize.report.evidence.cells import by_size
-from stylize.report.page import labels, plots
+from stylize.report.page import drawings, labels, plots
 from stylize.report.page import svg as svg_of
 from tests.support.made_rows import BEGIN, of_sweep, rows
 
@@ -45,13 +45,13 @@ def methods(*sides: int, **changes: Any) -> list[dict[str, Any]]:
 def test_numbers_of_an_axis_do_not_touch(low: float) -> None:
     for ratio in (1.02, 1.5, 1.9, 2.5, 3.5, 12, 80, 1000, 1e9):
         with mpl.rc_context(plots._RC):
-            figure = plots._figure()
+            figure = drawings.new_figure()
             axes = figure.subplots()
             axes.plot((low, low * ratio), (low, low * ratio), label="one")
             axes.set(xscale="log", yscale="log", xlabel="megapixels", ylabel="MB")
-            plots._plain_ticks(axes.xaxis)
-            plots._plain_ticks(axes.yaxis)
-            plots._legend(figure, axes)
+            drawings._plain_ticks(axes.xaxis)
+            drawings._plain_ticks(axes.yaxis)
+            drawings._legend(figure, axes)
             FigureCanvasAgg(figure)
             figure.draw_without_rendering()
         for axis in (axes.xaxis, axes.yaxis):
@@ -103,7 +103,7 @@ def test_what_a_plot_leaves_out_is_named_with_the_reason() -> None:
 def test_a_distance_of_0_is_drawn_too() -> None:
     made = methods(300, gram_distance=2.0)
     (size,) = by_size(rows([*made[:6], *(one | {"gram_distance": 0.0} for one in made[6:])]))
-    plots._tradeoff(figure := plots._figure(), size, size.machines[0])
+    drawings._tradeoff(figure := drawings.new_figure(), size, size.machines[0])
     low, high = figure.axes[0].get_xlim()
     assert (figure.axes[0].get_xscale(), low < 0, high > 2) == ("linear", True, True)
 
@@ -123,8 +123,8 @@ def test_workers_are_drawn_as_multiples_of_the_fewest() -> None:
         for workers in (2, 4, 8) for worker in range(workers) for n in range(3)
     ]  # fmt: skip
     (size,) = by_size(rows(made))
-    figure = plots._figure()
-    assert plots._workers(figure, size, size.machines[0])[0]
+    figure = drawings.new_figure()
+    assert drawings._workers(figure, size, size.machines[0])[0]
     measured, ideal = figure.axes[0].lines
     assert measured.get_xydata().tolist() == [[2, 1], [4, 2], [8, 4]]
     assert (ideal.get_label(), ideal.get_xydata().tolist()) == ("ideal", [[2, 1], [8, 4]])
@@ -175,7 +175,7 @@ def test_beside_long_names_no_label_of_the_stages_is_cut_or_over_another() -> No
             for n in (1000, 1001) for k, one in enumerate(methods(300)[:6])]  # fmt: skip
     (size,) = by_size(rows(made))
     with mpl.rc_context(plots._RC):
-        plots._stages(figure := plots._figure(), size, size.machines[0])
+        drawings._stages(figure := drawings.new_figure(), size, size.machines[0])
         FigureCanvasAgg(figure).draw()
     (axes,) = figure.axes
     assert axes.xaxis.label.get_window_extent().x1 <= figure.bbox.x1
