@@ -25,7 +25,7 @@ from stylize.report.page import markdown as md
 from stylize.report.page import pictures, plots, tables, words
 from stylize.report.page.markdown import escaped
 from stylize.report.page.plots import Plot
-from stylize.report.page.tables import Table
+from stylize.report.page.table import Table, as_markdown, as_parquet
 from stylize.results.read import read_rows
 from stylize.results.run_record import RunRecord, read_runs
 from stylize.stylizers import RANDOM
@@ -179,7 +179,7 @@ def write(report: Report, folder: Path) -> None:
 
 def _parquet(report: Report) -> bytes:
     data = io.BytesIO()
-    tables.as_parquet(report.all_tables).to_parquet(data, index=False)
+    as_parquet(report.all_tables).to_parquet(data, index=False)
     return data.getvalue()
 
 
@@ -236,4 +236,4 @@ def markdown(report: Report) -> str:
 
 def _shown(drawn: list[Plot], listed: list[Table]) -> list[str]:
     pictured = [line for plot in drawn for line in (f"![{escaped(plot.caption)}](plots/{plot.file})", "")]
-    return [*pictured, *(tables.markdown(table) for table in listed)]
+    return [*pictured, *(as_markdown(table) for table in listed)]

@@ -1,44 +1,15 @@
-"""The tables of a report as text cells, each with the value it sorts by; Markdown of them."""
+"""The tables of a report: what each holds, and what is said of it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import pandas as pd
 
 from stylize.report import analysis, units
 from stylize.report.evidence import votes
 from stylize.report.evidence.cells import Size
-from stylize.report.page import markdown as md
-
-Format = Callable[[Any], str]
-Columns = dict[str, tuple[str, Format]]
-"""Column of a data frame -> its heading and how its values are written."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell: its text, and the number or word it sorts by."""
-
-    text: str
-    sort: float | str
-
-
-@dataclass(frozen=True)
-class Table:
-    """A titled table. `name` is its anchor and its `table` in tables.parquet."""
-
-    name: str
-    title: str
-    note: str
-    header: tuple[str, ...]
-    numeric: tuple[bool, ...]
-    rows: list[tuple[Cell, ...]]
-    frame: pd.DataFrame
-
+from stylize.report.page.table import Columns, Table, make
 
 _WHAT: Columns = {
     "setup": ("machine", units.text),
@@ -119,7 +90,7 @@ def _measures(size: Size, at: str) -> Table:
     some_unseen = frame["memory_n"].between(1, frame["n"] - 1).any()
     cost = {key: shape for key, shape in _COST.items() if key != "memory_n" or some_unseen}
     columns: Columns = {"best": ("best", lambda yes: "best" if yes is True else "")}
-    return _table("measures", f"All measurements{at}", note, frame, _WHAT | columns | cost | _QUALITY)
+    return make("measures", f"All measurements{at}", note, frame, _WHAT | columns | cost | _QUALITY)
 
 
 def _votes(size: Size, ballots: pd.DataFrame, at: str) -> Table:
@@ -129,7 +100,7 @@ def _votes(size: Size, ballots: pd.DataFrame, at: str) -> Table:
         "eight."
     )
     frame = votes.ranked(ballots, size.side_px).assign(resolution_px=size.rows["resolution_px"].iloc[0])
-    return _table("votes", f"What people prefer{at}", note, frame, _of_people("method", "preferred"))
+    return make("votes", f"What people prefer{at}", note, frame, _of_people("method", "preferred"))
 
 
 def _agreement(frame: pd.DataFrame) -> Table:
@@ -138,7 +109,7 @@ def _agreement(frame: pd.DataFrame) -> Table:
         "Over all sizes, with its 95 % interval by bootstrap over pairs of photo and artwork; none of fewer than eight."
     )
     counted = frame if frame["votes"].any() else frame[:0]
-    return _table("agreement", "Which scores agree with people", note, counted, _of_people("score", "agreeing"))
+    return make("agreement", "Which scores agree with people", note, counted, _of_people("score", "agreeing"))
 
 
 def _of_people(name: str, share: str) -> Columns:
@@ -166,7 +137,7 @@ def _precisions(frame: pd.DataFrame) -> Table:
         "gram_distance_delta": ("Gram distance", units.digits),
         "content_distance_delta": ("content distance", units.digits),
     }
-    return _table("precision", "Precisions beside fp32", note, frame, _WHAT | columns)
+    return make("precision", "Precisions beside fp32", note, frame, _WHAT | columns)
 
 
 def _workers(frame: pd.DataFrame) -> Table:
@@ -181,13 +152,13 @@ def _workers(frame: pd.DataFrame) -> Table:
         "high": ("high", units.digits),
         "efficiency": ("efficiency", units.percent),
     }
-    return _table("workers", "Scaling over workers", note, frame, _WHAT | columns)
+    return make("workers", "Scaling over workers", note, frame, _WHAT | columns)
 
 
 def _stages(frame: pd.DataFrame, at: str) -> Table:
     note = "Medians. style is the encoding of a new artwork; a dash where it was kept."
     stages: Columns = {name: (name.removesuffix("_s"), units.seconds) for name in analysis.STAGES}
-    return _table("stages", f"Where the time goes{at}", note, frame, _WHAT | stages | {"n": ("n", units.count)})
+    return make("stages", f"Where the time goes{at}", note, frame, _WHAT | stages | {"n": ("n", units.count)})
 
 
 def _failures(frame: pd.DataFrame) -> Table:
@@ -197,7 +168,7 @@ def _failures(frame: pd.DataFrame) -> Table:
         "n": ("n", units.count),
         "error": ("for instance", units.text),
     }
-    return _table("failures", "What is not ok", note, frame, columns)
+    return make("failures", "What is not ok", note, frame, columns)
 
 
 def _breakdowns(rows: pd.DataFrame, at: str) -> Iterator[Table]:
@@ -213,7 +184,7 @@ def _breakdown(rows: pd.DataFrame, column: str, title: str, word: str) -> Table:
     columns = _WHAT | {column: (word, units.text)}
     cost = {name: _COST[name] for name in ("n", "not_ok", "reasons", "stylize_p50_s", "stylize_p95_s")}
     frame = analysis.breakdown(rows, column)
-    return _table(f"by_{column}", title, "", frame, columns | cost | _QUALITY)
+    return make(f"by_{column}", title, "", frame, columns | cost | _QUALITY)
 
 
 def _growth(frame: pd.DataFrame) -> Table:
@@ -235,56 +206,4 @@ def _growth(frame: pd.DataFrame) -> Table:
         "low and high are the exponent's 95 % interval (Student's t). 1 is in proportion to pixels. Fewer than three "
         "sizes have no fit. Images that were done in strips are left out."
     )
-    return _table("growth", "Growth with megapixels", note, frame, columns)
-
-
-def _table(name: str, title: str, note: str, frame: pd.DataFrame, columns: Columns) -> Table:
-    """Make a table; columns that are empty, or say the same of every row and no more, are left out."""
-    kept = {
-        key: shape for key, shape in columns.items()
-        if key in frame and _tells(key, frame[key])
-    }  # fmt: skip
-    rows = [
-        tuple(
-            Cell(form(value), _sort(value, form(value))) for value, (_, form) in zip(line, kept.values(), strict=True)
-        )
-        for line in frame[list(kept)].itertuples(index=False, name=None)
-    ]
-    numeric = tuple(pd.api.types.is_numeric_dtype(frame[key]) and frame[key].dtype != bool for key in kept)
-    return Table(name, title, note, tuple(head for head, _ in kept.values()), numeric, rows, frame)
-
-
-def _tells(key: str, values: pd.Series) -> bool:
-    if key in ("setup", "workers", "scaling", "resolution_px"):
-        return bool(values.nunique(dropna=False) > 1)
-    if key == "not_ok":
-        return bool((values > 0).any())
-    if key == "best":  # of one method with nothing beside it none is
-        return bool(values.eq(True).any())
-    return bool(values.notna().any() and (values != "").any())
-
-
-def _sort(value: Any, text: str) -> float | str:
-    if isinstance(value, str):
-        return text
-    number = float(value) if not pd.isna(value) else math.nan
-    return number if math.isfinite(number) else ""
-
-
-def markdown(table: Table, most: int = 200) -> str:
-    """Return a table, its title and note as Markdown; names from files cannot break it."""
-    lines = [f"## {table.title}", ""]
-    if table.note:
-        lines += [table.note, ""]
-    rows = [[cell.text for cell in row] for row in table.rows[:most]]
-    if len(table.rows) > most:
-        rows.append([f"... and {len(table.rows) - most} more", *[""] * (len(table.header) - 1)])
-    return "\n".join([*lines, *md.table(table.header, rows), ""])
-
-
-def as_parquet(tables: Iterable[Table]) -> pd.DataFrame:
-    """Return all tables in one: their columns side by side, `table` saying which."""
-    frames = [table.frame.assign(table=table.name).astype(object) for table in tables]
-    whole = pd.concat(frames, ignore_index=True).infer_objects()
-    whole.insert(0, "table", whole.pop("table"))
-    return whole
+    return make("growth", "Growth with megapixels", note, frame, columns)

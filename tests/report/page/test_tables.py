@@ -8,11 +8,12 @@ from stylize.report.evidence import votes
 from stylize.report.evidence.cells import by_size
 from stylize.report.frame import KEY
 from stylize.report.page import tables
+from stylize.report.page.table import Table, as_parquet
 from tests.support.made_rows import of_sweep, rows
 from tests.support.votes import vote
 
 
-def listed(made: list[dict[str, Any]], ballots: pd.DataFrame) -> list[tables.Table]:
+def listed(made: list[dict[str, Any]], ballots: pd.DataFrame) -> list[Table]:
     frame = rows(made)
     return [*(one for size in by_size(frame) for one in tables.at_size(size, ballots)), *tables.across(frame, ballots)]
 
@@ -35,7 +36,7 @@ def test_no_two_rows_of_a_table_are_the_same_to_who_reads_all_tables_as_one() ->
         for number, (machine, method, px, workers, each) in enumerate(settings)
         for n in range(7)
     ]  # fmt: skip
-    whole = tables.as_parquet(listed(made, ballots_of(300, 600)))
+    whole = as_parquet(listed(made, ballots_of(300, 600)))
     assert {"measures", "votes", "by_content_type", "by_edges", "stages", "failures", "workers"} <= set(whole["table"])
     kinds = ["content_type", "edges", "status"]
     assert not whole[["table", *KEY, *kinds]].duplicated().any()
@@ -86,4 +87,4 @@ def test_thirds_stand_from_low_to_high() -> None:
     made = [of_sweep(n, "a", "fp32", 300, content_edge_density=n / 10) for n in range(7)]
     (edges,) = (one for one in listed(made, ballots_of()) if one.name == "by_edges")
     assert list(edges.frame["edges"]) == ["low", "middle", "high"]
-    assert tables.as_parquet([edges])["edges"].dtype == "str"
+    assert as_parquet([edges])["edges"].dtype == "str"
