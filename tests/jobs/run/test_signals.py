@@ -121,6 +121,22 @@ def test_once_asked_a_second_sigterm_does_not_keep_the_outer_part_from_ending_we
     assert ended == ["well"]
 
 
+def test_a_second_ctrl_c_interrupts_what_is_still_written_and_a_second_sigterm_does_not() -> None:
+    written = []
+
+    def writes(number: int) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            os.kill(os.getpid(), number)
+            written.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with pytest.raises(KeyboardInterrupt), signals.handle_signals():
+            writes(number)
+    assert written == [signal.SIGTERM, signal.SIGHUP]
+
+
 @pytest.mark.parametrize("comes", ["while Ray starts", "after it"])
 def test_sigterm_is_an_interrupt_although_ray_takes_it_for_itself(comes: str) -> None:
     def rays(number: int, frame: object) -> None:
