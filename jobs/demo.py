@@ -18,7 +18,7 @@ _MARK = ".stylize-demo"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write the inputs to `demo/`, restyle them, draw a sheet of the results; returns the job's exit status."""
+    """Write the inputs to PATH, restyle them, draw a sheet of the results; returns the job's exit status."""
     parser = cli.Parser(
         prog="demo",
         usage="python -m jobs.demo [PATH]",

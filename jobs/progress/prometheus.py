@@ -91,7 +91,7 @@ class Metrics:
             self._counted[name + status] = now
 
     def _set(self, name: str, value: float | None) -> None:
-        self._made[name].set(value)  # None is no value, and leaves none
+        self._made[name].set(value)  # which passes over None: what is not known yet has no value
 
 
 def evenly(values: Times, most: int) -> Times:

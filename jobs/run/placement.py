@@ -73,7 +73,8 @@ def worker_takes(job: JobConfig, nodes: Iterable[RayNode]) -> dict[str, Any]:
 
     A card each where a machine has one, unless the device or the precision is for CPUs alone; with it, as many CPUs as
     every such machine has for each of its workers. Machines without cards are then not used. Elsewhere a CPU each, more
-    where memory is short, or all of a machine in isolated mode. Raises UsageError where machines differ in that.
+    where memory is short and `actors` is auto, or all of a machine in isolated mode. Raises UsageError where machines
+    differ in that.
     """
     nodes = [node for node in nodes if node["Resources"].get("CPU", 0)]
     gpus = job.gpus_per_actor
@@ -99,7 +100,10 @@ def _may_use_cards(job: JobConfig) -> bool:
 
 
 def _share(nodes: Iterable[RayNode], gpus: float) -> float:
-    """Return the CPUs for each worker on the machine that has the fewest for it, whole ones; 1 if none has a card."""
+    """Return the CPUs for each worker on the machine that has the fewest for it; 1 if none has a card.
+
+    Whole ones, or a part of one where a machine has fewer CPUs than workers.
+    """
     fit = {node["NodeID"]: workers_that_fit(node, 1e-6, gpus) for node in nodes}
     least = min((node["Resources"]["CPU"] / fit[node["NodeID"]] for node in nodes if fit[node["NodeID"]]), default=1.0)
     return float(int(least)) if least >= 1 else least

@@ -28,7 +28,7 @@ FAILURES_NAMED = 10
 
 
 class Failure(NamedTuple):
-    """Images that there are none of, for one reason: their rows' status and error, and the first photo and artwork."""
+    """Images that were not made, for one reason: their rows' status and error, and the first photo and artwork."""
 
     status: str
     error: str

@@ -203,7 +203,7 @@ def _no_image(root: Location, against: str) -> UsageError:
 
 
 def suffix_of(name: str) -> str:
-    """Return what stands behind the last dot of a name, with the dot, in lower case; empty where there is none."""
+    """Return what stands behind the last dot of a name, with the dot, in lower case; empty for `a` and `.jpg`."""
     return os.path.splitext(name)[1].lower()  # noqa: PTH122 - hot
 
 

@@ -76,9 +76,14 @@ class VoteStore:
     def add(self, vote: dict[str, Any]) -> None:
         """Write one vote: when this returns, it is on the disk. It takes the place of one of the same `vote_id`.
 
-        vote: columns but `voted_at`. Raises UsageError for what is no vote.
+        vote: columns; `voted_at` is now where it is not among them. Raises UsageError for what is no vote.
         """
-        table = pa.Table.from_pylist([{"voted_at": datetime.now(UTC), **vote}], schema=SCHEMA)
+        if unknown := vote.keys() - set(SCHEMA.names):
+            raise UsageError(f"a vote has no {one_line(sorted(unknown)[0])}; it has {', '.join(SCHEMA.names)}")
+        try:
+            table = pa.Table.from_pylist([{"voted_at": datetime.now(UTC), **vote}], schema=SCHEMA)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise UsageError(f"what is given is no vote: {message_of(error)}") from None
         _check(table)
         if not VOTE_ID.fullmatch(vote["vote_id"]):
             raise UsageError("vote_id: expected 32 hexadecimal digits")

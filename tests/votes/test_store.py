@@ -120,7 +120,17 @@ def test_votes_in_a_store(s3: Bucket) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"choice": "both"}, {"voter": ""}, {"voter": "x" * 101}, {"vote_id": "../../x"}, {"left_task_id": None}],
+    [
+        {"choice": "both"},
+        {"voter": ""},
+        {"voter": "x" * 101},
+        {"vote_id": "../../x"},
+        {"left_task_id": None},
+        {"voter": 5},
+        {"voter": "\ud800"},
+        {"voted_at": "yesterday"},
+        {"colour": "red"},
+    ],
 )
 def test_what_is_no_vote_is_not_written(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
