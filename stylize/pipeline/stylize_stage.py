@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -20,26 +17,17 @@ from stylize.measure.clock import timed
 from stylize.measure.flicker import flicker
 from stylize.measure.hardware import share_of_machine
 from stylize.measure.load import MachineLoad
-from stylize.measure.memory import (
-    ALL_BLOCKS,
-    SMALL_BLOCKS,
-    TINY_BLOCKS,
-    PeakMemory,
-    exact_peaks,
-    give_back,
-    keep_blocks,
-)
+from stylize.measure.memory import ALL_BLOCKS, SMALL_BLOCKS, TINY_BLOCKS, PeakMemory, give_back, keep_blocks
 from stylize.pipeline.failures import FailureHandler
 from stylize.pipeline.in_flight import InFlight
 from stylize.pipeline.own_settings import OwnSettings
+from stylize.pipeline.peak_alone import PeakAlone
 from stylize.pipeline.scored import Times, sent_back
 from stylize.pipeline.style_cache import StyleCache
 from stylize.pipeline.transfers import Transfers
-from stylize.results.schema import Row, fitting
+from stylize.results.schema import fitting
 from stylize.stylizers.base import RANDOM, Plan, Stylizer, in_range, to_pixels
 
-WARM_UP_BELOW_S = 2.0
-"""Longer calls of isolated mode are timed without a call to warm up: they would gain less than a hundredth."""
 MOST_TOGETHER = 8
 """Images of a batch, until memory has run out for as many."""
 LARGE_PX = 2**21
@@ -65,6 +53,7 @@ class StylizeStage:
         self._free: devices.Mark | None = None
         """When the device had done its last image, while stages overlap; None where that was none, or it failed."""
         self._share, self._peak = share_of(config, stylizer.device), PeakMemory(self._device)
+        self._alone = PeakAlone(self._peak, stylizer.device)
         self._load = MachineLoad(self._device) if config.measure_mode == "isolated" else None
         self._images_done, self._kept = 0, ALL_BLOCKS
         self.batch_limit = MOST_TOGETHER
@@ -147,7 +136,7 @@ class StylizeStage:
     ) -> None:
         """Do images of one size in one call, measured. since: when the device was free, and when they were begun."""
         isolated = self._config.measure_mode == "isolated"
-        alone = self._measured_alone(stylizer, items[0], code) if isolated else None
+        alone = self._alone.columns(stylizer, lambda: in_range(self._here(items[0])), code) if isolated else None
         contents = [in_range(self._here(item)) for item in items]
         self._peak.start()
         if self._load is not None:
@@ -245,40 +234,6 @@ class StylizeStage:
                 if not torch.isfinite(result.sum()):
                     raise NotFiniteError
                 item.result = to_pixels(result)
-
-    def _measured_alone(self, stylizer: Stylizer, item: InFlight, code: Any) -> Row:
-        """Measure an isolated image's memory, in a call of its own, as exactly it is slow; leave all warm for the next.
-
-        After a pause, such as scoring, caches are cold and the heap's pages are gone: a call of 40 ms took 75 to 130.
-        Each call gets the photo anew, as a method may change what it is given.
-        """
-        gc.collect()  # what was garbage before and is freed meanwhile would be missing from the peak
-        for _ in range(2):
-            start = time.perf_counter()
-            peak = self._peak_alone(stylizer, item, code)
-            if not stylizer.compiled_anew():
-                break  # what compiling takes is no image's
-        if not self._on_accelerator and time.perf_counter() - start < WARM_UP_BELOW_S:
-            stylizer.stylize(in_range(self._here(item)), code)
-        return peak
-
-    def _peak_alone(self, stylizer: Stylizer, item: InFlight, code: Any) -> Row:
-        if self._on_accelerator:
-            devices.empty_cache()  # else what scoring took of the image before counts as held
-            return self._peak_of(stylizer, in_range(self._here(item)), code)
-        # In a thread of its own: no holes of other work in its heap, and its OpenMP threads end with it.
-        with ThreadPoolExecutor(1, "memory") as own:
-            return own.submit(self._exact_peak, stylizer, in_range(self._here(item)), code).result()
-
-    def _exact_peak(self, stylizer: Stylizer, content: Tensor, code: Any) -> Row:
-        stylizer.release(code)
-        with torch.inference_mode(), exact_peaks():
-            return self._peak_of(stylizer, content, code)
-
-    def _peak_of(self, stylizer: Stylizer, content: Tensor, code: Any) -> Row:
-        self._peak.start()
-        stylizer.stylize(content, code)
-        return asdict(self._peak.stop())
 
 
 def share_of(config: JobConfig, device: torch.device) -> float:
