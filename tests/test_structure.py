@@ -79,14 +79,17 @@ def test_imports_run_one_way() -> None:
     for path in (path for path in FILES if path.name != "__init__.py" or path.parent.parent != HOUSE):
         package, part = path.relative_to(HOUSE).with_suffix("").parts[:2]
         floors = STYLIZE if package == "stylize" else JOBS
-        (floor,) = (number for number, rooms in enumerate(floors) if part in rooms)
+        floor = next((number for number, rooms in enumerate(floors) if part in rooms), None)
+        assert floor is not None, f"{name_of(path)}: give {part} its place in {package.upper()} above"
         below = {room for rooms in floors[:floor] for room in rooms}
         used = {name.split(".")[1] for name in imports(path) if name.startswith(f"{package}.")}
-        assert used & {room for rooms in floors for room in rooms} - {part} <= below, name_of(path)
+        above = used & {room for rooms in floors for room in rooms} - {part} - below
+        assert not above, f"{name_of(path)} imports what stands on its floor or above: {', '.join(sorted(above))}"
 
 
 def test_no_file_is_over_300_lines() -> None:
-    assert [name_of(path) for path in ALL if len(path.read_text().splitlines()) > 300] == []
+    long = [name_of(path) for path in ALL if len(path.read_text().splitlines()) > 300]
+    assert long == [], "give what stands by itself a module of its own"
 
 
 def test_stylizers_import_neither_each_other_nor_measure() -> None:
@@ -156,7 +159,7 @@ def test_public_surface() -> None:
         "BadKeyError", "CannotContinueError", "CorruptImageError", "DeviceLostError", "ImageError", "NoDeviceError",
         "NoRoomError", "NotFiniteError", "StylizeError", "Stylizer", "UnsupportedImageError", "UsageError",
         "WeightsError", "__version__", "load", "names", "read_rows",
-    ]  # fmt: skip
+    ], "what users may rely on is listed here, too, so that it changes on purpose alone"  # fmt: skip
     assert all(hasattr(stylize, name) for name in stylize.__all__)
     assert set(stylize.__all__) <= set(dir(stylize))
 
