@@ -29,7 +29,10 @@ def _folders(controller: str, root: Path) -> list[Path]:
 
 
 def oom_kills() -> int | None:
-    """Return how many processes of this one's group were ended as memory ran out, by the kernel; None: it tells not."""
+    """Return how many processes of this one's group, or else of the machine, the kernel ended as memory ran out.
+
+    None where it does not tell.
+    """
     counts = [folder / name for folder in folders("memory") for name in ("memory.events", "memory.oom_control")]
     for path in (*counts, ROOT / "proc/vmstat"):
         for line in lines(path):
