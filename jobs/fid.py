@@ -87,22 +87,25 @@ def _check_out(out: Path) -> None:
 def parser() -> cli.Parser:
     parser = cli.Parser(
         prog="fid",
-        usage="python -m jobs.fid OUT [OUT ...] --inception PATH [options]",
+        usage="python -m jobs.fid OUT [OUT ...] [options]",
         description="Compare the results of runs with their artworks as sets: FID, and ArtFID with --lpips.",
         epilog="Exit status: 0 done, 2 a wrong call, 1 could not go on.",
     )
-    parser.add_argument("outs", nargs="*", metavar="OUT", help=f"folders of runs; {SCHEMES}, too")
-    parser.add_argument(
+    inputs, measuring = parser.group("inputs"), parser.group("measuring")
+    inputs.add_argument("outs", nargs="*", metavar="OUT", help=f"folders of runs; {SCHEMES}, too")
+    add_options(inputs.add_argument, TRUST_HELP)
+    measuring.add_argument(
         "--inception", metavar="PATH", default=TORCHVISION,
         help="Inception v3's weights, torchvision's or art-fid's; `torchvision`: its own (default torchvision)",
     )  # fmt: skip
-    parser.add_argument(
+    measuring.add_argument(
         "--lpips", choices=get_args(Lpips), default="none",
         help="network of LPIPS, which ArtFID takes; alex is what its authors take (default none)",
     )  # fmt: skip
-    parser.add_argument("--device", default="cpu", metavar="NAME", help="where the networks run (default cpu)")
-    parser.add_argument("--out", metavar="PATH", help="JSON file for the same numbers, with the sets' whole hashes")
-    add_options(parser.add_argument, TRUST_HELP)
+    measuring.add_argument("--device", default="cpu", metavar="NAME", help="where the networks run (default cpu)")
+    parser.group("output").add_argument(
+        "--out", metavar="PATH", help="JSON file for the same numbers, with the sets' whole hashes"
+    )
     return parser
 
 

@@ -57,7 +57,8 @@ def _main(argv: Sequence[str]) -> int:
 def parser() -> cli.Parser:
     parser = cli.Parser(
         prog="score",
-        usage="python -m jobs.score PHOTOS ARTWORKS RESULTS OUT --method NAME --pattern TEXT [options]\n"
+        usage="python -m jobs.score PHOTOS ARTWORKS RESULTS OUT --method NAME\n"
+        "           --pattern TEXT [options]\n"
         "       python -m jobs.score --manifest PATH OUT --method NAME [options]",
         description="Score pictures that were made elsewhere against their photos and artworks, one row for each. The "
         f"same command resumes. Paths may be folders here or in an object store: {SCHEMES}.",

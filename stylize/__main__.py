@@ -1,4 +1,4 @@
-"""`python -m stylize PHOTO ARTWORK RESULT` restyles one image; other first words are `COMMANDS`."""
+"""`python -m stylize PHOTO ARTWORK RESULT` restyles one image; other first words are commands."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from stylize import cli
+from stylize.commands import COMMANDS
 from stylize.terminal import say
-
-COMMANDS = {"list": "listing", "doctor": "doctor", "view": "view", "export": "export"}
-"""A first word to the module that does it; anything else is a photo."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -79,6 +79,14 @@ def test_options_that_are_shown_exist() -> None:
             assert shown <= known, name_of(page)
 
 
+def test_every_job_has_a_table_of_its_options() -> None:
+    told = "name it in COMMANDS of tools/write_docs.py, and give its table a place in docs/"
+    jobs = {path.stem for path in (ROOT / "jobs").glob("*.py")} - {"__init__", "demo"}
+    assert jobs - write_docs.COMMANDS.keys() == set(), told
+    placed = {place[2] for page, text in write_docs.written() for place in write_docs.TABLE.finditer(text)}
+    assert write_docs.tables().keys() - placed == set(), told
+
+
 def test_tables_are_what_the_code_says() -> None:
     for page, text in write_docs.written():
         assert text_of(page) == text, f"{name_of(page)}: run python -m tools.write_docs"

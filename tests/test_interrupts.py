@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from stylize import interrupts
+from tests.support.samples import ROOT
 
 ASK = """
 import signal, sys
@@ -25,6 +27,11 @@ try:
 except SystemExit:
     print(name(signal.getsignal(signal.SIGINT)))
 """
+
+
+def test_every_console_script_of_the_package_is_known() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert set(scripts) == set(interrupts._SCRIPTS), "name it in _SCRIPTS of stylize/interrupts.py"
 
 
 def handlers(word: str, package: str, before: str = "signal.default_int_handler") -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from stylize import cli
 from stylize.cli import Groups, MaxMemory, Metavar
+from stylize.commands import COMMANDS
 from stylize.commands.place import file_to_write
 from stylize.config import Device
 from stylize.errors import UsageError, counted, nearest, one_line
@@ -107,7 +108,7 @@ def _hint(paths: list[str], stylizer: str | None) -> str:
     if len(paths) == 2:
         checkpoint = "; johnson's ARTWORK is a checkpoint, or one's name in --weights FOLDER"
         return f"; RESULT is missing: the file to write, such as result.jpg{checkpoint * (stylizer == 'johnson')}"
-    near = nearest(paths[0], ("list", "doctor", "export", "view")) if paths else None
+    near = nearest(paths[0], COMMANDS) if paths else None
     return f"; did you mean `stylize {near}`?" if near else ""
 
 

@@ -17,12 +17,19 @@ from stylize.__main__ import main
 from stylize.errors import CannotContinueError, UsageError
 from stylize.io.files import write_atomic
 from stylize.viewer import export
+from stylize.viewer.site import STATIC
 from tests.support.samples import ROOT
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_every_script_of_the_page_is_loaded() -> None:
+    page = (STATIC / "index.html").read_text()
+    told = "name it in stylize/viewer/static/index.html"
+    assert [path.name for path in STATIC.glob("*.js") if f'src="{path.name}"' not in page] == [], told
 
 
 def files(folder: Path) -> set[str]:
