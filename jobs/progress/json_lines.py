@@ -1,14 +1,6 @@
 """`--progress json`: one JSON object per line on standard output, and nothing else there.
 
-event       fields
-progress    time, total, done, kept, failed, images_per_s, left_s, stylize_s, device_peak_bytes, device_idle,
-            queued, workers
-note        time, text: a worker that died, what is waited for, ...
-dry_run     time, status (exit status) and what the run would do: left, total, settings, downloads, notes, first, ...
-finished    time, status (exit status), counts (rows by status), images, rows, summary (paths)
-stopped     time, status (exit status), error: the run could not go on; no `finished` comes
-
-`null` is what is not known.
+docs/monitoring.md lists the events with their fields: `progress` has those of Snapshot, and `dry_run` those of Outlook.
 """
 
 from __future__ import annotations

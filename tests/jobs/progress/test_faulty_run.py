@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 import ray
 
 from jobs.progress.outputs import OUTPUTS
+from jobs.progress.stats import Snapshot
 from jobs.stylize_folder import main
 from tests.support.main_job import by_name, call, events, job_here, plain, rows, stamps
 from tests.support.stylizers import EXIT, HANG, MEMORY, NAN, RAISE
@@ -21,10 +22,7 @@ from tests.support.stylizers import EXIT, HANG, MEMORY, NAN, RAISE
 Event = dict[str, Any]
 BAD = {"hang": HANG, "exit": EXIT, "raise": RAISE, "nan": NAN, "memory": MEMORY}
 GOOD, ALL = 8, 14
-NUMBERS = {
-    "event", "time", "total", "done", "kept", "failed", "images_per_s", "left_s", "stylize_s", "device_peak_bytes",
-    "device_idle", "queued", "workers",
-}  # fmt: skip
+NUMBERS = {"event", "time", *(field.name for field in fields(Snapshot))}
 
 
 @dataclass(frozen=True)

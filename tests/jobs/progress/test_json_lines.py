@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jobs import score, stylize_folder
 from jobs.progress import json_lines
+from jobs.progress.stats import Snapshot
+from jobs.run.dry_run import Outlook
 from jobs.stylize_folder import main
 from stylize.errors import CannotContinueError, UsageError
 from tests.support.main_job import call, events, plain, rows
+from tests.support.samples import ROOT
+
+
+@pytest.mark.parametrize(("event", "shape"), [("progress", Snapshot), ("dry_run", Outlook)])
+def test_the_guide_names_every_field_of_an_event(event: str, shape: type[Any]) -> None:
+    guide = (ROOT / "docs" / "monitoring.md").read_text().splitlines()
+    (told,) = (line for line in guide if line.startswith(f"| `{event}` |"))
+    names = [field.name for field in dataclasses.fields(shape)]
+    assert [name for name in names if f"`{name}`" not in told] == [], "explain it in docs/monitoring.md"
 
 
 def words_of(root: Path, stylizer: str) -> tuple[object, ...]:
