@@ -16,7 +16,8 @@ def frechet_distance(a: Features, b: Features) -> float:
 
     Squared distance of means plus the trace of Sa + Sb - 2 sqrt(Sa Sb), S being covariances. The root's trace is the
     sum of the singular values of A B^T, where Sa = A^T A and Sb = B^T B: it needs no root of a singular matrix, which
-    covariances of fewer pictures than features are. 0 for identical sets; below it by rounding alone.
+    covariances of fewer pictures than features are. 0 for identical sets; below it by rounding alone. Raises
+    ValueError for a set of less than two.
     """
     if len(a) < 2 or len(b) < 2:
         raise ValueError(f"a covariance needs two pictures, got {len(a)} and {len(b)}")

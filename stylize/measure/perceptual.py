@@ -22,7 +22,7 @@ _PLACES_AT_ONCE = 2**23
 
 
 def mean_std(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Return two (N, C) of (N, C, H, W): the mean and standard deviation of each channel, in fp32."""
+    """Return two (N, C) of (N, C, H, W): each channel's mean and deviation (of the variance + 1e-5), in fp32."""
     var, mean = torch.var_mean(features.float(), dim=(2, 3), correction=0)
     return mean, (var + 1e-5).sqrt()
 

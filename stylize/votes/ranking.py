@@ -60,9 +60,9 @@ def compare_pairs(votes: pd.DataFrame, *, draws: int = DRAWS) -> pd.DataFrame:
     """Return a row for each two methods, `better` being the one with the higher strength.
 
     votes: as `rank` takes them. Of a row: `votes` on just these two, `preferred` (chance, 0.5 to 1, that `better` is
-    preferred to `other`) with its 95 % interval `low` to `high`, `settled` (the interval lies above one half), and
-    `votes_needed`: about how many more votes on these two would settle it in four of five cases, if the chance is what
-    it seems; null where it is settled or the chance is within LEAST_DIFFERENCE of one half.
+    preferred to `other`) with its 95 % interval `low` to `high` (null as in `rank`), `settled` (the interval lies above
+    one half), and `votes_needed`: about how many more votes on these two would settle it in four of five cases, if the
+    chance is what it seems; null where it is settled or the chance is within LEAST_DIFFERENCE of one half.
     """
     votes = _usable(votes)
     methods, fitted, drawn = _fitted(votes, draws)
