@@ -9,6 +9,7 @@ from jobs.run.result import RunResult
 from jobs.run.trust import TRUST
 from stylize import terminal
 from stylize.errors import counted, one_line
+from stylize.images.damage import ENDS
 from stylize.io.location import locate
 from stylize.results.trusted import STORE, buckets
 from stylize.terminal import say
@@ -62,6 +63,8 @@ def _print_failures(result: RunResult) -> None:
             say(f"{one.status}: {one_line(one.file)}: {one_line(one.error)} ({counted(one.pairs, 'pair')})")
         else:
             say(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
+    if any(one.error.endswith(ENDS) and not one.error.startswith("style:") for one in result.failures):
+        say("the same command with --truncated accept --retry-failed restyles cut photos as far as they go")
     named = sum(one.pairs for one in result.failures)
     if number > named:
         query = f"pandas.read_parquet({result.rows_uri!r}).query(\"status != 'ok'\")"

@@ -25,11 +25,18 @@ _NOT_READ = (
     "not implemented", "requires the", "no module named", "cannot handle", "has not been built in",
 )  # fmt: skip
 
-_CLEARER = {
-    "not identified by this driver": "no size in its header",
-    "could not create decoder object": "no whole WebP picture",
-}
-"""Pillow's words, where they say nothing, and what it found."""
+ENDS = "the file ends within its pixels; copy it again"
+"""What is said of a file that was cut and that `truncated` accept would read, whatever its decoder calls it."""
+_CLEARER = (
+    ("image file is truncated", ENDS),
+    ("not identified by this driver", "no size in its header"),
+    ("Truncated File Read", "the file ends within its header; copy it again"),
+    ("not a WEBP file", "no whole WebP picture"),
+    ("could not create decoder object", "no whole WebP picture"),
+    ("BMFF parsing failed", "no whole AVIF picture"),
+    ("Insufficient input data", "no whole HEIF picture"),
+)
+"""What decoders' words have in them where a stranger cannot read them, and what was found."""
 
 # The size is checked from the header against `max_pixels`, a limit of the run's own; Pillow's, a warning from any
 # thread that cannot be caught without touching the others, would come on top of it.
@@ -48,7 +55,8 @@ def damage_is_corrupt() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnsupportedImageError(f"refused: {error}") from None
     except DAMAGE as error:
-        line = _CLEARER.get(message_of(error), message_of(error))
+        said = message_of(error)
+        line = next((clearer for words, clearer in _CLEARER if words in said), said)
         if any(words in line.lower() for words in _NOT_READ):
             raise UnsupportedImageError(f"a variant that is not read ({line}); save it as PNG or JPEG first") from None
         raise CorruptImageError(f"damaged or cut short: {line}") from None

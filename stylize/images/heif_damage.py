@@ -27,7 +27,7 @@ def refuse_damaged(data: bytes) -> None:
         places = _places(described[b"iloc"])
         for item in heif.main_items(described):
             if any(end > len(data) for _, end in places.get(item, ())):
-                raise CorruptImageError("damaged or cut short: the file ends within its pixels")
+                raise CorruptImageError("damaged or cut short: the file ends within its picture; copy it again")
             configuration = dict(heif.properties(described, item)).get(b"hvcC")
             if configuration is not None and item in places:
                 packed = b"".join(data[start:end] for start, end in places[item])

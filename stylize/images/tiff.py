@@ -169,7 +169,7 @@ def read(data: bytes) -> Image.Image:
 def refuse_cut(data: bytes) -> None:
     """Raise CorruptImageError for a file that ends within what it says of its pixels: what is said else is not so."""
     if not is_whole(data):
-        raise CorruptImageError("damaged or cut short: the file ends within the directory of its picture")
+        raise CorruptImageError("cut short: the file ends within the directory of its picture; copy it again")
 
 
 def _refuse_compression(number: int) -> None:

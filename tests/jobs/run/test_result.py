@@ -14,6 +14,7 @@ from jobs.run.closing import print_result
 from jobs.run.output_dir import OutputDir
 from jobs.run.result import RunResult, summarized
 from stylize import terminal
+from stylize.images.damage import ENDS
 from stylize.report.summary import Table
 from stylize.results.schema import key_of, to_batch
 from stylize.results.store import RowStore
@@ -51,13 +52,14 @@ def test_the_first_ten_failures_are_named_and_where_the_others_are(
 def test_a_file_that_fails_in_many_pairs_is_named_once_and_hides_no_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pairs = [("a.jpg", "style: empty"), *[(f"{n}.jpg", "style: empty") for n in range(11)], ("b.jpg", "an empty file")]
+    pairs = [("a.jpg", "style: empty"), *[(f"{n}.jpg", "style: empty") for n in range(11)], ("b.jpg", f"cut: {ENDS}")]
     with RowStore.open(tmp_path, run_id="now") as store:
         made = [row(task(n), "corrupt", error) | {"content_uri": photo} for n, (photo, error) in enumerate(pairs)]
         store.add(to_batch([one | {"run_id": "now", "style_uri": "art.png"} for one in made]))
     print_result(ended(tmp_path, {"corrupt": 13}))
     told = capsys.readouterr().out
-    assert "\ncorrupt: art.png: style: empty (12 pairs)\ncorrupt: b.jpg  x  art.png: an empty file\nimages:" in told
+    assert f"\ncorrupt: art.png: style: empty (12 pairs)\ncorrupt: b.jpg  x  art.png: cut: {ENDS}\n" in told
+    assert "--truncated accept --retry-failed" in told
 
 
 def test_failures_of_other_tasks_in_the_same_folder_are_not_named(tmp_path: Path) -> None:
