@@ -25,11 +25,11 @@ from stylize.results.schema import SCORED
 from stylize.results.trusted import Readable
 from stylize.viewer.table import KINDS, Table
 
-THUMB_PX, PICTURE_PX = 320, 2048
+THUMB_PX, PICTURE_PX = 480, 2048
 """Long sides: of thumbnails, twice what is shown, for dense screens; of photos and artworks, which are made anew."""
 THUMB_QUALITY, PICTURE_QUALITY = 80, 90
-MOST_THUMBS = 50_000
-"""In the cache, some 15 KB each; the oldest go when a viewer starts."""
+MOST_THUMBS = 20_000
+"""In the cache, some 35 KB each; the oldest go when a viewer starts."""
 _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
 _AT_ONCE = max(2, os.cpu_count() or 2)
 

@@ -37,6 +37,15 @@ def test_narrow_and_dark(tabs: Open, address: str) -> None:
     for view in ("grid", "plot", "failures", "vote", "picture&at=3", "table"):
         turned_to(tab, f"view={view}")
         assert no_wider_than_the_window(tab), view
+    box = tab.get_by_role("columnheader", name="status").bounding_box()
+    assert box["x"] + box["width"] <= NARROW["width"]
+    cut = """one => {
+      one.textContent = "Summer/a long name of it.jpg";
+      return [one.scrollWidth - one.clientWidth, one.scrollHeight - one.clientHeight];
+    }"""
+    assert tab.locator(".lines .text span").first.evaluate(cut) == [0, 0]
+    turned_to(tab, "view=grid")
+    assert max(tab.locator(".photo span").first.evaluate(cut)) <= 1
 
 
 def test_names_are_no_markup(tabs: Open, tmp_path: Path) -> None:

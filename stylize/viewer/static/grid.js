@@ -2,7 +2,10 @@
 /* Photos by artworks: a cell holds what was made of the two, side by side by method, run or another column. */
 (() => {
   const { counted, h, select } = viewer;
-  const MOST_SLOTS = 8, GAP_PX = 4, PAUSE_MS = 90;
+  const MOST_SLOTS = 8, GAP_PX = 4, PAIR_PX = 12, PAUSE_MS = 90;
+  /* Sides of a picture: as large as lets all artworks stand beside each other, within these. */
+  const SIDE_PX = { least: 128, most: 240 }, NARROW_PX = { least: 88, most: 240 };
+  const BESIDE_PX = 48;  // the page's padding and a scroll bar
   const SPLITS = ["method", "run", "resolution_px", "precision", "alpha", "variant", "repeat", "weights_sha256"];
 
   const splitters = () => SPLITS.filter((name) => viewer.about(name)?.varies);
@@ -98,15 +101,18 @@
   };
 
   const layout = (data) => {
-    const narrow = window.innerWidth < 600;
-    const side = narrow ? 88 : 128;
+    const narrow = window.innerWidth <= 600;
+    const { least, most } = narrow ? NARROW_PX : SIDE_PX;
     const slots = data.styles.map(([code]) => data.slotsOf(code));
-    const widths = slots.map((own) => own.length * (side + GAP_PX) + 12);
     const lefts = [narrow ? 92 : 150];
+    const room = window.innerWidth - BESIDE_PX - lefts[0] - slots.length * PAIR_PX;
+    const fits = Math.floor(room / slots.reduce((sum, own) => sum + own.length, 0)) - GAP_PX;
+    const side = Math.max(least, Math.min(most, fits));
+    const widths = slots.map((own) => own.length * (side + GAP_PX) + PAIR_PX);
     for (const width of widths) lefts.push(lefts.at(-1) + width);
     const scale = viewer.textScale();
-    const height = side + 12 + (data.slots.length > 1 ? 32 * scale : 0);
-    return { side, label: lefts[0], slots, widths, lefts, height, head: 68 + 24 * scale };
+    const height = side + 12 + (data.slots.length > 1 ? 32 * scale : 0) + (narrow ? 20 * scale : 0);
+    return { side, label: lefts[0], slots, widths, lefts, height, head: 68 + 42 * scale };
   };
 
   const cellOf = (data, at, [photoCode], x) => {
@@ -197,9 +203,11 @@
         + (data.most > MOST_SLOTS ? `; the first ${MOST_SLOTS} of ${data.most} are shown, filter to see others` : "")));
       if (!rows.length) return { nodes: [controls, h("p", { class: "none" }, "No row passes the filters.")] };
       const box = h("div", { class: "scroller grid", tabindex: "0", role: "group", "aria-label": "photos by artworks" });
-      const draw = scrolled(box, data, layout(data), firsts);
+      const at = layout(data);
+      const draw = scrolled(box, data, at, firsts);
       const again = viewer.returning(box);
-      return { nodes: [controls, box], ready: () => { draw(); again(); draw(); }, resized: draw };
+      return { nodes: [controls, box], ready: () => { draw(); again(); draw(); },
+        resized: () => (layout(data).side === at.side ? draw() : viewer.redraw()) };
     },
   };
 })();
