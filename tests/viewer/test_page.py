@@ -168,8 +168,11 @@ def test_pictures_of_a_view_that_is_left_do_not_hold_up_the_next(tabs: Open, add
 def test_an_artwork_has_room_for_what_was_made_of_it_alone(tabs: Open, address: str) -> None:
     tab = tabs(address, "#view=grid")
     heads = tab.locator(".top .artwork").evaluate_all("all => all.map(one => [one.offsetLeft, one.offsetWidth])")
-    # One artwork has a picture of a run more.
-    assert [width for _, width in heads] == [3 * 132 + 12, 2 * 132 + 12, 2 * 132 + 12]
+    # One artwork has a picture of a run more. Together they fill the window, but for a scroll bar.
+    side = tab.locator(".slot").first.evaluate("one => one.offsetWidth + 4")
+    assert [width for _, width in heads] == [3 * side + 12, 2 * side + 12, 2 * side + 12]
+    unused = tab.evaluate("innerWidth") - 150 - sum(width for _, width in heads)
+    assert 40 < unused < 60
     assert [left for left, _ in heads] == [150, 150 + heads[0][1], 150 + heads[0][1] + heads[1][1]]
     pairs = tab.locator(".strip").first.locator(".pair")
     assert pairs.evaluate_all("all => all.map(one => [one.offsetLeft, one.offsetWidth])") == heads
@@ -194,6 +197,24 @@ def test_a_point_of_a_plot_opens_its_picture(tabs: Open, address: str) -> None:
     tab.wait_for_selector(".tip:not([hidden])")
     settled(tab, lambda: tab.locator("canvas").click(position=at))
     assert tab.locator(".compare").is_visible()
+
+
+def test_keys_reach_and_read_every_point_of_a_plot(tabs: Open, address: str) -> None:
+    tab = tabs(address, "#view=plot&x=ssim&y=gram_distance")
+    canvas, said = tab.locator("canvas"), tab.locator(".plot [aria-live]")
+    canvas.focus()
+    last = int(canvas.get_attribute("aria-label").partition(" points")[0].rpartition(" ")[2])
+    for key, number in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", last), ("ArrowRight", last)):
+        tab.keyboard.press(key)
+        tab.wait_for_function(
+            "told => document.querySelector('.plot [aria-live]').textContent.startsWith(told)",
+            arg=f"{number} of {last}: ",
+            timeout=10_000,
+        )
+    photo, *numbers = said.inner_text().partition(": ")[2].rsplit(", ", 2)
+    assert [one.split()[0] for one in numbers] == ["ssim", "gram_distance"]
+    settled(tab, lambda: tab.keyboard.press("Enter"))
+    assert [tab.locator("h1").inner_text().count(name) for name in photo.split(", ")] == [1, 1]
 
 
 def test_large_numbers_are_short_and_times_name_their_zone(tab: Any) -> None:

@@ -71,7 +71,7 @@
     context.scale(dense, dense);
     const style = getComputedStyle(canvas);
     const ink = { ink: style.getPropertyValue("--ink"), soft: style.getPropertyValue("--soft"), line: style.getPropertyValue("--line") };
-    if (!points.rows.length) return () => null;
+    if (!points.rows.length) return { of: () => null };
     const x = axis(points.x, logs.x, LEFT, width - RIGHT), y = axis(points.y, logs.y, height - BOTTOM, TOP);
     axes(context, width, height, x, y, ...columns, ink);
     context.globalAlpha = points.rows.length > 5000 ? 0.35 : 0.75;
@@ -85,7 +85,7 @@
       if (!buckets.has(key)) buckets.set(key, []);
       buckets.get(key).push([a, b, points.rows[i]]);
     }
-    return (a, b) => {
+    const of = (a, b) => {
       let [best, near] = [null, NEAR_PX];
       const [column, line] = [Math.floor(a / NEAR_PX), Math.floor(b / NEAR_PX)];
       for (let dx = -1; dx <= 1; dx++) for (let dy = -1; dy <= 1; dy++) {
@@ -96,6 +96,7 @@
       }
       return best;
     };
+    return { of, place: (i) => [x.at(points.x[i]), y.at(points.y[i])] };
   };
 
   const usable = (rows, [x, y], logs) => {
@@ -114,13 +115,10 @@
     return [(row) => (column ? of.get(column.of(row)) ?? "#888" : COLOURS[0]), legend];
   };
 
-  const pointer = (canvas, hit, columns) => {
+  /* Return the tip of the point that is pointed at, or gone to by keys, and what else shows and says which that is. */
+  const pointing = (canvas, hit, points, columns) => {
     const tip = h("div", { class: "tip", hidden: true });
-    const at = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
-    canvas.addEventListener("pointermove", async (event) => {
-      const [x, y] = at(event);
-      const row = hit.of(x, y);
-      canvas.style.cursor = row === null ? "" : "pointer";
+    const tell = async (row, x, y) => {
       tip.hidden = row === null;
       if (row === null || tip.dataset.row === String(row)) return;
       tip.dataset.row = row;
@@ -129,13 +127,42 @@
         ...columns.map((column) => h("span", {}, `${column.name} ${column.text(row)}`)));
       tip.style.left = `${Math.min(x + 12, canvas.clientWidth - 170)}px`;
       tip.style.top = `${Math.max(0, Math.min(y + 12, canvas.clientHeight - 190))}px`;
+    };
+    const at = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+    canvas.addEventListener("pointermove", (event) => {
+      const [x, y] = at(event);
+      const row = hit.of(x, y);
+      canvas.style.cursor = row === null ? "" : "pointer";
+      tell(row, x, y);
     });
     canvas.addEventListener("pointerleave", () => { tip.hidden = true; });
     canvas.addEventListener("click", (event) => {
       const row = hit.of(...at(event));
       if (row !== null) location.hash = viewer.pictureAddress(row);
     });
-    return tip;
+    return [tip, ...byKeys(canvas, hit, points, tell, tip)];
+  };
+
+  /* Let arrow keys go over the points from left to right, and Enter open one; returns what marks it and says it. */
+  const byKeys = (canvas, hit, points, tell, tip) => {
+    const ring = h("i", { class: "ring", hidden: true });
+    const said = h("p", { class: "unseen", "aria-live": "polite" });
+    let [order, place] = [null, -1];
+    canvas.addEventListener("keydown", async (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
+      if (event.key === "Enter" && !ring.hidden) location.hash = viewer.pictureAddress(points.rows[order[place]]);
+      if (step === undefined || !points.rows.length) return;
+      event.preventDefault();
+      order ??= Uint32Array.from(points.rows.keys()).sort((a, b) => points.x[a] - points.x[b] || points.y[a] - points.y[b]);
+      place = Math.max(0, Math.min(order.length - 1, place + step));
+      const [x, y] = hit.place(order[place]);
+      Object.assign(ring.style, { left: `${x}px`, top: `${y}px` });
+      ring.hidden = false;
+      await tell(points.rows[order[place]], x, y);
+      said.textContent = `${place + 1} of ${order.length}: ${[...tip.querySelectorAll("span")].map((one) => one.textContent).join(", ")}`;
+    });
+    canvas.addEventListener("blur", () => { ring.hidden = tip.hidden = true; });
+    return [ring, said];
   };
 
   viewer.views.plot = {
@@ -150,7 +177,8 @@
       const logs = { x: viewer.state.xlog === "1", y: viewer.state.ylog === "1" };
       const points = usable([...rows], columns, logs);
       const [colour, legend] = colouring(await viewer.column(by), points.rows);
-      const canvas = h("canvas", { role: "img", "aria-label": `${names[1]} over ${names[0]}, ${viewer.counted(points.rows.length, "point")}` });
+      const canvas = h("canvas", { tabindex: "0", role: "application", "aria-roledescription": "plot",
+        "aria-label": `${names[1]} over ${names[0]}, ${viewer.counted(points.rows.length, "point")}: arrow keys go over them, Enter opens a picture` });
       const log = (name) => h("label", {}, h("input", { type: "checkbox", checked: logs[name], "aria-label": `logarithmic ${name}`,
         onchange: (event) => viewer.go({ [`${name}log`]: event.target.checked ? "1" : "" }) }), "log");
       const controls = h("div", { class: "bar" },
@@ -159,14 +187,14 @@
         h("label", {}, "colour: ", select("colour", viewer.index.columns.map((one) => one.name), by, (value) => viewer.go({ colour: value }))));
       const left = rows.length - points.rows.length;
       const note = h("p", { class: "soft" }, `${names[1]} (up) over ${names[0]} (across), ${viewer.counted(points.rows.length, "row")}. `
-        + (left ? `${left === 1 ? "1 row is" : `${left} rows are`} not shown, lacking one of the two${logs.x || logs.y ? " or with one that is not above 0" : ""}. ` : "") + "A point opens its picture.");
-      const hit = { of: () => null };
-      const tip = pointer(canvas, hit, columns);
-      const draw = () => { hit.of = scatter(canvas, points, columns, colour, logs); };
+        + (left ? `${left === 1 ? "1 row is" : `${left} rows are`} not shown, lacking one of the two${logs.x || logs.y ? " or with one that is not above 0" : ""}. ` : "") + "A point opens its picture; arrow keys go over them.");
+      const hit = {};
+      const shown = pointing(canvas, hit, points, columns);
+      const draw = () => { Object.assign(hit, scatter(canvas, points, columns, colour, logs)); };
       const dark = window.matchMedia("(prefers-color-scheme: dark)");
       dark.addEventListener("change", draw);
       return {
-        nodes: [controls, h("div", { class: "plot" }, canvas, tip), h("div", { class: "legend" }, ...legend), note],
+        nodes: [controls, h("div", { class: "plot" }, canvas, ...shown), h("div", { class: "legend" }, ...legend), note],
         ready: draw, resized: draw, leave: () => dark.removeEventListener("change", draw),
       };
     },
