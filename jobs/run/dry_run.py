@@ -54,7 +54,7 @@ class Outlook:
     notes: list[str]
     left: int = 0
     unusable: int = 0
-    """Pairs without a row whose row will say what is wrong: of a bad row of the manifest, or without a file."""
+    """Pairs without a row whose row will say what is wrong: of a bad row of the manifest, of no or an empty file."""
     kept: int = 0
     photos: int = 0
     size_bytes: int = 0
@@ -98,16 +98,20 @@ class _Sample:
         self._largest: list[tuple[int, Pair]] = []
         self.absent: list[str] = []
         """The first files that are not there, but for those that the survey tells of."""
+        self.empty: list[str] = []
+        """The first files without a byte."""
 
     def count(self, pairs: Iterable[Pair]) -> None:
         outlook = self._outlook
         for pair in pairs:
             absent = [one.uri for one in pair.inputs if one.identity == MISSING]
-            if pair.problem or absent:
+            empty = [one.uri for one in pair.inputs if one.identity.startswith("0:")]
+            if pair.problem or absent or empty:
                 outlook.unusable += 1
-                new = [uri for uri in absent if not pair.problem and uri not in self.absent]
-                new = [uri for uri in new if not self._listed or isinstance(locate(uri), ObjectUri)]
-                self.absent += new[: SHOWN - len(self.absent)]
+                if not pair.problem:
+                    told = [uri for uri in absent if not self._listed or isinstance(locate(uri), ObjectUri)]
+                    _add_first(self.absent, told)
+                    _add_first(self.empty, empty)
                 continue
             outlook.left += 1
             if len(outlook.first) < SHOWN:
@@ -131,6 +135,10 @@ class _Sample:
     def largest(self) -> list[Pair]:
         """Return pairs of the photos with the most bytes, the largest first."""
         return [pair for _, pair in self._largest]
+
+
+def _add_first(known: list[str], uris: Iterable[str]) -> None:
+    known += [uri for uri in uris if uri not in known][: SHOWN - len(known)]
 
 
 def dry_run(config: ResolvedConfig, retry_failed: bool, redo: bool) -> None:
@@ -201,6 +209,8 @@ def _look_at_pairs(config: ResolvedConfig, outlook: Outlook, folder: Path, retry
     if left.absent:
         files = "manifest: objects" if job.manifest is not None else "files"
         outlook.notes.append(f"{files} that are not there, such as {', '.join(map(one_line, left.absent))}")
+    if left.empty:
+        outlook.notes.append(f"empty files, such as {', '.join(map(one_line, left.empty))}")
     outlook.total, outlook.kept = stats.total, stats.kept
     _forecast(config, outlook, left.largest, forecast.last_run(rows, job))
 

@@ -159,11 +159,14 @@ def test_dry_run_tells_what_it_passes_over_and_takes_globs(
     artworks = tmp_path / "artworks"
     plain(artworks / "a.png", (10, 10, 10))
     (artworks / "gone.png").symlink_to("nowhere")
+    (artworks / "nothing.png").touch()
     words = [str(folders[0]), str(artworks), str(tmp_path / "out"), "--dry-run", "--exclude", "cats"]
     assert main([*words, "--exclude", "1.*", "--precision", "fp32"]) == 0
     told = capsys.readouterr().out
-    assert "would restyle 1 of 2 pairs with compact in precision fp32 on" in told
+    assert "would restyle 1 of 3 pairs with compact in precision fp32 on" in told
+    assert "\n2 pairs cannot be used, and would have rows that say why\n" in told
     assert f"\nfiles that are not there, such as {artworks / 'gone.png'}\n" in told
+    assert f"\nempty files, such as {artworks / 'nothing.png'}\n" in told
     assert "CONTENT: 3 skipped: 3 .png (by --exclude)" in told
 
 
