@@ -192,7 +192,7 @@ def _metadata(weights: Path) -> dict[str, str]:
 
 def _train(config: TrainConfig, photos: Folder, artworks: Folder, argv: Sequence[str]) -> int:
     from jobs.progress.reporter import TrainingReporter
-    from jobs.scheduler.ray_runtime import local_or_cluster
+    from jobs.scheduler.ray_runtime import awaited, local_or_cluster
     from jobs.training import ray_train
 
     shown = TrainingReporter(config.steps, config.progress)
@@ -203,6 +203,7 @@ def _train(config: TrainConfig, photos: Folder, artworks: Folder, argv: Sequence
             few = ", ".join(p.name for p in folder.unreadable[:5])
             number = counted(len(folder.unreadable), "image cannot be read and is", "images cannot be read and are")
             shown.note(f"{path}: {number} left out: {few}")
+    shown.announce(awaited(config.address))
     with local_or_cluster(config.address):
         scaling = ray_train.scaling(config)
         shown.note(

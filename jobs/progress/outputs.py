@@ -35,6 +35,10 @@ class Output:
     def note(self, text: str) -> None:
         """Show a line of its own."""
 
+    def announce(self, text: str) -> None:
+        """Show a line on what comes before the run."""
+        self.note(text)
+
     def end(self) -> None:
         """End after the last `show`."""
 
@@ -62,6 +66,9 @@ class JsonLines(Output):
 
     def note(self, text: str) -> None:
         json_lines.emit("note", text=text)
+
+    def announce(self, text: str) -> None:
+        """Show nothing: the first event that scripts read is where the run stands."""
 
 
 class Bar(Output):

@@ -74,6 +74,10 @@ class Reporter:
         """Show a line of its own."""
         self._output.note(text)
 
+    def announce(self, text: str) -> None:
+        """Show a line on what comes before the run."""
+        self._output.announce(text)
+
     def line(self) -> str:
         """Return `12 of 48 done (8 before), 1 not ok, 11 s left, 3.4 images/s`."""
         stats = self.stats
@@ -94,10 +98,16 @@ class Reporter:
         """Return `3.4 images/s`, with the share of its time that an accelerator waited for images."""
         rate = self.stats.images_per_s()
         if rate is None:
-            return "starting"
+            return self._awaited()
         idle = self.stats.device_idle()
         waits = "" if idle is None or idle < LEAST_IDLE else f", device idle {idle * 100:.0f} %"
         return f"{rate:.1f} images/s{waits}"
+
+    def _awaited(self) -> str:
+        """Say what the first rows wait for: each takes seconds, on a busy machine many."""
+        if self._workers is None:
+            return "starting"
+        return "first images under way" if self._workers.workers else "workers are loading"
 
     def left(self) -> str:
         """Return `11 s left`, or nothing while that is not known."""

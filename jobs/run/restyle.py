@@ -26,7 +26,7 @@ from jobs.run.result import RunResult, summarized
 from jobs.run.resume import Resume, nothing_to_do, other_names, refuse_other_shard, runs_with_rows, same_work, work_of
 from jobs.run.touched import TouchedFiles
 from jobs.scheduler import preflight
-from jobs.scheduler.ray_runtime import local_or_cluster
+from jobs.scheduler.ray_runtime import awaited, local_or_cluster
 from jobs.scheduler.worker import MakeRunner
 from stylize.errors import CannotContinueError, counted
 from stylize.io.out_folder import refuse_foreign
@@ -156,6 +156,7 @@ def _do_tasks(
         return
     job, run_id, most = config.job, run.record.run_id, len(first) if len(first) < FEW_TASKS else None
     ray = local_or_cluster(job.address, job.cpus, job.gpus, job.called_resources(), run.has_failed)
+    run.driver.reporter.announce(awaited(job.address))
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
         if run.stats.kept:
             reporter.note("resuming: tasks that have rows already are not done again")

@@ -109,6 +109,11 @@ def joins_cluster(address: str | None) -> bool:
     return ray.is_initialized() or address_of(address) is not None
 
 
+def awaited(address: str | None) -> str:
+    """Return a line on what takes seconds, on a busy machine many, before the first worker starts."""
+    return "connecting to Ray" if joins_cluster(address) else "starting Ray on this machine"
+
+
 class HeadWatch:
     """A thread that ends the run when the cluster's head is lost: calls of Ray would hang, then end the process.
 

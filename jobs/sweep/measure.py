@@ -20,7 +20,7 @@ from jobs.run.output_dir import OutputDir, new_run_id, open_output
 from jobs.run.resolve import scheduler_options
 from jobs.run.resume import Resume, nothing_to_do
 from jobs.scheduler import preflight
-from jobs.scheduler.ray_runtime import local_or_cluster
+from jobs.scheduler.ray_runtime import awaited, local_or_cluster
 from jobs.sweep import inputs
 from jobs.sweep.moved import Moved
 from jobs.sweep.reasons import OF_REASONS, reason_lines
@@ -91,6 +91,7 @@ def _do_blocks(
     first, *others = sweep.configs.values()
     options = scheduler_options(first)  # as of all others, but for the number of workers
     ray = local_or_cluster(address, *sweep.asks, keep_logs=run.has_failed)
+    run.driver.reporter.announce(awaited(address))
     with ray as shared, log_format.among_rays(run_id), run.driver.reporter as reporter:
         whole = f"{counted(len(sweep.blocks), 'block')}, {counted(run.stats.total, 'image')}"
         reporter.note(f"{whole}, {sweep.takes} per worker, {plan.mode}")

@@ -28,7 +28,11 @@ def mid_run() -> RunStats:
 
 
 def test_the_line_says_what_is_done_failed_and_left() -> None:
-    assert Reporter(RunStats(10), "off").line() == "0 of 10 done, 0 not ok, starting"
+    reporter = Reporter(RunStats(10), "off")
+    assert reporter.line() == "0 of 10 done, 0 not ok, starting"
+    for loaded, told in ((0, "workers are loading"), (1, "first images under way")):
+        reporter.watch(SimpleNamespace(workers=loaded, queued=0))
+        assert reporter.line() == f"0 of 10 done, 0 not ok, {told}"
     assert Reporter(mid_run(), "off").line() == "8 of 10 done (6 before), 1 not ok, 2 s left, 1.0 images/s"
 
 
@@ -52,6 +56,12 @@ def test_all_ways_to_show_a_run_say_the_same_numbers(mode: str, capsys: pytest.C
         parts = reporter.line().split(", ")
         wanted = parts if mode == "plain" else ["8/10", *parts[1:]]
         assert [words for words in wanted if words not in told] == []
+
+
+def test_what_comes_before_a_run_is_told_to_people_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    for mode, told in (("plain", "starting Ray\n"), ("bar", "starting Ray\n"), ("json", ""), ("off", "")):
+        Reporter(mid_run(), mode).announce("starting Ray")
+        assert capsys.readouterr().out == told
 
 
 @pytest.mark.parametrize(("columns", "has_bar"), [(30, False), (60, False), (80, True)])
