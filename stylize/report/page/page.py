@@ -190,6 +190,8 @@ def html(report: Report) -> str:
         "data_uri": _data_uri,
         "criterion_words": pick.WORDS,
         "seconds": units.seconds,
+        # Of one method there is nothing to choose.
+        "several_methods": len({option.name for option in report.choice.options}) > 1,
         "several_setups": len({option.setup for option in report.choice.options}) > 1,
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -77,6 +77,14 @@ def test_the_page_says_a_results_time_and_ssim_and_of_what_each_heading_is(repor
     assert re.findall(r"<th(?!ead\b| scope=)[^>]*>", text) == []
 
 
+@pytest.mark.parametrize("names", ["a", "ab"])
+def test_which_method_is_asked_where_there_are_several(names: str) -> None:
+    options = [pick.Option("", name, side, 9, {"time": 1.0}, 1.0) for name in names for side in (300, 600)]
+    choice, grid = pick.Choice(options, ["time"]), pictures.NOTHING
+    text = page.html(page.Report("x", [], [], [], [], [], "", choice, grid, []))
+    assert text.count("Which method?</") == (0 if names == "a" else 2)
+
+
 def test_names_cannot_inject_markup(opened: Any) -> None:
     tab = opened()
     assert tab.title() == f"Title {EVIL}"
@@ -165,13 +173,14 @@ def test_on_a_phone_every_table_can_be_scrolled_in_its_own_box(opened: Any) -> N
 
 
 def test_on_a_phone_the_choice_of_method_is_seen_as_a_whole(opened: Any, tmp_path: Path) -> None:
-    made = [of_sweep(n, "microast", "bf16", 768, device_name=f"Machine {n % 2}") for n in range(12)]
+    methods = ("compact", "microast")
+    made = [of_sweep(n, methods[n % 2], "bf16", 768, device_name=f"Machine {n % 2}") for n in range(12)]
     out, folder = written(tmp_path / "out", made), tmp_path / "report"
     page.write(page.build(load([out]), [out], title="t", claims=[], most_pictures=0), folder)
     tab = opened(folder, viewport={"width": 420, "height": 740})
     assert tab.locator("#pick-table").evaluate("t => t.offsetWidth <= t.closest('.wide').clientWidth")
-    told = "Machine {}, 2 threads, isolated: Not compared with others: microast bf16."
-    assert tab.locator("#pick-answer").inner_text() == " ".join(map(told.format, range(2)))
+    told = "Machine {}, 2 threads, isolated: Not compared with others: {} bf16."
+    assert tab.locator("#pick-answer").inner_text() == " ".join(map(told.format, range(2), methods))
 
 
 def test_on_a_phone_a_plots_letters_are_as_large_as_small_print(opened: Any, report: Path) -> None:
