@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from stylize.viewer.site import Site
 
 PORT = 8340
+NAMED = 3
+"""Pictures that an export leaves out and names."""
 _NEEDED = ("starlette", "uvicorn")
 
 
@@ -93,18 +95,27 @@ def _serve(runs: dict[Path, str], cache: Path, given: Namespace) -> int:
 
 def _export(site: Site, folder: Path, trusted: bool) -> int:
     """Write the page and say what is missing; the exit status is 1 where no result could be taken along."""
-    from stylize.viewer.export import export
+    from stylize.viewer.export import LIST, export
 
     written, left_out = export(site, folder, lambda number: say(f"{counted(number, 'file')}", file=sys.stderr))
-    inputs = [counted(left_out[kind], kind) for kind in ("photo", "artwork") if left_out[kind]]
-    if inputs:
-        why = f"their files are not there, cannot be read, or lie in a bucket that no {STORE} names"
-        why = why if trusted else f"they lie outside of OUT; {PATHS} takes them along"
-        say(f"left out, as {why}: {', '.join(inputs)}")
-    if left_out["result"]:
-        say(f"left out, as the files are not there or cannot be read: {counted(left_out['result'], 'result')}")
+    gone = f"their files are not there, cannot be read, or lie in a bucket that no {STORE} names"
+    outside = f"they lie outside of OUT; {PATHS} takes them along"
+    inputs, results = {kind: left_out.get(kind, []) for kind in ("photo", "artwork")}, left_out.get("result", [])
+    if any(inputs.values()):
+        told = [_some(uris, kind, named=trusted) for kind, uris in inputs.items() if uris]
+        say(f"left out, as {gone if trusted else outside}: {', '.join(told)}")
+    if results:
+        say(f"left out, as the files are not there or cannot be read: {_some(results, 'result')}")
+    if left_out:
+        say(f"all that is left out: {one_line(folder / site.base / LIST)}")
     say(f"{counted(written, 'file')}: {one_line(folder / 'index.html')}")
-    if left_out["result"] and left_out["result"] == len(site.table) - site.table.rows["picture"].null_count:
+    if results and len(results) == len(site.table) - site.table.rows["picture"].null_count:
         say("the page has none of the results: look for why, then run the same command again", file=sys.stderr)
         return cli.EXIT_CANNOT_CONTINUE
     return cli.EXIT_OK
+
+
+def _some(uris: Sequence[str], kind: str, named: bool = True) -> str:
+    """Return `5 photos (a.jpg, b.jpg, c.jpg, ...)`."""
+    names = ", ".join([*uris[:NAMED], *["..."] * (len(uris) > NAMED)])
+    return counted(len(uris), kind) + f" ({names})" * named

@@ -43,16 +43,20 @@ def test_an_export_holds_page_data_and_pictures(out: Path, tmp_path: Path, capsy
     assert len([name for name in made if name.startswith("v0/picture-result/")]) == 11
     assert not [name for name in made if "photo/" in name]  # they lie outside of OUT
     told = capsys.readouterr().out
-    assert f"{len(made)} files" in told
+    assert f"{len(made) - 1} files" in told  # and the list of what is left out
+    assert f"all that is left out: {tmp_path}/page/v0/left-out.txt\n" in told
+    assert (tmp_path / "page/v0/left-out.txt").read_text().count("\n") == 5
     assert "left out, as they lie outside of OUT; --trust-paths takes them along: 3 photos, 2 artworks\n" in told
-    next((out / "images").rglob("*.jpg")).unlink()
+    (lost := next((out / "images").rglob("*.jpg"))).unlink()
     photos = sorted((out.parent / "inputs").glob("photo*.png"))
     photos[0].unlink()
     photos[1].write_bytes(b"")
     assert main(["view", str(out), "--export", str(tmp_path / "page"), "--trust-paths"]) == 0
     told = capsys.readouterr().out
-    assert "are not there, cannot be read, or lie in a bucket that no --trust-store names: 2 photos\n" in told
-    assert "left out, as the files are not there or cannot be read: 1 result\n" in told
+    gone = [("result", lost), ("photo", photos[0]), ("photo", photos[1])]
+    assert f"in a bucket that no --trust-store names: 2 photos ({photos[0]}, {photos[1]})\n" in told
+    assert f"left out, as the files are not there or cannot be read: 1 result ({lost})\n" in told
+    assert (tmp_path / "page/v0/left-out.txt").read_text() == "".join(f"{kind}: {path}\n" for kind, path in gone)
     for picture in (out / "images").rglob("*.jpg"):
         picture.write_bytes(b"")
     assert main(["view", str(out), "--export", str(tmp_path / "page")]) == 1
