@@ -136,7 +136,9 @@ def _named(paths: list[str], either: bool) -> dict[str, str]:
     two = ("content", "out") if either else None
     names = {0: (), 1: ("out",), 2: two, 3: PATHS}.get(len(paths))
     if names is None:
-        raise UsageError(f"expected CONTENT STYLES OUT, or --manifest PATH and OUT, got {counted(len(paths), 'path')}")
+        spaces = "; one with spaces needs quotes" * (len(paths) > 3)
+        expected = "expected CONTENT STYLES OUT, or --manifest PATH and OUT"
+        raise UsageError(f"{expected}, got {counted(len(paths), 'path')}{spaces}")
     return dict(zip(names, paths, strict=True))
 
 

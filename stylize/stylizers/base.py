@@ -143,7 +143,7 @@ class Stylizer(Within, OfOneProcess, ABC):
             self.weights_sha256 = RANDOM
             return
         if weights is None:
-            raise WeightsError(f"{self.name} needs weights: give {self.needs}, or `random` to time it untrained")
+            raise WeightsError(f"{self.name} needs --weights: give {self.needs}, or `random` to time it untrained")
         folder = Path(weights)
         if not folder.is_dir():
             what = "is a file" if folder.exists() else "no such folder"

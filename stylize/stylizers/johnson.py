@@ -166,7 +166,7 @@ class Johnson(_feedforward.FeedForward):
         if isinstance(style, str) and (name := unicodedata.normalize("NFC", style)) in self._styles:
             return self._styles[name]
         if not self._styles:
-            raise WeightsError(f"johnson needs weights, a checkpoint per style: give {self.needs}, or `random`")
+            raise WeightsError(f"johnson needs --weights, a checkpoint per style: give {self.needs}, or `random`")
         known = ", ".join(sorted(self._styles))
         raise UsageError(f"johnson: a style is a checkpoint's name, not {style!r:.80}; its styles: {known}")
 

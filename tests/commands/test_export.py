@@ -147,7 +147,7 @@ def test_nothing_is_replaced_unless_asked(tmp_path: Path) -> None:
     [
         (["compact", "OUT.pt"], "ends in .onnx"),
         (["compact", "/proc/OUT.onnx"], "/proc is no folder that may be written to"),
-        (["johnson", "OUT.onnx"], "johnson needs weights, a checkpoint per style: give a state dict"),
+        (["johnson", "OUT.onnx"], r"johnson needs --weights, a checkpoint per style: give a state dict"),
         (["johnson", "OUT.onnx", "--weights", "mosaic.ONNX"], "--weights mosaic.ONNX: that is an ONNX file already"),
         (["identity", "OUT.onnx"], "no network that runs once per image"),
         (["compact", "OUT.onnx", "--set", "alpha=0.5"], "two passes"),
@@ -168,7 +168,7 @@ def test_a_folder_is_never_replaced(tmp_path: Path) -> None:
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="microast needs weights"):
+    with pytest.raises(WeightsError, match="microast needs --weights"):
         export.main(["microast", str(tmp_path / "a.onnx")])
 
 

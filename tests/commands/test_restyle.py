@@ -113,7 +113,7 @@ def test_shares_of_several_artworks_count(pair: list[str], tmp_path: Path) -> No
     ("more", "said"),
     [
         (["--stylizer", "nosuch"], "known: adain, compact"),
-        (["--stylizer", "microast"], "microast needs weights"),
+        (["--stylizer", "microast"], "microast needs --weights"),
         (["--stylizer", "adain", "--weights", "nowhere"], "nowhere: no such folder"),
         (["--set", "wings=2"], "compact: unknown setting 'wings'; known: "),
         (["--set", "wings"], "expected NAME=VALUE"),

@@ -21,7 +21,7 @@ GOOD = [*BOTH, "OUT"]
 CALLS: dict[str, tuple[list[str], str]] = {
     "no paths": ([], "no OUT given: expected CONTENT STYLES OUT, or --manifest PATH and OUT"),
     "two paths": (["IN/content", "OUT"], "got 2 paths"),
-    "four paths": ([*GOOD, "OUT"], "got 4 paths"),
+    "four paths": ([*GOOD, "OUT"], "got 4 paths; one with spaces needs quotes"),
     "no content": (["IN/none", "IN/styles", "OUT"], "CONTENT: no such folder: IN/none"),
     "a glob": (["IN/*.jpg", "IN/styles", "OUT"], "give its folder, and --include '*.jpg'"),
     "no styles": (["IN/content", "IN/none", "OUT"], "STYLES: no such folder: IN/none"),
@@ -91,7 +91,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
         "channels_last=false and compile=true are for torch, not for the runtime onnxruntime",
     ),
     "half on a CPU": ([*GOOD, "--precision", "fp16", "--device", "cpu"], "choose one of: fp32, bf16, int8"),
-    "no weights": ([*GOOD, "--stylizer", "microast"], "microast needs weights: give a folder with"),
+    "no weights": ([*GOOD, "--stylizer", "microast"], "microast needs --weights: give a folder with"),
     "weights missing": ([*GOOD, "--stylizer", "microast", "--weights", "IN/none"], "IN/none: no such folder"),
     "weights that are none": ([*GOOD, "--weights", "IN/notes.txt"], "IN/notes.txt: not a weights file"),
     "no checkpoints": ([*GOOD, "--stylizer", "johnson"], "no checkpoints in this folder"),

@@ -107,5 +107,5 @@ def test_the_four_files_are_recorded_with_their_hashes(folder: Path) -> None:
 def test_without_weights_it_says_which_files_it_wants(weights: str | None) -> None:
     with pytest.raises(WeightsError, match=FILES["modulator"]) as told:
         stylize.load("microast", weights=weights)
-    assert str(told.value).startswith("microast needs weights: " if weights is None else "gone: no such folder; ")
+    assert str(told.value).startswith("microast needs --weights: " if weights is None else "gone: no such folder; ")
     assert "\n" not in str(told.value)
