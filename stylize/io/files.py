@@ -57,7 +57,9 @@ def _read_file(path: Path, look: Look | None) -> bytes:
                     file.seek(0)
                 return file.read()
     except (FileNotFoundError, NotADirectoryError):
-        raise CorruptImageError(f"no such file: {name}") from None
+        # A folder's listing has the link as if it were a file.
+        gone = "a link to a file that is not there" if path.is_symlink() else "no such file"
+        raise CorruptImageError(f"{gone}: {name}") from None
     except PermissionError:
         raise CorruptImageError(f"no permission to read: {name}") from None
     except ValueError:  # a NUL in the name

@@ -88,8 +88,10 @@ def test_other_schemes_and_hosts_are_usage_errors_that_name_what_is_supported(ur
 def test_what_is_no_file_is_corrupt_and_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("nowhere")
     cases = {
         str(tmp_path / "nowhere"): "no such file",
+        str(tmp_path / "link"): "a link to a file that is not there",
         str(tmp_path / "file" / "below"): "no such file",
         str(tmp_path): "a folder, not a file",
         str(tmp_path / "pipe"): "not a file",
