@@ -30,7 +30,8 @@ def read_rows(out: str | os.PathLike[str], columns: Iterable[str] | None = None)
         raise UsageError(f"no such column: {', '.join(unknown)}; the known ones: {known}")
     rows = local_path(os.fspath(out) if isinstance(out, os.PathLike) else out) / "rows"
     if not rows.is_dir():
-        raise UsageError(f"{one_line(out)} holds no rows folder: give the OUT of a run")
+        what = "holds no rows folder" if rows.parent.exists() else "is not there"
+        raise UsageError(f"{one_line(out)} {what}: give the OUT of a run")
     schema = pa.schema([SCHEMA.field(name) for name in names], metadata=SCHEMA.metadata)
     with open_parts(rows) as parts:
         replaced, none = replaced_rows(parts), np.empty(0, np.int64)

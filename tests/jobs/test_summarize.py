@@ -222,7 +222,7 @@ def test_the_best_is_picked_within_limits(tmp_path: Path, capsys: pytest.Capture
         (["--pick", "style"], "give the folder of a run"),
         ([], "give the folder of a run"),
         (["OUT"], "--out REPORT says where"),
-        (["/nowhere", "--out", "r"], "holds no rows folder"),
+        (["/nowhere", "--out", "r"], "/nowhere is not there: give the OUT of a run"),
         (["OUT", "--out", "OUT"], "holds images, rows, run.json; give a new or empty"),
         (["OUT", "--out", "r", "--pictures", "-1"], "0 or more"),
         (["--compare", "OUT", "OUT", "--tolerance", "7"], "a share from 0 to 1"),

@@ -13,7 +13,7 @@ from stylize.errors import UsageError
 def test_another_runs_rows_are_for_a_dry_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--from goes with --dry-run"):
         main(["quick", str(tmp_path / "out"), "--from", str(tmp_path)])
-    with pytest.raises(UsageError, match="nowhere holds no rows folder: give the OUT of a run"):
+    with pytest.raises(UsageError, match="nowhere is not there: give the OUT of a run"):
         main(["quick", str(tmp_path / "out"), "--dry-run", "--from", str(tmp_path / "nowhere")])
     for option in ("--content", "--styles", "--perceptual"):
         with pytest.raises(UsageError, match=f"^{option}: expected a text that is not empty"):
