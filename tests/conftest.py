@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import logging
 import os
@@ -15,9 +16,10 @@ import hypothesis
 import pytest
 
 from stylize import images
+from tests.support.ask_for_worker import FORKS
 from tests.support.browser import browser as browser
 from tests.support.browser import chromium as chromium
-from tests.support.forked_workers import forked_workers
+from tests.support.forked_workers import forked_workers, forks
 from tests.support.samples import ROOT, picture
 
 # Ray's workers have niceness 15, a thirtieth of the time of what runs beside them: with three files of tests at once on
@@ -155,8 +157,16 @@ browser."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where several processes run tests, compile the measures' loops once, as they begin: 6 s of a core each else."""
-    if config.getoption("numprocesses", None):  # which they themselves are not told
+    """Where several processes run tests, let them share what each would else make: they themselves are not told of it.
+
+    The measures' compiled loops, 6 s of a core, and the process that Ray's workers are forked from, 3 s.
+    """
+    if config.getoption("numprocesses", None):
+        if sys.platform == "linux":
+            shared = contextlib.ExitStack()
+            os.environ[FORKS] = shared.enter_context(forks())
+            shared.callback(os.environ.pop, FORKS)
+            config.add_cleanup(shared.close)
         kernels = "from stylize.measure import _ssim_kernel, _statistics_kernel"
         with contextlib.ExitStack() as compiling:
             compiling.enter_context(subprocess.Popen([sys.executable, "-c", kernels], cwd=ROOT))
@@ -234,11 +244,15 @@ def local_ray() -> Iterator[str]:
 @contextlib.contextmanager
 def _ray_of_two_cpus() -> Iterator[str]:
     import ray
+    from ray._private import parameter
 
     from jobs.scheduler import local_ray
 
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    with forked_workers():
+    # Nobody reads what these two processes say, and each takes 0.8 s of a core to start.
+    less = functools.partial(parameter.RayParams, include_log_monitor=False, no_monitor=True)
+    with forked_workers(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parameter, "RayParams", less)
         for tries_left in reversed(range(5)):
             try:
                 ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)

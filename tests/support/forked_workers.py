@@ -38,36 +38,57 @@ MOST_BYTES = 200_000
 
 
 @contextlib.contextmanager
-def forked_workers(*needed: str) -> Iterator[None]:
-    """Let a Ray that is started meanwhile fork its workers, from a process that has imported NEEDED or `needed`."""
-    from ray._private import ray_constants
+def forks(*needed: str) -> Iterator[str]:
+    """Serve Rays that fork their workers, each from a process that has imported NEEDED or `needed`; gives the socket.
 
-    if sys.platform != "linux":  # others have no such sockets
-        yield
-        return
-    with tempfile.TemporaryDirectory(prefix="forks", dir="/tmp") as folder, pytest.MonkeyPatch.context() as patch:
+    They are imported when the first worker is asked for, as a session without Ray needs none.
+    """
+    with tempfile.TemporaryDirectory(prefix="forks", dir="/tmp") as folder:
         path = Path(folder, "socket")
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
             listening.bind(str(path))
             listening.listen(128)
             command = [sys.executable, "-m", __name__, str(listening.fileno()), *(needed or NEEDED)]
-            server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, pass_fds=[listening.fileno()])
-        patch.setenv(ask_for_worker.FORKS, str(path))
-        patch.setattr(ray_constants, "SETUP_WORKER_FILENAME", ask_for_worker.__file__)
+            # What Ray says to workers of one CPU; torch reads it while it is imported.
+            environment = {"OMP_NUM_THREADS": "1", **os.environ}
+            server = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, pass_fds=[listening.fileno()]
+            )
         try:
-            yield
+            yield str(path)
         finally:
             assert server.stdin is not None
             server.stdin.close()  # what ends it, also when this process is killed
             server.wait()
 
 
-def serve(listening: socket.socket) -> list[str] | None:
+@contextlib.contextmanager
+def forked_workers(*needed: str) -> Iterator[None]:
+    """Let a Ray that is started meanwhile fork its workers: by the session's server, where there is one, else its own.
+
+    needed: as `forks` takes them, whose server is another then.
+    """
+    from ray._private import ray_constants
+
+    if sys.platform != "linux":  # others have no such sockets
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        if needed or ask_for_worker.FORKS not in os.environ:
+            patch.setenv(ask_for_worker.FORKS, stack.enter_context(forks(*needed)))
+        patch.setattr(ray_constants, "SETUP_WORKER_FILENAME", ask_for_worker.__file__)
+        yield
+
+
+def serve(listening: socket.socket, needed: Sequence[str]) -> list[str] | None:
     """Have workers forked by a process for each Ray, until this one's input ends; return a worker's command in it."""
     rays: dict[tuple[tuple[str, str], ...], socket.socket] = {}
     with selectors.DefaultSelector() as either:
         either.register(listening, selectors.EVENT_READ)
         either.register(0, selectors.EVENT_READ)
+        if all(key.fileobj is listening for key, _ in either.select()):
+            _import(needed)
         while all(key.fileobj is listening for key, _ in either.select()):
             asking, _ = listening.accept()
             data, fds, _, _ = socket.recv_fds(asking, MOST_BYTES, 2)
@@ -136,9 +157,8 @@ def _import(names: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
-    _import(sys.argv[2:])
     with socket.socket(fileno=int(sys.argv[1])) as listening:
-        command = serve(listening)
+        command = serve(listening, sys.argv[2:])
     if command is not None:
         sys.argv[:] = command
         sys.path[0] = str(Path(command[0]).parent)
