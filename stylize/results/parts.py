@@ -43,6 +43,7 @@ DICTIONARY = [f.name for f in SCHEMA if pa.types.is_string(f.type) and f.name no
 
 Indices = npt.NDArray[np.int64]
 Digests = npt.NDArray[np.uint8]
+Heads = npt.NDArray[np.uint64]
 Part = Path | BinaryIO
 """A part's path, or its file open for reading: that stays as it is when a driver replaces or removes the part."""
 _TRIES = 8
@@ -159,15 +160,32 @@ def replaced_rows(parts: Sequence[Part]) -> dict[Path, Indices]:
     Newer is the later `started_at`, then the later part, then the later row. Where no task has two rows,
     which is nearly always, only the `task_id` column is read, and 8 bytes per row are held.
     """
-    heads = [_heads(part) for part in parts]
-    ordered = np.sort(np.concatenate(heads)) if heads else np.empty(0, np.uint64)
+    return replaced_among(parts, [joined(heads(part, one) for one in iter_part(part, ["task_id"])) for part in parts])
+
+
+def heads(part: Part, batch: pa.RecordBatch) -> Heads:
+    """Return the first 8 bytes of each task id: enough to find the few tasks worth a closer look."""
+    try:
+        return np.ascontiguousarray(digests(batch.column("task_id"))[:, :8]).view(np.uint64)[:, 0]
+    except ValueError as error:
+        raise _damaged(_path(part), error) from error
+
+
+def joined(some: Iterable[Heads]) -> Heads:
+    """Return the heads of batches as those of all."""
+    return np.concatenate([np.empty(0, np.uint64), *some])
+
+
+def replaced_among(parts: Sequence[Part], known: Sequence[Heads]) -> dict[Path, Indices]:
+    """Return the same as `replaced_rows`, of parts whose heads are known."""
+    ordered = np.sort(joined(known))
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not len(twice):
         return {}
     newest: dict[bytes, tuple[int, int, int]] = {}
     replaced: dict[Path, list[int]] = {}
     for number, part in enumerate(parts):
-        suspects = np.flatnonzero(np.isin(heads[number], twice))
+        suspects = np.flatnonzero(np.isin(known[number], twice))
         for key, rank in _ranked(part, number, suspects):
             kept = newest.setdefault(key, rank)
             if kept == rank:
@@ -232,22 +250,6 @@ def _opened(path: Path) -> BinaryIO:
         raise
     except OSError as error:
         raise _damaged(path, error) from error
-
-
-def _heads(part: Part) -> npt.NDArray[np.uint64]:
-    """Return the first 8 bytes of each task id: enough to find the few tasks worth a closer look."""
-    heads = [
-        np.ascontiguousarray(_digests_in(part, batch)[:, :8]).view(np.uint64)[:, 0]
-        for batch in iter_part(part, ["task_id"])
-    ]
-    return np.concatenate(heads) if heads else np.empty(0, np.uint64)
-
-
-def _digests_in(part: Part, batch: pa.RecordBatch) -> Digests:
-    try:
-        return digests(batch.column("task_id"))
-    except ValueError as error:
-        raise _damaged(_path(part), error) from error
 
 
 def _ranked(part: Part, place: int, rows: Indices) -> Iterator[tuple[bytes, tuple[int, int, int]]]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
-import numpy as np
 import pyarrow as pa
 
 from stylize.errors import UsageError, one_line
 from stylize.io.location import local_path
-from stylize.results.parts import iter_part, keep_rows, open_parts, replaced_rows
+from stylize.results.parts import Heads, heads, iter_part, joined, keep_rows, open_parts, replaced_among
 from stylize.results.schema import SCHEMA
 
 
@@ -34,6 +33,21 @@ def read_rows(out: str | os.PathLike[str], columns: Iterable[str] | None = None)
         raise UsageError(f"{one_line(out)} {what}: give the OUT of a run")
     schema = pa.schema([SCHEMA.field(name) for name in names], metadata=SCHEMA.metadata)
     with open_parts(rows) as parts:
-        replaced, none = replaced_rows(parts), np.empty(0, np.int64)
-        kept = (keep_rows(iter_part(part, names), replaced.get(Path(part.name), none)) for part in parts)
-        return pa.Table.from_batches(list(chain.from_iterable(kept)), schema)
+        return pa.Table.from_batches(list(_newest(parts, names)), schema)
+
+
+def _newest(parts: Sequence[BinaryIO], names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield these columns of all rows but those that a newer row of the same task replaces. Reads each part once."""
+    batches: list[list[pa.RecordBatch]] = []
+    known: list[Heads] = []
+    for part in parts:
+        of_part: list[Heads] = []
+        batches.append([])
+        for batch in iter_part(part, list(dict.fromkeys([*names, "task_id"]))):
+            of_part.append(heads(part, batch))
+            batches[-1].append(batch.select(names))
+        known.append(joined(of_part))
+    replaced = replaced_among(parts, known)
+    for part, of_this in zip(parts, batches, strict=True):
+        drop = replaced.get(Path(part.name))
+        yield from of_this if drop is None else keep_rows(iter(of_this), drop)
