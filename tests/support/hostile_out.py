@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ ROWS = 6
 """How many rows the plain OUT has."""
 SECRET_PX = (123, 45)
 """The size of the picture outside of OUT, whose like no report may show."""
+
+SAME = object()
+"""In place of a row's value: the plain OUT's."""
 
 Case = Callable[[Path], None]
 
@@ -72,14 +76,14 @@ def rows(**changes: Any) -> Case:
 
 
 def each_row(**changes: Sequence[Any]) -> Case:
-    """Return a case in which each row says another thing."""
+    """Return a case in which each row says another thing; a function of OUT gives the value, `SAME` leaves it."""
 
     def change(out: Path) -> None:
         (part,) = (out / "rows").glob("*.parquet")
         told = pq.read_table(part).to_pylist()
         for name, values in changes.items():
             for one, value in zip(told, values, strict=True):
-                one[name] = value
+                one[name] = one[name] if value is SAME else value(out) if callable(value) else value
         pq.write_table(pa.Table.from_pylist(told, schema=SCHEMA), part)
 
     return change
@@ -143,11 +147,16 @@ def mixed(out: Path) -> None:
     pq.write_table(pa.Table.from_pylist(odd, schema=SCHEMA), part)
 
 
+def _photo(out: Path, parts: int) -> str:
+    return f"{out.parent}/{'./' * parts}photo.jpg"
+
+
 _TEXTS = [field.name for field in SCHEMA if field.type == pa.string()]
 _FREE = [name for name in _TEXTS if name not in ("task_id", "settings_json", "style_uris", "style_weights", "status")]
 _FLOATS = [field.name for field in SCHEMA if field.type == pa.float64()]
 _INTS = [field.name for field in SCHEMA if field.type == pa.int64()]
-_TELLING = ("variant", "stylizer", "backbone", "precision", "device_name", "output_uri", "status")
+# Together where none keeps a command from what another would do to it.
+_TELLING = (("variant", "device_name", "output_uri"), ("backbone", "precision"), ("stylizer",), ("status",))
 _SETTINGS = (
     "", "{", "[]", "7", '"text"', "null", "NaN", '{"stylizer": NaN}', '{"settings": []}',
     '{"stylizer_settings": {"alpha": NaN}}', '{"precision": "fp99"}', '{"seed": -1}',
@@ -157,7 +166,7 @@ _SETTINGS = (
 _OWN = {"stylizer": "evil_module:Method", "settings": {}}
 
 CASES: dict[str, Case] = {
-    **{f"{name} that steers a terminal": rows(**{name: EVIL}) for name in _TELLING},
+    **{f"{' and '.join(names)} that steers a terminal": rows(**dict.fromkeys(names, EVIL)) for names in _TELLING},
     "texts that steer a terminal": rows(**dict.fromkeys(_FREE, EVIL)),
     "a failure that steers a terminal": rows(status="failed", error=EVIL),
     "huge texts": rows(**dict.fromkeys(_FREE, HUGE)),
@@ -170,20 +179,27 @@ CASES: dict[str, Case] = {
     "no numbers": rows(**dict.fromkeys([*_FLOATS, *_INTS], None)),
     **{f"settings_json {texts[0][:30]} and others": each_row(settings_json=texts)
        for texts in (_SETTINGS[first : first + ROWS] for first in range(0, len(_SETTINGS), ROWS))},
-    "settings_json with a module": rows(settings_json=json.dumps(_OWN)),
-    "a stylizer with a module": rows(stylizer="evil_module:Method", settings_json="{}"),
+    "modules and others": each_row(
+        settings_json=[json.dumps(_OWN), "{}", json.dumps(_OWN), *[SAME] * 3],
+        stylizer=[SAME, "evil_module:Method", "evil_module:Method", *[SAME] * 3],
+    ),
     "a mix that is no list": rows(style_uris="{}"),
-    "a mix of nothing": rows(style_uris="[]", style_weights="[]"),
-    "a mix of evil": rows(style_uris=json.dumps([EVIL, "s3://evil/x"]), style_weights="[NaN, 1e999]"),
-    "photos in a strange store": rows(content_uri="s3://evil/p.jpg", style_uri="gs://evil/a.jpg"),
-    "photos of another scheme": rows(content_uri="https://evil/p.jpg", style_uri="file://evil/a.jpg"),
-    "pictures in a strange store": rows(output_uri="s3://evil/images/x.jpg"),
-    "pictures outside": rows(output_uri=lambda out: str(out.parent / "secret.jpg")),
-    "pictures up and out": rows(output_uri=lambda out: f"{out}/images/../../secret.jpg"),
-    "pictures at the root": rows(output_uri=lambda out: f"/images/{out.parent}/secret.jpg"),
-    "pictures with a nul": rows(output_uri="/images/\0", content_uri="\0", style_uri="\0"),
-    "a link to a picture": both(
-        rows(output_uri=lambda out: f"{out}/images/link.jpg"),
+    "photos of stores, other schemes, mixes and others": each_row(
+        content_uri=["s3://evil/p.jpg", "https://evil/p.jpg", "\0", SAME, SAME, SAME],
+        style_uri=["gs://evil/a.jpg", "file://evil/a.jpg", "\0", SAME, SAME, SAME],
+        style_uris=[None, None, None, "[]", json.dumps([EVIL, "s3://evil/x"]), SAME],
+        style_weights=[None, None, None, "[]", "[NaN, 1e999]", SAME],
+    ),
+    "pictures outside and others": both(
+        # Of photos that are called otherwise, as each has a line of pictures.
+        each_row(
+            content_uri=[partial(_photo, parts=number) for number in range(ROWS)],
+            output_uri=[
+                lambda out: str(out.parent / "secret.jpg"), lambda out: f"{out}/images/../../secret.jpg",
+                lambda out: f"/images/{out.parent}/secret.jpg", lambda out: f"{out}/images/link.jpg",
+                "s3://evil/images/x.jpg", "/images/\0",
+            ],
+        ),
         lambda out: (out / "images" / "link.jpg").symlink_to(out.parent / "secret.jpg"),
     ),
     "images that are a link": replaced("images", lambda place: place.symlink_to(place.parent.parent)),

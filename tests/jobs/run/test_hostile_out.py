@@ -74,10 +74,11 @@ the command does what it does there."""
 
 
 @pytest.fixture
-def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A plain OUT, whose photos' folder has a module that nobody may import and a store that nobody may ask."""
     out = plain(tmp_path / "beside" / "out")
-    (out.parent / "evil_module.py").write_text("raise SystemExit('it ran')")
+    # Whoever does so leaves a mark: what they raise may become a line or a row.
+    (out.parent / "evil_module.py").write_text(f"open({str(out.parent / 'it ran')!r}, 'w')")
     (out.parent / "in").mkdir()
     (out.parent / "in" / "photo.jpg").write_bytes((out.parent / "photo.jpg").read_bytes())
     sweep = yaml.safe_load((out / "sweep.yaml").read_text()) | {"content": "in", "styles": "in"}
@@ -85,12 +86,17 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(out.parent)
     monkeypatch.syspath_prepend(str(out.parent))
 
-    def asked(*args: object) -> None:
+    asked: list[object] = []
+
+    def ask(*args: object) -> None:
+        asked.append(args)
         pytest.fail(f"a store was asked: {args}")
 
     for name in ("read", "head", "names", "fetch"):
-        monkeypatch.setattr(object_store, name, asked)
-    return out
+        monkeypatch.setattr(object_store, name, ask)
+    yield out
+    assert not asked
+    assert not (out.parent / "it ran").exists()
 
 
 def call(main: Main, words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
