@@ -53,10 +53,14 @@ def normalize_in_fp32(x: Tensor, gain: Tensor, shift: Tensor, correction: int = 
 
 
 def normalize_by(x: Tensor, mean: Tensor, var: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
-    """Return what `normalize` does with statistics of the whole image, for some rows of it (1, C, h, W)."""
+    """Return what `normalize` does with statistics of the whole image, for some rows of it (1, C, h, W).
+
+    A channel of variance 0 becomes its `shift` everywhere, whatever rounding has left in it.
+    """
     if has_torch_function((x, mean)):
         result: Tensor = handle_torch_function(normalize_by, (x, mean), x, mean, var, gain, shift)
         return result
+    gain = gain * var.sign()
     if x.dtype != torch.float32:
         mean, var, gain, shift = (value.flatten() for value in (mean, var, gain, shift))
         return F.batch_norm(x, mean, var, gain, shift, training=False, eps=EPS)

@@ -116,6 +116,14 @@ def test_with_other_settings_too(name: str, settings: dict[str, Any]) -> None:
     assert off(in_strips(stylizer, photo, code)[0], whole(stylizer, photo, code)) <= 1e-3
 
 
+@pytest.mark.usefixtures("low_strips")
+def test_a_photo_of_one_colour_has_no_grain_of_rounding() -> None:
+    """Each of 13 normalisations makes what little it finds up to 300 times as large."""
+    stylizer, code = loaded("compact")
+    photo = np.full((40, 66, 3), 255, np.uint8)
+    assert np.abs(in_strips(stylizer, photo, code)[0].astype(int) - whole(stylizer, photo, code)).max() <= 1
+
+
 def test_any_setting_has_a_plan_for_a_large_photo() -> None:
     for settings in ({}, {"preserve_color": True}, {"preserve_color": True, "alpha": 0.5}):
         stylizer, code = loaded("compact", **settings)

@@ -25,6 +25,9 @@ Rows = Callable[[int, int], Tensor]
 """Gives rows [a, b) of the image as (1, C, b - a, W) in fp32."""
 Sink = Callable[[int, Tensor], None]
 """Takes rows of the result, and the number of the first of them."""
+_ROUNDED = 2.0**-20
+"""A deviation of so little, beside the largest mean of a layer's channels, is what fp32 rounds off, and none: a photo
+of one colour has such, as strips of other heights are summed in another order (docs/decisions.md)."""
 
 
 class Moments:
@@ -57,6 +60,7 @@ class Moments:
             common = grouped.mean(2, keepdim=True)
             var = (var.view(1, groups, phases, 1, 1) + (grouped - common).square()).mean(2)
             mean, var = common[:, :, 0].repeat_interleave(phases, 1), var.repeat_interleave(phases, 1)
+        var = var * (var > (_ROUNDED * mean.abs().amax()).square())
         return mean.float().to(self._device), var.float().to(self._device)
 
 
