@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -68,12 +67,8 @@ class Settings(base.Settings):
         return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
 
 
-@dataclass
-class Code:
-    """A style: its picture (3, H, W), and its Gram matrices at each scale it was needed at."""
-
-    picture: Tensor
-    grams: dict[float, dict[str, Tensor]] = field(default_factory=dict)
+Code = dict[float, dict[str, Tensor]]
+"""A style: its Gram matrices at each scale, by layer."""
 
 
 class Gatys(base.Stylizer):
@@ -116,9 +111,15 @@ class Gatys(base.Stylizer):
         self._last: dict[str, float] = {}
 
     def encode_style(self, style: Tensor) -> Code:
-        """Turn (3, H, W) in [0, 1] into a code; its Gram matrices are made at the first photo of a size, and kept."""
-        side = max(LEAST_PX / min(style.shape[-2:]), 1.0)
-        return Code(_resized(style[None], side)[0])
+        """Turn (3, H, W) in [0, 1] into a code for photos of any size."""
+        with torch.inference_mode(False), torch.no_grad():
+            # Tensors made in inference mode cannot be part of a gradient.
+            picture = style.detach().clone()[None]
+            picture = _resized(picture, max(LEAST_PX / min(picture.shape[-2:]), 1.0))
+            least = LEAST_PX / min(picture.shape[-2:])
+            sizes = {factor: max(factor, least) for factor in self._all_factors()}
+            grams = {size: self._grams(picture, size) for size in set(sizes.values())}
+        return {factor: grams[size] for factor, size in sizes.items()}
 
     def stylize(self, content: Tensor, code: Code) -> Tensor:
         """Turn (3, H, W) in [0, 1] and a code into (3, H, W) in [0, 1]."""
@@ -141,7 +142,7 @@ class Gatys(base.Stylizer):
             if image.shape != goal.shape:
                 image = _grown(image, goal)
                 descent.grow(goal.shape[-2:])
-            loss = _Loss(self, goal, self._grams(code, factor))
+            loss = _Loss(self, goal, code[factor])
             image = self._descend(image, loss, descent, count, done)
             done += count
         image = image.clamp(0, 1)
@@ -153,9 +154,11 @@ class Gatys(base.Stylizer):
     def _factors(self, content: Tensor) -> list[float]:
         """Return sizes relative to the full one, coarse to fine; none has a side below what the network takes."""
         height, width = content.shape[-2:]
-        factors = [0.5**k for k in reversed(range(self.settings.scales))]
         enough = max(COARSEST_PX / max(height, width), LEAST_PX / min(height, width))
-        return [factor for factor in factors if factor == 1 or factor >= enough]
+        return [factor for factor in self._all_factors() if factor == 1 or factor >= enough]
+
+    def _all_factors(self) -> list[float]:
+        return [0.5**k for k in reversed(range(self.settings.scales))]
 
     def _first(self, content: Tensor, factor: float) -> Tensor:
         small = _resized(content, factor)
@@ -165,14 +168,9 @@ class Gatys(base.Stylizer):
         noise = torch.rand(small.shape, generator=generator, dtype=torch.float32, device="cpu")
         return noise.to(content.device)
 
-    def _grams(self, code: Code, factor: float) -> dict[str, Tensor]:
-        if factor not in code.grams:
-            with torch.no_grad():
-                picture = code.picture.detach().clone()[None]
-                least = LEAST_PX / min(picture.shape[-2:])
-                features = self._features(_resized(picture, max(factor, least)))
-                code.grams[factor] = {name: gram(features[name]) for name in self.style_layers}
-        return code.grams[factor]
+    def _grams(self, style: Tensor, factor: float) -> dict[str, Tensor]:
+        features = self._features(_resized(style, factor))
+        return {name: gram(features[name]) for name in self.style_layers}
 
     def _features(self, image: Tensor) -> dict[str, Tensor]:
         features: dict[str, Tensor] = self.net(image.contiguous(memory_format=self.layout))
