@@ -11,10 +11,9 @@ import pandas as pd
 
 from stylize.report.evidence.stability import stability
 from stylize.report.evidence.statistics import Interval, Numbers, mean, median, power_law, quantile
-from stylize.report.frame import KEY
+from stylize.report.frame import KEY, STAGES
 from stylize.results.schema import SCORED
 
-STAGES = ("read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s")
 SCORES = (
     "ssim", "gram_distance", "moments_distance", "content_distance", "lpips", "cfsd", "ssim_uniform", "flicker",
 )  # fmt: skip
@@ -46,13 +45,13 @@ def measures(rows: pd.DataFrame, by: Sequence[str] = KEY) -> pd.DataFrame:
 
 
 _MEASURED = [
-    "status", "ok", "clean", "megapixels", "stylize_s", "total_s", "memory_bytes", "model_bytes", "whole_bytes",
+    "status", "ok", "clean", "megapixels", "stylize_s", "whole_s", "memory_bytes", "model_bytes", "whole_bytes",
     "scoring_bytes", *SCORES,
 ]  # fmt: skip
 _OF_TIMES = ["stylizer", "started_at", "cpu_wait_s", "throttled", "clock_mhz"]
 """What says whether times can be relied on."""
 COLUMNS = list(dict.fromkeys([
-    *SAME_TASK, *_MEASURED, *_OF_TIMES, *STAGES, *STATISTICS, "measure_mode", "strips", "content_type",
+    *SAME_TASK, *_MEASURED, *_OF_TIMES, *STAGES, *STATISTICS, "total_s", "measure_mode", "strips", "content_type",
     "style_type", "style", "home", "run_id", "worker_id",
 ]))  # fmt: skip
 """What a report says of one size it says of these."""
@@ -73,7 +72,7 @@ def _measured(part: pd.DataFrame) -> dict[str, Any]:
         "megapixels": quantile(of("megapixels")),
         "stylize_p50_s": quantile(of("stylize_s")),
         "stylize_p95_s": quantile(of("stylize_s"), 0.95),
-        "total_p50_s": quantile(of("total_s")),
+        "total_p50_s": quantile(of("whole_s")),
         "memory_n": int(np.isfinite(of("memory_bytes")).sum()),
         "memory_p50_bytes": quantile(of("memory_bytes")),
         "memory_p95_bytes": quantile(of("memory_bytes"), 0.95),

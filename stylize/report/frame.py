@@ -20,6 +20,7 @@ KEY = ["setup", "method", "precision", "resolution_px", "workers", "scaling"]
 """What rows of a report have in common when they are put together."""
 MOST_UNSEEN = 0.5
 """Share of the images whose memory was not seen, from which on none is told."""
+STAGES = ("read_s", "decode_s", "style_s", "stylize_s", "score_s", "encode_s", "write_s")
 ELSEWHERE = "made elsewhere"
 """As a setup: of pictures whose times nobody measured here."""
 VARIANT = re.compile(r"^(?P<method>.*) (?P<asked>\w+) (?P<px>\d+) px x(?P<workers>\d+)(?P<weak> each)?$", re.DOTALL)
@@ -45,12 +46,12 @@ def load(outs: Sequence[Path], homes: Sequence[str] = (), also: Iterable[str] = 
     also: columns beside those that reports look at.
 
     home: the OUT. setup: machine and measure_mode, which are never mixed. method: a sweep's label, or the stylizer,
-    told apart by what differs. label: a sweep's alone. clean: counts for times, as it is ok and no warm-up.
-    memory_bytes: what one more image took, on the accelerator where there is one, if it was seen. whole_bytes: the
-    worker's whole peak without scoring (with it in throughput mode, and with its networks in older rows), on the
-    accelerator where there is one; scoring_bytes: what scoring adds, where that is known. content, style: names that
-    tell any two apart. other_judge: whether scores are left out, as another network gave them than most. Raises
-    UsageError where a folder holds no rows.
+    told apart by what differs. label: a sweep's alone. clean: counts for times, as it is ok and no warm-up. whole_s: as
+    `whole_seconds`. memory_bytes: what one more image took, on the accelerator where there is one, if it was seen.
+    whole_bytes: the worker's whole peak without scoring (with it in throughput mode, and with its networks in older
+    rows), on the accelerator where there is one; scoring_bytes: what scoring adds, where that is known. content, style:
+    names that tell any two apart. other_judge: whether scores are left out, as another network gave them than most.
+    Raises UsageError where a folder holds no rows.
     """
     columns = list(dict.fromkeys([*_READ, *also, *(["style_sha256"] if settings.several(*outs) else [])]))
     tables = [read_rows(out, columns) for out in outs]
@@ -79,6 +80,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["ok"] = rows["status"] == "ok"
     rows["precision"] = rows["precision"].mask(rows["ok"] & rows["precision"].isna(), "?")
     rows["clean"] = rows["ok"] & rows["warmup"].ne(True)
+    rows["whole_s"] = whole_seconds(rows)
     rows["model_bytes"] = rows["model_device_bytes"].fillna(rows["model_host_bytes"])
     # A card's own peak holds its scoring's networks, and lacks what CUDA itself takes. While stages overlap, other
     # images are scored at the peak.
@@ -96,6 +98,15 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows["memory_bytes"] = _seen(rows, rows["image_device_bytes"].fillna(rows["image_host_bytes"]))
     rows["other_judge"] = _by_one_judge(rows)
     return rows
+
+
+def whole_seconds(rows: pd.DataFrame) -> pd.Series:
+    """Return an image's seconds from reading to writing, as it would have taken had nobody measured it.
+
+    In isolated mode `total_s` counts the calls for memory and to warm up; nothing overlaps there, and nothing waits.
+    """
+    stages = rows[list(STAGES)].astype(float).sum(axis=1)
+    return rows["total_s"].where(rows["measure_mode"].ne("isolated") | rows["total_s"].isna(), stages)
 
 
 def _seen(rows: pd.DataFrame, memory_bytes: pd.Series) -> pd.Series:

@@ -12,6 +12,7 @@ import pandas as pd
 from stylize.errors import counted, one_line
 from stylize.report import idle, settings
 from stylize.report.evidence.statistics import mean, quantile
+from stylize.report.frame import STAGES, whole_seconds
 from stylize.report.page import markdown as md
 from stylize.report.units import DASH, measured, score, seconds
 from stylize.results.read import read_rows
@@ -20,7 +21,7 @@ from stylize.results.schema import SCORED
 _COLUMNS = list(dict.fromkeys([
     "status", "content_type", "style_type", "style_uri", "style_uris", "stylizer", "precision", "stylize_s", "total_s",
     "ssim", "host_peak_rss_bytes", "device_peak_allocated_bytes", "warmup", "width_px", "height_px", "measure_mode",
-    "opaque", "device_name", "threads", *idle.COLUMNS,
+    "opaque", "device_name", "threads", *STAGES, *idle.COLUMNS,
 ]))  # fmt: skip
 MAX_ROWS = 15
 
@@ -48,9 +49,10 @@ def tables(frame: pd.DataFrame) -> list[Table]:
     Methods are told apart by every setting that differs, and so are the lines of the other tables where there are
     several: what two settings make is never averaged together.
     """
-    known = {name: measured(frame[name]) for name in ("stylize_s", "total_s", "ssim")}
+    known = {name: measured(frame[name]) for name in (*STAGES, "total_s", "ssim")}
     memory = frame["device_peak_allocated_bytes"].fillna(frame["host_peak_rss_bytes"])
     frame = frame.assign(**known, memory_bytes=memory, style=settings.style_names(frame))
+    frame["whole_s"] = whole_seconds(frame)
     frame["ok"] = frame["status"] == "ok"
     frame["clean"] = frame["ok"] & frame["warmup"].ne(True)
     method = (frame["stylizer"].fillna("?") + " " + _precisions(frame)).str.strip() + _where(frame)
@@ -92,7 +94,7 @@ def _table(title: str, keys: list[str], frame: pd.DataFrame) -> Table:
         "stylize p50", "stylize p95", "whole p50", "SSIM mean", "peak memory",
     )  # fmt: skip
     keyed = [frame[key].fillna("(none)") for key in keys]
-    groups = list(frame[["ok", "clean", "stylize_s", "total_s", "ssim", "memory_bytes"]].groupby(keyed, sort=True))
+    groups = list(frame[["ok", "clean", "stylize_s", "whole_s", "ssim", "memory_bytes"]].groupby(keyed, sort=True))
     rows = [(*(one_line(name) for name in names), *_numbers(part)) for names, part in groups[:MAX_ROWS]]
     if len(groups) > MAX_ROWS:
         rows.append((f"... and {len(groups) - MAX_ROWS} more", *[""] * (len(header) - 1)))
@@ -101,13 +103,13 @@ def _table(title: str, keys: list[str], frame: pd.DataFrame) -> Table:
 
 def _numbers(part: pd.DataFrame) -> tuple[str, ...]:
     ok, clean = part["ok"].to_numpy(bool), part["clean"].to_numpy(bool)
-    stylize_s, total_s = (part[name].to_numpy(float)[clean] for name in ("stylize_s", "total_s"))
+    stylize_s, whole_s = (part[name].to_numpy(float)[clean] for name in ("stylize_s", "whole_s"))
     return (
         str(ok.sum()),
         str((~ok).sum()),
         seconds(quantile(stylize_s)),
         seconds(quantile(stylize_s, 0.95)),
-        seconds(quantile(total_s)),
+        seconds(quantile(whole_s)),
         score(mean(part["ssim"].to_numpy(float)[ok])),
         DASH if pd.isna(most := part["memory_bytes"][ok].max()) else f"{most / 1e6:.0f} MB",
     )

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stylize.report import summary
+from stylize.report import analysis, summary
 from stylize.report.page.sheet import write_sheet
 from stylize.report.settings import COLUMNS
 from tests.support.made_rows import row, rows
@@ -50,6 +50,15 @@ def test_no_rows_make_no_tables() -> None:
 def test_times_have_three_digits_also_on_a_fast_card() -> None:
     (method, *_) = summary.tables(frame_of(2, stylize_s=[0.00092, 0.00094], total_s=[1.234, 1.234]))
     assert method.rows[0][3:6] == ("0.93 ms", "0.939 ms", "1.23 s")
+
+
+def test_the_whole_time_of_an_isolated_image_is_without_what_was_called_to_measure_it() -> None:
+    stages = {"read_s": [0.1] * 3, "stylize_s": [1.0] * 3, "write_s": [0.2] * 3, "total_s": [3.5] * 3}
+    for mode, whole in (("isolated", "1.3 s"), ("throughput", "3.5 s")):
+        (method, *_) = summary.tables(frame_of(3, measure_mode=[mode] * 3, **stages))
+        assert method.rows[0][5] == whole
+    (line,) = analysis.measures(rows(row(n, total_s=9.0) for n in range(3))).itertuples()
+    assert line.total_p50_s == pytest.approx(0.001 + 0.01 + 0.1 + 0.01 + 0.005 + 0.002)
 
 
 def test_times_on_other_numbers_of_threads_are_never_averaged() -> None:

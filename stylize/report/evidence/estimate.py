@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from stylize.errors import counted
-from stylize.report.analysis import STAGES
 from stylize.report.evidence.statistics import PowerLaw, power_law
+from stylize.report.frame import STAGES
 from stylize.report.units import seconds, size
 from stylize.results.schema import SCORED
 

@@ -14,6 +14,7 @@ import pandas as pd
 from stylize.errors import harmless
 from stylize.report import analysis
 from stylize.report.evidence.cells import Machine, Size
+from stylize.report.frame import STAGES
 from stylize.report.page import labels, svg
 from stylize.report.units import digits, seconds
 from stylize.results.schema import SCORED
@@ -135,9 +136,9 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     names = [short(*key) for key in zip(means["method"], means["precision"], strict=True)]
     figure.set_figheight(1.6 + len(names) * (0.3 + 0.15 * max(name.count("\n") for name in names)))
     axes = figure.subplots()
-    whole = means[list(analysis.STAGES)].sum(axis=1).to_numpy(float)
+    whole = means[list(STAGES)].sum(axis=1).to_numpy(float)
     left = np.zeros(len(means))
-    for number, stage in enumerate(analysis.STAGES):
+    for number, stage in enumerate(STAGES):
         share = means[stage].to_numpy(float) / np.maximum(whole, 1e-12) * 100
         axes.barh(range(len(names)), share, left=left, label=stage.removesuffix("_s"), color=f"C{number}")
         left += share
