@@ -74,7 +74,7 @@ class FinishStage:
         del result
         in_memory = most_of_picture(most, self._config.max_memory, share_of_machine(self._config.cpus))
         seen = decode(data, max_pixels=most, most_in_memory=in_memory).pixels
-        item.row["score_s"] = time.perf_counter() - start
+        item.row["score_s"] = item.row.get("score_s", 0.0) + time.perf_counter() - start
         return seen
 
     def _score(self, item: InFlight, seen: Pixels) -> None:

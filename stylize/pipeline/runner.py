@@ -56,7 +56,8 @@ class Runner:
         self._config, self._stylizer = config, stylizer
         self._failures = FailureHandler()
         scorer, scorer_bytes = _scorer(config, str(stylizer.device))
-        styles = StyleCache(config, stylizer, scorer.style_features)
+        trained = stylizer.weights_sha256 != RANDOM
+        styles = StyleCache(config, stylizer, scorer.style_features if trained else lambda artwork: None)
         self.accelerator = devices.facts(stylizer.device)
         """What it computes on, for the record; None for a CPU."""
         columns = worker_columns(run_id, worker_id, gpu_ids, stylizer.device) | {
@@ -70,7 +71,6 @@ class Runner:
         self._own = OwnSettings(config, stylizer, columns)
         self._joins = self.accelerator is not None and config.batch_size == "auto" and config.max_memory == "auto"
         """Whether images that wait for the device at the same time go through the network together."""
-        trained = stylizer.weights_sha256 != RANDOM
         self._cores = Cores(torch.get_num_threads())
         self._read = ReadStage(config, styles, self._own, self._failures, self._cores)
         ahead = 0 if self._isolated else ahead_bytes(config.readers, config.max_memory)

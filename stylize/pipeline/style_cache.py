@@ -19,6 +19,7 @@ from stylize.images import Pixels, decode, refuse_too_large
 from stylize.io.files import read_bytes
 from stylize.measure.clock import timed
 from stylize.measure.perceptual import StyleFeatures
+from stylize.results.schema import Row
 from stylize.stylizers.base import Stylizer, to_tensor
 from stylize.tasks.task import Input, Pair
 from stylize.tensor_files import MOST_BYTES
@@ -122,10 +123,10 @@ class StyleCache:
             # Kept, so that a broken artwork is read once and not once per photo.
             style.error = type(error)(f"style: {error}")
 
-    def code(self, style: CachedStyle) -> tuple[Any, float | None]:
-        """Return the code, and the seconds it took to make; None if it was kept. Raises what the method raises."""
+    def code(self, style: CachedStyle) -> tuple[Any, Row]:
+        """Return the code, and what it took to make as columns; none if it was kept. Raises what the method raises."""
         if style.encoded:
-            return style.code, None
+            return style.code, {}
         assert self._stylizer is not None
         device = self._stylizer.device
         # Before the clock starts, as it counts what they take in their own time.
@@ -138,10 +139,15 @@ class StyleCache:
             else:
                 assert style.pixels is not None
                 style.code = self._stylizer.encode_style(to_tensor(style.pixels, device))
+        took: Row = {"style_s": clock.seconds}
         if style.pixels is not None:
-            style.features = self._features_of(style.pixels)
+            with timed(str(device)) as scoring:
+                style.features = self._features_of(style.pixels)
+            took |= {} if style.features is None else {"score_s": scoring.seconds}
+        for name, seconds in itertools.chain.from_iterable(of_part.items() for _, of_part in codes):
+            took[name] = took.get(name, 0.0) + seconds
         style.encoded, style.pixels, style.weights, style.parts = True, None, None, []
-        return style.code, clock.seconds + sum(seconds or 0 for _, seconds in codes)
+        return style.code, took
 
     def features(self, style: CachedStyle) -> StyleFeatures | None:
         """Return what results are compared with, where nothing is encoded. Call it from any thread."""

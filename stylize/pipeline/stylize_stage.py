@@ -109,9 +109,8 @@ class StylizeStage:
         warmup = self._images_done < self._config.warmup_images or any(item.task.warms_up for item in items)
         with torch.inference_mode():
             begun, free, self._free = devices.Mark(self._stylizer.device), self._free, None
-            code, encoding_s = self._styles.code(first.style)
-            # An earlier call that ran out of memory may have noted it.
-            first.row["style_s"] = first.row.get("style_s") if encoding_s is None else encoding_s
+            code, took = self._styles.code(first.style)
+            first.row |= took  # of an image that is done again, as memory ran out, it has that of its first call
             plan = self._planned(stylizer, items, code)
             most = self._stylizer.max_memory
             too_much = isinstance(most, int) and len(items) * plan.bytes > most

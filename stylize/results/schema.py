@@ -69,7 +69,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("style_s", _float, "s", "time to encode the artwork; null when the worker still had its code"),
     Column("stylize_s", _float, "s", "time of the stylizer's call, device synchronised, over batch_size"),
     Column("device_wait_s", _float, "s", "time the device had nothing to do before it, over batch_size; null if alone"),
-    Column("score_s", _float, "s", "time to compute the quality columns"),
+    Column("score_s", _float, "s", "time to compute the quality columns, with a new artwork's features for them"),
     Column("encode_s", _float, "s", "time from pixels to file bytes"),
     Column("write_s", _float, "s", "time to write and rename the file"),
     Column("total_s", _float, "s", "from reading to writing, waits and isolated mode's calls to measure by included"),
