@@ -72,7 +72,6 @@ LONGEST_FIRST = (
 with those that compute, which would else leave the cores idle. Others with Ray follow, then SLOW."""
 
 SLOW = (
-    "commands/test_doctor.py",
     "commands/test_export.py",
     "commands/test_restyle.py",
     "images/test_apart.py",
@@ -130,11 +129,11 @@ SLOW = (
     "stylizers/test_runtimes.py",
     "stylizers/test_strip_files.py",
     "stylizers/test_strips.py",
-    "stylizers/test_wrong_loads.py",
     "test_backbones.py",
     "test_edge.py",
     "test_hosts.py",
     "test_interrupts.py",
+    "test_new_process.py",
     "test_truth.py",
     "tools/test_compare_models.py",
     "tools/test_draw_styles.py",

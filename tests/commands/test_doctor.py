@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 import sysconfig
 from importlib import metadata
@@ -32,47 +31,9 @@ def without(monkeypatch: pytest.MonkeyPatch, *checks: str) -> None:
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What was printed; each line says how it stands."""
-    return checked(capsys.readouterr().out)
-
-
-def checked(printed: str) -> list[str]:
+    printed = capsys.readouterr().out
     assert {line.split()[0] for line in printed.splitlines()} <= {"ok", "warn", "no"}
     return printed.splitlines()
-
-
-LOADED = """
-import contextlib, sys
-from stylize.__main__ import main
-from stylize.commands import doctor
-
-doctor.PATIENCE_S, doctor.LEAST_RUNS = 0, 1
-for command in ("list", "doctor"):
-    if command == "doctor":
-        print("-- doctor", flush=True)
-        with contextlib.suppress(ImportError):
-            from stylize.stylizers._runtimes import quantize
-
-            quantize.CALIBRATION_PX = 64
-    assert main([command]) == 0
-    loaded = {name.partition(".")[0] for name in sys.modules} & {"torchvision", "ray", "pandas"}
-    print(command, "loads", sorted(loaded), file=sys.stderr)
-"""
-
-
-@pytest.fixture(scope="module")
-def apart() -> subprocess.CompletedProcess[str]:
-    """What `list` and `doctor` say in a process that has done nothing before, and which packages each loads."""
-    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def test_it_says_that_the_bundled_model_runs(apart: subprocess.CompletedProcess[str]) -> None:
-    printed = checked(apart.stdout.partition("-- doctor\n")[2])
-    assert any(line.startswith("ok    compact, the bundled model") for line in printed)
-    assert any(line.startswith("ok    fp32 on cpu") for line in printed)
-    assert any("(default)" in line for line in printed)
-    assert any("weights of vgg19" in line for line in printed)
 
 
 def test_a_cards_time_is_no_0_ms() -> None:
@@ -129,7 +90,3 @@ def test_weights_that_are_not_here_are_one_line(
     told = [line for line in lines(capsys) if "for gatys" in line]
     assert [line[:22] for line in told] == ["ok    weights of vgg16", "warn  no weights of vg"]
     assert "vgg19, mobilenet_v2" in told[1]
-
-
-def test_neither_torchvision_nor_ray_is_imported_for_what_there_is(apart: subprocess.CompletedProcess[str]) -> None:
-    assert apart.stderr.splitlines()[-2:] == ["list loads []", "doctor loads []"]

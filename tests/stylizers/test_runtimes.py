@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -147,24 +145,6 @@ def test_strips_of_a_network_compiled_for_sizes_need_no_compiler(monkeypatch: py
     assert plan.strips > 1
     got = restyle.restyle(photo, code, plan).numpy()
     assert (np.abs(restyle.apply(photo, code).astype(int) - got) > 1).mean() <= 1e-3
-
-
-LETS_GO = """import os, signal, sys, stylize
-for runtime in sys.argv[1:]:
-    first, second = (stylize.load(device="cpu", precision="fp32", runtime=runtime) for _ in range(2))
-    del first, second
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        os.kill(os.getpid(), signal.SIGINT)
-    except KeyboardInterrupt:
-        print(runtime)
-"""
-
-
-def test_ctrl_c_is_one_after_methods_were_let_go() -> None:
-    runtimes = [name for name in sessions.RUNTIMES[1:] if sessions.installed(name)]
-    done = subprocess.run([sys.executable, "-c", LETS_GO, *runtimes], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.split(), done.stderr) == (0, runtimes, "")
 
 
 @pytest.mark.parametrize("runtime", INSTALLED)

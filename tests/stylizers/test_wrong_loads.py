@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +11,6 @@ import torch
 from PIL import Image
 
 import stylize
-from tests.support.samples import ROOT
 
 
 @pytest.mark.parametrize(
@@ -96,46 +93,3 @@ def test_tensors_of_any_float_type_are_pictures() -> None:
 def test_rows_of_what_is_no_path_are_a_wrong_call(out: Any) -> None:
     with pytest.raises(stylize.UsageError, match="expected a path, got"):
         stylize.read_rows(out)
-
-
-_FORKED = """
-import copy, multiprocessing, pickle
-import numpy as np
-import stylize
-from tests.support.samples import ROOT
-
-picture = np.zeros((64, 64, 3), np.uint8)
-
-def told(call):
-    try:
-        call()
-    except stylize.UsageError as error:
-        print(str(error)[:60], flush=True)
-
-def child(restyle):
-    told(lambda: restyle(picture, picture))
-    told(lambda: restyle.batch([picture], picture))
-    told(lambda: stylize.load())
-
-if __name__ == "__main__":
-    restyle = stylize.load()
-    restyle(picture, picture)
-    process = multiprocessing.get_context("fork").Process(target=child, args=[restyle])
-    process.start()
-    process.join()
-    told(lambda: pickle.dumps(restyle))
-    told(lambda: copy.deepcopy(restyle))
-"""
-
-
-def test_a_loaded_method_is_of_one_process() -> None:
-    words = [sys.executable, "-c", _FORKED]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
-    assert done.stderr == ""
-    forked, copied = (
-        "this process is a fork of one that had loaded a method",
-        "a loaded method cannot be copied or pickled",
-    )
-    told = done.stdout.splitlines()
-    assert [line.startswith(forked) for line in told[:3]] == [True] * 3
-    assert [line.startswith(copied) for line in told[3:]] == [True] * 2
