@@ -22,9 +22,11 @@ from stylize.measure._compiled import NUMBERS, compiled
 from stylize.measure.ssim import SIGMA, TWO_C1, TWO_C2, WINDOW_PX
 
 HALO = WINDOW_PX - 1
-_BLOCK_ROWS = 32
+_BLOCK_ROWS = 64
 _BLOCK = 3 * 128
 """Numbers in a row of a block, three per pixel."""
+_ROW = 4 * _BLOCK
+"""The same of its maps, one behind the other."""
 _NEXT = 3
 """How far a pixel's neighbour is in a row, as its colours stand side by side."""
 _HALO_NUMBERS = _NEXT * HALO
@@ -64,55 +66,57 @@ def _fill_maps(a: Any, b: Any, shift: Any, row: Any) -> None:
 
     E[s^2] - E[s]^2 in single precision is only good near zero.
     """
-    s, d = row[0], row[1]
     for x in range(a.size):
-        s[x] = np.float32(a[x]) + np.float32(b[x]) - shift[0, x]
-    for x in range(a.size):
-        d[x] = np.float32(a[x]) - np.float32(b[x]) - shift[1, x]
-    for number in range(2):
-        for x in range(a.size):
-            row[number + 2, x] = row[number, x] ** 2
+        s = np.float32(a[x]) + np.float32(b[x]) - shift[0, x]
+        d = np.float32(a[x]) - np.float32(b[x]) - shift[1, x]
+        row[0, x], row[1, x] = s, d
+        row[2, x], row[3, x] = s * s, d * d
 
 
 @njit(**_HOW)  # type: ignore[untyped-decorator]
-def _filter_down(maps: Any, top: int, numbers: int, filtered: Any) -> None:
+def _filter_across(row: Any, filtered: Any) -> None:
     for number in range(4):
-        for x in range(numbers):
+        for x in range(_BLOCK):
             total = np.float32(0)
             for offset in range(WINDOW_PX):
-                total += _WINDOW[offset] * maps[top + offset, number, x]
-            filtered[number, x] = total
+                total += _WINDOW[offset] * row[number, x + offset * _NEXT]
+            filtered[number * _BLOCK + x] = total
 
 
 @njit(**_HOW)  # type: ignore[untyped-decorator]
-def _filter_across(values: Any, x: int) -> Any:
+def _filter_down(maps: Any, x: int) -> Any:
     total = np.float32(0)
     for offset in range(WINDOW_PX):
-        total += _WINDOW[offset] * values[x + offset * _NEXT]
+        total += _WINDOW[offset] * maps[x + offset * _ROW]
     return total
 
 
 @njit(**_HOW)  # type: ignore[untyped-decorator]
-def _row_sum(filtered: Any, shift: Any, windows: int) -> Any:
-    """Return the sum of SSIM over a row of windows, from maps that are filtered down already."""
+def _sum_of_rows(maps: Any, shift: Any, rows: int, windows: int) -> Any:
+    """Return the sum of SSIM over one or two rows of windows, from maps that are filtered across already.
+
+    Two at a time, as they share all but one row of what they read, in one array whose sides the compiler knows.
+    """
     total = np.float32(0)
-    s, d, s_squared, d_squared = filtered[0], filtered[1], filtered[2], filtered[3]
     for x in range(windows):
-        mean_s, mean_d = _filter_across(s, x), _filter_across(d, x)
-        var_s = _filter_across(s_squared, x) - mean_s * mean_s
-        var_d = _filter_across(d_squared, x) - mean_d * mean_d
-        mean_s += shift[0, x]
-        mean_d += shift[1, x]
-        p, q = mean_s * mean_s, mean_d * mean_d
-        total += (p - q + _TWO_C1) * (var_s - var_d + _TWO_C2) / ((p + q + _TWO_C1) * (var_s + var_d + _TWO_C2))
+        for row in range(2):
+            at = x + row * _ROW
+            mean_s, mean_d = _filter_down(maps, at), _filter_down(maps, at + _BLOCK)
+            var_s = _filter_down(maps, at + 2 * _BLOCK) - mean_s * mean_s
+            var_d = _filter_down(maps, at + 3 * _BLOCK) - mean_d * mean_d
+            mean_s += shift[0, x]
+            mean_d += shift[1, x]
+            p, q = mean_s * mean_s, mean_d * mean_d
+            ssim = (p - q + _TWO_C1) * (var_s - var_d + _TWO_C2) / ((p + q + _TWO_C1) * (var_s + var_d + _TWO_C2))
+            total += ssim if row < rows else np.float32(0)
     return total
 
 
 @compiled(types.float64(NUMBERS, NUMBERS), **_HOW)
 def mean_ssim(a: Any, b: Any) -> Any:
     """Return the mean SSIM of two (H, 3 W) uint8 images, 11 px a side or more, over windows and colours."""
-    maps = np.empty((_BLOCK_ROWS + HALO, 4, _BLOCK + _HALO_NUMBERS), np.float32)
-    filtered = np.empty((4, _BLOCK + _HALO_NUMBERS), np.float32)
+    row = np.empty((4, _BLOCK + _HALO_NUMBERS), np.float32)
+    maps = np.empty((_BLOCK_ROWS + HALO) * _ROW, np.float32)
     shift = np.empty((2, _BLOCK + _HALO_NUMBERS), np.float32)
     rows, windows = a.shape[0] - HALO, a.shape[1] - _HALO_NUMBERS
     total = 0.0
@@ -122,8 +126,8 @@ def mean_ssim(a: Any, b: Any) -> Any:
             end = min(windows, x0 + _BLOCK) + _HALO_NUMBERS
             _find_shift(a[y0 : y1 + HALO, x0:end], b[y0 : y1 + HALO, x0:end], shift)
             for y in range(y0, y1 + HALO):
-                _fill_maps(a[y, x0:end], b[y, x0:end], shift, maps[y - y0])
-            for y in range(y1 - y0):
-                _filter_down(maps, y, end - x0, filtered)
-                total += _row_sum(filtered, shift, end - x0 - _HALO_NUMBERS)
+                _fill_maps(a[y, x0:end], b[y, x0:end], shift, row)
+                _filter_across(row, maps[(y - y0) * _ROW :])
+            for y in range(0, y1 - y0, 2):
+                total += _sum_of_rows(maps[y * _ROW :], shift, y1 - y0 - y, end - x0 - _HALO_NUMBERS)
     return total / (rows * windows)
