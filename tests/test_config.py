@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from jobs.run.agreement import NEAR
+from stylize.commands import call
 from stylize.config import GROUPS, OF_RESULT, OF_RESULT_TOO, JobConfig, build
 from stylize.errors import UsageError
+from stylize.images.encode import COPIED_BYTES, FORMATS
 from stylize.safe_yaml import read_mapping
+from stylize.viewer.table import _SUFFIXES
 
 PATHS = {"content": "c", "styles": "s", "out": "o"}
 
@@ -120,6 +124,17 @@ def test_what_makes_another_picture_belongs_to_a_tasks_identity() -> None:
         "a setting that changes the picture goes into OF_RESULT_TOO of stylize/config.py, another into the line above"
     )
     assert {*GROUPS["method"], *GROUPS["output"]} - elsewhere == {*OF_RESULT, *OF_RESULT_TOO}, told
+
+
+def test_every_format_of_results_is_known_to_all_that_read_them() -> None:
+    known = {
+        "format in stylize/config.py": get_args(JobConfig.model_fields["format"].annotation),
+        "FORMATS in stylize/commands/call.py": call.FORMATS.values(),
+        "COPIED_BYTES in stylize/images/encode.py": COPIED_BYTES,
+        "NEAR in jobs/run/agreement.py": NEAR,
+        "_SUFFIXES in stylize/viewer/table.py": _SUFFIXES,
+    }
+    assert {place: left for place, names in known.items() if (left := set(FORMATS) - set(names))} == {}
 
 
 def test_settings_that_came_later_change_no_older_tasks_identity() -> None:

@@ -83,7 +83,7 @@ def test_every_job_has_a_table_of_its_options() -> None:
     told = "name it in COMMANDS of tools/write_docs.py, and give its table a place in docs/"
     jobs = {path.stem for path in (ROOT / "jobs").glob("*.py")} - {"__init__", "demo"}
     assert jobs - write_docs.COMMANDS.keys() == set(), told
-    placed = {place[2] for page, text in write_docs.written() for place in write_docs.TABLE.finditer(text)}
+    placed = {place[2] for page in PAGES for place in write_docs.TABLE.finditer(text_of(page))}
     assert write_docs.tables().keys() - placed == set(), told
 
 
