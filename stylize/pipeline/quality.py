@@ -130,6 +130,7 @@ class Scorer:
         return row
 
     def _compared(self, content: Pixels, content_sha256: str, result: Pixels) -> Row:
+        """Return SSIM and statistics: the columns that `stylize.measure.on_device` gives of an accelerator."""
         row: Row = {"ssim": ssim(content, result)} if content.shape == result.shape else {}
         for prefix, values in (("content", self._statistics(content, content_sha256)), ("output", statistics(result))):
             row |= {f"{prefix}_{name}": value for name, value in values._asdict().items()}

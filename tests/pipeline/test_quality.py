@@ -12,6 +12,7 @@ from skimage.metrics import structural_similarity
 
 from stylize import config as configs
 from stylize.errors import UsageError, WeightsError
+from stylize.measure import on_device
 from stylize.measure.ssim import ssim
 from stylize.measure.statistics import statistics
 from stylize.pipeline.quality import Scorer, shrunk
@@ -33,6 +34,11 @@ def test_without_weights_there_are_ssim_and_statistics_alone() -> None:
     assert row["content_entropy_bits"] == statistics(PHOTO).entropy_bits
     assert row["output_colourfulness"] == statistics(OTHER).colourfulness
     assert not {"content_distance", "gram_distance", "lpips", "perceptual_variant"} & row.keys()
+
+
+def test_an_accelerator_measures_what_the_cpu_does() -> None:
+    told = "a column of _compared in quality.py stays null on a card unless `scores` of on_device.py gives it, too"
+    assert scorer()._compared(PHOTO, "a", OTHER).keys() == set(on_device.NAMES), told
 
 
 def test_vgg19_names_itself_and_finds_a_picture_nearest_to_itself(real_data: Path) -> None:
