@@ -41,6 +41,9 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What nobody listens to is not printed, as where pytest captures it.
+logging.getLogger().addHandler(logging.NullHandler())
+
 # Of its own accord hypothesis fails a test whose example took over 0.2 s, as on a busy machine any may.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
@@ -215,6 +218,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         if not item.get_closest_marker("ray"):
             patch.setenv("RAY_TMPDIR", NO_RAY)
         return (yield)
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """The lines that are logged from now on."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger().addHandler(handler)
+    yield lines
+    logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture

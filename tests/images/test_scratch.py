@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import logging
 import os
 import re
 from pathlib import Path
@@ -72,15 +71,14 @@ def test_files_have_no_name_and_go_with_their_array(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_full_disk_is_no_error(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_disk_is_no_error(monkeypatch: pytest.MonkeyPatch, logged: list[str]) -> None:
     def full(*_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with caplog.at_level(logging.WARNING):
-        pixels = scratch.empty((30, 20, 3), 0)
+    pixels = scratch.empty((30, 20, 3), 0)
     assert not scratch.is_mapped(pixels)
-    assert "no room on the disk" in caplog.text
+    assert ["no room on the disk" in line for line in logged] == [True]
 
 
 def test_without_its_folder_a_file_is_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -126,12 +126,12 @@ def test_the_same_pixels_agree_though_a_file_says_other_versions(out: Path, caps
 
 
 def test_a_failure_fails_again_and_says_why_once(
-    out: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    out: Path, capsys: pytest.CaptureFixture[str], logged: list[str]
 ) -> None:
     row = a_row(out, "corrupt")
     assert main([str(out), row["task_id"]]) == 0
     assert f"same    status corrupt: {row['error']}" in capsys.readouterr().out
-    assert caplog.text == ""
+    assert logged == []
 
 
 def test_a_changed_photo_is_said_to_be_why(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
