@@ -59,6 +59,8 @@ def test_a_jobs_option_without_effect_is_told(given: dict[str, Any], said: str |
         ({"precision": "int8", "max_memory": "1GiB"}, "4.4 megapixels with torch in strips, not with openvino in int8"),
         ({"precision": "int8", "max_memory": "1GiB", "measure_mode": "isolated", "actors": 1},
          "4.9 megapixels with torch"),
+        ({"stylizer": "johnson", "runtime": "onnxruntime", "max_memory": "1GiB"},
+         "2.7 megapixels with torch in strips, not with onnxruntime, and where the style is an ONNX file not at all"),
         ({"precision": "int8"}, None),
         ({"runtime": "torch", "max_memory": "1GiB"}, None),
         ({"stylizer": "gatys", "max_memory": "1GiB"}, None),
@@ -67,7 +69,8 @@ def test_a_jobs_option_without_effect_is_told(given: dict[str, Any], said: str |
 def test_images_that_another_runtime_has_no_room_for_are_told(given: dict[str, Any], said: str | None) -> None:
     told = notes(device="cpu", **given)
     assert len(told) == bool(said)
-    assert said is None or (told[0].startswith("max_memory: compact does images of more than ") and said in told[0])
+    beginning = f"max_memory: {given.get('stylizer', 'compact')} does images of more than "
+    assert said is None or (told[0].startswith(beginning) and said in told[0])
 
 
 def test_so_many_megapixels_are_those_that_are_planned_so() -> None:

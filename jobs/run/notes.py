@@ -43,4 +43,6 @@ def _strips_of_torch(job: JobConfig, settings: Any) -> list[str]:
     pixels = min(most / (method.bytes_per_pixel + PICTURE_BYTES), (most - ahead) / method.bytes_per_pixel)
     how = f"{runtime} in int8" if job.precision == "int8" else runtime
     told = f"{method.name} does images of more than {pixels / 1e6:.2g} megapixels with torch in strips, not with {how}"
+    if method.styles_are_weights:
+        told += ", and where the style is an ONNX file not at all"
     return [f"{job.called('max_memory')}: {told}"]
