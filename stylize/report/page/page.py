@@ -37,6 +37,8 @@ MOST_METHODS = 60
 """Methods and settings of them that a report shows: of a thousand, one per row of a manifest, it took over a minute."""
 _UNFINISHED = ".unfinished-report"
 """In a folder while a report is written into it."""
+_TABLES = {"tradeoff": "measures", "stages": "stages", "workers": "workers", "time": "growth", "memory": "growth"}
+"""By a plot's name that of the table with its numbers."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -188,6 +190,7 @@ def html(report: Report) -> str:
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     values: dict[str, Any] = vars(report) | {
         "data_uri": _data_uri,
+        "numbers": _numbers(report),
         "criterion_words": pick.WORDS,
         "seconds": units.seconds,
         # Of one method there is nothing to choose.
@@ -198,6 +201,19 @@ def html(report: Report) -> str:
         "style": (TEMPLATES / "report.css").read_text(encoding="utf-8"),
     }
     return _template().render(values)
+
+
+def _numbers(report: Report) -> dict[str, str]:
+    """Return by a plot's file the anchor of the table that has its numbers, for who cannot read them off it."""
+    over = {table.name: table.name for table in report.tables}
+    found = {}
+    for section in [None, *report.sections]:
+        here = {table.name: f"{section.anchor}-{table.name}" for table in section.tables} if section else {}
+        for plot in section.plots if section else report.plots:
+            name = _TABLES[plot.file.removesuffix(".svg").partition("-")[0]]
+            if anchor := (here | over).get(name):
+                found[plot.file] = anchor
+    return found
 
 
 @functools.cache

@@ -74,6 +74,8 @@ def test_the_page_says_a_results_time_and_ssim_and_of_what_each_heading_is(repor
     text = (report / "index.html").read_text()
     assert "ms, SSIM 0." in text
     assert 'aria-label="Claims"' in text
+    tables = re.findall('<a href="#([^"]+)">The numbers</a></figcaption>', text)
+    assert [len(tables), *(f'id="{one}"' in text for one in tables)] == [2 + 3 * 3, *[True] * len(tables)]
     assert re.findall(r"<th(?!ead\b| scope=)[^>]*>", text) == []
 
 
