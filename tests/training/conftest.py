@@ -58,4 +58,4 @@ def one_judge(loaded_once: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture(autouse=True)
 def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sheets of small pictures: at their own size, 16 of them take longer than the steps between."""
-    monkeypatch.setattr(loop, "SAMPLE_PX", 64)
+    monkeypatch.setattr(loop, "SAMPLE_PX", 32)
