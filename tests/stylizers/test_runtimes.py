@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,20 @@ INSTALLED = [
 ]
 
 
+@functools.cache
 def loaded(method: str, **how: Any) -> Any:
+    """A method, loaded once for all tests of this module."""
     weights = METHODS[method]
     if isinstance(weights, Path) and not weights.is_dir():
         pytest.skip("STYLIZE_TEST_DATA names no folder with MicroAST's weights")
     return stylize.load(method, device="cpu", weights=weights, **how)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def none_is_kept() -> Iterator[None]:
+    """What was loaded is let go behind the last test."""
+    yield
+    loaded.cache_clear()
 
 
 def noise(seed: int, height: int, width: int) -> torch.Tensor:
@@ -89,7 +100,7 @@ def test_alpha_batches_and_tiny_photos(runtime: str) -> None:
 
 @pytest.mark.parametrize("runtime", INSTALLED)
 def test_a_result_is_not_written_over_by_the_next(runtime: str) -> None:
-    restyle = stylize.load(precision="fp32", runtime=runtime, device="cpu")
+    restyle = loaded("compact", precision="fp32", runtime=runtime)
     code = restyle.code(noise(9, 48, 48))
     first = restyle.apply(noise(0, 32, 32), code)
     kept = first.clone()
@@ -102,12 +113,12 @@ def test_a_result_is_not_written_over_by_the_next(runtime: str) -> None:
 @pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
 def test_compiled_for_each_size_pictures_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = (loaded("compact", precision="fp32", runtime="openvino", compile=given) for given in (False, True))
-    monkeypatch.setattr(sessions, "SIZES_KEPT", 2)
-    for height, width in ((40, 33), (33, 40), (5, 70), (40, 33)):
+    monkeypatch.setattr(sessions, "SIZES_KEPT", 1)
+    for height, width in ((40, 33), (5, 70), (40, 33)):
         photo = noise(0, height, width)
         wanted, got = (restyle.apply(photo, style(restyle)) for restyle in (one, other))
         assert (wanted - got).abs().max() < 1e-3
-    batch = torch.stack([noise(1, 20, 24), noise(2, 20, 24)])
+    batch = torch.stack([noise(1, 40, 33), noise(2, 40, 33)])
     code = style(other)
     alone = torch.stack([other.stylize(photo, code) for photo in batch])
     assert (other.stylize_batch(batch, code) - alone).abs().max() < 1e-3
@@ -115,21 +126,22 @@ def test_compiled_for_each_size_pictures_are_the_same(monkeypatch: pytest.Monkey
 
 @pytest.mark.skipif(not sessions.installed("openvino"), reason="openvino is not installed")
 def test_of_sizes_no_more_than_the_last_stay_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    restyle = loaded("compact", precision="fp32", runtime="openvino", compile=True)
+    restyle = loaded("johnson", precision="fp32", runtime="openvino", compile=True)
+    network = style(restyle)
     compiled: list[Any] = []
-    core = restyle.net._core
+    core = network._core
 
     class Counting:
         def compile_model(self, *given: Any) -> Any:
             compiled.append(given[0].inputs[0].partial_shape)
             return core.compile_model(*given)
 
-    monkeypatch.setattr(restyle.net, "_core", Counting())
+    monkeypatch.setattr(network, "_core", Counting())
     monkeypatch.setattr(sessions, "SIZES_KEPT", 2)
-    code, anew = style(restyle), []
+    anew = []
     for width in (32, 40, 32, 32, 48, 32, 40):
-        restyle.apply(noise(0, 32, width), code)
-        restyle.release(code)
+        restyle.apply(noise(0, 32, width), network)
+        restyle.release(network)
         anew.append(restyle.compiled_anew())
     assert [shape[3].get_length() for shape in compiled] == [32, 40, 48, 40]
     assert anew == [True, True, False, False, True, False, True]
@@ -149,7 +161,7 @@ def test_strips_of_a_network_compiled_for_sizes_need_no_compiler(monkeypatch: py
 
 @pytest.mark.parametrize("runtime", INSTALLED)
 def test_what_is_no_number_stays_so_and_spoils_no_other_picture(runtime: str) -> None:
-    restyle = stylize.load(precision="fp32", runtime=runtime, device="cpu")
+    restyle = loaded("compact", precision="fp32", runtime=runtime)
     code = restyle.code(noise(9, 48, 48))
     assert restyle.stylize(noise(0, 32, 32), code * float("nan")).isnan().all()
     photos = torch.stack([noise(0, 32, 32), noise(1, 32, 32)])
