@@ -25,9 +25,8 @@ MODULES = sorted(
     if path.name != "__init__.py" or path.parent.name == "stylizers"
 )
 OTHERS_FLAGS = {
-    "--address", "--baseline", "--beside", "--block", "--generate", "--head", "--help", "--isa", "--json",
-    "--metrics-export-port", "--no-deps", "--no-forms", "--node-ip", "--rm",
-    "--temp-dir", "--vgg", "--weights", "--wheel-dir", "--working-dir",
+    "--baseline", "--beside", "--generate", "--head", "--isa", "--metrics-export-port", "--no-deps", "--no-forms",
+    "--node-ip", "--temp-dir", "--wheel-dir", "--working-dir",
 }  # fmt: skip
 """Of Ray, of tools and of other programs."""
 
