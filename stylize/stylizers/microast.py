@@ -139,7 +139,7 @@ class Decoder(nn.Module):
         for layer, (mean, std, gain, bias) in ((self.dec1, code[:4]), (self.dec2, code[4:])):
             std = graph.mul(std, graph.op("Sqrt", graph.unbiased(x)))
             channels = (graph.op("Reshape", value, graph.const([1, -1, 1, 1])) for value in (gain, bias))
-            x = layer.graph(graph, graph.normalize(x, std, mean), *channels)
+            x = layer.graph(graph, graph.normalize(graph.centred(x), std, mean), *channels)
         assert isinstance(self.dec3, nn.Sequential)
         return graph.conv9(graph.module(x, self.dec3[:-1]), self.dec3[-1])
 

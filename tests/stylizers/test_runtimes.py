@@ -56,8 +56,10 @@ def style(restyle: Any) -> Any:
 def test_pictures_are_torchs(method: str, runtime: str) -> None:
     one, other = (loaded(method, precision="fp32", runtime=name) for name in ("torch", runtime))
     assert (other.runtime, other.columns()["runtime"]) == (runtime, runtime)
-    for height, width in ((40, 33), (25, 64), (max(7, one.least_px), 64)):
-        photo = noise(0, height, width)
+    photos = [noise(0, height, width) for height, width in ((40, 33), (25, 64), (max(7, one.least_px), 64))]
+    # What rounding leaves of one colour's mean microast makes over 300 times as large.
+    photos += [torch.full((3, 160, 200), 0.37)] * (method == "microast")
+    for photo in photos:
         wanted, got = (restyle.apply(photo, style(restyle)) for restyle in (one, other))
         assert got.shape == photo.shape
         assert (wanted - got).abs().max() < 2e-3
