@@ -74,13 +74,13 @@ def _measures(size: Size, at: str) -> Table:
     note = (
         "Times and scores leave warm-up images out; n is how many images count. times: whether they can be relied on."
         " whole p50: from reading to writing, waits included, but none of isolated mode's calls for memory and to "
-        "warm up. the whole worker: all that its process held at its highest, libraries and weights included, without"
-        " scoring where the next column says what it adds; on a card, what the allocator held. one more image: the "
-        "peak above what the worker held before. Beside others an image may find room in what they gave back, so that"
-        " its own is not seen: memory's n is of how many it was, and there is no figure where it was not of half or "
-        "more. the model: what loading it took. In throughput mode an image's neighbours are in its time and memory, "
-        "too. best: compared with others, and none is clearly better in time, SSIM or Gram distance and as good in "
-        "the rest; of several numbers of workers the fewest are compared."
+        "warm up. the whole worker: all that its process held at its highest during the method's call, libraries and "
+        "weights included, without scoring where the next column says what it adds; on a card, what the allocator "
+        "held. one more image: the peak above what the worker held before. Beside others an image may find room in "
+        "what they gave back, so that its own is not seen: memory's n is of how many it was, and there is no figure "
+        "where it was not of half or more. the model: what loading it took. In throughput mode an image's neighbours "
+        "are in its time and memory, too. best: compared with others, and none is clearly better in time, SSIM or "
+        "Gram distance and as good in the rest; of several numbers of workers the fewest are compared."
     )
     columns_of_marks = ["setup", "method", "precision", "best"]
     found = [size.tradeoff(machine)[columns_of_marks] for machine in size.machines]
