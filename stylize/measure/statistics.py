@@ -6,6 +6,7 @@ cost under 1 ms at 768x512.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -52,6 +53,7 @@ def kernels() -> tuple[Callable[..., None], Callable[..., int]]:
     return _statistics_kernel.scale_down, _statistics_kernel.count
 
 
+@functools.lru_cache(maxsize=32)
 def box_spans(length: int, size: int) -> npt.NDArray[np.int32]:
     """Return (3, size): which span of `length` pixels, from where to where, Pillow's box filter makes one of `size` of.
 
