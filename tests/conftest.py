@@ -169,7 +169,7 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ[FORKS] = shared.enter_context(forks())
             shared.callback(os.environ.pop, FORKS)
             config.add_cleanup(shared.close)
-        kernels = "from stylize.measure import _ssim_kernel, _statistics_kernel"
+        kernels = "from stylize.measure import _ssim_kernel, _statistics_kernel; from stylize.pipeline import levels"
         with contextlib.ExitStack() as compiling:
             compiling.enter_context(subprocess.Popen([sys.executable, "-c", kernels], cwd=ROOT))
             config.add_cleanup(compiling.pop_all().close)

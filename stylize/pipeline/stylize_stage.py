@@ -26,7 +26,7 @@ from stylize.pipeline.scored import Times, sent_back
 from stylize.pipeline.style_cache import StyleCache
 from stylize.pipeline.transfers import Transfers
 from stylize.results.schema import fitting
-from stylize.stylizers.base import RANDOM, Plan, Stylizer, in_range, to_pixels
+from stylize.stylizers.base import RANDOM, Plan, Stylizer, in_range
 
 MOST_TOGETHER = 8
 """Images of a batch, until memory has run out for as many."""
@@ -225,14 +225,13 @@ class StylizeStage:
             for item, coming in zip(items, sent_back(self._transfers, results, times), strict=True):
                 item.coming = coming
             return
+        from stylize.pipeline.levels import finite_pixels  # which a card has no use for
+
         for item in items:
             item.row.update(times.columns())
         for item, result in zip(items, results, strict=True):
             with self._failures.handled(item):
-                # A sum is finite only if every value is: one pass, no mask in memory.
-                if not torch.isfinite(result.sum()):
-                    raise NotFiniteError
-                item.result = to_pixels(result)
+                item.result = finite_pixels(result)
 
 
 def share_of(config: JobConfig, device: torch.device) -> float:
