@@ -184,8 +184,7 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
     """Connect to the cluster that `address`, RAY_ADDRESS or a submitted job names, else start a local one.
 
     cpus, gpus: what is to have room on one machine. called: as CALLED.
-    Raises UsageError if a local Ray has no room for one, as that cannot grow,
-    CannotContinueError if Ray cannot be reached or started.
+    Raises UsageError if a local Ray has no room for one, as that cannot grow; CannotContinueError if there is none.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     address, ours = address_of(address), not ray.is_initialized()
@@ -200,8 +199,9 @@ def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Cal
         silent = isinstance(error, (ConnectionRefusedError, TimeoutError, socket.gaierror))
         known = silent or os.environ.get("RAY_AUTH_MODE") == "token"
         hint = "" if known else "; if it asks for a token, set RAY_AUTH_MODE=token"
-        where, hint = (f"the Ray cluster at {address}", hint) if address else ("a local Ray", what_to_do())
-        raise CannotContinueError(f"{where} cannot be reached or started: {message_of(error)}{hint}") from None
+        what = f"the Ray cluster at {address} cannot be reached" if address else "a local Ray did not start"
+        end = hint if address else what_to_do()
+        raise CannotContinueError(f"{what}: {message_of(error).rstrip('.')}{end}") from None
     if address is None:
         try:
             check_fits(cpus, gpus, called)

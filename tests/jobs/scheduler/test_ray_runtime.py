@@ -15,7 +15,7 @@ from stylize.errors import CannotContinueError, UsageError
 @pytest.mark.parametrize(
     ("error", "folder", "kind", "said"),
     [
-        (Exception("It timed out.\nThis could"), None, CannotContinueError, "It timed out. This could.*: run the same"),
+        (Exception("It timed out.\nThis could."), None, CannotContinueError, "It timed out. This could: run the same"),
         (OSError("AF_UNIX"), "/a/long", CannotContinueError, "AF_UNIX: .* short path .*, if /a/long is none, and run"),
         (
             UnicodeEncodeError("utf-8", "\udce9", 0, 1, "no"),
@@ -40,7 +40,8 @@ def test_a_ray_that_does_not_start_is_one_line_that_says_what_to_do(
     with pytest.raises(kind, match=said) as caught:
         start_ray(None)
     assert "\n" not in str(caught.value)
-    assert str(caught.value).startswith("a local Ray cannot be reached or started: ") == (kind is CannotContinueError)
+    assert ".:" not in str(caught.value)
+    assert str(caught.value).startswith("a local Ray did not start: ") == (kind is CannotContinueError)
 
 
 def test_a_head_that_closes_each_connection_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
