@@ -18,6 +18,8 @@ SCORES = (
     "ssim", "gram_distance", "moments_distance", "content_distance", "lpips", "cfsd", "ssim_uniform", "flicker",
 )  # fmt: skip
 STATISTICS = {"content_edge_density": "edges", "content_colourfulness": "colour", "content_entropy_bits": "entropy"}
+NAMED = 3
+"""Photos that are named of those that failed for one reason."""
 SAME_TASK = [*KEY, "content_uri", "style_uri", "repeat"]
 _GROWING = {"stylize_s": "time", "memory_bytes": "memory"}
 LEAST_RANGE = 2
@@ -267,12 +269,18 @@ def thirds(rows: pd.DataFrame, column: str) -> pd.Series:
 
 
 def failures(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what is not ok, by reason, with one of its errors."""
+    """Return what is not ok, by reason, with its first photos and one of its errors."""
     bad = rows[~rows["ok"]]
     if bad.empty:
         return pd.DataFrame()
     groups = bad.groupby([*KEY, "status"], dropna=False)
-    return groups["error"].agg(n="size", error="first").reset_index()
+    return groups.agg(n=("error", "size"), photos=("content", _first_names), error=("error", "first")).reset_index()
+
+
+def _first_names(names: pd.Series) -> str:
+    different = names.dropna().unique()
+    more = len(different) - NAMED
+    return ", ".join(different[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def main_resolution(rows: pd.DataFrame) -> float | None:

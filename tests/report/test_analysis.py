@@ -174,9 +174,10 @@ def test_the_main_resolution_is_where_most_methods_meet() -> None:
 
 
 def test_failures_are_counted_by_reason_with_an_error() -> None:
-    made = [row(1), row(2, status="oom", error="no room"), row(3, status="oom", error="no room")]
-    (line,) = analysis.failures(rows(made)).to_dict("records")
-    assert (line["status"], line["n"], line["error"]) == ("oom", 2, "no room")
+    failed = [row(n, status="oom", error="no room", content_uri=f"/in/{n}.jpg") for n in (2, 3, 4, 5, 5)]
+    (line,) = analysis.failures(rows([row(1), *failed])).to_dict("records")
+    assert (line["status"], line["n"], line["error"]) == ("oom", 5, "no room")
+    assert line["photos"] == "2, 3, 4 and 1 more"
 
 
 def test_stages_are_medians_and_a_kept_style_has_none() -> None:

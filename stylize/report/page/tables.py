@@ -167,6 +167,7 @@ def _failures(frame: pd.DataFrame) -> Table:
     columns: Columns = _WHAT | {
         "status": ("status", units.text),
         "n": ("n", units.count),
+        "photos": ("photos", units.text),
         "error": ("for instance", units.text),
     }
     return make("failures", "What is not ok", note, frame, columns)
