@@ -203,7 +203,7 @@ def _hashes(part: pd.DataFrame, column: str, count: int) -> list[set[str]]:
 
 
 def _input(places: Places, home: str, uri: str, word: str, largest: int, hashes: Collection[str]) -> Picture | None:
-    with places.counting(f"the {word}s"):
+    with places.counting(f"the {word}s", f"{home} {uri}"):
         where = places.input(home, uri)
         return None if where is None else _picture(where, hashes, largest, word, "", "")
     return None
@@ -214,7 +214,7 @@ def _result(places: Places, row: pd.Series, several: bool) -> Picture | None:
     on = f", {row['setup']}" if several else ""
     caption = f"{time}, SSIM {score(row['ssim'])}{on}"
     at = side(row["resolution_px"])
-    with places.counting(f"{row['name']} at {at}"):
+    with places.counting(f"{row['name']} at {at}", f"{row['home']} {row['output_uri']}"):
         is_scored = row["measure_mode"] == SCORED
         where = places.result(row["home"], row["output_uri"], is_scored)
         if where is None and not is_scored:
@@ -247,4 +247,5 @@ def _pixels(where: Location, long_side_px: int | None, hashes: Collection[str] =
     data = read_bytes(where, look)
     if hashes and hashlib.sha256(data).hexdigest() not in hashes:
         raise ChangedError
-    return images.decode(data, long_side_px=long_side_px).pixels
+    # As far as it goes, as a run with --truncated accept has restyled it.
+    return images.decode(data, long_side_px=long_side_px, truncated="accept").pixels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from stylize.errors import CannotContinueError, StylizeError, counted
@@ -22,19 +22,19 @@ class Places(Readable):
 
     def __init__(self, homes: list[str], trusted: bool, stores: Sequence[str] = ()) -> None:
         super().__init__(homes, trusted, stores)
-        self._gone, self._changed = Counter[str](), Counter[str]()
+        self._gone, self._changed = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
 
     @contextlib.contextmanager
-    def counting(self, what: str) -> Iterator[None]:
-        """Count a file that is not there, cannot be read or was changed, by what it is of."""
+    def counting(self, what: str, file: str) -> Iterator[None]:
+        """Note a file that is not there, cannot be read or was changed, by what it is of; once, however often asked."""
         try:
             yield
         except CannotContinueError:
             raise
         except ChangedError:
-            self._changed[what] += 1
+            self._changed[what].add(file)
         except (StylizeError, OSError):
-            self._gone[what] += 1
+            self._gone[what].add(file)
 
     def lost(self) -> list[str]:
         """Return what was counted, in words."""
@@ -44,8 +44,9 @@ class Places(Readable):
         ]
 
 
-def _lost(counts: Counter[str], does: str, do: str) -> str:
+def _lost(files: dict[str, set[str]], does: str, do: str) -> str:
     """Return how many files are lost, and of what; empty for none."""
+    counts = Counter({what: len(lost) for what, lost in files.items()})
     if not counts:
         return ""
     named = [f"{n} of {what}" for what, n in counts.most_common(MOST_NAMED)]

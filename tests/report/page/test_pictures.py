@@ -193,11 +193,18 @@ def test_a_page_without_any_picture_says_that_they_were_changed(tmp_path: Path) 
 
 def test_a_photo_that_was_changed_is_not_shown_as_the_rows(tmp_path: Path) -> None:
     made = local_out(tmp_path).assign(content_sha256="0" * 64, style_sha256="1" * 64)
+    made = pd.concat([made, made.assign(style_uri=str(tmp_path / "secret.jpg"))])  # its photo is one file all the same
     found = pictures.grid(made, 9, trusted=True)
     assert found.heads == ["compact fp32"]
     assert found.left_out.endswith(
-        "2 files are no longer the rows', and not shown (1 of the photos, 1 of the artworks)"
+        "3 files are no longer the rows', and not shown (2 of the artworks, 1 of the photos)"
     )
+
+
+def test_a_photo_that_was_restyled_as_far_as_it_goes_is_shown_so(tmp_path: Path) -> None:
+    made, photo = local_out(tmp_path), tmp_path / "photo.jpg"
+    photo.write_bytes((data := photo.read_bytes())[: len(data) // 2])
+    assert pictures.grid(made, 9, trusted=True).heads == ["photo", "artwork", "compact fp32"]
 
 
 def several(folder: Path) -> pd.DataFrame:
