@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,8 +51,17 @@ def rows(inputs: Path, stylizer: Any, **settings: Any) -> list[dict[str, Any]]:
     return found
 
 
-def loaded() -> Any:
-    return stylize.load("compact", device="cpu", precision="fp32")
+@functools.cache
+def loaded(runtime: str = "torch") -> Any:
+    """The bundled model, loaded once for all tests of this module; each run sets its limit."""
+    return stylize.load("compact", device="cpu", precision="fp32", runtime=runtime)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def none_is_kept() -> Iterator[None]:
+    """What was loaded is let go behind the last test."""
+    yield
+    loaded.cache_clear()
 
 
 @pytest.mark.parametrize("limit", [LITTLE, "110MiB"])
@@ -109,7 +120,7 @@ def test_pictures_in_mapped_files_change_nothing(inputs: Path, format: str, monk
 def test_torch_does_in_strips_what_another_runtime_has_no_room_for(inputs: Path, runtime: str) -> None:
     if not sessions.installed(runtime):
         pytest.skip(f"{runtime} is not installed")
-    stylizer = stylize.load("compact", device="cpu", precision="fp32", runtime=runtime)
+    stylizer = loaded(runtime)
     large, small = rows(inputs, stylizer, max_memory=LITTLE, runtime=runtime)
     assert [(row["status"], row["runtime"]) for row in (large, small)] == [("ok", "torch"), ("ok", runtime)]
     assert large["strips"] > small["strips"] == 1
@@ -147,7 +158,7 @@ def test_where_a_runtimes_allocation_fails_torch_does_the_image(
 ) -> None:
     if not sessions.installed(runtime):
         pytest.skip(f"{runtime} is not installed")
-    stylizer: Any = stylize.load("compact", device="cpu", precision="fp32", runtime=runtime)
+    stylizer = loaded(runtime)
     released = []
 
     def fails(_inputs: Any) -> Any:
@@ -229,7 +240,7 @@ def test_one_photo_from_the_command_line(inputs: Path, capsys: pytest.CaptureFix
 
 
 def test_nan_in_a_strip_is_a_row(inputs: Path) -> None:
-    stylizer = loaded()
+    stylizer: Any = stylize.load("compact", device="cpu", precision="fp32")
     with torch.no_grad():
         stylizer.net.out.bias.fill_(float("nan"))
     large, _ = rows(inputs, stylizer, max_memory=LITTLE)
