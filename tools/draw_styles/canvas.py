@@ -100,13 +100,13 @@ def warp(image: Array, dx: Array, dy: Array) -> Array:
 
 def shrink(image: Array) -> Array:
     """Return the mean of every SCALE x SCALE block, (H, W) or (H, W, C)."""
-    blocks = image.reshape(HEIGHT_PX, SCALE, WIDTH_PX, SCALE, *image.shape[2:])
-    return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float32))
+    parts = (image[row::SCALE, column::SCALE] for row in range(SCALE) for column in range(SCALE))
+    return np.asarray(sum(part.astype(np.float32) for part in parts) / SCALE**2)
 
 
 def scanned(sheet: Image.Image) -> Array:
     """Return what was drawn on a LARGE sheet, (H, W) or (H, W, C) in [0, 1]."""
-    return shrink(np.asarray(sheet, dtype=np.float32) / 255)
+    return shrink(np.asarray(sheet)) / 255
 
 
 def box(x: float, y: float, rx: float, ry: float) -> list[float]:
