@@ -21,7 +21,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     paths = [folder / "out" / "images" / f"{name}.jpg" for name in ("result", *range(6))]
     paths[0].parent.mkdir(parents=True)
     for seed, path in enumerate(paths):
-        path.write_bytes(images.encode(picture(seed, 900, 600), "jpg", 90))
+        size = (300, 200) if seed else (900, 600)  # of photos, each is decoded for each size
+        path.write_bytes(images.encode(picture(seed, *size), "jpg", 90))
     made = []
     for number, (method, precision, px, workers, photo) in enumerate(
         (method, precision, px, workers, photo)
