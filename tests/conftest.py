@@ -263,7 +263,7 @@ def _ray_of_two_cpus() -> Iterator[str]:
 
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # Nobody reads what these two processes say, and each takes 0.8 s of a core to start.
-    less = functools.partial(parameter.RayParams, include_log_monitor=False, no_monitor=True)
+    less = functools.partial(parameter.RayParams, include_log_monitor=False, no_monitor=True)  # type: ignore[arg-type]
     with forked_workers(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(parameter, "RayParams", less)
         for tries_left in reversed(range(5)):

@@ -20,7 +20,7 @@ from jobs.train import main
 from stylize import images
 from stylize.io.out_folder import TRAINING
 from stylize.machine import devices
-from tests.support.main_job import call, descendants, environment, job_here, refused, rows, wait_for
+from tests.support.main_job import call, environment, job_here, refused, rows, wait_for, workers
 from tests.support.samples import ROOT, picture
 from tests.training.conftest import artwork, photos, vgg
 
@@ -87,9 +87,8 @@ def test_killed_worker_killed_driver_and_ctrl_c_lose_and_double_no_step(
     driver = start(*given, "--steps", 100_000)
     try:
         wait_for(lambda: _parts(out) >= 1, driver)
-        workers = [pid for pid, title in descendants(os.getpid()) if "RayTrainWorker" in title]
-        assert len(workers) == 1
-        os.kill(workers[0], signal.SIGKILL)
+        (worker,) = workers("RayTrainWorker")
+        os.kill(worker, signal.SIGKILL)
         seen = _parts(out)
         wait_for(lambda: _parts(out) >= seen + 2, driver)
         assert driver.poll() is None

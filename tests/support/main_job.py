@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -171,6 +171,22 @@ def descendants(pid: int) -> Iterator[tuple[int, str]]:
             yield one, Path(f"/proc/{one}/cmdline").read_bytes().decode(errors="replace")
         except OSError:
             continue
+
+
+def workers(titled: str) -> list[int]:
+    """Process ids of the workers with this in their title of the Ray that this process is connected to.
+
+    Ray writes what they print into its session's folder. Other Rays' may be forks of the same process.
+    """
+    from jobs.scheduler.local_ray import session_folder
+
+    found, session = [], session_folder() or "/dev/null"
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            named = entry.name.isdigit() and titled in (entry / "cmdline").read_text(errors="replace")
+            if named and (entry / "fd" / "1").readlink().is_relative_to(session):
+                found.append(int(entry.name))
+    return found
 
 
 def runs(pid: int) -> bool:

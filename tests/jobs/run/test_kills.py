@@ -10,7 +10,7 @@ from PIL import Image
 
 from jobs.stylize_folder import main
 from stylize.results.read import read_rows
-from tests.support.main_job import call, descendants, fork_job, job_here, plain, rows, runs, stamps, start, wait_for
+from tests.support.main_job import call, fork_job, job_here, plain, rows, runs, stamps, start, wait_for, workers
 
 SLOW = ("--stylizer", "tests.support.stylizers:Slow", "--format", "png")
 
@@ -23,22 +23,18 @@ def inputs(root: Path, photos: int) -> tuple[Path, Path]:
     return root / "content", root / "styles"
 
 
-def workers_below(pid: int, titled: str = "ray::Worker") -> list[int]:
-    return [below for below, title in descendants(pid) if title.startswith(titled)]
-
-
 def test_a_worker_killed_in_mid_task_costs_nothing_and_a_second_run_is_refused(local_ray: str, tmp_path: Path) -> None:
     folders, out, gate = inputs(tmp_path, 30), tmp_path / "out", tmp_path / "gate"
     gate.touch()
     words = (*folders, out, *SLOW, "--set", f"gate={gate}", "--set", "seconds=0.01")
     driver = start(*words, "--address", local_ray, "--actors", 1)
     # A worker is named after what it runs, so this one is in the middle of a task or about to begin.
-    wait_for(lambda: bool(workers_below(os.getpid(), "ray::Worker.run")), driver)
+    wait_for(lambda: bool(workers("ray::Worker.run")), driver)
     second = call(main, *words)
     assert second.returncode == 1
     assert len(second.stderr.splitlines()) == 1
     assert f"{out} is in use by another run (pid {driver.pid}" in second.stderr
-    (killed,) = workers_below(os.getpid(), "ray::Worker.run")
+    (killed,) = workers("ray::Worker.run")
     os.kill(killed, signal.SIGKILL)
     wait_for(lambda: not runs(killed), driver)
     gate.unlink()
