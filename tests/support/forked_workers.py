@@ -66,15 +66,17 @@ def forks(*needed: str) -> Iterator[str]:
 def forked_workers(*needed: str) -> Iterator[None]:
     """Let a Ray that is started meanwhile fork its workers: by the session's server, where there is one, else its own.
 
-    needed: as `forks` takes them, whose server is another then.
+    needed: as `forks` takes them, whose server is another then. Ray goes without its dashboard's process, too: nobody
+    asks it anything, and it takes 1.4 s of a core to start.
     """
-    from ray._private import ray_constants
+    from ray._private import ray_constants, services
 
     if sys.platform != "linux":  # others have no such sockets
         yield
         return
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(services, "start_api_server", lambda *given, **options: (None, None))  # as where it fails
         if needed or ask_for_worker.FORKS not in os.environ:
             patch.setenv(ask_for_worker.FORKS, stack.enter_context(forks(*needed)))
         patch.setattr(ray_constants, "SETUP_WORKER_FILENAME", ask_for_worker.__file__)
