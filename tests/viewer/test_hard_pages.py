@@ -46,6 +46,9 @@ def test_narrow_and_dark(tabs: Open, address: str) -> None:
     assert tab.locator(".lines .text span").first.evaluate(cut) == [0, 0]
     turned_to(tab, "view=grid")
     assert max(tab.locator(".photo span").first.evaluate(cut)) <= 1
+    tab.locator(".photo img").first.evaluate("one => one.dispatchEvent(new Event('error'))")
+    gone, name = (tab.locator(".photo").first.locator("span").nth(n).bounding_box() for n in (0, 1))
+    assert gone["y"] + gone["height"] <= name["y"]
 
 
 def test_names_are_no_markup(tabs: Open, tmp_path: Path) -> None:
