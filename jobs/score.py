@@ -49,7 +49,8 @@ def _main(argv: Sequence[str]) -> int:
     command = shlex.join(["python", "-m", "jobs.score", *argv])
     result = restyle(config, command, retry_failed, say, redo, earlier_runs, MakeScorer)
     job = config.job
-    print_result(result, images=False, inputs=[job.content, job.styles, job.results, job.manifest])
+    inputs = [job.content, job.styles, job.results, job.manifest]
+    print_result(result, images=False, inputs=inputs, takes_cut=job.truncated == "accept")
     status = cli.EXIT_OK if switches["allow_failed"] else result.exit_status
     return json_lines.finished(job.progress, result.out, result.counts, status, images=False)
 

@@ -45,7 +45,8 @@ def _main(argv: Sequence[str]) -> int:
             return cli.EXIT_OK
         command = shlex.join(["python", "-m", "jobs.stylize_folder", *argv])
         result = restyle(config, command, call.retry_failed, say, call.redo)
-        print_result(result, inputs=[config.job.content, config.job.styles, config.job.manifest])
+        job = config.job
+        print_result(result, inputs=[job.content, job.styles, job.manifest], takes_cut=job.truncated == "accept")
         status = cli.EXIT_OK if call.allow_failed else result.exit_status
         return json_lines.finished(progress, result.out, result.counts, status)
 

@@ -21,8 +21,13 @@ def trust_words(out: str, inputs: Iterable[str]) -> str:
     return " ".join([TRUST, *(f"{STORE} {scheme}://{bucket}" for scheme, bucket in others)])
 
 
-def print_result(result: RunResult, images: bool = True, inputs: Iterable[str | None] = ()) -> None:
-    """Print tables, places and counts. images: whether the run made any. inputs: where photos and artworks lie."""
+def print_result(
+    result: RunResult, images: bool = True, inputs: Iterable[str | None] = (), takes_cut: bool = False
+) -> None:
+    """Print tables, places and counts.
+
+    images: whether the run made any. inputs: where photos and artworks lie. takes_cut: whether cut photos were taken.
+    """
     for table in result.tables:
         grid = terminal.table(*table.header, title=table.title)
         for row in table.rows:
@@ -34,7 +39,7 @@ def print_result(result: RunResult, images: bool = True, inputs: Iterable[str | 
         terminal.show(grid)
     for remark in result.remarks:
         say(remark)
-    _print_failures(result)
+    _print_failures(result, takes_cut)
     if images:
         say(f"images:  {one_line(result.images_uri)}")
     rows = locate(result.out).join("rows").shown
@@ -55,7 +60,7 @@ def print_counts(counts: Mapping[str, int], beside: str = "") -> None:
         say(f"  {status}: {n}")
 
 
-def _print_failures(result: RunResult) -> None:
+def _print_failures(result: RunResult, takes_cut: bool) -> None:
     """Print the first failures, a line per file and reason, and how to read the others."""
     number = sum(n for status, n in result.counts.items() if status != "ok")
     for one in result.failures:
@@ -63,8 +68,9 @@ def _print_failures(result: RunResult) -> None:
             say(f"{one.status}: {one_line(one.file)}: {one_line(one.error)} ({counted(one.pairs, 'pair')})")
         else:
             say(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
-    if any(one.error.endswith(ENDS) and not one.error.startswith("style:") for one in result.failures):
-        say("the same command with --truncated accept --retry-failed restyles cut photos as far as they go")
+    errors_of_photos = (one.error for one in result.failures if not one.error.startswith(("style", "result")))
+    if not takes_cut and any(error.endswith(ENDS) for error in errors_of_photos):
+        say("the same command with --truncated accept --retry-failed takes cut photos as far as they go")
     named = sum(one.pairs for one in result.failures)
     if number > named:
         query = f"pandas.read_parquet({result.rows_uri!r}).query(\"status != 'ok'\")"

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from jobs.run.closing import print_result
 from jobs.run.output_dir import OutputDir
-from jobs.run.result import RunResult, summarized
+from jobs.run.result import Failure, RunResult, summarized
 from stylize import terminal
 from stylize.images.damage import ENDS
 from stylize.report.summary import Table
@@ -59,7 +59,24 @@ def test_a_file_that_fails_in_many_pairs_is_named_once_and_hides_no_other(
     print_result(ended(tmp_path, {"corrupt": 13}))
     told = capsys.readouterr().out
     assert f"\ncorrupt: art.png: style: empty (12 pairs)\ncorrupt: b.jpg  x  art.png: cut: {ENDS}\n" in told
-    assert "--truncated accept --retry-failed" in told
+
+
+@pytest.mark.parametrize(
+    ("error", "taken", "advised"),
+    [
+        (f"cut: {ENDS}", False, True),
+        (f"cut: {ENDS}", True, False),
+        (f"style 2 of 2: cut: {ENDS}", False, False),
+        (f"result b.png: cut: {ENDS}", False, False),
+        ("an empty file", False, False),
+    ],
+)
+def test_taking_cut_photos_is_advised_where_it_helps(
+    error: str, taken: bool, advised: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = Failure("corrupt", error, "a.jpg", "art.png", "a.jpg")
+    print_result(RunResult("now", "out", {"corrupt": 1}, failures=(failed,)), takes_cut=taken)
+    assert ("--truncated accept --retry-failed" in capsys.readouterr().out) == advised
 
 
 def test_failures_of_other_tasks_in_the_same_folder_are_not_named(tmp_path: Path) -> None:
