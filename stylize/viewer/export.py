@@ -62,8 +62,8 @@ def export(site: Site, folder: Path, told: Callable[[int], None]) -> tuple[int, 
             shutil.rmtree(old)
         for number, (name, one) in enumerate(zip(names, pool.map(write, names), strict=True), 1):
             written += one
-            if not one and (picture := _PICTURE.search(name)):
-                uri = site.table.value(f"{KINDS[picture[1]]}_uri", int(picture[2]))
+            picture = None if one else _PICTURE.search(name)
+            if picture and (uri := site.table.value(f"{KINDS[picture[1]]}_uri", int(picture[2]))):
                 left_out[picture[1]].append(one_line(uri))
             if number % 500 == 0:
                 told(written)

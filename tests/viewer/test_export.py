@@ -19,6 +19,7 @@ from stylize.io.files import write_atomic
 from stylize.viewer import export
 from stylize.viewer.site import STATIC
 from tests.support.samples import ROOT
+from tests.support.viewed import viewed_run
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +69,12 @@ def test_photos_and_artworks_are_exported_once_each_where_asked_for(out: Path, t
     made = files(tmp_path / "page")
     assert len([name for name in made if name.startswith("v0/picture-photo/")]) == 3
     assert len([name for name in made if name.startswith("v0/thumb-artwork/")]) == 2
+
+
+def test_a_row_that_names_no_photo_leaves_none_out(tmp_path: Path) -> None:
+    out = viewed_run(tmp_path / "run" / "out", 1, 1, content_uri=None)
+    main(["view", str(out), "--export", str(tmp_path / "page")])
+    assert (tmp_path / "page/v0/left-out.txt").read_text() == f"artwork: {tmp_path}/run/inputs/art0.png\n"
 
 
 def test_an_export_that_was_stopped_is_written_by_the_same_command(
