@@ -105,7 +105,7 @@ def whole_seconds(rows: pd.DataFrame) -> pd.Series:
 
     In isolated mode `total_s` counts the calls for memory and to warm up; nothing overlaps there, and nothing waits.
     """
-    stages = rows[list(STAGES)].astype(float).sum(axis=1)
+    stages = rows[list(STAGES)].astype(float).sum(axis=1, min_count=1)
     return rows["total_s"].where(rows["measure_mode"].ne("isolated") | rows["total_s"].isna(), stages)
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from stylize.report import analysis, summary
 from stylize.report.page.sheet import write_sheet
 from stylize.report.settings import COLUMNS
+from stylize.report.units import DASH
 from tests.support.made_rows import row, rows
 from tests.support.samples import finished_run
 
@@ -57,6 +58,8 @@ def test_the_whole_time_of_an_isolated_image_is_without_what_was_called_to_measu
     for mode, whole in (("isolated", "1.3 s"), ("throughput", "3.5 s")):
         (method, *_) = summary.tables(frame_of(3, measure_mode=[mode] * 3, **stages))
         assert method.rows[0][5] == whole
+    (method, *_) = summary.tables(frame_of(3, measure_mode=["isolated"] * 3, total_s=[3.5] * 3))
+    assert method.rows[0][5] == DASH  # of no stage a time is known
     (line,) = analysis.measures(rows(row(n, total_s=9.0) for n in range(3))).itertuples()
     assert line.total_p50_s == pytest.approx(0.001 + 0.01 + 0.1 + 0.01 + 0.005 + 0.002)
 
