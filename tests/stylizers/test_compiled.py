@@ -29,8 +29,10 @@ def test_torch_compiles_for_each_size_however_many(monkeypatch: pytest.MonkeyPat
         assert not any(isinstance(one, torch.SymInt) for one in inputs), "for any size"
         if len(made) > 1:
             return graph.forward
-        # Else torch starts processes that each load it, and tries by C++ which instructions the processor has.
-        with config.patch({"compile_threads": 1, "cpp.vec_isa_ok": True}):
+        # Else torch starts processes that each load it, tries by C++ which instructions the processor has, and compiles
+        # its headers in advance, anew in each checkout.
+        lean = {"compile_threads": 1, "cpp.vec_isa_ok": True, "cpp_cache_precompile_headers": False}
+        with config.patch(lean):
             return compile_fx(graph, inputs)
 
     def outer(channels: int, into: int, *how: Any, **more: Any) -> torch.nn.Module:
