@@ -110,7 +110,8 @@ class StylizeStage:
         with torch.inference_mode():
             begun, free, self._free = devices.Mark(self._stylizer.device), self._free, None
             code, took = self._styles.code(first.style)
-            first.row |= took  # of an image that is done again, as memory ran out, it has that of its first call
+            # An earlier call that ran out of memory may have noted it.
+            first.row |= {"style_s": first.row.get("style_s"), **took}
             plan = self._planned(stylizer, items, code)
             most = self._stylizer.max_memory
             too_much = isinstance(most, int) and len(items) * plan.bytes > most

@@ -205,7 +205,9 @@ def test_more_workers_than_there_is_room_for_is_one_line_and_status_2(
     photos: Path, vgg: Path, local_ray: str, tmp_path: Path
 ) -> None:
     given = (photos, photos, tmp_path / "out", "--vgg", vgg, *SMALL, "--workers", 50, "--address", local_ray)
-    assert "lower workers" in refused(main, *given)
+    done = call(main, *given)  # which says first that it waits for Ray
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "lower workers" in done.stderr
 
 
 def test_weights_are_called_as_the_style_image_is_given_and_not_as_the_file_of_its_link(
