@@ -20,6 +20,8 @@ from tests.support.ask_for_worker import FORKS
 from tests.support.browser import browser as browser
 from tests.support.browser import chromium as chromium
 from tests.support.forked_workers import forked_workers, forks
+from tests.support.logged import line_taker
+from tests.support.logged import logged as logged
 from tests.support.samples import ROOT, picture
 
 # Ray's workers have niceness 15, a thirtieth of the time of what runs beside them: with three files of tests at once on
@@ -42,7 +44,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What nobody listens to is not printed, as where pytest captures it.
-logging.getLogger().addHandler(logging.NullHandler())
+logging.getLogger().addHandler(line_taker(len))
 
 # Of its own accord hypothesis fails a test whose example took over 0.2 s, as on a busy machine any may.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -218,17 +220,6 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         if not item.get_closest_marker("ray"):
             patch.setenv("RAY_TMPDIR", NO_RAY)
         return (yield)
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    """The lines that are logged from now on."""
-    lines: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
-    logging.getLogger().addHandler(handler)
-    yield lines
-    logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture
