@@ -31,8 +31,9 @@ _NEXT = 3
 """How far a pixel's neighbour is in a row, as its colours stand side by side."""
 _HALO_NUMBERS = _NEXT * HALO
 _TWO_C1, _TWO_C2 = np.float32(TWO_C1), np.float32(TWO_C2)
-# Sums may be taken in another order, so that vectors can take them.
-_HOW: Any = {"nogil": True, "fastmath": {"contract", "nsz", "reassoc"}, "error_model": "numpy"}
+# Sums may be taken in another order, so that vectors can take them. All is inlined: a process that compiles would else
+# run other copies of the inner loops, with another order, than those that load what it kept.
+_HOW: Any = {"nogil": True, "fastmath": {"contract", "nsz", "reassoc"}, "error_model": "numpy", "forceinline": True}
 
 
 def _window() -> npt.NDArray[np.float32]:
