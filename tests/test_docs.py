@@ -26,7 +26,7 @@ MODULES = sorted(
 )
 OTHERS_FLAGS = {
     "--baseline", "--beside", "--generate", "--head", "--isa", "--metrics-export-port", "--no-deps", "--no-forms",
-    "--node-ip", "--temp-dir", "--wheel-dir", "--working-dir",
+    "--node-ip", "--old", "--temp-dir", "--turns", "--wheel-dir", "--working-dir",
 }  # fmt: skip
 """Of Ray, of tools and of other programs."""
 
