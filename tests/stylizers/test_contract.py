@@ -231,8 +231,9 @@ def test_a_batch_gives_what_its_images_give_one_by_one(stylizer: Stylizer) -> No
         code = stylizer.encode_style(torch.rand(3, 32, 32))
         together = stylizer.stylize_batch(contents, code)
         singly = torch.stack([stylizer.stylize(content, code) for content in contents])
-    # 8-bit activations share one scale in a batch, half precision rounds where a kernel's order of sums differs.
-    assert torch.allclose(together, singly, atol={"fp32": 1e-4}.get(stylizer.precision, 0.1))
+    # A sum in another order rounds to another step: a number or two of a batch in 8 bits may be 0.1 off.
+    apart = (together - together.roll(1, 0)).abs().mean()
+    assert (together - singly).abs().mean() <= (1e-5 if stylizer.precision == "fp32" else 0.1 * apart)
 
 
 def test_weights_are_named_by_their_hash(stylizer: Stylizer) -> None:
