@@ -59,11 +59,11 @@ AFTER_RAY = pytest.StashKey[bool]()
 """With the tests of files that come after the last with Ray."""
 LONGEST_FIRST = (
     "jobs/stores/test_object_store_job.py",
-    "jobs/scheduler/test_scheduler.py",
     "jobs/run/test_hostile_out.py",
     "stylizers/test_contract.py",
-    "jobs/test_submit.py",
+    "jobs/scheduler/test_scheduler.py",
     "stylizers/test_strips.py",
+    "jobs/test_submit.py",
     "jobs/test_train.py",
     "training/test_training.py",
     "jobs/test_benchmark.py",
