@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import logging
 import os
 import signal
 import socket
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +15,7 @@ import ray
 from ray.exceptions import RayError
 
 from jobs.scheduler.addresses import address_of
+from jobs.scheduler.head_watch import HeadWatch
 from jobs.scheduler.local_ray import (
     ask_for_token,
     end_ray,
@@ -31,16 +29,9 @@ from jobs.scheduler.local_ray import (
 from jobs.scheduler.shutdown import shutdown
 from stylize.errors import CannotContinueError, UsageError, message_of
 from stylize.measure import hardware
-from stylize.terminal import say
 
 CONNECT_S = 10
 """How long a cluster's address may take to answer."""
-HEAD_SILENT_S = 20.0
-"""How long the head may be out of reach. Ray itself would end this process after 60 s, without a line."""
-PROBE_S = 2.0
-"""How long one look at the head may take."""
-END_S = 10.0
-"""How long the main thread has to end the run after the head was lost, before the watch ends the process."""
 Called = tuple[str, ...]
 CALLED: Called = ("a worker", "cpus_per_actor", "gpus_per_actor")
 """What messages call those who take CPUs and GPUs, and the settings that say how many, unless the call differs."""
@@ -112,72 +103,6 @@ def joins_cluster(address: str | None) -> bool:
 def awaited(address: str | None) -> str:
     """Return a line on what takes seconds, on a busy machine many, before the first worker starts."""
     return "connecting to Ray" if joins_cluster(address) else "starting Ray on this machine"
-
-
-class HeadWatch:
-    """A thread that ends the run when the cluster's head is lost: calls of Ray would hang, then end the process.
-
-    It notes the loss in `shutdown`, calls SIGTERM's handler in the main thread and gives the run END_S to end.
-    """
-
-    def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        self._address = host.strip("[]"), int(port)
-        self._stopped = threading.Event()
-        threading.Thread(target=self._watch, name="head-watch", daemon=True).start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def _watch(self) -> None:
-        how = self._wait_for_loss()
-        if how is None:
-            return
-        host, port = self._address
-        message = (
-            f"Ray's head at {host}:{port} {how}: start the cluster again, then run the same command again: it resumes"
-        )
-        shutdown.lose_head(message)
-        _thread.interrupt_main(signal.SIGTERM)
-        if not self._stopped.wait(END_S):
-            # The main thread hangs in a call of Ray, or has said its last line and hangs in Ray's own end.
-            if not shutdown.message_passed_on:
-                say(f"cannot go on: {message}", file=sys.stderr)
-            os._exit(1)
-
-    def _wait_for_loss(self) -> str | None:
-        """Return how the head was lost, once it is; None once the watch was stopped.
-
-        A head that was started again is another one, and Ray ends a process that asks it as if it were the old one: so
-        the end of its process, which ends connections and refuses new ones, counts at once.
-        """
-        heard_at = time.monotonic()
-        while not self._stopped.is_set():
-            try:
-                with socket.create_connection(self._address, timeout=PROBE_S) as connection:
-                    if _is_held(connection):
-                        heard_at = time.monotonic()
-                        continue
-            except ConnectionRefusedError:
-                return "has ended"
-            except OSError as error:
-                logging.getLogger(__name__).debug("the head: %s", error)
-            if time.monotonic() - heard_at > HEAD_SILENT_S:
-                return f"has not answered for {HEAD_SILENT_S:.0f} s"
-            self._stopped.wait(PROBE_S / 4)
-        return None
-
-
-def _is_held(connection: socket.socket) -> bool:
-    """Return whether the other end keeps a connection for its time-out: a proxy closes it where no head is behind."""
-    try:
-        while connection.recv(4096):
-            pass
-    except TimeoutError:
-        return True
-    except OSError:
-        pass
-    return False
 
 
 def start_ray(address: str | None, cpus: float = 0, gpus: float = 0, called: Called = CALLED) -> None:

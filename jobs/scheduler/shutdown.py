@@ -3,7 +3,7 @@
 | why | told by | `check` and the signal handler raise | exit status |
 |---|---|---|---|
 | Ctrl-C, SIGTERM, SIGHUP | `jobs.run.signals` | KeyboardInterrupt | 130 |
-| lost head | the watch in `ray_runtime`, which then calls SIGTERM's handler | CannotContinueError, in the end | 1 |
+| lost head | `head_watch`, which then calls SIGTERM's handler | CannotContinueError, in the end | 1 |
 
 Rows that workers have returned are kept in each case; those they still hold are lost with a head that is lost.
 """

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import socketserver
-import threading
 from typing import Any
 
 import pytest
 import ray
 
-from jobs.scheduler import ray_runtime
-from jobs.scheduler.ray_runtime import HeadWatch, start_ray
+from jobs.scheduler.ray_runtime import start_ray
 from stylize.errors import CannotContinueError, UsageError
 
 
@@ -42,22 +39,3 @@ def test_a_ray_that_does_not_start_is_one_line_that_says_what_to_do(
     assert "\n" not in str(caught.value)
     assert ".:" not in str(caught.value)
     assert str(caught.value).startswith("a local Ray did not start: ") == (kind is CannotContinueError)
-
-
-def test_a_head_that_closes_each_connection_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_runtime, "HEAD_SILENT_S", 0.2)
-    monkeypatch.setattr(ray_runtime, "PROBE_S", 0.4)
-    accepted: list[str] = []
-
-    class Closes(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            accepted.append("one")
-
-    with socketserver.TCPServer(("127.0.0.1", 0), Closes) as server:
-        threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
-        watch = HeadWatch.__new__(HeadWatch)
-        watch._address, watch._stopped = server.server_address, threading.Event()  # type: ignore[assignment]
-        how = watch._wait_for_loss()
-        server.shutdown()
-    assert how == "has not answered for 0 s"
-    assert len(accepted) < 100
