@@ -98,6 +98,10 @@ class ToSrgb:
 
     def __call__(self, image: Image.Image) -> Image.Image:
         transform = self._transform(image.mode)
+        if transform is None and image.mode == "L":
+            # Grey that was made of colours keeps their profile: as in browsers, it counts for grey as for colours.
+            image = image.convert("RGB")
+            transform = self._transform("RGB")
         if transform is not None:
             converted = ImageCms.applyTransform(image, transform)
             assert converted is not None

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from stylize.errors import UnsupportedImageError
 from stylize.images import Pixels, decode, from_image, heif
-from tests.support.image_files import PHOTO, SRGB, box, png_chunk, red_and_blue_swapped, saved
+from tests.support.image_files import PHOTO, SRGB, box, in_linear_light, png_chunk, red_and_blue_swapped, saved
 
 
 def by_python(data: bytes) -> Pixels:
@@ -97,6 +97,14 @@ def test_a_grey_images_own_profile_is_converted() -> None:
     profile = struct.pack(">I", len(profile)) + profile[4:]
     pixel = decode(saved(Image.new("L", (8, 8), 55), "PNG", icc_profile=profile)).pixels[4, 4]
     assert np.abs(pixel.astype(int) - 128).max() <= 1  # sRGB's middle has 55 of 255 of the light
+
+
+@pytest.mark.parametrize(("format", "mode"), [("JPEG", "L"), ("PNG", "L"), ("PNG", "LA"), ("TIFF", "L"), ("WEBP", "L")])
+def test_a_profile_of_colours_counts_for_grey_as_for_colours(format: str, mode: str) -> None:
+    data = saved(Image.new("L", (8, 8), 55).convert(mode), format, icc_profile=in_linear_light())
+    pixel = decode(data).pixels[4, 4]
+    assert np.abs(pixel.astype(int) - 128).max() <= 1  # sRGB's middle has 55 of 255 of the light
+    assert (by_python(data) == decode(data).pixels).all()
 
 
 def expected_from(primaries: str, rgb: tuple[float, ...]) -> list[int]:

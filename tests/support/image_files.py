@@ -40,6 +40,16 @@ def red_and_blue_swapped(more: int = 0) -> bytes:
     return bytes(profile)
 
 
+def in_linear_light() -> bytes:
+    """An sRGB profile but for its curves, which have no points."""
+    profile = bytearray(SRGB + b"curv" + bytes(8))
+    profile[:4] = struct.pack(">I", len(profile))
+    for at in range(132, 132 + 12 * profile[131], 12):
+        if bytes(profile[at + 1 : at + 4]) == b"TRC":
+            struct.pack_into(">II", profile, at + 4, len(SRGB), 12)
+    return bytes(profile)
+
+
 def png_chunk(kind: bytes, data: bytes) -> bytes:
     """Return one whole chunk of a PNG, its checksum right."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
