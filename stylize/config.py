@@ -59,8 +59,9 @@ class JobConfig(Restyling):
     )
     pairing: Literal["cross", "zip", "cycle", "random"] = Field(
         "cross",
-        description="cross: every photo with every artwork; zip: the first with the first, and so on; cycle: the same, "
-        "from the first artwork again after the last; random: every photo with some, drawn by the seed",
+        description="cross: every photo with every artwork; zip: the first with the first, and so on, of as many "
+        "photos as artworks; cycle: the same of any number, from the first artwork again after the last; random: "
+        "every photo with some, drawn by the seed",
     )
     styles_per_photo: int = Field(1, ge=1, description="artworks that pairing random draws for each photo")
     include: Annotated[tuple[str, ...], Metavar("GLOB")] = Field(
