@@ -58,9 +58,12 @@ class Metavar:
 PathText = Annotated[str, Metavar("PATH")]
 
 
+EXPECTED_SIZE = "expected a size of 1MiB or more, such as 2GiB (without a unit: bytes)"
+
+
 def _not_tiny(size: ByteSize) -> ByteSize:
     if size < 2**20:
-        raise ValueError("expected a size of 1MiB or more, such as 2GiB")
+        raise ValueError(EXPECTED_SIZE)
     return size
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from stylize.cli import MaxMemory
+from stylize.cli import EXPECTED_SIZE, MaxMemory
 from stylize.errors import StylizeError, UsageError, named_message, of_a_signal, unknown
 from stylize.images import STYLE_RESOLUTION_PX
 from stylize.machine.openmp import load_torch
@@ -104,7 +104,7 @@ def _size(text: int | str) -> int | str:
     try:
         size = TypeAdapter[int | str](MaxMemory).validate_python(None if isinstance(text, bool) else text)
     except ValidationError:
-        raise UsageError(f"max_memory={text!r}: expected a size of 1MiB or more, such as 2GiB, or auto") from None
+        raise UsageError(f"max_memory={text!r}: {EXPECTED_SIZE}, or auto") from None
     return size if isinstance(size, str) else int(size)
 
 

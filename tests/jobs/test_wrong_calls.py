@@ -49,7 +49,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
     ),
     "too little memory": (
         [*GOOD, "--max-memory", "2"],
-        "--max-memory: expected a size of 1MiB or more, such as 2GiB, or auto",
+        "--max-memory: expected a size of 1MiB or more, such as 2GiB (without a unit: bytes), or auto (got '2')",
     ),
     "unknown score": (
         [*GOOD, "--scores", "cfds"],
