@@ -105,6 +105,11 @@ def one_line(text: object) -> str:
     return plain if harmless(plain) == plain else repr(plain)
 
 
+def beside(name: str, error: str) -> str:
+    """Return an error for a line that gives its file's name already: `no such file` of `no such file: NAME`."""
+    return error.removesuffix(f": {name}")
+
+
 def message_of(error: BaseException, limit: int = 300) -> str:
     """Return what an error says in one line of at most `limit` characters, or its class where it says nothing."""
     return harmless(" ".join(_said(error).split()))[:limit] or type(error).__name__

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from jobs.run.result import RunResult
 from jobs.run.trust import TRUST
 from stylize import terminal
-from stylize.errors import counted, one_line
+from stylize.errors import beside, counted, one_line
 from stylize.images.damage import ENDS
 from stylize.io.location import locate
 from stylize.results.trusted import STORE, buckets
@@ -64,10 +64,12 @@ def _print_failures(result: RunResult, takes_cut: bool) -> None:
     """Print the first failures, a line per file and reason, and how to read the others."""
     number = sum(n for status, n in result.counts.items() if status != "ok")
     for one in result.failures:
+        photo, artwork, file = map(one_line, (one.content_uri, one.style_uri, one.file))
+        error = beside(file, one_line(one.error))
         if one.pairs > 1:
-            say(f"{one.status}: {one_line(one.file)}: {one_line(one.error)} ({counted(one.pairs, 'pair')})")
+            say(f"{one.status}: {file}: {error} ({counted(one.pairs, 'pair')})")
         else:
-            say(f"{one.status}: {one_line(one.content_uri)}  x  {one_line(one.style_uri)}: {one_line(one.error)}")
+            say(f"{one.status}: {photo}  x  {artwork}: {error}")
     errors_of_photos = (one.error for one in result.failures if not one.error.startswith(("style", "result")))
     if not takes_cut and any(error.endswith(ENDS) for error in errors_of_photos):
         say("the same command with --truncated accept --retry-failed takes cut photos as far as they go")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from stylize.io.store_kinds import KINDS
 from stylize.results.copies import run_folders
 from stylize.results.parts import keys
 from stylize.results.read import read_rows
+from stylize.results.settings_json import read_uris
 
 if TYPE_CHECKING:  # brings pandas, which a call for help does not need
     import pandas as pd
@@ -25,10 +27,15 @@ if TYPE_CHECKING:  # brings pandas, which a call for help does not need
     from stylize.report.summary import Table
 
 FAILURES_NAMED = 10
+_OF_ARTWORK = re.compile(r"^style(?: (\d+) of \d+)?: ")
+"""How errors begin that are about an artwork, or about one of several that are mixed."""
 
 
 class Failure(NamedTuple):
-    """Images that were not made, for one reason: their rows' status and error, and the first photo and artwork."""
+    """Images that were not made, for one reason: their rows' status and error, and the first photo and artwork.
+
+    Of artworks that are mixed it is the one that the error is about, or the first.
+    """
 
     status: str
     error: str
@@ -125,13 +132,15 @@ def first_failures(folder: Path, run_id: str, kept_failed: Collection[bytes]) ->
     A photo that cannot be read fails with every artwork, which would hide the other photos that cannot.
     folder: where OUT's rows are. kept_failed: as `summarized` takes it. OUT may hold other tasks' rows as well.
     """
-    rows = read_rows(folder, ["run_id", "task_id", "status", "error", "content_uri", "style_uri"])
+    rows = read_rows(folder, ["run_id", "task_id", "status", "error", "content_uri", "style_uri", "style_uris"])
     rows = rows.filter(pc.not_equal(rows.column("status"), "ok"))
     runs, tasks = rows.column("run_id").to_pylist(), keys(rows.column("task_id").combine_chunks())
     ours = [run == run_id or key in kept_failed for run, key in zip(runs, tasks, strict=True)]
     rows = rows.filter(pa.array(ours, pa.bool_()))
-    error, photo, artwork = (pc.fill_null(rows.column(name), "") for name in ("error", "content_uri", "style_uri"))
-    file = pc.if_else(pc.starts_with(error, "style:"), artwork, photo)
+    error, photo = (pc.fill_null(rows.column(name), "") for name in ("error", "content_uri"))
+    columns = (rows.column(name).to_pylist() for name in ("error", "style_uri", "style_uris"))
+    artwork = pa.array(map(_artwork, *columns), pa.string())
+    file = pc.if_else(pc.match_substring_regex(error, _OF_ARTWORK.pattern), artwork, photo)
     causes = pa.table(
         {"status": rows.column("status"), "error": error, "file": file, "photo": photo, "artwork": artwork}
     )
@@ -139,3 +148,10 @@ def first_failures(folder: Path, run_id: str, kept_failed: Collection[bytes]) ->
     firsts = grouped.aggregate([("photo", "first"), ("artwork", "first"), ([], "count_all")])
     names = ("status", "error", "photo_first", "artwork_first", "file", "count_all")
     return tuple(Failure(*(row[name] for name in names)) for row in firsts.slice(0, FAILURES_NAMED).to_pylist())
+
+
+def _artwork(error: str | None, style_uri: str | None, style_uris: str | None) -> str:
+    """Return a row's artwork: of several that are mixed the one that the error is about, or the first."""
+    mixed, about = read_uris(style_uris), _OF_ARTWORK.match(error or "")
+    number = int(about[1]) if about and about[1] else 1
+    return mixed[number - 1] if 1 <= number <= len(mixed) else style_uri or ""

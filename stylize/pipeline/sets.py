@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylize.errors import StylizeError, counted, message_of, one_line
+from stylize.errors import StylizeError, beside, counted, message_of, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX, Pixels, decode, refuse_too_large, resize
 from stylize.io.files import read_bytes
 from stylize.io.location import Location
@@ -79,7 +79,8 @@ class SetScorer:
             try:
                 self._add(triple, pairs, seen[name], seen[PHOTO], seen[ARTWORK])
             except (StylizeError, OSError) as error:
-                left_out.append(f"{triple.result.shown}: {message_of(error)}")
+                file = triple.result.shown
+                left_out.append(f"{file}: {beside(file, message_of(error))}")
         if len(pairs) < 2:
             why = f": {left_out[0]}" if left_out else ""
             raise ValueError(f"{one_line(name)}: {counted(len(pairs), 'picture')} can be read, two are the least{why}")
@@ -136,7 +137,7 @@ def _named(role: str, where: Location) -> Iterator[None]:
     try:
         yield
     except (StylizeError, OSError) as error:
-        raise StylizeError(f"its {role} {where.shown}: {message_of(error)}") from None
+        raise StylizeError(f"its {role} {where.shown}: {beside(where.shown, message_of(error))}") from None
 
 
 def _read(where: Location, long_side_px: int | None) -> tuple[Pixels, str]:

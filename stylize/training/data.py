@@ -15,7 +15,15 @@ import torch
 from torch import Tensor
 
 from stylize import images
-from stylize.errors import CannotContinueError, StylizeError, UnsupportedImageError, UsageError, counted, one_line
+from stylize.errors import (
+    CannotContinueError,
+    StylizeError,
+    UnsupportedImageError,
+    UsageError,
+    beside,
+    counted,
+    one_line,
+)
 from stylize.io.files import read_bytes
 from stylize.io.location import LocalPath, local_path
 from stylize.tasks.left_out import LeftOut
@@ -95,7 +103,8 @@ def style_image(path: Path, long_side_px: int) -> Tensor:
     try:
         pixels = images.decode(read_bytes(LocalPath(path)), long_side_px=long_side_px).pixels
     except (OSError, StylizeError) as error:
-        raise UsageError(f"{one_line(path)}: {one_line(error)}; give another style image") from None
+        name = one_line(path)
+        raise UsageError(f"{name}: {beside(name, one_line(error))}; give another style image") from None
     height, width = pixels.shape[:2]
     if min(height, width) < LEAST_STYLE_PX:
         raise UsageError(
@@ -142,7 +151,7 @@ class Crops:
             try:
                 return self._crop(read_bytes(LocalPath(path)), rng)
             except (OSError, StylizeError) as error:
-                reason = f"{path}: {error}"
+                reason = f"{one_line(path)}: {beside(one_line(path), one_line(error))}"
         raise CannotContinueError(f"{BROKEN_IN_A_ROW} images in a row are broken, such as {reason}")
 
     def _crop(self, data: bytes, rng: random.Random) -> Tensor:

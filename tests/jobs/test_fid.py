@@ -141,7 +141,7 @@ def test_what_cannot_be_read_and_a_single_picture_of_a_size_are_left_out_and_nam
     assert f"left out: {gone}: an empty file" in done.stdout
     assert "2 rows without a photo or artwork are left out: there is nothing to compare with" in done.stdout
     assert "1 result whose style is weights is left out: there is no artwork to look like" in done.stdout
-    assert f"left out: {last['output_uri']}: its photo /gone.jpg: no such file" in done.stdout
+    assert f"left out: {last['output_uri']}: its photo /gone.jpg: no such file\n" in done.stdout
     assert "n = 3 is too small" in done.stdout
     assert "left out: 64 px: identity fp32: 1 picture can be read, two are the least" in done.stdout
 

@@ -61,6 +61,26 @@ def test_a_file_that_fails_in_many_pairs_is_named_once_and_hides_no_other(
     assert f"\ncorrupt: art.png: style: empty (12 pairs)\ncorrupt: b.jpg  x  art.png: cut: {ENDS}\n" in told
 
 
+def test_a_line_names_the_file_that_failed_once_also_of_artworks_that_are_mixed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mix = {"style_uri": "s/one.png", "style_uris": '["s/one.png", "s/two.png"]'}
+    made = [
+        row(task(0), "corrupt", "style 2 of 2: no such file: s/two.png") | mix,
+        *(row(task(n), "corrupt", "style 1 of 2: cut") | mix for n in (1, 2)),
+        row(task(3), "corrupt", "no such file: a.jpg") | mix | {"content_uri": "a.jpg"},
+    ]
+    with RowStore.open(tmp_path, run_id="now") as store:
+        store.add(to_batch([one | {"run_id": "now"} for one in made]))
+    print_result(ended(tmp_path, {"corrupt": 4}))
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("corrupt: ")]
+    assert told == [
+        "corrupt: 0:ok  x  s/two.png: style 2 of 2: no such file",
+        "corrupt: s/one.png: style 1 of 2: cut (2 pairs)",
+        "corrupt: a.jpg  x  s/one.png: no such file",
+    ]
+
+
 @pytest.mark.parametrize(
     ("error", "taken", "advised"),
     [
