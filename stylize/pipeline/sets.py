@@ -15,6 +15,7 @@ from torch import Tensor
 
 from stylize.errors import StylizeError, beside, counted, message_of, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX, Pixels, decode, refuse_too_large, resize
+from stylize.images.loading import Truncated
 from stylize.io.files import read_bytes
 from stylize.io.location import Location
 from stylize.measure.frechet import Features, art_fid, frechet_distance
@@ -98,7 +99,8 @@ class SetScorer:
         result, _ = _read(triple.result, None)
         height, width = result.shape[:2]
         with _named("photo", triple.photo):
-            photo, photo_sha256 = _read(triple.photo, max(height, width))
+            # As far as it goes, as a run with --truncated accept has restyled it.
+            photo, photo_sha256 = _read(triple.photo, max(height, width), truncated="accept")
         with _named("artwork", triple.artwork):
             artwork, of_artwork, artwork_sha256 = self._artwork(triple.artwork)
         content = self._shrunk(resize(photo, width, height))
@@ -140,7 +142,8 @@ def _named(role: str, where: Location) -> Iterator[None]:
         raise StylizeError(f"its {role} {where.shown}: {beside(where.shown, message_of(error))}") from None
 
 
-def _read(where: Location, long_side_px: int | None) -> tuple[Pixels, str]:
+def _read(where: Location, long_side_px: int | None, truncated: Truncated = "refuse") -> tuple[Pixels, str]:
     look = functools.partial(refuse_too_large, long_side_px=long_side_px, max_pixels=MAX_PIXELS)
     data = read_bytes(where, look)
-    return decode(data, long_side_px=long_side_px).pixels, hashlib.sha256(data).hexdigest()
+    pixels = decode(data, long_side_px=long_side_px, truncated=truncated).pixels
+    return pixels, hashlib.sha256(data).hexdigest()

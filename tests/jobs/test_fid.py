@@ -129,8 +129,10 @@ def test_what_judges_computes_fp32_in_fp32_on_a_card(weights: Path, monkeypatch:
 
 def test_what_cannot_be_read_and_a_single_picture_of_a_size_are_left_out_and_named(own: Path, weights: Path) -> None:
     first, *_, last = read_rows(own).to_pylist()
+    (cut := own.parent / "cut.jpg").write_bytes(images.encode(picture(5, 96, 80), "jpg", 95)[:-500])
     with RowStore.open(own) as store:
         store.add(to_batch([last | {"task_id": "0" * 64, "resolution_px": 64}]))
+        store.add(to_batch([last | {"task_id": "5" * 64, "content_uri": str(cut), "truncated": True}]))
         store.add(to_batch([last | {"task_id": "1" * 64, "style_uri": "/a/mosaic.PTH"}]))
         store.add(to_batch([last | {"task_id": "2" * 64, "content_uri": "/gone.jpg"}]))
         store.add(to_batch([last | {"task_id": "3" * 64, "content_uri": None}]))
@@ -142,7 +144,7 @@ def test_what_cannot_be_read_and_a_single_picture_of_a_size_are_left_out_and_nam
     assert "2 rows without a photo or artwork are left out: there is nothing to compare with" in done.stdout
     assert "1 result whose style is weights is left out: there is no artwork to look like" in done.stdout
     assert f"left out: {last['output_uri']}: its photo /gone.jpg: no such file\n" in done.stdout
-    assert "n = 3 is too small" in done.stdout
+    assert "n = 4 is too small" in done.stdout  # the cut photo counts: a run that accepts such made its result
     assert "left out: 64 px: identity fp32: 1 picture can be read, two are the least" in done.stdout
 
 

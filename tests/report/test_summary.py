@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from stylize import images
 from stylize.report import analysis, summary
-from stylize.report.page.sheet import write_sheet
+from stylize.report.page.sheet import _paste, write_sheet
 from stylize.report.settings import COLUMNS
 from stylize.report.units import DASH
 from tests.support.made_rows import row, rows
@@ -114,6 +116,16 @@ def test_sheet_shows_photos_and_artworks(out: Path, tmp_path: Path) -> None:
     with Image.open(path) as sheet:
         assert sheet.width == 6 + 3 * 246
         assert sheet.height == 6 + 5 * 186
+
+
+def test_a_cell_of_a_sheet_has_the_whole_photo_and_as_much_as_there_is_of_a_cut_one(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 200, (120, 60, 3)).astype(np.uint8)
+    photo = tmp_path / "portrait.jpg"
+    photo.write_bytes(images.encode(pixels, "jpg", 95)[:-3000])
+    sheet = Image.new("RGB", (252, 192), "white")
+    _paste(sheet, str(photo), 0, 0)
+    drawn = np.asarray(sheet).min(axis=2) < 250
+    assert (drawn.any(axis=1).sum(), drawn.any(axis=0).sum()) == (180, 90)
 
 
 def test_no_sheet_of_a_run_without_results(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -67,8 +67,9 @@ def _offset(axis: int, index: int) -> int:
 
 def _paste(sheet: Image.Image, uri: str, column: int, line: int) -> None:
     try:
-        pixels = images.decode(read_bytes(uri), long_side_px=2 * CELL_PX[0]).pixels
+        # As far as it goes, as a run with --truncated accept has restyled it.
+        pixels = images.decode(read_bytes(uri), long_side_px=2 * CELL_PX[0], truncated="accept").pixels
     except ImageError:
         return  # moved or deleted since: its cell stays empty
-    cell = ImageOps.fit(Image.fromarray(pixels), CELL_PX, Image.Resampling.LANCZOS)
+    cell = ImageOps.pad(Image.fromarray(pixels), CELL_PX, Image.Resampling.LANCZOS, color="white")
     sheet.paste(cell, (_offset(0, column), _offset(1, line)))
