@@ -214,17 +214,20 @@ def _workers(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
 
 Draw = Callable[..., tuple[bool, str]]
 """Draws on a figure; returns whether there was anything to draw, and what was left out, in words."""
-OVER_SIZES: tuple[tuple[str, str, Draw], ...] = (
-    ("time", "Seconds per image (up) against megapixels (across), both logarithmic: median, p5 to p95, and the fitted "
-     "power law where there are three sizes.", _against_pixels("stylize_s", "seconds per image", 1, "time")),
-    ("memory", "Memory for one more image in MB (up) against megapixels (across), both logarithmic: median, p5 to p95, "
-     "and the fitted power law where there are three sizes.", _against_pixels("memory_bytes", "MB", 1e6, "memory")),
+OVER_SIZES: tuple[tuple[str, str, str, Draw], ...] = (
+    ("time", "growth", "Seconds per image (up) against megapixels (across), both logarithmic: median, p5 to p95, and "
+     "the fitted power law where there are three sizes.", _against_pixels("stylize_s", "seconds per image", 1, "time")),
+    ("memory", "growth", "Memory for one more image in MB (up) against megapixels (across), both logarithmic: median, "
+     "p5 to p95, and the fitted power law where there are three sizes.",
+     _against_pixels("memory_bytes", "MB", 1e6, "memory")),
 )  # fmt: skip
-"""Of all sizes: a file's name, its caption and what draws it, of `rows`."""
-AT_SIZE: tuple[tuple[str, str, Draw], ...] = (
-    ("tradeoff", "Mean SSIM against the photo (up) over mean Gram distance (across; without one, seconds), with the "
-     "median time as colour. A ring: compared, and none is clearly better.", _tradeoff),
-    ("stages", "Share of an image's time in % (across) that each stage takes, by method (up); means.", _stages),
-    ("workers", "Images per second as multiples of the fewest workers' (up) over workers (across).", _workers),
+"""Of all sizes: a file's name, the table with its numbers, its caption and what draws it, of `rows`."""
+AT_SIZE: tuple[tuple[str, str, str, Draw], ...] = (
+    ("tradeoff", "measures", "Mean SSIM against the photo (up) over mean Gram distance (across; without one, "
+     "seconds), with the median time as colour. A ring: compared, and none is clearly better.", _tradeoff),
+    ("stages", "stages", "Share of an image's time in % (across) that each stage takes, by method (up); means.",
+     _stages),
+    ("workers", "workers", "Images per second as multiples of the fewest workers' (up) over workers (across).",
+     _workers),
 )  # fmt: skip
 """Of one: the same, of `size` and `machine`."""

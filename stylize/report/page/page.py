@@ -37,8 +37,6 @@ MOST_METHODS = 60
 """Methods and settings of them that a report shows: of a thousand, one per row of a manifest, it took over a minute."""
 _UNFINISHED = ".unfinished-report"
 """In a folder while a report is written into it."""
-_TABLES = {"tradeoff": "measures", "stages": "stages", "workers": "workers", "time": "growth", "memory": "growth"}
-"""By a plot's name that of the table with its numbers."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -210,8 +208,7 @@ def _numbers(report: Report) -> dict[str, str]:
     for section in [None, *report.sections]:
         here = {table.name: f"{section.anchor}-{table.name}" for table in section.tables} if section else {}
         for plot in section.plots if section else report.plots:
-            name = _TABLES[plot.file.removesuffix(".svg").partition("-")[0]]
-            if anchor := (here | over).get(name):
+            if anchor := (here | over).get(plot.table):
                 found[plot.file] = anchor
     return found
 

@@ -42,9 +42,10 @@ _RC = {
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot: its file's name, what its axes are and what it leaves out, and the SVG."""
+    """A plot: its file's name, the table with its numbers, what its axes are and what it leaves out, and the SVG."""
 
     file: str
+    table: str
     caption: str
     svg: str
 
@@ -56,8 +57,8 @@ def across(rows: pd.DataFrame) -> list[Plot]:
     return [
         plot
         for number, (setup, part) in enumerate(machines, start=1)
-        for name, caption, draw in OVER_SIZES
-        for plot in _plot(partial(draw, rows=part), name, caption, *_machine(number, setup, len(machines)))
+        for name, table, caption, draw in OVER_SIZES
+        for plot in _plot(partial(draw, rows=part), name, table, caption, *_machine(number, setup, len(machines)))
     ]
 
 
@@ -67,9 +68,9 @@ def at_size(size: Size) -> list[Plot]:
     found = []
     for number, machine in enumerate(size.machines, start=1):
         suffix, on = _machine(number, machine.setup, len(size.machines))
-        for name, caption, draw in AT_SIZE:
+        for name, table, caption, draw in AT_SIZE:
             at = f"{caption} At {size.side}."
-            found += _plot(partial(draw, size=size, machine=machine), f"{name}{ending}", at, suffix, on)
+            found += _plot(partial(draw, size=size, machine=machine), f"{name}{ending}", table, at, suffix, on)
     return found
 
 
@@ -78,11 +79,13 @@ def _machine(number: int, setup: str, machines: int) -> tuple[str, str]:
     return (f"-{number}", f" On {setup}.") if machines > 1 else ("", "")
 
 
-def _plot(draw: Callable[[Any], tuple[bool, str]], name: str, caption: str, suffix: str, on: str) -> list[Plot]:
+def _plot(
+    draw: Callable[[Any], tuple[bool, str]], name: str, table: str, caption: str, suffix: str, on: str
+) -> list[Plot]:
     import matplotlib as mpl
 
     with mpl.rc_context(_RC), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         is_drawn, left_out = draw(figure := new_figure())
         without = f" Left out: {left_out}." if left_out else ""
-        return [Plot(f"{name}{suffix}.svg", f"{caption}{on}{without}", svg.of(figure))] if is_drawn else []
+        return [Plot(f"{name}{suffix}.svg", table, f"{caption}{on}{without}", svg.of(figure))] if is_drawn else []
