@@ -14,14 +14,14 @@ from stylize.report import idle, settings
 from stylize.report.evidence.statistics import mean, quantile
 from stylize.report.frame import STAGES, whole_seconds
 from stylize.report.page import markdown as md
-from stylize.report.units import DASH, measured, score, seconds
+from stylize.report.units import DASH, measured, score, seconds, side
 from stylize.results.read import read_rows
 from stylize.results.schema import SCORED
 
 _COLUMNS = list(dict.fromkeys([
     "status", "content_type", "style_type", "style_uri", "style_uris", "stylizer", "precision", "stylize_s", "total_s",
     "ssim", "host_peak_rss_bytes", "device_peak_allocated_bytes", "warmup", "width_px", "height_px", "measure_mode",
-    "opaque", "device_name", "threads", *STAGES, *idle.COLUMNS,
+    "resolution_px", "opaque", "device_name", "threads", *STAGES, *idle.COLUMNS,
 ]))  # fmt: skip
 MAX_ROWS = 15
 
@@ -55,8 +55,8 @@ def tables(frame: pd.DataFrame) -> list[Table]:
     frame["whole_s"] = whole_seconds(frame)
     frame["ok"] = frame["status"] == "ok"
     frame["clean"] = frame["ok"] & frame["warmup"].ne(True)
-    method = (frame["stylizer"].fillna("?") + " " + _precisions(frame)).str.strip() + _where(frame)
-    frame = frame.assign(method=settings.told_apart(frame, method))
+    method = (frame["stylizer"].fillna("?") + " " + _precisions(frame)).str.strip()
+    frame = frame.assign(method=settings.told_apart(frame, method, but=("resolution_px",)) + _where(frame))
     also = ["method"] if frame["method"].nunique() > 1 else []
     listed = [
         _table("By method", ["method"], frame),
@@ -72,15 +72,19 @@ def _precisions(frame: pd.DataFrame) -> pd.Series:
 
 
 def _where(frame: pd.DataFrame) -> pd.Series:
-    """Return how and on what each row was measured, where that differs: such times are never averaged together."""
+    """Return at which size, how and on what each row was measured, where that differs among rows.
+
+    Such times are never averaged together, nor read beside each other as if they were of like work.
+    """
     told = pd.Series("", frame.index)
+    made = frame["measure_mode"] != SCORED
     # On a card they are not what decides.
     threads = frame["threads"].where(frame["device"] == "cpu").map(_threads).astype(object)
     machine = frame["device_name"].where(frame["device_name"].isna(), frame["device_name"].astype(str) + threads)
-    for values in (frame["measure_mode"], machine):
-        here = values.where(frame["measure_mode"] != SCORED)
+    for values in (frame["resolution_px"].map(side).astype(object), frame["measure_mode"], machine):
+        here = values.where(made)
         if here.nunique() > 1:
-            told += ", " + here.fillna("?")
+            told += (", " + here.fillna("?")).where(made, "")
     return told
 
 

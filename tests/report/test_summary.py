@@ -16,6 +16,7 @@ from stylize.report import analysis, summary
 from stylize.report.page.sheet import _paste, write_sheet
 from stylize.report.settings import COLUMNS
 from stylize.report.units import DASH
+from stylize.results.schema import SCORED
 from tests.support.made_rows import row, rows
 from tests.support.samples import finished_run
 
@@ -88,6 +89,16 @@ def test_times_measured_otherwise_are_never_averaged(column: str, values: list[s
     assert len(types.rows) == 2
 
 
+def test_sizes_of_methods_beside_each_other_are_told_where_they_differ() -> None:
+    frame = frame_of(3, stylizer=["x", "y", "tool"], measure_mode=["isolated", "isolated", SCORED])
+    for sizes, names in (
+        ([512, 1024, 300], ["tool", "x fp32, 512 px", "y fp32, 1024 px"]),
+        ([512, 512, 300], ["tool", "x fp32", "y fp32"]),
+    ):
+        (by_method, *_) = summary.tables(frame.assign(resolution_px=sizes))
+        assert [row[0] for row in by_method.rows] == names
+
+
 def test_markdown_says_the_failures_and_no_name_breaks_its_tables(out: Path) -> None:
     frame = summary.load(out).assign(content_type="a|b<script>\nc")
     text = summary.markdown(frame, "Summary", summary.tables(frame))
@@ -145,9 +156,9 @@ def test_every_setting_that_differs_tells_results_apart_in_every_table(out: Path
     frame = summary.load(out)
     by_method, by_type, by_style = summary.tables(frame)
     assert [row[:2] for row in by_method.rows] == [
-        ("identity fp32 (quality=80)", "8"),
-        ("identity fp32 (quality=80, resolution_px=32)", "8"),
-        ("identity fp32 (quality=95)", "8"),
+        ("identity fp32 (quality=80), 32 px", "8"),
+        ("identity fp32 (quality=80), own size", "8"),
+        ("identity fp32 (quality=95), own size", "8"),
     ]
     assert by_type.header[:3] == ("content type", "method", "ok")
     assert [row[2] for row in by_type.rows] == ["4"] * 6
