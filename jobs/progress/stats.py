@@ -91,6 +91,10 @@ class RunStats:
         if len(self._pending) >= BATCHES:
             self._look()
 
+    def take_back(self, tasks: int) -> None:
+        """Count so many tasks as not done, as their rows could not be stored: another run does them again."""
+        self._new -= tasks
+
     @property
     def kept(self) -> int:
         """Return how many tasks have their row from an earlier run."""

@@ -49,11 +49,12 @@ class Driver:
                 for batch in scheduler.drain():
                     self._keep(batch)
                 self.store.flush()
+            self.reporter.stats.take_back(self.store.waiting_rows)
             raise
 
     def _keep(self, batch: pa.RecordBatch) -> None:
         # All first, as this takes time: an interrupt must not take rows away for a batch that is then not stored.
         for key in list(self._superseded(batch)):
             self.store.retire(key)
-        self.store.add(batch)
         self.reporter.stats.add(batch)
+        self.store.add(batch)

@@ -225,6 +225,11 @@ class RowStore:
         else:
             self._compactor.purge()
 
+    @property
+    def waiting_rows(self) -> int:
+        """Return how many rows are not on disk yet."""
+        return 0 if self._buffer is None else self._buffer.rows
+
     def flush(self) -> None:
         """Write the rows that wait, if any: when it returns, they are on disk and visible."""
         waiting = self._buffer

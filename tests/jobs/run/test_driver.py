@@ -40,8 +40,10 @@ class ScriptedScheduler:
         yield to_batch([row(task, "oom") for task in self._tasks])
 
 
-def drive(store: RowStore, scheduler: ScriptedScheduler, first: int = 0, **options: Any) -> RunStats:
-    stats = RunStats(3)
+def drive(
+    store: RowStore, scheduler: ScriptedScheduler, first: int = 0, stats: RunStats | None = None, **options: Any
+) -> RunStats:
+    stats = stats or RunStats(3)
     tasks = map(task, range(first, first + 3))
     Driver(store, Reporter(stats, "off"), **options).run(cast(Scheduler, scheduler), tasks)
     return stats
@@ -62,7 +64,7 @@ def test_what_workers_had_ready_is_on_disk_when_the_loop_ends_early(tmp_path: Pa
         assert read_rows(tmp_path, ["status"]).num_rows == 3
 
 
-def test_a_disk_that_fails_at_the_end_does_not_hide_why_the_run_ended(
+def test_a_disk_that_fails_at_the_end_does_not_hide_why_the_run_ended_and_rows_in_memory_are_not_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(store: RowStore) -> None:
@@ -70,8 +72,10 @@ def test_a_disk_that_fails_at_the_end_does_not_hide_why_the_run_ended(
 
     with RowStore.open(tmp_path, flush_s=10_000) as store, monkeypatch.context() as patch:
         patch.setattr(RowStore, "flush", full)
+        stats = RunStats(3)
         with pytest.raises(CannotContinueError, match="Ray is gone"):
-            drive(store, ScriptedScheduler(CannotContinueError("Ray is gone")))
+            drive(store, ScriptedScheduler(CannotContinueError("Ray is gone")), stats=stats)
+        assert stats.done == 0  # what is not stored is done again
 
 
 def test_rows_that_a_batch_takes_the_place_of_are_retired(tmp_path: Path) -> None:
