@@ -78,7 +78,8 @@ def power_law(x: Values, y: Values) -> PowerLaw | None:
     if len(np.unique(a)) < LEAST_SIZES:
         return None
     line: Any = stats.linregress(a, b)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(a) - 2) * line.stderr)
+    error = line.stderr if np.ptp(b) else 0.0  # scipy's is NaN where all y are the same
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(a) - 2) * error)
     slope = float(line.slope)
     scale, least, most = np.exp([line.intercept, a.min(), a.max()]).tolist()
     return PowerLaw(slope, slope - half, slope + half, scale, least, most)

@@ -23,6 +23,8 @@ _MARKERS = "osD^vP*Xd<>ph"
 _INCHES = (4.4, 4.2)
 _TICK_SHARES = {"x": (0.02, 0.026), "y": (0.06, 0.0)}
 """Of an axis, what lies between the numbers of two ticks, and what a digit takes."""
+_LEAST_RATIO = 1.2
+"""Of a logarithmic axis' ends: numbers that are all but the same would leave it nothing to count by."""
 
 
 def new_figure() -> Any:
@@ -120,6 +122,9 @@ def _plain_ticks(axis: Any) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
     low, high = sorted(axis.get_view_interval())
+    if axis.get_scale() == "log" and high < _LEAST_RATIO * low:
+        low, high = low / _LEAST_RATIO, high * _LEAST_RATIO
+        axis.axes.set(**{f"{axis.axis_name}lim": (low, high)})
     if ticks := labels.ticks(low, high, *_TICK_SHARES[axis.axis_name]):
         axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: digits(value)))

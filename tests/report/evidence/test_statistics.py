@@ -15,6 +15,9 @@ def test_an_exact_power_law_is_found() -> None:
     assert law.exponent == pytest.approx(1.5)
     assert law.low == pytest.approx(law.high)
     assert law.at(16) == pytest.approx(192)
+    flat = power_law(x, [0.1] * 4)
+    assert flat is not None
+    assert (flat.low, flat.exponent, flat.high) == (0, 0, 0)
 
 
 def test_the_interval_holds_the_true_exponent_nineteen_times_in_twenty() -> None:

@@ -41,6 +41,16 @@ def methods(*sides: int, **changes: Any) -> list[dict[str, Any]]:
     ]
 
 
+def test_numbers_that_are_all_but_the_same_lie_amid_an_axis_with_ticks() -> None:
+    axes = drawings.new_figure().subplots()
+    axes.plot((1, 2, 3), (0.1, 0.1, 0.10000000000000002))
+    axes.set(yscale="log")
+    drawings._plain_ticks(axes.yaxis)
+    low, high = axes.get_ylim()
+    assert low < 0.09 < 0.11 < high
+    assert len(axes.get_yticks()) > 2
+
+
 @pytest.mark.parametrize("low", [0.0123, 98765])
 def test_numbers_of_an_axis_do_not_touch(low: float) -> None:
     for ratio in (1.02, 1.5, 1.9, 2.5, 3.5, 12, 80, 1000, 1e9):

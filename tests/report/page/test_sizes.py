@@ -27,6 +27,7 @@ def two_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result.parent.mkdir(parents=True)
     for path in photos.values():
         path.write_bytes(images.encode(picture(1, 90, 60), "jpg", 90))
+    photos[600, 2].write_bytes(images.encode(picture(1, 4, 900), "jpg", 90))
     cells = [(method, px, n) for px, methods in ((300, "ab"), (600, "abc")) for method in methods for n in range(3)]
     made = [
         of_sweep(number, method, "fp32", px, content_uri=str(photos[px, n]), style_uri=f"/art/{LONG}_{n}.jpg",
@@ -64,10 +65,12 @@ def test_arrows_lead_to_what_is_shown_alone(opened: Any) -> None:
 
 
 @pytest.mark.parametrize("width", [400, 1400])
-def test_a_long_name_of_an_artwork_moves_nothing_off_the_page(opened: Any, width: int) -> None:
+def test_neither_a_long_name_nor_a_tall_photo_moves_anything_off_the_page(opened: Any, width: int) -> None:
     tab = opened(viewport={"width": width, "height": 800})
     for heading in tab.locator("table.grid tbody th span:visible").all():
         assert heading.bounding_box()["width"] <= width
+    heights = tab.locator(".picture img:visible").evaluate_all("all => all.map(one => one.clientHeight)")
+    assert max(heights) <= 384
     wide = tab.locator("table.grid").evaluate("t => [t.offsetWidth, t.closest('.wide').clientWidth]")
     assert width < 1000 or wide[0] <= wide[1]
     tab.locator("#at-600-by_style summary").click()
