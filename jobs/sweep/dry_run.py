@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -44,13 +45,15 @@ def dry_run(sweep: ResolvedSweep, rows_from: str | None, retry_failed: bool) -> 
     if rows_from:
         with run_folders([rows_from]) as (other,):
             rows = frame.load([other]) if read_rows(other, ["status"]).num_rows else None
-    total, left = 0, dict.fromkeys(sweep.configs, 0)
+    total, left, warm_ups = 0, dict.fromkeys(sweep.configs, 0), Counter[str]()
     for block in sweep.blocks:
         tasks = moved.tasks(partial(sweep.tasks, block), pairs)
         total += len(tasks)
-        left[block.variant.name] += sum(1 for _ in resume.pending(tasks))
+        warming = [task.warms_up for task in resume.pending(tasks)]
+        left[block.variant.name] += len(warming)
+        warm_ups[block.variant.name] += sum(warming)
     wanted = [
-        Wanted(one.method.title(), one.precision, one.resolution_px, one.workers, left[one.name])
+        Wanted(one.method.title(), one.precision, one.resolution_px, one.workers, left[one.name], warm_ups[one.name])
         for one in variants(sweep.plan)
     ]
     for line in (*_lines(sweep, pairs, left, total), *notes, *resume.notes()):

@@ -22,6 +22,8 @@ LEAST_SIZES = 3
 """A line through two points fits always."""
 NARROW = 0.3
 """Width of an exponent's interval up to which a fit may be asked of sizes that were not measured."""
+REACH = 4
+"""A fit is asked no further than this many times the largest x measured, nor below the smallest by as much."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class PowerLaw:
     most: float
     """Ends of the x that were measured."""
 
-    @property
-    def is_narrow(self) -> bool:
-        """Return whether the exponent is known well enough to go beyond what was measured."""
-        return self.high - self.low <= NARROW
+    def tells(self, x: float) -> bool:
+        """Return whether y may be asked of an x: between those measured always, else where the exponent is known."""
+        reach = REACH if self.high - self.low <= NARROW else 1
+        return self.least / reach <= x <= self.most * reach
 
     def at(self, x: float) -> float:
         """Return y for an x."""

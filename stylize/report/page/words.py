@@ -12,13 +12,11 @@ from stylize.errors import counted
 from stylize.report import analysis, idle
 from stylize.report.evidence import verdicts
 from stylize.report.evidence.cells import Machine, Ranking, Size
-from stylize.report.evidence.statistics import NARROW
+from stylize.report.evidence.statistics import NARROW, REACH
 from stylize.report.evidence.verdicts import Change, Quantity
 from stylize.report.units import digits, percent, score, size, times
 
 MEMORIES = (1e9, 4e9)
-REACH = 4
-"""A fit is asked no further than this many times the largest picture measured."""
 _BEST = {
     verdicts.TIME: ("is the fastest", ""),
     verdicts.STYLE: ("comes nearest to the artworks' style", "Gram distance"),
