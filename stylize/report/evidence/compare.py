@@ -30,6 +30,15 @@ class Line:
     method: str
     quantity: Quantity
     change: Change
+    busy: bool = False
+    """Whether others had the processors during one of the two, so that a time that is no multiple says nothing."""
+
+    @property
+    def said(self) -> str:
+        """Return the verdict, with why there is none where the interval alone does not show that."""
+        doubt = self.busy and self.quantity is verdicts.TIME and self.change.verdict == Verdict.UNDECIDED
+        why = f": others had the processors, so that less than {verdicts.UNSTABLE_TIMES}x says nothing"
+        return f"{self.change.verdict}{why * doubt}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
             f"the runs are of different hardware or modes ({told}): their times say nothing about a change"
         )
     warm_ups = [int(rows["warmup"].eq(True).sum()) for rows in (a, b)]
+    swept = {bool(rows["variant"].notna().any()) for rows in (a, b)}
     a, b = _by_file(_named_as(b, a)), _by_file(b)
     both = a[_OF_BOTH].merge(b[_OF_BOTH], on=SAME, suffixes=("_a", "_b"))
     alone = [len(rows) - len(both) for rows in (a, b)]
@@ -73,7 +83,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
     told = f", and {counted(int(other.sum()), 'pair')} by name whose files have other bytes" * bool(other.any())
     told += f", and {counted(int(moved.sum()), 'pair')} of two machines or modes" * bool(moved.any())
     if len(both) < verdicts.LEAST_PAIRS:
-        raise _too_few(len(both), told, warm_ups)
+        raise _too_few(len(both), told, warm_ups, one_swept=len(swept) > 1)
     a, b = (_without(rows, left_out) for rows in (a, b))
     notes = [f"left out{told.removeprefix(', and')}"] * bool(told) + _differing(both)
     if any(alone):
@@ -90,13 +100,15 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
     return Comparison(lines, broken, len(both), notes)
 
 
-def _too_few(shared: int, told: str, warm_ups: list[int]) -> UsageError:
+def _too_few(shared: int, told: str, warm_ups: list[int], one_swept: bool) -> UsageError:
     if any(warm_ups):
         first, second = (counted(number, "row") for number in warm_ups)
         told += f"; {first} of the first run and {second} of the second are warm-up and not compared (--warmup-images)"
+    if one_swept:
+        told += "; one of them is a sweep, which repeats its images: it compares with a sweep alone"
     return UsageError(
         f"the runs share {counted(shared, 'task')}{told}; comparing needs {verdicts.LEAST_PAIRS} of the same "
-        "photos, artworks, sizes, methods and precisions"
+        "photos, artworks, sizes, methods, precisions and numbers of workers"
     )
 
 
@@ -189,7 +201,7 @@ def _lines(name: str, ours: pd.DataFrame, theirs: pd.DataFrame, tolerance: float
     for quantity in (*costs, verdicts.SSIM):
         change = verdicts.against(both["b"], both["a"], quantity, tolerance if quantity.is_ratio else None)
         if change.n:
-            yield Line(name, quantity, change)
+            yield Line(name, quantity, change, both["a"].busy or both["b"].busy)
 
 
 def _of_one_alone(name: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
@@ -212,7 +224,7 @@ def told(comparison: Comparison, a: str, b: str) -> list[str]:
             lines.append(f"{start}  {'too few':>8}  (n = {line.change.n})")
             continue
         ends = f"{form(found.low)} to {form(found.high)}, n = {line.change.n}"
-        lines.append(f"{start}  {form(found.value):>8}  ({ends})  {line.change.verdict}")
+        lines.append(f"{start}  {form(found.value):>8}  ({ends})  {line.said}")
     lines += [f"  no longer ok: {text}" for text in comparison.broken[:10]]
     if len(comparison.broken) > 10:
         lines.append(f"  ... and {len(comparison.broken) - 10} more that are no longer ok")

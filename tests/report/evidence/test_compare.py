@@ -60,6 +60,10 @@ def test_a_time_is_not_worse_for_a_neighbours_work() -> None:
     assert verdicts(run(), run(4, seed=1, cpu_wait_s=0.1))["stylize time"] == "worse"
     # Nor is it better, where it was the first run that had the neighbours.
     assert verdicts(busy, run())["stylize time"] == "undecided"
+    lines = told(compare(run(), busy), "A", "B")
+    assert [line.partition(")  ")[2] for line in lines[1:3]] == [
+        "undecided: others had the processors, so that less than 2x says nothing", "same",
+    ]  # fmt: skip
 
 
 def test_more_memory_and_less_ssim_are_worse() -> None:
@@ -107,8 +111,12 @@ def test_another_machine_is_refused() -> None:
 
 
 def test_runs_in_other_precisions_share_nothing_and_are_told_what_they_lack() -> None:
-    with pytest.raises(UsageError, match=r"share 0 tasks; comparing needs 5 .* methods and precisions"):
+    with pytest.raises(UsageError, match=r"share 0 tasks; comparing needs 5 .* methods, precisions and num"):
         compare(run(), run(precision="bf16"))
+    sweep = rows([of_sweep(n, "m", "fp32", 512) for n in range(7)])
+    for two in ((run(), sweep), (sweep, run())):
+        with pytest.raises(UsageError, match=r"share 0 tasks; one of them is a sweep, .* a sweep alone; comp"):
+            compare(*two)
 
 
 def test_runs_outside_of_sweeps_pair_by_photo_and_artwork_whatever_folder_they_lie_in() -> None:
