@@ -11,6 +11,7 @@ import pandas as pd
 
 from stylize.report.evidence.stability import stability
 from stylize.report.evidence.statistics import Interval, Numbers, mean, median, power_law, quantile
+from stylize.report.evidence.verdicts import LEAST_PAIRS
 from stylize.report.frame import KEY, STAGES
 from stylize.results.schema import SCORED
 
@@ -162,7 +163,10 @@ def stage_shares(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def precisions(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return each reduced precision against fp32 over the same tasks: times as fast, memory, score deltas."""
+    """Return each reduced precision against fp32 over the same tasks: times as fast, memory, score deltas.
+
+    There are no intervals of fewer than LEAST_PAIRS photos and artworks.
+    """
     # A sweep may lie in two OUTs: each task against each of the two would be one run's speed over the other's.
     columns = [*SAME_TASK, "stylize_s", "memory_bytes", *SCORES]
     clean = rows.loc[rows["clean"], columns].drop_duplicates(SAME_TASK)
@@ -183,7 +187,8 @@ def precisions(rows: pd.DataFrame) -> pd.DataFrame:
         ):
             good = np.isfinite(values := ratios.to_numpy(float))
             found = median(values[good], subjects[good], repeats[good]) if good.any() else Interval(*[np.nan] * 3)
-            line |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+            enough = 1 if len(set(subjects[good])) >= LEAST_PAIRS else np.nan
+            line |= {name: found.value, f"{name}_low": found.low * enough, f"{name}_high": found.high * enough}
         lines.append(line | {f"{name}_delta": (both[name] - both[f"{name}_fp32"]).mean() for name in SCORES})
     return pd.DataFrame(lines)
 
@@ -219,6 +224,7 @@ def _scaled(part: pd.DataFrame) -> list[dict[str, Any]]:
         {
             "workers": workers,
             "n": int((part["workers"] == workers).sum()),
+            "repeats": len(rates),
             "images_per_s": float(np.median(rates)),
             "low": float(min(rates)),
             "high": float(max(rates)),

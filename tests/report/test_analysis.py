@@ -64,6 +64,15 @@ def test_precisions_pair_the_same_tasks() -> None:
     assert line["speed"] == pytest.approx(2)
     assert line["memory"] == pytest.approx(0.5)
     assert line["ssim_delta"] == pytest.approx(-0.02)
+    assert np.isfinite([line["speed_low"], line["memory_high"]]).all()
+
+
+def test_a_precision_measured_of_few_photos_has_a_speed_and_no_interval() -> None:
+    made = [of_sweep(10 * turn + n, "m", p, 300, stylize_s=0.1 / turn, content_uri=f"/photos/day/{n}.jpg")
+            for turn, p in ((1, "fp32"), (2, "bf16")) for n in range(4)]  # fmt: skip
+    (line,) = analysis.precisions(rows(made)).to_dict("records")
+    assert line["speed"] == pytest.approx(2)
+    assert np.isnan([line[f"{name}_{end}"] for name in ("speed", "memory") for end in ("low", "high")]).all()
 
 
 def test_precisions_take_a_task_that_lies_in_two_outs_once() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from stylize.report import analysis, units
 from stylize.report.evidence import votes
 from stylize.report.evidence.cells import Size
+from stylize.report.evidence.verdicts import LEAST_PAIRS
 from stylize.report.frame import STAGES
 from stylize.report.page.table import Columns, Table, make
 
@@ -124,7 +125,7 @@ def _precisions(frame: pd.DataFrame) -> Table:
     note = (
         "The same tasks in both; n: photos and artworks. speed: how many times as fast. memory: of one more image, "
         "over fp32's, where both were seen. Both with their 95 % intervals by bootstrap over photos, artworks and "
-        "repeats. Deltas are means over tasks."
+        f"repeats; none of fewer than {LEAST_PAIRS}. Deltas are means over tasks."
     )
     columns: Columns = {
         "n": ("n", units.count),
@@ -148,6 +149,7 @@ def _workers(frame: pd.DataFrame) -> Table:
     )
     columns: Columns = {
         "n": ("n", units.count),
+        "repeats": ("repeats", units.count),
         "images_per_s": ("images/s", units.digits),
         "low": ("low", units.digits),
         "high": ("high", units.digits),

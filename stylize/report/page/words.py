@@ -165,7 +165,9 @@ def _workers(at: str, rows: pd.DataFrame) -> Iterator[str]:
 
 def _rate(line: Mapping[Hashable, Any]) -> str:
     """Return images per second: what an efficiency is made of scatters at both ends."""
-    return f"{digits(line['images_per_s'])} images/s, repeats {digits(line['low'])} to {digits(line['high'])}"
+    once = line["repeats"] == 1
+    repeats = "one repeat" if once else f"repeats {digits(line['low'])} to {digits(line['high'])}"
+    return f"{digits(line['images_per_s'])} images/s, {repeats}"
 
 
 def _with_more(at: str, machine: Machine) -> Iterator[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from stylize.report.page.words import across, at_size
 from tests.support.made_rows import BEGIN, of_sweep, row, rows
 
 
-def said(made: list[dict[str, Any]]) -> str:
+def said(made: Iterable[dict[str, Any]]) -> str:
     frame = rows(made)
     sizes = by_size(frame)
     return "\n".join([*across(frame, sizes), *(line for size in sizes for line in at_size(size))])
@@ -160,6 +161,8 @@ def test_an_efficiency_stands_beside_both_rates_that_it_is_made_of() -> None:
     ]  # fmt: skip
     rates = "15 images/s, repeats 10 to 20; with 1 worker 7.5 images/s, repeats 5 to 10"
     assert f"with 2 workers: m fp32 100 % ({rates})." in said(made)
+    once = "20 images/s, one repeat; with 1 worker 10 images/s, one repeat"
+    assert f"with 2 workers: m fp32 100 % ({once})." in said(one for one in made if one["repeat"] == 1)
 
 
 def test_failures_end_what_is_said_of_all_sizes() -> None:
