@@ -39,6 +39,7 @@ def test_defaults_make_a_whole_config() -> None:
         ({"actors": str(10**30)}, "actors: expected 10000 or less, or auto"),
         ({"cpus_per_actor": 10**30}, "cpus_per_actor: expected 100000 or less, or auto"),
         ({"gpus_per_actor": "1e9"}, "gpus_per_actor: expected 100000 or less, or auto"),
+        ({"max_memory": "20000000.GB"}, r"max_memory: expected a size such as 2GiB, or auto \(got '20000000.GB'\)"),
         ({"batch_size": 0}, "batch_size: expected 1 or more, or auto"),
         ({"resolution_px": True}, "resolution_px: not a yes-or-no"),
         ({"resolution_px": 1.5}, "resolution_px"),

@@ -7,7 +7,8 @@ import re
 
 from stylize.errors import UsageError, one_line
 
-_ADDRESS = re.compile(r"auto|(?!https?://)[a-z][a-z0-9+.-]*://\S+|[^\s/]+:\d+", re.IGNORECASE)
+_ADDRESS = re.compile(r"auto|(?!https?://)[a-z][a-z0-9+.-]*://\S+|[^\s/]+:([0-9]{1,5})", re.IGNORECASE)
+_LAST_PORT = 65535
 
 
 def address_of(given: str | None) -> str | None:
@@ -15,15 +16,19 @@ def address_of(given: str | None) -> str | None:
 
     Raises UsageError for what can be no address of one.
     """
-    named = given or os.environ.get("RAY_ADDRESS") or "local"
+    # An empty --address is a variable of a script that is not set: without a word, this machine would do all alone.
+    # With `auto`, Ray itself takes RAY_ADDRESS where that is set.
+    by_variable = os.environ.get("RAY_ADDRESS") if given in (None, "auto") else None
+    named = by_variable or ("local" if given is None else given)
     if named == "local":
         return None
-    if not _ADDRESS.fullmatch(named):
+    fits = _ADDRESS.fullmatch(named)
+    if not fits or int(fits[1] or 0) > _LAST_PORT:
         scheme, slashes, _ = named.partition("://")
-        shown = one_line(scheme + slashes)
+        shown = one_line(scheme + slashes) or "''"
         hint = f": {shown} addresses are for `ray job submit`" if slashes else ""
         raise UsageError(
-            f"{'address' if given else 'RAY_ADDRESS'} {shown}: expected HOST:PORT of the cluster's head, such as "
+            f"{'RAY_ADDRESS' if by_variable else 'address'} {shown}: expected HOST:PORT of the cluster's head, such as "
             f"10.0.0.5:6379, or ray://HOST:PORT, auto or local{hint}"
         )
     return named
