@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
 from collections.abc import Collection
 
 SHOWN = 12
 """Kinds that a line names, the most frequent first."""
+
+_USUAL_SUFFIX = re.compile(r"\.[\w+-]{1,12}")
 
 
 class LeftOut:
@@ -18,6 +22,12 @@ class LeftOut:
     def add(self, what: str, reason: str) -> None:
         """Count one file, by its suffix, or one folder with all in it, by its name with a slash."""
         self._counts[what, reason] += 1
+
+    def add_file(self, path: str, reason: str) -> None:
+        """Count one file by the suffix that its name has."""
+        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - hot
+        # Names from the web have anything behind a dot; each would be a kind of its own.
+        self.add(suffix if _USUAL_SUFFIX.fullmatch(suffix) else "without a suffix", reason)
 
     @property
     def total(self) -> int:

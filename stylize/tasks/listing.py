@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import re
 import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -24,8 +23,6 @@ from stylize.tasks.sniffing import asked_together, reason_by_file, reason_by_obj
 from stylize.tasks.task import MISSING, Input
 
 log = logging.getLogger(__name__)
-
-_USUAL_SUFFIX = re.compile(r"\.[\w+-]{1,12}")
 
 FileKind = Literal["images", "checkpoints"]
 """What is looked for: images, or the checkpoints that are the styles of some methods."""
@@ -149,11 +146,6 @@ class _Wanted:
             return "no checkpoint"
         return reason_by_suffix(suffix) or ""
 
-    def leave_out(self, path: str, reason: str) -> None:
-        suffix = suffix_of(path)
-        # Names from the web have anything behind a dot; each would be a kind of its own.
-        self.left_out.add(suffix if _USUAL_SUFFIX.fullmatch(suffix) else "without a suffix", reason)
-
 
 def _objects(root: ObjectUri, wanted: _Wanted) -> Iterator[Input]:
     with read_or_end():
@@ -182,7 +174,7 @@ def _objects(root: ObjectUri, wanted: _Wanted) -> Iterator[Input]:
                 wanted.left_out.add(f"{out[0].rpartition('/')[2]}/", out[1])
                 continue
             if against:
-                wanted.leave_out(entry.name, against)
+                wanted.left_out.add_file(entry.name, against)
                 continue
             type_ = entry.name.split("/", 1)[0] if "/" in entry.name else None
             yield Input(f"{root}/{entry.name}", version_of(entry), type_)
@@ -242,7 +234,7 @@ def _walk(
         if against and is_folder:
             wanted.left_out.add(f"{_readable(entry.name)}/", against)
         elif against:
-            wanted.leave_out(entry.name, against)
+            wanted.left_out.add_file(entry.name, against)
         elif is_folder:
             inner = type_ if type_ is not None else _readable(entry.name)
             yield from _walk(Path(entry.path), f"{path}/", inner, above, wanted)
@@ -252,7 +244,7 @@ def _walk(
             if against == "":
                 against = reason_by_file(entry.path, identity)
             if against:
-                wanted.leave_out(entry.name, against)
+                wanted.left_out.add_file(entry.name, against)
             else:
                 yield Input(uri_of(entry.path), identity, type_)
 

@@ -165,12 +165,12 @@ def matched(
             both = " and ".join(
                 f"{one_line(photos.inputs[p].uri)} x {one_line(artworks.inputs[a].uri)}" for p, a in best[:2]
             )
-            matches.left_out.add(_suffix(result), AMBIGUOUS)
+            matches.left_out.add_file(result.uri, AMBIGUOUS)
             matches.ambiguous.append(f"{one_line(result.uri)} fits {both}")
         elif fitting:
-            matches.left_out.add(_suffix(result), "of a photo that is left out")
+            matches.left_out.add_file(result.uri, "of a photo that is left out")
         else:
-            matches.left_out.add(_suffix(result), UNMATCHED)
+            matches.left_out.add_file(result.uri, UNMATCHED)
             matches.unmatched.append(one_line(result.uri))
     chosen = _chosen(by_pair, artworks, matches)
     for (photo, artwork), result in sorted(chosen.items(), key=lambda item: item[0][::-1]):
@@ -194,10 +194,10 @@ def _chosen(
     for pair, found in by_pair.items():
         for fit in found:
             if fit is not best[pair]:
-                matches.left_out.add(_suffix(fit.result), "a second result of its photo and artwork")
+                matches.left_out.add_file(fit.result.uri, "a second result of its photo and artwork")
     strays = _strays(best, artworks)
     for pair in strays:
-        matches.left_out.add(_suffix(best[pair].result), UNMATCHED)
+        matches.left_out.add_file(best[pair].result.uri, UNMATCHED)
         matches.unmatched.append(f"{one_line(best[pair].result.uri)}, whose folder is another than its photo's")
     return {pair: fit.result for pair, fit in best.items() if pair not in strays}
 
@@ -212,10 +212,6 @@ def _strays(best: dict[tuple[int, int], _Fit], artworks: Names) -> set[tuple[int
         return set()
     of_none = artworks.parts.union(frozenset.intersection(*(fit.folders for fit in best.values())))
     return {pair for pair, fit in best.items() if fit.with_photo == 1 and fit.folders - of_none}
-
-
-def _suffix(result: Input) -> str:
-    return f".{result.uri.rpartition('.')[2].lower()}"
 
 
 def _best(pattern: Pattern, photos: Names, artworks: Names, path: str) -> dict[tuple[int, int], tuple[int, int]]:

@@ -94,6 +94,11 @@ def test_what_fits_nothing_or_comes_twice_is_counted_and_named() -> None:
     assert found.notes() == ["2 results fit no photo and artwork, the first: /r/x_stylized_s.png"]
 
 
+def test_results_without_a_suffix_are_counted_as_such_wherever_they_lie() -> None:
+    found = match(USUAL, ["cat.jpg"], ["sea.jpg"], ["v1.2/dog_stylized_sea", "dog.png?width=1024 px"])
+    assert str(found.left_out) == "2 skipped: 2 without a suffix (fits no photo and artwork)"
+
+
 def test_a_result_of_a_photo_that_is_left_out_is_not_another_ones() -> None:
     photos, results = ["a/IMG_1.jpg", "b/IMG_1.jpg"], ["s/a/IMG_1.png", "s/b/IMG_1.png"]
     for number, photo in enumerate(photos):
