@@ -91,7 +91,7 @@ def scaled_rgb(
     form.
     """
     return _scaled(
-        source, size, box, "RGB", lambda band, factor: to_srgb(_on_white(_eight_bit(band), factor)), most_in_memory
+        source, size, box, "RGB", lambda band, factor: _on_white(_eight_bit(band), factor, to_srgb), most_in_memory
     )
 
 
@@ -165,19 +165,21 @@ def _band(source: Source, start: int, end: int) -> Image.Image:
     return band
 
 
-def _on_white(image: Image.Image, factor: tuple[int, int]) -> Image.Image:
-    """Return an 8-bit image averaged over blocks of `factor`, in L, RGB or a mode that a colour profile is for."""
+def _on_white(image: Image.Image, factor: tuple[int, int], to_srgb: Convert) -> Image.Image:
+    """Return an 8-bit image averaged over blocks of `factor`, as RGB."""
     grey = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
+        image = image.convert("RGBA")
+        # White is laid under colours as they are shown: mixed in another space, soft edges are of other colours.
+        colours = to_srgb(image.convert("L" if grey else "RGB"))
+        colours.putalpha(image.getchannel("A"))
         # Scaled with its colours weighted by alpha: a transparent pixel's has no meaning.
-        image = _reduced(image.convert("RGBA").convert("RGBa"), factor)
-        red, green, blue, alpha = image.split()
+        red, green, blue, alpha = _reduced(colours.convert("RGBa"), factor).split()
         white = ImageChops.invert(alpha)
-        image = Image.merge("RGB", [ImageChops.add(colour, white) for colour in (red, green, blue)])
-        return image.convert("L") if grey else image
+        return Image.merge("RGB", [ImageChops.add(colour, white) for colour in (red, green, blue)])
     if image.mode not in ("L", "RGB", "CMYK", "LAB"):
         image = image.convert("L" if grey else "RGB")
-    return _reduced(image, factor)
+    return to_srgb(_reduced(image, factor))
 
 
 def _reduced(image: Image.Image, factor: tuple[int, int]) -> Image.Image:

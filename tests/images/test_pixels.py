@@ -12,7 +12,7 @@ from PIL import Image
 
 from stylize.errors import UnsupportedImageError, UsageError
 from stylize.images import alpha_of, decode, encode, from_image
-from tests.support.image_files import PHOTO, png_chunk, png_header, saved, tiff
+from tests.support.image_files import PHOTO, in_linear_light, png_chunk, png_header, saved, tiff
 
 
 def test_png_and_rgb_give_their_exact_pixels() -> None:
@@ -64,6 +64,15 @@ def test_transparency_is_laid_on_white() -> None:
     pixels = decode(saved(Image.fromarray(rgba), "PNG")).pixels
     assert (pixels[:, :2] == 255).all()
     assert (pixels[:, 2:] == (10, 20, 30)).all()
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_white_is_laid_under_colours_in_srgb_whatever_their_profile(mode: str) -> None:
+    image = Image.new("RGBA", (8, 8), (55, 55, 55, 128)).convert(mode)
+    data = saved(image, "PNG", icc_profile=in_linear_light())
+    # In linear light 55 is the middle of sRGB's values, of which half is shown.
+    assert np.abs(decode(data).pixels.astype(int) - (128 * 128 + 255 * 127) // 255).max() <= 1
+    assert np.abs(decode(data, long_side_px=2).pixels.astype(int) - (128 * 128 + 255 * 127) // 255).max() <= 1
 
 
 def test_palette_with_transparency_is_laid_on_white() -> None:
