@@ -22,6 +22,7 @@ from stylize.errors import (
     UsageError,
     beside,
     counted,
+    message_of,
     one_line,
 )
 from stylize.io.files import read_bytes
@@ -58,34 +59,37 @@ def read_folder(folder: Path, crop_px: int = 1) -> Folder:
     elif folder.is_dir():
         paths = [local_path(one.uri) for one in some_files_in(LocalPath(folder), left_out=left_out)]
     else:
-        raise UsageError(f"{folder}: no such folder")
+        raise UsageError(f"{one_line(folder)}: no such folder")
     with ThreadPoolExecutor(8) as pool:
-        hashes = list(pool.map(_sha256_and_size, paths))
+        looked_at = list(pool.map(_sha256_and_size, paths))
     digest = hashlib.sha256()
     good: list[Path] = []
     bad: list[Path] = []
     fits = False
-    for path, one in zip(paths, hashes, strict=True):
-        (bad if one is None else good).append(path)
-        if one is not None:
+    for path, one in zip(paths, looked_at, strict=True):
+        (bad if isinstance(one, str) else good).append(path)
+        if not isinstance(one, str):
             sha256, size = one
             digest.update(f"{sha256}  {path.name}\n".encode(errors="surrogateescape"))  # a name may be no UTF-8
             fits = fits or not _too_thin(*size, max(crop_px, min(size)))
     if not good and folder.is_file():
-        raise UsageError(f"{one_line(folder)}: not an image that can be read; give another one, or a folder of images")
+        raise UsageError(f"{one_line(folder)}: {looked_at[0]}; give another one, or a folder of images")
     if not good:
-        raise UsageError(f"{folder}: none of its images can be read ({len(paths)})")
+        first = f"{one_line(paths[0].name)}: {looked_at[0]}"
+        raise UsageError(f"{one_line(folder)}: none of its {counted(len(paths), 'image')} can be read, such as {first}")
     if not fits:
-        raise UsageError(f"{folder}: none of its images can be enlarged to {crop_px} px; give a smaller --crop-px")
+        less = f"none of its images can be enlarged to {crop_px} px; give a smaller --crop-px"
+        raise UsageError(f"{one_line(folder)}: {less}")
     return Folder(tuple(good), digest.hexdigest(), tuple(bad), left_out)
 
 
-def _sha256_and_size(path: Path) -> tuple[str, tuple[int, int]] | None:
+def _sha256_and_size(path: Path) -> tuple[str, tuple[int, int]] | str:
+    """Return an image's hash and size, or why it cannot be read."""
     try:
         data = read_bytes(LocalPath(path))
         size = images.header_size(data)
-    except (OSError, StylizeError):
-        return None
+    except (OSError, StylizeError) as error:
+        return message_of(error)
     return hashlib.sha256(data).hexdigest(), size
 
 

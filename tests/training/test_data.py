@@ -104,11 +104,12 @@ def test_a_folder_without_images_is_a_wrong_call(tmp_path: Path, make: str) -> N
     if make != "nothing":
         folder.mkdir()
     if make == "broken":
-        (folder / "a.png").write_bytes(b"x")
-    with pytest.raises(UsageError, match=str(folder)):
+        (folder / "a.png").write_bytes(b"8BPS")
+    why = "a.png: a file of the kind PSD, which is not read; save it as PNG or JPEG first"
+    with pytest.raises(UsageError, match=f"{folder}.*{why if make == 'broken' else ''}"):
         read_folder(folder)
     if make == "broken":
-        with pytest.raises(UsageError, match=r"a\.png: not an image that can be read; give another one"):
+        with pytest.raises(UsageError, match=f"{why}; give another one"):
             read_folder(folder / "a.png")
 
 
