@@ -7,6 +7,7 @@ a message, as it may be a password.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 import re
@@ -174,7 +175,7 @@ def locate(text: str) -> Location:
         # By its scheme alone: what follows may be a password or a signature.
         known = listed("file", *KINDS)
         raise UsageError(f"{scheme[1]}:// is not supported; what is: plain paths, {known} URIs")
-    return LocalPath(_without_tilde(Path(text)))
+    return LocalPath(_without_tilde(Path(_spelt_here(text))))
 
 
 def as_location(where: str | Location) -> Location:
@@ -285,4 +286,14 @@ def _path_of_file_uri(uri: str) -> Path:
     if host not in ("", "localhost") or not slash:
         raise UsageError("a file:// URI names this machine only: file:///folder/name")
     # surrogateescape: a name that is no UTF-8 is still the name of a file
-    return Path("/" + unquote(rest, errors="surrogateescape"))
+    return Path("/" + _spelt_here(unquote(rest, errors="surrogateescape")))
+
+
+def _spelt_here(name: str) -> str:
+    """Return a name as Python spells it here: in an ASCII locale without UTF-8 mode, by escapes for its bytes."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        with contextlib.suppress(UnicodeEncodeError):  # a lone surrogate: the name of no file
+            return os.fsdecode(name.encode(errors="surrogateescape"))
+    return name

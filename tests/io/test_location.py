@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -282,3 +283,12 @@ def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.Mon
     store_kinds.open_bucket.cache_clear()
     with pytest.raises(UsageError, match="pip install obstore"):
         read_bytes("s3://bucket/a.jpg")
+
+
+def test_names_that_an_ascii_locale_cannot_spell_are_those_of_their_utf8_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsencode", lambda path: os.fspath(path).encode("ascii", "surrogateescape"))
+    monkeypatch.setattr(os, "fsdecode", lambda name: name.decode("ascii", "surrogateescape"))
+    for text in ("/caf\u00e9/a", "file:///caf%C3%A9/a"):
+        where = locate(text)
+        assert isinstance(where, LocalPath)
+        assert str(where.path) == "/caf\udcc3\udca9/a"
