@@ -175,6 +175,16 @@ def test_a_rayjobs_start_parameters_are_options_of_ray_start() -> None:
             assert isinstance(value, str), name  # KubeRay takes a map of strings
 
 
+def test_no_head_reports_its_use_to_rays_makers() -> None:
+    head = load("rayjob.yaml")["spec"]["rayClusterSpec"]["headGroupSpec"]
+    assert head["rayStartParams"]["disable-usage-stats"] == "true"
+    for name in LAUNCHER:
+        assert any("--disable-usage-stats" in command for command in load(name)["head_start_ray_commands"])
+    for name in ("docs/cluster.md", "docs/monitoring.md"):
+        (line,) = [line for line in text(name).splitlines() if line.startswith("ray start --head")]
+        assert "--disable-usage-stats" in line
+
+
 def test_a_rayjobs_credentials_are_names_only() -> None:
     cluster = load("rayjob.yaml")["spec"]["rayClusterSpec"]
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):

@@ -25,8 +25,8 @@ MODULES = sorted(
     if path.name != "__init__.py" or path.parent.name == "stylizers"
 )
 OTHERS_FLAGS = {
-    "--baseline", "--beside", "--generate", "--head", "--isa", "--metrics-export-port", "--no-deps", "--no-forms",
-    "--node-ip", "--old", "--temp-dir", "--turns", "--wheel-dir", "--working-dir",
+    "--baseline", "--beside", "--disable-usage-stats", "--generate", "--head", "--isa", "--metrics-export-port",
+    "--no-deps", "--no-forms", "--node-ip", "--old", "--temp-dir", "--turns", "--wheel-dir", "--working-dir",
 }  # fmt: skip
 """Of Ray, of tools and of other programs."""
 
