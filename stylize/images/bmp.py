@@ -1,7 +1,8 @@
-"""Colours and alpha that a BMP file states and Pillow passes over (Windows' BITMAPV4HEADER and BITMAPV5HEADER)."""
+"""What of BMP files Pillow misreads: colours and alpha of Windows' BITMAPV4HEADER and BITMAPV5HEADER, runs."""
 
 from __future__ import annotations
 
+import io
 import struct
 from typing import Any
 
@@ -52,6 +53,18 @@ def have_alpha_loaded(image: ImageFile.ImageFile, data: bytes) -> None:
         image._mode = "RGBA"
         tiles: list[Any] = image.tile
         image.tile = [tile._replace(args=("BGRA;15", *tile.args[1:])) for tile in tiles]
+
+
+def have_runs_aligned(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Have an opened RLE file whose pixels begin at an odd offset load as from an even one.
+
+    Runs end on a word counted from the first pixel; Pillow counts from the file's beginning.
+    """
+    if any(tile.codec_name == "bmp_rle" and tile.offset % 2 for tile in image.tile):
+        if image._exclusive_fp and image.fp is not None:
+            image.fp.close()  # Pillow opened it, and would close it when it is loaded
+        image.fp = io.BytesIO(b"\0" + data)
+        image.tile = [tile._replace(offset=tile.offset + 1) for tile in image.tile]
 
 
 def _start(data: bytes) -> int:

@@ -98,6 +98,7 @@ def prepare(image: ImageFile.ImageFile, data: bytes) -> None:
         heif_damage.refuse_damaged(data)
     if image.format in ("BMP", "DIB"):
         bmp.have_alpha_loaded(image, data)
+        bmp.have_runs_aligned(image, data)
 
 
 def opened(data: bytes, wish: Wish) -> tuple[Image.Image, Box | None, tuple[int, int]]:

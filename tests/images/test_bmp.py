@@ -1,9 +1,10 @@
-"""Colours that a BMP file states by three lights and a gamma, and its alpha."""
+"""Colours that a BMP file states by three lights and a gamma, its alpha, and its runs."""
 
 from __future__ import annotations
 
 import io
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,3 +103,16 @@ def test_one_bit_of_alpha_beside_three_times_five_of_colours_is_read(
         with Image.open(io.BytesIO(data)) as image:
             assert (from_image(image) == decoded.pixels).all()
             assert (alpha_of(image) is None) == (alpha is None)
+
+
+@pytest.mark.parametrize("beside", [0, 1], ids=["at an even offset", "at an odd one"])
+def test_runs_end_on_a_word_counted_from_the_first_pixel(beside: int, tmp_path: Path) -> None:
+    runs = bytes([0, 3, 1, 2, 3, 0, 2, 4, 0, 0, 0, 3, 5, 6, 7, 0, 2, 8, 0, 1])
+    header = struct.pack("<IiiHHIIiiII", 40, 5, 2, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    body = header + bytes(channel for n in range(256) for channel in (n, n, n, 0)) + bytes(beside) + runs
+    data = b"BM" + struct.pack("<IHHI", 14 + len(body), 0, 0, 14 + len(body) - len(runs)) + body
+    wanted = [[5, 6, 7, 8, 8], [1, 2, 3, 4, 4]]
+    assert decode(data).pixels[..., 0].tolist() == wanted
+    (path := tmp_path / "runs.bmp").write_bytes(data)
+    with Image.open(path) as image:
+        assert from_image(image)[..., 0].tolist() == wanted
