@@ -56,8 +56,6 @@ class Metavar:
 
 
 PathText = Annotated[str, Metavar("PATH")]
-
-
 EXPECTED_SIZE = "expected a size of 1MiB or more, such as 2GiB (without a unit: bytes)"
 
 
@@ -79,7 +77,6 @@ def _one_size(text: Any) -> Any:
 MaxMemory = (
     Annotated[ByteSize, BeforeValidator(_one_size), AfterValidator(_not_tiny), Metavar("SIZE")] | Literal["auto"]
 )
-"""Such as 2GiB or 500MB."""
 
 
 class Parser(argparse.ArgumentParser):
