@@ -43,6 +43,7 @@ class Driver:
                     self._keep(batch)
                 self.store.tick()
                 self.reporter.tick()
+            self.store.flush()  # before the last word on how many are done
         except BaseException:
             # The error under way is the one to be told.
             with contextlib.suppress(CannotContinueError):

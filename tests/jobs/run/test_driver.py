@@ -76,6 +76,8 @@ def test_a_disk_that_fails_at_the_end_does_not_hide_why_the_run_ended_and_rows_i
         with pytest.raises(CannotContinueError, match="Ray is gone"):
             drive(store, ScriptedScheduler(CannotContinueError("Ray is gone")), stats=stats)
         assert stats.done == 0  # what is not stored is done again
+        with pytest.raises(CannotContinueError, match="no space left"):
+            drive(store, ScriptedScheduler(), stats=stats)
 
 
 def test_rows_that_a_batch_takes_the_place_of_are_retired(tmp_path: Path) -> None:
