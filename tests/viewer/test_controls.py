@@ -53,6 +53,9 @@ def test_numbers_and_addresses_that_nobody_means_do_not_stop_the_page(tabs: Open
     tab = tabs(odd_numbers, "#view=plot&x=ssim&y=content_distance&ylog=1")
     turned_to(tab, "view=failures&f=status~is~ok&filters=x")
     assert "None of these rows failed." in tab.locator("main").inner_text()
+    for view in ("failures", "vote"):
+        turned_to(tab, f"view={view}&f=status~is~lost&filters=x")
+        assert tab.locator("main .none").inner_text() == "No row passes the filters."
     turned_to(tab, "view=toString")
     assert tab.locator("#tabs [aria-current]").inner_text() == "Rows"
 

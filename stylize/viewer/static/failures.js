@@ -17,7 +17,7 @@
       const photo = await viewer.column("photo");
       const failed = rows.filter((row) => status.of(row) !== "ok");
       const groups = Map.groupBy(failed, (row) => `${status.of(row)}\n${error.of(row) ?? ""}`);
-      if (!groups.size) return { nodes: [h("p", { class: "none" }, "None of these rows failed.")] };
+      if (!groups.size) return { nodes: [h("p", { class: "none" }, rows.length ? "None of these rows failed." : "No row passes the filters.")] };
       const lines = [...groups.values()].sort((a, b) => b.length - a.length).map((group) => {
         const [why, reason] = [status.of(group[0]), error.of(group[0])];
         const photos = [...new Set(group.map(photo.text))];

@@ -102,6 +102,7 @@
   viewer.views.vote = {
     title: "Vote",
     draw: async (rows) => {
+      if (!rows.length) return { nodes: [h("p", { class: "none" }, "No row passes the filters.")] };
       const voter = localStorage.getItem(NAME) ?? "";
       const known = await comparable(rows);
       if (!known.length) return { nodes: [h("p", { class: "none" }, "These rows are all of one method, so there is nothing to compare. Give several runs, or take filters away.")] };

@@ -170,6 +170,8 @@ def test_on_a_phone_every_table_can_be_scrolled_in_its_own_box(opened: Any) -> N
     boxes = tab.locator("table").evaluate_all("t => t.map(o => o.closest('.wide'))")
     assert boxes
     assert all(boxes)
+    wrapped = tab.locator(".sortable td:not(.long)").evaluate_all("t => t.map(o => getComputedStyle(o).whiteSpace)")
+    assert set(wrapped) == {"nowrap"}
     kept = "b => b.map(o => [getComputedStyle(o).overflowX, o.tabIndex, o.getAttribute('role')])"
     assert {tuple(one) for one in tab.locator(".wide").evaluate_all(kept)} == {("auto", 0, "region")}
 
@@ -260,6 +262,8 @@ def test_an_enlarged_picture_is_the_file_at_full_size_and_without_it_the_small_o
         tab.wait_for_function(f"document.querySelector(':target img.full')?.naturalWidth === {full_px}")
         assert picture.locator("img").first.bounding_box()["width"] > 800
         assert "900 x 600 px" in picture.inner_text()
+        # Where the file is not there, nothing links to it.
+        assert picture.locator("figcaption a").count() == (full_px > 0)
     browser.closed()  # the console tells of the pictures that are not there
 
 

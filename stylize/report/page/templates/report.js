@@ -154,6 +154,12 @@ for (const link of all(".zoom .close")) {
   }, { once: true }));
 }
 
+// A page may be read without the folder pictures/: then no link leads there.
+for (const image of all("img.full")) {
+  const link = image.closest("figure").querySelector("figcaption a");
+  image.addEventListener("error", () => link.replaceWith(`${link.textContent} in a file that is not beside this page`));
+}
+
 // Enlarged pictures: Escape closes, arrows go to the next one that is shown.
 addEventListener("keydown", (event) => {
   const open = document.querySelector(".zoom:target");
