@@ -150,7 +150,7 @@ def _stages(figure: Any, size: Size, machine: Machine) -> tuple[bool, str]:
     for position, time in enumerate(whole):
         axes.text(101, position, seconds(time), va="center", fontsize=8)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlim=(0, 118))
+    axes.set(xlim=(0, 118), ylim=(-0.6, len(names) - 0.4))  # matplotlib's margins grow with the number of bars
     axes.set_xlabel("% of the mean time beside the bar", loc="right")  # beside long names the axes are narrower than it
     figure.legend(fontsize=9, ncols=4, loc="outside lower center")
     axes.grid(axis="y", visible=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -17,6 +17,8 @@ from stylize.report.evidence.verdicts import Change, Quantity
 from stylize.report.units import digits, percent, score, size, times
 
 MEMORIES = (1e9, 4e9)
+MOST_NAMED = 20
+"""Methods and settings of them in a list of a sentence; a manifest may give each row its own."""
 _BEST = {
     verdicts.TIME: ("is the fastest", ""),
     verdicts.STYLE: ("comes nearest to the artworks' style", "Gram distance"),
@@ -69,8 +71,8 @@ def _ranked(at: str, machine: Machine, quantity: Quantity) -> str:
     number = f"{unit} {quantity.form(of[found.best])}".strip()
     rest = f" Too few images to compare: {_uncompared(machine, found, of, quantity)}." if found.unknown else ""
     if found.alike:
-        others = ", ".join(f"{name} {quantity.form(of[name])} (n = {change.n})" for name, change in found.alike.items())
-        behind = f" Clearly behind: {', '.join(found.behind)}." if found.behind else ""
+        others = _listed(f"{name} {quantity.form(of[name])} (n = {change.n})" for name, change in found.alike.items())
+        behind = f" Clearly behind: {_listed(found.behind)}." if found.behind else ""
         seen = f"no difference seen in {quantity.word} between {found.best}, {number} (n = {found.n}), and {others}"
         return f"{at}, {seen}.{behind}{rest}"
     if found.behind:
@@ -89,7 +91,14 @@ def _alone(at: str, name: str, n: int, of: Mapping[str, float], quantity: Quanti
 
 
 def _few(few: Mapping[str, int], of: Mapping[str, float], quantity: Quantity) -> str:
-    return ", ".join(f"{name} {quantity.form(of[name])} (n = {n})" for name, n in few.items())
+    return _listed(f"{name} {quantity.form(of[name])} (n = {n})" for name, n in few.items())
+
+
+def _listed(parts: Iterable[str], between: str = ", ") -> str:
+    """Return the first of some parts of a sentence, and how many more there are: tables hold them all."""
+    first = list(parts)
+    more = len(first) - MOST_NAMED
+    return between.join([*first[:MOST_NAMED], *([f"and {more} more"] * (more > 0))])
 
 
 def _uncompared(machine: Machine, found: Ranking, of: Mapping[str, float], quantity: Quantity) -> str:
@@ -99,7 +108,7 @@ def _uncompared(machine: Machine, found: Ranking, of: Mapping[str, float], quant
         n = machine.samples[name].subjects(quantity)
         fewer = f", {common or 'none'} in common with {found.best}" if common < n else ""
         told.append(f"{name} {quantity.form(of[name])} (n = {n}{fewer})")
-    return ", ".join(told)
+    return _listed(told)
 
 
 def _beside(change: Change, quantity: Quantity) -> str:
@@ -120,8 +129,8 @@ def _memory(at: str, measured: pd.DataFrame) -> Iterator[str]:
     adds = measured["scoring_bytes"].max()
     scoring = "scoring included" if pd.isna(adds) else f"scoring adds up to {size(adds)}"
     for room in MEMORIES:
-        fits = ", ".join(f"{name} {_beside_rooms(whole[name])}" for name in ordered if whole[name] <= room)
-        over = ", ".join(f"{name} {_beside_rooms(whole[name])}" for name in ordered if whole[name] > room)
+        fits = _listed(f"{name} {_beside_rooms(whole[name])}" for name in ordered if whole[name] <= room)
+        over = _listed(f"{name} {_beside_rooms(whole[name])}" for name in ordered if whole[name] > room)
         told = f"fits: {fits}; does not fit: {over}" if fits and over else f"fits: {fits}" if fits else "nothing fits"
         yield f"{at}, in {size(room)} for the whole worker ({scoring}) {told}."
         if not over:
@@ -138,7 +147,7 @@ def _unstable(at: str, measured: pd.DataFrame) -> Iterator[str]:
     bad = measured[measured["stable"].str.startswith("unstable")]
     if len(bad):
         several = measured["scaling"].nunique() > 1
-        told = ", ".join(
+        told = _listed(
             f"{line['method']} {line['precision']}{', ' + line['scaling'] + ' scaling' if several else ''} "
             f"({line['stable'].removeprefix('unstable: ')})"
             for _, line in bad.iterrows()
@@ -153,7 +162,7 @@ def _workers(at: str, rows: pd.DataFrame) -> Iterator[str]:
     for kind, part in scaled.groupby("scaling"):
         part = part.sort_values("workers")
         most = part["workers"].max()
-        told = ", ".join(
+        told = _listed(
             f"{method} {precision} {percent(lines[-1]['efficiency'])} ({_rate(lines[-1])}; with "
             f"{counted(int(lines[0]['workers']), 'worker')} {_rate(lines[0])})"
             for (method, precision), group in part.groupby(["method", "precision"])
@@ -172,7 +181,7 @@ def _rate(line: Mapping[Hashable, Any]) -> str:
 
 def _with_more(at: str, machine: Machine) -> Iterator[str]:
     if names := machine.with_more():
-        yield f"{at}, compared with nothing else, as measured with more workers alone: {', '.join(names)}."
+        yield f"{at}, compared with nothing else, as measured with more workers alone: {_listed(names)}."
 
 
 def _disagreements(machines: Mapping[str, Machine]) -> Iterator[str]:
@@ -207,7 +216,7 @@ def _reach(fits: pd.DataFrame) -> Iterator[str]:
                 beyond = " (beyond what was measured)" if most > line["most_megapixels"] else ""
                 words.append((min(most, reach), f"{line['method']} {line['precision']} {far}{beyond}"))
         if words and any(most < REACH * fits["most_megapixels"].max() for most, _ in words):
-            told = "; ".join(text for _, text in sorted(words, key=lambda one: -one[0]))
+            told = _listed((text for _, text in sorted(words, key=lambda one: -one[0])), "; ")
             yield f"In {size(room)} for the whole worker, megapixels that fit by the fits over sizes: {told}."
 
 
@@ -226,11 +235,11 @@ def _growth(fits: pd.DataFrame) -> Iterator[str]:
             here = kinds.setdefault(f"{digits(line['least_megapixels'])} to {digits(line['most_megapixels'])}", {})
             here.setdefault(verdicts.growth_kind(low, high), []).append(told)
         for sizes, found in kinds.items():
-            told = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in found.items())
+            told = "; ".join(f"{kind}: {_listed(names)}" for kind, names in found.items())
             yield f"From {sizes} megapixels, {what} grows {told}. In brackets the exponent with its 95 % interval."
         # Of pictures of one size nobody asks.
         if few and fits[f"{name}_sizes"].max() > 1:
-            yield f"Measured at too few sizes to say how {what} grows, as it takes three: {', '.join(few)}."
+            yield f"Measured at too few sizes to say how {what} grows, as it takes three: {_listed(few)}."
 
 
 def _failed(rows: pd.DataFrame) -> Iterator[str]:

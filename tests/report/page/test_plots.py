@@ -180,6 +180,13 @@ def test_pictures_made_elsewhere_have_no_bar_of_stages() -> None:
     assert caption.endswith("Left out: theirs (made elsewhere, not timed).")
 
 
+def test_many_bars_of_stages_stand_at_their_axis_ends() -> None:
+    (size,) = by_size(rows([of_sweep(number, f"m{number}", "fp32", 300) for number in range(40)]))
+    drawings._stages(figure := drawings.new_figure(), size, size.machines[0])
+    low, high = figure.axes[0].get_ylim()
+    assert -1 < low < high < 40
+
+
 def test_beside_long_names_no_label_of_the_stages_is_cut_or_over_another() -> None:
     made = [one | {"variant": f"method (a_setting_of_a_long_name={n}, b={n}) fp32 300 px x1", "task_id": f"{n}{k}" * 16}
             for n in (1000, 1001) for k, one in enumerate(methods(300)[:6])]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stylize.report.evidence.cells import by_size
-from stylize.report.page.words import across, at_size
+from stylize.report.page.words import MOST_NAMED, across, at_size
 from tests.support.made_rows import BEGIN, of_sweep, row, rows
 
 
@@ -48,6 +48,13 @@ def test_what_was_measured_of_too_few_photos_is_named_and_not_compared() -> None
     text = said([*cell("one"), *cell("two", n=2, stylize_s=0.001), *cell("three", stylize_s=0.9)])
     assert "At 600 px, one fp32 is the fastest" in text
     assert "Too few images to compare: two fp32 1 ms (n = 2)." in text
+
+
+def test_of_a_long_list_the_first_are_named_and_the_others_counted() -> None:
+    text = said([one for number in range(30) for one in cell(f"m{number:02}", n=1, ssim=None)])
+    assert "too few images to say which is the fastest: m00 fp32 " in text
+    assert text.count("(n = 1)") == MOST_NAMED
+    assert ", m19 fp32 24 ms (n = 1), and 10 more." in text
 
 
 def test_what_has_too_few_photos_in_common_with_the_best_is_counted_by_its_own() -> None:
