@@ -214,7 +214,7 @@ def _of_one_alone(name: str, first: pd.DataFrame, second: pd.DataFrame) -> Itera
 def told(comparison: Comparison, a: str, b: str) -> list[str]:
     """Return lines for a terminal."""
     shared = counted(comparison.shared, "task")
-    lines = [f"{b} over {a}, {shared} in both; medians with 95 % intervals by bootstrap over tasks"]
+    lines = [f"{b} over {a}, {shared} in both; medians with 95 % intervals over tasks"]
     lines += [f"  {note}" for note in comparison.notes]
     width = max((len(line.method) for line in comparison.lines), default=0)
     for line in comparison.lines:

@@ -1,7 +1,8 @@
-"""What reports conclude with: power laws with confidence intervals, medians by bootstrap."""
+"""What reports conclude with: power laws and medians, with confidence intervals."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ RESAMPLES = 2000
 _MOST_AT_ONCE = 4_000_000
 """Numbers drawn at once, 32 MB."""
 _MANY = 2000
-"""Of so many, drawing gives what counting does."""
+"""Of so many the sign test's ranks are a normal distribution's."""
 CONFIDENCE = 0.95
 LEAST_SIZES = 3
 """A line through two points fits always."""
@@ -88,12 +89,12 @@ def power_law(x: Values, y: Values) -> PowerLaw | None:
 
 
 def median(values: Values, subjects: Codes = None, repeats: Codes = None) -> Interval:
-    """Return the median with its bootstrap interval.
+    """Return the median with its interval: the sign test's, and where there are repeats at least the bootstrap's.
 
-    subjects, repeats: whole numbers that say which values belong together; both are then drawn anew, as in Owen's
-    pigeonhole bootstrap (2007, section 3), so that an image that was measured three times counts once, and one bad
-    minute of the machine as one repeat. None: each value is a subject of its own. Raises ValueError for no values, or
-    what is no number.
+    subjects, repeats: whole numbers that say which values belong together, so that an image that was measured three
+    times counts once. The bootstrap draws both anew, as Owen's pigeonhole bootstrap (2007, section 3), so that one bad
+    minute of the machine counts as one repeat. None: each value is a subject of its own. Raises ValueError for no
+    values, or what is no number.
     """
     numbers = np.asarray(values, float)
     if not len(numbers) or not np.isfinite(numbers).all():
@@ -102,8 +103,41 @@ def median(values: Values, subjects: Codes = None, repeats: Codes = None) -> Int
     columns = np.zeros(len(numbers), int) if repeats is None else np.unique(repeats, return_inverse=True)[1]
     table = np.full((rows.max() + 1, columns.max() + 1), np.nan)
     table[rows, columns] = numbers
-    if table.shape[1] == 1 and len(table) > _MANY:
-        return _by_rank(numbers)
+    ends = _ends(_medians(table))
+    if table.shape[1] > 1:
+        # Of few photos the bootstrap's is too narrow, of one repeat the sign test's.
+        ends = np.append(ends, np.nanquantile(_drawn(table), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]))
+    middle = float(np.median(numbers))
+    return Interval(middle, min(float(ends.min()), middle), max(float(ends.max()), middle))
+
+
+def _ends(numbers: Numbers) -> Numbers:
+    """Return the ends of the median's interval by the sign test, between the ranks next to it where none fits.
+
+    As Hettmansperger and Sheather (1986). Of fewer than six numbers the ends are the least and the greatest.
+    """
+    ordered, (rank, share) = np.sort(numbers), _rank(len(numbers))
+    ends = [one[rank - 1] * (1 - share) + one[min(rank, len(one) - 1)] * share for one in (ordered, ordered[::-1])]
+    return np.array(ends)
+
+
+@functools.cache
+def _rank(n: int) -> tuple[int, float]:
+    """Return the rank, from 1, where the median's interval of n numbers begins, and how far on to the next one."""
+    if n > _MANY:
+        return int(np.floor((n + 1) / 2 - 0.98 * np.sqrt(n))), 0.0
+    # Of all throws of n coins: those of fewer heads than `rank`, of as many, and the 2.5 % that the interval may leave.
+    rank, fewer, here, allowed = 1, 1, n, 2**n // 40
+    while fewer + here <= allowed:
+        rank, fewer, here = rank + 1, fewer + here, here * (n - rank) // (rank + 1)
+    if fewer > allowed:
+        return 1, 0.0
+    part = (2**n - 40 * fewer) / (40 * here)
+    return rank, (n - rank) * part / (rank + (n - 2 * rank) * part)
+
+
+def _drawn(table: Numbers) -> Numbers:
+    """Return the medians of tables whose rows and columns are drawn anew."""
     rng, found = np.random.default_rng(0), []  # always alike, so that a report made anew says the same
     at_once = max(1, _MOST_AT_ONCE // table.size)
     for start in range(0, RESAMPLES, at_once):
@@ -112,18 +146,7 @@ def median(values: Values, subjects: Codes = None, repeats: Codes = None) -> Int
         turns = rng.integers(0, table.shape[1], (some, 1, table.shape[1]))
         drawn = np.take_along_axis(drawn, np.broadcast_to(turns, drawn.shape), axis=2)
         found.append(_medians(drawn.reshape(some, -1)))
-    medians = np.concatenate(found)
-    low, high = np.nanquantile(medians, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    middle = float(np.median(numbers))
-    return Interval(middle, min(float(low), middle), max(float(high), middle))
-
-
-def _by_rank(numbers: Numbers) -> Interval:
-    """Return the median with the interval that its rank has of many numbers, as their binomial distribution says."""
-    ordered, n = np.sort(numbers), len(numbers)
-    half = 0.98 * np.sqrt(n)
-    low, high = ordered[int(np.floor((n - 1) / 2 - half))], ordered[int(np.ceil((n - 1) / 2 + half))]
-    return Interval(float(np.median(numbers)), float(low), float(high))
+    return np.concatenate(found)
 
 
 def _medians(drawn: Numbers) -> Numbers:

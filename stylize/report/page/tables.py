@@ -124,8 +124,8 @@ def _of_people(name: str, share: str) -> Columns:
 def _precisions(frame: pd.DataFrame) -> Table:
     note = (
         "The same tasks in both; n: photos and artworks. speed: how many times as fast. memory: of one more image, "
-        "over fp32's, where both were seen. Both with their 95 % intervals by bootstrap over photos, artworks and "
-        f"repeats; none of fewer than {LEAST_PAIRS}. Deltas are means over tasks."
+        "over fp32's, where both were seen. Both with their 95 % intervals over photos, artworks and repeats; "
+        f"none of fewer than {LEAST_PAIRS}. Deltas are means over tasks."
     )
     columns: Columns = {
         "n": ("n", units.count),
