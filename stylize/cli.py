@@ -43,6 +43,7 @@ GONE = (
     errno.ENOTCONN, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH,
 )  # fmt: skip
 """What it says of a file on a card that was pulled out, or of another machine that is away."""
+_DASHED = re.compile(r"[\u2010-\u2015\u2212]+([^=]+)")  # what programs for text, and web pages, make of two hyphens
 _OWN = ("stylize", "jobs", "tools")  # of these nothing is missing but by a fault of this program
 
 Groups = Mapping[str, Sequence[str]]  # what an option is about, to the names of the settings that are
@@ -104,6 +105,9 @@ class Parser(argparse.ArgumentParser):
         """
         words = list(sys.argv[1:] if args is None else args)
         end = words.index("--") if "--" in words else len(words)
+        for dashed in filter(None, map(_DASHED.match, words[:end])):
+            if (meant := f"--{dashed[1]}") in self._option_string_actions:
+                self.exit(EXIT_USAGE, f"error: unknown option {one_line(dashed[0])}; did you mean {meant}?\n")
         # argparse takes what begins with a dash for an option here, also behind --.
         paths = [f"./{word}" if word.startswith("-") else word for word in words[end + 1 :]]
         given, rest = self.parse_known_intermixed_args([*words[:end], *paths])
@@ -138,6 +142,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with one line and no usage."""
+        message = re.sub(r"(?s)argument (\S+): ignored explicit argument .*", r"\1 takes no value", message)
         self.exit(EXIT_USAGE, f"error: {message} (--help lists the options)\n")
 
 
@@ -152,24 +157,19 @@ def add_model(parser: Parser, model: type[BaseModel], groups: Groups, skip: Sequ
     ordered = [name for names in groups.values() for name in names]
     for name in [*ordered, *(one for one in model.model_fields if one not in titles)]:
         if name not in skip:
-            home = parser.group(titles[name]) if name in titles else parser
-            _add_field(home, name, model.model_fields[name])
+            _add_field(parser.group(titles[name]) if name in titles else parser, name, model.model_fields[name])
 
 
 def _add_field(home: argparse._ActionsContainer, name: str, field: FieldInfo) -> None:
     default = "" if field.default in (None, (), PydanticUndefined) else f" (default {field.default})"
     text = f"{field.description or ''}{default}".replace("%", "%%")
     options: dict[str, Any] = {"help": text, "default": argparse.SUPPRESS, "dest": name}
-    if field.annotation is bool:
-        home.add_argument(flag(name), action="store_true", **(options | {"help": field.description}))
-        return
-    if get_origin(field.annotation) is dict:
-        home.add_argument("--set", action="append", metavar="NAME=VALUE", **options)
-        return
-    if get_origin(field.annotation) is tuple:
-        home.add_argument(flag(name), action="append", metavar=_metavar(field), **options)
-        return
-    if choices := _choices(field.annotation):
+    kind = get_origin(field.annotation) or field.annotation
+    if kind is bool:
+        options |= {"action": "store_true", "help": field.description}
+    elif kind in (dict, tuple):
+        options |= {"action": "append", "metavar": "NAME=VALUE" if kind is dict else _metavar(field)}
+    elif choices := _choices(field.annotation):
         options |= {"choices": choices}
     else:
         options |= {"metavar": _metavar(field), "type": _value if _nullable(field.annotation) else str}
@@ -288,8 +288,8 @@ def _metavar(field: FieldInfo) -> str:
     if named := next((one.text for one in given if isinstance(one, Metavar)), None):
         return named
     kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not type(None)]
-    words = {int: "N", float: "N", Path: "PATH"}
     kinds = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds]
+    words = {int: "N", float: "N", Path: "PATH"}
     return "|".join(
         str(get_args(kind)[0]) if get_origin(kind) is Literal else words.get(kind, "NAME") for kind in kinds
     )

@@ -88,8 +88,11 @@ def test_number_path_choice_and_setting_have_their_metavars() -> None:
 
 @pytest.mark.parametrize(
     ("word", "meant"),
-    [("--reslution-px", "--resolution-px"), ("--styliser=x", "--stylizer"), ("--RESOLUTION_PX", "--resolution-px")],
-)
+    [
+        ("--reslution-px", "--resolution-px"), ("--styliser=x", "--stylizer"), ("--RESOLUTION_PX", "--resolution-px"),
+        ("—quality=1", "--quality"), ("\u2013quality", "--quality"),
+    ],
+)  # fmt: skip
 def test_mistyped_option_is_asked_after(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     option = word.partition("=")[0]
     assert refusal(capsys, [word, "5"]) == f"error: unknown option {option}; did you mean {meant}?\n"

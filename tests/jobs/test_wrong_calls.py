@@ -36,6 +36,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "a thousand folders": ([f"IN/{'a/' * 3000}", "IN/styles", "OUT"], "file name too long"),
     "mistyped option": ([*GOOD, "--styliser", "identity"], "--styliser; did you mean --stylizer?"),
     "option of the method": ([*GOOD, "--alpha", "1"], "unknown option --alpha; --help lists the options; a setting"),
+    "value of a switch": ([*GOOD, "--strip=yes"], "--strip takes no value (--help lists the options)"),
     "no value": ([*GOOD, "--quality"], "--quality: expected one argument"),
     "bad choice": ([*GOOD, "--format", "bmp"], "--format: invalid choice: 'bmp'"),
     "unknown precision": ([*GOOD, "--precision", "fp64"], "--precision: invalid choice: 'fp64'"),
