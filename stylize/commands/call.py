@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,6 +70,7 @@ class Call:
 
 def parse(argv: Sequence[str]) -> Call:
     """Return the checked command line. Raises UsageError for paths and flags that cannot be."""
+    _refuse_mistyped(argv[0] if argv else "")
     parser = cli.Parser(
         prog="stylize",
         usage="stylize PHOTO ARTWORK [ARTWORK ...] RESULT [options]\n       stylize list [NAME]\n       stylize doctor"
@@ -94,6 +97,12 @@ def parse(argv: Sequence[str]) -> Call:
     return Call(photo, artworks, path, options, _shares(options.style_weights, len(artworks)))
 
 
+def _refuse_mistyped(word: str) -> None:
+    """Raise UsageError where a first word is no file, but almost a command: what follows it is no picture's."""
+    if re.fullmatch(r"\w+", word) and not os.path.lexists(word) and (near := nearest(word, COMMANDS)):
+        raise UsageError(f"no such file: {word}; did you mean `stylize {near}`? (--help lists the options)")
+
+
 def _refuse_folders(paths: list[str]) -> None:
     """Raise UsageError where PHOTO or an ARTWORK is a folder: many at once are another command's."""
     inputs = paths[:-1] if len(paths) > 2 else paths
@@ -108,8 +117,7 @@ def _hint(paths: list[str], stylizer: str | None) -> str:
     if len(paths) == 2:
         checkpoint = "; johnson's ARTWORK is a checkpoint, or one's name in --weights FOLDER"
         return f"; RESULT is missing: the file to write, such as result.jpg{checkpoint * (stylizer == 'johnson')}"
-    near = nearest(paths[0], COMMANDS) if paths else None
-    return f"; did you mean `stylize {near}`?" if near else ""
+    return ""
 
 
 def _result_path(result: str, inputs: list[str], force: bool) -> Path:

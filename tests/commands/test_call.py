@@ -25,3 +25,21 @@ def test_an_object_store_is_refused_by_the_name_of_what_cannot_be_there(
     (tmp_path / "a.jpg").touch()
     with pytest.raises(UsageError, match=rf"^{role}: (s3|gs)://: no object store will do here; give a"):
         parse([str(tmp_path / "a.jpg") if word == "PATH" else word for word in words])
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["veiw", "OUT", "--port", "8000"], "view"), (["lst"], "list"), (["exprot", "compact", "x.onnx"], "export"),
+        (["doctr"], "doctor"),
+    ],
+)  # fmt: skip
+def test_a_mistyped_command_is_asked_after_and_a_file_of_its_name_is_a_photo(
+    words: list[str], meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=rf"^no such file: {words[0]}; did you mean `stylize {meant}`\?"):
+        parse(words)
+    (tmp_path / words[0]).touch()
+    with pytest.raises(UsageError, match="got 1 path"):
+        parse(words[:1])
