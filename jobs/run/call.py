@@ -43,7 +43,7 @@ def parse(argv: Sequence[str]) -> Call:
     paths, file = given.pop("paths"), given.pop("config")
     switches = {name: given.pop(name) for name in ("dry_run", "retry_failed", "redo", "allow_failed")}
     trusted = given.pop("trust_paths")
-    values, recorded = _settings_in(local_path(file, "--config")) if file else ({}, False)
+    values, recorded = ({}, False) if file is None else _settings_in(local_path(file, "--config"))
     origins = {name: _called(name) for name in JobConfig.model_fields}
     origins |= {str(name): Origin(str(name), file) for name in values}
     own = values.get("settings") or {}

@@ -41,8 +41,8 @@ def dry_run(sweep: ResolvedSweep, rows_from: str | None, retry_failed: bool) -> 
         of_rows = sweep.of_earlier_rows(stored, read_runs(folder))
         notes = [*sweep.absent, *sweep.notes, *survey.lines(), *of_rows]
         moved = Moved(stored, own)
-        rows = frame.load([folder]) if not rows_from and stored.table(["status"]).num_rows else None
-    if rows_from:
+        rows = frame.load([folder]) if rows_from is None and stored.table(["status"]).num_rows else None
+    if rows_from is not None:
         with run_folders([rows_from]) as (other,):
             rows = frame.load([other]) if read_rows(other, ["status"]).num_rows else None
     total, left, warm_ups = 0, dict.fromkeys(sweep.configs, 0), Counter[str]()

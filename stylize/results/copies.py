@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stylize.errors import StylizeError, one_line
+from stylize.errors import StylizeError, UsageError, one_line
 from stylize.io.files import is_empty
 from stylize.io.location import LocalPath, locate
 from stylize.results.remote_parts import copy_run
@@ -58,6 +58,8 @@ def run_folders(words: Sequence[str]) -> Iterator[dict[Path, str]]:
 
 
 def _run_folder(word: str, place: Path, outs: dict[Path, str]) -> Path:
+    if not word:  # a script's variable that is not set, which would be the current folder
+        raise UsageError("expected the OUT of a run, got an empty text")
     where = locate(word).absolute()
     where.check()
     if where.name == "rows" and is_empty(where.join("rows")):

@@ -102,6 +102,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "manifest missing": (["OUT", "--manifest", "IN/none.csv"], "--manifest: no such file"),
     "empty content": (["", "IN/styles", "OUT"], "CONTENT: expected a path, got an empty text"),
     "empty weights": ([*GOOD, "--weights", ""], "--weights: expected a path, got an empty text"),
+    "empty config": ([*GOOD, "--config", ""], "--config: expected a path, got an empty text"),
     "empty address": ([*GOOD, "--address", ""], "address '': expected HOST:PORT of the cluster's head"),
     "choice beside a manifest": (
         ["OUT", "--manifest", "IN/photos.csv", "--include", "*.png"],

@@ -119,7 +119,7 @@ def test_copies_of_a_killed_run_are_removed_at_the_next_start_and_those_in_use_a
     assert list((tmp_path / "copies").iterdir()) == [other]
 
 
-@pytest.mark.parametrize("word", ["s3://KEY:SECRET@b/out", "https://b/out?X-Amz-Signature=SECRET", "s3://b/a//rows"])
+@pytest.mark.parametrize("word", ["s3://KEY:SECRET@b/out", "https://b/out?X-Amz-Signature=SECRET", "s3://b/a//r", ""])
 def test_a_run_that_cannot_be_named_so_is_a_wrong_call(word: str) -> None:
     with pytest.raises(UsageError) as refused, run_folders([word]):
         pass

@@ -13,8 +13,9 @@ from stylize.errors import UsageError
 def test_another_runs_rows_are_for_a_dry_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--from goes with --dry-run"):
         main(["quick", str(tmp_path / "out"), "--from", str(tmp_path)])
-    with pytest.raises(UsageError, match="nowhere is not there: give the OUT of a run"):
-        main(["quick", str(tmp_path / "out"), "--dry-run", "--from", str(tmp_path / "nowhere")])
+    for there, said in ((str(tmp_path / "nowhere"), "nowhere is not there: give the OUT of a run"), ("", "empty text")):
+        with pytest.raises(UsageError, match=said):
+            main(["quick", str(tmp_path / "out"), "--dry-run", "--from", there])
     for option in ("--content", "--styles", "--perceptual"):
         with pytest.raises(UsageError, match=f"^{option}: expected a text that is not empty"):
             main(["quick", str(tmp_path / "out"), option, ""])
