@@ -17,10 +17,17 @@ from jobs.run.call import PATHS, parse, progress_asked
 from stylize import cli
 from stylize.config import JobConfig
 from stylize.terminal import say
-from stylize.validation import Origin
+from stylize.validation import Checked, Origin, validated
 
 if TYPE_CHECKING:
     from jobs.run.result import RunResult
+
+
+class _Again(Checked):
+    """What is done a second time. As a text, "no" would be taken for yes, and pictures be replaced."""
+
+    retry_failed: bool
+    redo: bool
 
 
 def main(argv: Sequence[str]) -> int:
@@ -63,11 +70,11 @@ def run(
 ) -> RunResult:
     """Restyle every photo of `content` with the artworks of `styles` into `out`, and return how that ended.
 
-    As the command: the same call resumes, and `settings` are its options by name, such as `stylizer="gatys"`,
-    `resolution_px=512`, `manifest="pairs.csv"` and `settings={"alpha": 0.5}`. A Ray that this process has started is
-    used and stays. Nothing is printed unless `progress` asks for it. Images that fail are rows, not errors: see
-    `RunResult.counts`. Raises UsageError for a wrong call, CannotContinueError where the run cannot go on (both are
-    StylizeErrors), and KeyboardInterrupt.
+    As the command: the same call resumes, and `settings` are the keys of its --config by name, such as
+    `stylizer="gatys"`, `resolution_px=512`, `manifest="pairs.csv"` and `settings={"alpha": 0.5}`. A Ray that this
+    process has started is used and stays. Nothing is printed unless `progress` asks for it. Images that fail are rows,
+    not errors: see `RunResult.counts`. Raises UsageError for a wrong call, CannotContinueError where the run cannot go
+    on (both are StylizeErrors), and KeyboardInterrupt.
     """
     from jobs.run.resolve import resolve
     from jobs.run.restyle import restyle
@@ -77,9 +84,10 @@ def run(
     values = {name: value for name, value in values.items() if value is not None or name not in PATHS}
     told = ", ".join(f"{name}={value!r}" for name, value in values.items())
     note: Callable[[str], None] = say if progress != "off" else lambda text: None
+    again = validated(_Again, {"retry_failed": retry_failed, "redo": redo})
     with json_lines.apart(progress):
         config = resolve(values | {"progress": progress}, {name: Origin(name) for name in PATHS})
-        result = restyle(config, f"jobs.stylize_folder.run({told})", retry_failed, note, redo)
+        result = restyle(config, f"jobs.stylize_folder.run({told})", again.retry_failed, note, again.redo)
         json_lines.finished(progress, result.out, result.counts, result.exit_status)
     return result
 

@@ -33,7 +33,7 @@ def test_the_result_has_counts_places_and_rows_and_the_same_call_resumes(
     assert set(rows["status"]) == {"ok"}
     assert all(Path(uri).is_file() for uri in rows["output_uri"])
 
-    again = stylize_folder.run(**call, stylizer="identity")
+    again = stylize_folder.run(**call, stylizer="identity", retry_failed=0, redo="no")  # type: ignore[arg-type]
     assert again.counts == {"ok": 8}
     assert again.run_id != result.run_id
     assert again.rows().equals(rows)
@@ -90,6 +90,8 @@ def test_without_ray_a_thread_starts_one_of_its_own_and_ends_it(folders: tuple[P
         ({"stylizer": "nope"}, "unknown stylizer 'nope'"),
         ({"settings": {"x": 1}, "stylizer": "identity"}, "identity: setting 'x'|unknown setting 'x'"),
         ({"progress": "loud"}, "progress: "),
+        ({"redo": "never"}, "redo: expected true or false .got 'never'."),
+        ({"retry_failed": None}, "retry_failed: expected true or false"),
     ],
 )
 def test_a_wrong_call_is_an_error_before_anything_is_made(
