@@ -1,10 +1,11 @@
-"""Networks are built alike whatever the calling program has set in torch."""
+"""Networks are built alike, and run alike, whatever the calling program has set in torch."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -28,3 +29,10 @@ def as_by_default() -> Iterator[None]:
             yield
         finally:
             torch.set_default_dtype(dtype)
+
+
+def in_own_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Compute in the precision that a method was loaded in: the caller's torch.autocast would choose another."""
+    if not torch.is_autocast_enabled(device.type):
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, enabled=False)

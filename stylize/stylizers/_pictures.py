@@ -16,6 +16,7 @@ from torch import Tensor
 from stylize import images
 from stylize.errors import NotFiniteError, UsageError
 from stylize.stylizers._process import check_process
+from stylize.stylizers._building import in_own_precision
 
 TAKEN = "a PIL image, an (H, W, 3) or (H, W, 4) uint8 array or a (3, H, W) float tensor in [0, 1]"
 
@@ -164,13 +165,14 @@ def check_tensor(picture: Any) -> None:
 
 
 def checked(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a stylizer's method with its first argument checked: else torch's own words on it tell nobody why."""
+    """Return a stylizer's method in its own precision, its argument checked: torch's words on it tell nobody why."""
 
     @functools.wraps(method)
     def call(self: Any, picture: Any, *rest: Any, **named: Any) -> Any:
         check_process()
         check_tensor(picture)
-        return method(self, picture, *rest, **named)
+        with in_own_precision(self.device):
+            return method(self, picture, *rest, **named)
 
     return call
 

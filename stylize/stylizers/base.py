@@ -16,7 +16,7 @@ from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_
 from stylize.io.location import local_path
 from stylize.machine import devices
 from stylize.stylizers import RANDOM, _pictures, numbers_of
-from stylize.stylizers._building import as_by_default
+from stylize.stylizers._building import as_by_default, in_own_precision
 from stylize.stylizers._pictures import as_given, as_list, as_tensor, in_range, to_levels, to_pixels, to_tensor
 from stylize.stylizers._process import OfOneProcess
 from stylize.stylizers._strips.plan import Plan, no_room
@@ -247,7 +247,7 @@ class Stylizer(Within, OfOneProcess, ABC):
         such as `style_weights`. Neighbours of one size go through the network together where that is faster.
         """
         pictures = as_list(contents)
-        with torch.inference_mode():
+        with torch.inference_mode(), in_own_precision(self.device):
             code = self.code(style, **mix)
             results: list[Any] = []
             while pictures:
@@ -265,7 +265,7 @@ class Stylizer(Within, OfOneProcess, ABC):
     def apply(self, content: Any, code: Any) -> Any:
         """Return a picture, as `__call__` takes it, in the style of a code; in strips where at once takes too much."""
         photo = _pictures.as_pixels(content)
-        with torch.inference_mode():
+        with torch.inference_mode(), in_own_precision(self.device):
             if photo is not None:
                 self._check_size(*photo.shape[:2])
                 return as_given(self.bounded(photo, code), content)

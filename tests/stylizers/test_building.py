@@ -108,3 +108,17 @@ def test_threads_may_share_a_method_that_openvino_runs(by_size: bool) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(agrees, range(24)))
+
+
+def test_the_callers_autocast_changes_no_precision() -> None:
+    restyle: Any = loaded("compact", precision="fp32", runtime="torch", style_resolution_px=None)
+    photo, style = torch.rand(2, 3, 32, 40, generator=torch.Generator().manual_seed(0))
+
+    def all_ways() -> list[Any]:
+        code = restyle.encode_style(style)
+        arrays = [restyle(picture(1), style), *restyle.batch([picture(1)] * 2, style)]
+        return [*map(torch.from_numpy, arrays), restyle(photo, style), restyle.stylize(photo, code)]
+
+    wanted = all_ways()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert all(map(torch.equal, all_ways(), wanted))
