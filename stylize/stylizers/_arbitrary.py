@@ -84,18 +84,13 @@ class ArbitraryStyle(_feedforward.FeedForward):
         return _weighted(codes, shares)
 
     def code(self, style: Any, style_weights: Sequence[float] | None = None) -> Any:
-        """Return the code of a PIL image or an (H, W, 3) uint8 array, or of a list of them with their weights."""
+        """Return the code of an artwork, or of a list of them: with `style_weights`, or in equal parts."""
         if not isinstance(style, list | tuple):
             if style_weights is not None:
                 raise UsageError(f"{self.name}: style_weights are of a list of styles; one style has all of it")
             return super().code(style)
         shares = [1.0] * len(style) if style_weights is None else style_weights
         return self.mix([super(ArbitraryStyle, self).code(one) for one in style], shares)
-
-    def __call__(self, content: Any, style: Any, style_weights: Sequence[float] | None = None) -> Any:
-        """Do as every stylizer; `style` may be a list, with `style_weights` or in equal parts."""
-        with torch.inference_mode():
-            return self.apply(content, self.code(style, style_weights))
 
     def picture(self, contents: Tensor, code: Any) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W), about [0, 1]."""

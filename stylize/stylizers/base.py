@@ -231,20 +231,20 @@ class Stylizer(Within, OfOneProcess, ABC):
         super().__init_subclass__(**named)
         _pictures.hold_to_contract(cls)
 
-    def __call__(self, content: Any, style: Any) -> Any:
+    def __call__(self, content: Any, style: Any = None, **mix: Any) -> Any:
         """Return `content` in the style of `style`, as the kind `content` is and, upright, of its size and alpha.
 
-        Each is a PIL image, an (H, W, 3) or (H, W, 4) uint8 array or a (3, H, W) float tensor in [0, 1]. Raises
-        UsageError for anything else, UnsupportedImageError for a photo that is too small.
+        Each is a PIL image, an (H, W, 3) or (H, W, 4) uint8 array or a (3, H, W) float tensor in [0, 1]. `style` may
+        be a list where a method `mixes`. `mix` is what its `code` takes beside, such as `style_weights`. Raises
+        UsageError for anything else, ImageError for a picture that is damaged, too small or of no 8-bit form.
         """
         with torch.inference_mode():
-            return self.apply(content, self.code(style))
+            return self.apply(content, self.code(style, **mix))
 
     def batch(self, contents: Iterable[Any], style: Any = None, **mix: Any) -> list[Any]:
         """Return each of `contents` in one style, as a call for each would; the style is encoded once.
 
-        `style` is left out where a method has one of its own. `mix` is what a method's call takes beside the style,
-        such as `style_weights`. Neighbours of one size go through the network together where that is faster.
+        No `style` where a method has its own. Neighbours of one size go through the network together where faster.
         """
         pictures = as_list(contents)
         with torch.inference_mode(), in_own_precision(self.device):

@@ -175,10 +175,6 @@ class Johnson(_feedforward.FeedForward):
         network: nn.Module = self.code()
         return network
 
-    def __call__(self, content: Any, style: Any = None) -> Any:
-        """Return a PIL image or an (H, W, 3) uint8 array in the style of a name, as its kind and of its size."""
-        return super().__call__(content, style)
-
     def forward(self, contents: Tensor, code: nn.Module) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] into (N, 3, H', W') of multiples of 4."""
         image: Tensor = code(contents * 255)
