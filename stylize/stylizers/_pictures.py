@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import itertools
 import os
 from collections.abc import Callable, Iterable
@@ -15,8 +16,8 @@ from torch import Tensor
 
 from stylize import images
 from stylize.errors import NotFiniteError, UsageError
-from stylize.stylizers._process import check_process
 from stylize.stylizers._building import in_own_precision
+from stylize.stylizers._process import check_process
 
 TAKEN = "a PIL image, an (H, W, 3) or (H, W, 4) uint8 array or a (3, H, W) float tensor in [0, 1]"
 
@@ -60,7 +61,9 @@ def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = Non
         numbers = picture.resolve_neg().to(torch.float32)
         low, high = (float(value) for value in numbers.aminmax())
         if not 0 <= low <= high <= 1:
-            raise UsageError(f"the tensor's values go from {low:g} to {high:g}; give them in [0, 1]")
+            # All digits: 1.0000001 is not 1.
+            shown = " to ".join(str(np.float32(value)).removesuffix(".0") for value in (low, high))
+            raise UsageError(f"the tensor's values go from {shown}; give them in [0, 1]{_how_to_scale(low, high)}")
         return numbers.to(device)
     if not isinstance(picture, Image.Image) and 0 in getattr(picture, "shape", ()):
         raise UsageError(images.NO_PIXELS)
@@ -70,8 +73,32 @@ def as_tensor(picture: Any, device: torch.device, long_side_px: int | None = Non
         size = images.working_size(picture.shape[1], picture.shape[0], long_side_px)
         return to_tensor(images.resize(_plain(picture), *size), device)
     got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-    hint = "; open it with PIL.Image.open, a HEIC after pi_heif.register_heif_opener()"
-    raise UsageError(f"expected {TAKEN}, got {got}{hint if isinstance(picture, str | os.PathLike) else ''}")
+    raise UsageError(f"expected {TAKEN}, got {got}{_how_to_make(picture)}")
+
+
+def _how_to_scale(low: float, high: float) -> str:
+    """Return how values outside [0, 1] come into it, where they tell what they are."""
+    if -0.5 <= low <= high <= 1.5:
+        return "; clamp(0, 1) does it"  # what resizing or rounding leaves a little outside
+    return "; divide 0 to 255 by 255" if 0 <= low <= high <= 255 else ""
+
+
+def _how_to_make(picture: Any) -> str:
+    """Return how a picture is made of what is none, where there is one way."""
+    if isinstance(picture, str | os.PathLike):
+        return "; open it with PIL.Image.open, a HEIC after pi_heif.register_heif_opener()"
+    if isinstance(picture, bytes | bytearray | io.IOBase):
+        return f"; open it with PIL.Image.open{'' if isinstance(picture, io.IOBase) else '(io.BytesIO(...))'}"
+    if not isinstance(picture, np.ndarray):
+        return ""
+    shape = picture.shape[:2] if picture.ndim == 3 and picture.shape[2] == 1 else picture.shape
+    if picture.dtype == np.uint8 and len(shape) == 2:
+        return "; a grey one is numpy.dstack([grey] * 3)"
+    if picture.dtype == np.uint8 and len(shape) == 3 and shape[0] in (3, 4):
+        return "; channels come last: array.transpose(1, 2, 0)"
+    if np.issubdtype(picture.dtype, np.floating) and picture.ndim == 3:
+        return "; values in [0, 1] are made so by (array * 255).round().astype(numpy.uint8)"
+    return ""
 
 
 def as_pixels(picture: Any) -> images.Pixels | None:
