@@ -27,10 +27,14 @@ _NOT_READ = (
 
 ENDS = "the file ends within its pixels; copy it again"
 """What is said of a file that was cut and that `truncated` accept would read, whatever its decoder calls it."""
+_HEADER_ENDS = "the file ends within its header; copy it again"
 _CLEARER = (
     ("image file is truncated", ENDS),
     ("not identified by this driver", "no size in its header"),
-    ("Truncated File Read", "the file ends within its header; copy it again"),
+    ("Truncated File Read", _HEADER_ENDS),
+    ("requires a buffer of", _HEADER_ENDS),
+    ("Expected to read", _HEADER_ENDS),
+    ("cannot load this image", "no pixels in the file; copy it again"),
     ("not a WEBP file", "no whole WebP picture"),
     ("could not create decoder object", "no whole WebP picture"),
     ("BMFF parsing failed", "no whole AVIF picture"),

@@ -17,6 +17,7 @@ from stylize.images.damage import damage_is_corrupt
 from stylize.images.formats import HEAD_BYTES, kind_of, opener
 from stylize.images.orientation import leave_unturned
 from stylize.images.pixels import Box, working_size
+from stylize.packed import packed
 
 MAX_PIXELS = 200_000_000
 """More than the sensors of phones and of all but few cameras have (docs/decisions.md)."""
@@ -44,7 +45,17 @@ _REFUSALS = {"HEIF": heif.refuse_unread, "JPEG 2000": jpeg2000.refuse_by_channel
 _IN_PLACE_OF_IMAGES = (
     (re.compile(rb"\0+\Z"), ", but zeros: not downloaded yet, or lost; copy it again"),
     (re.compile(rb"version https://git-lfs"), ", but a pointer of Git LFS: `git lfs pull` brings the file"),
-    (re.compile(rb"(?i)\s*<(?:!doctype html|html|\?xml)"), ", but a web page or XML, as failed downloads leave"),
+    (re.compile(rb"/annex/objects/"), ", but a pointer of git-annex: `git annex get` brings the file"),
+    (
+        re.compile(rb"(?i)\s*(?:<(?:!doctype html|html|head|body|\?xml)|[{\[]\s*[\"{\[])"),
+        ", but a web page, XML or JSON, as failed downloads leave",
+    ),
+    (re.compile(rb"data:image/|/9j/[24]|iVBORw0KGgo"), ", but one in base64; decode it first"),
+    (
+        # PNG's mark shows that line ends were changed; the others are bytes as UTF-8, or what stands for such.
+        re.compile(rb"\x89PNG\r?\n\x1a\r?\n|(?:\xef\xbf\xbd|\xc2\x89)PNG|(?:\xef\xbf\xbd){3}|\xc3\xbf\xc3\x98\xc3\xbf"),
+        ", but one whose bytes were changed as it was moved as text; copy it again, as binary",
+    ),
 )
 """What files with the suffix of an image begin with instead, and what is said of it."""
 
@@ -165,6 +176,7 @@ def _as_tga(file: IO[bytes], head: bytes) -> ImageFile.ImageFile:
         if _is_tga(head):
             raise UnsupportedImageError("a TGA of a kind that is not read; save it as PNG or JPEG first") from None
         told = next((words for pattern, words in _IN_PLACE_OF_IMAGES if pattern.match(head)), "")
+        told = f", but {by}" if (by := packed(head)) else told
         raise CorruptImageError(f"not an image that can be read{told}") from None
 
 

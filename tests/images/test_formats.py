@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import struct
 import sys
@@ -104,6 +105,14 @@ def test_text_with_many_comments_is_looked_at_in_no_time() -> None:
     [
         (bytes(600), "zeros: not downloaded"), (b"version https://git-lfs.github.com/spec/v1\noid ", "`git lfs pull`"),
         (b"\n<!DOCTYPE html><html>", "a web page"), (b"<?xml version='1.0'?><Error>", "a web page"),
+        (b'{"error": "not found"}', "JSON"), (b"/annex/objects/SHA256E-s1--x.jpg", "git annex get"),
+        (b"data:image/png;base64,iVBORw0KGgo", "base64; decode"), (b"/9j/4AAQSkZJRg", "base64; decode"),
+        (gzip.compress(b"x"), "packed by gzip; unpack it first"), (b"PK\x03\x04" + bytes(30), "packed by zip"),
+        (saved(Image.fromarray(PHOTO), "PNG").replace(b"\r\n", b"\n"), "moved as text; copy it again, as binary"),
+        (saved(Image.fromarray(PHOTO), "PNG").decode("latin-1").encode(), "moved as text"),
+        (saved(Image.fromarray(PHOTO), "JPEG").decode(errors="replace").encode(), "moved as text"),
+        (saved(Image.fromarray(PHOTO), "JPEG2000")[:100], "the file ends within its header; copy it again"),
+        (saved(Image.fromarray(PHOTO), "PNG")[:33], "no pixels in the file; copy it again"),
     ],
 )  # fmt: skip
 def test_what_lies_in_an_images_place_is_named(data: bytes, words: str) -> None:
