@@ -19,6 +19,8 @@ _NEW_SUBFILE_TYPE, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS = 254, 258, 259, 
 _SAMPLES, _EXTRA = 277, 338
 _COUNTS, _PLANAR, _TILE_OFFSETS, _TILE_COUNTS, _SUB_IFDS, _SAMPLE_FORMAT = 279, 284, 324, 325, 330, 339
 _COLOUR_MAP, _SUBSAMPLING, _XMP, _ICC_PROFILE, _DNG_VERSION = 320, 530, 700, 34675, 50706
+_REFERENCE, _WHOLE_RANGE = 532, (0, 255, 128, 255, 128, 255)
+"""ReferenceBlackWhite, and what it is where values go from 0 to 255, as a JPEG's do."""
 _PACKED_BITS = 12
 # None, CCITT's three, LZW, JPEG twice, deflate twice, PackBits, LZMA, Zstandard.
 _COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)
@@ -59,8 +61,12 @@ def refuse(image: TiffImageFile) -> None:
         raise UnsupportedImageError("TIFF with CIELAB in planes is not read; convert it to RGB")
     if 2 in numbers(tags.get(_SAMPLE_FORMAT)):
         raise UnsupportedImageError("signed or 32-bit values have no 8-bit form; convert it to 8 or 16 bits first")
-    if tags.get(_PHOTOMETRIC) == _YCBCR and _is_raw(image) and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
-        raise UnsupportedImageError("TIFF with uncompressed subsampled colour is not read; convert it to RGB")
+    if tags.get(_PHOTOMETRIC) == _YCBCR and _is_raw(image):
+        # Pillow takes all of them for a JPEG's.
+        if tags.get(_SUBSAMPLING, (2, 2)) != (1, 1):
+            raise UnsupportedImageError("TIFF with uncompressed subsampled colour is not read; convert it to RGB")
+        if tags.get(_REFERENCE, _WHOLE_RANGE) != _WHOLE_RANGE:
+            raise UnsupportedImageError("TIFF with uncompressed YCbCr of another range is not read; convert it to RGB")
 
 
 def is_misread(image: TiffImageFile) -> bool:

@@ -275,3 +275,13 @@ def test_a_page_that_says_so_alone_or_behind_the_picture_is_no_thumbnail() -> No
     with Image.open(file) as image:
         image.seek(1)
         assert (from_image(image) == PHOTO[::2, ::2]).all()
+
+
+def test_a_tiff_of_ycbcr_in_another_range_than_a_jpegs_is_unsupported() -> None:
+    image = Image.fromarray(PHOTO).convert("YCbCr")
+    assert np.abs(decode(saved(image, "TIFF")).pixels.astype(int) - PHOTO).max() <= 3
+    data = saved(image, "TIFF", tiffinfo={532: (16, 235, 128, 240, 128, 240)})
+    with pytest.raises(UnsupportedImageError, match="YCbCr of another range is not read; convert it to RGB"):
+        decode(data)
+    with Image.open(io.BytesIO(data)) as opened, pytest.raises(UnsupportedImageError, match="another range"):
+        from_image(opened)
