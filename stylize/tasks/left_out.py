@@ -10,7 +10,7 @@ from collections.abc import Collection
 SHOWN = 12
 """Kinds that a line names, the most frequent first."""
 
-_USUAL_SUFFIX = re.compile(r"\.[\w+-]{1,12}")
+_USUAL_SUFFIX = re.compile(r"\.[\w+-]{1,13}~?")
 
 
 class LeftOut:
