@@ -30,6 +30,9 @@ def test_upright_pictures_are_not_stretched(tabs: Open, tmp_path: Path) -> None:
                 assert len(sizes) == panes
                 for width, height in sizes:
                     assert width / height == pytest.approx(100 / 128, rel=0.01), window
+            # Nor is room left for taller ones in the grid.
+            turned_to(tab, "view=grid")
+            assert {a == b for a, b in tab.locator(".slot img").evaluate_all(SIZES)} == {True}, window
             turned_to(tab, "view=vote")
             left, right = tab.locator(".two .pane").evaluate_all(SIZES)
             assert left == right
@@ -53,6 +56,17 @@ def test_very_tall_pictures_leave_the_rest_of_the_page_in_reach_and_are_seen(tab
         for one in tab.locator(".artwork img, .photo img").all():
             one.evaluate("one => one.decode()")
             assert min(one.evaluate("one => [one.clientWidth, one.clientHeight]")) >= 32
+
+
+def test_rows_of_the_grid_are_as_high_as_the_tallest_picture_if_there_is_one(tabs: Open, tmp_path: Path) -> None:
+    out = viewed_run(tmp_path / "out", 2, 1)
+    with served(Viewer({out: str(out)}, tmp_path / "cache", trusted=True)) as url:
+        sizes = tabs(url, "#view=grid").locator(".slot img").evaluate_all(SIZES)
+        assert sizes
+        assert {width / height for width, height in sizes} == {96 / 64}
+    none = viewed_run(tmp_path / "none", 1, 1, status="failed", output_uri=None, width_px=None, height_px=None)
+    with served(Viewer({none: str(none)}, tmp_path / "cache", trusted=True)) as url:
+        assert tabs(url, "#view=grid").locator(".slot .fail").all_inner_texts() == ["failed", "failed"]
 
 
 def test_a_photos_own_size_is_told_from_another(browser: Tabs, tmp_path: Path) -> None:

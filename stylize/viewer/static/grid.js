@@ -5,6 +5,7 @@
   const MOST_SLOTS = 8, GAP_PX = 4, PAIR_PX = 12, PAUSE_MS = 90;
   /* Sides of a picture: as large as lets all artworks stand beside each other, within these. */
   const SIDE_PX = { least: 128, most: 240 }, NARROW_PX = { least: 88, most: 240 };
+  const LEAST_HIGH_PX = 112;  // what a photo beside a strip needs
   const BESIDE_PX = 48;  // the page's padding and a scroll bar
   const SPLITS = ["method", "run", "resolution_px", "precision", "alpha", "variant", "repeat", "weights_sha256"];
 
@@ -46,14 +47,17 @@
 
   const grouped = async (rows, by) => {
     const [photo, style, status, picture] = await viewer.columns(["photo", "style", "status", "picture"]);
+    // There are none where nothing was made.
+    const [width, height] = await viewer.columns(["width_px", "height_px"].filter(viewer.about));
     const [slotOf, labels] = slotting(await viewer.columns(by), rows);
     const order = labels.map((_, slot) => slot).sort((a, b) => viewer.collator.compare(labels[a], labels[b]));
     const place = new Map(order.map((slot, at) => [slot, at]));
     const cells = new Map();
     const [photos, styles, taken] = [new Map(), new Map(), new Map()];
     const ok = status.names.indexOf("ok");
-    let behind = 0;
+    let [behind, tall] = [0, 0];
     for (const row of rows) {
+      tall = Math.max(tall, height?.numbers[row] / width?.numbers[row] || 0);
       const [a, b] = [photo.codes[row], style.codes[row]];
       const key = a * 0x100000000 + b;
       if (!photos.has(a)) photos.set(a, row);
@@ -74,7 +78,9 @@
       const keys = viewer.state.sort ? null : column.keys();
       return keys ? entries.sort(([, a], [, b]) => keys[a] - keys[b]) : entries;
     };
-    return { behind, photos: inOrder(photos, photo), styles: inOrder(styles, style), slots: order.map((slot) => labels[slot]),
+    // No cell is higher than the tallest picture is, beside its width: most photos are wider than high.
+    return { behind, tall: Math.min(1, tall || 1), photos: inOrder(photos, photo), styles: inOrder(styles, style),
+      slots: order.map((slot) => labels[slot]),
       // Only those slots of an artwork that any photo has a row in.
       slotsOf: (b) => [...taken.get(b)].sort((x, y) => x - y).slice(0, MOST_SLOTS),
       most: [...taken.values()].reduce((most, slots) => Math.max(most, slots.size), 0),
@@ -87,8 +93,8 @@
       h("span", {}, name));
   };
 
-  const slot = (data, label, row, side) => {
-    const size = { width: `${side}px`, height: `${side}px` };
+  const slot = (data, label, row, { side, high }) => {
+    const size = { width: `${side}px`, height: `${high}px` };
     if (row === undefined) return h("span", { class: "slot", style: size });
     const ok = data.status.of(row) === "ok";
     const told = `${data.photo.text(row)} in the style of ${data.style.text(row)}${label ? `, ${label}` : ""}`;
@@ -111,13 +117,14 @@
     const widths = slots.map((own) => own.length * (side + GAP_PX) + PAIR_PX);
     for (const width of widths) lefts.push(lefts.at(-1) + width);
     const scale = viewer.textScale();
-    const height = side + 12 + (data.slots.length > 1 ? 32 * scale : 0) + (narrow ? 20 * scale : 0);
-    return { side, label: lefts[0], slots, widths, lefts, height, head: 68 + 42 * scale };
+    const high = Math.max(Math.round(side * data.tall), Math.min(side, LEAST_HIGH_PX));
+    const height = high + 12 + (data.slots.length > 1 ? 32 * scale : 0) + (narrow ? 20 * scale : 0);
+    return { side, high, label: lefts[0], slots, widths, lefts, height, head: 68 + 42 * scale };
   };
 
   const cellOf = (data, at, [photoCode], x) => {
     const cell = data.cell(photoCode, data.styles[x][0]);
-    const slots = cell ? at.slots[x].map((place) => slot(data, data.slots[place], cell[place], at.side)) : [];
+    const slots = cell ? at.slots[x].map((place) => slot(data, data.slots[place], cell[place], at)) : [];
     return h("div", { class: "pair", style: { left: `${at.lefts[x]}px`, width: `${at.widths[x]}px` } }, ...slots);
   };
 
