@@ -40,7 +40,6 @@ def _main(argv: Sequence[str]) -> int:
     call = parse(argv)
     # What does the work, and loads Ray and Arrow, comes after a call that is right.
     from jobs.run.closing import print_result
-    from jobs.run.dry_run import dry_run
     from jobs.run.resolve import resolve
     from jobs.run.restyle import restyle
 
@@ -48,6 +47,8 @@ def _main(argv: Sequence[str]) -> int:
     with json_lines.apart(progress):
         config = resolve(call.values, call.origins)
         if call.dry_run:
+            from jobs.run.dry_run import dry_run  # brings pandas, which a run needs at its end alone
+
             dry_run(config, call.retry_failed, call.redo)
             return cli.EXIT_OK
         command = shlex.join(["python", "-m", "jobs.stylize_folder", *argv])
