@@ -126,8 +126,15 @@ def failures(frame: pd.DataFrame) -> dict[str, int]:
 
 
 def remarks(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return sentences on what the rows show that nobody asked for: a device that waited, transparency left out."""
-    return tuple(sentence for sentence in (idle.told(frame), _opaque(frame)) if sentence)
+    """Return sentences on what the rows show that nobody asked for, such as why there is no time."""
+    return tuple(sentence for sentence in (_only_warm_up(frame), idle.told(frame), _opaque(frame)) if sentence)
+
+
+def _only_warm_up(frame: pd.DataFrame) -> str | None:
+    made = frame[(frame["status"] == "ok") & (frame["measure_mode"] != SCORED)]
+    if made.empty or made["warmup"].ne(True).any():
+        return None
+    return "No time is shown, as each image is a worker's first, its warm-up; --warmup-images 0 counts those, too."
 
 
 def _opaque(frame: pd.DataFrame) -> str | None:

@@ -116,6 +116,14 @@ def test_transparency_that_jpeg_leaves_out_is_told() -> None:
     assert summary.remarks(frame.assign(opaque=None)) == ()
 
 
+def test_why_there_is_no_time_is_told_where_all_images_are_warm_up() -> None:
+    all_first = frame_of(2, warmup=[True, True])
+    (told,) = summary.remarks(all_first)
+    assert told.startswith("No time is shown, as each image is a worker's first")
+    for changes in ({"warmup": [True, False]}, {"measure_mode": "scored"}, {"status": "oom"}):
+        assert summary.remarks(all_first.assign(**changes)) == ()
+
+
 def test_many_styles_are_cut_short_and_said_so() -> None:
     styles = summary.tables(frame_of(40, style_uri=[f"/s/{n}.jpg" for n in range(40)]))[-1]
     assert styles.rows[-1][0] == "... and 25 more"

@@ -57,7 +57,15 @@ def at_size(size: Size) -> list[str]:
             *_with_more(at, machine),
         ]
         said += [f"{machine.setup}: {line}" if len(size.machines) > 1 else line for line in lines if line]
-    return said
+    return [*said, *_only_warm_up(size)]
+
+
+def _only_warm_up(size: Size) -> Iterator[str]:
+    """Name what has images and no time: of photos that are no more than workers there is nothing else."""
+    made = size.rows[size.rows["ok"]]
+    counts = made.groupby(made["method"] + " " + made["precision"])["clean"].any()
+    if names := list(counts.index[~counts]):
+        yield f"At {size.side}, warm-up images alone, so that no time counts and scores are of those: {_listed(names)}."
 
 
 def _ranked(at: str, machine: Machine, quantity: Quantity) -> str:

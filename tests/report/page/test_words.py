@@ -57,6 +57,11 @@ def test_of_a_long_list_the_first_are_named_and_the_others_counted() -> None:
     assert ", m19 fp32 24 ms (n = 1), and 10 more." in text
 
 
+def test_what_has_no_image_but_warm_ups_is_named_with_what_its_numbers_are_of() -> None:
+    text = said([*cell("one"), *cell("two", n=2, warmup=True), *cell("none", n=1, status="oom")])
+    assert "At 600 px, warm-up images alone, so that no time counts and scores are of those: two fp32." in text
+
+
 def test_what_has_too_few_photos_in_common_with_the_best_is_counted_by_its_own() -> None:
     other = [one | {"content_uri": "/p/other.jpg"} for one in cell("two", n=1, stylize_s=0.143)]
     assert "Too few images to compare: two fp32 143 ms (n = 1, none in common with one fp32)." in said(
