@@ -137,6 +137,7 @@ def _load(runs: dict[Path, str], also: Iterable[str] = ()) -> tuple[pd.DataFrame
 def _report(given: Namespace, runs: dict[Path, str]) -> int:
     from jobs.run.earlier_rows import quality_lines
     from stylize.report.evidence import claims
+    from stylize.report.names import run_names
     from stylize.report.page import page
     from stylize.report.page.pictures import HASHES
 
@@ -153,7 +154,7 @@ def _report(given: Namespace, runs: dict[Path, str]) -> int:
     records = [run for out in outs for run in read_runs(out)[:1]]
     checked = claims.check(rows) if given.claims or any(one.claims for one in records) else []
     titles = [one.title for one in records if one.title]
-    title = given.title or (titles[0] if len(set(titles)) == 1 else "Restyling: " + ", ".join(o.name for o in outs))
+    title = given.title or (titles[0] if len(set(titles)) == 1 else "Restyling: " + ", ".join(run_names(outs)))
     report = page.build(
         rows, outs, title=title, claims=checked, most_pictures=pictures, trusted=given.trust_paths,
         stores=given.trust_store,

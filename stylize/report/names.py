@@ -1,11 +1,11 @@
-"""What photos and artworks are called in reports: no longer than it takes to tell each from all others."""
+"""What photos, artworks and runs are called in reports: no longer than it takes to tell each from all others."""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
 
 
 def distinct(uris: Iterable[str]) -> dict[str, str]:
@@ -22,6 +22,15 @@ def distinct(uris: Iterable[str]) -> dict[str, str]:
     for uri, name in named.items():
         taken[name].append(uri)
     return {uri: name if len(taken[name]) == 1 else uri for uri, name in named.items()}
+
+
+def run_names(outs: Sequence[Path]) -> list[str]:
+    """Return the names of runs' folders, with their parents' where two are called the same."""
+    names = [out.name for out in outs]
+    if len(set(names)) == len(names):
+        return names
+    names = [f"{out.parent.name}/{out.name}" for out in outs]
+    return names if len(set(names)) == len(names) else [f"{name} ({n})" for n, name in enumerate(names, 1)]
 
 
 def _path(uri: str) -> PurePosixPath:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from stylize.errors import UsageError, harmless, one_line
 from stylize.naming import name_below
 from stylize.report.frame import VARIANT, method_names
-from stylize.report.names import distinct
+from stylize.report.names import distinct, run_names
 from stylize.results.older import NAMED_BY
 from stylize.results.parts import DICTIONARY
 from stylize.results.read import read_rows
@@ -63,7 +63,7 @@ class Table:
                 values = values.dictionary_encode()
             rows = rows.set_column(rows.schema.get_field_index(name), name, values)
         own = {
-            "run": pa.DictionaryArray.from_arrays(self.run_of, _run_names(list(runs))),
+            "run": pa.DictionaryArray.from_arrays(self.run_of, run_names(list(runs))),
             "method": _methods(rows),
             "picture": _kinds(rows),
         }
@@ -209,15 +209,6 @@ def _kinds(rows: pa.Table) -> pa.DictionaryArray:
     known = pc.if_else(pc.is_in(suffix, pa.array(_SUFFIXES)), suffix, "jpg")
     there = pc.and_(pc.equal(rows["status"].cast(pa.string()), "ok"), pc.is_valid(rows["output_uri"]))
     return pc.if_else(there, known, pa.scalar(None, pa.string())).combine_chunks().dictionary_encode()
-
-
-def _run_names(folders: list[Path]) -> list[str]:
-    """Return the folders' names, with their parents' where two are called the same."""
-    names = [folder.name for folder in folders]
-    if len(set(names)) == len(names):
-        return names
-    names = [f"{folder.parent.name}/{folder.name}" for folder in folders]
-    return names if len(set(names)) == len(names) else [f"{name} ({n})" for n, name in enumerate(names, 1)]
 
 
 def _methods(rows: pa.Table) -> pa.DictionaryArray:

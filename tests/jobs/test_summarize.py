@@ -96,11 +96,13 @@ def test_a_report_takes_an_older_ones_place_but_replaces_nothing_through_a_link(
 def test_several_runs_become_one_report_which_says_whose_scores_are_not_of_the_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outs = [str(written(tmp_path / name, [row(n) for n in range(5)])) for name in ("a", "b")]
-    make_older(tmp_path / "a", 8)
+    outs = [str(written(tmp_path / name / "out", [row(n) for n in range(5)])) for name in ("a", "b")]
+    make_older(tmp_path / "a" / "out", 8)
     assert main([*outs, outs[0], "--out", str(tmp_path / "report")]) == 0
     text = (tmp_path / "report" / "summary.md").read_text()
     assert "10 rows, 10 ok" in text
+    assert "# Restyling: a/out, b/out\n" in text
+    assert "\n- a/out: " in text
     told = "quality columns of 5 rows of an older version are of the pixels before encoding"
     assert told in text
     assert "Over sizes" not in text

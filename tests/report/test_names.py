@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylize.report.names import distinct
+from stylize.report.names import distinct, run_names
 from tests.support.made_rows import row, rows
 
 
@@ -43,3 +45,15 @@ def test_artworks_of_one_name_in_two_folders_are_two_lines_of_a_table() -> None:
     made = rows([row(1, style_uri="/art/ink/wave.jpg"), row(2, style_uri="/art/oil/wave.jpg")])
     assert made["style"].tolist() == ["ink/wave", "oil/wave"]
     assert rows([row(1, style_uri="/art/ink/wave.jpg")])["style"].tolist() == ["wave"]
+
+
+@pytest.mark.parametrize(
+    ("outs", "names"),
+    [
+        (["/a/out", "/b/other"], ["out", "other"]),
+        (["/a/out", "/b/out"], ["a/out", "b/out"]),
+        (["/x/a/out", "/y/a/out"], ["a/out (1)", "a/out (2)"]),
+    ],
+)
+def test_runs_whose_folders_are_called_the_same_are_told_apart(outs: list[str], names: list[str]) -> None:
+    assert run_names([Path(out) for out in outs]) == names

@@ -21,6 +21,7 @@ from stylize.report.evidence import pick, votes
 from stylize.report.evidence.cells import Size, by_size
 from stylize.report.evidence.claims import Claim
 from stylize.report.frame import of_other_networks
+from stylize.report.names import run_names
 from stylize.report.page import markdown as md
 from stylize.report.page import pictures, plots, tables, words
 from stylize.report.page.markdown import escaped
@@ -124,7 +125,7 @@ def build(
     return Report(
         title, facts, said, tables.across(shown, ballots), plots.across(shown),
         [_section(size, ballots) for size in sizes], _anchor(main), pick.choice(sizes, ballots),
-        pictures.grid(shown, most_pictures, trusted, stores), [_run(out) for out in outs], claims,
+        pictures.grid(shown, most_pictures, trusted, stores), list(map(_run, run_names(outs), outs)), claims,
     )  # fmt: skip
 
 
@@ -137,7 +138,7 @@ def _anchor(px: Any) -> str:
     return "at-own-size" if px is None or pd.isna(px) else f"at-{px:.0f}"
 
 
-def _run(out: Path) -> Run:
+def _run(name: str, out: Path) -> Run:
     """Return the facts of OUT's newest run that made any of its rows: a later one may have found nothing to do."""
     runs, made = read_runs(out), set(read_rows(out, ["run_id"]).column("run_id").unique().to_pylist())
     record = next((run for run in runs if run.run_id in made), next(iter(runs), RunRecord()))
@@ -154,7 +155,7 @@ def _run(out: Path) -> Run:
         "python": machine.get("python"),
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version),
     }
-    return Run(out.name, [(key, str(value)) for key, value in facts.items() if value])
+    return Run(name, [(key, str(value)) for key, value in facts.items() if value])
 
 
 def is_report(folder: Path) -> bool:
