@@ -20,7 +20,7 @@ from stylize.report.evidence.estimate import Wanted, told
 from stylize.results.copies import rows_at_hand, run_folders
 from stylize.results.read import read_rows
 from stylize.results.run_record import read_runs
-from stylize.tasks.sweep import variants
+from stylize.tasks.sweep import variants, worth_doing
 from stylize.tasks.task import Pair
 from stylize.terminal import say
 
@@ -49,7 +49,7 @@ def dry_run(sweep: ResolvedSweep, rows_from: str | None, retry_failed: bool) -> 
     for block in sweep.blocks:
         tasks = moved.tasks(partial(sweep.tasks, block), pairs)
         total += len(tasks)
-        warming = [task.warms_up for task in resume.pending(tasks)]
+        warming = [task.warms_up for task in worth_doing(resume.pending(tasks), retry_failed)]
         left[block.variant.name] += len(warming)
         warm_ups[block.variant.name] += sum(warming)
     wanted = [

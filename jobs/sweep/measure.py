@@ -35,7 +35,7 @@ from stylize.results.schema import Row, to_batch
 from stylize.results.store import RowStore
 from stylize.safe_yaml import dump
 from stylize.tasks.pairing import Survey
-from stylize.tasks.sweep import Block
+from stylize.tasks.sweep import Block, worth_doing
 from stylize.tasks.task import Pair, Task
 from stylize.terminal import say
 
@@ -68,8 +68,9 @@ def measure(
             _save_plan(sweep, out)
             moved = Moved(store, own)
             blocks = [(block, moved.tasks(partial(sweep.tasks, block), pairs)) for block in sweep.blocks]
-            stats.total = sum(len(tasks) for _, tasks in blocks)
-            left = [(block, pending) for block, tasks in blocks if (pending := list(resume.pending(tasks)))]
+            pending = [(block, worth_doing(resume.pending(tasks), retry_failed)) for block, tasks in blocks]
+            left = [(block, tasks) for block, tasks in pending if tasks]
+            stats.total = stats.kept + sum(len(tasks) for _, tasks in left)
             if left:
                 _do_blocks(run, sweep, left, pairs, address)
             else:

@@ -238,6 +238,15 @@ def tasks(block: Block, pairs: Iterable[Pair], config: JobConfig, weights_sha256
         yield replace(task, warms_up=number < len(warm))
 
 
+def worth_doing(left: Iterable[Task], again: bool) -> list[Task]:
+    """Return what is left of a block; nothing where it would warm up for no image, as of a sweep of fewer photos.
+
+    again: whether tasks with rows are among them, which are done again for their own sake.
+    """
+    tasks = list(left)
+    return tasks if again or not all(task.warms_up for task in tasks) else []
+
+
 def _first_of_each_type(pairs: list[Pair], photos: int | None) -> list[Pair]:
     """Return pairs of at most so many photos: one of each type before a second of any."""
     if photos is None:

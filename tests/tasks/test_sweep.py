@@ -96,6 +96,10 @@ def test_one_more_task_for_each_worker_warms_up() -> None:
     found = plan(workers=[3], mode="throughput", resolutions_px=[64])
     tasks = tasks_of(found, sweep.plan(found)[0])
     assert [task.warms_up for task in tasks] == [True] * 3 + [False] * len(PAIRS)
+    # Of fewer photos another one may warm up, and all that counts be there.
+    assert sweep.worth_doing(tasks[:3], again=False) == []
+    assert sweep.worth_doing(tasks[:4], again=False) == tasks[:4]
+    assert sweep.worth_doing(tasks[:3], again=True) == tasks[:3]
 
 
 def test_pairs_that_come_to_a_sweep_leave_the_others_their_tasks() -> None:
