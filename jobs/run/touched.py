@@ -72,7 +72,7 @@ class TouchedFiles:
     def _sha256(self, one: Input) -> str | None:
         version = (one.uri, one.identity)
         if version not in self._hashes:
-            self._hashes[version] = _sha256_of(one.uri)
+            self._hashes[version] = sha256_of(one.uri)
         return self._hashes[version]
 
 
@@ -102,7 +102,8 @@ class _Index:
         return [(int(digest), key) for digest, key in zip(self._table[first:last, 1], keys_, strict=True)]
 
 
-def _sha256_of(uri: str) -> str | None:
+def sha256_of(uri: str) -> str | None:
+    """Return the hash of a file of this machine; None of an object, and where it cannot be read."""
     where = locate(uri)
     if not isinstance(where, LocalPath):
         return None

@@ -40,7 +40,7 @@ def dry_run(sweep: ResolvedSweep, rows_from: str | None, retry_failed: bool) -> 
         resume = Resume(stored.finished(retry_failed), (), RunStats(0), lacking=lacking)
         of_rows = sweep.of_earlier_rows(stored, read_runs(folder))
         notes = [*sweep.absent, *sweep.notes, *survey.lines(), *of_rows]
-        moved = Moved(stored, own)
+        moved = Moved(stored, own, sweep.is_of)
         rows = frame.load([folder]) if rows_from is None and stored.table(["status"]).num_rows else None
     if rows_from is not None:
         with run_folders([rows_from]) as (other,):

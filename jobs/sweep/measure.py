@@ -66,7 +66,7 @@ def measure(
             for line in [*sweep.notes, *survey.lines(), *sweep.of_earlier_rows(store, earlier)]:
                 run.driver.reporter.note(line)
             _save_plan(sweep, out)
-            moved = Moved(store, own)
+            moved = Moved(store, own, sweep.is_of)
             blocks = [(block, moved.tasks(partial(sweep.tasks, block), pairs)) for block in sweep.blocks]
             pending = [(block, worth_doing(resume.pending(tasks), retry_failed)) for block, tasks in blocks]
             left = [(block, tasks) for block, tasks in pending if tasks]

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from jobs.run.stored_rows import Rows
 from jobs.sweep.inputs import Own
+from jobs.sweep.touched import Touched
 from stylize.results.parts import keys
 from stylize.results.schema import key_of
 from stylize.tasks.task import Input, Pair, Task
@@ -17,11 +18,11 @@ from stylize.tasks.task import Input, Pair, Task
 class Moved:
     """Gives tasks the keys that their rows have from where OUT lay before.
 
-    own: where the project's own photos and artworks lie now.
+    own: where the project's own photos and artworks lie now. is_of: as of `Touched`, which sees to what was copied.
     """
 
-    def __init__(self, rows: Rows, own: Own) -> None:
-        self._own = own
+    def __init__(self, rows: Rows, own: Own, is_of: Callable[[str, str | None, str | None], bool]) -> None:
+        self._own, self._touched = own, Touched(rows, is_of)
         self._known: set[bytes] = set()
         outs: set[str] = set()
         for batch in rows.columns(["task_id", "content_uri", "style_uri"]):
@@ -39,7 +40,7 @@ class Moved:
         for before in self._before:
             then = make([self._as_in(before, pair) for pair in pairs])
             tasks = [self._recorded(*both) for both in zip(tasks, then, strict=True)]
-        return tasks
+        return self._touched.tasks(tasks)
 
     def _recorded(self, task: Task, then: Task) -> Task:
         known = [key_of(one.task_id) in self._known for one in (task, then)]

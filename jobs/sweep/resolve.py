@@ -102,15 +102,16 @@ class ResolvedSweep:
         made = Counter[tuple[Any, ...]]()
         for batch in rows.columns(["variant", "settings_json", "weights_sha256"]):
             made.update(zip(*(column.to_pylist() for column in batch.columns), strict=True))
-        now = {name: config.result_settings() for name, config in self.configs.items()}
-        others = sum(
-            number
-            for (variant, text, weights), number in made.items()
-            if variant in now and (self._others(weights, variant) or result_settings(text) != now[variant])
-        )
+        others = sum(number for row, number in made.items() if row[0] in self.configs and not self.is_of(*row))
         had, stay = ("has", "it stays") if others == 1 else ("have", "they stay")
         told = f"{counted(others, 'row')} of OUT {had} other weights or settings than the variant of that name has now"
         return [f"{told}: {stay}, new ones come beside, and reports keep them apart"] if others else []
+
+    def is_of(self, variant: str, settings_json: str | None, weights: str | None) -> bool:
+        """Return whether a row is of what a variant is now."""
+        config = self.configs.get(variant)
+        same = config is not None and result_settings(settings_json) == config.result_settings()
+        return same and not self._others(weights, variant)
 
     def _others(self, weights: str | None, variant: str) -> bool:
         """Return whether a row's weights are others than a variant has now, where both are known."""
