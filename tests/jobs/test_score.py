@@ -221,6 +221,7 @@ def test_a_manifest_without_results_is_refused(folders: tuple[Path, Path], tmp_p
     words = ("--manifest", listed, tmp_path / "out", "--method", "x")
     assert "row 1 has no result_uri" in refused(main, *words)
     assert "--pattern goes with folders" in refused(main, *words, "--pattern", "{photo}_{style}")
+    assert "--manifest is given twice" in refused(main, *words, "--manifest", tmp_path / "more.csv")
 
 
 def test_the_main_job_says_that_it_does_not_use_results(tmp_path: Path) -> None:
