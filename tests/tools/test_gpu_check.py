@@ -38,4 +38,6 @@ def test_an_unknown_section_or_device_is_a_wrong_call(
     with pytest.raises(SystemExit) as raised:
         main(words)
     assert raised.value.code == 2
-    assert told in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.count("\n") == 1

@@ -246,8 +246,8 @@ SECTIONS = {
 def main(argv: Sequence[str]) -> int:
     """Run the sections, each in its turn whatever became of those before; return 1 if any failed."""
     told = "\n".join(["sections:", *(f"  {name:10} {call.__doc__}" for name, call in SECTIONS.items())])
-    prog, lines = "python -m tools.bench.gpu_check", argparse.RawTextHelpFormatter
-    parser = argparse.ArgumentParser(prog, description=told, formatter_class=lines)
+    parser = cli.Parser("python -m tools.bench.gpu_check", description=told)
+    parser.formatter_class = argparse.RawTextHelpFormatter
     parser.add_argument("sections", nargs="*", metavar="SECTION", type=one_of("section", SECTIONS), help="none: all")
     parser.add_argument("--device", default="cuda", help="what is checked (default cuda)")
     parser.add_argument("--microast", default="random", help="folder of its published weights")
