@@ -113,6 +113,15 @@ def check_settings(method: type[Stylizer], settings: dict[str, Any]) -> Any:
     return validated(method.settings_type, settings, method.name)
 
 
+def changed_settings(stylizer: Stylizer, changes: dict[str, Any]) -> Any:
+    """Return a loaded stylizer's settings with others that are `per_image`. Raises UsageError, as `check_settings`."""
+    changed = check_settings(type(stylizer), {**dict(stylizer.settings), **changes})
+    if of_all := sorted(changes.keys() - set(stylizer.per_image)):
+        own = f"of one image are: {', '.join(stylizer.per_image) or 'none'}"
+        raise UsageError(f"{stylizer.name}: {', '.join(of_all)} must be given when it is loaded; {own}")
+    return changed
+
+
 def numbers_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return what columns of their own hold of settings: a method of somebody's own may have others of that name."""
     return {name: settings[name] for name, kind in _NUMBERS.items() if isinstance(settings.get(name), int | kind)}

@@ -14,7 +14,7 @@ from stylize import images
 from stylize.errors import UsageError, counted
 from stylize.stylizers import _feedforward, base
 from stylize.stylizers._color import Colors, match_colors
-from stylize.stylizers._pictures import to_tensor
+from stylize.stylizers._pictures import check_code, to_tensor
 
 if TYPE_CHECKING:
     from stylize.stylizers._runtimes.onnx_graph import Graph
@@ -94,6 +94,7 @@ class ArbitraryStyle(_feedforward.FeedForward):
 
     def picture(self, contents: Tensor, code: Any) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W), about [0, 1]."""
+        check_code(self.name, code)
         if isinstance(code, _Pictures):
             return torch.cat([self._part_way(one[None], self._matched(code, Colors(one))) for one in contents])
         return self._part_way(contents, code)

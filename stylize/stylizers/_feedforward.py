@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from stylize.errors import UsageError, unknown
 from stylize.machine.one_thread import on_this_thread_alone
 from stylize.stylizers import base
+from stylize.stylizers._pictures import check_code
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers._strips import bounded
 
@@ -222,6 +223,8 @@ class FeedForward(bounded.Bounded):
 
     def picture(self, contents: Tensor, code: Any) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] and a code into (N, 3, H, W), about [0, 1]."""
+        if code is not None:  # which a method of one's own may have for its only style
+            check_code(self.name, code)
         return self.run(contents, code)
 
     def run(self, contents: Tensor, code: Any) -> Tensor:

@@ -191,6 +191,13 @@ def check_tensor(picture: Any) -> None:
         )
 
 
+def check_code(name: str, code: Any) -> None:
+    """Raise UsageError for an artwork in place of its code, or nothing: torch's own words on it tell nobody why."""
+    if code is None or isinstance(code, str | np.ndarray | Image.Image):
+        got = type(code).__name__
+        raise UsageError(f"{name}: expected a code, as `code(artwork)` returns it, got {got}")
+
+
 def checked(method: Callable[..., Any]) -> Callable[..., Any]:
     """Return a stylizer's method in its own precision, its argument checked: torch's words on it tell nobody why."""
 

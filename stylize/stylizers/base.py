@@ -15,7 +15,7 @@ from stylize import weights as files
 from stylize.errors import UnsupportedImageError, UsageError, WeightsError, one_line
 from stylize.io.location import local_path
 from stylize.machine import devices
-from stylize.stylizers import RANDOM, _pictures, numbers_of
+from stylize.stylizers import RANDOM, _pictures, changed_settings, numbers_of
 from stylize.stylizers._building import as_by_default, in_own_precision
 from stylize.stylizers._pictures import as_given, as_list, as_tensor, in_range, to_levels, to_pixels, to_tensor
 from stylize.stylizers._process import OfOneProcess
@@ -202,9 +202,9 @@ class Stylizer(Within, OfOneProcess, ABC):
         raise UsageError(f"{self.name} takes one style and mixes none")
 
     def with_settings(self, **changes: Any) -> Self:
-        """Return this stylizer, its weights shared, with other settings among those that are `per_image`."""
+        """Return it with other settings that are `per_image`, its weights shared. Raises UsageError for others."""
         other = self.twin()
-        other.settings = self.settings.model_copy(update=changes)
+        other.settings = changed_settings(self, changes)
         return other
 
     def ran(self, plan: Plan) -> dict[str, str]:

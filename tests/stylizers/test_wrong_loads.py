@@ -89,6 +89,26 @@ def test_tensors_of_any_float_type_are_pictures() -> None:
         restyle((picture.round() * 240).to(torch.float8_e4m3fn), picture)
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"alfa": 0.5}, "compact: unknown setting 'alfa'; did you mean alpha?"),
+        ({"alpha": 7}, "compact: alpha: expected 1 or less .got 7."),
+        ({"preserve_color": True}, "compact: preserve_color must be given when it is loaded; of one image are: alpha"),
+    ],
+)
+def test_settings_that_no_image_may_have_of_its_own_are_a_wrong_call(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(stylize.UsageError, match=told):
+        stylize.load(device="cpu").with_settings(**changes)
+
+
+def test_an_artwork_in_place_of_its_code_is_a_wrong_call() -> None:
+    restyle, picture = stylize.load("compact", device="cpu", alpha=0.5), np.zeros((8, 8, 3), np.uint8)
+    for artwork in (None, picture, "artwork.jpg", Image.new("RGB", (8, 8))):
+        with pytest.raises(stylize.UsageError, match=r"expected a code, as `code\(artwork\)` returns it, got"):
+            restyle.apply(picture, artwork)
+
+
 @pytest.mark.parametrize("out", [None, 3, ["out"], "", "a\0b", b"out"])
 def test_rows_of_what_is_no_path_are_a_wrong_call(out: Any) -> None:
     with pytest.raises(stylize.UsageError, match="expected a path, got"):
