@@ -21,7 +21,7 @@ def read_rows(out: str | os.PathLike[str], columns: Iterable[str] | None = None)
     `columns` picks some, in that order. May be called while a run is going on. Raises UsageError where OUT
     holds no rows folder, a column is unknown or a part file holds what no run has written.
     """
-    if isinstance(columns, str):
+    if isinstance(columns, str | bytes) or not isinstance(columns, Iterable | None):
         raise UsageError(f"columns: expected a list of names, got {columns!r:.80}")
     names = list(SCHEMA.names if columns is None else columns)
     if unknown := [str(name) for name in names if name not in SCHEMA.names]:

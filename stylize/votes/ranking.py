@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from stylize.errors import UsageError, one_line
+
 Floats = npt.NDArray[np.float64]
 
 DRAWS = 1000
@@ -31,10 +33,10 @@ _LEAST_PRIOR = 1e-4
 def rank(votes: pd.DataFrame, *, draws: int = DRAWS) -> pd.DataFrame:
     """Return a row for each method, the most preferred first.
 
-    votes: `left_method`, `right_method`, `choice`, `content_uri` and `style_uri`. Of a row: `votes` it took part in,
-    `pictures` (pairs of photo and artwork) they were on, `preferred` (chance, 0 to 1, that it is preferred to another
-    method of these, all being as likely), and the bounds `low` and `high` of its 95 % interval, null where there are
-    fewer than LEAST_PICTURES.
+    votes: `left_method`, `right_method`, `choice` (left, right or same), `content_uri` and `style_uri`. Of a row:
+    `votes` it took part in, `pictures` (pairs of photo and artwork) they were on, `preferred` (chance, 0 to 1, that it
+    is preferred to another method of these, all being as likely), and the bounds `low` and `high` of its 95 % interval,
+    null where there are fewer than LEAST_PICTURES. Raises UsageError for another choice.
     """
     votes = _usable(votes)
     methods, fitted, drawn = _fitted(votes, draws)
@@ -100,6 +102,8 @@ def _needed(preferred: float, part: pd.DataFrame) -> int | None:
 
 def _usable(votes: pd.DataFrame) -> pd.DataFrame:
     """Return the votes between two methods, with `picture` numbering their pairs of photo and artwork."""
+    if wrong := sorted(map(repr, {*votes["choice"]} - _SHARE.keys())):
+        raise UsageError(f"choice: expected one of {', '.join(_SHARE)}, got {one_line(wrong[0])}")
     votes = votes[votes["left_method"] != votes["right_method"]]
     keys = votes[["content_uri", "style_uri"]].fillna("")
     return votes.assign(picture=pd.factorize(pd.MultiIndex.from_frame(keys))[0])

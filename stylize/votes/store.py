@@ -8,6 +8,7 @@ that is changed while another program puts files together would go with the file
 from __future__ import annotations
 
 import io
+import os
 import re
 import uuid
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ import pyarrow.parquet as pq
 
 from stylize.errors import ImageError, UsageError, message_of, one_line
 from stylize.io.files import Folder, read_bytes, sizes_below, writing
-from stylize.io.location import Location, as_location
+from stylize.io.location import LocalPath, Location, as_location, locate, normalized
 from stylize.results.parts import are_times
 
 FOLDER = "votes"
@@ -58,12 +59,16 @@ SCHEMA = pa.schema(
 _MAY_BE_NULL = {"content_uri", "style_uri", "left_sha256", "right_sha256"}
 
 
-def read_votes(out: str | Location) -> pa.Table:
+def read_votes(out: str | os.PathLike[str]) -> pa.Table:
     """Return the votes on the results of an OUT, each once, oldest first; none where nobody has voted.
 
-    Raises UsageError for a file that holds no votes, CannotContinueError of a store that does not answer.
+    Raises UsageError for an OUT that is not there and for a file that holds no votes, CannotContinueError of a store
+    that does not answer.
     """
-    return VoteStore(out).read()
+    where = locate(normalized(os.fspath(out) if isinstance(out, os.PathLike) else out))
+    if isinstance(where, LocalPath) and not where.path.exists():
+        raise UsageError(f"{one_line(out)} is not there: give the OUT of a run")
+    return VoteStore(where).read()
 
 
 class VoteStore:

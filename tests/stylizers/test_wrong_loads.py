@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,37 @@ import stylize
 def test_a_value_of_another_kind_is_named(given: dict[str, Any], told: str) -> None:
     with pytest.raises(stylize.UsageError, match=told):
         stylize.load(**given)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (torch.zeros(48, 64, 3), r"got \(48, 64, 3\)"),
+        (torch.zeros(1, 3, 48, 64), r"got \(1, 3, 48, 64\)"),
+        (torch.zeros(3, 48, 0), "got one without pixels"),
+        (torch.zeros(3, 48, 64, dtype=torch.uint8), "divide 0 to 255 by 255"),
+        (torch.full((3, 48, 64), 255.0), "from 255 to 255; .*; divide 0 to 255 by 255"),
+        (torch.full((3, 48, 64), -1.0), r"from -1 to -1; give them in \[0, 1\]$"),
+        (torch.full((3, 48, 64), 1.0000001), r"to 1.0000001; .*; clamp\(0, 1\) does it"),
+        (torch.full((3, 48, 64), float("nan")), "from nan"),
+        (np.zeros((48, 64), np.uint8), r"expected a PIL image.*; a grey one is numpy.dstack\(\[grey\] \* 3\)"),
+        (np.zeros((48, 64, 1), np.uint8), "a grey one is"),
+        (np.zeros((3, 48, 64), np.uint8), "channels come last"),
+        (np.zeros((48, 64, 3), np.float32), r"float32.*; values in \[0, 1\] are made so by \(array \* 255\)"),
+        (np.zeros((48, 64, 3), np.int64), r"got int64 \(48, 64, 3\)$"),
+        (b"\x89PNG", r"got bytes; open it with PIL.Image.open\(io.BytesIO"),
+        (io.BytesIO(), "got BytesIO; open it with PIL.Image.open$"),
+        ("photo.heic", "got str; open it with PIL.Image.open, a HEIC after pi_heif.register_heif_opener"),
+        (None, "got NoneType"),
+    ],
+)
+def test_what_is_no_picture_is_refused_in_a_line(wrong: Any, says: str) -> None:
+    restyle, picture = stylize.load("identity", device="cpu"), np.zeros((48, 64, 3), np.uint8)
+    with pytest.raises(stylize.UsageError, match=says) as raised:
+        restyle(wrong, picture)
+    assert "\n" not in str(raised.value)
+    with pytest.raises(stylize.UsageError, match=says):
+        restyle(picture, wrong)
 
 
 @pytest.mark.parametrize("nothing", [np.zeros((0, 0, 3), np.uint8), Image.new("RGB", (0, 0))], ids=["array", "image"])
@@ -113,3 +145,9 @@ def test_an_artwork_in_place_of_its_code_is_a_wrong_call() -> None:
 def test_rows_of_what_is_no_path_are_a_wrong_call(out: Any) -> None:
     with pytest.raises(stylize.UsageError, match="expected a path, got"):
         stylize.read_rows(out)
+
+
+@pytest.mark.parametrize("columns", ["ssim", b"ssim", 3])
+def test_columns_that_are_no_list_are_a_wrong_call(columns: Any) -> None:
+    with pytest.raises(stylize.UsageError, match="columns: expected a list of names, got"):
+        stylize.read_rows("out", columns)

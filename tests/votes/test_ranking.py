@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stylize.errors import UsageError
 from stylize.votes import compare_pairs, rank
 from tests.support.votes import vote, voted
 
@@ -87,6 +88,13 @@ def test_no_votes_rank_nothing() -> None:
     assert len(compare_pairs(none)) == 0
     of_one = pd.DataFrame([vote(0, "left", "a", "a")])
     assert len(rank(of_one)) == 0
+
+
+def test_a_choice_that_is_none_is_named() -> None:
+    votes = pd.DataFrame([vote(0), vote(1, "LEFT")])
+    for count in (rank, compare_pairs):
+        with pytest.raises(UsageError, match="choice: expected one of left, right, same, got 'LEFT'"):
+            count(votes)
 
 
 def test_sixty_methods_with_few_votes_are_ranked() -> None:

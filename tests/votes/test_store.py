@@ -84,7 +84,15 @@ def test_a_vote_that_is_changed_while_files_are_put_together_is_not_lost(
 
 
 def test_there_are_no_votes_where_nobody_voted(tmp_path: Path) -> None:
-    assert read_votes(str(tmp_path)).num_rows == 0
+    assert read_votes(str(tmp_path)).num_rows == read_votes(tmp_path).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("out", "told"), [(Path("nowhere"), "is not there: give the OUT of a run"), (3, "expected a path, got 3")]
+)
+def test_votes_of_what_is_no_out_are_a_wrong_call(out: Any, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        read_votes(out)
 
 
 def test_many_files_become_one_and_no_vote_is_lost_or_counted_twice(tmp_path: Path) -> None:

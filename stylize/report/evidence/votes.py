@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from stylize.errors import counted
-from stylize.votes import agreement, compare_pairs, rank, read_votes
+from stylize.votes import VoteStore, agreement, compare_pairs, rank
 from stylize.votes.agreement import SCORES
 from stylize.votes.ranking import LEAST_PICTURES
 
@@ -29,7 +29,7 @@ def of_rows(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     are no longer there, as of a run whose images were made anew, are left out. Those between results of two OUTs lie in
     one of them: a task that its rows lack is looked for in all. Raises as `read_votes`.
     """
-    frames = [read_votes(home).to_pandas().assign(home=home) for home in sorted(rows["home"].unique())]
+    frames = [VoteStore(home).read().to_pandas().assign(home=home) for home in sorted(rows["home"].unique())]
     votes = pd.concat(frames, ignore_index=True).sort_values("voted_at", kind="stable", ignore_index=True)
     votes = votes.drop_duplicates("vote_id", keep="last")  # an OUT may be the copy of another
     if votes.empty:
