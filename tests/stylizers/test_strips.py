@@ -122,6 +122,22 @@ def test_a_photo_of_one_colour_has_no_grain_of_rounding() -> None:
     assert np.abs(in_strips(stylizer, photo, code)[0].astype(int) - whole(stylizer, photo, code)).max() <= 1
 
 
+@pytest.mark.parametrize("phases", [1, 2])
+def test_one_pixel_of_another_level_is_more_than_rounding(phases: int) -> None:
+    """The deviation of so many values is then under the bound, as that of a channel of one value is."""
+    strips = torch.ones(2, 1, 4, 300, 300)
+    strips[1, :, 2:] += 2.0**-22
+    strips[0, 0, 1, 5, 7] += 2.0**-16
+    moments = compute.Moments()
+    for strip in strips:
+        moments.add(strip)
+    mean, var = (value.flatten() for value in moments.result(phases))
+    torch.testing.assert_close(mean, torch.ones(4))
+    assert (var > 0).tolist() == [phases == 2, True, False, False]
+    expected = 2.0**-32 / (180_000 * phases)
+    torch.testing.assert_close(var[1].item(), expected, rtol=0.01, atol=0)
+
+
 def test_any_setting_has_a_plan_for_a_large_photo() -> None:
     for settings in ({}, {"preserve_color": True}, {"preserve_color": True, "alpha": 0.5}):
         stylizer, code = loaded("compact", **settings)

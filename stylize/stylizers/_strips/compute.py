@@ -26,8 +26,9 @@ Rows = Callable[[int, int], Tensor]
 Sink = Callable[[int, Tensor], None]
 """Takes rows of the result, and the number of the first of them."""
 _ROUNDED = 2.0**-20
-"""A deviation of so little, beside the largest mean of a layer's channels, is what fp32 rounds off, and none: a photo
-of one colour has such, as strips of other heights are summed in another order (docs/decisions.md)."""
+"""Where no value is further from its channel's mean than so much of the layer's largest mean, it is what fp32 rounds
+off, and none: a photo of one colour has such, as strips of other heights are summed in another order
+(docs/decisions.md)."""
 
 
 class Moments:
@@ -37,14 +38,18 @@ class Moments:
         self._count = 0
         self._mean: Any = 0.0
         self._squares: Any = 0.0
+        self._peak: Any = 0.0
 
     def add(self, x: Tensor) -> None:
         """Take in rows (1, C, h, W)."""
         x = x.float()
         count = x.shape[-2] * x.shape[-1]
         mean = x.mean((-2, -1), keepdim=True)
-        squares = near_double((x - mean).square_().sum((-2, -1), keepdim=True)).double()
+        each = (x - mean).square_()
+        squares = near_double(each.sum((-2, -1), keepdim=True)).double()
         mean, total = near_double(mean).double(), self._count + count
+        peak = _peak(each, mean, squares / count)
+        self._peak = torch.maximum(self._peak, peak) if self._count else peak
         apart = mean - self._mean
         self._mean = self._mean + apart * (count / total)
         self._squares = self._squares + squares + apart.square() * (self._count * count / total)
@@ -52,16 +57,27 @@ class Moments:
 
     def result(self, phases: int) -> tuple[Tensor, Tensor]:
         """Return mean and variance, (1, C, 1, 1) in fp32; `phases` neighbouring channels share theirs."""
-        mean, var = self._mean, self._squares / self._count
+        mean, var, peak = self._mean, self._squares / self._count, self._peak
         if mean.dim() == 3:
-            mean, var = mean[None], var[None]
+            mean, var, peak = mean[None], var[None], peak[None]
         if phases > 1:
             grouped, groups = mean.view(1, -1, phases, 1, 1), mean.shape[1] // phases
             common = grouped.mean(2, keepdim=True)
             var = (var.view(1, groups, phases, 1, 1) + (grouped - common).square()).mean(2)
+            peak = peak.view(1, groups, phases, 1, 1).amax(2).repeat_interleave(phases, 1)
             mean, var = common[:, :, 0].repeat_interleave(phases, 1), var.repeat_interleave(phases, 1)
-        var = var * (var > (_ROUNDED * mean.abs().amax()).square())
+        var = var * (torch.maximum(var, peak) > _rounded(mean))
         return mean.float().to(self._device), var.float().to(self._device)
+
+
+def _rounded(mean: Tensor) -> Tensor:
+    return (_ROUNDED * mean.abs().amax()).square()
+
+
+def _peak(each: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+    """Return the largest of each channel's squares; the mean of them, `var`, where that is no rounding already."""
+    unclear = bool(((var > 0) & (var <= _rounded(mean))).any())  # as in hardly any photo
+    return near_double(each.amax((-2, -1), keepdim=True)).double() if unclear else var
 
 
 def run(graph: Graph, passes: list[Pass], strip_px: int, rows: Rows, sink: Sink, *, mapped: bool = False) -> None:
