@@ -102,7 +102,7 @@ def test_several_runs_become_one_report_which_says_whose_scores_are_not_of_the_f
     text = (tmp_path / "report" / "summary.md").read_text()
     assert "10 rows, 10 ok" in text
     assert "# Restyling: a/out, b/out\n" in text
-    assert "\n- a/out: " in text
+    assert "\n- a/out: recorded nothing, as OUT has no run.json" in text
     told = "quality columns of 5 rows of an older version are of the pixels before encoding"
     assert told in text
     assert "Over sizes" not in text

@@ -155,7 +155,8 @@ def _run(name: str, out: Path) -> Run:
         "python": machine.get("python"),
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items() if version),
     }
-    return Run(name, [(key, str(value)) for key, value in facts.items() if value])
+    told = [(key, str(value)) for key, value in facts.items() if value]
+    return Run(name, told or [("recorded", "nothing, as OUT has no run.json that says it")])
 
 
 def is_report(folder: Path) -> bool:
