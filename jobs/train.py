@@ -227,4 +227,4 @@ def _origin(argv: Sequence[str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    signals.run(main)
+    signals.run(main, kept="the same command resumes from the last checkpoint, from step 1 where there is none yet")

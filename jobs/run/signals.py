@@ -23,15 +23,16 @@ from stylize.terminal import silence
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(main: Callable[[Sequence[str]], int]) -> None:
+def run(main: Callable[[Sequence[str]], int], *, kept: str = "what is done is kept; the same command resumes") -> None:
     """Run a command as `cli.run` does, with all three signals handled from its first moment to its last line.
 
+    kept: what is told of the work so far where one of them ended it.
     From then on Ctrl-C ends the process without a word: all has been said, and Python would trace its own end.
     """
     with contextlib.ExitStack() as last, handle_signals():
         last.callback(signal.signal, signal.SIGINT, signal.SIG_DFL)
         try:
-            cli.run(main, "interrupted: what is done is kept; the same command resumes")
+            cli.run(main, f"interrupted: {kept}")
         except (KeyboardInterrupt, SystemExit) as done:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             # KeyboardInterrupt: another one came while the first was told.

@@ -101,7 +101,8 @@ def test_killed_worker_killed_driver_and_ctrl_c_lose_and_double_no_step(
     driver.send_signal(signal.SIGINT)
     _, complaint = driver.communicate(timeout=300)
     assert driver.returncode == 130
-    assert complaint == "interrupted: what is done is kept; the same command resumes\n"
+    resumes = "the same command resumes from the last checkpoint, from step 1 where there is none yet"
+    assert complaint == f"interrupted: {resumes}\n"
     assert steps(out) == list(range(1, len(steps(out)) + 1))
     with safe_open(out / "weights" / "compact.safetensors", "pt") as file:
         assert int(file.metadata()["step"]) in (len(steps(out)), len(steps(out)) - 2)  # losses are written first
