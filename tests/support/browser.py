@@ -24,6 +24,8 @@ class Tabs:
         self._said: dict[Any, list[str]] = {}
         self.may_ask: Callable[[str], bool] = lambda url: True
         """Whether a page may ask for an address."""
+        self.served: list[str] = []
+        """The servers of the pages that were opened, the last one last."""
 
     def open(self, viewport: dict[str, int] | None = None, color_scheme: str = "light", **kind: Any) -> Any:
         """Return a tab, with the last page of an earlier test in it; kind: options that only a new context takes."""
