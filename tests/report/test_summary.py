@@ -145,6 +145,9 @@ def test_a_cell_of_a_sheet_has_the_whole_photo_and_as_much_as_there_is_of_a_cut_
     _paste(sheet, str(photo), 0, 0)
     drawn = np.asarray(sheet).min(axis=2) < 250
     assert (drawn.any(axis=1).sum(), drawn.any(axis=0).sum()) == (180, 90)
+    photo.write_bytes(images.encode(np.zeros((1, 960, 3), np.uint8), "jpg", 95))
+    _paste(sheet := Image.new("RGB", (252, 192), "white"), str(photo), 0, 0)
+    assert (np.asarray(sheet)[..., 0] < 50).sum() == 240
 
 
 def test_no_sheet_of_a_run_without_results(folders: tuple[Path, Path], tmp_path: Path) -> None:

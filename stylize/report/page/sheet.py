@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
+from PIL import Image
 
 from stylize import images
 from stylize.errors import ImageError
@@ -71,5 +71,7 @@ def _paste(sheet: Image.Image, uri: str, column: int, line: int) -> None:
         pixels = images.decode(read_bytes(uri), long_side_px=2 * CELL_PX[0], truncated="accept").pixels
     except ImageError:
         return  # moved or deleted since: its cell stays empty
-    cell = ImageOps.pad(Image.fromarray(pixels), CELL_PX, Image.Resampling.LANCZOS, color="white")
-    sheet.paste(cell, (_offset(0, column), _offset(1, line)))
+    cell = Image.fromarray(pixels)
+    cell.thumbnail(CELL_PX, Image.Resampling.LANCZOS)  # ImageOps.pad leaves no row of what is hundreds of times as wide
+    left, top = ((room - side) // 2 for room, side in zip(CELL_PX, cell.size, strict=True))
+    sheet.paste(cell, (_offset(0, column) + left, _offset(1, line) + top))
