@@ -170,13 +170,14 @@ def _on_white(image: Image.Image, factor: tuple[int, int], to_srgb: Convert) -> 
     grey = image.mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        # White is laid under colours as they are shown: mixed in another space, soft edges are of other colours.
-        colours = to_srgb(image.convert("L" if grey else "RGB"))
-        colours.putalpha(image.getchannel("A"))
-        # Scaled with its colours weighted by alpha: a transparent pixel's has no meaning.
-        red, green, blue, alpha = _reduced(colours.convert("RGBa"), factor).split()
-        white = ImageChops.invert(alpha)
-        return Image.merge("RGB", [ImageChops.add(colour, white) for colour in (red, green, blue)])
+        if (alpha := image.getchannel("A")).getextrema() != (255, 255):
+            # White is laid under colours as they are shown: mixed in another space, soft edges are of other colours.
+            colours = to_srgb(image.convert("L" if grey else "RGB"))
+            colours.putalpha(alpha)
+            # Scaled with its colours weighted by alpha: a transparent pixel's has no meaning.
+            *channels, alpha = _reduced(colours.convert("RGBa"), factor).split()
+            white = ImageChops.invert(alpha)
+            return Image.merge("RGB", [ImageChops.add(colour, white) for colour in channels])
     if image.mode not in ("L", "RGB", "CMYK", "LAB"):
         image = image.convert("L" if grey else "RGB")
     return to_srgb(_reduced(image, factor))

@@ -75,6 +75,15 @@ def test_white_is_laid_under_colours_in_srgb_whatever_their_profile(mode: str) -
     assert np.abs(decode(data, long_side_px=2).pixels.astype(int) - (128 * 128 + 255 * 127) // 255).max() <= 1
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_alpha_that_hides_nothing_changes_no_pixel(mode: str) -> None:
+    image = Image.fromarray(PHOTO).convert(mode).resize((240, 160))
+    clear = image.convert(mode.replace("L", "LA").replace("RGB", "RGBA"))
+    plain, beside = (saved(one, "PNG", icc_profile=in_linear_light()) for one in (image, clear))
+    for side in (None, 20):
+        assert (decode(plain, long_side_px=side).pixels == decode(beside, long_side_px=side).pixels).all()
+
+
 def test_palette_with_transparency_is_laid_on_white() -> None:
     image = Image.new("P", (4, 4), 0)
     image.putpalette([200, 0, 0, 0, 0, 200])
