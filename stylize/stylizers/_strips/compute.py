@@ -76,7 +76,8 @@ def _rounded(mean: Tensor) -> Tensor:
 
 def _peak(each: Tensor, mean: Tensor, var: Tensor) -> Tensor:
     """Return the largest of each channel's squares; the mean of them, `var`, where that is no rounding already."""
-    unclear = bool(((var > 0) & (var <= _rounded(mean))).any())  # as in hardly any photo
+    # A CPU looks for it where that leaves it open, as in hardly any photo; a card would have to be waited for.
+    unclear = not each.is_cpu or bool(((var > 0) & (var <= _rounded(mean))).any())
     return near_double(each.amax((-2, -1), keepdim=True)).double() if unclear else var
 
 
