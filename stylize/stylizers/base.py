@@ -81,7 +81,7 @@ class Stylizer(Within, OfOneProcess, ABC):
         self.dtype = DTYPES[self.precision]
         self.weights_sha256: str | None = None
         self.weights_files: dict[str, str] = {}
-        with as_by_default():
+        with as_by_default(), in_own_precision(self.device):
             self.load(weights if weights in (None, RANDOM) else local_path(str(weights)))
 
     def _default_precision(self) -> str:

@@ -12,6 +12,7 @@ import torch
 
 import stylize
 from stylize.stylizers._runtimes import sessions
+from stylize.stylizers.identity import Identity
 from tests.support.samples import picture
 
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -122,3 +123,12 @@ def test_the_callers_autocast_changes_no_precision() -> None:
     wanted = all_ways()
     with torch.autocast("cpu", torch.bfloat16):
         assert all(map(torch.equal, all_ways(), wanted))
+
+
+def test_a_method_loads_without_the_callers_autocast() -> None:
+    class Seen(Identity):
+        def load(self, weights: Any) -> None:
+            self.within = torch.is_autocast_enabled("cpu")
+
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not Seen(Seen.settings_type(), device="cpu").within
