@@ -22,6 +22,7 @@ from stylize.stylizers import _feedforward, base
 from stylize.stylizers._building import as_by_default
 from stylize.stylizers._folded import Conv9, UpConv
 from stylize.stylizers._layers import conv, normalize
+from stylize.stylizers._pictures import check_code
 from stylize.stylizers._runtimes import style_files
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ class Johnson(_feedforward.FeedForward):
 
     def forward(self, contents: Tensor, code: nn.Module) -> Tensor:
         """Turn (N, 3, H, W) in [0, 1] into (N, 3, H', W') of multiples of 4."""
+        check_code(self.name, code)
         image: Tensor = code(contents * 255)
         return image.float() / 255
 

@@ -134,8 +134,9 @@ def test_settings_that_no_image_may_have_of_its_own_are_a_wrong_call(changes: di
         stylize.load(device="cpu").with_settings(**changes)
 
 
-def test_an_artwork_in_place_of_its_code_is_a_wrong_call() -> None:
-    restyle, picture = stylize.load("compact", device="cpu", alpha=0.5), np.zeros((8, 8, 3), np.uint8)
+@pytest.mark.parametrize(("method", "settings"), [("compact", {"alpha": 0.5}), ("johnson", {"weights": "random"})])
+def test_an_artwork_in_place_of_its_code_is_a_wrong_call(method: str, settings: dict[str, Any]) -> None:
+    restyle, picture = stylize.load(method, device="cpu", **settings), np.zeros((32, 32, 3), np.uint8)
     for artwork in (None, picture, "artwork.jpg", Image.new("RGB", (8, 8))):
         with pytest.raises(stylize.UsageError, match=r"expected a code, as `code\(artwork\)` returns it, got"):
             restyle.apply(picture, artwork)
