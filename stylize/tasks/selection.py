@@ -14,8 +14,6 @@ _OF_SYSTEMS = frozenset((
     "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "recycler",
     "system volume information", "__macosx", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini",
 ))  # fmt: skip
-_BACKUP = re.compile(r"\.\w+(?:_original|~)\Z")
-"""As ExifTool keeps each file that it changes, and others `a.jpg~`: the same photo once more."""
 TRAINING_STATE = re.compile(r"(^|/)checkpoint_[^/]+/state\.pt$")
 """What a training resumes from, in its OUT: as a style it would be one more beside the trained weights."""
 
@@ -58,16 +56,11 @@ EVERYTHING = Selection()
 
 def reason_against_name(name: str) -> str | None:
     """Return why a file or folder of such a name is never looked at, None where it is."""
-    folded = name.casefold()
-    if folded in _OF_SYSTEMS:
+    if name.casefold() in _OF_SYSTEMS:
         return "left by a system"
     if name.endswith(".icloud"):  # what macOS leaves in a photo's place, hidden
         return "not downloaded from iCloud"
-    if name.startswith("."):
-        return "hidden"
-    if folded.endswith(("_original", "~")) and _BACKUP.search(folded):
-        return "a program's backup"
-    return "a camera's thumbnail" if folded.endswith(".thm") else None
+    return "hidden" if name.startswith(".") else None
 
 
 def _fits(glob: str, path: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ _NEVER_IMAGES = frozenset((
     ".npy", ".npz", ".pth", ".pt", ".safetensors", ".mp3", ".wav", ".flac", ".m4a", ".aac", ".doc", ".docx", ".xls",
     ".xlsx", ".ppt", ".pptx",
 ))  # fmt: skip
+_OF_BACKUPS = re.compile(r"\.\w+(_original|~)")
+"""ExifTool keeps `a.jpg_original` of each file that it changes, and others `a.jpg~`: the same photo once more."""
 _REFUSED_SUFFIXES = {suffix: kind for kind, suffixes in FORMATS_REFUSED.items() for suffix in suffixes}
 
 
@@ -33,6 +36,10 @@ def reason_by_suffix(suffix: str) -> str | None:
     """Return why a file of such a suffix is left out without a look at it, None where only a look can tell."""
     if suffix in _REFUSED_SUFFIXES:
         return _not_read(_REFUSED_SUFFIXES[suffix])
+    if _OF_BACKUPS.fullmatch(suffix):
+        return "a program's backup"
+    if suffix == ".thm":
+        return "a camera's thumbnail"
     return NO_IMAGE if suffix in _NEVER_IMAGES else None
 
 

@@ -180,6 +180,20 @@ def test_what_systems_leave_is_no_photo_and_is_counted(tmp_path: Path, junk: str
     assert taken(year / junk) == ["a.jpg", "b/c.jpg"]
 
 
+def test_backups_and_thumbnails_are_left_out_and_folders_called_so_are_not(tmp_path: Path) -> None:
+    left = ["IMG_1.jpg_original", "IMG_1.JPG~", "MVI_1.THM", "._a.jpg_original"]
+    found = ["a.b_original.jpg", "img.jpg?of=the_original", "sea.v1_original/a.jpg", "the_original", "thm", "v1~"]
+    write(tmp_path, *left, *found, data=JPEG)
+    assert taken(tmp_path, left_out := LeftOut(), exclude=("*.thm",)) == found
+    assert {(one["what"], one["reason"]) for one in left_out.as_records()} == {
+        (".jpg_original", "hidden"), (".jpg_original", "a program's backup"), (".jpg~", "a program's backup"),
+        (".thm", "by --exclude"),
+    }  # fmt: skip
+    assert taken(tmp_path / "MVI_1.THM") == ["."]  # given itself, it is what was meant
+    taken(tmp_path, left_out := LeftOut())
+    assert "1 .thm (a camera's thumbnail)" in str(left_out)
+
+
 BRACKETS = {
     "[!b].*": ["a.JPG"], "[!!]*.jpg": ["05/b.jpg", "a.JPG"], "[]a].*": ["a.JPG"], "[!]b].*": ["a.JPG"],
     r"[\]": [], r"[\b].jpg": ["05/b.jpg"], "[^b].jpg": ["05/b.jpg"], "[[b].jpg": ["05/b.jpg"],

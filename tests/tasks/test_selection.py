@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from stylize.tasks.selection import Selection, reason_against_name
+from stylize.tasks.selection import Selection
 
 
 @pytest.mark.parametrize(
@@ -29,18 +29,6 @@ def test_a_glob_fits_however_it_is_written_and_across_lines(glob: str, path: str
 @pytest.mark.parametrize(("glob", "path"), [("2024/", "2024"), ("old/*/", "old/a.jpg")])
 def test_a_glob_of_folders_fits_no_file(glob: str, path: str) -> None:
     assert Selection(include=(glob,)).reason_against(path) == "not by --include"
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("IMG_1.jpg_original", "a program's backup"), ("IMG_1.JPG~", "a program's backup"),
-        ("MVI_1.THM", "a camera's thumbnail"), ("._IMG_1.jpg_original", "hidden"),
-        ("the_original.jpg", None), ("the_original", None), ("a.b_original.jpg", None), ("v1~", None), ("thm", None),
-    ],
-)  # fmt: skip
-def test_what_programs_leave_beside_photos_is_none_of_them(name: str, reason: str | None) -> None:
-    assert reason_against_name(name) == reason
 
 
 def test_many_threads_may_ask_one_selection(monkeypatch: pytest.MonkeyPatch) -> None:
