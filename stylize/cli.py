@@ -70,7 +70,7 @@ def _one_size(text: Any) -> Any:
     if isinstance(text, str) and re.fullmatch(r"\d+(\.\d*)?[eE]\+?\d+", text):
         return float(text)
     # Pydantic takes what a text begins with, and passes over the rest: 20000000,5GB and 20000000.GB were 20 MB.
-    if isinstance(text, str) and not re.fullmatch(r"\d*\.?\d+\s*[A-Za-z]*", text.strip()):
+    if isinstance(text, str) and not re.fullmatch(r"[\d_]*\.?\d+\s*[A-Za-z]*", text.strip()):
         raise PydanticCustomError("byte_size", "no size")
     return text
 

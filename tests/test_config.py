@@ -117,6 +117,7 @@ def test_settings_of_a_method_may_be_switches() -> None:
 def test_strings_from_flags_become_numbers() -> None:
     config = build(PATHS | {"resolution_px": "768", "actors": "3", "timeout_s": "2.5", "max_memory": "2e9"})
     assert (config.resolution_px, config.actors, config.timeout_s, config.max_memory) == (768, 3, 2.5, 2 * 10**9)
+    assert build(PATHS | {"max_memory": "2_000_000_000"}).max_memory == 2 * 10**9
 
 
 def test_what_makes_another_picture_belongs_to_a_tasks_identity() -> None:
