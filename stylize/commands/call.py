@@ -99,7 +99,7 @@ def parse(argv: Sequence[str]) -> Call:
 
 def _refuse_mistyped(word: str) -> None:
     """Raise UsageError where a first word is no file, but almost a command: what follows it is no picture's."""
-    if re.fullmatch(r"\w+", word) and not os.path.lexists(word) and (near := nearest(word, COMMANDS)):
+    if re.fullmatch(r"\w[\w-]*", word) and not os.path.lexists(word) and (near := nearest(word, COMMANDS)):
         raise UsageError(f"no such file: {word}; did you mean `stylize {near}`? (--help lists the options)")
 
 

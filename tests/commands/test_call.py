@@ -31,7 +31,7 @@ def test_an_object_store_is_refused_by_the_name_of_what_cannot_be_there(
     ("words", "meant"),
     [
         (["veiw", "OUT", "--port", "8000"], "view"), (["lst"], "list"), (["exprot", "compact", "x.onnx"], "export"),
-        (["doctr"], "doctor"),
+        (["doctr"], "doctor"), (["do-ctor"], "doctor"),
     ],
 )  # fmt: skip
 def test_a_mistyped_command_is_asked_after_and_a_file_of_its_name_is_a_photo(
