@@ -85,8 +85,8 @@ def run(
     values = {name: value for name, value in values.items() if value is not None or name not in PATHS}
     told = ", ".join(f"{name}={value!r}" for name, value in values.items())
     note: Callable[[str], None] = say if progress != "off" else lambda text: None
-    again = validated(_Again, {"retry_failed": retry_failed, "redo": redo})
     with json_lines.apart(progress):
+        again = validated(_Again, {"retry_failed": retry_failed, "redo": redo})
         config = resolve(values | {"progress": progress}, {name: Origin(name) for name in PATHS})
         result = restyle(config, f"jobs.stylize_folder.run({told})", again.retry_failed, note, again.redo)
         json_lines.finished(progress, result.out, result.counts, result.exit_status)

@@ -103,6 +103,12 @@ def test_a_wrong_call_is_an_error_before_anything_is_made(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_wrong_call_is_an_event_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UsageError):
+        stylize_folder.run(redo="never", progress="json")  # type: ignore[arg-type]
+    assert json.loads(capsys.readouterr().out)["event"] == "stopped"
+
+
 @pytest.mark.usefixtures("worker_here")
 def test_progress_is_shown_when_it_is_asked_for(
     folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
