@@ -76,7 +76,7 @@ def read_folder(folder: Path, crop_px: int = 1) -> Folder:
         raise UsageError(f"{one_line(folder)}: {looked_at[0]}; give another one, or a folder of images")
     if not good:
         first = f"{one_line(paths[0].name)}: {looked_at[0]}"
-        raise UsageError(f"{one_line(folder)}: none of its {counted(len(paths), 'image')} can be read, such as {first}")
+        raise UsageError(f"{one_line(folder)}: none of its images can be read ({len(paths)}); the first, {first}")
     if not fits:
         less = f"none of its images can be enlarged to {crop_px} px; give a smaller --crop-px"
         raise UsageError(f"{one_line(folder)}: {less}")
@@ -89,7 +89,7 @@ def _sha256_and_size(path: Path) -> tuple[str, tuple[int, int]] | str:
         data = read_bytes(LocalPath(path))
         size = images.header_size(data)
     except (OSError, StylizeError) as error:
-        return message_of(error)
+        return beside(one_line(path), message_of(error))
     return hashlib.sha256(data).hexdigest(), size
 
 

@@ -98,18 +98,30 @@ def test_unreadable_images_are_told_apart(photos: Path) -> None:
     assert [p.name for p in folder.unreadable] == ["4.jpg"]
 
 
-@pytest.mark.parametrize("make", ["nothing", "empty", "broken"])
-def test_a_folder_without_images_is_a_wrong_call(tmp_path: Path, make: str) -> None:
+OF_PSD = "a.png: a file of the kind PSD, which is not read; save it as PNG or JPEG first"
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        ("nothing", "no such folder"),
+        ("empty", "no images in this folder"),
+        ("broken", f"none of its images can be read \\(1\\); the first, {OF_PSD}"),
+        ("link", "none of its images can be read \\(1\\); the first, a.png: a link to a file that is not there"),
+    ],
+)
+def test_a_folder_without_images_is_a_wrong_call(tmp_path: Path, make: str, why: str) -> None:
     folder = tmp_path / "f"
     if make != "nothing":
         folder.mkdir()
     if make == "broken":
         (folder / "a.png").write_bytes(b"8BPS")
-    why = "a.png: a file of the kind PSD, which is not read; save it as PNG or JPEG first"
-    with pytest.raises(UsageError, match=f"{folder}.*{why if make == 'broken' else ''}"):
+    if make == "link":
+        (folder / "a.png").symlink_to("gone")
+    with pytest.raises(UsageError, match=rf"^{folder}: {why}($| \()"):
         read_folder(folder)
     if make == "broken":
-        with pytest.raises(UsageError, match=f"{why}; give another one"):
+        with pytest.raises(UsageError, match=f"{OF_PSD}; give another one"):
             read_folder(folder / "a.png")
 
 
