@@ -18,7 +18,7 @@ from stylize.tasks.task import Input, Pair, Task
 class Moved:
     """Gives tasks the keys that their rows have from where OUT lay before.
 
-    own: where the project's own photos and artworks lie now. is_of: as of `Touched`, which sees to what was copied.
+    own: where the project's own photos and artworks lie now. is_of: as `Touched` takes it, which finds copied files.
     """
 
     def __init__(self, rows: Rows, own: Own, is_of: Callable[[str, str | None, str | None], bool]) -> None:

@@ -108,7 +108,7 @@ class ResolvedSweep:
         return [f"{told}: {stay}, new ones come beside, and reports keep them apart"] if others else []
 
     def is_of(self, variant: str, settings_json: str | None, weights: str | None) -> bool:
-        """Return whether a row is of what a variant is now."""
+        """Return whether a variant's row has the settings and weights that the variant has now."""
         config = self.configs.get(variant)
         same = config is not None and result_settings(settings_json) == config.result_settings()
         return same and not self._others(weights, variant)
