@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
 import logging
 import os
@@ -19,10 +18,13 @@ from stylize import images
 from tests.support.ask_for_worker import FORKS
 from tests.support.browser import browser as browser
 from tests.support.browser import chromium as chromium
-from tests.support.forked_workers import forked_workers, forks
+from tests.support.forked_workers import forks
 from tests.support.logged import line_taker
 from tests.support.logged import logged as logged
 from tests.support.samples import ROOT, picture
+from tests.support.shared_ray import SHARED_RAY
+from tests.support.shared_ray import both_cpus as both_cpus
+from tests.support.shared_ray import local_ray as local_ray
 
 # Ray's workers have niceness 15, a thirtieth of the time of what runs beside them: with three files of tests at once on
 # two cores, a task of a tenth of a second took longer than limits of several.
@@ -53,8 +55,6 @@ hypothesis.settings.load_profile("patient")
 TESTS = Path(__file__).parent
 NO_RAY = "/dev/null/this test starts Ray; let it ask for the fixture local_ray or own_ray"
 """Where Ray would put its sessions, for tests that do not ask for one: no folder can be there."""
-SHARED_RAY = contextlib.ExitStack()
-"""What ends the Ray of `local_ray`."""
 AFTER_RAY = pytest.StashKey[bool]()
 """With the tests of files that come after the last with Ray."""
 LONGEST_FIRST = (
@@ -236,39 +236,6 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 @pytest.fixture(scope="session")
 def own_ray() -> None:
     """Leave to start a Ray of the test's own, here or in a process; `local_ray` costs less."""
-
-
-@pytest.fixture(scope="session")
-def local_ray() -> Iterator[str]:
-    """A Ray of two CPUs for all tests that ask for one; its address."""
-    with SHARED_RAY:
-        yield SHARED_RAY.enter_context(_ray_of_two_cpus())
-
-
-@contextlib.contextmanager
-def _ray_of_two_cpus() -> Iterator[str]:
-    import ray
-    from ray._private import parameter
-
-    from jobs.scheduler import local_ray
-
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # Nobody reads what these two processes say, and each takes 0.8 s of a core to start.
-    less = functools.partial(parameter.RayParams, include_log_monitor=False, no_monitor=True)  # type: ignore[arg-type]
-    with forked_workers(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parameter, "RayParams", less)
-        for tries_left in reversed(range(5)):
-            try:
-                ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-                break
-            except Exception:  # what Ray raises when its parts take over 30 s to start, as beside much other work
-                ray.shutdown()
-                if not tries_left:
-                    raise
-        files = local_ray.session_folder()
-        yield ray.get_runtime_context().gcs_address
-        ray.shutdown()
-        local_ray.remove_session(files)
 
 
 @pytest.fixture

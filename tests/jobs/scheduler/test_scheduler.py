@@ -77,6 +77,7 @@ def for_two(gate: Path) -> Iterator[Task]:
     gate.touch()
 
 
+@pytest.mark.usefixtures("both_cpus")
 def test_every_task_of_a_long_stream_has_one_row_from_either_worker(tmp_path: Path) -> None:
     rows = run(for_two(tmp_path / "gate"), actors=None)  # as many as fit
     assert statuses(rows) == {"ok": list(range(5000))}
@@ -149,6 +150,7 @@ def test_a_lost_gpu_ends_its_worker_and_only_the_task_that_loses_it_again(tmp_pa
     assert statuses(run(tasks(once if n == 3 else "sleep 0.02" for n in range(20)))) == {"ok": list(range(20))}
 
 
+@pytest.mark.usefixtures("both_cpus")
 def test_crashes_and_a_hang_side_by_side_within_batches_of_many_cost_no_neighbour() -> None:
     bad = {1500: "hang", 1501: "exit", 1502: "exit"}
     rows = run(tasks(bad.get(n, "ok") for n in range(3000)), timeout_s=10)
@@ -181,6 +183,7 @@ def until_two_have_signed(folder: Path) -> Iterator[Task]:
         yield task(number, "sleep 0.1" if number % 2 else f"sign {folder}")
 
 
+@pytest.mark.usefixtures("both_cpus")
 def test_workers_that_died_while_idle_are_no_task_s_fault(tmp_path: Path) -> None:
     with Scheduler(Scripted, lost, SchedulerOptions(actors=2), notify=lambda line: None) as scheduler:
         signed = rows_of(scheduler, until_two_have_signed(tmp_path))
@@ -234,6 +237,7 @@ def test_a_machine_that_cannot_load_the_stylizer_is_named() -> None:
         run(tasks(["ok"]), raise_on_load)
 
 
+@pytest.mark.usefixtures("both_cpus")
 def test_the_others_go_on_beside_a_machine_that_cannot_load_the_stylizer() -> None:
     notes: list[str] = []
     with Scheduler(only_the_first_loads, lost, SchedulerOptions(actors=2), notify=notes.append) as scheduler:
