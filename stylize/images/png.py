@@ -71,7 +71,7 @@ def raw_exif(info: dict[Any, Any]) -> bytes | None:
 
 def space(info: dict[Any, Any]) -> Space | None:
     """Return what gAMA and cHRM say, as Pillow gives it; None where that is sRGB, nothing or without sense."""
-    if "srgb" in info:
+    if "srgb" in info or info.keys().isdisjoint(("gamma", "chromaticity")):
         return None
     corners, gamma, numbers = SRGB_CORNERS, info.get("gamma", 0), info.get("chromaticity", ())
     if len(numbers) == 8:
