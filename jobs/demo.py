@@ -23,6 +23,7 @@ def main(argv: Sequence[str]) -> int:
         prog="demo",
         usage="python -m jobs.demo [PATH]",
         description="Restyle scikit-image's photos with the project's own artworks.",
+        epilog=cli.EXITS_OF_A_RUN,
     )
     parser.group("output").add_argument(
         "folder", nargs="?", default="demo", metavar="PATH", help="folder for inputs and results (default demo)"

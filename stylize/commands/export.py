@@ -72,6 +72,7 @@ def main(argv: Sequence[str]) -> int:
         prog="stylize export",
         usage="stylize export METHOD OUT.onnx [options]",
         description="Write a method's network as ONNX: free height, width and batch, compared with torch's result.",
+        epilog="Exit status: 0 written, 2 a wrong call or an input that cannot be used, 1 could not go on.",
     )
     inputs = parser.group("inputs")
     inputs.add_argument("method", metavar="METHOD", help="a feed-forward method of `stylize list`")

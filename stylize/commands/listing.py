@@ -29,6 +29,7 @@ def main(argv: Sequence[str]) -> int:
         prog="stylize list",
         usage="stylize list [NAME] [options]",
         description="Show the methods, or one method and its settings.",
+        epilog="Exit status: 0 done, 2 a wrong call, 1 could not go on.",
     )
     inputs = parser.group("inputs")
     inputs.add_argument("name", nargs="?", metavar="NAME", help="method to show; without it, all")
