@@ -16,6 +16,7 @@ import stylize
 from stylize.commands import export
 from stylize.errors import StylizeError, UsageError, WeightsError
 from stylize.gallery import styles_folder
+from stylize.stylizers._feedforward import FeedForward
 from stylize.stylizers._runtimes.sessions import onnxruntime_options
 
 onnx = pytest.importorskip("onnx", reason="pip install 'stylize[onnx]'")
@@ -70,6 +71,7 @@ def test_fp16_files_of_the_bundled_model_are_small_and_say_what_they_are(tmp_pat
     assert metadata["method"] == "compact"
     assert metadata["precision"] == "fp16"
     assert len(metadata["weights_sha256"]) == 64
+    assert (metadata["license"], told(encoder)["license"]) == ("Apache-2.0", "Apache-2.0")
     assert json.loads(metadata["settings"]) == {"alpha": 1.0, "preserve_color": False}
     assert (metadata["part"], told(encoder)["part"]) == ("network", "encoder")
     assert int(metadata["least_px"]) == 1
@@ -130,9 +132,32 @@ def test_other_networks(method: str, tmp_path: Path) -> None:
     inputs = {"content": content[None].numpy()}
     if encoder:
         (inputs["code"],) = encoder[0].run(None, {"style": artwork[None].numpy()})
+    assert "license" not in told(network)  # nobody here knows that of a user's weights
     (picture,) = network.run(None, inputs)
     wanted = restyle.stylize(content, restyle.code("random" if method == "johnson" else artwork))
     assert np.abs(picture[0] - wanted.numpy()).max() < 2e-3
+
+
+class Plain(FeedForward):
+    """A method of one's own that only torch can run."""
+
+    name, summary = "plain", "a blur"
+
+    def load(self, weights: Path | str | None) -> None:
+        self.net = self.prepare(torch.nn.Sequential(torch.nn.Conv2d(3, 3, 3, padding=1)))
+
+    def encode_style(self, style: torch.Tensor) -> torch.Tensor:
+        return style.mean()
+
+    def forward(self, contents: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.net(contents)
+        return result
+
+
+def test_a_method_of_ones_own_without_a_graph_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="plain's network has no `graph`"):
+        export.main([f"{__name__}:Plain", str(tmp_path / "a.onnx")])
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_replaced_unless_asked(tmp_path: Path) -> None:

@@ -40,7 +40,9 @@ def export(stylizer: FeedForward, code: Any = None, **facts: Any) -> Exported:
             raise UsageError("preserve_color changes the artwork for each photo, which one file cannot; leave it out")
         if stylizer.blends_codes and stylizer.settings.alpha != 1:
             raise UsageError(f"{stylizer.name}'s alpha takes two passes, which one file has not; leave it out")
-    net: Any = code if stylizer.styles_are_weights else getattr(stylizer, "net")  # noqa: B009
+    net: Any = code if stylizer.styles_are_weights else getattr(stylizer, "net", None)
+    if not hasattr(net, "graph"):
+        raise UsageError(f"{stylizer.name}'s network has no `graph`, of which a file is made; it runs in torch alone")
     encoder, size = None, 0
     with torch.inference_mode():
         baked = None if code is None or stylizer.styles_are_weights else stylizer.flat(code)
@@ -50,7 +52,7 @@ def export(stylizer: FeedForward, code: Any = None, **facts: Any) -> Exported:
     network = onnx_graph.network(net, size, baked, clip=True)
     told = {
         "version": __version__, "method": stylizer.name, "weights_sha256": stylizer.weights_sha256,
-        "weights_files": stylizer.weights_files or None, "settings": settings,
+        "weights_files": stylizer.weights_files or None, "license": stylizer.weights_license, "settings": settings,
         "least_px": stylizer.least_px, "range": [0, 1],
     } | facts  # fmt: skip
     for part, model in (("network", network), ("encoder", encoder)):
