@@ -63,6 +63,8 @@ class FeedForward(bounded.Bounded):
     """The kinds of ONNX operators that int8 has in 8 bits, as measured, too."""
     half_in: ClassVar[tuple[str, ...]] = (sessions.TORCH, sessions.OPENVINO)
     """The runtimes in which bf16 keeps fp32's result (SSIM 0.98 or more)."""
+    weights_license: str | None = None
+    """SPDX name of the weights' licence; None where nobody here knows it, as of a user's own."""
     _anew = False
     """Whether any of the last call's passes, of which `alpha` takes two, compiled the network."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stylize.stylizers._runtimes.onnx_graph import Graph
 
 BUNDLED = Path(__file__).parent / "weights" / "compact.safetensors"
+LICENSE = "Apache-2.0"
 
 
 class Compact(_arbitrary.ArbitraryStyle):
@@ -43,6 +44,7 @@ class Compact(_arbitrary.ArbitraryStyle):
             state = files.read(Path(weights or BUNDLED), expected)
             files.fill(net, state, expected)
             self.note([state])
+            self.weights_license = LICENSE if weights is None else None
         self.style_encoder = self.in_fp32(net.style)
         self.net = self.prepare(net, keep=[net.to_affine])
 
