@@ -74,6 +74,16 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         ),
         "b would be ",
     ),
+    "a smaller picture": (
+        lambda: model([node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2])], []),
+        "makes 32 x 32 px of 64 x 64; expected a picture of the same size",
+    ),
+    "a larger picture": (
+        lambda: model(
+            [node("Resize", ["x", "", "s"], ["y"])], [tensor("s", *map(np.float32, (1, 1, 2, 4)))]
+        ),
+        "makes 256 x 128 px of 64 x 64",
+    ),
     "a loop": (lambda: model(loop(), [tensor("t", True)]), "holds a loop"),
     "a loop in a branch": (lambda: model(loop(inside=True), [tensor("t", True)]), "holds a loop"),
     "other files": (lambda: model([node("Add", ["x", "w"], ["y"])], [elsewhere("w.bin")]), "in another file"),

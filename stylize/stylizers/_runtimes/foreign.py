@@ -21,7 +21,7 @@ _REPEATING = ("Loop", "Scan")
 
 
 def refuse_odd(model: onnx.ModelProto, path: Path) -> None:
-    """Raise WeightsError for a network that could run for ever or fill the memory.
+    """Raise WeightsError for a network that makes another size, or could run for ever or fill the memory.
 
     Some hundred bytes can ask for a tensor of gigabytes, or for a loop without end. Shapes that depend on
     pixels are not known and pass.
@@ -43,6 +43,10 @@ def refuse_odd(model: onnx.ModelProto, path: Path) -> None:
         if math.prod(shape) > MOST_VALUES:
             of = f"{one_line(value.name)} would be {shape} of {SIDE_PX} px"
             raise WeightsError(f"{path}: {of}, which no such network needs")
+    sides = [size.dim_value or SIDE_PX for size in inferred.graph.output[0].type.tensor_type.shape.dim[2:]]
+    if any(side != SIDE_PX for side in sides):  # of a larger one the first corner would pass for the picture
+        made = " x ".join(map(str, reversed(sides)))
+        raise WeightsError(f"{path}: makes {made} px of {SIDE_PX} x {SIDE_PX}; expected a picture of the same size")
 
 
 def least_px_of(told: dict[str, str]) -> int:
