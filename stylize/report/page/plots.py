@@ -23,8 +23,11 @@ from stylize.report.page.drawings import AT_SIZE, OVER_SIZES, new_figure
 # Where HOME cannot be written it says so twice, and keeps its list of fonts elsewhere.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
+_COLOURS = ["3f90da", "ffa90e", "bd1f01", "94a4a2", "832db6", "a96b59", "e76300", "b9ac70", "717581", "92dadd"]
+"""Petroff's ten (2021), told apart by the colour-blind, too; the viewer has them as well."""
 _RC = {
     "svg.hashsalt": "stylize",
+    "axes.prop_cycle": f"cycler('color', {_COLOURS})",
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,

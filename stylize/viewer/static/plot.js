@@ -2,7 +2,8 @@
 /* Every row as a point; a point opens its picture. */
 (() => {
   const { h, select } = viewer;
-  const COLOURS = ["#2f6fde", "#d9622b", "#2e9e6b", "#a04fd0", "#c39a1b", "#d6457f", "#3aa7b8", "#7a6a5a"];
+  // As in reports, which the colour-blind tell apart, too, but for the greys: all other values are grey.
+  const COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#92dadd"];
   const LEFT = 78, RIGHT = 12, TOP = 10, BOTTOM = 34, NEAR_PX = 14, TICKS = 6, LEAST_TICKS = 3;
 
   const ticks = (low, high, log) => {

@@ -5,11 +5,14 @@ import logging
 import re
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from stylize.report.evidence.cells import by_size
 from stylize.report.page import drawings, labels, plots
@@ -198,3 +201,23 @@ def test_beside_long_names_no_label_of_the_stages_is_cut_or_over_another() -> No
     assert axes.xaxis.label.get_window_extent().x1 <= figure.bbox.x1
     one, other = (text.get_window_extent() for text in axes.get_yticklabels())
     assert one.y1 <= other.y0 or other.y1 <= one.y0
+
+
+SEEN = {
+    "protanopia": ((0.152, 1.053, -0.205), (0.115, 0.786, 0.099), (-0.004, -0.048, 1.052)),
+    "deuteranopia": ((0.367, 0.861, -0.228), (0.280, 0.673, 0.047), (-0.012, 0.043, 0.969)),
+    "tritanopia": ((1.256, -0.077, -0.179), (-0.078, 0.931, 0.148), (0.005, 0.691, 0.304)),
+}
+"""What is left of linear RGB (Machado, Oliveira and Fernandes 2009)."""
+
+
+@pytest.mark.parametrize("kind", SEEN)
+def test_the_colour_blind_tell_colours_of_plots_apart(kind: str) -> None:
+    viewer = (Path(plots.__file__).parents[2] / "viewer/static/plot.js").read_text()
+    assert set(re.findall(r'"#(\w{6})"', viewer)) == set(plots._COLOURS) - {"94a4a2", "717581"}
+    levels = np.array([list(bytes.fromhex(one)) for one in plots._COLOURS]) / 255
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.array(SEEN[kind]).T, 0, 1)
+    lab = rgb2lab(np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055))
+    apart = deltaE_ciede2000(lab[:, None], lab[None]) + 99 * np.eye(len(lab))
+    assert apart.min() > 10
