@@ -76,7 +76,7 @@
     set(50);
     const choose = (side, name) => h("label", {}, `${name}: `,
       select(name, list, chosen[side], (value) => viewer.go({ [side]: value }, true)));
-    return h("section", { class: "slider" }, box, range, h("div", { class: "bar" }, choose("before", "left"), choose("after", "right"), absent()));
+    return h("section", { class: "slider" }, h("div", { class: "whole" }, box), range, h("div", { class: "bar" }, choose("before", "left"), choose("after", "right"), absent()));
   };
 
   const absent = () => (viewer.index.inputs.photo ? "" : h("span", { class: "soft" }, "Photos lie outside of OUT, and are shown with --trust-paths."));
