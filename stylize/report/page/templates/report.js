@@ -160,6 +160,18 @@ for (const image of all("img.full")) {
   image.addEventListener("error", () => link.replaceWith(`${link.textContent} in a file that is not beside this page`));
 }
 
+// An enlarged picture is a dialog: read alone, and Tab stays within it.
+const dialog = () => {
+  for (const one of all(".zoom[role]")) for (const name of ["role", "aria-modal", "aria-label"]) one.removeAttribute(name);
+  const open = document.querySelector(".zoom:target");
+  if (!open) return;
+  const said = { role: "dialog", "aria-modal": "true", "aria-label": open.querySelector("img").alt };
+  for (const [name, value] of Object.entries(said)) open.setAttribute(name, value);
+  open.querySelector(".close").focus();
+};
+addEventListener("hashchange", dialog);
+dialog();
+
 // Enlarged pictures: Escape closes, arrows go to the next one that is shown.
 addEventListener("keydown", (event) => {
   const open = document.querySelector(".zoom:target");
@@ -170,5 +182,18 @@ addEventListener("keydown", (event) => {
     const shown = all(".zoom").filter((one) => one.getClientRects().length);
     const next = shown[shown.indexOf(open) + (event.key === "ArrowRight" ? 1 : -1)];
     if (next) location.replace("#" + next.id);
+  } else if (event.key === "Tab") {
+    const links = all("figcaption a, .close", open);
+    const step = event.shiftKey ? links.length - 1 : 1;
+    event.preventDefault();
+    links[(links.indexOf(document.activeElement) + step) % links.length].focus();
   }
 });
+
+// What is closed on the screen is read on paper: the stylesheet does it without scripts, in new browsers alone.
+let closed = [];
+addEventListener("beforeprint", () => {
+  closed = all("details:not([open])");
+  for (const one of closed) one.open = true;
+});
+addEventListener("afterprint", () => { for (const one of closed) one.open = false; });
