@@ -75,7 +75,7 @@
     if (!points.rows.length) return { of: () => null };
     const x = axis(points.x, logs.x, LEFT, width - RIGHT), y = axis(points.y, logs.y, height - BOTTOM, TOP);
     axes(context, width, height, x, y, ...columns, ink);
-    context.globalAlpha = points.rows.length > 5000 ? 0.35 : 0.75;
+    context.globalAlpha = points.rows.length > 5000 ? 0.35 : 0.9;
     const size = points.rows.length > 5000 ? 3 : 6;
     const buckets = new Map();
     for (let i = 0; i < points.rows.length; i++) {
