@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_CHARS = 10_000
 """Of a line: nobody reads more, and a terminal would scroll for minutes."""
+_READABLE = 10
+"""Characters of a cell of a table: split into fewer, its words are not read."""
 
 
 def open_closed_streams() -> None:
@@ -83,11 +85,21 @@ def add_row(grid: Table, *cells: str) -> None:
 
 
 def show(grid: Table, plain_width: int = 140) -> None:
-    """Print a table, so wide where standard output is no terminal."""
+    """Print a table, so wide where standard output is no terminal; lines of text where a terminal is too narrow."""
     from rich.console import Console
 
+    console = Console(width=None if sys.stdout.isatty() else plain_width)
+    columns = [(str(one.header), list(map(str, one.cells))) for one in grid.columns]
+    needed = sum(3 + min(_READABLE, max(map(len, [*head.split(), *cells]))) for head, cells in columns)
     with _printing(sys.stdout):
-        Console(width=None if sys.stdout.isatty() else plain_width).print(grid, crop=False)
+        if needed < console.width:
+            console.print(grid, crop=False)
+            return
+        lines = [str(grid.title)] if grid.title else []
+        for first, *rest in zip(*(cells for _, cells in columns), strict=True):
+            told = (f"{head}: {cell}" for (head, _), cell in zip(columns[1:], rest, strict=True) if cell)
+            lines.append(": ".join(filter(None, (first, "; ".join(told)))))
+        console.print("\n".join(lines), markup=False, highlight=False)
 
 
 class LogFormatter(logging.Formatter):

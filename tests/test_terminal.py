@@ -102,3 +102,17 @@ def test_a_log_line_is_one_line_and_its_traceback_harmless() -> None:
 )
 def test_nothing_is_markup_in_markdown(text: str, markdown: str) -> None:
     assert escaped(text) == markdown
+
+
+def test_a_table_too_wide_for_a_terminal_has_a_line_for_each_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = terminal.table("a long heading", *(f"column{n}" for n in range(5)), title="Title")
+    terminal.add_row(grid, "[b]one", "1.5 ms", "2", "", "4", "5")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    for columns in (40, 90):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        terminal.show(grid)
+    first, _, last = capsys.readouterr().out.partition("Title\n")[2].partition("Title")
+    assert " ".join(first.split()) == "[b]one: column0: 1.5 ms; column1: 2; column3: 4; column4: 5"
+    assert "│ [b]one         │ 1.5 ms  │" in last
