@@ -151,8 +151,7 @@ def _do_tasks(
 ) -> None:
     """Do the tasks that are left, or say that none are."""
     if not (first := list(itertools.islice(pending, FEW_TASKS))):
-        hint = "" if run.stats.kept == run.stats.counts.get("ok", 0) else "; --retry-failed does what is not ok again"
-        note(f"{nothing_to_do(run.stats.kept)}{hint}")
+        note(nothing_to_do(run.stats.kept))
         return
     job, run_id, most = config.job, run.record.run_id, len(first) if len(first) < FEW_TASKS else None
     ray = local_or_cluster(job.address, job.cpus, job.gpus, job.called_resources(), run.has_failed)

@@ -135,6 +135,7 @@ def test_a_run_with_nothing_left_to_do_says_what_stays_and_is_finished(run: Run)
     note, finished = events(done.stdout)
     assert (note["event"], finished["event"]) == ("note", "finished")
     assert "--retry-failed does such again" in note["text"]
+    assert (done.stdout + done.stderr).count("--retry-failed does") == 1
     assert "nothing to do" in done.stderr
 
 
