@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from stylize.errors import WeightsError
+from stylize.packed import packed
 
 MOST_BYTES = 2**31
 """The largest file that is read; VGG's, the largest of these networks', is a quarter of it."""
@@ -32,7 +33,27 @@ _PLAIN = re.compile(
     r"|torch\._utils (_rebuild_parameter|_rebuild_tensor|_rebuild_tensor_v[23])"
 )
 """What the pickle of a state dict may name. Torch allows more, of which some take memory by a number in the file."""
+SAVE_ALONE = "write its tensors alone: torch.save(network.state_dict(), FILE)"
+_OF_SCRIPT = "write its tensors alone: torch.save(torch.jit.load(OLD).state_dict(), NEW)"
+_POINTER = b"version https://git-lfs"
+_PAGES = (b"<!doctype html", b"<html", b"<?xml")
 _OTHER_KINDS = {"sparse": "a sparse tensor", "qtensor": "a quantised tensor", "meta": "a meta tensor, without values"}
+
+
+def is_safetensors(data: bytes, called_so: bool) -> bool:
+    """Return whether a file is to be read as safetensors: by its first bytes, by its name where they are unclear."""
+    return data[8:9] == b"{" or (called_so and not data.startswith((b"PK\x03\x04", b"\x80")))
+
+
+def no_tensors(data: bytes) -> str | None:
+    """Return what a file that could not be read is instead and what to do about it, None where nothing tells."""
+    if not data:
+        return "an empty file; copy or download it again"
+    if data.startswith(_POINTER):
+        return "a Git LFS pointer, which stands for the file; get that with `git lfs pull`"
+    if data[:512].lstrip().lower().startswith(_PAGES):
+        return "a web page that was saved in place of the file; download it again"
+    return None if data.startswith(b"PK") else packed(data)  # torch's own files are zip archives
 
 
 def safetensors(data: bytes) -> dict[str, Tensor]:
@@ -82,8 +103,17 @@ def check_plain(tensor: Tensor, name: str, file_bytes: int) -> None:
 
 def _check_archive(data: bytes) -> None:
     """Raise WeightsError if an archive has packed entries, or says that it holds more than there are bytes."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except zipfile.BadZipFile:
+        raise WeightsError("cut short or damaged; copy or download it again") from None
+    with archive:
         entries = archive.infolist()
+        names = {entry.filename.rpartition("/")[2] for entry in entries}
+        if "data.pkl" not in names:
+            raise WeightsError(str(packed(data)))
+        if "constants.pkl" in names:
+            raise WeightsError(f"a TorchScript program, which is not run; {_OF_SCRIPT}")
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
             raise WeightsError("is compressed, which torch.save never does, and is not unpacked")
         sizes = [max(entry.file_size, entry.compress_size) for entry in entries]
@@ -104,7 +134,9 @@ def _check_pickles(stream: io.BytesIO, count: int) -> None:
         if op.name in ("GLOBAL", "INST", "STACK_GLOBAL") and not _PLAIN.fullmatch(str(named)):
             other = next((what for word, what in _OTHER_KINDS.items() if f"_rebuild_{word}" in str(named)), None)
             raise WeightsError(
-                f"holds {other}" if other else "holds more than tensors and is not read, as it could run code"
+                f"holds {other}"
+                if other
+                else f"holds more than tensors and is not read, as it could run code; {SAVE_ALONE}"
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import re
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,7 +19,6 @@ from torch.overrides import TorchFunctionMode
 from stylize import tensor_files
 from stylize.errors import WeightsError
 from stylize.machine.one_thread import on_this_thread_alone
-from stylize.packed import packed
 
 GRAPH_SUFFIX = ".onnx"
 SUFFIXES = (".safetensors", ".pth", ".pt", ".model", ".tar", ".ckpt", GRAPH_SUFFIX)
@@ -92,13 +92,12 @@ def read(path: Path, expected: str) -> State:
 def parse(data: bytes, path: Path, expected: str) -> State:
     """Do as `read`, of bytes that came from `path`."""
     try:
-        pickled = path.suffix.lower() != ".safetensors"
-        tensors = _state_dict(tensor_files.pickled(data)) if pickled else tensor_files.safetensors(data)
+        plain = tensor_files.is_safetensors(data, path.suffix.lower() == ".safetensors")
+        tensors = tensor_files.safetensors(data) if plain else _state_dict(tensor_files.pickled(data))
         for name, tensor in tensors.items():
             tensor_files.check_plain(tensor, name, len(data))
     except WeightsError as error:
-        problem = None if data.startswith(b"PK") else packed(data)  # torch's own files are zip archives
-        raise WeightsError(f"{path}: {problem or error}; expected {expected}") from None
+        raise WeightsError(f"{path}: {tensor_files.no_tensors(data) or error}; expected {expected}") from None
     return State(path, tensors, hashlib.sha256(data).hexdigest())
 
 
@@ -154,12 +153,12 @@ def fill(net: nn.Module, state: State, expected: str, rename: Rename = str) -> N
     Raises WeightsError naming the file, the first tensor that does not fit, and what was expected.
     """
     wanted = net.state_dict()
-    state = state.fitted(wanted.keys(), rename)
+    given, state = state, state.fitted(wanted.keys(), rename)
     for name, target in wanted.items():
         if name not in state.tensors:
             if name.endswith(COUNTER):
                 continue
-            raise WeightsError(f"{state.path}: holds no {name}; expected {expected}")
+            raise WeightsError(f"{state.path}: holds no {name}{_instead(given, wanted, rename)}; expected {expected}")
         got = state.tensors[name]
         if got.shape != target.shape:
             shapes = f"{name} is {tuple(got.shape)}, not {tuple(target.shape)}"
@@ -173,6 +172,13 @@ def fill(net: nn.Module, state: State, expected: str, rename: Rename = str) -> N
     if extra is not None:
         raise WeightsError(f"{state.path}: holds {extra}, which is not part of it; expected {expected}")
     net.load_state_dict(wanted | dict(state.tensors))
+
+
+def _instead(state: State, wanted: Collection[str], rename: Rename) -> str:
+    """Return the first names of a state that are not wanted: they tell whose it is."""
+    others = (f"{name:.60}" for name in state.tensors if rename(name) not in wanted)
+    first = ", ".join(itertools.islice(others, 2))
+    return first and f", but {first}"
 
 
 def file_like(folder: Path, name: str) -> Path:
@@ -214,10 +220,13 @@ def _state_dict(loaded: Any) -> dict[str, Tensor]:
         loaded = inner
     if isinstance(loaded, dict) and not _is_plain(loaded):
         # Under a name of the program's own.
-        plain = [one for one in loaded.values() if one and _is_plain(one)]
-        loaded = plain[0] if len(plain) == 1 else None
+        plain = {name: one for name, one in loaded.items() if isinstance(one, dict) and one and _is_plain(one)}
+        if len(plain) > 1:
+            names = ", ".join(f"{name!s:.60}" for name in itertools.islice(plain, 4))
+            raise WeightsError(f"holds several state dicts ({names}); write the one that is wanted into its own file")
+        loaded = next(iter(plain.values()), None)
     if not _is_plain(loaded):
-        raise WeightsError("holds no plain state dict")
+        raise WeightsError(f"holds no plain state dict; {tensor_files.SAVE_ALONE}")
     return dict(loaded)
 
 

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,22 @@ def line(call: Callable[[], object], named: str) -> str:
     assert message.endswith(f"; expected {EXPECTED}") or message.endswith(f"; expected a file with {EXPECTED}")
     assert "\n" not in message
     return message
+
+
+def saved(content: object) -> bytes:
+    """What torch.save writes."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def zipped(*names: str) -> bytes:
+    """A zip archive of small files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"N.")
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("name", ["a.pth", "a.pt", "a.model", "a.pth.tar", "a.ckpt", "a.safetensors", "A.SAFETENSORS"])
@@ -136,13 +153,46 @@ def test_files_of_before_the_zip_format_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [[torch.ones(1)], torch.ones(1), {"0.weight": 3}, {"mine": TENSORS, "yours": TENSORS}, {0: torch.ones(1)}, None],
-    ids=["list", "tensor", "numbers", "nested", "numbered", "none"],
+    [[torch.ones(1)], torch.ones(1), {"0.weight": 3}, {**TENSORS, "epoch": 3}, {0: torch.ones(1)}, None],
+    ids=["list", "tensor", "numbers", "number", "numbered", "none"],
 )
 def test_what_is_no_plain_state_dict_is_refused(tmp_path: Path, content: object) -> None:
     path = tmp_path / "a.pth"
     torch.save(content, path)
     assert "no plain state dict" in line(lambda: weights.read(path, EXPECTED), "a.pth")
+
+
+def test_several_state_dicts_are_named(tmp_path: Path) -> None:
+    torch.save({"mine": TENSORS, "yours": TENSORS, "epoch": torch.ones(2)}, tmp_path / "a.pth")
+    told = "holds several state dicts (mine, yours); write the one that is wanted into its own file"
+    assert told in line(lambda: weights.read(tmp_path / "a.pth", EXPECTED), "a.pth")
+
+
+def test_a_file_is_read_by_what_it_holds_whatever_it_is_called(tmp_path: Path) -> None:
+    save_file(TENSORS, tmp_path / "a.pth")
+    torch.save(TENSORS, tmp_path / "a.safetensors")
+    torch.save(TENSORS, tmp_path / "old.safetensors", _use_new_zipfile_serialization=False)
+    for name in ("a.pth", "a.safetensors", "old.safetensors"):
+        assert torch.equal(weights.read(tmp_path / name, EXPECTED).tensors["0.bias"], TENSORS["0.bias"])
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "an empty file; copy or download it again; "),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "; get that with `git lfs pull`; "),
+        (b"\n<!DOCTYPE html>\n<html>\n", "a web page that was saved in place of the file; download it again; "),
+        (saved(TENSORS)[:-100], "cut short or damaged; copy or download it again; "),
+        (zipped("saved_models/candy.pth"), "packed by zip; unpack it first; "),
+        (zipped("code/__torch__.py", "constants.pkl", "data.pkl"), "torch.save(torch.jit.load(OLD).state_dict(), NEW)"),
+        (saved(nn.Linear(1, 1)), "could run code; write its tensors alone: torch.save(network.state_dict(), FILE); "),
+    ],
+    ids=["empty", "LFS", "page", "cut", "zip", "TorchScript", "module"],
+)
+def test_what_a_file_is_instead_and_what_to_do_is_told(tmp_path: Path, name: str, data: bytes, told: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert told in line(lambda: weights.read(tmp_path / name, EXPECTED), name)
 
 
 @pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
@@ -188,7 +238,8 @@ def test_network_is_filled_whatever_the_files_precision() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"0.bias": None}, "holds no 0.bias"),
+        ({"0.bias": None}, "holds no 0.bias;"),
+        ({"0.bias": None, "0.shift": torch.ones(2)}, "holds no 0.bias, but 0.shift;"),
         ({"0.bias": torch.ones(3)}, "0.bias is (3,), not (2,)"),
         ({"0.weight": torch.ones(3, 2)}, "0.weight is (3, 2), not (2, 3)"),
         ({"0.bias": torch.tensor([1, float("nan")])}, "0.bias holds NaN or infinity"),
