@@ -103,10 +103,11 @@ def parse(data: bytes, path: Path, expected: str) -> State:
 
 def read_checkpoint(path: Path, expected: str) -> Any:
     """Return all that torch.save put into a file, such as a training's state. Raises WeightsError as `read` does."""
+    data = file_bytes(path, expected)
     try:
-        return tensor_files.pickled(file_bytes(path, expected))
+        return tensor_files.pickled(data)
     except WeightsError as error:
-        raise WeightsError(f"{path}: {error}; expected {expected}") from None
+        raise WeightsError(f"{path}: {tensor_files.no_tensors(data) or error}; expected {expected}") from None
 
 
 def file_bytes(path: Path, expected: str) -> bytes:

@@ -15,7 +15,8 @@ import ray
 
 from jobs.progress.reporter import TrainingReporter
 from jobs.scheduler.shutdown import shutdown
-from stylize.errors import CannotContinueError, StylizeError, UsageError, counted, one_line
+from stylize import safe_json
+from stylize.errors import CannotContinueError, StylizeError, UsageError, WeightsError, counted, one_line
 from stylize.measure import hardware
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from stylize.training.status import TrainStatus
 
 CHECKPOINTS = "checkpoints"
+LIST = "checkpoint_manager_snapshot.json"
+"""What Ray Train lists its checkpoints in. It is not written atomically: a full disk leaves it empty."""
+STATE = "state.pt"
 RESTARTS = 3
 POLL_S = 0.5
 Resources = Mapping[str, float]
@@ -62,6 +66,56 @@ def _most_cpus(nodes: Sequence[Resources], workers: int, use_gpu: bool) -> int:
     return next(fitting, 1)
 
 
+def checkpoint_to_begin_with(out: Path, note: Callable[[str], None]) -> Path | None:
+    """Return the newest checkpoint that can be read, where Ray Train would not find it; `note` is told of it.
+
+    None where Ray Train finds it, or there is none. Raises UsageError where there are some and none can be read.
+    """
+    folder = out / CHECKPOINTS
+    damaged = _damaged(folder)
+    states = sorted(folder.glob(f"checkpoint_*/{STATE}"), reverse=True)
+    if damaged is None or (damaged == folder / LIST and not states):
+        if not states and any((out / "weights").glob("*.safetensors")):
+            note(
+                f"{folder} holds no checkpoint: beginning at step 1, and writing over the weights in {out / 'weights'}"
+            )
+        return None
+    reasons = []
+    for state in states:
+        if (why := _why_unreadable(state)) is None:
+            (folder / LIST).unlink(missing_ok=True)  # Ray Train would go by it
+            note(f"{damaged} cannot be read: going on from {state}")
+            return state
+        reasons.append(why)
+    why = next(iter(reasons), str(damaged))
+    weights = out / "weights"
+    raise UsageError(
+        f"no checkpoint in {folder} can be read ({why}); begin in another OUT: --start-from and a file of {weights} "
+        "takes up the weights that were reached"
+    )
+
+
+def _damaged(folder: Path) -> Path | None:
+    """Return the file or folder that keeps Ray Train from going on from its newest checkpoint, None where none does."""
+    try:
+        names = [one["checkpoint_dir_name"] for one in safe_json.read(folder / LIST)["checkpoint_results"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        return folder / LIST
+    gone = (folder / name for name in names if not (folder / name).is_dir())  # Ray Train wants them all
+    newest = folder / names[-1] / STATE if names else None
+    return next(gone, newest if newest and _why_unreadable(newest) else None)
+
+
+def _why_unreadable(state: Path) -> str | None:
+    from stylize import weights as files  # loads torch, which a status actor does without
+
+    try:
+        files.read_checkpoint(state, "a checkpoint of this training")
+    except WeightsError as error:
+        return str(error)
+    return None
+
+
 class StatusActor:
     """Holds how far training is, written by rank 0 for the driver to read."""
 
@@ -86,11 +140,13 @@ def run_training(
 
     # Its own lines would tear the bar apart; what matters of them comes back as the error.
     logging.getLogger("ray.train").setLevel(logging.ERROR)
+    begin = checkpoint_to_begin_with(config.out, shown.note)
     status_actor = ray.remote(StatusActor).options(num_cpus=0).remote()
     trainer = TorchTrainer(
         _work,
         train_loop_config={
-            "config": config, "photos": photos, "artworks": artworks, "origin": origin, "status_actor": status_actor,
+            "config": config, "photos": photos, "artworks": artworks, "origin": origin, "begin": begin,
+            "status_actor": status_actor,
         },
         scaling_config=ScalingConfig(**scaling),
         run_config=RunConfig(
@@ -189,7 +245,9 @@ def _work(given: dict[str, Any]) -> None:
     checkpoint = train.get_checkpoint()
     if checkpoint is not None:
         with checkpoint.as_directory() as folder:
-            trainer.resume(Path(folder) / "state.pt")
+            trainer.resume(Path(folder) / STATE)
+    elif given["begin"] is not None:
+        trainer.resume(given["begin"])
 
     def save(path: Path | None) -> None:
         state = train.Checkpoint.from_directory(path.parent) if path else None
