@@ -14,7 +14,6 @@ from typing import Any
 
 from jobs.progress import json_lines, log_format
 from jobs.run import signals
-from jobs.run.call import refuse_twice
 from jobs.run.score_config import CALLED, GROUPS, PATHS, ScoreConfig
 from stylize import cli
 from stylize.errors import UsageError, counted
@@ -32,7 +31,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _main(argv: Sequence[str]) -> int:
-    refuse_twice(argv, "--manifest")
     given = vars(parser().parse_args(argv))
     switches = {name: given.pop(name) for name in _SWITCHES}
     values = given | _named(given.pop("paths"))

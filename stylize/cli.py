@@ -10,20 +10,21 @@ import os
 import re
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError, PydanticUndefined
+from pydantic_core import PydanticUndefined
 
 from stylize import __version__
 from stylize.errors import CannotContinueError, StylizeError, UsageError, message_of, nearest, one_line
 from stylize.interrupts import traced
 from stylize.safe_yaml import parse_word
+from stylize.shares import Metavar
 from stylize.terminal import LogFormatter, open_closed_streams, say, silence
 from stylize.validation import Model, Origin, validated
 
@@ -49,37 +50,6 @@ _OWN = ("stylize", "jobs", "tools")  # of these nothing is missing but by a faul
 Groups = Mapping[str, Sequence[str]]  # what an option is about, to the names of the settings that are
 
 
-@dataclass(frozen=True)
-class Metavar:
-    """What stands for a setting's value in the help, as an annotation of its type."""
-
-    text: str
-
-
-PathText = Annotated[str, Metavar("PATH")]
-EXPECTED_SIZE = "expected a size of 1MiB or more, such as 2GiB (without a unit: bytes)"
-
-
-def _not_tiny(size: ByteSize) -> ByteSize:
-    if size < 2**20:
-        raise ValueError(EXPECTED_SIZE)
-    return size
-
-
-def _one_size(text: Any) -> Any:
-    if isinstance(text, str) and re.fullmatch(r"\d+(\.\d*)?[eE]\+?\d+", text):
-        return float(text)
-    # Pydantic takes what a text begins with, and passes over the rest: 20000000,5GB and 20000000.GB were 20 MB.
-    if isinstance(text, str) and not re.fullmatch(r"[\d_]*\.?\d+\s*[A-Za-z]*", text.strip()):
-        raise PydanticCustomError("byte_size", "no size")
-    return text
-
-
-MaxMemory = (
-    Annotated[ByteSize, BeforeValidator(_one_size), AfterValidator(_not_tiny), Metavar("SIZE")] | Literal["auto"]
-)
-
-
 class Parser(argparse.ArgumentParser):
     """A command line. It says what is wrong in one line with exit status 2; its help comes in groups."""
 
@@ -101,7 +71,7 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, args: Sequence[str] | None = None) -> argparse.Namespace:  # type: ignore[override]
         """Return what was given, options before, between or after paths.
 
-        Exits where an option is unknown, asking for the nearest.
+        Exits where an option is unknown, asking for the nearest, and where one that takes one value is given twice.
         """
         words = list(sys.argv[1:] if args is None else args)
         end = words.index("--") if "--" in words else len(words)
@@ -110,9 +80,36 @@ class Parser(argparse.ArgumentParser):
                 self.exit(EXIT_USAGE, f"error: unknown option {one_line(dashed[0])}; did you mean {meant}?\n")
         # argparse takes what begins with a dash for an option here, also behind --.
         paths = [f"./{word}" if word.startswith("-") else word for word in words[end + 1 :]]
-        given, rest = self.parse_known_intermixed_args([*words[:end], *paths])
+        options = self._with_values(words[:end])
+        given, rest = self.parse_known_intermixed_args([*options, *paths])
         self._refuse(rest)
+        self._refuse_twice(options, given)
         return given
+
+    def _with_values(self, words: list[str]) -> list[str]:
+        """Return the words, a value that begins with a dash joined to its option: argparse takes -1,2 for an option."""
+        known, joined = self._option_string_actions, list[str]()
+        for word in words:
+            option = known.get(joined[-1]) if joined else None
+            if option and option.nargs is None and re.match("-[^-]", word) and word not in known:
+                joined[-1] += f"={word}"
+            else:
+                joined.append(word)
+        return joined
+
+    def _refuse_twice(self, words: list[str], given: argparse.Namespace) -> None:
+        """Exit where the first of two values would be left out without a word."""
+        times, once = Counter(word.partition("=")[0] for word in words), []
+        for option, action in self._option_string_actions.items():
+            if not isinstance(action, argparse._AppendAction):
+                once += [option] * (action.nargs != 0)
+            elif "=" in str(action.metavar):  # NAME=VALUE, each name once
+                found = (re.match(r"[\w.-]+(?=\s*=)", word) for word in getattr(given, action.dest, None) or ())
+                named = [f"{option} {name[0]}" for name in found if name]
+                times.update(named)
+                once += named
+        if twice := next((one for one in once if times[one] > 1), None):
+            self.exit(EXIT_USAGE, f"error: {twice} is given twice; leave one of them out\n")
 
     def _refuse(self, rest: list[str]) -> None:
         words = [word for word in rest if word.startswith("-")]

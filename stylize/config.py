@@ -6,13 +6,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from stylize.cli import Groups, MaxMemory, Metavar, PathText
+from stylize.cli import Groups
 from stylize.errors import UsageError
 from stylize.images import MAX_PIXELS
 from stylize.io.location import locate, normalized
 from stylize.naming import check_template
 from stylize.restyling import Restyling
-from stylize.shares import LEAST_SHARE, MOST_SHARE, checked_gpus, checked_shard
+from stylize.shares import LEAST_SHARE, MOST_SHARE, MaxMemory, Metavar, PathText, checked_gpus, checked_shard
 from stylize.validation import Origins, as_given, validated
 
 Device = Literal["auto", "cpu", "cuda", "mps", "xpu"]
@@ -210,14 +210,19 @@ class JobConfig(Restyling):
 
     @model_validator(mode="before")
     @classmethod
-    def _networks(cls, values: Any) -> Any:
-        """Name the networks that scores take where none is given."""
+    def _networks(cls, values: Any, info: ValidationInfo) -> Any:
+        """Name the networks that scores take where none is given. Raises ValueError for LPIPS with none."""
         asked = values.get("scores") if isinstance(values, dict) else None
         names = [asked] if isinstance(asked, str) else asked if isinstance(asked, list | tuple) else []
         unset = str(values.get("perceptual")).casefold() == "none" if isinstance(values, dict) else False
         if ("distances" in names or "cfsd" in names) and unset:
             values = values | {"perceptual": TORCHVISION}
-        return values | {"lpips": "alex"} if "lpips" in names and values.get("lpips", "none") == "none" else values
+        if "lpips" not in names or values.get("lpips", "none") != "none":
+            return values
+        if "lpips" in values:
+            scores, lpips = (as_given(name, info.context) for name in ("scores", "lpips"))
+            raise ValueError(f"{scores} lpips needs a network, and {lpips} is none: leave one of them out")
+        return values | {"lpips": "alex"}
 
     @classmethod
     def build(cls, values: dict[str, Any], origins: Origins | None = None) -> Self:

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from stylize.cli import PathText
 from stylize.images import STYLE_RESOLUTION_PX
+from stylize.shares import PathText
 from stylize.validation import Checked
 
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]

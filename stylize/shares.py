@@ -1,11 +1,49 @@
-"""Shares: of the CPUs and GPUs that a worker takes, and of the pairs that a job does."""
+"""Shares of CPUs, GPUs and pairs, sizes of memory, and what stands for a value in the help."""
 
 from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ByteSize
+from pydantic_core import PydanticCustomError
 
 LEAST_SHARE = 1e-4
 """Of a CPU or GPU; Ray counts in these."""
 MOST_SHARE = 100_000
 """Of a worker's CPUs or GPUs: far more than any machine has, and a number that Ray can count in."""
+EXPECTED_SIZE = "expected a size of 1MiB or more, such as 2GiB (without a unit: bytes)"
+
+
+@dataclass(frozen=True)
+class Metavar:
+    """What stands for a setting's value in the help, as an annotation of its type."""
+
+    text: str
+
+
+PathText = Annotated[str, Metavar("PATH")]
+
+
+def _not_tiny(size: ByteSize) -> ByteSize:
+    if size < 2**20:
+        raise ValueError(EXPECTED_SIZE)
+    return size
+
+
+def _one_size(text: Any) -> Any:
+    if isinstance(text, str) and re.fullmatch(r"\d+(\.\d*)?[eE]\+?\d+", text):
+        return float(text)
+    # Pydantic takes what a text begins with, and passes over the rest: 20000000,5GB and 20000000.GB were 20 MB.
+    if isinstance(text, str) and not re.fullmatch(r"[\d_]*\.?\d+\s*[A-Za-z]*", text.strip()):
+        raise PydanticCustomError("byte_size", "no size")
+    return text
+
+
+MaxMemory = (
+    Annotated[ByteSize, BeforeValidator(_one_size), AfterValidator(_not_tiny), Metavar("SIZE")] | Literal["auto"]
+)
 
 
 def checked_gpus(value: float | str) -> float | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -185,7 +186,10 @@ def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origin
     top, dot, rest = name.partition(".")
     called = as_given(top, origins)
     # A flag that is repeated has no numbers.
-    place = called if called.startswith("--") and rest.isdigit() else f"{called}{dot}{rest}"
+    repeated = called.startswith("--") and rest.isdigit()
+    if repeated and re.search(r"\w[,; ]+\w", str(first["input"])):
+        given += f"; give {called} once for each"
+    place = called if repeated else f"{called}{dot}{rest}"
     return f"{place}: {message}{given}" if name else message
 
 

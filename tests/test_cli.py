@@ -39,15 +39,6 @@ def parser() -> cli.Parser:
     return made
 
 
-def refusal(capsys: pytest.CaptureFixture[str], argv: Sequence[str]) -> str:
-    with pytest.raises(SystemExit) as stopped:
-        parser().parse_args(argv)
-    assert stopped.value.code == cli.EXIT_USAGE
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    return said
-
-
 @pytest.mark.parametrize(("model", "groups", "elsewhere"), MODELS)
 def test_every_setting_is_in_one_group_of_the_help(
     model: type[BaseModel], groups: cli.Groups, elsewhere: tuple[str, ...]
@@ -85,35 +76,6 @@ def test_number_path_choice_and_setting_have_their_metavars() -> None:
     assert {("--cpus-per-actor", "N|auto"), ("--io-threads", "N|auto"), ("--max-memory", "SIZE")} <= pairs
     assert {("--quality", "N"), ("--actors", "N|auto"), ("--weights", "PATH"), ("--stylizer", "NAME")} <= pairs
     assert {("--shard", "K/N"), ("--set", "NAME=VALUE"), ("--device", "{auto,cpu,cuda,mps,xpu}")} <= pairs
-
-
-@pytest.mark.parametrize(
-    ("word", "meant"),
-    [
-        ("--reslution-px", "--resolution-px"), ("--styliser=x", "--stylizer"), ("--RESOLUTION_PX", "--resolution-px"),
-        ("—quality=1", "--quality"), ("\u2013quality", "--quality"),
-    ],
-)  # fmt: skip
-def test_mistyped_option_is_asked_after(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
-    option = word.partition("=")[0]
-    assert refusal(capsys, [word, "5"]) == f"error: unknown option {option}; did you mean {meant}?\n"
-
-
-def test_option_that_is_like_none_may_be_a_setting_of_the_method(capsys: pytest.CaptureFixture[str]) -> None:
-    said = refusal(capsys, ["--alpha", "0.6"])
-    assert "unknown option --alpha; --help lists" in said
-    assert "--set alpha=0.6" in said
-
-
-def test_a_file_whose_name_reads_as_an_option_is_given_otherwise(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.path.lexists", lambda path: path == "-a=1.jpg")
-    assert refusal(capsys, ["-a=1.jpg"]) == "error: -a=1.jpg reads as an option; give the file as ./-a=1.jpg\n"
-
-
-def test_argument_too_many_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "error: surplus is one argument too many" in refusal(capsys, ["surplus"])
 
 
 def test_none_takes_a_value_away_and_words_of_set_are_read_as_yaml() -> None:
@@ -278,20 +240,3 @@ cli.run(main)
     words = ["bash", "-c", f'"$0" -c "$1" "$2" {closed}', sys.executable, script, str(tmp_path / "mine")]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, (tmp_path / "mine").read_text()) == (0, "")
-
-
-def test_behind_two_dashes_all_words_are_paths() -> None:
-    made = cli.Parser(prog="made")
-    made.add_argument("paths", nargs="*")
-    made.add_argument("--quality")
-    given = made.parse_args(["a", "--quality", "3", "--", "-p.jpg", "--quality", "b"])
-    assert (given.paths, given.quality) == (["a", "./-p.jpg", "./--quality", "b"], "3")
-
-
-@pytest.mark.parametrize("number", ["*", "+"])
-def test_options_may_stand_between_paths(number: str) -> None:
-    made = cli.Parser(prog="made")
-    made.add_argument("paths", nargs=number)
-    made.add_argument("--dry-run", action="store_true")
-    given = made.parse_args(["photos", "art", "--dry-run", "out"])
-    assert (given.paths, given.dry_run) == (["photos", "art", "out"], True)

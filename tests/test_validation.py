@@ -80,6 +80,8 @@ def test_a_whole_number_may_have_an_exponent_however_it_is_given() -> None:
 def test_a_flag_that_is_repeated_has_no_number() -> None:
     with pytest.raises(UsageError, match=r"^--parts: expected names with values"):
         validated(Whole, {"parts": ["a"]}, origins={"parts": Origin("--parts")})
+    with pytest.raises(UsageError, match=r"^--parts: .*\(got 'a, b'\); give --parts once for each$"):
+        validated(Whole, {"parts": ["a, b"]}, origins={"parts": Origin("--parts")})
 
 
 def test_good_values_make_the_model() -> None:

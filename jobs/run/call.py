@@ -39,7 +39,6 @@ class Call:
 
 def parse(argv: Sequence[str]) -> Call:
     """Return what a command line and the file of its --config ask for. Raises UsageError."""
-    refuse_twice(argv, "--manifest", "--config")
     given = vars(_parser().parse_args(argv))
     paths, file = given.pop("paths"), given.pop("config")
     switches = {name: given.pop(name) for name in ("dry_run", "retry_failed", "redo", "allow_failed")}
@@ -58,14 +57,6 @@ def parse(argv: Sequence[str]) -> Call:
     if "out" not in values:
         raise UsageError("no OUT given: expected CONTENT STYLES OUT, or --manifest PATH and OUT")
     return Call(values, origins, **switches)
-
-
-def refuse_twice(argv: Sequence[str], *options: str) -> None:
-    """Raise UsageError where an option is given twice whose first file would be left out without a word."""
-    words = list(argv[: argv.index("--")] if "--" in argv else argv)
-    for option in options:
-        if [word.partition("=")[0] for word in words].count(option) > 1:
-            raise UsageError(f"{option} is given twice, and takes one file: make one of them, or a run of each")
 
 
 def progress_asked(argv: Sequence[str]) -> Any:

@@ -6,10 +6,11 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from stylize.cli import Groups, Metavar, PathText
+from stylize.cli import Groups
 from stylize.config import JobConfig, Score
 from stylize.errors import UsageError
 from stylize.io.location import normalized
+from stylize.shares import Metavar, PathText
 from stylize.tasks.matching import Pattern
 from stylize.validation import as_given
 

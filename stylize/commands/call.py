@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from stylize import cli
-from stylize.cli import Groups, MaxMemory, Metavar
+from stylize.cli import Groups
 from stylize.commands import COMMANDS
 from stylize.commands.place import file_to_write
 from stylize.config import Device
@@ -22,6 +22,7 @@ from stylize.images import MAX_PIXELS
 from stylize.io.files import local_path, writing
 from stylize.io.location import real
 from stylize.restyling import Restyling
+from stylize.shares import MaxMemory, Metavar
 
 FORMATS = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 """A result's suffix to its format."""

@@ -14,12 +14,13 @@ import numpy as np
 from pydantic import Field
 
 from stylize import cli, stylizers
-from stylize.cli import Groups, Metavar, PathText
+from stylize.cli import Groups
 from stylize.commands.place import file_to_write
 from stylize.errors import CannotContinueError, ImageError, UsageError, one_line
 from stylize.images import MAX_PIXELS, STYLE_RESOLUTION_PX, decode_safely, resize
 from stylize.io.files import local_path, read_bytes, write_atomic, writing
 from stylize.no_effect import no_effect, of_method
+from stylize.shares import Metavar, PathText
 from stylize.terminal import say
 from stylize.validation import Checked
 from stylize.weights import GRAPH_SUFFIX

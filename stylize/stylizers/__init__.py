@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from stylize.cli import EXPECTED_SIZE, MaxMemory
 from stylize.errors import StylizeError, UsageError, named_message, of_a_signal, unknown
 from stylize.images import STYLE_RESOLUTION_PX
 from stylize.machine.openmp import load_torch
+from stylize.shares import EXPECTED_SIZE, MaxMemory
 from stylize.validation import Checked, validated
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from stylize import config as configs
-from stylize.cli import MaxMemory, flag
+from stylize.cli import flag
 from stylize.config import MOST_WORKERS, Device, JobConfig, Lpips, Score
 from stylize.errors import UsageError, one_line
 from stylize.restyling import Precision, Runtime
 from stylize.safe_yaml import read_mapping
-from stylize.shares import LEAST_SHARE, MOST_SHARE
+from stylize.shares import LEAST_SHARE, MOST_SHARE, MaxMemory
 from stylize.tasks.task import Pair, Task, digest_of, make_task
 from stylize.validation import Checked, Origin, Origins, validated
 
@@ -167,7 +167,8 @@ class Variant:
                 "resolution_px": self.resolution_px, "seed": 0, "device": sweep.device,
                 "actors": self.workers, "max_memory": sweep.max_memory,
                 "measure_mode": sweep.mode, "timeout_s": sweep.timeout_s, "warmup_images": int(self.method.warmup),
-                "perceptual": sweep.perceptual, **takes, "lpips": sweep.lpips, "scores": tuple(sweep.scores),
+                "perceptual": sweep.perceptual, **takes, "scores": tuple(sweep.scores),
+                **sweep.model_dump(include={"lpips"}, exclude_unset=True),
             }
         )  # fmt: skip
 

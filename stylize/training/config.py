@@ -9,12 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from stylize.cli import Groups, Metavar
+from stylize.cli import Groups
 from stylize.config import Progress
 from stylize.errors import UsageError, harmless, one_line
 from stylize.io.location import local_path
 from stylize.naming import MAX_NAME_BYTES
 from stylize.no_effect import no_effect
+from stylize.shares import Metavar
 from stylize.validation import Checked, Origins, as_given, validated
 
 GROUPS: Groups = {

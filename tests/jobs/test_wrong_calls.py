@@ -115,7 +115,7 @@ CALLS: dict[str, tuple[list[str], str]] = {
     "a name twice": ([*GOOD, "--config", "IN/twice.yaml"], "'quality' stands twice, in lines 1 and 3"),
     "two manifests": (
         ["OUT", "--manifest", "IN/photos.csv", "--manifest=IN/more.csv"],
-        "--manifest is given twice, and takes one file: make one of them, or a run of each",
+        "--manifest is given twice; leave one of them out",
     ),
     "manifest a folder": (["OUT", "--manifest", "IN/empty"], "--manifest: a folder, not a file: IN/empty"),
     "manifest without styles": (["OUT", "--manifest", "IN/photos.csv"], "style_uri"),

@@ -92,6 +92,13 @@ def test_a_method_without_warm_up_has_none_in_its_workers_either(warmup: bool) -
     assert sweep.plan(found)[0].variant.config(found, "/o", {}).warmup_images == int(warmup)
 
 
+def test_the_score_lpips_takes_a_network_but_none_that_is_named() -> None:
+    found, named = plan(scores=["lpips"]), plan(scores=["lpips"], lpips="none")
+    assert sweep.plan(found)[0].variant.config(found, "/o", {}).lpips == "alex"
+    with pytest.raises(UsageError, match="lpips is none: leave one of them out"):
+        sweep.plan(named)[0].variant.config(named, "/o", {})
+
+
 def test_one_more_task_for_each_worker_warms_up() -> None:
     found = plan(workers=[3], mode="throughput", resolutions_px=[64])
     tasks = tasks_of(found, sweep.plan(found)[0])
