@@ -43,17 +43,22 @@ class Line:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All lines, tasks that were ok in A and are not in B, how many tasks the two share, and what else differs."""
+    """All lines, tasks that were ok in A and are not in B, how many tasks the two share, and what else differs.
+
+    alone: what was measured in one of the two runs alone, so that nobody knows whether it changed.
+    """
 
     lines: list[Line]
     broken: list[str]
     shared: int
     notes: list[str]
+    alone: list[str]
 
     @property
     def verdict(self) -> Verdict:
         """Return the verdict on B: worse if anything is; else undecided if anything is that has enough pairs."""
         found = {line.change.verdict for line in self.lines if line.change.interval is not None}
+        found |= {Verdict.UNDECIDED} if self.alone else set()
         if self.broken:
             return Verdict.WORSE
         order = (Verdict.WORSE, Verdict.UNDECIDED, Verdict.BETTER, Verdict.SAME)
@@ -88,16 +93,16 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, tolerance: float = TOLERANCE) -> C
     notes = [f"left out{told.removeprefix(', and')}"] * bool(told) + _differing(both)
     if any(alone):
         notes.append(f"{counted(alone[0], 'task')} of the first run and {alone[1]} of the second are in that one alone")
-    lines: list[Line] = []
+    lines, measured_alone = list[Line](), list[str]()
     for name, here, there in _cells(b, a):
         lines += _lines(name, here, there, tolerance)
-        notes += _of_one_alone(name, there, here)
+        measured_alone += _of_one_alone(name, there, here)
     gone = both[both["ok_a"] & ~both["ok_b"]]
     broken = [
         f"{line.method} {line.precision}, {line.shown_b} in {line.style_uri}: {line.status_b}"
         for line in gone.itertuples()
     ]
-    return Comparison(lines, broken, len(both), notes)
+    return Comparison(lines, broken, len(both), notes, measured_alone)
 
 
 def _too_few(shared: int, told: str, warm_ups: list[int], one_swept: bool) -> UsageError:
@@ -215,7 +220,7 @@ def told(comparison: Comparison, a: str, b: str) -> list[str]:
     """Return lines for a terminal."""
     shared = counted(comparison.shared, "task")
     lines = [f"{b} over {a}, {shared} in both; medians with 95 % intervals over tasks"]
-    lines += [f"  {note}" for note in comparison.notes]
+    lines += [f"  {note}" for note in [*comparison.notes, *comparison.alone]]
     width = max((len(line.method) for line in comparison.lines), default=0)
     for line in comparison.lines:
         form = units.times if line.quantity.is_ratio else units.signed

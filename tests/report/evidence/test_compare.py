@@ -42,7 +42,10 @@ def test_faster_is_better() -> None:
 
 def test_what_one_run_has_alone_is_told() -> None:
     found = compare(run(), run(seed=1, ssim=None))
-    assert found.notes == ["SSIM of compact fp32, 512 px: measured in the first run alone"]
+    assert found.alone == ["SSIM of compact fp32, 512 px: measured in the first run alone"]
+    assert (found.notes, found.verdict) == ([], "undecided")
+    assert f"  {found.alone[0]}" in told(found, "a", "b")
+    assert compare(run(), run(2, seed=1, ssim=None)).verdict == "worse"
     assert compare(run()[:30], run()).notes == ["0 tasks of the first run and 10 of the second are in that one alone"]
     assert compare(run(), run(seed=1)).notes == []
 
@@ -207,10 +210,10 @@ def line(verdict: Verdict, *, enough: bool = True) -> Line:
 
 
 def test_what_is_better_in_one_thing_and_undecided_in_another_is_undecided() -> None:
-    assert Comparison([line(Verdict.BETTER), line(Verdict.UNDECIDED)], [], 9, []).verdict == Verdict.UNDECIDED
+    assert Comparison([line(Verdict.BETTER), line(Verdict.UNDECIDED)], [], 9, [], []).verdict == Verdict.UNDECIDED
 
 
 def test_a_line_of_too_few_pairs_does_not_decide_and_has_no_verdict() -> None:
-    found = Comparison([line(Verdict.SAME), line(Verdict.UNDECIDED, enough=False)], [], 9, [])
+    found = Comparison([line(Verdict.SAME), line(Verdict.UNDECIDED, enough=False)], [], 9, [], [])
     assert found.verdict == Verdict.SAME
     assert [text.split("  ")[-1] for text in told(found, "A", "B")[1:]] == ["same", "(n = 9)", "verdict: same"]
