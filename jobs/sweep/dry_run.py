@@ -48,8 +48,9 @@ def dry_run(sweep: ResolvedSweep, rows_from: str | None, retry_failed: bool) -> 
     total, left, warm_ups = 0, dict.fromkeys(sweep.configs, 0), Counter[str]()
     for block in sweep.blocks:
         tasks = moved.tasks(partial(sweep.tasks, block), pairs)
-        total += len(tasks)
-        warming = [task.warms_up for task in worth_doing(resume.pending(tasks), retry_failed)]
+        pending = list(resume.pending(tasks))
+        warming = [task.warms_up for task in worth_doing(pending, retry_failed)]
+        total += len(tasks) - (len(pending) - len(warming))  # without warm-ups that nothing comes after
         left[block.variant.name] += len(warming)
         warm_ups[block.variant.name] += sum(warming)
     wanted = [
