@@ -100,6 +100,8 @@ class _Sample:
         """The first files that are not there, but for those that the survey tells of."""
         self.empty: list[str] = []
         """The first files without a byte."""
+        self.no_files: list[str] = []
+        """The first of what is not read as it could block for ever: pipes, devices and sockets."""
 
     def count(self, pairs: Iterable[Pair]) -> None:
         outlook = self._outlook
@@ -111,7 +113,8 @@ class _Sample:
                 if not pair.problem:
                     told = [uri for uri in absent if not self._listed or isinstance(locate(uri), ObjectUri)]
                     _add_first(self.absent, told)
-                    _add_first(self.empty, empty)
+                    for uri in empty:
+                        _add_first(self.empty if _may_be_file(uri) else self.no_files, [uri])
                 continue
             outlook.left += 1
             if len(outlook.first) < SHOWN:
@@ -135,6 +138,11 @@ class _Sample:
     def largest(self) -> list[Pair]:
         """Return pairs of the photos with the most bytes, the largest first."""
         return [pair for _, pair in self._largest]
+
+
+def _may_be_file(uri: str) -> bool:
+    where = locate(uri)
+    return isinstance(where, ObjectUri) or where.path.is_file()
 
 
 def _add_first(known: list[str], uris: Iterable[str]) -> None:
@@ -211,6 +219,8 @@ def _look_at_pairs(config: ResolvedConfig, outlook: Outlook, folder: Path, retry
         outlook.notes.append(f"{files} that are not there, such as {', '.join(map(one_line, left.absent))}")
     if left.empty:
         outlook.notes.append(f"empty files, such as {', '.join(map(one_line, left.empty))}")
+    if left.no_files:
+        outlook.notes.append(f"devices or pipes, not files, such as {', '.join(map(one_line, left.no_files))}")
     outlook.total, outlook.kept = stats.total, stats.kept
     _forecast(config, outlook, left.largest, forecast.last_run(rows, job))
 

@@ -65,11 +65,12 @@ def _read_file(path: Path, look: Look | None) -> bytes:
     except ValueError:  # a NUL in the name
         raise CorruptImageError(f"not a file name: {name}") from None
     except OSError as error:
-        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
-            raise CorruptImageError(f"not a file name ({error.strerror}): {name}") from None
-        raise
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise
+        why = "a link that leads back to itself" if error.errno == errno.ELOOP else "not a file name (too long)"
+        raise CorruptImageError(f"{why}: {name}") from None
     # a pipe or a device is not opened: it could block for ever
-    raise CorruptImageError(f"a folder, not a file: {name}" if stat.S_ISDIR(mode) else f"not a file: {name}")
+    raise CorruptImageError(f"{'a folder' if stat.S_ISDIR(mode) else 'a device or pipe'}, not a file: {name}")
 
 
 def _read_object(uri: ObjectUri, look: Look | None) -> bytes:

@@ -89,12 +89,14 @@ def test_what_is_no_file_is_corrupt_and_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
     cases = {
         str(tmp_path / "nowhere"): "no such file",
         str(tmp_path / "link"): "a link to a file that is not there",
         str(tmp_path / "file" / "below"): "no such file",
         str(tmp_path): "a folder, not a file",
-        str(tmp_path / "pipe"): "not a file",
+        str(tmp_path / "pipe"): "a device or pipe, not a file",
+        str(tmp_path / "loop"): "a link that leads back to itself",
         str(tmp_path / ("n" * 300)): "not a file name",
         "a\0b": "not a file name",
     }

@@ -160,13 +160,15 @@ def test_dry_run_tells_what_it_passes_over_and_takes_globs(
     plain(artworks / "a.png", (10, 10, 10))
     (artworks / "gone.png").symlink_to("nowhere")
     (artworks / "nothing.png").touch()
+    os.mkfifo(artworks / "pipe.png")
     words = [str(folders[0]), str(artworks), str(tmp_path / "out"), "--dry-run", "--exclude", "cats"]
     assert main([*words, "--exclude", "1.*", "--precision", "fp32"]) == 0
     told = capsys.readouterr().out
-    assert "would restyle 1 of 3 pairs with compact in precision fp32 on" in told
-    assert "\n2 pairs cannot be used, and would have rows that say why\n" in told
+    assert "would restyle 1 of 4 pairs with compact in precision fp32 on" in told
+    assert "\n3 pairs cannot be used, and would have rows that say why\n" in told
     assert f"\nfiles that are not there, such as {artworks / 'gone.png'}\n" in told
     assert f"\nempty files, such as {artworks / 'nothing.png'}\n" in told
+    assert f"\ndevices or pipes, not files, such as {artworks / 'pipe.png'}\n" in told
     assert "CONTENT: 3 skipped: 3 .png (by --exclude)" in told
 
 
