@@ -79,6 +79,7 @@ def test_a_profile_that_a_bmp_embeds_is_converted(start: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "profile"),
     [(b"BGRs", red_and_blue_swapped()), (b"KNIL", b"C:\\a.icc\0"), (b"DEBM", b""), (b"DEBM", b"no")],
+    ids=["sRGB", "linked", "empty", "no profile"],
 )
 def test_a_bmp_that_embeds_no_profile_stays_as_it_is(kind: bytes, profile: bytes) -> None:
     data = with_v5_header(saved(Image.fromarray(PHOTO), "BMP"), profile, kind)
