@@ -69,7 +69,7 @@ def _versions() -> Iterator[Line]:
     if ray:
         yield "ok", f"ray {hardware.version_of('ray') or '(unknown version)'}: folders of images run, too"
     else:
-        yield "warn", "ray is missing; only the jobs for folders need it: pip install 'ray[default]' jinja2 matplotlib"
+        yield "warn", "ray is missing; only the jobs for folders need it: pip install 'stylize[jobs]'"
 
 
 def _torch() -> Line:

@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         raise UsageError("give the OUT of a run: stylize view OUT")
     refuse_store_alone(given.trust_paths, given.trust_store)
     if given.export is None and any(importlib.util.find_spec(name) is None for name in _NEEDED):
-        raise UsageError("the viewer needs two more packages: pip install starlette uvicorn")
+        raise UsageError("the viewer needs two more packages: pip install 'stylize[view]'")
     if given.export is not None and given.port is not None:
         raise UsageError("--port is of the page that is served; leave it or --export out")
     if given.port is None:

@@ -178,7 +178,7 @@ def load_lpips(backbone: Literal["alex", "vgg", "squeeze"]) -> Any:
     try:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
     except ImportError:
-        raise UsageError("lpips needs torchmetrics and torchvision: pip install torchmetrics") from None
+        raise UsageError("lpips needs torchmetrics: pip install 'stylize[lpips]'") from None
     cache = cache_folder()
     there = any(cache.glob(f"{_LPIPS_FILES[backbone]}-*.pth"))
     what, instead = f"lpips: the {backbone} weights", "put them there, or leave lpips out"

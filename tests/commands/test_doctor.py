@@ -62,7 +62,7 @@ def test_what_is_missing_is_said_with_what_to_do(
     monkeypatch.setattr(doctor, "FREE_BYTES", 2**60)
     assert main(["doctor"]) == 0
     text = "\n".join(lines(capsys))
-    assert "warn  ray is missing; only the jobs for folders need it: pip install" in text
+    assert "warn  ray is missing; only the jobs for folders need it: pip install 'stylize[jobs]'" in text
     assert "asks for torch==1.0.0; gatys needs the release for this torch" in text
     assert "install this Python's development files" in text or "compile needs a C++ compiler" in text
     assert "free some" in text

@@ -122,7 +122,7 @@ def test_a_wrong_call_is_one_line(out: Path, words: list[str]) -> None:
 def test_a_missing_package_is_named(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else find(name))
-    with pytest.raises(UsageError, match="pip install starlette uvicorn"):
+    with pytest.raises(UsageError, match=r"pip install 'stylize\[view\]'"):
         main(["view", str(out)])
 
 
