@@ -193,7 +193,9 @@ def _plain(error: Exception) -> StylizeError:
             if isinstance(cause, StylizeError):
                 return cause
             cause = cause.__cause__ or getattr(cause, "cause", None)  # type: ignore[assignment]
-    return CannotContinueError(f"training stopped: {one_line(causes[0])}; the same command resumes")
+    # What Ray Train puts together ends with what it is about, behind tracebacks.
+    said = next(reversed(str(causes[0]).strip().splitlines()), type(causes[0]).__name__)
+    return CannotContinueError(f"training stopped: {one_line(said)}; put that right, then the same command resumes")
 
 
 @contextmanager

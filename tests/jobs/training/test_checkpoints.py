@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from jobs.training.ray_train import LIST, checkpoint_to_begin_with
+from jobs.training.ray_train import LIST, _plain, checkpoint_to_begin_with
 from stylize.errors import UsageError
 
 NAMES = ("checkpoint_2026-01-01_10-00-00.1", "checkpoint_2026-01-01_10-00-00.2")
@@ -76,3 +76,10 @@ def test_weights_without_a_checkpoint_are_not_written_over_without_a_word(out: P
     told.clear()
     assert checkpoint_to_begin_with(tmp_path / "new", told.append) is None
     assert not told
+
+
+def test_of_ray_trains_own_errors_the_last_line_is_told() -> None:
+    error = RuntimeError("Training failed due to controller error:\n  File x.py\nOSError: No space left on device\n")
+    told = "training stopped: OSError: No space left on device; put that right, then the same command resumes"
+    assert str(_plain(error)) == told
+    assert "training stopped: RuntimeError; " in str(_plain(RuntimeError()))
