@@ -16,9 +16,9 @@ from PIL import Image
 from torch import Tensor
 
 from stylize import downloads
-from stylize.backbones import cache_folder
+from stylize.backbones import BACKBONES, cache_folder
 from stylize.config import TORCHVISION, JobConfig
-from stylize.errors import UsageError
+from stylize.errors import UsageError, WeightsError
 from stylize.images import Pixels
 from stylize.io.files import at_hand
 from stylize.machine import devices
@@ -43,8 +43,12 @@ LEAST_PX = 32
 """Of a side of what they look at, which of a long strip is less than its file has: pools leave nothing of less."""
 _KEPT = 16
 Result = TypeVar("Result")
-_LPIPS_FILES = {"alex": "alexnet-owt", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
-"""What torchvision calls their files, up to a hash."""
+_LPIPS_FILES = {
+    "alex": "alexnet-owt-7be5be79.pth",
+    "vgg": BACKBONES["vgg16"].file,
+    "squeeze": BACKBONES["squeezenet1_1"].file,
+}
+"""What torchvision's cache calls the weights of LPIPS's backbones."""
 
 
 class Scorer:
@@ -179,8 +183,14 @@ def load_lpips(backbone: Literal["alex", "vgg", "squeeze"]) -> Any:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
     except ImportError:
         raise UsageError("lpips needs torchmetrics: pip install 'stylize[lpips]'") from None
-    cache = cache_folder()
-    there = any(cache.glob(f"{_LPIPS_FILES[backbone]}-*.pth"))
-    what, instead = f"lpips: the {backbone} weights", "put them there, or leave lpips out"
-    with contextlib.nullcontext() if there else downloads.from_torchvision(what, cache, instead):
-        return LearnedPerceptualImagePatchSimilarity(backbone, normalize=True).eval()
+    path = cache_folder() / _LPIPS_FILES[backbone]
+    there = path.exists()
+    what, instead = f"lpips: the {backbone} weights, {path.name},", f"put {path.name} there, or leave lpips out"
+    try:
+        with contextlib.nullcontext() if there else downloads.from_torchvision(what, path, instead):
+            return LearnedPerceptualImagePatchSimilarity(backbone, normalize=True).eval()
+    except Exception as error:  # torch raises whatever the damage happens to hit
+        if not there or devices.out_of_memory(error):
+            raise
+        what = "damaged or no weights file; remove it, and it is downloaded again"
+        raise WeightsError(f"lpips: {path}: {what}") from None

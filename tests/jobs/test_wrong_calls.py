@@ -199,7 +199,7 @@ def test_a_wrong_call_is_one_line_and_status_2_and_writes_nothing(
     ("asked", "why"),
     [
         (("--scores", "distances"), "vgg19-dcbb9e9d.pth there, or give a file with --perceptual PATH"),
-        (("--scores", "lpips"), "lpips: the alex weights are neither in torchvision's cache"),
+        (("--scores", "lpips"), "put alexnet-owt-7be5be79.pth there, or leave lpips out"),
     ],
 )
 def test_judges_that_cannot_be_downloaded_are_told_before_ray_starts(

@@ -15,8 +15,10 @@ from stylize.errors import UsageError, WeightsError
 from stylize.measure import on_device
 from stylize.measure.ssim import ssim
 from stylize.measure.statistics import statistics
+from stylize.pipeline import quality
 from stylize.pipeline.quality import Scorer, shrunk
 from stylize.validation import Origin
+from tests.support import torchvisions
 from tests.support.samples import picture
 from tests.support.torchvisions import without_network
 
@@ -126,6 +128,13 @@ def test_what_gives_vgg19_is_called_as_the_call_has_it(
         Scorer(job, "cpu")
 
 
+def test_lpips_files_are_called_as_torchvision_calls_them() -> None:
+    networks = {"alex": "AlexNet", "vgg": "VGG16", "squeeze": "SqueezeNet1_1"}
+    for name, network in networks.items():
+        url = torchvisions.networks().get_weight(f"{network}_Weights.IMAGENET1K_V1").url
+        assert quality._LPIPS_FILES[name] == Path(url).name
+
+
 def test_lpips_reads_torchvisions_cache_and_names_its_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lpip = pytest.importorskip("torchmetrics.image.lpip")
     from torchvision.models import squeezenet1_1
@@ -135,7 +144,11 @@ def test_lpips_reads_torchvisions_cache_and_names_its_variant(tmp_path: Path, mo
         scorer(lpips="squeeze")
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    torch.save(squeezenet1_1().state_dict(), tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth")
+    file = tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
+    file.write_bytes(b"<html>")
+    with pytest.raises(WeightsError, match=r"lpips: .*-b8a52dc0\.pth: damaged or no weights file; remove it"):
+        scorer(lpips="squeeze")
+    torch.save(squeezenet1_1().state_dict(), file)
     one = scorer(lpips="squeeze")
     assert one.score(PHOTO, "a", PHOTO, None)["lpips"] == pytest.approx(0, abs=1e-6)
     row = one.score(PHOTO, "a", OTHER, None)
