@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stylize.config import JobConfig
-from stylize.errors import ImageError, UnsupportedImageError
+from stylize.errors import ImageError, UnsupportedImageError, WeightsError
 from stylize.images import Pixels, decode, refuse_too_large
 from stylize.io.files import read_bytes
 from stylize.measure.clock import timed
@@ -135,7 +135,7 @@ class StyleCache:
             if style.parts:
                 style.code = self._stylizer.mix([code for code, _ in codes], [share for _, share in style.parts])
             elif style.weights is not None:
-                style.code = self._stylizer.read_style(*style.weights)
+                style.code = self._read_weights(style, *style.weights)
             else:
                 assert style.pixels is not None
                 style.code = self._stylizer.encode_style(to_tensor(style.pixels, device))
@@ -148,6 +148,15 @@ class StyleCache:
             took[name] = took.get(name, 0.0) + seconds
         style.encoded, style.pixels, style.weights, style.parts = True, None, None, []
         return style.code, took
+
+    def _read_weights(self, style: CachedStyle, data: bytes, path: Path) -> Any:
+        assert self._stylizer is not None
+        try:
+            return self._stylizer.read_style(data, path)
+        except WeightsError as error:
+            # Kept and told as that of a broken artwork: once, and not once per photo.
+            style.error = WeightsError(f"style: {str(error).removeprefix(f'{path}: ')}")
+            raise style.error from None
 
     def features(self, style: CachedStyle) -> StyleFeatures | None:
         """Return what results are compared with, where nothing is encoded. Call it from any thread."""
