@@ -177,8 +177,9 @@ def fill(net: nn.Module, state: State, expected: str, rename: Rename = str) -> N
 
 def _instead(state: State, wanted: Collection[str], rename: Rename) -> str:
     """Return the first names of a state that are not wanted: they tell whose it is."""
-    others = (f"{name:.60}" for name in state.tensors if rename(name) not in wanted)
-    first = ", ".join(itertools.islice(others, 2))
+    # In order, as safetensors have theirs in another one each time they are read.
+    others = sorted(name for name in state.tensors if rename(name) not in wanted)
+    first = ", ".join(f"{name:.60}" for name in others[:2])
     return first and f", but {first}"
 
 

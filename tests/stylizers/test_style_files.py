@@ -69,3 +69,9 @@ def test_weights_in_another_file_are_named(runtime: str, tmp_path: Path) -> None
     onnx.save_model(model, tmp_path / "a.onnx", save_as_external_data=True, location="a.data", size_threshold=0)
     with pytest.raises(WeightsError, match=r"its weights are in another file, a\.data; write both as one"):
         stylize.load("johnson", weights=tmp_path / "a.onnx", runtime=runtime, device="cpu")
+
+
+def test_what_a_file_is_in_place_of_onnx_is_told_before_a_runtime_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(WeightsError, match=r"a\.onnx: a Git LFS pointer.*`git lfs pull`; expected an ONNX file"):
+        stylize.load("johnson", weights=tmp_path / "a.onnx", device="cpu", runtime="torch")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stylize.errors import StylizeError, WeightsError, named_message, one_line
 from stylize.stylizers._runtimes.foreign import least_px_of, refuse_odd
 from stylize.stylizers._runtimes.sessions import TORCH, Session, check_installed, open_model
+from stylize.tensor_files import no_tensors
 
 if TYPE_CHECKING:
     import onnx
@@ -21,6 +22,8 @@ def open_file(data: bytes, path: Path, runtime: str, precision: str, *, by_size:
     What `stylize export` wrote works in [0, 1]; any other is taken for one of the PyTorch examples', in [0, 255].
     Raises WeightsError for a file of another kind.
     """
+    if instead := no_tensors(data):
+        raise WeightsError(f"{path}: {instead}; expected an ONNX file")
     if runtime == TORCH:
         raise WeightsError(f"{path}: torch runs no ONNX files; give the runtime onnxruntime or openvino")
     check_installed(runtime)
