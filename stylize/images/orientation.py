@@ -39,6 +39,8 @@ def orientation(image: Image.Image) -> int:
         return 1
     # A damaged EXIF block says nothing about the pixels, so it never costs the image.
     try:
+        if image.format == "AVIF" and "exif" not in image.info:
+            return 1  # Pillow notes there how the container is turned, and asks XMP where it is not
         tags = image.getexif()
         if not tags and (block := png.raw_exif(image.info)):
             tags = Image.Exif()

@@ -80,6 +80,14 @@ def test_an_orientation_in_xmp_alone_counts_too(format: str, orientation: int) -
     assert (decoded.pixels == PHOTO).all()
 
 
+def test_an_orientation_in_an_avifs_xmp_counts_for_nothing() -> None:
+    stored = Image.fromarray(PHOTO)
+    data = saved(stored, "AVIF", xmp=xmp(6))
+    with Image.open(io.BytesIO(data)) as image:
+        assert from_image(image).shape == PHOTO.shape
+    assert decode(data).pixels.shape == PHOTO.shape
+
+
 @pytest.mark.parametrize("name", ["exif", "APP1"])
 def test_an_orientation_in_a_pngs_text_counts_too(name: str) -> None:
     exif = Image.Exif()
