@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import struct
 import warnings
 import zlib
@@ -39,8 +40,13 @@ _CLEARER = (
     ("could not create decoder object", "no whole WebP picture"),
     ("BMFF parsing failed", "no whole AVIF picture"),
     ("Insufficient input data", "no whole HEIF picture"),
+    # Python's own from 3.14 on, which tifffile names where nothing else reads it.
+    ("No module named 'compression", "ZSTD requires the 'imagecodecs' package"),
 )
 """What decoders' words have in them where a stranger cannot read them, and what was found."""
+
+_MEMBER = re.compile(r"<\w+\.(\w+): \d+>")
+"""How Python writes what tifffile means by a name, as <COMPRESSION.LZW: 5>."""
 
 # The size is checked from the header against `max_pixels`, a limit of the run's own; Pillow's, a warning from any
 # thread that cannot be caught without touching the others, would come on top of it.
@@ -60,7 +66,7 @@ def damage_is_corrupt() -> Iterator[None]:
         raise UnsupportedImageError(f"refused: {error}") from None
     except DAMAGE as error:
         said = message_of(error)
-        line = next((clearer for words, clearer in _CLEARER if words in said), said)
+        line = next((clearer for words, clearer in _CLEARER if words in said), _MEMBER.sub(r"\1", said))
         if any(words in line.lower() for words in _NOT_READ):
             raise UnsupportedImageError(f"a variant that is not read ({line}); save it as PNG or JPEG first") from None
         raise CorruptImageError(f"damaged or cut short: {line}") from None

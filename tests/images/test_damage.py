@@ -16,6 +16,7 @@ from PIL import Image, ImageFile
 
 from stylize.errors import CorruptImageError, ImageError, UnsupportedImageError
 from stylize.images import decode, encode
+from stylize.images.damage import damage_is_corrupt
 from tests.support.image_files import PHOTO, SRGB, png_chunk, png_header, saved
 from tests.support.samples import picture
 
@@ -117,3 +118,13 @@ def test_damage_gives_an_image_or_an_image_error(data: bytes, damage: list[tuple
         return
     assert decoded.pixels.dtype == np.uint8
     assert decoded.pixels.shape[2] == 3
+
+
+def test_what_tifffile_lacks_is_told_in_names_of_packages() -> None:
+    with pytest.raises(UnsupportedImageError, match=r"\(LZW requires the 'imagecodecs' package\)"), damage_is_corrupt():
+        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
+    with (
+        pytest.raises(UnsupportedImageError, match=r"\(ZSTD requires the 'imagecodecs' package\)"),
+        damage_is_corrupt(),
+    ):
+        raise ModuleNotFoundError("No module named 'compression'")
