@@ -24,6 +24,8 @@ _OTHER_COLOURS = {
 }  # fmt: skip
 """What a colour box names by a number and is neither sRGB, grey, sYCC nor CMYK (ISO/IEC 15444-2, M.11.7.3.1)."""
 _MOST_CHANNELS = 4
+_EXIF = b"JpgTiffExif->JP2"
+"""How a box of EXIF begins."""
 _OPACITY, _OPACITY_IN_COLOURS = 1, 2
 """Kinds of channels, beside colours."""
 
@@ -121,6 +123,12 @@ def profile(data: bytes) -> bytes | None:
         if kind == b"colr" and colour[:1] and colour[0] in _PROFILES:
             return colour[3:]
     return None
+
+
+def exif(data: bytes) -> bytes | None:
+    """Return the EXIF block, where exiftool, exiv2 and others put it; None where there is none."""
+    held = (body for kind, body in boxes(data) if kind == b"uuid" and body.startswith(_EXIF))
+    return next((bytes(body[len(_EXIF) :]) for body in held), None)
 
 
 def _header(data: bytes) -> Iterator[tuple[bytes, bytes]]:

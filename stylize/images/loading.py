@@ -80,6 +80,9 @@ def load(data: bytes, wish: Wish) -> Loaded:
             loaded.width_px, loaded.height_px = loaded.image.size
         loaded.orientation = orientation(loaded.image)
         loaded.profile, loaded.signal = color_source(image.format, loaded.image.info, data)
+        if image.format == "JPEG2000":
+            # After it was asked how the picture is turned: no viewer asks that of it.
+            loaded.image.info["exif"] = jpeg2000.exif(data)
         if isinstance(image, TiffImageFile):
             image.info["exif"] = exif_block(data)
             if tiff.is_left_as_stored(image):

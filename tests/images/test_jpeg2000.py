@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from stylize.errors import UnsupportedImageError
-from stylize.images import decode, from_image, header_size
+from stylize.images import decode, encode, from_image, header_size
 from tests.support.image_files import red_and_blue_swapped, saved
 from tests.support.samples import picture
 
@@ -101,3 +101,15 @@ def test_deep_colours_in_jpeg_2000_are_refused_and_deep_grey_is_not(no_jp2: bool
                 from_image(image)
     deep = saved(Image.fromarray(PHOTO[..., 0].astype(np.uint16) * 257), "JPEG2000", no_jp2=no_jp2)
     assert (decode(deep).pixels == PHOTO[..., 0][..., None]).all()
+
+
+@pytest.mark.parametrize("format", ["jpg", "png", "webp"])
+def test_exif_in_a_jpeg_2000s_box_goes_into_the_result_and_turns_nothing(format: str) -> None:
+    exif = Image.Exif()
+    exif[315], exif[274] = "A. Person", 6
+    held = b"JpgTiffExif->JP2" + exif.tobytes().removeprefix(b"Exif\0\0")
+    data = saved(Image.fromarray(PHOTO), "JPEG2000") + struct.pack(">I4s", 8 + len(held), b"uuid") + held
+    decoded = decode(data, metadata=True)
+    assert decoded.pixels.shape == PHOTO.shape
+    with Image.open(io.BytesIO(encode(decoded.pixels, format, 95, carried=decoded.carried))) as result:
+        assert (result.getexif()[315], result.getexif()[274]) == ("A. Person", 1)
