@@ -15,10 +15,14 @@ Floats = np.ndarray[Any, np.dtype[Any]]
 
 
 class Signal(NamedTuple):
-    """What cICP or nclx says of a file's colours: code points of ITU-T H.273."""
+    """What cICP or nclx says of a file's colours: code points of ITU-T H.273.
+
+    `narrow`: black is 16 and white 235, as in video, and the decoder has not undone it.
+    """
 
     primaries: int
     transfer: int
+    narrow: bool = False
 
 
 Corners = tuple[tuple[float, float], ...]
@@ -51,6 +55,7 @@ _HDR = {16: "PQ", 18: "HLG"}
 _GAMMA_OF_SRGB, _NEAR_GAMMA, _NEAR_CORNERS = 0.45455, 0.05, 0.01
 """What libpng takes for sRGB, too."""
 _LEAST_GAMMA = 0.1
+_WIDENED = [min(max(round((level - 16) * 255 / 219), 0), 255) for level in range(256)]
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
@@ -86,10 +91,11 @@ class ToSrgb:
         self._profile = profile
         self._transforms: dict[str, ImageCms.ImageCmsTransform | None] = {}
         self._space = _checked(signal) if isinstance(signal, Signal) else signal
+        self._narrow = isinstance(signal, Signal) and signal.narrow
 
     def keeps(self, mode: str) -> bool:
         """Return whether an image in a mode is in sRGB as it is."""
-        return self._space is None and self._transform(mode) is None
+        return self._space is None and not self._narrow and self._transform(mode) is None
 
     def _transform(self, mode: str) -> ImageCms.ImageCmsTransform | None:
         if mode not in self._transforms:
@@ -97,6 +103,8 @@ class ToSrgb:
         return self._transforms[mode]
 
     def __call__(self, image: Image.Image) -> Image.Image:
+        if self._narrow:
+            image = image.point(_WIDENED * len(image.getbands()))
         transform = self._transform(image.mode)
         if transform is None and image.mode == "L":
             # Grey that was made of colours keeps their profile: as in browsers, it counts for grey as for colours.

@@ -38,7 +38,8 @@ def signal(data: bytes) -> Signal | None:
         if chunk.kind == b"IDAT":
             break
         if chunk.kind == b"cICP" and chunk.end - chunk.start >= 16 and _is_whole(data, chunk):
-            return Signal(data[chunk.start + 8], data[chunk.start + 9])
+            primaries, transfer, _, whole_range = data[chunk.start + 8 : chunk.start + 12]
+            return Signal(primaries, transfer, narrow=not whole_range)
     return None
 
 

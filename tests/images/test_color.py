@@ -249,6 +249,7 @@ NO_LIGHTS = (b"cHRM", struct.pack(">8I", 31270, 32900, *[33000] * 6))
         ([NO_LIGHTS], [204, 102, 76]),
         ([(b"sRGB", b"\0"), P3_CORNERS, LINEAR], [204, 102, 76]),
         ([(b"cICP", bytes([1, 13, 0, 1])), P3_CORNERS, LINEAR], [204, 102, 76]),
+        ([(b"cICP", bytes([1, 13, 0, 0]))], [219, 100, 70]),  # (204 - 16) * 255 / 219 and so on
     ],
 )
 def test_a_pngs_gamma_and_chromaticities_count_as_browsers_show_them(
@@ -297,4 +298,4 @@ def test_of_several_pictures_in_a_heif_the_main_ones_signal_counts_or_its_tiles(
     tiles = box(b"iref", bytes(4) + box(b"dimg", struct.pack(">3H", 5, 1, 7)))
     for main, primaries in ((1, 9), (7, 12), (5, 12)):
         meta = bytes(4) + box(b"pitm", struct.pack(">IH", 0, main)) + tiles + box(b"iprp", properties)
-        assert heif.signal(box(b"ftyp", b"heic") + box(b"meta", meta)) == (primaries, 13)
+        assert heif.signal(box(b"ftyp", b"heic") + box(b"meta", meta)) == (primaries, 13, False)
