@@ -187,8 +187,8 @@ def _in_one_line(error: ValidationError, model: type[BaseModel], origins: Origin
     called = as_given(top, origins)
     # A flag that is repeated has no numbers.
     repeated = called.startswith("--") and rest.isdigit()
-    if repeated and re.search(r"\w[,; ]+\w", str(first["input"])):
-        given += f"; give {called} once for each"
+    if rest.isdigit() and re.search(r"\w[,; ]+\w", str(first["input"])):
+        given += f"; give {called} once for each" if repeated else "; give a list"
     place = called if repeated else f"{called}{dot}{rest}"
     return f"{place}: {message}{given}" if name else message
 

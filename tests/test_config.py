@@ -74,6 +74,7 @@ def test_defaults_make_a_whole_config() -> None:
         ({"cpus_per_actor": 0.00001}, "cpus_per_actor.*0.0001"),
         ({"content": "s3://b/a//b"}, "content: s3://b/a//b: no key that can be used"),
         ({"weights": "s3://b?x/k"}, "weights: s3://: expected s3://BUCKET/KEY"),
+        ({"scores": "cfsd, lpips"}, r"\(got 'cfsd, lpips'\); give a list$"),
         ({"scores": ["lpips"], "lpips": "none"}, "scores lpips needs a network, and lpips is none: leave one of them"),
         ({"perceptual": "ftp://host/vgg"}, "perceptual: ftp:// is not supported; what is: plain paths"),
     ],

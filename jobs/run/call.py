@@ -103,7 +103,12 @@ def _settings_in(path: Path) -> tuple[dict[str, Any], bool]:
     """
     if path.suffix.lower() != ".json":
         return read_mapping(path), False
-    runs = read_record(path)
+    try:
+        runs = read_record(path)
+    except UsageError:
+        if path.name == RUN:
+            raise
+        return read_mapping(path), False  # which takes more than JSON, and says what is wrong with it
     if not runs:
         raise UsageError(f"{one_line(path)}: no such file")
     if not runs[0].run_id and path.name != RUN:

@@ -85,6 +85,8 @@ def parse(argv: Sequence[str]) -> Call:
     parser.group("output").add_argument("--force", action="store_true", help="replace RESULT if it is there already")
     given = vars(parser.parse_args(argv))
     paths, force = given.pop("paths"), given.pop("force")
+    if len(paths) < 3:
+        _refuse_mistyped(paths[0] if paths else "")
     _refuse_folders(paths)
     if len(paths) < 3:
         told = _hint(paths, given.get("stylizer"))
@@ -100,6 +102,8 @@ def parse(argv: Sequence[str]) -> Call:
 
 def _refuse_mistyped(word: str) -> None:
     """Raise UsageError where a first word is no file, but almost a command: what follows it is no picture's."""
+    if word in COMMANDS and not os.path.lexists(word):
+        raise UsageError(f"no such file: {word}; the command comes first: stylize {word}")
     if re.fullmatch(r"\w[\w-]*", word) and not os.path.lexists(word) and (near := nearest(word, COMMANDS)):
         raise UsageError(f"no such file: {word}; did you mean `stylize {near}`? (--help lists the options)")
 

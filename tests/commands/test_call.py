@@ -43,3 +43,20 @@ def test_a_mistyped_command_is_asked_after_and_a_file_of_its_name_is_a_photo(
     (tmp_path / words[0]).touch()
     with pytest.raises(UsageError, match="got 1 path"):
         parse(words[:1])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--force", "lst"], "no such file: lst; did you mean `stylize list`?"),
+        (["--device", "cpu", "list"], "no such file: list; the command comes first: stylize list"),
+        (["--force", "doctor", "x"], "no such file: doctor; the command comes first: stylize doctor"),
+    ],
+)
+def test_a_command_behind_options_is_told_to_come_first(
+    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as raised:
+        parse(words)
+    assert str(raised.value).startswith(told)

@@ -289,5 +289,9 @@ def test_what_lies_below_the_record_or_is_a_word_is_taken(tmp_path: Path) -> Non
 
 def test_settings_may_be_json_that_is_no_record(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
-    path.write_text('{"quality": 80}')
-    assert parse(["out", "--config", str(path)]).values == {"quality": 80, "out": "out"}
+    for text in ('{"quality": 80}', '{"quality": 80,}'):  # YAML takes a comma at the end
+        path.write_text(text)
+        assert parse(["out", "--config", str(path)]).values == {"quality": 80, "out": "out"}
+    path.write_text("[1]")
+    with pytest.raises(UsageError, match="expected `name: value` lines, got a list"):
+        parse(["out", "--config", str(path)])
