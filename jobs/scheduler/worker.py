@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -31,6 +32,9 @@ WORKER_ENV = {
     # OpenMP: a thread that waits for its team sleeps, so that reading and scoring get the core.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+
+UNCALLED_S = 60.0
+"""How long an actor may wait for its `start`, which the driver calls as soon as it asks for the actor."""
 
 
 class LoadError(StylizeError):
@@ -71,17 +75,31 @@ class Worker:
 
     Ray starts overlapping calls in any order. The driver blames the oldest batch it waits for when a worker hangs,
     so batches are numbered and taken on in that order.
+
+    uncalled_s: the process ends if `start` is not called for so long. Ray loses the kill of an actor that has its
+    process and is not made in it yet ("Mismatched ActorID" in its log): that one would hold its CPUs, uncalled, until
+    the driver ends.
     """
 
-    def __init__(self, make_runner: Callable[[str], BatchRunner], worker_id: str) -> None:
+    def __init__(
+        self, make_runner: Callable[[str], BatchRunner], worker_id: str, uncalled_s: float | None = None
+    ) -> None:
         self._make_runner = make_runner
         self._worker_id = worker_id
         self._runner: BatchRunner | None = None
         self._turn = threading.Condition()
         self._next = 0
+        self._called = threading.Event()
+        if uncalled_s is not None:
+            threading.Thread(target=self._end_if_uncalled, args=(uncalled_s,), daemon=True).start()
+
+    def _end_if_uncalled(self, after_s: float) -> None:
+        if not self._called.wait(after_s):
+            os._exit(1)
 
     def start(self) -> tuple[WorkerLocation, StylizeError | None]:
         """Load. What goes wrong is returned, with the location where it did, and is no actor's death."""
+        self._called.set()
         log_format.configure(self._worker_id)
         try:
             self._runner = self._make_runner(self._worker_id)

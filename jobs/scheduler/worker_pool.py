@@ -15,7 +15,7 @@ from jobs.scheduler.failure_detector import is_out_of_reach
 from jobs.scheduler.memory_deaths import MemoryDeaths
 from jobs.scheduler.ray_runtime import totals
 from jobs.scheduler.shutdown import shutdown
-from jobs.scheduler.worker import BatchRunner, LoadError, UnfitNodeError, Worker, WorkerLocation
+from jobs.scheduler.worker import UNCALLED_S, BatchRunner, LoadError, UnfitNodeError, Worker, WorkerLocation
 from jobs.scheduler.worker_state import GET_S, WorkerPhase, WorkerState, is_done, reason_of
 from stylize.errors import CannotContinueError, StylizeError, UsageError, counted
 
@@ -203,7 +203,7 @@ class WorkerPool:
                 max_restarts=0,
                 runtime_env={"env_vars": self._options.env} if self._options.env else None,
             )
-            .remote(self._make_runner, f"worker-{number}")
+            .remote(self._make_runner, f"worker-{number}", UNCALLED_S)
         )
         return WorkerState(number, actor, actor.start.remote())
 

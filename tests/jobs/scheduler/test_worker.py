@@ -3,11 +3,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
 from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
 
+from jobs.scheduler import worker as worker_module
 from jobs.scheduler.worker import LoadError, Worker, pack, unpack
 from stylize.errors import NoDeviceError, StylizeError
 from stylize.results.schema import SCHEMA, to_batch
@@ -78,6 +80,22 @@ def test_what_the_runner_computes_on_is_told_with_the_place() -> None:
 
     assert Worker(OnCard, "worker-1").start()[0].accelerator == {"device": "cuda:0"}
     assert Worker(Recording, "worker-1").start()[0].accelerator is None
+
+
+def test_a_process_ends_whose_worker_nobody_calls_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As with an actor whose kill Ray has lost: to the driver it is dead, and its CPUs stay taken.
+    ended: Queue[int] = Queue()
+    monkeypatch.setattr(worker_module.os, "_exit", ended.put)
+    Worker(Recording, "worker-1", 0.0)
+    assert ended.get(timeout=120) == 1
+    before = set(threading.enumerate())
+    called = Worker(Recording, "worker-1", 3600.0)
+    watches = set(threading.enumerate()) - before
+    called.start()
+    for watch in watches:
+        watch.join(120)
+        assert not watch.is_alive()
+    assert ended.empty()
 
 
 def test_a_batch_comes_out_of_its_packing_as_it_went_in() -> None:
