@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,6 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pytest
 
-from jobs.scheduler import worker as worker_module
 from jobs.scheduler.worker import LoadError, Worker, pack, unpack
 from stylize.errors import NoDeviceError, StylizeError
 from stylize.results.schema import SCHEMA, to_batch
@@ -85,7 +85,7 @@ def test_what_the_runner_computes_on_is_told_with_the_place() -> None:
 def test_a_process_ends_whose_worker_nobody_calls_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     # As with an actor whose kill Ray has lost: to the driver it is dead, and its CPUs stay taken.
     ended: Queue[int] = Queue()
-    monkeypatch.setattr(worker_module.os, "_exit", ended.put)
+    monkeypatch.setattr(os, "_exit", ended.put)
     Worker(Recording, "worker-1", 0.0)
     assert ended.get(timeout=120) == 1
     before = set(threading.enumerate())
