@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 import stylize
 from stylize.commands import export
 from stylize.errors import NoRoomError, UsageError, WeightsError
+from stylize.measure import memory
 from stylize.stylizers import find
 from stylize.stylizers._runtimes import sessions
 from stylize.stylizers.base import to_pixels
@@ -275,3 +277,16 @@ def test_auto_is_the_table_of_the_processors_kind(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sessions, "kind_of_processor", lambda: "other")
     assert sessions.fastest("compact", "fp32") == "torch"
     assert stylize.load("johnson", weights="random", device="cpu", folded=False).runtime == "torch"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+@pytest.mark.skipif(not sessions.installed(sessions.ONNXRUNTIME), reason="onnxruntime is not installed")
+def test_the_second_image_of_a_size_takes_no_more_memory_than_the_first() -> None:
+    stylizer = loaded("johnson", runtime=sessions.ONNXRUNTIME)
+    photo, took, peak = torch.rand(3, 264, 376), [], memory.PeakMemory()
+    with memory.exact_peaks():
+        for _ in range(3):
+            peak.start()
+            stylizer.stylize(photo, stylizer.code("random"))
+            took.append(peak.stop().image_host_bytes or 0)
+    assert max(took) < 1.25 * took[0]
