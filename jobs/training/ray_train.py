@@ -98,7 +98,7 @@ def checkpoint_to_begin_with(out: Path, note: Callable[[str], None]) -> Path | N
 def _damaged(folder: Path) -> Path | None:
     """Return the file or folder that keeps Ray Train from going on from its newest checkpoint, None where none does."""
     try:
-        names = [one["checkpoint_dir_name"] for one in safe_json.read(folder / LIST)["checkpoint_results"]]
+        names = [str(one["checkpoint_dir_name"]) for one in safe_json.read(folder / LIST)["checkpoint_results"]]
     except (OSError, ValueError, LookupError, TypeError):
         return folder / LIST
     gone = (folder / name for name in names if not (folder / name).is_dir())  # Ray Train wants them all

@@ -47,12 +47,14 @@ def test_the_one_before_a_damaged_newest_is_gone_on_from_and_told(out: Path, lef
     assert not (out / "checkpoints" / LIST).exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"checkpoint_results": [{}]}', "3"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"checkpoint_results": [{}]}', '{"checkpoint_results": [{"checkpoint_dir_name": 3}]}', "3"]
+)
 def test_checkpoints_are_found_without_a_readable_list(out: Path, text: str) -> None:
     (out / "checkpoints" / LIST).write_text(text)
     told: list[str] = []
     assert checkpoint_to_begin_with(out, told.append) == state(out, 1)
-    assert LIST in told[0]
+    assert "cannot be read: going on from" in told[0]
 
 
 def test_an_older_one_that_is_gone_does_not_keep_the_newest_from_use(out: Path) -> None:
