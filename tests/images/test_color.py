@@ -244,8 +244,7 @@ NO_LIGHTS = (b"cHRM", struct.pack(">8I", 31270, 32900, *[33000] * 6))
         ([LINEAR], [231, 170, 148]),
         # An old Mac's: the formula of (204/255) ** 1.8 and so on.
         ([(b"gAMA", struct.pack(">I", 55_556))], [214, 121, 94]),
-        ([(b"gAMA", struct.pack(">I", 45_455))], [204, 102, 76]),
-        ([(b"gAMA", struct.pack(">I", 0))], [204, 102, 76]),
+        *(([(b"gAMA", struct.pack(">I", gamma))], [204, 102, 76]) for gamma in (0, 45_455)),
         ([NO_LIGHTS], [204, 102, 76]),
         ([(b"sRGB", b"\0"), P3_CORNERS, LINEAR], [204, 102, 76]),
         ([(b"cICP", bytes([1, 13, 0, 1])), P3_CORNERS, LINEAR], [204, 102, 76]),
