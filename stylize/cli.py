@@ -140,6 +140,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with one line and no usage."""
         message = re.sub(r"(?s)argument (\S+): ignored explicit argument .*", r"\1 takes no value", message)
+        kind, place = "a whole number" if "int value" in message else "a number", r"argument (\S+)"
+        message = re.sub(rf"{place}: invalid (?:\w*int|float) value: (.*)", rf"\1: expected {kind} (got \2)", message)
         self.exit(EXIT_USAGE, f"error: {message} (--help lists the options)\n")
 
 

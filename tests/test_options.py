@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from stylize import cli, config
 from stylize.config import JobConfig
+from tools.arguments import positive_int
 
 
 def parser() -> cli.Parser:
@@ -85,6 +86,18 @@ def test_an_option_is_no_value_of_the_one_before(capsys: pytest.CaptureFixture[s
         parser().parse_args(["--strip", "-h"])
     assert not asked.value.code
     assert "unknown option -5" in refusal(capsys, ["--strip", "-5"])
+
+
+@pytest.mark.parametrize("kind", [int, positive_int, float])
+def test_a_text_for_a_number_is_told_as_settings_tell_it(
+    kind: Callable[[str], float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = cli.Parser(prog="made")
+    made.add_argument("--port", type=kind)
+    with pytest.raises(SystemExit):
+        made.parse_args(["--port", "80x"])
+    said = "a number" if kind is float else "a whole number"
+    assert capsys.readouterr().err == f"error: --port: expected {said} (got '80x') (--help lists the options)\n"
 
 
 def test_behind_two_dashes_all_words_are_paths() -> None:

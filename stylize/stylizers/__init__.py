@@ -92,7 +92,7 @@ def load(
     with the same result (arrays and PIL images; tensors are taken at once). auto: most of what is free.
     Raises UsageError for an unknown name, setting, device or precision, WeightsError for bad weights.
     """
-    method = find(name or DEFAULT)
+    method = find(DEFAULT if name is None else name)
     given = {"device": device, "precision": precision, "runtime": runtime, "style_resolution_px": style_resolution_px}
     how = validated(_How, given).model_dump()
     stylizer = method(check_settings(method, settings), weights=weights, **how)

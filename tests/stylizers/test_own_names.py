@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stylize.errors import UsageError
-from stylize.stylizers import find
+from stylize.stylizers import find, load
 from stylize.stylizers.base import Stylizer
 
 WRONG = {
@@ -67,6 +67,11 @@ def test_a_name_that_is_none_is_one_line_that_says_what_to_write(name: str) -> N
     message = str(caught.value)
     assert WRONG[name] in message
     assert "\n" not in message
+
+
+def test_an_empty_name_is_not_the_bundled_model() -> None:
+    with pytest.raises(UsageError, match="^unknown stylizer ''"):
+        load("")
 
 
 def test_a_class_of_a_module_is_found() -> None:
