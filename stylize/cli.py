@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
@@ -47,6 +46,7 @@ GONE = (
 _DASHED = re.compile(r"[\u2010-\u2015\u2212]+([^=]+)")  # what programs for text, and web pages, make of two hyphens
 _OWN = ("stylize", "jobs", "tools")  # of these nothing is missing but by a fault of this program
 
+ONE_FILE = ("--manifest", "--config")  # options whose first file would be left out
 Groups = Mapping[str, Sequence[str]]  # what an option is about, to the names of the settings that are
 
 
@@ -71,7 +71,7 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, args: Sequence[str] | None = None) -> argparse.Namespace:  # type: ignore[override]
         """Return what was given, options before, between or after paths.
 
-        Exits where an option is unknown, asking for the nearest, and where one that takes one value is given twice.
+        Exits where an option is unknown, asking for the nearest, or one of ONE_FILE stands there twice.
         """
         words = list(sys.argv[1:] if args is None else args)
         end = words.index("--") if "--" in words else len(words)
@@ -83,7 +83,7 @@ class Parser(argparse.ArgumentParser):
         options = self._with_values(words[:end])
         given, rest = self.parse_known_intermixed_args([*options, *paths])
         self._refuse(rest)
-        self._refuse_twice(options, given)
+        self._refuse_twice(options)
         return given
 
     def _with_values(self, words: list[str]) -> list[str]:
@@ -97,18 +97,9 @@ class Parser(argparse.ArgumentParser):
                 joined.append(word)
         return joined
 
-    def _refuse_twice(self, words: list[str], given: argparse.Namespace) -> None:
-        """Exit where the first of two values would be left out without a word."""
-        times, once = Counter(word.partition("=")[0] for word in words), []
-        for option, action in self._option_string_actions.items():
-            if not isinstance(action, argparse._AppendAction):
-                once += [option] * (action.nargs != 0)
-            elif "=" in str(action.metavar):  # NAME=VALUE, each name once
-                found = (re.match(r"[\w.-]+(?=\s*=)", word) for word in getattr(given, action.dest, None) or ())
-                named = [f"{option} {name[0]}" for name in found if name]
-                times.update(named)
-                once += named
-        if twice := next((one for one in once if times[one] > 1), None):
+    def _refuse_twice(self, words: list[str]) -> None:
+        given = [word.partition("=")[0] for word in words]
+        if twice := next((option for option in ONE_FILE if given.count(option) > 1), None):
             self.exit(EXIT_USAGE, f"error: {twice} is given twice; leave one of them out\n")
 
     def _refuse(self, rest: list[str]) -> None:

@@ -55,14 +55,15 @@ def test_argument_too_many_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "error: surplus is one argument too many" in refusal(capsys, ["surplus"])
 
 
-@pytest.mark.parametrize("words", [["--quality", "5", "--quality=6"], ["--quality", "5", "--quality", "5"]])
-def test_an_option_of_one_value_is_given_once(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal(capsys, words) == "error: --quality is given twice; leave one of them out\n"
+def test_of_an_option_given_twice_the_last_counts() -> None:
+    given = parser().parse_args(["--quality", "5", "--quality=6", "--set", "alpha=1", "--set=alpha=2"])
+    assert given.quality == "6"
+    assert given.settings == ["alpha=1", "alpha=2"]
 
 
-@pytest.mark.parametrize("words", [["--set", "alpha=1", "--set=alpha=2"], ["--set", "alpha=1", "--set", "alpha =1"]])
-def test_a_name_is_given_one_value(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal(capsys, words) == "error: --set alpha is given twice; leave one of them out\n"
+def test_of_two_files_none_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, ["--manifest", "a.csv", "--manifest=b.csv"])
+    assert said == "error: --manifest is given twice; leave one of them out\n"
 
 
 def test_options_of_several_values_switches_and_paths_may_be_alike() -> None:

@@ -128,7 +128,7 @@ def test_dry_run_downloads_nothing_and_says_what_a_run_would(
     assert done.returncode == 0, done.stderr
     assert "would restyle 8 of 8 pairs with gatys" in done.stdout
     assert "vgg19's weights, vgg19-dcbb9e9d.pth, would be downloaded" in done.stdout
-    assert "lpips: the squeeze weights would be downloaded" in done.stdout
+    assert "lpips: the squeeze weights, squeezenet1_1-b8a52dc0.pth, would be downloaded" in done.stdout
     assert not (tmp_path / "cache").exists()
 
 

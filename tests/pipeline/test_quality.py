@@ -66,7 +66,7 @@ def test_more_columns_come_where_they_are_asked_for(real_data: Path) -> None:
     [
         ({"scores": "distances"}, "torchvision", "none"),
         ({"scores": ["cfsd"]}, "torchvision", "none"),
-        ({"scores": ["cfsd", "lpips"], "perceptual": "none", "lpips": "none"}, "torchvision", "alex"),
+        ({"scores": ["cfsd", "lpips"], "perceptual": "none"}, "torchvision", "alex"),
         ({"scores": ("lpips", "flicker")}, None, "alex"),
         ({"scores": ["distances", "lpips"], "perceptual": "/v.pth", "lpips": "vgg"}, "/v.pth", "vgg"),
         ({"perceptual": "/v.pth"}, "/v.pth", "none"),

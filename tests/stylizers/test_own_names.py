@@ -70,7 +70,7 @@ def test_a_name_that_is_none_is_one_line_that_says_what_to_write(name: str) -> N
 
 
 def test_an_empty_name_is_not_the_bundled_model() -> None:
-    with pytest.raises(UsageError, match="^unknown stylizer ''"):
+    with pytest.raises(UsageError, match=r"^unknown stylizer ''"):
         load("")
 
 

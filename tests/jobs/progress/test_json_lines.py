@@ -89,7 +89,6 @@ def test_the_last_line_has_the_exit_status_and_standard_output_has_nothing_else(
         (["--colour", "9"], "unknown option --colour; --help lists the options"),
         (["--address"], "argument --address: expected one argument (--help lists the options)"),
         (["--manifest", "a.csv", "a", "b", "c", "d", "e"], "got 5 paths"),
-        (["--progress", "json", "a", "b"], "--progress is given twice"),
     ],
 )
 def test_a_wrong_call_is_the_last_line(
